@@ -1,0 +1,3 @@
+"""The Collate handoff gateway."""
+
+__version__ = "0.1.0"
