@@ -1,0 +1,138 @@
+"""What a process knows about its own health: components, the beats of its loops, and tasks that died.
+
+Synchronous; written by everybody, read by the admin server. Live = our code still runs. Ready = every part it needs is
+well. Waiting for Kafka or Collate is never a reason to be restarted.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["starting", "ok", "waiting", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part that readiness depends on, and a sentence about it."""
+
+    state: State
+    detail: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer to a probe: good or not, one sentence, and the parts behind it."""
+
+    good: bool
+    summary: str
+    parts: dict[str, dict[str, object]]
+
+
+@dataclass(slots=True)
+class Beat:
+    """The pulse of one loop: call it on every turn, whatever the turn brought."""
+
+    allowed_seconds: float
+    clock: Callable[[], float]
+    last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.clock()
+
+    def __call__(self) -> None:
+        """Note that the loop runs."""
+        self.last = self.clock()
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the loop last ran."""
+        return self.clock() - self.last
+
+
+class Health:
+    """The state of every component, loop and task of one process."""
+
+    def __init__(self, stalled_after_seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stalled_after = stalled_after_seconds
+        self._clock = clock
+        self._components: dict[str, Component] = {}
+        self._beats: dict[str, Beat] = {}
+        self._dead: dict[str, str] = {}
+        self._started = False
+
+    def expect(self, *names: str) -> None:
+        """Name the components that must be ok before the process counts as started; call it before anything is set."""
+        for name in names:
+            self.set(name, "starting")
+
+    def set(self, name: str, state: State, detail: str = "") -> None:
+        """Say how a component is; the first word about one makes it required."""
+        known = self._components.get(name)
+        since = known.since if known is not None and known.state == state else self._clock()
+        self._components[name] = Component(state, detail, since)
+        self._started = self._started or all(part.state == "ok" for part in self._components.values())
+
+    def remove(self, name: str) -> None:
+        """Forget a component that is no longer ours, such as a revoked partition."""
+        self._components.pop(name, None)
+
+    def component(self, name: str) -> Component | None:
+        """Return what was last said about a component."""
+        return self._components.get(name)
+
+    def beat(self, loop: str, allowed_seconds: float | None = None) -> Beat:
+        """Register a loop; it must call what this returns at least every allowed_seconds, or /livez turns red."""
+        beat = Beat(self._stalled_after if allowed_seconds is None else allowed_seconds, self._clock)
+        self._beats[loop] = beat
+        return beat
+
+    def remove_beat(self, loop: str) -> None:
+        """Forget a loop that ended as it should."""
+        self._beats.pop(loop, None)
+
+    def died(self, task: str, error: str) -> None:
+        """Note that a task which should run for ever has ended."""
+        self._dead[task] = error
+
+    def live(self) -> Report:
+        """Report whether our own code runs; never red because of somebody else."""
+        parts: dict[str, dict[str, object]] = {
+            name: {
+                "state": "ok" if beat.silent_seconds <= beat.allowed_seconds else "failed",
+                "detail": f"last ran {beat.silent_seconds:.1f} s ago, allowed are {beat.allowed_seconds:g} s",
+            }
+            for name, beat in self._beats.items()
+        }
+        parts |= {name: {"state": "failed", "detail": f"task ended: {error}"} for name, error in self._dead.items()}
+        return _report("live", "not live", parts)
+
+    def ready(self) -> Report:
+        """Report whether every component is ok."""
+        now = self._clock()
+        parts: dict[str, dict[str, object]] = {
+            name: {"state": part.state, "detail": part.detail, "forSeconds": round(now - part.since, 1)}
+            for name, part in self._components.items()
+        }
+        parts |= {name: {"state": "failed", "detail": f"task ended: {error}"} for name, error in self._dead.items()}
+        if not parts:
+            return Report(good=False, summary="not ready: nothing has been started yet", parts={})
+        return _report("ready", "not ready", parts)
+
+    def startup(self) -> Report:
+        """Report whether every component has been ok at the same time once."""
+        if self._started:
+            return Report(good=True, summary="started", parts={})
+        ready = self.ready()
+        return Report(good=ready.good, summary=ready.summary.replace("not ready", "not started"), parts=ready.parts)
+
+
+def _report(good: str, bad: str, parts: dict[str, dict[str, object]]) -> Report:
+    wrong = {name: part for name, part in parts.items() if part["state"] != "ok"}
+    if not wrong:
+        return Report(good=True, summary=good, parts=parts)
+    told = "; ".join(
+        f"{name} {part['state']}" + (f" ({part['detail']})" * bool(part["detail"])) for name, part in wrong.items()
+    )
+    return Report(good=False, summary=f"{bad}: {told}", parts=parts)

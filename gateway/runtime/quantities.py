@@ -1,0 +1,74 @@
+"""How a duration, a size and a list are written in a setting: `30s`, `64KiB`, `a,b`. Pure: text in, value out."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SIZE = re.compile(r"(?P<number>\d+)\s*(?P<unit>B|KiB|MiB|GiB)?")
+_BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def parse_duration(value: Any) -> Any:
+    """Turn `250ms`, `30s`, `5m`, `24h` or `30d` into a timedelta; leave other types to pydantic."""
+    if not isinstance(value, str):
+        return value
+    total, at = 0.0, 0
+    text = value.strip()
+    for match in _DURATION.finditer(text):
+        if match.start() != at:
+            break
+        total += float(match["number"]) * _SECONDS[match["unit"]]
+        at = match.end()
+    if not text or at != len(text):
+        raise ValueError("expected a number with a unit (ms, s, m, h or d), like 30s or 1h30m")
+    return timedelta(seconds=total)
+
+
+def show_duration(value: timedelta) -> str:
+    """Write a duration the way a setting takes it, in the fewest parts."""
+    milliseconds = round(value.total_seconds() * 1_000)
+    if milliseconds % 1_000:
+        return f"{milliseconds}ms"
+    seconds = milliseconds // 1_000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def parse_size(value: Any) -> Any:
+    """Turn `64KiB`, `1MiB` or a bare number of bytes into an int."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("expected a number of bytes or one with a unit (KiB, MiB or GiB), like 64KiB")
+    return int(match["number"]) * _BYTES[match["unit"]]
+
+
+def show_size(value: int) -> str:
+    """Write a size the way a setting takes it, in its largest whole unit."""
+    for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= length and value % length == 0:
+            return f"{value // length}{unit}"
+    return f"{value}B"
+
+
+def parse_list(value: Any) -> Any:
+    """Split `a, b` at its commas; leave a sequence as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class SizeUnit:
+    """Marks an int field that is a number of bytes, so that tables show it as `64KiB`."""
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Size = Annotated[int, BeforeValidator(parse_size), SizeUnit()]
+Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
