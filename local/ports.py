@@ -1,0 +1,37 @@
+"""Free TCP ports on the loopback interface.
+
+They lie below the range that systems hand to outgoing connections, so a client that reconnects to a killed server
+cannot take its port. A free port can still be lost to another process before it is used: who starts a server retries.
+"""
+
+import random
+import socket
+
+from local.failures import StartFailed
+
+FIRST, LAST = 20_000, 31_999
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nothing listens on, all different."""
+    held: list[socket.socket] = []
+    try:
+        for port in random.sample(range(FIRST, LAST + 1), LAST + 1 - FIRST):
+            if len(held) == count:
+                return [holder.getsockname()[1] for holder in held]
+            if (candidate := _bind(port)) is not None:
+                held.append(candidate)
+        raise StartFailed(f"fewer than {count} of the ports {FIRST}-{LAST} are free on 127.0.0.1")
+    finally:
+        for holder in held:
+            holder.close()
+
+
+def _bind(port: int) -> socket.socket | None:
+    candidate = socket.socket()
+    try:
+        candidate.bind(("127.0.0.1", port))
+    except OSError:
+        candidate.close()
+        return None
+    return candidate

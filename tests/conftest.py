@@ -1,0 +1,117 @@
+"""Fixtures that every kind of test may ask for. Servers start with the first test that needs them.
+
+TEST_KAFKA=host:port points the tests at an existing cluster; what they create there begins with `test-` and is removed.
+"""
+
+import asyncio
+import inspect
+import itertools
+import os
+import time
+import uuid
+
+import pytest
+
+# The machine's own settings must not reach a test, nor the processes that it starts.
+for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
+    del os.environ[name]
+
+POLL_SECONDS = 0.02
+
+
+@pytest.fixture
+def eventually():
+    """Repeat a check, plain or async, until it returns something true without a failed assertion; return that.
+
+    `value = await eventually(lambda: ledger.effects, within=5)`
+    """
+
+    async def wait(check, within=10):
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                value = check()
+                if inspect.isawaitable(value):
+                    value = await value
+                failed = AssertionError(f"still {value!r} after {within} s: {inspect.getsource(check).strip()}")
+            except AssertionError as error:
+                value, failed = None, error
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise failed
+            await asyncio.sleep(POLL_SECONDS)
+
+    return wait
+
+
+@pytest.fixture
+def eventually_blocking():
+    """`eventually` for tests without an event loop."""
+
+    def wait(check, within=10):
+        deadline = time.monotonic() + within
+        while not (value := check()):
+            assert time.monotonic() < deadline, f"still {value!r} after {within} s: {inspect.getsource(check).strip()}"
+            time.sleep(POLL_SECONDS)
+        return value
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def kafka():
+    """Bootstrap servers of a real Kafka: TEST_KAFKA, or one broker that lives as long as the session."""
+    if existing := os.environ.get("TEST_KAFKA"):
+        yield existing
+        return
+    from local.kafka import Cluster  # noqa: PLC0415 - unit tests must not pay for it
+
+    with Cluster(brokers=1) as cluster:
+        yield cluster.bootstrap
+
+
+@pytest.fixture(scope="session")
+def three_brokers():
+    from local.kafka import Cluster  # noqa: PLC0415 - as above
+
+    # A killed node is missed after 3 s instead of 9, so tests that kill one end sooner.
+    properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+    with Cluster(brokers=3, properties=properties) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka3(three_brokers):
+    """A cluster of three to kill and restart nodes of; every test finds and leaves all of them running."""
+    yield three_brokers
+    down = [index for index in three_brokers.brokers if not three_brokers.is_running(index)]
+    for index in down:
+        three_brokers.start(index, wait=False)
+    three_brokers.await_ready()
+
+
+@pytest.fixture(scope="session")
+def _prefixes():
+    session = uuid.uuid4().hex[:8]
+    yield (f"test-{session}-{number}." for number in itertools.count(1))
+    if existing := os.environ.get("TEST_KAFKA"):
+        asyncio.run(_remove_topics(existing, f"test-{session}-"))
+
+
+@pytest.fixture
+def prefix(_prefixes):
+    """A topic prefix that no other test has; also good for group and transactional ids."""
+    return next(_prefixes)
+
+
+async def _remove_topics(bootstrap, prefix):
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - as above
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        if ours := [topic for topic in await admin.list_topics() if topic.startswith(prefix)]:
+            await admin.delete_topics(ours)
+    finally:
+        await admin.close()
