@@ -1,0 +1,51 @@
+"""The record on `authorizations`: an authorization's latest public state and the `sequence` that it includes."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.model import Model, Public
+from schemas.times import Time
+from schemas.vocabulary import Agreement, Report
+from schemas.words import Id, Word
+
+
+class ActiveHandoff(Model):
+    """The handoff that is running."""
+
+    id: Public[Id] = Field(description="Collate's id of it.")
+    state: Public[Word] = Field(description="Collate's word for its state.")
+    access_available: Public[bool] = Field(description="Whether a link into the session can be had.")
+    final_submit_capable: Public[bool] = Field(description="Whether the operator could submit to the payer.")
+    opened_at: Public[Time | None] = Field(default=None, description="Since when, by Collate's clock.")
+
+
+class LastHandoff(Model):
+    """The handoff that ended last."""
+
+    id: Public[Id] = Field(description="Collate's id of it.")
+    result: Public[Word] = Field(description="Collate's word for how it ended.")
+    reported: Public[Report | None] = Field(default=None, description="What was reported, where it is known.")
+    agreement: Public[Agreement | None] = Field(default=None, description="Absent until it is reconciled.")
+
+
+class AuthorizationRecord(Model):
+    """What is known of an authorization after its event number `sequence`."""
+
+    open_on_the_wire: ClassVar[bool] = True
+
+    sequence: Public[int] = Field(ge=0, description="The last event that this includes.")
+    version: Public[int] = Field(description="Collate's version of the authorization.")
+    status: Public[Word] = Field(description="Collate's word for whose move it is.")
+    outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of its next action, if any.")
+    covers_review_snapshot_id: Public[Id | None] = Field(
+        default=None, description="The review snapshot to accept before a handoff."
+    )
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is there.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is there.")
+    active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The handoff that is running.")
+    last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended last.")
+    settled_at: Public[Time | None] = Field(default=None, description="When we saw it completed or canceled.")
+    watched_since: Public[Time] = Field(description="Since when it is followed.")
+    updated_at: Public[Time] = Field(description="When this record was made.")

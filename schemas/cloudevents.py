@@ -1,0 +1,273 @@
+"""CloudEvents 1.0 over Kafka and HTTP: binary mode written by default, binary and structured read.
+
+The envelope's data stays bytes: what is inside is the models' business. Errors name the attribute and what was expected
+of it, never what was found.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import quote, unquote_to_bytes
+
+from pydantic_core import from_json, to_json
+
+from schemas.times import format_time, parse_time
+
+Mode = Literal["binary", "structured"]
+KafkaHeaders = tuple[tuple[str, bytes], ...]
+
+JSON = "application/json"
+STRUCTURED = "application/cloudevents+json"
+_STRUCTURED_FAMILY = "application/cloudevents"
+_NAME = re.compile(r"[a-z0-9]{1,64}")
+_JSON_TYPE = re.compile(r"[^/;]+/(json|[^/;]+\+json)\s*(;.*)?", re.IGNORECASE)
+_CORE = frozenset({"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema"})
+_NOT_ATTRIBUTES = frozenset({"data", "data_base64"})
+# CloudEvents section 3.1: no control characters, no surrogates (UTF-8 has none), no noncharacters.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+class CloudEventError(ValueError):
+    """Not a CloudEvent: which attribute, and what was expected of it."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}")
+        self.field = field
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One CloudEvent; `traceparent` travels beside it as the plain W3C header."""
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: datetime | None = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = field(default=None, repr=False)
+    datacontenttype: str | None = JSON
+    dataschema: str | None = None
+    traceparent: str | None = None
+
+
+def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, bytes | None]:
+    """Return headers and value; without data the value is None, which a compacted topic reads as a deletion."""
+    trace = () if envelope.traceparent is None else (("traceparent", envelope.traceparent.encode()),)
+    if mode == "structured":
+        return (("content-type", STRUCTURED.encode()), *trace), _to_structured(envelope)
+    headers = tuple((f"ce_{name}", value.encode()) for name, value in _attributes(envelope))
+    if envelope.datacontenttype is not None:
+        headers = (*headers, ("content-type", envelope.datacontenttype.encode()))
+    return headers + trace, envelope.data
+
+
+def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
+    """Read a record in either mode (CloudEventError)."""
+    attributes: dict[str, str] = {}
+    content_type = trace = None
+    for name, raw in headers:
+        lower = name.lower()
+        if lower.startswith("ce_"):
+            _put(attributes, lower[3:], _utf8(lower[3:], raw))
+        elif lower == "content-type":
+            content_type = _utf8("datacontenttype", raw)
+        elif lower == "traceparent":
+            trace = raw.decode("ascii", "replace")
+    if content_type is not None and _is_structured(content_type):
+        return _from_structured(value or b"", trace)
+    return _envelope(attributes, value, content_type, trace)
+
+
+def to_http(envelope: Envelope, mode: Mode = "binary") -> tuple[list[tuple[str, str]], bytes]:
+    """Return headers and body."""
+    trace = [] if envelope.traceparent is None else [("traceparent", envelope.traceparent)]
+    if mode == "structured":
+        return [("content-type", STRUCTURED), *trace], _to_structured(envelope)
+    headers = [(f"ce-{name}", _percent(value)) for name, value in _attributes(envelope)]
+    if envelope.datacontenttype is not None:
+        headers.append(("content-type", envelope.datacontenttype))
+    return headers + trace, envelope.data or b""
+
+
+def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
+    """Read a request in either mode (CloudEventError)."""
+    attributes: dict[str, str] = {}
+    content_type = trace = None
+    for name, raw in headers:
+        lower = name.lower()
+        if lower.startswith("ce-"):
+            _put(attributes, lower[3:], _unpercent(lower[3:], raw))
+        elif lower == "content-type":
+            content_type = raw
+        elif lower == "traceparent":
+            trace = raw
+    if content_type is not None and _is_structured(content_type):
+        return _from_structured(body, trace)
+    return _envelope(attributes, body or None, content_type, trace)
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether data of this type is JSON (a missing type means JSON, CloudEvents 1.0)."""
+    return content_type is None or content_type == JSON or _JSON_TYPE.fullmatch(content_type) is not None
+
+
+def _attributes(envelope: Envelope) -> list[tuple[str, str]]:
+    """Walk what becomes a header or a member, in the order in which a person reads it."""
+    pairs = [
+        ("id", envelope.id),
+        ("source", envelope.source),
+        ("specversion", "1.0"),
+        ("type", envelope.type),
+    ]
+    if envelope.subject is not None:
+        pairs.append(("subject", envelope.subject))
+    if envelope.time is not None:
+        pairs.append(("time", format_time(envelope.time)))
+    if envelope.dataschema is not None:
+        pairs.append(("dataschema", envelope.dataschema))
+    pairs.extend(envelope.extensions.items())
+    return pairs
+
+
+def _envelope(attributes: dict[str, str], data: bytes | None, content_type: str | None, trace: str | None) -> Envelope:
+    if (found := attributes.pop("specversion", None)) != "1.0":
+        raise CloudEventError("specversion", "1.0" if found is not None else "to be there (1.0)")
+    id_, source, type_ = (_required(attributes, name) for name in ("id", "source", "type"))
+    raw_time = attributes.pop("time", None)
+    try:
+        time = None if raw_time is None else parse_time(raw_time)
+    except ValueError:
+        raise CloudEventError("time", "an RFC 3339 time with an offset") from None
+    return Envelope(
+        id=id_,
+        source=source,
+        type=type_,
+        subject=_optional(attributes, "subject"),
+        time=time,
+        dataschema=_optional(attributes, "dataschema"),
+        datacontenttype=attributes.pop("datacontenttype", None) or content_type,
+        extensions=attributes,
+        data=data,
+        traceparent=trace,
+    )
+
+
+def _required(attributes: dict[str, str], name: str) -> str:
+    value = attributes.pop(name, "")
+    if not value:
+        raise CloudEventError(name, "a non-empty text")
+    return value
+
+
+def _optional(attributes: dict[str, str], name: str) -> str | None:
+    value = attributes.pop(name, None)
+    if value == "":
+        raise CloudEventError(name, "a non-empty text, or nothing")
+    return value
+
+
+def _put(attributes: dict[str, str], name: str, value: str) -> None:
+    if not _NAME.fullmatch(name) or name in _NOT_ATTRIBUTES:
+        raise CloudEventError("attributes", "names of lower-case letters and digits")
+    if name in attributes:
+        raise CloudEventError(name, "to be given once")
+    if not value.isascii() or not value.isprintable():
+        _check_text(name, value)
+    attributes[name] = value
+
+
+def _check_text(name: str, value: str) -> None:
+    if _FORBIDDEN.search(value):
+        raise CloudEventError(name, "text without control characters")
+
+
+def _utf8(name: str, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise CloudEventError(name, "UTF-8 text") from None
+
+
+def _percent(value: str) -> str:
+    # HTTP binding 3.1.3.2: printable ASCII except space, double quote and percent stands for itself.
+    return quote(value, safe="!#$&'()*+,/:;<=>?@[\\]^`{|}~")
+
+
+def _unpercent(name: str, raw: str) -> str:
+    text = raw.strip(" \t")
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        text = re.sub(r"\\(.)", r"\1", text[1:-1])
+    return _utf8(name, unquote_to_bytes(text)) if "%" in text else text
+
+
+def _is_structured(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == STRUCTURED:
+        return True
+    if media_type.startswith(_STRUCTURED_FAMILY):
+        raise CloudEventError("content-type", f"{STRUCTURED}, or the data's own type in binary mode (no batches)")
+    return False
+
+
+def _to_structured(envelope: Envelope) -> bytes:
+    members: dict[str, Any] = dict(_attributes(envelope))
+    if envelope.datacontenttype is not None:
+        members["datacontenttype"] = envelope.datacontenttype
+    if envelope.data is None:
+        return to_json(members)
+    if not is_json(envelope.datacontenttype):
+        return to_json(members | {"data_base64": base64.b64encode(envelope.data).decode()})
+    _parsed("data", envelope.data)
+    return b"".join((to_json(members)[:-1], b',"data":', envelope.data, b"}"))
+
+
+def _from_structured(body: bytes, trace: str | None) -> Envelope:
+    members = _parsed("body", body)
+    if not isinstance(members, dict):
+        raise CloudEventError("body", "a JSON object")
+    has_data, data = "data" in members, members.pop("data", None)
+    encoded = members.pop("data_base64", None)
+    if has_data and encoded is not None:
+        raise CloudEventError("data", "either data or data_base64")
+    attributes: dict[str, str] = {}
+    for name, value in members.items():
+        if value is not None:
+            _put(attributes, name, _as_text(name, value))
+    raw: bytes | None = None
+    if encoded is not None:
+        raw = _from_base64(encoded)
+    elif has_data:
+        is_text = isinstance(data, str) and not is_json(attributes.get("datacontenttype"))
+        raw = data.encode() if is_text else to_json(data, inf_nan_mode="constants")
+    # The JSON format says that a missing datacontenttype next to `data` means JSON.
+    return _envelope(attributes, raw, JSON if has_data else None, trace)
+
+
+def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and -(2**31) <= value < 2**31:
+        return str(value)
+    if isinstance(value, str):
+        return value
+    raise CloudEventError(name if _NAME.fullmatch(name) else "attributes", "a text, a boolean or a 32-bit integer")
+
+
+def _from_base64(encoded: Any) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise CloudEventError("data_base64", "base64 text") from None
+
+
+def _parsed(name: str, body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise CloudEventError(name, "JSON in UTF-8") from None

@@ -1,0 +1,15 @@
+"""What a caller may attach to a command and finds again in its events: short words, never free text."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from schemas.words import METADATA_PAIRS, MetadataKey, MetadataValue
+
+
+def _in_order(metadata: dict[str, str]) -> dict[str, str]:
+    # The same pairs in another order are the same command: a retry must have the same bytes.
+    return dict(sorted(metadata.items()))
+
+
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=METADATA_PAIRS), AfterValidator(_in_order)]

@@ -1,0 +1,176 @@
+"""Commands, events and authorization records as Kafka records: envelope and data together, in one call each way.
+
+Reading tells apart what this version cannot read (`Unreadable`, a value) from nothing else: it raises nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from schemas.cloudevents import CloudEventError, Envelope, KafkaHeaders, from_kafka, to_kafka
+from schemas.commands import COMMANDS, Command
+from schemas.events import EVENTS, Event
+from schemas.faults import faults
+from schemas.identity import event_id
+
+AUTHORIZATION_TYPE = "collate-gateway.authorization.v1"
+DEAD_LETTER_TYPE = "collate-gateway.dead_letter.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command as it stands in the topic."""
+
+    id: str
+    caller: str
+    authorization_id: str
+    accepted_at: datetime
+    data: Command
+    redrive: int = 0
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event as it stands in the topic."""
+
+    id: str
+    authorization_id: str
+    sequence: int
+    time: datetime
+    data: Event
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is none of ours, or of a version of us that is newer: what was expected, never what was found."""
+
+    problem: str
+    envelope: Envelope | None = None
+
+
+def source(environment: str) -> str:
+    """Return the CloudEvents source of everything that this environment writes."""
+    return f"/collate-gateway/{environment}"
+
+
+def write_command(command: Accepted, source: str) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of a command's record."""
+    extensions = {"caller": command.caller}
+    if command.redrive:
+        extensions["redrive"] = str(command.redrive)
+    envelope = Envelope(
+        id=command.id,
+        source=source,
+        type=command.data.TYPE,
+        subject=command.authorization_id,
+        time=command.accepted_at,
+        extensions=extensions,
+        traceparent=command.traceparent,
+    )
+    return to_kafka(envelope)[0], command.data.to_json()
+
+
+def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Accepted | Unreadable:
+    """Return the command, or why it is none."""
+    try:
+        envelope = from_kafka(headers, value)
+    except CloudEventError as error:
+        return Unreadable(str(error))
+    model = COMMANDS.get(envelope.type)
+    if model is None:
+        return Unreadable("type: expected a command that this version knows", envelope)
+    caller, redrive = envelope.extensions.get("caller"), envelope.extensions.get("redrive", "0")
+    if caller is None or envelope.subject is None or envelope.time is None:
+        return Unreadable("envelope: expected caller, subject and time", envelope)
+    if not (redrive.isascii() and redrive.isdigit() and len(redrive) <= 4):
+        return Unreadable("redrive: expected a number", envelope)
+    try:
+        data = model.from_record(envelope.data or b"")
+    except ValidationError as error:
+        return Unreadable(_first_fault(error), envelope)
+    return Accepted(
+        id=envelope.id,
+        caller=caller,
+        authorization_id=envelope.subject,
+        accepted_at=envelope.time,
+        data=data,
+        redrive=int(redrive),
+        traceparent=envelope.traceparent,
+    )
+
+
+def write_event(event: Published, source: str) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of an event's record."""
+    extensions = {"sequence": str(event.sequence)}
+    if event.causation_id is not None:
+        extensions["causationid"] = event.causation_id
+    envelope = Envelope(
+        id=event.id,
+        source=source,
+        type=event.data.TYPE,
+        subject=event.authorization_id,
+        time=event.time,
+        extensions=extensions,
+        traceparent=event.traceparent,
+    )
+    return to_kafka(envelope)[0], event.data.to_json()
+
+
+def publish(
+    data: Event,
+    *,
+    authorization_id: str,
+    sequence: int,
+    time: datetime,
+    causation_id: str | None = None,
+    traceparent: str | None = None,
+) -> Published:
+    """Number an event: its id follows from the authorization and the sequence."""
+    return Published(
+        id=event_id(authorization_id, sequence),
+        authorization_id=authorization_id,
+        sequence=sequence,
+        time=time,
+        data=data,
+        causation_id=causation_id,
+        traceparent=traceparent,
+    )
+
+
+def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Published | Unreadable:
+    """Return the event, or why it is none that this version knows."""
+    try:
+        envelope = from_kafka(headers, value)
+    except CloudEventError as error:
+        return Unreadable(str(error))
+    model = EVENTS.get(envelope.type)
+    if model is None:
+        return Unreadable("type: expected an event that this version knows", envelope)
+    sequence = envelope.extensions.get("sequence", "")
+    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 18):
+        return Unreadable("sequence: expected a number", envelope)
+    if envelope.subject is None or envelope.time is None:
+        return Unreadable("envelope: expected subject and time", envelope)
+    try:
+        data = model.from_record(envelope.data or b"")
+    except ValidationError as error:
+        return Unreadable(_first_fault(error), envelope)
+    return Published(
+        id=envelope.id,
+        authorization_id=envelope.subject,
+        sequence=int(sequence),
+        time=envelope.time,
+        data=data,
+        causation_id=envelope.extensions.get("causationid"),
+        traceparent=envelope.traceparent,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = faults(error)[0]
+    return f"data{fault.pointer}: expected {fault.expected}"

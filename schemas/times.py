@@ -1,0 +1,61 @@
+"""Times on the wire: RFC 3339 with an offset in, UTC inside, `Z` out."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+# Stricter than datetime.fromisoformat and than pydantic, which also take dates, week dates and Unix times.
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse_time(text: str) -> datetime:
+    """Return the time in UTC; ValueError (without the text in it) unless it is RFC 3339 with an offset."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time with an offset")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("not a time between the years 1 and 9999") from None
+
+
+def format_time(time: datetime) -> str:
+    """Return RFC 3339 with `Z`; microseconds only where there are any."""
+    return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def _from_wire(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise PydanticCustomError("time", "Input should be an RFC 3339 time with an offset") from None
+
+
+def _from_code(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise PydanticCustomError("time", "Input should be an aware time")
+    return value.astimezone(UTC)
+
+
+class _Rfc3339:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Text from JSON, aware datetimes from code."""
+        del source, handler
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.no_info_after_validator_function(_from_wire, core_schema.str_schema()),
+            python_schema=core_schema.no_info_after_validator_function(_from_code, core_schema.datetime_schema()),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                format_time, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Publish what is read and written."""
+        del schema, handler
+        return {"type": "string", "format": "date-time"}
+
+
+Time = Annotated[datetime, _Rfc3339()]

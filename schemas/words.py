@@ -1,0 +1,96 @@
+"""The shapes of single values: ids, short words, free text, open and closed vocabularies.
+
+Patterns are the published contract; widening one is additive, narrowing is not.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_SLUG = r"^[a-z0-9_]{1,64}$"
+_SHORT = r"^[A-Za-z0-9._:-]{1,64}$"
+_METADATA_KEY = r"^[A-Za-z0-9._-]{1,64}$"
+_ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+_TEXT = r"^[^\x00]*$"
+_SOME_TEXT = r"^[^\x00]+$"
+
+PHRASES = {
+    _ID: "1 to 128 characters of A-Z a-z 0-9 . _ ~ -, beginning with a letter or a digit",
+    _UUID: "a UUID in lower case",
+    _SLUG: "1 to 64 characters of a-z 0-9 _",
+    _SHORT: "1 to 64 characters of A-Z a-z 0-9 . _ : -",
+    _METADATA_KEY: "1 to 64 characters of A-Z a-z 0-9 . _ -",
+    _ONE_LINE: "a text on one line, without control characters",
+    _TEXT: "a text without NUL",
+    _SOME_TEXT: "a text, not empty and without NUL",
+}
+"""What a pattern means to a person."""
+
+Id = Annotated[str, StringConstraints(pattern=_ID)]
+"""An id of Collate's that may stand in a path and in a Kafka key."""
+
+CommandId = Annotated[str, StringConstraints(pattern=_UUID)]
+Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
+"""A reason that a program branches on."""
+
+Word = Annotated[str, StringConstraints(pattern=_SHORT)]
+"""A value from somebody else's vocabulary: short, and never free text."""
+
+Name = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
+"""Who: a caller, an operator; names a member of staff or a service, never a patient."""
+
+Reference = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
+Notes = Annotated[str, StringConstraints(pattern=_TEXT, max_length=4000)]
+Why = Annotated[str, StringConstraints(pattern=_SOME_TEXT, max_length=500)]
+Advice = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+"""One sentence of ours; never anybody's input."""
+
+METADATA_PAIRS = 16
+MetadataKey = Annotated[str, StringConstraints(pattern=_METADATA_KEY)]
+MetadataValue = Annotated[str, StringConstraints(pattern=_SHORT)]
+
+UNRECOGNISED = "unrecognised"
+_WORD = re.compile(_SHORT[1:-1])
+
+
+def word(value: str) -> str:
+    """Return a foreign value if it is a word, else `unrecognised`: what we publish must never be free text."""
+    return value if _WORD.fullmatch(value) else UNRECOGNISED
+
+
+class Vocabulary(StrEnum):
+    """A set of words that may grow: a reader keeps a word that it does not know yet, as a member named UNKNOWN."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str) or not _WORD.fullmatch(value):
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = "UNKNOWN"
+        unknown._value_ = value
+        return unknown
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version of us has a meaning for the word."""
+        return self._name_ != "UNKNOWN"
+
+
+class Closed:
+    """In a field's annotation: only the words known today (what a caller says must be understood)."""
+
+    def __get_pydantic_core_schema__(self, source: type[Vocabulary], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check after the enum's own validator, which takes the open vocabulary's way out."""
+        expected = " or ".join(f"'{member.value}'" for member in source)
+
+        def must_be_known(value: Vocabulary) -> Vocabulary:
+            if not value.is_known:
+                raise PydanticCustomError("enum", "Input should be {expected}", {"expected": expected})
+            return value
+
+        return core_schema.no_info_after_validator_function(must_be_known, handler(source))
