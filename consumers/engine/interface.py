@@ -85,7 +85,7 @@ class Again:
     reason: Wait
 
 
-class Lost(Exception):  # noqa: N818 - it is an answer ("the partition is lost"), not a programming error
+class Lost(Exception):
     """The partition no longer belongs to this process: stop; whoever owns it now goes on from what was committed."""
 
 
@@ -120,10 +120,21 @@ class Turn(Protocol):
     async def checkpoint(self, memory: bytes, outputs: tuple[Output, ...] = ()) -> None:
         """Commit `memory` (and `outputs`) now, without finishing the record.
 
-        When it returns, a successor will find this memory whatever happens to us. The turn's `memory` is then this.
+        When it returns, a successor will find this memory whatever happens to us, and the partition is `still_ours`.
+        The turn's `memory` is then this.
 
         Raises:
-            Lost: the partition is no longer ours; nothing was or will be committed by this process.
+            Lost: the partition is no longer ours.
+        """
+        ...
+
+    async def still_ours(self) -> None:
+        """Return when nobody else can own the partition at this moment. Await it before *every* effect.
+
+        It may wait: during a rebalance nothing may begin, until the partition has come back.
+
+        Raises:
+            Lost: the partition is no longer ours; a successor goes on from what was committed.
         """
         ...
 

@@ -1,0 +1,293 @@
+"""One engine: the consumer of the input topic, its rebalances, and the partitions that this process owns.
+
+The reader never leaves `getmany`: back-pressure is a pause. Rebalance callbacks only note what the group says. A consumer
+that has died is replaced, with all partitions given up; see `run`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+    UnsupportedCodecError,
+)
+
+from consumers.engine import connections
+from consumers.engine.partition import Partition, Phase, Surroundings
+from consumers.engine.slots import Slots
+from consumers.engine.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiokafka import AIOKafkaConsumer
+
+    from consumers.engine.interface import Handler
+    from consumers.engine.settings import EngineSettings
+    from consumers.engine.standing import Membership
+    from gateway.runtime.metrics import EngineMetrics
+
+log = structlog.get_logger(__name__)
+
+_POLL_MILLISECONDS = 250
+_TICK_SECONDS = 1.0
+_STOP_SECONDS = 5.0
+_LAST_RETRY_SECONDS = 5.0
+
+
+class PartitionCountChanged(Exception):
+    """The input topic has another number of partitions than the settings say; keys would move between lanes' owners."""
+
+
+class ConsumerDied(Exception):
+    """A background task of the consumer ended; it would never deliver again."""
+
+
+class Engine:
+    """Runs a handler over the records of one topic, exactly once and in order per key."""
+
+    def __init__(self, settings: EngineSettings, handler: Handler, metrics: EngineMetrics) -> None:
+        self.settings = settings
+        self.partitions: dict[int, Partition] = {}
+        self.is_joined = False
+        self.is_rebalancing = False
+        self.looped_at = time.monotonic()
+        self.slots = Slots(settings.slots)
+        self.detail = "starting"
+        self._metrics = metrics
+        self._surroundings = Surroundings(settings, handler, self.slots, metrics)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then drain and return.
+
+        Raises:
+            PartitionCountChanged: going on would put keys on other partitions than their memories.
+        """
+        failures = 0
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                await self._consume(stop)
+            except* PartitionCountChanged as group:
+                raise group.exceptions[0] from None
+            except* (KafkaError, ConsumerDied, OSError, TimeoutError) as group:
+                failures = 0 if time.monotonic() - began > 60.0 else failures + 1
+                first = group.exceptions[0]
+                self.detail = f"{type(first).__name__}: {first}"
+                pause = min(_LAST_RETRY_SECONDS, 0.2 * 2 ** min(failures, 10))
+                log.warning("engine.consumer_restarts", detail=self.detail, wait=pause)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await stop.wait()
+
+    def resume(self) -> list[int]:
+        """Let every stopped partition go on, on an operator's word; return their numbers."""
+        return [number for number, partition in self.partitions.items() if partition.resume()]
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        settings = self.settings
+        consumer = connections.group_consumer(settings)
+        standing = Standing(consumer, settings.group, session_seconds=settings.session_seconds)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                listener = _Rebalances(self, consumer, standing, tasks)
+                consumer.subscribe([settings.topic], listener=listener)
+                await consumer.start()
+                self.is_joined = True
+                beating = [tasks.create_task(self._confirm(standing)), tasks.create_task(self._tick(consumer))]
+                try:
+                    await self._read(consumer, listener, stop)
+                    await asyncio.gather(*(partition.drain() for partition in self.partitions.values()))
+                finally:
+                    for task in beating:
+                        task.cancel()
+                    for partition in self.partitions.values():
+                        partition.close()
+        finally:
+            self.is_joined = False
+            self.is_rebalancing = False
+            for number in self.partitions:
+                self._metrics.forget(number)
+            self.partitions.clear()
+            with suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await consumer.stop()
+
+    async def _read(self, consumer: AIOKafkaConsumer, listener: _Rebalances, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.looped_at = time.monotonic()
+            if listener.failure is not None:
+                raise listener.failure
+            try:
+                fetched = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS)
+            except NoOffsetForPartitionError:
+                self._rewind()  # aiokafka looks for a committed offset of its own; the partitions seek for themselves
+                await asyncio.sleep(0.05)
+            except OffsetOutOfRangeError as error:
+                self._stop_out_of_range(error)
+                self._rewind()
+            except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
+                log.error("engine.fetch_failed", detail=type(error).__name__)  # noqa: TRY400 - told by its name
+                self._rewind()
+                await asyncio.sleep(1.0)
+            else:
+                # Nothing waits between the fetch and here: the records belong to the assignment of this moment.
+                for source, records in fetched.items():
+                    partition = self.partitions.get(source.partition)
+                    if partition is not None:
+                        partition.feed(records)
+
+    def _rewind(self) -> None:
+        """After an error of `getmany`, records that were drained with it are lost: read them again."""
+        for partition in self.partitions.values():
+            partition.rewind()
+
+    def _stop_out_of_range(self, error: OffsetOutOfRangeError) -> None:
+        offsets = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        for source, offset in offsets.items():
+            partition = self.partitions.get(source.partition)
+            if partition is not None:
+                partition.stop(
+                    f"offset {offset} is not in the log any more: records were deleted before they were handled. "
+                    "Resuming goes on with the oldest record there is"
+                )
+
+    async def _confirm(self, standing: Standing) -> None:
+        while True:
+            await asyncio.sleep(self.settings.heartbeat_seconds)
+            if standing.membership is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.settings.session_seconds):
+                        await standing.confirm()
+
+    async def _tick(self, consumer: AIOKafkaConsumer) -> None:
+        """Watch what nobody else watches: hung turns, aiokafka's own tasks, and the gauges."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            fetching = consumer._fetcher._fetch_task  # noqa: SLF001 - its end is told nowhere: getmany answers {} for ever
+            if fetching.done():
+                raise ConsumerDied("aiokafka's fetch task ended")
+            for partition in self.partitions.values():
+                if partition.turns is not None:
+                    partition.turns.cancel_hung()
+            self.observe()
+
+    def observe(self) -> None:
+        """Set the gauges."""
+        metrics = self._metrics
+        now = time.time()
+        states: dict[str, int] = {phase.value: 0 for phase in Phase}
+        for number, partition in self.partitions.items():
+            label = str(number)
+            states[partition.phase.value] += 1
+            oldest = partition.oldest_unfinished
+            lanes = partition.turns.lanes if partition.turns is not None else None
+            metrics.lag.labels(label).set(partition.lag)
+            metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
+            metrics.gap.labels(label).set(partition.progress.gap)
+            metrics.lanes.labels(label).set(len(lanes) if lanes is not None else 0)
+            metrics.unfinished.labels(label).set(lanes.records if lanes is not None else 0)
+            metrics.alarms_pending.labels(label).set(lanes.alarms if lanes is not None else 0)
+            metrics.paused.labels(label).set(partition.is_paused)
+            metrics.stopped.labels(label).set(partition.phase is Phase.STOPPED or partition.is_tripped)
+            for reason, count in (lanes.waits() if lanes is not None else {}).items():
+                metrics.waiting.labels(label, reason.value).set(count)
+        for state, count in states.items():
+            metrics.partitions.labels(state).set(count)
+
+    def note_rebalance(self) -> None:
+        """Count an assignment."""
+        self._metrics.rebalances.inc()
+
+    def forget(self, number: int) -> None:
+        """Drop a partition that is no longer ours."""
+        self.partitions.pop(number, None)
+        self._metrics.forget(number)
+
+    def add(self, source: TopicPartition, consumer: AIOKafkaConsumer, standing: Standing) -> Partition:
+        """Make the object of a newly assigned partition."""
+        state = TopicPartition(self.settings.state_topic, source.partition)
+        partition = Partition(source, state, consumer, standing, self._surroundings)
+        self.partitions[source.partition] = partition
+        return partition
+
+
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
+    """Notes what the group says. No heartbeat runs while the assignment callback does: nothing here takes time."""
+
+    def __init__(
+        self, engine: Engine, consumer: AIOKafkaConsumer, standing: Standing, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.failure: Exception | None = None
+        self._engine = engine
+        self._consumer = consumer
+        self._standing = standing
+        self._tasks = tasks
+        self._living: dict[int, asyncio.Task[None]] = {}
+        self._before: Membership | None = None
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let the partitions commit what has finished. aiokafka's heartbeats go on meanwhile."""
+        del revoked  # eager: it is always all of them
+        self._engine.is_rebalancing = True
+        self._before = self._standing.membership
+        self._standing.left()
+        partitions = list(self._engine.partitions.values())
+        for partition in partitions:
+            partition.released()
+        await asyncio.gather(*(partition.settle() for partition in partitions))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Close what did not come back, keep what did, begin what is new."""
+        engine = self._engine
+        engine.is_rebalancing = False
+        engine.note_rebalance()
+        membership = self._standing.joined()
+        before, self._before = self._before, None
+        # Eager rebalances: with the next generation and the same member id, nobody can have owned them in between.
+        uninterrupted = (
+            before is not None
+            and before.member_id == membership.member_id
+            and before.generation + 1 == membership.generation
+        )
+        numbers = {source.partition: source for source in assigned}
+        log.info(
+            "engine.assigned", partitions=sorted(numbers), generation=membership.generation, uninterrupted=uninterrupted
+        )
+        count = len(self._consumer.partitions_for_topic(engine.settings.topic) or ())
+        if count != engine.settings.partitions:
+            self.failure = PartitionCountChanged(
+                f"topic {engine.settings.topic} has {count} partitions, the settings say {engine.settings.partitions}. "
+                "The count is for life: restore the topic, or move to new topics"
+            )
+            self._consumer.pause(*numbers.values())
+            return
+        for number in [number for number in engine.partitions if number not in numbers]:
+            engine.partitions[number].close()
+            engine.forget(number)
+        for number, source in numbers.items():
+            partition = engine.partitions.get(number)
+            is_new = partition is None
+            if partition is None:
+                partition = engine.add(source, self._consumer, self._standing)
+            partition.assigned(membership, uninterrupted=uninterrupted)
+            if is_new:
+                predecessor = self._living.get(number)
+                self._living[number] = self._tasks.create_task(_live(partition, predecessor))
+
+
+async def _live(partition: Partition, predecessor: asyncio.Task[None] | None) -> None:
+    """Run the partition once this process's earlier object for it has ended; two would fence each other."""
+    if predecessor is not None:
+        await asyncio.wait([predecessor])
+    await partition.run()

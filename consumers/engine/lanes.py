@@ -1,0 +1,176 @@
+"""The lanes of one partition: which key may run now, which waits, and for what.
+
+Pure and synchronous: fed with records, answers and `now`; never awaits, never sleeps. Invariants: a key never runs
+twice at once, a key's records run in the order they were added, and no lane with work is ever forgotten (it is ready,
+running or waiting until a known time).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumers.engine.interface import Record, Wait
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The ordered work of one key, alive only while there is some. An empty queue means: an alarm is due."""
+
+    key: bytes
+    records: deque[Record] = field(default_factory=deque)
+    is_running: bool = False
+    waits_for: Wait | None = None
+    wait_until: float = 0.0
+    since: float = 0.0
+    tries: int = 0
+    failures: int = 0
+
+
+class Lanes:
+    """All lanes of one partition.
+
+    A lane is taken with `next_ready` and given back with `finished` or `again`. Fresh lanes and lanes that come back
+    from a wait are taken in turns, so that neither starves the other.
+    """
+
+    def __init__(self) -> None:
+        self._lanes: dict[bytes, Lane] = {}
+        self._fresh: deque[Lane] = deque()
+        self._returning: deque[Lane] = deque()
+        self._waiting: list[tuple[float, int, Lane]] = []
+        self._waits: dict[Wait, int] = {}
+        self._alarms: dict[bytes, float] = {}
+        self._alarm_heap: list[tuple[float, bytes]] = []
+        self._prefer_returning = False
+        self._order = 0
+        self.records = 0
+
+    def __len__(self) -> int:
+        """Count the lanes that have work: ready, running or waiting."""
+        return len(self._lanes)
+
+    def add(self, record: Record, now: float) -> None:
+        """Put a record at the end of its key's lane."""
+        self.records += 1
+        lane = self._lanes.get(record.key)
+        if lane is None:
+            lane = self._lanes[record.key] = Lane(record.key, since=now)
+            self._fresh.append(lane)
+        elif not lane.records and not lane.is_running:
+            lane.since = now  # it was ready for its alarm; the record goes first
+        lane.records.append(record)
+
+    def next_ready(self, now: float) -> Lane | None:
+        """Take the next lane that may run, or None. It counts as running until it is given back."""
+        if self._waiting or self._alarm_heap:
+            self._wake(now)
+        queue = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
+        if not queue:
+            return None
+        self._prefer_returning = queue is self._fresh
+        lane = queue.popleft()
+        lane.is_running = True
+        return lane
+
+    def finished(self, lane: Lane, *, was_alarm: bool, alarm_at: float | None, now: float) -> None:
+        """Give a lane back: what it ran is finished, and the key's alarm is now `alarm_at`."""
+        lane.is_running = False
+        if not was_alarm:
+            lane.records.popleft()
+            self.records -= 1
+        lane.tries = lane.failures = 0
+        lane.since = now
+        self.set_alarm(lane.key, alarm_at)
+        if lane.records:
+            self._fresh.append(lane)
+            return
+        del self._lanes[lane.key]
+        if alarm_at is not None and alarm_at <= now:
+            # It came due while the lane was busy, and was dropped from the heap then.
+            heapq.heappush(self._alarm_heap, (alarm_at, lane.key))
+
+    def again(self, lane: Lane, at: float, reason: Wait) -> None:
+        """Give a lane back: it stays on its record and is ready once more at `at`."""
+        lane.is_running = False
+        lane.tries += 1
+        lane.waits_for, lane.wait_until = reason, at
+        self._waits[reason] = self._waits.get(reason, 0) + 1
+        self._order += 1
+        heapq.heappush(self._waiting, (at, self._order, lane))
+
+    def set_alarm(self, key: bytes, at: float | None) -> None:
+        """Replace the key's alarm; None removes it."""
+        if at is None:
+            self._alarms.pop(key, None)
+            return
+        if self._alarms.get(key) == at:
+            return
+        self._alarms[key] = at
+        heapq.heappush(self._alarm_heap, (at, key))
+        # Replaced alarms stay in the heap until they come up; rebuild before they outnumber the real ones.
+        if len(self._alarm_heap) > 2 * len(self._alarms) + 64:
+            self._alarm_heap = [(due, owner) for owner, due in self._alarms.items()]
+            heapq.heapify(self._alarm_heap)
+
+    def alarm_of(self, key: bytes) -> float | None:
+        """Return the key's alarm."""
+        return self._alarms.get(key)
+
+    def next_due(self) -> float | None:
+        """Return when `next_ready` may have something new without anybody adding or giving back a lane."""
+        while self._alarm_heap and self._alarms.get(self._alarm_heap[0][1]) != self._alarm_heap[0][0]:
+            heapq.heappop(self._alarm_heap)
+        if self._waiting and (not self._alarm_heap or self._waiting[0][0] <= self._alarm_heap[0][0]):
+            return self._waiting[0][0]
+        return self._alarm_heap[0][0] if self._alarm_heap else None
+
+    def hurry(self) -> int:
+        """Make every waiting lane ready now (an operator's wish). Return how many."""
+        waiting, self._waiting = self._waiting, []
+        for _, _, lane in waiting:
+            self._ready_again(lane)
+        return len(waiting)
+
+    def may_have_ready(self, now: float) -> bool:
+        """Say whether `next_ready` is worth a call. It may still have nothing (an alarm that has been replaced)."""
+        return bool(
+            self._fresh
+            or self._returning
+            or (self._waiting and self._waiting[0][0] <= now)
+            or (self._alarm_heap and self._alarm_heap[0][0] <= now)
+        )
+
+    @property
+    def alarms(self) -> int:
+        """How many keys have an alarm."""
+        return len(self._alarms)
+
+    def waits(self) -> dict[Wait, int]:
+        """Count the waiting lanes by reason."""
+        return {reason: count for reason, count in self._waits.items() if count}
+
+    def __iter__(self) -> Iterator[Lane]:
+        """Walk the lanes that have work."""
+        return iter(self._lanes.values())
+
+    def _wake(self, now: float) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            self._ready_again(heapq.heappop(self._waiting)[2])
+        while self._alarm_heap and self._alarm_heap[0][0] <= now:
+            at, key = heapq.heappop(self._alarm_heap)
+            # Records go before alarms: a busy lane looks at its alarm again when it is finished.
+            if self._alarms.get(key) == at and key not in self._lanes:
+                lane = self._lanes[key] = Lane(key, since=now)
+                self._fresh.append(lane)
+
+    def _ready_again(self, lane: Lane) -> None:
+        if lane.waits_for is not None:
+            self._waits[lane.waits_for] -= 1
+            lane.waits_for = None
+        self._returning.append(lane)

@@ -1,0 +1,68 @@
+"""Reads the group's committed offset of one partition, and means it.
+
+`AIOKafkaConsumer.committed()` ignores the top-level error of OffsetFetch v2 and v3: while the group's coordinator loads
+or moves it answers "nothing committed", and everything would be read again from the beginning. So we send the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka.errors import (
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    UnknownError,
+    for_code,
+)
+from aiokafka.protocol.commit import OffsetFetchRequest
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+_RETRY_SECONDS = 0.1
+
+
+class Committed(NamedTuple):
+    """A committed offset and its metadata."""
+
+    offset: int
+    metadata: str
+
+
+async def fetch_committed(consumer: AIOKafkaConsumer, group: str, partition: TopicPartition) -> Committed | None:
+    """Return what the group has committed for the partition, or None when it truly has nothing.
+
+    Retries for ever on errors that pass (a coordinator that loads or moves): the caller sets the deadline.
+
+    Raises:
+        KafkaError: an error that does not pass, such as a missing permission.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 - aiokafka has no public way to ask its coordinator's node
+    while True:
+        await coordinator.ensure_coordinator_known()
+        try:
+            answer = await coordinator._send_req(  # noqa: SLF001 - same
+                OffsetFetchRequest(group, [(partition.topic, [partition.partition])])
+            )
+            return _read(answer)
+        except (NotCoordinatorForGroupError, CoordinatorNotAvailableError):
+            coordinator.coordinator_dead()
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _read(answer: object) -> Committed | None:
+    rows = [row for _, partitions in answer.topics for row in partitions]  # type: ignore[attr-defined]
+    codes = [getattr(answer, "error_code", 0), *(row[3] for row in rows)]
+    failed = next((code for code in codes if code), 0)
+    if failed:
+        error: type[KafkaError] = for_code(failed)
+        raise error
+    if not rows:
+        raise UnknownError("the coordinator's answer to OffsetFetch names no partition")
+    _, offset, metadata, _ = rows[0]
+    return Committed(offset, metadata or "") if offset >= 0 else None

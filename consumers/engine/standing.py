@@ -1,0 +1,72 @@
+"""Whether this process is still a member of the generation in which it was given its partitions.
+
+Owns one pair (generation, member id), captured in the assignment callback, and asks the coordinator about exactly that pair
+with a heartbeat of its own. Writes nothing, and leaves aiokafka's own membership alone whatever the answer: a commit as
+proof would be retried by aiokafka under a *newer* generation and could overwrite a successor's progress (decision 0001).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.group import HeartbeatRequest
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What the coordinator called us when it gave us our partitions."""
+
+    generation: int
+    member_id: str
+
+
+class Standing:
+    """The membership of the current assignment, and when it was last confirmed."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, group: str, *, session_seconds: float) -> None:
+        self._consumer = consumer
+        self._group = group
+        # A margin, so that we stop beginning effects before the coordinator gives our partitions away.
+        self._trusted_seconds = session_seconds * 0.8
+        self._confirmed_at = float("-inf")
+        self.membership: Membership | None = None
+
+    def joined(self) -> Membership:
+        """Note the membership of an assignment; call it in the assignment callback, synchronously."""
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - aiokafka tells it nowhere else
+        self.membership = Membership(coordinator.generation, coordinator.member_id)
+        self._confirmed_at = time.monotonic()
+        return self.membership
+
+    def left(self) -> None:
+        """Note that a rebalance has begun."""
+        self.membership = None
+
+    @property
+    def is_trusted(self) -> bool:
+        """The membership stands, and was confirmed recently enough that nobody else can own our partitions yet."""
+        return self.membership is not None and time.monotonic() - self._confirmed_at < self._trusted_seconds
+
+    async def confirm(self) -> bool:
+        """Ask the coordinator once. False: not a member of that generation, or it did not say so."""
+        asked = self.membership
+        if asked is None or asked.generation < 0:
+            return False
+        started = time.monotonic()
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - same
+        try:
+            answer = await coordinator._send_req(  # noqa: SLF001 - same
+                HeartbeatRequest(self._group, asked.generation, asked.member_id)
+            )
+        except KafkaError:
+            return False
+        if answer.error_code != 0 or self.membership is not asked:
+            return False
+        self._confirmed_at = started
+        return True

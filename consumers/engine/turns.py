@@ -1,0 +1,308 @@
+"""Runs the turns of one partition's lanes: calls the handler, judges its answer, hands the result over for commit.
+
+Owns the lanes and the memories while the partition runs; knows nothing of Kafka. A runner is a task that takes one
+ready lane after another; it holds a slot of the process while it lives. The lane's boundary is here: whatever a handler
+does (raise, hang, return too much) becomes an `Again` with a reason, and nothing of it is handed over.
+
+    add() -> lanes -> runner: handler -> Done -> memories, Pending -> hand_over() -> (partition: transaction)
+                                      -> Again -> lanes (a timer)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from consumers.engine.interface import UNCHANGED, Again, Done, Lost, Wait
+from consumers.engine.memories import state_record
+from consumers.engine.transactions import LARGEST_RECORD, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumers.engine.interface import Handler, Output, Record
+    from consumers.engine.lanes import Lane, Lanes
+    from consumers.engine.memories import Memories
+    from consumers.engine.slots import Slots
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """What a handler may take.
+
+    Attributes:
+        hang_seconds: a turn that runs longer is cancelled and tried again.
+        memory_bytes: the largest memory of a key.
+        outputs_bytes: the most that one turn may publish.
+        first_retry_seconds, last_retry_seconds: the pause after a failed turn, doubled each time up to the last.
+    """
+
+    hang_seconds: float = 120.0
+    memory_bytes: int = 256 * 1024
+    outputs_bytes: int = 4 * 1024 * 1024
+    first_retry_seconds: float = 0.5
+    last_retry_seconds: float = 60.0
+
+
+class TooLarge(Exception):
+    """A handler returned more than the limits allow."""
+
+
+class Owner(Protocol):
+    """The partition, as its turns see it."""
+
+    def hand_over(self, pending: Pending, *, casualty: bool) -> None:
+        """Queue a result for the next transaction. First in, first out."""
+        ...
+
+    def lanes_changed(self) -> None:
+        """Look again when the next lane is due, and whether there is room to read on."""
+        ...
+
+    @property
+    def accepts_turns(self) -> bool:
+        """Whether another turn may start now."""
+        ...
+
+    async def ours(self) -> None:
+        """Return when the partition is surely ours at this moment, or raise `Lost`."""
+        ...
+
+
+class _Turn:
+    """One turn; see `interface.Turn`."""
+
+    __slots__ = ("_lane", "_turns", "alarm_at", "committing", "key", "memory", "now")
+
+    def __init__(self, turns: Turns, lane: Lane, now: float) -> None:
+        self._turns = turns
+        self._lane = lane
+        self.key = lane.key
+        self.memory = turns.memories.get(lane.key)
+        self.alarm_at = turns.lanes.alarm_of(lane.key)
+        self.now = now
+        self.committing: asyncio.Future[None] | None = None
+
+    @property
+    def since(self) -> float:
+        return self._lane.since
+
+    @property
+    def tries(self) -> int:
+        return self._lane.tries
+
+    @property
+    def failures(self) -> int:
+        return self._lane.failures
+
+    async def checkpoint(self, memory: bytes, outputs: tuple[Output, ...] = ()) -> None:
+        self.committing = self._turns.commit_checkpoint(self._lane, memory, outputs, self.alarm_at)
+        # Shielded: the transaction goes on whatever becomes of this turn; see `Turns.run` for one that was cancelled.
+        await asyncio.shield(self.committing)
+        self.memory = memory
+        self.committing = None
+        await self.still_ours()
+
+    async def still_ours(self) -> None:
+        await self._turns.ours()
+
+
+class Turns:
+    """The turns of one partition. Create anew each time the partition starts."""
+
+    def __init__(
+        self,
+        *,
+        owner: Owner,
+        handler: Handler,
+        slots: Slots,
+        lanes: Lanes,
+        memories: Memories,
+        state_topic: str,
+        limits: TurnLimits,
+        clock: Callable[[], float],
+    ) -> None:
+        self.lanes = lanes
+        self.memories = memories
+        self._owner = owner
+        self._handler = handler
+        self._slots = slots
+        self._state_topic = state_topic
+        self._limits = limits
+        self._clock = clock
+        self._runners: dict[asyncio.Task[None], tuple[Lane, float]] = {}
+        self._hung: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def running(self) -> int:
+        """How many turns are running."""
+        return len(self._runners)
+
+    @property
+    def is_closed(self) -> bool:
+        """No turn of these may begin anything any more."""
+        return self._closed
+
+    async def ours(self) -> None:
+        """Return when the partition is surely ours at this moment, or raise `Lost`."""
+        if self._closed:
+            raise Lost
+        await self._owner.ours()
+
+    def start(self) -> None:
+        """Start a runner for every ready lane, as far as slots go."""
+        while self._may_start() and self._slots.take(self):
+            if not self.start_one():
+                self._slots.give_back()
+                return
+
+    def start_one(self) -> bool:
+        """Start a runner in a slot that has been taken for it (`slots.Taker`)."""
+        if not self._may_start():
+            return False
+        lane = self.lanes.next_ready(self._clock())
+        if lane is None:
+            return False
+        task = asyncio.create_task(self._run(lane))
+        self._runners[task] = (lane, self._clock())
+        return True
+
+    def close(self) -> None:
+        """Cancel every turn and start no other. What they had not handed over is as if it had never been done."""
+        self._closed = True
+        for task in self._runners:
+            task.cancel()
+
+    async def closed(self) -> None:
+        """Wait until every runner has ended."""
+        if self._runners:
+            await asyncio.wait(list(self._runners))
+
+    def cancel_hung(self) -> int:
+        """Cancel the turns that run longer than the limit. Return how many."""
+        oldest = self._clock() - self._limits.hang_seconds
+        hung = [task for task, (_, started) in self._runners.items() if started < oldest and task not in self._hung]
+        for task in hung:
+            self._hung.add(task)
+            task.cancel()
+        return len(hung)
+
+    def commit_checkpoint(
+        self, lane: Lane, memory: bytes, outputs: tuple[Output, ...], alarm_at: float | None
+    ) -> asyncio.Future[None]:
+        """Hand a checkpoint over; the future is done once it is committed, or fails with `Lost`."""
+        size = self._size(memory, outputs)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.memories.put(lane.key, memory)
+        self.memories.note_alarm(lane.key, carried=alarm_at is not None)
+        state = state_record(self._state_topic, lane.key, memory, alarm_at)
+        self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()), casualty=False)
+        return waiter
+
+    def _may_start(self) -> bool:
+        return not self._closed and self._owner.accepts_turns and self.lanes.may_have_ready(self._clock())
+
+    async def _run(self, lane: Lane | None) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        try:
+            while lane is not None:
+                started = self._clock()
+                self._runners[task] = (lane, started)
+                await self._take_turn(lane, started, task)
+                # Keep the slot for the next lane of this partition unless another partition waits for one.
+                goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
+                lane = self.lanes.next_ready(self._clock()) if goes_on else None
+        except Lost:
+            return  # the partition is being thrown away and knows why
+        finally:
+            self._runners.pop(task, None)
+            self._hung.discard(task)
+            self._slots.give_back()
+            self._owner.lanes_changed()
+
+    async def _take_turn(self, lane: Lane, now: float, task: asyncio.Task[None]) -> None:
+        turn = _Turn(self, lane, now)
+        record = lane.records[0] if lane.records else None
+        try:
+            if record is None:
+                answer = await self._handler.on_alarm(turn)
+            else:
+                answer = await self._handler.on_record(turn, record)
+            if isinstance(answer, Done):
+                self._finish(lane, answer, record)
+                return
+        except asyncio.CancelledError:
+            if self._closed or task not in self._hung:
+                raise
+            self._hung.discard(task)
+            task.uncancel()
+            if turn.committing is not None:
+                await turn.committing  # the next turn must not act on a checkpoint that is not committed yet
+            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
+            answer = self._failed(lane, Wait.HANDLER_HUNG)
+        except TooLarge as error:
+            log.error("engine.turn_too_large", offset=_offset(record), detail=str(error))  # noqa: TRY400
+            answer = self._failed(lane, Wait.TOO_LARGE)
+        except Lost:
+            raise
+        except Exception:  # the lane's boundary: one key's failure is that key's wait, never the partition's
+            log.exception("engine.turn_failed", offset=_offset(record), failures=lane.failures + 1)
+            answer = self._failed(lane, Wait.HANDLER_FAILED)
+        if record is None:
+            self.lanes.finished(lane, was_alarm=True, alarm_at=answer.at, now=self._clock())
+        else:
+            self.lanes.again(lane, answer.at, answer.reason)
+        self._owner.lanes_changed()
+
+    def _failed(self, lane: Lane, reason: Wait) -> Again:
+        lane.failures += 1
+        exponent = min(lane.failures, 30) - 1
+        pause = min(self._limits.last_retry_seconds, self._limits.first_retry_seconds * 2**exponent)
+        return Again(self._clock() + pause, reason)
+
+    def _finish(self, lane: Lane, done: Done, record: Record | None) -> None:
+        key, memory = lane.key, done.memory
+        known = self.memories.get(key)
+        after = known if memory is UNCHANGED else memory
+        size = self._size(after if after is not known else None, done.outputs)
+        carries_alarm = done.alarm_at is not None and after is not None
+        state = None
+        if after != known or (after is not None and carries_alarm != self.memories.carries_alarm(key)):
+            state = state_record(self._state_topic, key, after, done.alarm_at)
+            self.memories.put(key, after)
+            self.memories.note_alarm(key, carried=carries_alarm)
+        now = self._clock()
+        self.lanes.finished(lane, was_alarm=record is None, alarm_at=done.alarm_at, now=now)
+        if record is not None:
+            pending = Pending(done.outputs, state, record.offset, size, None, now)
+            self._owner.hand_over(pending, casualty=done.casualty)
+        elif done.outputs or state is not None:
+            self._owner.hand_over(Pending(done.outputs, state, None, size, None, now), casualty=False)
+
+    def _size(self, memory: bytes | None, outputs: tuple[Output, ...]) -> int:
+        size = 0
+        if memory is not None:
+            size = len(memory)
+            if size > self._limits.memory_bytes:
+                raise TooLarge(f"a memory of {size} bytes; the limit is {self._limits.memory_bytes}")
+        for output in outputs:
+            length = len(output.key) + (len(output.value) if output.value is not None else 0)
+            for name, value in output.headers:
+                length += len(name) + len(value)
+            if length > LARGEST_RECORD:
+                raise TooLarge(f"a record of {length} bytes for {output.topic}; the limit is {LARGEST_RECORD}")
+            size += length
+        if size > self._limits.outputs_bytes:
+            raise TooLarge(f"{size} bytes in one turn; the limit is {self._limits.outputs_bytes}")
+        return size
+
+
+def _offset(record: Record | None) -> int | None:
+    return record.offset if record is not None else None
