@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.model import Model, Public
+from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
-from schemas.vocabulary import Agreement, Report
+from schemas.vocabulary import PREFIX, Agreement, Report
 from schemas.words import Id, Word
 
 
@@ -29,9 +29,25 @@ class LastHandoff(Model):
     agreement: Public[Agreement | None] = Field(default=None, description="Absent until it is reconciled.")
 
 
-class AuthorizationRecord(Model):
+class AuthorizationRecord(Message):
     """What is known of an authorization after its event number `sequence`."""
 
+    TYPE: ClassVar[str] = f"{PREFIX}authorization.v1"
+    EXAMPLE: ClassVar[Example] = {
+        "sequence": 9,
+        "version": 27,
+        "status": "waiting_on_payer",
+        "receiptSeen": True,
+        "decisionSeen": False,
+        "lastHandoff": {
+            "id": "mhand_55",
+            "result": "completed_reported",
+            "reported": "submitted",
+            "agreement": "agrees",
+        },
+        "watchedSince": "2026-06-02T14:00:00Z",
+        "updatedAt": "2026-06-02T14:40:00Z",
+    }
     open_on_the_wire: ClassVar[bool] = True
 
     sequence: Public[int] = Field(ge=0, description="The last event that this includes.")

@@ -25,7 +25,10 @@ STRUCTURED = "application/cloudevents+json"
 _STRUCTURED_FAMILY = "application/cloudevents"
 _NAME = re.compile(r"[a-z0-9]{1,64}")
 _JSON_TYPE = re.compile(r"[^/;]+/(json|[^/;]+\+json)\s*(;.*)?", re.IGNORECASE)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CORE = frozenset({"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema"})
+# What we write ourselves is read without looking at each name again.
+_WRITTEN = {f"ce_{name}": name for name in (*_CORE, "caller", "redrive", "sequence", "causationid")}
 _NOT_ATTRIBUTES = frozenset({"data", "data_base64"})
 # CloudEvents section 3.1: no control characters, no surrogates (UTF-8 has none), no noncharacters.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -71,14 +74,15 @@ def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Env
     """Read a record in either mode (CloudEventError)."""
     attributes: dict[str, str] = {}
     content_type = trace = None
-    for name, raw in headers:
-        lower = name.lower()
-        if lower.startswith("ce_"):
-            _put(attributes, lower[3:], _utf8(lower[3:], raw))
+    for header, raw in headers:
+        if (name := _WRITTEN.get(header)) is not None and name not in attributes:
+            attributes[name] = _text(name, raw)
+        elif (lower := header.lower()).startswith("ce_"):
+            _put(attributes, lower[3:], _text(lower[3:], raw))
         elif lower == "content-type":
-            content_type = _utf8("datacontenttype", raw)
+            content_type = _text("datacontenttype", raw)
         elif lower == "traceparent":
-            trace = raw.decode("ascii", "replace")
+            trace = _traceparent(raw.decode("ascii", "replace"))
     if content_type is not None and _is_structured(content_type):
         return _from_structured(value or b"", trace)
     return _envelope(attributes, value, content_type, trace)
@@ -106,7 +110,7 @@ def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
         elif lower == "content-type":
             content_type = raw
         elif lower == "traceparent":
-            trace = raw
+            trace = _traceparent(raw)
     if content_type is not None and _is_structured(content_type):
         return _from_structured(body, trace)
     return _envelope(attributes, body or None, content_type, trace)
@@ -177,21 +181,26 @@ def _put(attributes: dict[str, str], name: str, value: str) -> None:
         raise CloudEventError("attributes", "names of lower-case letters and digits")
     if name in attributes:
         raise CloudEventError(name, "to be given once")
-    if not value.isascii() or not value.isprintable():
-        _check_text(name, value)
     attributes[name] = value
 
 
-def _check_text(name: str, value: str) -> None:
-    if _FORBIDDEN.search(value):
+def _checked(name: str, value: str) -> str:
+    # Every forbidden character is unprintable, and the regular expression costs more.
+    if not value.isprintable() and _FORBIDDEN.search(value):
         raise CloudEventError(name, "text without control characters")
+    return value
 
 
-def _utf8(name: str, raw: bytes) -> str:
+def _text(name: str, raw: bytes) -> str:
     try:
-        return raw.decode()
+        return _checked(name, raw.decode())
     except UnicodeDecodeError:
         raise CloudEventError(name, "UTF-8 text") from None
+
+
+def _traceparent(raw: str) -> str | None:
+    # A broken trace is no reason to refuse an event, and no way to smuggle text into Kafka (W3C trace context 3.2).
+    return raw if _TRACEPARENT.fullmatch(raw) else None
 
 
 def _percent(value: str) -> str:
@@ -203,10 +212,12 @@ def _unpercent(name: str, raw: str) -> str:
     text = raw.strip(" \t")
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return _utf8(name, unquote_to_bytes(text)) if "%" in text else text
+    return _text(name, unquote_to_bytes(text)) if "%" in text else _checked(name, text)
 
 
 def _is_structured(content_type: str) -> bool:
+    if content_type == JSON:
+        return False
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == STRUCTURED:
         return True
@@ -255,7 +266,7 @@ def _as_text(name: str, value: Any) -> str:
     if isinstance(value, int) and -(2**31) <= value < 2**31:
         return str(value)
     if isinstance(value, str):
-        return value
+        return _checked(name, value)
     raise CloudEventError(name if _NAME.fullmatch(name) else "attributes", "a text, a boolean or a 32-bit integer")
 
 

@@ -10,13 +10,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from schemas.metadata import Metadata
-from schemas.model import Model, Phi, Public
+from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
 from schemas.vocabulary import CommandType, ReportedOutcome
 from schemas.words import Closed, CommandId, Id, Name, Notes, Reference, Slug, Why
 
 
-class Command(Model):
+class Command(Message):
     """The data of a command."""
 
     TYPE: ClassVar[CommandType]
@@ -26,6 +26,11 @@ class HandoffRequest(Command):
     """Ask Collate for a manual handoff."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_REQUEST
+    EXAMPLE: ClassVar[Example] = {
+        "acceptedReviewSnapshotId": "rev_90",
+        "expiresAt": "2026-06-02T15:10:00Z",
+        "metadata": {"case": "case-0042"},
+    }
 
     accepted_review_snapshot_id: Public[Id | None] = Field(
         default=None, description="The review snapshot that a person has accepted; needed if the action covers one."
@@ -79,6 +84,16 @@ class HandoffClose(HandoffCloseBody, Command):
     """Close a handoff with what the operator reports."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_CLOSE
+    EXAMPLE: ClassVar[Example] = {
+        "result": {
+            "type": "completed",
+            "reportedOutcome": "submitted",
+            "observedReferenceNumber": "TEST-0001",
+            "operatorNotes": "Submitted after MFA.",
+        },
+        "metadata": {"case": "case-0042"},
+        "handoffId": "mhand_55",
+    }
 
     handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
 
@@ -92,6 +107,7 @@ class AuthorizationWatch(Command):
     """Follow an authorization until it is settled."""
 
     TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_WATCH
+    EXAMPLE: ClassVar[Example] = {"metadata": {"case": "case-0042"}}
 
     metadata: Public[Metadata | None] = Field(default=None, description="Carried into the command's own events.")
 
@@ -100,6 +116,7 @@ class RecordAccess(Command):
     """Put on record that an operator was given a link into a live session; never the link or its id."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_RECORD_ACCESS
+    EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "operator": "op-7", "grantExpiresAt": "2026-06-02T14:15:00Z"}
 
     handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
     operator: Public[Name] = Field(description="Who received the link.")
@@ -119,6 +136,19 @@ class Redrive(Command):
     """Try a dead-lettered command again, under its own id and with what was already sent."""
 
     TYPE: ClassVar[CommandType] = CommandType.COMMAND_REDRIVE
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "redrive": 1,
+        "requestedBy": "op-7",
+        "why": "Collate confirmed that nothing was created.",
+        "command": {
+            "type": "collate-gateway.handoff.request.v1",
+            "caller": "intake",
+            "acceptedAt": "2026-06-02T14:06:00Z",
+            "data": {"acceptedReviewSnapshotId": "rev_90"},
+        },
+        "intent": {"operation": "create", "n": 0},
+    }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     redrive: Public[int] = Field(ge=1, le=1000, description="How many times it has been redriven, this time included.")
@@ -132,6 +162,11 @@ class Discard(Command):
     """Give a dead-lettered command up; it ends as discarded."""
 
     TYPE: ClassVar[CommandType] = CommandType.COMMAND_DISCARD
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "requestedBy": "op-7",
+        "why": "The case was closed by telephone.",
+    }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     requested_by: Public[Name] = Field(description="Who asks.")

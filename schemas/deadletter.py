@@ -1,11 +1,14 @@
 """The record on `dead-letters`: a command that we could not finish, kept whole for a person; may hold PHI."""
 
-from typing import ClassVar
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 from pydantic import Field, JsonValue
 
-from schemas.model import Model, Phi, Public
+from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
+from schemas.vocabulary import PREFIX
 from schemas.words import Advice, Name, Slug, Word
 
 
@@ -24,10 +27,47 @@ class OriginalRecord(Model):
     value: Phi[str] = Field(description="Its value in base64.")
     headers: Phi[list[Header]] = Field(description="Its headers, in order.")
 
+    @classmethod
+    def of(cls, partition: int, offset: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Self:
+        """Keep a record as it was read."""
+        return cls(
+            partition=partition,
+            offset=offset,
+            value=_base64(value or b""),
+            headers=[Header(name=name, value=_base64(raw)) for name, raw in headers],
+        )
 
-class DeadLetter(Model):
+    def bytes(self) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
+        """Return the headers and the value as they were."""
+        return tuple((header.name, b64decode(header.value)) for header in self.headers), b64decode(self.value)
+
+
+def _base64(raw: bytes) -> str:
+    return b64encode(raw).decode()
+
+
+class DeadLetter(Message):
     """A command that waits for a person; what could not be read from the record is absent."""
 
+    TYPE: ClassVar[str] = f"{PREFIX}dead_letter.v1"
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "command": "collate-gateway.handoff.request.v1",
+        "caller": "intake",
+        "authorizationId": "auth_7Q2M",
+        "acceptedAt": "2026-06-02T14:06:00Z",
+        "deadAt": "2026-06-03T14:06:00Z",
+        "cause": "outcome_unknown",
+        "advice": "Look at the authorization, then redrive or discard.",
+        "redrive": 0,
+        "intents": [{"operation": "create", "n": 0}],
+        "record": {
+            "partition": 3,
+            "offset": 128,
+            "value": "e30=",
+            "headers": [{"name": "ce_id", "value": "MmYxYzZkMWU="}],
+        },
+    }
     open_on_the_wire: ClassVar[bool] = True
 
     command_id: Public[Word | None] = Field(default=None, description="The command.")

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.metadata import Metadata
-from schemas.model import Model, Public
+from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
 from schemas.vocabulary import Agreement, ClosedBy, CommandType, Effect, EventType, Outcome, Report
 from schemas.words import Advice, CommandId, Id, Name, Slug, Word
@@ -21,7 +21,7 @@ _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="Which redrive of the command this is; absent for the first run.")
 
 
-class Event(Model):
+class Event(Message):
     """The data of an event."""
 
     TYPE: ClassVar[EventType]
@@ -38,6 +38,16 @@ class CommandFinished(_CommandEvent):
     """A command has ended; exactly one per command and per redrive."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_FINISHED
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "command": "collate-gateway.handoff.request.v1",
+        "caller": "intake",
+        "outcome": "applied",
+        "effect": "ours",
+        "handoffId": "mhand_55",
+        "version": 24,
+        "metadata": {"case": "case-0042"},
+    }
 
     outcome: Public[Outcome] = Field(description="How it ended.")
     effect: Public[Effect] = Field(description="Whether Collate was changed by us.")
@@ -53,6 +63,15 @@ class CommandWaiting(_CommandEvent):
     """A command has not ended yet, and why; published after ten seconds and when the reason changes."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_WAITING
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "command": "collate-gateway.handoff.request.v1",
+        "caller": "intake",
+        "reason": "rate_limited",
+        "advice": "Collate asked us to slow down; nothing to do.",
+        "until": "2026-06-02T14:07:30Z",
+        "metadata": {"case": "case-0042"},
+    }
 
     reason: Public[Slug] = Field(description="What it waits for.")
     advice: Public[Advice | None] = Field(default=None, description="The same in a sentence.")
@@ -65,6 +84,14 @@ class CommandDeadLettered(_CommandEvent):
     """A command could not be finished and waits for a person; not final."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_DEAD_LETTERED
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "command": "collate-gateway.handoff.request.v1",
+        "caller": "intake",
+        "cause": "outcome_unknown",
+        "advice": "Look at the authorization, then redrive or discard.",
+        "metadata": {"case": "case-0042"},
+    }
 
     cause: Public[Slug] = Field(description="Why it could not be finished.")
     advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
@@ -77,12 +104,25 @@ class CommandKeyConflict(_CommandEvent):
     """Another body came in under a known command id; the first one stands and this one was not applied."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_KEY_CONFLICT
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "command": "collate-gateway.handoff.close.v1",
+        "caller": "intake",
+    }
 
 
 class HandoffOpened(Event):
     """A handoff is active."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_OPENED
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "accessAvailable": True,
+        "finalSubmitCapable": True,
+        "openedAt": "2026-06-02T14:06:01Z",
+        "version": 24,
+        "metadata": {"case": "case-0042"},
+    }
 
     handoff_id: Public[Id] = _HANDOFF
     access_available: Public[bool] = Field(description="Whether a link into the session can be had.")
@@ -96,6 +136,14 @@ class HandoffClosed(Event):
     """A handoff has ended; what was reported is a report, not payer truth."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_CLOSED
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "result": "completed_reported",
+        "by": "us",
+        "reported": "submitted",
+        "version": 25,
+        "metadata": {"case": "case-0042"},
+    }
 
     handoff_id: Public[Id] = _HANDOFF
     result: Public[Word] = Field(description="Collate's word for how it ended.")
@@ -120,6 +168,14 @@ class HandoffReconciled(Event):
     """Collate has finished looking after a close; once per handoff."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_RECONCILED
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "reported": "submitted",
+        "payer": {"status": "waiting_on_payer", "receiptSeen": True, "decisionSeen": False},
+        "agreement": "agrees",
+        "version": 27,
+        "metadata": {"case": "case-0042"},
+    }
 
     handoff_id: Public[Id] = _HANDOFF
     reported: Public[Report | None] = Field(default=None, description="What the operator reported, where it is known.")
@@ -133,6 +189,7 @@ class HandoffAccessGranted(Event):
     """An operator was given a link into the live session."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_ACCESS_GRANTED
+    EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "operator": "op-7", "expiresAt": "2026-06-02T14:15:00Z"}
 
     handoff_id: Public[Id] = _HANDOFF
     operator: Public[Name] = Field(description="Who received it.")
@@ -143,6 +200,13 @@ class HandoffAtRisk(Event):
     """An active handoff may soon be ended by Collate."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_AT_RISK
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "reason": "grants_expired",
+        "advice": "Take a new link, or close the handoff.",
+        "endsAt": "2026-06-02T14:30:00Z",
+        "version": 24,
+    }
 
     handoff_id: Public[Id] = _HANDOFF
     reason: Public[Slug] = Field(description="Why.")
@@ -156,6 +220,13 @@ class AuthorizationChanged(Event):
     """The authorization moved on."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_CHANGED
+    EXAMPLE: ClassVar[Example] = {
+        "from": "processing",
+        "to": "waiting_on_payer",
+        "receiptSeen": True,
+        "decisionSeen": False,
+        "version": 27,
+    }
 
     from_status: Public[Word | None] = Field(
         default=None, alias="from", description="The status seen before; absent at first sight."
@@ -172,6 +243,12 @@ class AuthorizationActionRequired(Event):
     """Collate waits for somebody."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_ACTION_REQUIRED
+    EXAMPLE: ClassVar[Example] = {
+        "action": "complete_payer_interaction",
+        "resolution": "manual_handoff",
+        "coversReviewSnapshotId": "rev_90",
+        "version": 23,
+    }
 
     action: Public[Word] = Field(description="The next action's type; complete_payer_interaction asks for a handoff.")
     resolution: Public[Word | None] = Field(default=None, description="The kind of resolution that Collate names.")
@@ -185,6 +262,13 @@ class AuthorizationSettled(Event):
     """The authorization is completed or canceled; once."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_SETTLED
+    EXAMPLE: ClassVar[Example] = {
+        "payer": {"status": "completed", "outcome": "approved", "receiptSeen": True, "decisionSeen": True},
+        "handoffId": "mhand_55",
+        "reported": "submitted",
+        "agreement": "agrees",
+        "version": 31,
+    }
 
     payer: Public[PayerTruth] = Field(description="What the authorization shows.")
     handoff_id: Public[Id | None] = Field(default=None, description="The last handoff, if there was one.")
@@ -197,6 +281,12 @@ class AuthorizationWatchEnded(Event):
     """We stopped following an authorization that never settled."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_WATCH_ENDED
+    EXAMPLE: ClassVar[Example] = {
+        "status": "waiting_on_payer",
+        "watchedSince": "2026-06-02T14:00:00Z",
+        "reason": "max_age",
+        "version": 27,
+    }
 
     status: Public[Word] = Field(description="The status last seen.")
     watched_since: Public[Time] = Field(description="Since when it was followed.")

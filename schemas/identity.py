@@ -32,15 +32,23 @@ def event_id(authorization_id: str, sequence: int) -> str:
     return _uuid5(["event", authorization_id, sequence])
 
 
+def state_id(authorization_id: str, sequence: int) -> str:
+    """Return the id of the `authorizations` record that includes event number `sequence`."""
+    return _uuid5(["authorization", authorization_id, sequence])
+
+
+def dead_letter_id(command_id: str, redrive: int) -> str:
+    """Return the id of the dead letter of a command's run."""
+    return _uuid5(["dead_letter", command_id, redrive])
+
+
 def request_id(kind: str, *parts: str | int) -> str:
     """Return the id of a record that ingress appends for an operator (redrive, discard), from what makes it unique."""
     return _uuid5(["request", kind, *parts])
 
 
 def _uuid5(parts: list[str | int]) -> str:
-    # uuid.uuid5 takes text only in Python 3.11, and builds an object that nobody here wants.
-    digest = bytearray(sha1(NAMESPACE.bytes + canonical_json(parts), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    # uuid.uuid5 builds an object that nobody here wants; this is the same in half the time (a test compares).
+    text = sha1(NAMESPACE.bytes + canonical_json(parts), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

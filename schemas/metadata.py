@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema
 
 from schemas.words import METADATA_PAIRS, MetadataKey, MetadataValue
 
@@ -12,4 +12,16 @@ def _in_order(metadata: dict[str, str]) -> dict[str, str]:
     return dict(sorted(metadata.items()))
 
 
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=METADATA_PAIRS), AfterValidator(_in_order)]
+# pydantic would publish patternProperties alone, which lets any other key through.
+_PUBLISHED = WithJsonSchema(
+    {
+        "type": "object",
+        "maxProperties": METADATA_PAIRS,
+        "propertyNames": TypeAdapter(MetadataKey).json_schema(),
+        "additionalProperties": TypeAdapter(MetadataValue).json_schema(),
+    }
+)
+
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue], Field(max_length=METADATA_PAIRS), AfterValidator(_in_order), _PUBLISHED
+]

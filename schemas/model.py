@@ -6,7 +6,7 @@ a repr shows public values only.
 """
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -26,6 +26,9 @@ class DataClass(IntEnum):
 PUBLIC = DataClass.PUBLIC
 PHI = DataClass.PHI
 SECRET = DataClass.SECRET
+
+Example = Mapping[str, Any]
+"""How a message looks on the wire; published with its schema, and checked against it."""
 
 _T = TypeVar("_T")
 Public = Annotated[_T, DataClass.PUBLIC]
@@ -49,6 +52,16 @@ class Hidden:
         return "<hidden>"
 
 
+def _mark(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Publish each field's data class, and that a variant's tag must be there."""
+    for name, info in model.model_fields.items():
+        field = schema["properties"][info.alias or name]
+        field["x-data-class"] = data_class(model, name).name.lower()
+        if "const" in field:
+            field.pop("default", None)
+            schema["required"] = [*schema.get("required", []), info.alias or name]
+
+
 class Model(_Shown):
     """What we and our callers say."""
 
@@ -61,6 +74,7 @@ class Model(_Shown):
         strict=True,
         frozen=True,
         hide_input_in_errors=True,
+        json_schema_extra=_mark,
     )
 
     open_on_the_wire: ClassVar[bool] = False
@@ -79,6 +93,13 @@ class Model(_Shown):
     def from_record(cls, data: bytes | str) -> Self:
         """Read JSON that a newer version of us may have written; unknown fields are dropped."""
         return cls.model_validate_json(data, by_alias=True, by_name=False, extra="ignore")
+
+
+class Message(Model):
+    """A model that travels as a record of its own."""
+
+    TYPE: ClassVar[str]
+    EXAMPLE: ClassVar[Example]
 
 
 class Tolerant(_Shown):

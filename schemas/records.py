@@ -1,6 +1,6 @@
-"""Commands, events and authorization records as Kafka records: envelope and data together, in one call each way.
+"""Our records as Kafka carries them: envelope and data together, in one call each way.
 
-Reading tells apart what this version cannot read (`Unreadable`, a value) from nothing else: it raises nothing.
+Reading raises nothing: what this version cannot read is a value, `Unreadable`.
 """
 
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import CloudEventError, Envelope, KafkaHeaders, from_kafka, to_kafka
 from schemas.commands import COMMANDS, Command
+from schemas.deadletter import DeadLetter
 from schemas.events import EVENTS, Event
 from schemas.faults import faults
-from schemas.identity import event_id
-
-AUTHORIZATION_TYPE = "collate-gateway.authorization.v1"
-DEAD_LETTER_TYPE = "collate-gateway.dead_letter.v1"
+from schemas.identity import dead_letter_id, event_id, state_id
+from schemas.words import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,58 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
         causation_id=envelope.extensions.get("causationid"),
         traceparent=envelope.traceparent,
     )
+
+
+def write_authorization(authorization_id: str, record: AuthorizationRecord, source: str) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of an authorization's latest state."""
+    envelope = Envelope(
+        id=state_id(authorization_id, record.sequence),
+        source=source,
+        type=record.TYPE,
+        subject=authorization_id,
+        time=record.updated_at,
+        extensions={"sequence": str(record.sequence)},
+    )
+    return to_kafka(envelope)[0], record.to_json()
+
+
+def read_authorization(
+    headers: Iterable[tuple[str, bytes]], value: bytes | None
+) -> tuple[str, AuthorizationRecord] | Unreadable:
+    """Return the authorization's id and its latest state."""
+    try:
+        envelope = from_kafka(headers, value)
+        record = AuthorizationRecord.from_record(envelope.data or b"")
+    except CloudEventError as error:
+        return Unreadable(str(error))
+    except ValidationError as error:
+        return Unreadable(_first_fault(error))
+    if envelope.subject is None or envelope.type != AuthorizationRecord.TYPE:
+        return Unreadable("envelope: expected an authorization's state and its subject", envelope)
+    return envelope.subject, record
+
+
+def write_dead_letter(letter: DeadLetter, source: str) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of a dead letter; one of a broken record has no subject."""
+    where = letter.command_id or f"{letter.record.partition}-{letter.record.offset}"
+    envelope = Envelope(
+        id=dead_letter_id(where, letter.redrive),
+        source=source,
+        type=letter.TYPE,
+        subject=letter.authorization_id if is_id(letter.authorization_id) else None,
+        time=letter.dead_at,
+    )
+    return to_kafka(envelope)[0], letter.to_json()
+
+
+def read_dead_letter(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> DeadLetter | Unreadable:
+    """Return the dead letter."""
+    try:
+        return DeadLetter.from_record(from_kafka(headers, value).data or b"")
+    except CloudEventError as error:
+        return Unreadable(str(error))
+    except ValidationError as error:
+        return Unreadable(_first_fault(error))
 
 
 def _first_fault(error: ValidationError) -> str:

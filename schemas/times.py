@@ -24,7 +24,7 @@ def parse_time(text: str) -> datetime:
 
 def format_time(time: datetime) -> str:
     """Return RFC 3339 with `Z`; microseconds only where there are any."""
-    return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()[:-6] + "Z"
 
 
 def _from_wire(text: str) -> datetime:

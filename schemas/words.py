@@ -55,7 +55,13 @@ MetadataKey = Annotated[str, StringConstraints(pattern=_METADATA_KEY)]
 MetadataValue = Annotated[str, StringConstraints(pattern=_SHORT)]
 
 UNRECOGNISED = "unrecognised"
+_ID_TEXT = re.compile(_ID[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
+
+
+def is_id(value: str) -> bool:
+    """Whether a text may stand where an id of Collate's does."""
+    return _ID_TEXT.fullmatch(value) is not None
 
 
 def word(value: str) -> str:

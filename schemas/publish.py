@@ -1,0 +1,116 @@
+"""The published documents: a JSON Schema per message and AsyncAPI, generated from the models into schemas/published.
+
+    python -m schemas.publish             write what the models say today
+    python -m schemas.publish --check     exit 1 and name what is stale, or breaks the last release
+    python -m schemas.publish --release   make today's the baseline (published/released); refused unless additive
+
+A change that must break readers or callers gets a new type (`...v2`) beside the old one.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.additive import breaks
+from schemas.asyncapi import asyncapi
+from schemas.authorization import AuthorizationRecord
+from schemas.commands import COMMANDS, HandoffCloseBody
+from schemas.deadletter import DeadLetter
+from schemas.document import json_schema
+from schemas.events import EVENTS
+from schemas.vocabulary import PREFIX
+
+if TYPE_CHECKING:
+    from schemas.model import Model
+
+PUBLISHED = Path(__file__).parent / "published"
+RELEASED = PUBLISHED / "released"
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Return every document by its path below schemas/published."""
+    models: dict[str, type[Model]] = {
+        f"commands/{name.removeprefix(PREFIX)}.json": model for name, model in COMMANDS.items()
+    }
+    models |= {f"events/{name.removeprefix(PREFIX)}.json": model for name, model in EVENTS.items()}
+    models |= {f"records/{model.TYPE.removeprefix(PREFIX)}.json": model for model in (AuthorizationRecord, DeadLetter)}
+    models["bodies/handoff.close.json"] = HandoffCloseBody
+    return {path: json_schema(model) for path, model in models.items()} | {"asyncapi.json": asyncapi()}
+
+
+def rendered() -> dict[str, str]:
+    """Return what the files must hold."""
+    return {
+        path: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        for path, document in sorted(documents().items())
+    }
+
+
+def read(path: str) -> bytes:
+    """Return a published document, as it is served."""
+    return (PUBLISHED / path).read_bytes()
+
+
+def stale(directory: Path = PUBLISHED) -> list[str]:
+    """Return the files that are not what the models say: missing, different, or of no model."""
+    wanted = rendered()
+    found = {
+        path.relative_to(directory).as_posix(): path.read_text()
+        for path in directory.rglob("*.json")
+        if RELEASED not in path.parents
+    }
+    return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
+
+
+def broken(baseline: Path = RELEASED) -> Iterator[str]:
+    """Say what readers and callers of the last release would notice."""
+    today = documents()
+    for file in sorted(baseline.rglob("*.json")):
+        path = file.relative_to(baseline).as_posix()
+        if path not in today:
+            yield f"{path}: is gone"
+            continue
+        # AsyncAPI repeats the schemas, which are compared on their own.
+        if path != "asyncapi.json":
+            yield from _broken(path, json.loads(file.read_text()), today[path])
+
+
+def _broken(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    said = path.startswith(("events/", "records/"))
+    yield from (f"{path}{found.pointer}: {found.what}" for found in breaks(old, new, said=said))
+
+
+def write(directory: Path) -> None:
+    """Write every document below a directory and remove what is no longer one."""
+    wanted = rendered()
+    for path, text in wanted.items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    for file in directory.rglob("*.json"):
+        if file.relative_to(directory).as_posix() not in wanted and (
+            directory == RELEASED or RELEASED not in file.parents
+        ):
+            file.unlink()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return the exit code."""
+    problems = list(broken())
+    if arguments == ["--check"]:
+        problems += [f"{path}: is stale, run `python -m schemas.publish`" for path in stale()]
+    elif arguments == ["--release"]:
+        if not problems:
+            write(RELEASED)
+    elif not arguments:
+        write(PUBLISHED)
+    else:
+        problems = [__doc__ or ""]
+    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- what a command says
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
