@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
@@ -36,13 +36,11 @@ class ClusterRefused(Exception):
 
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the arguments that every aiokafka client takes: where, how secured, who. Reads the password's file."""
+    """Return the arguments that every aiokafka client takes: where, who, how secured. Reads the password's file."""
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.bootstrap),
         "client_id": kafka.client_id,
         "security_protocol": kafka.security,
-        "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
-        "metadata_max_age_ms": _milliseconds(kafka.metadata_max_age.total_seconds()),
     }
     if kafka.security.endswith("SSL"):
         context = ssl.create_default_context(cafile=None if kafka.ca_file is None else str(kafka.ca_file))
@@ -62,6 +60,7 @@ def idempotent_producer(
     """Make a producer whose retries are written once (acks=all). A failed send breaks it: build a new one."""
     return AIOKafkaProducer(
         **connection(kafka),
+        **_patience(kafka),
         enable_idempotence=True,
         acks="all",
         linger_ms=_milliseconds(linger_seconds),
@@ -69,46 +68,28 @@ def idempotent_producer(
     )
 
 
-def transactional_producer(
-    kafka: KafkaSettings, transactional_id: str, *, transaction_timeout_seconds: float
-) -> AIOKafkaProducer:
-    """Make a producer that fences every earlier one of its id when it starts. A failed transaction breaks it."""
-    return AIOKafkaProducer(
-        **connection(kafka),
-        transactional_id=transactional_id,
-        transaction_timeout_ms=_milliseconds(transaction_timeout_seconds),
-        acks="all",
-        linger_ms=0,
-        max_batch_size=256 << 10,
-    )
-
-
-def group_consumer(
-    kafka: KafkaSettings, group: str, *, instance: str, session_timeout_seconds: float, heartbeat_seconds: float
-) -> AIOKafkaConsumer:
-    """Make a member of the group with a static id; it commits nothing by itself and never guesses an offset."""
-    return AIOKafkaConsumer(
-        **connection(kafka),
-        group_id=group,
-        group_instance_id=instance,
-        session_timeout_ms=_milliseconds(session_timeout_seconds),
-        heartbeat_interval_ms=_milliseconds(heartbeat_seconds),
-        rebalance_timeout_ms=_milliseconds(session_timeout_seconds),
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-    )
-
-
 def tail_consumer(kafka: KafkaSettings, *, reset: Literal["earliest", "latest", "none"] = "latest") -> AIOKafkaConsumer:
     """Make a reader of committed records without a group; the caller assigns partitions and seeks."""
     return AIOKafkaConsumer(
         **connection(kafka),
+        **_patience(kafka),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=reset,
         isolation_level="read_committed",
     )
+
+
+def _patience(kafka: KafkaSettings) -> dict[str, int]:
+    return {
+        "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
+        "metadata_max_age_ms": _milliseconds(kafka.metadata_max_age.total_seconds()),
+    }
+
+
+def topic_partitions(topic: str, count: int) -> tuple[TopicPartition, ...]:
+    """Name the partitions of a topic as aiokafka's clients want them."""
+    return tuple(TopicPartition(topic, partition) for partition in range(count))
 
 
 async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float = 2.0) -> bool:
@@ -202,7 +183,7 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
     where = ",".join(kafka.bootstrap)
     with _Reasons() as reasons:
         try:
-            admin = AIOKafkaAdminClient(**connection(kafka))
+            admin = AIOKafkaAdminClient(**connection(kafka), **_patience(kafka))
         except OSError as error:
             raise KafkaAway(f"{where}: {error}") from error
         try:

@@ -64,12 +64,11 @@ async def serving(
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
         ws="none",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(stop_seconds)),
-        **options,
+        **{"http": "httptools", **options},
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]), name=f"http:{bound.getsockname()[1]}")

@@ -221,17 +221,17 @@ class WorkerSettings(Section):
     start_deadline: Duration = Field(
         timedelta(seconds=60), description="How long a partition may take to start before health says so."
     )
-    max_lanes: Annotated[int, Field(ge=1)] = Field(
-        256, description="Authorizations of one partition that are worked on at the same time."
+    turns: Annotated[int, Field(ge=1)] = Field(
+        512, description="Authorizations that one worker process works on at the same time."
     )
-    max_unfinished: Annotated[int, Field(ge=1, le=10_000)] = Field(
+    read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
         2_000, description="Records of one partition taken up and not finished, before reading pauses."
     )
-    gather: Duration = Field(
-        timedelta(milliseconds=2), description="How long a finished result waits for others to share its transaction."
+    read_ahead_size: Size = Field(
+        16 << 20, ge=1 << 20, description="Size of the records of one partition not finished, before reading pauses."
     )
     handler_deadline: Duration = Field(
-        timedelta(seconds=60), description="How long one step of a command may take before it counts as hung."
+        timedelta(seconds=120), description="How long one step of a command may take before it counts as hung."
     )
     max_memory: Size = Field(
         256 << 10, ge=4 << 10, description="Largest memory of one authorization; beyond it its commands are refused."
@@ -257,7 +257,7 @@ class WorkerSettings(Section):
         description="Share of dead letters among the last records above which a partition stops until it is resumed.",
     )
     dead_letter_window: Annotated[int, Field(ge=10)] = Field(
-        100, description="How many of a partition's last records that share is counted over."
+        50, description="How many of a partition's last records that share is counted over."
     )
     stop_deadline: Duration = Field(
         timedelta(seconds=20), description="How long work under way may take to finish after SIGTERM."

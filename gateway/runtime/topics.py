@@ -14,6 +14,7 @@ from schemas.topics import Topic
 
 Remedy = Literal["create", "alter", "by hand"]
 _CLEANUP = "cleanup.policy"
+_RETENTION = "retention.ms"
 _MIN_INSYNC = "min.insync.replicas"
 
 
@@ -49,10 +50,30 @@ class Difference:
     fatal: bool
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Say it in a sentence, with what to do."""
         if self.remedy == "create":
-            return f"topic {self.topic} does not exist (or we may not see it)"
-        return f"topic {self.topic}: {self.aspect} is {self.found}, must be {self.wanted}"
+            return f"topic {self.topic} does not exist (or we may not see it): `gateway topics apply` creates it"
+        return f"topic {self.topic}: {self.aspect} is {self.found}, must be {self.wanted}: {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        match self.remedy, self.aspect:
+            case "create", _:
+                return "`gateway topics apply` creates it"
+            case "alter", _:
+                return "`gateway topics apply` sets it"
+            case _, "partitions":
+                return (
+                    "never add partitions to a topic in use; set GATEWAY_TOPICS__PARTITIONS to what all five topics "
+                    "have, or delete the topic while it is empty and run `gateway topics apply`"
+                )
+            case _, "replication":
+                return (
+                    "reassign its replicas with Kafka's own tool, or set GATEWAY_TOPICS__REPLICATION to what is meant"
+                )
+            case _:
+                return "decide by hand, because a changed policy throws records away"
 
 
 class TopicsWrong(Refused):
@@ -118,12 +139,18 @@ def _differences(wanted: Wanted, found: Found) -> list[Difference]:
         )
     for key, value in wanted.config.items() if found.config is not None else ():
         have = (found.config or {}).get(key, "unset")
-        if have == value:
+        if have == value or (key == _RETENTION and _keeps_longer(have, value)):
             continue
         # More copies in sync than asked for are safe, only less available.
         too_few = key == _MIN_INSYNC and (not have.isdigit() or int(have) < int(value))
-        add(key, value, have, "alter", fatal=too_few or key == _CLEANUP)
+        # A changed policy throws records away, so it is a person's decision.
+        policy = key == _CLEANUP
+        add(key, value, have, "by hand" if policy else "alter", fatal=too_few or policy)
     return differences
+
+
+def _keeps_longer(have: str, want: str) -> bool:
+    return have == "-1" or (have.isdigit() and int(have) > int(want))
 
 
 async def apply(cluster: Cluster, wanted: Iterable[Wanted], differences: Iterable[Difference]) -> list[Difference]:

@@ -1,0 +1,52 @@
+"""`gateway config`: every setting in force, where it comes from, and no secret."""
+
+import json
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.runtime.environ import leaves, variable
+from gateway.runtime.reference import shown
+from gateway.runtime.settings import Settings, load_settings, value_at
+
+_NOT_SET = "-"
+
+
+class ProcessName(StrEnum):
+    """Whose needs are checked too."""
+
+    ingress = "ingress"
+    worker = "worker"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(name="config", rich_help_panel="Installation")(show_config)
+
+
+def show_config(
+    process: Annotated[ProcessName | None, typer.Option("--for", help="Check what this process needs, too.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show every setting in force. Secrets are files: their paths are shown, what is in them never is.
+
+    Exits 78 and lists every problem where the settings can't be used.
+    """
+    settings = load_settings(os.environ, None if process is None else process.value)
+    rows = [(variable(path), shown(Settings, path, value_at(settings, path))) for path in leaves(Settings)]
+    if as_json:
+        table = {name: {"value": value, "set": name in os.environ} for name, value in rows}
+        typer.echo(json.dumps(table, indent=2, ensure_ascii=False))
+        return
+    table_of_rows = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
+    for name, value in rows:
+        is_set = name in os.environ
+        table_of_rows.add_row(
+            name, value or _NOT_SET, "environment" if is_set else "default", style="" if is_set else "dim"
+        )
+    Console(soft_wrap=True).print(table_of_rows)

@@ -1,0 +1,59 @@
+"""`gateway demo`, `gateway dev`, `gateway local …`: for development machines; the production image lacks `local`."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from gateway.runtime.exits import Exit
+
+_PANEL = "On your machine"
+Brokers = Annotated[int, typer.Option(min=1, max=3, help="One broker, or three that can be killed one by one.")]
+FreePort = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on; a free one if not given.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command(rich_help_panel=_PANEL)(demo)
+    app.command(rich_help_panel=_PANEL)(dev)
+    group = typer.Typer(no_args_is_help=True, help="One local server alone: real Kafka, or the simulated Collate.")
+    group.command()(kafka)
+    group.command()(collate)
+    app.add_typer(group, name="local", rich_help_panel=_PANEL)
+
+
+def demo() -> None:
+    """Tell the story of one handoff, step by step, with real processes on real Kafka; leaves nothing behind."""
+    _end(_of_local("local.demo", "run")())
+
+
+def dev() -> None:
+    """Run everything until Ctrl-C, and print URLs, a caller's key, topics and commands to paste."""
+    _end(_of_local("local.dev", "run")())
+
+
+def kafka(brokers: Brokers = 1, port: FreePort = None) -> None:
+    """Run real Apache Kafka until Ctrl-C, without Docker or a system Java, and print its address."""
+    _end(_of_local("local.serve", "kafka")(brokers, port))
+
+
+def collate(port: FreePort = None) -> None:
+    """Run the simulated Collate until Ctrl-C, and print its address."""
+    _end(_of_local("local.serve", "collate")(port))
+
+
+def _of_local(module: str, name: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as missing:
+        absent = "this installation has no `local` package" if missing.name == "local" else f"{missing.name} is missing"
+        typer.echo(
+            f"gateway: {absent}. This command is for a development machine: run it from a checkout, "
+            "in the environment that `make install` builds (extra `dev`).",
+            err=True,
+        )
+        raise typer.Exit(Exit.UNAVAILABLE) from missing
+
+
+def _end(code: int | None) -> None:
+    raise typer.Exit(code or Exit.OK)
