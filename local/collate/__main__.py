@@ -1,0 +1,100 @@
+"""`python -m local.collate`: serve, print the URLs as one JSON line, end on SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from local.collate.profile import NAMED, named
+from local.collate.server import SimulatedCollate
+from local.collate.simulation import DEFAULT_KEY, DEFAULT_ORGANIZATION, Options
+
+_PARENT_CHECK_SECONDS = 0.5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the server until it is told to end."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        readings = dict(_reading(item) for item in given.set)
+        options = Options(
+            profile=named(given.profile or ["v2"], readings),
+            keys=dict(_key(item) for item in given.key or [f"{DEFAULT_KEY}={DEFAULT_ORGANIZATION}"]),
+            latency_seconds=given.latency_ms / 1000,
+            ledger_limit=given.ledger_limit,
+            seed=given.seed,
+        )
+    except ValueError as problem:
+        parser.error(str(problem))
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    with runner:
+        runner.run(_serve(options, given))
+    return 0
+
+
+async def _serve(options: Options, given: argparse.Namespace) -> None:
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    async with SimulatedCollate(options, host=given.host, port=given.port, control_port=given.control_port) as sim:
+        print(json.dumps({"url": sim.url, "control": sim.control_url, "pid": os.getpid()}), flush=True)
+        if given.exit_with_parent:
+            _watch_parent(loop, os.getppid(), over)
+        await over.wait()
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, parent: int, over: asyncio.Event) -> None:
+    if os.getppid() != parent:
+        over.set()
+    else:
+        loop.call_later(_PARENT_CHECK_SECONDS, _watch_parent, loop, parent, over)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.collate", description="A simulated Collate.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="of the public API; 0 takes a free one")
+    parser.add_argument("--control-port", type=int, default=0, help="of the control API that survives an outage")
+    parser.add_argument("--profile", action="append", choices=list(NAMED), help="may be given several times")
+    parser.add_argument("--set", action="append", default=[], metavar="READING=JSON", help="one reading of a profile")
+    parser.add_argument("--key", action="append", metavar="KEY=ORGANIZATION", help="an API key; several are fine")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="wait before every answer")
+    parser.add_argument("--ledger-limit", type=int, default=200_000, help="rows kept of calls and of effects")
+    parser.add_argument("--seed", type=int, default=None, help="makes ids and stale reads repeatable")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when the starting process is gone")
+    return parser
+
+
+def _reading(item: str) -> tuple[str, Any]:
+    name, is_pair, value = item.partition("=")
+    if not is_pair:
+        raise ValueError(f"--set wants READING=JSON, not {item!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _key(item: str) -> tuple[str, str]:
+    token, is_pair, organization = item.partition("=")
+    if not (is_pair and token and organization):
+        raise ValueError("--key wants KEY=ORGANIZATION")
+    return token, organization
+
+
+def _loop_factory() -> Any:
+    """The faster loop where there is one (not on every platform)."""
+    return importlib.import_module("uvloop").new_event_loop if importlib.util.find_spec("uvloop") else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What others do in the world: another integrator, the human, the payer, Collate's own operators.
+
+The control API calls it, and a fault of the kind `act` calls it between a client's read and its write.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from local.collate import rules
+from local.collate.authorization import Authorization, HandoffState, Result, Truth
+from local.collate.creation import HANDOFF_ACTIVE, Wanted, wanted_authorization
+from local.collate.effect import Cause
+from local.collate.refusal import HANDOFF_NOT_ACTIVE, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.collate.world import World
+
+OTHER = Cause("other")
+_CLOSES = {"complete": "complete", "unable_to_complete": "unable-to-complete", "revoke": "revoke"}
+DOINGS = (
+    "open_handoff",
+    *_CLOSES,
+    "mint_grant",
+    "confirm",
+    "cancel",
+    "edit",
+    "expire",
+    "lose_session",
+    "set_access",
+    "set_truth",
+    "payer",
+    "reconcile",
+    "overlay",
+)
+
+
+def create(world: World, wanted: Wanted, now: float) -> list[str]:
+    """Make as many authorizations as are wanted and return their ids; one that exists is replaced."""
+    ids = list(wanted.ids) or [world.new_id(wanted.prefix.rstrip("_")) for _ in range(wanted.count)]
+    for authorization_id in ids:
+        made = world.add(wanted_authorization(wanted, authorization_id, now, world.new_id), Cause("scenario"))
+        if wanted.state == HANDOFF_ACTIVE:
+            world.open_handoff(made, OTHER, now)
+    return ids
+
+
+def act(world: World, authorization_id: str, doing: Mapping[str, Any], now: float) -> Refusal | None:
+    """Do one thing to an authorization, past keys and preconditions; says why where the rules forbid it."""
+    authorization = world.authorizations.get(authorization_id)
+    if authorization is None:
+        return Refusal(404, "prior_authorization_not_found", f"No authorization {authorization_id}.")
+    match doing.get("do"):
+        case "open_handoff":
+            return _open(world, authorization, now)
+        case "confirm":
+            world.confirm(authorization, OTHER, now)
+        case "cancel":
+            world.cancel(authorization, OTHER, now)
+        case "edit":
+            world.edit(authorization, OTHER, now, fresh_snapshot=bool(doing.get("freshSnapshot", False)))
+        case "set_truth" | "payer" | "reconcile" as what:
+            _tell_truth(world, authorization, doing, now, find_now=what != "set_truth")
+        case "overlay":
+            case = replace(authorization.case, overlay=doing.get("authorization"), handoff_overlay=doing.get("handoff"))
+            world.replace_silently(replace(authorization, case=case), now)
+        case do if do in DOINGS:
+            return _on_handoff(world, authorization, doing, now)
+        case do:
+            return Refusal(400, "bad_request", f"`do` is one of {', '.join(DOINGS)}, not {do!r}.")
+    return None
+
+
+def _open(world: World, authorization: Authorization, now: float) -> Refusal | None:
+    covered = authorization.covered_snapshot
+    accepted = {} if covered is None else {"acceptedReviewSnapshotId": covered.id}
+    refusal = rules.handoff_refused(authorization, accepted, world.profile)
+    if refusal is None and authorization.open_handoff is None:
+        world.open_handoff(authorization, OTHER, now)
+    return refusal
+
+
+def _tell_truth(
+    world: World, authorization: Authorization, doing: Mapping[str, Any], now: float, *, find_now: bool
+) -> None:
+    changed = authorization
+    if "truth" in doing:
+        changed = replace(changed, truth=Truth(doing["truth"]))
+    if "decisionSeconds" in doing:
+        changed = replace(changed, decision_seconds=doing["decisionSeconds"])
+    changed = world.replace_silently(changed, now)
+    if not find_now or changed.is_terminal:
+        return
+    handoff = changed.open_handoff
+    if handoff is not None and handoff.state is HandoffState.CLOSING:
+        changed, handoff = world.end_handoff(changed, handoff, Result.CANCELED, OTHER, now), None
+    if handoff is None:
+        world.conclude(changed, Cause("payer"), now)
+
+
+def _on_handoff(world: World, authorization: Authorization, doing: Mapping[str, Any], now: float) -> Refusal | None:
+    handoff = authorization.open_handoff
+    if handoff is None or handoff.state is HandoffState.CLOSING:
+        return HANDOFF_NOT_ACTIVE
+    match doing["do"]:
+        case "expire":
+            world.end_handoff(authorization, handoff, Result.EXPIRED, Cause("collate"), now)
+        case "lose_session":
+            world.end_handoff(authorization, handoff, Result.INTERACTION_LOST, Cause("collate"), now)
+        case "set_access":
+            available = bool(doing.get("available", False))
+            changed = replace(handoff, access_available=available, version=handoff.version + 1)
+            handoffs = (*authorization.handoffs[:-1], changed)
+            world.replace_silently(replace(authorization, handoffs=handoffs), now)
+        case "mint_grant":
+            grant = world.mint(authorization, handoff, OTHER, now)
+            return grant if isinstance(grant, Refusal) else None
+        case operation:
+            report = rules.report_from(_CLOSES[operation], dict(doing), json.dumps(dict(doing), sort_keys=True))
+            if isinstance(report, Refusal):
+                return report
+            world.close_handoff(authorization, handoff, report, OTHER, now)
+    return None

@@ -1,0 +1,205 @@
+"""The control API under `/_sim/`: ledger, faults, profile, clock, scenarios, actors, outage, reset.
+
+Every answer is JSON; what makes no sense is a 400 whose `problem` says why. README.md has the table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from local.collate import actors, wire
+from local.collate.creation import STATES, Wanted
+from local.collate.ledger import Call, effect_json, page
+from local.collate.message import Reply, Request, json_reply
+from local.collate.profile import NAMED, named
+from local.collate.simulation import DEFAULT_ORGANIZATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from local.collate.effect import Effect
+    from local.collate.simulation import Simulation
+
+_PAGE = 100_000
+
+
+class Outage(Protocol):
+    """The switch for the public listener; the server provides it."""
+
+    def begin_outage(self, seconds: float | None) -> None:
+        """Refuse connections from now on."""
+
+    def end_outage(self) -> None:
+        """Take connections again."""
+
+
+def answer(simulation: Simulation, outage: Outage, request: Request) -> Reply:
+    """Answer one control request."""
+    try:
+        body = json.loads(request.body) if request.body else {}
+        if not isinstance(body, dict):
+            raise ValueError("the body is a JSON object")  # noqa: TRY004, TRY301 - one shape of trouble: 400
+        return _route(simulation, outage, request, body)
+    except (ValueError, TypeError, KeyError) as trouble:
+        return json_reply(400, {"problem": str(trouble)})
+
+
+def _route(simulation: Simulation, outage: Outage, request: Request, body: dict[str, Any]) -> Reply:
+    match request.method, request.path.strip("/").split("/")[1:]:
+        case "GET", []:
+            return json_reply(200, {"states": list(STATES), "profiles": list(NAMED), "actors": list(actors.DOINGS)})
+        case _, ["ledger", *rest]:
+            return _ledger(simulation, request, rest)
+        case _, ["faults", *rest]:
+            return _faults(simulation, request.method, rest, body)
+        case _, ["profile"]:
+            return _profile(simulation, request.method, body)
+        case _, ["clock"]:
+            return _clock(simulation, request.method, body)
+        case _, ["authorizations", *rest]:
+            return _authorizations(simulation, request.method, rest, body)
+    return _switch(simulation, outage, request, body)
+
+
+def _switch(simulation: Simulation, outage: Outage, request: Request, body: dict[str, Any]) -> Reply:
+    match request.method, request.path.strip("/").split("/")[1:]:
+        case "PUT", ["latency"]:
+            simulation.gate.latency_seconds = float(body["seconds"])
+            return json_reply(200, {"seconds": simulation.gate.latency_seconds})
+        case "PUT", ["credentials"]:
+            simulation.api.organizations = {str(key): str(name) for key, name in dict(body["keys"]).items()}
+            return json_reply(200, {"organizations": sorted(set(simulation.api.organizations.values()))})
+        case "POST", ["outage"]:
+            outage.begin_outage(None if body.get("seconds") is None else float(body["seconds"]))
+            return json_reply(200, {"outage": True})
+        case "DELETE", ["outage"]:
+            outage.end_outage()
+            return json_reply(200, {"outage": False})
+        case "POST", ["reset"]:
+            simulation.reset()
+            return json_reply(200, {"reset": True})
+    return json_reply(404, {"problem": "no such control call; see local/collate/README.md"})
+
+
+def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
+    simulation.now()
+    ledger, query = simulation.ledger, request.parameters
+    limit, after = int(query.get("limit", _PAGE)), int(query.get("after", 0))
+    match request.method, rest:
+        case "GET", ["calls"]:
+            calls = page(ledger.calls, _calls_like(query, after), limit)
+            return json_reply(200, {"calls": [call.as_json() for call in calls]})
+        case "GET", ["effects"]:
+            effects = page(ledger.effects, _effects_like(query, after), limit)
+            return json_reply(200, {"effects": [effect_json(number, effect) for number, effect in effects]})
+        case "GET", ["summary"]:
+            return json_reply(200, ledger.summary())
+        case "GET", ["rates"]:
+            return json_reply(200, {"perSecond": {str(at): n for at, n in sorted(ledger.per_second.items())}})
+        case "DELETE", []:
+            ledger.clear()
+            return json_reply(200, {"cleared": True})
+    return json_reply(404, {"problem": "ledger/calls, ledger/effects, ledger/summary or ledger/rates"})
+
+
+def _calls_like(query: Mapping[str, str], after: int) -> Callable[[Call], bool]:
+    path = re.compile(query.get("path", ""))
+    exact = {name: query[name] for name in ("method", "key", "status", "ended", "code") if name in query}
+
+    def wanted(call: Call) -> bool:
+        return (
+            call.number > after
+            and path.search(call.path) is not None
+            and all(str(getattr(call, name)) == value for name, value in exact.items())
+        )
+
+    return wanted
+
+
+def _effects_like(query: Mapping[str, str], after: int) -> Callable[[tuple[int, Effect]], bool]:
+    def wanted(numbered: tuple[int, Effect]) -> bool:
+        number, effect = numbered
+        facts = {
+            "kind": effect.kind.value,
+            "authorization": effect.authorization_id,
+            "handoff": effect.handoff_id,
+            "key": effect.cause.key,
+            "by": effect.cause.by,
+        }
+        return number > after and all(facts[name] == query[name] for name in facts if name in query)
+
+    return wanted
+
+
+def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:
+    match method, rest:
+        case "GET", []:
+            return json_reply(200, {"faults": [rule.as_json() for rule in simulation.faults]})
+        case "POST", []:
+            return json_reply(201, simulation.faults.add(body, simulation.clock.now()).as_json())
+        case "DELETE", []:
+            simulation.faults.clear()
+            return json_reply(200, {"faults": []})
+        case "DELETE", [rule_id]:
+            removed = simulation.faults.remove(rule_id)
+            return json_reply(200 if removed else 404, {"removed": removed})
+    return json_reply(404, {"problem": "GET, POST or DELETE faults, DELETE faults/{id}"})
+
+
+def _profile(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
+    match method:
+        case "PUT":
+            simulation.world.profile = named(body.get("named", ()), body.get("readings"))
+        case "PATCH":
+            simulation.change(**body)
+    return json_reply(200, simulation.world.profile.as_json())
+
+
+def _clock(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
+    clock = simulation.clock
+    if method == "POST":
+        if "freeze" in body:
+            (clock.freeze if body["freeze"] else clock.release)()
+        if "set" in body:
+            clock.set(datetime.fromisoformat(body["set"]).timestamp())
+        if "advanceSeconds" in body:
+            clock.advance(float(body["advanceSeconds"]))
+    now = simulation.now()
+    return json_reply(200, {"now": wire.time_json(now), "unix": now, "frozen": clock.is_frozen})
+
+
+def _authorizations(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:
+    now = simulation.now()
+    match method, rest:
+        case "GET", []:
+            return json_reply(200, {"ids": list(simulation.world.authorizations)})
+        case "POST", []:
+            organization = next(iter(simulation.api.organizations.values()), DEFAULT_ORGANIZATION)
+            return json_reply(201, {"ids": simulation.create_wanted(Wanted.from_json(body, organization))})
+        case "GET", [authorization_id]:
+            return _state(simulation, authorization_id)
+        case "POST", [authorization_id, "act"]:
+            refusal = actors.act(simulation.world, authorization_id, body, now)
+            if refusal is not None:
+                return json_reply(refusal.status, {"problem": f"{refusal.code}: {refusal.message}"})
+            return _state(simulation, authorization_id)
+    return json_reply(404, {"problem": "authorizations, authorizations/{id} or authorizations/{id}/act"})
+
+
+def _state(simulation: Simulation, authorization_id: str) -> Reply:
+    """The present, whatever replicas a client would be shown."""
+    authorization, profile = simulation.world.authorizations.get(authorization_id), simulation.world.profile
+    if authorization is None:
+        return json_reply(404, {"problem": f"no authorization {authorization_id}"})
+    return json_reply(
+        200,
+        {
+            "authorization": wire.authorization_json(authorization, profile),
+            "handoffs": [wire.handoff_json(authorization, handoff, profile) for handoff in authorization.handoffs],
+            "truth": authorization.truth,
+            "dueAt": wire.time_json(authorization.due_at),
+        },
+    )

@@ -1,0 +1,212 @@
+"""The way of one request: ledger, faults before, the world, faults after, its end.
+
+arrive ─▶ [delay, others act] ─▶ (spoilt before: the world is not touched)
+                              └▶ api ─▶ [delay, rewrite] ─▶ (spoilt after) or the answer
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from email.utils import formatdate
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from local.collate import actors
+from local.collate.faults import Act, Answer, Delay, Endless, Hang, Reset, Rewrite, Rule, Truncate
+from local.collate.message import Reply, Request, json_reply
+from local.collate.refusal import Refusal
+from local.collate.wire import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.collate.api import Api
+    from local.collate.clock import Clock
+    from local.collate.faults import End, Faults
+    from local.collate.ledger import Call, Ledger
+
+_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "prior_authorization_not_found",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "service_unavailable",
+}
+
+
+class Exchange(Protocol):
+    """How a request ends; the connection provides it."""
+
+    on_end: Callable[[str], None] | None
+
+    def later(self, seconds: float, then: Callable[[], None]) -> None:
+        """Go on after a while."""
+
+    def reply(self, reply: Reply) -> None:
+        """Answer."""
+
+    def reset(self) -> None:
+        """Break the connection."""
+
+    def truncate(self, reply: Reply) -> None:
+        """Answer by half."""
+
+    def endless(self) -> None:
+        """Answer without an end."""
+
+    def hang(self) -> None:
+        """Don't answer."""
+
+
+class Gate:
+    """Takes every public request through the faults to the API and back."""
+
+    def __init__(self, api: Api, clock: Clock, ledger: Ledger, faults: Faults, latency_seconds: float) -> None:
+        self.api = api
+        self.clock = clock
+        self.ledger = ledger
+        self.faults = faults
+        self.latency_seconds = latency_seconds
+        self._tokens = 0.0
+        self._tokens_at = time.monotonic()
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Take up a request."""
+        now, headers = self.clock.now(), request.headers
+        call = self.ledger.open(
+            request.method,
+            request.path,
+            now,
+            request.body,
+            organization=self.api.organization_of(request),
+            key=headers.get("idempotency-key"),
+            if_match=headers.get("if-match"),
+        )
+        rules = self.faults.strike(request.method, request.path, now)
+        call.faults = tuple(rule.id for rule in rules)
+        scope = (call.organization or "", call.path, call.key or "")
+        if call.key is not None:
+            self.api.writes.keys.begin(scope, call.number)
+        exchange.on_end = partial(self._ended, call, scope, time.perf_counter())
+        if wait := _waits(rules, "before"):
+            exchange.later(wait, partial(self._apply, request, call, rules, exchange))
+        else:
+            self._apply(request, call, rules, exchange)
+
+    def _apply(self, request: Request, call: Call, rules: tuple[Rule, ...], exchange: Exchange) -> None:
+        now = self.clock.now()
+        self.api.world.catch_up(now)
+        for rule in rules:
+            if isinstance(rule.doing, Act):
+                actors.act(self.api.world, *_actor_and_doing(request, rule.doing), now)
+        end = _end(rules, "before")
+        if end is None and (limited := self._limited()) is not None:
+            end = limited
+        if end is not None:
+            reply = self._spoilt(end, call) if isinstance(end, Answer) else Reply(200, b"")
+            if isinstance(end, Answer) and end.shape == "typed":
+                self.api.keep_injected(request, call, reply, now)
+        else:
+            reply = self.api.answer(request, call, now)
+            end = _end(rules, "after")
+            for rule in rules:
+                if isinstance(rule.doing, Rewrite):
+                    overlaid = merged(json.loads(reply.body), dict(rule.doing.overlay))
+                    reply = Reply(reply.status, json_reply(200, overlaid).body, headers=reply.headers)
+            if isinstance(end, Answer):
+                reply = self._spoilt(end, call)
+        wait = self.latency_seconds + _waits(rules, "after")
+        if wait:
+            exchange.later(wait, partial(self._finish, end, reply, call, exchange))
+        else:
+            self._finish(end, reply, call, exchange)
+
+    def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
+        match end:
+            case Reset():
+                exchange.reset()
+            case Hang():
+                exchange.hang()
+            case Truncate():
+                call.status = reply.status
+                exchange.truncate(reply)
+            case Endless():
+                exchange.endless()
+            case _:
+                call.status = reply.status
+                exchange.reply(reply)
+
+    def _spoilt(self, end: Answer, call: Call) -> Reply:
+        headers: list[tuple[str, str]] = []
+        if end.location is not None:
+            headers.append(("location", end.location))
+        if end.retry_after is not None:
+            headers.extend(_retry_after(end.retry_after))
+        match end.shape:
+            case "typed":
+                code = end.code or _CODES.get(end.status, "unknown_trouble")
+                refusal = Refusal(end.status, code, "An injected fault.", end.retryable, dict(end.details))
+                typed = json_reply(end.status, refusal.envelope(f"req_{call.number:08x}"))
+                call.code = code
+                return Reply(end.status, typed.body, headers=tuple(headers))
+            case "json":
+                return Reply(end.status, json_reply(end.status, end.body).body, headers=tuple(headers))
+            case "html":
+                page = f"<html><head><title>{end.status}</title></head><body><h1>{end.status}</h1></body></html>"
+                return Reply(end.status, page.encode(), "text/html", tuple(headers))
+            case "text":
+                return Reply(end.status, str(end.body or "upstream trouble").encode(), "text/plain", tuple(headers))
+        return Reply(end.status, b"", "text/plain", tuple(headers))
+
+    def _limited(self) -> Answer | None:
+        """A token bucket in real time, as a rate limit is."""
+        profile = self.api.world.profile
+        if profile.rate_per_second is None:
+            return None
+        now = time.monotonic()
+        gained = (now - self._tokens_at) * profile.rate_per_second
+        self._tokens, self._tokens_at = min(profile.rate_burst, self._tokens + gained), now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return None
+        wait = math.ceil((1.0 - self._tokens) / profile.rate_per_second)
+        return Answer("before", 429, code="rate_limited", retryable=True, retry_after=str(wait))
+
+    def _ended(self, call: Call, scope: tuple[str, str, str], since: float, how: str) -> None:
+        call.ended = how
+        call.seconds = time.perf_counter() - since
+        self.api.writes.keys.end(scope, call.number)
+
+
+def _waits(rules: tuple[Rule, ...], when: str) -> float:
+    return sum(rule.doing.seconds for rule in rules if isinstance(rule.doing, Delay) and rule.doing.when == when)
+
+
+def _end(rules: tuple[Rule, ...], when: str) -> End | None:
+    for rule in rules:
+        match rule.doing:
+            case (Answer() | Reset() | Hang()) as end if end.when == when:
+                return end
+            case (Truncate() | Endless()) as end if when == "after":
+                return end
+            case _:
+                continue
+    return None
+
+
+def _actor_and_doing(request: Request, act: Act) -> tuple[str, dict[str, object]]:
+    doing = dict(act.doing)
+    parts = request.path.split("/")
+    of_the_path = parts[3] if len(parts) > 3 else ""
+    return str(doing.pop("authorizationId", of_the_path)), doing
+
+
+def _retry_after(wanted: str) -> list[tuple[str, str]]:
+    if not wanted.startswith("date:"):
+        return [("retry-after", wanted)]
+    now = time.time()
+    at = math.ceil(now + float(wanted.removeprefix("date:")))
+    return [("date", formatdate(now, usegmt=True)), ("retry-after", formatdate(at, usegmt=True))]

@@ -1,0 +1,42 @@
+"""A parsed HTTP request and an answer to it. Header names are lower-case."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(slots=True)
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Query parameters; of a repeated one, the last."""
+        return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def json_reply(status: int, value: Any) -> Reply:
+    """Answer with JSON."""
+    return Reply(status, json.dumps(value, separators=(",", ":")).encode())

@@ -1,0 +1,118 @@
+"""Every reading of Collate's contract that we must survive, as one frozen value (collate-api.md §10b and §11).
+
+The defaults are the readings that we settled; a named profile is a few fields of it; names combine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How this Collate behaves. Durations are seconds of world time; `None` means never."""
+
+    # Idempotency keys
+    keys_on: Literal["all", "create_authorization"] = "all"
+    keys_keep: Literal["success", "everything"] = "success"
+    key_retention_seconds: float = 86_400.0
+    key_covers_if_match: bool = False
+    key_in_flight: Literal["replay", "conflict"] = "replay"
+
+    # Preconditions
+    checks_if_match: bool = True
+    if_match_on_close: Literal["authorization", "handoff"] = "authorization"
+    missing_header_status: Literal[400, 422, 428] = 400
+    check_order: Literal["key_first", "if_match_first", "active_first"] = "key_first"
+
+    # Handoffs
+    create_while_active: Literal["existing", "conflict", "replace"] = "existing"
+    create_bumps_version: bool = True
+    created_status: Literal[200, 201, 202] = 200
+    status_while_active: Literal["requires_action", "processing"] = "requires_action"
+    terminal_code: Literal[
+        "prior_authorization_not_actionable", "manual_handoff_not_allowed", "prior_authorization_not_mutable"
+    ] = "prior_authorization_not_actionable"
+    repeated_close: Literal["conflict", "first_result"] = "conflict"
+    missing_snapshot: Literal["review_stale", "bad_request"] = "review_stale"
+    offered_seconds: float = 0.0
+    closing_seconds: float = 0.2
+    abandonment_seconds: float | None = 900.0
+    pointer: Literal["id", "full"] = "id"
+
+    # Grants
+    grant_seconds: float = 300.0
+    grant_needs_access: bool = True
+    grant_single_use: bool = False
+    grant_replaces_others: bool = False
+
+    # What Collate and the payer do by themselves
+    reconcile_seconds: float | None = 1.0
+    automation_seconds: float | None = 1.0
+    decision_seconds: float | None = None
+
+    # Reads and limits
+    stale_probability: float = 0.0
+    stale_seconds: float = 0.0
+    unknown_fields: bool = False
+    rate_per_second: float | None = None
+    rate_burst: float = 10.0
+
+    @property
+    def closes_at_once(self) -> bool:
+        """A close skips the state `closing`."""
+        return self.closing_seconds <= 0
+
+    def with_readings(self, readings: Mapping[str, Any]) -> Profile:
+        """Change single readings; raises ValueError naming every unknown or ill-typed one."""
+        if problems := [problem for name, value in readings.items() if (problem := _problem(name, value))]:
+            raise ValueError("; ".join(problems))
+        return replace(self, **readings)
+
+    def as_json(self) -> dict[str, Any]:
+        """All readings by name."""
+        return asdict(self)
+
+
+NAMED: dict[str, dict[str, Any]] = {
+    "v2": {},
+    "v3": {"keys_on": "create_authorization"},
+    "stores_errors": {"keys_keep": "everything"},
+    "forgets_keys": {"key_retention_seconds": 0.0},
+    "fingerprints_if_match": {"key_covers_if_match": True},
+    "ignores_preconditions": {"checks_if_match": False},
+    "stale_replicas": {"stale_probability": 0.5, "stale_seconds": 2.0},
+}
+
+
+def named(names: Iterable[str], readings: Mapping[str, Any] | None = None) -> Profile:
+    """Combine named profiles, then single readings; raises ValueError for an unknown name."""
+    profile = Profile()
+    for name in names:
+        if name not in NAMED:
+            raise ValueError(f"no profile {name!r}; there are {', '.join(NAMED)}")
+        profile = profile.with_readings(NAMED[name])
+    return profile.with_readings(readings or {})
+
+
+def _problem(name: str, value: object) -> str | None:
+    if name not in _FIELDS:
+        return f"no reading {name!r}; there are {', '.join(sorted(_FIELDS))}"
+    hint = _HINTS[name]
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return None if value in choices else f"{name} is one of {', '.join(map(str, choices))}"
+    if hint is bool:
+        return None if isinstance(value, bool) else f"{name} is true or false"
+    if value is None:
+        return None if type(None) in get_args(hint) else f"{name} may not be null"
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return None if number else f"{name} is a number of at least 0"
+
+
+_FIELDS = {field.name for field in fields(Profile)}
+_HINTS = get_type_hints(Profile)
