@@ -11,7 +11,7 @@ import socket
 import struct
 from collections import deque
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -96,8 +96,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Transport: a client is here."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio hands over what create_server made
-        self._transport = transport
+        # uvloop's transports are transports by their methods only.
+        self._transport = cast("asyncio.Transport", transport)
         self._open.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
