@@ -1,7 +1,4 @@
-"""The three aiokafka clients of an engine, with the options that its promises rest on; and how to get rid of a producer.
-
-kafka.md gives the measurements behind each option.
-"""
+"""The three aiokafka clients of an engine, the options that its promises rest on, and how to discard a producer."""
 
 from __future__ import annotations
 

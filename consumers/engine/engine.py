@@ -1,7 +1,7 @@
 """One engine: the consumer of the input topic, its rebalances, and the partitions that this process owns.
 
-The reader never leaves `getmany`: back-pressure is a pause. Rebalance callbacks only note what the group says. A consumer
-that has died is replaced, with all partitions given up; see `run`.
+The reader never leaves `getmany`: back-pressure is a pause. Rebalance callbacks only note what the group says. A
+consumer that has died is replaced, with all partitions given up; see `run`.
 """
 
 from __future__ import annotations
@@ -190,16 +190,16 @@ class Engine:
         for number, partition in self.partitions.items():
             label = str(number)
             states[partition.phase.value] += 1
-            oldest = partition.oldest_unfinished
+            oldest = partition.intake.oldest_timestamp
             lanes = partition.turns.lanes if partition.turns is not None else None
             metrics.lag.labels(label).set(partition.lag)
             metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
-            metrics.gap.labels(label).set(partition.progress.gap)
+            metrics.gap.labels(label).set(partition.intake.gap)
             metrics.lanes.labels(label).set(len(lanes) if lanes is not None else 0)
             metrics.unfinished.labels(label).set(lanes.records if lanes is not None else 0)
             metrics.alarms_pending.labels(label).set(lanes.alarms if lanes is not None else 0)
             metrics.paused.labels(label).set(partition.is_paused)
-            metrics.stopped.labels(label).set(partition.phase is Phase.STOPPED or partition.is_tripped)
+            metrics.stopped.labels(label).set(partition.is_stopped)
             for reason, count in (lanes.waits() if lanes is not None else {}).items():
                 metrics.waiting.labels(label, reason.value).set(count)
         for state, count in states.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-# A partition's start writes this key once, to see its own write come back. No lane has it: keys of lanes come from records.
+# A partition's start writes this key, to see its own write come back. No lane has it: lanes' keys come from records.
 MARKER_KEY = b"\x00engine"
 
 _ALARM = "alarm"
@@ -104,8 +104,8 @@ async def restore(
 ) -> tuple[Memories, dict[bytes, float]]:
     """Read the partition of the `state` topic up to our own marker; return the memories and the alarms.
 
-    The marker was written by the partition's producer after it had fenced its predecessor, so everything that a predecessor
-    ever committed lies before it; a broker that has not got the marker is not the leader and can't pass for one. It is the
+    The marker was written by the partition's producer after it had fenced its predecessor, so everything that a
+    predecessor ever committed lies before it; a broker without it is not the leader and can't pass for one. It is the
     consumer's *position* that is compared: the last offset is a transaction marker and never delivered.
 
     Args:

@@ -1,11 +1,10 @@
-"""One partition: from its assignment to its end. The flow of a record:
+"""One partition: from its assignment to its end.
 
-    reader -> feed() -> progress.take -> lanes -> turns -> hand_over() -> pending
-                                                                            | group commit
-             state, events, offset + bitmap  <----- one transaction <-------+
+    reader -> feed() -> intake -> lanes -> turns -> hand_over() -> queue
+                                                                     | group commit
+             state, outputs, offset + bitmap <--- one transaction <--+
 
-Owns everything of the partition that is in memory, and throws all of it away after any failure of a transaction: it then
-starts again from Kafka. Nothing is repaired. See docs/decisions/0001 for the order of the steps of a start.
+Throws all that is in memory away after any failure of a transaction, and starts again from Kafka; nothing is repaired.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,17 +21,17 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError, ProducerFenced
 
 from consumers.engine import connections
-from consumers.engine.interface import Lost, Record
+from consumers.engine.intake import Intake
+from consumers.engine.interface import Lost
 from consumers.engine.lanes import Lanes
-from consumers.engine.memories import MARKER_KEY, Memories, restore
 from consumers.engine.offsets import Committed, fetch_committed
-from consumers.engine.progress import Progress
+from consumers.engine.queue import Queue
 from consumers.engine.share import ShareLimit
-from consumers.engine.transactions import Pending, Transactions
+from consumers.engine.takeover import NotAMember, Stopped, Takeover, TakeoverParts, take_over
 from consumers.engine.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
@@ -41,12 +39,14 @@ if TYPE_CHECKING:
     from consumers.engine.settings import EngineSettings
     from consumers.engine.slots import Slots
     from consumers.engine.standing import Membership, Standing
+    from consumers.engine.transactions import Pending, Transactions
     from gateway.runtime.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
+_NOTHING = Committed(0, "")
 
 
 class Phase(StrEnum):
@@ -54,7 +54,6 @@ class Phase(StrEnum):
 
     WAITING = "waiting"  # for the group to give it to us (again)
     STARTING = "starting"
-    RESTORING = "restoring"
     RUNNING = "running"
     RELEASED = "released"  # a rebalance has begun; it may come back
     RETRYING = "retrying"
@@ -62,16 +61,8 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-class Stopped(Exception):
-    """The partition can't go on without a person; the message says why and what to do."""
-
-
-class NotAMember(Exception):
-    """The coordinator does not confirm the membership under which we were given the partition."""
-
-
 class ThrownAway(Exception):
-    """What was in memory is no longer sure to be what Kafka holds; start again from there."""
+    """What is in memory is no longer sure to be what Kafka holds; start again from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +89,9 @@ class Partition:
         self.source = source
         self.phase = Phase.WAITING
         self.detail = ""
-        self.turns: Turns | None = None
-        self.progress = Progress(0)
-        self.running_since: float | None = None
         self.changed_at = time.monotonic()
+        self.turns: Turns | None = None
+        self.is_paused = True
         self._state = state
         self._consumer = consumer
         self._standing = standing
@@ -109,147 +99,123 @@ class Partition:
         self._handler = surroundings.handler
         self._slots = surroundings.slots
         self._metrics = surroundings.metrics
+        self._label = str(source.partition)
         self._share = ShareLimit(self._settings.casualty_share, self._settings.casualty_window)
         self._membership: Membership | None = None
         self._came_back = False
         self._closed = False
         self._draining = False
         self._tripped = False
-        self._restart_at_beginning = False
+        self._from_beginning = False
         self._stop_reason: str | None = None
-        self._wake = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._clear()
-
-    def _clear(self) -> None:
-        self._pending: deque[Pending] = deque()
-        self._pending_bytes = 0
-        self._held: deque[ConsumerRecord] = deque()
-        self._held_bytes = 0
-        self._taken: deque[tuple[int, float, int]] = deque()  # offset, timestamp, bytes; in offset order
-        self._taken_bytes = 0
-        self._position = 0
-        self._is_fresh_seek = False
-        self._paused = True
-        self._committed: Committed | None = None
+        self._committed = _NOTHING
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
-        self._in_flight: list[Pending] = []
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._empty()
 
-    # What the group says. Called in its callbacks: synchronous, and nothing here waits.
+    def _empty(self) -> None:
+        settings = self._settings
+        self.intake = Intake(_NOTHING, records=settings.read_ahead_records, size=settings.read_ahead_bytes)
+        self._queue = Queue(results=settings.batch_results, size=settings.batch_bytes)
+        self._committed = _NOTHING
+
+    # What the group says, in its callbacks: synchronous, and nothing here waits.
 
     def assigned(self, membership: Membership, *, uninterrupted: bool) -> None:
         """Note that the partition is ours (again). `uninterrupted`: nobody else can have had it in between."""
         self._membership = membership
         self._consumer.pause(self.source)
-        self._paused = True
+        self.is_paused = True
         if self.phase is Phase.RELEASED:
             if uninterrupted:
                 self._came_back = True
             else:
-                self._fail_everything()
+                self._void()
         self._wake.set()
 
     def released(self) -> None:
-        """Note that a rebalance has begun: lanes finish what they do, nothing new begins."""
+        """Note that a rebalance has begun: turns end what they do, nothing new begins."""
         self._membership = None
+        self._came_back = False
         if self.phase is Phase.RUNNING:
             self._enter(Phase.RELEASED)
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until what has finished is committed; for the revocation callback, within `release_seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.release_seconds):
-                while (self._pending or self._in_flight) and not self._closed:
-                    self._settled.clear()
-                    await self._settled.wait()
+        """Wait until what has finished is committed, at most `release_seconds`."""
+        await self._settle(self._settings.release_seconds, lambda: self._queue.is_settled)
 
     def close(self) -> None:
         """End the partition: it did not come back, or the process stops."""
         self._closed = True
         self._membership = None
-        self._fail_everything()
+        self._void()
         self._wake.set()
 
     async def drain(self) -> None:
         """Let running turns end within `drain_seconds`, commit what they finished, then close."""
         self._draining = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.drain_seconds):
-                while self.turns is not None and (self.turns.running or self._pending or self._in_flight):
-                    self._settled.clear()
-                    await self._settled.wait()
+        await self._settle(
+            self._settings.drain_seconds,
+            lambda: self.turns is None or (not self.turns.running and self._queue.is_settled),
+        )
         self.close()
 
+    async def _settle(self, seconds: float, is_settled: Callable[[], bool]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not is_settled() and not self._closed:
+                    self._settled.clear()
+                    await self._settled.wait()
+
+    # What an operator and the reader say.
+
     def resume(self) -> bool:
-        """Go on after a stop, on an operator's word. A stop for lost offsets goes on from the oldest record there is."""
+        """Go on after a stop, on an operator's word; a stop for lost offsets goes on at the oldest record there is."""
         if self._tripped:
             self._tripped = False
             self._share.reset()
-            self._enter(Phase.RUNNING if self._membership is not None else Phase.RELEASED)
+            self.detail = ""
             self._read_on()
             self.lanes_changed()
             return True
         if self._stop_reason is not None:
             self._stop_reason = None
-            self._restart_at_beginning = True
+            self._from_beginning = True
             self._wake.set()
             return True
         return False
 
     def stop(self, reason: str) -> None:
-        """Stand still until an operator resumes; for what the reader finds out."""
+        """Stand still until an operator resumes."""
         self._stop_reason = reason
-        self._fail_everything()
+        log.error("engine.partition_stopped", partition=self.source.partition, detail=reason)
+        self._void()
         self._wake.set()
-
-    # What the reader brings.
 
     def feed(self, records: Sequence[ConsumerRecord]) -> None:
         """Take records as fetched, in order, under the current assignment."""
-        if self.phase is not Phase.RUNNING or not records:
+        if self.phase is not Phase.RUNNING or self.turns is None or not records:
             return  # not started, or about to be given away: it seeks before it reads on
-        if records[0].offset > self._position and not self._is_fresh_seek:
-            # aiokafka moves its position when it hands records out: a fetch that was lost on the way looks exactly like a
-            # hole in the log. Only what is missing right after a seek is not there.
+        if not self.intake.fetched(records):
             self.rewind()
             return
-        self._is_fresh_seek = False
-        for record in records:
-            if record.offset >= self._position:
-                self._held.append(record)
-                self._held_bytes += len(record.value or b"")
-                self._position = record.offset + 1
-        self._take_held()
+        self._take()
 
     def rewind(self) -> None:
-        """Read again from where we are: something may have been lost between Kafka and `feed`."""
+        """Fetch again from where we are: something may have been lost between Kafka and `feed`."""
         if self.phase is Phase.RUNNING and self._membership is not None:
-            self._consumer.seek(self.source, self._position)
-            self._is_fresh_seek = True
+            self._consumer.seek(self.source, self.intake.position)
+            self.intake.sought()
 
-    def _take_held(self) -> None:
-        now = time.time()
+    def _take(self) -> None:
         turns = self.turns
         if turns is None:
             return
-        while self._held and self.progress.accepts(self._held[0].offset):
-            fetched = self._held.popleft()
-            size = len(fetched.value or b"")
-            self._held_bytes -= size
-            if not self.progress.take(fetched.offset):
-                continue  # finished before a restart
-            record = Record(
-                fetched.partition,
-                fetched.offset,
-                fetched.key or b"",
-                fetched.value or b"",
-                tuple(fetched.headers),
-                fetched.timestamp / 1000,
-            )
-            self._taken.append((record.offset, record.timestamp, size))
-            self._taken_bytes += size
+        now = time.time()
+        for record in self.intake.take():
             turns.lanes.add(record, now)
         self._read_on()
         self.lanes_changed()
@@ -258,34 +224,26 @@ class Partition:
         """Pause or resume reading; back-pressure is nothing else."""
         if self.phase is not Phase.RUNNING or self._membership is None or self.turns is None:
             return
-        records = self.turns.lanes.records + len(self._held)
-        limit, limit_bytes = self._settings.read_ahead_records, self._settings.read_ahead_bytes
-        size = self._taken_bytes + self._held_bytes
-        if not self._paused and (records >= limit or size >= limit_bytes or self._held):
+        unfinished = self.turns.lanes.records
+        if self.is_paused:
+            if self.intake.has_room(unfinished) and not self._tripped:
+                self._consumer.resume(self.source)
+                self.is_paused = False
+        elif self.intake.is_full(unfinished) or self._tripped:
             self._consumer.pause(self.source)
-            self._paused = True
-        elif self._paused and records <= limit // 2 and size <= limit_bytes // 2 and not self._held:
-            self._consumer.resume(self.source)
-            self._paused = False
+            self.is_paused = True
 
     # What the turns ask (turns.Owner).
 
     @property
     def accepts_turns(self) -> bool:
         """Whether another turn may start now."""
-        return (
-            self.phase is Phase.RUNNING
-            and not self._draining
-            and not self._tripped
-            and self._pending_bytes < 2 * self._settings.batch_bytes
-        )
+        return self.phase is Phase.RUNNING and not self._draining and not self._tripped and self._queue.has_room
 
     def hand_over(self, pending: Pending, *, casualty: bool) -> None:
         """Queue a result for the next transaction."""
-        self._pending.append(pending)
-        self._pending_bytes += pending.size
-        if not self._wake.is_set():
-            self._wake.set()
+        self._queue.put(pending)
+        self._wake.set()
         if pending.offset is not None and self._share.note(casualty=casualty) and not self._tripped:
             self._tripped = True
             self.detail = (
@@ -293,6 +251,7 @@ class Partition:
                 "up: look at the dead letters, mend the cause, then resume the partition"
             )
             log.error("engine.partition_tripped", partition=self.source.partition, detail=self.detail)
+            self._read_on()
 
     def lanes_changed(self) -> None:
         """Start what may run, and look again when the next lane is due."""
@@ -302,14 +261,11 @@ class Partition:
         turns.start()
         due = turns.lanes.next_due() if self.accepts_turns else None
         if due != self._timer_due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_due = due
-            self._timer = (
-                None
-                if due is None
-                else asyncio.get_running_loop().call_later(max(0.001, due - time.time()), self._timer_fired)
-            )
+            self._cancel_timer()
+            if due is not None:
+                delay = max(0.001, due - time.time())
+                self._timer = asyncio.get_running_loop().call_later(delay, self._timer_fired)
+                self._timer_due = due
         if not turns.running:
             self._settled.set()
 
@@ -317,15 +273,15 @@ class Partition:
         self._timer = self._timer_due = None
         self.lanes_changed()
 
-    async def ours(self) -> None:
-        """Return when the partition is surely ours at this moment.
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._timer_due = None
 
-        Raises:
-            Lost: it is not, and what this turn knows is void.
-        """
+    async def ours(self) -> None:
+        """Return when the partition is surely ours at this moment, or raise `Lost`."""
         while True:
-            turns = self.turns
-            if self._closed or turns is None or turns.is_closed:
+            if self._closed or self.turns is None or self.turns.is_closed:
                 raise Lost
             if self.phase is Phase.RUNNING and (self._standing.is_trusted or await self._standing.confirm()):
                 return
@@ -335,37 +291,39 @@ class Partition:
 
     async def run(self) -> None:
         """Live until closed."""
-        retries = 0
+        failures = 0
         while not self._closed:
             if self._membership is None or self._stop_reason is not None:
-                self._enter(Phase.STOPPED, self._stop_reason) if self._stop_reason else self._enter(Phase.WAITING)
+                if self._stop_reason is not None:
+                    self._enter(Phase.STOPPED, self._stop_reason)
+                else:
+                    self._enter(Phase.WAITING)
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            producer: AIOKafkaProducer | None = None
+            producer = connections.transactional_producer(self._settings, self.source.partition)
             pause = 0.0
             try:
-                producer = connections.transactional_producer(self._settings, self.source.partition)
                 transactions = await self._start(producer)
-                retries = 0
+                failures = 0
                 await self._commit_until_closed(transactions)
             except ThrownAway:
                 pass
             except Stopped as stopped:
-                self._stop_reason = str(stopped)
-                log.error("engine.partition_stopped", partition=self.source.partition, detail=self._stop_reason)  # noqa: TRY400
+                self.stop(str(stopped))
             except NotAMember:
                 pause = self._settings.heartbeat_seconds
                 self._enter(Phase.RETRYING, "the group does not confirm that this process owns the partition")
             except ProducerFenced:
                 # Another owner, our own transaction timed out, or a zombie's late start: give the group time to tell.
                 pause = 2 * self._settings.heartbeat_seconds
-                self._metrics.fenced.labels(str(self.source.partition)).inc()
+                self._metrics.fenced.labels(self._label).inc()
                 self._enter(Phase.RETRYING, "fenced: another producer has started, or a transaction timed out")
             except (KafkaError, TimeoutError, OSError, AssertionError) as error:
                 # aiokafka raises AssertionError where its producer is in a state that it can't leave.
-                pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**retries) * random.uniform(0.5, 1.0)  # noqa: S311
-                retries += 1
+                failures += 1
+                pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
+                pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 self._metrics.starts_failed.labels(type(error).__name__).inc()
                 self._enter(Phase.RETRYING, f"{type(error).__name__}: starting again from Kafka")
             finally:
@@ -378,184 +336,93 @@ class Partition:
         self._enter(Phase.CLOSED)
 
     async def _start(self, producer: AIOKafkaProducer) -> Transactions:
-        """Take the partition over, step by step; the order is the promise (decision 0001)."""
         began = time.monotonic()
         membership = self._membership
-        self._enter(Phase.STARTING)
         self._came_back = False
-        await self._check_membership()  # before fencing: a process that is no member must not disturb the owner
-        async with asyncio.timeout(self._settings.start_seconds):
-            await producer.start()
-        async with asyncio.timeout(self._settings.start_seconds):
-            committed = await fetch_committed(self._consumer, self._settings.group, self.source)
-            begin = (await self._consumer.beginning_offsets([self.source]))[self.source]
-            end = (await self._consumer.end_offsets([self.source]))[self.source]
-        await self._check_membership()
-        transactions = Transactions(
-            producer, self.source, self._settings.group, timeout_seconds=self._settings.transaction_seconds
+        self._enter(Phase.STARTING)
+        self._metrics.restores.inc()
+        parts = TakeoverParts(
+            self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
         )
-        marker = await transactions.mark(self._state.topic, MARKER_KEY)
-        self._enter(Phase.RESTORING)
-        memories, alarms = await self._restore(marker)
-        offset = self._judge_offset(committed, begin, end, remembers=len(memories) > 0)
-        if committed is None or self._restart_at_beginning:
-            committed = Committed(offset, "")
-            await transactions.commit((), committed)
-        self._restart_at_beginning = False
-        self.progress = Progress(committed.offset, committed.metadata)
-        if self._membership is not membership or membership is None:
+        takeover = await take_over(parts, producer, from_beginning=self._from_beginning)
+        if self._membership is not membership or membership is None or self._stop_reason is not None:
             raise ThrownAway
         # From here to the end nothing waits, so the assignment is still the one of this start.
-        self._committed = committed
-        self._position = self.progress.next_offset
-        self._begin_turns(memories, alarms)
-        self._consumer.seek(self.source, self._position)
-        self._is_fresh_seek = True
-        self._enter(Phase.RUNNING)
-        self._read_on()
-        self.lanes_changed()
+        self._from_beginning = False
+        self._begin(takeover)
         seconds = time.monotonic() - began
-        self.running_since = time.monotonic()
         self._metrics.restore_seconds.observe(seconds)
         log.info(
             "engine.partition_started",
             partition=self.source.partition,
-            offset=self._position,
-            memories=len(memories),
-            unreadable=memories.unreadable,
+            offset=self.intake.position,
+            memories=len(takeover.memories),
+            unreadable=takeover.memories.unreadable,
             seconds=round(seconds, 3),
         )
-        return transactions
+        return takeover.transactions
 
-    async def _check_membership(self) -> None:
-        async with asyncio.timeout(self._settings.session_seconds):
-            if not await self._standing.confirm():
-                raise NotAMember
-
-    async def _restore(self, marker: int) -> tuple[Memories, dict[bytes, float]]:
-        consumer = connections.restoring_consumer(self._settings)
-        self._metrics.restores.inc()
-        said = time.monotonic()
-
-        def on_progress(done: int, of: int) -> None:
-            nonlocal said
-            self.detail = f"restoring {done} of {of}"
-            if time.monotonic() - said > 1.0:
-                said = time.monotonic()
-                log.info("engine.restoring", partition=self.source.partition, done=done, of=of)
-
-        try:
-            async with asyncio.timeout(self._settings.start_seconds):
-                await consumer.start()
-            return await restore(
-                consumer, self._state, marker, on_progress, timeout_seconds=self._settings.start_seconds
-            )
-        finally:
-            await consumer.stop()
-
-    def _judge_offset(self, committed: Committed | None, begin: int, end: int, *, remembers: bool) -> int:
-        """Return where to begin.
-
-        Raises:
-            Stopped: the committed offset is gone or not in the log: going on by itself would lose or repeat work.
-        """
-        if self._restart_at_beginning:
-            return begin
-        if committed is None:
-            if remembers:
-                raise Stopped(
-                    "the group has no committed offset, but the state topic holds memories: the offsets expired or were "
-                    "deleted. Resuming handles every record that the topic still holds once more"
-                )
-            return begin
-        if committed.offset < begin:
-            raise Stopped(
-                f"the committed offset {committed.offset} is older than the log, which begins at {begin}: retention has "
-                f"deleted {begin - committed.offset} records that were never handled. Resuming goes on at {begin}"
-            )
-        if committed.offset > end:
-            raise Stopped(
-                f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was made anew. "
-                f"Resuming goes on at {begin}"
-            )
-        return committed.offset
-
-    def _begin_turns(self, memories: Memories, alarms: dict[bytes, float]) -> None:
+    def _begin(self, takeover: Takeover) -> None:
+        settings = self._settings
+        self._committed = takeover.committed
+        self.intake = Intake(takeover.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes)
         lanes = Lanes()
         now = time.time()
-        for key, at in alarms.items():
-            late = at <= now
-            lanes.set_alarm(key, now + random.random() * self._settings.alarm_spread_seconds if late else at)  # noqa: S311
+        for key, at in takeover.alarms.items():
+            overdue = at <= now
+            lanes.set_alarm(key, now + random.random() * settings.alarm_spread_seconds if overdue else at)  # noqa: S311
         self.turns = Turns(
             owner=self,
             handler=self._handler,
             slots=self._slots,
             lanes=lanes,
-            memories=memories,
+            memories=takeover.memories,
             state_topic=self._state.topic,
-            limits=self._settings.limits,
+            limits=settings.limits,
             clock=time.time,
         )
+        self._run_from_here()
+
+    def _run_from_here(self) -> None:
+        self._enter(Phase.RUNNING)
+        self.rewind()
+        self._read_on()
+        self.lanes_changed()
 
     async def _commit_until_closed(self, transactions: Transactions) -> None:
         while not self._closed:
             if self._came_back:
                 await self._keep()
-            turns = self.turns
-            if turns is None or turns.is_closed:
+            if self.turns is None or self.turns.is_closed:
                 raise ThrownAway
-            if not self._pending:
+            if not self._queue.has_pending:
                 self._settled.set()
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch = self._take_batch()
-            moved = False
-            for pending in batch:
-                if pending.offset is not None:
-                    self.progress.finish(pending.offset)
-                    moved = True
-            committed = Committed(self.progress.watermark, self.progress.encode()) if moved else None
+            batch = self._queue.next_batch()
+            finished = [pending.offset for pending in batch if pending.offset is not None]
+            for offset in finished:
+                self.intake.finish(offset)
+            committed = self.intake.committed() if finished else None
             seconds = await transactions.commit(batch, committed)
-            self._after_commit(batch, committed, seconds)
+            self._committed = committed or self._committed
+            self._queue.committed()
+            self._metrics.transaction_seconds.observe(seconds)
+            self._metrics.transaction_records.observe(len(batch))
+            self._metrics.records.labels(self._label).inc(len(finished))
+            self._metrics.outputs.inc(sum(len(pending.outputs) for pending in batch))
+            self._after_commit()
             await asyncio.sleep(self._settings.commit_pause_seconds)
 
-    def _take_batch(self) -> list[Pending]:
-        batch: list[Pending] = []
-        size = 0
-        while self._pending and len(batch) < self._settings.batch_results and size < self._settings.batch_bytes:
-            pending = self._pending.popleft()
-            size += pending.size
-            batch.append(pending)
-        self._pending_bytes -= size
-        self._in_flight = batch
-        return batch
-
-    def _after_commit(self, batch: list[Pending], committed: Committed | None, seconds: float) -> None:
-        self._in_flight = []
-        finished = 0
-        outputs = 0
-        for pending in batch:
-            outputs += len(pending.outputs)
-            finished += pending.offset is not None
-            if pending.waiter is not None and not pending.waiter.done():
-                pending.waiter.set_result(None)
-        if committed is not None:
-            self._committed = committed
-            while self._taken and self._taken[0][0] < committed.offset:
-                self._taken_bytes -= self._taken.popleft()[2]
-        metrics = self._metrics
-        metrics.transaction_seconds.observe(seconds)
-        metrics.transaction_records.observe(len(batch))
-        metrics.records.labels(str(self.source.partition)).inc(finished)
-        metrics.outputs.inc(outputs)
-        if self._held:
-            self._take_held()
+    def _after_commit(self) -> None:
+        if self.intake.holds_back:
+            self._take()
         else:
             self._read_on()
             if self.turns is not None and self.turns.lanes.may_have_ready(time.time()):
                 self.lanes_changed()
-        if not self._pending:
+        if not self._queue.has_pending:
             self._settled.set()
 
     async def _keep(self) -> None:
@@ -566,69 +433,47 @@ class Partition:
             committed = await fetch_committed(self._consumer, self._settings.group, self.source)
         if committed != self._committed or self._membership is not membership or membership is None:
             raise ThrownAway
-        if self._tripped:
-            return
-        self._consumer.seek(self.source, self._position)
-        self._is_fresh_seek = True
-        self._enter(Phase.RUNNING)
-        log.info("engine.partition_kept", partition=self.source.partition, offset=self._position)
-        self._read_on()
-        self.lanes_changed()
+        log.info("engine.partition_kept", partition=self.source.partition, offset=self.intake.position)
+        self._run_from_here()
 
-    def _fail_everything(self) -> None:
-        """Void what is in memory: no turn of it may begin an effect from here on."""
+    def _void(self) -> None:
+        """Void what is in memory: from here on no turn of it may begin an effect."""
         if self.turns is not None:
             self.turns.close()
-        for pending in (*self._in_flight, *self._pending):
-            if pending.waiter is not None and not pending.waiter.done():
-                pending.waiter.set_exception(Lost())
-                pending.waiter.exception()  # noted, in case that the turn which waits has gone
-        self._pending.clear()
-        self._pending_bytes = 0
+        self._queue.fail()
         self._settled.set()
 
-    async def _throw_away(self, producer: AIOKafkaProducer | None) -> None:
+    async def _throw_away(self, producer: AIOKafkaProducer) -> None:
         turns = self.turns
-        self._fail_everything()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._void()
+        self._cancel_timer()
         if self._membership is not None:
             with suppress(IllegalStateError):
                 self._consumer.pause(self.source)
+        self.is_paused = True
         if turns is not None:
             await turns.closed()  # a cancelled turn must have ended before a successor of ours acts for its key
         self.turns = None
-        self._clear()
-        if producer is not None:
-            await connections.discard(producer)
+        self._empty()
+        await connections.discard(producer)
 
     def _enter(self, phase: Phase, detail: str = "") -> None:
         if phase is not self.phase:
             self.changed_at = time.monotonic()
         self.phase, self.detail = phase, detail
 
+    def _tell_detail(self, detail: str) -> None:
+        self.detail = detail
+
     # What an operator sees.
 
     @property
-    def oldest_unfinished(self) -> float | None:
-        """Return the timestamp of the oldest record that is taken up and not finished."""
-        taken = self._taken
-        while taken and self.progress.is_finished(taken[0][0]):
-            self._taken_bytes -= taken.popleft()[2]
-        return taken[0][1] if taken else None
-
-    @property
-    def is_tripped(self) -> bool:
-        """Too large a share of the last records was given up; an operator has to resume."""
-        return self._tripped
-
-    @property
-    def is_paused(self) -> bool:
-        """Reading is paused."""
-        return self._paused
+    def is_stopped(self) -> bool:
+        """The partition stands still until an operator resumes it."""
+        return self._tripped or self._stop_reason is not None
 
     @property
     def lag(self) -> int:
-        """Return how many records lie beyond the watermark, as far as the last fetch told."""
+        """How many records lie beyond the watermark, as far as the last fetch told."""
         high = self._consumer.highwater(self.source) if self._membership is not None else None
-        return max(0, (high or 0) - self.progress.watermark)
+        return max(0, (high or 0) - self.intake.watermark)

@@ -1,8 +1,8 @@
 """Whether this process is still a member of the generation in which it was given its partitions.
 
-Owns one pair (generation, member id), captured in the assignment callback, and asks the coordinator about exactly that pair
-with a heartbeat of its own. Writes nothing, and leaves aiokafka's own membership alone whatever the answer: a commit as
-proof would be retried by aiokafka under a *newer* generation and could overwrite a successor's progress (decision 0001).
+Owns one pair (generation, member id), captured in the assignment callback, and asks the coordinator about exactly that
+pair with a heartbeat of its own. Writes nothing, and leaves aiokafka's own membership alone whatever the answer: a
+commit as proof would be retried by aiokafka under a *newer* generation, and could overwrite a successor's progress.
 """
 
 from __future__ import annotations

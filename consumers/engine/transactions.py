@@ -100,12 +100,12 @@ class Transactions:
             if of_topic is None:
                 of_topic = builders[output.topic] = [self._producer.create_batch()]
             added = of_topic[-1].append(
-                timestamp=now_milliseconds, key=output.key, value=output.value, headers=output.headers
+                timestamp=now_milliseconds, key=output.key, value=output.value, headers=list(output.headers)
             )
             if added is None:
                 of_topic.append(self._producer.create_batch())
                 of_topic[-1].append(
-                    timestamp=now_milliseconds, key=output.key, value=output.value, headers=output.headers
+                    timestamp=now_milliseconds, key=output.key, value=output.value, headers=list(output.headers)
                 )
         # The first batches of all topics first: aiokafka then adds all partitions to the transaction in one request.
         ordered = sorted(

@@ -1,0 +1,145 @@
+"""Taking a partition over: the steps between an assignment and the first record, in the order that matters.
+
+    confirm membership -> init producer (fences) -> committed offset -> confirm -> marker -> restore -> judge the offset
+
+Nothing here changes the partition: the result is a value, and a failure at any step leaves Kafka as it was. See
+docs/decisions/0001.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from consumers.engine import connections
+from consumers.engine.memories import MARKER_KEY, Memories, restore
+from consumers.engine.offsets import Committed, fetch_committed
+from consumers.engine.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+    from consumers.engine.settings import EngineSettings
+    from consumers.engine.standing import Standing
+
+log = structlog.get_logger(__name__)
+
+
+class Stopped(Exception):
+    """The partition can't go on without a person; the message says why and what to do."""
+
+
+class NotAMember(Exception):
+    """The coordinator does not confirm the membership under which we were given the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A partition that is ours: what its producer writes, where it stands, and what is remembered."""
+
+    transactions: Transactions
+    committed: Committed
+    memories: Memories
+    alarms: dict[bytes, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoverParts:
+    """What a takeover works with.
+
+    `state` is the partition of the `state` topic, `on_detail` is told in words how far the restore is.
+    """
+
+    source: TopicPartition
+    state: TopicPartition
+    consumer: AIOKafkaConsumer
+    standing: Standing
+    settings: EngineSettings
+    on_detail: Callable[[str], None]
+
+
+async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, from_beginning: bool) -> Takeover:
+    """Take the partition over.
+
+    Args:
+        parts: what to work with.
+        producer: the partition's transactional producer, not started.
+        from_beginning: an operator has said to begin at the oldest record, whatever is committed.
+
+    Raises:
+        NotAMember: the group has moved on; wait for the next assignment.
+        Stopped: the committed offset can't be used; an operator has to decide.
+        KafkaError, TimeoutError, OSError, AssertionError: try again.
+    """
+    settings, source, consumer = parts.settings, parts.source, parts.consumer
+    await _check_membership(parts)  # before fencing: a process that is no member must not disturb the owner
+    async with asyncio.timeout(settings.start_seconds):
+        await producer.start()
+    async with asyncio.timeout(settings.start_seconds):
+        committed = await fetch_committed(consumer, settings.group, source)
+        begin = (await consumer.beginning_offsets([source]))[source]
+        end = (await consumer.end_offsets([source]))[source]
+    await _check_membership(parts)
+    transactions = Transactions(producer, source, settings.group, timeout_seconds=settings.transaction_seconds)
+    marker = await transactions.mark(parts.state.topic, MARKER_KEY)
+    memories, alarms = await _restore(parts, marker)
+    if from_beginning:
+        committed = None
+    else:
+        _judge(committed, begin, end, remembers=len(memories) > 0)
+    if committed is None:
+        # From now on "nothing committed" can only mean that the offsets were lost.
+        committed = Committed(begin, "")
+        await transactions.commit((), committed)
+    return Takeover(transactions, committed, memories, alarms)
+
+
+async def _check_membership(parts: TakeoverParts) -> None:
+    async with asyncio.timeout(parts.settings.session_seconds):
+        if not await parts.standing.confirm():
+            raise NotAMember
+
+
+async def _restore(parts: TakeoverParts, marker: int) -> tuple[Memories, dict[bytes, float]]:
+    consumer = connections.restoring_consumer(parts.settings)
+    said = time.monotonic()
+
+    def on_progress(done: int, of: int) -> None:
+        nonlocal said
+        parts.on_detail(f"restoring: {done} of {of} records of the state topic read")
+        if time.monotonic() - said > 1.0:
+            said = time.monotonic()
+            log.info("engine.restoring", partition=parts.source.partition, done=done, of=of)
+
+    seconds = parts.settings.start_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            await consumer.start()
+        return await restore(consumer, parts.state, marker, on_progress, timeout_seconds=seconds)
+    finally:
+        await consumer.stop()
+
+
+def _judge(committed: Committed | None, begin: int, end: int, *, remembers: bool) -> None:
+    if committed is None:
+        if remembers:
+            raise Stopped(
+                "the group has no committed offset, but the state topic holds memories: the offsets expired or were "
+                "deleted. Resuming handles every record that the topic still holds once more"
+            )
+    elif committed.offset < begin:
+        raise Stopped(
+            f"the committed offset {committed.offset} is older than the log, which begins at {begin}: retention has "
+            f"deleted {begin - committed.offset} records that were never handled. Resuming goes on at {begin}"
+        )
+    elif committed.offset > end:
+        raise Stopped(
+            f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was made anew. "
+            f"Resuming goes on at {begin}"
+        )
