@@ -30,5 +30,5 @@ class StartFailed(LocalError):
 
 USE_AN_EXISTING_CLUSTER = (
     "To use a Kafka that you have: TEST_KAFKA=host:port for the tests, "
-    "GATEWAY_KAFKA__BOOTSTRAP_SERVERS=host:port for the gateway."
+    "GATEWAY_KAFKA__BOOTSTRAP=host:port for the gateway."
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 READY_WITHIN_SECONDS = 90.0
 STOPPED_WITHIN_SECONDS = 15.0
+CLOSED_WITHIN_SECONDS = 3.0  # the last of three can hand its leadership to nobody, and would wait for ever
 POLL_SECONDS = 0.05
 TRIES = 3
 SPACE_PER_NODE = 200 << 20
@@ -104,10 +105,16 @@ class Cluster:
         """Return when every running node answers."""
         self._await_ready([index for index in self.brokers if self.is_running(index)])
 
+    def require_running(self) -> None:
+        """Raise StartFailed, with the ends of its logs, if a node has ended."""
+        for index in self.brokers:
+            if (code := self._processes[index].poll()) is not None:
+                raise self._failure(index, f"it ended with exit code {code}")
+
     def close(self) -> None:
         """Stop all nodes and remove their data."""
         if self._run is not None:
-            self._run.close(STOPPED_WITHIN_SECONDS)
+            self._run.close(CLOSED_WITHIN_SECONDS)
             self._run = None
 
     def _open(self) -> None:
@@ -156,9 +163,9 @@ class Cluster:
                 time.sleep(POLL_SECONDS)
 
     def _failure(self, index: int, why: str) -> StartFailed:
-        """Describe a failed start and keep the logs, since the run's directory goes."""
+        """Describe a failed node and keep its logs, since the run's directory goes."""
         node = self._nodes[index]
-        kept = cache_directory() / "failed-start" / node.directory.name
+        kept = cache_directory() / "failed" / node.directory.name
         kept.mkdir(parents=True, exist_ok=True)
         for log in (node.output, node.log):
             if log.exists():

@@ -1,8 +1,8 @@
-"""The keeper: leads the process group of a run and cleans up after a parent that was killed.
+"""The keeper: leads the process group of a run and cleans up when its parent closes the run or dies.
 
-Started by `local.run` as a program of its own. Standard input is a pipe whose only writer is the parent: a byte means
-an orderly end, end-of-file means that the parent is dead. Then it kills its whole group, itself included, and a child
-that has just left the group removes the run's directory. Stdlib only; it must start fast.
+Started by `local.run` as a program of its own. Standard input is a pipe whose only writer is the parent. At its end,
+the keeper kills its whole group, itself included, and a child that has just left the group removes the run's directory.
+Standard output is open until that has been done. Stdlib only; it must start fast.
 """
 
 import os
@@ -10,19 +10,20 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 GONE_WITHIN_SECONDS = 10.0
 
 
-def main(directory: str) -> None:
-    """Wait for the parent's end and clean up if it was not an orderly one."""
+def main(directory: Path) -> None:
+    """Wait until the parent closes its end, then sweep."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    if not os.read(0, 1):
-        sweep(directory)
+    os.read(0, 1)
+    sweep(directory)
 
 
-def sweep(directory: str) -> None:
+def sweep(directory: Path) -> None:
     """Kill everything in this process group and remove the directory."""
     group = os.getpgrp()
     if os.fork():
@@ -31,21 +32,12 @@ def sweep(directory: str) -> None:
     os.setpgid(0, 0)
     os.killpg(group, signal.SIGKILL)
     deadline = time.monotonic() + GONE_WITHIN_SECONDS
-    while exists(group) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def exists(group: int) -> bool:
-    """Say whether the process group has a member, be it one that only waits to be reaped."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # macOS says so of a group of zombies
-        return False
-    return True
+    # Removing fails while one of the killed still writes a file. To wait for the group's end instead would be to wait
+    # for whoever reaps it.
+    while directory.exists() and time.monotonic() < deadline:
+        shutil.rmtree(directory, ignore_errors=True)
+        time.sleep(0.01)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

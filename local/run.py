@@ -5,14 +5,14 @@ directory is left. All processes stand in the keeper's process group, so a Ctrl-
 alone, which then stops them in order.
 """
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +29,7 @@ class Run:
         self._keeper = subprocess.Popen(
             [sys.executable, "-I", "-S", str(KEEPER), str(self.directory)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             process_group=0,
         )
@@ -58,17 +58,18 @@ class Run:
         finally:
             stop(self._processes, 0)
             self._processes.clear()
-            shutil.rmtree(self.directory, ignore_errors=True)
             self._release_keeper()
+            # In case somebody killed the keeper.
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def _release_keeper(self) -> None:
-        if self._keeper.stdin is not None and not self._keeper.stdin.closed:
-            try:
-                os.write(self._keeper.stdin.fileno(), b".")
-            except BrokenPipeError:  # somebody killed the keeper; nothing is left for it to do
-                pass
-            finally:
-                self._keeper.stdin.close()
+        """Have it kill what an exception made us lose track of; its output ends when the directory is gone."""
+        closing, gone = self._keeper.stdin, self._keeper.stdout
+        if closing is None or gone is None or gone.closed:
+            return
+        closing.close()
+        with gone:
+            gone.read()
         self._keeper.wait()
 
     def __enter__(self) -> Self:
@@ -94,3 +95,16 @@ def stop(processes: Iterable[subprocess.Popen[bytes]], grace_seconds: float) -> 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """End the block quietly at Ctrl-C, and let SIGTERM and SIGHUP do the same."""
+    before = {sig: signal.signal(sig, signal.default_int_handler) for sig in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)

@@ -1,0 +1,128 @@
+"""Real brokers: what `local.kafka` promises to those who build on it."""
+
+import signal
+import socket
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from local import kafka as kafka_module
+from local import ports
+from local.failures import StartFailed
+from local.jars import cache_directory
+from local.kafka import Cluster
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own, with the jars that are already there."""
+    jars = cache_directory() / "jars"
+    (tmp_path / "collate-gateway").mkdir()
+    (tmp_path / "collate-gateway" / "jars").symlink_to(jars)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "collate-gateway"
+
+
+async def make_topic(bootstrap, name, replication=1):
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, 1, replication)])
+    finally:
+        await admin.close()
+
+
+async def write(bootstrap, topic, value, transactional_id):
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(topic, value)
+
+
+async def read_all(bootstrap, topic):
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed") as consumer:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        end = (await consumer.end_offsets([partition]))[partition]
+        values = []
+        while await consumer.position(partition) < end:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                values += [record.value for record in records]
+        return values
+
+
+async def test_transactions_and_groups_work_as_soon_as_it_is_ready(kafka, prefix):
+    topic = prefix + "records"
+    await make_topic(kafka, topic)
+    await write(kafka, topic, b"one", prefix + "writer")
+
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=kafka,
+        group_id=prefix + "group",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    async with consumer:
+        record = await consumer.getone()
+        await consumer.commit()
+
+    assert record.value == b"one"
+
+
+async def test_a_killed_node_comes_back_with_its_data(kafka3, prefix):
+    topic = prefix + "records"
+    await make_topic(kafka3.bootstrap, topic, replication=3)
+    await write(kafka3.bootstrap, topic, b"before", prefix + "writer")
+
+    kafka3.kill(0)
+    assert not kafka3.is_running(0)
+    await write(kafka3.bootstrap, topic, b"while one is away", prefix + "writer")
+    kafka3.start(0)
+    kafka3.stop(1)
+    kafka3.stop(2)
+    kafka3.start(1)
+    kafka3.start(2)
+
+    assert await read_all(kafka3.bootstrap, topic) == [b"before", b"while one is away"]
+
+
+def test_a_frozen_node_is_still_stopped(kafka3):
+    kafka3.kill(2, signal.SIGSTOP)
+    assert kafka3.is_running(2)
+
+    kafka3.stop(2)
+
+    assert not kafka3.is_running(2)
+
+
+def test_a_failed_start_shows_and_keeps_the_log_and_leaves_nothing(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with pytest.raises(StartFailed) as failed:
+        Cluster(properties={"num.io.threads": "none"}).open()
+
+    assert "num.io.threads" in str(failed.value)
+    assert "num.io.threads" in (cache / "failed" / "node1" / "output.log").read_text()
+    assert not list(tmp_path.glob("collate-gateway-*"))
+
+
+def test_a_broker_that_fails_after_its_format_shows_its_own_log(cache):
+    with pytest.raises(StartFailed, match="LEDGER://"):
+        Cluster(properties={"advertised.listeners": "LEDGER://127.0.0.1:1"}).open()
+
+
+def test_a_port_lost_between_finding_and_using_it_is_replaced(cache, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        lost = taken.getsockname()[1]
+        found = iter([[lost, *ports.free_ports(1)], ports.free_ports(2)])
+        monkeypatch.setattr(kafka_module, "free_ports", lambda count: next(found))
+
+        with Cluster() as cluster:
+            assert cluster.bootstrap != f"127.0.0.1:{lost}"
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(cache):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StartFailed, match="Address already in use"):
+        Cluster(port=taken.getsockname()[1]).open()

@@ -1,0 +1,114 @@
+"""Nothing is left, whatever ends the process that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.run import Run, until_interrupted
+
+SERVE = "from local.serve import kafka; kafka()"
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The only place where the processes of a test put files."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def processes_in(directory):
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        arguments = " ".join(process.info["cmdline"] or [])
+        if str(directory) in arguments and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(arguments)
+    return found
+
+
+def start_kafka():
+    parent = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline().startswith("127.0.0.1:")
+    return parent
+
+
+def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary):
+    with start_kafka() as parent:
+        assert any("java" in arguments for arguments in processes_in(temporary))
+        parent.send_signal(signal.SIGINT)
+
+        assert parent.wait(30) == 0
+        assert processes_in(temporary) == []
+        assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP])
+def test_being_asked_to_stop_is_like_ctrl_c(sig):
+    with until_interrupted():
+        os.kill(os.getpid(), sig)
+        pytest.fail("the block went on")
+
+
+def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, eventually_blocking):
+    with start_kafka() as parent:
+        assert list(temporary.iterdir())
+        parent.kill()
+        parent.wait()
+
+        eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
+
+
+def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, eventually_blocking):
+    with subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, stdout=subprocess.DEVNULL) as parent:
+        eventually_blocking(lambda: any("kafka.Kafka" in arguments for arguments in processes_in(temporary)))
+        parent.kill()
+        parent.wait()
+
+        eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
+
+
+def test_ctrl_c_at_the_terminal_reaches_the_parent_alone(temporary):
+    with Run("test") as run:
+        child = run.spawn(["sleep", "1000"], log=temporary / "log")
+
+        assert os.getpgid(child.pid) != os.getpgrp()
+        assert os.getsid(child.pid) == os.getsid(0)
+
+
+def test_a_child_that_ignores_being_asked_is_killed(temporary, eventually_blocking):
+    with Run("test") as run:
+        deaf = run.spawn(
+            [
+                sys.executable,
+                "-c",
+                "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()",
+            ],
+            log=temporary / "log",
+        )
+        while "deaf" not in (temporary / "log").read_text():
+            assert deaf.poll() is None
+        run.close(grace_seconds=0.1)
+
+    assert deaf.returncode == -signal.SIGKILL
+    assert not run.directory.exists()
+
+
+def test_grandchildren_end_too(temporary, eventually_blocking):
+    with Run("test") as run:
+        run.spawn(["sh", "-c", f"sleep 1000 {run.directory} & echo started; exit"], log=temporary / "log")
+        eventually_blocking(lambda: "started" in (temporary / "log").read_text())
+
+    eventually_blocking(lambda: not processes_in(run.directory))
+
+
+def test_a_closed_run_survives_its_keeper_being_killed(temporary):
+    with Run("test") as run:
+        psutil.Process(run._keeper.pid).kill()
+
+    assert not run.directory.exists()
