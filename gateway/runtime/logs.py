@@ -91,7 +91,7 @@ def _to_json(logger: Any, method: str, fields: Fields) -> str:
     return cast("str", _JSON(logger, method, fields))
 
 
-_JSON = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+_JSON = structlog.processors.JSONRenderer(default=str)
 
 
 def _to_console(out: TextIO) -> Callable[[Any, str, Fields], str]:

@@ -29,7 +29,7 @@ def _http_url(value: str) -> str:
 def _host_and_port(value: tuple[str, ...]) -> tuple[str, ...]:
     for server in value:
         host, colon, port = server.rpartition(":")
-        if not (host and colon and port.isdigit() and 0 < int(port) <= 65_535):
+        if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= 65_535):
             raise ValueError("expected host:port, or several separated by commas")
     return value
 

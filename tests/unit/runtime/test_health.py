@@ -1,0 +1,101 @@
+import pytest
+
+from gateway.runtime.health import Health
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def health(clock):
+    return Health(stalled_after_seconds=30, clock=clock)
+
+
+def test_nothing_started_is_live_but_not_ready(health):
+    assert health.live().good
+    assert not health.ready().good
+    assert not health.startup().good
+
+
+def test_waiting_for_another_is_never_a_reason_to_be_restarted(health):
+    health.set("kafka", "waiting", "kafka:9092: connection refused")
+    health.set("partition 3", "failed", "out of range")
+    assert health.live().good
+    ready = health.ready()
+    assert not ready.good
+    assert ready.summary == (
+        "not ready: kafka waiting (kafka:9092: connection refused); partition 3 failed (out of range)"
+    )
+
+
+def test_ready_when_every_component_is_ok(health, clock):
+    health.expect("kafka", "tail")
+    health.set("kafka", "ok")
+    assert not health.ready().good
+    health.set("tail", "ok")
+    clock.now += 7
+    report = health.ready()
+    assert report.good
+    assert report.parts["tail"]["forSeconds"] == 7.0
+
+
+def test_saying_the_same_again_does_not_restart_the_clock(health, clock):
+    health.set("kafka", "waiting", "refused")
+    clock.now += 5
+    health.set("kafka", "waiting", "timed out")
+    assert health.ready().parts["kafka"] == {"state": "waiting", "detail": "timed out", "forSeconds": 5.0}
+
+
+def test_started_once_stays_started(health):
+    health.expect("kafka", "tail")
+    health.set("kafka", "ok")
+    assert health.startup().summary == "not started: tail starting"
+    health.set("tail", "ok")
+    health.set("kafka", "waiting", "gone")
+    assert health.startup().good
+    assert not health.ready().good
+
+
+def test_a_loop_that_has_not_run_is_what_makes_a_process_not_live(health, clock):
+    beat = health.beat("reader")
+    clock.now += 30
+    assert health.live().good
+    clock.now += 0.1
+    report = health.live()
+    assert not report.good
+    assert report.summary == "not live: reader failed (last ran 30.1 s ago, allowed are 30 s)"
+    beat()
+    assert health.live().good
+
+
+def test_a_loop_may_have_its_own_limit_and_may_end(health, clock):
+    health.beat("slow", allowed_seconds=300)
+    health.beat("partition 1")
+    clock.now += 100
+    assert not health.live().good
+    health.remove_beat("partition 1")
+    assert health.live().good
+
+
+def test_a_dead_task_is_neither_live_nor_ready(health):
+    health.set("kafka", "ok")
+    health.died("reader", "KeyError")
+    assert not health.live().good
+    assert health.ready().summary == "not ready: reader failed (task ended: KeyError)"
+
+
+def test_a_component_that_is_no_longer_ours_does_not_count(health):
+    health.set("kafka", "ok")
+    health.set("partition 3", "failed")
+    health.remove("partition 3")
+    assert health.ready().good
+    assert health.component("partition 3") is None

@@ -1,0 +1,41 @@
+import re
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from gateway.runtime.metrics import create_metrics
+
+DESCRIBED = create_metrics(CollectorRegistry()).described
+# What would make as many time series as there are authorizations, people or errors.
+UNBOUNDED = {"authorization", "command", "handoff", "caller", "operator", "url", "path", "message", "error", "offset"}
+
+
+def test_two_processes_in_one_test_don_t_share_numbers():
+    one, other = CollectorRegistry(), CollectorRegistry()
+    create_metrics(one).engine.rebalances.inc()
+    create_metrics(other)
+    assert one.get_sample_value("collate_gateway_rebalances_total") == 1
+    assert other.get_sample_value("collate_gateway_rebalances_total") == 0
+
+
+@pytest.mark.parametrize("metric", DESCRIBED, ids=lambda one: one.name)
+def test_a_metric_has_a_sentence_a_unit_and_bounded_labels(metric):
+    assert re.fullmatch(r"collate_gateway_[a-z_]+", metric.name)
+    assert metric.sentence[0].isupper() or metric.sentence[0] in "01`"
+    assert metric.sentence.endswith(".")
+    # "command" is the kind of command, one of a handful.
+    assert not UNBOUNDED - {"command"} & set(metric.labels)
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+
+
+def test_only_its_owner_reports_a_partition():
+    registry = CollectorRegistry()
+    engine = create_metrics(registry).engine
+    for partition in ("3", "4"):
+        engine.lag.labels(partition).set(7)
+        engine.waiting.labels(partition, "breaker").set(2)
+    engine.forget(3)
+    engine.forget(3)
+    text = generate_latest(registry).decode()
+    assert 'partition="3"' not in text
+    assert 'collate_gateway_lanes_waiting{partition="4",reason="breaker"} 2.0' in text

@@ -1,0 +1,176 @@
+import os
+from datetime import timedelta
+
+import pytest
+
+from gateway.runtime.environ import SettingsInvalid
+from gateway.runtime.settings import load_cluster_settings, load_settings, read_secret
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("s3cret\n")
+    return path
+
+
+@pytest.fixture
+def good(secret):
+    """The least that makes a worker's settings whole."""
+    return {
+        "GATEWAY_ENVIRONMENT": "test",
+        "GATEWAY_KAFKA__BOOTSTRAP": "kafka-1:9092, kafka-2:9092",
+        "GATEWAY_COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai/",
+        "GATEWAY_COLLATE__API_KEY_FILE": str(secret),
+    }
+
+
+def problems_of(environ, process="worker"):
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(environ, process)
+    return refused.value.problems
+
+
+def test_four_settings_are_enough_for_a_worker(good):
+    settings = load_settings(good | {"PATH": "/bin", "GATEWAYS": "not ours"}, "worker")
+    assert settings.kafka.bootstrap == ("kafka-1:9092", "kafka-2:9092")
+    assert settings.collate.base_url == "https://api.sandbox.trycollate.ai"
+    assert settings.topics.partitions == 12
+    assert settings.worker.session_timeout == timedelta(seconds=10)
+
+
+def test_an_ingress_needs_its_callers_too(good, secret):
+    assert problems_of(good, "ingress") == ["GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set"]
+    settings = load_settings(good | {"GATEWAY_INGRESS__CALLERS_FILE": str(secret)}, "ingress")
+    assert settings.ingress.callers_file == secret
+
+
+def test_nothing_set_lists_everything_that_is_required():
+    assert problems_of({}, "ingress") == [
+        "GATEWAY_ENVIRONMENT: required but not set",
+        "GATEWAY_KAFKA__BOOTSTRAP: required but not set",
+        "GATEWAY_COLLATE__BASE_URL: required but not set",
+        "GATEWAY_COLLATE__API_KEY_FILE: required but not set",
+        "GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("GATEWAY_TOPICS__PREFX", "GATEWAY_TOPICS__PREFX: unknown; did you mean GATEWAY_TOPICS__PREFIX?"),
+        ("GATEWAY_KAFKA_BOOTSTRAP", "GATEWAY_KAFKA_BOOTSTRAP: unknown; did you mean GATEWAY_KAFKA__BOOTSTRAP?"),
+        ("GATEWAY_ENVIROMENT", "GATEWAY_ENVIROMENT: unknown; did you mean GATEWAY_ENVIRONMENT?"),
+        ("gateway_environment", "gateway_environment: unknown; names are upper case: GATEWAY_ENVIRONMENT"),
+        ("GATEWAY_KAFKA", "GATEWAY_KAFKA: a section, not a setting; its settings are named GATEWAY_KAFKA__…"),
+        ("GATEWAY_XYZZY", "GATEWAY_XYZZY: unknown"),
+    ],
+)
+def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, told):
+    assert problems_of(good | {key: "x"}) == [told]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"GATEWAY_KAFKA__SECURITY": "SASL_SSL"}, "security SASL_SSL needs username and password_file"),
+        ({"GATEWAY_KAFKA__USERNAME": "u"}, "username and password_file are for SASL_PLAINTEXT and SASL_SSL"),
+        ({"GATEWAY_KAFKA__CA_FILE": "{secret}"}, "ca_file, certificate_file and key_file are for SSL and SASL_SSL"),
+        (
+            {"GATEWAY_KAFKA__SECURITY": "SSL", "GATEWAY_KAFKA__KEY_FILE": "{secret}"},
+            "certificate_file and key_file come together",
+        ),
+        ({"GATEWAY_TOPICS__MIN_INSYNC": "4"}, "min_insync 4 can't be more than replication 3"),
+        ({"GATEWAY_COLLATE__BASE_URL": "http://collate.test"}, "sends the API key in the clear"),
+        ({"GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s"}, "total_timeout is shorter than one of the timeouts inside it"),
+        ({"GATEWAY_WORKER__HEARTBEAT": "5s"}, "heartbeat must be at most a third of session_timeout"),
+    ],
+)
+def test_a_contradiction_is_fatal(good, secret, setting, told):
+    (problem,) = problems_of(good | {key: value.format(secret=secret) for key, value in setting.items()})
+    section = next(iter(setting)).split("__", maxsplit=1)[0]
+    assert problem.startswith(f"{section}__…: ")
+    assert told in problem
+
+
+def test_every_kind_of_problem_is_listed_in_one_go(tmp_path):
+    problems = problems_of(
+        {
+            "GATEWAY_ENVIRONMENT": "Not A Name",
+            "GATEWAY_KAFKA__SECURITY": "SASL_SSL",
+            "GATEWAY_TOPICS__PREFX": "x",
+            "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "absent"),
+            "GATEWAY_COLLATE__KEY_RETENTION": "24",
+            "GATEWAY_WORKER__TURNS": "many",
+            "GATEWAY_WORKER__HEARTBEAT": "9s",
+        },
+        "ingress",
+    )
+    told = "\n".join(problems)
+    for expected in (
+        "GATEWAY_TOPICS__PREFX: unknown",
+        "GATEWAY_ENVIRONMENT: ",
+        "GATEWAY_KAFKA__BOOTSTRAP: required",
+        "GATEWAY_KAFKA__…: security SASL_SSL needs",
+        "GATEWAY_COLLATE__BASE_URL: required",
+        "GATEWAY_COLLATE__KEY_RETENTION: expected a number with a unit",
+        f"GATEWAY_COLLATE__API_KEY_FILE: {tmp_path / 'absent'} does not exist",
+        "GATEWAY_WORKER__TURNS: ",
+        "GATEWAY_WORKER__…: heartbeat",
+        "GATEWAY_INGRESS__CALLERS_FILE: required",
+    ):
+        assert expected in told
+    assert len(problems) == 10
+
+
+def test_a_problem_never_repeats_the_value(good):
+    told = "\n".join(
+        problems_of(
+            good
+            | {
+                "GATEWAY_KAFKA__PASSWORD": "hunter2",
+                "GATEWAY_KAFKA__SECURITY": "hunter2",
+                "GATEWAY_COLLATE__BASE_URL": "https://user:hunter2@collate.test",
+                "GATEWAY_WORKER__TURNS": "hunter2",
+            }
+        )
+    )
+    assert "hunter2" not in told
+    assert "GATEWAY_KAFKA__PASSWORD: unknown; did you mean GATEWAY_KAFKA__PASSWORD_FILE?" in told
+
+
+def test_a_file_must_be_one_that_can_be_read_and_has_something_in_it(good, tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch()
+    key = "GATEWAY_COLLATE__API_KEY_FILE"
+    assert problems_of(good | {key: str(empty)}) == [f"{key}: {empty} is empty"]
+    assert problems_of(good | {key: str(tmp_path)}) == [f"{key}: {tmp_path} is not a file"]
+
+
+def test_a_file_that_another_user_owns_is_told(good, secret, monkeypatch):
+    # Tests may run as root, who reads everything.
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
+    assert problems_of(good) == [f"GATEWAY_COLLATE__API_KEY_FILE: {secret} can't be read by this process"]
+
+
+def test_a_worker_does_not_look_for_the_callers_file(good, tmp_path):
+    load_settings(good | {"GATEWAY_INGRESS__CALLERS_FILE": str(tmp_path / "absent")}, "worker")
+
+
+def test_topics_need_kafka_alone_but_know_every_key(good):
+    environ = {key: value for key, value in good.items() if "COLLATE" not in key} | {"GATEWAY_WORKER__TURNS": "many"}
+    assert load_cluster_settings(environ).kafka.bootstrap[0] == "kafka-1:9092"
+    with pytest.raises(SettingsInvalid, match="GATEWAY_WORKER__TURN: unknown"):
+        load_cluster_settings(environ | {"GATEWAY_WORKER__TURN": "1"})
+
+
+def test_a_secret_loses_the_line_end_and_shows_nothing(secret):
+    value = read_secret(secret)
+    assert value.get_secret_value() == "s3cret"
+    assert "s3cret" not in f"{value} {value!r}"
+
+
+@pytest.mark.parametrize("value", ["kafka", "kafka:", ":9092", "kafka:0", "kafka:x", ""])
+def test_a_broker_is_a_host_and_a_port(good, value):
+    (problem,) = problems_of(good | {"GATEWAY_KAFKA__BOOTSTRAP": value})
+    assert problem.startswith("GATEWAY_KAFKA__BOOTSTRAP: ")
