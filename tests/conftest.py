@@ -91,6 +91,15 @@ def kafka3(three_brokers):
     three_brokers.await_ready()
 
 
+@pytest.fixture
+async def collate():
+    """A simulated Collate on a free port, new for every test: `collate.url`, `collate.create()`, `collate.fault(…)`."""
+    from local.collate.server import SimulatedCollate  # noqa: PLC0415 - as above
+
+    async with SimulatedCollate() as simulated:
+        yield simulated
+
+
 @pytest.fixture(scope="session")
 def _prefixes():
     session = uuid.uuid4().hex[:8]

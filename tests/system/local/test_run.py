@@ -11,7 +11,7 @@ import pytest
 
 from local.run import Run, until_interrupted
 
-SERVE = "from local.serve import kafka; kafka()"
+SERVE = "import sys; from local.serve import kafka; sys.exit(kafka())"
 ROOT = Path(__file__).parents[3]
 
 

@@ -1,0 +1,55 @@
+"""`gateway local …` as a person starts it."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+GATEWAY = Path(sys.executable).with_name("gateway")
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen([GATEWAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_gateway_local_kafka_prints_its_address_and_ends_on_ctrl_c(start):
+    process = start("local", "kafka")
+
+    assert process.stdout.readline().startswith("127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_gateway_local_kafka_that_cannot_start_says_why_and_exits_69(start, kafka):
+    taken = kafka.partition(",")[0].rpartition(":")[2]
+
+    process = start("local", "kafka", "--port", taken)
+
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 69
+    assert "Address already in use" in told
+    assert "Traceback" not in told
+
+
+def test_gateway_local_collate_prints_its_address_and_ends_on_ctrl_c(start):
+    process = start("local", "collate")
+
+    url = json.loads(process.stdout.readline())["url"]
+    assert httpx.get(f"{url}/health").status_code == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
