@@ -44,6 +44,7 @@ def collate(port: FreePort = None) -> None:
 
 def _of_local(module: str, name: str) -> Any:
     try:
+        importlib.import_module("local")
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as missing:
         absent = "this installation has no `local` package" if missing.name == "local" else f"{missing.name} is missing"

@@ -75,13 +75,15 @@ def test_a_warning_is_a_line_too(lines):
     assert "old ways" in lines()[-1]["message"]
 
 
+PLANTED = "PHI-in-the-input"
+
+
 class Note(BaseModel):
     reference: int
 
 
 def fail_with_phi():
-    from_a_caller = "-".join(["PHI", "in", "the", "input"])
-    Note.model_validate({"reference": from_a_caller})
+    Note.model_validate({"reference": PLANTED})
 
 
 def test_a_traceback_has_no_locals_and_no_input(lines):

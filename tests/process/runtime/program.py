@@ -1,0 +1,76 @@
+"""A process on `lifetime.run`, in as many ways as there are arguments; started by test_lifetime.py."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from gateway.runtime.exits import Refused
+from gateway.runtime.lifetime import run
+from gateway.runtime.settings import AdminSettings, CollateSettings, KafkaSettings, Settings
+from gateway.runtime.topics import wanted_topics
+from gateway.runtime.waiting import wait_for_topics
+from schemas.topics import catalogue
+
+
+async def works(process):
+    process.health.set("work", "ok", "nothing to do")
+    process.lanes = lambda: {"lanes": [{"key": "a", "reason": "breaker"}]}
+    process.log.info("working")
+    await process.stop.wait()
+    process.log.info("drained")
+
+
+async def drains_for_ever(process):
+    await works(process)
+    await asyncio.Event().wait()
+
+
+async def sticks_when_stopping(process):
+    await works(process)
+    while True:
+        pass
+
+
+async def has_a_task_that_fails(process):
+    async def fail():
+        raise LookupError("lost the thread")
+
+    process.spawn("reader", fail())
+    await works(process)
+
+
+async def has_a_task_that_returns(process):
+    async def nothing():
+        pass
+
+    process.spawn("reader", nothing())
+    await works(process)
+
+
+async def raises(_process):
+    raise LookupError("at the start")
+
+
+async def refuses(_process):
+    raise Refused(["first reason", "second reason"])
+
+
+async def waits_for_kafka(process):
+    settings = make_settings()
+    wanted = wanted_topics(catalogue("t."), settings.topics)
+    arrived = await wait_for_topics(
+        settings.kafka, wanted, process.health, process.stop, process.log, every_seconds=0.2
+    )
+    process.log.info("waited", arrived=arrived)
+
+
+def make_settings():
+    return Settings(
+        environment="test",
+        kafka=KafkaSettings(bootstrap=("127.0.0.1:1",)),
+        collate=CollateSettings(base_url="https://collate.test", api_key_file=Path(__file__)),
+        admin=AdminSettings(host="127.0.0.1", port=int(sys.argv[2])),
+    )
+
+
+sys.exit(run("program", make_settings(), globals()[sys.argv[1]], stop_deadline_seconds=0.5))

@@ -1,0 +1,112 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.app import app
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    """Run the command with these settings alone."""
+    secret = tmp_path / "key"
+    secret.write_text("sk-planted-secret\n")
+    settings = {
+        "GATEWAY_ENVIRONMENT": "test",
+        "GATEWAY_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "GATEWAY_COLLATE__BASE_URL": "https://collate.test",
+        "GATEWAY_COLLATE__API_KEY_FILE": str(secret),
+        "GATEWAY_WORKER__INSTANCE": "worker-0",
+    }
+
+    def run(*arguments, **changes):
+        environ = {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings, **changes}
+        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
+        return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def test_help_teaches_what_it_is_and_where_to_begin(gateway):
+    ended = gateway("--help")
+    assert ended.returncode == 0
+    for said in ("Manual handoffs", "gateway dev", "gateway topics apply", "gateway worker", "78 wrong settings"):
+        assert said in " ".join(ended.stdout.split())
+
+
+def test_no_verb_shows_the_help_and_a_wrong_one_says_so(gateway):
+    assert "First steps" in gateway().stdout
+    ended = gateway("wrker")
+    assert ended.returncode == 2
+    assert "wrker" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "verb", [["ingress"], ["worker"], ["config"], ["check"], ["topics", "plan"], ["topics", "apply"]]
+)
+def test_bad_settings_stop_every_verb_with_78_and_all_problems(gateway, verb):
+    ended = gateway(*verb, GATEWAY_KAFKA__SECURTY="SSL", GATEWAY_TOPICS__MIN_INSYNC="9")
+    assert ended.returncode == 78
+    assert ended.stdout == ""
+    assert "GATEWAY_KAFKA__SECURTY: unknown; did you mean GATEWAY_KAFKA__SECURITY?" in ended.stderr
+    assert "GATEWAY_TOPICS__…: min_insync 9 can't be more than replication 3" in ended.stderr
+
+
+def test_config_shows_every_setting_and_no_secret(gateway):
+    ended = gateway("config")
+    assert ended.returncode == 0, ended.stderr
+    lines = {line.split()[0]: line.split()[1:] for line in ended.stdout.splitlines()}
+    assert lines["GATEWAY_KAFKA__BOOTSTRAP"] == ["127.0.0.1:1", "environment"]
+    assert lines["GATEWAY_KAFKA__REQUEST_TIMEOUT"] == ["10s", "default"]
+    assert lines["GATEWAY_INGRESS__MAX_BODY"] == ["64KiB", "default"]
+    assert lines["GATEWAY_INGRESS__CALLERS_FILE"] == ["-", "default"]
+    assert lines["GATEWAY_COLLATE__API_KEY_FILE"][0].endswith("/key")
+    assert "sk-planted-secret" not in ended.stdout
+
+
+def test_what_config_prints_can_be_set_again(gateway):
+    first = json.loads(gateway("config", "--json").stdout)
+    again = {name: one["value"] for name, one in first.items() if one["value"]}
+    second = json.loads(gateway("config", "--json", **again).stdout)
+    assert {name: one["value"] for name, one in second.items()} == {name: one["value"] for name, one in first.items()}
+    assert first["GATEWAY_ENVIRONMENT"] == {"value": "test", "set": True}
+    assert first["GATEWAY_COLLATE__ALLOW_PLAIN_HTTP"] == {"value": "false", "set": False}
+
+
+def test_config_checks_what_one_process_needs(gateway):
+    ended = gateway("config", "--for", "ingress")
+    assert ended.returncode == 78
+    assert "GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress`" in ended.stderr
+
+
+@pytest.mark.parametrize("verb", [["topics", "plan"], ["topics", "apply"]])
+def test_without_kafka_a_topics_verb_says_so(gateway, verb):
+    ended = gateway(*verb)
+    assert ended.returncode == 69
+    assert ended.stderr == "gateway topics: Kafka at 127.0.0.1:1: connection refused\n"
+
+
+def test_check_without_kafka(gateway):
+    ended = gateway("check")
+    assert ended.returncode == 69
+    assert ended.stdout.splitlines() == [
+        "ok      settings  environment test",
+        "FAILED  kafka     127.0.0.1:1: connection refused",
+    ]
+
+
+def test_version(gateway):
+    assert gateway("version").stdout.startswith("gateway ")
+
+
+@pytest.mark.parametrize("verb", [["dev"], ["demo"], ["local", "kafka"], ["local", "collate"]])
+def test_an_image_without_local_says_what_is_missing(monkeypatch, verb):
+    monkeypatch.setitem(sys.modules, "local", None)
+    for name in [name for name in sys.modules if name.startswith("local.")]:
+        monkeypatch.delitem(sys.modules, name)
+    ended = CliRunner().invoke(app, verb)
+    assert ended.exit_code == 69
+    assert "this installation has no `local` package" in ended.stderr

@@ -1,0 +1,167 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+PROGRAM = Path(__file__).with_name("program.py")
+
+
+class Started:
+    """A running program, and the log lines that it wrote."""
+
+    def __init__(self, log, *arguments):
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen([sys.executable, *arguments], stderr=out, stdout=subprocess.PIPE)
+
+    def lines(self):
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def line(self, event):
+        return next((line for line in self.lines() if line["event"] == event), None)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def code(self, within=15):
+        return self.process.wait(within)
+
+    def get(self, path):
+        return httpx.get(self.line("started")["admin"] + path, timeout=5)
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def begin(how, *, port=0, flags=()):
+        program = Started(tmp_path / f"{len(started)}.log", *flags, PROGRAM, how, str(port))
+        started.append(program)
+        return program
+
+    yield begin
+    for program in started:
+        if program.process.poll() is None:
+            program.process.kill()
+        program.process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_in_order(start, eventually, number):
+    program = start("works")
+    await eventually(lambda: program.line("working"))
+    program.signal(number)
+    assert program.code() == 0
+    assert [line["event"] for line in program.lines()] == ["started", "working", "stopping", "drained", "stopped"]
+    assert program.line("stopping")["why"] == number.name
+
+
+async def test_what_takes_longer_than_the_deadline_is_cut_short(start, eventually):
+    program = start("drains_for_ever")
+    await eventually(lambda: program.line("working"))
+    program.signal(signal.SIGTERM)
+    assert program.code() == 75
+    assert program.line("stop deadline passed")["seconds"] == 0.5
+
+
+@pytest.mark.parametrize("how", ["drains_for_ever", "sticks_when_stopping"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_it_on_the_spot_even_when_its_loop_is_stuck(start, eventually, how, number):
+    program = start(how)
+    await eventually(lambda: program.line("working"))
+    program.signal(signal.SIGTERM)
+    await eventually(lambda: program.line("drained"))
+    at = time.monotonic()
+    program.signal(number)
+    assert program.code() == 128 + number
+    assert time.monotonic() - at < 0.4
+    assert "second signal" in program.log.read_text()
+
+
+async def test_a_stuck_loop_ends_at_the_last_resort(start, eventually):
+    program = start("sticks_when_stopping")
+    await eventually(lambda: program.line("working"))
+    program.signal(signal.SIGTERM)
+    assert program.code(within=10) == 75
+    assert "not stopped after 5.5 s" in program.log.read_text()
+
+
+def test_a_failed_task_is_told_and_ends_the_process(start):
+    program = start("has_a_task_that_fails")
+    assert program.code() == 1
+    line = program.line("task died")
+    assert (line["task"], line["error"]) == ("reader", "LookupError")
+    assert "lost the thread" in line["traceback"]
+    assert program.line("drained")
+
+
+def test_a_task_that_returns_early_ends_the_process_too(start):
+    program = start("has_a_task_that_returns")
+    assert program.code() == 1
+    assert program.line("task died")["task"] == "reader"
+
+
+def test_an_error_of_the_process_itself_is_told(start):
+    program = start("raises")
+    assert program.code() == 1
+    assert "at the start" in program.line("process failed")["traceback"]
+
+
+def test_a_refusal_lists_every_problem(start):
+    program = start("refuses")
+    assert program.code() == 78
+    assert program.line("refused to run")["problems"] == ["first reason", "second reason"]
+
+
+def test_a_port_that_is_taken_is_a_refusal(start):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        program = start("works", port=port)
+        assert program.code() == 78
+    assert program.line("refused to run")["problems"] == [f"can't listen on 127.0.0.1:{port}: address already in use"]
+
+
+def test_it_does_not_run_without_assertions(start):
+    program = start("works", flags=["-O"])
+    assert program.code() == 78
+    assert "aiokafka depends on" in program.line("refused to run")["problems"][0]
+
+
+async def test_the_admin_port_tells_how_the_process_is(start, eventually):
+    program = start("works")
+    await eventually(lambda: program.line("working"))
+    for path in ("/livez", "/readyz", "/startupz"):
+        answer = program.get(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["good"] is True
+    assert program.get("/readyz").json()["parts"]["work"]["detail"] == "nothing to do"
+    assert program.get("/lanes").json() == {"lanes": [{"key": "a", "reason": "breaker"}]}
+    metrics = program.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain; version=")
+    assert 'collate_gateway_build_info{process="program",version="' in metrics.text
+    assert "collate_gateway_ready 1.0" in metrics.text
+    assert "process_resident_memory_bytes " in metrics.text
+    assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/lanes"]
+    assert program.get("/nope").status_code == 404
+
+
+async def test_without_kafka_it_waits_says_why_and_stays_alive(start, eventually):
+    program = start("waits_for_kafka")
+    await eventually(lambda: [line["event"] for line in program.lines()].count("waiting for Kafka") >= 3)
+    told = program.line("waiting for Kafka")
+    assert told["reason"] == "127.0.0.1:1: connection refused"
+    assert {line["event"] for line in program.lines()} == {"started", "waiting for Kafka"}
+    ready = program.get("/readyz")
+    assert ready.status_code == 503
+    assert "kafka waiting (127.0.0.1:1: connection refused)" in ready.json()["summary"]
+    assert program.get("/livez").status_code == 200
+    assert program.get("/startupz").status_code == 503
+    program.signal(signal.SIGTERM)
+    assert program.code() == 0
+    assert program.line("waited")["arrived"] is False
