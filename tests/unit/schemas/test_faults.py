@@ -1,0 +1,160 @@
+import json
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pydantic_core.core_schema import ErrorType
+
+from schemas.commands import (
+    COMMANDS,
+    AuthorizationWatch,
+    Completed,
+    HandoffCloseBody,
+    HandoffRequest,
+    RecordAccess,
+    Redrive,
+    Revoked,
+)
+from schemas.faults import _EXPECTED, Fault, faults
+
+PLANTED = "Zzplantedzz 123-45-6789"
+
+
+def found(model, document):
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    with pytest.raises(ValidationError) as caught:
+        model.from_caller(text)
+    return faults(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "document", "pointer", "expected"),
+    [
+        (HandoffRequest, [], "", "an object"),
+        (HandoffRequest, b"{", "", "JSON in UTF-8 (it breaks off at line 1 column 1)"),
+        (HandoffRequest, b"\xff", "", "JSON in UTF-8 (it breaks off at line 1 column 1)"),
+        (HandoffRequest, {"patient": 1}, "/patient", "no such field"),
+        (HandoffRequest, {"acceptedReviewSnapshotId": 7}, "/acceptedReviewSnapshotId", "a text"),
+        (
+            HandoffRequest,
+            {"acceptedReviewSnapshotId": "../x"},
+            "/acceptedReviewSnapshotId",
+            "1 to 128 characters of A-Z a-z 0-9 . _ ~ -, beginning with a letter or a digit",
+        ),
+        (
+            HandoffRequest,
+            {"expiresAt": "tomorrow"},
+            "/expiresAt",
+            "an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z",
+        ),
+        (HandoffRequest, {"expiresAt": 1700000000}, "/expiresAt", "a text"),
+        (AuthorizationWatch, {"metadata": []}, "/metadata", "an object"),
+        (AuthorizationWatch, {"metadata": {str(n): "x" for n in range(17)}}, "/metadata", "at most 16 entries"),
+        (
+            AuthorizationWatch,
+            {"metadata": {"a b": "x"}},
+            "/metadata",
+            "keys to be 1 to 64 characters of A-Z a-z 0-9 . _ -",
+        ),
+        (
+            AuthorizationWatch,
+            {"metadata": {"case": "a b"}},
+            "/metadata/case",
+            "1 to 64 characters of A-Z a-z 0-9 . _ : -",
+        ),
+        (HandoffCloseBody, {}, "/result", "to be there: it is required"),
+        (HandoffCloseBody, {"result": 1}, "/result", "an object"),
+        (HandoffCloseBody, {"result": {}}, "/result/type", "one of 'completed', 'unable_to_complete', 'revoked'"),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "x"}},
+            "/result/type",
+            "one of 'completed', 'unable_to_complete', 'revoked'",
+        ),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "completed", "reportedOutcome": "approved"}},
+            "/result/reportedOutcome",
+            "one of 'submitted' or 'decision_observed' or 'not_required_observed' or 'follow_up_required_observed'",
+        ),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 4001}},
+            "/result/operatorNotes",
+            "at most 4000 characters",
+        ),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "revoked", "reason": "x", "completed": 1}},
+            "/result/completed",
+            "no such field",
+        ),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "revoked", "reason": ""}},
+            "/result/reason",
+            "a text, not empty and without NUL",
+        ),
+        (
+            HandoffCloseBody,
+            {"result": {"type": "unable_to_complete", "reason": "No Reason"}},
+            "/result/reason",
+            "1 to 64 characters of a-z 0-9 _",
+        ),
+    ],
+)
+def test_a_fault_points_at_the_field_and_says_what_was_expected(model, document, pointer, expected):
+    assert found(model, document) == [Fault(pointer, expected)]
+
+
+def test_faults_come_all_at_once():
+    pointers = [
+        fault.pointer for fault in found(HandoffRequest, {"expiresAt": "x", "acceptedReviewSnapshotId": "/", "y": 1})
+    ]
+    assert pointers == ["/acceptedReviewSnapshotId", "/expiresAt", "/y"]
+
+
+def test_faults_are_bounded():
+    assert len(found(HandoffRequest, {f"f{n}": n for n in range(1000)})) == 20
+
+
+def test_a_name_that_does_not_look_like_one_stays_out_of_the_pointer():
+    assert found(HandoffRequest, {PLANTED: 1}) == [Fault("", "no such field")]
+    assert found(HandoffRequest, {"a/b~c": 1}) == [Fault("", "no such field")]
+
+
+FIELDS = st.sampled_from(
+    sorted({info.alias for model in (*COMMANDS.values(), Completed, Revoked) for info in model.model_fields.values()})
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.just(PLANTED),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just(PLANTED) | FIELDS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def told_about(model, text):
+    """Everything that a caller or a log could be shown of a document: nothing if it is accepted."""
+    try:
+        model.from_caller(text)
+    except ValidationError as error:
+        return f"{faults(error)} {error}"
+    return ""
+
+
+@given(st.sampled_from([HandoffRequest, HandoffCloseBody, RecordAccess, Redrive]), st.dictionaries(FIELDS, ANYTHING))
+def test_no_fault_repeats_what_was_sent(model, document):
+    told = told_about(model, json.dumps(document))
+    assert "plantedzz" not in told
+    assert "documented type" not in told
+
+
+@given(st.text(max_size=40))
+def test_broken_json_is_not_quoted(text):
+    assert "plantedzz" not in told_about(HandoffRequest, f'{{"expiresAt": "{PLANTED}" {text}'.encode())
+
+
+def test_the_kinds_of_error_are_pydantics():
+    assert set(_EXPECTED) <= {*get_args(ErrorType), "time"}

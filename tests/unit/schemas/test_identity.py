@@ -1,0 +1,75 @@
+"""The golden values must never change: they are the ids that callers and subscribers hold."""
+
+from uuid import uuid5
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import identity
+from schemas.identity import NAMESPACE, canonical_json
+
+COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+
+
+def test_the_namespace_is_fixed():
+    assert str(NAMESPACE) == "5e4a7fe3-e166-4ba3-ad08-99a62eeb09e5"
+
+
+@pytest.mark.parametrize(
+    ("derive", "parts", "golden"),
+    [
+        ("command_id_from_key", ("intake", "auth_7Q2M", "req-1"), "35808bdd-c05a-5575-9bca-12436e83c3dc"),
+        ("command_id_from_key", ("intake", "auth_7Q2M", 'clé "1"'), "db71ff53-a946-5ba9-884b-bb33b4b25664"),
+        (
+            "command_id_from_cloudevent",
+            ("intake", "auth_7Q2M", "/intake", "evt-1"),
+            "513862b1-55c7-56d2-9be9-16338d41675d",
+        ),
+        ("event_id", ("auth_7Q2M", 1), "34d7e0c9-b337-54d0-a4ac-7a42b3a256fd"),
+        ("event_id", ("auth_7Q2M", 10**12), "7d96c4b3-c6dd-5650-97cb-eef9075b2e4f"),
+        ("state_id", ("auth_7Q2M", 1), "62ff7f88-77ec-5016-b864-7a9a793c2df9"),
+        ("dead_letter_id", (COMMAND, 0), "81d1d207-b328-50bf-9e62-bc6197b5b40e"),
+        ("request_id", ("redrive", COMMAND, 1), "dc232422-5f8e-57a3-a5cb-56231845959a"),
+    ],
+)
+def test_golden_ids(derive, parts, golden):
+    assert getattr(identity, derive)(*parts) == golden
+
+
+@pytest.mark.parametrize(
+    ("value", "golden"),
+    [
+        ({"b": 1, "a": [True, None, "é", 'q"']}, b'{"a":[true,null,"\xc3\xa9","q\\""],"b":1}'),
+        (["key", "intake", "auth_7Q2M", "req-1"], b'["key","intake","auth_7Q2M","req-1"]'),
+        ({}, b"{}"),
+    ],
+)
+def test_golden_canonical_json(value, golden):
+    assert canonical_json(value) == golden
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_has_no_spelling_is_refused(value):
+    with pytest.raises(ValueError, match=r".+"):
+        canonical_json([value])
+
+
+@given(st.text(), st.text(), st.text())
+def test_ids_are_uuid5_of_the_canonical_json(caller, authorization, key):
+    expected = uuid5(NAMESPACE, canonical_json(["key", caller, authorization, key]).decode())
+    assert identity.command_id_from_key(caller, authorization, key) == str(expected)
+
+
+def test_parts_do_not_run_into_each_other():
+    ids = {
+        identity.command_id_from_key("a", "b", "c"),
+        identity.command_id_from_key("ab", "", "c"),
+        identity.command_id_from_key("a", "b,c", ""),
+        identity.command_id_from_key('a","b', "c", ""),
+        identity.command_id_from_cloudevent("a", "b", "c", ""),
+        identity.event_id("a", 11),
+        identity.event_id("a1", 1),
+        identity.state_id("a", 11),
+    }
+    assert len(ids) == 8
