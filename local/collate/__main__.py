@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import importlib
 import importlib.util
 import json
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ValueError as problem:
         parser.error(str(problem))
+    # Ledger and keys hold hundreds of thousands of objects that stay: looking for garbage among them costs a bench.
+    gc.set_threshold(100_000, 50, 100)
     runner = asyncio.Runner(loop_factory=_loop_factory())
     with runner:
         runner.run(_serve(options, given))

@@ -9,11 +9,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.collate import rules
+from local.collate import creation, rules
 from local.collate.authorization import Authorization, HandoffState, Result, Truth
-from local.collate.creation import HANDOFF_ACTIVE, Wanted, wanted_authorization
+from local.collate.creation import Wanted, wanted_authorization
 from local.collate.effect import Cause
-from local.collate.refusal import HANDOFF_NOT_ACTIVE, Refusal
+from local.collate.refusal import HANDOFF_ACTIVE, HANDOFF_NOT_ACTIVE, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,13 @@ DOINGS = (
 
 
 def create(world: World, wanted: Wanted, now: float) -> list[str]:
-    """Make as many authorizations as are wanted and return their ids; one that exists is replaced."""
+    """Make as many authorizations as are wanted and return their ids; raises ValueError if one exists."""
     ids = list(wanted.ids) or [world.new_id(wanted.prefix.rstrip("_")) for _ in range(wanted.count)]
+    if taken := [authorization_id for authorization_id in ids if authorization_id in world.authorizations]:
+        raise ValueError(f"there is already {', '.join(taken[:3])}")
     for authorization_id in ids:
         made = world.add(wanted_authorization(wanted, authorization_id, now, world.new_id), Cause("scenario"))
-        if wanted.state == HANDOFF_ACTIVE:
+        if wanted.state == creation.HANDOFF_ACTIVE:
             world.open_handoff(made, OTHER, now)
     return ids
 
@@ -54,52 +56,80 @@ def act(world: World, authorization_id: str, doing: Mapping[str, Any], now: floa
     authorization = world.authorizations.get(authorization_id)
     if authorization is None:
         return Refusal(404, "prior_authorization_not_found", f"No authorization {authorization_id}.")
-    match doing.get("do"):
+    match doing["do"]:
         case "open_handoff":
             return _open(world, authorization, now)
         case "confirm":
-            world.confirm(authorization, OTHER, now)
+            return _confirm(world, authorization, now)
         case "cancel":
+            if (refusal := rules.cancel_refused(authorization)) is not None:
+                return refusal
             world.cancel(authorization, OTHER, now)
         case "edit":
             world.edit(authorization, OTHER, now, fresh_snapshot=bool(doing.get("freshSnapshot", False)))
         case "set_truth" | "payer" | "reconcile" as what:
-            _tell_truth(world, authorization, doing, now, find_now=what != "set_truth")
+            return _tell_truth(world, authorization, doing, now, find_now=what != "set_truth")
         case "overlay":
             case = replace(authorization.case, overlay=doing.get("authorization"), handoff_overlay=doing.get("handoff"))
             world.replace_silently(replace(authorization, case=case), now)
-        case do if do in DOINGS:
+        case _:
             return _on_handoff(world, authorization, doing, now)
-        case do:
-            return Refusal(400, "bad_request", f"`do` is one of {', '.join(DOINGS)}, not {do!r}.")
     return None
 
 
+def checked(doing: Any) -> dict[str, Any]:
+    """Check a doing before it is done; raises ValueError that says what is wrong with it."""
+    if not isinstance(doing, dict) or doing.get("do") not in DOINGS:
+        raise ValueError(f"an actor's `do` is one of {', '.join(DOINGS)}")
+    if "truth" in doing:
+        Truth(doing["truth"])
+    if (operation := _CLOSES.get(doing["do"])) is not None:
+        report = rules.report_from(operation, doing, "")
+        if isinstance(report, Refusal):
+            raise ValueError(report.message)
+    return doing
+
+
 def _open(world: World, authorization: Authorization, now: float) -> Refusal | None:
-    covered = authorization.covered_snapshot
-    accepted = {} if covered is None else {"acceptedReviewSnapshotId": covered.id}
-    refusal = rules.handoff_refused(authorization, accepted, world.profile)
-    if refusal is None and authorization.open_handoff is None:
+    if authorization.open_handoff is not None:
+        return HANDOFF_ACTIVE
+    refusal = rules.handoff_refused(authorization, _accepting(authorization), world.profile)
+    if refusal is None:
         world.open_handoff(authorization, OTHER, now)
     return refusal
 
 
+def _confirm(world: World, authorization: Authorization, now: float) -> Refusal | None:
+    refusal = rules.confirm_refused(authorization, _accepting(authorization), world.profile)
+    if refusal is None:
+        world.confirm(authorization, OTHER, now)
+    return refusal
+
+
+def _accepting(authorization: Authorization) -> dict[str, Any]:
+    covered = authorization.covered_snapshot
+    return {} if covered is None else {"acceptedReviewSnapshotId": covered.id}
+
+
 def _tell_truth(
     world: World, authorization: Authorization, doing: Mapping[str, Any], now: float, *, find_now: bool
-) -> None:
+) -> Refusal | None:
+    if (refusal := rules.cancel_refused(authorization)) is not None:
+        return refusal
     changed = authorization
     if "truth" in doing:
         changed = replace(changed, truth=Truth(doing["truth"]))
     if "decisionSeconds" in doing:
         changed = replace(changed, decision_seconds=doing["decisionSeconds"])
     changed = world.replace_silently(changed, now)
-    if not find_now or changed.is_terminal:
-        return
+    if not find_now:
+        return None
     handoff = changed.open_handoff
     if handoff is not None and handoff.state is HandoffState.CLOSING:
         changed, handoff = world.end_handoff(changed, handoff, Result.CANCELED, OTHER, now), None
     if handoff is None:
         world.conclude(changed, Cause("payer"), now)
+    return None
 
 
 def _on_handoff(world: World, authorization: Authorization, doing: Mapping[str, Any], now: float) -> Refusal | None:

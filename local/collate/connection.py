@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BODY_LIMIT = 1 << 20
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST instead of FIN
+_ENDLESS_HEADER = b"x-more: %s\r\n" % (b"a" * 1000)
 _ENDLESS_CHUNK = b"%x\r\n%s\r\n" % (16_384, b" " * 16_384)
 
 
@@ -56,10 +57,27 @@ class Exchange:
         if self._ends("truncated"):
             self._connection.send_half(reply)
 
-    def endless(self) -> None:
-        """Send a body without an end, as fast as the client reads."""
+    def trickle(self, reply: Reply, seconds: float) -> None:
+        """Answer byte by byte, one after every so many seconds."""
+        if self._ends("trickled"):
+            self._connection.send_slowly(reply, seconds)
+
+    def drop(self, reply: Reply) -> None:
+        """Answer, and close a connection that was to stay open."""
+        if self._ends("dropped"):
+            self._connection.send(reply)
+            self._connection.close()
+
+    def garbage(self) -> None:
+        """Send what is no HTTP, and close."""
+        if self._ends("garbage"):
+            self._connection.write_raw(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+            self._connection.close()
+
+    def endless(self, part: str) -> None:
+        """Send a head or a body without an end, as fast as the client reads."""
         if self._ends("endless"):
-            self._connection.send_endlessly()
+            self._connection.send_endlessly(part)
 
     def hang(self) -> None:
         """Never answer."""
@@ -91,7 +109,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._exchange: Exchange | None = None
         self._keeps_alive = True
-        self._is_endless = False
+        self._endless_piece = b""
         self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,7 +122,7 @@ class Connection(asyncio.Protocol):
         """Transport: the client is gone, or we are."""
         self._open.discard(self)
         self._waiting.clear()
-        self._is_endless = False
+        self._endless_piece = b""
         if self._exchange is not None:
             self._exchange.client_left()
         self._transport = None
@@ -119,7 +137,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Transport: the client has read, an endless body goes on."""
-        if self._is_endless:
+        if self._endless_piece:
             self.loop.call_soon(self._write_endless)
 
     def on_message_begin(self) -> None:
@@ -147,6 +165,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Parser: the request is whole; take it up unless one is running."""
+        if self._transport is None or self._transport.is_closing():
+            return
         url = httptools.parse_url(self._url)
         path = url.path.decode("latin-1")
         request = Request(
@@ -177,14 +197,28 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._head(reply) + reply.body[: len(reply.body) // 2])
             self._transport.close()
 
-    def send_endlessly(self) -> None:
-        """Write chunks until the client goes away."""
+    def send_slowly(self, reply: Reply, seconds: float) -> None:
+        """Write the head at once and the body byte by byte."""
+        self.write_raw(self._head(reply))
+        self._write_byte(reply.body, 0, seconds)
+
+    def send_endlessly(self, part: str) -> None:
+        """Write headers, or chunks of a body, until the client goes away."""
+        self._endless_piece = _ENDLESS_HEADER if part == "head" else _ENDLESS_CHUNK
+        self.write_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n")
+        if part != "head":
+            self.write_raw(b"\r\n")
+        self._write_endless()
+
+    def write_raw(self, data: bytes) -> None:
+        """Write bytes, if the client is still here."""
         if self._transport is not None:
-            self._is_endless = True
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-            )
-            self._write_endless()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close with FIN, after what was written."""
+        if self._transport is not None:
+            self._transport.close()
 
     def reset(self) -> None:
         """Close with RST."""
@@ -200,10 +234,19 @@ class Connection(asyncio.Protocol):
             self._handle(request, exchange)
 
     def _write_endless(self) -> None:
-        if self._transport is not None and self._is_endless and not self._transport.is_closing():
-            self._transport.write(_ENDLESS_CHUNK)
+        if self._transport is not None and self._endless_piece and not self._transport.is_closing():
+            self._transport.write(self._endless_piece)
             if self._transport.get_write_buffer_size() == 0:
                 self.loop.call_later(0.001, self._write_endless)
+
+    def _write_byte(self, body: bytes, position: int, seconds: float) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if position == len(body):
+            self._transport.close()
+            return
+        self._transport.write(body[position : position + 1])
+        self.loop.call_later(seconds, self._write_byte, body, position + 1, seconds)
 
     def _head(self, reply: Reply) -> bytes:
         lines = [

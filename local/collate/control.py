@@ -182,7 +182,7 @@ def _authorizations(simulation: Simulation, method: str, rest: list[str], body: 
         case "GET", [authorization_id]:
             return _state(simulation, authorization_id)
         case "POST", [authorization_id, "act"]:
-            refusal = actors.act(simulation.world, authorization_id, body, now)
+            refusal = actors.act(simulation.world, authorization_id, actors.checked(body), now)
             if refusal is not None:
                 return json_reply(refusal.status, {"problem": f"{refusal.code}: {refusal.message}"})
             return _state(simulation, authorization_id)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
+from local.collate import actors
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -19,10 +21,11 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait; before applying, this makes an effect that comes after its client gave up."""
+    """Wait that long, or up to that long; before applying, it makes an effect that comes after its client gave up."""
 
     seconds: float
     when: When
+    up_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Answer:
 
     when: When
     status: int
-    shape: Literal["typed", "html", "text", "empty", "json"] = "typed"
+    shape: Literal["typed", "html", "text", "empty", "json", "gzip_bomb"] = "typed"
     code: str | None = None
     retryable: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -60,8 +63,27 @@ class Truncate:
 
 
 @dataclass(frozen=True, slots=True)
+class Trickle:
+    """Send the answer's body byte by byte: no read ever times out, only a deadline ends it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Answer, then close the connection that the client means to use again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Answer with bytes that are no HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endless:
-    """Send a body that doesn't end."""
+    """Send a head or a body that doesn't end."""
+
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +100,7 @@ class Rewrite:
     overlay: Mapping[str, Any]
 
 
-End = Answer | Reset | Hang | Truncate | Endless
+End = Answer | Reset | Hang | Truncate | Trickle | Drop | Garbage | Endless
 Doing = Delay | End | Act | Rewrite
 
 
@@ -114,6 +136,24 @@ class Rule:
             return False
         self.struck += 1
         return True
+
+    def waits(self, when: When) -> float:
+        """Seconds that this rule makes a call wait."""
+        match self.doing:
+            case Delay(seconds, at, up_to) if at == when:
+                return seconds if up_to is None else self.random.uniform(seconds, up_to)
+            case _:
+                return 0.0
+
+    def ends(self, when: When) -> End | None:
+        """How this rule ends a call, if it does so before, or after, the world was touched."""
+        match self.doing:
+            case (Answer() | Reset() | Hang()) as end:
+                return end if end.when == when else None
+            case (Truncate() | Trickle() | Drop() | Garbage() | Endless()) as end:
+                return end if when == "after" else None
+            case _:
+                return None
 
     def as_json(self) -> dict[str, Any]:
         """The rule with its counters, as the control API shows it."""
@@ -198,8 +238,8 @@ def _doing(wanted: dict[str, Any]) -> Doing:
 
 def _answer(wanted: dict[str, Any], when: When) -> Answer:
     shape = wanted.pop("shape", "typed")
-    if shape not in ("typed", "html", "text", "empty", "json"):
-        raise ValueError("`shape` is typed, html, text, empty or json")
+    if shape not in ("typed", "html", "text", "empty", "json", "gzip_bomb"):
+        raise ValueError("`shape` is typed, html, text, empty, json or gzip_bomb")
     retry_after = wanted.pop("retryAfter", None)
     return Answer(
         when,
@@ -218,13 +258,16 @@ def _redirect(wanted: dict[str, Any], when: When) -> Answer:
 
 
 _READERS: dict[str, Callable[[dict[str, Any], When], Doing]] = {
-    "delay": lambda wanted, when: Delay(float(wanted.pop("seconds")), when),
+    "delay": lambda wanted, when: Delay(float(wanted.pop("seconds")), when, wanted.pop("upToSeconds", None)),
     "answer": _answer,
     "redirect": _redirect,
     "reset": lambda _, when: Reset(when),
     "hang": lambda _, when: Hang(when),
     "truncate": lambda _, __: Truncate(),
-    "endless": lambda _, __: Endless(),
-    "act": lambda wanted, _: Act(dict(wanted.pop("actor"))),
+    "trickle": lambda wanted, _: Trickle(float(wanted.pop("seconds", 0.5))),
+    "drop": lambda _, __: Drop(),
+    "garbage": lambda _, __: Garbage(),
+    "endless": lambda wanted, _: Endless(str(wanted.pop("part", "body"))),
+    "act": lambda wanted, _: Act(actors.checked(wanted.pop("actor"))),
     "rewrite": lambda wanted, _: Rewrite(dict(wanted.pop("overlay"))),
 }

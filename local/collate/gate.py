@@ -9,14 +9,25 @@ from __future__ import annotations
 import json
 import math
 import time
-from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from local.collate import actors
-from local.collate.faults import Act, Answer, Delay, Endless, Hang, Reset, Rewrite, Rule, Truncate
+from local.collate.faults import (
+    Act,
+    Answer,
+    Drop,
+    Endless,
+    Garbage,
+    Hang,
+    Reset,
+    Rewrite,
+    Rule,
+    Trickle,
+    Truncate,
+)
+from local.collate.injection import injected
 from local.collate.message import Reply, Request, json_reply
-from local.collate.refusal import Refusal
 from local.collate.wire import merged
 
 if TYPE_CHECKING:
@@ -24,17 +35,8 @@ if TYPE_CHECKING:
 
     from local.collate.api import Api
     from local.collate.clock import Clock
-    from local.collate.faults import End, Faults
+    from local.collate.faults import End, Faults, When
     from local.collate.ledger import Call, Ledger
-
-_CODES = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "prior_authorization_not_found",
-    429: "rate_limited",
-    500: "internal_error",
-    503: "service_unavailable",
-}
 
 
 class Exchange(Protocol):
@@ -54,7 +56,16 @@ class Exchange(Protocol):
     def truncate(self, reply: Reply) -> None:
         """Answer by half."""
 
-    def endless(self) -> None:
+    def trickle(self, reply: Reply, seconds: float) -> None:
+        """Answer byte by byte."""
+
+    def drop(self, reply: Reply) -> None:
+        """Answer and close."""
+
+    def garbage(self) -> None:
+        """Answer with no HTTP."""
+
+    def endless(self, part: str) -> None:
         """Answer without an end."""
 
     def hang(self) -> None:
@@ -102,22 +113,18 @@ class Gate:
         for rule in rules:
             if isinstance(rule.doing, Act):
                 actors.act(self.api.world, *_actor_and_doing(request, rule.doing), now)
-        end = _end(rules, "before")
-        if end is None and (limited := self._limited()) is not None:
-            end = limited
-        if end is not None:
-            reply = self._spoilt(end, call) if isinstance(end, Answer) else Reply(200, b"")
-            if isinstance(end, Answer) and end.shape == "typed":
+        end = _end(rules, "before") or self._limited()
+        if end is None:
+            reply = _rewritten(self.api.answer(request, call, now), rules)
+            end = _end(rules, "after")
+            if isinstance(end, Answer):
+                reply = injected(end, call)
+        elif isinstance(end, Answer):
+            reply = injected(end, call)
+            if end.shape == "typed" and end.status >= 500:
                 self.api.keep_injected(request, call, reply, now)
         else:
-            reply = self.api.answer(request, call, now)
-            end = _end(rules, "after")
-            for rule in rules:
-                if isinstance(rule.doing, Rewrite):
-                    overlaid = merged(json.loads(reply.body), dict(rule.doing.overlay))
-                    reply = Reply(reply.status, json_reply(200, overlaid).body, headers=reply.headers)
-            if isinstance(end, Answer):
-                reply = self._spoilt(end, call)
+            reply = Reply(200, b"")
         wait = self.latency_seconds + _waits(rules, "after")
         if wait:
             exchange.later(wait, partial(self._finish, end, reply, call, exchange))
@@ -133,33 +140,19 @@ class Gate:
             case Truncate():
                 call.status = reply.status
                 exchange.truncate(reply)
-            case Endless():
-                exchange.endless()
+            case Trickle(seconds):
+                call.status = reply.status
+                exchange.trickle(reply, seconds)
+            case Drop():
+                call.status = reply.status
+                exchange.drop(reply)
+            case Garbage():
+                exchange.garbage()
+            case Endless(part):
+                exchange.endless(part)
             case _:
                 call.status = reply.status
                 exchange.reply(reply)
-
-    def _spoilt(self, end: Answer, call: Call) -> Reply:
-        headers: list[tuple[str, str]] = []
-        if end.location is not None:
-            headers.append(("location", end.location))
-        if end.retry_after is not None:
-            headers.extend(_retry_after(end.retry_after))
-        match end.shape:
-            case "typed":
-                code = end.code or _CODES.get(end.status, "unknown_trouble")
-                refusal = Refusal(end.status, code, "An injected fault.", end.retryable, dict(end.details))
-                typed = json_reply(end.status, refusal.envelope(f"req_{call.number:08x}"))
-                call.code = code
-                return Reply(end.status, typed.body, headers=tuple(headers))
-            case "json":
-                return Reply(end.status, json_reply(end.status, end.body).body, headers=tuple(headers))
-            case "html":
-                page = f"<html><head><title>{end.status}</title></head><body><h1>{end.status}</h1></body></html>"
-                return Reply(end.status, page.encode(), "text/html", tuple(headers))
-            case "text":
-                return Reply(end.status, str(end.body or "upstream trouble").encode(), "text/plain", tuple(headers))
-        return Reply(end.status, b"", "text/plain", tuple(headers))
 
     def _limited(self) -> Answer | None:
         """A token bucket in real time, as a rate limit is."""
@@ -181,20 +174,12 @@ class Gate:
         self.api.writes.keys.end(scope, call.number)
 
 
-def _waits(rules: tuple[Rule, ...], when: str) -> float:
-    return sum(rule.doing.seconds for rule in rules if isinstance(rule.doing, Delay) and rule.doing.when == when)
+def _waits(rules: tuple[Rule, ...], when: When) -> float:
+    return sum(rule.waits(when) for rule in rules) if rules else 0.0
 
 
-def _end(rules: tuple[Rule, ...], when: str) -> End | None:
-    for rule in rules:
-        match rule.doing:
-            case (Answer() | Reset() | Hang()) as end if end.when == when:
-                return end
-            case (Truncate() | Endless()) as end if when == "after":
-                return end
-            case _:
-                continue
-    return None
+def _end(rules: tuple[Rule, ...], when: When) -> End | None:
+    return next((end for rule in rules if (end := rule.ends(when)) is not None), None)
 
 
 def _actor_and_doing(request: Request, act: Act) -> tuple[str, dict[str, object]]:
@@ -204,9 +189,9 @@ def _actor_and_doing(request: Request, act: Act) -> tuple[str, dict[str, object]
     return str(doing.pop("authorizationId", of_the_path)), doing
 
 
-def _retry_after(wanted: str) -> list[tuple[str, str]]:
-    if not wanted.startswith("date:"):
-        return [("retry-after", wanted)]
-    now = time.time()
-    at = math.ceil(now + float(wanted.removeprefix("date:")))
-    return [("date", formatdate(now, usegmt=True)), ("retry-after", formatdate(at, usegmt=True))]
+def _rewritten(reply: Reply, rules: tuple[Rule, ...]) -> Reply:
+    for rule in rules:
+        if isinstance(rule.doing, Rewrite) and reply.content_type == "application/json":
+            overlaid = merged(json.loads(reply.body), dict(rule.doing.overlay))
+            reply = Reply(reply.status, json_reply(200, overlaid).body, headers=reply.headers)
+    return reply

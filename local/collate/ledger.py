@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from local.collate.effect import Effect
 
 _RATES_KEPT = 7200
+_ID_PLACES = {"v1": (3, 5), "runtime": (3,)}
 
 
 @dataclass(slots=True)
@@ -122,6 +123,7 @@ class Ledger:
             "callsForgotten": self._numbered_calls - len(self.calls),
             "effects": self._numbered_effects,
             "effectsForgotten": self._numbered_effects - len(self.effects),
+            "byRoute": _sorted(Counter(f"{call.method} {_route(call.path)}" for call in self.calls)),
             "byStatus": _sorted(Counter(str(call.status) for call in self.calls)),
             "byEnd": _sorted(Counter(call.ended for call in self.calls)),
             "byKind": _sorted(Counter(effect.kind.value for effect in effects)),
@@ -134,6 +136,15 @@ class Ledger:
 def page(rows: Iterable[Any], wanted: Callable[[Any], bool], limit: int) -> list[Any]:
     """The first `limit` rows that are wanted."""
     return list(islice(filter(wanted, rows), limit))
+
+
+def _route(path: str) -> str:
+    """A path with its ids taken out."""
+    parts = path.split("/")
+    for place in _ID_PLACES.get(parts[1] if len(parts) > 1 else "", ()):
+        if len(parts) > place and parts[place - 1] != "live-session":
+            parts[place] = "*"
+    return "/".join(parts)
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# Made once: json.dumps with separators makes an encoder per call.
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 @dataclass(slots=True)
 class Request:
     """What a client sent."""
@@ -39,4 +43,4 @@ class Reply:
 
 def json_reply(status: int, value: Any) -> Reply:
     """Answer with JSON."""
-    return Reply(status, json.dumps(value, separators=(",", ":")).encode())
+    return Reply(status, _encode(value).encode())

@@ -99,7 +99,7 @@ class Simulation:
 
     def act(self, authorization_id: str, do: str, **doing: Any) -> Refusal | None:
         """Let another actor do something; None if it was done."""
-        return actors.act(self.world, authorization_id, {"do": do, **doing}, self.now())
+        return actors.act(self.world, authorization_id, actors.checked({"do": do, **doing}), self.now())
 
     def fault(self, do: str, **wanted: Any) -> Rule:
         """Add a fault rule in its JSON form; raises ValueError if it makes no sense."""

@@ -17,7 +17,7 @@ from local.collate.message import Reply, json_reply
 from local.collate.refusal import HANDOFF_ACTIVE, Refusal, header_missing, live_session_not_available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from local.collate.keys import Keys
     from local.collate.world import World
@@ -180,10 +180,9 @@ class Writes:
         effect: Callable[[], Outcome],
         before_key: Sequence[Step] = (),
     ) -> Outcome:
-        for step in (*before_key, *(() if key is None else (key,))):
-            if (early := step()) is not None:
-                return early
-        outcome: Outcome | None = next((found for check in checks if (found := check()) is not None), None)
+        if (early := _first((*before_key, *(() if key is None else (key,))))) is not None:
+            return early
+        outcome = _first(checks)
         if outcome is None:
             outcome = effect()
         if key is None:
@@ -191,3 +190,10 @@ class Writes:
         reply = refused(asked.call, outcome) if isinstance(outcome, Refusal) else outcome
         self.keys.keep(asked.scope, asked.print_, reply, asked.now, self.world.profile)
         return reply
+
+
+def _first(steps: Iterable[Step]) -> Outcome | None:
+    for step in steps:
+        if (found := step()) is not None:
+            return found
+    return None
