@@ -1,0 +1,70 @@
+# One verb for each thing that a developer does; CI runs the same verbs. Needs make and python3 >= 3.11 with venv,
+# nothing else: no Docker, no Java, no uv. `make PYTHON=python3.12 test` takes another Python.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready-$(notdir $(PYTHON))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev install test unit lint format bench chaos schemas requirements lock clean
+
+help: ## Show this page
+	@printf '\nFirst time here?  \033[1mmake demo\033[0m tells the story of one handoff; \033[1mmake test\033[0m runs every test.\n'
+	@printf 'Both build .venv themselves (a minute, once); real Kafka comes along (45 MB, once) and leaves nothing running.\n\n'
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\n  ARGS="…" goes to the program behind a verb:  make test ARGS="tests/unit -k settings"\n'
+	@printf '  PYTHON=… picks the Python:                   make PYTHON=python3.12 test\n'
+	@printf '  TEST_KAFKA=host:port runs the tests on a Kafka that you have.\n\n'
+
+demo: $(READY) ## Tell one handoff's story on real Kafka, step by step; nothing is left behind
+	@$(BIN)/gateway demo $(ARGS)
+
+dev: $(READY) ## Run everything until Ctrl-C: URLs, a key and curl lines to paste
+	@$(BIN)/gateway dev $(ARGS)
+
+install: $(READY) ## Build .venv with the pinned packages (the other verbs do it by themselves)
+
+test: $(READY) ## Run every test, or those that ARGS names
+	$(BIN)/pytest $(ARGS)
+
+unit: $(READY) ## Run the tests that need nothing real, in seconds
+	$(BIN)/pytest tests/unit $(ARGS)
+
+lint: $(READY) ## Check format, style, types and which package may import which
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(READY) ## Measure ingress and worker beside their floors
+	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(READY) ## Kill workers and brokers at random moments and check the history
+	$(BIN)/pytest tests/chaos $(ARGS)
+
+schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
+	$(BIN)/python -m schemas.publish
+	$(BIN)/python -m gateway.runtime.reference
+
+COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
+requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade takes newer ones
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	sed -n 's/^java = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/java.txt
+
+lock: $(READY) ## Pin Kafka's jars anew, for another version of Kafka
+	$(BIN)/python -m local.jarlock
+
+clean: ## Remove .venv and all caches of tools (the downloaded Kafka stays in ~/.cache/collate-gateway)
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt requirements/java.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
+	@$(PYTHON) local/environment.py
+	@rm -f .venv/ready-* && touch $@
