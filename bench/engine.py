@@ -1,0 +1,235 @@
+"""`python -m bench.engine`: the engine beside its floors, in one run, three repetitions, medians.
+
+Throughput is taken over a filled topic, from the first call of the handler to the last commit; latency from the append
+to the outcome that a read_committed reader sees. After every throughput run a checker reads all outcomes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from rich.console import Console
+from rich.table import Table
+
+from bench.http_calls import serve
+from bench.subject import Task
+from bench.topics import Verdict, check, fill, key_of, make_topics
+from local.kafka import Cluster
+
+console = Console()
+
+
+class Subject:
+    """One process of `bench.subject`."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    async def __aenter__(self) -> asyncio.subprocess.Process:
+        """Start it."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bench.subject",
+            json.dumps(asdict(self._task)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        return self._process
+
+    async def __aexit__(self, *_: object) -> None:
+        """End it."""
+        if self._process.returncode is None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), 20)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+
+async def _report(process: asyncio.subprocess.Process, seconds: float) -> dict[str, Any]:
+    if process.stdout is None:
+        raise RuntimeError("the subject has no output")
+    line = await asyncio.wait_for(process.stdout.readline(), seconds)
+    if not line:
+        raise RuntimeError("the subject ended without a report; see above")
+    report: dict[str, Any] = json.loads(line)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """One run over a filled topic."""
+
+    rate: float
+    cpu_seconds: float
+    resident_mib: float
+    verdict: Verdict
+
+
+async def throughput(bootstrap: str, kind: str, partitions: int, keys: int, records: int, **more: Any) -> Throughput:
+    """Run over a filled topic and check the outcomes."""
+    prefix = await make_topics(bootstrap, partitions)
+    await fill(bootstrap, prefix, partitions=partitions, keys=keys, records=records)
+    task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, expect=records, **more)
+    async with Subject(task) as process:
+        report = await _report(process, 180)
+    verdict = await check(bootstrap, prefix, partitions=partitions, records=records)
+    return Throughput(records / report["seconds"], report["cpuSeconds"], report["residentMiB"], verdict)
+
+
+async def latencies(
+    bootstrap: str, kind: str, *, rate: float, seconds: float, keys: int = 100, **more: Any
+) -> list[float]:
+    """Append at a steady rate, and return the seconds from each append to its visible outcome, sorted."""
+    partitions = 4
+    prefix = await make_topics(bootstrap, partitions)
+    task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, handler_seconds=0.0, **more)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=0)
+    consumer = AIOKafkaConsumer(
+        f"{prefix}events",
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await producer.start()
+    await consumer.start()
+    took: list[float] = []
+    warm_up = 2.0
+
+    async def read() -> None:
+        while True:
+            async for record in consumer:
+                sent = float(record.value)
+                if sent - began > warm_up:
+                    took.append(time.time() - sent)
+
+    try:
+        async with Subject(task):
+            began = time.time()
+            reading = asyncio.create_task(read())
+            for number in range(int(rate * (seconds + warm_up))):
+                await asyncio.sleep(max(0.0, began + number / rate - time.time()))
+                key = key_of(number, keys)
+                await producer.send(
+                    f"{prefix}commands", b"%f" % time.time(), key=key, partition=number % keys % partitions
+                )
+            await asyncio.sleep(1.0)
+            reading.cancel()
+    finally:
+        await producer.stop()
+        await consumer.stop()
+    return sorted(took)
+
+
+def _percentile(values: list[float], share: float) -> float:
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
+    table = Table(title="Handler of 5 ms, exactly once, 4 partitions (medians)")
+    for column in (
+        "keys",
+        "subject",
+        "records/s",
+        "share of the bare loop",
+        "µs of CPU per record",
+        "resident",
+        "checker",
+    ):
+        table.add_column(column, justify="right")
+    for keys, records in ((100, int(40_000 * scale)), (1_000, int(100_000 * scale))):
+        results: dict[str, list[Throughput]] = {"bare": [], "engine": []}
+        for _ in range(repetitions):
+            for kind, runs in results.items():
+                runs.append(await throughput(bootstrap, kind, 4, keys, records))
+        floor = statistics.median(run.rate for run in results["bare"])
+        for kind, runs in results.items():
+            rate = statistics.median(run.rate for run in runs)
+            bad = next((run.verdict for run in runs if not run.verdict.is_clean), runs[0].verdict)
+            table.add_row(
+                str(keys),
+                kind,
+                f"{rate:,.0f}",
+                f"{rate / floor:.0%}",
+                f"{statistics.median(run.cpu_seconds for run in runs) / records * 1e6:.0f}",
+                f"{max(run.resident_mib for run in runs):.0f} MiB",
+                str(bad),
+            )
+    for kind, records in (("serial", int(1_000 * scale)), ("per-record", int(300 * scale))):
+        run = await throughput(bootstrap, kind, 4, 100, records)
+        table.add_row("100", kind, f"{run.rate:,.0f}", "", "", f"{run.resident_mib:.0f} MiB", str(run.verdict))
+    console.print(table)
+
+
+async def _latency_table(bootstrap: str, repetitions: int, scale: float) -> None:
+    table = Table(title="Append to visible outcome, at 100 records/s (medians, ms)")
+    for column in ("subject", "p50", "p99", "of the floor's p50", "of the floor's p99"):
+        table.add_column(column, justify="right")
+    subjects: dict[str, dict[str, Any]] = {
+        "bare": {"kind": "bare"},
+        "engine": {"kind": "engine"},
+        "engine, one checkpoint": {"kind": "engine", "checkpoints": 1},
+    }
+    p50: dict[str, list[float]] = {name: [] for name in subjects}
+    p99: dict[str, list[float]] = {name: [] for name in subjects}
+    for _ in range(repetitions):
+        for name, subject in subjects.items():
+            took = await latencies(bootstrap, rate=100, seconds=15 * scale, **subject)
+            p50[name].append(_percentile(took, 0.5) * 1000)
+            p99[name].append(_percentile(took, 0.99) * 1000)
+    floor50, floor99 = statistics.median(p50["bare"]), statistics.median(p99["bare"])
+    for name in subjects:
+        at50, at99 = statistics.median(p50[name]), statistics.median(p99[name])
+        table.add_row(name, f"{at50:.1f}", f"{at99:.1f}", f"{at50 / floor50:.2f}x", f"{at99 / floor99:.2f}x")
+    console.print(table)
+
+
+async def _http_and_hang(bootstrap: str, repetitions: int, scale: float) -> None:
+    server = await serve(0.005)
+    port = server.sockets[0].getsockname()[1]
+    table = Table(title="Other runs of the engine (medians)")
+    for column in ("run", "result", "checker"):
+        table.add_column(column, justify="right")
+    runs = [
+        await throughput(bootstrap, "engine", 12, 1_000, int(40_000 * scale), http=f"127.0.0.1:{port}")
+        for _ in range(repetitions)
+    ]
+    rate = statistics.median(run.rate for run in runs)
+    table.add_row("a real HTTP call of 5 ms, 12 partitions, 1,000 keys", f"{rate:,.0f} records/s", str(runs[0].verdict))
+    server.close()
+    free, hung = [], []
+    for _ in range(repetitions):
+        free.append(_percentile(await latencies(bootstrap, "engine", rate=100, seconds=15 * scale), 0.99))
+        hung.append(
+            _percentile(await latencies(bootstrap, "engine", rate=100, seconds=15 * scale, hanging_key="key-7"), 0.99)
+        )
+    ratio = statistics.median(hung) / statistics.median(free)
+    table.add_row("p99 of the other keys while one key hangs", f"{ratio:.2f}x of the run without it", "")
+    console.print(table)
+
+
+async def _main(repetitions: int, scale: float) -> None:
+    with Cluster(brokers=1) as cluster:
+        await _throughputs(cluster.bootstrap, repetitions, scale)
+        await _latency_table(cluster.bootstrap, repetitions, scale)
+        await _http_and_hang(cluster.bootstrap, repetitions, scale)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
+    parser.add_argument("--scale", type=float, default=1.0, help="shrinks every run, for a quick look (default 1.0)")
+    arguments = parser.parse_args()
+    asyncio.run(_main(arguments.repetitions, arguments.scale))

@@ -1,0 +1,199 @@
+"""What is measured, alone in its process: the engine or one of its floors, over topics that somebody else fills.
+
+Prints one JSON line when it has committed as many records as it was told to expect, or when its stdin closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from bench.floors.bare_loop import BareLoop
+from bench.floors.simple import SimpleLoop
+from consumers.engine import Again, Done, Output, Record, Turn
+from consumers.engine.engine import Engine
+from consumers.engine.settings import EngineSettings
+from gateway.runtime.metrics import Maker, create_engine_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiokafka import ConsumerRecord
+
+
+@dataclass(slots=True)
+class Task:
+    """What to run."""
+
+    kind: str
+    bootstrap: str
+    prefix: str
+    partitions: int
+    expect: int = 0
+    handler_seconds: float = 0.005
+    http: str = ""
+    checkpoints: int = 0
+    hanging_key: str = ""
+    alarms: bool = False
+
+
+@dataclass(slots=True)
+class Count:
+    """What has been done so far."""
+
+    expect: int
+    finished: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def began(self) -> None:
+        """Note the first call of the handler."""
+        if not self.first_at:
+            self.first_at = time.perf_counter()
+
+    def committed(self, records: int) -> None:
+        """Note records whose outcome is committed."""
+        self.finished += records
+        self.last_at = time.perf_counter()
+        if self.expect and self.finished >= self.expect:
+            self.done.set()
+
+
+class Work:
+    """What every handler here does: wait, or make one HTTP call."""
+
+    def __init__(self, task: Task, count: Count) -> None:
+        self._task = task
+        self._count = count
+        self._hanging = task.hanging_key.encode()
+        self._get: Callable[[], Awaitable[None]] | None = None
+
+    async def open(self) -> None:
+        """Prepare for HTTP calls."""
+        if self._task.http:
+            from bench.http_calls import caller  # noqa: PLC0415 - only this measurement needs it
+
+            self._get = await caller(self._task.http)
+
+    async def __call__(self, key: bytes) -> None:
+        """Do the work of one record."""
+        self._count.began()
+        if key == self._hanging:
+            await asyncio.Event().wait()
+        if self._get is not None:
+            await self._get()
+        elif self._task.handler_seconds:
+            await asyncio.sleep(self._task.handler_seconds)
+
+
+class Handler:
+    """The engine's handler: work, an outcome, and a memory that counts; with checkpoints where asked for."""
+
+    def __init__(self, task: Task, work: Work) -> None:
+        self._events = f"{task.prefix}events"
+        self._checkpoints = task.checkpoints
+        self._alarms = task.alarms
+        self._work = work
+
+    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+        """Work, and say so."""
+        for number in range(self._checkpoints):
+            await turn.checkpoint(b"intent %d %d" % (record.offset, number))
+        await self._work(record.key)
+        outcome = Output(self._events, record.key, record.value, (("offset", b"%d" % record.offset),))
+        alarm_at = turn.now + 3_600 if self._alarms else None
+        return Done((outcome,), b"memory %d" % record.offset, alarm_at)
+
+    async def on_alarm(self, turn: Turn) -> Done | Again:
+        """Do nothing."""
+        del turn
+        return Done()
+
+
+def _engine(task: Task, work: Work, count: Count) -> Engine:
+    settings = EngineSettings(
+        topic=f"{task.prefix}commands",
+        state_topic=f"{task.prefix}state",
+        partitions=task.partitions,
+        group=f"{task.prefix}engine",
+        client=lambda: {"bootstrap_servers": task.bootstrap},
+        slots=2_048,
+    )
+    metrics = create_engine_metrics(Maker(CollectorRegistry()))
+    labelled = metrics.records.labels
+
+    class Counting:
+        """Passes the count of committed records on, beside the metric itself."""
+
+        def __init__(self, partition: str) -> None:
+            self._metric = labelled(partition)
+
+        def inc(self, amount: float = 1) -> None:
+            self._metric.inc(amount)
+            count.committed(int(amount))
+
+    children: dict[str, Counting] = {}
+
+    def counting(partition: str) -> Counting:
+        return children.get(partition) or children.setdefault(partition, Counting(partition))
+
+    metrics.records.labels = counting  # type: ignore[method-assign, assignment] # this process is the measurement
+    return Engine(settings, Handler(task, work), metrics)
+
+
+def _subject(task: Task, work: Work, count: Count) -> Callable[[asyncio.Event], Awaitable[None]]:
+    async def floor_handler(record: ConsumerRecord) -> None:
+        await work(record.key)
+
+    match task.kind:
+        case "engine":
+            return _engine(task, work, count).run
+        case "bare":
+            return BareLoop(task.bootstrap, task.prefix, floor_handler, count.committed).run
+        case "serial" | "per-record":
+            transactional = task.kind == "per-record"
+            return SimpleLoop(
+                task.bootstrap, task.prefix, floor_handler, count.committed, transactional=transactional
+            ).run
+    raise ValueError(task.kind)
+
+
+async def _main(task: Task) -> dict[str, Any]:
+    count = Count(task.expect)
+    work = Work(task, count)
+    await work.open()
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(_subject(task, work, count)(stop))
+    ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
+    done = asyncio.ensure_future(count.done.wait())
+    await asyncio.wait([running, ended, done], return_when=asyncio.FIRST_COMPLETED)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    report = {
+        "finished": count.finished,
+        "seconds": count.last_at - count.first_at,
+        "cpuSeconds": usage.ru_utime + usage.ru_stime,
+        "residentMiB": usage.ru_maxrss / 1024,
+    }
+    print(json.dumps(report), flush=True)
+    stop.set()
+    if running.done():
+        await running
+    await asyncio.wait([running], timeout=10)
+    return report
+
+
+if __name__ == "__main__":
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    uvloop.run(_main(Task(**json.loads(sys.argv[1]))))
