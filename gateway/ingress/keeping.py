@@ -1,0 +1,168 @@
+"""Keeping a command: known already? else register the waiter, append, remember; then say what became of it.
+
+Invariant: a 202 or 200 is given only for a command that is in the topic; a waiter registers before the append.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.ingress import answers
+from gateway.ingress.exchange import Answer, Exchange
+from gateway.ingress.idempotency import Remembered, Replays
+from gateway.ingress.problems import KafkaUnavailable, KeyReused, Overloaded, Problem, Stopping
+from gateway.ingress.publisher import Appended, NotAppended, Publisher, Reason
+from gateway.ingress.waiting import Waiters
+from gateway.runtime.metrics import IngressMetrics
+from schemas.commands import Command
+from schemas.records import Accepted, write_command
+from schemas.times import format_time
+from schemas.topics import partition_for
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+# What an answer takes after the last second of waiting.
+_MARGIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A checked command under the id that its caller's key gave it."""
+
+    command_id: str
+    caller: str
+    authorization_id: str
+    data: Command
+
+
+class Keeper:
+    """Appends commands and answers for them."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        replays: Replays,
+        waiters: Waiters,
+        metrics: IngressMetrics,
+        *,
+        source: str,
+        partitions: int,
+    ) -> None:
+        self._publisher = publisher
+        self._replays = replays
+        self._waiters = waiters
+        self._metrics = metrics
+        self._source = source
+        self._partitions = partitions
+
+    async def keep(self, exchange: Exchange, asked: Asked, wait_seconds: int) -> Answer:
+        """Keep the command and answer 202, or 200 if it finishes within `wait_seconds`.
+
+        Raises KeyReused, and Unavailable problems where it is not known to be kept.
+        """
+        fields = exchange.facts.fields
+        fields["command_id"] = asked.command_id
+        fields["command"] = str(asked.data.TYPE)
+        fields["authorization_id"] = asked.authorization_id
+        if not wait_seconds:
+            accepted_at, is_replay = await self._append(exchange, asked)
+            return answers.accepted(
+                asked.command_id, asked.data.TYPE, asked.authorization_id, accepted_at, is_replay=is_replay, waited=0
+            )
+        with self._waiters.waiting(asked.command_id) as outcome:
+            accepted_at, is_replay = await self._append(exchange, asked)
+            waited = 0 if outcome is None else wait_seconds
+            if outcome is not None:
+                exchange.extend(wait_seconds + _MARGIN_SECONDS)
+                finished = await self._waiters.outcome(outcome, wait_seconds)
+                if finished is not None:
+                    return answers.finished(
+                        asked.data.TYPE,
+                        asked.authorization_id,
+                        accepted_at,
+                        finished,
+                        is_replay=is_replay,
+                        waited=waited,
+                    )
+            return answers.accepted(
+                asked.command_id,
+                asked.data.TYPE,
+                asked.authorization_id,
+                accepted_at,
+                is_replay=is_replay,
+                waited=waited,
+            )
+
+    async def _append(self, exchange: Exchange, asked: Asked) -> tuple[str, bool]:
+        """Return when the command was accepted, and whether that was before this request."""
+        now = datetime.now(UTC)
+        accepted_at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+        headers, value = write_command(
+            Accepted(
+                id=asked.command_id,
+                caller=asked.caller,
+                authorization_id=asked.authorization_id,
+                accepted_at=accepted_at,
+                data=asked.data,
+                traceparent=_traceparent(exchange),
+            ),
+            self._source,
+        )
+        # The key may come back under another type of command, with the same (empty) body.
+        digest = self._replays.digest(asked.data.TYPE.encode() + b"\n" + value)
+        known = self._replays.recall(asked.command_id, time.monotonic())
+        if known is not None:
+            return self._replay(exchange, known, digest), True
+        key = asked.authorization_id.encode()
+        written = await self._publisher.append(partition_for(key, self._partitions), key, value, headers)
+        if isinstance(written, NotAppended):
+            raise refusal(written)
+        self._note(exchange, written)
+        text = format_time(accepted_at)
+        self._replays.remember(asked.command_id, Remembered(digest, text), time.monotonic())
+        return text, False
+
+    def _replay(self, exchange: Exchange, known: Remembered, digest: bytes) -> str:
+        if known.digest != digest:
+            self._metrics.key_conflicts.inc()
+            raise KeyReused("Send a fresh Idempotency-Key for another command; the first body under this key stands.")
+        self._metrics.replays.inc()
+        exchange.facts.fields["replayed"] = True
+        return known.accepted_at
+
+    def _note(self, exchange: Exchange, written: Appended) -> None:
+        exchange.facts.fields["partition"] = written.partition
+        exchange.facts.fields["offset"] = written.offset
+
+
+def refusal(written: NotAppended) -> Problem:
+    """Return the problem of a record that is not known to be kept."""
+    if written.reason is Reason.FULL:
+        return Overloaded(
+            "Nothing was kept. Send the same request with the same key again, after Retry-After.",
+            retry_after_seconds=written.retry_after_seconds,
+            members={"kept": "no"},
+        )
+    if written.reason is Reason.STOPPING:
+        return Stopping(
+            "Nothing was kept. Send the same request with the same key again; another replica will take it.",
+            retry_after_seconds=written.retry_after_seconds,
+            members={"kept": "no"},
+        )
+    if written.is_certain:
+        return KafkaUnavailable(
+            "Nothing was kept. Send the same request with the same key again, after Retry-After.",
+            retry_after_seconds=written.retry_after_seconds,
+            members={"kept": "no"},
+        )
+    return KafkaUnavailable(
+        "It is not known whether the command was kept. Send the same request with the same key again: it will be one "
+        "command.",
+        retry_after_seconds=written.retry_after_seconds,
+        members={"kept": "unknown"},
+    )
+
+
+def _traceparent(exchange: Exchange) -> str | None:
+    value = exchange.headers.get(b"traceparent")
+    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None

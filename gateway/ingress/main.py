@@ -1,0 +1,150 @@
+"""Composition root of `gateway ingress`: settings in, every part built and handed over, one process until SIGTERM.
+
+It listens before Kafka is there, so that callers hear 503 and not silence; readiness turns green when the topics are
+right, a producer works and the tail has caught up. Stopping: refuse, let waiters go, finish what is under way, flush.
+"""
+
+import asyncio
+from functools import partial
+
+from gateway.ingress.app import route, router
+from gateway.ingress.authentication import Gate
+from gateway.ingress.callers import CallersFile, CallersInvalid
+from gateway.ingress.commands import Bounds, Commands
+from gateway.ingress.edge import Edge
+from gateway.ingress.idempotency import Replays
+from gateway.ingress.kafka import Producers, open_topic
+from gateway.ingress.keeping import Keeper
+from gateway.ingress.publisher import Publisher
+from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.ingress.tail import Tail
+from gateway.ingress.waiting import Waiters
+from gateway.runtime.exits import Refused
+from gateway.runtime.lifetime import Process, run
+from gateway.runtime.serving import serving
+from gateway.runtime.settings import Settings
+from gateway.runtime.topics import wanted_topics
+from gateway.runtime.waiting import wait_for_topics
+from schemas.records import source
+from schemas.topics import catalogue
+
+REPLAYS_KEPT = 100_000
+REPLAYS_SECONDS = 24 * 60 * 60.0
+CALLERS_EVERY_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 75
+
+
+class CallersRefused(Refused):
+    """The callers' file can't be used."""
+
+    title = "callers' file"
+
+
+def serve(settings: Settings) -> int:
+    """Run the process until it is told to stop; return its exit code."""
+    return run(
+        "ingress",
+        settings,
+        partial(work, settings),
+        stop_deadline_seconds=settings.ingress.stop_deadline.total_seconds(),
+    )
+
+
+async def work(settings: Settings, process: Process) -> None:
+    """Build the parts, serve until `process.stop`, end in order."""
+    own, metrics = settings.ingress, process.metrics.ingress
+    topics = catalogue(settings.topics.prefix)
+    partitions = settings.topics.partitions
+    deadline_seconds = own.publish_deadline.total_seconds()
+    callers = _read_callers(settings)
+    process.health.expect("kafka", "topics", "events")
+
+    def tell_kafka(is_up: bool, detail: str) -> None:  # noqa: FBT001 - a state, not a switch
+        process.metrics.process.kafka_away.set(not is_up)
+        process.health.set("kafka", "ok" if is_up else "waiting", detail)
+
+    publisher = Publisher(
+        topics.commands.name,
+        Producers(settings.kafka, topics.commands.name, linger_seconds=own.linger.total_seconds()),
+        metrics,
+        deadline_seconds=deadline_seconds,
+        max_in_flight=own.max_publishes_in_flight,
+        on_state=tell_kafka,
+    )
+    waiters = Waiters(own.max_waiters, metrics)
+    tail = Tail(open_topic(settings.kafka, topics.events.name, partitions, reset="latest"), partitions, process.health)
+    tail.listen(waiters.notice)
+    gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
+    keeper = Keeper(
+        publisher,
+        Replays(REPLAYS_KEPT, REPLAYS_SECONDS),
+        waiters,
+        metrics,
+        source=source(settings.environment),
+        partitions=partitions,
+    )
+    commands = Commands(gate, keeper, Bounds(own.max_body, deadline_seconds * 2, int(own.max_wait.total_seconds())))
+    edge = Edge(
+        router(
+            [
+                route("POST", "/v1/authorizations/{authorizationId}/handoffs", commands.request),
+                route("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/close", commands.close),
+                route("POST", "/v1/authorizations/{authorizationId}/watch", commands.watch),
+                route("POST", "/v1/commands", commands.cloudevent),
+            ]
+        ),
+        metrics,
+        deadline_seconds=own.body_timeout.total_seconds(),
+        max_in_flight=own.max_requests_in_flight,
+    )
+    async with serving(
+        edge,
+        own.host,
+        own.port,
+        stop_seconds=own.stop_deadline.total_seconds() - deadline_seconds,
+        http=bounded_protocol(HeadBounds(), edge.refused),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    ) as listening:
+        process.watch("http", listening.task)
+        process.log.info("listening", url=listening.url, callers=len(callers.current))
+        process.spawn("callers", _follow_callers(callers, gate, process))
+        if await wait_for_topics(
+            settings.kafka,
+            wanted_topics((topics.commands, topics.events), settings.topics),
+            process.health,
+            process.stop,
+            process.log,
+        ):
+            publishing = process.spawn("publisher", publisher.run())
+            process.spawn("tail", tail.run())
+            await process.stop.wait()
+            waiters.release()
+    publisher_ends = publisher.close()
+    publishing.cancel()
+    await publisher_ends
+
+
+def _read_callers(settings: Settings) -> CallersFile:
+    path = settings.ingress.callers_file
+    if path is None:
+        raise CallersRefused(["GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set"])
+    try:
+        return CallersFile(path)
+    except CallersInvalid as error:
+        raise CallersRefused([f"{path}: {error}"]) from error
+
+
+async def _follow_callers(callers: CallersFile, gate: Gate, process: Process) -> None:
+    reloads = process.metrics.ingress.callers_reloads
+    beat = process.health.beat("callers")
+    while True:
+        await asyncio.sleep(CALLERS_EVERY_SECONDS)
+        beat()
+        before = callers.problem
+        if callers.reread_if_changed():
+            gate.forget_strangers()
+            reloads.labels("ok").inc()
+            process.log.info("callers reread", callers=len(callers.current))
+        elif callers.problem is not None and callers.problem != before:
+            reloads.labels("refused").inc()
+            process.log.error("callers file refused, the old one holds", problem=callers.problem)
