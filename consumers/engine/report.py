@@ -15,7 +15,7 @@ _LANES_SHOWN = 50
 
 
 def lanes_report(engine: Engine) -> dict[str, Any]:
-    """Describe every partition and its oldest lanes, in JSON values. Keys are authorization ids; no content is shown."""
+    """Describe every partition and its oldest lanes, in JSON values; of a record only its key is shown."""
     now = time.time()
     partitions = []
     for number, partition in sorted(engine.partitions.items()):
