@@ -109,7 +109,7 @@ class CollateSettings(Section):
     base_url: Annotated[str, AfterValidator(_http_url)] = Field(
         description="Collate's API, e.g. https://api.sandbox.trycollate.ai; each environment has its own keys."
     )
-    api_key_file: Path = Field(description="File with the API key; read again when Collate answers 401.")
+    api_key_file: Path = Field(description="File with the API key; read again whenever it changes.")
     allow_plain_http: bool = Field(False, description="Accept an http:// base_url; for the simulated Collate only.")
     ca_file: Path | None = Field(
         None, description="PEM file with the authorities to trust; the system's where not set."
@@ -140,15 +140,21 @@ class CollateSettings(Section):
     connect_timeout: Duration = Field(timedelta(seconds=3), description="How long opening a connection may take.")
     write_timeout: Duration = Field(timedelta(seconds=5), description="How long sending a piece of a request may take.")
     read_timeout: Duration = Field(timedelta(seconds=10), description="How long a piece of an answer may take to come.")
-    pool_timeout: Duration = Field(timedelta(seconds=2), description="How long to wait for a free connection.")
+    turn_timeout: Duration = Field(
+        timedelta(seconds=2),
+        description="How long a grant or review snapshot may wait for its turn; commands wait as timers instead.",
+    )
     total_timeout: Duration = Field(timedelta(seconds=15), description="How long one call may take in all.")
     max_response: Size = Field(
         2 << 20, ge=1 << 10, description="Largest answer that is read; a longer one is ambiguous."
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
-        5, description="Failures in a row after which calls stop and single probes go out."
+        5,
+        description="Authorizations that must fail in a row, nothing succeeding between, before only probes go out.",
     )
-    breaker_open: Duration = Field(timedelta(seconds=5), description="How long calls stop before the next probe.")
+    breaker_open: Duration = Field(
+        timedelta(seconds=5), description="How long calls stop before the first probe; doubled up to 30s."
+    )
     ramp_up: Duration = Field(
         timedelta(seconds=30), description="How long after an outage the full rate is reached again."
     )

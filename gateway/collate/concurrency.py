@@ -1,0 +1,100 @@
+"""How many calls may be in flight: follows latency (gradient) and refusals (multiplicative cut). Pure.
+
+The gradient compares the median of the last window with what has been usual for the last minutes, as Netflix's
+concurrency-limits does: while calls are as quick as usual the limit grows by a root of itself, when they get slower it
+shrinks in proportion. Medians, so that one hanging authorization does not slow down the others; reads and writes apart,
+so that a change of the mixture is no slowness. After `restart` the same growth is the ramp-up: 1 to 64 in 7 seconds.
+"""
+
+from math import sqrt
+from statistics import median
+from typing import Final
+
+_WINDOW_SECONDS: Final = 0.1
+_WINDOW_CALLS: Final = 8
+_SAMPLES: Final = 64
+# Slower than usual by less than this is no reason to shrink: half as much again, plus the loop's own jitter.
+_TOLERANCE: Final = 1.5
+_SLACK_SECONDS: Final = 0.005
+_SMOOTHING: Final = 0.2
+# The usual latency is a mean over about 600 windows, a minute of steady work.
+_USUAL_WEIGHT: Final = 2 / 601
+_CUT: Final = 0.7
+_CUT_EVERY_SECONDS: Final = 1.0
+
+
+class _Latency:
+    """Of reads or of writes: what is usual, and this window's samples."""
+
+    def __init__(self) -> None:
+        self.usual: float | None = None
+        self.window: list[float] = []
+
+    def gradient(self) -> float:
+        """Close the window: 1 for as quick as usual, down to 0.5 for at least twice as slow as tolerated."""
+        recent = median(self.window)
+        self.window.clear()
+        usual = recent if self.usual is None else self.usual + _USUAL_WEIGHT * (recent - self.usual)
+        if usual > 2 * recent:
+            # Calls have become much quicker: an outage's latencies must not stay usual for minutes.
+            usual *= 0.95
+        self.usual = usual
+        return min(1.0, max(0.5, (_TOLERANCE * usual + _SLACK_SECONDS) / max(recent, 1e-6)))
+
+
+class ConcurrencyLimit:
+    """See the module."""
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = float(maximum)
+        self._limit = float(max(1, maximum // 4))
+        self._latencies = (_Latency(), _Latency())
+        self._window_began: float | None = None
+        self._most_in_flight = 0
+        self._cut_at = float("-inf")
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight now; at least 1."""
+        return int(self._limit)
+
+    def is_slow(self, seconds: float, *, writes: bool) -> bool:
+        """Say whether a call took longer than usual."""
+        usual = self._latencies[writes].usual
+        return usual is None or seconds > usual
+
+    def sample(self, now: float, seconds: float, in_flight: int, *, writes: bool) -> None:
+        """Take the duration of a finished call, and how many were in flight with it."""
+        if self._window_began is None:
+            self._window_began = now
+        window = self._latencies[writes].window
+        if len(window) < _SAMPLES:
+            window.append(seconds)
+        self._most_in_flight = max(self._most_in_flight, in_flight)
+        samples = sum(len(latency.window) for latency in self._latencies)
+        if now - self._window_began >= _WINDOW_SECONDS and samples >= min(_WINDOW_CALLS, self.limit):
+            self._adapt(samples)
+            self._window_began = now
+            self._most_in_flight = 0
+
+    def cut(self, now: float) -> None:
+        """Shrink because Collate refused for load, once a second at most."""
+        if now - self._cut_at >= _CUT_EVERY_SECONDS:
+            self._cut_at = now
+            self._limit = max(1.0, self._limit * _CUT)
+
+    def restart(self) -> None:
+        """Begin again at one call, as after an outage."""
+        self._limit = 1.0
+        for latency in self._latencies:
+            latency.window.clear()
+        self._window_began = None
+        self._most_in_flight = 0
+
+    def _adapt(self, samples: int) -> None:
+        parts = [(len(latency.window) / samples, latency) for latency in self._latencies if latency.window]
+        gradient = sum(weight * latency.gradient() for weight, latency in parts)
+        if gradient > 0.999 and self._most_in_flight < self._limit / 2:
+            return
+        aim = self._limit * gradient + sqrt(self._limit)
+        self._limit = min(self._maximum, max(1.0, self._limit + _SMOOTHING * (aim - self._limit)))

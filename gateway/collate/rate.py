@@ -1,0 +1,70 @@
+"""How many calls per second: a token bucket whose rate is cut on refusals and climbs back in a straight line. Pure."""
+
+from typing import Final
+
+_SLOWEST: Final = 0.05
+_CUT: Final = 0.7
+_CUT_EVERY_SECONDS: Final = 1.0
+
+
+class Rate:
+    """See the module. `share` is how much of the full rate is in force: 1 in good times."""
+
+    def __init__(self, per_second: float, ramp_seconds: float, now: float) -> None:
+        self._full = per_second
+        # A quarter of a second's calls may go at once; a smaller burst would make a lone call wait.
+        self._burst = max(1.0, per_second / 4)
+        self._climb = 1.0 / ramp_seconds if ramp_seconds > 0 else float("inf")
+        self._share = 1.0
+        self._share_at = now
+        self._tokens = self._burst
+        self._cut_at = float("-inf")
+
+    def share(self, now: float) -> float:
+        """Return the part of the full rate that is in force."""
+        gone = max(0.0, now - self._share_at)
+        return min(1.0, self._share + gone * self._climb) if gone else self._share
+
+    def per_second(self, now: float) -> float:
+        """Return the rate in force."""
+        return self._full * self.share(now)
+
+    def wait(self, now: float, reserved: float = 0.0) -> float:
+        """Return the seconds until a call may go that leaves the reserved part of a burst to others; 0 is now."""
+        self._refill(now)
+        most = self._most()
+        missing = min(most, 1.0 + reserved * (most - 1.0)) - self._tokens
+        return 0.0 if missing <= 1e-9 else missing / self.per_second(now)
+
+    def take(self, now: float) -> None:
+        """Count a call that goes now."""
+        self._refill(now)
+        self._tokens -= 1.0
+
+    def cut(self, now: float) -> None:
+        """Slow down because Collate refused for load, once a second at most."""
+        if now - self._cut_at >= _CUT_EVERY_SECONDS:
+            self._cut_at = now
+            self._slow_to(now, self.share(now) * _CUT)
+
+    def restart(self, now: float) -> None:
+        """Begin again at the slowest, with an empty bucket but for one call, as after an outage."""
+        self._slow_to(now, 0.0)
+        self._tokens = min(self._tokens, 1.0)
+
+    def _slow_to(self, now: float, share: float) -> None:
+        self._refill(now)
+        self._share = max(_SLOWEST, share)
+        self._tokens = min(self._tokens, self._most())
+
+    def _most(self) -> float:
+        return max(1.0, self._burst * self._share)
+
+    def _refill(self, now: float) -> None:
+        gone = max(0.0, now - self._share_at)
+        if gone == 0.0:
+            return
+        before, self._share = self._share, self.share(now)
+        self._share_at = now
+        # The share climbs in a straight line, so the mean of both ends is exact until it reaches 1.
+        self._tokens = min(self._most(), self._tokens + gone * self._full * (before + self._share) / 2)
