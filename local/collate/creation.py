@@ -85,7 +85,7 @@ def wanted_authorization(
         snapshot=Snapshot(new_id("rev"), now, wanted.version) if with_snapshot else None,
         receipt=(now, new_id("PA").upper()) if is_received else None,
         decision=(now, "approved") if decision_at is not None else None,
-        truth=wanted.truth,
+        truth=Truth(wanted.truth),
         decision_seconds=wanted.decision_seconds,
         finds_at=now + finds if finds is not None and status is Status.PROCESSING else None,
         decides_at=now + wanted.decision_seconds

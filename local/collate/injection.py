@@ -24,7 +24,7 @@ _CODES = {
     500: "internal_error",
     503: "service_unavailable",
 }
-_BOMB_BYTES = 256 << 20
+_BOMB_BYTES = 64 << 20
 
 
 def injected(answer: Answer, call: Call) -> Reply:
@@ -63,7 +63,7 @@ def _retry_after(wanted: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _bomb() -> bytes:
-    """A quarter of a megabyte that unpacks to a quarter of a gigabyte."""
+    """Sixty kilobytes that unpack to as many megabytes."""
     packer = zlib.compressobj(9, wbits=31)
     megabyte = bytes(1 << 20)
     return b"".join(packer.compress(megabyte) for _ in range(_BOMB_BYTES >> 20)) + packer.flush()

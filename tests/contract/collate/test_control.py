@@ -1,0 +1,230 @@
+"""The control API under /_sim: what tests and the demo drive the simulated Collate with, over HTTP."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+ROOT = "/v1/prior-authorizations"
+
+
+@pytest.fixture
+async def control(sim):
+    async with httpx.AsyncClient(base_url=sim.control_url, timeout=5, verify=False) as client:
+        yield client
+
+
+async def test_authorizations_are_made_in_bulk_and_in_any_state(control, caller):
+    made = await control.post("/authorizations", json={"count": 5000, "state": "processing", "version": 9})
+    ids = made.json()["ids"]
+    assert (made.status_code, len(set(ids))) == (201, 5000)
+    assert (await caller.read(ids[-1]))["status"] == "processing"
+    named = {"ids": ["auth_mine"], "reviewBacked": True, "truth": "denied", "metadata": {"externalCaseId": "c-1"}}
+    assert (await control.post("/authorizations", json=named)).json() == {"ids": ["auth_mine"]}
+    assert (await caller.read("auth_mine"))["metadata"] == {"externalCaseId": "c-1"}
+    again = await control.post("/authorizations", json=named)
+    assert (again.status_code, "already" in again.json()["problem"]) == (400, True)
+
+
+async def test_a_processing_authorization_may_come_to_need_a_person_later(control, caller):
+    wanted = {"state": "processing", "findsAfterSeconds": 30}
+    [authorization] = (await control.post("/authorizations", json=wanted)).json()["ids"]
+    await control.post("/clock", json={"advanceSeconds": 30})
+    assert (await caller.read(authorization))["nextAction"]["type"] == "complete_payer_interaction"
+
+
+async def test_actors_act_and_the_present_is_shown(control, caller, sim):
+    [authorization] = sim.create()
+    opened = await control.post(f"/authorizations/{authorization}/act", json={"do": "open_handoff"})
+    assert [handoff["state"] for handoff in opened.json()["handoffs"]] == ["active"]
+    again = await control.post(f"/authorizations/{authorization}/act", json={"do": "open_handoff"})
+    assert (again.status_code, "manual_handoff_already_active" in again.json()["problem"]) == (409, True)
+    closed = {"do": "unable_to_complete", "reason": "channel_outage"}
+    await control.post(f"/authorizations/{authorization}/act", json=closed)
+    await control.post(f"/authorizations/{authorization}/act", json={"do": "reconcile", "truth": "received"})
+    state = (await control.get(f"/authorizations/{authorization}")).json()
+    assert state["authorization"]["status"] == "waiting_on_payer"
+    assert state["handoffs"][0]["result"] == "unable_to_complete"
+    missing = await control.post("/authorizations/auth_none/act", json={"do": "edit"})
+    assert missing.status_code == 404
+
+
+async def test_the_ledger_tells_calls_and_effects(control, caller, sim):
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization, key="open-it")
+    await caller.complete(authorization, handoff, key="close-it")
+    calls = (await control.get("/ledger/calls", params={"method": "POST"})).json()["calls"]
+    assert [call["key"] for call in calls] == ["open-it", "close-it"]
+    assert calls[0]["ifMatch"] == '"3"'
+    assert calls[1]["fields"] == {"reportedOutcome": "submitted"}
+    effects = (await control.get("/ledger/effects", params={"key": "close-it"})).json()["effects"]
+    assert [(effect["kind"], effect["handoffId"], effect["version"]) for effect in effects] == [
+        ("handoff_closing", handoff, 5)
+    ]
+    later = (await control.get("/ledger/effects", params={"after": effects[0]["number"]})).json()["effects"]
+    assert later == []
+    summary = (await control.get("/ledger/summary")).json()
+    assert summary["byKind"]["handoff_opened"] == 1
+    assert summary["keysWithSeveralEffects"] == []
+    assert sum((await control.get("/ledger/rates")).json()["perSecond"].values()) == summary["calls"]
+    await control.delete("/ledger")
+    assert (await control.get("/ledger/calls")).json()["calls"] == []
+
+
+async def test_reading_the_ledger_first_does_what_is_due(control, caller, sim):
+    [authorization] = sim.create()
+    await caller.open(authorization)
+    await control.post("/clock", json={"advanceSeconds": 900})
+    effects = (await control.get("/ledger/effects", params={"kind": "handoff_closed"})).json()["effects"]
+    assert [effect["details"]["result"] for effect in effects] == ["expired"]
+
+
+async def test_the_ledger_never_keeps_free_text_or_reference_numbers(control, caller, sim):
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization)
+    body = {"reportedOutcome": "submitted", "observedReferenceNumber": "PA-CANARY", "operatorNotes": "Jane Canary"}
+    await caller.write(authorization, f"manual-handoffs/{handoff}/complete", body)
+    for page in ("/ledger/calls", "/ledger/effects", "/ledger/summary"):
+        assert "anary" not in (await control.get(page)).text.replace("CANARY", "canary")
+
+
+async def test_the_clock_advances_freezes_and_never_goes_back(control):
+    assert (await control.get("/clock")).json()["frozen"] is True
+    before = (await control.get("/clock")).json()["unix"]
+    assert (await control.post("/clock", json={"advanceSeconds": 90})).json()["unix"] == before + 90
+    assert (await control.post("/clock", json={"set": "2001-01-01T00:00:00Z"})).status_code == 400
+    assert (await control.post("/clock", json={"set": "2100-01-01T00:00:00Z"})).json()[
+        "now"
+    ] == "2100-01-01T00:00:00.000Z"
+    assert (await control.post("/clock", json={"freeze": False})).json()["frozen"] is False
+    assert (await control.get("/clock")).json()["unix"] > 4_102_444_800
+
+
+async def test_the_profile_is_replaced_or_changed(control, caller, sim, code):
+    changed = await control.put("/profile", json={"named": ["v3"], "readings": {"closing_seconds": 0}})
+    assert (changed.json()["keys_on"], changed.json()["closing_seconds"]) == ("create_authorization", 0)
+    assert (await control.patch("/profile", json={"pointer": "full"})).json()["keys_on"] == "create_authorization"
+    assert (await control.put("/profile", json={"named": ["v2"]})).json()["pointer"] == "id"
+    assert (await control.put("/profile", json={"named": ["v1"]})).status_code == 400
+
+
+async def test_faults_are_added_listed_and_removed(control, http):
+    made = await control.post("/faults", json={"id": "f", "do": "answer", "status": 503, "path": "health"})
+    assert made.status_code == 201
+    assert (await http.get("/health")).status_code == 503
+    assert (await control.get("/faults")).json()["faults"][0]["struck"] == 1
+    assert (await control.delete("/faults/f")).json() == {"removed": True}
+    assert (await control.delete("/faults/f")).status_code == 404
+    assert (await http.get("/health")).status_code == 200
+
+
+async def test_credentials_rotate(control, http, sim, code):
+    [authorization] = sim.create()
+    await control.put("/credentials", json={"keys": {"next": "org_local"}})
+    assert code(await http.get(f"{ROOT}/{authorization}"), 401) == "unauthorized"
+    answer = await http.get(f"{ROOT}/{authorization}", headers={"authorization": "Bearer next"})
+    assert answer.status_code == 200
+
+
+async def test_latency_is_set_for_every_answer(control, http, sim):
+    await control.put("/latency", json={"seconds": 0.05})
+    await http.get("/health")
+    assert sim.ledger.calls[-1].seconds >= 0.05
+
+
+async def test_an_outage_refuses_connections_and_leaves_control_up(control, http, sim, eventually):
+    assert (await http.get("/health")).status_code == 200
+    await control.post("/outage", json={})
+    with pytest.raises(httpx.ConnectError):
+        await http.get("/health")
+    assert (await control.get("/clock")).status_code == 200
+    await control.delete("/outage")
+    await eventually(lambda: _is_up(http))
+    await control.post("/outage", json={"seconds": 0.05})
+    await eventually(lambda: _is_up(http))
+
+
+async def _is_up(http):
+    try:
+        return (await http.get("/health")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_a_reset_goes_back_to_the_start(control, http, sim):
+    sim.create()
+    sim.fault("answer", status=500)
+    sim.use("v3")
+    await control.post("/reset")
+    assert (await control.get("/authorizations")).json() == {"ids": []}
+    assert (await http.get("/health")).status_code == 200
+    assert (await control.get("/profile")).json()["keys_on"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/authorizations", "[]", 400),
+        ("POST", "/authorizations", "{", 400),
+        ("POST", "/authorizations", '{"colour": 1}', 400),
+        ("POST", "/authorizations", '{"state": "asleep"}', 400),
+        ("POST", "/faults", "{}", 400),
+        ("PUT", "/latency", "{}", 400),
+        ("GET", "/nothing", "", 404),
+        ("GET", "/ledger/nothing", "", 404),
+    ],
+)
+async def test_what_makes_no_sense_is_answered_with_a_problem(control, method, path, body, status):
+    answer = await control.request(method, path, content=body)
+    assert (answer.status_code, bool(answer.json()["problem"])) == (status, True)
+
+
+async def test_control_is_under_the_public_url_too(sim, http):
+    assert "profiles" in (await http.get("/_sim")).json()
+    assert len(sim.ledger.calls) == 0
+
+
+async def test_pipelined_requests_are_answered_in_their_order(sim):
+    sim.fault("delay", seconds=0.05, when="after", nth=1)
+    reader, writer = await asyncio.open_connection(*sim.url.removeprefix("http://").split(":"))
+    writer.write(
+        b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    answered = await reader.read()
+    assert answered.index(b"200 OK") < answered.index(b"404 Not Found")
+    writer.close()
+
+
+def test_the_command_serves_until_it_is_told_to_end(eventually_blocking):
+    command = [sys.executable, "-m", "local.collate", "--set", "reconcile_seconds=5", "--profile", "v3"]
+    command += ["--key", "secret=org_x", "--latency-ms", "1", "--ledger-limit", "10", "--seed", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        started = json.loads(process.stdout.readline())
+        try:
+            ids = httpx.post(f"{started['control']}/authorizations", json={"ids": ["auth_1"]}).json()["ids"]
+            key = {"authorization": "Bearer secret", "if-match": '"3"'}
+            for _ in range(20):
+                read = httpx.get(f"{started['url']}{ROOT}/{ids[0]}", headers=key)
+            assert read.json()["version"] == 3
+            httpx.post(f"{started['control']}/faults", json={"do": "reset", "when": "after", "method": "POST"})
+            with pytest.raises(httpx.ReadError):
+                httpx.post(f"{started['url']}{ROOT}/auth_1/manual-handoffs", headers=key, json={})
+            summary = httpx.get(f"{started['control']}/ledger/summary").json()
+            assert (summary["calls"], summary["callsForgotten"]) == (21, 11)
+            assert summary["byKind"]["handoff_opened"] == 1
+        finally:
+            process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("wrong", [["--set", "colour=red"], ["--set", "closing_seconds"], ["--key", "x"]])
+def test_the_command_refuses_what_it_does_not_know(wrong):
+    refused = subprocess.run(
+        [sys.executable, "-m", "local.collate", *wrong], capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, "error:" in refused.stderr) == (2, True)

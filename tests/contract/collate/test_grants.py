@@ -1,0 +1,94 @@
+"""Section 6: access grants, the session behind their link, and the read-only live session."""
+
+ROOT = "/v1/prior-authorizations"
+
+
+async def test_sec6_a_grant_is_an_id_a_link_and_an_expiry(sim, caller):
+    [authorization] = sim.create()
+    grant = (await caller.mint(authorization, await caller.open(authorization))).json()
+    assert set(grant) == {"id", "url", "expiresAt"}
+    assert grant["url"] == f"{sim.url}/runtime/access/{grant['id']}"
+
+
+async def test_sec5_3_a_grant_needs_an_active_handoff_with_access(sim, caller, code):
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization)
+    sim.act(authorization, "set_access", available=False)
+    assert code(await caller.mint(authorization, handoff), 409) == "manual_handoff_access_not_available"
+    sim.act(authorization, "set_access", available=True)
+    assert (await caller.mint(authorization, handoff)).status_code == 200
+    await caller.complete(authorization, handoff)
+    assert code(await caller.mint(authorization, handoff), 409) == "manual_handoff_not_active"
+
+
+async def test_sec2_a_constant_grant_key_replays_a_grant_that_has_expired(sim, caller):
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization)
+    first = (await caller.mint(authorization, handoff, key="constant")).json()
+    sim.advance(301)
+    assert (await caller.mint(authorization, handoff, key="constant")).json() == first
+    assert (await caller.mint(authorization, handoff)).json()["id"] != first["id"]
+
+
+async def test_sec6_opening_needs_no_key_and_shows_a_page_that_is_not_kept(sim, caller, http):
+    [authorization] = sim.create()
+    grant = (await caller.mint(authorization, await caller.open(authorization))).json()
+    page = await http.get(grant["url"], headers={"authorization": "", "accept": "text/html"})
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "Submit to the payer" in page.text
+
+
+async def test_sec6_what_is_done_in_the_session_is_payer_truth_only_after_reconciliation(sim, caller, http, effects):
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization)
+    grant = (await caller.mint(authorization, handoff)).json()
+    done = await http.post(grant["url"], data={"did": "submitted"}, headers={"accept": "application/json"})
+    assert done.json()["did"] == "submitted"
+    read = await caller.read(authorization)
+    assert (read["status"], read["submission"]["payerReceipt"]) == ("requires_action", None)
+    await caller.complete(authorization, handoff)
+    sim.advance(5)
+    read = await caller.read(authorization)
+    assert read["status"] == "waiting_on_payer"
+    assert read["submission"]["payerReceipt"]["referenceNumber"]
+    assert effects("portal_worked", by="human") == 1
+
+
+async def test_sec6_opening_failures_have_their_codes(sim, caller, http, code):
+    expired, revoked, lost = sim.create(count=3)
+    grants = [(await caller.mint(one, await caller.open(one))).json() for one in (expired, revoked, lost)]
+    sim.act(revoked, "revoke", reason="wrong person")
+    sim.act(lost, "lose_session")
+    as_json = {"accept": "application/json"}
+    assert code(await http.get(grants[1]["url"], headers=as_json), 404) == "access_grant_revoked"
+    assert code(await http.get(grants[2]["url"], headers=as_json), 404) == "channel_session_lost"
+    sim.advance(300)
+    assert code(await http.get(grants[0]["url"], headers=as_json), 404) == "access_grant_expired"
+    page = await http.get(grants[0]["url"], headers={"accept": "text/html"})
+    assert (page.status_code, "expired" in page.text) == (404, True)
+    assert (await http.post(grants[0]["url"], data={"did": "submitted"})).status_code == 404
+
+
+async def test_sec6_a_live_session_is_always_readable_and_changes_nothing(sim, http, caller):
+    quiet, busy = sim.create(count=2)
+    handoff = await caller.open(busy)
+    before = len(sim.ledger.effects)
+    idle = (await http.get(f"{ROOT}/{quiet}/live-session")).json()
+    live = (await http.get(f"{ROOT}/{busy}/live-session")).json()
+    assert (idle["state"], idle["handoff"]["allowed"]) == ("not_live", True)
+    assert (live["state"], live["owner"]) == ("live", {"type": "manual_handoff", "manualHandoffId": handoff})
+    assert live["access"]["supportedModes"] == ["read_only"]
+    assert len(sim.ledger.effects) == before
+
+
+async def test_sec6_a_live_session_grant_is_in_the_ledger_so_that_nobody_mints_one_unseen(sim, caller, code, effects):
+    quiet, busy = sim.create(count=2)
+    await caller.open(busy)
+    refused = await caller.post(quiet, "live-session/access-grants", key="a")
+    assert code(refused, 409) == "live_session_not_available"
+    assert refused.json()["error"]["details"] == {"reason": "no_active_channel_session"}
+    assert (await caller.post(busy, "live-session/access-grants", key="b")).status_code == 200
+    assert effects("live_session_grant_minted") == 1
+    assert sim.ledger.summary()["byRoute"]["POST /v1/prior-authorizations/*/live-session/access-grants"] == 2
