@@ -14,7 +14,13 @@ from typing import Any, Literal, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailed,
+    for_code,
+)
 
 from gateway.runtime.settings import KafkaSettings, read_secret
 from gateway.runtime.topics import Found, Wanted
@@ -109,19 +115,37 @@ async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: flo
 
 
 async def _tear_down(client: AIOKafkaProducer | AIOKafkaConsumer, stopping: asyncio.Task[None]) -> None:
-    sender = getattr(client, "_sender", None)
-    inner = getattr(client, "client", None) or getattr(client, "_client", None)
-    tasks = [task for task in (stopping, getattr(sender, "sender_task", None)) if task is not None]
-    if inner is not None:
-        tasks.append(asyncio.create_task(inner.close()))
-    for task in tasks[:-1] if inner is not None else tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=2.0)
-    for task in tasks:
-        task.cancel()
+    tasks: list[asyncio.Task[Any]] = [stopping]
+    if isinstance(client, AIOKafkaProducer):
+        inner = client.client
+        _fail_undelivered(client._message_accumulator)  # noqa: SLF001 - nothing public ends it
+        if client._sender.sender_task is not None:  # noqa: SLF001 - nothing public ends it
+            tasks.append(client._sender.sender_task)  # noqa: SLF001 - nothing public ends it
+    else:
+        inner = client._client  # noqa: SLF001 - nothing public ends it
+    # The sender's first cancellation ends its routine, the second what that then waits for.
+    for _ in range(2):
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.5)
+    closing = asyncio.create_task(inner.close())
+    await asyncio.wait({closing}, timeout=1.0)
+    closing.cancel()
+    for task in (*tasks, closing):
         if task.done() and not task.cancelled():
-            # Looked at, so that asyncio doesn't report it: the client is being thrown away because it failed.
+            # Looked at, so that asyncio doesn't report it: the client is thrown away because it failed.
             task.exception()
+
+
+def _fail_undelivered(accumulator: Any) -> None:
+    """Answer everybody who waits for a record of this producer; else its `stop()` would wait with them for ever."""
+    batches = [batch for queued in accumulator._batches.values() for batch in queued]  # noqa: SLF001 - nothing public ends it
+    batches += accumulator._pending_batches  # noqa: SLF001 - nothing public ends it
+    accumulator.fail_all(KafkaTimeoutError("the producer was torn down: the record may or may not be written"))
+    for batch in batches:
+        if batch._drain_waiter.done():  # noqa: SLF001 - nothing public ends it
+            # Looked at, as above.
+            batch._drain_waiter.exception()  # noqa: SLF001 - nothing public ends it
 
 
 class KafkaCluster:
@@ -234,6 +258,10 @@ def _say(error: BaseException) -> str:
             return f"its certificate is not trusted ({error.verify_message}); see GATEWAY_KAFKA__CA_FILE"
         case ssl.SSLError():
             return f"TLS failed ({error.reason}); is GATEWAY_KAFKA__SECURITY right for this port?"
+        case ConnectionResetError() | KafkaConnectionError():
+            return "the connection was closed; is GATEWAY_KAFKA__SECURITY right for this port?"
+        case SaslAuthenticationFailed():
+            return "authentication failed; see GATEWAY_KAFKA__USERNAME, __PASSWORD_FILE and __MECHANISM"
         case OSError() if error.strerror:
             return error.strerror[0].lower() + error.strerror[1:]
         case _:

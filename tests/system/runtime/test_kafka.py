@@ -1,0 +1,120 @@
+import asyncio
+import signal
+import time
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+
+from gateway.runtime.kafka import KafkaAway, bounded_stop, idempotent_producer, open_cluster, tail_consumer
+from gateway.runtime.settings import KafkaSettings
+from gateway.runtime.topics import Wanted
+
+
+async def write_and_read(settings, topic):
+    """Write a record and read it again, each with a client from the settings."""
+    async with open_cluster(settings) as cluster:
+        await cluster.create_topic(Wanted(topic, 1, 1, {}))
+    producer, consumer = idempotent_producer(settings, linger_seconds=0.002), tail_consumer(settings, reset="earliest")
+    try:
+        await asyncio.wait_for(producer.start(), 10)
+        await asyncio.wait_for(producer.send_and_wait(topic, b"value", key=b"key", partition=0), 10)
+        await asyncio.wait_for(consumer.start(), 10)
+        consumer.assign([TopicPartition(topic, 0)])
+        record = await asyncio.wait_for(consumer.getone(), 10)
+    finally:
+        stopped = [await bounded_stop(producer), await bounded_stop(consumer)]
+    assert stopped == [True, True]
+    return record.key, record.value
+
+
+async def test_a_record_goes_in_and_comes_out(kafka, prefix):
+    settings = KafkaSettings(bootstrap=tuple(kafka.split(",")))
+    assert await write_and_read(settings, f"{prefix}records") == (b"key", b"value")
+
+
+@pytest.mark.parametrize("security", ["SSL", "SASL_SSL", "SASL_PLAINTEXT"])
+async def test_every_kind_of_listener_works(to_secured, prefix, security):
+    assert await write_and_read(to_secured(security), f"{prefix}records") == (b"key", b"value")
+
+
+async def reason(settings):
+    with pytest.raises(KafkaAway) as away:
+        async with open_cluster(settings, timeout_seconds=3):
+            pass
+    return str(away.value)
+
+
+async def test_why_kafka_does_not_let_us_in_is_told_apart(to_secured, secured, tmp_path):
+    where = f"127.0.0.1:{secured.ports['SASL_SSL']}"
+    wrong_password = await reason(to_secured("SASL_SSL", password="wrong"))
+    assert wrong_password.startswith(where)
+    assert "authentication failed" in wrong_password.lower()
+
+    plain_to_tls = await reason(KafkaSettings(bootstrap=(where,)))
+    assert "certificate is not trusted" in await reason(to_secured("SASL_SSL", ca_file=None))
+    other = {"bootstrap": (f"127.0.0.1:{secured.ports['PLAINTEXT']}",)}
+    assert "is GATEWAY_KAFKA__SECURITY right for this port?" in await reason(to_secured("SSL", **other))
+    assert await reason(KafkaSettings(bootstrap=("127.0.0.1:1",))) == "127.0.0.1:1: connection refused"
+    assert "not known" in await reason(KafkaSettings(bootstrap=("no-such-host.invalid:9092",)))
+    assert "is GATEWAY_KAFKA__SECURITY right for this port?" in plain_to_tls
+
+
+async def test_a_rotated_password_is_read_by_the_next_client(to_secured):
+    settings = to_secured("SASL_SSL", password="outdated")
+    assert "authentication failed" in (await reason(settings)).lower()
+    to_secured("SASL_SSL")
+    async with open_cluster(settings) as cluster:
+        assert await cluster.find_topics(["none"]) == {}
+
+
+@pytest.fixture
+async def frozen(to_secured, secured, prefix):
+    """A producer that has written one record; then its broker hangs."""
+    topic = f"{prefix}records"
+    async with open_cluster(to_secured("PLAINTEXT")) as cluster:
+        await cluster.create_topic(Wanted(topic, 1, 1, {}))
+    before = asyncio.all_tasks()
+    producer = idempotent_producer(to_secured("PLAINTEXT"))
+    await asyncio.wait_for(producer.start(), 10)
+    await asyncio.wait_for(producer.send_and_wait(topic, b"before", partition=0), 10)
+    secured.kill(0, signal.SIGSTOP)
+    try:
+        yield producer, topic
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=2)
+        assert [task for task in left if not task.done()] == []
+    finally:
+        secured.kill(0, signal.SIGCONT)
+
+
+async def test_a_producer_that_can_t_deliver_stops_in_time_and_answers_who_waits(frozen):
+    producer, topic = frozen
+    undelivered = await producer.send(topic, b"undeliverable", partition=0)
+    at = time.monotonic()
+    assert await bounded_stop(producer, seconds=0.5) is False
+    assert time.monotonic() - at < 3
+    with pytest.raises(KafkaTimeoutError, match="may or may not be written"):
+        await asyncio.wait_for(undelivered, 1)
+
+
+async def test_stopping_is_bounded_for_one_who_is_cancelled_too(frozen):
+    producer, topic = frozen
+    undelivered = await producer.send(topic, b"undeliverable", partition=0)
+    stopping = asyncio.create_task(bounded_stop(producer, seconds=30))
+    await asyncio.wait({stopping}, timeout=0.2)
+    stopping.cancel()
+    at = time.monotonic()
+    await asyncio.wait({stopping}, timeout=10)
+    assert stopping.cancelled()
+    assert time.monotonic() - at < 3
+    assert isinstance(undelivered.exception(), KafkaTimeoutError)
+
+
+async def test_a_broker_that_hangs_is_away_in_time(frozen, to_secured):
+    producer, _ = frozen
+    at = time.monotonic()
+    assert "no answer in time" in await reason(to_secured("PLAINTEXT"))
+    assert time.monotonic() - at < 6
+    await bounded_stop(producer, seconds=0.5)

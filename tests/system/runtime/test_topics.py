@@ -1,0 +1,121 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.runtime.kafka import open_cluster
+from gateway.runtime.settings import KafkaSettings
+from gateway.runtime.topics import Wanted, wanted_topics
+from schemas.topics import catalogue
+
+
+@pytest.fixture
+def gateway(kafka, prefix):
+    """Run the command against this Kafka, with small topics of one copy."""
+
+    def run(*arguments, **changes):
+        environ = {
+            "PATH": os.environ["PATH"],
+            "COLUMNS": "300",
+            "GATEWAY_ENVIRONMENT": "test",
+            "GATEWAY_KAFKA__BOOTSTRAP": kafka,
+            "GATEWAY_TOPICS__PREFIX": prefix,
+            "GATEWAY_TOPICS__PARTITIONS": "3",
+            "GATEWAY_TOPICS__REPLICATION": "1",
+            "GATEWAY_TOPICS__MIN_INSYNC": "1",
+            **changes,
+        }
+        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
+        return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture
+def settings(kafka):
+    return KafkaSettings(bootstrap=tuple(kafka.split(",")))
+
+
+def test_plan_then_apply_then_nothing_to_do(gateway, prefix):
+    planned = gateway("topics", "plan")
+    assert planned.returncode == 3, planned.stderr
+    assert planned.stdout.count("`gateway topics apply` creates it") == 5
+    assert gateway("check").returncode == 78
+
+    applied = gateway("topics", "apply")
+    assert applied.returncode == 0, applied.stderr
+    assert applied.stdout.splitlines() == [
+        *(f"created {prefix}{name}" for name in ("commands", "events", "authorizations", "state", "dead-letters")),
+        "Every topic is as it must be.",
+    ]
+
+    assert gateway("topics", "plan").returncode == 0
+    again = gateway("topics", "apply", "--json")
+    assert (again.returncode, json.loads(again.stdout)) == (0, {"applied": [], "left": []})
+    checked = gateway("check")
+    assert checked.returncode == 0
+    assert checked.stdout.count("ok      topic") == 5
+
+
+def test_another_partition_count_is_left_to_a_person(gateway):
+    assert gateway("topics", "apply").returncode == 0
+    planned = gateway("topics", "plan", "--json", GATEWAY_TOPICS__PARTITIONS="4")
+    assert planned.returncode == 78
+    differences = json.loads(planned.stdout)["differences"]
+    assert {(one["aspect"], one["found"], one["wanted"], one["remedy"]) for one in differences} == {
+        ("partitions", "3", "4", "by hand")
+    }
+    applied = gateway("topics", "apply", GATEWAY_TOPICS__PARTITIONS="4")
+    assert applied.returncode == 78
+    assert "never add partitions to a topic in use" in applied.stdout
+    assert gateway("topics", "plan").returncode == 0
+
+
+async def test_apply_sets_what_differs_and_keeps_what_an_operator_set(gateway, settings, prefix):
+    wanted = next(topic for topic in catalogue(prefix) if topic.role == "state")
+    config = {**wanted.config, "segment.bytes": "1048576", "min.insync.replicas": "1", "retention.bytes": "7777"}
+    async with open_cluster(settings) as cluster:
+        await cluster.create_topic(Wanted(wanted.name, 3, 1, config))
+    applied = gateway("topics", "apply")
+    assert applied.returncode == 0, applied.stderr
+    assert f"set segment.bytes of {wanted.name} to 16777216 (was 1048576)" in applied.stdout
+    async with open_cluster(settings) as cluster:
+        (found,) = (await cluster.find_topics([wanted.name])).values()
+    assert found.config["segment.bytes"] == "16777216"
+    assert found.config["retention.bytes"] == "7777"
+
+
+async def test_a_topic_that_somebody_made_meanwhile_is_no_error(settings, prefix):
+    wanted = Wanted(f"{prefix}twice", 3, 1, {})
+    async with open_cluster(settings) as cluster:
+        await cluster.create_topic(wanted)
+        await cluster.create_topic(wanted)
+        found = await cluster.find_topics([wanted.name, f"{prefix}never"])
+    assert {name: (topic.partitions, topic.replication) for name, topic in found.items()} == {wanted.name: (3, 1)}
+
+
+def test_what_kafka_refuses_is_told_in_its_words(gateway):
+    applied = gateway("topics", "apply", GATEWAY_TOPICS__REPLICATION="5")
+    assert applied.returncode == 69
+    assert "was not created" in applied.stderr
+    assert "replication factor" in applied.stderr.lower()
+
+
+async def test_looking_for_a_topic_never_creates_it(to_secured, prefix, eventually):
+    settings = to_secured("PLAINTEXT")
+    names = [topic.name for topic in catalogue(prefix)]
+    async with open_cluster(settings) as cluster:
+        assert await cluster.find_topics(names) == {}
+        assert await cluster.find_topics(names) == {}
+        # What it would have looked like: this broker does create.
+        await cluster._admin.describe_topics([f"{prefix}asked-for-by-name"])
+        await eventually(lambda: cluster.find_topics([f"{prefix}asked-for-by-name"]))
+        assert await cluster.find_topics(names) == {}
+
+
+def test_the_catalogue_is_complete(prefix):
+    from gateway.runtime.settings import TopicSettings  # noqa: PLC0415 - used here alone
+
+    assert len(wanted_topics(catalogue(prefix), TopicSettings())) == 5

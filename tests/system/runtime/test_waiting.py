@@ -1,0 +1,94 @@
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.runtime.health import Health
+from gateway.runtime.kafka import open_cluster
+from gateway.runtime.logs import get_log
+from gateway.runtime.settings import KafkaSettings, TopicSettings
+from gateway.runtime.topics import TopicsWrong, Wanted, wanted_topics
+from gateway.runtime.waiting import wait_for_topics
+from schemas.topics import catalogue
+
+
+class Waiting:
+    """One wait, and what it said meanwhile."""
+
+    def __init__(self, bootstrap, wanted):
+        self.kafka = KafkaSettings(bootstrap=tuple(bootstrap.split(",")))
+        self.wanted = wanted
+        self.health, self.stop = Health(), asyncio.Event()
+        self.health.expect("kafka", "topics")
+
+    async def __call__(self):
+        return await wait_for_topics(self.kafka, self.wanted, self.health, self.stop, get_log(), every_seconds=0.1)
+
+
+@pytest.fixture
+def wanted(prefix):
+    return wanted_topics(catalogue(prefix), TopicSettings(partitions=2, replication=1, min_insync=1))
+
+
+@pytest.fixture
+async def create(kafka):
+    async def create(topics):
+        async with open_cluster(KafkaSettings(bootstrap=tuple(kafka.split(",")))) as cluster:
+            for topic in topics:
+                await cluster.create_topic(topic)
+
+    return create
+
+
+async def test_it_waits_for_kafka_then_for_topics_and_goes_on_by_itself(late_port, wanted, create, eventually):
+    port, arrive = late_port
+    wait = Waiting(f"127.0.0.1:{port}", wanted)
+    with capture_logs() as lines:
+        waiting = asyncio.create_task(wait())
+        await eventually(lambda: [line["event"] for line in lines].count("waiting for Kafka") >= 2)
+        assert wait.health.component("kafka").state == "waiting"
+        await arrive()
+        await eventually(lambda: [line["event"] for line in lines].count("waiting for topics") >= 2)
+        assert wait.health.component("kafka").state == "ok"
+        assert "create them with `gateway topics apply`" in wait.health.component("topics").detail
+        await create(wanted)
+        assert await asyncio.wait_for(waiting, 10) is True
+    assert wait.health.ready().good
+    told = next(line for line in lines if line["event"] == "waiting for topics")
+    assert told["missing"] == [topic.name for topic in wanted]
+    assert told["create_with"] == "gateway topics apply"
+
+
+async def test_it_stops_when_asked_to(kafka, wanted, eventually):
+    wait = Waiting(kafka, wanted)
+    waiting = asyncio.create_task(wait())
+    await eventually(lambda: wait.health.component("topics").state == "waiting")
+    wait.stop.set()
+    assert await asyncio.wait_for(waiting, 5) is False
+
+
+async def test_wrong_topics_are_refused_with_every_difference(kafka, wanted, create):
+    commands, events, *others = wanted
+    wrong = [
+        Wanted(commands.name, 5, 1, commands.config),
+        Wanted(events.name, 2, 1, {**events.config, "cleanup.policy": "compact"}),
+    ]
+    await create([*wrong, *others])
+    wait = Waiting(kafka, wanted)
+    with pytest.raises(TopicsWrong) as refused:
+        await wait()
+    assert [problem.split(": never")[0].split(": decide")[0] for problem in refused.value.problems] == [
+        f"topic {commands.name}: partitions is 5, must be 2",
+        f"topic {events.name}: cleanup.policy is compact, must be delete",
+    ]
+    assert wait.health.component("topics").state == "failed"
+
+
+async def test_a_difference_that_breaks_no_promise_is_told_and_no_more(kafka, wanted, create):
+    state = next(topic for topic in wanted if topic.name.endswith("state"))
+    slower = Wanted(state.name, 2, 1, {**state.config, "segment.bytes": "1048576"})
+    await create([topic for topic in wanted if topic is not state] + [slower])
+    with capture_logs() as lines:
+        assert await Waiting(kafka, wanted)() is True
+    (told,) = [line for line in lines if line["event"] == "topic differs"]
+    assert (told["topic"], told["aspect"], told["found"]) == (state.name, "segment.bytes", "1048576")
