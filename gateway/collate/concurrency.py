@@ -59,9 +59,9 @@ class ConcurrencyLimit:
         return int(self._limit)
 
     def is_slow(self, seconds: float, *, writes: bool) -> bool:
-        """Say whether a call took longer than usual."""
+        """Say whether a call took longer than usual, as far as that is known."""
         usual = self._latencies[writes].usual
-        return usual is None or seconds > usual
+        return usual is not None and seconds > usual
 
     def sample(self, now: float, seconds: float, in_flight: int, *, writes: bool) -> None:
         """Take the duration of a finished call, and how many were in flight with it."""

@@ -111,7 +111,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "Read the handoff again before asking for another grant.",
     ),
     Rule(
-        "channel_session_lost", (404, 409), Move.REREAD, "session_lost",
+        "channel_session_lost", (404,), Move.REREAD, "session_lost",
         "The payer session is gone; read the authorization to see what Collate makes of it.",
     ),
     Rule("unsupported_route", (409,), Move.DEAD_LETTER, "unexpected_code", _NOT_OURS),

@@ -1,0 +1,161 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.collate.breaker import Breaker, BreakerState, Tripping
+
+CLOSED, HALF_OPEN, OPEN = BreakerState
+
+
+def breaker(threshold=3, first=5.0, longest=30.0, to_close=2):
+    return Breaker(Tripping(threshold, first, longest, to_close), lambda: 0.5)
+
+
+def opened(now=0.0):
+    it = breaker()
+    for subject in "abc":
+        it.bad(now, subject, probe=False)
+    return it
+
+
+def test_one_authorization_alone_never_trips_it():
+    it = breaker()
+    for _ in range(1_000):
+        assert not it.bad(0.0, "a", probe=False)
+    assert it.state is CLOSED
+    assert it.holds(0.0) is None
+
+
+def test_different_authorizations_in_a_row_trip_it():
+    it = breaker()
+    assert [it.bad(0.0, subject, probe=False) for subject in "aab"] == [False, False, False]
+    assert it.bad(0.0, "c", probe=False)
+    assert it.state is OPEN
+
+
+def test_a_good_answer_between_them_keeps_it_closed():
+    it = breaker()
+    for subject in "abcdefgh":
+        it.bad(0.0, subject, probe=False)
+        it.good(probe=False)
+    assert it.state is CLOSED
+
+
+def test_while_it_is_open_everybody_is_sent_away_until_after_its_time():
+    it = opened()
+    assert 5.0 <= it.holds(0.1) <= 5.0 + 5.0 * 0.25
+    assert it.holds(5.0) is None
+
+
+def test_half_open_lets_one_probe_out_at_a_time():
+    it = opened()
+    assert it.enter(5.0)
+    assert it.state is HALF_OPEN
+    assert it.holds(5.0) > 5.0
+    it.good(probe=True)
+    assert it.holds(5.1) is None
+
+
+def test_enough_good_probes_close_it():
+    it = opened()
+    it.enter(5.0)
+    assert not it.good(probe=True)
+    it.enter(5.1)
+    assert it.good(probe=True)
+    assert it.state is CLOSED
+    assert it.enter(5.2) is False
+
+
+def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_longest():
+    it = opened()
+    now, waits = 0.0, []
+    for _ in range(5):
+        until = it._open_until
+        waits.append(until - now)
+        now = until
+        assert it.enter(now)
+        it.bad(now, "x", probe=True)
+    assert waits == [5.0, 10.0, 20.0, 30.0, 30.0]
+
+
+def test_late_answers_to_calls_from_before_it_opened_change_nothing():
+    it = opened()
+    assert not it.good(probe=False)
+    assert not it.bad(1.0, "z", probe=False)
+    assert it.state is OPEN
+    assert it.holds(4.9) is not None
+
+
+def test_what_collate_asked_to_wait_is_waited_at_least():
+    it = breaker(threshold=1)
+    it.bad(0.0, "a", probe=False, at_least_seconds=42.0)
+    assert it.holds(41.9) >= 42.0
+    assert it.holds(42.0) is None
+
+
+def test_a_cancelled_probe_makes_room_for_the_next():
+    it = opened()
+    it.enter(5.0)
+    it.abandon(probe=True)
+    assert it.holds(5.0) is None
+
+
+def test_a_probe_that_proves_nothing_waits_as_long_again():
+    it = opened()
+    it.enter(5.0)
+    it.neutral(6.0, probe=True)
+    assert it.state is OPEN
+    assert it.holds(10.9) is not None
+    assert it.holds(11.0) is None
+
+
+def test_a_reason_to_hope_lets_a_probe_out_at_once():
+    it = opened()
+    it.retry(1.0)
+    assert it.holds(1.0) is None
+    assert it.enter(1.0)
+
+
+def end(it, now, step, subject, probe):
+    match step:
+        case "good":
+            it.good(probe=probe)
+        case "bad":
+            it.bad(now, subject, probe=probe)
+        case "neutral":
+            it.neutral(now, probe=probe)
+        case "abandon":
+            it.abandon(probe=probe)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["good", "bad", "neutral", "abandon", "time"]), st.sampled_from("abcdef")), max_size=60
+)
+
+
+@given(STEPS, st.integers(1, 4), st.integers(1, 3))
+def test_whatever_happens_it_never_holds_for_longer_than_its_longest_and_never_lets_two_probes_out(
+    steps, threshold, to_close
+):
+    it = Breaker(Tripping(threshold, 1.0, 8.0, to_close), lambda: 1.0)
+    now, out = 0.0, []
+    for step, subject in steps:
+        if step == "time":
+            now += 0.7
+            continue
+        if not out:
+            until = it.holds(now)
+            assert until is None or now < until <= now + 8.0 * 1.25
+            if until is None:
+                out.append(it.enter(now))
+        probe = out.pop() if out else False
+        if probe:
+            assert it.holds(now) is not None, "a probe is out"
+        end(it, now, step, subject, probe)
+    # Left alone it always comes back.
+    now += 20.0
+    for _ in range(to_close):
+        if it.state is not CLOSED:
+            assert it.holds(now) is None
+            it.enter(now)
+            it.good(probe=True)
+    assert it.state is CLOSED

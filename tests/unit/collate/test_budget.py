@@ -1,0 +1,305 @@
+from collections import Counter
+from itertools import cycle, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.collate.answers import HoldReason
+from gateway.collate.breaker import BreakerState
+from gateway.collate.budget import Bounds, Budget, Call, Heard, Hold, Priority, Ticket
+
+LIVE, COMMAND, OBSERVATION = Priority
+
+
+def make(per_second=1e6, concurrency=64, live_share=0.25, failures=3):
+    return Budget(Bounds(per_second, concurrency, live_share, failures, 5.0, 30.0), 0.0, lambda: 0.5)
+
+
+def call(subject="a", *, priority=COMMAND, writes=True):
+    return Call(priority, writes, subject)
+
+
+def go(budget, now, what, subject="a", *, writes=True, retry_after=None):
+    """Make one call that must be let go, and end it."""
+    ticket = budget.ask(now, call(subject, writes=writes))
+    assert isinstance(ticket, Ticket), ticket
+    budget.heard(now, ticket, what, 0.01, retry_after)
+
+
+def reason(budget, now, subject="a", **which):
+    answer = budget.ask(now, call(subject, **which))
+    if isinstance(answer, Ticket):
+        budget.abandon(answer)
+        return None
+    return answer.reason
+
+
+def fill(budget, now, priority, subject="s"):
+    """Take every slot and token there is for that priority."""
+    tickets = []
+    while isinstance(answer := budget.ask(now, call(subject, priority=priority)), Ticket):
+        tickets.append(answer)
+    return tickets
+
+
+# Credentials
+
+
+def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
+    budget = make()
+    go(budget, 0.0, Heard.KEY_REFUSED)
+    for writes in (True, False):
+        for priority in Priority:
+            held = budget.ask(0.1, call("b", priority=priority, writes=writes))
+            assert isinstance(held, Hold)
+            assert held.reason is HoldReason.CREDENTIALS
+            assert 5.0 <= held.until <= 6.5
+    probe = budget.ask(6.5, call("b"))
+    assert isinstance(probe, Ticket)
+    assert reason(budget, 6.5, "c") is HoldReason.CREDENTIALS
+    budget.heard(6.6, probe, Heard.ANSWERED, 0.1)
+    assert reason(budget, 7.0, "c") is None
+
+
+def test_a_new_key_is_tried_at_once():
+    budget = make()
+    go(budget, 0.0, Heard.KEY_REFUSED)
+    budget.key_changed(0.5)
+    go(budget, 0.5, Heard.ANSWERED)
+    assert reason(budget, 0.5) is None
+
+
+def test_a_probe_that_meets_an_outage_says_nothing_about_the_key():
+    budget = make()
+    go(budget, 0.0, Heard.KEY_REFUSED)
+    go(budget, 6.0, Heard.FAILED)
+    assert reason(budget, 6.1) is HoldReason.CREDENTIALS
+
+
+def test_a_403_pauses_only_when_a_second_authorization_gets_it_too():
+    budget = make()
+    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    assert reason(budget, 0.0, "b") is None
+    go(budget, 0.0, Heard.FORBIDDEN, "b")
+    assert reason(budget, 0.0, "c") is HoldReason.FORBIDDEN
+    assert reason(budget, 0.0, "c", writes=False) is None, "we may still read"
+
+
+def test_a_403_is_its_authorizations_own_if_another_was_let_in_lately():
+    budget = make()
+    go(budget, 0.0, Heard.ANSWERED, "b")
+    go(budget, 1.0, Heard.FORBIDDEN, "a")
+    assert not budget.suspends(1.0, call("a"))
+
+
+def test_a_403_that_nobody_can_compare_is_in_doubt_for_half_a_minute():
+    budget = make()
+    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    assert budget.suspends(0.0, call("a"))
+    go(budget, 29.0, Heard.FORBIDDEN, "a")
+    assert budget.suspends(29.0, call("a"))
+    go(budget, 31.0, Heard.FORBIDDEN, "a")
+    assert not budget.suspends(31.0, call("a"))
+
+
+def test_a_doubt_ends_when_another_authorization_is_let_in():
+    budget = make()
+    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    go(budget, 1.0, Heard.ANSWERED, "b")
+    go(budget, 2.0, Heard.FORBIDDEN, "a")
+    assert not budget.suspends(2.0, call("a"))
+
+
+def test_reading_proves_nothing_about_writing():
+    budget = make()
+    go(budget, 0.0, Heard.ANSWERED, "b", writes=False)
+    go(budget, 1.0, Heard.FORBIDDEN, "a")
+    assert budget.suspends(1.0, call("a"))
+
+
+# Faults and limits
+
+
+def test_one_authorization_that_fails_for_ever_stops_nobody():
+    budget = make()
+    for _ in range(1_000):
+        go(budget, 0.0, Heard.FAILED, "a")
+    assert reason(budget, 0.0, "b") is None
+
+
+def test_failures_of_different_authorizations_in_a_row_open_the_breaker_for_that_kind_of_call():
+    budget = make()
+    for subject in "abc":
+        go(budget, 0.0, Heard.FAILED, subject)
+    assert reason(budget, 0.0, "d") is HoldReason.BREAKER
+    assert reason(budget, 0.0, "d", writes=False) is None
+
+
+def test_refusals_are_answers_and_close_the_breaker():
+    budget = make()
+    for subject in "abc":
+        go(budget, 0.0, Heard.FAILED, subject)
+    for now in (10.0, 10.1, 10.2):
+        go(budget, now, Heard.FORBIDDEN, "a")
+    assert budget.faults[True].state is BreakerState.CLOSED
+
+
+def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
+    budget = make(per_second=200.0)
+    for subject in "abc":
+        go(budget, 0.0, Heard.FAILED, subject)
+    for now in (10.0, 10.1, 10.2):
+        go(budget, now, Heard.ANSWERED)
+    assert budget.concurrency.limit == 1
+    assert budget.rate.per_second(10.2) == pytest.approx(10.0, abs=1)
+
+
+def test_one_authorizations_429_is_its_own():
+    budget = make()
+    for _ in range(100):
+        go(budget, 0.0, Heard.LIMITED, "a", retry_after=3_600.0)
+    assert reason(budget, 0.0, "b") is None
+    assert budget.rate.share(0.0) == 1.0
+
+
+def test_429s_of_two_authorizations_in_a_row_slow_all_calls_down():
+    budget = make()
+    go(budget, 0.0, Heard.LIMITED, "a")
+    go(budget, 0.0, Heard.LIMITED, "b")
+    assert budget.rate.share(0.0) == pytest.approx(0.7)
+    assert budget.concurrency.limit == 11
+    assert reason(budget, 0.0, "c") is None
+
+
+def test_429s_of_three_in_a_row_pause_all_for_as_long_as_collate_asked_within_reason():
+    for asked, waited in ((None, 1.0), (20.0, 20.0), (3_600.0, 60.0)):
+        budget = make()
+        for subject in "abc":
+            go(budget, 0.0, Heard.LIMITED, subject, retry_after=asked)
+        assert reason(budget, waited - 0.1) is HoldReason.RATE_LIMITED
+        assert reason(budget, waited) is None
+
+
+def test_an_outage_that_is_over_leaves_its_latencies_behind():
+    budget = make()
+    for _ in range(50):
+        ticket = budget.ask(0.0, call())
+        budget.heard(0.0, ticket, Heard.FAILED, 0.0001)
+    before = budget.concurrency.limit
+    for number in range(1_000):
+        ticket = budget.ask(number / 100, call())
+        budget.heard(number / 100, ticket, Heard.ANSWERED, 0.2)
+    assert budget.concurrency.limit >= before, "failed connections are not what is usual"
+
+
+# Sharing
+
+
+def test_live_calls_find_room_when_commands_take_all_they_may():
+    budget = make(concurrency=64)
+    assert isinstance(budget.ask(0.0, call(priority=LIVE)), Ticket)
+    commands = fill(budget, 0.0, COMMAND)
+    assert len(commands) == 16 - 4 - 1
+    assert len(fill(budget, 0.0, LIVE)) == 4
+
+
+def test_nothing_is_kept_for_live_calls_where_there_are_none():
+    budget = make(concurrency=64)
+    assert len(fill(budget, 100.0, COMMAND)) == 16
+
+
+def test_observations_leave_room_for_commands():
+    budget = make(concurrency=64)
+    assert len(fill(budget, 100.0, OBSERVATION)) == 12
+    assert len(fill(budget, 100.0, COMMAND)) == 4
+
+
+def test_tokens_are_shared_as_slots_are():
+    budget = make(per_second=80.0, concurrency=1_000)
+    assert isinstance(budget.ask(0.0, call(priority=LIVE)), Ticket)
+    observations, commands, live = (len(fill(budget, 0.0, priority)) for priority in (OBSERVATION, COMMAND, LIVE))
+    assert (observations, commands, live) == (9, 5, 5)
+
+
+def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observation():
+    budget = make(per_second=100.0)
+    now, served = 0.0, Counter()
+    for priority in cycle((OBSERVATION, COMMAND, COMMAND, COMMAND)):
+        now += 0.001
+        ticket = budget.ask(now, call(priority=priority))
+        if isinstance(ticket, Ticket):
+            served[priority] += 1
+            budget.heard(now, ticket, Heard.ANSWERED, 0.005)
+        if now > 30:
+            break
+    assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
+
+
+def test_with_one_slot_everybody_still_gets_it():
+    for priority in Priority:
+        budget = make(concurrency=1)
+        budget.ask(0.0, call(priority=LIVE))
+        budget.in_flight[LIVE] = 0
+        assert isinstance(budget.ask(0.0, call(priority=priority)), Ticket)
+
+
+def test_those_sent_away_come_back_one_after_the_other():
+    budget = make(per_second=10.0)
+    fill(budget, 0.0, COMMAND)
+    held = [budget.ask(0.0, call(str(number))) for number in range(50)]
+    times = [budget.come_back(0.0, hold) for hold in held]
+    assert times == sorted(times)
+    assert [round(b - a, 6) for a, b in pairwise(times)] == [0.1] * 49
+
+
+def test_nobody_is_sent_away_for_longer_than_ten_seconds_by_a_full_budget():
+    budget = make(per_second=10.0)
+    fill(budget, 0.0, COMMAND)
+    times = [budget.come_back(0.0, budget.ask(0.0, call(str(number)))) for number in range(1_000)]
+    assert max(times) <= 10.0
+    assert len({round(when, 3) for when in times}) > 50
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 2),
+            st.sampled_from(Priority),
+            st.booleans(),
+            st.sampled_from("abcdef"),
+            st.sampled_from([*Heard, None]),
+            st.floats(0, 20),
+            st.one_of(st.none(), st.floats(0, 5_000)),
+        ),
+        max_size=150,
+    )
+)
+def test_whatever_happens_the_books_balance_and_nobody_is_sent_away_for_ever(steps):
+    budget = make(per_second=50.0, concurrency=8)
+    now, out = 0.0, []
+    for gone, priority, writes, subject, what, seconds, retry_after in steps:
+        now += gone
+        answer = budget.ask(now, Call(priority, writes, subject))
+        if isinstance(answer, Ticket):
+            out.append(answer)
+        else:
+            until = budget.come_back(now, answer)
+            assert now < until <= now + 60.0 * 1.25 + 1
+        if out and (what is None or len(out) > 3):
+            budget.abandon(out.pop(0))
+        elif out:
+            budget.heard(now, out.pop(), what, seconds, retry_after)
+        assert sum(budget.in_flight.values()) == len(out)
+        assert len(out) <= 8
+    for ticket in out:
+        budget.abandon(ticket)
+    # Left alone and with a Collate that answers, everything is let go again.
+    for _ in range(40):
+        now += 100.0
+        for writes in (True, False):
+            ticket = budget.ask(now, Call(COMMAND, writes, "z"))
+            assert isinstance(ticket, Ticket)
+            budget.heard(now, ticket, Heard.ANSWERED, 0.01)
+    assert all(breaker.state is BreakerState.CLOSED for breaker in (budget.key, budget.limited, *budget.faults))

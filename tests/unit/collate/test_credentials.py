@@ -1,0 +1,107 @@
+import os
+
+import pytest
+
+from gateway.collate.credentials import ApiKey
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "key"
+
+
+def look(key, clock):
+    clock.now += 1.0
+    return key.refresh()
+
+
+def value(key):
+    return key.key and key.key.get_secret_value()
+
+
+def test_a_key_is_read_and_read_again_when_its_file_changes(file, clock):
+    file.write_text("sk_one\n")
+    key = ApiKey(file, monotonic=clock)
+    assert look(key, clock)
+    assert value(key) == "sk_one"
+    assert not look(key, clock)
+    file.write_text("sk_two")
+    assert look(key, clock)
+    assert value(key) == "sk_two"
+
+
+def test_a_file_replaced_as_kubernetes_does_it_is_noticed(file, clock, tmp_path):
+    first, second = tmp_path / "v1", tmp_path / "v2"
+    first.write_text("sk_one")
+    second.write_text("sk_two")
+    os.utime(second, ns=(first.stat().st_atime_ns, first.stat().st_mtime_ns))
+    file.symlink_to(first)
+    key = ApiKey(file, monotonic=clock)
+    look(key, clock)
+    file.unlink()
+    file.symlink_to(second)
+    assert look(key, clock)
+    assert value(key) == "sk_two"
+
+
+def test_a_touched_file_is_no_new_key(file, clock):
+    file.write_text("sk_one")
+    key = ApiKey(file, monotonic=clock)
+    look(key, clock)
+    os.utime(file, ns=(1, 1))
+    assert not look(key, clock)
+
+
+def test_the_file_is_looked_at_once_a_second_at_most(file, clock):
+    file.write_text("sk_one")
+    key = ApiKey(file, monotonic=clock)
+    assert key.refresh()
+    file.write_text("sk_two")
+    clock.now += 0.5
+    assert not key.refresh()
+    clock.now += 0.5
+    assert key.refresh()
+
+
+@pytest.mark.parametrize("bad", [b"", b"\n", b"two\nlines", b"a b", b"caf\xc3\xa9", b"\xff\xfe", b"x" * 5_000])
+def test_a_bad_file_keeps_the_old_key_and_says_so_once_without_it(file, clock, bad, capsys):
+    file.write_text("sk_one")
+    key = ApiKey(file, monotonic=clock)
+    look(key, clock)
+    file.write_bytes(bad)
+    for _ in range(3):
+        assert not look(key, clock)
+    assert value(key) == "sk_one"
+    said = capsys.readouterr()
+    text = said.out + said.err
+    assert text.count("collate.key_unreadable") == 1
+    assert "sk_one" not in text
+    file.write_text("sk_two")
+    assert look(key, clock)
+
+
+def test_a_missing_file_is_no_key_until_it_comes(file, clock):
+    key = ApiKey(file, monotonic=clock)
+    assert not look(key, clock)
+    assert key.key is None
+    file.write_text("sk_one")
+    assert look(key, clock)
+
+
+def test_a_key_does_not_show_in_a_repr(file, clock):
+    file.write_text("sk_one")
+    key = ApiKey(file, monotonic=clock)
+    look(key, clock)
+    assert "sk_one" not in repr(key.key)

@@ -1,0 +1,162 @@
+"""The router over every code of collate-api.md section 7, every default, every kind of result."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.collate.answers import Ambiguous, Cause, Held, HoldReason, NotSent, Refused
+from gateway.collate.errors import DEFAULTS, RULES, Move, Route, route
+from gateway.collate.errors_page import page
+from gateway.collate.operations import Operation
+
+WRITES = [operation for operation in Operation if operation.writes]
+READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]
+CREATE, CLOSE, MINT = Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.MINT_GRANT
+
+# Copied from collate-api.md section 7 (and 6 for live_session_not_available), row by row: code, status, and what its
+# recovery column means for a create, a close and a mint.
+SECTION_7 = [
+    ("bad_request", 400, Move.DEAD_LETTER),
+    ("final_submission_policy_required", 400, Move.DEAD_LETTER),
+    ("unauthorized", 401, Move.SUSPEND),
+    ("forbidden", 403, Move.REJECT),
+    ("insufficient_permissions", 403, Move.REJECT),
+    ("prior_authorization_not_found", 404, Move.REJECT),
+    ("authorization_not_found", 404, Move.REJECT),
+    ("provider_not_found", 404, Move.DEAD_LETTER),
+    ("payer_not_found", 404, Move.DEAD_LETTER),
+    ("file_not_found", 404, Move.DEAD_LETTER),
+    ("access_grant_expired", 404, {CREATE: Move.REREAD, CLOSE: Move.REREAD, MINT: Move.MINT_ANEW}),
+    ("access_grant_revoked", 404, Move.REREAD),
+    ("channel_session_lost", 404, Move.REREAD),
+    ("unsupported_route", 409, Move.DEAD_LETTER),
+    ("provider_access_not_configured", 409, Move.DEAD_LETTER),
+    ("idempotency_key_reused", 409, Move.REREAD),
+    ("version_conflict", 409, Move.REREAD),
+    ("prior_authorization_not_mutable", 409, Move.REREAD),
+    ("authorization_not_mutable", 409, Move.REREAD),
+    ("prior_authorization_not_actionable", 409, Move.REREAD),
+    ("authorization_not_confirmable", 409, Move.REREAD),
+    ("requirements_not_satisfied", 409, Move.REJECT),
+    ("review_stale", 409, Move.REJECT),
+    ("live_session_not_available", 409, Move.REREAD),
+    ("manual_handoff_not_allowed", 409, Move.REREAD),
+    ("file_not_ready", 409, Move.DEAD_LETTER),
+    ("next_action_required", 409, Move.REREAD),
+    ("next_action_mismatch", 409, Move.REREAD),
+    ("next_action_not_confirmable", 409, Move.REREAD),
+    ("validation_failed", 409, Move.DEAD_LETTER),
+    ("unsupported_case", 409, Move.DEAD_LETTER),
+]
+
+
+def test_the_table_has_every_documented_code_and_no_other():
+    assert [rule.code for rule in RULES] == [code for code, _, _ in SECTION_7]
+    assert [rule.statuses for rule in RULES] == [(status,) for _, status, _ in SECTION_7]
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
+def test_a_documented_code_goes_where_its_row_says(code, status, move, operation):
+    expected = move if isinstance(move, Move) else move[operation if operation in move else CLOSE]
+    found = route(operation, Refused(status, code, suspended=status == 401))
+    assert found.move is expected
+    assert found.reason
+    assert found.advice.endswith(".")
+
+
+@pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
+def test_a_code_counts_whatever_status_it_comes_with(code, status, move):
+    for operation in WRITES:
+        assert route(operation, Refused(418, code)) == route(operation, Refused(status, code))
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
+def test_a_read_is_repeated_where_a_write_would_be_decided_anew(code, status, move, operation):
+    found = route(operation, Refused(status, code)).move
+    assert found is not Move.REREAD
+    if move is Move.REREAD:
+        assert found is Move.RESEND
+
+
+@pytest.mark.parametrize(
+    ("status", "write", "read"),
+    [
+        (400, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (401, Move.SUSPEND, Move.SUSPEND),
+        (402, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (403, Move.REJECT, Move.REJECT),
+        (404, Move.REREAD, Move.REJECT),
+        (405, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (408, Move.RESEND, Move.RESEND),
+        (409, Move.REREAD, Move.RESEND),
+        (410, Move.REREAD, Move.REJECT),
+        (412, Move.REREAD, Move.RESEND),
+        (413, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (415, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (422, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (423, Move.REREAD, Move.RESEND),
+        (425, Move.RESEND, Move.RESEND),
+        (428, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (429, Move.RESEND, Move.RESEND),
+        (451, Move.DEAD_LETTER, Move.DEAD_LETTER),
+    ],
+)
+@pytest.mark.parametrize("code", ["a_code_of_tomorrow", None])
+def test_an_unknown_code_goes_by_status(status, write, read, code):
+    assert route(CREATE, Refused(status, code)).move is write
+    assert route(Operation.GET_AUTHORIZATION, Refused(status, code)).move is read
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
+def test_retryable_wins_over_an_unknown_codes_status(status):
+    assert route(CREATE, Refused(status, "new", retryable=True)).move is Move.REREAD
+    assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Move.RESEND
+
+
+def test_retryable_turns_a_verdict_of_the_table_into_another_look():
+    assert route(CREATE, Refused(409, "review_stale", retryable=True)).move is Move.REREAD
+    assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Move.RESEND
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("code", [row[0] for row in SECTION_7] + ["a_code_of_tomorrow"])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict(operation, code, status):
+    found = route(operation, Refused(status, code), after_ambiguous=True).move
+    assert found not in {Move.REJECT, Move.DEAD_LETTER}
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_no_definite_answer_means_the_same_request_again(operation):
+    for result in (
+        Ambiguous(Cause.RESET),
+        Ambiguous(Cause.SERVER_ERROR, 500, "internal"),
+        NotSent(Cause.REFUSED),
+        Held(1.0, HoldReason.BREAKER),
+    ):
+        assert route(operation, result).move is Move.RESEND
+
+
+def test_what_collate_asks_to_wait_is_handed_on():
+    assert route(CREATE, Refused(429, "slow_down", retry_after_seconds=7.0)).wait_seconds == 7.0
+    assert route(CREATE, Refused(409, "version_conflict", retry_after_seconds=7.0)).wait_seconds == 7.0
+    assert route(CREATE, Ambiguous(Cause.SERVER_ERROR, 503, retry_after_seconds=7.0)).wait_seconds == 7.0
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_that_may_be_our_credentials_fault_is_not_the_commands(status):
+    found = route(CREATE, Refused(status, "forbidden", suspended=True))
+    assert isinstance(found, Route)
+    assert found.move is Move.SUSPEND
+
+
+def test_each_status_has_one_default():
+    statuses = [status for default in DEFAULTS for status in default.statuses]
+    assert len(statuses) == len(set(statuses))
+
+
+def test_the_page_is_current():
+    docs = Path(__file__).parents[3] / "docs" / "collate-errors.md"
+    assert docs.read_text() == page(), "run `python -m gateway.collate.errors_page > docs/collate-errors.md`"

@@ -1,0 +1,85 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.collate.rate import Rate
+
+
+def served(rate, start, seconds, *, reserved=0.0):
+    """Take as much as possible for some seconds."""
+    now, count = start, 0
+    while True:
+        wait = rate.wait(now, reserved)
+        if now + wait > start + seconds:
+            return count
+        now += wait
+        rate.take(now)
+        count += 1
+
+
+def test_over_time_it_lets_through_its_rate_and_one_burst():
+    assert served(Rate(100.0, 30.0, 0.0), 0.0, 10.0) == pytest.approx(1_000 + 25, abs=2)
+
+
+def test_a_rate_below_one_a_second_still_serves():
+    assert served(Rate(0.5, 30.0, 0.0), 0.0, 20.0) == pytest.approx(11, abs=1)
+
+
+def test_a_cut_slows_it_down_once_a_second_and_it_climbs_back():
+    rate = Rate(100.0, 30.0, 0.0)
+    rate.cut(10.0)
+    rate.cut(10.5)
+    assert rate.per_second(10.0) == pytest.approx(70.0)
+    assert rate.per_second(11.0) == pytest.approx(70.0 + 100 / 30)
+    assert rate.per_second(60.0) == 100.0
+
+
+def test_after_an_outage_it_begins_slow_and_ramps_up_in_the_time_set():
+    rate = Rate(100.0, 30.0, 0.0)
+    rate.restart(1_000.0)
+    assert served(rate, 1_000.0, 1.0) <= 9
+    assert rate.per_second(1_015.0) == pytest.approx(55.0, abs=1)
+    assert rate.per_second(1_029.0) == 100.0
+
+
+def test_what_is_reserved_is_left_to_others():
+    rate = Rate(100.0, 30.0, 0.0)
+    while rate.wait(0.0, 0.5) == 0:
+        rate.take(0.0)
+    assert rate.wait(0.0) == 0
+    left = 0
+    while rate.wait(0.0) == 0:
+        rate.take(0.0)
+        left += 1
+    assert left == 12
+
+
+def test_even_with_everything_reserved_a_call_goes_in_the_end():
+    rate = Rate(2.0, 30.0, 0.0)
+    rate.take(0.0)
+    assert 0 < rate.wait(0.0, 0.9) < 1
+
+
+@given(
+    st.floats(0.1, 1_000),
+    st.floats(0, 60),
+    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["take", "cut", "restart"])), max_size=80),
+)
+def test_it_never_lets_more_through_than_rate_and_burst_and_never_waits_for_ever(per_second, ramp, steps):
+    rate = Rate(per_second, ramp, 0.0)
+    now, count = 0.0, 0
+    for gone, step in steps:
+        now += gone
+        match step:
+            case "cut":
+                rate.cut(now)
+            case "restart":
+                rate.restart(now)
+            case "take":
+                wait = rate.wait(now)
+                assert wait <= 1 / (0.05 * per_second) + 1e-6
+                if wait == 0:
+                    rate.take(now)
+                    count += 1
+        assert count <= now * per_second + max(1.0, per_second / 4) + 1e-6
+        assert 0.05 <= rate.share(now) <= 1
