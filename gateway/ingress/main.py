@@ -97,6 +97,7 @@ async def work(settings: Settings, process: Process) -> None:
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
+    publishing: asyncio.Task[None] | None = None
     async with serving(
         edge,
         own.host,
@@ -119,9 +120,10 @@ async def work(settings: Settings, process: Process) -> None:
             process.spawn("tail", tail.run())
             await process.stop.wait()
             waiters.release()
-    publisher_ends = publisher.close()
-    publishing.cancel()
-    await publisher_ends
+    if publishing is not None:
+        publisher_ends = publisher.close()
+        publishing.cancel()
+        await publisher_ends
 
 
 def _read_callers(settings: Settings) -> CallersFile:

@@ -128,8 +128,11 @@ async def _live(
                 "started", version=__version__, pid=os.getpid(), admin=admin.url, environment=settings.environment
             )
             process.spawn("loop", _measure_loop(process))
-            code = await _work(process, main, stop_deadline_seconds, last_resort)
-            process.stop.set()
+            try:
+                code = await _work(process, main, stop_deadline_seconds, last_resort)
+            finally:
+                # From here on tasks end because they are meant to.
+                process.stop.set()
         await process.end_tasks()
         process.log.info("stopped", code=int(code))
         return code

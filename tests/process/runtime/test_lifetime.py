@@ -117,6 +117,7 @@ def test_a_refusal_lists_every_problem(start):
     program = start("refuses")
     assert program.code() == 78
     assert program.line("refused to run")["problems"] == ["first reason", "second reason"]
+    assert [line["event"] for line in program.lines()] == ["started", "refused to run"]
 
 
 def test_a_port_that_is_taken_is_a_refusal(start):
