@@ -210,6 +210,9 @@ def _percent(value: str) -> str:
 
 def _unpercent(name: str, raw: str) -> str:
     text = raw.strip(" \t")
+    if not text.isascii():
+        # Servers hand header bytes on as Latin-1; taking them would be a guess.
+        raise CloudEventError(name, "percent-encoded text")
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
     return _text(name, unquote_to_bytes(text)) if "%" in text else _checked(name, text)
@@ -256,6 +259,9 @@ def _from_structured(body: bytes, trace: str | None) -> Envelope:
     elif has_data:
         is_text = isinstance(data, str) and not is_json(attributes.get("datacontenttype"))
         raw = data.encode() if is_text else to_json(data, inf_nan_mode="constants")
+        if not is_text:
+            # 1e999 is JSON, but read it is infinite, and nobody could read what we would write.
+            _parsed("data", raw)
     # The JSON format says that a missing datacontenttype next to `data` means JSON.
     return _envelope(attributes, raw, JSON if has_data else None, trace)
 

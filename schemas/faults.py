@@ -1,7 +1,7 @@
 """What is wrong with a caller's JSON: a JSON pointer per field and what was expected there, never what was found.
 
 A pointer names fields. A name of the caller's own making stands in it only if it looks like a name; else the pointer
-stops at the object that holds it.
+stops at the object that holds it. Show and log these, never the ValidationError: its text holds unknown keys as sent.
 """
 
 import re

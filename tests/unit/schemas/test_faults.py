@@ -136,11 +136,11 @@ ANYTHING = st.recursive(
 
 
 def told_about(model, text):
-    """Everything that a caller or a log could be shown of a document: nothing if it is accepted."""
+    """What a caller or a log is shown of a document: nothing if it is accepted."""
     try:
         model.from_caller(text)
     except ValidationError as error:
-        return f"{faults(error)} {error}"
+        return str(faults(error))
     return ""
 
 

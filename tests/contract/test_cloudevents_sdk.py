@@ -1,0 +1,119 @@
+"""The official CloudEvents SDK as oracle for our codec: both modes, Kafka and HTTP, in both directions."""
+
+import json
+from datetime import UTC, timedelta, timezone
+
+import pytest
+from cloudevents.core.bindings import http, kafka
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.cloudevents import Envelope, from_http, from_kafka, to_http, to_kafka
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=30)
+RESERVED = {"id", "source", "type", "subject", "time", "specversion", "datacontenttype", "dataschema", "data"}
+# partitionkey is the SDK's own word for the Kafka key.
+NAMES = st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).filter(lambda name: name not in RESERVED | {"partitionkey"})
+EXTENSIONS = st.dictionaries(NAMES, TEXT, max_size=3)
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+TIMES = st.datetimes(timezones=st.just(UTC) | OFFSETS).filter(lambda time: 1 < time.year < 9999)
+# The SDK takes JSON that is an object; text that merely looks like JSON would be ambiguous in it.
+OBJECTS = st.dictionaries(
+    TEXT,
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+        max_leaves=5,
+    ),
+    max_size=3,
+)
+ENVELOPES = st.builds(
+    Envelope,
+    id=TEXT,
+    source=TEXT,
+    type=TEXT,
+    subject=st.none() | TEXT,
+    time=st.none() | TIMES,
+    dataschema=st.none() | st.just("https://example.test/schema"),
+    extensions=EXTENSIONS,
+    data=OBJECTS.map(lambda value: json.dumps(value).encode()),
+)
+EVENTS = st.builds(
+    lambda core, optional, extensions, data: CloudEvent(
+        {"specversion": "1.0", "datacontenttype": "application/json", **core, **optional, **extensions}, data
+    ),
+    st.fixed_dictionaries({"id": TEXT, "source": TEXT, "type": TEXT}),
+    st.fixed_dictionaries({}, optional={"subject": TEXT, "time": TIMES}),
+    EXTENSIONS,
+    OBJECTS,
+)
+
+
+def same(event, envelope):
+    """The SDK's event and our envelope say the same."""
+    theirs = dict(event.get_attributes())
+    if envelope.time is None:
+        # The SDK makes up a time for an event that has none.
+        theirs.pop("time", None)
+    ours = {
+        "specversion": "1.0",
+        "id": envelope.id,
+        "source": envelope.source,
+        "type": envelope.type,
+        "subject": envelope.subject,
+        "time": envelope.time,
+        "datacontenttype": envelope.datacontenttype,
+        "dataschema": envelope.dataschema,
+        **envelope.extensions,
+    }
+    assert theirs == {name: value for name, value in ours.items() if value is not None}
+    assert event.get_data() == json.loads(envelope.data)
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+@given(envelope=ENVELOPES)
+def test_the_sdk_reads_what_we_write_to_kafka(mode, envelope):
+    headers, value = to_kafka(envelope, mode)
+    assert len(dict(headers)) == len(headers)
+    same(kafka.from_kafka(kafka.KafkaMessage(dict(headers), None, value), JSONFormat()), envelope)
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+@given(envelope=ENVELOPES)
+def test_the_sdk_reads_what_we_write_over_http(mode, envelope):
+    headers, body = to_http(envelope, mode)
+    same(http.from_http(http.HTTPMessage(dict(headers), body), JSONFormat()), envelope)
+
+
+@pytest.mark.parametrize("write", [kafka.to_binary, kafka.to_structured])
+@given(event=EVENTS)
+def test_we_read_what_the_sdk_writes_to_kafka(write, event):
+    message = write(event, JSONFormat())
+    same(event, from_kafka(message.headers.items(), message.value))
+
+
+@pytest.mark.parametrize("write", [http.to_binary, http.to_structured])
+@given(event=EVENTS)
+def test_we_read_what_the_sdk_writes_over_http(write, event):
+    message = write(event, JSONFormat())
+    same(event, from_http(message.headers.items(), message.body))
+
+
+@given(st.binary(min_size=1))
+def test_binary_data_crosses_structured_mode_both_ways(data):
+    envelope = Envelope("1", "/s", "t", data=data, datacontenttype="application/octet-stream")
+    headers, value = to_kafka(envelope, "structured")
+    read = kafka.from_kafka(kafka.KafkaMessage(dict(headers), None, value), JSONFormat())
+    assert read.get_data() == data
+    event = CloudEvent(
+        {"id": "1", "source": "/s", "type": "t", "specversion": "1.0", "datacontenttype": "application/octet-stream"},
+        data,
+    )
+    message = kafka.to_structured(event, JSONFormat())
+    assert from_kafka(message.headers.items(), message.value).data == data

@@ -1,0 +1,224 @@
+"""The published documents are what the models say, and still say what the last release said."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from schemas import publish
+from schemas.additive import breaks
+from schemas.authorization import AuthorizationRecord
+from schemas.commands import COMMANDS, HandoffCloseBody
+from schemas.deadletter import DeadLetter
+from schemas.document import json_schema
+from schemas.events import EVENTS
+
+MESSAGES = [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]
+MODELS = [*MESSAGES, HandoffCloseBody]
+RELEASED = sorted(path.relative_to(publish.RELEASED).as_posix() for path in publish.RELEASED.rglob("*.json"))
+RELEASED_SCHEMAS = [path for path in RELEASED if path != "asyncapi.json"]
+
+
+def name(model):
+    return model.__name__
+
+
+def test_published_is_current():
+    assert publish.stale() == [], "run `python -m schemas.publish`"
+
+
+def test_published_only_adds_to_the_last_release():
+    assert list(publish.broken()) == [], "give a breaking change a new type beside the old one"
+
+
+def test_every_document_has_a_baseline_once_released():
+    assert len(RELEASED) >= len(MODELS)
+
+
+def test_a_stale_missing_or_orphaned_file_is_noticed(tmp_path):
+    copy = tmp_path / "published"
+    shutil.copytree(publish.PUBLISHED, copy, ignore=shutil.ignore_patterns("released"))
+    assert publish.stale(copy) == []
+    (copy / "asyncapi.json").unlink()
+    (copy / "events" / "handoff.opened.v1.json").write_text("{}\n")
+    (copy / "events" / "handoff.forgotten.v1.json").write_text("{}\n")
+    assert publish.stale(copy) == [
+        "asyncapi.json",
+        "events/handoff.forgotten.v1.json",
+        "events/handoff.opened.v1.json",
+    ]
+
+
+def test_a_type_that_is_gone_is_noticed(tmp_path):
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "handoff.parked.v1.json").write_text("{}")
+    assert list(publish.broken(tmp_path)) == ["events/handoff.parked.v1.json: is gone"]
+
+
+# Planted on a copy: what a careless edit of a model would do to the document, for every released document.
+def objects(schema):
+    yield from (part for part in [schema, *schema.get("$defs", {}).values()] if "properties" in part)
+
+
+def without_a_property(schema):
+    for part in objects(schema):
+        for field in list(part["properties"]):
+            kept = part["properties"].pop(field)
+            needed, part["required"] = part.get("required", []), [x for x in part.get("required", []) if x != field]
+            yield field
+            part["properties"][field], part["required"] = kept, needed
+
+
+def with_a_new_requirement(schema):
+    for part in objects(schema):
+        before = part.get("required", [])
+        for field in ("brandNew", *(set(part["properties"]) - set(before))):
+            part["required"] = [*before, field]
+            yield field
+        part["required"] = before
+
+
+def with_a_narrower_enum(schema):
+    for part in (
+        schema,
+        *schema.get("$defs", {}).values(),
+        *(x for p in objects(schema) for x in p["properties"].values()),
+    ):
+        if "enum" in part:
+            for word in list(part["enum"]):
+                whole, part["enum"] = part["enum"], [x for x in part["enum"] if x != word]
+                yield word
+                part["enum"] = whole
+
+
+def with_another_type(schema):
+    for part in objects(schema):
+        for field, inner in part["properties"].items():
+            if "type" in inner:
+                kept, inner["type"] = inner["type"], "boolean" if inner["type"] == "string" else "string"
+                yield field
+                inner["type"] = kept
+
+
+@pytest.mark.parametrize("plant", [without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type])
+@pytest.mark.parametrize("path", RELEASED_SCHEMAS)
+def test_a_planted_break_is_caught(path, plant):
+    released = json.loads((publish.RELEASED / path).read_text())
+    copy = json.loads((publish.RELEASED / path).read_text())
+    missed = [what for what in plant(copy) if not breaks(released, copy)]
+    assert missed == []
+
+
+def test_the_gate_sees_models_that_no_longer_fit_the_baseline(tmp_path):
+    # The models cannot be edited here, so the baseline is: it promises what the models do not keep.
+    shutil.copytree(publish.RELEASED, tmp_path, dirs_exist_ok=True)
+    assert list(publish.broken(tmp_path)) == []
+    finished = tmp_path / "events" / "command.finished.v1.json"
+    promised = json.loads(finished.read_text())
+    promised["properties"]["promised"] = {"type": "string"}
+    promised["properties"]["caller"]["type"] = ["string", "integer"]
+    promised["$defs"]["Outcome"]["enum"].append("promised")
+    promised["required"].remove("effect")
+    finished.write_text(json.dumps(promised))
+    assert {line.removeprefix("events/command.finished.v1.json") for line in publish.broken(tmp_path)} == {
+        "/properties/promised: property is gone",
+        "/properties/caller: type was narrowed, integer is gone",
+        "/properties/outcome: enum was narrowed, promised is gone",
+        "/properties/effect: is required now",
+    }
+
+
+def test_every_kind_of_planted_break_was_tried_often_enough():
+    tried = {
+        plant.__name__: 0
+        for plant in (without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type)
+    }
+    for path in RELEASED_SCHEMAS:
+        for plant in (without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type):
+            tried[plant.__name__] += len(list(plant(json.loads((publish.RELEASED / path).read_text()))))
+    assert min(tried.values()) > 40, tried
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_a_schema_is_valid_json_schema(model):
+    Draft202012Validator.check_schema(json_schema(model))
+
+
+@pytest.mark.parametrize("model", MESSAGES, ids=name)
+def test_an_example_is_right_by_its_schema_and_by_its_model(model):
+    Draft202012Validator(json_schema(model), format_checker=Draft202012Validator.FORMAT_CHECKER).validate(model.EXAMPLE)
+    assert json.loads(model.from_caller(json.dumps(model.EXAMPLE)).to_json()) == model.EXAMPLE
+
+
+def test_every_published_property_says_its_data_class():
+    for model in MODELS:
+        for part in objects(json_schema(model)):
+            assert all("x-data-class" in inner for inner in part["properties"].values()), model
+
+
+def test_what_we_say_is_open_and_never_null_and_what_we_take_is_closed():
+    for model in (*EVENTS.values(), AuthorizationRecord, DeadLetter):
+        assert '"additionalProperties": false' not in json.dumps(json_schema(model))
+        assert '{"type": "null"}' not in json.dumps(json_schema(model))
+    for model in COMMANDS.values():
+        assert all(part["additionalProperties"] is False for part in objects(json_schema(model)))
+
+
+def documents(schema, root):
+    """Generate documents from a JSON Schema: the subset of it that our models publish."""
+    if "$ref" in schema:
+        return documents(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return st.one_of([documents(variant, root) for variant in schema[union]])
+    if "const" in schema or "enum" in schema:
+        return st.sampled_from(schema.get("enum", [schema.get("const")]))
+    makers = {"string": texts, "integer": integers, "array": arrays, "object": mappings}
+    if schema.get("type") in makers:
+        return makers[schema["type"]](schema, root)
+    return {"boolean": st.booleans(), "null": st.none(), None: st.integers() | st.text(max_size=5)}[schema.get("type")]
+
+
+def texts(schema, _):
+    if schema.get("format") == "date-time":
+        return st.datetimes().map(lambda time: time.isoformat() + "Z")
+    low, high = schema.get("minLength", 0), schema.get("maxLength", 200)
+    text = st.text(min_size=low, max_size=min(high, 40))
+    if pattern := schema.get("pattern"):
+        text = st.from_regex(pattern.removeprefix("^").removesuffix("$"), fullmatch=True)
+    return text.filter(lambda value: low <= len(value) <= high)
+
+
+def integers(schema, _):
+    return st.integers(schema.get("minimum"), schema.get("maximum", 2**53))
+
+
+def arrays(schema, root):
+    return st.lists(documents(schema["items"], root), max_size=3)
+
+
+def mappings(schema, root):
+    if "properties" not in schema:
+        keys = documents(schema.get("propertyNames", {"type": "string"}), root)
+        return st.dictionaries(keys, documents(schema.get("additionalProperties") or {}, root), max_size=4)
+    needed = set(schema.get("required", ()))
+    fields = {field: documents(inner, root) for field, inner in schema["properties"].items()}
+    return st.fixed_dictionaries(
+        {field: inner for field, inner in fields.items() if field in needed},
+        optional={field: inner for field, inner in fields.items() if field not in needed},
+    )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_what_the_schema_allows_the_model_reads_and_writes_back_by_the_schema(model, data):
+    schema = json_schema(model)
+    document = data.draw(documents(schema, schema))
+    read = model.from_caller(json.dumps(document))
+    written = json.loads(read.to_json())
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(written)
+    assert model.from_caller(read.to_json()) == read

@@ -1,0 +1,200 @@
+"""Collate's wire models, held to collate-api.md."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.collate import AccessGrant, CloseAnswer, ErrorEnvelope, ManualHandoff, PriorAuthorization, Status
+
+# collate-api.md section 3, "Assembled example", shortened to what carries a rule.
+AUTHORIZATION = {
+    "id": "auth_7Q2M",
+    "version": 23,
+    "status": "requires_action",
+    "outcome": None,
+    "policy": {"finalSubmission": "requires_approval"},
+    "payer": {"id": "payer_example", "displayName": "Example Health"},
+    "answers": {"item": [{"linkId": "coverage.memberId", "answer": [{"valueString": "TEST-0001"}]}]},
+    "submission": {
+        "reviewSnapshot": {"id": "rev_90", "status": "current", "kind": "final_payer_submission", "summary": {}},
+        "payerReceipt": None,
+        "decision": None,
+    },
+    "nextAction": {
+        "type": "complete_payer_interaction",
+        "resolution": {"kind": "manual_handoff"},
+        "covers": {"priorAuthorizationVersion": 23, "reviewSnapshotId": "rev_90"},
+    },
+    "activeManualHandoff": None,
+    "createdAt": "2026-06-02T13:00:00Z",
+}
+HANDOFF = {
+    "id": "mhand_55",
+    "version": 1,
+    "priorAuthorizationId": "auth_7Q2M",
+    "state": "active",
+    "result": None,
+    "accessAvailable": True,
+    "finalSubmitCapable": True,
+    "createdAt": "2026-06-02T14:06:00Z",
+    "activatedAt": "2026-06-02T14:06:00Z",
+    "closedAt": None,
+    "message": None,
+}
+
+
+def authorization(**changes):
+    return PriorAuthorization.from_wire(json.dumps(AUTHORIZATION | changes))
+
+
+def test_section_3_the_assembled_example():
+    read = authorization()
+    assert read.status == Status.REQUIRES_ACTION
+    assert (read.id, read.version, read.outcome) == ("auth_7Q2M", 23, None)
+    assert read.wants_handoff
+    assert read.covers_review_snapshot_id == "rev_90"
+    assert read.review_snapshot.id == "rev_90"
+    assert not read.receipt_seen
+    assert not read.decision_seen
+    assert not read.is_settled
+    assert read.active_handoff_id is None
+
+
+def test_patient_data_is_not_kept():
+    assert "TEST-0001" not in authorization().model_dump_json()
+    submission = {"payerReceipt": {"referenceNumber": "REF-1"}, "decision": {"payerStatusText": "approved for Jane"}}
+    read = authorization(submission=submission)
+    assert read.receipt_seen
+    assert read.decision_seen
+    assert "REF-1" not in read.model_dump_json()
+    assert "Jane" not in read.model_dump_json()
+
+
+@pytest.mark.parametrize("absent", [{}, {"submission": None}, {"submission": {}}, {"nextAction": None}])
+def test_what_may_be_absent_may_be_absent(absent):
+    read = PriorAuthorization.from_wire(json.dumps({"id": "a", "version": 1, "status": "processing"} | absent))
+    assert not read.wants_handoff
+    assert not read.receipt_seen
+    assert read.review_snapshot is None
+
+
+@pytest.mark.parametrize(
+    ("action", "wants"),
+    [
+        ({"type": "complete_payer_interaction", "resolution": {"kind": "manual_handoff"}}, True),
+        # V2 tests only status and type; V3 adds the kind.
+        ({"type": "complete_payer_interaction"}, True),
+        ({"type": "complete_payer_interaction", "resolution": {"kind": "confirm"}}, False),
+        ({"type": "complete_payer_interaction", "resolution": "?"}, True),
+        ({"type": "approve_submission", "resolution": {"kind": "confirm"}}, False),
+        ({"type": "something_new"}, False),
+    ],
+)
+def test_section_3_when_a_handoff_is_wanted(action, wants):
+    assert authorization(nextAction=action).wants_handoff is wants
+    assert not authorization(nextAction=action, status="processing").wants_handoff
+
+
+@pytest.mark.parametrize(
+    ("pointer", "found"),
+    [
+        ({"id": "mhand_55"}, "mhand_55"),
+        ({"manualHandoffId": "mhand_55", "state": "active"}, "mhand_55"),
+        ("mhand_55", "mhand_55"),
+        (None, None),
+    ],
+)
+def test_section_11_8_the_pointer_may_have_several_shapes(pointer, found):
+    assert authorization(activeManualHandoff=pointer).active_handoff_id == found
+
+
+def test_unknown_words_survive_and_free_text_does_not():
+    assert authorization(status="awaiting_oracle").status == "awaiting_oracle"
+    assert authorization(outcome="Denied, because Jane Roe").outcome == "unrecognised"
+
+
+@pytest.mark.parametrize("settled", ["completed", "canceled"])
+def test_section_4_terminal_states(settled):
+    assert authorization(status=settled).is_settled
+
+
+@pytest.mark.parametrize("broken", [{"id": "../x"}, {"version": None}, {"status": 5}, {"nextAction": {}}, {"id": ""}])
+def test_what_we_decide_by_must_be_there(broken):
+    with pytest.raises(ValidationError):
+        authorization(**broken)
+
+
+def test_section_5_a_handoff():
+    read = ManualHandoff.from_wire(json.dumps(HANDOFF))
+    assert (read.id, read.version, read.state, read.result) == ("mhand_55", 1, "active", None)
+    assert read.access_available
+    assert read.activated_at.isoformat() == "2026-06-02T14:06:00+00:00"
+
+
+@pytest.mark.parametrize("doubtful", [None, "true", 1, "yes", {}])
+def test_only_true_opens_a_gate(doubtful):
+    read = ManualHandoff.from_wire(json.dumps(HANDOFF | {"accessAvailable": doubtful, "finalSubmitCapable": doubtful}))
+    assert not read.access_available
+    assert not read.final_submit_capable
+
+
+def test_details_of_unknown_shape_do_not_spoil_an_answer():
+    read = ManualHandoff.from_wire(json.dumps(HANDOFF | {"createdAt": "soon", "closedAt": {}, "message": ["x"]}))
+    assert read.created_at is None
+    assert read.closed_at is None
+
+
+def test_section_5_4_a_close_answer_is_not_a_handoff():
+    answer = {
+        "manualHandoffId": "mhand_55",
+        "state": "closed",
+        "authorization": {"id": "auth_7Q2M", "version": 24, "status": "processing"},
+        "result": "completed_reported",
+        "reconciliation": {"id": "rec_1", "state": "pending"},
+    }
+    read = CloseAnswer.from_wire(json.dumps(answer))
+    assert read.authorization.version == 24
+    assert read.reconciliation.state == "pending"
+    with pytest.raises(ValidationError):
+        CloseAnswer.from_wire(json.dumps(HANDOFF))
+
+
+def test_section_6_a_grant_must_say_when_it_ends():
+    grant = {"id": "rag_1", "url": "https://api.example/runtime/access/rag_1"}
+    assert AccessGrant.from_wire(json.dumps(grant | {"expiresAt": "2026-06-02T14:15:00"})).expires_at.tzinfo is not None
+    for missing in ({}, {"expiresAt": None}, {"expiresAt": "0001-01-01T00:00:00+10:00"}):
+        with pytest.raises(ValidationError):
+            AccessGrant.from_wire(json.dumps(grant | missing))
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (
+            {"code": "version_conflict", "retryable": False, "details": {"expectedVersion": 2, "actualVersion": 3}},
+            ("version_conflict", False, 2, 3),
+        ),
+        ({"code": "brand_new_code", "message": "Jane Roe"}, ("brand_new_code", None, None, None)),
+        ({"code": "bad_request", "retryable": "perhaps", "details": "none"}, ("bad_request", None, None, None)),
+        ({"code": "bad_request", "details": {"expectedVersion": "two"}}, ("bad_request", None, None, None)),
+    ],
+)
+def test_section_7_errors_are_read_by_code(error, found):
+    read = ErrorEnvelope.from_wire(json.dumps({"error": error, "requestId": "req_1"}))
+    details = read.error.details
+    assert (
+        read.error.code,
+        read.error.retryable,
+        *((details.expected_version, details.actual_version) if details else (None, None)),
+    ) == found
+    assert read.request_id == "req_1"
+    assert "Jane" not in repr(read) + read.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>502</html>", "[]", '{"detail":"x"}', '{"error":"x"}', '{"error":{"message":"x"}}']
+)
+def test_section_7_bodies_without_the_envelope_are_not_typed_errors(body):
+    with pytest.raises(ValidationError):
+        ErrorEnvelope.from_wire(body)

@@ -1,0 +1,108 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.commands import (
+    COMMANDS,
+    PUBLIC_COMMANDS,
+    AuthorizationWatch,
+    HandoffClose,
+    HandoffCloseBody,
+    HandoffRequest,
+)
+from schemas.vocabulary import CommandType
+
+# The bytes of a command are compared by hash: another spelling of the same command must not look like another command.
+CLOSE = (
+    b'{"result":{"type":"completed","reportedOutcome":"submitted"},"expiresAt":"2026-01-01T00:00:00Z",'
+    b'"metadata":{"a":"1","b":"2"},"handoffId":"mhand_55"}'
+)
+RESULT = '"result":{"type":"completed","reportedOutcome":"submitted"}'
+METADATA = '"metadata":{"a":"1","b":"2"}'
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        f'{{{RESULT},{METADATA},"expiresAt":"2026-01-01T00:00:00Z"}}',
+        f'{{ "expiresAt" : "2026-01-01T00:00:00.000Z" , {METADATA}, {RESULT} }}',
+        f'{{{RESULT},"metadata":{{"b":"2","\\u0061":"1"}},"expiresAt":"2026-01-01T01:00:00+01:00"}}',
+        f'{{{RESULT[:-1]},"operatorNotes":null}},{METADATA},"expiresAt":"2026-01-01t00:00:00z"}}',
+    ],
+)
+def test_every_spelling_of_a_command_has_the_same_bytes(spelling):
+    assert HandoffClose.of("mhand_55", HandoffCloseBody.from_caller(spelling)).to_json() == CLOSE
+
+
+def test_nothing_is_filled_in():
+    assert HandoffRequest.from_caller(b"{}").to_json() == b"{}"
+    assert AuthorizationWatch.from_caller(b"{}").to_json() == b"{}"
+
+
+def test_a_handoff_id_from_a_path_is_checked():
+    body = HandoffCloseBody.from_caller('{"result":{"type":"revoked","reason":"wrong patient"}}')
+    with pytest.raises(ValidationError):
+        HandoffClose.of("../../secrets", body)
+
+
+def test_free_text_survives_as_it_is():
+    notes = 'Zeile 1\nZeile 2\t"quoted" é 😀 \\'
+    body = HandoffCloseBody.from_caller(
+        json.dumps({"result": {"type": "revoked", "reason": notes, "notes": notes}, "metadata": {}})
+    )
+    assert json.loads(body.to_json()) == {
+        "result": {"type": "revoked", "reason": notes, "notes": notes},
+        "metadata": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"result":{"type":"completed","reportedOutcome":"submitted","operatorNotes":"a\\u0000b"}}',
+        '{"result":{"type":"completed","reportedOutcome":"submitted","observedReferenceNumber":""}}',
+        '{"result":{"type":"completed","reportedOutcome":"submitted","observedReferenceNumber":"a\\nb"}}',
+        '{"result":{"type":"completed","reportedOutcome":"submitted","operatorNotes":"\\ud800"}}',
+        '{"result":{"type":"completed","reportedOutcome":"unable_to_complete"}}',
+        '{"result":{"type":"completed","reason":"other"}}',
+        '{"result":{"type":"unable_to_complete","reason":""}}',
+        '{"result":{"type":"revoked"}}',
+        '{"result":{"type":"revoked","reason":"x","operatorNotes":"revoke calls them notes"}}',
+        '{"result":null}',
+    ],
+)
+def test_what_collate_could_not_take_is_refused_at_the_door(document):
+    with pytest.raises(ValidationError):
+        HandoffCloseBody.from_caller(document)
+
+
+@pytest.mark.parametrize("nested", ['{"metadata":' + '{"a":' * 5000 + "1" + "}" * 5001, "[" * 100_000, "9" * 10_000])
+def test_deep_or_huge_json_is_an_error_not_a_crash(nested):
+    with pytest.raises(ValidationError):
+        HandoffRequest.from_caller(nested)
+
+
+def test_a_record_of_a_newer_version_is_read_by_an_older_one():
+    read = HandoffClose.from_record(CLOSE[:-1] + b',"urgency":"high","result2":{}}')
+    assert read.to_json() == CLOSE
+    nested = CLOSE.replace(b'"submitted"', b'"submitted","new":1')
+    assert HandoffClose.from_record(nested).to_json() == CLOSE
+
+
+def test_times_are_the_same_instant_in_code_and_on_the_wire():
+    east = timezone(timedelta(hours=9))
+    assert HandoffRequest(expires_at=datetime(2026, 1, 1, 9, tzinfo=east)).expires_at == datetime(
+        2026, 1, 1, tzinfo=UTC
+    )
+    with pytest.raises(ValidationError):
+        HandoffRequest(expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 -- that is what is refused
+
+
+def test_the_registry_holds_every_type():
+    assert set(COMMANDS) == {str(kind) for kind in CommandType}
+    assert all(kind == model.TYPE for kind, model in COMMANDS.items())
+    assert {"handoff.request", "handoff.close", "authorization.watch"} == {
+        kind.removeprefix("collate-gateway.").removesuffix(".v1") for kind in PUBLIC_COMMANDS
+    }

@@ -1,0 +1,59 @@
+import pytest
+from pydantic import ValidationError
+
+from schemas.commands import COMMANDS
+from schemas.events import EVENTS, AuthorizationChanged, CommandFinished
+from schemas.vocabulary import Agreement, CommandType, Effect, EventType, Outcome, Report, ReportedOutcome
+
+FINISHED = (
+    b'{"commandId":"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10","command":"collate-gateway.handoff.request.v1","caller":"intake",'
+    b'"outcome":"applied","effect":"ours"}'
+)
+
+
+def test_the_registry_holds_every_type():
+    assert set(EVENTS) == {str(kind) for kind in EventType}
+    assert len(EVENTS) == 13
+    assert not set(EVENTS) & set(COMMANDS)
+    assert all(kind == model.TYPE for kind, model in EVENTS.items())
+
+
+def test_code_must_use_the_words_it_knows():
+    with pytest.raises(ValidationError):
+        CommandFinished(
+            command_id="2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+            command=CommandType.HANDOFF_REQUEST,
+            caller="intake",
+            outcome="applied",
+            effect=Effect.OURS,
+        )
+
+
+def test_a_word_that_is_newer_than_the_reader_survives():
+    read = CommandFinished.from_record(FINISHED.replace(b"applied", b"postponed")[:-1] + b',"by":"a newer worker"}')
+    assert read.outcome == "postponed"
+    assert not read.outcome.is_known
+    assert read.outcome not in set(Outcome)
+    assert read.to_json() == FINISHED.replace(b"applied", b"postponed")
+
+
+@pytest.mark.parametrize("word", ['"a b"', '""', "7", "null", '"' + "x" * 65 + '"'])
+def test_what_is_no_word_is_not_read(word):
+    with pytest.raises(ValidationError):
+        CommandFinished.from_record(FINISHED.replace(b'"applied"', word.encode()))
+
+
+def test_free_text_has_no_place():
+    with pytest.raises(ValidationError):
+        AuthorizationChanged(to_status="Patient called twice", receipt_seen=False, decision_seen=False)
+
+
+def test_wire_words_that_python_reserves():
+    event = AuthorizationChanged(from_status="processing", to_status="completed", receipt_seen=True, decision_seen=True)
+    assert event.to_json() == b'{"from":"processing","to":"completed","receiptSeen":true,"decisionSeen":true}'
+
+
+def test_a_report_is_any_reported_outcome_or_inability():
+    assert {str(word) for word in Report} == {str(word) for word in ReportedOutcome} | {"unable_to_complete"}
+    assert Report(ReportedOutcome.SUBMITTED) is Report.SUBMITTED
+    assert [word.is_known for word in Agreement] == [True] * 4

@@ -1,0 +1,130 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.authorization import AuthorizationRecord
+from schemas.commands import COMMANDS, HandoffRequest
+from schemas.deadletter import DeadLetter, OriginalRecord
+from schemas.events import EVENTS
+from schemas.identity import event_id
+from schemas.records import (
+    Accepted,
+    Unreadable,
+    publish,
+    read_authorization,
+    read_command,
+    read_dead_letter,
+    read_event,
+    source,
+    write_authorization,
+    write_command,
+    write_dead_letter,
+    write_event,
+)
+
+NOW = datetime(2026, 6, 2, 14, 6, 1, 250_000, tzinfo=UTC)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+HERE = source("local")
+
+
+def example(model):
+    return model.from_caller(json.dumps(model.EXAMPLE))
+
+
+@pytest.mark.parametrize("model", COMMANDS.values(), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("redrive", [0, 3])
+def test_a_command_survives_its_record(model, redrive):
+    command = Accepted(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
+    assert read_command(*write_command(command, HERE)) == command
+
+
+@pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("cause", [None, ID])
+def test_an_event_survives_its_record(model, cause):
+    event = publish(
+        example(model), authorization_id="auth_7Q2M", sequence=4, time=NOW, causation_id=cause, traceparent=TRACE
+    )
+    assert event.id == event_id("auth_7Q2M", 4)
+    assert read_event(*write_event(event, HERE)) == event
+
+
+def test_an_authorization_survives_its_record():
+    record = example(AuthorizationRecord)
+    assert read_authorization(*write_authorization("auth_7Q2M", record, HERE)) == ("auth_7Q2M", record)
+
+
+def test_a_dead_letter_survives_its_record():
+    letter = example(DeadLetter)
+    assert read_dead_letter(*write_dead_letter(letter, HERE)) == letter
+
+
+HEADERS = st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=10)), max_size=4).map(tuple)
+
+
+@given(HEADERS, st.binary(max_size=100), st.text(max_size=20))
+def test_a_broken_record_is_kept_byte_for_byte_in_its_dead_letter(headers, value, key):
+    letter = DeadLetter(
+        authorization_id=key,
+        dead_at=NOW,
+        cause="unreadable",
+        intents=[],
+        record=OriginalRecord.of(3, 17, headers, value),
+    )
+    read = read_dead_letter(*write_dead_letter(letter, HERE))
+    assert read == letter
+    assert read.record.bytes() == (headers, value)
+
+
+COMMAND = write_command(Accepted(ID, "intake", "auth_7Q2M", NOW, HandoffRequest()), HERE)
+
+
+def without(name):
+    return tuple(header for header in COMMAND[0] if header[0] != name)
+
+
+@pytest.mark.parametrize(
+    ("headers", "value", "problem"),
+    [
+        ((), b"{}", "specversion: expected to be there (1.0)"),
+        (COMMAND[0], None, "data: expected JSON in UTF-8 (it breaks off at line 1 column 0)"),
+        (COMMAND[0], b"[]", "data: expected an object"),
+        (
+            COMMAND[0],
+            b'{"acceptedReviewSnapshotId":"planted planted"}',
+            "data/acceptedReviewSnapshotId: expected 1 to 128",
+        ),
+        (without("ce_caller"), b"{}", "envelope: expected caller, subject and time"),
+        (without("ce_subject"), b"{}", "envelope: expected caller, subject and time"),
+        (without("ce_time"), b"{}", "envelope: expected caller, subject and time"),
+        ((*without("ce_type"), ("ce_type", b"planted.v1")), b"{}", "type: expected a command that this version knows"),
+        ((*COMMAND[0], ("ce_redrive", b"planted")), b"{}", "redrive: expected a number"),
+        ((*COMMAND[0], ("ce_redrive", "\u0662".encode())), b"{}", "redrive: expected a number"),
+    ],
+)
+def test_what_is_no_command_says_why_and_quotes_nothing(headers, value, problem):
+    read = read_command(headers, value)
+    assert isinstance(read, Unreadable)
+    assert read.problem.startswith(problem)
+    assert "planted" not in read.problem
+
+
+def test_events_and_commands_are_not_mistaken_for_each_other():
+    assert isinstance(read_event(*COMMAND), Unreadable)
+    event = publish(example(EVENTS["collate-gateway.handoff.opened.v1"]), authorization_id="a", sequence=1, time=NOW)
+    assert isinstance(read_command(*write_event(event, HERE)), Unreadable)
+    assert isinstance(read_authorization(*COMMAND), Unreadable)
+    assert isinstance(read_dead_letter(*COMMAND), Unreadable)
+
+
+def test_an_event_of_a_newer_version_is_unreadable_not_an_error():
+    headers, value = write_event(
+        publish(example(EVENTS["collate-gateway.handoff.opened.v1"]), authorization_id="a", sequence=1, time=NOW), HERE
+    )
+    newer = tuple((name, b"collate-gateway.handoff.parked.v1" if name == "ce_type" else raw) for name, raw in headers)
+    read = read_event(newer, value)
+    assert isinstance(read, Unreadable)
+    assert read.envelope.extensions == {"sequence": "1"}
