@@ -6,7 +6,6 @@ from pathlib import Path
 
 from local.failures import USE_AN_EXISTING_CLUSTER, NoJava
 
-LOG_TAIL_CHARACTERS = 4_000
 PORT_TAKEN = "Address already in use"
 
 # The files of a killed JVM would stay in the system's temporary directory: keep performance data off.
@@ -64,9 +63,9 @@ class Node:
         return self.directory / "output.log"
 
     @property
-    def is_formatted(self) -> bool:
-        """Say whether the storage tool has been here."""
-        return (self.directory / "data" / "meta.properties").exists()
+    def logs(self) -> tuple[Path, Path]:
+        """Both of them."""
+        return self.output, self.log
 
     def write(self, nodes: Sequence["Node"], properties: Mapping[str, str]) -> None:
         """Write the configuration, the given properties over the defaults."""
@@ -84,14 +83,9 @@ class Node:
         """Build the command that runs the node."""
         return self._java(jars, heap, ("kafka.Kafka", str(self._configuration)))
 
-    def tail(self) -> str:
-        """Show the ends of both logs."""
-        logs = [log for log in (self.output, self.log) if log.exists() and log.stat().st_size]
-        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL_CHARACTERS:]}" for log in logs)
-
     def lost_its_port(self) -> bool:
         """Say whether the last start failed because another process was quicker to take a port."""
-        return any(PORT_TAKEN in log.read_text(errors="replace") for log in (self.output, self.log) if log.exists())
+        return any(PORT_TAKEN in log.read_text(errors="replace") for log in self.logs if log.exists())
 
     @property
     def _configuration(self) -> Path:

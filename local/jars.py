@@ -7,7 +7,6 @@ directory and are moved into the cache when they have been checked, so processes
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 import tomllib
@@ -48,12 +47,6 @@ class Jar:
 def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
     """Read the pinned jars."""
     return tuple(Jar(**entry) for entry in tomllib.loads(lock.read_text())["jar"])
-
-
-def cache_directory() -> Path:
-    """Find where downloads and the logs of failed starts are kept."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "collate-gateway"
 
 
 def fetch(jars: Sequence[Jar], directory: Path) -> list[Path]:

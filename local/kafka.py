@@ -8,7 +8,6 @@ left, whatever ends this process.
 """
 
 import base64
-import shutil
 import signal
 import time
 import uuid
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, Self
 
 from local import readiness
 from local.broker import Node
+from local.cache import cache_directory
 from local.failures import StartFailed
-from local.jars import cache_directory, fetch, read_lock, require_space
+from local.jars import fetch, read_lock, require_space
+from local.logs import failure
 from local.ports import free_ports
 from local.run import Run, stop
 
@@ -163,16 +164,8 @@ class Cluster:
                 time.sleep(POLL_SECONDS)
 
     def _failure(self, index: int, why: str) -> StartFailed:
-        """Describe a failed node and keep its logs, since the run's directory goes."""
         node = self._nodes[index]
-        kept = cache_directory() / "failed" / node.directory.name
-        kept.mkdir(parents=True, exist_ok=True)
-        for log in (node.output, node.log):
-            if log.exists():
-                shutil.copy(log, kept)
-        return StartFailed(
-            f"Kafka node {node.number} did not start: {why}.\n{node.tail()}\nThe logs are kept in {kept}."
-        )
+        return failure(f"kafka-{node.number}", why, node.logs)
 
     def __enter__(self) -> Self:
         return self.open()

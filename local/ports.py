@@ -27,6 +27,15 @@ def free_ports(count: int) -> list[int]:
             holder.close()
 
 
+def free_or(wanted: int) -> int:
+    """Return the wanted port if it is free, else one that is."""
+    holder = _bind(wanted)
+    if holder is None:
+        return free_ports(1)[0]
+    holder.close()
+    return wanted
+
+
 def _bind(port: int) -> socket.socket | None:
     candidate = socket.socket()
     try:

@@ -8,6 +8,7 @@ import pytest
 from jgo.maven import PythonResolver
 
 from local import broker, jars
+from local.cache import cache_directory
 from local.failures import NoJars, NoJava, NoSpace
 
 LOCK = jars.read_lock()
@@ -23,7 +24,7 @@ def no_network(monkeypatch):
 def one(kafka, tmp_path):
     """A jar, with its file in a cache of the test's own."""
     jar = LOCK[1]
-    shutil.copy(jars.cache_directory() / "jars" / jar.filename, tmp_path)
+    shutil.copy(cache_directory() / "jars" / jar.filename, tmp_path)
     return jar
 
 

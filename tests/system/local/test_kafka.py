@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local import kafka as kafka_module
 from local import ports
+from local.cache import cache_directory
 from local.failures import StartFailed
-from local.jars import cache_directory
 from local.kafka import Cluster
 
 
@@ -104,7 +104,7 @@ def test_a_failed_start_shows_and_keeps_the_log_and_leaves_nothing(cache, tmp_pa
         Cluster(properties={"num.io.threads": "none"}).open()
 
     assert "num.io.threads" in str(failed.value)
-    assert "num.io.threads" in (cache / "failed" / "node1" / "output.log").read_text()
+    assert "num.io.threads" in (cache / "failed" / "kafka-1" / "output.log").read_text()
     assert not list(tmp_path.glob("collate-gateway-*"))
 
 

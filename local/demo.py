@@ -1,0 +1,193 @@
+"""`gateway demo`: one handoff from the first question to the payer's answer, told as it happens.
+
+Everything is real but Collate and the payer. The story goes through public interfaces alone: HTTP to the ingress, the
+events as a read_committed subscriber sees them, the payer's portal behind the grant's link.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from local.failures import LocalError
+from local.listening import Event, Listener, listening
+from local.run import until_interrupted
+from local.service import Service, UnexpectedAnswer
+from local.stage import Stage, stage
+
+AUTHORIZATION = "auth_demo"
+OPERATOR = "jo.miller"
+EVENT_WITHIN_SECONDS = 30.0
+DECISION_SECONDS = 3.0
+FAILED, INTERRUPTED = 1, 130
+COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green"}
+
+
+def run() -> int:
+    """Tell the story and return the exit code."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("\n[bold]A manual handoff, from the first question to the payer's answer[/]\n")
+    code = INTERRUPTED
+    with until_interrupted():
+        try:
+            with stage(console) as everything:
+                asyncio.run(_tell(console, everything))
+            console.print("\nEverything is stopped and nothing is left. `gateway dev` keeps it running for you.\n")
+            code = 0
+        except LocalError as error:
+            print(error, file=sys.stderr)
+            code = FAILED
+    return code
+
+
+async def _tell(console: Console, everything: Stage) -> None:
+    installation = everything.installation
+
+    def show(event: Event) -> None:
+        console.print(f"       [dim]event ◀[/] {_coloured(event.kind)}  [dim]{_facts(event)}[/]")
+
+    async with (
+        httpx.AsyncClient(timeout=EVENT_WITHIN_SECONDS) as http,
+        listening(everything.cluster.bootstrap, installation.prefix, show) as listener,
+    ):
+        service = Service(http, everything.ingress.url, installation.caller_key)
+        story = _Story(console, everything, http, service, listener)
+        try:
+            await story.tell()
+        except (TimeoutError, UnexpectedAnswer, httpx.HTTPError) as error:
+            raise everything.failure(f"the story stopped: {error}") from error
+    _show_all(console, listener.events)
+
+
+class _Story:
+    """The steps, in order; each does one thing and waits for what it brings about."""
+
+    def __init__(
+        self, console: Console, everything: Stage, http: httpx.AsyncClient, service: Service, listener: Listener
+    ) -> None:
+        self._console, self._stage, self._http = console, everything, http
+        self._service, self._listener = service, listener
+        self._steps = 0
+
+    async def tell(self) -> None:
+        """Do all steps."""
+        await self._create_authorization()
+        await self._watch()
+        snapshot_id = await self._review()
+        handoff_id = await self._open(snapshot_id)
+        await self._work()
+        await self._report(handoff_id)
+        await self._learn_the_truth(handoff_id)
+
+    async def _create_authorization(self) -> None:
+        self._step(
+            "Collate", "has come as far as a machine may: the final submit of a prior authorization needs a person"
+        )
+        wanted = {"ids": [AUTHORIZATION], "reviewBacked": True, "decisionSeconds": DECISION_SECONDS}
+        (await self._http.post(f"{self._stage.collate_url}/_sim/authorizations", json=wanted)).raise_for_status()
+
+    async def _watch(self) -> None:
+        self._step("A service", "asks to be told when that authorization needs somebody; it has no Collate key")
+        command = await self._service.watch(AUTHORIZATION)
+        self._accepted("watch", command)
+        await self._event("authorization.action_required")
+
+    async def _review(self) -> str:
+        self._step("A reviewer", "reads the review snapshot, live from Collate, and accepts it")
+        snapshot = await self._service.review_snapshot(AUTHORIZATION)
+        snapshot_id = str(snapshot["id"])
+        self._say(f"{snapshot_id}, {snapshot['kind']}, {snapshot['status']}")
+        return snapshot_id
+
+    async def _open(self, snapshot_id: str) -> str:
+        self._step("The service", "requests a handoff for it")
+        command = await self._service.request_handoff(AUTHORIZATION, snapshot_id)
+        self._accepted("handoffs", command)
+        opened = await self._event("handoff.opened")
+        await self._event("command.finished", commandId=command, outcome="applied")
+        return str(opened.data["handoffId"])
+
+    async def _work(self) -> None:
+        self._step(
+            f"{OPERATOR}", "gets a link into the live payer session: a secret, in this one answer and nowhere else"
+        )
+        grant = await self._service.grant_access(AUTHORIZATION, OPERATOR)
+        self._say(f"{httpx.URL(grant['url']).host}/… until {grant['expiresAt']}")
+        await self._event("handoff.access_granted", operator=OPERATOR)
+        self._step(OPERATOR, "opens it, and submits the request in the payer's portal")
+        as_json = {"Accept": "application/json"}
+        (await self._http.get(grant["url"], headers=as_json)).raise_for_status()
+        (await self._http.post(grant["url"], headers=as_json, json={"did": "submitted"})).raise_for_status()
+
+    async def _report(self, handoff_id: str) -> None:
+        self._step("The service", "closes the handoff with the report that it was submitted")
+        result = {"type": "completed", "reportedOutcome": "submitted"}
+        command = await self._service.close_handoff(AUTHORIZATION, handoff_id, result)
+        self._accepted("close", command)
+        await self._event("handoff.closed", handoffId=handoff_id, reported="submitted")
+        await self._event("command.finished", commandId=command, outcome="applied")
+        self._say("published as what it is: a report, not yet the payer's truth")
+
+    async def _learn_the_truth(self, handoff_id: str) -> None:
+        self._step("Collate", "looks at the payer's side; the gateway keeps reading until the truth is known")
+        await self._event("handoff.reconciled", handoffId=handoff_id, agreement="agrees")
+        self._say("the payer has a receipt: the report agrees with the truth")
+        self._step("The payer", "decides")
+        await self._event("authorization.settled", agreement="agrees")
+
+    async def _event(self, kind: str, **data: object) -> Event:
+        return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
+
+    def _step(self, who: str, does: str) -> None:
+        self._steps += 1
+        self._console.print(f"\n  [bold]{self._steps:>2}  {who}[/] {does}")
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"       [dim]{what}[/]", markup=True)
+
+    def _accepted(self, path: str, command: str) -> None:
+        self._say(f"POST …/{path} → 202 accepted, command {command}")
+
+
+def _show_all(console: Console, events: Sequence[Event]) -> None:
+    table = Table(title="\nWhat was published, in order", title_justify="left", header_style="dim", expand=False)
+    for column in ("sequence", "time", "event", "facts", "caused by"):
+        table.add_column(column, no_wrap=column != "facts")
+    ordered = sorted(events, key=lambda event: event.sequence)
+    for event in ordered:
+        at = f"{event.at:%H:%M:%S}" if event.at else ""
+        cause = f"command {event.caused_by[:8]}…" if event.caused_by else "observation"
+        table.add_row(str(event.sequence), at, _coloured(event.kind), _facts(event), cause)
+    console.print(table)
+    if [event.sequence for event in ordered] != list(range(1, len(ordered) + 1)):
+        raise LocalError("The sequence has a gap or a repetition.")
+
+
+def _coloured(kind: str) -> str:
+    return f"[{COLOURS[kind.partition('.')[0]]}]{kind:<29}[/]"
+
+
+def _facts(event: Event) -> str:
+    """Name the few facts that a reader of the story looks for."""
+    data = {**event.data, **event.data.get("payer", {})}
+    told = (
+        "action",
+        "command",
+        "outcome",
+        "effect",
+        "result",
+        "reported",
+        "agreement",
+        "from",
+        "to",
+        "status",
+        "operator",
+    )
+    return ", ".join(f"{name} {_short(str(data[name]))}" for name in told if data.get(name) is not None)
+
+
+def _short(value: str) -> str:
+    return value.removeprefix("collate-gateway.").removesuffix(".v1")

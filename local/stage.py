@@ -1,0 +1,62 @@
+"""Everything that the gateway is and needs, on this machine: Kafka, a simulated Collate, ingress and worker.
+
+For `gateway demo` and `gateway dev`. Nothing of it is left when the block ends.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from local.failures import StartFailed
+from local.installation import Installation, Program, start_collate
+from local.kafka import Cluster
+from local.logs import failure
+from local.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is running, and where."""
+
+    cluster: Cluster
+    collate_url: str
+    installation: Installation
+    ingress: Program
+    worker: Program
+
+    def require_running(self) -> None:
+        """Raise StartFailed, with the end of its log, if anything has ended by itself."""
+        self.cluster.require_running()
+        for program in (self.ingress, self.worker):
+            program.require_running()
+
+    def failure(self, why: str) -> StartFailed:
+        """Describe what went wrong between ingress and worker, with the ends of their logs."""
+        return failure("gateway", why, [self.ingress.log, self.worker.log])
+
+
+@contextmanager
+def stage(console: Console, *, collate: Sequence[str] = (), port: int | None = None) -> Iterator[Stage]:
+    """Start everything and tell the console what is ready; raises LocalErrors."""
+    with ExitStack() as open_until_the_end:
+        since = time.monotonic()
+
+        def tell(what: str, where: str) -> None:
+            console.print(f"  [green]✓[/] {what:<20} [dim]{where}, after {time.monotonic() - since:.1f} s[/]")
+
+        cluster = open_until_the_end.enter_context(Cluster())
+        tell("Apache Kafka", cluster.bootstrap)
+        run = open_until_the_end.enter_context(Run("gateway"))
+        collate_url = start_collate(run, *collate)
+        tell("a simulated Collate", collate_url)
+        installation = Installation(run, bootstrap=cluster.bootstrap, collate_url=collate_url)
+        installation.apply_topics()
+        ingress, worker = installation.start("ingress", port=port), installation.start("worker")
+        ingress.await_ready()
+        tell("ingress", ingress.url)
+        worker.await_ready()
+        tell("worker", f"health and metrics at {worker.admin_url}")
+        yield Stage(cluster, collate_url, installation, ingress, worker)

@@ -1,0 +1,72 @@
+"""The gateway as local processes: how they start, and what is shown when they don't."""
+
+import httpx
+import pytest
+
+from local.cache import cache_directory
+from local.failures import StartFailed
+from local.installation import Installation, start_collate
+from local.run import Run
+
+
+async def test_ingress_takes_a_command_of_its_caller_and_stops_in_order(installation, start):
+    ingress = await start(installation, "ingress")
+
+    async with httpx.AsyncClient(base_url=ingress.url) as http:
+        answer = await http.post(
+            "/v1/authorizations/auth_1/watch",
+            headers={"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "once"},
+        )
+
+    assert answer.status_code == 202
+    assert ingress.stop() == 0
+
+
+def test_a_process_that_ends_at_once_is_shown_with_its_log_and_the_log_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with Run("test") as run:
+        wrong = Installation(
+            run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1", settings={"GATEWAY_INGRESS__CALLER": "x"}
+        )
+        ingress = wrong.start("ingress")
+
+        with pytest.raises(StartFailed, match=r"exit code 78(?s:.*)GATEWAY_INGRESS__CALLER: unknown"):
+            ingress.await_ready()
+
+    assert "GATEWAY_INGRESS__CALLER" in (cache_directory() / "failed" / "ingress" / "ingress.log").read_text()
+
+
+def test_a_process_that_never_gets_ready_says_what_it_waits_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with Run("test") as run:
+        lonely = Installation(run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1")
+        ingress = lonely.start("ingress")
+
+        with pytest.raises(StartFailed, match=r"not ready(?s:.*)kafka"):
+            ingress.await_ready(within_seconds=4)
+
+
+def test_secrets_are_for_their_owner_alone(tmp_path):
+    with Run("test") as run:
+        Installation(run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1")
+
+        for name in ("callers.toml", "collate-key"):
+            assert (run.directory / name).stat().st_mode & 0o077 == 0
+
+
+def test_the_machines_own_settings_do_not_reach_the_processes(monkeypatch):
+    monkeypatch.setenv("GATEWAY_INGRESS__PORT", "1")
+    with Run("test") as run:
+        assert "GATEWAY_INGRESS__PORT" not in Installation(run, bootstrap="a:1", collate_url="http://a").environ
+
+
+def test_the_simulated_collate_as_a_process_answers_when_it_is_said_to_be_started():
+    with Run("test") as run:
+        url = start_collate(run)
+
+        assert httpx.get(f"{url}/health").status_code == 200
+
+
+def test_a_simulated_collate_that_cannot_start_shows_why():
+    with Run("test") as run, pytest.raises(StartFailed, match="invalid choice"):
+        start_collate(run, "--profile", "v9")
