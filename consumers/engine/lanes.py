@@ -30,6 +30,7 @@ class Lane:
     since: float = 0.0
     tries: int = 0
     failures: int = 0
+    alarm_came: bool = False  # the key's alarm has left the heap, by running or because the lane was busy
 
 
 class Lanes:
@@ -86,14 +87,14 @@ class Lanes:
             self.records -= 1
         lane.tries = lane.failures = 0
         lane.since = now
+        if lane.alarm_came:
+            lane.alarm_came = False
+            self._alarms.pop(lane.key, None)  # so that the same time is put on the heap again
         self.set_alarm(lane.key, alarm_at)
         if lane.records:
             self._fresh.append(lane)
-            return
-        del self._lanes[lane.key]
-        if alarm_at is not None and alarm_at <= now:
-            # It came due while the lane was busy, and was dropped from the heap then.
-            heapq.heappush(self._alarm_heap, (alarm_at, lane.key))
+        else:
+            del self._lanes[lane.key]
 
     def again(self, lane: Lane, at: float, reason: Wait) -> None:
         """Give a lane back: it stays on its record and is ready once more at `at`."""
@@ -165,9 +166,12 @@ class Lanes:
         while self._alarm_heap and self._alarm_heap[0][0] <= now:
             at, key = heapq.heappop(self._alarm_heap)
             # Records go before alarms: a busy lane looks at its alarm again when it is finished.
-            if self._alarms.get(key) == at and key not in self._lanes:
+            if self._alarms.get(key) != at:
+                continue
+            if (lane := self._lanes.get(key)) is None:
                 lane = self._lanes[key] = Lane(key, since=now)
                 self._fresh.append(lane)
+            lane.alarm_came = True
 
     def _ready_again(self, lane: Lane) -> None:
         if lane.waits_for is not None:

@@ -1,0 +1,204 @@
+import os
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from consumers.engine.interface import Record, Wait
+from consumers.engine.lanes import Lanes
+
+EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # more when something in here has changed
+KEYS = [b"a", b"b", b"c", b"d"]
+FAR = 10_000.0
+
+
+def record(key, offset):
+    return Record(0, offset, key, b"", (), 0.0)
+
+
+class LanesAgainstAModel(RuleBasedStateMachine):
+    """The model: a queue of offsets per key, what runs, until when it waits, and the alarms that stand."""
+
+    def __init__(self):
+        super().__init__()
+        self.lanes = Lanes()
+        self.now = 100.0
+        self.offset = 0
+        self.queued = {key: [] for key in KEYS}
+        self.running = {}
+        self.waiting = {}
+        self.alarms = {}
+
+    @rule(key=st.sampled_from(KEYS))
+    def add(self, key):
+        self.queued[key].append(self.offset)
+        self.lanes.add(record(key, self.offset), self.now)
+        self.offset += 1
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0]))
+    def let_time_pass(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def set_the_clock_back(self):
+        self.now -= 3.0
+
+    @rule()
+    def take_the_next(self):
+        lane = self.lanes.next_ready(self.now)
+        if lane is None:
+            self.check_that_nothing_could_run()
+            return
+        assert lane.key not in self.running, "a key runs twice at once"
+        assert [item.offset for item in lane.records] == self.queued[lane.key], "a key's records were reordered"
+        self.waiting.pop(lane.key, None)
+        self.running[lane.key] = (lane, not lane.records)
+        if not lane.records:
+            assert lane.key in self.alarms, "it runs for nothing"
+
+    def check_that_nothing_could_run(self):
+        idle = [key for key in KEYS if key not in self.running and key not in self.waiting]
+        assert not any(self.queued[key] for key in idle), "a lane with work was forgotten"
+        assert all(self.alarms[key] > self.now for key in idle if key in self.alarms), "an alarm was forgotten"
+        assert all(until > self.now for until in self.waiting.values())
+        due = self.lanes.next_due()
+        expected = [*self.waiting.values(), *(self.alarms[key] for key in idle if key in self.alarms)]
+        if expected:
+            assert due is not None
+            assert due <= min(expected), "it would be looked at too late"
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), alarm_in=st.sampled_from([None, None, -1.0, 0.0, 2.0, 20.0]))
+    def finish(self, data, alarm_in):
+        lane, was_alarm = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
+        alarm_at = None if alarm_in is None else self.now + alarm_in
+        self.lanes.finished(lane, was_alarm=was_alarm, alarm_at=alarm_at, now=self.now)
+        if not was_alarm:
+            self.queued[lane.key].pop(0)
+        self.alarms.pop(lane.key, None)
+        if alarm_at is not None:
+            self.alarms[lane.key] = alarm_at
+
+    @precondition(lambda self: any(not was_alarm for _, was_alarm in self.running.values()))
+    @rule(data=st.data(), after=st.sampled_from([0.0, 1.0, 30.0]), reason=st.sampled_from(list(Wait)))
+    def wait(self, data, after, reason):
+        key = data.draw(st.sampled_from(sorted(key for key, (_, was_alarm) in self.running.items() if not was_alarm)))
+        lane, _ = self.running.pop(key)
+        self.waiting[key] = self.now + after
+        self.lanes.again(lane, self.now + after, reason)
+
+    @rule()
+    def hurry(self):
+        assert self.lanes.hurry() <= len(self.waiting)
+        self.waiting.clear()
+
+    @invariant()
+    def it_counts_right(self):
+        assert self.lanes.records == sum(len(queue) for queue in self.queued.values())
+        assert self.lanes.alarms == len(self.alarms)
+        assert sum(self.lanes.waits().values()) <= len(self.waiting)
+        assert len(self.lanes._alarm_heap) <= 2 * len(self.alarms) + 65
+
+    def teardown(self):
+        """Nothing is held for ever: given time, everything runs, in order."""
+        for lane, was_alarm in self.running.values():
+            if was_alarm:
+                self.alarms.pop(lane.key, None)
+                self.lanes.finished(lane, was_alarm=True, alarm_at=None, now=self.now)
+            else:
+                self.lanes.again(lane, self.now, Wait.BACKOFF)
+        owed = {key for key, at in self.alarms.items() if at is not None}
+        while (due := self.lanes.next_due()) is not None or self.lanes.may_have_ready(self.now):
+            self.now = max(self.now, due or self.now)
+            while (lane := self.lanes.next_ready(self.now)) is not None:
+                queue = self.queued[lane.key]
+                if lane.records:
+                    assert lane.records[0].offset == queue.pop(0)
+                    at = self.lanes.alarm_of(lane.key)
+                    self.lanes.finished(lane, was_alarm=False, alarm_at=at, now=self.now)
+                else:
+                    owed.remove(lane.key)
+                    self.lanes.finished(lane, was_alarm=True, alarm_at=None, now=self.now)
+        assert not any(self.queued.values())
+        assert not owed
+        assert len(self.lanes) == 0
+        assert self.lanes.records == 0
+
+
+LanesAgainstAModel.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestLanesAgainstAModel = LanesAgainstAModel.TestCase
+
+
+def test_fresh_and_returning_lanes_are_taken_in_turns():
+    lanes = Lanes()
+    for number in range(3):
+        lanes.add(record(b"returning-%d" % number, number), 0.0)
+    for _ in range(3):
+        lanes.again(lanes.next_ready(0.0), 1.0, Wait.BACKOFF)
+    for number in range(3):
+        lanes.add(record(b"fresh-%d" % number, number), 0.0)
+    kinds = [lanes.next_ready(2.0).key.split(b"-")[0] for _ in range(6)]
+    assert kinds in ([b"fresh", b"returning"] * 3, [b"returning", b"fresh"] * 3)
+
+
+def test_a_record_that_comes_while_the_alarm_is_ready_goes_first():
+    lanes = Lanes()
+    lanes.set_alarm(b"k", 5.0)
+    lanes.set_alarm(b"other", 5.0)
+    first = lanes.next_ready(6.0)
+    second = b"other" if first.key == b"k" else b"k"
+    lanes.add(record(second, 0), 6.0)
+    lane = lanes.next_ready(6.0)
+    assert (lane.key, len(lane.records), lane.since) == (second, 1, 6.0)
+
+
+def test_an_alarm_that_came_due_behind_a_busy_lane_is_not_lost_when_the_clock_is_set_back():
+    lanes = Lanes()
+    lanes.set_alarm(b"k", 10.0)
+    lanes.add(record(b"k", 0), 9.0)
+    lane = lanes.next_ready(11.0)
+    lanes.finished(lane, was_alarm=False, alarm_at=10.0, now=8.0)
+    assert lanes.next_due() == 10.0
+
+
+def test_a_waiting_lane_keeps_its_reason_until_it_is_ready():
+    lanes = Lanes()
+    lanes.add(record(b"k", 0), 0.0)
+    lanes.again(lanes.next_ready(0.0), 5.0, Wait.RATE_LIMITED)
+    assert lanes.waits() == {Wait.RATE_LIMITED: 1}
+    assert lanes.next_ready(4.9) is None
+    lane = lanes.next_ready(5.0)
+    assert (lane.tries, lanes.waits()) == (1, {})
+
+
+def test_replaced_alarms_do_not_pile_up():
+    lanes = Lanes()
+    for round_number in range(200):
+        for number in range(20):
+            lanes.set_alarm(b"%d" % number, FAR - round_number)
+    assert len(lanes._alarm_heap) <= 2 * 20 + 65
+    assert lanes.next_due() == FAR - 199
+
+
+def test_fifty_thousand_alarms_are_not_scanned_to_find_the_next():
+    class Looked(dict):
+        looks = 0
+
+        def get(self, key, default=None):
+            self.looks += 1
+            return super().get(key, default)
+
+        def __iter__(self):
+            raise AssertionError("the alarms were scanned")
+
+    lanes = Lanes()
+    for number in range(50_000):
+        lanes.set_alarm(number.to_bytes(4, "big"), FAR + number)
+    lanes._alarms = alarms = Looked(lanes._alarms)
+    for _ in range(100):
+        assert lanes.next_ready(FAR - 1) is None
+        assert lanes.next_due() == FAR
+    lane = lanes.next_ready(FAR)
+    lanes.finished(lane, was_alarm=True, alarm_at=FAR * 9, now=FAR)
+    assert lanes.next_due() == FAR + 1
+    assert alarms.looks < 500
