@@ -1,0 +1,183 @@
+"""The applier: takes a record of `commands`, and does what it asks, or says why not. See decision 0002.
+
+invalid ─▶ dead letter          known id ─▶ nothing, or command.key_conflict
+access  ─▶ handoff.access_granted    discard ─▶ command.finished (discarded)
+a caller's command, or its redrive ─▶ `writing.apply` ─▶ command.finished, command.dead_lettered, or wait
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from consumers.applier.job import Access, Discarding, Invalid, Job, read
+from consumers.applier.letters import broken_letter, intents, orphan_letter
+from consumers.applier.outcome import DeadLettered, discarded, key_conflict
+from consumers.applier.policy import MOST_FAILURES
+from consumers.applier.reasons import DeathCause, Reason
+from consumers.applier.run import Run
+from consumers.applier.writing import apply
+from consumers.engine import Again, Done, Wait
+from consumers.memory import remembered
+from consumers.memory.draft import Draft
+from consumers.memory.facts import Granted
+from consumers.memory.memory import Dead, Memory, MemoryUnreadable
+from consumers.memory.remembered import Ending
+from gateway.runtime.logs import get_log
+from schemas.events import CommandDeadLettered
+from schemas.identity import dead_letter_id
+from schemas.vocabulary import CommandType
+
+if TYPE_CHECKING:
+    from consumers.applier.desk import Desk
+    from consumers.engine import Record, Turn
+
+_UNREADABLE_SECONDS: Final = 60.0
+
+
+class Applier:
+    """The engine's handler of records; `on_alarm` is the watcher's."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._log = get_log()
+
+    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+        """Do the work of one record."""
+        try:
+            memory = Memory.decode(turn.memory)
+        except MemoryUnreadable as unreadable:
+            # Nothing may be numbered or written without it: the lane stands until an operator has mended the state.
+            self._log.error("memory.unreadable", detail=str(unreadable), partition=record.partition)
+            return Again(turn.now + _UNREADABLE_SECONDS, Wait.MEMORY_UNREADABLE)
+        task = read(record, self._desk.policy.digest_key)
+        match task:
+            case Invalid():
+                return self._invalid(turn, record, task, memory)
+            case Access():
+                return self._access(turn, task, memory)
+            case Discarding():
+                return self._discard(turn, task, memory)
+            case Job():
+                return await self._job(turn, record, task, memory)
+
+    async def _job(self, turn: Turn, record: Record, job: Job, memory: Memory) -> Done | Again:
+        run = Run(self._desk, turn, record, job, memory)
+        if turn.failures >= MOST_FAILURES:
+            return run.bury(DeathCause.HANDLER_FAILED)
+        if run.work is None:
+            if memory.work is not None:
+                await self._bury_orphan(run.draft, turn, memory)
+            known = self._known(run)
+            if known is not None:
+                return known
+        return await apply(run)
+
+    def _known(self, run: Run) -> Done | None:
+        """Answer for a command that has ended before; None for one that is to be applied."""
+        job, turn, memory = run.job, run.turn, run.draft.memory
+        ended = remembered.find(memory.remembered, job.record_id)
+        if ended is not None:
+            if ended.digest != job.digest[:4]:
+                return self._conflict(run)
+            return run.draft.done(self._alarm(turn, run.draft))
+        if job.redrive:
+            dead = memory.dead.get(job.command_id)
+            is_next = dead is not None and dead.redrive < job.redrive
+            return None if is_next else run.refuse(Reason.NOT_DEAD_LETTERED, remembering=True)
+        if job.command_id in memory.dead:
+            return run.draft.done(self._alarm(turn, run.draft))
+        if remembered.is_full(memory.remembered, turn.now):
+            return run.refuse(Reason.TOO_MANY_COMMANDS, remembering=False)
+        return None
+
+    def _conflict(self, run: Run) -> Done:
+        job = run.job
+        run.draft.tell(key_conflict(job), job.command_id)
+        self._desk.metrics.key_conflicts.inc()
+        self._log.warning("command.key_conflict", authorization_id=job.authorization_id, command_id=job.command_id)
+        return run.draft.done(self._alarm(run.turn, run.draft))
+
+    def _access(self, turn: Turn, access: Access, memory: Memory) -> Done:
+        draft = self._draft(turn, memory, access.traceparent)
+        if remembered.find(memory.remembered, access.record_id) is not None:
+            return draft.done(self._alarm(turn, draft))
+        data = access.data
+        draft.absorb(Granted(data.handoff_id, data.operator, data.grant_expires_at.timestamp(), access.record_id))
+        if not remembered.is_full(memory.remembered, turn.now):
+            draft.remember(access.record_id, access.digest, Ending.FINISHED)
+        draft.follow(self._desk.policy.watch_seconds)
+        return draft.done(self._alarm(turn, draft))
+
+    def _discard(self, turn: Turn, asked: Discarding, memory: Memory) -> Done:
+        draft, command_id = self._draft(turn, memory, asked.traceparent), asked.data.command_id
+        dead = memory.dead.get(command_id)
+        if dead is None:
+            self._log.warning("command.discard_in_vain", command_id=command_id, record_id=asked.record_id)
+            return draft.done(self._alarm(turn, draft))
+        draft.tell(discarded(command_id, dead), command_id)
+        draft.raise_dead(command_id)
+        draft.remember(command_id, asked.digest, Ending.FINISHED)
+        self._desk.metrics.finished.labels(dead.command, "discarded", "none").inc()
+        self._log.info("command.discarded", command_id=command_id, requested_by=asked.data.requested_by)
+        return draft.done(self._alarm(turn, draft))
+
+    def _invalid(self, turn: Turn, record: Record, invalid: Invalid, memory: Memory) -> Done:
+        draft = self._draft(turn, memory, None)
+        letter = broken_letter(invalid, DeadLettered(DeathCause.INVALID_RECORD), record, turn.now)
+        where = f"{record.partition}-{record.offset}"
+        # Without a readable id the event gets one of the record's place, so that it can be told apart.
+        command_id = invalid.command_id if _is_command_id(invalid.command_id) else dead_letter_id(where, 0)
+        if command_id in memory.dead:
+            return draft.done(self._alarm(turn, draft))
+        command = CommandType(letter.command or "unrecognised")
+        caller = letter.caller or "unknown"
+        cause = DeathCause.INVALID_RECORD
+        draft.tell(
+            CommandDeadLettered(
+                command_id=command_id, command=command, caller=caller, cause=cause.value, advice=cause.advice
+            ),
+            command_id,
+        )
+        draft.bury(command_id, Dead(at=turn.now, command=command.value, caller=caller))
+        self._desk.metrics.dead_letters.labels(cause.value).inc()
+        self._log.error("command.invalid_record", problem=invalid.problem, where=where, command_id=command_id)
+        output = self._desk.publication.dead_letter(turn.key, letter)
+        return draft.done(self._alarm(turn, draft), output, casualty=True)
+
+    async def _bury_orphan(self, draft: Draft, turn: Turn, memory: Memory) -> None:
+        """Give up a write whose command record never came back: nobody can finish it, a person must look."""
+        work = memory.work
+        if work is None:
+            return
+        cause = DeathCause.RECORD_LOST
+        draft.tell(
+            CommandDeadLettered(
+                command_id=work.command_id,
+                command=CommandType(work.command),
+                caller=work.caller,
+                cause=cause.value,
+                advice=cause.advice,
+                redrive=work.redrive or None,
+            ),
+            work.command_id,
+        )
+        dead = Dead(redrive=work.redrive, at=turn.now, command=work.command, caller=work.caller)
+        draft.bury(work.command_id, dead)
+        draft.memory = draft.memory.but(work=None, waiting=None)
+        self._desk.metrics.dead_letters.labels(cause.value).inc()
+        self._log.error("command.record_lost", command_id=work.command_id, writes=work.n)
+        letter = orphan_letter(work, turn.key, cause, turn.now, intents(work, work.maybe))
+        await draft.checkpoint(self._desk.publication.dead_letter(turn.key, letter))
+
+    def _alarm(self, turn: Turn, draft: Draft) -> float | None:
+        """Keep the alarm that stands: what looks at nothing doesn't postpone the next look."""
+        return turn.alarm_at if turn.alarm_at is not None else self._desk.next_look(draft.memory, turn.now)
+
+    def _draft(self, turn: Turn, memory: Memory, traceparent: str | None) -> Draft:
+        return Draft(turn, memory, self._desk.publication, self._desk.rules, traceparent)
+
+
+def _is_command_id(text: str | None) -> TypeGuard[str]:
+    if text is None or len(text) != 36:
+        return False
+    return all(text[at] == "-" for at in (8, 13, 18, 23)) and set(text.replace("-", "")) <= set("0123456789abcdef")

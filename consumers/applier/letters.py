@@ -1,0 +1,85 @@
+"""Dead letters: what a person, and a redrive, must find in one. Pure."""
+
+from typing import Any
+
+from consumers.applier.job import Invalid, Job
+from consumers.applier.outcome import DeadLettered
+from consumers.applier.reasons import DeathCause
+from consumers.engine import Record
+from consumers.memory.memory import Intent, Maybe, Past, Work
+from consumers.memory.telling import at
+from schemas.deadletter import DeadLetter, OriginalRecord
+from schemas.words import word
+
+
+def letter(job: Job, ending: DeadLettered, record: Record, now: float, writes: list[dict[str, Any]]) -> DeadLetter:
+    """Return the dead letter of a command; `writes` are its `intents`."""
+    return DeadLetter(
+        command_id=job.command_id,
+        command=job.type.value,
+        caller=job.caller,
+        authorization_id=job.authorization_id,
+        accepted_at=at(job.accepted_at),
+        dead_at=at(now),
+        cause=ending.cause.value,
+        advice=ending.cause.advice,
+        redrive=job.redrive,
+        intents=writes,
+        record=OriginalRecord.of(record.partition, record.offset, record.headers, record.value),
+    )
+
+
+def broken_letter(invalid: Invalid, ending: DeadLettered, record: Record, now: float) -> DeadLetter:
+    """Return the dead letter of a record that is no command."""
+    return DeadLetter(
+        command_id=_word(invalid.command_id),
+        command=_word(invalid.command),
+        caller=_name(invalid.caller),
+        authorization_id=record.key.decode("utf-8", "replace"),
+        accepted_at=None if invalid.accepted_at is None else at(invalid.accepted_at),
+        dead_at=at(now),
+        cause=ending.cause.value,
+        advice=ending.cause.advice,
+        redrive=invalid.redrive,
+        intents=[],
+        record=OriginalRecord.of(record.partition, record.offset, record.headers, record.value),
+    )
+
+
+def orphan_letter(work: Work, key: bytes, cause: DeathCause, now: float, writes: list[dict[str, Any]]) -> DeadLetter:
+    """Return the dead letter of a write whose command record is gone: only the writes are left."""
+    return DeadLetter(
+        command_id=work.command_id,
+        command=work.command,
+        caller=work.caller,
+        authorization_id=key.decode("utf-8", "replace"),
+        dead_at=at(now),
+        cause=cause.value,
+        advice=cause.advice,
+        redrive=work.redrive,
+        intents=writes,
+        record=OriginalRecord.of(-1, -1, (), None),
+    )
+
+
+def intents(work: Work | None, maybe: Maybe | None) -> list[dict[str, Any]]:
+    """Return every write so far, one in flight last; each with the first that may have been applied, if any."""
+    if work is None:
+        return []
+    writes: list[Past | Intent] = [*work.past, *([work.intent] if work.intent else [])]
+    return [_shown(write, maybe) for write in writes]
+
+
+def _shown(write: Past | Intent, maybe: Maybe | None) -> dict[str, Any]:
+    shown = write.model_dump(mode="json", exclude_none=True)
+    if maybe is not None:
+        shown["maybe"] = maybe.model_dump(mode="json")
+    return shown
+
+
+def _word(value: str | None) -> str | None:
+    return value if value is not None and word(value) == value else None
+
+
+def _name(value: str | None) -> str | None:
+    return value if value is not None and len(value) <= 128 and value.isprintable() and value else None

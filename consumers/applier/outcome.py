@@ -1,0 +1,109 @@
+"""How a run of a command ends, as values, and the event that says so. Pure."""
+
+from dataclasses import dataclass
+
+from consumers.applier.job import Job
+from consumers.applier.reasons import DeathCause, Reason
+from consumers.memory.memory import Dead
+from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict
+from schemas.vocabulary import CommandType, Effect, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Collate is as asked."""
+
+    effect: Effect
+    handoff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """Collate was as asked before."""
+
+    handoff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It can't be done."""
+
+    reason: Reason
+    handoff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """It was not begun in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A person must look."""
+
+    cause: DeathCause
+    handoff_id: str | None = None
+
+
+Ending = Applied | Already | Rejected | Expired
+
+
+def finished(job: Job, ending: Ending, version: int | None) -> CommandFinished:
+    """Tell how a command ended."""
+    outcome, effect, reason = Outcome.ALREADY_DONE, Effect.NONE, None
+    match ending:
+        case Applied():
+            outcome, effect = Outcome.APPLIED, ending.effect
+        case Already():
+            pass
+        case Rejected():
+            outcome, reason = Outcome.REJECTED, ending.reason
+        case Expired():
+            outcome, reason = Outcome.EXPIRED, Reason.EXPIRED
+    return CommandFinished(
+        command_id=job.command_id,
+        command=job.type,
+        caller=job.caller,
+        outcome=outcome,
+        effect=effect,
+        reason=None if reason is None else reason.value,
+        advice=None if reason is None else reason.advice,
+        handoff_id=None if isinstance(ending, Expired) else ending.handoff_id,
+        version=version,
+        redrive=job.redrive or None,
+        metadata=job.metadata,
+    )
+
+
+def dead_lettered(job: Job, ending: DeadLettered) -> CommandDeadLettered:
+    """Tell that a command waits for a person."""
+    return CommandDeadLettered(
+        command_id=job.command_id,
+        command=job.type,
+        caller=job.caller,
+        cause=ending.cause.value,
+        advice=ending.cause.advice,
+        handoff_id=ending.handoff_id,
+        redrive=job.redrive or None,
+        metadata=job.metadata,
+    )
+
+
+def discarded(command_id: str, dead: Dead) -> CommandFinished:
+    """Tell that a person gave a dead letter up."""
+    return CommandFinished(
+        command_id=command_id,
+        command=CommandType(dead.command),
+        caller=dead.caller,
+        outcome=Outcome.DISCARDED,
+        effect=Effect.NONE,
+        reason=Reason.DISCARDED.value,
+        advice=Reason.DISCARDED.advice,
+        redrive=dead.redrive or None,
+        metadata=dead.metadata,
+    )
+
+
+def key_conflict(job: Job) -> CommandKeyConflict:
+    """Tell that another body came in under a known id."""
+    return CommandKeyConflict(command_id=job.command_id, command=job.type, caller=job.caller)

@@ -1,0 +1,59 @@
+"""What the applier is told by settings, in seconds; and how long it waits before it tries again. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from consumers.engine import Wait
+from gateway.runtime.settings import CollateSettings, WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """See the settings of the same names; what has none is a decision of 0002."""
+
+    digest_key: bytes
+    request_expiry_seconds: float = 3600.0
+    life_seconds: float = 24 * 3600.0
+    waiting_after_seconds: float = 10.0
+    waiting_again_seconds: float = 300.0
+    key_retention_seconds: float = 24 * 3600.0
+    watch_seconds: float = 90 * 24 * 3600.0
+    clock_skew_seconds: float = 60.0
+    if_match_on_close: Literal["authorization", "handoff"] = "authorization"
+    if_match_is_honoured: bool = True
+
+    @classmethod
+    def of(cls, worker: WorkerSettings, collate: CollateSettings, digest_key: bytes) -> "Policy":
+        """Take what the settings say."""
+        return cls(
+            digest_key=digest_key,
+            request_expiry_seconds=worker.request_expiry.total_seconds(),
+            life_seconds=worker.command_max_age.total_seconds(),
+            waiting_after_seconds=worker.waiting_after.total_seconds(),
+            key_retention_seconds=collate.key_retention.total_seconds(),
+            watch_seconds=worker.watch_max_age.total_seconds(),
+            if_match_on_close=collate.if_match_on_close,
+        )
+
+
+MOST_WRITES: Final = 8
+SAME_REFUSALS: Final = 3
+SAME_FAULTS: Final = 3
+MOST_FAILURES: Final = 5
+# An intent of which nothing was sent is decided anew after this long, since the read that it was made from is old.
+FRESH_SECONDS: Final = 5.0
+
+#                      first  longest
+_PAUSES: Final = {
+    Wait.STALE_READ: (0.2, 5.0),
+    Wait.CLOSING: (0.25, 5.0),
+}
+_PAUSE: Final = (0.25, 60.0)
+_SHORTEST: Final = 0.05
+
+
+def pause(wait: Wait, tries: int, chance: Callable[[], float]) -> float:
+    """Return how long to wait: capped exponential with full jitter (`chance` is uniform in [0, 1))."""
+    first, longest = _PAUSES.get(wait, _PAUSE)
+    return max(_SHORTEST, min(longest, first * 2.0 ** min(tries, 30)) * chance())

@@ -1,0 +1,243 @@
+"""One turn on one command: everything that it can end with, except how to write to Collate (`writing`).
+
+finish   the outcome, once, with all that was learned on the way
+bury     a dead letter with the intents, and its event
+wait     Again; before that whatever a successor or a reader must know: an intent that ended, why it takes so long
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumers.applier.letters import intents, letter
+from consumers.applier.outcome import DeadLettered, Rejected, dead_lettered, finished
+from consumers.applier.policy import pause
+from consumers.applier.reasons import WAITING, DeathCause, Reason
+from consumers.engine import Again, Done, Wait
+from consumers.memory.draft import Draft
+from consumers.memory.memory import MOST_PAST, Dead, Maybe, Past, Waiting, Work
+from consumers.memory.remembered import Ending as Remembered
+from consumers.memory.telling import at as time_at
+from gateway.runtime.logs import get_log
+from schemas.events import CommandWaiting
+from schemas.vocabulary import Effect, Outcome
+
+if TYPE_CHECKING:
+    from consumers.applier.desk import Desk
+    from consumers.applier.job import Job
+    from consumers.applier.notes import Note
+    from consumers.applier.outcome import Ending
+    from consumers.engine import Record, Turn
+    from consumers.memory.memory import Intent, Memory
+
+_REASON_OF_MOVE: Final = {
+    "forbidden": Reason.FORBIDDEN,
+    "review_stale": Reason.REVIEW_SNAPSHOT_STALE,
+    "requirements_not_satisfied": Reason.REQUIREMENTS_OPEN,
+}
+
+
+class Run:
+    """See the module."""
+
+    def __init__(self, desk: Desk, turn: Turn, record: Record, job: Job, memory: Memory) -> None:
+        self.desk = desk
+        self.turn = turn
+        self.job = job
+        self.draft = Draft(turn, memory, desk.publication, desk.rules, job.traceparent)
+        self._record = record
+        self._began = desk.clock()
+        self._log = get_log()
+
+    # What is known of the writes so far
+
+    @property
+    def work(self) -> Work | None:
+        """Return what was written for this run of the command; None before its first intent."""
+        work, job = self.draft.memory.work, self.job
+        is_this = work is not None and work.command_id == job.command_id and work.redrive == job.redrive
+        return work if is_this else None
+
+    @property
+    def intent(self) -> Intent | None:
+        """Return the intent that may be in flight."""
+        return self.work.intent if self.work else None
+
+    @property
+    def maybe(self) -> Maybe | None:
+        """Return the first write that may have been applied, ended or in flight."""
+        work = self.work
+        if work is None or work.maybe is not None:
+            return work.maybe if work else None
+        intent = work.intent
+        if intent is None or self.note(intent).clean:
+            return None
+        return Maybe(version=intent.version, since=intent.first_sent_at)
+
+    def note(self, intent: Intent) -> Note:
+        """Return what this process knows of an intent."""
+        return self.desk.notes.of(intent.key, self.turn.since)
+
+    def set_work(self, work: Work | None) -> None:
+        """Change what was written."""
+        self.draft.memory = self.draft.memory.but(work=work)
+
+    def end_intent(self, ended: str) -> None:
+        """Put the intent aside: its request is over, and the next write takes the next n."""
+        work, intent = self.work, self.intent
+        if work is None or intent is None:
+            return
+        past = Past(
+            n=intent.n,
+            operation=intent.operation,
+            key=intent.key,
+            if_match=intent.if_match,
+            version=intent.version,
+            first_sent_at=intent.first_sent_at,
+            ended=ended,
+        )
+        self.set_work(work.but(intent=None, maybe=self.maybe, past=(*work.past, past)[-MOST_PAST:]))
+        self.desk.notes.drop(intent.key)
+
+    def withdraw_intent(self) -> None:
+        """Take back an intent of which nothing left this machine: as if it had never been."""
+        work, intent = self.work, self.intent
+        if work is not None and intent is not None:
+            self.set_work(work.but(intent=None, n=intent.n - 1) if intent.n > 1 else None)
+            self.desk.notes.drop(intent.key)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it is too late to begin; never after something may have been sent."""
+        expires_at = self.job.expires_at(self.desk.policy.request_expiry_seconds)
+        return self.work is None and expires_at is not None and expires_at <= self.turn.now
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether this turn has not taken that long yet: a turn must end before the engine takes it for hung."""
+        return self.desk.clock() - self._began < seconds
+
+    # How a turn ends
+
+    def finish(self, ending: Ending) -> Done:
+        """End the command."""
+        draft, job, desk = self.draft, self.job, self.desk
+        known = draft.memory.known
+        event = finished(job, ending, known.version if known else None)
+        draft.tell(event, job.command_id)
+        self._forget_work()
+        draft.remember(job.command_id, job.digest, Remembered.FINISHED)
+        if job.redrive:
+            draft.raise_dead(job.command_id)
+            draft.remember(job.record_id, job.digest, Remembered.FINISHED)
+        if draft.memory.known is not None:
+            draft.follow(desk.policy.watch_seconds)
+        outcome, effect = event.outcome.value, event.effect.value
+        desk.metrics.finished.labels(job.type.value, outcome, effect).inc()
+        desk.metrics.finish_seconds.labels(job.type.value).observe(max(0.0, self.turn.now - job.accepted_at))
+        self._say("command.finished", outcome=outcome, effect=effect, reason=event.reason)
+        return draft.done(desk.next_look(draft.memory, self.turn.now))
+
+    def refuse(self, reason: Reason, *, remembering: bool) -> Done:
+        """End a run that was never taken up: nothing that is known of the command itself changes."""
+        draft, job, turn = self.draft, self.job, self.turn
+        draft.tell(finished(job, Rejected(reason), None), job.command_id)
+        if remembering:
+            draft.remember(job.record_id, job.digest, Remembered.FINISHED)
+        self.desk.metrics.finished.labels(job.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
+        self._say("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
+        alarm_at = turn.alarm_at if turn.alarm_at is not None else self.desk.next_look(draft.memory, turn.now)
+        return draft.done(alarm_at)
+
+    def bury(self, cause: DeathCause, handoff_id: str | None = None) -> Done:
+        """Give the command up for a person to decide."""
+        draft, job, desk, work = self.draft, self.job, self.desk, self.work
+        ending = DeadLettered(cause, handoff_id)
+        draft.tell(dead_lettered(job, ending), job.command_id)
+        dead = letter(job, ending, self._record, self.turn.now, intents(work, self.maybe))
+        self._forget_work()
+        draft.remember(job.command_id, job.digest, Remembered.DEAD)
+        draft.remember(job.record_id, job.digest, Remembered.DEAD)
+        draft.bury(
+            job.command_id,
+            Dead(
+                redrive=job.redrive,
+                at=self.turn.now,
+                command=job.type.value,
+                caller=job.caller,
+                metadata=job.metadata,
+            ),
+        )
+        desk.metrics.dead_letters.labels(cause.value).inc()
+        self._say("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
+        output = desk.publication.dead_letter(self.turn.key, dead)
+        return draft.done(desk.next_look(draft.memory, self.turn.now), output, casualty=True)
+
+    async def wait(self, reason: Wait, at: float | None = None) -> Done | Again:
+        """Stay on the command; `at` where somebody has said when. Too old a command is buried instead."""
+        turn, policy = self.turn, self.desk.policy
+        dies_at = self.job.alive_since + policy.life_seconds
+        if turn.now >= dies_at:
+            return self.bury(DeathCause.TOO_OLD)
+        if at is None:
+            at = turn.now + pause(reason, turn.tries, self.desk.chance)
+        at = max(turn.now, min(at, dies_at))
+        if self._must_tell(reason, at):
+            self._tell_waiting(reason, at)
+        saved = self.draft.saved.work
+        has_ended_intent = saved is not None and saved.intent is not None and self.intent is None
+        if self.draft.has_news or has_ended_intent:
+            await self.draft.checkpoint()
+        return Again(at, reason)
+
+    def _must_tell(self, reason: Wait, at: float) -> bool:
+        policy, told, job = self.desk.policy, self.draft.memory.waiting, self.job
+        if at - self.turn.since < policy.waiting_after_seconds:
+            return False
+        if told is None or (told.command_id, told.redrive, told.reason) != (job.command_id, job.redrive, reason):
+            return True
+        is_over, is_old = told.until < self.turn.now, self.turn.now - told.told_at >= policy.waiting_again_seconds
+        return is_over and is_old
+
+    def _tell_waiting(self, reason: Wait, at: float) -> None:
+        job, now = self.job, self.turn.now
+        self.draft.tell(
+            CommandWaiting(
+                command_id=job.command_id,
+                command=job.type,
+                caller=job.caller,
+                reason=reason.value,
+                advice=WAITING[reason],
+                until=time_at(at),
+                redrive=job.redrive or None,
+                metadata=job.metadata,
+            ),
+            job.command_id,
+        )
+        self.draft.memory = self.draft.memory.but(
+            waiting=Waiting(command_id=job.command_id, redrive=job.redrive, reason=reason.value, until=at, told_at=now)
+        )
+        self.desk.metrics.waiting_events.labels(reason.value).inc()
+        self._say("command.waiting", reason=reason.value, until=round(at, 3))
+
+    def _forget_work(self) -> None:
+        if self.intent is not None:
+            self.desk.notes.drop(self.intent.key)
+        kept = None if self.work is not None else self.draft.memory.work
+        self.draft.memory = self.draft.memory.but(work=kept, waiting=None)
+
+    def _say(self, event: str, **facts: object) -> None:
+        job = self.job
+        self._log.info(
+            event,
+            authorization_id=job.authorization_id,
+            command_id=job.command_id,
+            command=job.type.value,
+            redrive=job.redrive or None,
+            tries=self.turn.tries,
+            **facts,
+        )
+
+
+def rejection(reason: str) -> Reason:
+    """Return our reason for a refusal that the error router takes for final."""
+    return _REASON_OF_MOVE.get(reason, Reason.NOT_ALLOWED)

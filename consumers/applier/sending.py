@@ -1,0 +1,153 @@
+"""Sends an intent that is committed, and says what the answer means (decision 0002). None: this request is over.
+
+Nothing here decides *whether* to write; nothing here begins a write that is not in memory already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumers.applier.outcome import Applied, Rejected
+from consumers.applier.policy import SAME_FAULTS
+from consumers.applier.reasons import DeathCause
+from consumers.applier.run import rejection
+from consumers.applier.situation import operation_of, reason_of, reported
+from consumers.engine import Again, Done, Wait
+from consumers.memory.facts import Closed, Created
+from consumers.memory.memory import Closer, Intent
+from gateway.collate.answers import Ambiguous, Answered, Held, NotSent, Refused
+from gateway.collate.errors import Move, route
+from gateway.collate.operations import Operation
+from gateway.runtime.logs import get_log
+from schemas.collate import CloseAnswer, HandoffState, ManualHandoff
+from schemas.commands import HandoffClose
+from schemas.vocabulary import Effect
+
+if TYPE_CHECKING:
+    from consumers.applier.run import Run
+    from gateway.collate.answers import Result, Unanswered
+
+_CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
+_OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
+
+
+async def send(run: Run, intent: Intent, body: bytes, *, again: bool) -> Done | Again | None:
+    """Send it, and take the answer. `again`: it may have been sent before."""
+    note = run.note(intent)
+    was_clean, was_unsent = note.clean, note.unsent
+    # Until an answer says otherwise it was sent: this turn may be cancelled here and another one go on.
+    note.clean = note.unsent = False
+    result = await _call(run, intent, body)
+    if isinstance(result, Answered):
+        if isinstance(result.model, ManualHandoff):
+            return await _created(run, intent, result.model, resent=again and not was_clean)
+        return _closed(run, intent, result.model)
+    if isinstance(result, NotSent | Held):
+        note.clean, note.unsent = was_clean, was_unsent
+    elif isinstance(result, Refused):
+        note.clean = was_clean
+    return await _unanswered(run, intent, result)
+
+
+async def wait_for(run: Run, result: Unanswered, wait_seconds: float | None) -> Done | Again:
+    """Wait as long as Collate, the budget or our own patience says."""
+    if isinstance(result, Held):
+        return await run.wait(Wait(result.reason.value), result.until)
+    reason = Wait.RETRY_AFTER if wait_seconds else Wait.BACKOFF
+    if isinstance(result, Refused):
+        if result.suspended:
+            reason = Wait.CREDENTIALS if result.status == 401 else Wait.FORBIDDEN
+        elif result.status == 429:
+            reason = Wait.RATE_LIMITED
+    # Spread a little, so that all who were told the same time don't come back at once.
+    at = run.turn.now + wait_seconds * (1.0 + 0.1 * run.desk.chance()) if wait_seconds else None
+    return await run.wait(reason, at)
+
+
+def closer(run: Run, close: HandoffClose) -> Closer:
+    """Return what is remembered of our close: words, no free text."""
+    return Closer(
+        asked=run.job.asked, operation=operation_of(close).value, reported=reported(close), reason=reason_of(close)
+    )
+
+
+async def _call(run: Run, intent: Intent, body: bytes) -> Result[ManualHandoff] | Result[CloseAnswer]:
+    collate, authorization_id = run.desk.collate, run.job.authorization_id
+    if intent.handoff_id is None:
+        return await collate.create_handoff(authorization_id, if_match=intent.if_match, key=intent.key, body=body)
+    operation = Operation(intent.operation)
+    if operation not in _CLOSES:
+        raise ValueError("an intent names an operation that is no close")
+    return await collate.close_handoff(
+        authorization_id, intent.handoff_id, operation, if_match=intent.if_match, key=intent.key, body=body
+    )
+
+
+async def _unanswered(run: Run, intent: Intent, result: Unanswered) -> Done | Again | None:
+    note = run.note(intent)
+    way = route(Operation(intent.operation), result, after_ambiguous=run.maybe is not None)
+    if isinstance(result, Ambiguous) and note.fails(result.status, result.code) >= SAME_FAULTS:
+        run.end_intent("same_fault")
+        return None
+    if not isinstance(result, Refused) or way.move in {Move.RESEND, Move.SUSPEND}:
+        return await wait_for(run, result, way.wait_seconds)
+    run.end_intent(result.code or f"status_{result.status}")
+    _learn_version(run, intent, result)
+    if way.move is Move.DEAD_LETTER:
+        return run.bury(DeathCause.REQUEST_REFUSED, intent.handoff_id)
+    # We have just read it: a 404 is a lagging replica's until the next read agrees.
+    if way.move is Move.REJECT and result.status != 404:
+        return run.finish(Rejected(rejection(way.reason), intent.handoff_id))
+    return None
+
+
+async def _created(run: Run, intent: Intent, handoff: ManualHandoff, *, resent: bool) -> Done | None:
+    """A create was answered with a handoff: ours, or one that was there (decision 0002, proof)."""
+    policy, draft = run.desk.policy, run.draft
+    started = handoff.created_at or handoff.activated_at
+    since = run.maybe.since if run.maybe else intent.first_sent_at
+    is_older = started is not None and started.timestamp() < since - policy.clock_skew_seconds
+    if is_older or handoff.id in draft.memory.ended:
+        run.end_intent("anothers_handoff")
+        return None
+    effect = Effect.OURS if policy.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
+    if resent and await _moved_too_far(run, intent, handoff.id):
+        effect = Effect.INFERRED
+    draft.absorb(Created(handoff, intent.version, run.job.asked))
+    return run.finish(Applied(effect, handoff.id))
+
+
+async def _moved_too_far(run: Run, intent: Intent, handoff_id: str) -> bool:
+    """Whether a resent create was applied with a stale If-Match: then neither key nor If-Match was honoured."""
+    result = await run.desk.collate.get_authorization(run.job.authorization_id)
+    if not isinstance(result, Answered) or result.model.active_handoff_id != handoff_id:
+        return False
+    if result.model.version <= intent.version + 1:
+        return False
+    run.desk.metrics.double_effects.inc()
+    get_log().error(
+        "command.double_effect_suspected",
+        authorization_id=run.job.authorization_id,
+        command_id=run.job.command_id,
+        handoff_id=handoff_id,
+        if_match=intent.if_match,
+        version=result.model.version,
+    )
+    return True
+
+
+def _closed(run: Run, intent: Intent, answer: CloseAnswer) -> Done:
+    job = run.job
+    if not isinstance(job.data, HandoffClose):
+        raise TypeError("a close was answered to a command that closes nothing")
+    run.draft.absorb(Closed(answer, closer(run, job.data)))
+    effect = Effect.OURS if run.desk.policy.if_match_is_honoured else Effect.INFERRED
+    return run.finish(Applied(effect, intent.handoff_id))
+
+
+def _learn_version(run: Run, intent: Intent, refused: Refused) -> None:
+    """A conflict names the version that Collate has: older reads are stale from now on."""
+    is_handoffs = intent.handoff_id is not None and run.desk.policy.if_match_on_close == "handoff"
+    actual, memory = refused.actual_version, run.draft.memory
+    if actual is not None and not is_handoffs and memory.floor < actual:
+        run.draft.memory = memory.but(floor=actual)

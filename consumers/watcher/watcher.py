@@ -1,0 +1,120 @@
+"""The watcher: an alarm of the lane is one observation of its authorization. Events only through the shared reducer.
+
+not watched, or over ─▶ forget, once nothing is worth remembering
+too old              ─▶ authorization.watch_ended
+look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
+─▶ news         ─▶ events and record
+─▶ no answer    ─▶ Done, the next alarm later (as Collate or the budget says)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from consumers.engine import Again, Done, Wait
+from consumers.memory import telling
+from consumers.memory.draft import Draft
+from consumers.memory.facts import Passed
+from consumers.memory.look import NotThere, Unread, look
+from consumers.memory.memory import Memory, MemoryUnreadable
+from consumers.memory.reducer import Rules
+from consumers.watcher.cadence import Cadence, forget_at, is_over
+from gateway.collate.answers import Ambiguous, Held, Refused
+from gateway.runtime.logs import get_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumers.engine import Turn
+    from consumers.memory.look import Reads
+    from consumers.memory.publication import Publication
+    from gateway.runtime.metrics import CommandMetrics
+
+_UNREADABLE_SECONDS: Final = 60.0
+_MOST_FAILURES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """The engine's handler of alarms."""
+
+    reads: Reads
+    publication: Publication
+    metrics: CommandMetrics
+    chance: Callable[[], float]
+    cadence: Cadence = field(default_factory=Cadence)
+    rules: Rules = field(default_factory=Rules)
+
+    def next_look(self, memory: Memory, now: float) -> float | None:
+        """Say when to look next; the applier asks this at the end of every command."""
+        return self.cadence.next_look(memory, now, self.chance)
+
+    async def on_alarm(self, turn: Turn) -> Done | Again:
+        """Observe once."""
+        try:
+            memory = Memory.decode(turn.memory)
+        except MemoryUnreadable as unreadable:
+            get_log().error("memory.unreadable", detail=str(unreadable))
+            return Again(turn.now + _UNREADABLE_SECONDS, Wait.MEMORY_UNREADABLE)
+        draft = Draft(turn, memory, self.publication, self.rules)
+        watch = memory.watch
+        if watch is None or watch.ended or is_over(memory):
+            return self._forget(turn, draft)
+        if watch.until <= turn.now:
+            return self._end(turn, draft, "max_age")
+        return await self._observe(turn, draft)
+
+    async def _observe(self, turn: Turn, draft: Draft) -> Done:
+        seen = await look(self.reads, turn.key.decode(), draft.memory, observing=True)
+        if isinstance(seen, Unread):
+            return self._unread(turn, draft, seen)
+        if isinstance(seen, NotThere) and draft.memory.known is None:
+            return self._end(turn, draft, "not_found")
+        if isinstance(seen, NotThere):
+            return self._failed(turn, draft, "not_found", None)
+        if seen.authorization.version < draft.memory.floor:
+            return self._failed(turn, draft, "stale", None)
+        draft.absorb(seen)
+        watch = draft.memory.watch
+        if watch is not None and watch.failures:
+            draft.memory = draft.memory.but(watch=watch.but(failures=0))
+        self.metrics.observations.labels("news" if draft.has_news else "nothing").inc()
+        return draft.done(self.next_look(draft.memory, turn.now))
+
+    def _unread(self, turn: Turn, draft: Draft, unread: Unread) -> Done:
+        match unread.result:
+            case Held(until=until):
+                # Not Collate's failure: the budget has other things to do.
+                self.metrics.observations.labels("held").inc()
+                draft.absorb(Passed())
+                return draft.done(max(until, turn.now))
+            case Refused(retry_after_seconds=seconds) | Ambiguous(retry_after_seconds=seconds):
+                return self._failed(turn, draft, "no_answer", seconds)
+            case _:
+                return self._failed(turn, draft, "no_answer", None)
+
+    def _failed(self, turn: Turn, draft: Draft, result: str, retry_after_seconds: float | None) -> Done:
+        self.metrics.observations.labels(result).inc()
+        draft.absorb(Passed())
+        if (watch := draft.memory.watch) is not None and watch.failures < _MOST_FAILURES:
+            draft.memory = draft.memory.but(watch=watch.but(failures=watch.failures + 1))
+        at = self.next_look(draft.memory, turn.now)
+        if retry_after_seconds is not None and at is not None:
+            at = max(at, turn.now + retry_after_seconds)
+        return draft.done(at)
+
+    def _end(self, turn: Turn, draft: Draft, reason: str) -> Done:
+        memory, now = draft.memory, turn.now
+        if memory.watch is not None:
+            draft.memory = memory.but(watch=memory.watch.but(ended=True, moved_at=now))
+            if memory.known is not None:
+                draft.tell(telling.watch_ended(memory.known, memory.watch.since, reason))
+        return draft.done(self.next_look(draft.memory, now))
+
+    def _forget(self, turn: Turn, draft: Draft) -> Done:
+        at = forget_at(draft.memory, self.cadence.forget_after_seconds)
+        if at is not None and at > turn.now:
+            return draft.done(at)
+        outputs = (self.publication.tombstone(turn.key),) if draft.memory.known is not None else ()
+        return Done(outputs, memory=None)
