@@ -34,7 +34,7 @@ class Intake:
         self._records_limit = records
         self._size_limit = size
         self._held: deque[ConsumerRecord] = deque()  # fetched, and beyond what the progress accepts at this moment
-        self._taken: deque[tuple[int, float, int]] = deque()  # offset, timestamp, bytes: taken up, in offset order
+        self._taken: dict[int, tuple[float, int]] = {}  # offset: timestamp, bytes; taken up, in offset order
         self._size = 0
         self._just_sought = False
         self.position = self._progress.next_offset
@@ -67,7 +67,7 @@ class Intake:
                 self._size -= size
                 continue
             timestamp = record.timestamp / 1000
-            self._taken.append((record.offset, timestamp, size))
+            self._taken[record.offset] = timestamp, size
             yield Record(
                 record.partition,
                 record.offset,
@@ -80,10 +80,11 @@ class Intake:
     def finish(self, offset: int) -> None:
         """Mark a record as finished; it goes into the next `committed`."""
         self._progress.finish(offset)
+        _, size = self._taken.pop(offset)
+        self._size -= size
 
     def committed(self) -> Committed:
         """Return the offset and the metadata to commit now."""
-        self._forget_finished()
         return Committed(self._progress.watermark, self._progress.encode())
 
     def is_full(self, unfinished: int) -> bool:
@@ -112,9 +113,5 @@ class Intake:
     @property
     def oldest_timestamp(self) -> float | None:
         """Return the timestamp of the oldest record that is taken up and not finished, Unix seconds."""
-        self._forget_finished()
-        return self._taken[0][1] if self._taken else None
-
-    def _forget_finished(self) -> None:
-        while self._taken and self._progress.is_finished(self._taken[0][0]):
-            self._size -= self._taken.popleft()[2]
+        oldest = next(iter(self._taken.values()), None)
+        return oldest[0] if oldest is not None else None

@@ -88,10 +88,6 @@ class Progress:
         packed = self._finished.to_bytes((self._finished.bit_length() + 7) // 8, "little")
         return base64.b85encode(zlib.compress(packed, 1)).decode("ascii")
 
-    def is_finished(self, offset: int) -> bool:
-        """Say whether an offset is finished as far as this object knows."""
-        return offset < self._watermark or bool(self._finished >> (offset - self._watermark) & 1)
-
     def _advance(self) -> None:
         trailing_ones = (~self._finished & (self._finished + 1)).bit_length() - 1
         if trailing_ones:
