@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import FilteringBoundLogger, Processor
 
 from gateway.runtime.settings import LogSettings
@@ -88,7 +89,11 @@ def _from_library(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def _to_json(logger: Any, method: str, fields: Fields) -> str:
-    return cast("str", _JSON(logger, method, fields))
+    try:
+        return to_json(fields, fallback=str, ensure_ascii=True).decode()
+    except ValueError:
+        # Half a surrogate pair, in what a library says: the slower writer escapes it.
+        return cast("str", _JSON(logger, method, fields))
 
 
 _JSON = structlog.processors.JSONRenderer(default=str)
