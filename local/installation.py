@@ -91,7 +91,7 @@ class Installation:
         self._run = run
         self.prefix = prefix
         self.caller_key, callers = _new_caller()
-        secret = {"callers.toml": callers, "collate-key": COLLATE_KEY}
+        secret = {"callers.toml": callers, "collate-key": COLLATE_KEY, "digest-key": secrets.token_urlsafe(32)}
         for name, content in secret.items():
             self._write_secret(name, content)
         self._environ = {
@@ -107,6 +107,7 @@ class Installation:
             "GATEWAY_INGRESS__HOST": "127.0.0.1",
             "GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "callers.toml"),
             "GATEWAY_ADMIN__HOST": "127.0.0.1",
+            "GATEWAY_WORKER__DIGEST_KEY_FILE": str(run.directory / "digest-key"),
             "GATEWAY_WORKER__GROUP": f"{prefix}worker",
             **(settings or {}),
         }

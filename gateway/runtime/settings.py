@@ -217,6 +217,9 @@ class WorkerSettings(Section):
         description="Stable name of this worker, unique in the group (its pod name); two alike evict each other.",
         json_schema_extra={"shown_default": "the host's name"},
     )
+    digest_key_file: Path | None = Field(
+        None, description="File with the secret under which bodies are compared: one for all workers, 16 bytes or more."
+    )
     session_timeout: Duration = Field(
         timedelta(seconds=10), description="How long a worker may be silent before its partitions move to another."
     )
@@ -318,9 +321,15 @@ class Settings(ClusterSettings):
 Loaded = TypeVar("Loaded", bound=ClusterSettings)
 
 # What a process needs although others do without it.
-_NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {"ingress": (("ingress", "callers_file"),)}
+_NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "ingress": (("ingress", "callers_file"),),
+    "worker": (("worker", "digest_key_file"),),
+}
 # Files that only one process opens; the others may run where they are not mounted.
-_ONLY_FOR: Mapping[tuple[str, ...], str] = {("ingress", "callers_file"): "ingress"}
+_ONLY_FOR: Mapping[tuple[str, ...], str] = {
+    ("ingress", "callers_file"): "ingress",
+    ("worker", "digest_key_file"): "worker",
+}
 
 
 def load_settings(environ: Mapping[str, str], process: Literal["ingress", "worker"] | None = None) -> Settings:

@@ -22,6 +22,7 @@ def good(secret):
         "GATEWAY_KAFKA__BOOTSTRAP": "kafka-1:9092, kafka-2:9092",
         "GATEWAY_COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai/",
         "GATEWAY_COLLATE__API_KEY_FILE": str(secret),
+        "GATEWAY_WORKER__DIGEST_KEY_FILE": str(secret),
     }
 
 
@@ -31,7 +32,7 @@ def problems_of(environ, process="worker"):
     return refused.value.problems
 
 
-def test_four_settings_are_enough_for_a_worker(good):
+def test_five_settings_are_enough_for_a_worker(good):
     settings = load_settings(good | {"PATH": "/bin", "GATEWAYS": "not ours"}, "worker")
     assert settings.kafka.bootstrap == ("kafka-1:9092", "kafka-2:9092")
     assert settings.collate.base_url == "https://api.sandbox.trycollate.ai"
@@ -150,7 +151,10 @@ def test_a_file_must_be_one_that_can_be_read_and_has_something_in_it(good, tmp_p
 def test_a_file_that_another_user_owns_is_told(good, secret, monkeypatch):
     # Tests may run as root, who reads everything.
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
-    assert problems_of(good) == [f"GATEWAY_COLLATE__API_KEY_FILE: {secret} can't be read by this process"]
+    assert problems_of(good) == [
+        f"GATEWAY_COLLATE__API_KEY_FILE: {secret} can't be read by this process",
+        f"GATEWAY_WORKER__DIGEST_KEY_FILE: {secret} can't be read by this process",
+    ]
 
 
 def test_a_worker_does_not_look_for_the_callers_file(good, tmp_path):

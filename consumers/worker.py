@@ -1,0 +1,165 @@
+"""Composition root of `gateway worker`: settings in, every part built and handed over, one process until SIGTERM.
+
+It waits for Kafka and the topics (readiness red, one clear line), then joins the group. Readiness is green while every
+partition of ours is being worked on; stopping drains what runs, within the deadline, and gives the partitions back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from consumers.applier.applier import Applier
+from consumers.applier.desk import Desk
+from consumers.applier.policy import Policy
+from consumers.engine.engine import Engine, PartitionCountChanged
+from consumers.engine.report import lanes_report, readiness
+from consumers.engine.settings import EngineSettings
+from consumers.engine.turns import TurnLimits
+from consumers.memory.publication import Publication
+from consumers.watcher.watcher import Watcher
+from gateway.collate.client import open_client
+from gateway.runtime.exits import Refused
+from gateway.runtime.kafka import connection
+from gateway.runtime.lifetime import Process, run
+from gateway.runtime.settings import Settings, read_secret
+from gateway.runtime.topics import wanted_topics
+from gateway.runtime.waiting import wait_for_topics
+from schemas.records import source
+from schemas.topics import Topics, catalogue
+
+if TYPE_CHECKING:
+    from consumers.engine import Again, Done, Record, Turn
+    from gateway.collate.client import CollateClient
+
+_SECRET_BYTES = 16
+_HEALTH_SECONDS = 0.5
+
+
+class DigestKeyRefused(Refused):
+    """The digest key can't be used."""
+
+    title = "digest key"
+
+
+class TopicRefused(Refused):
+    """The input topic is not what the settings say."""
+
+    title = "commands topic"
+
+
+def serve(settings: Settings) -> int:
+    """Run the process until it is told to stop; return its exit code."""
+    drain = settings.worker.stop_deadline.total_seconds()
+    return run("worker", settings, partial(work, settings), stop_deadline_seconds=drain + 10.0)
+
+
+async def work(settings: Settings, process: Process) -> None:
+    """Build the parts, consume until `process.stop`, end in order."""
+    digest_key = _read_digest_key(settings)
+    topics = catalogue(settings.topics.prefix)
+    process.health.expect("kafka", "topics", "partitions")
+    wanted = wanted_topics(topics, settings.topics)
+    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
+        return
+    async with open_client(settings.collate, process.metrics.collate) as collate:
+        handler = _handler(settings, topics, collate, process, digest_key)
+        engine = Engine(engine_settings(settings, topics), handler, process.metrics.engine)
+        process.lanes = partial(lanes_report, engine)
+        watching = asyncio.create_task(_tell_health(engine, process))
+        try:
+            await engine.run(process.stop)
+        except PartitionCountChanged as changed:
+            raise TopicRefused([str(changed)]) from changed
+        finally:
+            watching.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class OneLane:
+    """Commands to the applier, alarms to the watcher: one lane does both, one at a time."""
+
+    applier: Applier
+    watcher: Watcher
+
+    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+        """Take a command."""
+        return await self.applier.on_record(turn, record)
+
+    async def on_alarm(self, turn: Turn) -> Done | Again:
+        """Look again."""
+        return await self.watcher.on_alarm(turn)
+
+
+def _handler(
+    settings: Settings, topics: Topics, collate: CollateClient, process: Process, digest_key: bytes
+) -> OneLane:
+    publication = Publication(topics, source(settings.environment))
+    metrics = process.metrics.commands
+    chance = random.random
+    watcher = Watcher(collate, publication, metrics, chance)
+    desk = Desk(
+        collate=collate,
+        publication=publication,
+        policy=Policy.of(settings.worker, settings.collate, digest_key),
+        metrics=metrics,
+        next_look=watcher.next_look,
+        chance=chance,
+    )
+    return OneLane(Applier(desk), watcher)
+
+
+def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
+    """Tell the engine what the settings say."""
+    worker = settings.worker
+    transaction = worker.transaction_timeout.total_seconds()
+    return EngineSettings(
+        topic=topics.commands.name,
+        state_topic=topics.state.name,
+        partitions=settings.topics.partitions,
+        group=worker.group,
+        member=worker.instance,
+        client=partial(connection, settings.kafka),
+        slots=worker.turns,
+        read_ahead_records=worker.read_ahead,
+        read_ahead_bytes=worker.read_ahead_size,
+        casualty_share=worker.dead_letter_share,
+        casualty_window=worker.dead_letter_window,
+        session_seconds=worker.session_timeout.total_seconds(),
+        heartbeat_seconds=worker.heartbeat.total_seconds(),
+        transaction_timeout_seconds=transaction,
+        transaction_seconds=transaction * 0.8,  # ours ends first: then we know that it is in doubt
+        drain_seconds=worker.stop_deadline.total_seconds(),
+        limits=TurnLimits(
+            hang_seconds=worker.handler_deadline.total_seconds(),
+            memory_bytes=worker.max_memory,
+        ),
+    )
+
+
+def _read_digest_key(settings: Settings) -> bytes:
+    path = settings.worker.digest_key_file
+    if path is None:
+        raise DigestKeyRefused(["GATEWAY_WORKER__DIGEST_KEY_FILE is not set"])
+    key = read_secret(path).get_secret_value().encode()
+    if len(key) < _SECRET_BYTES:
+        raise DigestKeyRefused(
+            [f"GATEWAY_WORKER__DIGEST_KEY_FILE: the secret has {len(key)} bytes, at least {_SECRET_BYTES} are needed"]
+        )
+    return key
+
+
+async def _tell_health(engine: Engine, process: Process) -> None:
+    """Pass on how the engine is; its reader may wait for the group as long as that takes, and for nothing else."""
+    beat = process.health.beat("reader")
+    while True:
+        is_ready, detail = readiness(engine)
+        process.health.set("partitions", "ok" if is_ready else "waiting", detail)
+        process.metrics.process.kafka_away.set(not engine.is_joined)
+        if engine.is_rebalancing or not engine.is_joined or time.monotonic() - engine.looped_at < 2 * _HEALTH_SECONDS:
+            beat()
+        await asyncio.sleep(_HEALTH_SECONDS)
