@@ -35,6 +35,7 @@ async def send(run: Run, intent: Intent, body: bytes, *, again: bool) -> Done | 
     """Send it, and take the answer. `again`: it may have been sent before."""
     note = run.note(intent)
     was_clean, was_unsent = note.clean, note.unsent
+    await run.turn.still_ours()  # a resend commits nothing that would tell us that a successor has begun
     # Until an answer says otherwise it was sent: this turn may be cancelled here and another one go on.
     note.clean = note.unsent = False
     result = await _call(run, intent, body)
