@@ -11,8 +11,7 @@ import pytest
 
 from local.run import Run, until_interrupted
 
-SERVE = "import sys; from local.serve import kafka; sys.exit(kafka())"
-ROOT = Path(__file__).parents[3]
+SERVE_KAFKA = [Path(sys.executable).with_name("gateway"), "local", "kafka"]
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def processes_in(directory):
 
 
 def start_kafka():
-    parent = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(SERVE_KAFKA, stdout=subprocess.PIPE, text=True)
     assert parent.stdout.readline().startswith("127.0.0.1:")
     return parent
 
@@ -65,7 +64,7 @@ def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, eventually
 
 
 def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, eventually_blocking):
-    with subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, stdout=subprocess.DEVNULL) as parent:
+    with subprocess.Popen(SERVE_KAFKA, stdout=subprocess.DEVNULL) as parent:
         eventually_blocking(lambda: any("kafka.Kafka" in arguments for arguments in processes_in(temporary)))
         parent.kill()
         parent.wait()

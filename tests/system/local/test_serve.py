@@ -27,14 +27,6 @@ def start():
         process.communicate()
 
 
-def test_gateway_local_kafka_prints_its_address_and_ends_on_ctrl_c(start):
-    process = start("local", "kafka")
-
-    assert process.stdout.readline().startswith("127.0.0.1:")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
-
-
 def test_gateway_local_kafka_that_cannot_start_says_why_and_exits_69(start, kafka):
     taken = kafka.partition(",")[0].rpartition(":")[2]
 
