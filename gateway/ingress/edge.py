@@ -8,14 +8,19 @@ import asyncio
 import re
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.ingress.deadlines import Deadlines
 from gateway.ingress.exchange import Answer, ClientGone, Exchange, Headers, Streaming
 from gateway.ingress.problems import Broken, DeadlinePassed, MethodNotAllowed, NotFound, Overloaded, Problem
-from gateway.runtime.logs import get_log
+from gateway.runtime.logs import Log, get_log
 from gateway.runtime.metrics import IngressMetrics
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ALWAYS: Headers = [
@@ -33,27 +38,37 @@ class Edge:
     """Wraps the router; at most `max_in_flight` requests are worked on at a time, streams not counted."""
 
     def __init__(
-        self, router: ASGIApp, metrics: IngressMetrics, *, deadline_seconds: float, max_in_flight: int
+        self,
+        router: ASGIApp,
+        metrics: IngressMetrics,
+        deadlines: Deadlines,
+        *,
+        deadline_seconds: float,
+        max_in_flight: int,
     ) -> None:
         self._router = router
         self._metrics = metrics
+        self._deadlines = deadlines
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._log = get_log()
+        # Bound once, which is what structlog would do anew for every line.
+        self._log: Log = get_log().bind()
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        metrics.requests_in_flight.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         started = time.perf_counter()
-        deadline = asyncio.timeout(self._deadline_seconds)
+        deadline = self._deadlines.start(self._deadline_seconds)
         exchange = Exchange(scope, receive, _request_id(scope), deadline)
         self._in_flight += 1
-        self._metrics.requests_in_flight.set(self._in_flight)
         try:
             answer = await self._answer(exchange, send)
         finally:
+            self._deadlines.end(deadline)
             self._in_flight -= 1
-            self._metrics.requests_in_flight.set(self._in_flight)
         if answer is None:
             self._record(exchange, 499, started)
             return
@@ -69,17 +84,18 @@ class Edge:
     async def _answer(self, exchange: Exchange, send: Send) -> Answer | Streaming | None:
         """Return the answer, or None where nobody is left to hear it."""
         try:
-            async with exchange.deadline:
-                self._shed()
-                exchange.read_headers()
-                scope = exchange.scope
-                # Known to starlette's router as the sign that somebody turns its exceptions into answers.
-                scope["app"] = self
-                scope["exchange"] = exchange
-                await self._router(scope, exchange.receive, send)
+            self._shed()
+            exchange.read_headers()
+            scope = exchange.scope
+            # Known to starlette's router as the sign that somebody turns its exceptions into answers.
+            scope["app"] = self
+            scope["exchange"] = exchange
+            await self._router(scope, exchange.receive, send)
         except Problem as problem:
             return self._render(exchange, problem)
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if not exchange.deadline.claim():
+                raise
             late = exchange.timed_out() or DeadlinePassed(
                 "It is not known whether the command was kept. Send the same request with the same key again.",
                 retry_after_seconds=1,
@@ -106,12 +122,18 @@ class Edge:
     def _record(self, exchange: Exchange, status: int, started: float) -> None:
         seconds = time.perf_counter() - started
         facts, method = exchange.facts, exchange.scope["method"]
-        self._metrics.requests.labels(facts.route, method if method in _METHODS else "other", status).inc()
-        self._metrics.request_seconds.labels(facts.route).observe(seconds)
+        method = method if method in _METHODS else "other"
+        series = facts.route, method, status
+        counter = self._counters.get(series)
+        if counter is None:
+            counter = self._counters[series] = self._metrics.requests.labels(*series)
+            self._histograms[facts.route] = self._metrics.request_seconds.labels(facts.route)
+        counter.inc()
+        self._histograms[facts.route].observe(seconds)
         self._log.info(
             "request",
             request_id=exchange.request_id,
-            method=method if method in _METHODS else "other",
+            method=method,
             route=facts.route,
             status=status,
             ms=round(seconds * 1_000, 2),

@@ -3,7 +3,6 @@
 Owned by one request's task. Nothing of it outlives the answer.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.ingress.deadlines import Deadline
 from gateway.ingress.problems import (
     BodyTimedOut,
     BodyTooLarge,
@@ -76,7 +76,7 @@ class Exchange:
 
     __slots__ = ("answer", "deadline", "facts", "headers", "is_reading", "receive", "request_id", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive, request_id: str, deadline: asyncio.Timeout) -> None:
+    def __init__(self, scope: Scope, receive: Receive, request_id: str, deadline: Deadline) -> None:
         self.scope = scope
         self.request_id = request_id
         self.deadline = deadline
@@ -106,7 +106,7 @@ class Exchange:
 
     def extend(self, seconds: float) -> None:
         """Give the request this long from now."""
-        self.deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        self.deadline.extend(seconds)
 
     async def body(self, limit: int, seconds: float) -> bytes:
         """Read the whole body, at most `limit` bytes of it; then the request has `seconds` from now.

@@ -11,6 +11,7 @@ from gateway.ingress.app import route, router
 from gateway.ingress.authentication import Gate
 from gateway.ingress.callers import CallersFile, CallersInvalid
 from gateway.ingress.commands import Bounds, Commands
+from gateway.ingress.deadlines import Deadlines
 from gateway.ingress.edge import Edge
 from gateway.ingress.idempotency import Replays
 from gateway.ingress.kafka import Producers, open_topic
@@ -63,10 +64,12 @@ async def work(settings: Settings, process: Process) -> None:
         process.metrics.process.kafka_away.set(not is_up)
         process.health.set("kafka", "ok" if is_up else "waiting", detail)
 
+    deadlines = Deadlines()
     publisher = Publisher(
         topics.commands.name,
         Producers(settings.kafka, topics.commands.name, linger_seconds=own.linger.total_seconds()),
         metrics,
+        deadlines,
         deadline_seconds=deadline_seconds,
         max_in_flight=own.max_publishes_in_flight,
         on_state=tell_kafka,
@@ -94,6 +97,7 @@ async def work(settings: Settings, process: Process) -> None:
             ]
         ),
         metrics,
+        deadlines,
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
@@ -108,6 +112,7 @@ async def work(settings: Settings, process: Process) -> None:
     ) as listening:
         process.watch("http", listening.task)
         process.log.info("listening", url=listening.url, callers=len(callers.current))
+        process.spawn("deadlines", deadlines.run())
         process.spawn("callers", _follow_callers(callers, gate, process))
         if await wait_for_topics(
             settings.kafka,

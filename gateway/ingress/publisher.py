@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from gateway.ingress.deadlines import Deadlines
 from gateway.runtime.kafka import KafkaFailure
 from gateway.runtime.logs import get_log
 from gateway.runtime.metrics import IngressMetrics
@@ -112,6 +113,7 @@ class Publisher:
         topic: str,
         kafka: Kafka,
         metrics: IngressMetrics,
+        deadlines: Deadlines,
         *,
         deadline_seconds: float,
         max_in_flight: int,
@@ -120,6 +122,7 @@ class Publisher:
         self._topic = topic
         self._kafka = kafka
         self._metrics = metrics
+        self._deadlines = deadlines
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._on_state = on_state
@@ -130,6 +133,7 @@ class Publisher:
         self._doubted: dict[int, bool] = {}  # partition -> a trial is under way
         self._broken = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
+        metrics.publishes_in_flight.set_function(lambda: self._in_flight)
 
     @property
     def is_up(self) -> bool:
@@ -143,33 +147,45 @@ class Publisher:
             return self._refuse(Reason.STOPPING if self._is_stopping else Reason.AWAY)
         if self._in_flight >= self._max_in_flight:
             return self._refuse(Reason.FULL)
-        is_trial = bool(self._doubted) and partition in self._doubted
-        if is_trial:
-            if self._doubted[partition]:
-                return self._refuse(Reason.IN_DOUBT)
-            self._doubted[partition] = True
+        if not self._doubted or partition not in self._doubted:
+            return await self._send(generation, partition, key, value, headers)
+        if self._doubted[partition]:
+            return self._refuse(Reason.IN_DOUBT)
+        self._doubted[partition] = True
+        try:
+            tried = await self._send(generation, partition, key, value, headers)
+        finally:
+            self._doubted[partition] = False
+        if isinstance(tried, Appended):
+            del self._doubted[partition]
+        return tried
+
+    async def _send(
+        self, generation: _Generation, partition: int, key: bytes, value: bytes, headers: Headers
+    ) -> Appended | NotAppended:
         self._in_flight += 1
         generation.in_flight += 1
         started = time.monotonic()
+        deadline = self._deadlines.start(self._deadline_seconds)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                written = await (
-                    await generation.producer.send(self._topic, value, key=key, partition=partition, headers=list(headers))
-                )
-        except TimeoutError:
+            # Two steps: the first ends when the record is queued, the second when it is written.
+            queued = await generation.producer.send(
+                self._topic, value, key=key, partition=partition, headers=list(headers)
+            )
+            written = await queued
+        except asyncio.CancelledError:
+            if not deadline.claim():
+                raise
             return self._fail(generation, partition, Reason.SLOW, "no confirmation within the publish deadline")
         except KafkaFailure as error:
             return self._fail(generation, partition, Reason.FAILED, type(error).__name__)
         finally:
+            self._deadlines.end(deadline)
             now = generation.used_at = time.monotonic()
             self._in_flight -= 1
             generation.in_flight -= 1
             if generation.in_flight == 0:
                 generation.idle.set()
-            if is_trial and partition in self._doubted:
-                self._doubted[partition] = False
-        if is_trial:
-            self._doubted.pop(partition, None)
         self._metrics.publish_seconds.observe(now - started)
         return Appended(partition, written.offset)
 

@@ -1,0 +1,209 @@
+"""`python -m bench.ingress`: the ingress beside its floor, in one run, in turns; medians and their ratio.
+
+Floor: bare Starlette + aiokafka + one pydantic model. Ours: `gateway ingress` with everything on (an API-key caller,
+the log to a pipe that is read, metrics, the tail of events). Same body (1 KiB close), same Kafka, acks=all, one process
+each, pinned to one core where the machine lets us; broker and load generator share the others. "By CPU" compares the
+processor time that the server's process spends per request: what one full core could do, whatever else runs here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.load import Load
+from gateway.ingress.callers import new_key
+from local.kafka import Cluster
+from local.ports import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+console = Console()
+BODY = json.dumps({"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 920}})
+PATH = "/v1/authorizations/{authorization}/handoffs/mhand_55/close"
+PARTITIONS = 12
+START_SECONDS = 30.0
+
+
+class Server:
+    """A process that listens, and how to talk to it."""
+
+    def __init__(
+        self, name: str, command: list[str], environ: dict[str, str], *, port: int, ready: str, headers: str
+    ) -> None:
+        self.name, self.port, self.headers = name, port, headers
+        self._sink = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, env=environ, stderr=self._sink.stdin, stdout=self._sink.stdin)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(ready) as answer:
+                    if answer.status in {200, 404}:
+                        return
+            except urllib.error.HTTPError as error:
+                if error.code == 404:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        self.close()
+        raise SystemExit(f"{name} did not start")
+
+    def close(self) -> None:
+        """End it."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        if self._sink.stdin is not None:
+            self._sink.stdin.close()
+        self._sink.wait(5)
+
+
+def pin(process: int, cores: set[int]) -> None:
+    """Keep a process on these cores, if there are enough to share."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(process, cores)
+
+
+@contextmanager
+def servers(bootstrap: str) -> Iterator[list[Server]]:
+    """Start the floor and ours."""
+    prefix = f"bench-{uuid.uuid4().hex[:8]}."
+    floor_port, port, admin_port = free_ports(3)
+    with tempfile.TemporaryDirectory() as directory:
+        key = new_key()
+        callers = Path(directory, "callers.toml")
+        callers.write_text(
+            '[[caller]]\nname = "bench"\npermissions = ["handoff:close"]\n'
+            f"rate_per_second = 1000000.0\nburst = 1000000\n{key.entry}"
+        )
+        Path(directory, "collate.key").write_text("unused")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")} | {
+            "GATEWAY_ENVIRONMENT": "bench",
+            "GATEWAY_KAFKA__BOOTSTRAP": bootstrap,
+            "GATEWAY_TOPICS__PREFIX": prefix,
+            "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
+            "GATEWAY_TOPICS__REPLICATION": "1",
+            "GATEWAY_TOPICS__MIN_INSYNC": "1",
+            "GATEWAY_COLLATE__BASE_URL": "http://127.0.0.1:1",
+            "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
+            "GATEWAY_COLLATE__API_KEY_FILE": f"{directory}/collate.key",
+            "GATEWAY_INGRESS__CALLERS_FILE": str(callers),
+            "GATEWAY_INGRESS__HOST": "127.0.0.1",
+            "GATEWAY_INGRESS__PORT": str(port),
+            "GATEWAY_ADMIN__HOST": "127.0.0.1",
+            "GATEWAY_ADMIN__PORT": str(admin_port),
+        }
+        python = [sys.executable, "-m"]
+        gateway = [str(Path(sys.executable).with_name("gateway"))]
+        subprocess.run([*gateway, "topics", "apply"], env=environ, check=True, stdout=subprocess.DEVNULL)
+        json_type = "Content-Type: application/json\r\n"
+        started: list[Server] = []
+        try:
+            floor = [*python, "bench.floors.bare_ingress", bootstrap, f"{prefix}commands", str(floor_port)]
+            started.append(
+                Server(
+                    "floor", floor, environ, port=floor_port, ready=f"http://127.0.0.1:{floor_port}/", headers=json_type
+                )
+            )
+            ours = [*gateway, "ingress"]
+            headers = f"{json_type}Authorization: Bearer {key.key}\r\n"
+            started.append(
+                Server("ours", ours, environ, port=port, ready=f"http://127.0.0.1:{admin_port}/readyz", headers=headers)
+            )
+            for server in started:
+                pin(server.process.pid, {0})
+            yield started
+        finally:
+            for server in started:
+                server.close()
+
+
+def measure(server: Server, connections: int, seconds: float) -> dict[str, Any]:
+    """Put load on a server and return what the load generator saw."""
+    load = Load(
+        port=server.port,
+        run=uuid.uuid4().hex[:12],
+        connections=connections,
+        seconds=seconds,
+        warm_up_seconds=2.0,
+        path=PATH,
+        headers=server.headers,
+        body=BODY,
+    )
+    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(load))]
+    spent = psutil.Process(server.process.pid).cpu_times
+    before = spent()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = spent()
+    result: dict[str, Any] = json.loads(done.stdout)
+    cpu = after.user + after.system - before.user - before.system
+    return result | {"cpu_us": round(cpu / result["sent"] * 1e6, 1)}
+
+
+def main() -> None:
+    """Measure in turns, print a table and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    others = set(range(1, os.cpu_count() or 1)) or {0}
+    pin(0, others)
+    with Cluster(brokers=1) as cluster, servers(cluster.bootstrap) as (floor, ours):
+        table = Table(title="requests/s, 1 KiB close, acks=all, one core")
+        for column in (
+            "connections",
+            "subject",
+            "requests/s",
+            "p50 ms",
+            "p99 ms",
+            "CPU µs",
+            "errors",
+            "of the floor",
+            "by CPU",
+        ):
+            table.add_column(column, justify="right")
+        for connections in asked.connections:
+            runs: dict[str, list[dict[str, Any]]] = {"floor": [], "ours": []}
+            for number in range(asked.rounds):
+                for server in (floor, ours) if number % 2 == 0 else (ours, floor):
+                    run = measure(server, connections, asked.seconds)
+                    runs[server.name].append(run)
+                    console.print(f"{connections} connections, {server.name}: {run}")
+            rate = {name: statistics.median(run["per_second"] for run in found) for name, found in runs.items()}
+            cpu = {name: statistics.median(run["cpu_us"] for run in found) for name, found in runs.items()}
+            for name, found in runs.items():
+                table.add_row(
+                    str(connections),
+                    name,
+                    f"{rate[name]:,.0f}",
+                    f"{statistics.median(run['p50_ms'] for run in found):.1f}",
+                    f"{statistics.median(run['p99_ms'] for run in found):.1f}",
+                    f"{cpu[name]:,.0f}",
+                    str(sum(sum(run["errors"].values()) for run in found)),
+                    f"{rate[name] / rate['floor']:.0%}",
+                    f"{cpu['floor'] / cpu[name]:.0%}",
+                )
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""`python -m bench.load '<json>'`: a closed loop of raw sockets in a process of its own; prints one JSON line.
+
+Every connection sends its next request when the answer to the last one is complete. Requests differ in their
+Idempotency-Key and authorization; every status but the expected one is counted as an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import cast
+
+import uvloop
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What to send, how and for how long."""
+
+    port: int
+    run: str
+    connections: int
+    seconds: float
+    warm_up_seconds: float
+    path: str
+    headers: str
+    body: str
+    authorizations: int = 1_000
+    expected: int = 202
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back."""
+
+    number: int = 0
+    stop_at: float = 0.0
+    count_from: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+class Caller(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, load: Load, tally: Tally, ended: asyncio.Future[None]) -> None:
+        self._load = load
+        self._tally = tally
+        self._ended = ended
+        self._buffer = b""
+        self._missing = -1
+        self._body = load.body.encode()
+        self._head = (
+            f"Host: 127.0.0.1\r\n{load.headers}Content-Length: {len(self._body)}\r\nIdempotency-Key: {load.run}-"
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.WriteTransport", transport)
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count a connection that the server ended."""
+        del exc
+        if not self._ended.done():
+            self._error("connection lost")
+            self._ended.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take up the answer; send the next request once it is complete."""
+        if self._missing < 0:
+            self._buffer += data
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = _LENGTH.search(self._buffer)
+            assert length is not None
+            self._status = self._buffer[9:12]
+            self._missing = int(length[1]) - (len(self._buffer) - end - 4)
+        else:
+            self._missing -= len(data)
+        if self._missing > 0:
+            return
+        now = time.perf_counter()
+        if self._status != str(self._load.expected).encode():
+            self._error(self._status.decode())
+        elif self._started >= self._tally.count_from:
+            self._tally.latencies.append(now - self._started)
+        self._buffer, self._missing = b"", -1
+        if now >= self._tally.stop_at:
+            if not self._ended.done():
+                self._ended.set_result(None)
+            self._transport.close()
+            return
+        self._send()
+
+    def _send(self) -> None:
+        number = self._tally.number
+        self._tally.number += 1
+        path = self._load.path.replace("{authorization}", f"auth_{number % self._load.authorizations:06d}")
+        self._started = time.perf_counter()
+        self._transport.write(f"POST {path} HTTP/1.1\r\n{self._head}{number}\r\n\r\n".encode() + self._body)
+
+    def _error(self, what: str) -> None:
+        self._tally.errors[what] = self._tally.errors.get(what, 0) + 1
+
+
+async def drive(load: Load) -> dict[str, object]:
+    """Send for as long as asked, and return rates and latencies of what came after the warm-up."""
+    loop = asyncio.get_running_loop()
+    tally = Tally()
+    begun = time.perf_counter()
+    tally.count_from = begun + load.warm_up_seconds
+    tally.stop_at = tally.count_from + load.seconds
+    ends = []
+    for _ in range(load.connections):
+        ended = loop.create_future()
+        ends.append(ended)
+        await loop.create_connection(lambda ended=ended: Caller(load, tally, ended), "127.0.0.1", load.port)  # type: ignore[misc]
+    await asyncio.gather(*ends)
+    latencies = sorted(tally.latencies)
+    count = len(latencies)
+    return {
+        "sent": tally.number,
+        "requests": count,
+        "per_second": round(count / load.seconds, 1),
+        "p50_ms": round(latencies[count // 2] * 1e3, 2) if count else None,
+        "p99_ms": round(latencies[int(count * 0.99)] * 1e3, 2) if count else None,
+        "max_ms": round(latencies[-1] * 1e3, 2) if count else None,
+        "errors": tally.errors,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(uvloop.run(drive(Load(**json.loads(sys.argv[1]))))))
