@@ -17,9 +17,9 @@ from consumers.applier.applier import Applier
 from consumers.applier.desk import Desk
 from consumers.applier.policy import Policy
 from consumers.engine.engine import Engine, PartitionCountChanged
+from consumers.engine.limits import TurnLimits
 from consumers.engine.report import lanes_report, readiness
 from consumers.engine.settings import EngineSettings
-from consumers.engine.turns import TurnLimits
 from consumers.memory.publication import Publication
 from consumers.watcher.watcher import Watcher
 from gateway.collate.client import open_client

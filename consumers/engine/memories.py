@@ -25,13 +25,13 @@ _POLL_RECORDS = 5_000
 
 
 class Memories:
-    """What is remembered of each key, and which keys' last `state` record carries an alarm."""
+    """What is remembered of each key, and the alarm that its newest `state` record carries."""
 
-    __slots__ = ("_alarmed", "_values", "unreadable")
+    __slots__ = ("_alarms", "_values", "unreadable")
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._alarmed: set[bytes] = set()
+        self._alarms: dict[bytes, float] = {}
         self.unreadable = 0
 
     def __len__(self) -> int:
@@ -49,16 +49,16 @@ class Memories:
         else:
             self._values[key] = value
 
-    def carries_alarm(self, key: bytes) -> bool:
-        """Say whether a restart would find an alarm for the key."""
-        return key in self._alarmed
+    def written_alarm(self, key: bytes) -> float | None:
+        """Return the alarm that a restart would find for the key."""
+        return self._alarms.get(key)
 
-    def note_alarm(self, key: bytes, *, carried: bool) -> None:
-        """Note whether the key's newest `state` record carries an alarm."""
-        if carried:
-            self._alarmed.add(key)
+    def note_alarm(self, key: bytes, at: float | None) -> None:
+        """Note the alarm that the key's newest `state` record carries."""
+        if at is None:
+            self._alarms.pop(key, None)
         else:
-            self._alarmed.discard(key)
+            self._alarms[key] = at
 
     def absorb(self, records: Sequence[ConsumerRecord], alarms: dict[bytes, float]) -> None:
         """Take in records of the `state` topic, in order; one without our form is counted and left out."""
@@ -134,6 +134,6 @@ async def restore(
             if position > before:
                 patience.reschedule(asyncio.get_running_loop().time() + timeout_seconds)
                 on_progress(position - begin, marker + 1 - begin)
-    for key in alarms:
-        memories.note_alarm(key, carried=True)
+    for key, at in alarms.items():
+        memories.note_alarm(key, at)
     return memories, alarms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from consumers.engine.turns import TurnLimits
+from consumers.engine.limits import TurnLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,46 +11,28 @@ does (raise, hang, return too much) becomes an `Again` with a reason, and nothin
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from consumers.engine.interface import UNCHANGED, Again, Done, Lost, Wait
+from consumers.engine.limits import TooLarge, judge
 from consumers.engine.memories import state_record
-from consumers.engine.transactions import LARGEST_RECORD, Pending
+from consumers.engine.transactions import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumers.engine.interface import Handler, Output, Record
     from consumers.engine.lanes import Lane, Lanes
+    from consumers.engine.limits import TurnLimits
     from consumers.engine.memories import Memories
     from consumers.engine.slots import Slots
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class TurnLimits:
-    """What a handler may take.
-
-    Attributes:
-        hang_seconds: a turn that runs longer is cancelled and tried again.
-        memory_bytes: the largest memory of a key.
-        outputs_bytes: the most that one turn may publish.
-        first_retry_seconds, last_retry_seconds: the pause after a failed turn, doubled each time up to the last.
-    """
-
-    hang_seconds: float = 120.0
-    memory_bytes: int = 256 * 1024
-    outputs_bytes: int = 4 * 1024 * 1024
-    first_retry_seconds: float = 0.5
-    last_retry_seconds: float = 60.0
-
-
-class TooLarge(Exception):
-    """A handler returned more than the limits allow."""
+# A runner whose turns never wait for anything lets the rest of the process have a word after so many.
+_TURNS_AT_A_STRETCH = 64
 
 
 class Owner(Protocol):
@@ -137,6 +119,7 @@ class Turns:
         self._clock = clock
         self._runners: dict[asyncio.Task[None], tuple[Lane, float]] = {}
         self._hung: set[asyncio.Task[None]] = set()
+        self._failing_alarms: dict[bytes, int] = {}
         self._closed = False
 
     @property
@@ -197,10 +180,10 @@ class Turns:
         self, lane: Lane, memory: bytes, outputs: tuple[Output, ...], alarm_at: float | None
     ) -> asyncio.Future[None]:
         """Hand a checkpoint over; the future is done once it is committed, or fails with `Lost`."""
-        size = self._size(memory, outputs)
+        size = self._limits.measure(lane.key, memory, outputs)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.memories.put(lane.key, memory)
-        self.memories.note_alarm(lane.key, carried=alarm_at is not None)
+        self.memories.note_alarm(lane.key, alarm_at)
         state = state_record(self._state_topic, lane.key, memory, alarm_at)
         self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()), casualty=False)
         return waiter
@@ -211,11 +194,15 @@ class Turns:
     async def _run(self, lane: Lane | None) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        taken = 0
         try:
             while lane is not None:
                 started = self._clock()
                 self._runners[task] = (lane, started)
                 await self._take_turn(lane, started, task)
+                taken += 1
+                if taken % _TURNS_AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
                 # Keep the slot for the next lane of this partition unless another partition waits for one.
                 goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
                 lane = self.lanes.next_ready(self._clock()) if goes_on else None
@@ -228,25 +215,12 @@ class Turns:
             self._owner.lanes_changed()
 
     async def _take_turn(self, lane: Lane, now: float, task: asyncio.Task[None]) -> None:
-        turn = _Turn(self, lane, now)
         record = lane.records[0] if lane.records else None
         try:
-            if record is None:
-                answer = await self._handler.on_alarm(turn)
-            else:
-                answer = await self._handler.on_record(turn, record)
+            answer = await self._ask(_Turn(self, lane, now), lane, record, task)
             if isinstance(answer, Done):
                 self._finish(lane, answer, record)
                 return
-        except asyncio.CancelledError:
-            if self._closed or task not in self._hung:
-                raise
-            self._hung.discard(task)
-            task.uncancel()
-            if turn.committing is not None:
-                await turn.committing  # the next turn must not act on a checkpoint that is not committed yet
-            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
-            answer = self._failed(lane, Wait.HANDLER_HUNG)
         except TooLarge as error:
             log.error("engine.turn_too_large", offset=_offset(record), detail=str(error))  # noqa: TRY400
             answer = self._failed(lane, Wait.TOO_LARGE)
@@ -256,28 +230,56 @@ class Turns:
             log.exception("engine.turn_failed", offset=_offset(record), failures=lane.failures + 1)
             answer = self._failed(lane, Wait.HANDLER_FAILED)
         if record is None:
+            if lane.failures:
+                self._failing_alarms[lane.key] = lane.failures
             self.lanes.finished(lane, was_alarm=True, alarm_at=answer.at, now=self._clock())
         else:
             self.lanes.again(lane, answer.at, answer.reason)
         self._owner.lanes_changed()
 
+    async def _ask(self, turn: _Turn, lane: Lane, record: Record | None, task: asyncio.Task[None]) -> Done | Again:
+        try:
+            if record is None:
+                lane.failures = self._failing_alarms.get(lane.key, 0)
+                answer = await self._handler.on_alarm(turn)
+            else:
+                answer = await self._handler.on_record(turn, record)
+        except asyncio.CancelledError:
+            if self._closed or task not in self._hung:
+                raise
+            if turn.committing is not None:
+                # The next turn must not act on a checkpoint that is not committed yet.
+                await asyncio.shield(turn.committing)
+            self._forgive(task)
+            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
+            return self._failed(lane, Wait.HANDLER_HUNG)
+        self._forgive(task)
+        if self._closed:
+            raise Lost  # it did not let itself be cancelled
+        return judge(answer)
+
+    def _forgive(self, task: asyncio.Task[None]) -> None:
+        """Let a runner that was cancelled because its turn hung go on with the next."""
+        if task in self._hung:
+            self._hung.discard(task)
+            task.uncancel()
+
     def _failed(self, lane: Lane, reason: Wait) -> Again:
         lane.failures += 1
-        exponent = min(lane.failures, 30) - 1
-        pause = min(self._limits.last_retry_seconds, self._limits.first_retry_seconds * 2**exponent)
-        return Again(self._clock() + pause, reason)
+        return Again(self._clock() + self._limits.pause_after(lane.failures), reason)
 
     def _finish(self, lane: Lane, done: Done, record: Record | None) -> None:
         key, memory = lane.key, done.memory
         known = self.memories.get(key)
         after = known if memory is UNCHANGED else memory
-        size = self._size(after if after is not known else None, done.outputs)
-        carries_alarm = done.alarm_at is not None and after is not None
+        size = self._limits.measure(key, after if after is not known else None, done.outputs)
+        alarm_at = done.alarm_at if after is not None else None
         state = None
-        if after != known or (after is not None and carries_alarm != self.memories.carries_alarm(key)):
-            state = state_record(self._state_topic, key, after, done.alarm_at)
+        if after != known or self._would_be_missed(key, alarm_at):
+            state = state_record(self._state_topic, key, after, alarm_at)
             self.memories.put(key, after)
-            self.memories.note_alarm(key, carried=carries_alarm)
+            self.memories.note_alarm(key, alarm_at)
+        self._failing_alarms.pop(key, None)
         now = self._clock()
         self.lanes.finished(lane, was_alarm=record is None, alarm_at=done.alarm_at, now=now)
         if record is not None:
@@ -286,22 +288,12 @@ class Turns:
         elif done.outputs or state is not None:
             self._owner.hand_over(Pending(done.outputs, state, None, size, None, now), casualty=False)
 
-    def _size(self, memory: bytes | None, outputs: tuple[Output, ...]) -> int:
-        size = 0
-        if memory is not None:
-            size = len(memory)
-            if size > self._limits.memory_bytes:
-                raise TooLarge(f"a memory of {size} bytes; the limit is {self._limits.memory_bytes}")
-        for output in outputs:
-            length = len(output.key) + (len(output.value) if output.value is not None else 0)
-            for name, value in output.headers:
-                length += len(name) + len(value)
-            if length > LARGEST_RECORD:
-                raise TooLarge(f"a record of {length} bytes for {output.topic}; the limit is {LARGEST_RECORD}")
-            size += length
-        if size > self._limits.outputs_bytes:
-            raise TooLarge(f"{size} bytes in one turn; the limit is {self._limits.outputs_bytes}")
-        return size
+    def _would_be_missed(self, key: bytes, alarm_at: float | None) -> bool:
+        """Say whether a restart would find the alarm too late, or a removed one; finding it early does no harm."""
+        written = self.memories.written_alarm(key)
+        if alarm_at is None or written is None:
+            return alarm_at is not written
+        return alarm_at < written
 
 
 def _offset(record: Record | None) -> int | None:

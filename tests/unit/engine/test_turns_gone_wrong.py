@@ -1,0 +1,207 @@
+"""The lane's boundary: whatever a handler does is that key's wait, and nothing of it is handed over."""
+
+import asyncio
+import math
+
+import pytest
+
+from consumers.engine.interface import Again, Done, Output, Wait
+
+
+async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(bench):
+    began = []
+
+    async def record(turn, record):
+        if turn.key == b"good":
+            return Done()
+        began.append((turn.now, turn.failures))
+        raise ValueError("a bug")
+
+    bench.handler.record = record
+    bench.add(b"bad", b"good")
+    for _ in range(40):
+        await bench.rest()
+        bench.pass_time(0.5)
+    assert bench.owner.offsets == [1]
+    assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 1}
+
+
+async def test_an_alarm_that_raises_waits_longer_each_time(bench):
+    began = []
+
+    async def alarm(turn):
+        began.append((turn.now, turn.failures))
+        raise ValueError("a bug")
+
+    bench.handler.alarm = alarm
+    bench.lanes.set_alarm(b"k", 1_000.0)
+    for _ in range(40):
+        bench.turns.start()
+        await bench.rest()
+        bench.pass_time(0.5)
+    assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
+    bench.handler.alarm = None
+    bench.pass_time(10)
+    await bench.rest()
+    bench.handler.alarm = alarm
+    bench.lanes.set_alarm(b"k", 1_031.0)
+    bench.pass_time(10)
+    await bench.rest()
+    assert began[5:] == [(1_040.0, 0)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Done(memory=bytes(101)),
+        Done(tuple(Output("events", b"k", bytes(300)) for _ in range(4))),
+        Done((Output("events", b"k", b"v", (("header", bytes(950_000)),)),)),
+    ],
+    ids=["memory", "outputs", "one record"],
+)
+async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_was(bench, answer):
+    bench.memories.put(b"k", b"old")
+
+    async def record(turn, record):
+        return answer
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.TOO_LARGE: 1}
+    assert (bench.owner.pending, bench.memories.get(b"k")) == ([], b"old")
+
+
+async def test_a_checkpoint_that_is_too_large_waits_likewise(bench):
+    async def record(turn, record):
+        await turn.checkpoint(bytes(101))
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.TOO_LARGE: 1}
+    assert bench.owner.pending == []
+
+
+async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
+    async def record(turn, record):
+        return Done(memory=b"one")
+
+    bench.handler.record = record
+    bench.add(bytes(900_000))
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.TOO_LARGE: 1}
+
+
+@pytest.mark.parametrize(
+    "answer", [None, Again(math.nan, Wait.BACKOFF), Again(math.inf, Wait.BACKOFF), Done(alarm_at=math.nan)]
+)
+async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
+    async def record(turn, record):
+        return answer
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 1}
+    assert bench.owner.pending == []
+    assert bench.lanes.next_due() == 1_001.0
+
+
+@pytest.mark.timeout(10)
+async def test_a_handler_that_never_awaits_does_not_stop_the_process(bench):
+    async def record(turn, record):
+        return Again(turn.now, Wait.RETRY_AFTER)
+
+    async def alarm(turn):
+        return Done(alarm_at=turn.now)
+
+    bench.handler.record, bench.handler.alarm = record, alarm
+    bench.lanes.set_alarm(b"alarm", 1_000.0)
+    bench.add(b"k")
+    await bench.rest()
+
+
+async def test_a_turn_that_hangs_is_cancelled_and_tried_again(bench):
+    async def record(turn, record):
+        if turn.failures == 0:
+            await asyncio.Event().wait()
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    bench.clock.now += 9
+    assert bench.turns.cancel_hung() == 0
+    bench.clock.now += 2
+    assert bench.turns.cancel_hung() == 1
+    assert bench.turns.cancel_hung() == 0
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+    assert bench.owner.pending == []
+    bench.pass_time(1)
+    await bench.rest()
+    assert bench.owner.offsets == [0]
+
+
+async def test_a_turn_that_hangs_in_a_checkpoint_waits_for_its_commit_however_long(bench):
+    memories = []
+
+    async def record(turn, record):
+        memories.append(turn.memory)
+        if turn.memory is None:
+            await turn.checkpoint(b"intent")
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    for _ in range(3):
+        bench.clock.now += 11
+        bench.turns.cancel_hung()
+        await bench.rest()
+        bench.turns.start()
+    assert memories == [None]
+    bench.owner.commit()
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+    bench.pass_time(1)
+    await bench.rest()
+    assert memories == [None, b"intent"]
+    assert bench.owner.offsets == [0]
+
+
+async def test_a_turn_that_hangs_in_a_checkpoint_ends_when_the_partition_does(bench):
+    async def record(turn, record):
+        await turn.checkpoint(b"intent")
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    bench.clock.now += 11
+    bench.turns.cancel_hung()
+    await bench.rest()
+    bench.turns.close()
+    await asyncio.wait_for(bench.turns.closed(), 1)
+
+
+async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_still_be_cancelled(bench):
+    async def record(turn, record):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if turn.key == b"stubborn":
+                return Done()
+            raise
+
+    bench.handler.record = record
+    bench.slots._limit = 1
+    bench.add(b"stubborn", b"hangs")
+    for _ in range(2):
+        await bench.rest()
+        bench.clock.now += 11
+        assert bench.turns.cancel_hung() == 1
+    await bench.rest()
+    assert bench.owner.offsets == [0]
+    assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
