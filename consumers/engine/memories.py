@@ -7,6 +7,7 @@ Holds bytes only (about 200 bytes beside the value per key), never a decoded obj
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from consumers.engine.interface import Output
@@ -61,7 +62,7 @@ class Memories:
             self._alarms[key] = at
 
     def absorb(self, records: Sequence[ConsumerRecord], alarms: dict[bytes, float]) -> None:
-        """Take in records of the `state` topic, in order; one without our form is counted and left out."""
+        """Take in records of the `state` topic, in order; what is not of our form is counted."""
         for record in records:
             if record.key == MARKER_KEY:
                 continue
@@ -74,9 +75,9 @@ class Memories:
                 continue
             try:
                 alarm_at = _read_alarm(record)
-            except ValueError:
+            except (TypeError, ValueError):
                 self.unreadable += 1
-                continue
+                alarm_at = 0.0  # due at once: better too early than never
             if alarm_at is not None:
                 alarms[record.key] = alarm_at
 
@@ -90,7 +91,10 @@ def state_record(topic: str, key: bytes, memory: bytes | None, alarm_at: float |
 def _read_alarm(record: ConsumerRecord) -> float | None:
     for name, value in record.headers:
         if name == _ALARM:
-            return float(value)
+            at = float(value)
+            if not math.isfinite(at):
+                raise ValueError("an alarm at no time")
+            return at
     return None
 
 
