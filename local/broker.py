@@ -67,21 +67,22 @@ class Node:
         """Both of them."""
         return self.output, self.log
 
-    def write(self, nodes: Sequence["Node"], properties: Mapping[str, str]) -> None:
+    def write(self, nodes: Sequence["Node"], jars: Sequence[Path], properties: Mapping[str, str]) -> None:
         """Write the configuration, the given properties over the defaults."""
         (self.directory / "temporary").mkdir(parents=True, exist_ok=True)
         merged = {**self._defaults(nodes), **properties}
         self._configuration.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
         self._logging.write_text(LOG4J.format(log=self.log))
+        self._arguments.write_text(f'-cp "{":".join(map(str, jars))}"\n')
 
-    def format_command(self, jars: Sequence[Path], cluster_id: str) -> list[str]:
+    def format_command(self, cluster_id: str) -> list[str]:
         """Build the command that formats the storage."""
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._configuration))
-        return self._java(jars, "128m", tool)
+        return self._java("128m", tool)
 
-    def start_command(self, jars: Sequence[Path], heap: str) -> list[str]:
+    def start_command(self, heap: str) -> list[str]:
         """Build the command that runs the node."""
-        return self._java(jars, heap, ("kafka.Kafka", str(self._configuration)))
+        return self._java(heap, ("kafka.Kafka", str(self._configuration)))
 
     def lost_its_port(self) -> bool:
         """Say whether the last start failed because another process was quicker to take a port."""
@@ -95,15 +96,18 @@ class Node:
     def _logging(self) -> Path:
         return self.directory / "log4j2.properties"
 
-    def _java(self, jars: Sequence[Path], heap: str, program: Sequence[str]) -> list[str]:
+    @property
+    def _arguments(self) -> Path:
+        return self.directory / "java.arguments"
+
+    def _java(self, heap: str, program: Sequence[str]) -> list[str]:
         return [
             str(java()),
             f"-Xmx{heap}",
             *JVM,
             f"-Djava.io.tmpdir={self.directory / 'temporary'}",
             f"-Dlog4j2.configurationFile={self._logging}",
-            "-cp",
-            ":".join(map(str, jars)),
+            f"@{self._arguments}",  # 45 paths, which would hide all else in a list of processes
             *program,
         ]
 

@@ -123,7 +123,7 @@ class Cluster:
         require_space(self._run.directory, SPACE_PER_NODE * len(self.brokers))
         self._nodes = self._lay_out(self._run.directory)
         for node in self._nodes:
-            node.write(self._nodes, self._properties)
+            node.write(self._nodes, self._jars, self._properties)
         self._format(self._run)
         for index in self.brokers:
             self._launch(index)
@@ -140,7 +140,7 @@ class Cluster:
         ]
 
     def _format(self, run: Run) -> None:
-        tools = [run.spawn(node.format_command(self._jars, self._cluster_id), log=node.output) for node in self._nodes]
+        tools = [run.spawn(node.format_command(self._cluster_id), log=node.output) for node in self._nodes]
         for index, tool in enumerate(tools):
             if tool.wait(READY_WITHIN_SECONDS):
                 raise self._failure(index, "its storage could not be formatted")
@@ -149,7 +149,7 @@ class Cluster:
         if self._run is None:
             raise StartFailed("The cluster is closed.")
         node = self._nodes[index]
-        self._processes[index] = self._run.spawn(node.start_command(self._jars, self._heap), log=node.output)
+        self._processes[index] = self._run.spawn(node.start_command(self._heap), log=node.output)
 
     def _await_ready(self, indices: Iterable[int]) -> None:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
