@@ -61,9 +61,9 @@ def act(world: World, authorization_id: str, doing: Mapping[str, Any], now: floa
             return _open(world, authorization, now)
         case "confirm":
             return _confirm(world, authorization, now)
+        case "cancel" | "edit" if (refusal := rules.ended(authorization)) is not None:
+            return refusal
         case "cancel":
-            if (refusal := rules.cancel_refused(authorization)) is not None:
-                return refusal
             world.cancel(authorization, OTHER, now)
         case "edit":
             world.edit(authorization, OTHER, now, fresh_snapshot=bool(doing.get("freshSnapshot", False)))
@@ -114,7 +114,7 @@ def _accepting(authorization: Authorization) -> dict[str, Any]:
 def _tell_truth(
     world: World, authorization: Authorization, doing: Mapping[str, Any], now: float, *, find_now: bool
 ) -> Refusal | None:
-    if (refusal := rules.cancel_refused(authorization)) is not None:
+    if (refusal := rules.ended(authorization)) is not None:
         return refusal
     changed = authorization
     if "truth" in doing:

@@ -68,8 +68,8 @@ def confirm_refused(authorization: Authorization, body: dict[str, Any], profile:
     return _review_refused(authorization, body.get("acceptedReviewSnapshotId"), profile)
 
 
-def cancel_refused(authorization: Authorization) -> Refusal | None:
-    """Say why it can't be canceled: it has ended (collate-api.md §3)."""
+def ended(authorization: Authorization) -> Refusal | None:
+    """Say that no write is taken any more (collate-api.md §4)."""
     if authorization.is_terminal:
         return Refusal(409, "prior_authorization_not_actionable", "The prior authorization has ended.")
     return None

@@ -144,7 +144,7 @@ class Writes:
         """POST …/cancel (collate-api.md §3): an active handoff ends with it."""
 
         def cancel() -> Outcome:
-            if (refusal := rules.cancel_refused(authorization)) is not None:
+            if (refusal := rules.ended(authorization)) is not None:
                 return refusal
             canceled = self.world.cancel(authorization, asked.cause, asked.now)
             return json_reply(200, wire.authorization_json(canceled, self.world.profile))

@@ -228,3 +228,19 @@ def test_the_command_refuses_what_it_does_not_know(wrong):
         [sys.executable, "-m", "local.collate", *wrong], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, "error:" in refused.stderr) == (2, True)
+
+
+async def test_the_command_ends_with_the_process_that_started_it(eventually):
+    starter = (
+        "import subprocess, sys; "
+        "child = subprocess.Popen([sys.executable, '-m', 'local.collate', '--exit-with-parent'], stdout=subprocess.PIPE); "
+        "print(child.stdout.readline().decode(), flush=True); child.returncode = 0"
+    )
+    started = subprocess.run([sys.executable, "-c", starter], capture_output=True, text=True, check=True)
+    url = json.loads(started.stdout)["url"]
+    async with httpx.AsyncClient(base_url=url, verify=False) as client:
+        await eventually(lambda: _is_down(client))
+
+
+async def _is_down(http):
+    return not await _is_up(http)
