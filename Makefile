@@ -53,8 +53,8 @@ schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from t
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade takes newer ones
-	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra readmodel --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra readmodel --extra dev --output-file requirements/dev.txt
 	sed -n 's/^java = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/java.txt
 
 lock: $(READY) ## Pin Kafka's jars anew, for another version of Kafka
