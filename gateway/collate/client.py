@@ -37,6 +37,7 @@ Close = Literal[
 
 _NO_KEY_SECONDS: Final = 5.0
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
+_ABANDONED: Final = "abandoned"
 
 
 class CollateClient:
@@ -55,7 +56,12 @@ class CollateClient:
         self._transport = transport
         self._key = key
         self._turns = turns
-        self._attempts = metrics.attempts
+        kinds = (*_CLASSES.values(), _ABANDONED)
+        self._attempts = {
+            (operation, kind): metrics.attempts.labels(operation.value, kind)
+            for operation in Operation
+            for kind in kinds
+        }
         self._seconds = {operation: metrics.attempt_seconds.labels(operation.value) for operation in Operation}
         self._keyed = (
             CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF}
@@ -63,7 +69,7 @@ class CollateClient:
             else frozenset({Operation.CREATE_HANDOFF})
         )
         self._unix = unix
-        self._log = get_log()
+        self._log = get_log().bind()
 
     async def __aenter__(self) -> Self:
         """Nothing to open: connections open when they are needed."""
@@ -214,8 +220,8 @@ class CollateClient:
         return result
 
     def _note(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
-        kind = _CLASSES.get(type(result), "abandoned")
-        self._attempts.labels(operation.value, kind).inc()
+        kind = _CLASSES.get(type(result), _ABANDONED)
+        self._attempts[operation, kind].inc()
         self._seconds[operation].observe(seconds)
         found = {name: getattr(result, name, None) for name in ("cause", "status", "code", "request_id")}
         say = self._log.info if isinstance(result, Answered | Refused) else self._log.warning

@@ -1,7 +1,7 @@
 """HTTP to one host: a bounded time, a bounded answer, and certainty about whether anything was sent.
 
 Owns the connections (last in, first out) and TLS. Never retries, follows no redirect, keeps no cookie, asks no proxy,
-reads no environment: what is not here can't happen. docs/decisions/0003 says why this is not httpx.
+reads no environment: what is not here can't happen. docs/decisions/0004 says why this is not httpx.
 """
 
 import asyncio

@@ -1,0 +1,34 @@
+"""The floor of HTTP calls: bytes out, bytes counted in, on as many connections as there are calls in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+
+class BareConnection(asyncio.Protocol):
+    """One connection that knows how long every answer is."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._missing = 0
+        self._transport: asyncio.Transport | None = None
+        self._done: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Count."""
+        self._missing -= len(data)
+        if self._missing <= 0 and self._done is not None:
+            self._done.set_result(None)
+
+    def call(self, request: bytes) -> asyncio.Future[None]:
+        """Send the request; the future is done when the answer is in."""
+        self._done = asyncio.get_running_loop().create_future()
+        self._missing = self._length
+        if self._transport is not None:
+            self._transport.write(request)
+        return self._done

@@ -1,0 +1,214 @@
+"""Calls to Collate: our transport and client beside a bare floor and the ready-made ones. `python -m bench.transport`.
+
+The server answers after 5 ms, so 20 in flight can't be faster than 4,000 a second. What tells them apart is processor
+time per call, and the 99th percentile once that is used up. httpx-aiohttp is measured where it happens to be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from bench.answering import ANSWER, DELAY_SECONDS
+from bench.floors.bare_calls import BareConnection
+from gateway.collate.answers import Answered
+from gateway.collate.client import open_client
+from gateway.collate.connection import Limits
+from gateway.collate.reply import Reply
+from gateway.collate.transport import Request, Transport
+from gateway.runtime.logs import configure_logs
+from gateway.runtime.metrics import create_metrics
+from gateway.runtime.settings import CollateSettings, LogSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Calling = Callable[[], Awaitable[Any]]
+
+IN_FLIGHT = (20, 64, 256)
+SECONDS = 2.0
+PATH = "/v1/prior-authorizations/auth_1"
+HEADERS = {"Authorization": "Bearer key", "Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out for one candidate and one number of calls in flight."""
+
+    per_second: float
+    microseconds: float
+    p50: float
+    p99: float
+
+
+async def floor(port: int, in_flight: int, _stack: AsyncExitStack) -> Calling:
+    loop = asyncio.get_running_loop()
+    pairs = [
+        await loop.create_connection(lambda: BareConnection(len(ANSWER)), "127.0.0.1", port) for _ in range(in_flight)
+    ]
+    idle = [connection for _, connection in pairs]
+    for transport, _ in pairs:
+        _stack.callback(transport.close)
+    request = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    async def call() -> None:
+        connection = idle.pop()
+        await connection.call(request)
+        idle.append(connection)
+
+    return call
+
+
+async def our_transport(port: int, _in_flight: int, stack: AsyncExitStack) -> Calling:
+    transport = await stack.enter_async_context(
+        Transport(f"http://127.0.0.1:{port}", Limits(1, 5, 10, 15, 1 << 20), agent="bench")
+    )
+    request = Request("GET", PATH, tuple(HEADERS.items()))
+
+    async def call() -> None:
+        reply = await transport.send(request)
+        assert isinstance(reply, Reply), reply
+
+    return call
+
+
+async def our_client(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
+    file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "key"
+    file.write_text("key")
+    settings = CollateSettings(
+        base_url=f"http://127.0.0.1:{port}",
+        api_key_file=file,
+        allow_plain_http=True,
+        calls_per_second=1e6,
+        # A budget begins with a quarter of its slots; what waiting for one costs is not the question here.
+        concurrency=4 * in_flight,
+    )
+    client = await stack.enter_async_context(open_client(settings, create_metrics(CollectorRegistry()).collate))
+
+    async def call() -> None:
+        while not isinstance(result := await client.get_authorization("auth_1"), Answered):
+            until = getattr(result, "until", None)
+            assert until is not None, result
+            await asyncio.sleep(until - time.time())
+
+    return call
+
+
+async def httpx_pool(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
+    return _httpx_call(await stack.enter_async_context(_httpx_client(port, in_flight)))
+
+
+async def httpx_many(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
+    idle = [_httpx_call(await stack.enter_async_context(_httpx_client(port, 1))) for _ in range(in_flight)]
+
+    async def call() -> None:
+        one = idle.pop()
+        await one()
+        idle.append(one)
+
+    return call
+
+
+async def httpx_aiohttp(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
+    transport = importlib.import_module("httpx_aiohttp").AiohttpTransport(
+        limits=httpx.Limits(max_connections=in_flight)
+    )
+    return _httpx_call(await stack.enter_async_context(_httpx_client(port, in_flight, transport)))
+
+
+def _httpx_client(port: int, connections: int, transport: Any = None) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", limits=limits, transport=transport, trust_env=False, timeout=60
+    )
+
+
+def _httpx_call(client: httpx.AsyncClient) -> Calling:
+    async def call() -> None:
+        response = await client.get(PATH, headers=HEADERS)
+        assert response.status_code == 200
+
+    return call
+
+
+CANDIDATES = {
+    "floor (bytes only)": floor,
+    "our transport": our_transport,
+    "our client (budget, models, log, metrics)": our_client,
+    "httpx-aiohttp": httpx_aiohttp,
+    "httpx, one client per connection": httpx_many,
+    "httpx, its own pool": httpx_pool,
+}
+
+
+async def measure(name: str, port: int, in_flight: int) -> Measured:
+    """Warm up, then call for two seconds."""
+    async with AsyncExitStack() as stack:
+        call = await CANDIDATES[name](port, in_flight, stack)
+        await _drive(call, in_flight, 0.5)
+        wall, processor = time.perf_counter(), time.process_time()
+        took = await _drive(call, in_flight, SECONDS)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    took.sort()
+    calls = len(took)
+    return Measured(calls / wall, processor / calls * 1e6, took[calls // 2], took[calls * 99 // 100])
+
+
+async def _drive(call: Calling, in_flight: int, seconds: float) -> list[float]:
+    took: list[float] = []
+    ends = time.perf_counter() + seconds
+
+    async def one() -> None:
+        while (began := time.perf_counter()) < ends:
+            await call()
+            took.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(one() for _ in range(in_flight)))
+    return took
+
+
+def main() -> None:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        configure_logs(LogSettings(format="json", level="info"), "bench", nowhere)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "bench.answering"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert server.stdout is not None
+            _table(int(server.stdout.readline()))
+        finally:
+            server.communicate()
+
+
+def _table(port: int) -> None:
+    print(f"GET of 900 bytes, answered after {DELAY_SECONDS * 1000:.0f} ms\n")
+    print("| what | in flight | calls/s | of floor | CPU µs/call | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|")
+    for in_flight in IN_FLIGHT:
+        base = None
+        for name in CANDIDATES:
+            if name == "httpx-aiohttp" and importlib.util.find_spec("httpx_aiohttp") is None:
+                continue
+            found = uvloop.run(measure(name, port, in_flight))
+            base = base or found.per_second
+            print(
+                f"| {name} | {in_flight} | {found.per_second:,.0f} | {found.per_second / base:.0%} |"
+                f" {found.microseconds:,.0f} | {found.p50 * 1000:.1f} | {found.p99 * 1000:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
