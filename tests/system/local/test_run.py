@@ -14,30 +14,13 @@ from local.run import Run, until_interrupted
 SERVE_KAFKA = [Path(sys.executable).with_name("gateway"), "local", "kafka"]
 
 
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """The only place where the processes of a test put files."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
-
-
-def processes_in(directory):
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        arguments = " ".join(process.info["cmdline"] or [])
-        if str(directory) in arguments and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(arguments)
-    return found
-
-
 def start_kafka():
     parent = subprocess.Popen(SERVE_KAFKA, stdout=subprocess.PIPE, text=True)
     assert parent.stdout.readline().startswith("127.0.0.1:")
     return parent
 
 
-def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary):
+def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary, processes_in):
     with start_kafka() as parent:
         assert any("java" in arguments for arguments in processes_in(temporary))
         parent.send_signal(signal.SIGINT)
@@ -54,7 +37,7 @@ def test_being_asked_to_stop_is_like_ctrl_c(sig):
         pytest.fail("the block went on")
 
 
-def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, eventually_blocking):
+def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, processes_in, eventually_blocking):
     with start_kafka() as parent:
         assert list(temporary.iterdir())
         parent.kill()
@@ -63,7 +46,7 @@ def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, eventually
         eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
 
 
-def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, eventually_blocking):
+def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, processes_in, eventually_blocking):
     with subprocess.Popen(SERVE_KAFKA, stdout=subprocess.DEVNULL) as parent:
         eventually_blocking(lambda: any("kafka.Kafka" in arguments for arguments in processes_in(temporary)))
         parent.kill()
@@ -98,7 +81,7 @@ def test_a_child_that_ignores_being_asked_is_killed(temporary, eventually_blocki
     assert not run.directory.exists()
 
 
-def test_grandchildren_end_too(temporary, eventually_blocking):
+def test_grandchildren_end_too(temporary, processes_in, eventually_blocking):
     with Run("test") as run:
         run.spawn(["sh", "-c", f"sleep 1000 {run.directory} & echo started; exit"], log=temporary / "log")
         eventually_blocking(lambda: "started" in (temporary / "log").read_text())
