@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 
@@ -230,17 +231,17 @@ def test_the_command_refuses_what_it_does_not_know(wrong):
     assert (refused.returncode, "error:" in refused.stderr) == (2, True)
 
 
-async def test_the_command_ends_with_the_process_that_started_it(eventually):
-    starter = (
-        "import subprocess, sys; "
-        "child = subprocess.Popen([sys.executable, '-m', 'local.collate', '--exit-with-parent'], stdout=subprocess.PIPE); "
-        "print(child.stdout.readline().decode(), flush=True); child.returncode = 0"
-    )
+def test_the_command_ends_with_the_process_that_started_it(eventually_blocking):
+    starter = """import subprocess, sys
+command = [sys.executable, "-m", "local.collate", "--exit-with-parent"]
+child = subprocess.Popen(command, stdout=subprocess.PIPE)
+print(child.stdout.readline().decode(), flush=True)
+"""
     started = subprocess.run([sys.executable, "-c", starter], capture_output=True, text=True, check=True)
-    url = json.loads(started.stdout)["url"]
-    async with httpx.AsyncClient(base_url=url, verify=False) as client:
-        await eventually(lambda: _is_down(client))
+    host, port = json.loads(started.stdout)["url"].removeprefix("http://").split(":")
+    eventually_blocking(lambda: _is_refused(host, int(port)))
 
 
-async def _is_down(http):
-    return not await _is_up(http)
+def _is_refused(host, port):
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) != 0

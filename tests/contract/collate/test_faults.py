@@ -52,9 +52,12 @@ async def test_a_delay_before_makes_an_effect_after_its_client_gave_up(sim, call
 
 
 async def test_a_delay_may_be_drawn_from_a_range(sim, http):
-    sim.fault("delay", seconds=0.0, upToSeconds=0.02, when="after", seed=7)
-    await asyncio.gather(*(http.get("/health") for _ in range(20)))
-    assert len({round(call.seconds, 3) for call in sim.ledger.calls}) > 5
+    rule = sim.fault("delay", seconds=0.01, upToSeconds=0.02, when="after", seed=7)
+    drawn = [rule.waits("after") for _ in range(50)]
+    assert all(0.01 <= seconds <= 0.02 for seconds in drawn)
+    assert len(set(drawn)) > 25
+    await http.get("/health")
+    assert sim.ledger.calls[-1].seconds >= 0.009
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429, 401, 403, 418])
