@@ -104,9 +104,13 @@ async def _round(run: Run) -> Done | Again | None:
 async def _look(run: Run) -> Looked | NotThere | Unread:
     close = run.job.data if isinstance(run.job.data, HandoffClose) else None
     needs_version = close is not None and run.desk.policy.if_match_on_close == "handoff"
-    handoff_id = close.handoff_id if close else None
+    # After a first try an authorization that still points at the handoff proves nothing: it may be closing.
     return await look(
-        run.desk.collate, run.job.authorization_id, run.draft.memory, also=handoff_id, thorough=needs_version
+        run.desk.collate,
+        run.job.authorization_id,
+        run.draft.memory,
+        also=close.handoff_id if close else None,
+        thorough=needs_version or run.work is not None,
     )
 
 

@@ -1,0 +1,159 @@
+"""What people do to dead letters, and records that are no commands."""
+
+import uuid
+
+import pytest
+
+from consumers.engine import Again
+from schemas.commands import Discard, HandoffRequest, Original, Redrive
+from schemas.identity import request_id
+from schemas.times import parse_time
+from schemas.vocabulary import CommandType, EventType
+
+CREATE = "/manual-handoffs$"
+
+
+async def unknown_outcome(make_lane):
+    """A lane with one dead letter: a create that may have come and gone (and did)."""
+    lane = make_lane("forgets_keys")
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = lane.send(HandoffRequest())
+    assert isinstance(await lane.turn(), Again)
+    lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
+    lane.sim.act(lane.authorization_id, "reconcile", truth="nothing")
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert letter.cause == "outcome_unknown"
+    return lane, asked, letter
+
+
+def redrive(lane, letter, number, why="looked at it"):
+    original = Original(type=CommandType(letter.command), caller=letter.caller, accepted_at=letter.accepted_at, data={})
+    data = Redrive(
+        command_id=letter.command_id,
+        redrive=number,
+        requested_by="op",
+        why=why,
+        command=original,
+        intent=letter.intents[-1] if letter.intents else None,
+    )
+    return lane.send(data, command_id=request_id("redrive", letter.command_id, number), redrive=number)
+
+
+async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    redrive(lane, letter, 1)
+    redrive(lane, letter, 1)
+    await lane.drain()
+    outcome = lane.finished_of(asked, redrive=1)
+    assert (outcome.outcome, outcome.effect) == ("applied", "ours")
+    assert outcome.caller == "intake"
+    assert len(lane.effects_of(asked)) == 2, "the lost one, and the one that a person asked for"
+
+
+async def test_a_redrive_after_the_end_is_refused(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    redrive(lane, letter, 1)
+    redrive(lane, letter, 2)
+    await lane.drain()
+    assert lane.finished_of(asked, redrive=1).outcome == "applied"
+    refused = lane.finished_of(asked, redrive=2)
+    assert (refused.outcome, refused.reason) == ("rejected", "not_dead_lettered")
+    assert len(lane.effects_of(asked)) == 2
+
+
+async def test_a_redrive_first_resends_what_may_have_arrived(make_lane):
+    lane = make_lane()
+    lane.sim.fault("answer", method="POST", path=CREATE, when="after", status=400, code="bad_request", count=1)
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert letter.cause == "request_refused"
+    redrive(lane, letter, 1)
+    await lane.drain()
+    assert lane.finished_of(asked, redrive=1).outcome == "already_done"
+    assert len(lane.effects_of(asked)) == 1
+
+
+async def test_a_redrive_that_dies_again_can_be_redriven_again(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    lane.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
+    redrive(lane, letter, 1)
+    await lane.drain()
+    second = lane.dead_letters()[-1]
+    assert (second.redrive, second.cause) == (1, "request_refused")
+    lane.sim.faults.clear()
+    redrive(lane, second, 2)
+    await lane.drain()
+    assert lane.finished_of(asked, redrive=2).outcome == "applied"
+    assert len({intent["n"] for intent in second.intents}) == len(second.intents)
+
+
+async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    redrive(lane, letter, 1)
+    assert isinstance(await lane.turn(), Again)
+    lane.sim.act(lane.authorization_id, "revoke", reason="again")
+    await lane.drain()
+    assert lane.dead_letters()[-1].cause == "outcome_unknown"
+    assert lane.dead_letters()[-1].redrive == 1
+    assert len(lane.effects_of(asked)) == 2
+
+
+async def test_a_discard_ends_it(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    for _ in range(2):
+        lane.send(Discard(command_id=asked, requested_by="op", why="not wanted"), command_id=str(uuid.uuid4()))
+    redrive(lane, letter, 1)
+    await lane.drain()
+    outcome = lane.finished_of(asked)
+    assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", letter.command)
+    assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
+
+
+async def test_dead_letters_hold_the_record_byte_for_byte(make_lane):
+    lane, _, letter = await unknown_outcome(make_lane)
+    headers, value = letter.record.bytes()
+    assert (headers, value) == (lane.records[0].headers, lane.records[0].value)
+    assert letter.accepted_at == parse_time(dict(headers)["ce_time"].decode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ((), b"hello"),
+        ((("ce_specversion", b"1.0"), ("ce_id", b"\xff")), b""),
+        ((("content-type", b"application/cloudevents+json"),), b"{"),
+    ],
+)
+async def test_a_record_that_is_no_command_is_dead_lettered_and_the_lane_moves_on(make_lane, headers, value):
+    lane = make_lane()
+    lane.append(headers, value)
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert letter.cause == "invalid_record"
+    (event,) = lane.events(EventType.COMMAND_DEAD_LETTERED)
+    assert event.data.caller == "unknown"
+    assert lane.check(asked).outcome == "applied"
+    assert lane.casualties == 1
+
+
+@pytest.mark.parametrize("change", [("ce_type", b"collate-gateway.newer.v1"), ("ce_subject", b"auth_other"), "data"])
+async def test_a_command_that_this_version_cannot_read_is_dead_lettered_once(make_lane, change):
+    lane = make_lane()
+    asked = lane.send(HandoffRequest())
+    record = lane.records.pop()
+    headers, value = dict(record.headers), record.value
+    if change == "data":
+        value = b'{"expiresAt": 5}'
+    else:
+        headers[change[0]] = change[1]
+    for _ in range(2):
+        lane.append(tuple(headers.items()), value)
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert (letter.command_id, letter.caller) == (asked, "intake")
+    (event,) = lane.events(EventType.COMMAND_DEAD_LETTERED)
+    assert event.data.command_id == asked
