@@ -1,0 +1,168 @@
+"""Judges what a run left behind: inputs, outputs, memories and the handler's own journal, against what we promise.
+
+Pure, and knows neither Kafka nor Collate: whoever ran something turns its records into these values. Outputs and
+memories are what a read_committed reader sees, in the order of their topic; effects are in the order in which they
+began, over all processes (one journal for all).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One record that had to be handled. Within a key, inputs are given in the order of the log."""
+
+    id: str
+    key: str
+    value: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record that was published.
+
+    `cause` is the input's id, if an input caused it; `is_outcome` marks the one record that ends an input; `at` is when
+    it was written, Unix seconds.
+    """
+
+    key: str
+    sequence: int
+    cause: str | None
+    is_outcome: bool
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One effect outside Kafka that a handler began for an input, at a time in Unix seconds."""
+
+    cause: str
+    key: str
+    at: float
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All of a run, after everything has come to rest. `effects` is None where the handler kept no journal."""
+
+    inputs: Sequence[Input]
+    outputs: Sequence[Output]
+    memories: Mapping[str, bytes]
+    effects: Sequence[Effect] | None = None
+
+
+class Rule(StrEnum):
+    """What can be broken."""
+
+    NO_OUTCOME = "an input has no outcome"
+    TWO_OUTCOMES = "an input has more than one outcome"
+    UNKNOWN_CAUSE = "an output names an input that there is not"
+    ORDER = "the outcomes of a key are not in the order of its inputs"
+    SEQUENCE = "the outputs of a key are not numbered without gaps"
+    MEMORY = "what is remembered is not what the inputs and outputs lead to"
+    NO_EFFECT = "an input has an outcome and no effect"
+    EFFECT_ORDER = "an effect began after a later input of its key had begun"
+    EFFECT_LATE = "an effect began after its input had its outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule, and where."""
+
+    rule: Rule
+    key: str
+    detail: str
+
+
+# The timestamps of outputs are in whole milliseconds.
+_CLOCK_SECONDS = 0.002
+
+
+def check(
+    history: History, replay: Callable[[str, Sequence[Input], Sequence[Output]], bytes | None]
+) -> list[Violation]:
+    """Return every violation; none means that the run kept its promises.
+
+    Args:
+        history: the run.
+        replay: leads from a key's inputs and outputs, both in order, to the memory that must be left (None for none).
+    """
+    inputs: dict[str, list[Input]] = defaultdict(list)
+    outputs: dict[str, list[Output]] = defaultdict(list)
+    for item in history.inputs:
+        inputs[item.key].append(item)
+    for output in history.outputs:
+        outputs[output.key].append(output)
+    violations: list[Violation] = []
+    for key in sorted({*inputs, *outputs, *history.memories}):
+        violations += _outcomes(key, inputs[key], outputs[key])
+        violations += _sequence(key, outputs[key])
+        expected, found = replay(key, inputs[key], outputs[key]), history.memories.get(key)
+        if expected != found:
+            violations.append(Violation(Rule.MEMORY, key, f"expected {expected!r}, found {found!r}"))
+    if history.effects is not None:
+        violations += _effects(history.effects, inputs, outputs)
+    return violations
+
+
+def _outcomes(key: str, inputs: Sequence[Input], outputs: Sequence[Output]) -> list[Violation]:
+    violations = []
+    place = {item.id: index for index, item in enumerate(inputs)}
+    count: dict[str, int] = defaultdict(int)
+    furthest = -1
+    for output in outputs:
+        if output.cause is None:
+            continue
+        if output.cause not in place:
+            violations.append(Violation(Rule.UNKNOWN_CAUSE, key, f"{output.cause}, sequence {output.sequence}"))
+        elif output.is_outcome:
+            count[output.cause] += 1
+            if place[output.cause] < furthest:
+                violations.append(Violation(Rule.ORDER, key, f"{output.cause}, sequence {output.sequence}"))
+            furthest = max(furthest, place[output.cause])
+    for item in inputs:
+        if count[item.id] != 1:
+            rule = Rule.TWO_OUTCOMES if count[item.id] else Rule.NO_OUTCOME
+            violations.append(Violation(rule, key, f"{item.id}: {count[item.id]}"))
+    return violations
+
+
+def _sequence(key: str, outputs: Sequence[Output]) -> list[Violation]:
+    for expected, output in enumerate(outputs, start=1):
+        if output.sequence != expected:  # all later ones are wrong too, and say no more
+            return [Violation(Rule.SEQUENCE, key, f"expected {expected}, found {output.sequence}")]
+    return []
+
+
+def _effects(
+    effects: Sequence[Effect], inputs: Mapping[str, Sequence[Input]], outputs: Mapping[str, Sequence[Output]]
+) -> list[Violation]:
+    violations = []
+    place = {item.id: index for of_key in inputs.values() for index, item in enumerate(of_key)}
+    ended = {output.cause: output.at for of_key in outputs.values() for output in of_key if output.is_outcome}
+    furthest: dict[str, int] = defaultdict(lambda: -1)
+    for effect in effects:
+        index = place.get(effect.cause, -1)
+        if index < furthest[effect.key]:
+            violations.append(Violation(Rule.EFFECT_ORDER, effect.key, f"{effect.cause} by {effect.by}"))
+        furthest[effect.key] = max(furthest[effect.key], index)
+        late = effect.at - ended.get(effect.cause, effect.at)
+        if late > _CLOCK_SECONDS:
+            violations.append(Violation(Rule.EFFECT_LATE, effect.key, f"{effect.cause} by {effect.by}, {late:.3f} s"))
+    begun = {effect.cause for effect in effects}
+    violations += [
+        Violation(Rule.NO_EFFECT, output.key, str(output.cause))
+        for of_key in outputs.values()
+        for output in of_key
+        if output.is_outcome and output.cause not in begun
+    ]
+    return violations
