@@ -52,12 +52,12 @@ class Api:
         return reply
 
     def keep_injected(self, request: Request, call: Call, reply: Reply, now: float) -> None:
-        """Store an injected error under its key: where errors are stored, a retry gets the very same again."""
+        """Store an injected error under a new key: where errors are stored, a retry gets the very same again."""
         profile = self.world.profile
         if call.key is None or call.organization is None or profile.keys_on == "create_authorization":
             return
         asked = asking.read(request, call, call.organization, now, profile)
-        if isinstance(asked, Asked):
+        if isinstance(asked, Asked) and not self.writes.keys.knows(asked.scope, now, profile):
             self.writes.keys.keep(asked.scope, asked.print_, reply, now, profile)
 
     def _outcome(self, request: Request, call: Call, now: float) -> Outcome:

@@ -42,12 +42,17 @@ class Keys:
 
     def recall(self, scope: Scope, print_: str, request: int, now: float, profile: Profile) -> Reply | Refusal | None:
         """Answer what is known under a key: the first result, a reuse, one that runs, or nothing."""
-        kept = self._kept.get(scope)
-        if kept is not None and now - kept.at < profile.key_retention_seconds:
+        if self.knows(scope, now, profile):
+            kept = self._kept[scope]
             return kept.reply if kept.fingerprint == print_ else KEY_REUSED
         if profile.key_in_flight == "conflict" and self._in_flight.get(scope, request) != request:
             return KEY_IN_FLIGHT
         return None
+
+    def knows(self, scope: Scope, now: float, profile: Profile) -> bool:
+        """Something is remembered under this key."""
+        kept = self._kept.get(scope)
+        return kept is not None and now - kept.at < profile.key_retention_seconds
 
     def keep(self, scope: Scope, print_: str, reply: Reply, now: float, profile: Profile) -> None:
         """Remember an answer, if this profile remembers such answers."""

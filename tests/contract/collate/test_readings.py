@@ -76,6 +76,15 @@ async def test_sec10b_stores_errors_replays_an_injected_server_error(sim, caller
     assert (await caller.write(authorization, "manual-handoffs", key="k2", version=3)).status_code == 200
 
 
+async def test_sec10b_stores_errors_never_replaces_the_first_result(sim, caller, code):
+    sim.use("stores_errors")
+    [authorization] = sim.create()
+    first = await caller.write(authorization, "manual-handoffs", key="k", version=3)
+    sim.fault("answer", status=500, method="POST", count=1)
+    assert code(await caller.write(authorization, "manual-handoffs", key="k", version=3), 500) == "internal_error"
+    assert (await caller.write(authorization, "manual-handoffs", key="k", version=3)).json() == first.json()
+
+
 async def test_sec10b_keys_are_kept_for_24_hours(sim, caller, code, effects):
     sim.use(abandonment_seconds=None)
     [authorization] = sim.create()
