@@ -10,7 +10,7 @@ look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from consumers.engine import Again, Done, Wait
 from consumers.memory import telling
@@ -21,25 +21,52 @@ from consumers.memory.memory import Memory, MemoryUnreadable
 from consumers.memory.reducer import Rules
 from consumers.watcher.cadence import Cadence, forget_at, is_over
 from gateway.collate.answers import Ambiguous, Held, Refused
+from gateway.collate.budget import Priority
 from gateway.runtime.logs import get_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumers.engine import Turn
-    from consumers.memory.look import Reads
     from consumers.memory.publication import Publication
+    from gateway.collate.answers import Result
     from gateway.runtime.metrics import CommandMetrics
+    from schemas.collate import ManualHandoff, PriorAuthorization
 
 _UNREADABLE_SECONDS: Final = 60.0
 _MOST_FAILURES: Final = 8
+
+
+class Collate(Protocol):
+    """What the watcher may ask of Collate."""
+
+    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+        ...
+
+    async def get_handoff(self, authorization_id: str, handoff_id: str, *, priority: Priority) -> Result[ManualHandoff]:
+        """Read a handoff."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Observing:
+    """Reads that let commands and people go first."""
+
+    collate: Collate
+
+    async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
+        return await self.collate.get_authorization(authorization_id, priority=Priority.OBSERVATION)
+
+    async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
+        return await self.collate.get_handoff(authorization_id, handoff_id, priority=Priority.OBSERVATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """The engine's handler of alarms."""
 
-    reads: Reads
+    collate: Collate
     publication: Publication
     metrics: CommandMetrics
     chance: Callable[[], float]
@@ -66,7 +93,7 @@ class Watcher:
         return await self._observe(turn, draft)
 
     async def _observe(self, turn: Turn, draft: Draft) -> Done:
-        seen = await look(self.reads, turn.key.decode(), draft.memory, observing=True)
+        seen = await look(_Observing(self.collate), turn.key.decode(), draft.memory, observing=True)
         if isinstance(seen, Unread):
             return self._unread(turn, draft, seen)
         if isinstance(seen, NotThere) and draft.memory.known is None:

@@ -95,6 +95,7 @@ async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make
     redrive(lane, letter, 1)
     assert isinstance(await lane.turn(), Again)
     lane.sim.act(lane.authorization_id, "revoke", reason="again")
+    lane.sim.advance(5)
     await lane.drain()
     assert lane.dead_letters()[-1].cause == "outcome_unknown"
     assert lane.dead_letters()[-1].redrive == 1
