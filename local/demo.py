@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +22,23 @@ from local.stage import Stage, stage
 AUTHORIZATION = "auth_demo"
 OPERATOR = "jo.miller"
 EVENT_WITHIN_SECONDS = 30.0
-DECISION_SECONDS = 3.0
+# Long enough for the gateway to see the handoff closed before it sees what the payer has.
+COLLATE = ("--set", "reconcile_seconds=3")
 FAILED, INTERRUPTED = 1, 130
+FACTS = {
+    "command": "",
+    "action": "needs",
+    "operator": "to",
+    "finalSubmitCapable": "may submit:",
+    "result": "result",
+    "reported": "reported",
+    "agreement": "agreement",
+    "from": "from",
+    "to": "to",
+    "status": "payer:",
+    "outcome": "outcome",
+    "effect": "effect",
+}
 COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green"}
 
 
@@ -33,7 +49,7 @@ def run() -> int:
     code = INTERRUPTED
     with until_interrupted():
         try:
-            with stage(console) as everything:
+            with stage(console, collate=COLLATE) as everything:
                 asyncio.run(_tell(console, everything))
             console.print("\nEverything is stopped and nothing is left. `gateway dev` keeps it running for you.\n")
             code = 0
@@ -86,8 +102,7 @@ class _Story:
         self._step(
             "Collate", "has come as far as a machine may: the final submit of a prior authorization needs a person"
         )
-        wanted = {"ids": [AUTHORIZATION], "reviewBacked": True, "decisionSeconds": DECISION_SECONDS}
-        (await self._http.post(f"{self._stage.collate_url}/_sim/authorizations", json=wanted)).raise_for_status()
+        await self._simulate("authorizations", {"ids": [AUTHORIZATION], "reviewBacked": True})
 
     async def _watch(self) -> None:
         self._step("A service", "asks to be told when that authorization needs somebody; it has no Collate key")
@@ -135,8 +150,16 @@ class _Story:
         self._step("Collate", "looks at the payer's side; the gateway keeps reading until the truth is known")
         await self._event("handoff.reconciled", handoffId=handoff_id, agreement="agrees")
         self._say("the payer has a receipt: the report agrees with the truth")
-        self._step("The payer", "decides")
+        self._step("The payer", "approves; the service asks the gateway to look now and not at its next turn")
+        await self._simulate(f"authorizations/{AUTHORIZATION}/act", {"do": "payer", "truth": "approved"})
+        command = await self._service.watch(AUTHORIZATION)
+        self._accepted("watch", command)
         await self._event("authorization.settled", agreement="agrees")
+        await self._event("command.finished", commandId=command)
+
+    async def _simulate(self, path: str, what: dict[str, object]) -> None:
+        """Let happen what neither the gateway nor its callers do."""
+        (await self._http.post(f"{self._stage.collate_url}/_sim/{path}", json=what)).raise_for_status()
 
     async def _event(self, kind: str, **data: object) -> Event:
         return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
@@ -153,13 +176,14 @@ class _Story:
 
 
 def _show_all(console: Console, events: Sequence[Event]) -> None:
-    table = Table(title="\nWhat was published, in order", title_justify="left", header_style="dim", expand=False)
-    for column in ("sequence", "time", "event", "facts", "caused by"):
-        table.add_column(column, no_wrap=column != "facts")
+    table = Table(title="\nWhat was published, in order", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column("#", justify="right", style="dim")
+    for column in ("time", "event", "facts", "caused by"):
+        table.add_column(column, no_wrap=column != "facts", style="dim" if column == "time" else None)
     ordered = sorted(events, key=lambda event: event.sequence)
     for event in ordered:
         at = f"{event.at:%H:%M:%S}" if event.at else ""
-        cause = f"command {event.caused_by[:8]}…" if event.caused_by else "observation"
+        cause = f"{event.caused_by[:8]}…" if event.caused_by else "a look"
         table.add_row(str(event.sequence), at, _coloured(event.kind), _facts(event), cause)
     console.print(table)
     if [event.sequence for event in ordered] != list(range(1, len(ordered) + 1)):
@@ -173,20 +197,9 @@ def _coloured(kind: str) -> str:
 def _facts(event: Event) -> str:
     """Name the few facts that a reader of the story looks for."""
     data = {**event.data, **event.data.get("payer", {})}
-    told = (
-        "action",
-        "command",
-        "outcome",
-        "effect",
-        "result",
-        "reported",
-        "agreement",
-        "from",
-        "to",
-        "status",
-        "operator",
+    return ", ".join(
+        f"{word} {_short(str(data[name]))}".strip() for name, word in FACTS.items() if data.get(name) is not None
     )
-    return ", ".join(f"{name} {_short(str(data[name]))}" for name in told if data.get(name) is not None)
 
 
 def _short(value: str) -> str:
