@@ -200,6 +200,17 @@ class Budget:
             return False
         return now - self._doubted_at.get(call.writes, now) < _FRESH_SECONDS
 
+    @property
+    def trouble(self) -> HoldReason | None:
+        """What holds calls back at the moment, the worst first; None if nothing is wrong."""
+        found = (
+            (HoldReason.CREDENTIALS, (self.key,)),
+            (HoldReason.FORBIDDEN, self.forbidden),
+            (HoldReason.BREAKER, self.faults),
+            (HoldReason.RATE_LIMITED, (self.limited,)),
+        )
+        return next((why for why, them in found if any(it.state is not BreakerState.CLOSED for it in them)), None)
+
     def key_changed(self, now: float) -> None:
         """Try a new key at once."""
         for breaker in (self.key, *self.forbidden):

@@ -69,6 +69,7 @@ class CollateClient:
             else frozenset({Operation.CREATE_HANDOFF})
         )
         self._unix = unix
+        self._asked = False
         self._log = get_log().bind()
 
     async def __aenter__(self) -> Self:
@@ -81,6 +82,11 @@ class CollateClient:
         """Send away who waits and close every connection; a call under way ends as ambiguous."""
         self._turns.close()
         await self._transport.aclose()
+
+    @property
+    def trouble(self) -> HoldReason | None:
+        """What holds calls back at the moment, for health; None if nothing is wrong."""
+        return HoldReason.CREDENTIALS if self._key.key is None and self._asked else self._turns.budget.trouble
 
     async def get_authorization(
         self, authorization_id: str, *, priority: Priority = Priority.COMMAND
@@ -191,6 +197,7 @@ class CollateClient:
             ids["handoff_id"] = handoff_id
         if self._key.refresh():
             self._turns.key_changed()
+        self._asked = True
         if self._key.key is None:
             return Held(self._unix() + _NO_KEY_SECONDS, HoldReason.CREDENTIALS)
         ticket = await self._turns.take(call)

@@ -93,7 +93,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be told as soon as the kernel doesn't take everything."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        # Not 0: asyncio's TLS pauses at "as much as that", so that 0 would flip with every piece.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import uvloop
 from prometheus_client import CollectorRegistry
 
 from gateway.collate.client import open_client
@@ -139,3 +140,10 @@ async def connect(settings, metrics):
 def certificate():
     """A certificate for localhost alone, and its key, in one file; made for these tests, good for nothing else."""
     return Path(__file__).with_name("localhost.pem")
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """Raw faults under both loops: transports differ in when they tell what. The rest under the one of production."""
+    if item.path.name == "test_raw_faults.py":
+        return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"uvloop": uvloop.new_event_loop}

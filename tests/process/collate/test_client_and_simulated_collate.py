@@ -159,6 +159,7 @@ async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(col
     assert isinstance(refused, Refused)
     assert refused.suspended
     assert route(Operation.GET_AUTHORIZATION, refused).move is Move.SUSPEND
+    assert client.trouble is HoldReason.CREDENTIALS
     calls = len(collate.ledger.calls)
     for authorization in authorizations:
         for priority in Priority:
@@ -168,6 +169,7 @@ async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(col
     assert len(collate.ledger.calls) == calls
     key_file.write_text("new-key")
     assert isinstance(await read_until(client, authorizations[1], within=3), Answered)
+    assert client.trouble is None
 
 
 async def test_a_403_of_one_authorization_is_its_own(collate, client):

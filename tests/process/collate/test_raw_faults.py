@@ -190,6 +190,21 @@ async def test_a_certificate_of_nobody_we_trust_is_not_sent(serve, connect, cert
     assert isinstance(await create(friend), Answered)
 
 
+async def test_a_tls_connection_is_used_again(serve, connect, certificate):
+    async def keeps_alive(exchange):
+        while True:
+            await exchange.request()
+            await exchange.send(answer(200, AUTHORIZATION))
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await serve(keeps_alive, ssl=context)
+    client = await connect(server, base_url=f"https://localhost:{server.port}", ca_file=certificate)
+    for _ in range(10):
+        assert isinstance(await client.get_authorization("auth_1"), Answered)
+    assert server.connections <= 2, "session tickets behind the first answer may cost one connection"
+
+
 async def test_plain_http_behind_https_is_not_sent(serve, connect):
     server = await serve(speaks(answer(200, HANDOFF)))
     client = await connect(server, base_url=f"https://localhost:{server.port}")
@@ -389,6 +404,7 @@ async def test_without_a_key_nothing_is_sent(serve, connect, tmp_path):
     result = await client.get_authorization("auth_1")
     assert isinstance(result, Held)
     assert result.reason is HoldReason.CREDENTIALS
+    assert client.trouble is HoldReason.CREDENTIALS
     assert server.connections == 0
 
 
