@@ -104,6 +104,9 @@ class Installation:
             "GATEWAY_COLLATE__BASE_URL": collate_url,
             "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
             "GATEWAY_COLLATE__API_KEY_FILE": str(run.directory / "collate-key"),
+            # The simulated Collate is ours alone: no reason to ask it gently.
+            "GATEWAY_COLLATE__CALLS_PER_SECOND": "2000",
+            "GATEWAY_COLLATE__CONCURRENCY": "256",
             "GATEWAY_INGRESS__HOST": "127.0.0.1",
             "GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "callers.toml"),
             "GATEWAY_ADMIN__HOST": "127.0.0.1",
