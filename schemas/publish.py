@@ -1,4 +1,4 @@
-"""The published documents: a JSON Schema per message and AsyncAPI, generated from the models into schemas/published.
+"""The published documents: a JSON Schema per message, AsyncAPI and OpenAPI, made from the models (schemas/published).
 
     python -m schemas.publish             write what the models say today
     python -m schemas.publish --check     exit 1 and name what is stale, or breaks the last release
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic.alias_generators import to_snake
+
 from schemas.additive import breaks
 from schemas.asyncapi import asyncapi
 from schemas.authorization import AuthorizationRecord
@@ -20,6 +22,8 @@ from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.deadletter import DeadLetter
 from schemas.document import json_schema
 from schemas.events import EVENTS
+from schemas.http import ANSWERS, AccessGrantBody
+from schemas.openapi import openapi, withdrawn
 from schemas.vocabulary import PREFIX
 
 if TYPE_CHECKING:
@@ -36,8 +40,10 @@ def documents() -> dict[str, dict[str, Any]]:
     }
     models |= {f"events/{name.removeprefix(PREFIX)}.json": model for name, model in EVENTS.items()}
     models |= {f"records/{model.TYPE.removeprefix(PREFIX)}.json": model for model in (AuthorizationRecord, DeadLetter)}
-    models["bodies/handoff.close.json"] = HandoffCloseBody
-    return {path: json_schema(model) for path, model in models.items()} | {"asyncapi.json": asyncapi()}
+    models |= {"bodies/handoff.close.json": HandoffCloseBody, "bodies/access_grant.json": AccessGrantBody}
+    models |= {f"answers/{to_snake(model.__name__)}.json": model for model in ANSWERS}
+    whole = {"asyncapi.json": asyncapi(), "openapi.json": openapi()}
+    return {path: json_schema(model) for path, model in models.items()} | whole
 
 
 def rendered() -> dict[str, str]:
@@ -72,13 +78,15 @@ def broken(baseline: Path = RELEASED) -> Iterator[str]:
         if path not in today:
             yield f"{path}: is gone"
             continue
-        # AsyncAPI repeats the schemas, which are compared on their own.
-        if path != "asyncapi.json":
+        # Both repeat the schemas, which are compared on their own.
+        if path == "openapi.json":
+            yield from (f"{path}: {found}" for found in withdrawn(json.loads(file.read_text()), today[path]))
+        elif path != "asyncapi.json":
             yield from _broken(path, json.loads(file.read_text()), today[path])
 
 
 def _broken(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    said = path.startswith(("events/", "records/"))
+    said = path.startswith(("answers/", "events/", "records/"))
     yield from (f"{path}{found.pointer}: {found.what}" for found in breaks(old, new, said=said))
 
 

@@ -1,25 +1,36 @@
 """Composition root of `gateway ingress`: settings in, every part built and handed over, one process until SIGTERM.
 
 It listens before Kafka is there, so that callers hear 503 and not silence; readiness turns green when the topics are
-right, a producer works and the tail has caught up. Stopping: refuse, let waiters go, finish what is under way, flush.
+right, a producer works and the tail has caught up. Stopping: refuse, let waiters and streams go, finish what is under
+way, flush.
 """
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 
+from starlette.routing import BaseRoute
+
+from gateway.collate.client import CollateClient, open_client
 from gateway.ingress.app import route, router
+from gateway.ingress.audit import AccessRecord
 from gateway.ingress.authentication import Gate
 from gateway.ingress.callers import CallersFile, CallersInvalid
 from gateway.ingress.commands import Bounds, Commands
 from gateway.ingress.deadlines import Deadlines
+from gateway.ingress.documents import document
 from gateway.ingress.edge import Edge
 from gateway.ingress.idempotency import Replays
 from gateway.ingress.kafka import Producers, open_topic
 from gateway.ingress.keeping import Keeper
+from gateway.ingress.live_calls import LiveCalls
 from gateway.ingress.publisher import Publisher
 from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.ingress.stream import Streams
 from gateway.ingress.tail import Tail
 from gateway.ingress.waiting import Waiters
+from gateway.live.grants import Grants
+from gateway.live.review import Reviews
 from gateway.runtime.exits import Refused
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.serving import serving
@@ -43,22 +54,61 @@ class CallersRefused(Refused):
 
 def serve(settings: Settings) -> int:
     """Run the process until it is told to stop; return its exit code."""
-    return run(
-        "ingress",
-        settings,
-        partial(work, settings),
-        stop_deadline_seconds=settings.ingress.stop_deadline.total_seconds(),
-    )
+    seconds = settings.ingress.stop_deadline.total_seconds()
+    return run("ingress", settings, partial(work, settings), stop_deadline_seconds=seconds)
 
 
 async def work(settings: Settings, process: Process) -> None:
     """Build the parts, serve until `process.stop`, end in order."""
-    own, metrics = settings.ingress, process.metrics.ingress
-    topics = catalogue(settings.topics.prefix)
-    partitions = settings.topics.partitions
-    deadline_seconds = own.publish_deadline.total_seconds()
+    own = settings.ingress
     callers = _read_callers(settings)
     process.health.expect("kafka", "topics", "events")
+    topics = catalogue(settings.topics.prefix)
+    stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
+    async with open_client(settings.collate, process.metrics.collate) as collate:
+        parts = assemble(settings, process, callers, collate)
+        process.spawn("deadlines", parts.deadlines.run())
+        process.spawn("callers", _follow_callers(callers, parts.gate, process))
+        async with serving(
+            parts.edge,
+            own.host,
+            own.port,
+            stop_seconds=max(1.0, stop_seconds),
+            http=bounded_protocol(HeadBounds(), parts.edge.refused),
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ) as listening:
+            process.watch("http", listening.task)
+            process.log.info("listening", url=listening.url, callers=len(callers.current))
+            wanted = wanted_topics((topics.commands, topics.events), settings.topics)
+            if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
+                return
+            publishing = process.spawn("publisher", parts.publisher.run())
+            process.spawn("tail", parts.tail.run())
+            await process.stop.wait()
+            parts.waiters.release()
+            parts.streams.stop()
+        publishing.cancel()
+        await parts.publisher.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `work` starts and stops."""
+
+    edge: Edge
+    gate: Gate
+    publisher: Publisher
+    tail: Tail
+    waiters: Waiters
+    streams: Streams
+    deadlines: Deadlines
+
+
+def assemble(settings: Settings, process: Process, callers: CallersFile, collate: CollateClient) -> Parts:
+    """Build everything between the socket and Kafka; starts nothing."""
+    own, metrics, partitions = settings.ingress, process.metrics.ingress, settings.topics.partitions
+    topics, origin = catalogue(settings.topics.prefix), source(settings.environment)
+    deadline_seconds = own.publish_deadline.total_seconds()
 
     def tell_kafka(is_up: bool, detail: str) -> None:  # noqa: FBT001 - a state, not a switch
         process.metrics.process.kafka_away.set(not is_up)
@@ -78,57 +128,49 @@ async def work(settings: Settings, process: Process) -> None:
     tail = Tail(open_topic(settings.kafka, topics.events.name, partitions, reset="latest"), partitions, process.health)
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
-    keeper = Keeper(
-        publisher,
-        Replays(REPLAYS_KEPT, REPLAYS_SECONDS),
-        waiters,
+    replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
+    keeper = Keeper(publisher, replays, waiters, metrics, source=origin, partitions=partitions)
+    bounds = Bounds(own.max_body, deadline_seconds * 2, int(own.max_wait.total_seconds()))
+    record = AccessRecord(publisher, source=origin, partitions=partitions)
+    streams = Streams(
+        gate,
+        tail,
+        open_topic(settings.kafka, topics.events.name, partitions, reset="earliest"),
         metrics,
-        source=source(settings.environment),
         partitions=partitions,
+        most=own.max_streams,
+        most_per_caller=own.max_streams_per_caller,
     )
-    commands = Commands(gate, keeper, Bounds(own.max_body, deadline_seconds * 2, int(own.max_wait.total_seconds())))
     edge = Edge(
         router(
-            [
-                route("POST", "/v1/authorizations/{authorizationId}/handoffs", commands.request),
-                route("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/close", commands.close),
-                route("POST", "/v1/authorizations/{authorizationId}/watch", commands.watch),
-                route("POST", "/v1/commands", commands.cloudevent),
-            ]
+            addresses(
+                Commands(gate, keeper, bounds),
+                LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body),
+                streams,
+            )
         ),
         metrics,
         deadlines,
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
-    publishing: asyncio.Task[None] | None = None
-    async with serving(
-        edge,
-        own.host,
-        own.port,
-        stop_seconds=own.stop_deadline.total_seconds() - deadline_seconds,
-        http=bounded_protocol(HeadBounds(), edge.refused),
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    ) as listening:
-        process.watch("http", listening.task)
-        process.log.info("listening", url=listening.url, callers=len(callers.current))
-        process.spawn("deadlines", deadlines.run())
-        process.spawn("callers", _follow_callers(callers, gate, process))
-        if await wait_for_topics(
-            settings.kafka,
-            wanted_topics((topics.commands, topics.events), settings.topics),
-            process.health,
-            process.stop,
-            process.log,
-        ):
-            publishing = process.spawn("publisher", publisher.run())
-            process.spawn("tail", tail.run())
-            await process.stop.wait()
-            waiters.release()
-    if publishing is not None:
-        publisher_ends = publisher.close()
-        publishing.cancel()
-        await publisher_ends
+    return Parts(edge, gate, publisher, tail, waiters, streams, deadlines)
+
+
+def addresses(commands: Commands, live: LiveCalls, streams: Streams) -> list[BaseRoute]:
+    """Bind every handler to its address."""
+    authorization = "/v1/authorizations/{authorizationId}"
+    return [
+        route("POST", f"{authorization}/handoffs", commands.request),
+        route("POST", f"{authorization}/handoffs/{{handoffId}}/close", commands.close),
+        route("POST", f"{authorization}/watch", commands.watch),
+        route("POST", "/v1/commands", commands.cloudevent),
+        route("POST", f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant),
+        route("GET", f"{authorization}/review-snapshot", live.review),
+        route("GET", "/v1/events", streams.events),
+        route("GET", "/openapi.json", document("openapi.json")),
+        route("GET", "/asyncapi.json", document("asyncapi.json")),
+    ]
 
 
 def _read_callers(settings: Settings) -> CallersFile:

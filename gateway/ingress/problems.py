@@ -8,9 +8,10 @@
     ├─ UnsupportedMediaType (415)
     ├─ InvalidCommand (422) · KeyReused (422)
     ├─ TooManyRequests (429)
-    ├─ LiveRefused             HandoffNotOpen · AccessUnavailable · NoReviewSnapshot · CollateRefused (404/409)
-    ├─ CollateBroken (502) · CollateUnavailable (503) · AuditUnavailable (503)
-    └─ Unavailable (503)       KafkaUnavailable · Overloaded · Stopping · DeadlinePassed (504) · Broken (500)
+    ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
+    │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
+    ├─ Broken (500) · CollateBroken (502) · DeadlinePassed (504)
+    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · Overloaded · Stopping
 
 A docstring is the `title`, `slug` is the last part of `type` and the metric label. No problem ever carries a value that
 a caller sent: it says where (a JSON pointer, a header, a parameter) and what was expected there.

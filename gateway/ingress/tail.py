@@ -63,7 +63,7 @@ class Tail:
         self._open_source = open_source
         self._health = health
         self._component = component
-        self._listeners: list[Listener] = []
+        self._listeners: dict[Listener, None] = {}
         self._positions: dict[int, int] = {}
         self._vector: list[int] = [0] * partitions
         self.is_caught_up = False
@@ -71,11 +71,11 @@ class Tail:
 
     def listen(self, listener: Listener) -> None:
         """Tell this listener of every event from now on."""
-        self._listeners.append(listener)
+        self._listeners[listener] = None
 
     def forget(self, listener: Listener) -> None:
-        """Tell this listener no more."""
-        self._listeners.remove(listener)
+        """Tell this listener no more, if it was told."""
+        self._listeners.pop(listener, None)
 
     def vector(self) -> list[int]:
         """Return the next offset of every partition: what has been told, and what has not."""

@@ -43,11 +43,20 @@ class KafkaSettings(Section):
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Protocol of the listener; anything but PLAINTEXT needs the settings below."
     )
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512", description="How to log in where security is SASL_PLAINTEXT or SASL_SSL."
     )
-    username: str | None = Field(None, description="User to log in as where security is SASL_PLAINTEXT or SASL_SSL.")
+    username: str | None = Field(None, description="User to log in as, for SCRAM and PLAIN.")
     password_file: Path | None = Field(None, description="File with that user's password.")
+    token_file: Path | None = Field(
+        None, description="File with the bearer token for OAUTHBEARER, which somebody replaces before it expires."
+    )
+    token_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Token endpoint (https) for OAUTHBEARER by client credentials, instead of token_file."
+    )
+    token_client_id: str | None = Field(None, description="Client to ask the token endpoint as.")
+    token_client_secret_file: Path | None = Field(None, description="File with that client's secret.")
+    token_scope: str | None = Field(None, description="Scope to ask the token endpoint for.")
     ca_file: Path | None = Field(
         None, description="PEM file with the authorities to trust for the brokers; the system's where it is not set."
     )
@@ -63,20 +72,37 @@ class KafkaSettings(Section):
 
     def contradictions(self) -> list[str]:
         """Security and what belongs to it come together."""
-        wrong = []
         sasl, tls = self.security.startswith("SASL"), self.security.endswith("SSL")
-        if sasl and (self.username is None or self.password_file is None):
-            wrong.append(f"security {self.security} needs username and password_file")
+        wrong = self._login_contradictions() if sasl else []
         if not sasl and (self.username is not None or self.password_file is not None):
             wrong.append(
                 f"username and password_file are for SASL_PLAINTEXT and SASL_SSL, but security is {self.security}"
             )
+        if not (sasl and self.mechanism == "OAUTHBEARER") and (self.token_file or self.token_url):
+            wrong.append("token_file and token_url are for mechanism OAUTHBEARER with SASL_SSL or SASL_PLAINTEXT")
         if not tls and (self.ca_file or self.certificate_file or self.key_file):
             wrong.append(
                 f"ca_file, certificate_file and key_file are for SSL and SASL_SSL, but security is {self.security}"
             )
         if (self.certificate_file is None) != (self.key_file is None):
             wrong.append("certificate_file and key_file come together or not at all")
+        return wrong
+
+    def _login_contradictions(self) -> list[str]:
+        if self.mechanism != "OAUTHBEARER":
+            if self.username is None or self.password_file is None:
+                return [f"security {self.security} needs username and password_file"]
+            return []
+        wrong = []
+        if self.username is not None or self.password_file is not None:
+            wrong.append("username and password_file are for SCRAM and PLAIN, but mechanism is OAUTHBEARER")
+        if (self.token_file is None) == (self.token_url is None):
+            wrong.append("mechanism OAUTHBEARER needs token_file or token_url, one of them")
+        if self.token_url is not None:
+            if self.token_client_id is None or self.token_client_secret_file is None:
+                wrong.append("token_url needs token_client_id and token_client_secret_file")
+            if not self.token_url.startswith("https://"):
+                wrong.append("token_url is http://, which sends the client's secret in the clear; use https://")
         return wrong
 
 
@@ -196,6 +222,12 @@ class IngressSettings(Section):
     max_wait: Duration = Field(timedelta(seconds=30), description="Longest `Prefer: wait` that is honoured.")
     max_waiters: Annotated[int, Field(ge=0)] = Field(
         2_000, description="Requests that may wait for an outcome at once."
+    )
+    max_streams: Annotated[int, Field(ge=0)] = Field(
+        200, description="Clients that may read the event stream at once; more is a case for a Kafka consumer."
+    )
+    max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
+        20, description="Event streams that one caller may have open at this process."
     )
     caller_rate: Annotated[float, Field(gt=0)] = Field(
         200.0, description="Requests per second that one caller may make at this process, on average."
