@@ -3,6 +3,7 @@
 LocalError
 ├── NoJava       this platform has no packaged Java runtime
 ├── NoJars       the jars are neither in the cache nor to be downloaded
+├── NoPostgres   this platform has no packaged PostgreSQL
 ├── NoSpace      the disk is too full
 └── StartFailed  a server was started and did not become ready
 """
@@ -18,6 +19,10 @@ class NoJava(LocalError):
 
 class NoJars(LocalError):
     """A jar is not in the cache and cannot be downloaded."""
+
+
+class NoPostgres(LocalError):
+    """No PostgreSQL comes packaged for this platform."""
 
 
 class NoSpace(LocalError):

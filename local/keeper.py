@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 GONE_WITHIN_SECONDS = 10.0
+REMOVE_SEGMENT = 0  # IPC_RMID of <sys/ipc.h>
 
 
 def main(directory: Path) -> None:
@@ -31,12 +32,24 @@ def sweep(directory: Path) -> None:
             signal.pause()
     os.setpgid(0, 0)
     os.killpg(group, signal.SIGKILL)
+    for pid_file in directory.rglob("postmaster.pid"):
+        release_segment(pid_file)
     deadline = time.monotonic() + GONE_WITHIN_SECONDS
     # Removing fails while one of the killed still writes a file. To wait for the group's end instead would be to wait
     # for whoever reaps it.
     while directory.exists() and time.monotonic() < deadline:
         shutil.rmtree(directory, ignore_errors=True)
         time.sleep(0.01)
+
+
+def release_segment(pid_file: Path) -> None:
+    """Remove the System V segment of a killed PostgreSQL, which outlives it; line 7 of its file names it."""
+    lines = pid_file.read_text().splitlines()
+    if len(lines) < 7 or len(segment := lines[6].split()) < 2:
+        return
+    import ctypes  # noqa: PLC0415 - only here, because a keeper must start fast
+
+    ctypes.CDLL(None).shmctl(int(segment[1]), REMOVE_SEGMENT, None)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,14 @@ class Run:
         )
 
     def spawn(
-        self, argv: Sequence[str | Path], *, log: Path, environ: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str | Path],
+        *,
+        log: Path,
+        environ: Mapping[str, str] | None = None,
+        user: str | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a process whose output is appended to a log file."""
+        """Start a process whose output is appended to a log file; `user` is for root, who may start it as another."""
         with log.open("ab") as output:
             process = subprocess.Popen(
                 argv,
@@ -47,6 +52,7 @@ class Run:
                 env=environ,
                 cwd=self.directory,
                 process_group=self._keeper.pid,
+                user=user,
             )
         self._processes.append(process)
         return process

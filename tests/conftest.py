@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may ask for. Servers start with the first test that needs them.
 
 TEST_KAFKA=host:port points the tests at an existing cluster; what they create there begins with `test-` and is removed.
+TEST_POSTGRES=postgresql://user@host/database does the same for PostgreSQL; the user must be allowed to make databases.
 """
 
 import asyncio
@@ -89,6 +90,30 @@ def kafka3(three_brokers):
     for index in down:
         three_brokers.start(index, wait=False)
     three_brokers.await_ready()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The conninfo of a real PostgreSQL: TEST_POSTGRES, or a server that lives as long as the session."""
+    if existing := os.environ.get("TEST_POSTGRES"):
+        yield existing
+        return
+    from local.postgres import Postgres  # noqa: PLC0415 - unit tests must not pay for it
+
+    with Postgres() as server:
+        yield server.conninfo
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """The conninfo of an empty database, new for every test."""
+    import psycopg  # noqa: PLC0415 - as above
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield psycopg.conninfo.make_conninfo(postgres_server, dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
