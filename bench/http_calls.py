@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,32 @@ async def serve(delay_seconds: float) -> asyncio.Server:
     return await asyncio.start_server(answer, "127.0.0.1", 0)
 
 
+class Connections:
+    """A lean client: kept-alive connections to one address, as many as are in use at once."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, port = address.partition(":")
+        self._port = int(port)
+        self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+
+    async def call(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and return the status and the body of its answer."""
+        connection = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        reader, writer = connection
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+        body = await reader.readexactly(int(length[1])) if length else b""
+        self._idle.append(connection)
+        return int(head[9:12]), body
+
+
 async def caller(address: str) -> Callable[[], Awaitable[None]]:
     """Return a function that makes one call over a kept-alive connection of its own."""
-    host, _, port = address.partition(":")
-    idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+    connections = Connections(address)
     request = f"POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n".encode()
 
     async def call() -> None:
-        connection = idle.pop() if idle else await asyncio.open_connection(host, int(port))
-        reader, writer = connection
-        writer.write(request)
-        await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(2)
-        idle.append(connection)
+        await connections.call(request)
 
     return call

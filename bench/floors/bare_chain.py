@@ -1,0 +1,72 @@
+"""The floor of the whole chain, in one process: an HTTP handler that appends, a bare loop that makes two calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+from aiokafka import AIOKafkaProducer
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from bench.floors.bare_loop import BareLoop
+from bench.http_calls import Connections
+from local.ports import free_ports
+from schemas.topics import partition_for
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+    from starlette.requests import Request
+
+_PARTITIONS = 12
+
+
+async def _main(bootstrap: str, collate: str, prefix: str, key: str) -> None:
+    address = collate.removeprefix("http://")
+    connections = Connections(address)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
+    await producer.start()
+    head = f"Host: {address}\r\nAuthorization: Bearer {key}\r\n"
+
+    async def append(request: Request) -> JSONResponse:
+        authorization = request.path_params["authorization"].encode()
+        command_id = str(uuid.uuid4())
+        await producer.send_and_wait(
+            f"{prefix}commands",
+            command_id.encode(),
+            key=authorization,
+            partition=partition_for(authorization, _PARTITIONS),
+        )
+        return JSONResponse({"commandId": command_id}, 202)
+
+    async def handle(record: ConsumerRecord) -> None:
+        path = f"/v1/prior-authorizations/{record.key.decode()}"
+        await connections.call(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        await connections.call(
+            f"POST {path}/manual-handoffs HTTP/1.1\r\n{head}"
+            f'If-Match: "3"\r\nIdempotency-Key: {record.value.decode()}\r\n'
+            "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
+        )
+
+    loop = BareLoop(bootstrap, prefix, handle, lambda _: None)
+    app = Starlette(routes=[Route("/{authorization}", append, methods=["POST"])])
+    (port,) = free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False))
+    running = asyncio.create_task(loop.run(asyncio.Event()))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(3)  # until every partition of the loop has its producer
+    print(f"127.0.0.1:{port}", flush=True)
+    await asyncio.wait([running, serving], return_when=asyncio.FIRST_COMPLETED)
+
+
+if __name__ == "__main__":
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    uvloop.run(_main(*sys.argv[1:5]))
