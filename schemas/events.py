@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from schemas.attempts import MOST_ATTEMPTS, Attempt
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
@@ -19,6 +20,12 @@ _METADATA = Field(default=None, description="What the caller attached to the com
 _VERSION = Field(default=None, description="Collate's version of the authorization at this fact.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="Which redrive of the command this is; absent for the first run.")
+
+
+_ATTEMPTS = Field(
+    default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate so far, as far as this worker knows."
+)
+_LEFT_OUT = Field(default=None, ge=1, description="How many calls between the first and the last ones are left out.")
 
 
 class Event(Message):
@@ -47,6 +54,24 @@ class CommandFinished(_CommandEvent):
         "handoffId": "mhand_55",
         "version": 24,
         "metadata": {"case": "case-0042"},
+        "attempts": [
+            {
+                "at": "2026-06-02T14:06:00Z",
+                "operation": "get-authorization",
+                "result": "answered",
+                "status": 200,
+                "ms": 41,
+            },
+            {
+                "at": "2026-06-02T14:06:01Z",
+                "operation": "create",
+                "result": "answered",
+                "status": 201,
+                "ms": 320,
+                "n": 1,
+                "requestId": "req_7f3a",
+            },
+        ],
     }
 
     outcome: Public[Outcome] = Field(description="How it ended.")
@@ -57,6 +82,8 @@ class CommandFinished(_CommandEvent):
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
     metadata: Public[Metadata | None] = _METADATA
+    attempts: Public[list[Attempt] | None] = _ATTEMPTS
+    attempts_left_out: Public[int | None] = _LEFT_OUT
 
 
 class CommandWaiting(_CommandEvent):
@@ -78,6 +105,8 @@ class CommandWaiting(_CommandEvent):
     until: Public[Time | None] = Field(default=None, description="When it is tried again.")
     redrive: Public[int | None] = _REDRIVE
     metadata: Public[Metadata | None] = _METADATA
+    attempts: Public[list[Attempt] | None] = _ATTEMPTS
+    attempts_left_out: Public[int | None] = _LEFT_OUT
 
 
 class CommandDeadLettered(_CommandEvent):
@@ -98,6 +127,8 @@ class CommandDeadLettered(_CommandEvent):
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about.")
     redrive: Public[int | None] = _REDRIVE
     metadata: Public[Metadata | None] = _METADATA
+    attempts: Public[list[Attempt] | None] = _ATTEMPTS
+    attempts_left_out: Public[int | None] = _LEFT_OUT
 
 
 class CommandKeyConflict(_CommandEvent):

@@ -37,7 +37,8 @@ def finished(
     }
     if outcome.finished_at is not None:
         told["finishedAt"] = format_time(outcome.finished_at)
-    del event["command"], event["caller"]
+    for name in ("command", "caller", "attempts", "attemptsLeftOut"):
+        event.pop(name, None)
     return Answer(
         200, json.dumps(told | event, separators=(",", ":")).encode(), _headers(is_replay=is_replay, waited=waited)
     )
