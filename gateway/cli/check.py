@@ -5,8 +5,8 @@ import os
 
 import typer
 
+from gateway.runtime.cluster import ClusterRefused, KafkaAway, open_cluster
 from gateway.runtime.exits import Exit
-from gateway.runtime.kafka import ClusterRefused, KafkaAway, open_cluster
 from gateway.runtime.settings import ClusterSettings, load_cluster_settings
 from gateway.runtime.topics import Difference, compare, wanted_topics
 from schemas.topics import catalogue

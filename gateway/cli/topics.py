@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.runtime.cluster import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
 from gateway.runtime.exits import Exit
-from gateway.runtime.kafka import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
 from gateway.runtime.settings import ClusterSettings, load_cluster_settings
 from gateway.runtime.topics import Difference, Wanted, apply, compare, wanted_topics
 from schemas.topics import catalogue

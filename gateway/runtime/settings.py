@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from gateway.runtime.environ import Section, SettingsInvalid, file_problem, leaves, nest, validate, variable
-from gateway.runtime.quantities import Duration, Names, Size
+from gateway.runtime.quantities import Duration, Names, Size, Steps, parse_steps
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -51,12 +51,12 @@ class KafkaSettings(Section):
     token_file: Path | None = Field(
         None, description="File with the bearer token for OAUTHBEARER, which somebody replaces before it expires."
     )
-    token_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    oauth_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
         None, description="Token endpoint (https) for OAUTHBEARER by client credentials, instead of token_file."
     )
-    token_client_id: str | None = Field(None, description="Client to ask the token endpoint as.")
-    token_client_secret_file: Path | None = Field(None, description="File with that client's secret.")
-    token_scope: str | None = Field(None, description="Scope to ask the token endpoint for.")
+    oauth_client_id: str | None = Field(None, description="Client to ask the token endpoint as.")
+    oauth_client_secret_file: Path | None = Field(None, description="File with that client's secret.")
+    oauth_scope: str | None = Field(None, description="Scope to ask the token endpoint for.")
     ca_file: Path | None = Field(
         None, description="PEM file with the authorities to trust for the brokers; the system's where it is not set."
     )
@@ -78,8 +78,8 @@ class KafkaSettings(Section):
             wrong.append(
                 f"username and password_file are for SASL_PLAINTEXT and SASL_SSL, but security is {self.security}"
             )
-        if not (sasl and self.mechanism == "OAUTHBEARER") and (self.token_file or self.token_url):
-            wrong.append("token_file and token_url are for mechanism OAUTHBEARER with SASL_SSL or SASL_PLAINTEXT")
+        if not (sasl and self.mechanism == "OAUTHBEARER") and (self.token_file or self.oauth_url):
+            wrong.append("token_file and oauth_url are for mechanism OAUTHBEARER with SASL_SSL or SASL_PLAINTEXT")
         if not tls and (self.ca_file or self.certificate_file or self.key_file):
             wrong.append(
                 f"ca_file, certificate_file and key_file are for SSL and SASL_SSL, but security is {self.security}"
@@ -96,13 +96,13 @@ class KafkaSettings(Section):
         wrong = []
         if self.username is not None or self.password_file is not None:
             wrong.append("username and password_file are for SCRAM and PLAIN, but mechanism is OAUTHBEARER")
-        if (self.token_file is None) == (self.token_url is None):
-            wrong.append("mechanism OAUTHBEARER needs token_file or token_url, one of them")
-        if self.token_url is not None:
-            if self.token_client_id is None or self.token_client_secret_file is None:
-                wrong.append("token_url needs token_client_id and token_client_secret_file")
-            if not self.token_url.startswith("https://"):
-                wrong.append("token_url is http://, which sends the client's secret in the clear; use https://")
+        if (self.token_file is None) == (self.oauth_url is None):
+            wrong.append("mechanism OAUTHBEARER needs token_file or oauth_url, one of them")
+        if self.oauth_url is not None:
+            if self.oauth_client_id is None or self.oauth_client_secret_file is None:
+                wrong.append("oauth_url needs oauth_client_id and oauth_client_secret_file")
+            if not self.oauth_url.startswith("https://"):
+                wrong.append("oauth_url is http://, which sends the client's secret in the clear; use https://")
         return wrong
 
 
@@ -311,6 +311,39 @@ class WorkerSettings(Section):
         return []
 
 
+def _steps(text: str, description: str) -> Any:
+    return Field(parse_steps(text), description=f"How often to look {description}.")
+
+
+class WatchSettings(Section):
+    """When a watched authorization is looked at again; an age counts from when something new was last seen."""
+
+    ended: Steps = _steps("2s until 1m, 5s until 10m, 30s", "after a handoff has ended, while Collate reconciles")
+    open: Steps = _steps("5s until 10m, 15s until 1h, 1m", "while a handoff is open")
+    processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate works")
+    action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while somebody must act")
+    payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
+    jitter: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.1, description="Share by which each step is made shorter or longer, so that looks don't come in herds."
+    )
+    longest_stretch: Annotated[float, Field(ge=1)] = Field(
+        16.0, description="How many times longer all steps may get while the call budget is too short for them."
+    )
+    open_too_long: Duration = Field(
+        timedelta(hours=4), description="How long a handoff may be open before `handoff.at_risk` says so."
+    )
+    forget_after: Duration = Field(
+        timedelta(days=90),
+        description="How long one that is over is remembered; then its record goes and its numbering may begin anew.",
+    )
+
+    def contradictions(self) -> list[str]:
+        """No event number is used again while the first one may still be in the topic (30 days)."""
+        if self.forget_after < timedelta(days=60):
+            return ["forget_after must be 60d or more: events stay for 30d, and their numbers may not be used again"]
+        return []
+
+
 class AdminSettings(Section):
     """The admin port: health, metrics, lanes. Not for the outside."""
 
@@ -347,6 +380,7 @@ class Settings(ClusterSettings):
     collate: CollateSettings
     ingress: IngressSettings = IngressSettings()
     worker: WorkerSettings = WorkerSettings()
+    watch: WatchSettings = WatchSettings()
     admin: AdminSettings = AdminSettings()
 
 

@@ -6,8 +6,8 @@ Missing topics are waited for, wrong ones are refused.
 import asyncio
 from collections.abc import Iterable
 
+from gateway.runtime.cluster import ClusterRefused, KafkaAway, open_cluster
 from gateway.runtime.health import Health
-from gateway.runtime.kafka import ClusterRefused, KafkaAway, open_cluster
 from gateway.runtime.logs import Log
 from gateway.runtime.settings import KafkaSettings
 from gateway.runtime.topics import Difference, Found, TopicsWrong, Wanted, compare

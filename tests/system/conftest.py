@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.runtime.settings import KafkaSettings
 from local.installation import Installation
 from local.run import Run
 
@@ -36,3 +37,49 @@ def start():
         return program
 
     return start
+
+
+PASSWORD = "right-password"
+USERS = ("gateway", "ingress", "worker", "topics", "stranger")
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory):
+    """A broker with every kind of listener and an authorizer; `gateway` may do everything there, others nothing.
+
+    It creates any topic that is asked for by somebody who may, as badly run clusters do.
+    """
+    from local.secured import SecuredCluster  # noqa: PLC0415 - unit tests must not pay for it
+
+    with SecuredCluster(
+        tmp_path_factory.mktemp("secured"),
+        dict.fromkeys(USERS, PASSWORD),
+        super_users=["gateway"],
+        properties={"auto.create.topics.enable": "true"},
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def to_secured(secured, tmp_path):
+    """Make the settings that reach the secured broker over one kind of listener, with changes.
+
+    `to_secured("SASL_SSL", user="worker")`; SASL_SSL with `mechanism="OAUTHBEARER"` finds a token in `token_file`.
+    """
+
+    def settings(security, *, user="gateway", password=PASSWORD, **changes):
+        options = {"bootstrap": (f"127.0.0.1:{secured.ports[security]}",), "security": security}
+        if changes.get("mechanism") == "OAUTHBEARER":
+            options["token_file"] = tmp_path / f"{user}.token"
+            options["token_file"].write_text(secured.tokens.token(user))
+        elif security.startswith("SASL"):
+            options |= {"username": user, "password_file": tmp_path / f"{user}.password"}
+            options["password_file"].write_text(f"{password}\n")
+        if security.endswith("SSL"):
+            options["ca_file"] = secured.ca_file
+        if security == "SSL":
+            options |= {"certificate_file": tmp_path / f"{user}.crt", "key_file": tmp_path / f"{user}.key"}
+            secured.authority.issue(user, options["certificate_file"], options["key_file"])
+        return KafkaSettings(**{**options, **changes})
+
+    return settings

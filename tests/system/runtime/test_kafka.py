@@ -6,7 +6,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from gateway.runtime.kafka import KafkaAway, bounded_stop, idempotent_producer, open_cluster, tail_consumer
+from gateway.runtime.cluster import KafkaAway, open_cluster
+from gateway.runtime.kafka import bounded_stop, idempotent_producer, tail_consumer
 from gateway.runtime.settings import KafkaSettings
 from gateway.runtime.topics import Wanted
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gateway.runtime.kafka import open_cluster
+from gateway.runtime.cluster import open_cluster
 from gateway.runtime.settings import KafkaSettings
 from gateway.runtime.topics import Wanted, wanted_topics
 from schemas.topics import catalogue

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.runtime.cluster import open_cluster
 from gateway.runtime.health import Health
-from gateway.runtime.kafka import open_cluster
 from gateway.runtime.logs import get_log
 from gateway.runtime.settings import KafkaSettings, TopicSettings
 from gateway.runtime.topics import TopicsWrong, Wanted, wanted_topics

@@ -6,6 +6,8 @@ import pytest
 from gateway.runtime.environ import SettingsInvalid
 from gateway.runtime.settings import load_cluster_settings, load_settings, read_secret
 
+OAUTH = {"GATEWAY_KAFKA__SECURITY": "SASL_SSL", "GATEWAY_KAFKA__MECHANISM": "OAUTHBEARER"}
+
 
 @pytest.fixture
 def secret(tmp_path):
@@ -80,6 +82,25 @@ def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, tol
         (
             {"GATEWAY_KAFKA__SECURITY": "SSL", "GATEWAY_KAFKA__KEY_FILE": "{secret}"},
             "certificate_file and key_file come together",
+        ),
+        ({"GATEWAY_KAFKA__TOKEN_FILE": "{secret}"}, "token_file and oauth_url are for mechanism OAUTHBEARER"),
+        (OAUTH, "mechanism OAUTHBEARER needs token_file or oauth_url, one of them"),
+        (
+            OAUTH | {"GATEWAY_KAFKA__TOKEN_FILE": "{secret}", "GATEWAY_KAFKA__USERNAME": "u"},
+            "username and password_file are for SCRAM and PLAIN",
+        ),
+        (
+            OAUTH | {"GATEWAY_KAFKA__OAUTH_URL": "https://id.test"},
+            "oauth_url needs oauth_client_id and oauth_client_secret",
+        ),
+        (
+            OAUTH
+            | {
+                "GATEWAY_KAFKA__OAUTH_URL": "http://id.test",
+                "GATEWAY_KAFKA__OAUTH_CLIENT_ID": "c",
+                "GATEWAY_KAFKA__OAUTH_CLIENT_SECRET_FILE": "{secret}",
+            },
+            "sends the client's secret in the clear",
         ),
         ({"GATEWAY_TOPICS__MIN_INSYNC": "4"}, "min_insync 4 can't be more than replication 3"),
         ({"GATEWAY_COLLATE__BASE_URL": "http://collate.test"}, "sends the API key in the clear"),
