@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from consumers.applier.attempts import AttemptLog
 from consumers.applier.notes import Notes
 from consumers.memory.look import Reads
 from consumers.memory.reducer import Rules
@@ -57,3 +58,4 @@ class Desk:
     clock: Callable[[], float] = monotonic
     rules: Rules = field(default_factory=Rules)
     notes: Notes = field(default_factory=Notes)
+    attempts: AttemptLog = field(default_factory=AttemptLog)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from consumers.applier.attempts import Attempts
 from consumers.applier.job import Job
 from consumers.applier.reasons import DeathCause, Reason
 from consumers.memory.memory import Dead
@@ -48,7 +49,7 @@ class DeadLettered:
 Ending = Applied | Already | Rejected | Expired
 
 
-def finished(job: Job, ending: Ending, version: int | None) -> CommandFinished:
+def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts | None = None) -> CommandFinished:
     """Tell how a command ended."""
     outcome, effect, reason = Outcome.ALREADY_DONE, Effect.NONE, None
     match ending:
@@ -72,10 +73,12 @@ def finished(job: Job, ending: Ending, version: int | None) -> CommandFinished:
         version=version,
         redrive=job.redrive or None,
         metadata=job.metadata,
+        attempts=attempts.kept if attempts else None,
+        attempts_left_out=attempts.left_out or None if attempts else None,
     )
 
 
-def dead_lettered(job: Job, ending: DeadLettered) -> CommandDeadLettered:
+def dead_lettered(job: Job, ending: DeadLettered, attempts: Attempts | None = None) -> CommandDeadLettered:
     """Tell that a command waits for a person."""
     return CommandDeadLettered(
         command_id=job.command_id,
@@ -86,6 +89,8 @@ def dead_lettered(job: Job, ending: DeadLettered) -> CommandDeadLettered:
         handoff_id=ending.handoff_id,
         redrive=job.redrive or None,
         metadata=job.metadata,
+        attempts=attempts.kept if attempts else None,
+        attempts_left_out=attempts.left_out or None if attempts else None,
     )
 
 

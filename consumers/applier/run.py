@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from consumers.applier.attempts import Recording
 from consumers.applier.letters import intents, letter
 from consumers.applier.outcome import DeadLettered, Rejected, dead_lettered, finished
 from consumers.applier.policy import pause
@@ -44,7 +45,9 @@ class Run:
         self.desk = desk
         self.turn = turn
         self.job = job
-        self.draft = Draft(turn, memory, desk.publication, desk.rules, job.traceparent)
+        self.draft = Draft(turn, memory, desk.publication, desk.rules, job.traceparent, taken=self._taken)
+        self.attempts = desk.attempts.of(job.record_id)
+        self.collate = Recording(desk.collate, self.attempts, self._write_number, lambda: turn.now + self._taken())
         self._record = record
         self._began = desk.clock()
         self._log = get_log()
@@ -114,7 +117,13 @@ class Run:
 
     def has_time(self, seconds: float) -> bool:
         """Whether this turn has not taken that long yet: a turn must end before the engine takes it for hung."""
-        return self.desk.clock() - self._began < seconds
+        return self._taken() < seconds
+
+    def _taken(self) -> float:
+        return self.desk.clock() - self._began
+
+    def _write_number(self) -> int | None:
+        return self.work.n if self.work else None
 
     # How a turn ends
 
@@ -122,7 +131,7 @@ class Run:
         """End the command."""
         draft, job, desk = self.draft, self.job, self.desk
         known = draft.memory.known
-        event = finished(job, ending, known.version if known else None)
+        event = finished(job, ending, known.version if known else None, self.attempts)
         draft.tell(event, job.command_id)
         self._forget_work()
         draft.remember(job.command_id, job.digest, Remembered.FINISHED)
@@ -152,7 +161,7 @@ class Run:
         """Give the command up for a person to decide."""
         draft, job, desk, work = self.draft, self.job, self.desk, self.work
         ending = DeadLettered(cause, handoff_id)
-        draft.tell(dead_lettered(job, ending), job.command_id)
+        draft.tell(dead_lettered(job, ending, self.attempts), job.command_id)
         dead = letter(job, ending, self._record, self.turn.now, intents(work, self.maybe))
         self._forget_work()
         draft.remember(job.command_id, job.digest, Remembered.DEAD)
@@ -210,6 +219,8 @@ class Run:
                 until=time_at(at),
                 redrive=job.redrive or None,
                 metadata=job.metadata,
+                attempts=self.attempts.kept,
+                attempts_left_out=self.attempts.left_out or None,
             ),
             job.command_id,
         )

@@ -73,7 +73,7 @@ def closer(run: Run, close: HandoffClose) -> Closer:
 
 
 async def _call(run: Run, intent: Intent, body: bytes) -> Result[ManualHandoff] | Result[CloseAnswer]:
-    collate, authorization_id = run.desk.collate, run.job.authorization_id
+    collate, authorization_id = run.collate, run.job.authorization_id
     if intent.handoff_id is None:
         return await collate.create_handoff(authorization_id, if_match=intent.if_match, key=intent.key, body=body)
     operation = Operation(intent.operation)
@@ -120,7 +120,7 @@ async def _created(run: Run, intent: Intent, handoff: ManualHandoff, *, resent: 
 
 async def _moved_too_far(run: Run, intent: Intent, handoff_id: str) -> bool:
     """Whether a resent create was applied with a stale If-Match: then neither key nor If-Match was honoured."""
-    result = await run.desk.collate.get_authorization(run.job.authorization_id)
+    result = await run.collate.get_authorization(run.job.authorization_id)
     if not isinstance(result, Answered) or result.model.active_handoff_id != handoff_id:
         return False
     if result.model.version <= intent.version + 1:

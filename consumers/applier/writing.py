@@ -106,7 +106,7 @@ async def _look(run: Run) -> Looked | NotThere | Unread:
     needs_version = close is not None and run.desk.policy.if_match_on_close == "handoff"
     # After a first try an authorization that still points at the handoff proves nothing: it may be closing.
     return await look(
-        run.desk.collate,
+        run.collate,
         run.job.authorization_id,
         run.draft.memory,
         also=close.handoff_id if close else None,

@@ -14,7 +14,7 @@ from consumers.memory.memory import DEAD_KEPT_SECONDS, MOST_DEAD, Dead, Memory, 
 from consumers.memory.reducer import Rules, Told, reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from consumers.engine import Turn
     from consumers.memory.facts import Fact
@@ -26,16 +26,25 @@ if TYPE_CHECKING:
 class Draft:
     """See the module. `memory` is the newest; `saved` is what a successor would find."""
 
-    __slots__ = ("_publication", "_rules", "_told", "_traceparent", "_turn", "memory", "saved")
+    __slots__ = ("_publication", "_rules", "_taken", "_told", "_traceparent", "_turn", "memory", "saved")
 
     def __init__(
-        self, turn: Turn, memory: Memory, publication: Publication, rules: Rules, traceparent: str | None = None
+        self,
+        turn: Turn,
+        memory: Memory,
+        publication: Publication,
+        rules: Rules,
+        traceparent: str | None = None,
+        *,
+        taken: Callable[[], float] = float,
     ) -> None:
+        """`taken` says how many seconds the turn has taken so far: events are of the time at which they are told."""
         self.memory = self.saved = memory
         self._turn = turn
         self._publication = publication
         self._rules = rules
         self._traceparent = traceparent
+        self._taken = taken
         self._told: list[Told] = []
 
     @property
@@ -101,6 +110,7 @@ class Draft:
         return Done(outputs + others, encoded, alarm_at, casualty=casualty)
 
     def _frozen(self) -> tuple[Memory, tuple[Output, ...]]:
+        now = self._turn.now + self._taken()
         return self._publication.outputs(
-            self._turn.key, self.saved, self.memory, self._told, now=self._turn.now, traceparent=self._traceparent
+            self._turn.key, self.saved, self.memory, self._told, now=now, traceparent=self._traceparent
         )

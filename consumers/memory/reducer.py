@@ -128,12 +128,13 @@ class _Change:
             return
         if not is_newer(active, handoff):
             return
+        # Only the authorization says at which of its versions the handoff was open; a handoff read may lag behind it.
+        points_at_it = looked.authorization.active_handoff_id == active.id
+        now_seen = seen(active, handoff, version if points_at_it else active.open_version)
         if handoff.state == HandoffState.CLOSED:
-            points_at_it = looked.authorization.active_handoff_id == active.id
-            now_seen = seen(active, handoff, version if points_at_it else active.open_version)
             self._end(now_seen, version, handoff.result)
         else:
-            self._update(seen(active, handoff, version), version)
+            self._update(now_seen, version)
 
     def _authorization(self, before: Known | None, seen_now: Known) -> None:
         memory = self.memory

@@ -220,6 +220,7 @@ class Model(RuleBasedStateMachine):
         asked = self.asked()
         opened = self.world.open_handoff(current, Cause("client"), self.now)
         handoff = opened.handoffs[-1]
+        self.history.append(opened)
         self.here()
         if lost:
             self.lost_opening = (handoff.id, asked)
@@ -240,6 +241,7 @@ class Model(RuleBasedStateMachine):
         report = rules.report_from(operation, body, "canonical")
         closed = self.world.close_handoff(current, handoff, report, Cause("client"), self.now)
         self.ours[handoff.id] = asked.command_id
+        self.history.append(closed)
         self.here()
         if lost:
             self.lost_closings[handoff.id] = closer

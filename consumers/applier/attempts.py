@@ -1,0 +1,150 @@
+"""The calls to Collate that a command took, for its events (docs/decisions/0005). Kept in this process and bounded.
+
+Nothing decides by them and nothing waits for them: losing them loses a part of the timeline, nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from consumers.memory.telling import at as time_at
+from gateway.collate.answers import Ambiguous, Answered, Held, NotSent, Refused
+from gateway.collate.operations import Operation
+from schemas.attempts import MOST_ATTEMPTS, Attempt
+from schemas.words import UNRECOGNISED, word
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from consumers.applier.desk import Collate
+    from gateway.collate.answers import Result
+    from gateway.collate.client import Close
+    from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+
+    Model = TypeVar("Model")
+
+_FIRST: Final = 4
+_LAST: Final = MOST_ATTEMPTS - _FIRST
+_MOST_COMMANDS: Final = 4_096
+_SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
+
+
+class Attempts:
+    """Of one command: the first few, the last dozen, and how many there were between."""
+
+    __slots__ = ("_first", "_last", "left_out")
+
+    def __init__(self) -> None:
+        self._first: list[Attempt] = []
+        self._last: list[Attempt] = []
+        self.left_out = 0
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep one more."""
+        if len(self._first) < _FIRST:
+            self._first.append(attempt)
+            return
+        self._last.append(attempt)
+        if len(self._last) > _LAST:
+            del self._last[0]
+            self.left_out += 1
+
+    @property
+    def kept(self) -> list[Attempt] | None:
+        """Return those that are kept, in order; None where there were none."""
+        return [*self._first, *self._last] or None
+
+
+class AttemptLog:
+    """By the command's record; the one that was touched longest ago goes first."""
+
+    def __init__(self) -> None:
+        self._attempts: OrderedDict[str, Attempts] = OrderedDict()
+
+    def of(self, record_id: str) -> Attempts:
+        """Return what is known of a command's calls."""
+        attempts = self._attempts.get(record_id)
+        if attempts is None:
+            attempts = self._attempts[record_id] = Attempts()
+            if len(self._attempts) > _MOST_COMMANDS:
+                self._attempts.popitem(last=False)
+        else:
+            self._attempts.move_to_end(record_id)
+        return attempts
+
+
+class Recording:
+    """Collate, with every call noted; `n` says which write of the command is under way, `now` is Unix seconds."""
+
+    def __init__(
+        self, collate: Collate, attempts: Attempts, n: Callable[[], int | None], now: Callable[[], float]
+    ) -> None:
+        self._collate = collate
+        self._attempts = attempts
+        self._n = n
+        self._now = now
+
+    async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+        return await self._note(Operation.GET_AUTHORIZATION, self._collate.get_authorization(authorization_id))
+
+    async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
+        """Read a handoff."""
+        return await self._note(Operation.GET_HANDOFF, self._collate.get_handoff(authorization_id, handoff_id))
+
+    async def create_handoff(
+        self, authorization_id: str, *, if_match: int, key: str, body: bytes
+    ) -> Result[ManualHandoff]:
+        """Create a handoff."""
+        call = self._collate.create_handoff(authorization_id, if_match=if_match, key=key, body=body)
+        return await self._note(Operation.CREATE_HANDOFF, call)
+
+    async def close_handoff(
+        self, authorization_id: str, handoff_id: str, operation: Close, *, if_match: int, key: str, body: bytes
+    ) -> Result[CloseAnswer]:
+        """Close a handoff."""
+        call = self._collate.close_handoff(
+            authorization_id, handoff_id, operation, if_match=if_match, key=key, body=body
+        )
+        return await self._note(Operation(operation), call)
+
+    async def _note(self, operation: Operation, call: Awaitable[Result[Model]]) -> Result[Model]:
+        began = self._now()
+        result = await call
+        if not isinstance(result, Held):
+            n = self._n() if operation.writes else None
+            self._attempts.add(attempt(operation, result, n, began, self._now()))
+        return result
+
+
+def attempt(
+    operation: Operation,
+    result: Answered[Model] | Refused | Ambiguous | NotSent,
+    n: int | None,
+    began: float,
+    ended: float,
+) -> Attempt:
+    """Put an answer into words that anybody may see."""
+    status = code = request = None
+    match result:
+        case Answered():
+            kind, status, request = "answered", result.status, result.request_id
+        case Refused():
+            kind, status, code, request = "refused", result.status, result.code, result.request_id
+        case Ambiguous():
+            kind, status, code, request = "ambiguous", result.status, result.cause.value, result.request_id
+        case NotSent():
+            kind, code = "not_sent", result.cause.value
+    return Attempt(
+        at=time_at(began),
+        operation=operation.value,
+        result=kind,
+        status=status,
+        code=code if code is not None and _SLUG.fullmatch(code) else None,
+        ms=max(0, round((ended - began) * 1_000)),
+        write=n,
+        # Whatever Collate calls a request: if it is no word, nobody can quote it.
+        request_id=None if request is None or word(request) == UNRECOGNISED else request,
+    )

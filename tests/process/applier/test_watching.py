@@ -1,0 +1,133 @@
+"""Observations against the simulated Collate: what is found, what is written, when it ends."""
+
+from dataclasses import replace
+
+import pytest
+
+from consumers.engine import UNCHANGED, Done
+from schemas.commands import AuthorizationWatch, HandoffRequest
+from schemas.vocabulary import EventType
+
+DAY = 86_400.0
+
+
+async def watched(lane):
+    lane.send(AuthorizationWatch())
+    await lane.drain()
+    return lane
+
+
+async def test_an_observation_of_nothing_new_writes_nothing_and_makes_one_call(make_lane):
+    lane = await watched(make_lane())
+    before, calls = len(lane.outputs), len(lane.collate.calls)
+    answer = await lane.observe()
+    assert (answer.outputs, answer.memory) == ((), UNCHANGED)
+    assert answer.alarm_at > lane.now()
+    assert (len(lane.outputs), len(lane.collate.calls)) == (before, calls + 1)
+
+
+async def test_an_open_handoff_is_observed_with_one_call_as_long_as_nothing_moves(make_lane):
+    lane = make_lane()
+    lane.send(HandoffRequest())
+    await lane.drain()
+    await lane.observe()
+    calls = len(lane.collate.calls)
+    assert (await lane.observe()).memory is UNCHANGED
+    assert [name for name, _ in lane.collate.calls[calls:]] == ["get_authorization"]
+
+
+async def test_a_handoff_of_another_actor_is_seen_from_its_opening_to_its_end(make_lane):
+    lane = await watched(make_lane())
+    lane.sim.act(lane.authorization_id, "open_handoff")
+    opened = await lane.observe_until(EventType.HANDOFF_OPENED)
+    assert opened.causation_id is None
+    lane.sim.act(lane.authorization_id, "unable_to_complete", reason="other")
+    closed = await lane.observe_until(EventType.HANDOFF_CLOSED)
+    assert (closed.data.by, closed.data.reported, closed.data.result) == ("other", *["unable_to_complete"] * 2)
+    reconciled = await lane.observe_until(EventType.HANDOFF_RECONCILED)
+    assert reconciled.data.handoff_id == opened.data.handoff_id
+
+
+@pytest.mark.parametrize(("doing", "by"), [("expire", "expiry"), ("lose_session", "loss"), ("cancel", "cancellation")])
+async def test_passive_ends_are_found(make_lane, doing, by):
+    lane = make_lane(state="handoff_active")
+    await watched(lane)
+    lane.sim.act(lane.authorization_id, doing)
+    closed = await lane.observe_until(EventType.HANDOFF_CLOSED)
+    assert closed.data.by == by
+    reconciled = await lane.observe_until(EventType.HANDOFF_RECONCILED)
+    assert reconciled.data.agreement == "no_report"
+
+
+async def test_it_ends_at_settled_and_is_forgotten_long_after(make_lane):
+    lane = await watched(make_lane())
+    lane.sim.act(lane.authorization_id, "cancel")
+    await lane.observe_until(EventType.AUTHORIZATION_SETTLED)
+    calls, settled_at = len(lane.collate.calls), lane.now()
+    assert lane.alarm_at > settled_at + 30 * DAY
+    while lane.memory is not None:
+        answer = await lane.observe()
+        assert isinstance(answer, Done)
+    assert len(lane.collate.calls) == calls
+    assert lane.now() > settled_at + 89 * DAY
+    last = lane.outputs[-1]
+    assert (last.topic, last.key, last.value) == ("t.authorizations", lane.key, None)
+
+
+async def test_it_ends_at_its_greatest_age(make_lane):
+    lane = make_lane()
+    lane.policy = replace(lane.policy, watch_seconds=100.0)
+    lane.restart()
+    await watched(lane)
+    ended = await lane.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
+    assert (ended.data.status, ended.data.reason) == ("requires_action", "max_age")
+    assert lane.alarm_at > lane.now() + 30 * DAY, "kept, but not looked at"
+    again = lane.send(AuthorizationWatch())
+    await lane.drain()
+    assert lane.finished_of(again).outcome == "applied"
+    assert lane.remembered().watch.ended is False
+
+
+async def test_retry_after_is_honoured(make_lane):
+    lane = await watched(make_lane())
+    lane.sim.fault("answer", method="GET", status=503, retryAfter="900", count=1)
+    answer = await lane.observe()
+    assert answer.alarm_at >= lane.now() + 500, "capped by the client, but far beyond the cadence"
+
+
+async def test_failures_stretch_the_cadence_and_success_ends_that(make_lane):
+    lane = await watched(make_lane())
+    lane.sim.fault("reset", method="GET", count=4)
+    gaps = []
+    for _ in range(5):
+        await lane.observe()
+        gaps.append(lane.alarm_at - lane.now())
+    assert gaps[1] > gaps[0]
+    assert gaps[-1] < 40
+    assert lane.events(EventType.AUTHORIZATION_CHANGED)[-1].data.from_status is None
+    assert lane.remembered().watch.failures == 0
+
+
+async def test_a_stale_replica_tells_nothing(make_lane):
+    lane = make_lane(readings={"closing_seconds": 0.0})
+    await watched(lane)
+    lane.sim.act(lane.authorization_id, "open_handoff")
+    await lane.observe_until(EventType.HANDOFF_OPENED)
+    lane.sim.change(stale_probability=0.6, stale_seconds=60.0)
+    lane.sim.act(lane.authorization_id, "complete", reportedOutcome="submitted")
+    await lane.observe_until(EventType.HANDOFF_RECONCILED)
+    statuses = [event.data.to_status for event in lane.events(EventType.AUTHORIZATION_CHANGED)]
+    assert statuses in (["requires_action", "processing", "waiting_on_payer"], ["requires_action", "waiting_on_payer"])
+
+
+async def test_an_alarm_keeps_the_intent_of_a_waiting_command(make_lane):
+    lane = await watched(make_lane())
+    lane.sim.fault("reset", method="POST", when="after", count=1)
+    asked = lane.send(HandoffRequest())
+    await lane.turn()
+    intent = lane.remembered().work.intent
+    await lane.observe()
+    assert lane.remembered().work.intent == intent
+    await lane.drain()
+    assert lane.check(asked).effect == "ours"
+    assert len(lane.events(EventType.HANDOFF_OPENED)) == 1

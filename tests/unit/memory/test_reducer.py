@@ -1,0 +1,91 @@
+"""Single steps of the reducer that a reader may want to see; the model test covers the rest."""
+
+from consumers.memory.facts import Granted, Looked, Passed
+from consumers.memory.memory import FRESH
+from consumers.memory.reducer import Rules, reduce
+from schemas.collate import ManualHandoff, PriorAuthorization
+
+NOW = 1_800_000_000.0
+
+
+def look(version=1, status="requires_action", handoffs=(), pointer=None, action="complete_payer_interaction", **more):
+    wire = {"id": "auth_1", "version": version, "status": status, **more}
+    if action and status == "requires_action":
+        wire["nextAction"] = {"type": action}
+    if pointer:
+        wire["activeManualHandoff"] = {"id": pointer}
+    return Looked(PriorAuthorization.model_validate(wire), tuple(handoffs))
+
+
+def handoff(state="active", handoff_id="mh_1", version=1, **more):
+    return ManualHandoff(id=handoff_id, version=version, state=state, access_available=True, **more)
+
+
+RULES = Rules()
+
+
+def told(memory, fact, now=NOW, rules=RULES):
+    memory, events = reduce(memory, fact, now, rules)
+    return memory, [type(one.event).__name__ for one in events], [one.event for one in events]
+
+
+def test_the_first_sight_tells_where_it_stands():
+    memory, names, events = told(FRESH, look())
+    assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
+    assert (events[0].from_status, events[0].to_status) == (None, "requires_action")
+    _, names, _ = told(memory, look())
+    assert names == []
+
+
+def test_the_order_of_events_of_one_look():
+    memory, names, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    assert names == ["HandoffOpened", "AuthorizationChanged"]
+    end = look(9, "completed", [handoff("closed", version=3, result="completed_reported")], outcome="approved")
+    memory, names, events = told(memory, end)
+    assert names == ["HandoffClosed", "AuthorizationChanged", "HandoffReconciled", "AuthorizationSettled"]
+    assert events[-1].agreement == events[-2].agreement == "undetermined"
+    _, names, _ = told(memory, look(9, "completed", outcome="approved"))
+    assert names == []
+
+
+def test_an_action_is_required_again_only_after_it_was_gone_or_changed():
+    memory, _, _ = told(FRESH, look(1))
+    memory, names, _ = told(memory, look(2))
+    assert names == []
+    memory, names, _ = told(memory, look(3, action="approve_submission"))
+    assert names == ["AuthorizationActionRequired"]
+    memory, names, _ = told(memory, look(4, "processing"))
+    assert names == ["AuthorizationChanged"]
+    _, names, _ = told(memory, look(5, action="approve_submission"))
+    assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
+
+
+def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
+    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, names, _ = told(memory, Granted("mh_1", "op", NOW + 300, "c"))
+    assert names == ["HandoffAccessGranted"]
+    memory, names, _ = told(memory, Passed(), NOW + 299)
+    assert names == []
+    memory, names, events = told(memory, look(1, pointer="mh_1"), NOW + 301)
+    assert (names, events[0].reason) == (["HandoffAtRisk"], "grant_expired")
+    memory, names, _ = told(memory, Passed(), NOW + 400)
+    assert names == []
+    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 700, "c"), NOW + 410)
+    memory, names, _ = told(memory, Passed(), NOW + 701)
+    assert names == ["HandoffAtRisk"]
+    _, names, events = told(memory, Passed(), NOW + 4_000, Rules(open_too_long_seconds=3_600))
+    assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
+
+
+def test_a_handoff_in_the_place_of_another_ends_the_other():
+    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, names, events = told(memory, look(7, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
+    assert names == ["HandoffClosed", "HandoffReconciled", "HandoffOpened"]
+    assert (events[0].result, events[0].by) == ("unrecognised", "other")
+
+
+def test_words_of_a_newer_collate_are_passed_on_not_guessed():
+    memory, names, events = told(FRESH, look(1, "paused", action=None))
+    assert names == ["AuthorizationChanged"]
+    assert events[0].to_status == "paused"
+    assert memory.told_action is None

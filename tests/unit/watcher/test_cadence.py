@@ -1,0 +1,103 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.memory import remembered
+from consumers.memory.memory import FRESH, Dead, Handoff, Known, Memory, Watch
+from consumers.memory.remembered import Ending
+from consumers.watcher.cadence import Cadence, Kind, Step, kind_of
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+CADENCE = Cadence()
+ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+
+
+def half():
+    return 0.5
+
+
+def watched(status="requires_action", age=0.0, **more):
+    watch = Watch(since=NOW - age, until=NOW + 90 * DAY, moved_at=NOW - age, failures=more.pop("failures", 0))
+    return Memory(sequence=3, known=Known(version=1, status=status), watch=watch, **more)
+
+
+def handoff(state="active", **more):
+    return Handoff(id="mh", state=state, seen_at=NOW, open_version=1, **more)
+
+
+@pytest.mark.parametrize(
+    ("memory", "kind"),
+    [
+        (watched(active=handoff()), Kind.OPEN),
+        (watched(active=handoff("offered")), Kind.OPEN),
+        (watched(active=handoff("closing")), Kind.ENDED),
+        (watched("processing", last=handoff("closed")), Kind.ENDED),
+        (watched("processing", last=handoff("closed", agreement="agrees")), Kind.PROCESSING),
+        (watched("processing"), Kind.PROCESSING),
+        (watched("requires_action"), Kind.ACTION),
+        (watched("waiting_on_payer"), Kind.PAYER),
+        (watched("new_word"), Kind.ACTION),
+        (FRESH, Kind.ACTION),
+    ],
+)
+def test_classes(memory, kind):
+    assert kind_of(memory) is kind
+
+
+@pytest.mark.parametrize(
+    ("memory", "seconds"),
+    [
+        (watched(active=handoff()), 5),
+        (watched(active=handoff(), age=900), 15),
+        (watched(active=handoff(), age=4_000), 60),
+        (watched("processing", last=handoff("closed")), 2),
+        (watched("processing", last=handoff("closed"), age=90), 5),
+        (watched("processing", age=7 * DAY), 900),
+        (watched("waiting_on_payer"), 60),
+        (watched("waiting_on_payer", age=7 * DAY), 3600),
+    ],
+)
+def test_the_table(memory, seconds):
+    assert CADENCE.next_look(memory, NOW, half) == NOW + seconds
+
+
+@given(
+    st.floats(0, 0.999), st.sampled_from(["processing", "requires_action", "waiting_on_payer"]), st.floats(0, 80 * DAY)
+)
+def test_each_step_is_spread_and_never_far_off(chance, status, age):
+    memory = watched(status, age=age)
+    every = CADENCE.every(memory, NOW)
+    assert 0.9 * every <= CADENCE.next_look(memory, NOW, lambda: chance) - NOW <= 1.1 * every
+
+
+def test_failures_stretch_it_up_to_a_minute_or_the_class_own_step():
+    assert CADENCE.next_look(watched(active=handoff(), failures=2), NOW, half) == NOW + 20
+    assert CADENCE.next_look(watched(active=handoff(), failures=8), NOW, half) == NOW + 60
+    assert CADENCE.next_look(watched("waiting_on_payer", age=7 * DAY, failures=8), NOW, half) == NOW + 3600
+
+
+def test_it_never_looks_past_the_end_of_the_watch():
+    memory = watched("waiting_on_payer", age=7 * DAY)
+    memory = memory.but(watch=memory.watch.but(until=NOW + 10))
+    assert CADENCE.next_look(memory, NOW, half) == NOW + 10
+
+
+def test_settled_it_is_only_kept_to_be_forgotten():
+    memory = watched("completed", settled_at=NOW)
+    assert CADENCE.next_look(memory, NOW, half) == NOW + 90 * DAY
+    assert CADENCE.next_look(FRESH, NOW, half) is None
+    packed = remembered.add("", ID, b"dddd", Ending.FINISHED, NOW)
+    assert CADENCE.next_look(Memory(remembered=packed), NOW, half) == NOW + DAY
+    dead = {ID: Dead(at=NOW, command="t", caller="c")}
+    assert CADENCE.next_look(Memory(dead=dead), NOW, half) == NOW + 30 * DAY
+
+
+def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
+    memory = watched("completed", settled_at=NOW, active=handoff())
+    assert CADENCE.next_look(memory, NOW, half) == NOW + 5
+
+
+def test_the_table_is_a_setting():
+    quick = Cadence(steps={kind: (Step(1.0),) for kind in Kind}, spread=0.0)
+    assert quick.next_look(watched(), NOW, half) == NOW + 1
