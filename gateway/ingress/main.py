@@ -24,10 +24,10 @@ from gateway.ingress.idempotency import Replays
 from gateway.ingress.kafka import Producers, open_topic
 from gateway.ingress.keeping import Keeper
 from gateway.ingress.live_calls import LiveCalls
-from gateway.ingress.publisher import Publisher
+from gateway.ingress.publisher import Kafka, Publisher
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.ingress.stream import Streams
-from gateway.ingress.tail import Tail
+from gateway.ingress.tail import OpenSource, Tail
 from gateway.ingress.waiting import Waiters
 from gateway.live.grants import Grants
 from gateway.live.review import Reviews
@@ -66,7 +66,7 @@ async def work(settings: Settings, process: Process) -> None:
     topics = catalogue(settings.topics.prefix)
     stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
     async with open_client(settings.collate, process.metrics.collate) as collate:
-        parts = assemble(settings, process, callers, collate)
+        parts = assemble(settings, process, callers, collate, _links(settings))
         process.spawn("deadlines", parts.deadlines.run())
         process.spawn("callers", _follow_callers(callers, parts.gate, process))
         async with serving(
@@ -92,6 +92,15 @@ async def work(settings: Settings, process: Process) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """The ways to Kafka: producers of commands, the end of the events, and their past."""
+
+    commands: Kafka
+    events: OpenSource
+    history: OpenSource
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What `work` starts and stops."""
 
@@ -104,7 +113,7 @@ class Parts:
     deadlines: Deadlines
 
 
-def assemble(settings: Settings, process: Process, callers: CallersFile, collate: CollateClient) -> Parts:
+def assemble(settings: Settings, process: Process, callers: CallersFile, collate: CollateClient, links: Links) -> Parts:
     """Build everything between the socket and Kafka; starts nothing."""
     own, metrics, partitions = settings.ingress, process.metrics.ingress, settings.topics.partitions
     topics, origin = catalogue(settings.topics.prefix), source(settings.environment)
@@ -117,7 +126,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
     deadlines = Deadlines()
     publisher = Publisher(
         topics.commands.name,
-        Producers(settings.kafka, topics.commands.name, linger_seconds=own.linger.total_seconds()),
+        links.commands,
         metrics,
         deadlines,
         deadline_seconds=deadline_seconds,
@@ -125,7 +134,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         on_state=tell_kafka,
     )
     waiters = Waiters(own.max_waiters, metrics)
-    tail = Tail(open_topic(settings.kafka, topics.events.name, partitions, reset="latest"), partitions, process.health)
+    tail = Tail(links.events, partitions, process.health)
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
     replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
@@ -135,7 +144,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
     streams = Streams(
         gate,
         tail,
-        open_topic(settings.kafka, topics.events.name, partitions, reset="earliest"),
+        links.history,
         metrics,
         partitions=partitions,
         most=own.max_streams,
@@ -155,6 +164,16 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         max_in_flight=own.max_requests_in_flight,
     )
     return Parts(edge, gate, publisher, tail, waiters, streams, deadlines)
+
+
+def _links(settings: Settings) -> Links:
+    kafka, partitions, topics = settings.kafka, settings.topics.partitions, catalogue(settings.topics.prefix)
+    linger_seconds = settings.ingress.linger.total_seconds()
+    return Links(
+        commands=Producers(kafka, topics.commands.name, linger_seconds=linger_seconds),
+        events=open_topic(kafka, topics.events.name, partitions, reset="latest"),
+        history=open_topic(kafka, topics.events.name, partitions, reset="earliest"),
+    )
 
 
 def addresses(commands: Commands, live: LiveCalls, streams: Streams) -> list[BaseRoute]:

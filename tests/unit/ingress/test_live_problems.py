@@ -1,0 +1,80 @@
+import json
+import time
+
+import pytest
+
+from gateway.collate.answers import Ambiguous, Cause, Held, HoldReason, NotSent, Refused
+from gateway.collate.errors import RULES
+from gateway.collate.operations import Operation
+from gateway.ingress.live_problems import problem_of, problem_of_not_open
+from gateway.live.outcomes import Declined, NotOpen, Shut
+
+LIVE = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.MINT_GRANT]
+
+
+def told(operation, answer):
+    problem = problem_of(Declined(operation, answer))
+    return problem.status, problem.slug, json.loads(problem.body("r"))
+
+
+@pytest.mark.parametrize("operation", LIVE)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_documented_code_is_a_problem_that_says_why_and_what_to_do(operation, rule):
+    status, _, body = told(operation, Refused(rule.statuses[0], rule.code, request_id="req_1"))
+    assert status in {404, 409, 502, 503}
+    assert body["reason"]
+    assert body["detail"].endswith(".")
+    assert body["collateRequestId"] == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "status", "slug"),
+    [
+        (Operation.GET_AUTHORIZATION, Refused(404, "prior_authorization_not_found"), 404, "authorization-not-found"),
+        (Operation.GET_HANDOFF, Refused(404, "some_new_code"), 404, "handoff-not-found"),
+        (Operation.GET_AUTHORIZATION, Refused(401, "unauthorized", suspended=True), 503, "collate-unavailable"),
+        (Operation.GET_AUTHORIZATION, Refused(403, "forbidden"), 409, "collate-refused"),
+        (Operation.GET_HANDOFF, Refused(429, None, retry_after_seconds=7), 503, "collate-unavailable"),
+        (Operation.MINT_GRANT, Refused(409, "live_session_not_available"), 409, "access-unavailable"),
+        (Operation.MINT_GRANT, Refused(409, "never_seen_before"), 409, "access-unavailable"),
+        (Operation.MINT_GRANT, Refused(400, "bad_request"), 502, "collate-broken"),
+        (Operation.MINT_GRANT, Ambiguous(Cause.RESET), 503, "collate-unavailable"),
+        (Operation.MINT_GRANT, Ambiguous(Cause.SERVER_ERROR, 500), 503, "collate-unavailable"),
+        (Operation.MINT_GRANT, Ambiguous(Cause.UNREADABLE, 200), 502, "collate-broken"),
+        (Operation.MINT_GRANT, Ambiguous(Cause.UNTYPED, 404), 502, "collate-broken"),
+        (Operation.MINT_GRANT, NotSent(Cause.REFUSED), 503, "collate-unavailable"),
+        (Operation.MINT_GRANT, Held(0, HoldReason.BREAKER), 503, "collate-unavailable"),
+    ],
+)
+def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
+    assert told(operation, answer)[:2] == (status, slug)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Held(0, HoldReason.BUDGET),
+        NotSent(Cause.DNS),
+        Ambiguous(Cause.READ_TIMEOUT),
+        Refused(429, None),
+        Refused(401, "unauthorized"),
+    ],
+)
+def test_whatever_passes_by_itself_says_when_to_ask_again(answer):
+    assert problem_of(Declined(Operation.MINT_GRANT, answer)).retry_after_seconds >= 1
+
+
+def test_collates_own_patience_is_passed_on():
+    problem = problem_of(Declined(Operation.MINT_GRANT, Held(time.time() + 30, HoldReason.RATE_LIMITED)))
+    assert 28 < problem.retry_after_seconds <= 30
+    assert (
+        problem_of(Declined(Operation.GET_HANDOFF, Refused(429, None, retry_after_seconds=7))).retry_after_seconds == 7
+    )
+
+
+@pytest.mark.parametrize("shut", Shut)
+def test_every_way_of_being_shut_is_a_409_with_advice(shut):
+    problem = problem_of_not_open(NotOpen(shut, "mhand_1", "revoked"))
+    body = json.loads(problem.body("r"))
+    assert (problem.status, body["reason"], body["handoffId"]) == (409, shut, "mhand_1")
+    assert body["detail"].endswith(".")

@@ -1,0 +1,69 @@
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ingress.problems import MalformedJson
+from gateway.ingress.strict_json import DEEPEST, read_object
+
+NAMES = st.text(max_size=8).filter(lambda name: "\ud800" not in name)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)
+)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5))
+def test_any_plain_object_is_read_as_json_reads_it(document):
+    body = json.dumps(document).encode()
+    problem = found = None
+    try:
+        found = read_object(body)
+    except MalformedJson as error:
+        problem = error.detail
+    assert found == document or "Nest less" in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        (b"", "column 1"),
+        (b"{", "line 1"),
+        (b"[]", "in braces"),
+        (b'"text"', "in braces"),
+        (b"null", "in braces"),
+        (b'{"a": 1} trailing', "column 10"),
+        (b'{"a": 1, "a": 2}', "once"),
+        (b'{"a": {"b": 1, "b": 1}}', "once"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": -Infinity}', "NaN"),
+        (b'{"a": "\xff"}', "UTF-8"),
+        (b'\xef\xbb\xbf{"a": 1}', "line 1"),
+        (b"\xff\xfe{\x00}\x00", "UTF-8"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "smaller numbers"),
+        (b'{"a": ' + b"[" * 60_000, "Nest less"),
+        (b'{"a": ' + b"[" * DEEPEST + b"]" * DEEPEST + b"}", "Nest less"),
+        (b"{'a': 1}", "line 1"),
+    ],
+)
+def test_what_is_not_one_plain_object_is_refused_with_what_to_do(body, advice):
+    with pytest.raises(MalformedJson) as caught:
+        read_object(body)
+    assert advice in caught.value.detail
+
+
+def test_brackets_in_strings_are_no_depth():
+    assert read_object(b'{"a": "' + b"[{" * 100 + b'\\"[[["}')["a"].endswith('"[[[')
+
+
+@given(st.binary(max_size=200))
+def test_no_body_makes_it_fail_otherwise(body):
+    with contextlib.suppress(MalformedJson):
+        read_object(body)
+
+
+@given(st.text(alphabet='{}[]",:\\ \n01aN', max_size=200))
+def test_no_punctuation_makes_it_fail_otherwise(text):
+    with contextlib.suppress(MalformedJson):
+        read_object(text.encode())

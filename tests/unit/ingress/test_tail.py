@@ -1,0 +1,154 @@
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.ingress import tail as module
+from gateway.ingress.tail import Tail
+from gateway.runtime.health import Health
+from schemas.cloudevents import to_kafka
+
+from .test_waiting import finished
+
+
+@dataclass
+class Record:
+    offset: int
+    headers: tuple
+    value: bytes
+
+
+@dataclass
+class Topic:
+    """Two partitions in memory, readable as a source; `fails` breaks whoever reads."""
+
+    records: dict = field(default_factory=lambda: {0: [], 1: []})
+    fails: bool = False
+    stuck: bool = False
+    opened: int = 0
+
+    def put(self, partition, value=None, headers=None):
+        envelope = finished().envelope
+        own, data = to_kafka(envelope)
+        records = self.records[partition]
+        records.append(Record(len(records), own if headers is None else headers, data if value is None else value))
+
+    @asynccontextmanager
+    async def open(self):
+        self.opened += 1
+        self.positions_now = {}
+        yield self
+
+    def seek(self, positions):
+        self.positions_now = dict(positions)
+
+    async def ends(self):
+        if self.fails:
+            raise ConnectionError
+        return {partition: len(records) for partition, records in self.records.items()}
+
+    async def positions(self):
+        return dict(self.positions_now)
+
+    async def read(self, seconds):
+        await asyncio.sleep(0.001)
+        if self.fails:
+            raise ConnectionError
+        if self.stuck:
+            return {}
+        batches = {partition: records[self.positions_now[partition] :] for partition, records in self.records.items()}
+        self.positions_now = {partition: len(records) for partition, records in self.records.items()}
+        return {partition: records for partition, records in batches.items() if records}
+
+
+@pytest.fixture
+def topic():
+    topic = Topic()
+    topic.put(0)
+    return topic
+
+
+@pytest.fixture
+def health():
+    return Health()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    for name, seconds in {
+        "CHECK_EVERY_SECONDS": 0.01,
+        "LAGGING_SECONDS": 0.05,
+        "REBUILD_SECONDS": 0.2,
+        "BACKOFF_SECONDS": 0.01,
+    }.items():
+        monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.fixture
+async def tail(topic, health):
+    tail = Tail(topic.open, 2, health)
+    task = asyncio.create_task(tail.run())
+    yield tail
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_it_starts_at_the_end_and_tells_what_comes(topic, tail, eventually):
+    heard = []
+    tail.listen(heard.append)
+    await eventually(lambda: tail.is_caught_up)
+    topic.put(0)
+    topic.put(1)
+    await eventually(lambda: len(heard) == 2)
+    assert {(each.partition, each.offset) for each in heard} == {(0, 1), (1, 0)}
+    assert heard[-1].vector == "2.1"
+    assert tail.vector() == [2, 1]
+
+
+async def test_being_caught_up_is_part_of_readiness(topic, tail, health, eventually):
+    assert not health.ready().good
+    await eventually(lambda: health.ready().good)
+    topic.stuck = True
+    topic.put(0)
+    await eventually(lambda: not health.ready().good)
+    topic.stuck = False
+    await eventually(lambda: health.ready().good)
+
+
+async def test_a_reader_built_anew_goes_on_where_the_old_one_was(topic, tail, eventually):
+    heard = []
+    tail.listen(heard.append)
+    await eventually(lambda: tail.is_caught_up)
+    topic.fails = True
+    await eventually(lambda: not tail.is_caught_up)
+    topic.put(0)
+    topic.fails = False
+    await eventually(lambda: [each.offset for each in heard] == [1])
+
+
+async def test_a_reader_that_never_catches_up_is_built_anew(topic, tail, eventually):
+    await eventually(lambda: tail.is_caught_up)
+    topic.stuck = True
+    topic.put(0)
+    await eventually(lambda: topic.opened >= 2)
+
+
+async def test_a_record_that_is_no_event_is_passed_over(topic, tail, eventually):
+    heard = []
+    tail.listen(heard.append)
+    await eventually(lambda: tail.is_caught_up)
+    topic.put(0, value=b"junk", headers=())
+    topic.put(0)
+    await eventually(lambda: [each.offset for each in heard] == [2])
+
+
+async def test_who_is_forgotten_hears_nothing(topic, tail, eventually):
+    heard, others = [], []
+    tail.listen(heard.append)
+    tail.listen(others.append)
+    await eventually(lambda: tail.is_caught_up)
+    tail.forget(heard.append)
+    topic.put(0)
+    await eventually(lambda: len(others) == 1)
+    assert heard == []
