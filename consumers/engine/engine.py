@@ -102,14 +102,18 @@ class Engine:
             async with asyncio.TaskGroup() as tasks:
                 listener = _Rebalances(self, consumer, standing, tasks)
                 consumer.subscribe([settings.topic], listener=listener)
-                await consumer.start()
-                self.is_joined = True
+                reading = tasks.create_task(self._read(consumer, listener))
+                stopping = tasks.create_task(stop.wait())
                 beating = [tasks.create_task(self._confirm(standing)), tasks.create_task(self._tick(consumer))]
                 try:
-                    await self._read(consumer, listener, stop)
+                    # A start or a fetch may wait for ever for a group that can't be reached; a stop is heard anyhow.
+                    await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                    listener.takes_new = False
+                    reading.cancel()
                     await asyncio.gather(*(partition.drain() for partition in self.partitions.values()))
                 finally:
-                    for task in beating:
+                    listener.takes_new = False
+                    for task in (*beating, stopping):
                         task.cancel()
                     for partition in self.partitions.values():
                         partition.close()
@@ -123,8 +127,10 @@ class Engine:
                 async with asyncio.timeout(_STOP_SECONDS):
                     await consumer.stop()
 
-    async def _read(self, consumer: AIOKafkaConsumer, listener: _Rebalances, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    async def _read(self, consumer: AIOKafkaConsumer, listener: _Rebalances) -> None:
+        await consumer.start()
+        self.is_joined = True
+        while True:
             self.looped_at = time.monotonic()
             if listener.failure is not None:
                 raise listener.failure
@@ -174,8 +180,8 @@ class Engine:
         """Watch what nobody else watches: hung turns, aiokafka's own tasks, and the gauges."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            fetching = consumer._fetcher._fetch_task  # noqa: SLF001 - its end is told nowhere: getmany answers {} for ever
-            if fetching.done():
+            fetcher = consumer._fetcher  # noqa: SLF001 - its end is told nowhere: getmany answers {} for ever
+            if fetcher is not None and fetcher._fetch_task.done():  # noqa: SLF001 - same
                 raise ConsumerDied("aiokafka's fetch task ended")
             for partition in self.partitions.values():
                 if partition.turns is not None:
@@ -229,6 +235,7 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
         self, engine: Engine, consumer: AIOKafkaConsumer, standing: Standing, tasks: asyncio.TaskGroup
     ) -> None:
         self.failure: Exception | None = None
+        self.takes_new = True
         self._engine = engine
         self._consumer = consumer
         self._standing = standing
@@ -279,6 +286,9 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
             partition = engine.partitions.get(number)
             is_new = partition is None
             if partition is None:
+                if not self.takes_new:
+                    self._consumer.pause(source)
+                    continue
                 partition = engine.add(source, self._consumer, self._standing)
             partition.assigned(membership, uninterrupted=uninterrupted)
             if is_new:

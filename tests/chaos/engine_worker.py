@@ -1,0 +1,144 @@
+"""A process that runs one engine with tallies until SIGTERM: `python -m tests.chaos.engine_worker '{…}'` (`Orders`).
+
+Writes a line of JSON to its standard output whenever its partitions change phase, and its logs to its standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from consumers.engine.engine import Engine
+from consumers.engine.limits import TurnLimits
+from consumers.engine.settings import EngineSettings
+from gateway.runtime.metrics import EngineMetrics, Maker, create_engine_metrics
+from tests.chaos.planted import plant
+from tests.chaos.tally import Journal, TallyHandler
+
+_TELL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an engine of a test runs on. `name` is the client id and the journal's `by`; `bug` is one to plant."""
+
+    bootstrap: str
+    prefix: str
+    journal: str
+    name: str
+    partitions: int = 4
+    member: str | None = None
+    bug: str | None = None
+    session_seconds: float = 6.0
+    heartbeat_seconds: float = 0.5
+    transaction_timeout_seconds: float = 15.0
+    transaction_seconds: float = 12.0
+    start_seconds: float = 30.0
+    drain_seconds: float = 10.0
+    batch_results: int = 1_000
+    slots: int = 512
+    alarm_spread_seconds: float = 0.5
+    hang_seconds: float = 60.0
+    memory_bytes: int = 256 * 1024
+    outputs_bytes: int = 4 * 1024 * 1024
+
+    @property
+    def commands(self) -> str:
+        """The input topic."""
+        return f"{self.prefix}commands"
+
+    @property
+    def events(self) -> str:
+        """The topic of outputs."""
+        return f"{self.prefix}events"
+
+    @property
+    def state(self) -> str:
+        """The topic of memories."""
+        return f"{self.prefix}state"
+
+    def settings(self) -> EngineSettings:
+        """Make the engine's settings."""
+        return EngineSettings(
+            topic=self.commands,
+            state_topic=self.state,
+            partitions=self.partitions,
+            group=f"{self.prefix}worker",
+            member=self.member,
+            client=lambda: {"bootstrap_servers": self.bootstrap, "client_id": self.name},
+            slots=self.slots,
+            batch_results=self.batch_results,
+            alarm_spread_seconds=self.alarm_spread_seconds,
+            session_seconds=self.session_seconds,
+            heartbeat_seconds=self.heartbeat_seconds,
+            transaction_timeout_seconds=self.transaction_timeout_seconds,
+            transaction_seconds=self.transaction_seconds,
+            start_seconds=self.start_seconds,
+            drain_seconds=self.drain_seconds,
+            limits=TurnLimits(
+                hang_seconds=self.hang_seconds,
+                memory_bytes=self.memory_bytes,
+                outputs_bytes=self.outputs_bytes,
+                first_retry_seconds=0.2,
+                last_retry_seconds=2.0,
+            ),
+        )
+
+
+def metrics() -> EngineMetrics:
+    """Make metrics of their own for one engine."""
+    return create_engine_metrics(Maker(CollectorRegistry()))
+
+
+async def _tell(engine: Engine) -> None:
+    told = None
+    while True:
+        phases = {number: partition.phase.value for number, partition in engine.partitions.items()}
+        if phases != told:
+            told = phases
+            print(json.dumps(phases), flush=True)
+        await asyncio.sleep(_TELL_SECONDS)
+
+
+async def _main(orders: Orders) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    journal = Journal(Path(orders.journal), orders.name)
+    engine = Engine(orders.settings(), TallyHandler(orders.events, journal), metrics())
+    with ExitStack() as planted:
+        if orders.bug is not None:
+            planted.enter_context(plant(orders.bug))
+        telling = asyncio.create_task(_tell(engine))
+        await engine.run(stop)
+        telling.cancel()
+
+
+def command(orders: Orders) -> list[str]:
+    """Return the command line of a process with these orders."""
+    return [sys.executable, "-m", "tests.chaos.engine_worker", json.dumps(asdict(orders))]
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=False),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    uvloop.run(_main(Orders(**json.loads(sys.argv[1]))))

@@ -1,0 +1,293 @@
+"""A place to run engines in: topics of its own, inputs, workers in this process or in others, and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+from unittest import mock
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError, for_code
+
+from consumers.engine.engine import Engine
+from consumers.engine.partition import Phase
+from tests.chaos import engine_worker
+from tests.chaos.history import Violation, check
+from tests.chaos.records import read_history, to_output
+from tests.chaos.tally import Journal, TallyHandler, Task, replay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+    from pathlib import Path
+
+    from consumers.engine import Handler
+    from tests.chaos.engine_worker import Orders
+
+POLL_SECONDS = 0.02
+
+
+async def until(check, within: float = 15.0) -> None:
+    """Return when the check holds."""
+    deadline = time.monotonic() + within
+    while not check():
+        assert time.monotonic() < deadline, f"not within {within} s"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+class Running:
+    """An engine in this process."""
+
+    def __init__(self, engine: Engine, orders: Orders) -> None:
+        self.engine = engine
+        self.orders = orders
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(engine.run(self.stop))
+
+    def phases(self) -> dict[int, Phase]:
+        """Tell the phase of each partition."""
+        return {number: partition.phase for number, partition in self.engine.partitions.items()}
+
+    def owns(self, count: int) -> bool:
+        """Say whether so many partitions are ours and running, and no others ours."""
+        assert not self.task.done(), self.task
+        phases = self.phases()
+        return len(phases) == count and set(phases.values()) <= {Phase.RUNNING}
+
+    async def end(self, within: float = 20.0) -> None:
+        """Stop in order."""
+        self.stop.set()
+        async with asyncio.timeout(within):
+            await self.task
+
+
+class Process:
+    """An engine in a process of its own."""
+
+    def __init__(self, orders: Orders, directory: Path) -> None:
+        self.orders = orders
+        self._told = directory / f"{orders.name}.phases"
+        self.log = directory / f"{orders.name}.log"
+        with self._told.open("ab") as told, self.log.open("ab") as log:
+            self._process = subprocess.Popen(engine_worker.command(orders), stdout=told, stderr=log)
+
+    def phases(self) -> dict[int, Phase]:
+        """Tell the last phase of each partition that it has told of."""
+        lines = self._told.read_text().splitlines()
+        return {int(number): Phase(phase) for number, phase in json.loads(lines[-1]).items()} if lines else {}
+
+    def owns(self, count: int) -> bool:
+        """Say whether so many partitions are running."""
+        assert self._process.poll() is None, self.log.read_text()[-3000:]
+        phases = self.phases()
+        return len(phases) == count and set(phases.values()) <= {Phase.RUNNING}
+
+    def send(self, sig: signal.Signals) -> None:
+        """Send a signal; return when it is dead, if the signal is one that ends it."""
+        self._process.send_signal(sig)
+        if sig in {signal.SIGKILL, signal.SIGTERM}:
+            self._process.wait(30)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The process' exit code."""
+        return self._process.poll()
+
+    def close(self) -> None:
+        """End it whatever it does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An outcome, and when a read_committed reader saw it (monotonic seconds)."""
+
+    cause: str
+    partition: int
+    at: float
+
+
+class Laboratory:
+    """Topics, inputs, engines and what they published."""
+
+    def __init__(self, orders: Orders, directory: Path, *, replication: int = 1) -> None:
+        self.orders = orders
+        self.directory = directory
+        self.appended: dict[str, float] = {}  # id: when (monotonic seconds)
+        self.seen: list[Seen] = []
+        self._replication = replication
+        self._stack = contextlib.AsyncExitStack()
+        self._processes: list[Process] = []
+
+    async def __aenter__(self) -> Self:
+        """Create the topics, and begin to read what is published."""
+        orders = self.orders
+        self.admin = AIOKafkaAdminClient(bootstrap_servers=orders.bootstrap)
+        await self.admin.start()
+        self._stack.push_async_callback(self.admin.close)
+        await self.create(orders.commands, orders.events, orders.state)
+        self.producer = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, enable_idempotence=True)
+        await self.producer.start()
+        self._stack.push_async_callback(self.producer.stop)
+        tail = asyncio.create_task(self._read_outcomes())
+        self._stack.callback(tail.cancel)
+        self._stack.callback(lambda: [process.close() for process in self._processes])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave nothing running."""
+        await self._stack.aclose()
+
+    async def create(self, *names: str, partitions: int | None = None) -> None:
+        """Create topics."""
+        partitions = partitions or self.orders.partitions
+        answer = await self.admin.create_topics([NewTopic(name, partitions, self._replication) for name in names])
+        for _, code, *_ in answer.topic_errors:
+            if code:
+                raise for_code(code)
+
+    def name(self, name: str, **changes: object) -> Orders:
+        """Make the orders of a worker with this name."""
+        return replace(self.orders, name=name, **changes)  # type: ignore[arg-type]
+
+    @contextlib.asynccontextmanager
+    async def engine(
+        self, name: str = "one", handler: Handler | None = None, **changes: object
+    ) -> AsyncIterator[Running]:
+        """Run an engine in this process."""
+        orders = self.name(name, **changes)
+        journal = Journal(self.directory / "journal", name)
+        running = Running(
+            Engine(orders.settings(), handler or TallyHandler(orders.events, journal), engine_worker.metrics()), orders
+        )
+        try:
+            yield running
+        finally:
+            if running.task.done():
+                running.task.exception()
+            else:
+                await running.end()
+            journal.close()
+
+    def process(self, name: str = "one", **changes: object) -> Process:
+        """Run an engine in a process of its own."""
+        process = Process(self.name(name, **changes), self.directory)
+        self._processes.append(process)
+        return process
+
+    async def append(self, key: str, *tasks: Task, partition: int | None = None) -> None:
+        """Append inputs of one key; the partition comes from the key unless it is given."""
+        for task in tasks:
+            await self.producer.send_and_wait(
+                self.orders.commands, task.encode(), key=key.encode(), partition=partition
+            )
+            self.appended[task.id] = time.monotonic()
+
+    async def append_many(self, pairs: Iterable[tuple[str, Task]]) -> None:
+        """Append inputs quickly, in order."""
+        sends = []
+        for key, task in pairs:
+            sends.append(await self.producer.send(self.orders.commands, task.encode(), key=key.encode()))
+            self.appended[task.id] = time.monotonic()
+        await asyncio.gather(*sends)
+
+    @property
+    def finished(self) -> set[str]:
+        """Ids of the inputs whose outcome a read_committed reader has seen."""
+        return {seen.cause for seen in self.seen}
+
+    async def all_finished(self, within: float = 15.0) -> None:
+        """Return when every input that was appended has its outcome."""
+        try:
+            await until(lambda: len(self.seen) >= len(self.appended) and self.finished >= self.appended.keys(), within)
+        except AssertionError:
+            missing = sorted(self.appended.keys() - self.finished)
+            raise AssertionError(f"after {within} s {len(missing)} have no outcome: {missing[:10]}") from None
+
+    async def violations(self, within: float = 30.0) -> list[Violation]:
+        """Judge everything that was published; call it when everything has come to rest."""
+        return check(await self.history(within), replay)
+
+    async def history(self, within: float = 30.0):
+        """Read everything that was published."""
+        orders = self.orders
+        return await read_history(
+            orders.bootstrap,
+            inputs=orders.commands,
+            events=orders.events,
+            state=orders.state,
+            partitions=orders.partitions,
+            journal=self.directory / "journal",
+            within=within,
+        )
+
+    async def _read_outcomes(self) -> None:
+        orders = self.orders
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=orders.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(orders.events, number) for number in range(orders.partitions)])
+            while True:
+                for source, records in (await consumer.getmany(timeout_ms=100)).items():
+                    now = time.monotonic()
+                    for record in records:
+                        output = to_output(record)
+                        if output.is_outcome and output.cause is not None:
+                            self.seen.append(Seen(output.cause, source.partition, now))
+        finally:
+            await consumer.stop()
+
+
+class Cut:
+    """A network that can be cut: requests of clients with some names wait until it is mended, or fail at once."""
+
+    def __init__(self) -> None:
+        self._cut: dict[str, bool] = {}
+        self._mended = asyncio.Event()
+
+    def cut(self, name: str, *, refuse: bool = False) -> None:
+        """Let nothing that this client sends through."""
+        self._cut[name] = refuse
+        self._mended.clear()
+
+    def mend(self) -> None:
+        """Let everything through, also what has waited."""
+        self._cut.clear()
+        self._mended.set()
+
+    async def passes(self, name: str) -> None:
+        """Wait or fail while it is cut."""
+        while name in self._cut:
+            if self._cut[name]:
+                await asyncio.sleep(POLL_SECONDS)
+                raise KafkaConnectionError("the network is cut")
+            await self._mended.wait()
+
+
+@contextlib.contextmanager
+def cuttable_network() -> Iterator[Cut]:
+    """Make every aiokafka client of this process pass through a network that can be cut."""
+    network = Cut()
+    send = AIOKafkaClient.send
+
+    async def through(client: AIOKafkaClient, *args: object, **options: object) -> object:
+        await network.passes(client._client_id)
+        return await send(client, *args, **options)
+
+    with mock.patch.object(AIOKafkaClient, "send", through):
+        try:
+            yield network
+        finally:
+            network.mend()

@@ -1,0 +1,92 @@
+"""Reads topics whole, as a read_committed reader sees them, and turns a tally's records into a history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from consumers.engine.memories import MARKER_KEY
+from tests.chaos.history import History, Input, Output
+from tests.chaos.tally import Task, read_journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiokafka import ConsumerRecord
+
+
+async def read_topic(
+    bootstrap: str, topic: str, partitions: int, *, within: float = 30.0, isolation: str = "read_committed"
+) -> list[ConsumerRecord]:
+    """Return every record of a topic, by partition and offset.
+
+    Raises:
+        TimeoutError: a transaction that nobody ends holds the reader back.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level=isolation)
+    sources = [TopicPartition(topic, number) for number in range(partitions)]
+    # Reading committed records ends where a transaction is open: the true end is what an uncommitted reader is told.
+    ends = await _ends(bootstrap, sources)
+    records: list[ConsumerRecord] = []
+    await consumer.start()
+    try:
+        consumer.assign(sources)
+        await consumer.seek_to_beginning(*sources)
+        async with asyncio.timeout(within):
+            while any([await consumer.position(source) < ends[source] for source in sources]):
+                for fetched in (await consumer.getmany(timeout_ms=100)).values():
+                    records += fetched
+    finally:
+        await consumer.stop()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def _ends(bootstrap: str, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level="read_uncommitted")
+    await consumer.start()
+    try:
+        return await consumer.end_offsets(sources)
+    finally:
+        await consumer.stop()
+
+
+def to_input(record: ConsumerRecord) -> Input:
+    """Read an input."""
+    return Input(Task.decode(record.value).id, record.key.decode(), record.value)
+
+
+def to_output(record: ConsumerRecord) -> Output:
+    """Read an output."""
+    told = json.loads(record.value)
+    key, at = record.key.decode(), record.timestamp / 1000
+    return Output(key, told["sequence"], told["cause"], is_outcome=told["outcome"], at=at)
+
+
+def to_memories(records: list[ConsumerRecord]) -> dict[str, bytes]:
+    """Keep the newest memory of each key."""
+    memories: dict[str, bytes] = {}
+    for record in records:
+        if record.key == MARKER_KEY:
+            continue
+        memories.pop(record.key.decode(), None)
+        if record.value is not None:
+            memories[record.key.decode()] = record.value
+    return memories
+
+
+async def read_history(
+    bootstrap: str, *, inputs: str, events: str, state: str, partitions: int, journal: Path, within: float = 30.0
+) -> History:
+    """Read a run of tallies that has come to rest."""
+    commanded, published, remembered = [
+        await read_topic(bootstrap, topic, partitions, within=within) for topic in (inputs, events, state)
+    ]
+    return History(
+        [to_input(record) for record in commanded],
+        [to_output(record) for record in published],
+        to_memories(remembered),
+        read_journal(journal),
+    )

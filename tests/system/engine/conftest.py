@@ -1,0 +1,41 @@
+"""A broker that the engine's tests may freeze, with quick sessions; and a laboratory on it, or on three brokers."""
+
+import pytest
+
+from tests.chaos.engine_worker import Orders
+from tests.chaos.laboratory import Laboratory
+
+
+def pytest_itemcollected(item):
+    # What is killed, frozen or cut off in mid-air leaves sockets to the collector, in whichever test it runs.
+    item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+
+
+@pytest.fixture(scope="session")
+def broker():
+    from local.kafka import Cluster  # noqa: PLC0415 - unit tests must not pay for it
+
+    properties = {
+        "group.min.session.timeout.ms": "500",
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
+    }
+    with Cluster(brokers=1, properties=properties) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def laboratory(broker, prefix, tmp_path):
+    """One broker, four partitions, sessions of two seconds."""
+    orders = Orders(
+        broker.bootstrap, prefix, str(tmp_path / "journal"), "one", session_seconds=2.0, heartbeat_seconds=0.3
+    )
+    async with Laboratory(orders, tmp_path) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture
+async def laboratory3(kafka3, prefix, tmp_path):
+    """Three brokers, every topic on all of them."""
+    orders = Orders(kafka3.bootstrap, prefix, str(tmp_path / "journal"), "one")
+    async with Laboratory(orders, tmp_path, replication=3) as laboratory:
+        yield laboratory

@@ -1,0 +1,148 @@
+"""Partitions come, go and come back; processes stop in order, whatever happens meanwhile."""
+
+import asyncio
+import signal
+
+import pytest
+
+from consumers.engine import connections
+from consumers.engine.partition import Partition
+from tests.chaos.laboratory import cuttable_network, until
+from tests.chaos.tally import Task
+
+
+def tasks(*numbers, **what):
+    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+
+
+async def test_a_successor_goes_on_exactly_where_the_predecessor_stopped(laboratory):
+    async with laboratory.engine("first"):
+        await laboratory.append_many(tasks(*range(40)))
+        await laboratory.all_finished()
+    await laboratory.append_many(tasks(*range(40, 60)))
+    async with laboratory.engine("second"):
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+    assert len((await laboratory.history()).effects) == 60
+
+
+async def test_what_comes_back_after_a_rebalance_is_kept_with_the_turns_that_run(laboratory):
+    async with laboratory.engine("first") as first:
+        await until(lambda: first.owns(4))
+        kept = {number: partition.turns for number, partition in first.engine.partitions.items()}
+        await laboratory.append_many(tasks(*range(8), seconds=2.0))
+        await until(lambda: sum(partition.turns.running for partition in first.engine.partitions.values()) == 8)
+        async with laboratory.engine("second") as second:
+            await until(lambda: first.owns(2) and second.owns(2))
+            assert all(partition.turns is kept[number] for number, partition in first.engine.partitions.items())
+            await laboratory.append_many(tasks(*range(8, 24)))
+            await laboratory.all_finished()
+        await until(lambda: first.owns(4))
+        assert sum(partition.turns is kept[number] for number, partition in first.engine.partitions.items()) == 2
+        await laboratory.append_many(tasks(*range(24, 32)))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+    stayed = [effect.cause for effect in (await laboratory.history()).effects if int(effect.cause) < 8]
+    moved = 8 - len(kept) * 2
+    assert len(stayed) >= 8 + moved
+
+
+async def test_a_static_member_that_restarts_disturbs_nobody(laboratory):
+    async with (
+        laboratory.engine("first", member="first") as first,
+        laboratory.engine("second", member="second") as other,
+    ):
+        await until(lambda: first.owns(2) and other.owns(2))
+        before = {number: partition.turns for number, partition in other.engine.partitions.items()}
+        mine = set(first.phases())
+        await first.end()
+        await laboratory.append_many(tasks(*range(16)))
+        async with laboratory.engine("first again", member="first") as again:
+            await laboratory.all_finished()
+            assert set(again.phases()) == mine
+        assert {number: partition.turns for number, partition in other.engine.partitions.items()} == before
+    assert await laboratory.violations() == []
+
+
+async def test_a_stop_lets_turns_end_and_commits_what_they_did(laboratory):
+    async with laboratory.engine("first") as first:
+        await laboratory.append("key", Task("runs", checkpoint=True, seconds=1.0), Task("queued"))
+        await until(lambda: (laboratory.directory / "journal").read_text().count("runs"))
+        await first.end()
+    await until(lambda: laboratory.finished == {"runs"})
+    async with laboratory.engine("second"):
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+    assert [effect.cause for effect in (await laboratory.history()).effects] == ["runs", "queued"]
+
+
+async def test_a_stop_does_not_wait_for_ever_for_a_turn_that_hangs(laboratory):
+    async with laboratory.engine("first", drain_seconds=0.5) as first:
+        await laboratory.append("key", Task("hangs", hangs=1), Task("queued"))
+        await until(
+            lambda: any(partition.turns and partition.turns.running for partition in first.engine.partitions.values())
+        )
+        await first.end(within=5)
+    async with laboratory.engine("second", hang_seconds=0.5):
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_a_stopping_worker_takes_nothing_new(laboratory, monkeypatch):
+    """A rebalance between the end of the partitions and the end of the consumer: all workers restart at once."""
+    may_end = asyncio.Event()
+    discard = connections.discard
+
+    async def slowly(producer):
+        await may_end.wait()
+        await discard(producer)
+
+    async with laboratory.engine("first") as first:
+        await until(lambda: first.owns(4))
+        monkeypatch.setattr(connections, "discard", slowly)
+        first.stop.set()
+        await until(lambda: all(partition._closed for partition in first.engine.partitions.values()))
+        async with laboratory.engine("second") as second:
+            await until(lambda: len(second.phases()) == 2)
+            may_end.set()
+            await first.end(within=10)
+            await until(lambda: second.owns(4))
+
+
+async def test_a_stop_is_heard_while_kafka_is_away_in_a_rebalance(laboratory, monkeypatch):
+    with cuttable_network() as network:
+        async with laboratory.engine("first") as first:
+            await until(lambda: first.owns(4))
+
+            async def settle_and_lose_kafka(partition):
+                network.cut("first", refuse=True)
+
+            monkeypatch.setattr(Partition, "settle", settle_and_lose_kafka)
+            async with laboratory.engine("second"):
+                await until(lambda: first.engine.is_rebalancing)
+                first.stop.set()
+                await asyncio.wait([first.task], timeout=15)
+                assert first.task.done()
+
+
+async def test_a_stop_is_heard_while_the_group_can_not_be_joined(laboratory):
+    with cuttable_network() as network:
+        network.cut("first")
+        async with laboratory.engine("first") as first:
+            await asyncio.sleep(0.5)
+            first.stop.set()
+            await asyncio.wait([first.task], timeout=10)
+            assert first.task.done()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_process_that_ends_loses_and_doubles_nothing(laboratory, sig):
+    first = laboratory.process("first", member="one")
+    await until(lambda: first.owns(4))
+    await laboratory.append_many(tasks(*range(200), seconds=0.02, checkpoint=True))
+    await until(lambda: len(laboratory.seen) > 40)
+    first.send(sig)
+    assert first.exit_code == (0 if sig == signal.SIGTERM else -sig)
+    laboratory.process("second", member="one")
+    await laboratory.all_finished()
+    assert await laboratory.violations() == []
