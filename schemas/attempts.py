@@ -18,7 +18,7 @@ class Attempt(Model):
     status: Public[int | None] = Field(default=None, description="The HTTP status, if one came.")
     code: Public[Slug | None] = Field(default=None, description="Collate's code for a refusal, else our cause.")
     ms: Public[int] = Field(ge=0, description="How long it took, in milliseconds.")
-    n: Public[int | None] = Field(
+    write: Public[int | None] = Field(
         default=None, ge=1, description="Which write of the command it was; absent for a read."
     )
     request_id: Public[Word | None] = Field(default=None, description="Collate's id of the request, to quote there.")

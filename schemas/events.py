@@ -68,7 +68,7 @@ class CommandFinished(_CommandEvent):
                 "result": "answered",
                 "status": 201,
                 "ms": 320,
-                "n": 1,
+                "write": 1,
                 "requestId": "req_7f3a",
             },
         ],

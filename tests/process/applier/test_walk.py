@@ -254,3 +254,14 @@ async def test_the_gateway_never_asks_for_a_live_session(make_lane, close):
     lane.send(close(lane.check(asked).handoff_id))
     await lane.drain()
     assert not [call for call in lane.sim.ledger.calls if "live-session" in call.path or "access-grants" in call.path]
+
+
+async def test_an_outcome_tells_its_attempts_and_none_of_their_content(make_lane):
+    lane = make_lane()
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    attempts = lane.check(asked).attempts
+    assert [(one.operation, one.result, one.status, one.write) for one in attempts] == [
+        ("get-authorization", "answered", 200, None),
+        ("create", "answered", 200, 1),
+    ]

@@ -1,0 +1,77 @@
+from consumers.applier.attempts import AttemptLog, Attempts, Recording, attempt
+from gateway.collate.answers import Ambiguous, Answered, Cause, Held, HoldReason, NotSent, Refused
+from gateway.collate.operations import Operation
+from schemas.attempts import MOST_ATTEMPTS
+
+
+def made(number):
+    return attempt(Operation.CREATE_HANDOFF, NotSent(Cause.DNS), number, float(number), float(number))
+
+
+def test_the_first_and_the_last_are_kept_and_the_rest_is_counted():
+    attempts = Attempts()
+    assert attempts.kept is None
+    for number in range(1, 31):
+        attempts.add(made(number))
+    assert [one.write for one in attempts.kept] == [*range(1, 5), *range(19, 31)]
+    assert len(attempts.kept) == MOST_ATTEMPTS
+    assert attempts.left_out == 30 - MOST_ATTEMPTS
+
+
+def test_the_log_forgets_the_command_that_was_touched_longest_ago(monkeypatch):
+    monkeypatch.setattr("consumers.applier.attempts._MOST_COMMANDS", 2)
+    log = AttemptLog()
+    one = log.of("one")
+    log.of("two")
+    assert log.of("one") is one
+    log.of("three")
+    assert log.of("one") is one
+    assert len(log._attempts) == 2
+
+
+def test_an_answer_becomes_words_and_nothing_that_is_none():
+    def said(result):
+        told = attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
+        assert told.pop("ms") == 250
+        assert told.pop("write") == 1
+        assert told.pop("operation") == "complete"
+        del told["at"]
+        return told
+
+    assert said(Answered(200, "model", b"body", "req_1")) == {
+        "result": "answered",
+        "status": 200,
+        "requestId": "req_1",
+    }
+    assert said(Refused(409, code="version_conflict")) == {
+        "result": "refused",
+        "status": 409,
+        "code": "version_conflict",
+    }
+    assert said(Ambiguous(Cause.READ_TIMEOUT)) == {"result": "ambiguous", "code": "read_timeout"}
+    assert said(NotSent(Cause.REFUSED)) == {"result": "not_sent", "code": "connect_refused"}
+    assert said(Refused(400, code="Patient Jane Roe", request_id="for Jane Roe")) == {
+        "result": "refused",
+        "status": 400,
+    }
+
+
+class Answering:
+    def __init__(self, *results):
+        self._results = list(results)
+
+    async def get_authorization(self, _):
+        return self._results.pop(0)
+
+    async def create_handoff(self, _, *, if_match, key, body):
+        return self._results.pop(0)
+
+
+async def test_a_read_has_no_write_number_and_what_was_held_back_is_no_attempt():
+    attempts = Attempts()
+    collate = Answering(Answered(200, None, b""), Held(99.0, HoldReason.BUDGET), Answered(201, None, b""))
+    recording = Recording(collate, attempts, lambda: 3, lambda: 5.0)
+    await recording.get_authorization("auth")
+    await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")
+    await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")
+    assert [(one.operation, one.write) for one in attempts.kept] == [("get-authorization", None), ("create", 3)]
