@@ -1,0 +1,237 @@
+"""The ingress in this process, on a real socket; Kafka is a list that keeps what it is given, Collate is simulated."""
+
+import asyncio
+import json
+import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.collate.client import open_client
+from gateway.ingress.callers import CallersFile, new_key
+from gateway.ingress.main import Links, assemble
+from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.runtime.health import Health
+from gateway.runtime.lifetime import Process
+from gateway.runtime.logs import get_log
+from gateway.runtime.metrics import create_metrics
+from gateway.runtime.serving import serving
+from gateway.runtime.settings import load_settings
+from local.collate.server import SimulatedCollate
+from local.collate.simulation import DEFAULT_KEY
+from schemas.cloudevents import from_kafka
+from schemas.records import read_command, write_event
+
+PARTITIONS = 12
+
+
+@dataclass
+class Written:
+    offset: int
+
+
+@dataclass
+class Kafka:
+    """Commands in a list, events in another; both ends as the ingress's protocols want them."""
+
+    commands: list = field(default_factory=list)
+    events: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
+    is_silent: bool = False
+    unconfirmed: list = field(default_factory=list)
+
+    async def connect(self):
+        return self
+
+    async def probe(self, producer):
+        pass
+
+    async def drop(self, producer):
+        pass
+
+    async def send(self, topic, value, *, key, partition, headers):
+        future = asyncio.get_running_loop().create_future()
+        self.commands.append((partition, key, tuple(headers), value))
+        if self.is_silent:
+            self.unconfirmed.append(future)
+        else:
+            future.set_result(Written(len(self.commands) - 1))
+        return future
+
+    def confirm(self):
+        for future in self.unconfirmed:
+            future.set_result(Written(0))
+
+    def read(self):
+        """Every command in the topic, as the worker reads it."""
+        return [read_command(headers, value) for _, _, headers, value in self.commands]
+
+    def envelopes(self):
+        return [from_kafka(headers, value) for _, _, headers, value in self.commands]
+
+    def publish(self, event, partition=0):
+        headers, value = write_event(event, "/collate-gateway/test")
+        records = self.events[partition]
+        records.append(Event(len(records), headers, value))
+
+    @asynccontextmanager
+    async def open(self):
+        yield Reader(self)
+
+
+@dataclass
+class Event:
+    offset: int
+    headers: tuple
+    value: bytes
+
+
+@dataclass
+class Reader:
+    kafka: Kafka
+    at: dict = field(default_factory=dict)
+
+    def seek(self, positions):
+        self.at = dict(positions)
+
+    async def ends(self):
+        return {partition: len(records) for partition, records in self.kafka.events.items()}
+
+    async def positions(self):
+        return dict(self.at)
+
+    async def read(self, seconds):
+        await asyncio.sleep(0.002)
+        batches = {partition: records[self.at[partition] :] for partition, records in self.kafka.events.items()}
+        self.at = await self.ends()
+        return {partition: records for partition, records in batches.items() if records}
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+@dataclass
+class Ingress:
+    port: int
+    key: str
+    kafka: Kafka
+    parts: object
+    process: Process
+    settings: object
+    callers_file: object
+
+    async def open(self):
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def raw(self, data, *, half_close=False):
+        """Send bytes, return all replies until the server closes or falls silent for a while."""
+        reader, writer = await self.open()
+        writer.write(data)
+        if half_close:
+            writer.write_eof()
+        try:
+            return await read_reply(reader)
+        finally:
+            writer.close()
+
+    def head(self, method, path, headers):
+        known = {"host": "gateway", "authorization": f"Bearer {self.key}"}
+        known |= {name.lower(): value for name, value in headers.items()}
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in known.items() if value is not None),
+        ]
+        return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+    async def call(self, method, path, body=b"", headers=None):
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        given = {"content-type": "application/json", "content-length": str(len(body))} if body else {}
+        own = {name.lower(): value for name, value in (headers or {}).items()}
+        return await self.raw(self.head(method, path, given | own) + b"\r\n" + body)
+
+    async def post(self, path, body=b"", key="k-1", **headers):
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call("POST", path, body, {"Idempotency-Key": key} | own)
+
+    async def get(self, path, **headers):
+        return await self.call("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+async def read_reply(reader):
+    async with asyncio.timeout(20):
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(b" ", 2)[1])
+        headers = dict(re.findall(r"(?m)^([^:\r\n]+): (.*?)\r$", head.decode("latin-1")))
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Reply(status, headers, body)
+
+
+@pytest.fixture
+def kafka():
+    return Kafka()
+
+
+@pytest.fixture
+def settings_of():
+    """Extra settings of a test, as environment variables."""
+    return {}
+
+
+@pytest.fixture
+async def collate():
+    async with SimulatedCollate() as simulated:
+        yield simulated
+
+
+@pytest.fixture
+async def ingress(kafka, collate, tmp_path, settings_of, eventually):
+    key = new_key()
+    callers_file = tmp_path / "callers.toml"
+    everything = [
+        "handoff:request",
+        "handoff:close",
+        "handoff:grant",
+        "authorization:watch",
+        "authorization:read",
+        "authorization:review",
+    ]
+    callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = {json.dumps(everything)}\n{key.entry}')
+    (tmp_path / "collate.key").write_text(DEFAULT_KEY)
+    settings = load_settings(
+        {
+            "GATEWAY_ENVIRONMENT": "test",
+            "GATEWAY_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+            "GATEWAY_COLLATE__BASE_URL": collate.url,
+            "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
+            "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "collate.key"),
+            "GATEWAY_INGRESS__CALLERS_FILE": str(callers_file),
+        }
+        | settings_of,
+        "ingress",
+    )
+    registry = CollectorRegistry()
+    process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
+    async with open_client(settings.collate, process.metrics.collate) as client:
+        parts = assemble(settings, process, CallersFile(callers_file), client, Links(kafka, kafka.open, kafka.open))
+        runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run())
+        tasks = [asyncio.create_task(run) for run in runs]
+        protocol = bounded_protocol(HeadBounds(head_seconds=0.5), parts.edge.refused)
+        async with serving(parts.edge, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
+            await eventually(lambda: parts.publisher.is_up and parts.tail.is_caught_up)
+            yield Ingress(listening.port, key.key, kafka, parts, process, settings, callers_file)
+            parts.waiters.release()
+            parts.streams.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await parts.publisher.close()

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from gateway.ingress.callers import new_key
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+EVERY_ADDRESS = [
+    ("POST", REQUEST),
+    ("POST", "/v1/authorizations/auth_1/handoffs/mhand_1/close"),
+    ("POST", "/v1/authorizations/auth_1/watch"),
+    ("POST", "/v1/commands"),
+    ("POST", "/v1/authorizations/auth_1/handoffs/mhand_1/access-grants"),
+    ("GET", "/v1/authorizations/auth_1/review-snapshot"),
+    ("GET", "/v1/events"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY_ADDRESS)
+@pytest.mark.parametrize(
+    "credential", [None, "", "Bearer", "Bearer ", "Bearer nobody", "Basic ZGVzazpkZXNr", "Bearer " + "x" * 9_000]
+)
+async def test_who_is_not_known_is_told_nothing(ingress, kafka, method, path, credential):
+    reply = await ingress.call(method, path, headers={"Authorization": credential})
+    assert reply.status == 401
+    assert reply.headers["www-authenticate"] == "Bearer"
+    assert {name: value for name, value in reply.json.items() if name != "requestId"} == {
+        "type": "urn:collate-gateway:problem:unauthenticated",
+        "title": "The caller is not known",
+        "status": 401,
+        "detail": "Send the credential that was issued to your service, unexpired, as "
+        "`Authorization: Bearer <credential>`.",
+    }
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize(("method", "path"), [address for address in EVERY_ADDRESS if address[1] != "/v1/commands"])
+async def test_who_may_not_is_refused(ingress, kafka, method, path):
+    key = new_key()
+    ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["operate"]\n{key.entry}')
+    ingress.parts.gate._callers.reread_if_changed()
+    ingress.key = key.key
+    assert (await ingress.call(method, path)).status == 403
+    assert kafka.commands == []
+
+
+async def test_a_cloudevent_needs_the_permission_of_its_command(ingress, kafka):
+    key = new_key()
+    ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["authorization:watch"]\n{key.entry}')
+    ingress.parts.gate._callers.reread_if_changed()
+    ingress.key = key.key
+    statuses = []
+    for name, data in [("authorization.watch", {}), ("handoff.request", {})]:
+        body = {
+            "specversion": "1.0",
+            "id": "1",
+            "source": "/x",
+            "type": f"collate-gateway.{name}.v1",
+            "subject": "a",
+            "data": data,
+        }
+        headers = {"Content-Type": "application/cloudevents+json"}
+        statuses.append((await ingress.call("POST", "/v1/commands", body, headers)).status)
+    assert statuses == [202, 403]
+
+
+async def test_a_key_that_is_taken_out_of_the_file_no_longer_works(ingress):
+    assert (await ingress.post(REQUEST)).status == 202
+    ingress.callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')
+    ingress.parts.gate._callers.reread_if_changed()
+    assert (await ingress.post(REQUEST)).status == 401
+
+
+class TestRates:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__CALLER_RATE": "0.5", "GATEWAY_INGRESS__CALLER_BURST": "2"}
+
+    async def test_who_asks_too_much_is_told_when_to_come_back(self, ingress, kafka):
+        replies = [await ingress.post(REQUEST, key=f"k-{number}") for number in range(3)]
+        assert [reply.status for reply in replies] == [202, 202, 429]
+        assert 1 <= int(replies[2].headers["retry-after"]) <= 2
+        assert len(kafka.commands) == 2
+
+
+async def test_documents_are_for_anybody(ingress):
+    for path, name in [("/openapi.json", "openapi"), ("/asyncapi.json", "asyncapi")]:
+        reply = await ingress.call("GET", path, headers={"Authorization": None})
+        assert reply.status == 200
+        assert json.loads(reply.body)[name]

@@ -1,0 +1,219 @@
+import asyncio
+import json
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.runtime.logs import configure_logs, get_log
+from schemas.cloudevents import Envelope, to_http
+from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.events import CommandFinished
+from schemas.http import CommandAccepted, CommandOutcome
+from schemas.identity import command_id_from_cloudevent, command_id_from_key
+from schemas.records import publish
+from schemas.topics import partition_for
+from schemas.vocabulary import CommandType, Effect, Outcome
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
+WATCH = "/v1/authorizations/auth_1/watch"
+SUBMITTED = {"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "said by phone"}}
+
+
+async def test_a_command_is_kept_as_the_worker_reads_it(ingress, kafka):
+    reply = await ingress.post(REQUEST, {"acceptedReviewSnapshotId": "rev_1", "metadata": {"case": "42"}})
+    accepted = CommandAccepted.from_caller(reply.body)
+    (command,) = kafka.read()
+    assert reply.status == 202
+    assert command.id == accepted.command_id == command_id_from_key("desk", "auth_1", "k-1")
+    assert command.accepted_at == accepted.accepted_at
+    assert (command.caller, command.authorization_id) == ("desk", "auth_1")
+    assert command.data == HandoffRequest(accepted_review_snapshot_id="rev_1", metadata={"case": "42"})
+    partition, key, _, _ = kafka.commands[0]
+    assert (partition, key) == (partition_for(b"auth_1", 12), b"auth_1")
+
+
+async def test_a_close_carries_the_handoff_of_its_path(ingress, kafka):
+    assert (await ingress.post(CLOSE, SUBMITTED)).status == 202
+    (command,) = kafka.read()
+    assert isinstance(command.data, HandoffClose)
+    assert command.data.handoff_id == "mhand_1"
+
+
+@pytest.mark.parametrize("body", [b"", {}, {"metadata": {"case": "42"}}])
+async def test_a_watch_needs_no_body(ingress, kafka, body):
+    assert (await ingress.post(WATCH, body)).status == 202
+    assert isinstance(kafka.read()[0].data, AuthorizationWatch)
+
+
+async def test_nothing_is_filled_in_for_the_caller(ingress, kafka):
+    await ingress.post(REQUEST)
+    assert kafka.commands[0][3] == b"{}"
+
+
+async def test_the_trace_goes_along(ingress, kafka):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await ingress.post(REQUEST, traceparent=trace)
+    await ingress.post(REQUEST, key="k-2", traceparent="00-nonsense-01")
+    assert [command.traceparent for command in kafka.read()] == [trace, None]
+
+
+async def test_a_repeat_is_the_same_command_and_is_not_kept_twice(ingress, kafka):
+    first = await ingress.post(REQUEST, {"metadata": {"b": "2", "a": "1"}})
+    again = await ingress.post(REQUEST, {"metadata": {"a": "1", "b": "2"}}, key='"k-1"')
+    assert again.json == first.json
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(kafka.commands) == 1
+
+
+@pytest.mark.parametrize("path", [REQUEST, WATCH, CLOSE])
+async def test_another_body_under_a_known_key_is_refused(ingress, kafka, path):
+    await ingress.post(REQUEST, {"metadata": {"case": "1"}})
+    reply = await ingress.post(path, SUBMITTED if path == CLOSE else {"metadata": {"case": "2"}})
+    assert (reply.status, reply.json["type"]) == (422, "urn:collate-gateway:problem:idempotency-key-reused")
+    assert len(kafka.commands) == 1
+
+
+async def test_the_same_body_to_another_address_is_another_body(ingress):
+    await ingress.post(REQUEST)
+    assert (await ingress.post(WATCH)).status == 422
+
+
+async def test_one_key_for_two_authorizations_is_two_commands(ingress, kafka):
+    await ingress.post(REQUEST)
+    await ingress.post(REQUEST.replace("auth_1", "auth_2"))
+    assert len({command.id for command in kafka.read()}) == 2
+
+
+def event(command_type=CommandType.HANDOFF_CLOSE, data=None, **changes):
+    fields = {"id": "e-1", "source": "/desk", "type": command_type, "subject": "auth_1"} | changes
+    data = {"handoffId": "mhand_1", **SUBMITTED} if data is None else data
+    return Envelope(**fields, data=json.dumps(data).encode())
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+async def test_a_cloudevent_is_a_command_in_both_modes(ingress, kafka, mode):
+    headers, body = to_http(event(), mode)
+    reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
+    (command,) = kafka.read()
+    assert reply.status == 202
+    assert command.id == command_id_from_cloudevent("desk", "auth_1", "/desk", "e-1")
+    assert command.data.handoff_id == "mhand_1"
+
+
+async def test_both_modes_of_one_event_are_one_command(ingress, kafka):
+    replies = []
+    for mode in ("binary", "structured"):
+        headers, body = to_http(event(), mode)
+        replies.append(await ingress.call("POST", "/v1/commands", body, dict(headers)))
+    assert replies[0].json == replies[1].json
+    assert len(kafka.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "where"),
+    [
+        ({"type": "collate-gateway.handoff.record_access.v1"}, 422, "/type"),
+        ({"type": "com.example.other"}, 422, "/type"),
+        ({"subject": None}, 422, "/subject"),
+        ({"subject": "not an id"}, 422, "/subject"),
+        ({"data": {"handoffId": "mhand_1"}}, 422, "/data/result"),
+        ({"data": {"handoffId": "m h", **SUBMITTED}}, 422, "/data/handoffId"),
+    ],
+)
+async def test_a_cloudevent_that_is_no_command_says_what_to_fix(ingress, kafka, change, status, where):
+    headers, body = to_http(event(**change), "structured")
+    reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
+    assert (reply.status, [fault["pointer"] for fault in reply.json["errors"]]) == (status, [where])
+    assert kafka.commands == []
+
+
+async def test_a_binary_cloudevent_without_its_headers_names_them(ingress, kafka):
+    reply = await ingress.call("POST", "/v1/commands", SUBMITTED)
+    assert (reply.status, reply.json["errors"][0]["header"]) == (400, "ce-specversion")
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize("content_type", ["application/cloudevents-batch+json", "text/plain", "application/xml"])
+async def test_a_cloudevent_of_another_media_type_is_refused(ingress, kafka, content_type):
+    headers, body = to_http(event(), "binary")
+    reply = await ingress.call("POST", "/v1/commands", body, dict(headers) | {"content-type": content_type})
+    assert reply.status == 415
+    assert kafka.commands == []
+
+
+def finished(command_id, **fields):
+    return publish(
+        CommandFinished(
+            command_id=command_id,
+            command=CommandType.HANDOFF_REQUEST,
+            caller="desk",
+            outcome=Outcome.APPLIED,
+            effect=Effect.OURS,
+            **fields,
+        ),
+        authorization_id="auth_1",
+        sequence=1,
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+async def test_who_prefers_to_wait_hears_the_outcome(ingress, kafka, eventually):
+    waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
+    await eventually(lambda: kafka.commands)
+    (command,) = kafka.read()
+    kafka.publish(finished(command.id, handoff_id="mhand_1", version=7))
+    reply = await waiting
+    outcome = CommandOutcome.from_caller(reply.body)
+    assert (reply.status, reply.headers["preference-applied"]) == (200, "wait=20")
+    assert (outcome.outcome, outcome.handoff_id, outcome.accepted_at) == (
+        Outcome.APPLIED,
+        "mhand_1",
+        command.accepted_at,
+    )
+
+
+async def test_an_outcome_that_comes_before_the_append_is_confirmed_is_not_missed(ingress, kafka, eventually):
+    kafka.is_silent = True
+    waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
+    await eventually(lambda: kafka.commands)
+    kafka.publish(finished(kafka.read()[0].id))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    kafka.confirm()
+    assert (await waiting).status == 200
+
+
+async def test_who_waits_in_vain_has_its_202(ingress):
+    reply = await ingress.post(REQUEST, Prefer="wait=1")
+    assert (reply.status, reply.headers["preference-applied"]) == (202, "wait=1")
+
+
+async def test_a_repeat_may_wait_for_an_outcome_that_came_before(ingress, kafka, eventually):
+    first = await ingress.post(REQUEST)
+    kafka.publish(finished(first.json["commandId"]))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    reply = await ingress.post(REQUEST, Prefer="wait=5")
+    assert (reply.status, reply.headers["idempotency-replayed"]) == (200, "true")
+
+
+async def test_a_silent_kafka_is_503_unknown_within_the_deadline(ingress, kafka):
+    kafka.is_silent = True
+    started = asyncio.get_running_loop().time()
+    reply = await ingress.post(REQUEST)
+    assert asyncio.get_running_loop().time() - started < 6
+    assert (reply.status, reply.json["kept"]) == (503, "unknown")
+    assert int(reply.headers["retry-after"]) >= 1
+
+
+async def test_the_log_line_of_a_request_has_ids_and_no_content(ingress, capsys):
+    configure_logs(ingress.settings.log, "ingress")
+    ingress.parts.edge._log = get_log().bind()
+    secret = uuid.uuid4().hex
+    await ingress.post(CLOSE, {"result": {"type": "revoked", "reason": secret}})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert (line["status"], line["caller"], line["authorization_id"]) == (202, "desk", "auth_1")
+    assert secret not in json.dumps(lines)
+    assert ingress.key not in json.dumps(lines)
