@@ -41,7 +41,8 @@ class Standing:
         """Note the membership of an assignment; call it in the assignment callback, synchronously."""
         coordinator = self._consumer._coordinator  # noqa: SLF001 - aiokafka tells it nowhere else
         self.membership = Membership(coordinator.generation, coordinator.member_id)
-        self._confirmed_at = time.monotonic()
+        # Nobody knows how long ago the group said so: a process may be stopped between its answer and the callback.
+        self._confirmed_at = float("-inf")
         return self.membership
 
     def left(self) -> None:

@@ -1,0 +1,102 @@
+from dataclasses import dataclass
+
+import pytest
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from consumers.engine.standing import Standing
+
+
+@dataclass
+class Answer:
+    error_code: int
+
+
+class Coordinator:
+    generation = 3
+    member_id = "me"
+
+    def __init__(self):
+        self.asked = []
+        self.answer = Answer(0)
+        self.on_ask = lambda: None
+
+    async def _send_req(self, request):
+        self.asked.append(request)
+        self.on_ask()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Consumer:
+    def __init__(self):
+        self._coordinator = Coordinator()
+
+
+@pytest.fixture
+def consumer():
+    return Consumer()
+
+
+@pytest.fixture
+def coordinator(consumer):
+    return consumer._coordinator
+
+
+@pytest.fixture
+def standing(consumer):
+    return Standing(consumer, "group", session_seconds=10.0)
+
+
+async def test_who_has_not_joined_is_no_member(standing, coordinator):
+    assert not await standing.confirm()
+    assert not standing.is_trusted
+    assert coordinator.asked == []
+
+
+async def test_an_assignment_alone_is_no_proof(standing):
+    """A process that was stopped between the group's answer and the callback has lost its partitions since."""
+    standing.joined()
+    assert not standing.is_trusted
+    assert await standing.confirm()
+    assert standing.is_trusted
+
+
+@pytest.mark.parametrize("answer", [Answer(25), Answer(27), Answer(22), GroupCoordinatorNotAvailableError()])
+async def test_what_the_coordinator_does_not_confirm_is_not_trusted(standing, coordinator, answer):
+    standing.joined()
+    coordinator.answer = answer
+    assert not await standing.confirm()
+    assert not standing.is_trusted
+
+
+async def test_it_asks_about_the_assignment_that_it_noted_whatever_the_consumer_is_now(standing, coordinator):
+    standing.joined()
+    coordinator.generation, coordinator.member_id = 4, "me again"
+    await standing.confirm()
+    (request,) = coordinator.asked
+    assert (request._generation_id, request._member_id) == (3, "me")
+
+
+async def test_an_answer_that_comes_after_a_rebalance_has_begun_confirms_nothing(standing, coordinator):
+    standing.joined()
+    coordinator.on_ask = standing.left
+    assert not await standing.confirm()
+    standing.joined()
+    coordinator.on_ask = standing.joined
+    assert not await standing.confirm()
+
+
+async def test_trust_ends_before_the_session_does_counted_from_the_question(standing, coordinator, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("consumers.engine.standing.time.monotonic", lambda: clock[0])
+    standing.joined()
+
+    def answer_late():
+        clock[0] = 107.9
+
+    coordinator.on_ask = answer_late
+    assert await standing.confirm()
+    assert standing.is_trusted
+    clock[0] = 108.1
+    assert not standing.is_trusted
