@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,9 @@ from consumers.engine.limits import TurnLimits
 from consumers.engine.report import lanes_report, readiness
 from consumers.engine.settings import EngineSettings
 from consumers.memory.publication import Publication
+from consumers.memory.reducer import Rules
+from consumers.watcher.cadence import Cadence
+from consumers.watcher.stretch import Stretch
 from consumers.watcher.watcher import Watcher
 from gateway.collate.client import open_client
 from gateway.runtime.exits import Refused
@@ -68,7 +71,8 @@ async def work(settings: Settings, process: Process) -> None:
         return
     async with open_client(settings.collate, process.metrics.collate) as collate:
         handler = _handler(settings, topics, collate, process, digest_key)
-        engine = Engine(engine_settings(settings, topics), handler, process.metrics.engine)
+        told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
+        engine = Engine(told, handler, process.metrics.engine)
         process.lanes = partial(lanes_report, engine)
         watching = asyncio.create_task(_tell_health(engine, process))
         try:
@@ -101,7 +105,16 @@ def _handler(
     publication = Publication(topics, source(settings.environment))
     metrics = process.metrics.commands
     chance = random.random
-    watcher = Watcher(collate, publication, metrics, chance)
+    rules = Rules(open_too_long_seconds=settings.watch.open_too_long.total_seconds())
+    watcher = Watcher(
+        collate,
+        publication,
+        metrics,
+        chance,
+        Cadence.of(settings.watch),
+        rules,
+        Stretch(settings.watch.longest_stretch),
+    )
     desk = Desk(
         collate=collate,
         publication=publication,
@@ -109,6 +122,7 @@ def _handler(
         metrics=metrics,
         next_look=watcher.next_look,
         chance=chance,
+        rules=rules,
     )
     return OneLane(Applier(desk), watcher)
 

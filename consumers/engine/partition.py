@@ -46,6 +46,7 @@ log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
+_SECOND_LOOK_SECONDS = 0.1
 _NOTHING = Committed(0, "")
 
 
@@ -263,7 +264,8 @@ class Partition:
         if due != self._timer_due:
             self._cancel_timer()
             if due is not None:
-                delay = max(0.001, due - time.time())
+                # What is due and did not start waits for a slot, and is started with it: look again, but without haste.
+                delay = max(0.001, due - time.time()) if due > time.time() else _SECOND_LOOK_SECONDS
                 self._timer = asyncio.get_running_loop().call_later(delay, self._timer_fired)
                 self._timer_due = due
         if not turns.running:
@@ -369,8 +371,7 @@ class Partition:
         lanes = Lanes()
         now = time.time()
         for key, at in takeover.alarms.items():
-            overdue = at <= now
-            lanes.set_alarm(key, now + random.random() * settings.alarm_spread_seconds if overdue else at)  # noqa: S311
+            lanes.set_alarm(key, at if at > now else now + random.random() * self._spread(takeover, key, now))  # noqa: S311
         self.turns = Turns(
             owner=self,
             handler=self._handler,
@@ -382,6 +383,10 @@ class Partition:
             clock=time.time,
         )
         self._run_from_here()
+
+    def _spread(self, takeover: Takeover, key: bytes, now: float) -> float:
+        spread = self._settings.alarm_spread
+        return self._settings.alarm_spread_seconds if spread is None else spread(takeover.memories.get(key), now)
 
     def _run_from_here(self) -> None:
         self._enter(Phase.RUNNING)
@@ -420,8 +425,7 @@ class Partition:
             self._take()
         else:
             self._read_on()
-            if self.turns is not None and self.turns.lanes.may_have_ready(time.time()):
-                self.lanes_changed()
+            self.lanes_changed()
         if not self._queue.has_pending:
             self._settled.set()
 
@@ -431,7 +435,8 @@ class Partition:
         membership = self._membership
         async with asyncio.timeout(self._settings.start_seconds):
             committed = await fetch_committed(self._consumer, self._settings.group, self.source)
-        if committed != self._committed or self._membership is not membership or membership is None:
+            is_member = await self._standing.confirm()
+        if committed != self._committed or not is_member or self._membership is not membership:
             raise ThrownAway
         log.info("engine.partition_kept", partition=self.source.partition, offset=self.intake.position)
         self._run_from_here()

@@ -25,7 +25,8 @@ class EngineSettings:
         read_ahead_records, read_ahead_bytes: what a partition may hold unfinished before it stops reading.
         batch_results, batch_bytes: the most that one transaction carries.
         commit_pause_seconds: the pause after a commit; without it the next transaction meets a back-off of 20 ms.
-        alarm_spread_seconds: alarms that are overdue when a partition starts are spread over this time.
+        alarm_spread_seconds: alarms that are overdue when a partition starts are spread over this time, or over what
+            `alarm_spread` says of the key's memory at that moment.
         casualty_share, casualty_window: more than this share of the last so many records given up stops a partition.
         transaction_seconds: the deadline of one transaction; the broker's own is `transaction_timeout_seconds`.
         start_seconds: the deadline of each step of a partition's start.
@@ -47,6 +48,7 @@ class EngineSettings:
     batch_bytes: int = 4 * 1024 * 1024
     commit_pause_seconds: float = 0.002
     alarm_spread_seconds: float = 30.0
+    alarm_spread: Callable[[bytes | None, float], float] | None = None
     casualty_share: float = 0.5
     casualty_window: int = 50
     session_seconds: float = 10.0

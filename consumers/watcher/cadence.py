@@ -1,33 +1,32 @@
-"""When to look at an authorization next: a table of settings. Pure; `chance` is uniform in [0, 1).
+"""When to look at an authorization next: the table of the `watch` settings. Pure; `chance` is uniform in [0, 1).
 
-    class        the authorization                            looked at
-    ended        a handoff has ended, Collate reconciles      every 2 s, after a minute 5 s, after ten 30 s
-    open         a handoff is open                            every 5 s, after ten minutes 15 s, after an hour 60 s
-    processing   Collate works                                every 10 s, after ten minutes 60 s, after a day 15 min
-    action       somebody must act                            every 30 s, after an hour 5 min, after a day 30 min
-    payer        the payer decides                            every 60 s, after an hour 10 min, after a day 1 h
-    (else)       a status that we don't know                  as `action`
+    class        the authorization
+    ended        a handoff has ended, Collate reconciles
+    open         a handoff is open
+    processing   Collate works
+    action       somebody must act; also a status that we don't know
+    payer        the payer decides
 
-The age counts from when something new was last seen. Each step is spread by ± 10 %. A look that failed waits longer
-each time, up to the class's own step or a minute, whichever is more. What isn't watched is only kept to be forgotten.
+A class's steps grow with age, which counts from when something new was last seen. Each is jittered, and stretched while
+the call budget is short. A look that failed waits longer each time, up to the class's own step or a minute, whichever
+is more. What isn't watched is only kept to be forgotten.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from consumers.memory import remembered
 from consumers.memory.memory import DEAD_KEPT_SECONDS, Memory
+from gateway.runtime.settings import WatchSettings
 from schemas.collate import HandoffState, Status
 
 _MINUTE: Final = 60.0
-_HOUR: Final = 3600.0
-_DAY: Final = 24 * _HOUR
 
 
 class Kind(StrEnum):
-    """The classes of the table."""
+    """The classes of the table, named as their settings."""
 
     ENDED = "ended"
     OPEN = "open"
@@ -44,13 +43,13 @@ class Step:
     until_age_seconds: float = float("inf")
 
 
-def _table() -> dict[Kind, tuple[Step, ...]]:
+def _table(watch: WatchSettings) -> dict[Kind, tuple[Step, ...]]:
     return {
-        Kind.ENDED: (Step(2.0, _MINUTE), Step(5.0, 10 * _MINUTE), Step(30.0)),
-        Kind.OPEN: (Step(5.0, 10 * _MINUTE), Step(15.0, _HOUR), Step(60.0)),
-        Kind.PROCESSING: (Step(10.0, 10 * _MINUTE), Step(60.0, _DAY), Step(15 * _MINUTE)),
-        Kind.ACTION: (Step(30.0, _HOUR), Step(5 * _MINUTE, _DAY), Step(30 * _MINUTE)),
-        Kind.PAYER: (Step(60.0, _HOUR), Step(10 * _MINUTE, _DAY), Step(_HOUR)),
+        kind: tuple(
+            Step(step.every.total_seconds(), step.until.total_seconds() if step.until else float("inf"))
+            for step in getattr(watch, kind.value)
+        )
+        for kind in Kind
     }
 
 
@@ -58,19 +57,24 @@ def _table() -> dict[Kind, tuple[Step, ...]]:
 class Cadence:
     """The table, and how long one that is over is remembered."""
 
-    steps: dict[Kind, tuple[Step, ...]] = field(default_factory=_table)
-    spread: float = 0.1
-    forget_after_seconds: float = 90 * _DAY
+    steps: Mapping[Kind, tuple[Step, ...]] = field(default_factory=lambda: _table(WatchSettings()))
+    jitter: float = 0.1
+    forget_after_seconds: float = 90 * 86_400.0
 
-    def next_look(self, memory: Memory, now: float, chance: Callable[[], float]) -> float | None:
+    @classmethod
+    def of(cls, watch: WatchSettings) -> "Cadence":
+        """Take what the settings say."""
+        return cls(_table(watch), watch.jitter, watch.forget_after.total_seconds())
+
+    def next_look(self, memory: Memory, now: float, chance: Callable[[], float], stretch: float = 1.0) -> float | None:
         """Return when to look next, or when to forget; None if there is nothing to remember."""
         watch = memory.watch
-        if watch is None or watch.ended or is_over(memory):
+        if watch is None or not is_watched(memory):
             return forget_at(memory, self.forget_after_seconds)
-        every = self.every(memory, now)
+        every = self.every(memory, now) * stretch
         failing = min(max(every, _MINUTE), every * 2.0 ** min(watch.failures, 10)) if watch.failures else every
-        spread = failing * self.spread
-        return min(now + failing - spread + 2 * spread * chance(), max(watch.until, now))
+        jitter = failing * self.jitter
+        return min(now + failing - jitter + 2 * jitter * chance(), max(watch.until, now))
 
     def every(self, memory: Memory, now: float) -> float:
         """Return the step that holds."""
@@ -90,6 +94,11 @@ def kind_of(memory: Memory) -> Kind:
     if status == Status.PROCESSING:
         return Kind.PROCESSING
     return Kind.PAYER if status == Status.WAITING_ON_PAYER else Kind.ACTION
+
+
+def is_watched(memory: Memory) -> bool:
+    """Whether anybody still looks at it."""
+    return memory.watch is not None and not memory.watch.ended and not is_over(memory)
 
 
 def is_over(memory: Memory) -> bool:

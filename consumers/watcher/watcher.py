@@ -19,8 +19,9 @@ from consumers.memory.facts import Passed
 from consumers.memory.look import NotThere, Unread, look
 from consumers.memory.memory import Memory, MemoryUnreadable
 from consumers.memory.reducer import Rules
-from consumers.watcher.cadence import Cadence, forget_at, is_over
-from gateway.collate.answers import Ambiguous, Held, Refused
+from consumers.watcher.cadence import Cadence, forget_at, is_watched
+from consumers.watcher.stretch import Stretch
+from gateway.collate.answers import Ambiguous, Held, HoldReason, Refused
 from gateway.collate.budget import Priority
 from gateway.runtime.logs import get_log
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from schemas.collate import ManualHandoff, PriorAuthorization
 
 _UNREADABLE_SECONDS: Final = 60.0
+_FORGETTING_SECONDS: Final = 3600.0
 _MOST_FAILURES: Final = 8
+_TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
 class Collate(Protocol):
@@ -72,10 +75,19 @@ class Watcher:
     chance: Callable[[], float]
     cadence: Cadence = field(default_factory=Cadence)
     rules: Rules = field(default_factory=Rules)
+    stretch: Stretch = field(default_factory=Stretch)
 
     def next_look(self, memory: Memory, now: float) -> float | None:
         """Say when to look next; the applier asks this at the end of every command."""
-        return self.cadence.next_look(memory, now, self.chance)
+        return self.cadence.next_look(memory, now, self.chance, self.stretch.factor)
+
+    def spread_seconds(self, memory: bytes | None, now: float) -> float:
+        """Say over which time a look that is overdue after a restart may be put: one step of its own."""
+        try:
+            decoded = Memory.decode(memory)
+        except MemoryUnreadable:
+            return _UNREADABLE_SECONDS
+        return self.cadence.every(decoded, now) if is_watched(decoded) else _FORGETTING_SECONDS
 
     async def on_alarm(self, turn: Turn) -> Done | Again:
         """Observe once."""
@@ -86,7 +98,7 @@ class Watcher:
             return Again(turn.now + _UNREADABLE_SECONDS, Wait.MEMORY_UNREADABLE)
         draft = Draft(turn, memory, self.publication, self.rules)
         watch = memory.watch
-        if watch is None or watch.ended or is_over(memory):
+        if watch is None or not is_watched(memory):
             return self._forget(turn, draft)
         if watch.until <= turn.now:
             return self._end(turn, draft, "max_age")
@@ -107,19 +119,34 @@ class Watcher:
         if watch is not None and watch.failures:
             draft.memory = draft.memory.but(watch=watch.but(failures=0))
         self.metrics.observations.labels("news" if draft.has_news else "nothing").inc()
-        return draft.done(self.next_look(draft.memory, turn.now))
+        at = self.next_look(draft.memory, turn.now)
+        self._note(turn, at, held=False)
+        return draft.done(at)
 
     def _unread(self, turn: Turn, draft: Draft, unread: Unread) -> Done:
         match unread.result:
-            case Held(until=until):
-                # Not Collate's failure: the budget has other things to do.
-                self.metrics.observations.labels("held").inc()
-                draft.absorb(Passed())
-                return draft.done(max(until, turn.now))
+            case Held():
+                return self._held(turn, draft, unread.result)
             case Refused(retry_after_seconds=seconds) | Ambiguous(retry_after_seconds=seconds):
                 return self._failed(turn, draft, "no_answer", seconds)
             case _:
                 return self._failed(turn, draft, "no_answer", None)
+
+    def _held(self, turn: Turn, draft: Draft, held: Held) -> Done:
+        """Not Collate's failure: the budget has other things to do, or knows that it is no use now."""
+        self.metrics.observations.labels("held").inc()
+        draft.absorb(Passed())
+        # Somewhere in the next step: at once, all who are held would ask all the time; together, they'd stay a herd.
+        at = self.next_look(draft.memory, turn.now)
+        at = turn.now if at is None else turn.now + (at - turn.now) * self.chance()
+        if held.reason in _TOO_SHORT:
+            self._note(turn, at, held=True)
+        return draft.done(max(held.until, at))
+
+    def _note(self, turn: Turn, at: float | None, *, held: bool) -> None:
+        if at is not None:
+            self.stretch.note(turn.now, at - turn.now, held=held)
+            self.metrics.observation_stretch.set(self.stretch.factor)
 
     def _failed(self, turn: Turn, draft: Draft, result: str, retry_after_seconds: float | None) -> Done:
         self.metrics.observations.labels(result).inc()

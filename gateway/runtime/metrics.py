@@ -113,6 +113,7 @@ class CommandMetrics:
     double_effects: Counter
     events: Counter
     observations: Counter
+    observation_stretch: Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +303,9 @@ def _commands(make: Maker) -> CommandMetrics:
         events=make.counter("events", "Events published, by type.", ("type",)),
         observations=make.counter(
             "observations", "Reads by the watcher, by whether they saw something new.", ("result",)
+        ),
+        observation_stretch=make.gauge(
+            "observation_stretch", "How many times longer than set the watcher's steps are, for want of call budget."
         ),
     )
 

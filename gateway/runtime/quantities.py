@@ -1,6 +1,7 @@
-"""How a duration, a size and a list are written in a setting: `30s`, `64KiB`, `a,b`. Pure: text in, value out."""
+"""How durations, sizes, lists and steps are written in a setting: `30s`, `64KiB`, `a,b`, `5s until 10m, 15s`. Pure."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SIZE = re.compile(r"(?P<number>\d+)\s*(?P<unit>B|KiB|MiB|GiB)?", re.ASCII)
+_SHORTEST_STEP = timedelta(milliseconds=100)
 _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -67,6 +69,39 @@ def parse_list(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Do something this often up to that age; the last step has no end."""
+
+    every: timedelta
+    until: timedelta | None = None
+
+    def __str__(self) -> str:
+        """Write it the way a setting takes it."""
+        end = "" if self.until is None else f" until {show_duration(self.until)}"
+        return show_duration(self.every) + end
+
+
+def parse_steps(value: Any) -> Any:
+    """Turn `5s until 10m, 15s until 1h, 60s` into steps: ages grow, and the last step holds for ever."""
+    if not isinstance(value, str):
+        return value
+    steps = tuple(_step(part) for part in value.split(","))
+    ends = [step.until for step in steps[:-1] if step.until is not None]
+    is_whole = len(ends) == len(steps) - 1 and steps[-1].until is None
+    if not is_whole or ends != sorted(set(ends)):
+        raise ValueError("expected ages that grow and a last step without one, like 5s until 10m, 15s until 1h, 60s")
+    return steps
+
+
+def _step(text: str) -> Step:
+    every, until, age = text.partition(" until ")
+    step = Step(parse_duration(every), parse_duration(age) if until else None)
+    if step.every < _SHORTEST_STEP:
+        raise ValueError("expected steps of 100ms or more")
+    return step
+
+
 class SizeUnit:
     """Marks an int field that is a number of bytes, so that tables show it as `64KiB`."""
 
@@ -74,3 +109,4 @@ class SizeUnit:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size), SizeUnit()]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
+Steps = Annotated[tuple[Step, ...], BeforeValidator(parse_steps)]

@@ -6,10 +6,11 @@ from consumers.memory import remembered
 from consumers.memory.memory import FRESH, Dead, Handoff, Known, Memory, Watch
 from consumers.memory.remembered import Ending
 from consumers.watcher.cadence import Cadence, Kind, Step, kind_of
+from gateway.runtime.settings import WatchSettings
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
-CADENCE = Cadence()
+CADENCE = Cadence.of(WatchSettings())
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 
 
@@ -99,5 +100,5 @@ def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
 
 
 def test_the_table_is_a_setting():
-    quick = Cadence(steps={kind: (Step(1.0),) for kind in Kind}, spread=0.0)
+    quick = Cadence(steps={kind: (Step(1.0),) for kind in Kind}, jitter=0.0, forget_after_seconds=DAY)
     assert quick.next_look(watched(), NOW, half) == NOW + 1

@@ -1,0 +1,40 @@
+from datetime import timedelta
+
+import pytest
+
+from gateway.runtime.quantities import Step, parse_steps
+from gateway.runtime.settings import WatchSettings
+
+
+def test_steps_are_written_by_age():
+    steps = parse_steps("5s until 10m, 15s until 1h,60s")
+    assert steps == (
+        Step(timedelta(seconds=5), timedelta(minutes=10)),
+        Step(timedelta(seconds=15), timedelta(hours=1)),
+        Step(timedelta(minutes=1)),
+    )
+    assert parse_steps(",".join(map(str, steps))) == steps
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5s until 10m",
+        "5s until 10m, 15s until 10m, 60s",
+        "5s until 1h, 15s until 10m, 60s",
+        "5s, 15s until 1h",
+        "5s, 60s",
+        "",
+        "5s until 10m,",
+        "5s until , 60s",
+        "10ms",
+    ],
+)
+def test_anything_else_is_told_what_to_write(text):
+    with pytest.raises(ValueError, match="expected"):
+        parse_steps(text)
+
+
+def test_an_authorization_is_not_forgotten_before_its_events():
+    with pytest.raises(ValueError, match="forget_after must be 60d or more"):
+        WatchSettings(forget_after=timedelta(days=30))
