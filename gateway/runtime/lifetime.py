@@ -21,7 +21,7 @@ from gateway.runtime.health import Health
 from gateway.runtime.logs import Log, configure_logs, get_log
 from gateway.runtime.metrics import Metrics, create_metrics
 from gateway.runtime.serving import serving
-from gateway.runtime.settings import Settings
+from gateway.runtime.settings import ProcessSettings
 from gateway.runtime.signals import LastResort, heeding_signals
 
 _BEAT_SECONDS = 0.5
@@ -82,7 +82,7 @@ class Process:
 Main = Callable[[Process], Awaitable[None]]
 
 
-def run(name: str, settings: Settings, main: Main, *, stop_deadline_seconds: float) -> int:
+def run(name: str, settings: ProcessSettings, main: Main, *, stop_deadline_seconds: float) -> int:
     """Run a process until it is told to stop; return its exit code (see `exits`).
 
     `main` builds the parts, works until `process.stop` is set, finishes what is under way within the deadline and
@@ -106,7 +106,7 @@ def run(name: str, settings: Settings, main: Main, *, stop_deadline_seconds: flo
 
 
 async def _live(
-    name: str, settings: Settings, main: Main, stop_deadline_seconds: float, last_resort: LastResort
+    name: str, settings: ProcessSettings, main: Main, stop_deadline_seconds: float, last_resort: LastResort
 ) -> int:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

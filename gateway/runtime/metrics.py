@@ -153,6 +153,21 @@ class IngressMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadModelMetrics:
+    """The projector, and the reads of ingress."""
+
+    records: Counter
+    unreadable: Counter
+    behind: Gauge
+    transaction_seconds: Histogram
+    transaction_records: Histogram
+    outrun: Counter
+    swept: Counter
+    away: Gauge
+    read_seconds: Histogram
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessMetrics:
     """The process itself."""
 
@@ -171,6 +186,7 @@ class Metrics:
     engine: EngineMetrics
     commands: CommandMetrics
     collate: CollateMetrics
+    readmodel: ReadModelMetrics
     described: tuple[Described, ...]
 
 
@@ -183,6 +199,7 @@ def create_metrics(registry: CollectorRegistry) -> Metrics:
         engine=create_engine_metrics(make),
         commands=_commands(make),
         collate=_collate(make),
+        readmodel=_readmodel(make),
         described=tuple(make.described),
     )
 
@@ -333,4 +350,26 @@ def _collate(make: Maker) -> CollateMetrics:
         credentials_refused=make.gauge(
             "collate_credentials_refused", "1 while Collate answers 401 to our key, else 0."
         ),
+    )
+
+
+def _readmodel(make: Maker) -> ReadModelMetrics:
+    return ReadModelMetrics(
+        records=make.counter("projected", "Records written into the read model, by topic.", ("topic",)),
+        unreadable=make.counter(
+            "projector_unreadable", "Records that the projector could not read and passed over, by topic.", ("topic",)
+        ),
+        behind=make.gauge("projector_behind", "Records between the read model and the ends of its topics."),
+        transaction_seconds=make.histogram(
+            "projector_transaction_seconds", "Time of one transaction of the projector, its reading of rows included."
+        ),
+        transaction_records=make.histogram(
+            "projector_transaction_records", "Records that one transaction of the projector wrote.", buckets=_COUNTS
+        ),
+        outrun=make.counter(
+            "projector_outrun", "Transactions rolled back because another projector had written the same records."
+        ),
+        swept=make.counter("projector_swept", "Rows deleted because they were past retention, by table.", ("table",)),
+        away=make.gauge("database_away", "1 while PostgreSQL can't be used, else 0."),
+        read_seconds=make.histogram("read_seconds", "Time of one read of the read model, by what was read.", ("read",)),
     )

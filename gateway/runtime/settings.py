@@ -344,6 +344,30 @@ class WatchSettings(Section):
         return []
 
 
+class ReadModelSettings(Section):
+    """What became of every command, in PostgreSQL; without `dsn_file` there is none and nothing needs it."""
+
+    dsn_file: Path | None = Field(
+        None, description="File with PostgreSQL's connection string, e.g. postgresql://user:password@host/database."
+    )
+    schema_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
+        "collate_gateway",
+        description="Schema of the tables; a rebuild makes one beside it, with `_next` behind the name.",
+    )
+    retention: Duration = Field(
+        timedelta(days=90), description="How long what is over stays in the read model before it is swept."
+    )
+    batch: Annotated[int, Field(ge=1, le=5_000)] = Field(
+        500, description="Records that the projector writes in one transaction, at most."
+    )
+    connections: Annotated[int, Field(ge=1, le=100)] = Field(
+        4, description="Connections that one ingress process reads with, at most."
+    )
+    read_timeout: Duration = Field(
+        timedelta(seconds=2), description="How long one read may take, its wait for a connection included."
+    )
+
+
 class AdminSettings(Section):
     """The admin port: health, metrics, lanes. Not for the outside."""
 
@@ -374,14 +398,20 @@ class ClusterSettings(Section):
     log: LogSettings = LogSettings()
 
 
-class Settings(ClusterSettings):
-    """Everything; what each process is started with."""
+class ProcessSettings(ClusterSettings):
+    """What the projector and `gateway migrate` need: Kafka and the read model; no key of Collate's."""
+
+    admin: AdminSettings = AdminSettings()
+    readmodel: ReadModelSettings = ReadModelSettings()
+
+
+class Settings(ProcessSettings):
+    """Everything; what ingress and worker are started with."""
 
     collate: CollateSettings
     ingress: IngressSettings = IngressSettings()
     worker: WorkerSettings = WorkerSettings()
     watch: WatchSettings = WatchSettings()
-    admin: AdminSettings = AdminSettings()
 
 
 Loaded = TypeVar("Loaded", bound=ClusterSettings)
@@ -390,6 +420,8 @@ Loaded = TypeVar("Loaded", bound=ClusterSettings)
 _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ingress": (("ingress", "callers_file"),),
     "worker": (("worker", "digest_key_file"),),
+    "projector": (("readmodel", "dsn_file"),),
+    "migrate": (("readmodel", "dsn_file"),),
 }
 # Files that only one process opens; the others may run where they are not mounted.
 _ONLY_FOR: Mapping[tuple[str, ...], str] = {
@@ -404,6 +436,11 @@ def load_settings(environ: Mapping[str, str], process: Literal["ingress", "worke
     Raises SettingsInvalid with every problem: unknown GATEWAY_ keys, missing and wrong values, contradictions, files.
     """
     return _load(Settings, environ, process)
+
+
+def load_process_settings(environ: Mapping[str, str], process: Literal["projector", "migrate"]) -> ProcessSettings:
+    """Read what the projector or `gateway migrate` needs, as above; Collate's settings are not looked at."""
+    return _load(ProcessSettings, environ, process)
 
 
 def load_cluster_settings(environ: Mapping[str, str]) -> ClusterSettings:
