@@ -112,7 +112,7 @@ class _Story:
 
     async def _review(self) -> str:
         self._step("A reviewer", "reads the review snapshot, live from Collate, and accepts it")
-        snapshot = await self._service.review_snapshot(AUTHORIZATION)
+        snapshot = (await self._service.review_snapshot(AUTHORIZATION))["reviewSnapshot"]
         snapshot_id = str(snapshot["id"])
         self._say(f"{snapshot_id}, {snapshot['kind']}, {snapshot['status']}")
         return snapshot_id
