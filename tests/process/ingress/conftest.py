@@ -1,12 +1,15 @@
 """The ingress in this process, on a real socket; Kafka is a list that keeps what it is given, Collate is simulated."""
 
 import asyncio
+import io
 import json
+import logging
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.collate.client import open_client
@@ -15,10 +18,10 @@ from gateway.ingress.main import Links, assemble
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.runtime.health import Health
 from gateway.runtime.lifetime import Process
-from gateway.runtime.logs import get_log
+from gateway.runtime.logs import configure_logs, get_log
 from gateway.runtime.metrics import create_metrics
 from gateway.runtime.serving import serving
-from gateway.runtime.settings import load_settings
+from gateway.runtime.settings import LogSettings, load_settings
 from local.collate.server import SimulatedCollate
 from local.collate.simulation import DEFAULT_KEY
 from schemas.cloudevents import from_kafka
@@ -185,6 +188,19 @@ def kafka():
 def settings_of():
     """Extra settings of a test, as environment variables."""
     return {}
+
+
+@pytest.fixture
+def lines():
+    """The log, as it is written for machines; ask for it before the ingress."""
+    out = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    configure_logs(LogSettings(), "ingress", out)
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.runtime.logs import configure_logs, get_log
 from schemas.cloudevents import Envelope, to_http
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.events import CommandFinished
@@ -207,13 +206,10 @@ async def test_a_silent_kafka_is_503_unknown_within_the_deadline(ingress, kafka)
     assert int(reply.headers["retry-after"]) >= 1
 
 
-async def test_the_log_line_of_a_request_has_ids_and_no_content(ingress, capsys):
-    configure_logs(ingress.settings.log, "ingress")
-    ingress.parts.edge._log = get_log().bind()
+async def test_the_log_line_of_a_request_has_ids_and_no_content(lines, ingress):
     secret = uuid.uuid4().hex
     await ingress.post(CLOSE, {"result": {"type": "revoked", "reason": secret}})
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    (line,) = [line for line in lines if line["event"] == "request"]
+    (line,) = [line for line in lines() if line["event"] == "request"]
     assert (line["status"], line["caller"], line["authorization_id"]) == (202, "desk", "auth_1")
-    assert secret not in json.dumps(lines)
-    assert ingress.key not in json.dumps(lines)
+    assert secret not in json.dumps(lines())
+    assert ingress.key not in json.dumps(lines())

@@ -1,0 +1,339 @@
+"""What is malformed, too much or too slow gets a problem that says what to fix, and nothing reaches Kafka."""
+
+import asyncio
+import json
+
+import pytest
+
+from .conftest import read_reply
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
+
+
+@pytest.fixture(autouse=True)
+async def nothing_reaches_kafka(kafka, request):
+    yield
+    if "keeps" not in request.node.name:
+        assert kafka.commands == []
+
+
+def is_problem(reply, status, slug):
+    assert (reply.status, reply.json.get("type")) == (status, f"urn:collate-gateway:problem:{slug}")
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json["detail"]
+    return True
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "slug"),
+    [
+        (b"{", 400, "malformed-json"),
+        (b"[]", 400, "malformed-json"),
+        (b'{"metadata": {}, "metadata": {}}', 400, "malformed-json"),
+        (b'{"metadata": NaN}', 400, "malformed-json"),
+        (b'{"metadata": 1e999}', 422, "invalid-command"),
+        (b'{"metadata": ' + b"9" * 5_000 + b"}", 400, "malformed-json"),
+        (b'{"metadata": {"a": "\\ud800"}}', 400, "malformed-json"),
+        (b'{"metadata": {"a": "\\u0000"}}', 422, "invalid-command"),
+        (b'{"a": ' * 3_000, 400, "malformed-json"),
+        (b"\xff\xfe", 400, "malformed-json"),
+        (b'{"expiresAt": "tomorrow"}', 422, "invalid-command"),
+        (b'{"expiresAt": 1700000000}', 422, "invalid-command"),
+        (b'{"acceptedReviewSnapshotId": ""}', 422, "invalid-command"),
+        (b'{"accepted_review_snapshot_id": "rev_1"}', 422, "invalid-command"),
+        (b'{"unknown": 1}', 422, "invalid-command"),
+        (b'{"metadata": {"a": "free text"}}', 422, "invalid-command"),
+        (json.dumps({"metadata": {str(number): "x" for number in range(17)}}).encode(), 422, "invalid-command"),
+    ],
+)
+async def test_a_body_that_is_no_command_is_refused(ingress, body, status, slug):
+    assert is_problem(await ingress.post(REQUEST, body), status, slug)
+
+
+@pytest.mark.parametrize(
+    ("result", "pointers"),
+    [
+        ({}, ["/result/type"]),
+        ({"type": "unknown"}, ["/result/type"]),
+        ({"type": "completed"}, ["/result/reportedOutcome"]),
+        ({"type": "completed", "reportedOutcome": "won"}, ["/result/reportedOutcome"]),
+        ({"type": "revoked"}, ["/result/reason"]),
+        (
+            {"type": "unable_to_complete", "reason": "A b", "operatorNotes": "x" * 4_001},
+            ["/result/reason", "/result/operatorNotes"],
+        ),
+        ({"type": "revoked", "reason": "x", "notes": "\x00"}, ["/result/notes"]),
+    ],
+)
+async def test_every_field_that_is_wrong_is_pointed_at(ingress, result, pointers):
+    reply = await ingress.post(CLOSE, {"result": result})
+    assert is_problem(reply, 422, "invalid-command")
+    assert [fault["pointer"] for fault in reply.json["errors"]] == pointers
+
+
+async def test_no_problem_repeats_what_was_sent(ingress):
+    planted = "Jane-Doe-MRN-4711"
+    bodies = [
+        {"result": {"type": planted}},
+        {"result": {"type": "revoked", "reason": planted, planted + " is here": 1}},
+        {"result": planted},
+        {"expiresAt": planted, "metadata": {planted + " !": planted}},
+        planted,
+    ]
+    for body in bodies:
+        reply = await ingress.post(CLOSE, json.dumps(body).encode())
+        assert reply.status in {400, 422}
+        assert planted not in reply.body.decode()
+    for reply in [
+        await ingress.get(f"/v1/{planted}"),
+        await ingress.post(f"/v1/authorizations/{planted}%20/handoffs"),
+        await ingress.post(REQUEST, key=f'"{planted}'),
+        await ingress.post(REQUEST, b"{}", Content_Type=planted),
+        await ingress.get(f"/v1/events?type={planted}"),
+        await ingress.get("/v1/events", Last_Event_ID=planted),
+    ]:
+        assert 400 <= reply.status < 500
+        assert planted not in reply.body.decode()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/json; charset=latin-1",
+        "application/json, text/plain",
+        "multipart/form-data",
+    ],
+)
+async def test_another_media_type_or_charset_is_refused(ingress, content_type):
+    assert is_problem(await ingress.post(REQUEST, b"{}", Content_Type=content_type), 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON;charset=UTF-8", 'application/json; charset="utf-8"']
+)
+async def test_json_in_any_spelling_keeps_a_command(ingress, content_type):
+    assert (await ingress.post(REQUEST, b"{}", Content_Type=content_type)).status == 202
+
+
+async def test_a_compressed_body_is_refused(ingress):
+    assert is_problem(await ingress.post(REQUEST, b"{}", Content_Encoding="gzip"), 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("length", [65_537, 10**12])
+async def test_a_body_that_says_it_is_too_large_is_not_read(ingress, length):
+    head = ingress.head("POST", REQUEST, {"Content-Length": str(length), "Idempotency-Key": "k"})
+    assert is_problem(await ingress.raw(head + b"\r\n"), 413, "body-too-large")
+
+
+async def test_a_body_of_exactly_the_limit_is_read(ingress):
+    reply = await ingress.post(REQUEST, b'{"unknown": "' + b"x" * (65_536 - 15) + b'"}')
+    assert is_problem(reply, 422, "invalid-command")
+
+
+async def test_an_endless_body_is_cut(ingress):
+    head = ingress.head(
+        "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
+    )
+    reader, writer = await ingress.open()
+    writer.write(head + b"\r\n")
+
+    async def pour():
+        while True:
+            writer.write(b"1000\r\n" + b"x" * 4_096 + b"\r\n")
+            await writer.drain()
+
+    pouring = asyncio.create_task(pour())
+    reply = await read_reply(reader)
+    pouring.cancel()
+    await asyncio.gather(pouring, return_exceptions=True)
+    assert is_problem(reply, 413, "body-too-large")
+    assert reply.headers["connection"] == "close"
+    writer.close()
+
+
+class TestSlowBody:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__BODY_TIMEOUT": "200ms"}
+
+    async def test_a_body_that_does_not_come_is_408(self, ingress):
+        head = ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"})
+        assert is_problem(await ingress.raw(head + b"\r\n{"), 408, "body-timed-out")
+
+
+async def test_a_client_that_hangs_up_in_its_body_leaves_nothing(ingress, eventually):
+    reader, writer = await ingress.open()
+    writer.write(ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"}) + b"\r\n{")
+    await writer.drain()
+    writer.close()
+    await eventually(lambda: ingress.parts.edge._in_flight == 0)
+    del reader
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/authorizations/%20/handoffs",
+        "/v1/authorizations/a%00b/handoffs",
+        "/v1/authorizations/" + "a" * 129 + "/handoffs",
+        "/v1/authorizations/..%2F/handoffs",
+    ],
+)
+async def test_an_id_that_is_none_is_refused(ingress, path):
+    reply = await ingress.post(path)
+    assert reply.status in {400, 404}
+
+
+async def test_an_unknown_address_is_404_and_another_method_405(ingress):
+    assert is_problem(await ingress.get("/v1/unknown"), 404, "not-found")
+    reply = await ingress.get(REQUEST)
+    assert is_problem(reply, 405, "method-not-allowed")
+    assert reply.headers["allow"] == "POST"
+    assert is_problem(await ingress.call("DELETE", "/v1/events"), 405, "method-not-allowed")
+
+
+async def test_a_key_is_required(ingress):
+    reply = await ingress.call("POST", REQUEST)
+    assert is_problem(reply, 400, "idempotency-key-missing")
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Content-Type", "Idempotency-Key", "Host"])
+async def test_a_header_that_counts_once_is_refused_twice(ingress, name):
+    head = ingress.head(
+        "POST", REQUEST, {"Idempotency-Key": "k", "Content-Type": "application/json", "Content-Length": "2"}
+    )
+    reply = await ingress.raw(head + f"{name}: again\r\n\r\n{{}}".encode())
+    assert is_problem(reply, 400, "invalid-header")
+    assert reply.json["errors"] == [{"header": name.lower(), "detail": "to be given once"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "slug"),
+    [
+        (b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n", 414, "url-too-long"),
+        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 65 + b"\r\n", 431, "headers-too-large"),
+        (b"GET / HTTP/1.1\r\nA: " + b"b" * 17_000 + b"\r\n\r\n", 431, "headers-too-large"),
+        (b"GET / HTTP/1.1\r\nA: " + b"b" * 40_000, 431, "headers-too-large"),
+        (b"NONSENSE\r\n\r\n", 400, "unreadable"),
+        (b"GET / HTTP/9.9\r\n\r\n", 400, "unreadable"),
+        (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400, "unreadable"),
+        (b"GET / HTTP/1.1\r\nA\x00B: x\r\n\r\n", 400, "unreadable"),
+        (b"GET /\xff HTTP/1.1\r\n\r\n", 400, "unreadable"),
+        (b"CONNECT gateway:80 HTTP/1.1\r\n\r\n", 400, "unreadable"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "unreadable"),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "unreadable"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "unreadable"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "unreadable"),
+    ],
+)
+async def test_what_is_no_request_is_answered_and_hung_up_on(ingress, data, status, slug):
+    reader, writer = await ingress.open()
+    writer.write(data)
+    assert is_problem(await read_reply(reader), status, slug)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("chunk", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX", b"fffffffffffffffff\r\n"])
+async def test_a_lying_chunk_ends_the_request(ingress, chunk):
+    head = ingress.head(
+        "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
+    )
+    assert is_problem(await ingress.raw(head + b"\r\n" + chunk), 400, "unreadable")
+
+
+async def test_a_head_that_does_not_come_is_hung_up_on(ingress):
+    for data in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        reader, writer = await ingress.open()
+        writer.write(data)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_second_slow_head_on_a_connection_is_hung_up_on_too(ingress):
+    reader, writer = await ingress.open()
+    writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
+    assert (await read_reply(reader)).status == 200
+    writer.write(b"GET / HTTP/1.1\r\n")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_pipelined_requests_are_answered_in_order_and_keeps_both(ingress, kafka):
+    reader, writer = await ingress.open()
+    for number in range(5):
+        writer.write(ingress.head("POST", REQUEST.replace("_1", f"_{number}"), {"Idempotency-Key": "k"}) + b"\r\n")
+    replies = [await read_reply(reader) for _ in range(5)]
+    assert [reply.json["authorizationId"] for reply in replies] == [f"auth_{number}" for number in range(5)]
+    assert len(kafka.commands) == 5
+    writer.close()
+
+
+async def test_garbage_behind_a_request_takes_nothing_from_its_answer_and_keeps_it(ingress):
+    reader, writer = await ingress.open()
+    writer.write(ingress.head("POST", REQUEST, {"Idempotency-Key": "k"}) + b"\r\n\x00\x01GARBAGE\r\n\r\n")
+    assert (await read_reply(reader)).status == 202
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_an_upgrade_is_not_taken_and_keeps_the_command(ingress):
+    reply = await ingress.post(REQUEST, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c")
+    assert reply.status == 202
+
+
+async def test_every_answer_has_a_request_id_and_the_security_headers(ingress):
+    for reply in (
+        await ingress.get("/openapi.json"),
+        await ingress.get("/v1/unknown"),
+        await ingress.call("POST", REQUEST),
+    ):
+        assert len(reply.headers["x-request-id"]) == 16
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"), [("abc-1.2_3", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("", False)]
+)
+async def test_a_request_id_is_taken_over_if_it_is_one(ingress, given, is_taken):
+    reply = await ingress.get("/v1/unknown", X_Request_Id=given)
+    assert (reply.headers["x-request-id"] == given) == is_taken
+    assert reply.json["requestId"] == reply.headers["x-request-id"]
+
+
+class TestOverload:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "2", "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1"}
+
+    async def test_more_than_may_be_under_way_is_answered_at_once_keeps(self, ingress, kafka, eventually):
+        kafka.is_silent = True
+        first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
+        await eventually(lambda: kafka.commands)
+        second = await ingress.post(REQUEST, key="k-2")
+        assert is_problem(second, 503, "overloaded")
+        assert second.json["kept"] == "no"
+        assert second.headers["retry-after"]
+        kafka.confirm()
+        assert (await first).status == 202
+
+
+async def test_what_nobody_planned_is_500_without_a_traceback(ingress, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("Jane Doe")
+
+    monkeypatch.setattr(ingress.parts.gate, "admit", fails)
+    reply = await ingress.post(REQUEST)
+    assert is_problem(reply, 500, "broken")
+    assert "Jane" not in reply.body.decode()
+    assert "Traceback" not in reply.body.decode()

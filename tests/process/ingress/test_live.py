@@ -1,0 +1,163 @@
+import asyncio
+import json
+
+import pytest
+
+from schemas.commands import RecordAccess
+from schemas.http import AccessGranted, Review
+
+ACCESS = "/v1/authorizations/{}/handoffs/{}/access-grants"
+OPERATOR = {"operator": "op-7"}
+
+
+@pytest.fixture
+def authorization(collate):
+    (authorization,) = collate.create("handoff_active", review_backed=True)
+    return authorization
+
+
+async def grant(ingress, authorization, handoff="active", body=OPERATOR, **headers):
+    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await ingress.call("POST", ACCESS.format(authorization, handoff), body, own)
+
+
+async def test_a_link_goes_out_and_its_handing_out_is_on_record(ingress, kafka, authorization):
+    reply = await grant(ingress, authorization)
+    granted = AccessGranted.from_caller(reply.body)
+    (command,) = kafka.read()
+    assert reply.status == 201
+    assert reply.headers["cache-control"] == "no-store"
+    assert isinstance(command.data, RecordAccess)
+    assert (command.caller, command.authorization_id) == ("desk", authorization)
+    assert (command.data.operator, command.data.handoff_id) == ("op-7", granted.handoff_id)
+    assert command.data.grant_expires_at == granted.expires_at
+
+
+async def test_a_link_is_in_no_record_no_log_and_no_metric(lines, ingress, kafka, authorization):
+    granted = (await grant(ingress, authorization)).json
+    text = json.dumps(lines()) + repr(kafka.commands) + repr(list(ingress.process.registry.collect()))
+    assert granted["id"] not in text
+    assert granted["url"] not in text
+
+
+async def test_the_link_is_never_fetched(ingress, collate, authorization):
+    await grant(ingress, authorization)
+    assert not [call for call in collate.ledger.calls if "runtime/access" in call.path]
+
+
+async def test_without_a_record_no_link_goes_out(ingress, kafka, authorization):
+    kafka.is_silent = True
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["type"]) == (503, "urn:collate-gateway:problem:audit-unavailable")
+    assert "url" not in reply.json
+    assert reply.headers["retry-after"]
+
+
+async def test_while_kafka_is_away_nothing_is_minted(ingress, collate, authorization):
+    ingress.parts.publisher._say_away("test")
+    assert (await grant(ingress, authorization)).status == 503
+    assert not [call for call in collate.ledger.calls if "access-grants" in call.path]
+
+
+async def test_a_retry_with_the_same_key_is_the_same_link_and_one_record(ingress, kafka, authorization):
+    first = await grant(ingress, authorization, Idempotency_Key="k")
+    again = await grant(ingress, authorization, Idempotency_Key="k")
+    assert first.json == again.json
+    assert len({command.id for command in kafka.read()}) == 1
+
+
+async def test_an_old_link_that_a_retry_would_replay_is_thrown_away(ingress, kafka, collate, authorization):
+    collate.change(grant_seconds=20)
+    reply = await grant(ingress, authorization, Idempotency_Key="k")
+    assert (reply.status, reply.json["reason"]) == (409, "grants_too_short")
+    assert kafka.commands == []
+    collate.change(grant_seconds=300)
+    assert (await grant(ingress, authorization, Idempotency_Key="k")).status == 201
+    assert len(kafka.commands) == 1
+
+
+async def test_a_handoff_without_access_is_409_that_says_why(ingress, collate, authorization):
+    collate.act(authorization, "set_access", available=False)
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["reason"]) == (409, "access_not_available")
+
+
+async def test_no_running_handoff_is_409_that_says_why(ingress, collate):
+    (authorization,) = collate.create("complete_payer_interaction")
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["reason"]) == (409, "no_active_handoff")
+
+
+async def test_an_unknown_handoff_is_404(ingress, authorization):
+    assert (await grant(ingress, authorization, "mhand_unknown")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        ({}, 422),
+        ({"operator": ""}, 422),
+        ({"operator": "x" * 129}, 422),
+        ({"operator": "a\nb"}, 422),
+        ({"operator": "op", "url": "x"}, 422),
+        (b"{", 400),
+    ],
+)
+async def test_an_operator_must_be_named(ingress, kafka, authorization, body, status):
+    assert (await grant(ingress, authorization, body=body)).status == status
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "status"),
+    [
+        ("answer", {"when": "before", "status": 503}, 503),
+        ("answer", {"when": "before", "status": 429, "retryAfter": 3}, 503),
+        ("answer", {"when": "before", "status": 401}, 503),
+        ("reset", {"when": "before"}, 503),
+        ("answer", {"when": "before", "status": 200, "shape": "html"}, 502),
+        ("truncate", {}, 502),
+        ("garbage", {}, 502),
+    ],
+)
+async def test_a_collate_in_trouble_is_told_as_such(ingress, collate, fault, options, status):
+    (authorization,) = collate.create("handoff_active")
+    collate.fault(fault, method="GET", count=50, **options)
+    reply = await ingress.get(f"/v1/authorizations/{authorization}/review-snapshot")
+    assert reply.status == status
+    assert ("retry-after" in reply.headers) == (status == 503)
+
+
+async def test_a_lost_answer_of_a_mint_is_asked_for_again_and_is_one_link(ingress, collate, kafka, authorization):
+    collate.fault("reset", when="after", method="POST", path="access-grants$", count=1)
+    assert (await grant(ingress, authorization)).status == 201
+    assert len(kafka.commands) == 1
+    assert len([effect for effect in collate.ledger.effects if "grant_minted" in effect]) == 1
+
+
+async def test_a_review_snapshot_is_passed_on_unchanged(ingress, authorization):
+    reply = await ingress.get(f"/v1/authorizations/{authorization}/review-snapshot")
+    review = Review.from_caller(reply.body)
+    assert reply.status == 200
+    assert reply.headers["cache-control"] == "no-store"
+    assert review.review_snapshot["id"] == review.covers_review_snapshot_id
+    assert review.review_snapshot["kind"] == "final_payer_submission"
+
+
+async def test_no_review_snapshot_is_404_of_its_own(ingress, collate):
+    (authorization,) = collate.create("complete_payer_interaction")
+    reply = await ingress.get(f"/v1/authorizations/{authorization}/review-snapshot")
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "no-review-snapshot")
+
+
+async def test_an_unknown_authorization_is_404(ingress):
+    reply = await ingress.get("/v1/authorizations/auth_unknown/review-snapshot")
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "authorization-not-found")
+
+
+async def test_live_calls_do_not_wait_for_one_another(ingress, collate, authorization):
+    collate.fault("delay", when="before", seconds=0.05, path="access-grants$")
+    replies = await asyncio.gather(*(grant(ingress, authorization) for _ in range(5)))
+    assert {reply.status for reply in replies} == {201}
+    assert len({json.loads(reply.body)["id"] for reply in replies}) == 5

@@ -1,0 +1,213 @@
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.ingress import stream as module
+from schemas.events import AuthorizationActionRequired, HandoffOpened
+from schemas.records import publish
+from schemas.vocabulary import EventType
+
+
+def opened(sequence, authorization="auth_1"):
+    event = HandoffOpened(handoff_id="mhand_1", access_available=True, final_submit_capable=False)
+    return publish(event, authorization_id=authorization, sequence=sequence, time=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def required(sequence, authorization="auth_1"):
+    event = AuthorizationActionRequired(action="complete_payer_interaction")
+    return publish(event, authorization_id=authorization, sequence=sequence, time=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class Stream:
+    """A client's side of the event stream."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+        self.last_id = None
+
+    async def frame(self):
+        """The next frame with data, as (event, data)."""
+        event = data = None
+        async with asyncio.timeout(20):
+            while True:
+                line = (await self.reader.readuntil(b"\n")).rstrip(b"\r\n").decode()
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self.last_id = value
+                elif name == "event":
+                    event = value
+                elif name == "data":
+                    data = json.loads(value)
+                elif not line and data is not None:
+                    return event, data
+
+    async def sequence(self):
+        return int((await self.frame())[1]["sequence"])
+
+    def close(self):
+        self.writer.close()
+
+
+@pytest.fixture
+async def connect(ingress):
+    streams = []
+
+    async def connect(query="", last_id=None):
+        reader, writer = await ingress.open()
+        writer.write(ingress.head("GET", f"/v1/events{query}", {"Last-Event-ID": last_id}) + b"\r\n")
+        async with asyncio.timeout(20):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"200 OK" in head, head + await reader.read(500)
+            assert b"text/event-stream" in head
+            stream = Stream(reader, writer)
+            streams.append(stream)
+            await reader.readuntil(b": connected\n")
+        return stream
+
+    yield connect
+    for stream in streams:
+        stream.close()
+
+
+async def test_a_client_hears_what_happens_from_now_on(kafka, connect):
+    kafka.publish(opened(1))
+    stream = await connect()
+    kafka.publish(opened(2))
+    kafka.publish(required(3), partition=5)
+    event, data = await stream.frame()
+    assert event == data["type"] == EventType.HANDOFF_OPENED
+    assert (data["subject"], data["sequence"], data["data"]["handoffId"]) == ("auth_1", "2", "mhand_1")
+    assert await stream.sequence() == 3
+
+
+async def test_who_comes_back_misses_nothing(kafka, connect):
+    stream = await connect()
+    kafka.publish(opened(1))
+    assert await stream.sequence() == 1
+    stream.close()
+    for sequence in range(2, 8):
+        kafka.publish(opened(sequence), partition=sequence % 3)
+    again = await connect(last_id=stream.last_id)
+    assert {await again.sequence() for _ in range(6)} == set(range(2, 8))
+    kafka.publish(opened(8))
+    assert await again.sequence() == 8
+
+
+async def test_every_id_is_a_place_to_go_on_from(kafka, connect):
+    stream = await connect()
+    ids = {}
+    for sequence in range(1, 6):
+        kafka.publish(opened(sequence))
+        assert await stream.sequence() == sequence
+        ids[sequence] = stream.last_id
+    for sequence, last_id in ids.items():
+        again = await connect(last_id=last_id)
+        kafka.publish(opened(100 + sequence), partition=1)
+        rest = [await again.sequence() for _ in range(5 - sequence)]
+        assert rest == list(range(sequence + 1, 6))
+
+
+async def test_events_that_come_while_catching_up_are_sent_once(kafka, connect, eventually):
+    stream = await connect()
+    last_id = "0." * 11 + "0"
+    for sequence in range(1, 200):
+        kafka.publish(opened(sequence))
+    connecting = asyncio.create_task(connect(last_id=last_id))
+    for sequence in range(200, 400):
+        kafka.publish(opened(sequence))
+        await asyncio.sleep(0)
+    again = await connecting
+    assert [await again.sequence() for _ in range(399)] == list(range(1, 400))
+    assert [await stream.sequence() for _ in range(399)] == list(range(1, 400))
+
+
+async def test_a_client_hears_only_what_it_asked_for(kafka, connect):
+    by_type = await connect(f"?type={EventType.AUTHORIZATION_ACTION_REQUIRED}")
+    by_authorization = await connect("?authorizationId=auth_2&authorizationId=auth_3")
+    for sequence, authorization in enumerate(["auth_1", "auth_2", "auth_3"], 1):
+        kafka.publish(opened(sequence, authorization))
+    kafka.publish(required(4))
+    assert await by_type.sequence() == 4
+    assert [await by_authorization.sequence() for _ in range(2)] == [2, 3]
+
+
+async def test_a_filter_counts_for_the_past_as_well(kafka, connect):
+    for sequence, authorization in enumerate(["auth_1", "auth_2", "auth_3"], 1):
+        kafka.publish(opened(sequence, authorization))
+    stream = await connect("?authorizationId=auth_2", last_id="0." * 11 + "0")
+    assert await stream.sequence() == 2
+
+
+async def test_a_quiet_stream_shows_that_it_lives(monkeypatch, connect):
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
+    stream = await connect()
+    async with asyncio.timeout(10):
+        await stream.reader.readuntil(b": still here\n\n")
+
+
+async def test_a_client_that_cannot_follow_is_told_and_dropped(monkeypatch, ingress, kafka, connect, eventually):
+    monkeypatch.setattr(module, "MOST_QUEUED", 3)
+    stream = await connect()
+    for sequence in range(1, 50):
+        kafka.publish(opened(sequence))
+    while (frame := await stream.frame())[0] != "stream.ended":
+        pass
+    assert frame[1] == {"reason": "slow"}
+    await eventually(lambda: not ingress.parts.streams._clients)
+
+
+async def test_a_client_that_reads_nothing_is_dropped(monkeypatch, ingress, kafka, connect, eventually):
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.1)
+    await connect()
+
+    def flood():
+        for sequence in range(1, 400):
+            kafka.publish(opened(sequence))
+        return not ingress.parts.streams._clients
+
+    await eventually(flood)
+
+
+async def test_a_client_that_left_is_forgotten(ingress, connect, eventually):
+    stream = await connect()
+    assert len(ingress.parts.streams._clients) == 1
+    stream.close()
+    await eventually(lambda: not ingress.parts.streams._clients)
+    assert ingress.parts.edge._in_flight == 0
+
+
+async def test_a_stopping_process_says_so(ingress, connect):
+    stream = await connect()
+    ingress.parts.streams.stop()
+    assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
+    assert (await ingress.get("/v1/events")).status == 503
+
+
+async def test_a_stream_has_an_end_after_which_rights_are_looked_at_again(monkeypatch, connect):
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.0)
+    assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
+
+
+class TestBounds:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_STREAMS_PER_CALLER": "2"}
+
+    async def test_a_caller_may_have_so_many_streams(self, ingress, connect, eventually):
+        first = await connect()
+        await connect()
+        reply = await ingress.get("/v1/events")
+        assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "overloaded")
+        first.close()
+        await eventually(lambda: len(ingress.parts.streams._clients) == 1)
+        await connect()
+
+
+async def test_an_id_that_is_not_ours_is_refused(ingress):
+    assert (await ingress.get("/v1/events", Last_Event_ID="7")).status == 400
+
+
+async def test_a_head_request_ends_at_once(ingress):
+    assert (await ingress.raw(ingress.head("HEAD", "/v1/events", {}) + b"\r\n")).status == 200
