@@ -1,0 +1,60 @@
+"""A record that is no command of ours is kept for a person and told; what comes after it goes on."""
+
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from local.listening import listening
+from schemas.records import read_dead_letter
+from schemas.topics import catalogue, partition_for
+
+PARTITIONS = 12
+
+
+async def _append(kafka, topic, authorization, value, headers):
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    try:
+        key = authorization.encode()
+        await producer.send_and_wait(topic, value, key=key, partition=partition_for(key, PARTITIONS), headers=headers)
+    finally:
+        await producer.stop()
+
+
+async def _dead_letters(kafka, topic):
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        taken = await consumer.getmany(timeout_ms=5_000)
+        return [read_dead_letter(record.headers, record.value) for records in taken.values() for record in records]
+    finally:
+        await consumer.stop()
+
+
+async def test_a_record_that_is_no_command_is_a_dead_letter_and_the_partition_moves_on(
+    installation, start, collate, kafka, prefix
+):
+    (authorization,) = collate.create()
+    topics = catalogue(prefix)
+    await _append(kafka, topics.commands.name, authorization, b"\xff not even text", [("ce_type", b"nobody.knows.v1")])
+    ingress = await start(installation, "ingress")
+    await start(installation, "worker")
+    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+        answer = await http.post(
+            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
+            json={},
+            headers={
+                "Authorization": f"Bearer {installation.caller_key}",
+                "Idempotency-Key": "after-the-broken-one",
+                "Prefer": "wait=20",
+            },
+        )
+        assert (answer.status_code, answer.json()["outcome"]) == (200, "applied")
+        told = await listener.wait_for("command.dead_lettered", 10, cause="invalid_record")
+        finished = await listener.wait_for("command.finished", 10, commandId=answer.json()["commandId"])
+    assert (told.sequence, told.authorization_id) == (1, authorization)
+    assert finished.sequence > told.sequence
+    (letter,) = await _dead_letters(kafka, topics.dead_letters.name)
+    assert letter.command_id == told.data["commandId"]
+    assert letter.record.bytes() == b"\xff not even text"
