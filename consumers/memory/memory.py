@@ -33,14 +33,15 @@ class Part(BaseModel):
     def but(self, **changes: Any) -> Self:
         """Return it with some fields changed (not validated: callers are ours and typed)."""
         cls = type(self)
-        if not changes.keys() <= cls.model_fields.keys():
-            raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls.model_fields.keys())}")
-        # What model_copy does, at a quarter of its time: this runs several times per command.
+        if not changes.keys() <= cls.__pydantic_fields__.keys():
+            raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls.__pydantic_fields__.keys())}")
+        # What model_copy does, at a quarter of its time: this runs a dozen times per command.
         changed = cls.__new__(cls)
-        object.__setattr__(changed, "__dict__", self.__dict__ | changes)
-        object.__setattr__(changed, "__pydantic_extra__", self.__pydantic_extra__)
-        object.__setattr__(changed, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
-        object.__setattr__(changed, "__pydantic_private__", None)
+        set_on = object.__setattr__
+        set_on(changed, "__dict__", self.__dict__ | changes)
+        set_on(changed, "__pydantic_extra__", self.__pydantic_extra__)
+        set_on(changed, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        set_on(changed, "__pydantic_private__", None)
         return changed
 
 

@@ -49,27 +49,23 @@ def find(packed: str, command_id: str) -> Ended | None:
     """Return what is remembered of a command."""
     if not packed:
         return None
-    entries, wanted = b64decode(packed), _id_bytes(command_id)
-    at = entries.find(wanted)
-    while at >= 0:
-        if at % _SIZE == 0:
-            return _entry(entries, at)
-        at = entries.find(wanted, at + 1)
-    return None
+    entries = b64decode(packed)
+    at = _at(entries, _id_bytes(command_id))
+    return None if at is None else _entry(entries, at)
 
 
 def add(packed: str, command_id: str, what: bytes, ending: Ending, now: float) -> str:
     """Remember a command; an entry of the same id is replaced, and what is too old or too much goes."""
     entries, wanted = b64decode(packed), _id_bytes(command_id)
+    known_at = _at(entries, wanted)
+    if known_at is not None:
+        entries = entries[:known_at] + entries[known_at + _SIZE :]
+    begin = max(0, len(entries) - (MOST - 1) * _SIZE)
     oldest = _seconds(now - KEPT_SECONDS)
-    kept = [
-        entries[at : at + _SIZE]
-        for at in range(0, len(entries), _SIZE)
-        if _stamp(entries, at) & _SECONDS >= oldest and entries[at : at + 16] != wanted
-    ]
+    while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
+        begin += _SIZE
     stamp = ending << 30 | _seconds(now)
-    kept.append(wanted + what[:4] + stamp.to_bytes(4, "big"))
-    return b64encode(b"".join(kept[-MOST:])).decode("ascii")
+    return b64encode(entries[begin:] + wanted + what[:4] + stamp.to_bytes(4, "big")).decode("ascii")
 
 
 def is_full(packed: str, now: float) -> bool:
@@ -94,6 +90,13 @@ def ids(packed: str) -> Iterator[str]:
     for at in range(0, len(entries), _SIZE):
         text = entries[at : at + 16].hex()
         yield f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _at(entries: bytes, wanted: bytes) -> int | None:
+    at = entries.find(wanted)
+    while at >= 0 and at % _SIZE:
+        at = entries.find(wanted, at + 1)
+    return at if at >= 0 else None
 
 
 def _entry(entries: bytes, at: int) -> Ended:
