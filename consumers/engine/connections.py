@@ -64,6 +64,9 @@ def transactional_producer(settings: EngineSettings, partition: int) -> AIOKafka
 
 async def discard(producer: AIOKafkaProducer) -> None:
     """Stop a producer within a bound: `stop()` may wait for ever on batches that can't be delivered."""
+    waiter = producer._txn_manager._transaction_waiter  # noqa: SLF001 - nobody awaits it once the transaction has failed
+    if waiter is not None:
+        waiter.add_done_callback(_look_at)
     with suppress(TimeoutError, KafkaError, AssertionError):
         async with asyncio.timeout(_STOP_SECONDS):
             await producer.stop()
@@ -76,3 +79,9 @@ async def discard(producer: AIOKafkaProducer) -> None:
     with suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(_STOP_SECONDS):
             await producer.client.close()
+
+
+def _look_at(waiter: asyncio.Future[None]) -> None:
+    """Retrieve an error that has been raised elsewhere, else asyncio logs it again with a traceback."""
+    if not waiter.cancelled():
+        waiter.exception()

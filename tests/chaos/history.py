@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One record that had to be handled. Within a key, inputs are given in the order of the log."""
+    """One record that had to be handled. Within a key, inputs are given in the order of the log.
+
+    `has_effect`: handling it takes an effect outside Kafka, which begins only after its intent is committed. (Without
+    an intent nothing is promised of effects: what a crash undoes is done again, later inputs of the key included.)
+    """
 
     id: str
     key: str
     value: bytes = b""
+    has_effect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +165,9 @@ def _effects(
             violations.append(Violation(Rule.EFFECT_LATE, effect.key, f"{effect.cause} by {effect.by}, {late:.3f} s"))
     begun = {effect.cause for effect in effects}
     violations += [
-        Violation(Rule.NO_EFFECT, output.key, str(output.cause))
-        for of_key in outputs.values()
-        for output in of_key
-        if output.is_outcome and output.cause not in begun
+        Violation(Rule.NO_EFFECT, item.key, item.id)
+        for of_key in inputs.values()
+        for item in of_key
+        if item.has_effect and item.id in ended and item.id not in begun
     ]
     return violations

@@ -55,7 +55,8 @@ async def _ends(bootstrap: str, sources: list[TopicPartition]) -> dict[TopicPart
 
 def to_input(record: ConsumerRecord) -> Input:
     """Read an input."""
-    return Input(Task.decode(record.value).id, record.key.decode(), record.value)
+    task = Task.decode(record.value)
+    return Input(task.id, record.key.decode(), record.value, has_effect=task.checkpoint)
 
 
 def to_output(record: ConsumerRecord) -> Output:

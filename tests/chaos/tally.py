@@ -30,8 +30,8 @@ class Task:
 
     Attributes:
         id: the input's name.
-        checkpoint: commit an intent, and an output that tells of it, before the effect.
-        seconds: how long the effect takes.
+        checkpoint: commit an intent, and an output that tells of it, then begin an effect.
+        seconds: how long it takes.
         waits: how often to answer `Again` first.
         failures: how often to raise first.
         hangs: how often to hang first.
@@ -136,8 +136,9 @@ class TallyHandler:
         if task.checkpoint and tally.intent != task.id:
             tally = replace(tally, sequence=tally.sequence + 1, intent=task.id)
             await turn.checkpoint(tally.encode(), (self._output(turn, tally, task.id, is_outcome=False),))
-        await turn.still_ours()
-        self._journal.begin(task.id, record.key.decode())
+        if task.checkpoint:
+            await turn.still_ours()
+            self._journal.begin(task.id, record.key.decode())
         await asyncio.sleep(task.seconds)
         size = task.first_size if task.first_size is not None and not turn.failures else task.size
         tally = tally.after(task.id)

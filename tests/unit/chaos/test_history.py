@@ -100,6 +100,12 @@ def test_an_effect_may_be_repeated_before_the_outcome():
     assert rules(replace(history, effects=[history.effects[0], again, *history.effects[1:]])) == set()
 
 
+def test_an_input_without_an_intent_needs_no_effect():
+    history = good()
+    inputs = [replace(history.inputs[0], has_effect=False), *history.inputs[1:]]
+    assert rules(replace(history, inputs=inputs, effects=history.effects[1:])) == set()
+
+
 def test_keys_are_judged_apart():
     history = good()
     assert rules(replace(history, inputs=swapped(history.inputs, 0, 1))) == set()

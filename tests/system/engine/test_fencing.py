@@ -1,0 +1,119 @@
+"""Two owners of one partition: whichever way it comes about, one of them stops and nothing is lost or doubled."""
+
+import asyncio
+import signal
+
+from aiokafka import AIOKafkaProducer
+
+from consumers.engine import takeover
+from consumers.engine.partition import Phase
+from consumers.engine.transactions import Transactions
+from tests.chaos.laboratory import cuttable_network, until
+from tests.chaos.tally import Task
+
+
+def tasks(*numbers, **what):
+    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+
+
+async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(80), checkpoint=True, seconds=0.02))
+        for _ in range(3):
+            seen = len(laboratory.seen)
+            await until(lambda seen=seen: len(laboratory.seen) > seen)
+            for number in range(4):
+                intruder = AIOKafkaProducer(
+                    bootstrap_servers=laboratory.orders.bootstrap,
+                    transactional_id=laboratory.orders.settings().transactional_id(number),
+                )
+                await intruder.start()
+                await intruder.stop()
+        await laboratory.append_many(tasks(*range(80, 90)))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_a_transaction_that_times_out_at_the_broker_is_done_again(laboratory, monkeypatch):
+    send, slow = Transactions._send, [True]
+
+    async def send_and_dawdle(transactions, batch):
+        sent = await send(transactions, batch)
+        if batch and slow:
+            slow.clear()
+            await asyncio.gather(*sent)
+            await asyncio.sleep(2.5)
+        return sent
+
+    monkeypatch.setattr(Transactions, "_send", send_and_dawdle)
+    async with laboratory.engine(transaction_timeout_seconds=1.0) as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(16)))
+        await laboratory.all_finished()
+        assert sum(running.engine._metrics.fenced.labels(f"{number}")._value.get() for number in range(4)) == 1
+        await until(lambda: running.owns(4))
+    assert await laboratory.violations() == []
+
+
+async def test_a_zombie_that_starts_late_fences_the_owner_who_takes_the_partition_back(laboratory, monkeypatch):
+    """The membership was good when it asked; then it froze, and went on after its successor had begun."""
+    confirmed, may_go_on = asyncio.Event(), asyncio.Event()
+    check = takeover._check_membership
+
+    async def check_and_freeze(parts):
+        await check(parts)
+        if parts.consumer._client._client_id == "zombie" and not confirmed.is_set():
+            confirmed.set()
+            await may_go_on.wait()
+
+    monkeypatch.setattr(takeover, "_check_membership", check_and_freeze)
+    with cuttable_network() as network:
+        async with laboratory.engine("zombie") as zombie:
+            await confirmed.wait()
+            network.cut("zombie")
+            async with laboratory.engine("owner") as owner:
+                await until(lambda: owner.owns(4))
+                await laboratory.append_many(tasks(*range(8)))
+                await laboratory.all_finished()
+                network.mend()
+                may_go_on.set()
+                await laboratory.append_many(tasks(*range(8, 40), checkpoint=True, seconds=0.05))
+                await laboratory.all_finished()
+                await until(lambda: zombie.owns(2) and owner.owns(2))
+    assert await laboratory.violations() == []
+
+
+async def test_a_worker_that_was_cut_off_begins_no_effect_and_commits_nothing_afterwards(laboratory):
+    with cuttable_network() as network:
+        async with laboratory.engine("old") as old:
+            await until(lambda: old.owns(4))
+            await laboratory.append_many(tasks(*range(16), checkpoint=True, seconds=0.5))
+            await until(lambda: (laboratory.directory / "journal").read_text().count("\n") == 8)
+            network.cut("old")
+            async with laboratory.engine("new") as new:
+                await until(lambda: new.owns(4))
+                await laboratory.append_many(tasks(*range(16, 24)))
+                await laboratory.all_finished()
+                network.mend()
+                await until(lambda: old.owns(2) and new.owns(2))
+                await laboratory.append_many(tasks(*range(24, 32)))
+                await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_a_process_stopped_past_its_session_comes_back_as_nobody(laboratory):
+    old = laboratory.process("old")
+    await until(lambda: old.owns(4))
+    await laboratory.append_many(tasks(*range(64), checkpoint=True, seconds=0.3))
+    await until(lambda: laboratory.seen)
+    old.send(signal.SIGSTOP)
+    new = laboratory.process("new")
+    await until(lambda: new.owns(4))
+    await laboratory.append_many(tasks(*range(64, 80), checkpoint=True))
+    await until(lambda: len(laboratory.seen) > 40)
+    old.send(signal.SIGCONT)
+    await laboratory.all_finished()
+    await until(lambda: old.owns(2) and new.owns(2))
+    assert await laboratory.violations() == []
+    assert Phase.STOPPED not in {*old.phases().values(), *new.phases().values()}
