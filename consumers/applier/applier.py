@@ -123,10 +123,10 @@ class Applier:
 
     def _invalid(self, turn: Turn, record: Record, invalid: Invalid, memory: Memory) -> Done:
         draft = self._draft(turn, memory, None)
-        letter = broken_letter(invalid, DeadLettered(DeathCause.INVALID_RECORD), record, turn.now)
         where = f"{record.partition}-{record.offset}"
-        # Without a readable id the event gets one of the record's place, so that it can be told apart.
+        # Without a readable id it gets one of the record's place, so that event and dead letter find each other.
         command_id = invalid.command_id if _is_command_id(invalid.command_id) else dead_letter_id(where, 0)
+        letter = broken_letter(invalid, command_id, DeadLettered(DeathCause.INVALID_RECORD), record, turn.now)
         if command_id in memory.dead:
             return draft.done(self._alarm(turn, draft))
         command = CommandType(letter.command or "unrecognised")

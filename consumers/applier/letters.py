@@ -29,10 +29,10 @@ def letter(job: Job, ending: DeadLettered, record: Record, now: float, writes: l
     )
 
 
-def broken_letter(invalid: Invalid, ending: DeadLettered, record: Record, now: float) -> DeadLetter:
-    """Return the dead letter of a record that is no command."""
+def broken_letter(invalid: Invalid, command_id: str, ending: DeadLettered, record: Record, now: float) -> DeadLetter:
+    """Return the dead letter of a record that is no command, under the id that its event has too."""
     return DeadLetter(
-        command_id=_word(invalid.command_id),
+        command_id=command_id,
         command=_word(invalid.command),
         caller=_name(invalid.caller),
         authorization_id=record.key.decode("utf-8", "replace"),
