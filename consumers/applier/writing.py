@@ -165,6 +165,8 @@ async def _write(run: Run, now: Situation) -> Done | Again | None:
     body, operation, handoff_id, if_match = body_of(job.data), Operation.CREATE_HANDOFF, None, now.found.version
     if isinstance(job.data, HandoffClose):
         operation, handoff_id = operation_of(job.data), job.data.handoff_id
+        if now.handoff is None and run.desk.policy.if_match_on_close == "handoff":
+            return await run.wait(Wait.STALE_READ)  # its version is needed, and this read didn't have it
         handoff_version = now.handoff.version if now.handoff else 0
         if_match = close_version(run.desk.policy.if_match_on_close, if_match, handoff_version)
     intent = Intent(
