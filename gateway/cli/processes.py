@@ -1,18 +1,22 @@
-"""`gateway ingress` and `gateway worker`: settings, then the room's own composition root. And `gateway version`."""
+"""`gateway ingress`, `worker`, `projector`: settings, then the room's own composition root; `migrate` and `version`."""
 
 import os
 import platform
+from typing import Annotated
 
 import typer
 
 from gateway import __version__
-from gateway.runtime.settings import load_settings
+from gateway.runtime.exits import Exit
+from gateway.runtime.settings import load_process_settings, load_settings
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs that start a process."""
     app.command(rich_help_panel="Processes")(ingress)
     app.command(rich_help_panel="Processes")(worker)
+    app.command(rich_help_panel="Processes")(projector)
+    app.command(rich_help_panel="Installation")(migrate)
     app.command(rich_help_panel="Installation")(version)
 
 
@@ -30,6 +34,51 @@ def worker() -> None:
     from consumers.worker import serve  # noqa: PLC0415 - as above
 
     raise typer.Exit(serve(settings))
+
+
+def projector(
+    *,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the read model anew from the topics, and end.")
+    ] = False,
+) -> None:
+    """Keep the read model in PostgreSQL: status and timelines. Optional; runs until SIGTERM or Ctrl-C.
+
+    A rebuild fills a second schema beside the one in use and swaps them at the end, while everything goes on.
+    """
+    settings = load_process_settings(os.environ, "projector")
+    if rebuild:
+        from consumers.projector.rebuild import serve as serve_rebuild  # noqa: PLC0415 - as above
+
+        raise typer.Exit(serve_rebuild(settings))
+    from consumers.projector.projector import serve  # noqa: PLC0415 - as above
+
+    raise typer.Exit(serve(settings))
+
+
+def migrate(
+    *, as_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL for an empty schema; change nothing.")] = False
+) -> None:
+    """Make the read model's tables in PostgreSQL, or bring them up to this version; again changes nothing.
+
+    Exits 0 when they are right, 69 if PostgreSQL could not be reached.
+    """
+    from gateway.readmodel import migrate as schema  # noqa: PLC0415 - as above
+    from gateway.readmodel.database import DatabaseAway  # noqa: PLC0415 - as above
+
+    if as_sql:
+        typer.echo(schema.as_sql())
+        return
+    settings = load_process_settings(os.environ, "migrate")
+    try:
+        before, after = schema.migrate(settings.readmodel)
+    except DatabaseAway as away:
+        typer.echo(f"gateway migrate: {away}", err=True)
+        raise typer.Exit(Exit.UNAVAILABLE) from away
+    name = settings.readmodel.schema_name
+    typer.echo(
+        f"Schema {name} is at {after}" + (", as it was." if before == after else f"; it was at {before or 'nothing'}.")
+    )
 
 
 def version() -> None:

@@ -1,0 +1,139 @@
+"""What a record of the three topics says to the read model, and whose rows it concerns. Pure.
+
+Nothing is raised for what can't be read: it is `Nothing`, with the reason, and the offset moves past it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.readmodel.rows import Keys
+from schemas.authorization import AuthorizationRecord
+from schemas.cloudevents import Envelope, KafkaHeaders
+from schemas.commands import Command, Discard, RecordAccess, Redrive
+from schemas.events import (
+    AuthorizationSettled,
+    Event,
+    HandoffAccessGranted,
+    HandoffAtRisk,
+    HandoffClosed,
+    HandoffOpened,
+    HandoffReconciled,
+)
+from schemas.records import Accepted, Published, Unreadable, read_authorization, read_command, read_event
+
+COMMANDS, EVENTS, AUTHORIZATIONS = "commands", "events", "authorizations"
+TOPICS = (COMMANDS, EVENTS, AUTHORIZATIONS)
+
+
+class Kept(Protocol):
+    """A record as Kafka's clients hand it out."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command, redrive or discard was accepted, at this place of `commands`."""
+
+    command: Accepted
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event was published."""
+
+    event: Published
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """An event of a newer version of us: it happened, and that is all that can be said."""
+
+    envelope: Envelope
+    authorization_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How an authorization is."""
+
+    authorization_id: str
+    record: AuthorizationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A record that tells the read model nothing; a problem if it should have."""
+
+    problem: str | None = None
+
+
+Item = Asked | Happened | Strange | Stands | Nothing
+
+_OF_HANDOFFS = (HandoffOpened, HandoffClosed, HandoffReconciled, HandoffAccessGranted, HandoffAtRisk)
+
+
+def read(topic: str, partition: int, record: Kept) -> Item:
+    """Read one record of a topic (by its role)."""
+    headers: KafkaHeaders = tuple(record.headers)
+    if topic == EVENTS:
+        return _event(headers, record.value)
+    if topic == AUTHORIZATIONS:
+        if record.value is None:
+            return Nothing()  # forgotten by the worker: what was known stays until it is swept
+        stands = read_authorization(headers, record.value)
+        return Nothing(stands.problem) if isinstance(stands, Unreadable) else Stands(*stands)
+    command = read_command(headers, record.value)
+    if isinstance(command, Unreadable):
+        return Nothing(command.problem)
+    return Nothing() if isinstance(command.data, RecordAccess) else Asked(command, partition, record.offset)
+
+
+def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
+    event = read_event(headers, value)
+    if isinstance(event, Published):
+        return Happened(event)
+    envelope = event.envelope
+    if envelope is None or envelope.subject is None or envelope.time is None:
+        return Nothing(event.problem)
+    sequence = envelope.extensions.get("sequence", "")
+    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 18):
+        return Nothing(event.problem)
+    return Strange(envelope, envelope.subject, int(sequence))
+
+
+def need(keys: Keys, item: Item) -> None:
+    """Name the rows that an item concerns."""
+    match item:
+        case Asked(command=command):
+            keys.commands.add(command_of(command.data) or command.id)
+        case Stands(authorization_id=authorization_id):
+            keys.authorizations.add(authorization_id)
+        case Happened(event=event):
+            if (command_id := getattr(event.data, "command_id", None)) is not None:
+                keys.commands.add(command_id)
+            if (handoff_id := handoff_of(event.data)) is not None:
+                keys.handoffs.add((event.authorization_id, handoff_id))
+        case _:
+            pass
+
+
+def command_of(data: Command) -> str | None:
+    """Return the command that a redrive or discard is about."""
+    return data.command_id if isinstance(data, Redrive | Discard) else None
+
+
+def handoff_of(event: Event) -> str | None:
+    """Return the handoff whose row an event changes."""
+    if isinstance(event, (*_OF_HANDOFFS, AuthorizationSettled)):
+        return event.handoff_id
+    return None

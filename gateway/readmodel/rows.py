@@ -1,0 +1,118 @@
+"""The tables as values: what the projector loads, folds and saves. JSON columns are text here.
+
+Owned by one batch while it is folded. A row's fields of a command's record and of its events never overlap, so the
+order in which the two topics are read does not show (docs/decisions/0005).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+
+@dataclass(slots=True)
+class CommandRow:
+    """One command: as it was asked (its record), and how it is (its events, up to `sequence`)."""
+
+    command_id: str
+    authorization_id: str
+    type: str
+    caller: str
+    accepted_at: datetime | None = None
+    partition: int | None = None
+    position: int | None = None
+    expires_at: datetime | None = None
+    metadata: str | None = None
+    asked_redrive: int = 0
+    sequence: int = 0
+    status: str = "accepted"
+    redrive: int = 0
+    outcome: str | None = None
+    effect: str | None = None
+    reason: str | None = None
+    advice: str | None = None
+    handoff_id: str | None = None
+    version: int | None = None
+    until: datetime | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class HandoffRow:
+    """One handoff, from its events."""
+
+    authorization_id: str
+    handoff_id: str
+    sequence: int = 0
+    state: str = "active"
+    opened_at: datetime | None = None
+    access_available: bool | None = None
+    final_submit_capable: bool | None = None
+    grants: int = 0
+    operator: str | None = None
+    grant_expires_at: datetime | None = None
+    risk: str | None = None
+    risk_ends_at: datetime | None = None
+    closed_at: datetime | None = None
+    result: str | None = None
+    closed_by: str | None = None
+    reported: str | None = None
+    reason: str | None = None
+    agreement: str | None = None
+    metadata: str | None = None
+
+
+@dataclass(slots=True)
+class AuthorizationRow:
+    """One authorization, as its latest record on `authorizations` shows it."""
+
+    authorization_id: str
+    sequence: int
+    status: str
+    settled: bool
+    active_handoff_id: str | None
+    active_since: datetime | None
+    updated_at: datetime
+    record: str
+
+
+class Rank(IntEnum):
+    """What comes first of the same moment."""
+
+    ASKED = 0
+    ATTEMPTED = 1
+    HAPPENED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a timeline; `ordinal` is the offset of a record, the sequence of an event, 0 for an attempt."""
+
+    authorization_id: str
+    at: datetime
+    rank: int
+    ordinal: int
+    kind: str
+    command_id: str | None
+    data: str
+
+
+HandoffKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Keys:
+    """Whose rows a batch needs."""
+
+    commands: set[str] = field(default_factory=set)
+    handoffs: set[HandoffKey] = field(default_factory=set)
+    authorizations: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of a batch by key, and what it adds to timelines."""
+
+    commands: dict[str, CommandRow] = field(default_factory=dict)
+    handoffs: dict[HandoffKey, HandoffRow] = field(default_factory=dict)
+    authorizations: dict[str, AuthorizationRow] = field(default_factory=dict)
+    timeline: list[Entry] = field(default_factory=list)

@@ -1,0 +1,146 @@
+"""A read model over real Kafka and a real PostgreSQL, and records as a busy gateway writes them."""
+
+import asyncio
+import json
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+from prometheus_client import CollectorRegistry
+
+from consumers.projector.loop import Loop, Parts
+from gateway.readmodel.migrate import migrate
+from gateway.runtime.cluster import open_cluster
+from gateway.runtime.health import Health
+from gateway.runtime.logs import get_log
+from gateway.runtime.metrics import create_metrics
+from gateway.runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
+from gateway.runtime.topics import apply, compare, wanted_topics
+from local.story import stories
+from schemas.topics import catalogue, partition_for
+
+PARTITIONS = 3
+TABLES = ("commands", "handoffs", "authorizations", "timeline")
+
+
+@pytest.fixture
+async def settings(kafka, prefix, postgres, tmp_path):
+    """Settings of a projector whose topics and tables exist."""
+    dsn = tmp_path / "dsn"
+    dsn.write_text(postgres)
+    settings = ProcessSettings(
+        environment="test",
+        kafka=KafkaSettings(bootstrap=tuple(kafka.split(","))),
+        topics=TopicSettings(prefix=prefix, partitions=PARTITIONS, replication=1, min_insync=1),
+        readmodel=ReadModelSettings(dsn_file=dsn, batch=50),
+    )
+    wanted = wanted_topics(catalogue(prefix), settings.topics)
+    async with open_cluster(settings.kafka) as cluster:
+        await apply(cluster, wanted, compare(wanted, {}))
+    await asyncio.to_thread(migrate, settings.readmodel)
+    return settings
+
+
+class Writer:
+    """Appends records as they stand in a story; in transactions, as the worker does."""
+
+    def __init__(self, settings):
+        self._topics = catalogue(settings.topics.prefix)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=list(settings.kafka.bootstrap), transactional_id=f"{settings.topics.prefix}story"
+        )
+        self.count = 0
+
+    async def __aenter__(self):
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self._producer.stop()
+
+    async def write(self, records, at_once=40):
+        records = list(records)
+        for start in range(0, len(records), at_once):
+            async with self._producer.transaction():
+                for record in records[start : start + at_once]:
+                    key = record.authorization_id.encode()
+                    topic = getattr(self._topics, record.topic).name
+                    await self._producer.send(
+                        topic, record.value, key, partition_for(key, PARTITIONS), headers=list(record.headers)
+                    )
+        self.count += len(records)
+
+
+@pytest.fixture
+async def writer(settings):
+    async with Writer(settings) as writer:
+        yield writer
+
+
+@pytest.fixture
+async def told(writer):
+    """What has been written: the stories of some authorizations."""
+    records = list(stories(60))
+    await writer.write(records)
+    return records
+
+
+def parts(settings, stop=None):
+    metrics = create_metrics(CollectorRegistry()).readmodel
+    return Parts(settings, Health(), metrics, get_log(), stop or asyncio.Event())
+
+
+@pytest.fixture
+def project():
+    """Project until everything that is in the topics now has been written."""
+
+    async def project(settings, schema=None):
+        loop = Loop(parts(settings), schema=schema, until=await ends(settings))
+        async with asyncio.timeout(60):
+            await loop.run()
+
+    return project
+
+
+async def ends(settings):
+    from consumers.projector.source import open_source  # noqa: PLC0415 - beside its only use
+
+    async with open_source(settings.kafka, catalogue(settings.topics.prefix), PARTITIONS) as source:
+        return await source.ends()
+
+
+def rows(settings, schema=None):
+    """Return all rows of all tables, in one order."""
+    with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
+        return {
+            table: [
+                json.dumps(row[0], sort_keys=True)
+                for row in connection.execute(
+                    f"SELECT to_jsonb(t) FROM {schema or settings.readmodel.schema_name}.{table} t"
+                    " ORDER BY to_jsonb(t)::text"
+                )
+            ]
+            for table in TABLES
+        }
+
+
+@pytest.fixture
+def rows_of():
+    return rows
+
+
+@pytest.fixture
+def parts_of():
+    return parts
+
+
+@pytest.fixture
+async def replayed(project):
+    """Return the rows that a projector makes which reads everything from the beginning, once and undisturbed."""
+
+    async def replay(settings, schema="replayed"):
+        await asyncio.to_thread(migrate, settings.readmodel, schema)
+        await project(settings, schema)
+        return rows(settings, schema)
+
+    return replay
