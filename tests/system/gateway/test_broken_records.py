@@ -57,4 +57,4 @@ async def test_a_record_that_is_no_command_is_a_dead_letter_and_the_partition_mo
     assert finished.sequence > told.sequence
     (letter,) = await _dead_letters(kafka, topics.dead_letters.name)
     assert letter.command_id == told.data["commandId"]
-    assert letter.record.bytes() == b"\xff not even text"
+    assert letter.record.bytes() == ((("ce_type", b"nobody.knows.v1"),), b"\xff not even text")
