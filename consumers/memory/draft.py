@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from consumers.engine import UNCHANGED, Done, Output
 from consumers.memory import remembered
+from consumers.memory.change import Told
 from consumers.memory.memory import DEAD_KEPT_SECONDS, MOST_DEAD, Dead, Memory, Watch
-from consumers.memory.reducer import Rules, Told, reduce
+from consumers.memory.reducer import Rules, reduce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

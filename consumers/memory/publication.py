@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumers.engine import Output
+from consumers.memory.change import Told
 from consumers.memory.memory import Handoff, Memory
-from consumers.memory.reducer import Told
 from consumers.memory.telling import at
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.deadletter import DeadLetter

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Final
 
 from consumers.memory import telling
 from consumers.memory.agreement import agreement, final
+from consumers.memory.change import Change, Told
 from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Looked, Passed
-from consumers.memory.handoffs import ended, is_newer, opened, seen
-from consumers.memory.memory import MOST_ENDED, Asked, Handoff, Known, Memory
+from consumers.memory.handoffs import is_newer, opened, seen
+from consumers.memory.memory import Handoff, Known, Memory
 from schemas.collate import HandoffState, Status
 from schemas.vocabulary import Agreement
 
 if TYPE_CHECKING:
     from consumers.memory.facts import Fact
     from schemas.collate import PriorAuthorization
-    from schemas.events import Event
 
 _SETTLED: Final = (Status.COMPLETED, Status.CANCELED)
 _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)
@@ -38,14 +38,6 @@ class Rules:
     """When an open handoff is at risk."""
 
     open_too_long_seconds: float = 4 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event that is to be published, and the command that caused it."""
-
-    event: Event
-    cause: str | None = None
 
 
 def reduce(memory: Memory, fact: Fact, now: float, rules: Rules = Rules()) -> tuple[Memory, tuple[Told, ...]]:
@@ -70,18 +62,10 @@ def reduce(memory: Memory, fact: Fact, now: float, rules: Rules = Rules()) -> tu
     return change.memory, tuple(change.told)
 
 
-class _Change:
-    """One reduction under way: the memory so far and what is to be told so far."""
+class _Change(Change):
+    """One reduction under way, by fact."""
 
-    __slots__ = ("memory", "now", "told")
-
-    def __init__(self, memory: Memory, now: float) -> None:
-        self.memory = memory
-        self.now = now
-        self.told: list[Told] = []
-
-    def tell(self, event: Event, asked: Asked | None = None) -> None:
-        self.told.append(Told(event, asked.command_id if asked else None))
+    __slots__ = ()
 
     # Reads
 
@@ -108,17 +92,17 @@ class _Change:
         active = self.memory.active
         if active is not None and active.id != pointer and version > active.open_version:
             # Collate has one open handoff at most: the other one has ended, whatever became of our reads of it.
-            self._end(active, version, result="unrecognised")
+            self.end(active, version, result="unrecognised")
         handoff = looked.handoff(pointer)
-        if handoff is None or self.memory.active is not None or self._has_ended(pointer):
+        if handoff is None or self.memory.active is not None or self.has_ended(pointer):
             return
         if (last := self.memory.last) is not None and last.agreement is None:
             # A new handoff means that Collate had finished looking; its own end may have brought what is seen now.
             open_now = handoff.state != HandoffState.CLOSED
-            self._reconcile(last, truth, agreement(last, truth) if open_now else Agreement.UNDETERMINED)
-        self._open(opened(handoff, version, truth, self.now), version)
+            self.reconcile(last, truth, agreement(last, truth) if open_now else Agreement.UNDETERMINED)
+        self.open(opened(handoff, version, truth, self.now), version)
         if handoff.state == HandoffState.CLOSED and (now_active := self.memory.active) is not None:
-            self._end(seen(now_active, handoff, version), version, handoff.result)
+            self.end(seen(now_active, handoff, version), version, handoff.result)
 
     def _known_handoff(self, active: Handoff, looked: Looked, version: int) -> None:
         handoff = looked.handoff(active.id)
@@ -132,9 +116,9 @@ class _Change:
         points_at_it = looked.authorization.active_handoff_id == active.id
         now_seen = seen(active, handoff, version if points_at_it else active.open_version)
         if handoff.state == HandoffState.CLOSED:
-            self._end(now_seen, version, handoff.result)
+            self.end(now_seen, version, handoff.result)
         else:
-            self._update(now_seen, version)
+            self.update(now_seen, version)
 
     def _authorization(self, before: Known | None, seen_now: Known) -> None:
         memory = self.memory
@@ -166,7 +150,7 @@ class _Change:
             is_after = authorization.version > last.open_version or known.status in _SETTLED
             if not is_after or known.status not in _AT_REST:
                 return
-            self._reconcile(last, known, agreement(last, known))
+            self.reconcile(last, known, agreement(last, known))
         if known.status != Status.REQUIRES_ACTION or known.action is None:
             if self.memory.told_action is not None:
                 self.memory = self.memory.but(told_action=None)
@@ -201,16 +185,16 @@ class _Change:
             self.memory = memory = memory.but(floor=fact.version)
         active = memory.active
         if active is not None and active.id == handoff.id:
-            self._update(active.but(opener=fact.asked), None)
+            self.update(active.but(opener=fact.asked), None)
             return
-        if self._has_ended(handoff.id):
+        if self.has_ended(handoff.id):
             return
         if active is not None:
-            self._end(active, fact.version, result="unrecognised")
+            self.end(active, fact.version, result="unrecognised")
         known = self.memory.known
         if known is not None and (last := self.memory.last) is not None and last.agreement is None:
-            self._reconcile(last, known, agreement(last, known))
-        self._open(opened(handoff, fact.version, known, self.now).but(opener=fact.asked), None)
+            self.reconcile(last, known, agreement(last, known))
+        self.open(opened(handoff, fact.version, known, self.now).but(opener=fact.asked), None)
 
     def claim_opening(self, fact: CreateInferred) -> None:
         active = self.memory.active
@@ -225,7 +209,7 @@ class _Change:
         if active is not None and active.id == answer.manual_handoff_id:
             closing = active.but(closer=closer, state=answer.state, access_available=False)
             if answer.state == HandoffState.CLOSED:
-                self._end(closing, version, answer.result)
+                self.end(closing, version, answer.result)
             else:
                 self.memory = memory.but(active=closing.but(open_version=max(version, active.open_version)))
         memory = self.memory
@@ -270,38 +254,6 @@ class _Change:
                 active = active.but(told_risks=(*active.told_risks, risk))
                 self.memory = self.memory.but(active=active)
                 self.tell(telling.at_risk(active, risk, self.memory.known), active.opener)
-
-    # Handoffs
-
-    def _open(self, handoff: Handoff, version: int | None) -> None:
-        self.memory = self.memory.but(active=handoff, told_action=None)
-        self._update(handoff, version)
-
-    def _update(self, handoff: Handoff, version: int | None) -> None:
-        if not handoff.told_open and handoff.state != HandoffState.OFFERED:
-            handoff = handoff.but(told_open=True)
-            self.tell(telling.opened(handoff, version), handoff.opener)
-        if handoff != self.memory.active:
-            self.memory = self.memory.but(active=handoff)
-
-    def _end(self, handoff: Handoff, version: int, result: str | None) -> None:
-        if not handoff.told_open:
-            handoff = handoff.but(told_open=True)
-            self.tell(telling.opened(handoff, version), handoff.opener)
-        handoff = ended(handoff, result, self.now)
-        self.memory = self.memory.but(
-            active=None, last=handoff, ended=(*self.memory.ended, handoff.id)[-MOST_ENDED:], told_action=None
-        )
-        by_us = handoff.closer.asked if handoff.closer is not None and handoff.by == "us" else None
-        self.tell(telling.closed(handoff, version), by_us)
-
-    def _reconcile(self, last: Handoff, truth: Known, verdict: Agreement) -> None:
-        last = last.but(agreement=verdict.value)
-        self.memory = self.memory.but(last=last)
-        self.tell(telling.reconciled(last, truth, verdict), last.closer.asked if last.closer else None)
-
-    def _has_ended(self, handoff_id: str) -> bool:
-        return handoff_id in self.memory.ended
 
 
 def _known(authorization: PriorAuthorization) -> Known:

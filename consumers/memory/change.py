@@ -1,0 +1,76 @@
+"""One reduction under way: the memory so far, what is to be told so far, and the few ways in which a handoff changes.
+
+Each of them tells what it changes, so that no handoff can change silently or be told of twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consumers.memory import telling
+from consumers.memory.handoffs import ended
+from consumers.memory.memory import MOST_ENDED, Asked, Handoff, Known, Memory
+from schemas.collate import HandoffState
+
+if TYPE_CHECKING:
+    from schemas.events import Event
+    from schemas.vocabulary import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event that is to be published, and the command that caused it."""
+
+    event: Event
+    cause: str | None = None
+
+
+class Change:
+    """See the module."""
+
+    __slots__ = ("memory", "now", "told")
+
+    def __init__(self, memory: Memory, now: float) -> None:
+        self.memory = memory
+        self.now = now
+        self.told: list[Told] = []
+
+    def tell(self, event: Event, asked: Asked | None = None) -> None:
+        """Publish an event, caused by that command."""
+        self.told.append(Told(event, asked.command_id if asked else None))
+
+    def open(self, handoff: Handoff, version: int | None) -> None:
+        """Take up a handoff."""
+        self.memory = self.memory.but(active=handoff, told_action=None)
+        self.update(handoff, version)
+
+    def update(self, handoff: Handoff, version: int | None) -> None:
+        """Bring the open handoff up to date, and tell of it once it is active."""
+        if not handoff.told_open and handoff.state != HandoffState.OFFERED:
+            handoff = handoff.but(told_open=True)
+            self.tell(telling.opened(handoff, version), handoff.opener)
+        if handoff != self.memory.active:
+            self.memory = self.memory.but(active=handoff)
+
+    def end(self, handoff: Handoff, version: int, result: str | None) -> None:
+        """End a handoff."""
+        if not handoff.told_open:
+            handoff = handoff.but(told_open=True)
+            self.tell(telling.opened(handoff, version), handoff.opener)
+        handoff = ended(handoff, result, self.now)
+        self.memory = self.memory.but(
+            active=None, last=handoff, ended=(*self.memory.ended, handoff.id)[-MOST_ENDED:], told_action=None
+        )
+        by_us = handoff.closer.asked if handoff.closer is not None and handoff.by == "us" else None
+        self.tell(telling.closed(handoff, version), by_us)
+
+    def reconcile(self, last: Handoff, truth: Known, verdict: Agreement) -> None:
+        """Note that Collate has finished looking."""
+        last = last.but(agreement=verdict.value)
+        self.memory = self.memory.but(last=last)
+        self.tell(telling.reconciled(last, truth, verdict), last.closer.asked if last.closer else None)
+
+    def has_ended(self, handoff_id: str) -> bool:
+        """Whether a handoff is known to have ended."""
+        return handoff_id in self.memory.ended
