@@ -27,7 +27,7 @@ payer's truth is known, and publishes what happened.
 [bold]First steps of an installation[/bold]:
 
   gateway config        every setting in force, or all that is wrong
-  gateway check         can we reach Kafka, log in, find the topics?
+  gateway check         would it run: Kafka, topics, permissions, Collate, the clock?
   gateway topics plan   what the topics lack
   gateway topics apply  create them
   gateway worker        waits for what is missing, and says so (/readyz)
@@ -37,7 +37,8 @@ Settings are environment variables GATEWAY_…, secrets are files; docs/configur
 
 _EPILOG = (
     "Exit codes: 0 done or stopped in order, 1 a part failed, 2 wrong command line, 3 topics plan has changes, "
-    "69 something needed is away, 70 an unplanned error, 75 stopped at the deadline, 78 wrong settings or topics."
+    "69 something needed is away, 70 an unplanned error, 75 stopped at the deadline, 77 Kafka or Collate does not let "
+    "us in, 78 wrong settings or topics."
 )
 
 app = typer.Typer(

@@ -1,15 +1,27 @@
-"""`gateway check`: can this machine reach Kafka, log in, and find the topics as they must be? Changes nothing."""
+"""`gateway check`: would a process run here? Settings, files, Kafka, topics, permissions, Collate, the clock."""
 
 import asyncio
+import json
 import os
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
-from gateway.runtime.cluster import ClusterRefused, KafkaAway, open_cluster
+from gateway.cli.findings import Finding, ok, skipped, verdict
 from gateway.runtime.exits import Exit
-from gateway.runtime.settings import ClusterSettings, load_cluster_settings
-from gateway.runtime.topics import Difference, compare, wanted_topics
-from schemas.topics import catalogue
+from gateway.runtime.settings import ClusterSettings, Settings, load_cluster_settings, load_settings
+
+_COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
+
+
+class Subject(StrEnum):
+    """Whose needs are checked."""
+
+    ingress = "ingress"
+    worker = "worker"
+    topics = "topics"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,43 +29,71 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel="Installation")(check)
 
 
-def check() -> None:
-    """Check Kafka and the topics with the settings in force, a line for each.
+def check(
+    subject: Annotated[
+        Subject | None, typer.Option("--for", help="Check what this process needs, its permissions included.")
+    ] = None,
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Look at settings and files; ask nobody.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check all that a process needs, with the settings in force, a line for each. Changes nothing anywhere.
 
-    Exits 0 if processes can run, 69 if Kafka is away or does not let us in, 78 if settings or topics are wrong.
+    Exits 0 if it would run, 69 if Kafka or Collate can't be reached, 77 if one of them is there and does not let us in
+    or not do what we must (a wrong password, key or permission), 78 if settings, files, topics or the clock are wrong.
+    Where several are so, the last of these wins.
     """
-    settings = load_cluster_settings(os.environ)
-    _tell("settings", "ok", f"environment {settings.environment}")
-    raise typer.Exit(asyncio.run(_check(settings)))
+    process = None if subject is None else subject.value
+    settings = _load(process)
+    from gateway.cli.check_files import look_at_files  # noqa: PLC0415 - rooms are imported by the verb that needs them
+
+    findings = [ok("settings", f"environment {settings.environment}"), *look_at_files(settings, process)]
+    if not offline:
+        findings += asyncio.run(_ask(settings, subject))
+    code = verdict(findings)
+    if as_json:
+        checks = [{"check": one.what, "state": one.state.lower(), "detail": one.detail} for one in findings]
+        typer.echo(json.dumps({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2))
+    else:
+        for finding in findings:
+            _tell(finding)
+    raise typer.Exit(code)
 
 
-async def _check(settings: ClusterSettings) -> Exit:
-    wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
-    try:
-        async with open_cluster(settings.kafka) as cluster:
-            user = f" as {settings.kafka.username}" if settings.kafka.username else ""
-            _tell("kafka", "ok", f"{','.join(settings.kafka.bootstrap)} by {settings.kafka.security}{user}")
-            found = await cluster.find_topics(topic.name for topic in wanted)
-    except KafkaAway as away:
-        _tell("kafka", "FAILED", str(away))
-        return Exit.UNAVAILABLE
-    except ClusterRefused as refused:
-        _tell("topics", "FAILED", str(refused))
-        return Exit.UNAVAILABLE
-    differences = compare(wanted, found)
-    for topic in wanted:
-        own = [difference for difference in differences if difference.topic == topic.name]
-        for difference in own:
-            _tell("topic", "FAILED" if _keeps_from_running(difference) else "differs", str(difference))
-        if not own:
-            _tell("topic", "ok", topic.name)
-    return Exit.CONFIG if any(map(_keeps_from_running, differences)) else Exit.OK
+def _load(process: str | None) -> ClusterSettings:
+    match process:
+        case "topics":
+            return load_cluster_settings(os.environ)
+        case "ingress" | "worker":
+            return load_settings(os.environ, process)
+        case _:
+            return load_settings(os.environ, None)
 
 
-def _keeps_from_running(difference: Difference) -> bool:
-    return difference.fatal or difference.remedy == "create"
+async def _ask(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
+    # Side by side: either may take its whole time-out.
+    kafka, collate = await asyncio.gather(_kafka(settings, subject), _collate(settings))
+    return kafka + collate
 
 
-def _tell(what: str, state: str, detail: str) -> None:
-    colour = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}.get(state, typer.colors.YELLOW)
-    typer.echo(f"{typer.style(f'{state:<8}', fg=colour)}{what:<9} {detail}")
+async def _kafka(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
+    from gateway.cli.check_kafka import look_at_kafka  # noqa: PLC0415 - as above
+
+    return await _all(look_at_kafka(settings, None if subject is None else subject.value))
+
+
+async def _collate(settings: ClusterSettings) -> list[Finding]:
+    from gateway.cli.check_collate import look_at_collate  # noqa: PLC0415 - as above
+
+    if not isinstance(settings, Settings):
+        return [skipped("collate", "it is not asked by `gateway topics`")]
+    return await _all(look_at_collate(settings.collate))
+
+
+async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+def _tell(finding: Finding) -> None:
+    colour = _COLOURS.get(finding.state, typer.colors.YELLOW)
+    typer.echo(f"{typer.style(f'{finding.state:<8}', fg=colour)}{finding.what:<12} {finding.detail}")

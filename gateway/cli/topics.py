@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.runtime.acls import Process, commands, needs, script
 from gateway.runtime.cluster import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
 from gateway.runtime.exits import Exit
-from gateway.runtime.settings import ClusterSettings, load_cluster_settings
+from gateway.runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from gateway.runtime.topics import Difference, Wanted, apply, compare, wanted_topics
 from schemas.topics import catalogue
 
@@ -28,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Compare the five topics with what they must be, and create them.")
     group.command()(plan)
     group.command(name="apply")(apply_plan)
+    group.command()(acls)
     app.add_typer(group, name="topics", rich_help_panel="Installation")
 
 
@@ -65,6 +67,22 @@ def apply_plan(*, as_json: AsJson = False) -> None:
         else:
             typer.echo(_ALL_WELL)
     raise typer.Exit(_code(left, changes=Exit.UNAVAILABLE))
+
+
+def acls(
+    ingress: Annotated[str, typer.Option(help="Who ingress is in Kafka.")] = "User:gateway-ingress",
+    worker: Annotated[str, typer.Option(help="Who the worker is in Kafka.")] = "User:gateway-worker",
+    topics: Annotated[str, typer.Option(help="Who runs `gateway topics apply`.")] = "User:gateway-topics",
+) -> None:
+    """Print the commands that give each process what it needs in Kafka, and nothing more, with these names and topics.
+
+    They are for somebody who may alter ACLs, with Kafka's own kafka-acls.sh; this asks and changes nothing.
+    """
+    settings = load_access_settings(os.environ)
+    principals: dict[Process, str] = {"ingress": ingress, "worker": worker, "topics": topics}
+    prefix = settings.topics.prefix
+    wanted = {process: needs(process, catalogue(prefix), prefix, settings.worker.group) for process in principals}
+    typer.echo(script(",".join(settings.kafka.bootstrap), commands(principals, wanted)), nl=False)
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:

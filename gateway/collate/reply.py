@@ -12,7 +12,7 @@ from gateway.collate.answers import Cause
 
 HEAD_LIMIT: Final = 64 << 10
 # The few headers that anybody here reads; the rest of Collate's are not kept.
-KEPT_HEADERS: Final = frozenset({b"retry-after", b"x-request-id", b"request-id"})
+KEPT_HEADERS: Final = frozenset({b"retry-after", b"x-request-id", b"request-id", b"date"})
 
 
 @dataclass(frozen=True, slots=True)

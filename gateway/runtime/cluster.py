@@ -28,7 +28,11 @@ from gateway.runtime.topics import Found, Wanted
 _SET_ON_TOPIC = 1  # DescribeConfigs: source of an entry that was set on the topic itself
 _TOPIC_AUTHORIZATION_FAILED = 29
 _TOPIC_EXISTS = 36
-_DENIALS = (SaslAuthenticationFailed, UnsupportedSaslMechanismError)
+# A refused token looks like an answer that names no broker: aiokafka does not read what comes back for it.
+_NO_BROKERS = (
+    "it answered without naming a broker; is GATEWAY_KAFKA__SECURITY right for this port?",
+    "the bearer token was refused; see GATEWAY_KAFKA__TOKEN_FILE or __OAUTH_URL",
+)
 
 
 class KafkaAway(Exception):
@@ -113,6 +117,8 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
         try:
             async with asyncio.timeout(timeout_seconds):
                 await admin.start()
+            if not admin._client.cluster.brokers():  # noqa: SLF001 - nothing public tells
+                raise KafkaDenied(f"{where}: {_NO_BROKERS[kafka.mechanism == 'OAUTHBEARER']}")
             yield KafkaCluster(admin, timeout_seconds)
         except KafkaFailure as error:
             kind = KafkaDenied if reasons.denied else KafkaAway
@@ -123,31 +129,49 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
 
 
 class _Reasons(logging.Handler):
-    """Collects what aiokafka logs instead of raising: why a connection failed stands nowhere else."""
+    """Collects what aiokafka logs instead of raising: why a connection failed stands nowhere else.
+
+    Below warnings only TLS errors are looked at; the rest is what was sent, secrets included.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._said: list[str] = []
+        super().__init__(logging.DEBUG)
+        self._said = ""
         self.denied = False
-        self._logger = logging.getLogger("aiokafka")
+        self._logger, self._connections = logging.getLogger("aiokafka"), logging.getLogger("aiokafka.conn")
 
     def __enter__(self) -> Self:
-        self._propagated = self._logger.propagate
+        self._before = self._logger.propagate, self._connections.level
         self._logger.propagate = False
+        self._connections.setLevel(logging.DEBUG)
         self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
-        self._logger.propagate = self._propagated
+        self._logger.propagate = self._before[0]
+        self._connections.setLevel(self._before[1])
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.args[-1] if isinstance(record.args, tuple) and record.args else None
-        self._said.append(_say(error) if isinstance(error, BaseException) else record.getMessage())
-        self.denied = self.denied or isinstance(error, _DENIALS)
+        if record.levelno < logging.WARNING and not isinstance(error, ssl.SSLError):
+            return
+        denied = isinstance(error, BaseException) and _is_denial(error)
+        # What comes after a refusal is only its consequence.
+        if denied or not self.denied:
+            self._said = _say(error) if isinstance(error, BaseException) else record.getMessage()
+        self.denied = self.denied or denied
 
     def last(self) -> str:
-        return self._said[-1] if self._said else ""
+        return self._said
+
+
+def _is_denial(error: BaseException) -> bool:
+    """Tell whether the broker refused who we are."""
+    if isinstance(error, ssl.SSLError):
+        alert = error.reason or ""
+        return "ALERT" in alert and any(word in alert for word in ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED"))
+    return isinstance(error, (SaslAuthenticationFailed, UnsupportedSaslMechanismError))
 
 
 def _say(error: BaseException) -> str:
@@ -159,12 +183,16 @@ def _say(error: BaseException) -> str:
             return "no answer in time"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message}); see GATEWAY_KAFKA__CA_FILE"
+        case ssl.SSLError() if _is_denial(error):
+            return f"our certificate was refused ({error.reason}); see GATEWAY_KAFKA__CERTIFICATE_FILE and __KEY_FILE"
         case ssl.SSLError():
             return f"TLS failed ({error.reason}); is GATEWAY_KAFKA__SECURITY right for this port?"
         case ConnectionResetError() | KafkaConnectionError():
             return "the connection was closed; is GATEWAY_KAFKA__SECURITY right for this port?"
         case SaslAuthenticationFailed():
             return "authentication failed; see GATEWAY_KAFKA__USERNAME, __PASSWORD_FILE and __MECHANISM"
+        case UnsupportedSaslMechanismError():
+            return "it does not take this way to log in; see GATEWAY_KAFKA__MECHANISM"
         case OSError() if error.strerror:
             return error.strerror[0].lower() + error.strerror[1:]
         case _:

@@ -13,6 +13,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     INTERNAL = 70
     CUT_SHORT = 75
+    DENIED = 77
     CONFIG = 78
 
 
@@ -24,6 +25,7 @@ MEANINGS = {
     Exit.UNAVAILABLE: "a one-shot command could not reach what it needs",
     Exit.INTERNAL: "an error that nobody planned, outside any part of the process",
     Exit.CUT_SHORT: "the stop deadline passed with work unfinished; nothing is lost, the next start takes it up",
+    Exit.DENIED: "`gateway check`: Kafka or Collate is there and does not let us in, or not do what we must",
     Exit.CONFIG: "the settings or the topics are wrong; every problem is listed on stderr",
 }
 

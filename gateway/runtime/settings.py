@@ -398,6 +398,12 @@ class ClusterSettings(Section):
     log: LogSettings = LogSettings()
 
 
+class AccessSettings(ClusterSettings):
+    """What `gateway topics acls` needs: Kafka and the names that permissions are given for."""
+
+    worker: WorkerSettings = WorkerSettings()
+
+
 class ProcessSettings(ClusterSettings):
     """What the projector and `gateway migrate` need: Kafka and the read model; no key of Collate's."""
 
@@ -446,6 +452,11 @@ def load_process_settings(environ: Mapping[str, str], process: Literal["projecto
 def load_cluster_settings(environ: Mapping[str, str]) -> ClusterSettings:
     """Read only what concerns Kafka, for `gateway topics`; keys of the other settings are known but not looked at."""
     return _load(ClusterSettings, environ, None)
+
+
+def load_access_settings(environ: Mapping[str, str]) -> AccessSettings:
+    """Read only what `gateway topics acls` needs, as above."""
+    return _load(AccessSettings, environ, "topics")
 
 
 def read_secret(path: Path) -> SecretStr:

@@ -55,7 +55,8 @@ def secured(tmp_path_factory):
         tmp_path_factory.mktemp("secured"),
         dict.fromkeys(USERS, PASSWORD),
         super_users=["gateway"],
-        properties={"auto.create.topics.enable": "true"},
+        # Clients can't renew a login, so the broker drops them every few seconds, as clusters with such a limit do.
+        properties={"auto.create.topics.enable": "true", "listener.name.sasl_ssl.connections.max.reauth.ms": "4000"},
     ) as cluster:
         yield cluster
 

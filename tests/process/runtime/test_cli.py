@@ -89,13 +89,49 @@ def test_without_kafka_a_topics_verb_says_so(gateway, verb):
     assert ended.stderr == "gateway topics: Kafka at 127.0.0.1:1: connection refused\n"
 
 
-def test_check_without_kafka(gateway):
-    ended = gateway("check")
+def test_check_without_kafka_and_collate_names_both_and_ends_with_69(gateway):
+    ended = gateway("check", GATEWAY_COLLATE__BASE_URL="http://127.0.0.1:1", GATEWAY_COLLATE__ALLOW_PLAIN_HTTP="true")
     assert ended.returncode == 69
     assert ended.stdout.splitlines() == [
-        "ok      settings  environment test",
-        "FAILED  kafka     127.0.0.1:1: connection refused",
+        "ok      settings     environment test",
+        "FAILED  kafka        127.0.0.1:1: connection refused",
+        "FAILED  collate      http://127.0.0.1:1: connect refused",
     ]
+
+
+def test_check_offline_asks_nobody(gateway):
+    ended = gateway("check", "--offline")
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines() == ["ok      settings     environment test"]
+
+
+def test_check_offline_looks_into_the_files_of_a_process(gateway, tmp_path):
+    callers, digest = tmp_path / "callers.toml", tmp_path / "digest"
+    callers.write_text("[[caller]]\nname = 'a b'\n")
+    digest.write_text("short")
+    ended = gateway("check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(callers))
+    assert ended.returncode == 78
+    assert f"FAILED  callers      {callers}: " in ended.stdout
+    ended = gateway("check", "--offline", "--for", "worker", "--json", GATEWAY_WORKER__DIGEST_KEY_FILE=str(digest))
+    assert ended.returncode == 78
+    told = json.loads(ended.stdout)
+    assert (told["ok"], told["code"]) == (False, 78)
+    assert {
+        "check": "digest key",
+        "state": "failed",
+        "detail": f"{digest} holds 5 bytes, at least 16 are needed",
+    } in told["checks"]
+
+
+def test_the_acls_are_printed_for_the_names_in_force(gateway):
+    ended = gateway("topics", "acls", "--worker", "User:w", GATEWAY_TOPICS__PREFIX="t.", GATEWAY_WORKER__GROUP="g")
+    assert ended.returncode == 0, ended.stderr
+    start = "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --command-config admin.properties --add --allow-principal"
+    lines = ended.stdout.splitlines()
+    assert f"{start} User:gateway-ingress --operation Write --operation DescribeConfigs --topic t.commands" in lines
+    assert f"{start} User:w --operation Read --group g" in lines
+    assert f"{start} User:w --operation Write --transactional-id g- --resource-pattern-type prefixed" in lines
+    assert all(line.startswith(start) for line in lines)
 
 
 def test_version(gateway):

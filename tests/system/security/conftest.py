@@ -1,0 +1,129 @@
+"""The administrator of the secured broker: gives and takes rights, sets passwords."""
+
+import asyncio
+import hashlib
+import os
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    CompactArray,
+    CompactBytes,
+    CompactString,
+    Int8,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from gateway.runtime.acls import needs
+from schemas.topics import catalogue
+
+RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
+LITERAL, PREFIXED, ALLOW = 3, 4, 3
+SCRAM_SHA_512, ITERATIONS = 2, 4096
+
+
+class SetPasswordResponse(Response):
+    API_KEY, API_VERSION = 51, 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "results",
+            CompactArray(
+                ("user", CompactString("utf-8")),
+                ("error_code", Int16),
+                ("error_message", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class SetPasswordRequestV0(RequestStruct):
+    FLEXIBLE_VERSION, API_KEY, API_VERSION = True, 51, 0
+    RESPONSE_TYPE = SetPasswordResponse
+    SCHEMA = Schema(
+        ("deletions", CompactArray(("name", CompactString("utf-8")), ("mechanism", Int8), ("tags", TaggedFields))),
+        (
+            "upsertions",
+            CompactArray(
+                ("name", CompactString("utf-8")),
+                ("mechanism", Int8),
+                ("iterations", Int32),
+                ("salt", CompactBytes),
+                ("salted_password", CompactBytes),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class SetPasswordRequest(Request[SetPasswordRequestV0]):
+    """AlterUserScramCredentials, which aiokafka lacks."""
+
+    API_KEY = 51
+
+    def __init__(self, user, password):
+        salt = os.urandom(16)
+        salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+        self._entry = (user, SCRAM_SHA_512, ITERATIONS, salt, salted, {})
+
+    def build(self, request_struct_class):
+        return request_struct_class([], [self._entry], {})
+
+
+class Administrator:
+    def __init__(self, admin):
+        self._admin = admin
+
+    async def allow(self, user, *needed):
+        await self._alter(CreateAclsRequest, user, needed)
+
+    async def forbid(self, user, *needed):
+        await self._alter(DeleteAclsRequest, user, needed)
+
+    async def set_password(self, user, password):
+        answer = await self._admin._send_to_controller(SetPasswordRequest(user, password))
+        assert [code for _, code, *_ in answer.results] == [0], answer
+
+    async def create_topics(self, prefix, partitions=1):
+        await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in catalogue(prefix)])
+
+    async def _alter(self, request, user, needed):
+        await asyncio.gather(
+            *(
+                self._admin._send_to_controller(
+                    request(
+                        RESOURCES[need.resource],
+                        need.name,
+                        PREFIXED if need.is_prefix else LITERAL,
+                        f"User:{user}",
+                        "*",
+                        operation,
+                        ALLOW,
+                    )
+                )
+                for need in needed
+                for operation in need.operations
+            )
+        )
+
+
+@pytest.fixture
+async def administrator(secured):
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{secured.ports['PLAINTEXT']}")
+    await admin.start()
+    yield Administrator(admin)
+    await admin.close()
+
+
+@pytest.fixture
+def needed(prefix):
+    """What a process needs, with this test's names: `needed("worker")`."""
+    return lambda process: needs(process, catalogue(prefix), prefix, f"{prefix}worker")

@@ -1,0 +1,91 @@
+"""New passwords, tokens and certificates are used by clients that are already running."""
+
+import ssl
+
+import pytest
+
+from gateway.runtime.cluster import open_cluster
+from gateway.runtime.credentials import RotatingContext
+from gateway.runtime.kafka import KafkaFailure
+
+
+@pytest.fixture
+async def commands(administrator, needed, prefix):
+    """What `ingress` may do with `commands`, and nobody else."""
+    await administrator.create_topics(prefix)
+    (commands, _) = needed("ingress")
+    await administrator.allow("ingress", commands)
+    return commands
+
+
+@pytest.fixture
+def again():
+    """Drop a client's connections, as a broker that restarts does."""
+
+    def drop(cluster):
+        for connection in list(cluster._admin._client._conns.values()):
+            connection.close()
+
+    return drop
+
+
+async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, administrator, again):
+    settings = to_secured("SASL_SSL", user="ingress")
+    async with open_cluster(settings) as cluster:
+        await cluster.find_topics([])
+        await administrator.set_password("ingress", "new-password")
+        settings.password_file.write_text("new-password\n")
+        again(cluster)
+        assert await cluster.find_topics([]) == {}
+    await administrator.set_password("ingress", "right-password")
+
+
+async def test_a_new_token_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
+    settings = to_secured("SASL_SSL", mechanism="OAUTHBEARER", user="stranger")
+    async with open_cluster(settings) as cluster:
+        assert await cluster.missing_rights(commands, []) == commands.operations
+        settings.token_file.write_text(secured.tokens.token("ingress"))
+        again(cluster)
+        assert await cluster.missing_rights(commands, []) == frozenset()
+
+
+async def test_a_new_certificate_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
+    settings = to_secured("SSL", user="stranger")
+    async with open_cluster(settings) as cluster:
+        assert await cluster.missing_rights(commands, []) == commands.operations
+        secured.authority.issue("ingress", settings.certificate_file, settings.key_file)
+        again(cluster)
+        assert await cluster.missing_rights(commands, []) == frozenset()
+
+
+async def test_a_certificate_without_its_key_leaves_the_old_pair_in_force(to_secured, secured, tmp_path, again):
+    settings = to_secured("SSL")
+    async with open_cluster(settings) as cluster:
+        secured.authority.issue("gateway", settings.certificate_file, tmp_path / "not-written-yet")
+        again(cluster)
+        assert await cluster.find_topics([]) == {}
+        (tmp_path / "not-written-yet").rename(settings.key_file)
+        again(cluster)
+        assert await cluster.find_topics([]) == {}
+
+
+async def test_new_authorities_replace_the_old_ones(to_secured, tmp_path, secured, again):
+    from local.secured import Authority  # noqa: PLC0415 - unit tests must not pay for it
+
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(secured.ca_file.read_bytes())
+    async with open_cluster(to_secured("SASL_SSL", ca_file=trusted)) as cluster:
+        await cluster.find_topics([])
+        Authority("stranger").write(trusted)
+        again(cluster)
+        with pytest.raises(KafkaFailure):
+            await cluster.find_topics([])
+        trusted.write_bytes(secured.ca_file.read_bytes())
+        assert await cluster.find_topics([]) == {}
+
+
+def test_files_that_never_fitted_keep_a_client_from_being_made(to_secured, tmp_path):
+    settings = to_secured("SSL")
+    settings.key_file.write_text("no key")
+    with pytest.raises(ssl.SSLError):
+        RotatingContext(settings)
