@@ -66,7 +66,7 @@ async def _tell(console: Console, everything: Stage) -> None:
         console.print(f"       [dim]event ◀[/] {_coloured(event.kind)}  [dim]{_facts(event)}[/]")
 
     async with (
-        httpx.AsyncClient(timeout=EVENT_WITHIN_SECONDS) as http,
+        httpx.AsyncClient(timeout=EVENT_WITHIN_SECONDS, trust_env=False) as http,
         listening(everything.cluster.bootstrap, installation.prefix, show) as listener,
     ):
         service = Service(http, everything.ingress.url, installation.caller_key)

@@ -3,11 +3,10 @@
 import asyncio
 import sys
 
-import httpx
 from rich.console import Console
 
 from local.failures import LocalError
-from local.installation import CALLER
+from local.installation import CALLER, http_here
 from local.listening import Event, listening
 from local.ports import free_or
 from local.run import until_interrupted
@@ -40,7 +39,8 @@ def run() -> int:
 def _prepare(everything: Stage) -> None:
     """Have Collate wait for a person in some authorizations."""
     wanted = {"ids": AUTHORIZATIONS, "decisionSeconds": DECISION_SECONDS}
-    httpx.post(f"{everything.collate_url}/_sim/authorizations", json=wanted).raise_for_status()
+    with http_here() as http:
+        http.post(f"{everything.collate_url}/_sim/authorizations", json=wanted).raise_for_status()
 
 
 def _introduce(console: Console, everything: Stage) -> None:

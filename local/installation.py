@@ -51,11 +51,12 @@ class Program:
     def await_ready(self, within_seconds: float = READY_WITHIN_SECONDS) -> None:
         """Return when its readiness is green; raises StartFailed with the end of its log."""
         deadline = time.monotonic() + within_seconds
-        while (missing := self._missing()) is not None:
-            self.require_running()
-            if time.monotonic() > deadline:
-                raise failure(self.name, f"it is not ready after {within_seconds:.0f} s: {missing}", [self.log])
-            time.sleep(POLL_SECONDS)
+        with http_here() as http:
+            while (missing := self._missing(http)) is not None:
+                self.require_running()
+                if time.monotonic() > deadline:
+                    raise failure(self.name, f"it is not ready after {within_seconds:.0f} s: {missing}", [self.log])
+                time.sleep(POLL_SECONDS)
 
     def require_running(self) -> None:
         """Raise StartFailed, with the end of its log, if it has ended."""
@@ -67,9 +68,9 @@ class Program:
         stop([self.process], STOPPED_WITHIN_SECONDS)
         return self.process.returncode
 
-    def _missing(self) -> str | None:
+    def _missing(self, http: httpx.Client) -> str | None:
         try:
-            answer = httpx.get(f"{self.admin_url}/readyz")
+            answer = http.get(f"{self.admin_url}/readyz")
         except httpx.TransportError as error:
             return type(error).__name__
         return None if answer.is_success else answer.text
@@ -162,23 +163,29 @@ def _new_caller() -> tuple[str, str]:
     )
 
 
+def http_here() -> httpx.Client:
+    """Make a client for this machine, past any proxy; to be kept, since each one reads the system's certificates."""
+    return httpx.Client(trust_env=False)
+
+
 def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHIN_SECONDS) -> str:
     """Start the simulated Collate as a process of its own and return its URL."""
     (port,) = free_ports(1)
     log = run.directory / "collate.log"
     process = run.spawn([sys.executable, "-m", "local.collate", "--port", str(port), *arguments], log=log)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + within_seconds
-    while not _answers(f"{url}/health"):
-        if (code := process.poll()) is not None:
-            raise failure("collate", f"it ended with exit code {code}", [log])
-        if time.monotonic() > deadline:
-            raise StartFailed(f"The simulated Collate does not answer after {within_seconds:.0f} s.")
-        time.sleep(POLL_SECONDS)
+    with http_here() as http:
+        while not _answers(http, f"{url}/health"):
+            if (code := process.poll()) is not None:
+                raise failure("collate", f"it ended with exit code {code}", [log])
+            if time.monotonic() > deadline:
+                raise StartFailed(f"The simulated Collate does not answer after {within_seconds:.0f} s.")
+            time.sleep(POLL_SECONDS)
     return url
 
 
-def _answers(url: str) -> bool:
+def _answers(http: httpx.Client, url: str) -> bool:
     try:
-        return httpx.get(url).is_success
+        return http.get(url).is_success
     except httpx.TransportError:
         return False
