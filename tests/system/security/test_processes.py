@@ -1,0 +1,121 @@
+"""The processes on a secured Kafka: each as a user of its own that may do what it needs, each with its kind of login.
+
+The broker drops every login after four seconds, so connections break, and new ones are made, under the load.
+"""
+
+import asyncio
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.installation import GATEWAY, Installation
+from local.listening import listening
+from local.run import Run
+
+COMMANDS_FOR_SECONDS = 9  # more than two lives of a connection
+
+
+@pytest.fixture
+def installed(to_secured, collate, prefix):
+    """Make an installation whose processes are this user: `installed("SASL_SSL", "ingress")`."""
+    runs = []
+
+    def install(security, user, **changes):
+        settings = to_secured(security, user=user, **changes)
+        environ = {
+            f"GATEWAY_KAFKA__{name.upper()}": str(value)
+            for name, value in settings.model_dump(exclude={"bootstrap"}, exclude_unset=True).items()
+            if value is not None
+        }
+        runs.append(Run(user))
+        return Installation(
+            runs[-1],
+            bootstrap=",".join(settings.bootstrap),
+            collate_url=collate.url,
+            prefix=prefix,
+            settings={"GATEWAY_TOPICS__PARTITIONS": "4", **environ},
+        )
+
+    yield install
+    for run in runs:
+        run.close()
+
+
+@pytest.fixture
+async def sides(installed, administrator, needed):
+    """Ingress by password and worker by token, over topics that a third has created by certificate; all checked."""
+    by_process = {
+        "topics": installed("SSL", "topics"),
+        "ingress": installed("SASL_SSL", "ingress"),
+        "worker": installed("SASL_SSL", "worker", mechanism="OAUTHBEARER"),
+    }
+    for process in by_process:
+        await administrator.allow(process, *needed(process))
+    await asyncio.to_thread(by_process["topics"].apply_topics)
+    for process, installation in by_process.items():
+        checked = await asyncio.to_thread(check, installation, process)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+    return by_process["ingress"], by_process["worker"]
+
+
+def check(installation, process):
+    command = [GATEWAY, "check", "--for", process]
+    return subprocess.run(command, env=installation.environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+async def listener(secured, sides, prefix):
+    async with listening(f"127.0.0.1:{secured.ports['PLAINTEXT']}", prefix) as listener:
+        yield listener
+
+
+@pytest.fixture
+async def rotate(administrator, secured, sides):
+    """Give ingress another password and the worker another token."""
+    ingress_side, worker_side = (side.environ for side in sides)
+
+    async def rotate(password):
+        await administrator.set_password("ingress", password)
+        await asyncio.to_thread(Path(ingress_side["GATEWAY_KAFKA__PASSWORD_FILE"]).write_text, password)
+        token = secured.tokens.token("worker")
+        await asyncio.to_thread(Path(worker_side["GATEWAY_KAFKA__TOKEN_FILE"]).write_text, token)
+
+    yield rotate
+    await rotate("right-password")
+
+
+async def test_least_privilege_is_enough_and_credentials_rotate_under_load(sides, rotate, start, collate, listener):
+    ingress, worker = await start(sides[0], "ingress"), await start(sides[1], "worker")
+    await rotate("another-password")
+    commands, refused = [], 0
+    until = time.monotonic() + COMMANDS_FOR_SECONDS
+    async with httpx.AsyncClient(timeout=20) as http:
+        for number, authorization in enumerate(collate.create(count=2_000)):
+            if time.monotonic() > until:
+                break
+            while True:
+                answer = await http.post(
+                    f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
+                    json={},
+                    headers={
+                        "Authorization": f"Bearer {sides[0].caller_key}",
+                        "Idempotency-Key": f"key-{number}",
+                        "Prefer": "wait=20",
+                    },
+                )
+                if answer.status_code != 503:
+                    break
+                refused += 1
+            assert answer.status_code in {200, 202}, answer.text
+            commands.append(answer.json()["commandId"])
+        assert len(commands) > 3
+        for command in commands:
+            finished = await listener.wait_for("command.finished", 30, commandId=command)
+            assert finished.data["outcome"] == "applied"
+    print(f"{len(commands)} commands, {refused} answered 503 in between")
+    await asyncio.to_thread(worker.await_ready)
+    assert await asyncio.to_thread(ingress.stop) == 0
+    assert await asyncio.to_thread(worker.stop) == 0
