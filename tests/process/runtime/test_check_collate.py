@@ -1,0 +1,66 @@
+"""What `gateway check` says of Collate, asked of the simulated one."""
+
+from email.utils import formatdate
+
+import pytest
+
+from gateway.cli.check_collate import _clock, look_at_collate
+from gateway.cli.findings import verdict
+from gateway.collate.reply import Reply
+from gateway.runtime.exits import Exit
+from gateway.runtime.settings import CollateSettings
+
+
+@pytest.fixture
+def look(collate, tmp_path):
+    key = tmp_path / "key"
+
+    async def look(with_key="local-collate-key", url=None):
+        key.write_text(with_key)
+        settings = CollateSettings(base_url=url or collate.url, api_key_file=key, allow_plain_http=True)
+        findings = [finding async for finding in look_at_collate(settings)]
+        return {finding.what: (finding.state, finding.detail) for finding in findings}, verdict(findings)
+
+    return look
+
+
+async def test_a_collate_that_takes_our_key(look, collate):
+    found, code = await look()
+    assert code == Exit.OK
+    assert {what: state for what, (state, _) in found.items()} == {
+        "collate": "ok",
+        "collate key": "ok",
+        "clock": "skipped",
+    }
+    assert not collate.ledger.effects
+
+
+async def test_a_refused_key_is_told_apart_from_a_collate_that_is_away(look, collate):
+    collate.fault("answer", path=".*gateway-check", status=401, code="unauthorized")
+    found, code = await look()
+    assert code == Exit.DENIED
+    assert found["collate key"][0] == "FAILED"
+    _, code = await look(url="http://127.0.0.1:1")
+    assert code == Exit.UNAVAILABLE
+
+
+async def test_a_key_that_is_none_is_never_sent(look):
+    found, code = await look(with_key="two\nlines")
+    assert code == Exit.CONFIG
+    assert "not one printable line" in found["collate key"][1]
+    assert "lines" not in found["collate key"][1].replace("printable line", "")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "code"), [(0, "ok", Exit.OK), (10, "differs", Exit.OK), (-90, "FAILED", Exit.CONFIG)]
+)
+def test_a_clock_that_is_off(ahead, state, code):
+    theirs = 1_790_000_000
+    reply = Reply(200, {b"date": formatdate(theirs, usegmt=True).encode()}, b"")
+    found = _clock(reply, theirs + 0.5 + ahead)
+    assert (found.state, found.code) == (state, code)
+
+
+@pytest.mark.parametrize("date", [{}, {b"date": b"yesterday"}])
+def test_without_a_date_the_clock_is_not_judged(date):
+    assert _clock(Reply(200, date, b""), 0.0).state == "skipped"

@@ -1,0 +1,89 @@
+"""Client credentials (RFC 6749, 4.4) against a token endpoint over real TLS."""
+
+import asyncio
+import base64
+import http.server
+import json
+import ssl
+import threading
+from urllib.parse import parse_qs
+
+import pytest
+
+from gateway.runtime import credentials
+from gateway.runtime.credentials import CredentialUnavailable, TokenEndpoint
+from local.secured import Authority
+
+
+@pytest.fixture
+def issuer(tmp_path, monkeypatch):
+    """A token endpoint: `issuer.answers` are given one after the other, `issuer.asked` is what came."""
+    authority = Authority("issuer authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.write(tmp_path / "ca.pem")))
+    authority.issue("issuer", tmp_path / "crt", tmp_path / "key", addresses=["127.0.0.1"])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.server.asked.append((self.headers["Authorization"], form))
+            status, content = self.server.answers.pop(0)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.answers = [], []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def endpoint(issuer, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s:e c\n")
+    return TokenEndpoint(f"https://127.0.0.1:{issuer.server_port}/token", "gate/way", secret, "kafka")
+
+
+async def test_a_token_is_asked_for_once_and_used_for_most_of_its_life(issuer, endpoint, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(credentials.time, "monotonic", lambda: now)
+    issuer.answers = [(200, {"access_token": "first", "expires_in": 100}), (200, {"access_token": "second"})]
+    assert set(await asyncio.gather(*(endpoint.token() for _ in range(5)))) == {"first"}
+    now = 1079.0
+    assert await endpoint.token() == "first"
+    now = 1081.0
+    assert await endpoint.token() == "second"
+    (credential, form), _ = issuer.asked
+    assert base64.b64decode(credential.removeprefix("Basic ")) == b"gate%2Fway:s%3Ae%20c"
+    assert form == {"grant_type": ["client_credentials"], "scope": ["kafka"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((401, {"error": "invalid_client"}), "the token endpoint answered 401"),
+        ((200, b"<html>"), "the token endpoint's answer holds no access_token"),
+        ((200, ["not an object"]), "the token endpoint's answer holds no access_token"),
+    ],
+)
+async def test_a_refusal_fails_that_login_and_the_next_asks_again(issuer, endpoint, answer, told):
+    issuer.answers = [answer, (200, {"access_token": "good"})]
+    with pytest.raises(CredentialUnavailable, match=told):
+        await endpoint.token()
+    assert await endpoint.token() == "good"
+
+
+async def test_an_endpoint_that_is_not_trusted_is_never_told_the_secret(issuer, endpoint, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(CredentialUnavailable, match="did not answer"):
+        await endpoint.token()
+    assert issuer.asked == []
