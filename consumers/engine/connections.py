@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -64,8 +65,7 @@ def transactional_producer(settings: EngineSettings, partition: int) -> AIOKafka
 
 async def discard(producer: AIOKafkaProducer) -> None:
     """Stop a producer within a bound: `stop()` may wait for ever on batches that can't be delivered."""
-    waiter = producer._txn_manager._transaction_waiter  # noqa: SLF001 - nobody awaits it once the transaction has failed
-    if waiter is not None:
+    for waiter in _forgotten(producer):
         waiter.add_done_callback(_look_at)
     with suppress(TimeoutError, KafkaError, AssertionError):
         async with asyncio.timeout(_STOP_SECONDS):
@@ -81,7 +81,16 @@ async def discard(producer: AIOKafkaProducer) -> None:
             await producer.client.close()
 
 
+def _forgotten(producer: AIOKafkaProducer) -> list[asyncio.Future[None]]:
+    """Find the futures that nobody awaits once a transaction has failed: asyncio would log each with a traceback."""
+    # aiokafka keeps them to itself.
+    accumulator = producer._message_accumulator  # noqa: SLF001 - same
+    transaction = producer._txn_manager._transaction_waiter  # noqa: SLF001 - same
+    batches = [*accumulator._pending_batches, *chain.from_iterable(accumulator._batches.values())]  # noqa: SLF001 - same
+    waiters = [batch._drain_waiter for batch in batches] + [batch.future for batch in batches]  # noqa: SLF001 - same
+    return waiters if transaction is None else [*waiters, transaction]
+
+
 def _look_at(waiter: asyncio.Future[None]) -> None:
-    """Retrieve an error that has been raised elsewhere, else asyncio logs it again with a traceback."""
     if not waiter.cancelled():
         waiter.exception()

@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from consumers.engine import connections
+from consumers.engine.interface import Wait
 from consumers.engine.partition import Partition, Phase, Surroundings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Standing
@@ -140,7 +141,7 @@ class Engine:
                 self._rewind()  # aiokafka looks for a committed offset of its own; the partitions seek for themselves
                 await asyncio.sleep(0.05)
             except OffsetOutOfRangeError as error:
-                self._stop_out_of_range(error)
+                self._start_out_of_range(error)
                 self._rewind()
             except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
                 log.error("engine.fetch_failed", detail=type(error).__name__)  # noqa: TRY400 - told by its name
@@ -158,15 +159,13 @@ class Engine:
         for partition in self.partitions.values():
             partition.rewind()
 
-    def _stop_out_of_range(self, error: OffsetOutOfRangeError) -> None:
+    def _start_out_of_range(self, error: OffsetOutOfRangeError) -> None:
+        # Records were deleted under us, or a leader answered that was deposed: the start finds out which.
         offsets = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         for source, offset in offsets.items():
             partition = self.partitions.get(source.partition)
             if partition is not None:
-                partition.stop(
-                    f"offset {offset} is not in the log any more: records were deleted before they were handled. "
-                    "Resuming goes on with the oldest record there is"
-                )
+                partition.start_again(f"offset {offset} is not in the log")
 
     async def _confirm(self, standing: Standing) -> None:
         while True:
@@ -206,8 +205,9 @@ class Engine:
             metrics.alarms_pending.labels(label).set(lanes.alarms if lanes is not None else 0)
             metrics.paused.labels(label).set(partition.is_paused)
             metrics.stopped.labels(label).set(partition.is_stopped)
-            for reason, count in (lanes.waits() if lanes is not None else {}).items():
-                metrics.waiting.labels(label, reason.value).set(count)
+            waits = lanes.waits() if lanes is not None else {}
+            for reason in Wait:
+                metrics.waiting.labels(label, reason.value).set(waits.get(reason, 0))
         for state, count in states.items():
             metrics.partitions.labels(state).set(count)
 

@@ -107,7 +107,7 @@ class Partition:
         self._closed = False
         self._draining = False
         self._tripped = False
-        self._from_beginning = False
+        self._resumed = False
         self._stop_reason: str | None = None
         self._committed = _NOTHING
         self._timer: asyncio.TimerHandle | None = None
@@ -174,7 +174,7 @@ class Partition:
     # What an operator and the reader say.
 
     def resume(self) -> bool:
-        """Go on after a stop, on an operator's word; a stop for lost offsets goes on at the oldest record there is."""
+        """Go on after a stop, on an operator's word; after a stop for lost offsets, with the oldest record there is."""
         if self._tripped:
             self._tripped = False
             self._share.reset()
@@ -184,10 +184,16 @@ class Partition:
             return True
         if self._stop_reason is not None:
             self._stop_reason = None
-            self._from_beginning = True
+            self._resumed = True
             self._wake.set()
             return True
         return False
+
+    def start_again(self, reason: str) -> None:
+        """Throw away what is in memory and start again from Kafka; the start judges what it finds there."""
+        log.warning("engine.partition_starts_again", partition=self.source.partition, detail=reason)
+        self._void()
+        self._wake.set()
 
     def stop(self, reason: str) -> None:
         """Stand still until an operator resumes."""
@@ -346,11 +352,11 @@ class Partition:
         parts = TakeoverParts(
             self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
         )
-        takeover = await take_over(parts, producer, from_beginning=self._from_beginning)
+        takeover = await take_over(parts, producer, resumed=self._resumed)
         if self._membership is not membership or membership is None or self._stop_reason is not None:
             raise ThrownAway
         # From here to the end nothing waits, so the assignment is still the one of this start.
-        self._from_beginning = False
+        self._resumed = False
         self._begin(takeover)
         seconds = time.monotonic() - began
         self._metrics.restore_seconds.observe(seconds)

@@ -81,6 +81,13 @@ class Progress:
         if offset == self._watermark:
             self._advance()
 
+    def give_up_below(self, offset: int) -> None:
+        """Count everything below `offset` as finished, before anything is taken up: it is not there any more."""
+        if offset > self._watermark:
+            self._finished >>= offset - self._watermark
+            self._watermark = self._next = offset
+            self._advance()
+
     def encode(self) -> str:
         """Return the bitmap beyond the watermark as commit metadata; empty when there is none."""
         if not self._finished:
@@ -110,5 +117,5 @@ def _decode(metadata: str, window: int) -> int:
 
 _UNREADABLE = (
     "the committed offset's metadata is not a bitmap written by this engine. Expected base85 of zlib, or nothing. "
-    "Another program has committed offsets for this group: stop it, then commit the offset again with empty metadata"
+    "Another program has committed offsets for this group: stop it"
 )

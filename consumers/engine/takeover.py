@@ -18,6 +18,7 @@ import structlog
 from consumers.engine import connections
 from consumers.engine.memories import MARKER_KEY, Memories, restore
 from consumers.engine.offsets import Committed, fetch_committed
+from consumers.engine.progress import Progress, ProgressUnreadable
 from consumers.engine.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from consumers.engine.standing import Standing
 
 log = structlog.get_logger(__name__)
+
+_SECOND_THOUGHTS_SECONDS = (0.5, 1.0, 2.0)
 
 
 class Stopped(Exception):
@@ -64,13 +67,13 @@ class TakeoverParts:
     on_detail: Callable[[str], None]
 
 
-async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, from_beginning: bool) -> Takeover:
+async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, resumed: bool) -> Takeover:
     """Take the partition over.
 
     Args:
         parts: what to work with.
         producer: the partition's transactional producer, not started.
-        from_beginning: an operator has said to begin at the oldest record, whatever is committed.
+        resumed: an operator has said to go on although the committed offset can't be used as it is.
 
     Raises:
         NotAMember: the group has moved on; wait for the next assignment.
@@ -84,20 +87,28 @@ async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, from_be
     async with asyncio.timeout(settings.start_seconds):
         committed = await fetch_committed(consumer, settings.group, source)
         begin = (await consumer.beginning_offsets([source]))[source]
-        end = (await consumer.end_offsets([source]))[source]
+        end = await _end(consumer, source, committed)
     await _check_membership(parts)
     transactions = Transactions(producer, source, settings.group, timeout_seconds=settings.transaction_seconds)
     marker = await transactions.mark(parts.state.topic, MARKER_KEY)
     memories, alarms = await _restore(parts, marker)
-    if from_beginning:
-        committed = None
-    else:
+    if not resumed:
         _judge(committed, begin, end, remembers=len(memories) > 0)
-    if committed is None:
+    usable = _usable(committed, begin, end)
+    if usable != committed:
         # From now on "nothing committed" can only mean that the offsets were lost.
-        committed = Committed(begin, "")
-        await transactions.commit((), committed)
-    return Takeover(transactions, committed, memories, alarms)
+        await transactions.commit((), usable)
+    return Takeover(transactions, usable, memories, alarms)
+
+
+async def _end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:
+    """Return the log's end; ask again if it is before the committed offset, as a deposed leader would say."""
+    for pause in (*_SECOND_THOUGHTS_SECONDS, 0.0):
+        end = int((await consumer.end_offsets([source]))[source])
+        if committed is None or committed.offset <= end:
+            break
+        await asyncio.sleep(pause)
+    return end
 
 
 async def _check_membership(parts: TakeoverParts) -> None:
@@ -133,13 +144,35 @@ def _judge(committed: Committed | None, begin: int, end: int, *, remembers: bool
                 "the group has no committed offset, but the state topic holds memories: the offsets expired or were "
                 "deleted. Resuming handles every record that the topic still holds once more"
             )
-    elif committed.offset < begin:
+        return
+    if committed.offset < begin:
         raise Stopped(
             f"the committed offset {committed.offset} is older than the log, which begins at {begin}: retention has "
-            f"deleted {begin - committed.offset} records that were never handled. Resuming goes on at {begin}"
+            f"deleted {begin - committed.offset} offsets, with records that were never handled. Resuming goes on at "
+            f"{begin}"
         )
-    elif committed.offset > end:
+    if committed.offset > end:
         raise Stopped(
             f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was made anew. "
             f"Resuming goes on at {begin}"
         )
+    try:
+        Progress(committed.offset, committed.metadata)
+    except ProgressUnreadable as error:
+        raise Stopped(
+            f"{error}. Resuming goes on at {committed.offset}, and handles once more what was finished beyond it"
+        ) from error
+
+
+def _usable(committed: Committed | None, begin: int, end: int) -> Committed:
+    """Return where to go on; what is known to be finished stays finished."""
+    if committed is None or committed.offset > end:
+        return Committed(begin, "")
+    try:
+        progress = Progress(committed.offset, committed.metadata)
+    except ProgressUnreadable:
+        return Committed(max(begin, committed.offset), "")
+    if committed.offset >= begin:
+        return committed
+    progress.give_up_below(begin)
+    return Committed(progress.watermark, progress.encode())

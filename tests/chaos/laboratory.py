@@ -45,8 +45,9 @@ async def until(check, within: float = 15.0) -> None:
 class Running:
     """An engine in this process."""
 
-    def __init__(self, engine: Engine, orders: Orders) -> None:
-        self.engine = engine
+    def __init__(self, orders: Orders, handler: Handler) -> None:
+        self._metrics = engine_worker.metrics()
+        self.engine = engine = Engine(orders.settings(), handler, self._metrics)
         self.orders = orders
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(engine.run(self.stop))
@@ -60,6 +61,15 @@ class Running:
         assert not self.task.done(), self.task
         phases = self.phases()
         return len(phases) == count and set(phases.values()) <= {Phase.RUNNING}
+
+    def failed_starts(self, kind: str) -> float:
+        """Count how often a partition started again because of this error."""
+        return self._metrics.starts_failed.labels(kind)._value.get()
+
+    def fenced(self) -> float:
+        """Count how often a partition of ours was fenced."""
+        labels = [str(number) for number in range(self.orders.partitions)]
+        return sum(self._metrics.fenced.labels(label)._value.get() for label in labels)
 
     async def end(self, within: float = 20.0) -> None:
         """Stop in order."""
@@ -167,9 +177,7 @@ class Laboratory:
         """Run an engine in this process."""
         orders = self.name(name, **changes)
         journal = Journal(self.directory / "journal", name)
-        running = Running(
-            Engine(orders.settings(), handler or TallyHandler(orders.events, journal), engine_worker.metrics()), orders
-        )
+        running = Running(orders, handler or TallyHandler(orders.events, journal))
         try:
             yield running
         finally:
@@ -256,6 +264,7 @@ class Cut:
     def __init__(self) -> None:
         self._cut: dict[str, bool] = {}
         self._mended = asyncio.Event()
+        self.waiting: list[str] = []  # kinds of requests that wait
 
     def cut(self, name: str, *, refuse: bool = False) -> None:
         """Let nothing that this client sends through."""
@@ -267,13 +276,15 @@ class Cut:
         self._cut.clear()
         self._mended.set()
 
-    async def passes(self, name: str) -> None:
+    async def passes(self, name: str, kind: str) -> None:
         """Wait or fail while it is cut."""
         while name in self._cut:
             if self._cut[name]:
                 await asyncio.sleep(POLL_SECONDS)
                 raise KafkaConnectionError("the network is cut")
+            self.waiting.append(kind)
             await self._mended.wait()
+            self.waiting.remove(kind)
 
 
 @contextlib.contextmanager
@@ -282,9 +293,9 @@ def cuttable_network() -> Iterator[Cut]:
     network = Cut()
     send = AIOKafkaClient.send
 
-    async def through(client: AIOKafkaClient, *args: object, **options: object) -> object:
-        await network.passes(client._client_id)
-        return await send(client, *args, **options)
+    async def through(client: AIOKafkaClient, node: int, request: object, **options: object) -> object:
+        await network.passes(client._client_id, type(request).__name__)
+        return await send(client, node, request, **options)
 
     with mock.patch.object(AIOKafkaClient, "send", through):
         try:

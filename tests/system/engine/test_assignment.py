@@ -46,7 +46,7 @@ async def test_what_comes_back_after_a_rebalance_is_kept_with_the_turns_that_run
     assert await laboratory.violations() == []
     # What stayed ran on; what moved was begun anew at its new owner.
     begun = Counter(effect.cause for effect in (await laboratory.history()).effects)
-    partitions = {seen.cause: seen.partition for seen in laboratory.seen}
+    partitions = {seen.cause: seen.partition for seen in laboratory.seen if int(seen.cause) < 8}
     assert {begun[cause] for cause, number in partitions.items() if number in stayed} == {1}, begun
 
 

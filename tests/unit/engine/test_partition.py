@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
+from consumers.engine.engine import Engine
 from consumers.engine.interface import Again, Done, Output, Record, Wait
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
@@ -27,6 +28,9 @@ class Consumer:
 
     def seek(self, source, offset):
         pass
+
+    def highwater(self, source):
+        return 1
 
 
 class Standing:
@@ -90,3 +94,28 @@ async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(partition, ben
     gate.set()
     await bench.rest()
     assert bench.handler.seen == [1, 0]
+
+
+async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
+    answers = [Again(time.time() + 30, Wait.RATE_LIMITED), Done()]
+
+    async def record(turn, record):
+        return answers.pop(0)
+
+    bench.handler.record = record
+    registry = CollectorRegistry()
+    engine = Engine(partition._settings, bench.handler, create_engine_metrics(Maker(registry)))
+    engine.partitions[0] = partition
+
+    def waiting():
+        engine.observe()
+        labels = {"partition": "0", "reason": "rate_limited"}
+        return registry.get_sample_value("collate_gateway_lanes_waiting", labels)
+
+    add(partition, b"k", 0)
+    await bench.rest()
+    assert waiting() == 1
+    partition.turns.lanes.hurry()
+    partition.lanes_changed()
+    await bench.rest()
+    assert waiting() == 0

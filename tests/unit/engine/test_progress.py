@@ -171,3 +171,17 @@ def test_a_long_hole_while_idle_does_not_widen_the_bitmap():
 def test_metadata_of_somebody_else_is_refused(metadata):
     with pytest.raises(ProgressUnreadable):
         Progress(7, metadata)
+
+
+def test_giving_up_what_was_deleted_keeps_what_is_known_to_be_finished():
+    progress = Progress(0)
+    for offset in range(10):
+        progress.take(offset)
+    for offset in (1, 4, 5, 7):
+        progress.finish(offset)
+    again = Progress(progress.watermark, progress.encode())
+    again.give_up_below(4)
+    assert again.watermark == 6
+    assert [offset for offset in range(6, 10) if again.take(offset)] == [6, 8, 9]
+    again.give_up_below(3)
+    assert again.watermark == 6

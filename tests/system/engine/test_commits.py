@@ -1,0 +1,172 @@
+"""Transactions that fail, or whose end nobody knows, and offsets that are not what they should be."""
+
+import asyncio
+import signal
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.admin import DeleteGroupsRequest
+from aiokafka.structs import OffsetAndMetadata
+
+from consumers.engine.partition import Phase
+from consumers.engine.report import readiness
+from tests.chaos.laboratory import cuttable_network, until
+from tests.chaos.tally import Task
+
+
+def tasks(*numbers, **what):
+    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+
+
+async def test_a_send_that_is_refused_inside_a_transaction_is_done_again(laboratory):
+    """The topic refuses for a while: too large for it. The producer is poisoned and must be thrown away."""
+    events = laboratory.orders.events
+
+    async def allow(size):
+        await laboratory.admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, events, {"max.message.bytes": str(size)})]
+        )
+
+    async with laboratory.engine() as running:
+        await laboratory.append_many(tasks(*range(8)))
+        await laboratory.all_finished()
+        await allow(600)
+        await laboratory.append("key-0", Task("large", size=2_000, checkpoint=True), Task("behind it"))
+        await until(lambda: running.failed_starts("MessageSizeTooLargeError") >= 2)
+        assert not readiness(running.engine)[0]
+        await allow(1_000_000)
+        await laboratory.all_finished()
+        await until(lambda: readiness(running.engine)[0])
+    assert await laboratory.violations() == []
+
+
+@pytest.mark.parametrize("frozen_after", [0.0, 0.003])
+async def test_a_commit_in_doubt_is_found_out_from_kafka(laboratory, broker, monkeypatch, frozen_after):
+    commit, frozen = AIOKafkaProducer.commit_transaction, []
+
+    async def commit_and_freeze(producer):
+        if not frozen and armed:
+            frozen.append(asyncio.get_running_loop().time())
+            committing = asyncio.create_task(commit(producer))
+            await asyncio.sleep(frozen_after)
+            broker.kill(0, signal.SIGSTOP)
+            await committing
+        else:
+            await commit(producer)
+
+    armed = False
+    monkeypatch.setattr(AIOKafkaProducer, "commit_transaction", commit_and_freeze)
+    try:
+        async with laboratory.engine(transaction_seconds=0.5) as running:
+            await until(lambda: running.owns(4))
+            await laboratory.append_many(tasks(*range(40), checkpoint=True))
+            armed = True
+            await until(lambda: frozen)
+            await until(lambda: running.failed_starts("TimeoutError"))
+            broker.kill(0, signal.SIGCONT)
+            await laboratory.append_many(tasks(*range(40, 48)))
+            await laboratory.all_finished()
+    finally:
+        broker.kill(0, signal.SIGCONT)
+    assert await laboratory.violations() == []
+
+
+async def delete_records(laboratory, before):
+    source = TopicPartition(laboratory.orders.commands, 0)
+    await laboratory.admin.delete_records({source: RecordsToDelete(before_offset=before)})
+
+
+async def test_records_deleted_before_they_were_handled_stop_the_partition_until_an_operator_resumes(laboratory):
+    await laboratory.append("stuck", Task("0", failures=1_000), partition=0)
+    async with laboratory.engine() as running:
+        for number in range(1, 10):
+            await laboratory.append(f"key-{number}", Task(f"{number}"), partition=0)
+        await until(lambda: len(laboratory.finished) == 9)
+    await delete_records(laboratory, 5)
+    async with laboratory.engine() as running:
+        await until(lambda: running.phases().get(0) is Phase.STOPPED)
+        assert "retention has deleted 5 offsets" in running.engine.partitions[0].detail
+        assert not readiness(running.engine)[0]
+        await laboratory.append("key-1", Task("10"), partition=0)
+        await laboratory.append("elsewhere", Task("other"), partition=1)
+        await until(lambda: "other" in laboratory.finished)
+        assert running.engine.resume() == [0]
+        await until(lambda: "10" in laboratory.finished)
+        assert readiness(running.engine)[0]
+    # What was finished beyond the gap is not done again, although the records are still there.
+    assert sorted(seen.cause for seen in laboratory.seen) == sorted(
+        [*(f"{number}" for number in range(1, 11)), "other"]
+    )
+
+
+async def test_records_deleted_under_the_reader_stop_the_partition(laboratory):
+    with cuttable_network() as network:
+        async with laboratory.engine(session_seconds=10.0) as running:
+            await laboratory.append("key", Task("0"), partition=0)
+            await laboratory.all_finished()
+            network.cut("one")
+            await until(lambda: "FetchRequest" in network.waiting)
+            for number in range(1, 10):
+                await laboratory.append("key", Task(f"{number}"), partition=0)
+            await delete_records(laboratory, 5)
+            network.mend()
+            await until(lambda: running.phases().get(0) is Phase.STOPPED)
+            assert "retention has deleted 4 offsets" in running.engine.partitions[0].detail
+            assert running.engine.resume() == [0]
+            await until(lambda: "9" in laboratory.finished)
+    assert sorted(seen.cause for seen in laboratory.seen) == ["0", "5", "6", "7", "8", "9"]
+
+
+async def forget_offsets(laboratory):
+    admin, group = laboratory.admin, laboratory.orders.settings().group
+    coordinator = await admin.find_coordinator(group)
+    answer = await admin._send_request_to_node(coordinator, DeleteGroupsRequest([group]))
+    assert [code for _, code in answer.results] == [0]
+
+
+async def test_offsets_that_are_gone_while_memories_are_there_stop_the_partition(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), partition=0)
+        await laboratory.all_finished()
+    await forget_offsets(laboratory)
+    async with laboratory.engine() as running:
+        await until(lambda: running.phases().get(0) is Phase.STOPPED)
+        assert "no committed offset" in running.engine.partitions[0].detail
+        await until(lambda: [running.phases().get(number) for number in (1, 2, 3)] == [Phase.RUNNING] * 3)
+        assert running.engine.resume() == [0]
+        await until(lambda: len(laboratory.seen) == 2)
+    assert [seen.cause for seen in laboratory.seen] == ["0", "0"]
+
+
+async def test_a_new_group_without_memories_begins_at_the_beginning_and_says_so_at_once(laboratory):
+    await laboratory.append("key", Task("0"), partition=0)
+    async with laboratory.engine():
+        await laboratory.all_finished()
+    offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
+    assert {source.partition: offset.offset for source, offset in offsets.items()} == {0: 1, 1: 0, 2: 0, 3: 0}
+
+
+async def test_metadata_of_another_program_stops_the_partition(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), partition=0)
+        await laboratory.all_finished()
+    orders = laboratory.orders
+    other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
+    async with other:
+        await other.begin_transaction()
+        await other.send_offsets_to_transaction(
+            {TopicPartition(orders.commands, 0): OffsetAndMetadata(1, "by hand")}, orders.settings().group
+        )
+        await other.commit_transaction()
+    async with laboratory.engine() as running:
+        await until(lambda: running.phases().get(0) is Phase.STOPPED)
+        assert "Another program has committed offsets" in running.engine.partitions[0].detail
+        await until(lambda: [running.phases().get(number) for number in (1, 2, 3)] == [Phase.RUNNING] * 3)
+        assert running.engine.resume() == [0]
+        await until(lambda: running.owns(4))
+    async with laboratory.engine() as running:
+        await laboratory.append("key", Task("1"), partition=0)
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
