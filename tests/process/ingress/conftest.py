@@ -22,7 +22,6 @@ from gateway.runtime.logs import configure_logs, get_log
 from gateway.runtime.metrics import create_metrics
 from gateway.runtime.serving import serving
 from gateway.runtime.settings import LogSettings, load_settings
-from local.collate.server import SimulatedCollate
 from local.collate.simulation import DEFAULT_KEY
 from schemas.cloudevents import from_kafka
 from schemas.records import read_command, write_event
@@ -201,12 +200,6 @@ def lines():
     structlog.reset_defaults()
     root.handlers[:], root.level = before
     logging.captureWarnings(capture=False)
-
-
-@pytest.fixture
-async def collate():
-    async with SimulatedCollate() as simulated:
-        yield simulated
 
 
 @pytest.fixture

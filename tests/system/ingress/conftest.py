@@ -1,0 +1,100 @@
+"""The ingress as a process, on a real broker that a test may stop and start."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from local.installation import Installation
+from local.kafka import Cluster
+from schemas.records import read_command
+
+PARTITIONS = 12
+
+
+@dataclass
+class Caller:
+    """A service that asks; it counts what it was told and retries what it doesn't know."""
+
+    client: httpx.AsyncClient
+    url: str
+    key: str
+    told: dict = field(default_factory=dict)
+
+    async def post(self, path, body=None, key="k-1", **headers):
+        own = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": key} | headers
+        return await self.client.post(f"{self.url}{path}", json={} if body is None else body, headers=own)
+
+    async def request(self, number, authorization=None, **headers):
+        """Ask for handoff number so-and-so: a key and an authorization of its own."""
+        reply = await self.post(
+            f"/v1/authorizations/{authorization or f'auth_{number}'}/handoffs", key=f"key-{number}", **headers
+        )
+        self.told.setdefault(number, []).append(reply.status_code)
+        return reply
+
+
+@pytest.fixture
+async def caller_of(installation_of):
+    clients = []
+
+    def caller_of(program, installation):
+        client = httpx.AsyncClient(timeout=40, limits=httpx.Limits(max_connections=64))
+        clients.append(client)
+        return Caller(client, program.url, installation.caller_key)
+
+    yield caller_of
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def cluster():
+    """One broker of this test's own."""
+    with Cluster(brokers=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def installation_of(run, prefix, collate):
+    def installation_of(bootstrap, **options):
+        return Installation(run, bootstrap=bootstrap, collate_url=collate.url, prefix=prefix, **options)
+
+    return installation_of
+
+
+async def read_commands(bootstrap, prefix):
+    """Every command in the topic, in the order of its partition."""
+    partitions = [TopicPartition(f"{prefix}commands", partition) for partition in range(PARTITIONS)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        found = []
+        deadline = time.monotonic() + 30
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            assert time.monotonic() < deadline
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found += [read_command(record.headers, record.value) for record in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+@pytest.fixture
+def commands_in(prefix):
+    async def commands_in(bootstrap):
+        return await read_commands(bootstrap, prefix)
+
+    return commands_in
+
+
+@pytest.fixture
+def off_loop():
+    """Run something that blocks without holding up the loop."""
+    return asyncio.to_thread

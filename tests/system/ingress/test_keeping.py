@@ -1,0 +1,96 @@
+"""On a real broker: what is refused leaves the topic empty, what is kept is one command at every replica."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+MALFORMED = [
+    b"",
+    b"{",
+    b"[]",
+    b'{"result": 1}',
+    b'{"result": {"type": "completed", "type": "revoked"}}',
+    b'{"result": {"type": "revoked", "reason": "\\u0000"}}',
+    b'{"result": {"type": "revoked", "reason": "\\ud800"}}',
+    b'{"result": {"type": "revoked", "reason": "x"}, "more": NaN}',
+    b'{"result": ' * 5_000,
+    b"x" * 70_000,
+    b"\xff",
+    json.dumps({"result": {"type": "revoked", "reason": "x" * 501}}).encode(),
+]
+
+
+@pytest.fixture
+async def ingress(installation, start, caller_of):
+    program = await start(installation, "ingress")
+    return program, caller_of(program, installation)
+
+
+async def test_malformed_requests_leave_the_topic_empty(ingress, kafka, commands_in):
+    program, caller = ingress
+    path = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
+    own = {"Authorization": f"Bearer {caller.key}", "Idempotency-Key": "k", "Content-Type": "application/json"}
+    statuses = set()
+    for body in MALFORMED:
+        for changed in (
+            {},
+            {"Content-Type": "text/plain"},
+            {"Idempotency-Key": ""},
+            {"Authorization": "Bearer nobody"},
+        ):
+            try:
+                reply = await caller.client.post(f"{program.url}{path}", content=body, headers=own | changed)
+            except httpx.TransportError:
+                continue  # the server hung up on a body that it would not read
+            statuses.add(reply.status_code)
+            assert reply.headers["content-type"] == "application/problem+json"
+    assert statuses <= {400, 401, 413, 415, 422}
+    assert await commands_in(kafka) == []
+
+
+async def test_one_key_is_one_command_at_two_replicas_and_after_a_restart(
+    installation, start, caller_of, kafka, commands_in
+):
+    programs = [await start(installation, "ingress", name) for name in ("first", "second")]
+    replies = [await caller_of(program, installation).request(1) for program in programs]
+    await asyncio.to_thread(programs[0].stop)
+    again = await start(installation, "ingress", "third")
+    replies.append(await caller_of(again, installation).request(1))
+    assert {reply.status_code for reply in replies} == {202}
+    (command_id,) = {reply.json()["commandId"] for reply in replies}
+    assert {command.id for command in await commands_in(kafka)} == {command_id}
+
+
+async def test_stopping_finishes_what_is_under_way_and_ends_with_0(ingress, kafka, commands_in, eventually):
+    program, caller = ingress
+    asking = [asyncio.create_task(caller.request(number)) for number in range(200)]
+    await eventually(lambda: sum(task.done() for task in asking) > 20)
+    code = await asyncio.to_thread(program.stop)
+    replies = await asyncio.gather(*asking, return_exceptions=True)
+    kept = {
+        reply.json()["authorizationId"]
+        for reply in replies
+        if isinstance(reply, httpx.Response) and reply.status_code == 202
+    }
+    assert code == 0
+    assert len(kept) > 20
+    assert kept <= {command.authorization_id for command in await commands_in(kafka)}
+
+
+async def test_a_changed_callers_file_needs_no_restart(ingress, run, eventually):
+    program, caller = ingress
+    path = run.directory / "callers.toml"
+    before = path.read_text()
+    path.write_text(before.replace('"handoff:request", ', ""))
+
+    async def status(expected):
+        return (await caller.request(1)).status_code == expected
+
+    await eventually(lambda: status(403))
+    path.write_text("nonsense")
+    await eventually(lambda: "the old one holds" in program.log.read_text())
+    assert await status(403)
+    path.write_text(before)
+    await eventually(lambda: status(202))
