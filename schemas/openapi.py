@@ -12,6 +12,8 @@ from schemas.document import json_schema
 from schemas.events import EVENTS
 from schemas.http import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
 from schemas.model import Model
+from schemas.openapi_reads import read_paths
+from schemas.reads import READS
 
 VERSION = "1.0.0"
 Json = dict[str, Any]
@@ -28,6 +30,7 @@ _MODELS: tuple[type[Model], ...] = (
     AccessGranted,
     Review,
     ProblemDetails,
+    *READS,
 )
 _COMMAND_EXAMPLE = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
@@ -129,7 +132,8 @@ def openapi() -> Json:
             "/v1/events": {"get": _events()},
             "/openapi.json": {"get": _document("openApi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncApi", "Topics and events.")},
-        },
+        }
+        | read_paths(_parameter, _ID_PATTERN, _json_answer, _problems),
         "components": {
             "schemas": _schemas(_MODELS),
             "securitySchemes": {
@@ -321,9 +325,11 @@ def _kept() -> Json:
     text = {"schema": {"type": "string"}}
     replayed = {"Idempotency-Replayed": text | {"description": "`true` where a repeat was recognized."}}
     applied = {"Preference-Applied": text | {"description": "`wait=N` where it was honoured."}}
+    location = {"Location": text | {"description": "Where its status is read, if this installation keeps status."}}
+    kept = replayed | applied | location
     return {
         "200": _json_answer("Finished, whatever the outcome.", CommandOutcome, replayed | applied),
-        "202": _json_answer("Kept; it will end with one `command.finished`.", CommandAccepted, replayed | applied),
+        "202": _json_answer("Kept; it will end with one `command.finished`.", CommandAccepted, kept),
     }
 
 

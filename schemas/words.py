@@ -56,12 +56,18 @@ MetadataValue = Annotated[str, StringConstraints(pattern=_SHORT)]
 
 UNRECOGNISED = "unrecognised"
 _ID_TEXT = re.compile(_ID[1:-1])
+_UUID_TEXT = re.compile(_UUID[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
 
 
 def is_id(value: str) -> bool:
     """Whether a text may stand where an id of Collate's does."""
     return _ID_TEXT.fullmatch(value) is not None
+
+
+def is_command_id(value: str) -> bool:
+    """Whether a text may be the id of a command."""
+    return _UUID_TEXT.fullmatch(value) is not None
 
 
 def word(value: str) -> str:

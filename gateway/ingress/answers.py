@@ -12,15 +12,28 @@ _REPLAYED = (b"idempotency-replayed", b"true")
 
 
 def accepted(
-    command_id: str, command_type: str, authorization_id: str, accepted_at: str, *, is_replay: bool, waited: int
+    command_id: str,
+    command_type: str,
+    authorization_id: str,
+    accepted_at: str,
+    *,
+    is_replay: bool,
+    waited: int,
+    place: str | None = None,
 ) -> Answer:
-    """Tell that the command is kept. `waited` seconds of the caller's preference were honoured."""
+    """Tell that the command is kept: in `place`, where its status can be read.
+
+    `waited` seconds of the caller's preference were honoured.
+    """
     # Every value is an id, a type or a time: nothing in them needs escaping.
     body = (
         f'{{"commandId":"{command_id}","type":"{command_type}","authorizationId":"{authorization_id}",'
         f'"status":"accepted","acceptedAt":"{accepted_at}"}}'
     )
-    return Answer(202, body.encode(), _headers(is_replay=is_replay, waited=waited))
+    headers = _headers(is_replay=is_replay, waited=waited)
+    if place is not None:
+        headers.append((b"location", f"/v1/commands/{command_id}?at={place}".encode()))
+    return Answer(202, body.encode(), headers)
 
 
 def finished(

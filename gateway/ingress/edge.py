@@ -77,7 +77,9 @@ class Edge:
             exchange.facts.fields["ended"] = await answer.write(send)
             self._record(exchange, 200, started)
             return
-        await send(_start(answer.status, [*answer.headers, (b"content-length", b"%d" % len(answer.body))], exchange))
+        # RFC 9110 8.6: of a 304 the length would be that of the body that is not sent.
+        length = [] if answer.status == 304 else [(b"content-length", b"%d" % len(answer.body))]
+        await send(_start(answer.status, [*answer.headers, *length], exchange))
         await send({"type": "http.response.body", "body": answer.body})
         self._record(exchange, answer.status, started)
 

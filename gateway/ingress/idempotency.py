@@ -44,10 +44,11 @@ def _invalid(expected: str) -> InvalidHeader:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A command that this replica has seen appended: what its 202 said, and a keyed digest of its body."""
+    """A command that this replica has seen appended: a keyed digest of its body, what its 202 said, and where it is."""
 
     digest: bytes
     accepted_at: str
+    place: str = ""
 
 
 class Replays:

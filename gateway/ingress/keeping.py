@@ -47,7 +47,10 @@ class Keeper:
         *,
         source: str,
         partitions: int,
+        has_status: bool = False,
     ) -> None:
+        """`has_status`: there is a read model, so the answers say where a command's status is read."""
+        self._has_status = has_status
         self._publisher = publisher
         self._replays = replays
         self._waiters = waiters
@@ -65,12 +68,10 @@ class Keeper:
         fields["command"] = str(asked.data.TYPE)
         fields["authorization_id"] = asked.authorization_id
         if not wait_seconds:
-            accepted_at, is_replay = await self._append(exchange, asked)
-            return answers.accepted(
-                asked.command_id, asked.data.TYPE, asked.authorization_id, accepted_at, is_replay=is_replay, waited=0
-            )
+            kept, is_replay = await self._append(exchange, asked)
+            return self._accepted(asked, kept, is_replay=is_replay, waited=0)
         with self._waiters.waiting(asked.command_id) as outcome:
-            accepted_at, is_replay = await self._append(exchange, asked)
+            kept, is_replay = await self._append(exchange, asked)
             waited = 0 if outcome is None else wait_seconds
             if outcome is not None:
                 exchange.extend(wait_seconds + _MARGIN_SECONDS)
@@ -79,22 +80,26 @@ class Keeper:
                     return answers.finished(
                         asked.data.TYPE,
                         asked.authorization_id,
-                        accepted_at,
+                        kept.accepted_at,
                         finished,
                         is_replay=is_replay,
                         waited=waited,
                     )
-            return answers.accepted(
-                asked.command_id,
-                asked.data.TYPE,
-                asked.authorization_id,
-                accepted_at,
-                is_replay=is_replay,
-                waited=waited,
-            )
+            return self._accepted(asked, kept, is_replay=is_replay, waited=waited)
 
-    async def _append(self, exchange: Exchange, asked: Asked) -> tuple[str, bool]:
-        """Return when the command was accepted, and whether that was before this request."""
+    def _accepted(self, asked: Asked, kept: Remembered, *, is_replay: bool, waited: int) -> Answer:
+        return answers.accepted(
+            asked.command_id,
+            asked.data.TYPE,
+            asked.authorization_id,
+            kept.accepted_at,
+            is_replay=is_replay,
+            waited=waited,
+            place=kept.place if self._has_status else None,
+        )
+
+    async def _append(self, exchange: Exchange, asked: Asked) -> tuple[Remembered, bool]:
+        """Return when and where the command was kept, and whether that was before this request."""
         now = datetime.now(UTC)
         accepted_at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
         headers, value = write_command(
@@ -118,17 +123,17 @@ class Keeper:
         if isinstance(written, NotAppended):
             raise refusal(written)
         self._note(exchange, written)
-        text = format_time(accepted_at)
-        self._replays.remember(asked.command_id, Remembered(digest, text), time.monotonic())
-        return text, False
+        kept = Remembered(digest, format_time(accepted_at), f"{written.partition}-{written.offset}")
+        self._replays.remember(asked.command_id, kept, time.monotonic())
+        return kept, False
 
-    def _replay(self, exchange: Exchange, known: Remembered, digest: bytes) -> str:
+    def _replay(self, exchange: Exchange, known: Remembered, digest: bytes) -> Remembered:
         if known.digest != digest:
             self._metrics.key_conflicts.inc()
             raise KeyReused("Send a fresh Idempotency-Key for another command; the first body under this key stands.")
         self._metrics.replays.inc()
         exchange.facts.fields["replayed"] = True
-        return known.accepted_at
+        return known
 
     def _note(self, exchange: Exchange, written: Appended) -> None:
         exchange.facts.fields["partition"] = written.partition

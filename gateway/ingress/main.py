@@ -8,6 +8,7 @@ way, flush.
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
@@ -24,6 +25,7 @@ from gateway.ingress.idempotency import Replays
 from gateway.ingress.kafka import Producers, open_topic
 from gateway.ingress.keeping import Keeper
 from gateway.ingress.live_calls import LiveCalls
+from gateway.ingress.no_reads import NoReads
 from gateway.ingress.publisher import Kafka, Publisher
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.ingress.stream import Streams
@@ -39,6 +41,10 @@ from gateway.runtime.topics import wanted_topics
 from gateway.runtime.waiting import wait_for_topics
 from schemas.records import source
 from schemas.topics import catalogue
+
+if TYPE_CHECKING:
+    from gateway.ingress.reads import Reads
+    from gateway.readmodel.reader import Reader
 
 REPLAYS_KEPT = 100_000
 REPLAYS_SECONDS = 24 * 60 * 60.0
@@ -68,6 +74,8 @@ async def work(settings: Settings, process: Process) -> None:
     async with open_client(settings.collate, process.metrics.collate) as collate:
         parts = assemble(settings, process, callers, collate, _links(settings))
         process.spawn("deadlines", parts.deadlines.run())
+        if parts.reader is not None:
+            process.spawn("database", parts.reader.run())
         process.spawn("callers", _follow_callers(callers, parts.gate, process))
         async with serving(
             parts.edge,
@@ -111,6 +119,7 @@ class Parts:
     waiters: Waiters
     streams: Streams
     deadlines: Deadlines
+    reader: "Reader | None"
 
 
 def assemble(settings: Settings, process: Process, callers: CallersFile, collate: CollateClient, links: Links) -> Parts:
@@ -138,7 +147,15 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
     replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
-    keeper = Keeper(publisher, replays, waiters, metrics, source=origin, partitions=partitions)
+    keeper = Keeper(
+        publisher,
+        replays,
+        waiters,
+        metrics,
+        source=origin,
+        partitions=partitions,
+        has_status=settings.readmodel.dsn_file is not None,
+    )
     bounds = Bounds(own.max_body, deadline_seconds * 2, int(own.max_wait.total_seconds()))
     record = AccessRecord(publisher, source=origin, partitions=partitions)
     streams = Streams(
@@ -150,12 +167,14 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         most=own.max_streams,
         most_per_caller=own.max_streams_per_caller,
     )
+    reads, reader = _reads(settings, process, gate)
     edge = Edge(
         router(
             addresses(
                 Commands(gate, keeper, bounds),
                 LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body),
                 streams,
+                reads,
             )
         ),
         metrics,
@@ -163,7 +182,17 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
-    return Parts(edge, gate, publisher, tail, waiters, streams, deadlines)
+    return Parts(edge, gate, publisher, tail, waiters, streams, deadlines, reader)
+
+
+def _reads(settings: Settings, process: Process, gate: Gate) -> "tuple[Reads | NoReads, Reader | None]":
+    if settings.readmodel.dsn_file is None:
+        return NoReads(gate), None
+    from gateway.ingress.reads import Reads  # noqa: PLC0415 - who has no read model needs no client of PostgreSQL
+    from gateway.readmodel.reader import Reader  # noqa: PLC0415 - as above
+
+    reader = Reader(settings.readmodel, process.metrics.readmodel, process.log)
+    return Reads(gate, reader), reader
 
 
 def _links(settings: Settings) -> Links:
@@ -176,7 +205,7 @@ def _links(settings: Settings) -> Links:
     )
 
 
-def addresses(commands: Commands, live: LiveCalls, streams: Streams) -> list[BaseRoute]:
+def addresses(commands: Commands, live: LiveCalls, streams: Streams, reads: "Reads | NoReads") -> list[BaseRoute]:
     """Bind every handler to its address."""
     authorization = "/v1/authorizations/{authorizationId}"
     return [
@@ -187,6 +216,11 @@ def addresses(commands: Commands, live: LiveCalls, streams: Streams) -> list[Bas
         route("POST", f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant),
         route("GET", f"{authorization}/review-snapshot", live.review),
         route("GET", "/v1/events", streams.events),
+        route("GET", "/v1/commands/{commandId}", reads.command),
+        route("GET", authorization, reads.authorization),
+        route("GET", f"{authorization}/timeline", reads.timeline),
+        route("GET", "/v1/handoffs", reads.handoffs),
+        route("GET", "/v1/overview", reads.overview),
         route("GET", "/openapi.json", document("openapi.json")),
         route("GET", "/asyncapi.json", document("asyncapi.json")),
     ]

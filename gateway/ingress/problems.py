@@ -3,7 +3,7 @@
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
     ├─ Unauthenticated (401) · NotPermitted (403)
-    ├─ NotFound (404) · MethodNotAllowed (405) · BodyTimedOut (408)
+    ├─ NotFound, NoReadModel (404) · MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ TooLarge                BodyTooLarge (413) · UrlTooLong (414) · HeadersTooLarge (431)
     ├─ UnsupportedMediaType (415)
     ├─ InvalidCommand (422) · KeyReused (422)
@@ -11,7 +11,8 @@
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
     │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
     ├─ Broken (500) · CollateBroken (502) · DeadlinePassed (504)
-    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · Overloaded · Stopping
+    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · ReadModelUnavailable
+                               Overloaded · Stopping
 
 A docstring is the `title`, `slug` is the last part of `type` and the metric label. No problem ever carries a value that
 a caller sent: it says where (a JSON pointer, a header, a parameter) and what was expected there.
@@ -150,6 +151,12 @@ class NotFound(Problem):
     status, slug = 404, "not-found"
 
 
+class NoReadModel(NotFound):
+    """This installation keeps no status."""
+
+    slug = "no-read-model"
+
+
 class MethodNotAllowed(Problem):
     """This address takes another method."""
 
@@ -274,6 +281,12 @@ class CollateUnavailable(Unavailable):
     """Collate can't be reached now."""
 
     slug = "collate-unavailable"
+
+
+class ReadModelUnavailable(Unavailable):
+    """Status can't be read now."""
+
+    slug = "read-model-unavailable"
 
 
 class Overloaded(Unavailable):
