@@ -211,7 +211,7 @@ class _Change(Change):
             if answer.state == HandoffState.CLOSED:
                 self.end(closing, version, answer.result)
             else:
-                self.memory = memory.but(active=closing.but(open_version=max(version, active.open_version)))
+                self.update(closing.but(open_version=max(version, active.open_version)), version)
         memory = self.memory
         if known is not None and version > memory.floor:
             after = known.but(
