@@ -156,7 +156,7 @@ class Story:
         self._say(event, command_id)
 
     def _die(self, command_id: str, request: HandoffRequest) -> int | None:
-        """Dead-letter it, then redrive it (once or twice) or discard it (None)."""
+        """Dead-letter it, then redrive it (once or twice), discard it or leave it (None)."""
         for redrive in (1, 2):
             self._say(
                 CommandDeadLettered(
@@ -170,7 +170,9 @@ class Story:
                 ),
                 command_id,
             )
-            if self._chance.random() < 0.4:
+            if (then := self._chance.random()) < 0.2:
+                return None
+            if then < 0.4:
                 break
             original = Original(
                 type=request.TYPE,

@@ -90,18 +90,6 @@ def parts(settings, stop=None):
     return Parts(settings, Health(), metrics, get_log(), stop or asyncio.Event())
 
 
-@pytest.fixture
-def project():
-    """Project until everything that is in the topics now has been written."""
-
-    async def project(settings, schema=None):
-        loop = Loop(parts(settings), schema=schema, until=await ends(settings))
-        async with asyncio.timeout(60):
-            await loop.run()
-
-    return project
-
-
 async def ends(settings):
     from consumers.projector.source import open_source  # noqa: PLC0415 - beside its only use
 
@@ -124,23 +112,45 @@ def rows(settings, schema=None):
         }
 
 
-@pytest.fixture
-def rows_of():
-    return rows
+class Model:
+    """The read model of some settings, and what it would be if it were made anew."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    async def project(self, schema=None, settings=None):
+        """Project until everything that is in the topics now has been written."""
+        loop = Loop(parts(settings or self.settings), schema=schema, until=await ends(self.settings))
+        async with asyncio.timeout(60):
+            await loop.run()
+
+    def rows(self, schema=None):
+        return rows(self.settings, schema)
+
+    async def replayed(self, settings=None):
+        """Return the rows of a projector that reads everything from the beginning, once and undisturbed."""
+        await asyncio.to_thread(migrate, self.settings.readmodel, "replayed")
+        await self.project("replayed", settings)
+        return self.rows("replayed")
 
 
 @pytest.fixture
-def parts_of():
-    return parts
+def model(settings):
+    return Model(settings)
 
 
 @pytest.fixture
-async def replayed(project):
-    """Return the rows that a projector makes which reads everything from the beginning, once and undisturbed."""
+async def running():
+    """Start loops that last until the test ends; returns what they work with."""
+    started = []
 
-    async def replay(settings, schema="replayed"):
-        await asyncio.to_thread(migrate, settings.readmodel, schema)
-        await project(settings, schema)
-        return rows(settings, schema)
+    def start(settings):
+        made = parts(settings)
+        started.append((made.stop, asyncio.create_task(Loop(made).run())))
+        return made
 
-    return replay
+    yield start
+    for stop, task in started:
+        stop.set()
+        async with asyncio.timeout(30):
+            await task

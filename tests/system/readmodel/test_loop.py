@@ -1,18 +1,173 @@
-"""The projector's loop on real servers: what is in the topics is in the tables, once."""
+"""The projector's loop on real servers: what is in the topics is in the tables, once, whatever goes away meanwhile."""
+
+import asyncio
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumers.projector.loop import sweep
+from consumers.projector.rebuild import work as rebuild
+from gateway.readmodel import database
+from gateway.readmodel.database import connected
+from gateway.readmodel.migrate import migrate
+from gateway.readmodel.rows import Keys
+from gateway.readmodel.store import Outrun, Store
+from gateway.runtime.health import Health
+from gateway.runtime.lifetime import Process
+from gateway.runtime.logs import get_log
+from gateway.runtime.metrics import create_metrics
+from local.postgres import Postgres
+from local.story import stories
 
 
-async def test_what_is_in_the_topics_is_in_the_tables(settings, told, project, rows_of):
-    await project(settings)
+async def test_what_is_in_the_topics_is_in_the_tables_and_nothing_of_it_is_phi(model, told):
+    await model.project()
 
-    rows = rows_of(settings)
+    rows = model.rows()
     events = {(record.authorization_id, record.value) for record in told if record.topic == "events"}
     assert sum('"rank": 2' in row for row in rows["timeline"]) == len(events)
     assert len(rows["authorizations"]) == len({one.authorization_id for one in told if one.topic == "authorizations"})
     assert "PHI" not in str(rows)
+    assert "PHI" in str(told)
 
 
-async def test_another_batch_size_makes_the_same_rows(settings, told, project, rows_of, replayed):
-    await project(settings)
+async def test_another_batch_size_makes_the_same_rows(settings, told, model):
+    await model.project()
     smaller = settings.model_copy(update={"readmodel": settings.readmodel.model_copy(update={"batch": 7})})
 
-    assert await replayed(smaller) == rows_of(settings)
+    assert await model.replayed(smaller) == model.rows()
+
+
+async def test_it_waits_for_the_schema_and_says_what_to_do(settings, told, running, eventually):
+    elsewhere = settings.model_copy(
+        update={"readmodel": settings.readmodel.model_copy(update={"schema_name": "later"})}
+    )
+    parts = running(elsewhere)
+    await eventually(lambda: "gateway migrate" in parts.health.ready().summary)
+
+    await asyncio.to_thread(migrate, elsewhere.readmodel)
+
+    await eventually(lambda: parts.health.component("caught-up"), within=30)
+    await eventually(lambda: parts.health.ready().good, within=30)
+
+
+async def test_the_database_goes_away_and_comes_back(model, writer, running, eventually):
+    settings = model.settings
+    with Postgres() as server:
+        settings.readmodel.dsn_file.write_text(server.conninfo)
+        await asyncio.to_thread(migrate, settings.readmodel)
+        parts = running(settings)
+        records = list(stories(30))
+        await writer.write(records[:200])
+        await eventually(lambda: parts.health.ready().good, within=30)
+
+        await asyncio.to_thread(server.kill)
+        await writer.write(records[200:])
+        await eventually(lambda: parts.health.component("database").state == "waiting")
+        assert not parts.health.ready().good
+        assert parts.health.live().good
+
+        await asyncio.to_thread(server.start)
+        expected = await model.replayed()
+        await eventually(lambda: model.rows() == expected, within=30)
+        await eventually(lambda: parts.health.ready().good)
+
+
+async def test_who_reads_from_other_offsets_than_stand_there_is_rolled_back(settings):
+    async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+        store, place = Store(connection), ("events", 0)
+        await store.offsets([place])
+        await store.write({place: (0, 5)}, Keys(), lambda _: None)
+
+        def fold(_):
+            raise AssertionError("no row may be touched")
+
+        with pytest.raises(Outrun):
+            await store.write({place: (0, 9)}, Keys(), fold)
+        assert (await store.offsets([place]))[place] == 5
+
+
+async def test_a_zombie_inside_its_transaction_is_ended_by_the_database(settings, monkeypatch):
+    monkeypatch.setattr(database, "_IDLE_IN_TRANSACTION", "500ms")
+    place = ("events", 0)
+    async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as successor:
+        await Store(successor).offsets([place])
+        async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as zombie:
+            await zombie.execute("BEGIN")
+            await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
+            await zombie.execute("UPDATE progress SET next_offset = 77")
+
+            async with asyncio.timeout(10):
+                await Store(successor).write({place: (0, 1)}, Keys(), lambda _: None)
+
+            with pytest.raises(psycopg.Error):
+                await zombie.execute("COMMIT")
+        assert (await Store(successor).offsets([place]))[place] == 1
+
+
+async def test_two_live_projectors_write_everything_once(model, writer, running, eventually):
+    settings = model.settings
+    one = running(settings)
+    two = running(settings)
+    records = list(stories(40))
+    for start in range(0, len(records), 100):
+        await writer.write(records[start : start + 100])
+    expected = await model.replayed()
+    await eventually(lambda: model.rows() == expected, within=60)
+    await eventually(lambda: one.health.ready().good and two.health.ready().good, within=30)
+
+
+async def test_a_rebuild_swaps_in_what_the_topics_hold_while_a_projector_runs(model, told, running, eventually, capfd):
+    settings = model.settings
+    running(settings)
+    expected = await model.replayed()
+    await eventually(lambda: model.rows() == expected, within=30)
+    with psycopg.connect(settings.readmodel.dsn_file.read_text(), autocommit=True) as connection:
+        connection.execute("UPDATE collate_gateway.commands SET status = 'broken by hand'")
+        connection.execute("DELETE FROM collate_gateway.timeline")
+
+    registry = CollectorRegistry()
+    process = Process("rebuild", Health(), create_metrics(registry), registry, get_log())
+    async with asyncio.timeout(60):
+        await rebuild(settings, process)
+
+    assert model.rows() == expected
+    assert "rebuilding" in capfd.readouterr().err
+    with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
+        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'collate_gateway%'").fetchall()
+    assert left == [("collate_gateway",)]
+
+
+async def test_a_sweep_takes_what_is_over_and_old_and_nothing_else(model, told, monkeypatch):
+    await model.project()
+    before = model.rows()
+    monkeypatch.setattr("consumers.projector.loop._SWEPT_AT_ONCE", 50)
+
+    async with connected(model.settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+        assert set((await sweep(Store(connection), 100 * 365 * 86_400)).values()) == {0}
+        assert model.rows() == before
+        swept = await sweep(Store(connection), 0)
+
+    after = model.rows()
+    assert swept["timeline"] == len(before["timeline"])
+    assert after["timeline"] == []
+    assert after["commands"] == [row for row in before["commands"] if '"status": "finished"' not in row]
+    assert after["handoffs"] == [row for row in before["handoffs"] if '"closed_at": null' in row]
+    assert after["authorizations"] == [
+        row for row in before["authorizations"] if '"active_handoff_id": null' not in row
+    ]
+    assert after["commands"]
+    assert after["handoffs"]
+
+
+async def test_a_topic_that_is_shorter_than_what_was_read_is_told_and_not_read(model, told, running, eventually):
+    settings = model.settings
+    await model.project()
+    with psycopg.connect(settings.readmodel.dsn_file.read_text(), autocommit=True) as connection:
+        connection.execute("UPDATE collate_gateway.progress SET next_offset = 1000000 WHERE topic = 'events'")
+
+    parts = running(settings)
+
+    await eventually(lambda: "1000000 had been read" in parts.health.ready().summary)
+    assert parts.health.component("caught-up").state == "failed"
