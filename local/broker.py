@@ -77,7 +77,8 @@ class Node:
 
     def format_command(self, cluster_id: str) -> list[str]:
         """Build the command that formats the storage."""
-        tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._configuration))
+        # One word: an id may begin with a hyphen, and would be taken for an option.
+        tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._configuration))
         return self._java("128m", tool)
 
     def start_command(self, heap: str) -> list[str]:
