@@ -129,6 +129,7 @@ class Engine:
                     await consumer.stop()
 
     async def _read(self, consumer: AIOKafkaConsumer, listener: _Rebalances) -> None:
+        self.detail = f"joining group {self.settings.group}, which needs topic {self.settings.topic} and a coordinator"
         await consumer.start()
         self.is_joined = True
         while True:

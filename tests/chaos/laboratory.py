@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 from unittest import mock
@@ -135,6 +136,7 @@ class Laboratory:
         self.directory = directory
         self.appended: dict[str, float] = {}  # id: when (monotonic seconds)
         self.seen: list[Seen] = []
+        self.rung: Counter[str] = Counter()  # alarms by key
         self._replication = replication
         self._stack = contextlib.AsyncExitStack()
         self._processes: list[Process] = []
@@ -252,7 +254,9 @@ class Laboratory:
                     now = time.monotonic()
                     for record in records:
                         output = to_output(record)
-                        if output.is_outcome and output.cause is not None:
+                        if output.cause is None:
+                            self.rung[output.key] += 1
+                        elif output.is_outcome:
                             self.seen.append(Seen(output.cause, source.partition, now))
         finally:
             await consumer.stop()

@@ -70,7 +70,7 @@ def to_memories(records: list[ConsumerRecord]) -> dict[str, bytes]:
     """Keep the newest memory of each key."""
     memories: dict[str, bytes] = {}
     for record in records:
-        if record.key == MARKER_KEY:
+        if record.key is None or record.key == MARKER_KEY:
             continue
         memories.pop(record.key.decode(), None)
         if record.value is not None:

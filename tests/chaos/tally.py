@@ -38,6 +38,7 @@ class Task:
         alarm_seconds: set the key's alarm to so much later.
         size: bytes of filling in the output.
         first_size: bytes of filling in the output while the handler has not failed on it yet.
+        casualty: give the input up.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Task:
     alarm_seconds: float | None = None
     size: int = 0
     first_size: int | None = None
+    casualty: bool = False
 
     def encode(self) -> bytes:
         """Return the input's value."""
@@ -146,6 +148,7 @@ class TallyHandler:
             (self._output(turn, tally, task.id, is_outcome=True, size=size),),
             memory=tally.encode(),
             alarm_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.alarm_at,
+            casualty=task.casualty,
         )
 
     async def on_alarm(self, turn: Turn) -> Done | Again:

@@ -1,5 +1,8 @@
-"""What handlers do, right and wrong, on real Kafka."""
+"""What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
 
+from consumers.engine.partition import Phase
+from consumers.engine.report import lanes_report
+from tests.chaos.laboratory import until
 from tests.chaos.tally import Task
 
 
@@ -11,4 +14,58 @@ async def test_inputs_become_outcomes_once_and_in_order(laboratory):
         )
         await laboratory.all_finished()
         assert running.owns(4)
+    assert await laboratory.violations() == []
+
+
+async def test_a_handler_that_raises_holds_up_its_key_and_no_other(laboratory):
+    async with laboratory.engine() as running:
+        await laboratory.append("bad", Task("raises", failures=3, checkpoint=True), Task("behind"), partition=0)
+        await laboratory.append("good", Task("beside"), partition=0)
+        await until(lambda: laboratory.finished == {"beside"})
+        (row,) = [row for row in lanes_report(running.engine)["partitions"] if row["partition"] == 0]
+        assert [(lane["key"], lane["records"]) for lane in row["lanes"]] == [("bad", 2)]
+        await laboratory.all_finished()
+    assert [seen.cause for seen in laboratory.seen] == ["beside", "raises", "behind"]
+    assert await laboratory.violations() == []
+
+
+async def test_a_handler_that_hangs_is_cancelled_and_holds_up_no_other_key(laboratory):
+    async with laboratory.engine(hang_seconds=1.0):
+        await laboratory.append("bad", Task("hangs", hangs=1, checkpoint=True), Task("behind"), partition=0)
+        for number in range(20):
+            await laboratory.append("good", Task(f"{number}"), partition=0)
+        await laboratory.all_finished()
+    assert [seen.cause for seen in laboratory.seen] == [*(f"{number}" for number in range(20)), "hangs", "behind"]
+    assert await laboratory.violations() == []
+
+
+async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
+    async with laboratory.engine(memory_bytes=2_000, outputs_bytes=300_000) as running:
+        await laboratory.append("large output", Task("output", first_size=400_000, checkpoint=True))
+        await laboratory.append("large record", Task("record", size=200_000))
+        await laboratory.append("good", *(Task(f"{number}") for number in range(5)))
+        await laboratory.all_finished()
+        assert running.failed_starts("MessageSizeTooLargeError") == 0
+    assert await laboratory.violations() == []
+
+
+async def test_a_record_near_the_brokers_bound_passes(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", *(Task(f"{number}", size=890_000) for number in range(3)))
+        await laboratory.append("key", *(Task(f"small {number}") for number in range(3)))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_too_many_casualties_stop_the_partition_until_an_operator_resumes(laboratory):
+    async with laboratory.engine() as running:
+        await laboratory.append_many((f"key-{number}", Task(f"{number}", casualty=True)) for number in range(400))
+        await until(lambda: all(partition.is_stopped for partition in running.engine.partitions.values()))
+        stopped_at = len(laboratory.seen)
+        assert stopped_at < 400
+        assert set(running.phases().values()) == {Phase.RUNNING}
+        while len(laboratory.seen) < 400:
+            seen = len(laboratory.seen)
+            await until(lambda: running.engine.resume() or len(laboratory.seen) == 400)
+            await until(lambda seen=seen: len(laboratory.seen) > seen)
     assert await laboratory.violations() == []

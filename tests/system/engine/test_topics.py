@@ -1,0 +1,134 @@
+"""Topics that are missing, have grown, or hold what we did not write; and restoring what we did."""
+
+import asyncio
+import time
+
+import pytest
+from aiokafka.admin import NewPartitions
+
+from consumers.engine.engine import PartitionCountChanged
+from consumers.engine.memories import MARKER_KEY, state_record
+from consumers.engine.partition import Phase
+from consumers.engine.report import lanes_report, readiness
+from tests.chaos.laboratory import until
+from tests.chaos.tally import Tally, Task
+
+KEYS = 100_000
+
+
+async def test_a_missing_input_topic_is_waited_for(laboratory):
+    await laboratory.admin.delete_topics([laboratory.orders.commands])
+    async with laboratory.engine() as running:
+        await until(lambda: running.engine.detail != "starting")
+        ready, why = readiness(running.engine)
+        assert not ready
+        assert laboratory.orders.commands in why
+        await laboratory.create(laboratory.orders.commands)
+        await until(lambda: running.owns(4), within=30)
+        await laboratory.append("key", Task("0"))
+        await laboratory.all_finished()
+
+
+async def test_a_missing_state_topic_is_waited_for(laboratory):
+    state = laboratory.orders.state
+    await laboratory.admin.delete_topics([state])
+    async with laboratory.engine(transaction_seconds=1.0) as running:
+        await until(lambda: Phase.RETRYING in running.phases().values())
+        assert not readiness(running.engine)[0]
+        await laboratory.create(state)
+        await laboratory.append("key", Task("0"))
+        await laboratory.all_finished(within=30)
+        await until(lambda: readiness(running.engine)[0])
+    assert await laboratory.violations() == []
+
+
+async def test_another_partition_count_than_the_settings_say_is_refused(laboratory):
+    async with laboratory.engine(partitions=5) as running:
+        with pytest.raises(PartitionCountChanged, match="has 4 partitions, the settings say 5"):
+            await asyncio.wait_for(running.task, 10)
+
+
+async def test_a_topic_that_grows_ends_the_engine_before_a_key_moves(laboratory):
+    async with laboratory.engine() as running:
+        await laboratory.append("key", Task("0"))
+        await laboratory.all_finished()
+        await laboratory.admin.create_partitions({laboratory.orders.commands: NewPartitions(6)})
+        (partition, *_) = running.engine.partitions.values()
+        await partition._consumer._client.force_metadata_update()
+        with pytest.raises(PartitionCountChanged, match="has 6 partitions, the settings say 4"):
+            await asyncio.wait_for(asyncio.shield(running.task), 15)
+
+
+async def have_offsets(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+
+
+async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laboratory):
+    await have_offsets(laboratory)
+    state = laboratory.orders.state
+    for key, value, headers in [
+        (b"poisoned", b"no memory of ours", []),
+        (b"alarmed", Tally(sequence=0).encode(), [("alarm", b"soon")]),
+        (b"alarmed too", Tally(sequence=0).encode(), [("alarm", None)]),
+        (None, b"without a key", []),
+        (MARKER_KEY, b"not a memory either", []),
+    ]:
+        await laboratory.producer.send_and_wait(state, value, key=key, headers=headers, partition=0)
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        partition = running.engine.partitions[0]
+        assert (len(partition.turns.memories), partition.turns.memories.unreadable) == (3, 3)
+        await laboratory.append("poisoned", Task("p"), partition=0)
+        await laboratory.append("alarmed", Task("a"), partition=0)
+        await laboratory.append("fresh", Task("f"), partition=0)
+        await until(lambda: laboratory.finished == {"a", "f"})
+        (report,) = [row for row in lanes_report(running.engine)["partitions"] if row["partition"] == 0]
+        assert report["lanes"][0]["key"] == "poisoned"
+        await until(lambda: report["lanes"][0]["reason"] or partition.turns.lanes.waits())
+    outputs = (await laboratory.history()).outputs
+    assert sum(output.cause is None for output in outputs if output.key in {"alarmed", "alarmed too"}) == 2
+
+
+async def test_a_hundred_thousand_memories_are_restored(laboratory):
+    await have_offsets(laboratory)
+    orders = laboratory.orders
+    sends = []
+    batch = laboratory.producer.create_batch()
+    for number in range(KEYS):
+        tally = Tally(sequence=1).encode()
+        record = state_record(orders.state, b"key-%d" % number, tally, time.time() + 1e6 if number % 2 else None)
+        added = {"key": record.key, "value": record.value, "headers": list(record.headers), "timestamp": None}
+        if batch.append(**added) is None:
+            sends.append(await laboratory.producer.send_batch(batch, orders.state, partition=0))
+            batch = laboratory.producer.create_batch()
+            batch.append(**added)
+    sends.append(await laboratory.producer.send_batch(batch, orders.state, partition=0))
+    await asyncio.gather(*sends)
+    told = []
+    async with laboratory.engine() as running:
+        await until(
+            lambda: told.append(readiness(running.engine)[1]) or running.owns(4),
+            within=30,
+        )
+        turns = running.engine.partitions[0].turns
+        assert (len(turns.memories), turns.lanes.alarms) == (KEYS, KEYS // 2)
+        await laboratory.append("key-77", Task("0"), partition=0)
+        await laboratory.all_finished()
+    assert any("records of the state topic read" in why for why in told), set(told)
+    outputs = [output for output in (await laboratory.history()).outputs if output.key == "key-77"]
+    assert [output.sequence for output in outputs] == [2]
+
+
+async def test_alarms_survive_a_restart_and_ring_once(laboratory):
+    async with laboratory.engine():
+        for number in range(8):
+            await laboratory.append(f"key-{number}", Task(f"{number}", alarm_seconds=1.5 if number < 6 else 1e6))
+        await laboratory.all_finished()
+    async with laboratory.engine():
+        await until(lambda: laboratory.rung == {f"key-{number}": 1 for number in range(6)})
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        assert sum(partition.turns.lanes.alarms for partition in running.engine.partitions.values()) == 2
+    assert laboratory.rung == {f"key-{number}": 1 for number in range(6)}
+    assert await laboratory.violations() == []
