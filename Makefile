@@ -28,8 +28,8 @@ install: $(READY) ## Build .venv with the pinned packages (the other verbs do it
 test: $(READY) ## Run every test, or those that ARGS names
 	$(BIN)/pytest $(ARGS)
 
-unit: $(READY) ## Run the tests that need nothing real, in seconds
-	$(BIN)/pytest tests/unit $(ARGS)
+unit: $(READY) ## Run the tests that need nothing real, with few random examples, in seconds
+	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(ARGS)
 
 lint: $(READY) ## Check format, style, types and which package may import which
 	$(BIN)/ruff format --check

@@ -12,6 +12,19 @@ import time
 import uuid
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail, and CI judges every commit by the same examples.
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+# For `make unit`, which is run between two thoughts.
+settings.register_profile("quick", settings.get_profile("house"), max_examples=10)
+settings.load_profile("house")
 
 # The machine's own settings must not reach a test, nor the processes that it starts.
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:

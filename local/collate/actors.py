@@ -142,6 +142,8 @@ def _on_handoff(world: World, authorization: Authorization, doing: Mapping[str, 
         case "lose_session":
             world.end_handoff(authorization, handoff, Result.INTERACTION_LOST, Cause("collate"), now)
         case "set_access":
+            if handoff.state is not HandoffState.ACTIVE:
+                return HANDOFF_NOT_ACTIVE
             available = bool(doing.get("available", False))
             changed = replace(handoff, access_available=available, version=handoff.version + 1)
             handoffs = (*authorization.handoffs[:-1], changed)

@@ -205,7 +205,8 @@ class World:
         before = self.authorizations.get(authorization.id)
         self.authorizations[authorization.id] = authorization
         due_at = authorization.due_at
-        if due_at is not None and (before is None or before.due_at != due_at):
+        # What is due at this very moment lost its place in the queue when the thing before it was taken up.
+        if due_at is not None and (before is None or before.due_at != due_at or due_at <= now):
             heapq.heappush(self._due, (due_at, next(self._tie), authorization.id))
         if before is not None and self.profile.stale_probability:
             self._past.setdefault(authorization.id, deque(maxlen=_PAST_KEPT)).append((now, before))
