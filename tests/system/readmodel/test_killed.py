@@ -1,0 +1,92 @@
+"""Real projector processes, killed and frozen at random moments: the rows are those of one undisturbed reading."""
+
+import asyncio
+import random
+import signal
+
+import psycopg
+import pytest
+
+from gateway.readmodel.migrate import migrate
+from local.installation import Installation
+from local.story import stories
+
+KILLS = 20
+
+
+@pytest.fixture
+def projector(settings, run, kafka):
+    """Start `gateway projector` on the test's topics and database."""
+    installed = Installation(
+        run,
+        bootstrap=kafka,
+        collate_url="http://127.0.0.1:1",
+        prefix=settings.topics.prefix,
+        settings={
+            "GATEWAY_TOPICS__PARTITIONS": str(settings.topics.partitions),
+            "GATEWAY_READMODEL__DSN_FILE": str(settings.readmodel.dsn_file),
+            "GATEWAY_READMODEL__BATCH": "20",
+        },
+    )
+    return lambda name: installed.start("projector", name)
+
+
+@pytest.fixture
+def read_up_to(settings):
+    """Return how many offsets have been written."""
+    with psycopg.connect(settings.readmodel.dsn_file.read_text(), autocommit=True) as connection:
+        statement = "SELECT coalesce(sum(next_offset), 0) FROM collate_gateway.progress"
+        yield lambda: connection.execute(statement).fetchone()[0]
+
+
+@pytest.mark.timeout(600)
+async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer, projector, read_up_to, eventually):
+    chance = random.Random(8)
+    records = list(stories(150, seed=8))
+    step = len(records) // KILLS
+    kills = 0
+    for number in range(KILLS):
+        process = projector(f"projector-{number}").process
+        await writer.write(records[number * step : (number + 1) * step])
+        target = read_up_to() + chance.randrange(1, step)
+        looks = chance.randrange(4)  # a moment longer or shorter: anywhere between two commits
+        await eventually(lambda wanted=target: read_up_to() >= wanted, within=60)
+        for _ in range(looks):
+            read_up_to()
+        process.kill()
+        process.wait()
+        kills += 1
+    await writer.write(records[KILLS * step :])
+    last = projector("projector-last")
+    await asyncio.to_thread(last.await_ready)
+    expected = await model.replayed()
+
+    await eventually(lambda: model.rows() == expected, within=60)
+    assert kills == KILLS
+    assert last.stop() == 0
+
+
+@pytest.mark.timeout(300)
+async def test_a_frozen_projector_that_wakes_finds_itself_outrun(model, writer, projector, read_up_to, eventually):
+    records = list(stories(60, seed=9))
+    zombie = projector("zombie")
+    await writer.write(records[:100])
+    await asyncio.to_thread(zombie.await_ready)
+    zombie.process.send_signal(signal.SIGSTOP)
+    successor = projector("successor")
+    await writer.write(records[100:500])
+    await eventually(lambda: read_up_to() >= 450, within=60)
+
+    zombie.process.send_signal(signal.SIGCONT)
+    await writer.write(records[500:])
+    expected = await model.replayed()
+
+    await eventually(lambda: model.rows() == expected, within=60)
+    await eventually(lambda: "rolled back" in zombie.log.read_text() + successor.log.read_text())
+    assert zombie.stop() == 0
+    assert successor.stop() == 0
+
+
+async def test_migrate_is_said_and_done_once(settings):
+    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (None, "0001")
+    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == ("0001", "0001")
