@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS
-from schemas.deadletter import DeadLetter
+from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.document import json_schema
 from schemas.events import EVENTS
 from schemas.model import Message
@@ -59,7 +59,7 @@ def asyncapi() -> dict[str, Any]:
         "commands": (topics.commands, "command", tuple(COMMANDS.values())),
         "events": (topics.events, "event", tuple(EVENTS.values())),
         "authorizations": (topics.authorizations, "authorization", (AuthorizationRecord,)),
-        "deadLetters": (topics.dead_letters, "deadLetter", (DeadLetter,)),
+        "deadLetters": (topics.dead_letters, "deadLetter", (DeadLetter, DeadLetterEnded)),
     }
     models = [(kind, model) for _, kind, models in channels.values() for model in models]
     return {

@@ -1,4 +1,7 @@
-"""The record on `dead-letters`: a command that we could not finish, kept whole for a person; may hold PHI."""
+"""The records on `dead-letters`: a command that we could not finish, kept whole for a person (may hold PHI); its end.
+
+Invariant: read in order, the topic alone says what still waits for a person.
+"""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
@@ -8,8 +11,8 @@ from pydantic import Field, JsonValue
 
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
-from schemas.vocabulary import PREFIX
-from schemas.words import Advice, Name, Slug, Word
+from schemas.vocabulary import PREFIX, Outcome
+from schemas.words import Advice, CommandId, Name, Slug, Word
 
 
 class Header(Model):
@@ -83,3 +86,21 @@ class DeadLetter(Message):
     redrive: Public[int] = Field(default=0, ge=0, description="How many times it had been redriven.")
     intents: Phi[list[dict[str, JsonValue]]] = Field(description="The writes that may have reached Collate.")
     record: Phi[OriginalRecord] = Field(description="The original record.")
+
+
+class DeadLetterEnded(Message):
+    """A dead letter waits no more: a redrive of its command has finished, or a person gave it up."""
+
+    TYPE: ClassVar[str] = f"{PREFIX}dead_letter_ended.v1"
+    EXAMPLE: ClassVar[Example] = {
+        "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "redrive": 1,
+        "outcome": "applied",
+        "endedAt": "2026-06-04T08:00:00Z",
+    }
+    open_on_the_wire: ClassVar[bool] = True
+
+    command_id: Public[CommandId] = Field(description="The command.")
+    redrive: Public[int] = Field(default=0, ge=0, description="The redrive that ended it; of a discard, the letter's.")
+    outcome: Public[Outcome] = Field(description="How the command ended.")
+    ended_at: Public[Time] = Field(description="When.")

@@ -42,6 +42,11 @@ def dead_letter_id(command_id: str, redrive: int) -> str:
     return _uuid5(["dead_letter", command_id, redrive])
 
 
+def dead_letter_ended_id(command_id: str, redrive: int) -> str:
+    """Return the id of the record that says that a dead letter waits no more."""
+    return _uuid5(["dead_letter_ended", command_id, redrive])
+
+
 def request_id(kind: str, *parts: str | int) -> str:
     """Return the id of a record that ingress appends for an operator (redrive, discard), from what makes it unique."""
     return _uuid5(["request", kind, *parts])

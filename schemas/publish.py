@@ -19,7 +19,7 @@ from schemas.additive import breaks
 from schemas.asyncapi import asyncapi
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
-from schemas.deadletter import DeadLetter
+from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.document import json_schema
 from schemas.events import EVENTS
 from schemas.http import ANSWERS, AccessGrantBody
@@ -39,7 +39,8 @@ def documents() -> dict[str, dict[str, Any]]:
         f"commands/{name.removeprefix(PREFIX)}.json": model for name, model in COMMANDS.items()
     }
     models |= {f"events/{name.removeprefix(PREFIX)}.json": model for name, model in EVENTS.items()}
-    models |= {f"records/{model.TYPE.removeprefix(PREFIX)}.json": model for model in (AuthorizationRecord, DeadLetter)}
+    records = (AuthorizationRecord, DeadLetter, DeadLetterEnded)
+    models |= {f"records/{model.TYPE.removeprefix(PREFIX)}.json": model for model in records}
     models |= {"bodies/handoff.close.json": HandoffCloseBody, "bodies/access_grant.json": AccessGrantBody}
     models |= {f"answers/{to_snake(model.__name__)}.json": model for model in ANSWERS}
     whole = {"asyncapi.json": asyncapi(), "openapi.json": openapi()}

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import CloudEventError, Envelope, KafkaHeaders, from_kafka, to_kafka
 from schemas.commands import COMMANDS, Command
-from schemas.deadletter import DeadLetter
+from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
 from schemas.faults import faults
-from schemas.identity import dead_letter_id, event_id, state_id
+from schemas.identity import dead_letter_ended_id, dead_letter_id, event_id, state_id
 from schemas.words import is_id
 
 
@@ -213,10 +213,27 @@ def write_dead_letter(letter: DeadLetter, source: str) -> tuple[KafkaHeaders, by
     return to_kafka(envelope)[0], letter.to_json()
 
 
-def read_dead_letter(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> DeadLetter | Unreadable:
-    """Return the dead letter."""
+def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, source: str) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of the record that ends a dead letter."""
+    envelope = Envelope(
+        id=dead_letter_ended_id(ended.command_id, ended.redrive),
+        source=source,
+        type=ended.TYPE,
+        subject=authorization_id if is_id(authorization_id) else None,
+        time=ended.ended_at,
+    )
+    return to_kafka(envelope)[0], ended.to_json()
+
+
+def read_dead_letter(
+    headers: Iterable[tuple[str, bytes]], value: bytes | None
+) -> DeadLetter | DeadLetterEnded | Unreadable:
+    """Return the dead letter, or the end of one."""
     try:
-        return DeadLetter.from_record(from_kafka(headers, value).data or b"")
+        envelope = from_kafka(headers, value)
+        if envelope.type == DeadLetterEnded.TYPE:
+            return DeadLetterEnded.from_record(envelope.data or b"")
+        return DeadLetter.from_record(envelope.data or b"")
     except CloudEventError as error:
         return Unreadable(str(error))
     except ValidationError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from consumers.applier.job import Access, Discarding, Invalid, Job, read
-from consumers.applier.letters import broken_letter, intents, orphan_letter
+from consumers.applier.letters import broken_letter, ended_letter, intents, orphan_letter
 from consumers.applier.outcome import DeadLettered, discarded, key_conflict
 from consumers.applier.policy import MOST_FAILURES
 from consumers.applier.reasons import DeathCause, Reason
@@ -25,7 +25,7 @@ from consumers.memory.remembered import Ending
 from gateway.runtime.logs import get_log
 from schemas.events import CommandDeadLettered
 from schemas.identity import dead_letter_id
-from schemas.vocabulary import CommandType
+from schemas.vocabulary import CommandType, Outcome
 
 if TYPE_CHECKING:
     from consumers.applier.desk import Desk
@@ -119,7 +119,8 @@ class Applier:
         draft.remember(command_id, asked.digest, Ending.FINISHED)
         self._desk.metrics.finished.labels(dead.command, "discarded", "none").inc()
         self._log.info("command.discarded", command_id=command_id, requested_by=asked.data.requested_by)
-        return draft.done(self._alarm(turn, draft))
+        ended = ended_letter(command_id, dead.redrive, Outcome.DISCARDED, turn.now)
+        return draft.done(self._alarm(turn, draft), self._desk.publication.dead_letter_ended(turn.key, ended))
 
     def _invalid(self, turn: Turn, record: Record, invalid: Invalid, memory: Memory) -> Done:
         draft = self._draft(turn, memory, None)

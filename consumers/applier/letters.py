@@ -8,7 +8,8 @@ from consumers.applier.reasons import DeathCause
 from consumers.engine import Record
 from consumers.memory.memory import Intent, Maybe, Past, Work
 from consumers.memory.telling import at
-from schemas.deadletter import DeadLetter, OriginalRecord
+from schemas.deadletter import DeadLetter, DeadLetterEnded, OriginalRecord
+from schemas.vocabulary import Outcome
 from schemas.words import word
 
 
@@ -60,6 +61,11 @@ def orphan_letter(work: Work, key: bytes, cause: DeathCause, now: float, writes:
         intents=writes,
         record=OriginalRecord.of(-1, -1, (), None),
     )
+
+
+def ended_letter(command_id: str, redrive: int, outcome: Outcome, now: float) -> DeadLetterEnded:
+    """Return what says that a dead letter waits no more."""
+    return DeadLetterEnded(command_id=command_id, redrive=redrive, outcome=outcome, ended_at=at(now))
 
 
 def intents(work: Work | None, maybe: Maybe | None) -> list[dict[str, Any]]:

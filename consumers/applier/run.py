@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumers.applier.attempts import Recording
-from consumers.applier.letters import intents, letter
+from consumers.applier.letters import ended_letter, intents, letter
 from consumers.applier.outcome import DeadLettered, Rejected, dead_lettered, finished
 from consumers.applier.policy import pause
 from consumers.applier.reasons import WAITING, DeathCause, Reason
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from consumers.applier.job import Job
     from consumers.applier.notes import Note
     from consumers.applier.outcome import Ending
-    from consumers.engine import Record, Turn
+    from consumers.engine import Output, Record, Turn
     from consumers.memory.memory import Intent, Memory
 
 _REASON_OF_MOVE: Final = {
@@ -135,7 +135,10 @@ class Run:
         draft.tell(event, job.command_id)
         self._forget_work()
         draft.remember(job.command_id, job.digest, Remembered.FINISHED)
+        others: tuple[Output, ...] = ()
         if job.redrive:
+            ended = ended_letter(job.command_id, job.redrive, event.outcome, self.turn.now)
+            others = (desk.publication.dead_letter_ended(self.turn.key, ended),)
             draft.raise_dead(job.command_id)
             draft.remember(job.record_id, job.digest, Remembered.FINISHED)
         if draft.memory.known is not None:
@@ -144,7 +147,7 @@ class Run:
         desk.metrics.finished.labels(job.type.value, outcome, effect).inc()
         desk.metrics.finish_seconds.labels(job.type.value).observe(max(0.0, self.turn.now - job.accepted_at))
         self._say("command.finished", outcome=outcome, effect=effect, reason=event.reason)
-        return draft.done(desk.next_look(draft.memory, self.turn.now))
+        return draft.done(desk.next_look(draft.memory, self.turn.now), *others)
 
     def refuse(self, reason: Reason, *, remembering: bool) -> Done:
         """End a run that was never taken up: nothing that is known of the command itself changes."""

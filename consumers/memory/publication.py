@@ -11,8 +11,8 @@ from consumers.memory.change import Told
 from consumers.memory.memory import Handoff, Memory
 from consumers.memory.telling import at
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
-from schemas.deadletter import DeadLetter
-from schemas.records import publish, write_authorization, write_dead_letter, write_event
+from schemas.deadletter import DeadLetter, DeadLetterEnded
+from schemas.records import publish, write_authorization, write_dead_letter, write_dead_letter_ended, write_event
 from schemas.topics import Topics
 from schemas.vocabulary import Agreement, Report
 
@@ -59,6 +59,11 @@ class Publication:
     def dead_letter(self, key: bytes, letter: DeadLetter) -> Output:
         """Return a dead letter's record."""
         headers, value = write_dead_letter(letter, self.source)
+        return Output(self.topics.dead_letters.name, key, value, headers)
+
+    def dead_letter_ended(self, key: bytes, ended: DeadLetterEnded) -> Output:
+        """Return the record that takes a dead letter from the list of what waits for a person."""
+        headers, value = write_dead_letter_ended(key.decode("utf-8", "replace"), ended, self.source)
         return Output(self.topics.dead_letters.name, key, value, headers)
 
     def tombstone(self, key: bytes) -> Output:

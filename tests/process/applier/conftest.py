@@ -27,6 +27,7 @@ from gateway.runtime.metrics import create_metrics
 from gateway.runtime.settings import CollateSettings
 from local.collate import Options, SimulatedCollate, named
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
+from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.records import Accepted, read_authorization, read_dead_letter, read_event, write_command
 from schemas.topics import catalogue
 from schemas.vocabulary import EventType, ReportedOutcome
@@ -221,6 +222,14 @@ class Lane:
         return found[0]
 
     def dead_letters(self):
+        return [one for one in self._of_dead_letters() if isinstance(one, DeadLetter)]
+
+    def ended_letters(self):
+        """What says that a dead letter waits no more: command, redrive and outcome."""
+        ended = [one for one in self._of_dead_letters() if isinstance(one, DeadLetterEnded)]
+        return [(one.command_id, one.redrive, one.outcome) for one in ended]
+
+    def _of_dead_letters(self):
         return [read_dead_letter(o.headers, o.value) for o in self.outputs if o.topic == TOPICS.dead_letters.name]
 
     def record(self):

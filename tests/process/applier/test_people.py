@@ -49,6 +49,7 @@ async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert outcome.caller == "intake"
     assert len(lane.effects_of(asked)) == 2, "the lost one, and the one that a person asked for"
+    assert lane.ended_letters() == [(asked, 1, "applied")]
 
 
 async def test_a_redrive_after_the_end_is_refused(make_lane):
@@ -86,6 +87,7 @@ async def test_a_redrive_that_dies_again_can_be_redriven_again(make_lane):
     redrive(lane, second, 2)
     await lane.drain()
     assert lane.finished_of(asked, redrive=2).outcome == "applied"
+    assert lane.ended_letters() == [(asked, 2, "applied")]
     assert len({intent["n"] for intent in second.intents}) == len(second.intents)
 
 
@@ -110,6 +112,7 @@ async def test_a_discard_ends_it(make_lane):
     await lane.drain()
     outcome = lane.finished_of(asked)
     assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", letter.command)
+    assert lane.ended_letters() == [(asked, 0, "discarded")]
     assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
 
 

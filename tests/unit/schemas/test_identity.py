@@ -29,6 +29,7 @@ def test_the_namespace_is_fixed():
         ("event_id", ("auth_7Q2M", 1), "34d7e0c9-b337-54d0-a4ac-7a42b3a256fd"),
         ("event_id", ("auth_7Q2M", 10**12), "7d96c4b3-c6dd-5650-97cb-eef9075b2e4f"),
         ("state_id", ("auth_7Q2M", 1), "62ff7f88-77ec-5016-b864-7a9a793c2df9"),
+        ("dead_letter_ended_id", (COMMAND, 1), "c2913bf9-6d16-57da-984e-fec11add5798"),
         ("dead_letter_id", (COMMAND, 0), "81d1d207-b328-50bf-9e62-bc6197b5b40e"),
         ("request_id", ("redrive", COMMAND, 1), "dc232422-5f8e-57a3-a5cb-56231845959a"),
     ],
