@@ -1,0 +1,302 @@
+{{- define "gateway.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "gateway.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "gateway.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "gateway.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels of an object. Takes (dict "root" $ "component" "worker"). */}}
+{{- define "gateway.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{ include "gateway.selector" . }}
+{{- end -}}
+
+{{- define "gateway.selector" -}}
+app.kubernetes.io/name: {{ include "gateway.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "gateway.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "gateway.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gateway.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Most processes that call Collate at the same time; a rolling update of ingress adds one. */}}
+{{- define "gateway.callingProcesses" -}}
+{{- $ingress := ternary (int .Values.ingress.autoscaling.maxReplicas) (int .Values.ingress.replicas) .Values.ingress.autoscaling.enabled -}}
+{{- add $ingress 1 (include "gateway.mostWorkers" .) -}}
+{{- end -}}
+
+{{- define "gateway.mostWorkers" -}}
+{{- ternary (int .Values.worker.keda.maxReplicas) (int .Values.worker.replicas) .Values.worker.keda.enabled -}}
+{{- end -}}
+
+{{/* A setting's value as its environment variable takes it; toJson, because a number may come as 1e+06. */}}
+{{- define "gateway.value" -}}
+{{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{- end -}}
+
+{{- define "gateway.environment" -}}
+{{- range $section, $settings := .Values.settings }}
+{{- if kindIs "map" $settings }}
+{{- range $name, $value := $settings }}
+GATEWAY_{{ upper $section }}__{{ upper $name }}: {{ include "gateway.value" $value | quote }}
+{{- end }}
+{{- else }}
+GATEWAY_{{ upper $section }}: {{ include "gateway.value" $settings | quote }}
+{{- end }}
+{{- end }}
+{{- if not (dig "collate" "max_replicas" nil .Values.settings) }}
+GATEWAY_COLLATE__MAX_REPLICAS: {{ include "gateway.callingProcesses" . | quote }}
+{{- end }}
+GATEWAY_INGRESS__PORT: "8080"
+GATEWAY_INGRESS__STOP_DEADLINE: {{ printf "%ds" (int .Values.ingress.stopSeconds) | quote }}
+GATEWAY_WORKER__STOP_DEADLINE: {{ printf "%ds" (int .Values.worker.stopSeconds) | quote }}
+GATEWAY_ADMIN__PORT: "9090"
+{{- end -}}
+
+{{/* Kafka's login of one process: what holds for all, and what this one has instead. Takes root and component. */}}
+{{- define "gateway.kafka" -}}
+{{- $own := (index .root.Values .component).kafka | default dict -}}
+{{- $login := mergeOverwrite (deepCopy .root.Values.kafka) (deepCopy $own) -}}
+{{- $_ := set $login "existingSecret" (default .root.Values.secrets.existingSecret $login.existingSecret) -}}
+{{- toJson $login -}}
+{{- end -}}
+
+{{/* The gateway's own secrets that a component opens, as key and file name. */}}
+{{- define "gateway.secretFiles" -}}
+{{- $secrets := .root.Values.secrets -}}
+{{- $files := dict -}}
+{{- if has .component (list "ingress" "worker") -}}
+{{- $_ := set $files "GATEWAY_COLLATE__API_KEY_FILE" $secrets.collateApiKey -}}
+{{- if $secrets.collateCa -}}{{- $_ := set $files "GATEWAY_COLLATE__CA_FILE" $secrets.collateCa -}}{{- end -}}
+{{- end -}}
+{{- if eq .component "ingress" -}}{{- $_ := set $files "GATEWAY_INGRESS__CALLERS_FILE" $secrets.callers -}}{{- end -}}
+{{- if eq .component "worker" -}}{{- $_ := set $files "GATEWAY_WORKER__DIGEST_KEY_FILE" $secrets.digestKey -}}{{- end -}}
+{{- if and .root.Values.projector.enabled (has .component (list "ingress" "projector")) -}}
+{{- $_ := set $files "GATEWAY_READMODEL__DSN_FILE" $secrets.database -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}
+
+{{/* Kafka's files that a component opens, by the setting that names each. */}}
+{{- define "gateway.kafkaFiles" -}}
+{{- $login := include "gateway.kafka" . | fromJson -}}
+{{- $settings := dict "password" "PASSWORD_FILE" "certificate" "CERTIFICATE_FILE" "privateKey" "KEY_FILE" "token" "TOKEN_FILE" "oauthClientSecret" "OAUTH_CLIENT_SECRET_FILE" -}}
+{{- $files := dict -}}
+{{- range $name, $setting := $settings -}}
+{{- with index $login.files $name -}}{{- $_ := set $files (printf "GATEWAY_KAFKA__%s" $setting) . -}}{{- end -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}
+
+{{/* Environment of a container: the shared settings, where its files are, who it is in Kafka. */}}
+{{- define "gateway.containerEnvironment" -}}
+envFrom:
+  - configMapRef:
+      name: {{ include "gateway.fullname" .root }}
+env:
+  {{- $login := include "gateway.kafka" . | fromJson }}
+  {{- range $setting, $key := include "gateway.secretFiles" . | fromJson }}
+  - name: {{ $setting }}
+    value: /etc/gateway/secrets/{{ $key }}
+  {{- end }}
+  {{- range $setting, $key := include "gateway.kafkaFiles" . | fromJson }}
+  - name: {{ $setting }}
+    value: /etc/gateway/kafka/{{ $key }}
+  {{- end }}
+  {{- with $login.files.ca }}
+  - name: GATEWAY_KAFKA__CA_FILE
+    value: /etc/gateway/kafka/{{ . }}
+  {{- end }}
+  {{- if $login.serviceAccountToken.enabled }}
+  - name: GATEWAY_KAFKA__TOKEN_FILE
+    value: /etc/gateway/kafka/service-account-token
+  {{- end }}
+  {{- with $login.username }}
+  - name: GATEWAY_KAFKA__USERNAME
+    value: {{ . | quote }}
+  {{- end }}
+  {{- with $login.oauthClientId }}
+  - name: GATEWAY_KAFKA__OAUTH_CLIENT_ID
+    value: {{ . | quote }}
+  {{- end }}
+  # The pod's name: unique in the group, and for a StatefulSet the same after a restart.
+  - name: GATEWAY_WORKER__INSTANCE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+{{- end -}}
+
+{{- define "gateway.volumeMounts" -}}
+volumeMounts:
+  {{- if include "gateway.secretFiles" . | fromJson }}
+  - name: secrets
+    mountPath: /etc/gateway/secrets
+    readOnly: true
+  {{- end }}
+  - name: kafka
+    mountPath: /etc/gateway/kafka
+    readOnly: true
+{{- end -}}
+
+{{/* Whole directories, never subPath: only those follow a Secret that changes. */}}
+{{- define "gateway.volumes" -}}
+{{- $login := include "gateway.kafka" . | fromJson -}}
+{{- $own := include "gateway.secretFiles" . | fromJson -}}
+{{- $files := include "gateway.kafkaFiles" . | fromJson -}}
+volumes:
+  {{- if $own }}
+  - name: secrets
+    secret:
+      secretName: {{ .root.Values.secrets.existingSecret }}
+      defaultMode: 0440
+      items:
+        {{- range $_, $key := $own }}
+        - key: {{ $key }}
+          path: {{ $key }}
+        {{- end }}
+  {{- end }}
+  - name: kafka
+    projected:
+      defaultMode: 0440
+      sources:
+        {{- if $files }}
+        - secret:
+            name: {{ $login.existingSecret }}
+            items:
+              {{- range $_, $key := $files }}
+              - key: {{ $key }}
+                path: {{ $key }}
+              {{- end }}
+        {{- end }}
+        {{- with $login.files.ca }}
+        - secret:
+            name: {{ default $login.existingSecret $login.caExistingSecret }}
+            items:
+              - key: {{ . }}
+                path: {{ . }}
+        {{- end }}
+        {{- if $login.serviceAccountToken.enabled }}
+        - serviceAccountToken:
+            path: service-account-token
+            audience: {{ $login.serviceAccountToken.audience }}
+            expirationSeconds: {{ int $login.serviceAccountToken.expirationSeconds }}
+        {{- end }}
+        {{- if not (or $files $login.files.ca $login.serviceAccountToken.enabled) }}
+        []
+        {{- end }}
+{{- end -}}
+
+{{/* Restricted Pod Security; the image writes nowhere. */}}
+{{- define "gateway.podSecurity" -}}
+serviceAccountName: {{ include "gateway.serviceAccount" . }}
+automountServiceAccountToken: false
+# A Service named gateway would put GATEWAY_PORT and its like into the environment, and unknown GATEWAY_ keys are fatal.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "gateway.containerSecurity" -}}
+image: {{ include "gateway.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{- define "gateway.probes" -}}
+startupProbe:
+  httpGet: {path: /startupz, port: admin}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: {{ mul (int .Values.probes.startupMinutes) 12 }}
+livenessProbe:
+  httpGet: {path: /livez, port: admin}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: admin}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end -}}
+
+{{/* Where pods of a component run. Takes root and component. */}}
+{{- define "gateway.placement" -}}
+{{- $own := index .root.Values .component -}}
+topologySpreadConstraints:
+  {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ $key }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "gateway.selector" $ | nindent 8 }}
+  {{- end }}
+{{- with $own.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "gateway.podMetadata" -}}
+{{- $own := index .root.Values .component -}}
+labels:
+  {{- with $own.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- include "gateway.labels" . | nindent 2 }}
+annotations:
+  checksum/settings: {{ include "gateway.environment" .root | sha256sum }}
+  {{- with $own.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

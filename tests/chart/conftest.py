@@ -1,0 +1,106 @@
+"""Renders the chart with the real Helm, and validates what comes out as strictly as Kubernetes can."""
+
+import copy
+import functools
+from pathlib import Path
+
+import helm_python as helm
+import kubernetes_validate
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "helm" / "gateway"
+# The oldest Kubernetes that the chart names, and the newest whose schemas we have.
+KUBERNETES = ("1.30", kubernetes_validate.latest_version())
+MINIMAL = {
+    "settings": {
+        "environment": "production",
+        "kafka": {"bootstrap": ["kafka-0.kafka:9093", "kafka-1.kafka:9093"]},
+        "collate": {"base_url": "https://api.collate.test"},
+    },
+    "secrets": {"existingSecret": "gateway-secrets"},
+}
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, as it is for Kubernetes."""
+
+    def construct_mapping(self, node, deep=False):  # noqa: FBT002 - PyYAML's own signature
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"a key stands twice at {node.start_mark}: {sorted(keys)}"
+        return super().construct_mapping(node, deep)
+
+
+def merged(*layers):
+    """Lay values over each other, maps key by key."""
+    whole = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both_are_maps = isinstance(value, dict) and isinstance(whole.get(key), dict)
+            whole[key] = merged(whole[key], value) if both_are_maps else copy.deepcopy(value)
+    return whole
+
+
+class Rendered:
+    """The objects of one rendering."""
+
+    def __init__(self, manifests):
+        self.objects = [
+            one
+            for name, text in manifests.items()
+            if not name.endswith(".txt")
+            for one in yaml.load_all(text, StrictLoader)
+            if one
+        ]
+
+    def __iter__(self):
+        return iter(self.objects)
+
+    def of(self, kind):
+        return [one for one in self.objects if one["kind"] == kind]
+
+    def one(self, kind, ending=""):
+        (found,) = [one for one in self.of(kind) if one["metadata"]["name"].endswith(ending)]
+        return found
+
+    def pods(self):
+        """Every pod that would run: its owner's kind and name, its labels and its spec."""
+        for one in self.objects:
+            if one["kind"] == "Pod":
+                yield one, one["metadata"]["labels"], one["spec"]
+            elif "template" in one.get("spec", {}):
+                template = one["spec"]["template"]
+                yield one, template["metadata"]["labels"], template["spec"]
+
+
+@pytest.fixture(scope="session")
+def chart():
+    with helm.Chart.load(CHART) as chart:
+        yield chart
+
+
+@pytest.fixture(scope="session")
+def render(chart):
+    """Render with values over the minimal ones: `render({"projector": {"enabled": True}})`."""
+
+    def render(values=None, name="prod", namespace="payers"):
+        return Rendered(chart.render(merged(MINIMAL, values or {}), name=name, namespace=namespace))
+
+    return render
+
+
+@functools.cache
+def _valid(text, version):
+    kubernetes_validate.validate(yaml.safe_load(text), version, strict=True)
+
+
+@pytest.fixture(scope="session")
+def validate():
+    """Validate an object against the strict schemas of every Kubernetes that counts."""
+
+    def validate(one):
+        text = yaml.safe_dump(one)
+        for version in KUBERNETES:
+            _valid(text, version)
+
+    return validate

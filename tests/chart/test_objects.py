@@ -1,0 +1,316 @@
+"""Whatever values are given: what comes out is valid for Kubernetes and keeps to the house's policies."""
+
+import re
+
+import kubernetes_validate
+import pytest
+from jsonschema import Draft202012Validator
+
+SASL = {"settings": {"kafka": {"security": "SASL_SSL"}}}
+EVERYTHING = {
+    "projector": {"enabled": True},
+    "monitoring": {
+        "serviceMonitor": {"enabled": True},
+        "rules": {"enabled": True, "runbookBase": "https://docs.test/"},
+        "dashboard": {"enabled": True},
+    },
+    "expose": {
+        "ingress": {"enabled": True, "hosts": ["gateway.example.com"], "tlsSecret": "tls", "className": "nginx"},
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["gateway.example.com"]},
+    },
+    "ingress": {"autoscaling": {"enabled": True}},
+    "worker": {"keda": {"enabled": True, "prometheusServer": "http://prometheus:9090"}},
+}
+VALUES = {
+    "minimal": {},
+    "everything": EVERYTHING,
+    "scram, a user each": SASL
+    | {
+        "kafka": {"files": {"ca": "ca.crt", "password": "password"}, "caExistingSecret": "kafka-cluster-ca"},
+        "ingress": {"kafka": {"username": "gateway-ingress", "existingSecret": "gateway-ingress"}},
+        "worker": {"kafka": {"username": "gateway-worker", "existingSecret": "gateway-worker"}},
+        "topics": {"kafka": {"username": "gateway-topics", "existingSecret": "gateway-topics"}},
+    },
+    "mutual tls": {
+        "settings": {"kafka": {"security": "SSL"}},
+        "kafka": {"files": {"ca": "ca.crt", "certificate": "tls.crt", "privateKey": "tls.key"}},
+    },
+    "service account tokens": {
+        "settings": {"kafka": {"security": "SASL_SSL", "mechanism": "OAUTHBEARER"}},
+        "kafka": {"serviceAccountToken": {"enabled": True}, "files": {"ca": "ca.crt"}},
+    },
+    "client credentials": {
+        "settings": {
+            "kafka": {"security": "SASL_SSL", "mechanism": "OAUTHBEARER", "oauth_url": "https://id.test:8443/token"}
+        },
+        "kafka": {"oauthClientId": "gateway", "files": {"oauthClientSecret": "client-secret"}},
+    },
+    "bare": {
+        "networkPolicy": {"enabled": False},
+        "tests": {"enabled": False},
+        "topics": {"apply": False},
+        "serviceAccount": {"create": False},
+    },
+    "placed": {
+        part: {
+            "nodeSelector": {"pool": "apps"},
+            "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "high",
+            "podAnnotations": {"team": "payers"},
+            "podLabels": {"team": "payers"},
+        }
+        for part in ("ingress", "worker", "projector")
+    }
+    | {"imagePullSecrets": [{"name": "pull"}], "image": {"digest": f"sha256:{'a' * 64}"}},
+    "narrow network": {
+        "networkPolicy": {
+            "callers": [{"namespaceSelector": {"matchLabels": {"team": "scheduling"}}}],
+            "monitoring": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+            "kafka": {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [9092, 9093]},
+            "collate": {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]},
+            "otlp": {"ports": [4318]},
+            "extraEgress": [{"ports": [{"protocol": "TCP", "port": 8125}]}],
+        }
+    },
+    "numbers that YAML likes to mangle": {
+        "settings": {"ingress": {"max_body": 1000000, "caller_rate": 1000000.0}, "collate": {"live_share": 0.25}}
+    },
+}
+
+
+@pytest.fixture(scope="module", params=VALUES.values(), ids=VALUES)
+def rendered(request, render):
+    return render(request.param)
+
+
+def test_every_object_is_valid(rendered, validate):
+    for one in rendered:
+        if one["kind"] in CUSTOM:
+            assert [error.message for error in Draft202012Validator(CUSTOM[one["kind"]]).iter_errors(one)] == []
+        else:
+            validate(one)
+
+
+def test_names_are_unique_and_short_enough(rendered):
+    names = [(one["kind"], one["metadata"]["name"]) for one in rendered]
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= 63 for _, name in names)
+
+
+def test_pods_meet_the_restricted_pod_security_standard(rendered):
+    for _, _, spec in rendered.pods():
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] == 10001
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert context["readOnlyRootFilesystem"] is True
+        assert all(volume.keys() - {"name"} <= {"secret", "projected"} for volume in spec["volumes"])
+
+
+def test_pods_get_no_token_and_no_environment_that_they_did_not_ask_for(rendered):
+    for _, _, spec in rendered.pods():
+        assert spec["automountServiceAccountToken"] is False
+        # Service links would add GATEWAY_… variables for a Service of that name, and the gateway refuses unknown ones.
+        assert spec["enableServiceLinks"] is False
+
+
+def test_every_container_says_what_it_needs(rendered):
+    for _, _, spec in rendered.pods():
+        for container in spec["containers"]:
+            assert container["resources"]["requests"].keys() >= {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
+            # A CPU limit throttles an event loop, and a throttled worker loses its membership.
+            assert "cpu" not in container["resources"]["limits"]
+
+
+def test_secrets_are_files_alone_and_follow_their_secret(rendered):
+    for owner, _, spec in rendered.pods():
+        for container in spec["containers"]:
+            assert not [one for one in container["env"] if "secretKeyRef" in one.get("valueFrom", {})]
+            assert all("secretRef" not in source for source in container["envFrom"])
+            assert all("subPath" not in mount for mount in container["volumeMounts"]), owner["metadata"]["name"]
+    assert rendered.of("Secret") == []
+
+
+def test_every_file_that_a_setting_names_is_mounted(rendered):
+    for owner, _, spec in rendered.pods():
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        for container in spec["containers"]:
+            mounted = set()
+            for mount in container["volumeMounts"]:
+                volume = volumes[mount["name"]]
+                sources = [volume["secret"]] if "secret" in volume else volume["projected"]["sources"]
+                for source in sources:
+                    own_token = [source["serviceAccountToken"]] if "serviceAccountToken" in source else []
+                    items = source.get("items") or source.get("secret", {}).get("items") or own_token
+                    mounted |= {f"{mount['mountPath']}/{item['path']}" for item in items}
+            files = {one["value"] for one in container["env"] if one["name"].endswith("_FILE")}
+            assert files == mounted, owner["metadata"]["name"]
+
+
+def test_selectors_find_the_pods_they_mean_and_no_others(rendered):
+    pods = [(labels, owner) for owner, labels, _ in rendered.pods()]
+
+    def found(selector):
+        return {
+            owner["metadata"]["name"].rsplit("-", 1)[0 if owner["kind"] == "Pod" else 1]
+            for labels, owner in pods
+            if selector.items() <= labels.items() and owner["kind"] in {"Deployment", "StatefulSet"}
+        }
+
+    def kinds(selector):
+        return {owner["kind"] for labels, owner in pods if selector.items() <= labels.items()}
+
+    assert found(rendered.one("Service", "-ingress")["spec"]["selector"]) == {"ingress"}
+    assert kinds(rendered.one("Service", "-ingress")["spec"]["selector"]) == {"Deployment"}
+    assert found(rendered.one("Service", "-worker")["spec"]["selector"]) == {"worker"}
+    assert found(rendered.one("Service", "-admin")["spec"]["selector"]) >= {"ingress", "worker"}
+    for budget in rendered.of("PodDisruptionBudget"):
+        assert len(found(budget["spec"]["selector"]["matchLabels"])) == 1
+    policies = rendered.of("NetworkPolicy")
+    if policies:
+        covered = [policy["spec"]["podSelector"]["matchLabels"] for policy in policies]
+        for labels, owner in pods:
+            assert any(selector.items() <= labels.items() for selector in covered), owner["metadata"]["name"]
+
+
+def test_the_environment_is_one_that_the_gateway_accepts(rendered, tmp_path, monkeypatch):
+    """Every setting that the chart makes is known, and none contradicts another."""
+    from gateway.runtime import settings as runtime_settings  # noqa: PLC0415 - only this test needs it
+
+    monkeypatch.setattr(runtime_settings, "file_problem", lambda _: None)
+    load = {
+        "ingress": lambda environ: runtime_settings.load_settings(environ, "ingress"),
+        "worker": lambda environ: runtime_settings.load_settings(environ, "worker"),
+        "projector": lambda environ: runtime_settings.load_process_settings(environ, "projector"),
+        "topics": runtime_settings.load_cluster_settings,
+        "migrate": lambda environ: runtime_settings.load_process_settings(environ, "migrate"),
+    }
+    shared = rendered.one("ConfigMap", "prod-gateway")["data"]
+    for owner, labels, spec in rendered.pods():
+        if owner["kind"] == "Pod":
+            continue
+        own = {one["name"]: one.get("value", "prod-gateway-worker-0") for one in spec["containers"][0]["env"]}
+        load[labels["app.kubernetes.io/component"]](shared | own)
+
+
+def test_charts_words_are_the_commands_words(rendered):
+    """What a container is told to run exists."""
+    from typer.main import get_command  # noqa: PLC0415 - only this test needs it
+
+    from gateway.cli.app import app  # noqa: PLC0415 - as above
+
+    for _, _, spec in rendered.pods():
+        command = get_command(app)
+        for word in spec["containers"][0]["args"]:
+            if word.startswith("-"):
+                break
+            command = command.commands[word]
+
+
+STRING = {"type": "string"}
+LABELS = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 63}}
+METADATA = {
+    "type": "object",
+    "required": ["name", "labels"],
+    "additionalProperties": False,
+    "properties": {"name": STRING, "labels": LABELS, "annotations": LABELS},
+}
+
+
+def custom(api, spec):
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "properties": {"apiVersion": {"const": api}, "kind": STRING, "metadata": METADATA, "spec": spec},
+    }
+
+
+def exactly(**properties):
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name in properties if not name.endswith("_")],
+        "properties": {name.rstrip("_"): shape for name, shape in properties.items()},
+    }
+
+
+def many(shape):
+    return {"type": "array", "items": shape, "minItems": 1}
+
+
+# What these operators' own definitions say of the fields that the chart uses.
+CUSTOM = {
+    "ServiceMonitor": custom(
+        "monitoring.coreos.com/v1",
+        exactly(
+            selector=exactly(matchLabels=LABELS),
+            podTargetLabels_=many(STRING),
+            endpoints=many(
+                exactly(port=STRING, path=STRING, interval={"type": "string", "pattern": r"^\d+(ms|s|m|h)$"})
+            ),
+        ),
+    ),
+    "PrometheusRule": custom(
+        "monitoring.coreos.com/v1",
+        exactly(
+            groups=many(
+                exactly(
+                    name=STRING,
+                    rules=many(
+                        exactly(
+                            alert={"type": "string", "pattern": "^CollateGateway[A-Za-z]+$"},
+                            expr=STRING,
+                            for_={"type": "string", "pattern": r"^\d+(s|m|h)$"},
+                            labels=LABELS,
+                            annotations={"type": "object", "additionalProperties": STRING},
+                        )
+                    ),
+                )
+            )
+        ),
+    ),
+    "ScaledObject": custom(
+        "keda.sh/v1alpha1",
+        exactly(
+            scaleTargetRef=exactly(apiVersion=STRING, kind=STRING, name=STRING),
+            minReplicaCount={"type": "integer"},
+            maxReplicaCount={"type": "integer"},
+            pollingInterval={"type": "integer"},
+            cooldownPeriod={"type": "integer"},
+            triggers=many(
+                exactly(
+                    type=STRING,
+                    metricType={"const": "Value"},
+                    metadata={"type": "object", "additionalProperties": STRING},
+                )
+            ),
+        ),
+    ),
+    "HTTPRoute": custom(
+        "gateway.networking.k8s.io/v1",
+        exactly(
+            parentRefs=many({"type": "object", "required": ["name"]}),
+            hostnames_=many(STRING),
+            rules=many(
+                exactly(
+                    matches=many(exactly(path=exactly(type={"const": "PathPrefix"}, value=STRING))),
+                    backendRefs=many(exactly(name=STRING, port={"type": "integer"})),
+                )
+            ),
+        ),
+    ),
+}
+
+
+def test_a_kind_without_a_schema_would_be_noticed(validate):
+    with pytest.raises(kubernetes_validate.SchemaNotFoundError):
+        validate({"apiVersion": "v1", "kind": "Nonsense", "metadata": {"name": "x"}})
+    with pytest.raises(kubernetes_validate.ValidationError, match=re.escape("Additional properties")):
+        validate({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dat": {}})
