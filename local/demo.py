@@ -76,6 +76,7 @@ async def _tell(console: Console, everything: Stage) -> None:
         except (TimeoutError, UnexpectedAnswer, httpx.HTTPError) as error:
             raise everything.failure(f"the story stopped: {error}") from error
     _show_all(console, listener.events)
+    _show_timeline(console, everything)
 
 
 class _Story:
@@ -188,6 +189,13 @@ def _show_all(console: Console, events: Sequence[Event]) -> None:
     console.print(table)
     if [event.sequence for event in ordered] != list(range(1, len(ordered) + 1)):
         raise LocalError("The sequence has a gap or a repetition.")
+
+
+def _show_timeline(console: Console, everything: Stage) -> None:
+    """Show what anybody with a key can ask later, by the very command."""
+    console.print(f"\n[bold]And who asks later[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
+    told = everything.ask("timeline", AUTHORIZATION, until="authorization.settled")
+    console.print(told, markup=False)
 
 
 def _coloured(kind: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 
 from local.failures import LocalError
-from local.installation import CALLER, http_here
+from local.installation import CALLER, GATEWAY, http_here
 from local.listening import Event, listening
 from local.ports import free_or
 from local.run import until_interrupted
@@ -54,6 +54,7 @@ def _introduce(console: Console, everything: Stage) -> None:
         ),
         ("Collate", f"{everything.collate_url} (simulated; faults and ledger: local/collate/README.md)"),
         ("Kafka", everything.cluster.bootstrap),
+        ("PostgreSQL", everything.database.conninfo),
         ("topics", "  ".join(topic.name for topic in topics)),
         ("logs", str(everything.ingress.log.parent / "*.log")),
         ("a caller's key", f"{installation.caller_key} (caller {CALLER}, may do everything)"),
@@ -64,6 +65,9 @@ def _introduce(console: Console, everything: Stage) -> None:
         "\n[bold]Paste these, in this order[/]: watch an authorization, open a handoff, get a link into the session\n"
     )
     for line in commands_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
+        print(line)
+    console.print("\n[bold]And in another terminal[/]: what happened, and what is going on\n")
+    for line in reads_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
     console.print(
         "\nOpen the link's url in a browser to be the human. [bold]Ctrl-C[/] ends everything. Events, as they come:\n"
@@ -79,6 +83,12 @@ def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, .
         f"{curl} -H 'Idempotency-Key: my-handoff' -H 'Prefer: wait=10' -d '{{}}' {at}/handoffs",
         f'{curl} -d \'{{"operator": "me"}}\' {at}/handoffs/active/access-grants',
     )
+
+
+def reads_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
+    """Write the commands that show what happened."""
+    here = f"COLLATE_GATEWAY_URL={url} COLLATE_GATEWAY_KEY={key} {GATEWAY}"
+    return f"{here} timeline {authorization_id}", f"{here} watch {authorization_id}", f"{here} top"
 
 
 async def _accompany(console: Console, everything: Stage) -> None:

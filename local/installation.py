@@ -1,4 +1,4 @@
-"""A gateway on this machine: ingress and worker as processes of their own, over a Kafka and a Collate that are given.
+"""A gateway on this machine: its processes, over a Kafka and a Collate (and a PostgreSQL) that are given.
 
 Owns their settings, a caller and its key, and their logs. Used by `gateway dev`, the demo and system tests. Knows the
 gateway by its command line, its settings and its HTTP interfaces alone.
@@ -87,12 +87,16 @@ class Installation:
         collate_url: str,
         prefix: str = "collate-gateway.",
         replication: int = 1,
+        database: str | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
+        """`database` is the conninfo of a PostgreSQL for the read model; without one there is none."""
         self._run = run
         self.prefix = prefix
         self.caller_key, callers = _new_caller()
         secret = {"callers.toml": callers, "collate-key": COLLATE_KEY, "digest-key": secrets.token_urlsafe(32)}
+        if database is not None:
+            secret["dsn"] = database
         for name, content in secret.items():
             self._write_secret(name, content)
         self._environ = {
@@ -113,6 +117,7 @@ class Installation:
             "GATEWAY_ADMIN__HOST": "127.0.0.1",
             "GATEWAY_WORKER__DIGEST_KEY_FILE": str(run.directory / "digest-key"),
             "GATEWAY_WORKER__GROUP": f"{prefix}worker",
+            **({} if database is None else {"GATEWAY_READMODEL__DSN_FILE": str(run.directory / "dsn")}),
             **(settings or {}),
         }
 
@@ -123,16 +128,21 @@ class Installation:
 
     def apply_topics(self) -> None:
         """Create what topics are missing; raises StartFailed."""
-        log = self._run.directory / "topics.log"
+        self._do("topics", "apply")
+
+    def migrate(self) -> None:
+        """Make the tables of the read model; raises StartFailed."""
+        self._do("migrate")
+
+    def _do(self, *verb: str) -> None:
+        log = self._run.directory / f"{verb[0]}.log"
         with log.open("ab") as output:
-            applied = subprocess.run(
-                [GATEWAY, "topics", "apply"], env=self._environ, stdout=output, stderr=output, check=False
-            )
-        if applied.returncode:
-            raise failure("topics", f"`gateway topics apply` ended with exit code {applied.returncode}", [log])
+            done = subprocess.run([GATEWAY, *verb], env=self._environ, stdout=output, stderr=output, check=False)
+        if done.returncode:
+            raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {done.returncode}", [log])
 
     def start(self, verb: str, name: str | None = None, port: int | None = None) -> Program:
-        """Start `gateway ingress` or `gateway worker`, on free ports unless one is given; does not wait."""
+        """Start `gateway ingress`, `worker` or `projector`, on free ports unless one is given; does not wait."""
         named = name or verb
         free, admin = free_ports(2)
         own = port or free

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gateway.cli import check, config, local, processes, topics
+from gateway.cli import check, config, happened, local, processes, top, topics
 from gateway.runtime.environ import SettingsInvalid
 from gateway.runtime.exits import Exit, Refused
 from gateway.runtime.logs import traceback_text
@@ -32,6 +32,9 @@ payer's truth is known, and publishes what happened.
   gateway topics apply  create them
   gateway worker        waits for what is missing, and says so (/readyz)
 
+Optional, with PostgreSQL: [bold]projector[/bold] keeps status and timelines, which [bold]status[/bold], \
+[bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold] show.
+
 Settings are environment variables GATEWAY_…, secrets are files; docs/configuration.md lists them all.
 """
 
@@ -55,6 +58,8 @@ processes.add_to(app)
 config.add_to(app)
 check.add_to(app)
 topics.add_to(app)
+happened.add_to(app)
+top.add_to(app)
 local.add_to(app)
 
 

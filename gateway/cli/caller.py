@@ -1,0 +1,115 @@
+"""The gateway as a caller of its own HTTP interface: an address, a key, GET. For the verbs that show what happened."""
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+import typer
+
+from gateway.runtime.exits import Exit
+
+KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
+    "COLLATE_GATEWAY_KEY",
+    "COLLATE_GATEWAY_KEY_FILE",
+    "COLLATE_GATEWAY_URL",
+)
+_SECONDS = 15.0
+_PAGE = 200
+
+Url = Annotated[
+    str, typer.Option("--url", envvar=URL_VARIABLE, help="The gateway's address.", show_default=True, metavar="URL")
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", envvar=KEY_FILE_VARIABLE, help=f"File with a caller's key; or {KEY_VARIABLE} is set."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
+HERE = "http://127.0.0.1:8080"
+
+
+class Unanswered(Exception):
+    """The gateway could not be reached or had no answer for now; asking again may help."""
+
+
+class Caller:
+    """Asks the gateway; an answer that has not changed is not sent again."""
+
+    def __init__(self, url: str, key_file: Path | None) -> None:
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            fail(Exit.USAGE, f"{url}: expected a URL like https://gateway.example")
+        self._url = url.rstrip("/")
+        self._key = _key(key_file)
+        self._known: dict[str, tuple[str, Any]] = {}
+
+    def get(self, *path: str, **query: str | int | None) -> Any:
+        """Return what stands at the path. Raises Unanswered; ends the program where asking again can't help."""
+        told = {name: value for name, value in query.items() if value is not None}
+        address = f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
+        address += f"?{urlencode(told)}" if told else ""
+        etag, known = self._known.get(address, (None, None))
+        headers = {"Authorization": f"Bearer {self._key}"} | ({"If-None-Match": etag} if etag else {})
+        request = urllib.request.Request(address, headers=headers)  # noqa: S310 - the scheme was looked at
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
+                found = json.loads(answer.read())
+                if answer.headers["ETag"]:
+                    self._known[address] = answer.headers["ETag"], found
+                return found
+        except urllib.error.HTTPError as refused:
+            with refused:
+                if refused.code == 304:
+                    return known
+                self._refused(refused)
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            trust = " (is its certificate trusted here?)" if isinstance(reason, ssl.SSLError) else ""
+            raise Unanswered(f"{self._url}: {reason}{trust}") from error
+
+    def timeline(self, authorization_id: str) -> Iterator[dict[str, Any]]:
+        """Walk everything that happened to an authorization."""
+        cursor = None
+        while True:
+            page = self.get("authorizations", authorization_id, "timeline", limit=_PAGE, cursor=cursor)
+            yield from page["entries"]
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    def _refused(self, refused: urllib.error.HTTPError) -> NoReturn:
+        try:
+            problem = json.loads(refused.read())
+            told = f"{problem['title']}. {problem['detail']}"
+        except (ValueError, KeyError, OSError):
+            told = "no answer of a gateway's"
+        if refused.code in {429, 502, 503, 504}:
+            raise Unanswered(f"{refused.code}: {told}") from refused
+        fail(Exit.FAILED, f"{refused.code}: {told}")
+
+
+def _key(key_file: Path | None) -> str:
+    if key_file is not None:
+        try:
+            return key_file.read_text().strip()
+        except OSError as error:
+            fail(Exit.USAGE, f"{key_file}: {(error.strerror or 'unreadable').lower()}")
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key:
+        fail(Exit.USAGE, f"no key: give --key-file, or set {KEY_FILE_VARIABLE} or {KEY_VARIABLE}")
+    return key
+
+
+def fail(code: Exit, told: str) -> NoReturn:
+    """End the program with a sentence."""
+    typer.echo(f"gateway: {told}", err=True)
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Print one object on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
