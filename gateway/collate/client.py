@@ -36,6 +36,7 @@ Close = Literal[
 ]
 
 _NO_KEY_SECONDS: Final = 5.0
+_MOST_WAITING: Final = 1_024
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
 _ABANDONED: Final = "abandoned"
 
@@ -263,7 +264,7 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics) -> CollateCl
     turns = Turns(
         Budget(bounds, time.monotonic(), random.random),
         live_patience_seconds=settings.turn_timeout.total_seconds(),
-        most_waiting=2 * concurrency + 16,
+        most_waiting=_MOST_WAITING,
         metrics=metrics,
     )
     transport = Transport(

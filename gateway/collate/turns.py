@@ -1,7 +1,7 @@
 """The call budget as tasks see it: a ticket now, a short wait for one, or a `Held` to come back later.
 
-A wait that will be long is handed back, so that it costs a timer somewhere and not a task here. Those who wait are few
-(bounded), and are served live first, then commands, then observations. Decides nothing itself: `budget` does.
+A wait that will be long is handed back, so that it costs a timer somewhere and not a task here. Those who wait are
+bounded, and are served live first, then commands, then observations. Decides nothing itself: `budget` does.
 """
 
 import asyncio
@@ -16,8 +16,11 @@ from gateway.collate.budget import Budget, Call, Heard, Hold, Priority, Ticket
 from gateway.collate.signs import Signs
 from gateway.runtime.metrics import CollateMetrics
 
-# Commands and observations sit on lanes, which wait better than tasks do.
-LANE_PATIENCE_SECONDS: Final = 0.05
+# A command that is sent away has to be read and decided anew, which costs more than a turn of waiting: at full load
+# that work would be all that is done. The engine bounds how many wait. Less than what makes a wait worth an event.
+COMMAND_PATIENCE_SECONDS: Final = 5.0
+# An observation that is sent away is an alarm set anew.
+OBSERVATION_PATIENCE_SECONDS: Final = 0.05
 
 
 @dataclass(eq=False, slots=True)
@@ -43,8 +46,8 @@ class Turns:
         self.budget = budget
         self._patience = {
             Priority.LIVE: live_patience_seconds,
-            Priority.COMMAND: LANE_PATIENCE_SECONDS,
-            Priority.OBSERVATION: LANE_PATIENCE_SECONDS,
+            Priority.COMMAND: COMMAND_PATIENCE_SECONDS,
+            Priority.OBSERVATION: OBSERVATION_PATIENCE_SECONDS,
         }
         self._most_waiting = most_waiting
         self._monotonic = monotonic

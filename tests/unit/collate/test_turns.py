@@ -71,21 +71,21 @@ async def test_a_short_wait_for_a_token_ends_by_itself(make):
 
 
 async def test_a_long_wait_is_handed_back_at_once(make):
-    turns = make(per_second=1.0)
+    turns = make(per_second=0.1)
     assert isinstance(await take(turns), Ticket)
     began = asyncio.get_running_loop().time()
     held = await take(turns)
     assert isinstance(held, Held)
     assert held.reason is HoldReason.BUDGET
     assert asyncio.get_running_loop().time() - began < 0.02
-    assert 0.5 < held.until - 1e9 - began <= 2.1
+    assert held.until - 1e9 > began + 0.5
 
 
 async def test_a_wait_that_turns_out_long_is_handed_back_after_its_patience(make):
     turns = make()
     await take(turns)
     began = asyncio.get_running_loop().time()
-    assert isinstance(await take(turns), Held)
+    assert isinstance(await take(turns, OBSERVATION), Held)
     assert 0.04 < asyncio.get_running_loop().time() - began < 0.5
     assert isinstance(await take(turns, LIVE), Held)
     assert asyncio.get_running_loop().time() - began > 0.9, "somebody waits for a live call"
