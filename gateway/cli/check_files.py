@@ -43,7 +43,7 @@ def _collate_tls(settings: Settings) -> Finding:
 
 
 def _callers(settings: Settings) -> Finding:
-    from gateway.ingress.callers import CallersInvalid, read_callers  # noqa: PLC0415 - a room is imported when needed
+    from gateway.ingress.callers_file import CallersInvalid, read_callers  # noqa: PLC0415 - a room is imported when needed
 
     path = settings.ingress.callers_file
     if path is None:

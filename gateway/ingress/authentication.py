@@ -2,14 +2,13 @@
 
 import time
 
-from gateway.ingress.callers import Caller, CallersFile, Permission
+from gateway.ingress.callers import Caller, Permission
+from gateway.ingress.callers_file import CallersFile
 from gateway.ingress.exchange import Exchange
 from gateway.ingress.problems import NotPermitted, TooManyRequests, Unauthenticated
 from gateway.ingress.rates import Buckets
+from gateway.ingress.verification import BEARER, LONGEST_CREDENTIAL
 from gateway.runtime.metrics import IngressMetrics
-
-_BEARER = b"bearer "
-_LONGEST_CREDENTIAL = 8 << 10
 
 
 class Gate:
@@ -46,8 +45,10 @@ class Gate:
         self._buckets.keep_only(self._callers.current.names)
 
     def _identify(self, exchange: Exchange) -> Caller:
+        if exchange.verified is not None:
+            return exchange.verified
         credential = exchange.headers.get(b"authorization", b"")
-        if credential[:7].lower() != _BEARER or len(credential) > _LONGEST_CREDENTIAL:
+        if credential[:7].lower() != BEARER or len(credential) > LONGEST_CREDENTIAL:
             raise Unauthenticated
         caller = self._callers.current.by_key(credential[7:].strip().decode("latin-1"), time.time())
         if caller is None:

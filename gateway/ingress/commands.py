@@ -102,7 +102,7 @@ class Commands:
     async def _rest(self, exchange: Exchange, model: type[Command], read: Callable[[bytes], Command]) -> Answer:
         caller = self._gate.admit(exchange, PERMISSIONS[model.TYPE])
         authorization_id = path_id(exchange, "authorizationId")
-        key = read_key(exchange.headers.get(b"idempotency-key"))
+        key = exchange.signed_id or read_key(exchange.headers.get(b"idempotency-key"))
         body = await exchange.body(self._bounds.max_body, self._bounds.deadline_seconds)
         exchange.require_json(body)
         asked = Asked(

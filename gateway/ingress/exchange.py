@@ -6,7 +6,7 @@ Owned by one request's task. Nothing of it outlives the answer.
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +18,9 @@ from gateway.ingress.problems import (
     InvalidHeader,
     UnsupportedMediaType,
 )
+
+if TYPE_CHECKING:
+    from gateway.ingress.callers import Caller
 
 # Headers that mean something only once; of all others the first and the last say the same to us.
 _SINGLE = frozenset(
@@ -74,7 +77,19 @@ class Facts:
 class Exchange:
     """A request under way."""
 
-    __slots__ = ("answer", "deadline", "facts", "headers", "is_reading", "receive", "request_id", "scope")
+    __slots__ = (
+        "_body",
+        "answer",
+        "deadline",
+        "facts",
+        "headers",
+        "is_reading",
+        "receive",
+        "request_id",
+        "scope",
+        "signed_id",
+        "verified",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, deadline: Deadline) -> None:
         self.scope = scope
@@ -85,6 +100,9 @@ class Exchange:
         self.answer: Answer | Streaming | None = None
         self.is_reading = False
         self.receive = receive
+        self.verified: Caller | None = None
+        self.signed_id: str | None = None
+        self._body: bytes | None = None
 
     def read_headers(self) -> None:
         """Take up the headers; raises InvalidHeader for one that is doubled and may not be."""
@@ -111,8 +129,13 @@ class Exchange:
     async def body(self, limit: int, seconds: float) -> bytes:
         """Read the whole body, at most `limit` bytes of it; then the request has `seconds` from now.
 
-        Raises BodyTooLarge, UnsupportedMediaType (compressed), ClientGone.
+        Raises BodyTooLarge, UnsupportedMediaType (compressed), ClientGone. A second call returns the same.
         """
+        if self._body is None:
+            self._body = await self._read(limit, seconds)
+        return self._body
+
+    async def _read(self, limit: int, seconds: float) -> bytes:
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMediaType("Send the body uncompressed.", close=True)
         declared = self.headers.get(b"content-length")

@@ -35,7 +35,7 @@ class LiveCalls:
         caller = self._gate.admit(exchange, Permission.HANDOFF_GRANT)
         authorization_id, handoff_id = path_id(exchange, "authorizationId"), path_id(exchange, "handoffId")
         key = exchange.headers.get(b"idempotency-key")
-        retry_key = None if key is None else read_key(key)
+        retry_key = exchange.signed_id or (None if key is None else read_key(key))
         body = await exchange.body(self._max_body, LIVE_SECONDS)
         exchange.require_json(body)
         operator = parse(AccessGrantBody, body or b"{}").operator

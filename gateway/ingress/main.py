@@ -16,7 +16,7 @@ from gateway.collate.client import CollateClient, open_client
 from gateway.ingress.app import route, router
 from gateway.ingress.audit import AccessRecord
 from gateway.ingress.authentication import Gate
-from gateway.ingress.callers import CallersFile, CallersInvalid
+from gateway.ingress.callers_file import CallersFile, CallersInvalid
 from gateway.ingress.commands import Bounds, Commands
 from gateway.ingress.deadlines import Deadlines
 from gateway.ingress.documents import document
@@ -30,6 +30,8 @@ from gateway.ingress.publisher import Kafka, Publisher
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.ingress.stream import Streams
 from gateway.ingress.tail import OpenSource, Tail
+from gateway.ingress.tokens import Tokens
+from gateway.ingress.verification import Verification
 from gateway.ingress.waiting import Waiters
 from gateway.live.grants import Grants
 from gateway.live.review import Reviews
@@ -76,7 +78,7 @@ async def work(settings: Settings, process: Process) -> None:
         process.spawn("deadlines", parts.deadlines.run())
         if parts.reader is not None:
             process.spawn("database", parts.reader.run())
-        process.spawn("callers", _follow_callers(callers, parts.gate, process))
+        process.spawn("callers", _follow_callers(callers, parts, process))
         async with serving(
             parts.edge,
             own.host,
@@ -114,6 +116,7 @@ class Parts:
 
     edge: Edge
     gate: Gate
+    tokens: Tokens
     publisher: Publisher
     tail: Tail
     waiters: Waiters
@@ -168,21 +171,22 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         most_per_caller=own.max_streams_per_caller,
     )
     reads, reader = _reads(settings, process, gate)
+    tokens = Tokens(lambda: callers.current.issuers)
+    live = LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body)
     edge = Edge(
-        router(
-            addresses(
-                Commands(gate, keeper, bounds),
-                LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body),
-                streams,
-                reads,
-            )
+        Verification(
+            router(addresses(Commands(gate, keeper, bounds), live, streams, reads)),
+            lambda: callers.current,
+            tokens,
+            max_body=own.max_body,
+            deadline_seconds=bounds.deadline_seconds,
         ),
         metrics,
         deadlines,
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
-    return Parts(edge, gate, publisher, tail, waiters, streams, deadlines, reader)
+    return Parts(edge, gate, tokens, publisher, tail, waiters, streams, deadlines, reader)
 
 
 def _reads(settings: Settings, process: Process, gate: Gate) -> "tuple[Reads | NoReads, Reader | None]":
@@ -236,7 +240,7 @@ def _read_callers(settings: Settings) -> CallersFile:
         raise CallersRefused([f"{path}: {error}"]) from error
 
 
-async def _follow_callers(callers: CallersFile, gate: Gate, process: Process) -> None:
+async def _follow_callers(callers: CallersFile, parts: Parts, process: Process) -> None:
     reloads = process.metrics.ingress.callers_reloads
     beat = process.health.beat("callers")
     while True:
@@ -244,7 +248,8 @@ async def _follow_callers(callers: CallersFile, gate: Gate, process: Process) ->
         beat()
         before = callers.problem
         if callers.reread_if_changed():
-            gate.forget_strangers()
+            parts.gate.forget_strangers()
+            parts.tokens.forget()
             reloads.labels("ok").inc()
             process.log.info("callers reread", callers=len(callers.current))
         elif callers.problem is not None and callers.problem != before:

@@ -8,6 +8,7 @@
     ├─ UnsupportedMediaType (415)
     ├─ InvalidCommand (422) · KeyReused (422)
     ├─ TooManyRequests (429)
+    ├─ dead letters            NotADeadLetter (404) · DeadLetterMoved · NotRedrivable (409) · DeadLettersUnread (503)
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
     │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
     ├─ Broken (500) · CollateBroken (502) · DeadlinePassed (504)
@@ -241,6 +242,24 @@ class HandoffNotFound(Problem):
     status, slug = 404, "handoff-not-found"
 
 
+class NotADeadLetter(NotFound):
+    """The command is no dead letter."""
+
+    slug = "not-a-dead-letter"
+
+
+class DeadLetterMoved(Problem):
+    """The dead letter is not as you saw it."""
+
+    status, slug = 409, "dead-letter-moved"
+
+
+class NotRedrivable(Problem):
+    """The command can't be tried again."""
+
+    status, slug = 409, "not-redrivable"
+
+
 class CollateRefused(Problem):
     """Collate refused the call."""
 
@@ -281,6 +300,12 @@ class CollateUnavailable(Unavailable):
     """Collate can't be reached now."""
 
     slug = "collate-unavailable"
+
+
+class DeadLettersUnread(Unavailable):
+    """The dead letters can't be read now."""
+
+    slug = "dead-letters-unread"
 
 
 class ReadModelUnavailable(Unavailable):

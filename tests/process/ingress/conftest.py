@@ -13,7 +13,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.collate.client import open_client
-from gateway.ingress.callers import CallersFile, new_key
+from gateway.ingress.callers import new_key
+from gateway.ingress.callers_file import CallersFile
 from gateway.ingress.main import Links, assemble
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.runtime.health import Health

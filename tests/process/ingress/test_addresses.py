@@ -9,7 +9,7 @@ def test_the_published_document_names_exactly_the_addresses_that_are_served(ingr
     document = json.loads(publish.read("openapi.json"))
     served = {
         (route.path, method.lower())
-        for route in ingress.parts.edge._router.routes
+        for route in ingress.parts.edge._router.router.routes
         for method in route.methods & METHODS
     }
     published = {(path, method) for path, operations in document["paths"].items() for method in operations}

@@ -1,10 +1,22 @@
+import base64
 import hashlib
 
 import pytest
 
-from gateway.ingress.callers import CallersFile, CallersInvalid, Permission, new_key, read_callers
+from gateway.ingress.callers import Permission, new_key
+from gateway.ingress.callers_file import CallersFile, CallersInvalid, read_callers
+from gateway.ingress.tokens import Subject
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
+
+ISSUER = """
+[[issuer]]
+url = "https://login.example"
+audience = "collate-gateway"
+algorithms = ["RS256"]
+keys = "https://login.example/jwks.json"
+"""
+TOKEN = '[[caller.token]]\nissuer = "https://login.example"\nsubject = "client-1"\n'
 
 
 def file_with(*names, keys=()):
@@ -67,6 +79,13 @@ def test_the_file_holds_no_key():
         (b'[[caller]]\nname = "a"\npermissions = ["operate"]\nkey = [{id = "abcd", sha256 = "x"}]\n', "sha256"),
         (b'[[caller]]\nname = "a"\npermissions = ["operate"]\nsecret = "x"\n', "caller.0.secret"),
         (file_with("a", "a"), "twice"),
+        (ISSUER.replace("RS256", "HS256").encode(), "issuer.0.algorithms"),
+        (ISSUER.replace("RS256", "none").encode(), "issuer.0.algorithms"),
+        (ISSUER.replace("https://login.example/jwks", "http://login.example/jwks").encode(), "issuer.0.keys"),
+        ((ISSUER + ISSUER).encode(), "twice"),
+        ((CALLER.format("a") + TOKEN).encode(), "issuer that is not in the file"),
+        ((ISSUER + CALLER.format("a") + TOKEN + CALLER.format("b") + TOKEN).encode(), "two callers"),
+        ((CALLER.format("a") + '[[caller.signature]]\nsecret_file = "/nowhere"\n').encode(), "/nowhere: can't be read"),
     ],
 )
 def test_a_bad_file_is_refused_whole_and_says_where(content, problem):
@@ -123,3 +142,34 @@ def test_a_bad_or_missing_file_leaves_the_old_one_and_says_so(tmp_path, damage):
 def test_a_bad_file_at_the_start_is_an_error(tmp_path):
     with pytest.raises(CallersInvalid):
         CallersFile(tmp_path / "missing.toml")
+
+
+def test_a_subject_of_a_known_issuer_is_its_caller():
+    callers = read_callers((ISSUER + CALLER.format("desk") + TOKEN).encode())
+    assert callers.by_subject(Subject("https://login.example", "client-1")).name == "desk"
+    assert callers.by_subject(Subject("https://login.example", "client-2")) is None
+
+
+def signing(path):
+    return (CALLER.format("desk") + f'[[caller.signature]]\nsecret_file = "{path}"\n').encode()
+
+
+def test_a_signer_is_found_by_name_and_only_a_signer(tmp_path):
+    (tmp_path / "secret").write_text("whsec_" + base64.b64encode(b"s" * 24).decode() + "\n")
+    callers = read_callers(signing(tmp_path / "secret") + CALLER.format("other").encode())
+    assert callers.signer("desk").signing_secrets == (b"s" * 24,)
+    assert callers.signer("other") is callers.signer("nobody") is None
+
+
+def test_a_changed_signing_secret_is_a_change_and_a_bad_one_leaves_the_old(tmp_path):
+    secret, path = tmp_path / "secret", tmp_path / "callers.toml"
+    secret.write_text("whsec_" + base64.b64encode(b"a" * 24).decode())
+    path.write_bytes(signing(secret))
+    callers = CallersFile(path)
+    secret.write_text("nonsense!")
+    assert not callers.reread_if_changed()
+    assert "nonsense" not in callers.problem
+    assert callers.current.signer("desk").signing_secrets == (b"a" * 24,)
+    secret.write_text("whsec_" + base64.b64encode(b"b" * 32).decode())
+    assert callers.reread_if_changed()
+    assert callers.current.signer("desk").signing_secrets == (b"b" * 32,)

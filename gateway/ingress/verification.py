@@ -1,0 +1,66 @@
+"""Credentials that take an await: a token's issuer may have to be asked for its keys, a signature covers the body.
+
+An ASGI application between edge and router. It leaves the caller at the exchange; whether that is enough is the gate's
+decision. API keys pass by: the gate looks them up itself.
+"""
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.ingress.callers import KEY_PREFIX, Caller, Callers
+from gateway.ingress.exchange import Exchange
+from gateway.ingress.signatures import verify
+from gateway.ingress.tokens import Tokens
+
+BEARER = b"bearer "
+LONGEST_CREDENTIAL = 8 << 10
+_KEY = KEY_PREFIX.encode() + b"_"
+
+
+class Verification:
+    """Verifies tokens and signatures, and goes on to the router."""
+
+    def __init__(
+        self,
+        router: ASGIApp,
+        callers: Callable[[], Callers],
+        tokens: Tokens,
+        *,
+        max_body: int,
+        deadline_seconds: float,
+    ) -> None:
+        self.router = router
+        self._callers = callers
+        self._tokens = tokens
+        self._max_body = max_body
+        self._deadline_seconds = deadline_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look for a credential of either kind."""
+        exchange: Exchange = scope["exchange"]
+        authorization = exchange.headers.get(b"authorization")
+        if authorization is None:
+            if b"webhook-signature" in exchange.headers:
+                exchange.verified = await self._signer(exchange)
+        elif authorization[:7].lower() == BEARER and not authorization[7:].startswith(_KEY):
+            exchange.verified = await self._subject(authorization[7:].strip())
+        await self.router(scope, receive, send)
+
+    async def _subject(self, credential: bytes) -> Caller | None:
+        if credential.count(b".") != 2 or len(credential) > LONGEST_CREDENTIAL or not self._callers().issuers:
+            return None
+        subject = await self._tokens.subject(credential.decode("latin-1"))
+        return None if subject is None else self._callers().by_subject(subject)
+
+    async def _signer(self, exchange: Exchange) -> Caller | None:
+        """Return who signed. The URL's `caller` says whose secrets to try, so that a guess costs one comparison."""
+        query = parse_qs(exchange.scope["query_string"].decode("latin-1"), max_num_fields=10)
+        signer = self._callers().signer(query.get("caller", [""])[0])
+        if signer is None:
+            return None
+        body = await exchange.body(self._max_body, self._deadline_seconds)
+        exchange.signed_id = verify(exchange.headers, body, signer.signing_secrets, time.time())
+        return None if exchange.signed_id is None else signer.caller

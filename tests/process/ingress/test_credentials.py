@@ -1,0 +1,126 @@
+"""Callers that are known by a token or a signature, through the whole of the ingress."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from joserfc import jwk, jwt
+from standardwebhooks import Webhook
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+ISSUER, AUDIENCE = "https://login.example", "collate-gateway"
+KEY = jwk.ECKey.generate_key("P-256", {"kid": "k1"})
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+
+
+@pytest.fixture
+def ingress(ingress, tmp_path):
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
+    (tmp_path / "secret").write_text(SECRET)
+    ingress.callers_file.write_text(f"""
+[[issuer]]
+url = "{ISSUER}"
+audience = "{AUDIENCE}"
+algorithms = ["ES256"]
+keys = "{tmp_path}/jwks.json"
+
+[[caller]]
+name = "intake"
+permissions = ["handoff:request"]
+[[caller.token]]
+issuer = "{ISSUER}"
+subject = "intake-client"
+[[caller.signature]]
+secret_file = "{tmp_path}/secret"
+
+[[caller]]
+name = "other"
+permissions = ["handoff:request"]
+""")
+    assert ingress.parts.gate._callers.reread_if_changed()
+    ingress.key = None
+    return ingress
+
+
+def bearer(subject="intake-client", seconds=300, key=KEY):
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": int(time.time()) + seconds}
+    return "Bearer " + jwt.encode({"alg": "ES256", "kid": "k1"}, claims, key, algorithms=["ES256"])
+
+
+async def test_a_token_is_its_callers(ingress, kafka):
+    assert (await ingress.post(REQUEST, Authorization=bearer())).status == 202
+    assert kafka.read()[0].caller == "intake"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        lambda: bearer("stranger"),
+        lambda: bearer(seconds=-100),
+        lambda: bearer(key=jwk.ECKey.generate_key("P-256", {"kid": "k1"})),
+        lambda: bearer()[:-2],
+        lambda: "Bearer a.b.c",
+    ],
+    ids=["another subject", "expired", "another key", "cut", "no token"],
+)
+async def test_a_token_that_is_not_good_is_401_and_no_more(ingress, kafka, credential):
+    reply = await ingress.post(REQUEST, Authorization=credential())
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
+    assert kafka.commands == []
+
+
+async def test_a_token_has_no_more_rights_than_its_caller(ingress):
+    assert (await ingress.post("/v1/authorizations/auth_1/watch", Authorization=bearer())).status == 403
+
+
+async def send_signed(ingress, body, message_id="msg_1", *, secret=SECRET, caller="intake", sent=None):
+    at = datetime.now(UTC)
+    headers = {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, at, body.decode()),
+        "authorization": None,
+    }
+    return await ingress.call("POST", f"{REQUEST}?caller={caller}", body if sent is None else sent, headers)
+
+
+async def test_a_signed_request_is_its_callers_and_its_id_is_the_key(ingress, kafka):
+    first = await send_signed(ingress, b"{}")
+    again = await send_signed(ingress, b"{}")
+    other = await send_signed(ingress, b"{}", "msg_2")
+    assert [reply.status for reply in (first, again, other)] == [202, 202, 202]
+    assert first.json == again.json != other.json
+    assert again.headers["idempotency-replayed"] == "true"
+    assert {command.caller for command in kafka.read()} == {"intake"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sent": b"{ }"},
+        {"secret": "whsec_" + base64.b64encode(b"x" * 32).decode()},
+        {"caller": "other"},
+        {"caller": "nobody"},
+        {"caller": ""},
+        {"caller": "intake%00"},
+    ],
+)
+async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, change):
+    reply = await send_signed(ingress, b"{}", **change)
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
+    assert kafka.commands == []
+
+
+async def test_a_signed_body_has_the_same_bounds(ingress):
+    assert (await send_signed(ingress, b'{"a": "' + b"x" * 70_000 + b'"}')).status == 413
+    assert (await send_signed(ingress, b"{")).status == 400
+
+
+async def test_a_bearer_credential_comes_before_a_signature(ingress):
+    at = datetime.now(UTC)
+    signature = Webhook(SECRET).sign("msg_1", at, "")
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+    reply = await ingress.call("POST", f"{REQUEST}?caller=intake", headers=headers | {"authorization": "Bearer nobody"})
+    assert reply.status == 401
