@@ -79,6 +79,12 @@ def chart():
         yield chart
 
 
+@pytest.fixture
+def minimal():
+    """What an installation must say, and no more."""
+    return copy.deepcopy(MINIMAL)
+
+
 @pytest.fixture(scope="session")
 def render(chart):
     """Render with values over the minimal ones: `render({"projector": {"enabled": True}})`."""

@@ -1,0 +1,314 @@
+"""What values do: wrong ones are refused before anything is installed, the others mean what they say."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import helm_python as helm
+import pytest
+import yaml
+
+import gateway
+from gateway.runtime import chart as chart_schema
+from gateway.runtime.quantities import parse_duration
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm" / "gateway"
+
+
+def test_lint_finds_nothing(tmp_path):
+    # The defaults alone are refused, because they name no Kafka; linting takes them as they are.
+    whole = {
+        name: value
+        for name, value in yaml.safe_load((CHART / "values.yaml").read_text()).items()
+        if name not in {"settings", "secrets"}
+    }
+    copy = tmp_path / "gateway"
+    for file in CHART.rglob("*"):
+        if file.is_file():
+            (copy / file.relative_to(CHART)).parent.mkdir(parents=True, exist_ok=True)
+            (copy / file.relative_to(CHART)).write_bytes(file.read_bytes())
+    settings = {"environment": "lint", "kafka": {"bootstrap": ["k:9092"]}, "collate": {"base_url": "https://c.test"}}
+    secrets = yaml.safe_load((CHART / "values.yaml").read_text())["secrets"] | {"existingSecret": "s"}
+    (copy / "values.yaml").write_text(yaml.safe_dump(whole | {"settings": settings, "secrets": secrets}))
+    found = helm.lint(str(copy))
+    assert [one for one in found["messages"] if "icon" not in str(one)] == []
+
+
+def test_the_schema_is_current():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert schema["properties"]["settings"] == chart_schema.settings_schema(), "run `python -m gateway.runtime.chart`"
+
+
+def test_there_is_one_version():
+    described = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert described["version"] == described["appVersion"] == gateway.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"]["path"] == "gateway/__init__.py"
+
+
+def test_every_value_has_a_default_and_every_default_is_in_the_schema():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def names(shape, defaults, path=""):
+        shape = schema["$defs"][shape["$ref"].rpartition("/")[2]] if "$ref" in shape else shape
+        for name, own in shape.get("properties", {}).items():
+            # What goes over another value is empty by default; what Helm itself adds has none.
+            if path == "" and name == "global":
+                continue
+            assert name in defaults, f"{path}{name} has no default in values.yaml"
+            if isinstance(defaults[name], dict) and defaults[name] and not path.startswith(".settings"):
+                names(own, defaults[name], f"{path}.{name}")
+
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    shapes = dict(schema)
+    shapes["properties"] = {name: one for name, one in schema["properties"].items() if name != "settings"}
+    names(shapes, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"settings": {"environment": ""}}, "environment"),
+        ({"settings": {"kafka": {"bootstrp": "k:9092"}}}, "bootstrp"),
+        ({"settings": {"worker": {"turns": "many"}}}, "turns"),
+        ({"settings": {"worker": {"session_timeout": "10"}}}, "session_timeout"),
+        ({"settings": {"worker": {"instance": "one-for-all"}}}, "instance"),
+        ({"settings": {"collate": {"api_key_file": "/etc/passwd"}}}, "api_key_file"),
+        ({"secrets": {"existingSecret": ""}}, "existingSecret"),
+        ({"secrets": {"collateApiKey": "sk live"}}, "collateApiKey"),
+        ({"worker": {"replica": 3}}, "replica"),
+        ({"worker": {"replicas": "3"}}, "replicas"),
+        ({"worker": {"replicas": 13}}, "settings.topics.partitions"),
+        (
+            {"worker": {"keda": {"enabled": True, "maxReplicas": 13, "prometheusServer": "p"}}},
+            "settings.topics.partitions",
+        ),
+        ({"worker": {"keda": {"enabled": True}}}, "worker.keda.prometheusServer"),
+        ({"expose": {"ingress": {"enabled": True}}}, "hosts"),
+        ({"expose": {"httpRoute": {"enabled": True}}}, "parentRefs"),
+        ({"image": {"digest": "latest"}}, "digest"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(render, values, told):
+    with pytest.raises(helm.HelmError, match=told):
+        render(values)
+
+
+@pytest.mark.parametrize("missing", ["environment", "bootstrap", "base_url", "existingSecret"])
+def test_what_an_installation_must_say_has_no_default(chart, minimal, missing):
+    def without(values):
+        return {
+            name: without(value) if isinstance(value, dict) else value
+            for name, value in values.items()
+            if name != missing
+        }
+
+    with pytest.raises(helm.HelmError, match=missing):
+        chart.render(without(minimal), name="prod")
+
+
+def settings_of(rendered):
+    return rendered.one("ConfigMap", "prod-gateway")["data"]
+
+
+def test_a_setting_becomes_its_variable_in_the_form_that_the_gateway_reads(render):
+    found = settings_of(
+        render(
+            {
+                "settings": {
+                    "kafka": {"bootstrap": ["a:9092", "b:9092"]},
+                    "ingress": {"max_body": 1000000, "caller_rate": 2500000.5},
+                    "collate": {"allow_plain_http": False, "calls_per_second": 12.5},
+                    "worker": {"command_max_age": "12h"},
+                }
+            }
+        )
+    )
+    assert found["GATEWAY_ENVIRONMENT"] == "production"
+    assert found["GATEWAY_KAFKA__BOOTSTRAP"] == "a:9092,b:9092"
+    assert found["GATEWAY_INGRESS__MAX_BODY"] == "1000000"
+    assert found["GATEWAY_INGRESS__CALLER_RATE"] == "2500000.5"
+    assert found["GATEWAY_COLLATE__ALLOW_PLAIN_HTTP"] == "false"
+    assert found["GATEWAY_COLLATE__CALLS_PER_SECOND"] == "12.5"
+    assert found["GATEWAY_WORKER__COMMAND_MAX_AGE"] == "12h"
+
+
+@pytest.mark.parametrize(
+    ("values", "processes"),
+    [
+        ({"ingress": {"replicas": 3}, "worker": {"replicas": 4}}, "8"),
+        ({"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}, "worker": {"replicas": 2}}, "13"),
+        ({"worker": {"keda": {"enabled": True, "maxReplicas": 9, "prometheusServer": "p"}}}, "12"),
+        ({"settings": {"collate": {"max_replicas": 50}}}, "50"),
+    ],
+)
+def test_collate_s_budget_is_shared_by_as_many_processes_as_there_can_be(render, values, processes):
+    assert settings_of(render(values))["GATEWAY_COLLATE__MAX_REPLICAS"] == processes
+
+
+@pytest.mark.parametrize("stop", [10, 20, 300])
+def test_kubernetes_waits_longer_than_a_process_may_take_to_stop(render, stop):
+    rendered = render({"ingress": {"stopSeconds": stop, "drainSeconds": 7}, "worker": {"stopSeconds": stop}})
+    settings = settings_of(rendered)
+    for kind, section, more in (("Deployment", "INGRESS", 7 + 5), ("StatefulSet", "WORKER", 10 + 5)):
+        deadline = parse_duration(settings[f"GATEWAY_{section}__STOP_DEADLINE"]).total_seconds()
+        grace = rendered.one(kind)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        assert grace > deadline + more
+
+
+def test_a_worker_is_known_in_its_group_by_its_pod_s_name(render):
+    worker = render().one("StatefulSet")
+    (instance,) = [
+        one
+        for one in worker["spec"]["template"]["spec"]["containers"][0]["env"]
+        if one["name"] == "GATEWAY_WORKER__INSTANCE"
+    ]
+    assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert worker["spec"]["serviceName"] == "prod-gateway-worker"
+
+
+def test_probes_ask_the_admin_port(render):
+    for owner, _, spec in render({"projector": {"enabled": True}}).pods():
+        if owner["kind"] not in {"Deployment", "StatefulSet"}:
+            continue
+        (container,) = spec["containers"]
+        assert {"name": "admin", "containerPort": 9090} in container["ports"]
+        probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+        assert probes == {
+            "startup": {"path": "/startupz", "port": "admin"},
+            "liveness": {"path": "/livez", "port": "admin"},
+            "readiness": {"path": "/readyz", "port": "admin"},
+        }
+
+
+def test_who_scales_a_workload_alone_sets_its_replicas(render):
+    fixed = render({"worker": {"replicas": 5}})
+    assert fixed.one("StatefulSet")["spec"]["replicas"] == 5
+    assert fixed.one("Deployment")["spec"]["replicas"] == 2
+    scaled = render(
+        {
+            "ingress": {"autoscaling": {"enabled": True}},
+            "worker": {"keda": {"enabled": True, "prometheusServer": "http://p"}},
+        }
+    )
+    assert "replicas" not in scaled.one("StatefulSet")["spec"]
+    assert "replicas" not in scaled.one("Deployment")["spec"]
+
+
+def jobs(rendered):
+    return {one["metadata"]["name"]: one for one in rendered.of("Job")}
+
+
+def test_jobs_are_no_hooks_so_that_waiting_for_pods_never_waits_for_their_own_topics(render):
+    found = jobs(render({"projector": {"enabled": True}}))
+    assert [one["spec"]["template"]["spec"]["containers"][0]["args"] for one in found.values()] == [
+        ["topics", "apply"],
+        ["migrate"],
+    ]
+    assert all("annotations" not in one["metadata"] for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [
+        ({"image": {"tag": "9.9.9"}}, True),
+        ({"settings": {"topics": {"replication": 2}}}, True),
+        ({"topics": {"kafka": {"username": "another"}}}, True),
+        ({"topics": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {}}}}, True),
+        ({"worker": {"resources": {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}}}, False),
+        ({"ingress": {"podAnnotations": {"team": "payers"}}}, False),
+    ],
+)
+def test_a_job_that_would_change_is_a_new_one_because_jobs_can_t_be_changed(render, change, is_new):
+    (before,), (after,) = jobs(render()), jobs(render(change))
+    assert (before != after) is is_new
+    if not is_new:
+        assert jobs(render())[before]["spec"] == jobs(render(change))[after]["spec"]
+
+
+def test_new_settings_roll_the_pods(render):
+    def checksum(values):
+        return render(values).one("StatefulSet")["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+
+    assert checksum({}) != checksum({"settings": {"worker": {"turns": 64}}})
+    assert checksum({}) == checksum({"service": {"port": 8080}})
+
+
+def allowed_ports(rendered, component):
+    policy = rendered.one("NetworkPolicy", f"-{component}")
+    return [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+
+
+def test_processes_may_go_where_they_must_and_nowhere_else(render):
+    rendered = render({"projector": {"enabled": True}})
+    dns, kafka, collate, database = [53, 53], [9093], [443], [5432]
+    assert allowed_ports(rendered, "worker") == dns + kafka + collate
+    assert allowed_ports(rendered, "ingress") == dns + kafka + collate + database
+    assert allowed_ports(rendered, "projector") == dns + kafka + database
+    assert allowed_ports(rendered, "topics") == dns + kafka
+    assert allowed_ports(rendered, "migrate") == dns + database
+    assert rendered.one("NetworkPolicy", "-topics")["spec"]["ingress"] == []
+
+
+def test_ports_follow_the_settings(render):
+    rendered = render(
+        {
+            "settings": {
+                "kafka": {"bootstrap": "a:19092, b:19093", "oauth_url": "https://id.test:8443/token"},
+                "collate": {"base_url": "https://collate.test:9443/v"},
+            }
+        }
+    )
+    assert allowed_ports(rendered, "worker") == [53, 53, 19092, 19093, 8443, 9443]
+
+
+def test_callers_reach_http_and_monitoring_the_admin_port(render):
+    peers = {"callers": [{"podSelector": {"matchLabels": {"a": "b"}}}], "monitoring": [{"namespaceSelector": {}}]}
+    rules = render({"networkPolicy": peers}).one("NetworkPolicy", "-ingress")["spec"]["ingress"]
+    assert rules == [
+        {"ports": [{"protocol": "TCP", "port": "http"}], "from": peers["callers"]},
+        {"ports": [{"protocol": "TCP", "port": "admin"}], "from": peers["monitoring"]},
+    ]
+
+
+def test_each_process_has_its_own_user_and_its_own_files(render):
+    rendered = render(
+        {
+            "settings": {"kafka": {"security": "SASL_SSL"}},
+            "kafka": {"files": {"ca": "ca.crt", "password": "password"}, "caExistingSecret": "kafka-ca"},
+            "ingress": {"kafka": {"username": "i", "existingSecret": "ingress-user"}},
+            "worker": {"kafka": {"username": "w", "existingSecret": "worker-user"}},
+            "topics": {"kafka": {"username": "t", "existingSecret": "topics-user"}},
+        }
+    )
+    expected = {"ingress": ("i", "ingress-user"), "worker": ("w", "worker-user"), "topics": ("t", "topics-user")}
+    for owner, labels, spec in rendered.pods():
+        component = labels["app.kubernetes.io/component"]
+        if owner["kind"] == "Pod":
+            component = owner["metadata"]["name"].rpartition("-")[2]
+        environment = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+        (kafka,) = [volume["projected"]["sources"] for volume in spec["volumes"] if volume["name"] == "kafka"]
+        assert (environment["GATEWAY_KAFKA__USERNAME"], kafka[0]["secret"]["name"]) == expected[component]
+        assert kafka[1]["secret"]["name"] == "kafka-ca"
+        opened = {name for name in environment if name.endswith("_FILE")}
+        assert ("GATEWAY_INGRESS__CALLERS_FILE" in opened) is (component == "ingress")
+        assert ("GATEWAY_WORKER__DIGEST_KEY_FILE" in opened) is (component == "worker")
+        assert ("GATEWAY_COLLATE__API_KEY_FILE" in opened) is (component != "topics")
+
+
+def test_helm_test_asks_as_each_process_would(render):
+    found = {
+        one["metadata"]["name"]: one["spec"]["containers"][0]["args"]
+        for one in render({"projector": {"enabled": True}}).of("Pod")
+    }
+    assert found == {
+        f"prod-gateway-test-{name}": ["check", "--for", name] for name in ("ingress", "worker", "projector")
+    }
+
+
+def test_a_release_named_gateway_has_short_names(render):
+    assert render(name="gateway").one("StatefulSet")["metadata"]["name"] == "gateway-worker"
+    assert render({"fullnameOverride": "handoffs"}).one("StatefulSet")["metadata"]["name"] == "handoffs-worker"
