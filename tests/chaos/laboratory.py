@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import signal
 import subprocess
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tests.chaos.engine_worker import Orders
 
 POLL_SECONDS = 0.02
+REQUEST_MILLISECONDS = 3_000  # a frozen broker must not hold up those who watch
 
 
 async def until(check, within: float = 15.0) -> None:
@@ -144,11 +146,15 @@ class Laboratory:
     async def __aenter__(self) -> Self:
         """Create the topics, and begin to read what is published."""
         orders = self.orders
-        self.admin = AIOKafkaAdminClient(bootstrap_servers=orders.bootstrap)
+        self.admin = AIOKafkaAdminClient(
+            bootstrap_servers=orders.bootstrap, request_timeout_ms=2 * REQUEST_MILLISECONDS
+        )
         await self.admin.start()
         self._stack.push_async_callback(self.admin.close)
         await self.create(orders.commands, orders.events, orders.state)
-        self.producer = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, enable_idempotence=True)
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=orders.bootstrap, enable_idempotence=True, request_timeout_ms=REQUEST_MILLISECONDS
+        )
         await self.producer.start()
         self._stack.push_async_callback(self.producer.stop)
         tail = asyncio.create_task(self._read_outcomes())
@@ -211,6 +217,32 @@ class Laboratory:
             self.appended[task.id] = time.monotonic()
         await asyncio.gather(*sends)
 
+    @contextlib.asynccontextmanager
+    async def load(self, per_second: float, *, keys: int = 32) -> AsyncIterator[None]:
+        """Append inputs all the time, whatever Kafka does; on leaving, wait until all of them are in the log."""
+        stop, sends = asyncio.Event(), []
+
+        async def append() -> None:
+            begun = len(self.appended)
+            for number in itertools.count(begun):
+                task = Task(f"{number}", checkpoint=number % 2 == 0, seconds=0.005, waits=int(number % 50 == 0))
+                key = f"key-{number % keys}".encode()
+                sends.append(await self.producer.send(self.orders.commands, task.encode(), key=key))
+                self.appended[task.id] = time.monotonic()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1 / per_second):
+                        await stop.wait()
+                if stop.is_set():
+                    return
+
+        appending = asyncio.create_task(append())
+        try:
+            yield
+        finally:
+            stop.set()
+            await appending
+            await asyncio.gather(*sends)
+
     @property
     def finished(self) -> set[str]:
         """Ids of the inputs whose outcome a read_committed reader has seen."""
@@ -244,7 +276,10 @@ class Laboratory:
     async def _read_outcomes(self) -> None:
         orders = self.orders
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=orders.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+            bootstrap_servers=orders.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            request_timeout_ms=REQUEST_MILLISECONDS,
         )
         await consumer.start()
         try:
