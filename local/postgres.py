@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ INSTEAD_OF_ROOT = "nobody"
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 10.0
 POLL_SECONDS = 0.02
+LONGEST_PLACE = 50  # a socket's whole path has room for 103 characters
 SPACE = 200 << 20
 # A killed server leaves named memory in /dev/shm; files in the data directory go with it. Nothing here outlives a run,
 # so nothing has to be on the disk before a commit returns.
@@ -109,7 +111,7 @@ class Postgres:
 
     def _open(self) -> None:
         package = _package()
-        self._run = Run("pg")
+        self._run = Run("pg", _within())
         self._home = self._run.directory
         require_space(self._home, SPACE)
         self._log = self._home / "postgres.log"
@@ -175,13 +177,26 @@ def _package() -> Path:
     return Path(found.origin).parent
 
 
+def _within() -> Path | None:
+    """Choose a directory that the server's user may enter and whose name leaves room for a socket's."""
+    usual = Path(tempfile.gettempdir())
+    places = [place for place in (usual, Path("/tmp"), Path("/var/tmp")) if len(str(place)) <= LONGEST_PLACE]  # noqa: S108 - mkdtemp follows
+    if _user() is not None:
+        places = [place for place in places if _is_open_to_others(place / "any")]
+    return next(iter(places), usual)
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+
+
 def _user() -> str | None:
     return INSTEAD_OF_ROOT if os.geteuid() == 0 else None
 
 
 def _where_others_may_go(package: Path, home: Path) -> Path:
     """Return the package, or a copy of it where the way to it is closed to others (below /root, for one)."""
-    if all(parent.stat().st_mode & 0o001 for parent in (package / "pginstall18" / "bin").parents):
+    if _is_open_to_others(package / "pginstall18" / "bin"):
         return package
     copy = home / "server" / package.name
     shutil.copytree(package / "pginstall18", copy / "pginstall18", symlinks=True)

@@ -23,8 +23,9 @@ KEEPER = Path(__file__).with_name("keeper.py")
 class Run:
     """Start processes that share one temporary directory and end with this object or this process."""
 
-    def __init__(self, name: str) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=f"collate-gateway-{name}-"))
+    def __init__(self, name: str, within: Path | None = None) -> None:
+        """`within` is for who can't work in the usual directory for temporary files."""
+        self.directory = Path(tempfile.mkdtemp(prefix=f"collate-gateway-{name}-", dir=within))
         self._processes: list[subprocess.Popen[bytes]] = []
         self._keeper = subprocess.Popen(
             [sys.executable, "-I", "-S", str(KEEPER), str(self.directory)],

@@ -41,7 +41,7 @@ class Stage:
             program.require_running()
 
     def ask(self, *verb: str, until: str) -> str:
-        """Return what a caller's `gateway VERB …` prints, once that text is in it: the read model follows in a moment."""
+        """Return what a caller's `gateway VERB …` prints, once that text is in it: the read model follows soon."""
         environ = self.installation.environ | {
             "COLLATE_GATEWAY_URL": self.ingress.url,
             "COLLATE_GATEWAY_KEY": self.installation.caller_key,
