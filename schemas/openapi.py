@@ -11,7 +11,9 @@ from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, Hand
 from schemas.document import json_schema
 from schemas.events import EVENTS
 from schemas.http import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
+from schemas.letters import LETTERS
 from schemas.model import Model
+from schemas.openapi_letters import letter_paths
 from schemas.openapi_reads import read_paths
 from schemas.reads import READS
 
@@ -31,6 +33,7 @@ _MODELS: tuple[type[Model], ...] = (
     Review,
     ProblemDetails,
     *READS,
+    *LETTERS,
 )
 _COMMAND_EXAMPLE = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
@@ -133,7 +136,16 @@ def openapi() -> Json:
             "/openapi.json": {"get": _document("openApi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncApi", "Topics and events.")},
         }
-        | read_paths(_parameter, _ID_PATTERN, _json_answer, _problems),
+        | read_paths(_parameter, _ID_PATTERN, _json_answer, _problems)
+        | letter_paths(
+            _parameter,
+            _ID_PATTERN,
+            answer=_json_answer,
+            body=_json_body,
+            problems=_problems,
+            kept=_kept,
+            prefer=_PREFER,
+        ),
         "components": {
             "schemas": _schemas(_MODELS),
             "securitySchemes": {

@@ -109,7 +109,7 @@ class Keeper:
                 authorization_id=asked.authorization_id,
                 accepted_at=accepted_at,
                 data=asked.data,
-                traceparent=_traceparent(exchange),
+                traceparent=traceparent(exchange),
             ),
             self._source,
         )
@@ -168,6 +168,7 @@ def refusal(written: NotAppended) -> Problem:
     )
 
 
-def _traceparent(exchange: Exchange) -> str | None:
+def traceparent(exchange: Exchange) -> str | None:
+    """Return the request's W3C trace context, if it has one that can be read."""
     value = exchange.headers.get(b"traceparent")
     return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None

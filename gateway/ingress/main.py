@@ -24,6 +24,9 @@ from gateway.ingress.edge import Edge
 from gateway.ingress.idempotency import Replays
 from gateway.ingress.kafka import Producers, open_topic
 from gateway.ingress.keeping import Keeper
+from gateway.ingress.letter_requests import LetterRequests
+from gateway.ingress.letter_topic import LetterTopic
+from gateway.ingress.letters import Letters
 from gateway.ingress.live_calls import LiveCalls
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.publisher import Kafka, Publisher
@@ -35,6 +38,7 @@ from gateway.ingress.verification import Verification
 from gateway.ingress.waiting import Waiters
 from gateway.live.grants import Grants
 from gateway.live.review import Reviews
+from gateway.live.situations import Situations
 from gateway.runtime.exits import Refused
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.serving import serving
@@ -89,11 +93,12 @@ async def work(settings: Settings, process: Process) -> None:
         ) as listening:
             process.watch("http", listening.task)
             process.log.info("listening", url=listening.url, callers=len(callers.current))
-            wanted = wanted_topics((topics.commands, topics.events), settings.topics)
+            wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)
             if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
                 return
             publishing = process.spawn("publisher", parts.publisher.run())
             process.spawn("tail", parts.tail.run())
+            process.spawn("dead letters", parts.letters.run())
             await process.stop.wait()
             parts.waiters.release()
             parts.streams.stop()
@@ -103,11 +108,12 @@ async def work(settings: Settings, process: Process) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The ways to Kafka: producers of commands, the end of the events, and their past."""
+    """The ways to Kafka: producers of commands, the end of the events, and their past; the dead letters."""
 
     commands: Kafka
     events: OpenSource
     history: OpenSource
+    letters: OpenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Parts:
     tokens: Tokens
     publisher: Publisher
     tail: Tail
+    letters: LetterTopic
     waiters: Waiters
     streams: Streams
     deadlines: Deadlines
@@ -173,9 +180,14 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
     reads, reader = _reads(settings, process, gate)
     tokens = Tokens(lambda: callers.current.issuers)
     live = LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body)
+    letters = LetterTopic(links.letters, partitions, process.health, metrics)
+    requests = LetterRequests(publisher, source=origin, partitions=partitions)
+    decisions = Letters(
+        gate, letters, requests=requests, situations=Situations(collate), waiters=waiters, bounds=bounds
+    )
     edge = Edge(
         Verification(
-            router(addresses(Commands(gate, keeper, bounds), live, streams, reads)),
+            router(addresses(Commands(gate, keeper, bounds), live, streams, reads, decisions)),
             lambda: callers.current,
             tokens,
             max_body=own.max_body,
@@ -186,7 +198,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
-    return Parts(edge, gate, tokens, publisher, tail, waiters, streams, deadlines, reader)
+    return Parts(edge, gate, tokens, publisher, tail, letters, waiters, streams, deadlines, reader)
 
 
 def _reads(settings: Settings, process: Process, gate: Gate) -> "tuple[Reads | NoReads, Reader | None]":
@@ -206,12 +218,15 @@ def _links(settings: Settings) -> Links:
         commands=Producers(kafka, topics.commands.name, linger_seconds=linger_seconds),
         events=open_topic(kafka, topics.events.name, partitions, reset="latest"),
         history=open_topic(kafka, topics.events.name, partitions, reset="earliest"),
+        letters=open_topic(kafka, topics.dead_letters.name, partitions, reset="earliest"),
     )
 
 
-def addresses(commands: Commands, live: LiveCalls, streams: Streams, reads: "Reads | NoReads") -> list[BaseRoute]:
+def addresses(
+    commands: Commands, live: LiveCalls, streams: Streams, reads: "Reads | NoReads", letters: Letters
+) -> list[BaseRoute]:
     """Bind every handler to its address."""
-    authorization = "/v1/authorizations/{authorizationId}"
+    authorization, letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
     return [
         route("POST", f"{authorization}/handoffs", commands.request),
         route("POST", f"{authorization}/handoffs/{{handoffId}}/close", commands.close),
@@ -225,6 +240,12 @@ def addresses(commands: Commands, live: LiveCalls, streams: Streams, reads: "Rea
         route("GET", f"{authorization}/timeline", reads.timeline),
         route("GET", "/v1/handoffs", reads.handoffs),
         route("GET", "/v1/overview", reads.overview),
+        route("GET", "/v1/dead-letters", letters.listing),
+        route("GET", letter, letters.show),
+        route("GET", f"{letter}/original", letters.original),
+        route("GET", f"{letter}/situation", letters.situation),
+        route("POST", f"{letter}/redrive", letters.redrive),
+        route("POST", f"{letter}/discard", letters.discard),
         route("GET", "/openapi.json", document("openapi.json")),
         route("GET", "/asyncapi.json", document("asyncapi.json")),
     ]

@@ -55,6 +55,7 @@ def needs(process: Process, topics: Topics, prefix: str, group: str) -> tuple[Ne
             return (
                 _topic(topics.commands.name, write, look, why="commands come in through ingress alone"),
                 _topic(topics.events.name, read, look, why="`Prefer: wait` and the event stream"),
+                _topic(topics.dead_letters.name, read, look, why="what operators list, redrive and discard"),
             )
         case "worker":
             return (

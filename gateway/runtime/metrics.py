@@ -150,6 +150,7 @@ class IngressMetrics:
     replays: Counter
     key_conflicts: Counter
     callers_reloads: Counter
+    dead_letters_open: Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,11 @@ def _ingress(make: Maker) -> IngressMetrics:
         ),
         callers_reloads=make.counter(
             "callers_reloads", "Reads of the callers file after a change, by result (ok, refused).", ("result",)
+        ),
+        dead_letters_open=make.gauge(
+            "dead_letters_open",
+            "Dead letters that wait for a person, by cause; every replica counts all of them.",
+            ("cause",),
         ),
     )
 

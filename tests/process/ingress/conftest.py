@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -25,9 +26,10 @@ from gateway.runtime.serving import serving
 from gateway.runtime.settings import LogSettings, load_settings
 from local.collate.simulation import DEFAULT_KEY
 from schemas.cloudevents import from_kafka
-from schemas.records import read_command, write_event
+from schemas.records import read_command, write_dead_letter, write_dead_letter_ended, write_event
 
 PARTITIONS = 12
+HERE = "/collate-gateway/test"
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Kafka:
 
     commands: list = field(default_factory=list)
     events: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
+    letters: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
+    letters_away: bool = False
     is_silent: bool = False
     unconfirmed: list = field(default_factory=list)
 
@@ -74,13 +78,28 @@ class Kafka:
         return [from_kafka(headers, value) for _, _, headers, value in self.commands]
 
     def publish(self, event, partition=0):
-        headers, value = write_event(event, "/collate-gateway/test")
+        headers, value = write_event(event, HERE)
         records = self.events[partition]
         records.append(Event(len(records), headers, value))
 
+    def bury(self, letter, partition=0):
+        """Append a dead letter, or the end of one."""
+        self._append(partition, write_dead_letter(letter, HERE))
+
+    def end(self, ended, partition=0):
+        self._append(partition, write_dead_letter_ended("auth_1", ended, HERE))
+
+    def _append(self, partition, record):
+        records = self.letters[partition]
+        records.append(Event(len(records), *record))
+
     @asynccontextmanager
     async def open(self):
-        yield Reader(self)
+        yield Reader(self.events)
+
+    @asynccontextmanager
+    async def open_letters(self):
+        yield Reader(self.letters, fails=lambda: self.letters_away)
 
 
 @dataclass
@@ -92,21 +111,24 @@ class Event:
 
 @dataclass
 class Reader:
-    kafka: Kafka
+    topic: dict
     at: dict = field(default_factory=dict)
+    fails: Callable = bool
 
     def seek(self, positions):
         self.at = dict(positions)
 
     async def ends(self):
-        return {partition: len(records) for partition, records in self.kafka.events.items()}
+        return {partition: len(records) for partition, records in self.topic.items()}
 
     async def positions(self):
         return dict(self.at)
 
     async def read(self, seconds):
         await asyncio.sleep(0.002)
-        batches = {partition: records[self.at[partition] :] for partition, records in self.kafka.events.items()}
+        if self.fails():
+            raise ConnectionError
+        batches = {partition: records[self.at[partition] :] for partition, records in self.topic.items()}
         self.at = await self.ends()
         return {partition: records for partition, records in batches.items() if records}
 
@@ -214,6 +236,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, eventually):
         "authorization:watch",
         "authorization:read",
         "authorization:review",
+        "operate",
     ]
     callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = {json.dumps(everything)}\n{key.entry}')
     (tmp_path / "collate.key").write_text(DEFAULT_KEY)
@@ -231,13 +254,14 @@ async def ingress(kafka, collate, tmp_path, settings_of, eventually):
     )
     registry = CollectorRegistry()
     process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
+    links = Links(kafka, kafka.open, kafka.open, kafka.open_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
-        parts = assemble(settings, process, CallersFile(callers_file), client, Links(kafka, kafka.open, kafka.open))
-        runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run())
+        parts = assemble(settings, process, CallersFile(callers_file), client, links)
+        runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run(), parts.letters.run())
         tasks = [asyncio.create_task(run) for run in runs]
         protocol = bounded_protocol(HeadBounds(head_seconds=0.5), parts.edge.refused)
         async with serving(parts.edge, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
-            await eventually(lambda: parts.publisher.is_up and parts.tail.is_caught_up)
+            await eventually(lambda: parts.publisher.is_up and parts.tail.is_caught_up and parts.letters.is_caught_up)
             yield Ingress(listening.port, key.key, kafka, parts, process, settings, callers_file)
             parts.waiters.release()
             parts.streams.stop()

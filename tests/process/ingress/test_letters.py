@@ -1,0 +1,355 @@
+"""What operators see of dead letters, and what they decide."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schemas.commands import COMMANDS, Discard, HandoffClose, HandoffRequest, Redrive
+from schemas.deadletter import DeadLetter, DeadLetterEnded, OriginalRecord
+from schemas.events import CommandFinished
+from schemas.identity import command_id_from_key, request_id
+from schemas.records import Accepted, publish, write_command
+from schemas.vocabulary import CommandType, Effect, Outcome
+
+ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
+DEAD = ACCEPTED + timedelta(hours=24)
+DECISION = {"operator": "op-7", "why": "Looked at it in Collate.", "redrive": 0}
+CLOSE = HandoffClose.from_caller(
+    json.dumps(
+        {
+            "handoffId": "mhand_55",
+            "result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "Ms Doe called."},
+        }
+    )
+)
+WRITE = {
+    "n": 1,
+    "operation": "complete",
+    "handoff_id": "mhand_55",
+    "if_match": 7,
+    "version": 7,
+    "key": "cg1-x",
+    "body_digest": "00",
+    "first_sent_at": 1.5e9,
+}
+
+
+def letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome_unknown", record=None, **changes):
+    authorization = changes.get("authorization_id", f"auth_{number}")
+    command_id = command_id_from_key("intake", authorization, f"k-{number}")
+    headers, value = record or write_command(
+        Accepted(command_id, "intake", authorization, ACCEPTED, data), "/collate-gateway/test"
+    )
+    fields = {
+        "command_id": command_id,
+        "command": data.TYPE.value,
+        "caller": "intake",
+        "authorization_id": authorization,
+        "accepted_at": ACCEPTED,
+        "dead_at": dead_at,
+        "cause": cause,
+        "advice": "Look in Collate.",
+        "redrive": redrive,
+        "intents": [WRITE],
+        "record": OriginalRecord.of(3, number, headers, value),
+    }
+    return DeadLetter(**fields | changes)
+
+
+@pytest.fixture
+def bury(ingress, kafka, eventually):
+    """Put letters into the topic and wait until the ingress knows them."""
+
+    async def bury(*letters):
+        for number, one in enumerate(letters):
+            kafka.bury(one, partition=number % 3)
+        last = letters[-1]
+        await eventually(
+            lambda: (
+                (found := ingress.parts.letters.index.find(last.command_id, datetime.now(UTC)))
+                and found.summary.redrive == last.redrive
+            )
+        )
+        return last
+
+    return bury
+
+
+async def test_nothing_is_an_empty_list(ingress):
+    reply = await ingress.get("/v1/dead-letters")
+    assert (reply.status, reply.json) == (200, {"deadLetters": [], "matching": 0, "leftOut": 0})
+
+
+async def test_all_of_it_needs_the_permission_to_operate(ingress, kafka, bury):
+    dead = await bury(letter())
+    text = ingress.callers_file.read_text().replace(', "operate"', "")
+    ingress.callers_file.write_text(text)
+    ingress.parts.gate._callers.reread_if_changed()
+    path = f"/v1/dead-letters/{dead.command_id}"
+    for reading in ("/v1/dead-letters", path, f"{path}/original?operator=op", f"{path}/situation"):
+        assert (await ingress.get(reading)).status == 403
+    for deciding in ("redrive", "discard"):
+        assert (await ingress.post(f"{path}/{deciding}", DECISION)).status == 403
+    assert kafka.commands == []
+
+
+async def test_a_list_holds_no_word_of_a_callers(ingress, bury):
+    await bury(letter())
+    reply = await ingress.get("/v1/dead-letters")
+    (shown,) = reply.json["deadLetters"]
+    assert (shown["cause"], shown["authorizationId"], shown["writes"], shown["canRedrive"]) == (
+        "outcome_unknown",
+        "auth_1",
+        1,
+        True,
+    )
+    assert b"Doe" not in reply.body
+
+
+async def test_what_has_ended_is_no_longer_listed(ingress, kafka, bury, eventually):
+    first, second = letter(1), letter(2)
+    await bury(first, second)
+    ended = DeadLetterEnded(command_id=first.command_id, redrive=1, outcome=Outcome.APPLIED, ended_at=datetime.now(UTC))
+    kafka.end(ended, partition=0)
+    await eventually(lambda: len(ingress.parts.letters.index) == 1)
+    assert [one["commandId"] for one in (await ingress.get("/v1/dead-letters")).json["deadLetters"]] == [
+        second.command_id
+    ]
+
+
+async def test_a_redrive_that_died_again_stands_in_place_of_the_first_letter(ingress, bury):
+    await bury(letter())
+    await bury(letter(redrive=1, dead_at=DEAD + timedelta(minutes=1)))
+    (shown,) = (await ingress.get("/v1/dead-letters")).json["deadLetters"]
+    assert shown["redrive"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("cause=too_old", [3]),
+        ("command=handoff.request", [2]),
+        ("command=collate-gateway.handoff.request.v1", [2]),
+        ("caller=intake", [1, 2, 3]),
+        ("caller=nobody", []),
+        ("authorizationId=auth_2", [2]),
+        (f"since={(DEAD + timedelta(minutes=2)).isoformat()[:-6]}Z", [2, 3]),
+        ("limit=2", [1, 2]),
+    ],
+)
+async def test_lists_are_filtered_and_the_oldest_comes_first(ingress, bury, query, expected):
+    # In the order in which they do not come.
+    await bury(
+        letter(3, dead_at=DEAD + timedelta(minutes=3), cause="too_old"),
+        letter(1, dead_at=DEAD + timedelta(minutes=1)),
+        letter(2, HandoffRequest(), dead_at=DEAD + timedelta(minutes=2)),
+    )
+    reply = await ingress.get(f"/v1/dead-letters?{query}")
+    assert [one["authorizationId"] for one in reply.json["deadLetters"]] == [f"auth_{one}" for one in expected]
+
+
+async def test_pages_follow_each_other_without_gap_or_repeat(ingress, bury):
+    await bury(*(letter(number, dead_at=DEAD + timedelta(seconds=number % 4)) for number in range(11)))
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = (await ingress.get(f"/v1/dead-letters?limit=3{cursor}")).json
+        assert page["matching"] == 11
+        seen += [one["commandId"] for one in page["deadLetters"]]
+        cursor = f"&cursor={page['next']}" if "next" in page else None
+    assert len(seen) == len(set(seen)) == 11
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "cursor=x", "since=yesterday", "what=1", "cause=", "authorizationId=a%20b"]
+)
+async def test_a_query_that_means_nothing_is_refused(ingress, query):
+    assert (await ingress.get(f"/v1/dead-letters?{query}")).status == 400
+
+
+async def test_a_letter_shows_what_it_asks_and_what_was_sent_but_no_free_text(ingress, bury):
+    dead = await bury(letter())
+    reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}")
+    assert reply.json["asks"] == {
+        "handoffId": "mhand_55",
+        "result": {"type": "completed", "reportedOutcome": "submitted"},
+    }
+    (sent,) = reply.json["sent"]
+    assert (sent["n"], sent["operation"], sent["ifMatch"], sent["mayHaveArrived"]) == (1, "complete", 7, True)
+    assert (reply.json["partition"], reply.json["offset"]) == (3, 1)
+    assert b"Doe" not in reply.body
+    assert b"cg1-" not in reply.body
+
+
+async def test_the_original_goes_to_a_named_operator_and_that_is_logged(lines, ingress, bury):
+    dead = await bury(letter())
+    path = f"/v1/dead-letters/{dead.command_id}/original"
+    assert (await ingress.get(path)).status == 400
+    reply = await ingress.get(f"{path}?operator=op-7")
+    assert reply.json["data"]["result"]["operatorNotes"] == "Ms Doe called."
+    (line,) = [line for line in lines() if line["event"] == "dead_letter.revealed"]
+    assert (line["operator"], line["caller"], line["command_id"]) == ("op-7", "desk", dead.command_id)
+    assert "Doe" not in json.dumps(lines())
+
+
+async def test_a_redrive_is_on_record_with_who_why_and_the_last_write(lines, ingress, kafka, bury):
+    dead = await bury(letter())
+    reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
+    (command,) = kafka.read()
+    assert (reply.status, reply.json["commandId"], reply.json["status"]) == (202, dead.command_id, "accepted")
+    assert isinstance(command.data, Redrive)
+    assert (command.id, command.redrive) == (request_id("redrive", dead.command_id, 1), 1)
+    assert (command.caller, command.authorization_id) == ("desk", "auth_1")
+    assert (command.data.requested_by, command.data.why) == ("op-7", "Looked at it in Collate.")
+    assert command.data.intent == WRITE
+    original = command.data.command
+    assert (original.type, original.caller, original.accepted_at) == (CommandType.HANDOFF_CLOSE, "intake", ACCEPTED)
+    assert COMMANDS[original.type].from_record(json.dumps(original.data)) == CLOSE
+    assert "Looked" not in json.dumps(lines())
+
+
+async def test_a_retry_of_a_redrive_is_the_same_record(ingress, kafka, bury):
+    dead = await bury(letter())
+    for _ in range(2):
+        assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)).status == 202
+    first, second = kafka.read()
+    assert (first.id, first.data) == (second.id, second.data)
+
+
+async def test_a_redrive_of_what_a_redrive_left_carries_the_callers_own_command(ingress, kafka, bury):
+    first = await bury(letter())
+    await ingress.post(f"/v1/dead-letters/{first.command_id}/redrive", DECISION)
+    (_, _, headers, value) = kafka.commands[0]
+    again = await bury(letter(redrive=1, record=(headers, value)))
+    reply = await ingress.post(f"/v1/dead-letters/{again.command_id}/redrive", DECISION | {"redrive": 1})
+    assert reply.status == 202
+    before, after = kafka.read()
+    assert (after.redrive, after.data.command) == (2, before.data.command)
+
+
+async def test_who_saw_an_older_letter_is_told_so(ingress, kafka, bury):
+    dead = await bury(letter(redrive=1))
+    for deciding in ("redrive", "discard"):
+        reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/{deciding}", DECISION)
+        assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize("outcome", ["applied", "rejected"])
+async def test_who_waits_hears_how_it_ended(ingress, kafka, bury, eventually, outcome):
+    dead = await bury(letter())
+
+    def finished(redrive):
+        return CommandFinished(
+            command_id=dead.command_id,
+            command=CommandType.HANDOFF_CLOSE,
+            caller="intake",
+            outcome=Outcome(outcome),
+            effect=Effect.NONE,
+            redrive=redrive,
+        )
+
+    asking = asyncio.create_task(
+        ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION, Prefer="wait=10")
+    )
+    await eventually(lambda: kafka.commands)
+    kafka.publish(publish(finished(1), authorization_id="auth_1", sequence=1, time=datetime.now(UTC)))
+    reply = await asking
+    assert (reply.status, reply.json["outcome"], reply.json["redrive"]) == (200, outcome, 1)
+
+
+async def test_a_discard_is_on_record_with_who_and_why(ingress, kafka, bury):
+    dead = await bury(letter())
+    reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", DECISION)
+    (command,) = kafka.read()
+    assert reply.status == 202
+    assert isinstance(command.data, Discard)
+    assert (command.id, command.data.command_id) == (request_id("discard", dead.command_id, 0), dead.command_id)
+    assert (command.data.requested_by, command.data.why) == ("op-7", "Looked at it in Collate.")
+
+
+async def test_a_record_that_is_no_command_can_only_be_discarded(ingress, kafka, bury):
+    dead = await bury(letter(cause="invalid_record", record=((), b"hello"), intents=[]))
+    path = f"/v1/dead-letters/{dead.command_id}"
+    shown = (await ingress.get(path)).json
+    assert (shown["canRedrive"], "asks" in shown) == (False, False)
+    reply = await ingress.post(f"{path}/redrive", DECISION)
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "not-redrivable")
+    assert (await ingress.post(f"{path}/discard", DECISION)).status == 202
+    assert len(kafka.commands) == 1
+
+
+async def test_without_an_authorization_nothing_can_be_decided(ingress, kafka, bury):
+    dead = await bury(letter(cause="invalid_record", authorization_id="no id at all"))
+    path = f"/v1/dead-letters/{dead.command_id}"
+    assert "authorizationId" not in (await ingress.get(path)).json
+    assert (await ingress.post(f"{path}/discard", DECISION)).status == 409
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize("body", [{}, DECISION | {"why": ""}, DECISION | {"operator": ""}, DECISION | {"x": 1}])
+async def test_who_and_why_are_required(ingress, kafka, bury, body):
+    dead = await bury(letter())
+    assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", body)).status == 422
+    assert kafka.commands == []
+
+
+async def test_what_is_no_dead_letter_is_not_found(ingress):
+    path = f"/v1/dead-letters/{command_id_from_key('a', 'b', 'c')}"
+    assert (await ingress.get(path)).json["type"].endswith("not-a-dead-letter")
+    assert (await ingress.post(f"{path}/redrive", DECISION)).status == 404
+    assert (await ingress.get("/v1/dead-letters/none")).status == 400
+
+
+async def test_a_letter_past_retention_is_not_listed(ingress, bury, kafka):
+    kafka.bury(letter(1, dead_at=datetime.now(UTC) - timedelta(days=31)), partition=0)
+    await bury(letter(2))
+    assert len((await ingress.get("/v1/dead-letters")).json["deadLetters"]) == 1
+
+
+async def test_while_they_cannot_be_read_operators_are_told_so_and_nobody_else_notices(
+    ingress, kafka, bury, eventually
+):
+    dead = await bury(letter())
+    kafka.letters_away = True
+    await eventually(lambda: not ingress.parts.letters.is_caught_up)
+    for path in ("/v1/dead-letters", f"/v1/dead-letters/{dead.command_id}"):
+        reply = await ingress.get(path)
+        assert (reply.status, reply.headers["retry-after"]) == (503, "2")
+    assert (await ingress.post("/v1/authorizations/auth_1/handoffs")).status == 202
+    assert "dead" not in repr(ingress.process.health.ready().parts)
+    kafka.letters_away = False
+    await eventually(lambda: ingress.parts.letters.is_caught_up)
+    assert (await ingress.get(f"/v1/dead-letters/{dead.command_id}")).status == 200
+
+
+async def test_while_kafka_takes_nothing_a_decision_is_503_and_says_whether_it_was_kept(ingress, kafka, bury):
+    dead = await bury(letter())
+    ingress.parts.publisher._say_away("test")
+    reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
+    assert (reply.status, reply.json["kept"]) == (503, "no")
+
+
+async def test_a_situation_is_what_collate_shows_now(ingress, collate, bury):
+    (authorization,) = collate.create("handoff_active", review_backed=True)
+    dead = await bury(letter(1, HandoffRequest(), authorization_id=authorization))
+    reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}/situation")
+    assert reply.status == 200
+    assert (reply.json["status"], reply.json["nextAction"]) == ("requires_action", "complete_payer_interaction")
+    assert reply.json["handoff"]["id"] == reply.json["activeHandoffId"]
+    assert reply.json["handoff"]["state"] == "active"
+
+
+async def test_a_situation_of_an_unknown_authorization_is_collates_404(ingress, bury):
+    dead = await bury(letter())
+    reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}/situation")
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "authorization-not-found")
+
+
+async def test_waiting_letters_are_counted_by_cause(ingress, kafka, bury):
+    await bury(letter(1), letter(2), letter(3, cause="too_old"))
+    value = ingress.process.registry.get_sample_value
+    name = "collate_gateway_dead_letters_open"
+    assert value(name, {"cause": "outcome_unknown"}) == 2
+    assert value(name, {"cause": "too_old"}) == 1
