@@ -64,10 +64,10 @@ def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, b
     trace = () if envelope.traceparent is None else (("traceparent", envelope.traceparent.encode()),)
     if mode == "structured":
         return (("content-type", STRUCTURED.encode()), *trace), _to_structured(envelope)
-    headers = tuple((f"ce_{name}", value.encode()) for name, value in _attributes(envelope))
+    headers = [(f"ce_{name}", value.encode()) for name, value in _attributes(envelope)]
     if envelope.datacontenttype is not None:
-        headers = (*headers, ("content-type", envelope.datacontenttype.encode()))
-    return headers + trace, envelope.data
+        headers.append(("content-type", envelope.datacontenttype.encode()))
+    return (*headers, *trace), envelope.data
 
 
 def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:

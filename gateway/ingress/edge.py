@@ -5,6 +5,7 @@ rendered here; no exception and no traceback passes it.
 """
 
 import asyncio
+import itertools
 import re
 import secrets
 import time
@@ -30,6 +31,9 @@ _ALWAYS: Headers = [
     (b"strict-transport-security", b"max-age=63072000"),
     (b"x-content-type-options", b"nosniff"),
 ]
+# A request id of our own: which process, and a number.
+_OURS = secrets.token_hex(4)
+_numbers = itertools.count()
 # Callers' method words are a label only if they are HTTP's.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
@@ -153,7 +157,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
-    return secrets.token_hex(8)
+    return f"{_OURS}{next(_numbers) & 0xFFFFFFFF:08x}"
 
 
 def _start(status: int, headers: Headers, exchange: Exchange) -> dict[str, object]:

@@ -58,7 +58,8 @@ class Replays:
         self._capacity = capacity
         self._retention_seconds = retention_seconds
         self._secret = secrets.token_bytes(32)
-        self._entries: OrderedDict[str, tuple[Remembered, float]] = OrderedDict()
+        # Plain tuples of plain values: the garbage collector does not look at them, however many there are.
+        self._entries: OrderedDict[str, tuple[bytes, str, str, float]] = OrderedDict()
 
     def digest(self, body: bytes) -> bytes:
         """Return the keyed digest under which bodies are compared."""
@@ -69,17 +70,17 @@ class Replays:
         entry = self._entries.get(command_id)
         if entry is None:
             return None
-        command, since = entry
+        digest, accepted_at, place, since = entry
         if now - since > self._retention_seconds:
             del self._entries[command_id]
             return None
-        return command
+        return Remembered(digest, accepted_at, place)
 
     def remember(self, command_id: str, command: Remembered, now: float) -> None:
         """Keep an appended command; the first body stands, the oldest entry goes."""
         if command_id in self._entries:
             return
-        self._entries[command_id] = (command, now)
+        self._entries[command_id] = (command.digest, command.accepted_at, command.place, now)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.authorization import AuthorizationRecord
+from schemas.cloudevents import from_kafka, to_kafka
 from schemas.commands import COMMANDS, HandoffRequest
 from schemas.deadletter import DeadLetter, OriginalRecord
 from schemas.events import EVENTS
@@ -40,6 +41,14 @@ def example(model):
 def test_a_command_survives_its_record(model, redrive):
     command = Accepted(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
     assert read_command(*write_command(command, HERE)) == command
+
+
+@pytest.mark.parametrize("trace", [None, TRACE])
+@pytest.mark.parametrize("redrive", [0, 3])
+def test_a_commands_envelope_written_by_hand_is_what_the_codec_writes(redrive, trace):
+    command = Accepted(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
+    headers, value = write_command(command, HERE)
+    assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
