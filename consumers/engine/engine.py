@@ -62,6 +62,7 @@ class Engine:
         self.partitions: dict[int, Partition] = {}
         self.is_joined = False
         self.is_rebalancing = False
+        self.is_topic_missing = False
         self.looped_at = time.monotonic()
         self.slots = Slots(settings.slots)
         self.detail = "starting"
@@ -273,7 +274,9 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
             "engine.assigned", partitions=sorted(numbers), generation=membership.generation, uninterrupted=uninterrupted
         )
         count = len(self._consumer.partitions_for_topic(engine.settings.topic) or ())
-        if count != engine.settings.partitions:
+        # Without a topic nothing is assigned; the group is joined anew when it is there (again).
+        engine.is_topic_missing = not count
+        if count and count != engine.settings.partitions:
             self.failure = PartitionCountChanged(
                 f"topic {engine.settings.topic} has {count} partitions, the settings say {engine.settings.partitions}. "
                 "The count is for life: restore the topic, or move to new topics"

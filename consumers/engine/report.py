@@ -51,6 +51,8 @@ def readiness(engine: Engine) -> tuple[bool, str]:
         return False, engine.detail
     if engine.is_rebalancing:
         return False, "the group is rebalancing"
+    if engine.is_topic_missing:
+        return False, f"topic {engine.settings.topic} is not there"
     wrong = [
         f"partition {number} {'stopped' if partition.is_stopped else partition.phase.value}"
         + (f" ({partition.detail})" if partition.detail else "")

@@ -10,7 +10,6 @@ import json
 import logging
 import signal
 import sys
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from consumers.engine.engine import Engine
 from consumers.engine.limits import TurnLimits
 from consumers.engine.settings import EngineSettings
 from gateway.runtime.metrics import EngineMetrics, Maker, create_engine_metrics
-from tests.chaos.planted import plant
 from tests.chaos.tally import Journal, TallyHandler
 
 _TELL_SECONDS = 0.05
@@ -30,7 +28,7 @@ _TELL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What an engine of a test runs on. `name` is the client id and the journal's `by`; `bug` is one to plant."""
+    """What an engine of a test runs on. `name` is the client id and the journal's `by`."""
 
     bootstrap: str
     prefix: str
@@ -38,7 +36,6 @@ class Orders:
     name: str
     partitions: int = 4
     member: str | None = None
-    bug: str | None = None
     session_seconds: float = 6.0
     heartbeat_seconds: float = 0.5
     transaction_timeout_seconds: float = 15.0
@@ -115,12 +112,9 @@ async def _main(orders: Orders) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     journal = Journal(Path(orders.journal), orders.name)
     engine = Engine(orders.settings(), TallyHandler(orders.events, journal), metrics())
-    with ExitStack() as planted:
-        if orders.bug is not None:
-            planted.enter_context(plant(orders.bug))
-        telling = asyncio.create_task(_tell(engine))
-        await engine.run(stop)
-        telling.cancel()
+    telling = asyncio.create_task(_tell(engine))
+    await engine.run(stop)
+    telling.cancel()
 
 
 def command(orders: Orders) -> list[str]:

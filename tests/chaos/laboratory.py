@@ -180,19 +180,19 @@ class Laboratory:
 
     @contextlib.asynccontextmanager
     async def engine(
-        self, name: str = "one", handler: Handler | None = None, **changes: object
+        self, name: str = "one", handler: Handler | None = None, *, fails: bool = False, **changes: object
     ) -> AsyncIterator[Running]:
-        """Run an engine in this process."""
+        """Run an engine in this process. `fails`: the test expects it to, and looks at its error itself."""
         orders = self.name(name, **changes)
         journal = Journal(self.directory / "journal", name)
         running = Running(orders, handler or TallyHandler(orders.events, journal))
         try:
             yield running
         finally:
-            if running.task.done():
-                running.task.exception()
-            else:
+            if not running.task.done():
                 await running.end()
+            elif not fails:
+                running.task.result()
             journal.close()
 
     def process(self, name: str = "one", **changes: object) -> Process:

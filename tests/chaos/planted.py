@@ -1,15 +1,164 @@
-"""Bugs to plant in an engine, so that the checker is seen to find them. None of them is ours; each is a likely one."""
+"""Eight bugs to plant in an engine, so that the checker is seen to find them. Each is one that we could have written.
+
+`with plant("no fencing"): …` patches the engine's classes in this process.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import uuid
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
+
+from consumers.engine.intake import Intake
+from consumers.engine.offsets import Committed
+from consumers.engine.partition import Partition
+from consumers.engine.settings import EngineSettings
+from consumers.engine.standing import Standing
+from consumers.engine.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from consumers.engine.takeover import Takeover
+    from consumers.engine.transactions import Pending
+
+_PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
 
 
+def plant(bug: str) -> contextlib.AbstractContextManager[object]:
+    """Plant a bug by its name."""
+    return _PLANTS[bug]()
+
+
+def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    def note(make: Callable[[], Any]) -> Callable[[], Any]:
+        _PLANTS[bug] = make
+        return make
+
+    return note
+
+
+@_plant("commit before the outcome")
+def _commit_before_the_outcome() -> object:
+    commit = Transactions.commit
+
+    async def offsets_first(self: Transactions, batch: Sequence[Pending], progress: Committed | None) -> float:
+        if progress is not None:
+            await commit(self, (), progress)
+        return await commit(self, batch, None)
+
+    return mock.patch.object(Transactions, "commit", offsets_first)
+
+
+@_plant("live state in the batch")
 @contextlib.contextmanager
-def plant(bug: str) -> Iterator[None]:
-    raise KeyError(bug)
-    yield
+def _live_state_in_the_batch() -> Iterator[None]:
+    send = Transactions._send
+    begin = Partition._begin
+
+    def begin_and_share(self: Partition, takeover: Takeover) -> None:
+        takeover.transactions.live = takeover.memories  # type: ignore[attr-defined]
+        begin(self, takeover)
+
+    async def send_live(self: Transactions, batch: Sequence[Pending]) -> object:
+        def live(pending: Pending) -> Pending:
+            if pending.state is None:
+                return pending
+            memory = self.live.get(pending.state.key)  # type: ignore[attr-defined]
+            return replace(pending, state=replace(pending.state, value=memory))
+
+        return await send(self, [live(pending) for pending in batch])
+
+    with mock.patch.object(Transactions, "_send", send_live), mock.patch.object(Partition, "_begin", begin_and_share):
+        yield
+
+
+@_plant("no fencing")
+def _no_fencing() -> object:
+    def different_each_time(_: EngineSettings, partition: int) -> str:
+        return f"{partition}-{uuid.uuid4()}"
+
+    return mock.patch.object(EngineSettings, "transactional_id", different_each_time)
+
+
+@_plant("no membership check")
+@contextlib.contextmanager
+def _no_membership_check() -> Iterator[None]:
+    async def confirm(_: Standing) -> bool:
+        return True
+
+    with mock.patch.object(Standing, "confirm", confirm), mock.patch.object(Standing, "is_trusted", True):
+        yield
+
+
+@_plant("treat fenced as lost")
+def _treat_fenced_as_lost() -> object:
+    commit = Partition._commit_until_closed
+
+    async def commit_or_give_up(self: Partition, transactions: Transactions) -> None:
+        try:
+            await commit(self, transactions)
+        except ProducerFenced:
+            self.close()
+            raise
+
+    return mock.patch.object(Partition, "_commit_until_closed", commit_or_give_up)
+
+
+@_plant("event outside the transaction")
+@contextlib.contextmanager
+def _event_outside_the_transaction() -> Iterator[None]:
+    send = Transactions._send
+    begin = Partition._begin
+
+    def begin_and_share(self: Partition, takeover: Takeover) -> None:
+        takeover.transactions.client = self._settings.client  # type: ignore[attr-defined]
+        begin(self, takeover)
+
+    async def send_at_once(self: Transactions, batch: Sequence[Pending]) -> object:
+        outputs = [output for pending in batch for output in pending.outputs]
+        if not outputs:
+            return await send(self, batch)
+        async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
+            for output in outputs:
+                await producer.send_and_wait(
+                    output.topic, output.value, key=output.key, partition=self._source.partition
+                )
+        return await send(self, [replace(pending, outputs=()) for pending in batch])
+
+    with (
+        mock.patch.object(Transactions, "_send", send_at_once),
+        mock.patch.object(Partition, "_begin", begin_and_share),
+    ):
+        yield
+
+
+@_plant("watermark over a gap")
+def _watermark_over_a_gap() -> object:
+    return mock.patch.object(Intake, "committed", lambda self: Committed(self._progress.next_offset, ""))
+
+
+@_plant("record delivered to an old assignment")
+@contextlib.contextmanager
+def _record_delivered_to_an_old_assignment() -> Iterator[None]:
+    """What was fetched before a start is delivered after it; the start has another place to go on from."""
+    feed, begin = Partition.feed, Partition._begin
+    fetched: dict[int, list[Any]] = defaultdict(list)
+
+    def feed_and_keep(self: Partition, records: Sequence[Any]) -> None:
+        fetched[self.source.partition] += records
+        feed(self, records)
+
+    def begin_and_deliver(self: Partition, takeover: Takeover) -> None:
+        begin(self, takeover)
+        late = fetched.pop(self.source.partition, [])
+        feed(self, late[len(late) // 2 :])
+
+    with mock.patch.object(Partition, "feed", feed_and_keep), mock.patch.object(Partition, "_begin", begin_and_deliver):
+        yield

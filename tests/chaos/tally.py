@@ -139,6 +139,7 @@ class TallyHandler:
             tally = replace(tally, sequence=tally.sequence + 1, intent=task.id)
             await turn.checkpoint(tally.encode(), (self._output(turn, tally, task.id, is_outcome=False),))
         if task.checkpoint:
+            await self.before_effect(task)
             await turn.still_ours()
             self._journal.begin(task.id, record.key.decode())
         await asyncio.sleep(task.seconds)
@@ -150,6 +151,9 @@ class TallyHandler:
             alarm_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.alarm_at,
             casualty=task.casualty,
         )
+
+    async def before_effect(self, task: Task) -> None:
+        """Do nothing; a test may wait here, when the intent is committed and the effect has not begun."""
 
     async def on_alarm(self, turn: Turn) -> Done | Again:
         """Tell that the alarm came."""

@@ -29,6 +29,18 @@ async def test_a_missing_input_topic_is_waited_for(laboratory):
         await laboratory.all_finished()
 
 
+async def test_an_input_topic_that_goes_and_comes_back_is_taken_up_again(laboratory):
+    commands = laboratory.orders.commands
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.admin.delete_topics([commands])
+        consumer = next(iter(running.engine.partitions.values()))._consumer
+        await until(lambda: not consumer.partitions_for_topic(commands) or consumer._client.force_metadata_update())
+        await until(lambda: readiness(running.engine)[1] == f"topic {commands} is not there")
+        await laboratory.create(commands)
+        await until(lambda: consumer._client.force_metadata_update() and running.owns(4))
+
+
 async def test_a_missing_state_topic_is_waited_for(laboratory):
     state = laboratory.orders.state
     await laboratory.admin.delete_topics([state])
@@ -43,13 +55,13 @@ async def test_a_missing_state_topic_is_waited_for(laboratory):
 
 
 async def test_another_partition_count_than_the_settings_say_is_refused(laboratory):
-    async with laboratory.engine(partitions=5) as running:
+    async with laboratory.engine(fails=True, partitions=5) as running:
         with pytest.raises(PartitionCountChanged, match="has 4 partitions, the settings say 5"):
             await asyncio.wait_for(running.task, 10)
 
 
 async def test_a_topic_that_grows_ends_the_engine_before_a_key_moves(laboratory):
-    async with laboratory.engine() as running:
+    async with laboratory.engine(fails=True) as running:
         await laboratory.append("key", Task("0"))
         await laboratory.all_finished()
         await laboratory.admin.create_partitions({laboratory.orders.commands: NewPartitions(6)})

@@ -1,0 +1,146 @@
+"""The checker finds each of eight bugs, in a situation that the engine without the bug comes out of unharmed."""
+
+import asyncio
+import contextlib
+from unittest import mock
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from consumers.engine.transactions import Transactions
+from tests.chaos.history import Rule
+from tests.chaos.laboratory import cuttable_network, until
+from tests.chaos.planted import plant
+from tests.chaos.tally import Journal, TallyHandler, Task
+
+MISSED_SECONDS = 4.0
+
+
+@contextlib.contextmanager
+def transactions(*fates):
+    """Let the first transactions with results dawdle or fail after their sends."""
+    send, left = Transactions._send, list(fates)
+
+    async def send_and_meet_its_fate(self, batch):
+        fate = left.pop(0) if batch and left else "good"
+        if fate == "dawdles":
+            await asyncio.sleep(0.1)
+        sends = await send(self, batch)
+        if fate == "fails":
+            await asyncio.gather(*sends)
+            raise KafkaError("this transaction was told to fail")
+        return sends
+
+    with mock.patch.object(Transactions, "_send", send_and_meet_its_fate):
+        yield
+
+
+async def outcomes(laboratory):
+    """Wait until every input has its outcome, or clearly will not have it."""
+    with contextlib.suppress(AssertionError):
+        await laboratory.all_finished(within=MISSED_SECONDS)
+
+
+async def append(laboratory, key, *numbers, **what):
+    await laboratory.append(key, *(Task(f"{key} {number}", **what) for number in numbers), partition=0)
+
+
+async def a_transaction_fails(laboratory):
+    await append(laboratory, "key", *range(10))
+    with transactions("fails"):
+        async with laboratory.engine():
+            await outcomes(laboratory)
+
+
+async def a_transaction_fails_behind_a_slow_one(laboratory):
+    await append(laboratory, "key", *range(10))
+    with transactions("dawdles", "fails"):
+        async with laboratory.engine(batch_results=1):
+            await outcomes(laboratory)
+
+
+async def a_worker_ends_in_the_middle(laboratory):
+    async with laboratory.engine(drain_seconds=0.0) as running:
+        await until(lambda: running.owns(4))
+        await append(laboratory, "slow", 0, seconds=2.0)
+        await append(laboratory, "quick", *range(5))
+        await until(lambda: len(laboratory.seen) == 5)
+    async with laboratory.engine():
+        await outcomes(laboratory)
+
+
+async def another_producer_starts(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        transactional_id = laboratory.orders.settings().transactional_id(0)
+        async with AIOKafkaProducer(bootstrap_servers=laboratory.orders.bootstrap, transactional_id=transactional_id):
+            await append(laboratory, "key", 0)
+            await until(running.fenced)
+        await append(laboratory, "key", 1)
+        await outcomes(laboratory)
+
+
+async def a_worker_is_cut_off_with_results(laboratory):
+    with cuttable_network() as network:
+        async with laboratory.engine("old") as old:
+            await until(lambda: old.owns(4))
+            await append(laboratory, "key", 0, seconds=0.3, checkpoint=True)
+            await until((laboratory.directory / "journal").read_text)
+            network.cut("old")
+            async with laboratory.engine("new"):
+                await outcomes(laboratory)
+                network.mend()
+                await until(lambda: old.owns(2))
+
+
+async def a_worker_is_cut_off_before_an_effect(laboratory):
+    may_go_on = asyncio.Event()
+
+    class Handler(TallyHandler):
+        stands_before_it = False
+
+        async def before_effect(self, task):
+            self.stands_before_it = True
+            await may_go_on.wait()
+
+    journal = Journal(laboratory.directory / "journal", "old")
+    handler = Handler(laboratory.orders.events, journal)
+    with cuttable_network() as network:
+        async with laboratory.engine("old", handler) as old:
+            await until(lambda: old.owns(4))
+            await append(laboratory, "key", 0, checkpoint=True)
+            await until(lambda: handler.stands_before_it)
+            network.cut("old")
+            async with laboratory.engine("new"):
+                await outcomes(laboratory)
+                may_go_on.set()
+                network.mend()
+                await until(lambda: old.owns(2))
+    journal.close()
+
+
+BUGS = {
+    "commit before the outcome": (a_transaction_fails, Rule.NO_OUTCOME),
+    "live state in the batch": (a_transaction_fails_behind_a_slow_one, Rule.SEQUENCE),
+    "no fencing": (a_worker_is_cut_off_with_results, Rule.TWO_OUTCOMES),
+    "no membership check": (a_worker_is_cut_off_before_an_effect, Rule.EFFECT_LATE),
+    "treat fenced as lost": (another_producer_starts, Rule.NO_OUTCOME),
+    "event outside the transaction": (a_transaction_fails, Rule.TWO_OUTCOMES),
+    "watermark over a gap": (a_worker_ends_in_the_middle, Rule.NO_OUTCOME),
+    "record delivered to an old assignment": (a_transaction_fails, Rule.NO_OUTCOME),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+async def test_a_planted_bug_is_found(laboratory, bug):
+    situation, rule = BUGS[bug]
+    with plant(bug):
+        await situation(laboratory)
+    assert rule in {violation.rule for violation in await laboratory.violations()}
+
+
+@pytest.mark.parametrize("situation", dict.fromkeys(situation for situation, _ in BUGS.values()))
+async def test_without_a_bug_nothing_is_found(laboratory, situation):
+    await situation(laboratory)
+    assert await laboratory.violations() == []
