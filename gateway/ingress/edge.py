@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.ingress.deadlines import Deadlines
 from gateway.ingress.exchange import Answer, ClientGone, Exchange, Headers, Streaming
 from gateway.ingress.problems import Broken, DeadlinePassed, MethodNotAllowed, NotFound, Overloaded, Problem
-from gateway.runtime.logs import Log, get_log
+from gateway.runtime.logs import get_log, line_writer
 from gateway.runtime.metrics import IngressMetrics
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Edge:
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        # Bound once, which is what structlog would do anew for every line.
-        self._log: Log = get_log().bind()
+        self._log = get_log()
+        self._write_line = line_writer("request")
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         metrics.requests_in_flight.set_function(lambda: self._in_flight)
@@ -136,21 +136,22 @@ class Edge:
             self._histograms[facts.route] = self._metrics.request_seconds.labels(facts.route)
         counter.inc()
         self._histograms[facts.route].observe(seconds)
-        self._log.info(
-            "request",
-            request_id=exchange.request_id,
-            method=method,
-            route=facts.route,
-            status=status,
-            ms=round(seconds * 1_000, 2),
-            caller=facts.caller,
-            **facts.fields,
+        self._write_line(
+            {
+                "request_id": exchange.request_id,
+                "method": method,
+                "route": facts.route,
+                "status": status,
+                "ms": round(seconds * 1_000, 2),
+                "caller": facts.caller,
+                **facts.fields,
+            }
         )
 
     def refused(self, problem: Problem) -> None:
         """Record a request that was refused before it existed."""
         self._metrics.requests.labels("unreadable", "other", problem.status).inc()
-        self._log.info("request", route="unreadable", status=problem.status, problem=problem.slug)
+        self._write_line({"route": "unreadable", "status": problem.status, "problem": problem.slug})
 
 
 def _request_id(scope: Scope) -> str:

@@ -57,6 +57,25 @@ def get_log(**fields: Any) -> Log:
     return cast("Log", structlog.get_logger(**fields))
 
 
+def line_writer(event: str) -> Callable[[dict[str, Any]], None]:
+    """Return what writes info lines of one kind, as they are configured now, at half the price of a log.
+
+    For the one line per request: its fields need no binding, and nobody changes the configuration meanwhile.
+    """
+    config = structlog.get_config()
+    logger, processors = config["logger_factory"](), config["processors"]
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        return lambda _fields: None
+
+    def write(fields: dict[str, Any]) -> None:
+        line: Any = {"event": event, **fields}
+        for process in processors:
+            line = process(logger, "info", line)
+        logger.msg(line)
+
+    return write
+
+
 def traceback_text(error: BaseException) -> str:
     """Write an exception with its causes for a log: no local variables, no quoted input."""
     return _QUOTED_INPUT.sub("]", "".join(traceback.format_exception(error)).rstrip())

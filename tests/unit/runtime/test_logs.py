@@ -7,7 +7,7 @@ import pytest
 import structlog
 from pydantic import BaseModel
 
-from gateway.runtime.logs import configure_logs, get_log
+from gateway.runtime.logs import configure_logs, get_log, line_writer
 from gateway.runtime.settings import LogSettings
 
 
@@ -129,3 +129,18 @@ def test_people_get_a_short_line_and_the_traceback_below(capsys):
     assert "partition=3" in text
     assert text.rstrip().endswith("ValueError: why")
     assert "\x1b[" not in text
+
+
+def test_a_writer_of_one_kind_of_line_writes_what_the_log_writes(lines):
+    get_log().info("request", status=202, caller=None)
+    line_writer("request")({"status": 202, "caller": None})
+    logged, written = lines()
+    assert logged | {"time": None} == written | {"time": None}
+    assert list(logged) == list(written)
+
+
+def test_a_writer_keeps_to_the_level(lines):
+    out = io.StringIO()
+    configure_logs(LogSettings(level="warning"), "ingress", out)
+    line_writer("request")({"status": 202})
+    assert out.getvalue() == ""
