@@ -6,6 +6,7 @@ way, flush.
 """
 
 import asyncio
+import gc
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -91,6 +92,9 @@ async def work(settings: Settings, process: Process) -> None:
             http=bounded_protocol(HeadBounds(), parts.edge.refused),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ) as listening:
+            # What has been built by now stays: the garbage collector need not look at it again.
+            gc.collect()
+            gc.freeze()
             process.watch("http", listening.task)
             process.log.info("listening", url=listening.url, callers=len(callers.current))
             wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)
