@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gateway.cli import check, config, happened, local, processes, top, topics
+from gateway.cli import check, config, dead_letters, happened, local, processes, top, topics
 from gateway.runtime.environ import SettingsInvalid
 from gateway.runtime.exits import Exit, Refused
 from gateway.runtime.logs import traceback_text
@@ -60,6 +60,7 @@ check.add_to(app)
 topics.add_to(app)
 happened.add_to(app)
 top.add_to(app)
+dead_letters.add_to(app)
 local.add_to(app)
 
 

@@ -37,6 +37,14 @@ class Unanswered(Exception):
     """The gateway could not be reached or had no answer for now; asking again may help."""
 
 
+class Declined(Exception):
+    """The gateway said no, and asking again can't help; `slug` is the problem's stable word."""
+
+    def __init__(self, status: int, slug: str, told: str) -> None:
+        super().__init__(f"{status}: {told}")
+        self.slug = slug
+
+
 class Caller:
     """Asks the gateway; an answer that has not changed is not sent again."""
 
@@ -49,22 +57,47 @@ class Caller:
 
     def get(self, *path: str, **query: str | int | None) -> Any:
         """Return what stands at the path. Raises Unanswered; ends the program where asking again can't help."""
-        told = {name: value for name, value in query.items() if value is not None}
-        address = f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
-        address += f"?{urlencode(told)}" if told else ""
-        etag, known = self._known.get(address, (None, None))
-        headers = {"Authorization": f"Bearer {self._key}"} | ({"If-None-Match": etag} if etag else {})
-        request = urllib.request.Request(address, headers=headers)  # noqa: S310 - the scheme was looked at
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
-                found = json.loads(answer.read())
-                if answer.headers["ETag"]:
-                    self._known[address] = answer.headers["ETag"], found
-                return found
+            return self.read(*path, **query)
+        except Declined as declined:
+            fail(Exit.FAILED, str(declined))
+
+    def read(self, *path: str, **query: str | int | None) -> Any:
+        """Return what stands at the path. Raises Unanswered, Declined."""
+        told = {name: value for name, value in query.items() if value is not None}
+        address = self._address(path) + (f"?{urlencode(told)}" if told else "")
+        etag, known = self._known.get(address, (None, None))
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+            address, headers=self._headers() | ({"If-None-Match": etag} if etag else {})
+        )
+        found, fresh = self._send(request, known)
+        if fresh:
+            self._known[address] = fresh, found
+        return found
+
+    def post(self, *path: str, body: dict[str, Any], wait_seconds: int = 0) -> Any:
+        """Return the answer to a request, which may wait for an outcome. Raises Unanswered, Declined."""
+        headers = {"Content-Type": "application/json"} | ({"Prefer": f"wait={wait_seconds}"} if wait_seconds else {})
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+            self._address(path), json.dumps(body).encode(), self._headers() | headers, method="POST"
+        )
+        return self._send(request, None, wait_seconds)[0]
+
+    def _address(self, path: tuple[str, ...]) -> str:
+        return f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"}
+
+    def _send(self, request: urllib.request.Request, known: Any, more_seconds: float = 0.0) -> tuple[Any, str | None]:
+        """Return the answer and its ETag."""
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS + more_seconds) as answer:  # noqa: S310 - as above
+                return json.loads(answer.read()), answer.headers["ETag"]
         except urllib.error.HTTPError as refused:
             with refused:
                 if refused.code == 304:
-                    return known
+                    return known, None
                 self._refused(refused)
         except (urllib.error.URLError, OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
@@ -82,14 +115,15 @@ class Caller:
                 return
 
     def _refused(self, refused: urllib.error.HTTPError) -> NoReturn:
+        slug = ""
         try:
             problem = json.loads(refused.read())
-            told = f"{problem['title']}. {problem['detail']}"
+            told, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
         except (ValueError, KeyError, OSError):
             told = "no answer of a gateway's"
         if refused.code in {429, 502, 503, 504}:
             raise Unanswered(f"{refused.code}: {told}") from refused
-        fail(Exit.FAILED, f"{refused.code}: {told}")
+        raise Declined(refused.code, slug, told) from refused
 
 
 def _key(key_file: Path | None) -> str:

@@ -1,0 +1,311 @@
+"""`gateway dead-letters list | show | redrive | discard`: the commands that wait for a person, and that person's word.
+
+Everything goes through ingress with a caller's key that may `operate`: no Kafka credentials. What callers wrote is
+shown with --reveal alone, which ingress logs.
+"""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gateway.cli import letter_tables as tables
+from gateway.cli.caller import HERE, AsJson, Caller, Declined, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.deciding import Decision, decide_all
+from gateway.runtime.exits import Exit
+from gateway.runtime.quantities import parse_duration
+from schemas.times import format_time, parse_time
+
+_PAGE = 200
+
+Cause = Annotated[str | None, typer.Option(help="Only of this cause, e.g. outcome_unknown, too_old.")]
+Type = Annotated[str | None, typer.Option("--command", help="Only of this type, e.g. handoff.request.")]
+AskedBy = Annotated[str | None, typer.Option("--caller", help="Only what this caller asked.")]
+Of = Annotated[str | None, typer.Option("--authorization", help="Only of this authorization.")]
+Since = Annotated[str | None, typer.Option(help="Only those given up since: 2h, 3d, or an RFC 3339 time.")]
+Operator = Annotated[
+    str | None,
+    typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Who you are, for the record; your user name if not given."),
+]
+CommandId = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId.")]
+CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The commandIds.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that the filters leave, instead of naming them.")]
+Why = Annotated[str | None, typer.Option(help="Your reason, for the record; required.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Ask Collate how each authorization is now, say what would happen, do nothing."),
+]
+Rate = Annotated[float, typer.Option(min=0.1, max=100, help="How many per second at most.")]
+Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single one.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether you are sure.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Commands that could not be finished and wait for a person: look, then redrive or discard.",
+    )
+    group.command(name="list")(list_them)
+    group.command()(show)
+    group.command()(redrive)
+    group.command()(discard)
+    app.add_typer(group, name="dead-letters", rich_help_panel="What happened")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which letters."""
+
+    cause: str | None = None
+    command: str | None = None
+    caller: str | None = None
+    authorization: str | None = None
+    since: str | None = None
+
+    @property
+    def query(self) -> dict[str, str | None]:
+        """Return them as the gateway takes them."""
+        return {
+            "cause": self.cause,
+            "command": self.command,
+            "caller": self.caller,
+            "authorizationId": self.authorization,
+            "since": None if self.since is None else _since(self.since),
+        }
+
+    @property
+    def are_any(self) -> bool:
+        """Whether anything is filtered."""
+        return any(self.query.values())
+
+
+def list_them(
+    *,
+    cause: Cause = None,
+    command: Type = None,
+    caller: AskedBy = None,
+    authorization: Of = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    url: Url = HERE,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits for a person, the oldest first. Shows nothing that a caller wrote."""
+    gateway, filters = Caller(url, key_file), Filters(cause, command, caller, authorization, since)
+    with _told(), _progress("reading the dead letters"):
+        letters, matching, left_out = _collect(gateway, filters, limit)
+    if as_json:
+        for letter in letters:
+            print_json(letter)
+        return
+    if not letters:
+        typer.echo(tables.nothing(is_filtered=filters.are_any))
+        return
+    Console(highlight=False, soft_wrap=False).print(tables.table_of(letters, datetime.now(UTC)))
+    for line in tables.after_the_list(letters, matching, left_out):
+        typer.echo(line)
+
+
+def show(
+    command_id: CommandId,
+    operator: Operator = None,
+    *,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show what the caller wrote, too: PHI. That you saw it is logged.")
+    ] = False,
+    url: Url = HERE,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one: why it was given up, what it asks, what was sent to Collate, and what you can do."""
+    gateway = Caller(url, key_file)
+    with _told():
+        letter = gateway.read("dead-letters", command_id)
+        original = None
+        if reveal:
+            original = gateway.read("dead-letters", command_id, "original", operator=_operator(operator))
+    if as_json:
+        print_json(letter | ({"original": original} if original is not None else {}))
+        return
+    Console(highlight=False).print(tables.page_of(letter, original))
+
+
+def redrive(
+    command_ids: CommandIds = None,
+    *,
+    why: Why = None,
+    operator: Operator = None,
+    cause: Cause = None,
+    command: Type = None,
+    caller: AskedBy = None,
+    authorization: Of = None,
+    since: Since = None,
+    rate: Rate = 5.0,
+    wait: Wait = 10,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    url: Url = HERE,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try commands again, each under its own id; what was sent and may have arrived is resolved first.
+
+    Each ends with one more command.finished, or as a dead letter again. Safe to run again after a lost connection.
+    Exits 0 if every one was taken, 1 if one was refused, 69 if the gateway could not be reached.
+    """
+    filters = Filters(cause, command, caller, authorization, since)
+    gateway = Caller(url, key_file)
+    letters = _chosen(gateway, command_ids or [], filters, everything=everything)
+    decision = None if dry_run else Decision("redrive", _operator(operator), _why(why), rate, wait)
+    _decide(gateway, letters, decision, verb="redrive", yes=yes, as_json=as_json)
+
+
+def discard(
+    command_ids: CommandIds = None,
+    *,
+    why: Why = None,
+    operator: Operator = None,
+    cause: Cause = None,
+    command: Type = None,
+    caller: AskedBy = None,
+    authorization: Of = None,
+    since: Since = None,
+    rate: Rate = 5.0,
+    wait: Wait = 10,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    url: Url = HERE,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give commands up: each ends with command.finished, outcome discarded. Nothing is sent to Collate or undone there.
+
+    Exits 0 if every one was taken, 1 if one was refused, 69 if the gateway could not be reached.
+    """
+    filters = Filters(cause, command, caller, authorization, since)
+    gateway = Caller(url, key_file)
+    letters = _chosen(gateway, command_ids or [], filters, everything=everything)
+    decision = None if dry_run else Decision("discard", _operator(operator), _why(why), rate, wait)
+    _decide(gateway, letters, decision, verb="discard", yes=yes, as_json=as_json)
+
+
+def _decide(
+    gateway: Caller,
+    letters: list[dict[str, Any]],
+    decision: Decision | None,
+    *,
+    verb: str,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    if not letters:
+        typer.echo(tables.nothing(is_filtered=True), err=as_json)
+        return
+    if decision is None:
+        with _told():
+            _forecast(gateway, letters, verb, as_json=as_json)
+        return
+    if len(letters) > 1 and not yes:
+        _ask(letters, verb)
+    with _told():
+        refused = decide_all(gateway, letters, decision, tell=print_json if as_json else tables.tell)
+    if refused:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _forecast(gateway: Caller, letters: list[dict[str, Any]], verb: str, *, as_json: bool) -> None:
+    from gateway.cli.forecast import forecasts  # noqa: PLC0415 - the worker's table is only for who asks for it
+
+    found = []
+    with _progress(f"asking Collate how {len(letters)} are"):
+        for one in forecasts(gateway, letters, verb, datetime.now(UTC)):
+            found.append(one)
+            if as_json:
+                print_json(one)
+    if not as_json:
+        Console(highlight=False).print(tables.forecast_table(found))
+        typer.echo(f"Nothing was done. The same without --dry-run, with --why, would {verb} {len(found)}.")
+
+
+def _chosen(gateway: Caller, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
+    if bool(ids) == everything or (ids and filters.are_any):
+        fail(Exit.USAGE, "name commands, or say --all, with filters if you like")
+    with _told(), _progress("reading the dead letters"):
+        if everything:
+            return _collect(gateway, filters, None)[0]
+        return [gateway.read("dead-letters", one) for one in dict.fromkeys(ids)]
+
+
+def _collect(gateway: Caller, filters: Filters, most: int | None) -> tuple[list[dict[str, Any]], int, int]:
+    letters: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        size = _PAGE if most is None else min(_PAGE, most - len(letters))
+        page = gateway.read("dead-letters", limit=size, cursor=cursor, **filters.query)
+        letters += page["deadLetters"]
+        cursor = page.get("next")
+        if cursor is None or (most is not None and len(letters) >= most):
+            return letters, page["matching"], page["leftOut"]
+
+
+def _ask(letters: list[dict[str, Any]], verb: str) -> None:
+    typer.echo(f"{verb} {len(letters)}: {tables.by_cause(letters)}", err=True)
+    try:
+        typer.confirm("Are you sure?", abort=True, err=True)
+    except typer.Abort:
+        fail(Exit.USAGE, "nothing was done; --yes says that you are sure, --dry-run shows what would happen")
+
+
+def _why(why: str | None) -> str:
+    if why is None or not why.strip():
+        fail(Exit.USAGE, "--why is required: your reason is kept with the decision")
+    return why
+
+
+def _operator(operator: str | None) -> str:
+    try:
+        return operator or getpass.getuser()
+    except (OSError, KeyError):
+        fail(Exit.USAGE, "who are you? give --operator or set COLLATE_GATEWAY_OPERATOR")
+
+
+def _since(text: str) -> str:
+    try:
+        return format_time(datetime.now(UTC) - parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return format_time(parse_time(text))
+    except ValueError:
+        fail(Exit.USAGE, "--since: expected a duration like 2h or 3d, or a time like 2026-06-02T14:00:00Z")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """End the program with a sentence where the gateway does not answer, or says no."""
+    try:
+        yield
+    except Unanswered as unanswered:
+        fail(Exit.UNAVAILABLE, str(unanswered))
+    except Declined as declined:
+        fail(Exit.FAILED, str(declined))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[None]:
+    """Show that something goes on, to people only."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{what} …"):
+        yield

@@ -1,0 +1,73 @@
+"""The queries of the operators' routes. Each raises InvalidParameter: what was expected, never what was found."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.ingress.exchange import Exchange
+from gateway.ingress.problems import Fault, InvalidParameter
+from gateway.readmodel.cursor import CursorInvalid, read_cursor
+from schemas.times import parse_time
+from schemas.words import Name, is_id
+
+MOST_ROWS, USUAL_ROWS = 200, 50
+_MOST_TERMS = 10
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+def query(exchange: Exchange, *known: str) -> Mapping[str, str]:
+    """Return the parameters, each known and given once."""
+    text = exchange.scope["query_string"].decode("latin-1")
+    try:
+        terms = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_TERMS)
+    except ValueError:
+        raise _wrong("query", f"at most {_MOST_TERMS} parameters") from None
+    found = dict(terms)
+    if len(found) != len(terms) or not found.keys() <= set(known):
+        raise _wrong("query", f"each of {', '.join(known)} once at most" if known else "no parameters")
+    for name, value in found.items():
+        if not value or len(value) > 512 or (name == "authorizationId" and not is_id(value)):
+            raise _wrong(name, "an id of Collate's" if name == "authorizationId" else "a value")
+    return found
+
+
+def since(text: str | None) -> datetime | None:
+    """Return a time."""
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise _wrong("since", "an RFC 3339 time with an offset") from None
+
+
+def limit(text: str | None) -> int:
+    """Return how many are wanted."""
+    if text is None:
+        return USUAL_ROWS
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST_ROWS):
+        raise _wrong("limit", f"a number from 1 to {MOST_ROWS}")
+    return int(text)
+
+
+def behind(cursor: str | None) -> tuple[datetime, str] | None:
+    """Return where the page before ended."""
+    try:
+        if cursor is None:
+            return None
+        at, command_id = read_cursor(cursor, str)
+    except CursorInvalid:
+        raise _wrong("cursor", "`next` of the answer before, unchanged") from None
+    return at, command_id
+
+
+def operator(text: str | None) -> str:
+    """Return who will see it."""
+    try:
+        return _NAME.validate_python(text)
+    except ValidationError:
+        raise _wrong("operator", "who will see it, on one line, at most 128 characters") from None
+
+
+def _wrong(parameter: str, expected: str) -> InvalidParameter:
+    return InvalidParameter("Correct the query.", faults=(Fault(expected, parameter=parameter),))
