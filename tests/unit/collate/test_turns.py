@@ -127,7 +127,7 @@ async def test_nobody_overtakes_those_of_the_same_priority_who_wait(make):
 async def test_the_number_of_those_who_wait_is_bounded(make):
     turns = make(most_waiting=3, seconds=1e-6)
     await take(turns)
-    tasks = [asyncio.create_task(take(turns)) for _ in range(10)]
+    tasks = [asyncio.create_task(take(turns, OBSERVATION)) for _ in range(10)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == 7

@@ -218,5 +218,5 @@ class World(RuleBasedStateMachine):
         assert all(count == 1 for count in counted.values())
 
 
-World.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+World.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 TestWorld = World.TestCase

@@ -321,5 +321,5 @@ class Model(RuleBasedStateMachine):
         assert self.memory is before or self.memory == before, "a look at nothing new changed something"
 
 
-Model.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+Model.TestCase.settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=30, deadline=None)
 TestModel = Model.TestCase
