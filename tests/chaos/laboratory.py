@@ -138,6 +138,7 @@ class Laboratory:
         self.directory = directory
         self.appended: dict[str, float] = {}  # id: when (monotonic seconds)
         self.seen: list[Seen] = []
+        self.finished: set[str] = set()  # ids of the inputs whose outcome a read_committed reader has seen
         self.rung: Counter[str] = Counter()  # alarms by key
         self._replication = replication
         self._stack = contextlib.AsyncExitStack()
@@ -243,11 +244,6 @@ class Laboratory:
             await appending
             await asyncio.gather(*sends)
 
-    @property
-    def finished(self) -> set[str]:
-        """Ids of the inputs whose outcome a read_committed reader has seen."""
-        return {seen.cause for seen in self.seen}
-
     async def all_finished(self, within: float = 15.0) -> None:
         """Return when every input that was appended has its outcome."""
         try:
@@ -293,6 +289,7 @@ class Laboratory:
                             self.rung[output.key] += 1
                         elif output.is_outcome:
                             self.seen.append(Seen(output.cause, source.partition, now))
+                            self.finished.add(output.cause)
         finally:
             await consumer.stop()
 

@@ -1,0 +1,227 @@
+"""A seeded run of kills: three workers with static ids on three brokers, load all the time, the checker at the end.
+
+    make chaos-engine SECONDS=300 SEED=7
+
+Prints each kill as it happens, then the longest stall per kind of kill: the longest time in which some partition
+published nothing (each gets 20 inputs a second) between that kill and the next. Exits 1 at a violation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from local.kafka import Cluster
+from tests.chaos.engine_worker import Orders
+from tests.chaos.laboratory import Laboratory, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+WORKERS = 3
+PARTITIONS = 6
+KEYS = 60
+PER_SECOND = 120.0
+SETTLED_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: its kind, what it struck, and when (monotonic seconds)."""
+
+    kind: str
+    target: str
+    at: float
+    until: float
+
+
+class Run:
+    """The workers and brokers, and what is done to them."""
+
+    def __init__(self, laboratory: Laboratory, cluster: Cluster, seed: int) -> None:
+        self.kills: list[Kill] = []
+        self._laboratory = laboratory
+        self._cluster = cluster
+        self._random = random.Random(seed)
+        self._begun = time.monotonic()
+        self._workers = {f"worker-{number}": self._start(f"worker-{number}") for number in range(WORKERS)}
+
+    def _start(self, name: str) -> Process:
+        return self._laboratory.process(name, member=name)
+
+    async def kill_until(self, end: float) -> None:
+        """Kill something, let things settle, and so on."""
+        kinds: list[tuple[str, Callable[[], Awaitable[str]]]] = [
+            ("worker killed, back at once", self._kill_worker),
+            ("worker killed, back after its session", self._kill_worker_for_long),
+            ("worker stopped and continued within its session", self._freeze_worker),
+            ("worker stopped past its session", self._freeze_worker_for_long),
+            ("worker restarted in order", self._restart_worker),
+            ("broker killed and restarted", self._kill_broker),
+            ("broker frozen for a moment", self._freeze_broker),
+            ("broker frozen until it is given up", self._freeze_broker_for_long),
+            ("broker and worker killed together", self._kill_both),
+        ]
+        bag: list[tuple[str, Callable[[], Awaitable[str]]]] = []
+        while time.monotonic() < end:
+            if not bag:
+                bag = self._random.sample(kinds, len(kinds))
+            kind, strike = bag.pop()
+            began = time.monotonic()
+            target = await strike()
+            print(f"{began - self._begun:6.1f} s  {kind}: {target}", flush=True)
+            await self.settle()
+            self.kills.append(Kill(kind, target, began, time.monotonic()))
+
+    async def settle(self) -> None:
+        """Wait until every input of before now is finished, then a little longer."""
+        deadline = time.monotonic() + SETTLED_SECONDS
+        left = set(self._laboratory.appended)
+        while left := {cause for cause in left if cause not in self._laboratory.finished}:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {SETTLED_SECONDS} s {len(left)} inputs have no outcome")
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(self._random.uniform(0.5, 2.0))
+
+    def _worker(self) -> str:
+        return self._random.choice(sorted(self._workers))
+
+    async def _kill_worker(self) -> str:
+        name = self._worker()
+        self._workers[name].send(signal.SIGKILL)
+        self._workers[name] = self._start(name)
+        return name
+
+    async def _kill_worker_for_long(self) -> str:
+        name = self._worker()
+        self._workers[name].send(signal.SIGKILL)
+        await asyncio.sleep(self._laboratory.orders.session_seconds + 2.0)
+        self._workers[name] = self._start(name)
+        return name
+
+    async def _freeze_worker(self) -> str:
+        return await self._freeze(self._random.uniform(0.5, 0.6 * self._laboratory.orders.session_seconds))
+
+    async def _freeze_worker_for_long(self) -> str:
+        return await self._freeze(self._laboratory.orders.session_seconds + self._random.uniform(1.0, 4.0))
+
+    async def _freeze(self, seconds: float) -> str:
+        name = self._worker()
+        self._workers[name].send(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._workers[name].send(signal.SIGCONT)
+        return f"{name} for {seconds:.1f} s"
+
+    async def _restart_worker(self) -> str:
+        name = self._worker()
+        await asyncio.to_thread(self._workers[name].send, signal.SIGTERM)
+        self._workers[name] = self._start(name)
+        return name
+
+    def _broker(self) -> int:
+        return self._random.choice(list(self._cluster.brokers))
+
+    async def _kill_broker(self) -> str:
+        index = self._broker()
+        self._cluster.kill(index)
+        await asyncio.sleep(self._random.uniform(0.0, 6.0))
+        await asyncio.to_thread(self._cluster.start, index)
+        return f"broker {index + 1}"
+
+    async def _freeze_broker(self) -> str:
+        return await self._hold_broker(self._random.uniform(0.5, 2.0))
+
+    async def _freeze_broker_for_long(self) -> str:
+        return await self._hold_broker(self._random.uniform(5.0, 12.0))
+
+    async def _hold_broker(self, seconds: float) -> str:
+        index = self._broker()
+        self._cluster.kill(index, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._cluster.kill(index, signal.SIGCONT)
+        return f"broker {index + 1} for {seconds:.1f} s"
+
+    async def _kill_both(self) -> str:
+        index, name = self._broker(), self._worker()
+        self._cluster.kill(index)
+        self._workers[name].send(signal.SIGKILL)
+        self._workers[name] = self._start(name)
+        await asyncio.to_thread(self._cluster.start, index)
+        return f"broker {index + 1} and {name}"
+
+    async def end(self) -> None:
+        """Stop the workers in order."""
+        for worker in self._workers.values():
+            await asyncio.to_thread(worker.send, signal.SIGTERM)
+
+
+def stalls(run: Run, laboratory: Laboratory) -> dict[str, list[float]]:
+    """Return for each kind of kill the longest stall, in seconds, after each."""
+    published: dict[int, list[float]] = defaultdict(list)
+    for seen in laboratory.seen:
+        published[seen.partition].append(seen.at)
+    found: dict[str, list[float]] = defaultdict(list)
+    for kill in run.kills:
+        longest = 0.0
+        for times in published.values():
+            marks = [kill.at, *(at for at in times if kill.at <= at <= kill.until), kill.until]
+            longest = max(longest, *(later - earlier for earlier, later in pairwise(marks)))
+        found[kill.kind].append(longest)
+    return found
+
+
+async def run_kills(seconds: float, seed: int, directory: Path) -> bool:
+    """Run it all; return whether the promises were kept."""
+    properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+    with Cluster(brokers=3, properties=properties) as cluster:
+        orders = Orders(cluster.bootstrap, "chaos.", str(directory / "journal"), "", partitions=PARTITIONS)
+        async with Laboratory(orders, directory, replication=3) as laboratory:
+            run = Run(laboratory, cluster, seed)
+            async with laboratory.load(PER_SECOND, keys=KEYS):
+                await run.settle()
+                await run.kill_until(time.monotonic() + seconds)
+            await laboratory.all_finished(within=SETTLED_SECONDS)
+            await run.end()
+            violations = await laboratory.violations(within=SETTLED_SECONDS)
+            print(f"\n{'kind of kill':50} {'times':>5} {'median':>8} {'longest':>8}")
+            for kind, values in sorted(stalls(run, laboratory).items()):
+                print(f"{kind:50} {len(values):5} {median(values):6.2f} s {max(values):6.2f} s")
+            print(f"\n{len(laboratory.appended)} inputs, {len(run.kills)} kills, {len(violations)} violations")
+            for violation in violations[:20]:
+                print(f"  {violation.rule}: {violation.key}: {violation.detail}")
+            return not violations
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="make chaos-engine")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}")
+    directory = Path(tempfile.mkdtemp(prefix="engine-kills-"))
+    good = False
+    try:
+        good = asyncio.run(run_kills(chosen.seconds, chosen.seed, directory))
+    finally:
+        if good:
+            shutil.rmtree(directory)
+        else:
+            print(f"logs and journal: {directory}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
