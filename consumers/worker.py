@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.applier.applier import Applier
 from consumers.applier.desk import Desk
@@ -38,6 +38,7 @@ from schemas.topics import Topics, catalogue
 if TYPE_CHECKING:
     from consumers.engine import Again, Done, Record, Turn
     from gateway.collate.client import CollateClient
+    from gateway.runtime.resuming import ResumeAsked
 
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
@@ -74,6 +75,7 @@ async def work(settings: Settings, process: Process) -> None:
         told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
         engine = Engine(told, handler, process.metrics.engine)
         process.lanes = partial(lanes_report, engine)
+        process.resume = partial(_resume, engine, process)
         watching = asyncio.create_task(_tell_health(engine, process))
         try:
             await engine.run(process.stop)
@@ -153,6 +155,18 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
             memory_bytes=worker.max_memory,
         ),
     )
+
+
+def _resume(engine: Engine, process: Process, asked: ResumeAsked) -> dict[str, Any]:
+    """Let stopped partitions go on; one that lost its offsets goes on from the oldest record, so it must be named."""
+    stopped = {number: one for number, one in sorted(engine.partitions.items()) if one.is_stopped}
+    meant = (
+        {number for number, one in stopped.items() if one.is_tripped} if asked.partitions is None else asked.partitions
+    )
+    resumed = [number for number in stopped if number in meant and stopped[number].resume()]
+    left = [{"partition": number, "detail": one.detail} for number, one in stopped.items() if number not in resumed]
+    process.log.warning("partitions resumed", partitions=resumed, operator=asked.operator, why=asked.why)
+    return {"resumed": resumed, "stopped": left}
 
 
 def _read_digest_key(settings: Settings) -> bytes:

@@ -479,6 +479,11 @@ class Partition:
     # What an operator sees.
 
     @property
+    def is_tripped(self) -> bool:
+        """The share of casualties stopped the partition."""
+        return self._tripped
+
+    @property
     def is_stopped(self) -> bool:
         """The partition stands still until an operator resumes it."""
         return self._tripped or self._stop_reason is not None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
+from gateway.cli.resume import resume
 from gateway.runtime.exits import Exit
 from gateway.runtime.settings import load_process_settings, load_settings
 
@@ -14,7 +15,10 @@ from gateway.runtime.settings import load_process_settings, load_settings
 def add_to(app: typer.Typer) -> None:
     """Add the verbs that start a process."""
     app.command(rich_help_panel="Processes")(ingress)
-    app.command(rich_help_panel="Processes")(worker)
+    workers = typer.Typer(invoke_without_command=True)
+    workers.callback()(worker)
+    workers.command()(resume)
+    app.add_typer(workers, name="worker", rich_help_panel="Processes")
     app.command(rich_help_panel="Processes")(projector)
     app.command(rich_help_panel="Installation")(migrate)
     app.command(rich_help_panel="Installation")(version)
@@ -28,8 +32,10 @@ def ingress() -> None:
     raise typer.Exit(serve(settings))
 
 
-def worker() -> None:
+def worker(context: typer.Context) -> None:
     """Apply commands to Collate, watch authorizations, publish events. Runs until SIGTERM or Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
     settings = load_settings(os.environ, "worker")
     from consumers.worker import serve  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""The admin port: /livez, /readyz, /startupz, /metrics and /lanes. Reads, never changes anything; no PHI."""
+"""The admin port: /livez, /readyz, /startupz, /metrics, /lanes, which change nothing; /resume (`resuming`). No PHI."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.runtime.health import Health, Report
+from gateway.runtime.resuming import Resume, answer
 
 Lanes = Callable[[], Any]
 
 
-def admin_app(health: Health, registry: CollectorRegistry, lanes: Callable[[], Lanes | None]) -> Starlette:
-    """Build the admin port's application; `lanes()` gives the callable behind /lanes once there is one."""
+def admin_app(
+    health: Health,
+    registry: CollectorRegistry,
+    lanes: Callable[[], Lanes | None],
+    resume: Callable[[], Resume | None] = lambda: None,
+) -> Starlette:
+    """Build the admin port's application; `lanes()` and `resume()` give what is behind them once it is there."""
 
     async def livez(_: Request) -> Response:
         return _probe(health.live())
@@ -39,6 +45,10 @@ def admin_app(health: Health, registry: CollectorRegistry, lanes: Callable[[], L
             return _json({"summary": "this process has no lanes"}, 404)
         return _json(show(), 200)
 
+    async def resume_now(request: Request) -> Response:
+        status, body = await answer(request, resume())
+        return _json(body, status)
+
     async def index(_: Request) -> Response:
         paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != "/"]
         return _json({"summary": "the admin port; not for callers", "paths": paths}, 200)
@@ -51,6 +61,7 @@ def admin_app(health: Health, registry: CollectorRegistry, lanes: Callable[[], L
             Route("/startupz", startupz),
             Route("/metrics", metrics),
             Route("/lanes", lanes_now),
+            Route("/resume", resume_now, methods=["POST"]),
         ]
     )
     return app

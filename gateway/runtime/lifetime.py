@@ -20,6 +20,7 @@ from gateway.runtime.exits import Exit, Refused
 from gateway.runtime.health import Health
 from gateway.runtime.logs import Log, configure_logs, get_log
 from gateway.runtime.metrics import Metrics, create_metrics
+from gateway.runtime.resuming import Resume
 from gateway.runtime.serving import serving
 from gateway.runtime.settings import ProcessSettings
 from gateway.runtime.signals import LastResort, heeding_signals
@@ -40,6 +41,7 @@ class Process:
     log: Log
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     lanes: Lanes | None = None
+    resume: Resume | None = None
     failed: bool = False
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -120,7 +122,7 @@ async def _live(
     )
     process.metrics.process.build.labels(version=__version__, process=name).set(1)
     process.metrics.process.ready.set_function(lambda: float(process.health.ready().good))
-    app = admin_app(process.health, registry, lambda: process.lanes)
+    app = admin_app(process.health, registry, lambda: process.lanes, lambda: process.resume)
     with heeding_signals(process.ask_to_stop, last_resort):
         async with serving(app, settings.admin.host, settings.admin.port, stop_seconds=1.0) as admin:
             process.watch("admin", admin.task)

@@ -369,7 +369,7 @@ class ReadModelSettings(Section):
 
 
 class AdminSettings(Section):
-    """The admin port: health, metrics, lanes. Not for the outside."""
+    """The admin port: health, metrics, lanes, resume. Not for the outside."""
 
     host: str = Field("0.0.0.0", description="Address of the admin port.")  # noqa: S104 - probes come from outside the container
     port: Port = Field(9090, description="Port of /livez, /readyz, /startupz, /metrics and /lanes; 0 takes a free one.")
