@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready-$(notdir $(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint format bench chaos schemas requirements lock clean
+.PHONY: help demo dev install test unit lint format bench chaos schemas sbom requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m tells the story of one handoff; \033[1mmake test\033[0m runs every test.\n'
@@ -50,11 +50,20 @@ chaos: $(READY) ## Kill workers and brokers at random moments and check the hist
 schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
 	$(BIN)/python -m schemas.publish
 	$(BIN)/python -m gateway.runtime.reference
+	$(BIN)/python -m gateway.runtime.chart
+	$(BIN)/python -m local.licences
+
+sbom: $(READY) ## Write what the image is made of, as a CycloneDX bill of materials: dist/sbom.json
+	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
+	dist/runtime/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
+	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
+	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade takes newer ones
 	$(COMPILE) pyproject.toml --extra readmodel --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra readmodel --extra dev --output-file requirements/dev.txt
+	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/build.txt
 	@for one in java postgres; do \
 	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
 	done

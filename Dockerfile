@@ -1,0 +1,38 @@
+# The production image: the gateway and its pinned dependencies, and nothing of development.
+# tests/system/image runs these very steps in a clean directory.
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
+WORKDIR /src
+COPY requirements/ requirements/
+# Pinned with hashes; wheels alone, because building a source distribution would run code that no hash covers.
+RUN python -m venv /opt/gateway && \
+    /opt/gateway/bin/pip install --require-hashes --only-binary :all: --requirement requirements/runtime.txt && \
+    python -m venv /opt/build && \
+    /opt/build/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt
+COPY pyproject.toml README.md CHANGELOG.md ./
+COPY schemas/ schemas/
+COPY gateway/ gateway/
+COPY consumers/ consumers/
+# The image needs no pip, and nobody who gets into it should find one.
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && \
+    /opt/gateway/bin/pip install --no-deps --no-index /opt/wheels/*.whl && \
+    /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
+    /opt/gateway/bin/pip uninstall --yes pip setuptools
+
+FROM python:${PYTHON}
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="collate-gateway" \
+      org.opencontainers.image.description="Manual handoffs of Collate prior authorizations over Kafka" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/gateway /opt/gateway
+# Nothing is written anywhere, so the root may be read-only; output is never held back.
+ENV PATH=/opt/gateway/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /
+EXPOSE 8080 9090
+ENTRYPOINT ["gateway"]
+CMD ["--help"]

@@ -1,0 +1,177 @@
+"""Builds the image without an engine: the Dockerfile's own steps, one by one, in a directory that stands for its root.
+
+Paths of the image are mapped into that directory. The base image is the Python that runs the tests, without packages.
+"""
+
+import fnmatch
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+IMAGE_PATHS = re.compile(r"(?<![\w.$/-])/(opt|src)(?=[/\s:]|$)")
+
+
+def instructions(text):
+    """The Dockerfile's instructions, comments gone and continued lines joined."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\s*\n", " ", "\n".join(lines))
+    return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
+
+
+class Context:
+    """The files that .dockerignore lets through."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        patterns = (directory / ".dockerignore").read_text().splitlines()
+        self._patterns = [line for line in patterns if line and not line.startswith("#")]
+
+    def has(self, name):
+        taken = True
+        for pattern in self._patterns:
+            wanted = pattern.removeprefix("!")
+            parts = name.split("/")
+            ways = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+            loose = wanted.removeprefix("**/")
+            if any(fnmatch.fnmatch(way, wanted) for way in ways) or (
+                loose != wanted and any(fnmatch.fnmatch(part, loose) for part in parts)
+            ):
+                taken = pattern.startswith("!")
+        return taken
+
+    def copy(self, source, target):
+        """COPY one source; a directory's content goes into the target, a file keeps its name there."""
+        start = self._directory / source
+        files = [start] if start.is_file() else [file for file in start.rglob("*") if file.is_file()]
+        files = [file for file in files if self.has(file.relative_to(self._directory).as_posix())]
+        assert files, f"COPY {source}: nothing of it is in the context"
+        for file in files:
+            place = target / (file.name if start.is_file() else file.relative_to(start))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, place)
+
+
+class Image:
+    """What the steps left: `gateway` is its entry point, `environ` its environment."""
+
+    def __init__(self, directory, context):
+        self.root, self.user, self.labels, self.command = directory, None, {}, []
+        self.environ, self.workdir = {}, directory
+        self._context, self._stages, self._arguments = context, {}, {}
+        self._base = directory.with_name("base")
+        self._base.mkdir()
+        (self._base / "python").symlink_to(Path(sys._base_executable).resolve())
+
+    @property
+    def gateway(self):
+        (name,) = self.command
+        return Path(shutil.which(name, path=self.environ["PATH"]))
+
+    def build(self, text):
+        for verb, rest in instructions(text):
+            getattr(self, f"_{verb.lower()}")(rest)
+
+    def _from(self, rest):
+        # What a stage leaves waits aside; the next begins with nothing, in the same place, because a virtual
+        # environment knows its own path.
+        if self.root.exists():
+            aside = self.root.with_name(f"stage{len(self._stages)}")
+            self.root.rename(aside)
+            self._stages[self._stage] = aside
+        self._stage = rest.split()[-1]
+        self.root.mkdir()
+        self.environ = {"PATH": f"{self._base}:/usr/bin:/bin", "HOME": str(self.root.with_name("home"))}
+        self.workdir = self.root
+
+    def _arg(self, rest):
+        name, _, value = rest.partition("=")
+        self._arguments[name] = value
+
+    def _env(self, rest):
+        for assignment in shlex.split(rest):
+            name, _, value = assignment.partition("=")
+            # Downloads that are on this machine already need not be made again.
+            if name != "PIP_NO_CACHE_DIR":
+                self.environ[name] = self._mapped(value.replace("$PATH", self.environ["PATH"]))
+
+    def _workdir(self, rest):
+        self.workdir = self.root / rest.lstrip("/")
+        self.workdir.mkdir(parents=True, exist_ok=True)
+
+    def _copy(self, rest):
+        *sources, target = rest.split()
+        if sources[0].startswith("--from="):
+            stage = self._stages[sources.pop(0).removeprefix("--from=")]
+            (source,) = sources
+            (self.root / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            (stage / source.lstrip("/")).rename(self.root / target.lstrip("/"))
+            return
+        for source in sources:
+            self._context.copy(source, self.workdir / target)
+
+    def _run(self, rest):
+        done = subprocess.run(
+            ["sh", "-ec", self._mapped(rest)],
+            cwd=self.workdir,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"RUN {rest}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+    def _label(self, rest):
+        self.labels = dict(assignment.split("=", 1) for assignment in shlex.split(rest))
+
+    def _user(self, rest):
+        self.user = rest
+
+    def _entrypoint(self, rest):
+        self.command = json.loads(rest)
+
+    def _expose(self, rest):
+        self.ports = rest.split()
+
+    def _cmd(self, rest):
+        pass
+
+    def _mapped(self, text):
+        return IMAGE_PATHS.sub(lambda found: f"{self.root}/{found[1]}", text)
+
+
+@pytest.fixture(scope="session")
+def image():
+    # Not below pytest's own directory, which other users may not enter.
+    directory = Path(tempfile.mkdtemp(prefix="collate-gateway-image-"))
+    directory.chmod(0o755)
+    built = Image(directory / "root", Context(ROOT))
+    try:
+        built.build((ROOT / "Dockerfile").read_text())
+        for stage in built._stages.values():
+            shutil.rmtree(stage)
+        yield built
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def in_image(image, tmp_path):
+    """Run something of the image in its environment, with settings; nothing of this repository is importable there."""
+
+    def run(*arguments, program=None, **settings):
+        environ = image.environ | {name: value for name, value in os.environ.items() if name == "TMPDIR"} | settings
+        command = [program or image.gateway, *arguments]
+        return subprocess.run(
+            command, env=environ, cwd=image.workdir, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
