@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
-from schemas.vocabulary import PREFIX, Agreement, Report
+from schemas.vocabulary import PREFIX, Agreement, ClosedBy, Report
 from schemas.words import Id, Word
 
 
@@ -25,6 +25,7 @@ class LastHandoff(Model):
 
     id: Public[Id] = Field(description="Collate's id of it.")
     result: Public[Word] = Field(description="Collate's word for how it ended.")
+    by: Public[ClosedBy | None] = Field(default=None, description="Who or what ended it.")
     reported: Public[Report | None] = Field(default=None, description="What was reported, where it is known.")
     agreement: Public[Agreement | None] = Field(default=None, description="Absent until it is reconciled.")
 
@@ -42,6 +43,7 @@ class AuthorizationRecord(Message):
         "lastHandoff": {
             "id": "mhand_55",
             "result": "completed_reported",
+            "by": "us",
             "reported": "submitted",
             "agreement": "agrees",
         },
@@ -55,6 +57,9 @@ class AuthorizationRecord(Message):
     status: Public[Word] = Field(description="Collate's word for whose move it is.")
     outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
     next_action: Public[Word | None] = Field(default=None, description="The type of its next action, if any.")
+    resolution: Public[Word | None] = Field(
+        default=None, description="The kind of resolution that Collate names for its next action."
+    )
     covers_review_snapshot_id: Public[Id | None] = Field(
         default=None, description="The review snapshot to accept before a handoff."
     )
@@ -64,4 +69,7 @@ class AuthorizationRecord(Message):
     last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended last.")
     settled_at: Public[Time | None] = Field(default=None, description="When we saw it completed or canceled.")
     watched_since: Public[Time] = Field(description="Since when it is followed.")
+    watch_ended_at: Public[Time | None] = Field(
+        default=None, description="When we stopped following one that never settled: it may have moved on since."
+    )
     updated_at: Public[Time] = Field(description="When this record was made.")

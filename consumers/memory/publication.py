@@ -14,7 +14,7 @@ from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandof
 from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.records import publish, write_authorization, write_dead_letter, write_dead_letter_ended, write_event
 from schemas.topics import Topics
-from schemas.vocabulary import Agreement, Report
+from schemas.vocabulary import Agreement, ClosedBy, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Publication:
             outputs.append(Output(self.topics.events.name, key, value, headers))
         if told:
             after = after.but(sequence=sequence)
-        if _shows_something_new(before, after) and (public := record(after, now)) is not None:
+        # With every event, so that a reader who begins with the record sees no gap behind it.
+        if (told or _shows_something_new(before, after)) and (public := record(after, now)) is not None:
             headers, value = write_authorization(authorization_id, public, self.source)
             outputs.append(Output(self.topics.authorizations.name, key, value, headers))
         return after, tuple(outputs)
@@ -82,6 +83,7 @@ def record(memory: Memory, now: float) -> AuthorizationRecord | None:
         status=known.status,
         outcome=known.outcome,
         next_action=known.action,
+        resolution=known.resolution,
         covers_review_snapshot_id=known.covers,
         receipt_seen=known.receipt,
         decision_seen=known.decision,
@@ -89,6 +91,7 @@ def record(memory: Memory, now: float) -> AuthorizationRecord | None:
         last_handoff=_last(memory.last) if memory.last else None,
         settled_at=None if memory.settled_at is None else at(memory.settled_at),
         watched_since=at(memory.watch.since if memory.watch else now),
+        watch_ended_at=at(memory.watch.moved_at) if memory.watch and memory.watch.ended else None,
         updated_at=at(now),
     )
 
@@ -117,6 +120,7 @@ def _last(handoff: Handoff) -> LastHandoff:
     return LastHandoff(
         id=handoff.id,
         result=handoff.result or "unrecognised",
+        by=None if handoff.by is None else ClosedBy(handoff.by),
         reported=None if handoff.reported is None else Report(handoff.reported),
         agreement=None if handoff.agreement is None else Agreement(handoff.agreement),
     )

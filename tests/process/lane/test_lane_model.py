@@ -147,12 +147,14 @@ class Model(RuleBasedStateMachine):
         self.lane.act()
         new = list(itertools.takewhile(lambda call: call.number > self.calls, reversed(self.sim.ledger.calls)))
         self.calls = new[0].number if new else self.calls
-        is_stale = new and self.sim.world.profile.stale_probability
+        disturbed = any(call.faults or call.ended != "answered" for call in new)
         if not self.lane.is_idle:
             self.mark(self.lane.now(), float("inf"))
-        elif is_stale or self.lane.finished != before or any(call.faults or call.ended != "answered" for call in new):
-            # A budget that holds looks back holds them for a minute at most.
+        elif disturbed or not new or self.sim.world.profile.stale_probability:
+            # What fails is tried again within a minute or its step; what the budget holds back (nothing new) likewise.
             self.mark(self.lane.now(), max(60.0, self.lane.cadence.every(self.lane.remembered(), self.lane.now())))
+        elif self.lane.finished != before:
+            self.mark(self.lane.now())
 
     # What happens
 
@@ -173,6 +175,11 @@ class Model(RuleBasedStateMachine):
         handoff_id = handoffs[-1 - which] if which < len(handoffs) else "mhand_none"
         self.send(HandoffClose(handoff_id=handoff_id, result=result))
         self.lane.run_for(then, self.act)
+
+    @rule(result=st.sampled_from(RESULTS), open_seconds=st.sampled_from([0.05, 4.0, 70.0]), then=THEN)
+    def we_have_a_handoff(self, result, open_seconds, then):
+        self.we_ask_for_a_handoff("current", open_seconds)
+        self.we_close(result, 0, then)
 
     def send(self, data):
         self.commands[self.lane.send(data)] = data

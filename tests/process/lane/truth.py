@@ -103,6 +103,22 @@ class Subscriber:
             case AuthorizationActionRequired():
                 assert self.shown.status == "requires_action"
                 assert self.shown.open is None
+            case AuthorizationSettled():
+                assert self.settled is None, "settled twice"
+                assert data.payer.status == self.shown.status
+                assert data.payer.status in {"completed", "canceled"}
+                self.settled = data
+            case AuthorizationWatchEnded():
+                self.watch_ended = data
+            case CommandFinished():
+                key = data.command_id, data.redrive
+                assert key not in self.outcomes, "finished twice"
+                self.outcomes[key] = data
+            case _:
+                self._about_a_handoff(event, data)
+
+    def _about_a_handoff(self, event, data):
+        match data:
             case HandoffOpened():
                 assert data.handoff_id not in self.opened, "opened twice"
                 assert self.shown.open is None, "two handoffs at once"
@@ -119,22 +135,12 @@ class Subscriber:
                 assert data.reason != "grant_expired" or data.handoff_id in self.granted
             case HandoffAccessGranted():
                 self.granted.add(data.handoff_id)
-            case AuthorizationSettled():
-                assert self.settled is None, "settled twice"
-                assert data.payer.status == self.shown.status
-                assert data.payer.status in {"completed", "canceled"}
-                self.settled = data
-            case AuthorizationWatchEnded():
-                self.watch_ended = data
-            case CommandFinished():
-                key = data.command_id, data.redrive
-                assert key not in self.outcomes, "finished twice"
-                self.outcomes[key] = data
 
     def committed(self, record):
         """A commit is whole; the public record beside it is what a late joiner begins with."""
         self.states.append(self.shown)
         if record is None:
+            assert self.shown.status is None, "events without the record that includes them"
             return
         assert record.sequence == self.sequence
         assert (record.status, record.outcome, record.receipt_seen, record.decision_seen) == self.shown.authorization
@@ -143,7 +149,7 @@ class Subscriber:
         assert (last.id if last else None) == (list(self.closed)[-1] if self.closed else None)
         if last is not None:
             closed = self.closed[last.id]
-            assert (last.result, last.reported) == (closed.result, closed.reported)
+            assert (last.result, last.by, last.reported) == (closed.result, closed.by, closed.reported)
             assert (last.agreement is None) == (last.id not in self.reconciled)
         assert (record.settled_at is None) == (self.settled is None)
 
@@ -187,6 +193,7 @@ class Subscriber:
         match data.reported, data.agreement:
             case "submitted", "agrees":
                 assert payer.receipt_seen
+                assert not self.receipt_before[data.handoff_id]
             case "submitted", "contradicts":
                 assert back
                 assert not payer.receipt_seen
