@@ -22,7 +22,7 @@ from rich.text import Text
 from gateway.cli.caller import HERE, AsJson, Caller, KeyFile, Unanswered, Url, fail, print_json
 from gateway.runtime.exits import Exit
 
-_SAMPLE = re.compile(r"collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)")
+_SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
 _BREAKER = {0: "closed", 1: "probing", 2: "open"}
 _WORKER_SECONDS = 5.0
 Workers = Annotated[

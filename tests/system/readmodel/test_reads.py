@@ -1,0 +1,239 @@
+"""Real processes: what became of it, asked over HTTP and by the command line, with a caller's key."""
+
+import asyncio
+import json
+import os
+import subprocess
+import uuid
+
+import httpx
+import pytest
+
+from local.installation import GATEWAY, Installation
+from local.postgres import Postgres
+
+AUTHORIZATION = "auth_read"
+
+
+@pytest.fixture
+def database():
+    """A server of the test's own, to be killed."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def installed(run, kafka, prefix, collate, database):
+    """A gateway with a read model, whose topics and tables exist."""
+    installation = Installation(
+        run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=database.conninfo
+    )
+    await asyncio.to_thread(installation.apply_topics)
+    await asyncio.to_thread(installation.migrate)
+    return installation
+
+
+class Gateway:
+    """An ingress with a read model; other processes are for the test to start."""
+
+    def __init__(self, installed, ingress, http, start):
+        self.ingress, self.http = ingress, http
+        self._installed, self._start = installed, start
+
+    async def start(self, verb):
+        return await self._start(self._installed, verb)
+
+    async def ask(self, *verb, key=None):
+        """Run `gateway VERB …` as a caller."""
+        environ = {
+            "PATH": os.environ["PATH"],
+            "COLUMNS": "200",
+            "COLLATE_GATEWAY_URL": self.ingress.url,
+            "COLLATE_GATEWAY_KEY": key or self._installed.caller_key,
+        }
+        command = [GATEWAY, *verb]
+        return await asyncio.to_thread(
+            subprocess.run, command, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+@pytest.fixture
+async def gateway(installed, start):
+    ingress = await start(installed, "ingress")
+    headers = {"Authorization": f"Bearer {installed.caller_key}"}
+    async with httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=20) as client:
+        yield Gateway(installed, ingress, client, start)
+
+
+async def send(http, path, body=None, **headers):
+    headers = {"Idempotency-Key": uuid.uuid4().hex, **headers}
+    return await http.post(f"/v1/authorizations/{AUTHORIZATION}/{path}", json=body or {}, headers=headers)
+
+
+async def status_of(http, location):
+    answer = await http.get(location)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.timeout(240)
+async def test_a_command_can_be_asked_for_from_the_moment_it_is_kept(gateway, collate, eventually):
+    http = gateway.http
+    collate.create(ids=[AUTHORIZATION])
+    kept = await send(http, "watch", {"metadata": {"case": "c-7"}})
+    assert kept.status_code == 202, kept.text
+    location = kept.headers["location"]
+    command = kept.json()["commandId"]
+
+    assert location.startswith(f"/v1/commands/{command}?at=")
+    assert await status_of(http, location) == {"commandId": command, "status": "accepted"}
+    unknown = await http.get(f"/v1/commands/{command}")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:collate-gateway:problem:not-found")
+
+    await gateway.start("projector")
+    await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
+    await gateway.start("worker")
+    await eventually(lambda: _is(http, location, "finished", outcome="applied", metadata={"case": "c-7"}), within=30)
+    nobodys = await http.get(f"/v1/commands/{uuid.uuid4()}?{location.partition('?')[2]}")
+    assert nobodys.status_code == 404
+
+
+async def _is(http, location, status, **facts):
+    found = await status_of(http, location)
+    return found["status"] == status and facts.items() <= found.items()
+
+
+@pytest.mark.timeout(240)
+async def test_the_story_of_a_handoff_can_be_read(gateway, collate, eventually):
+    http = gateway.http
+    collate.create(ids=[AUTHORIZATION])
+    for verb in ("worker", "projector"):
+        await gateway.start(verb)
+    opened = await send(http, "handoffs", Prefer="wait=20")
+    assert opened.status_code == 200, opened.text
+    handoff = opened.json()["handoffId"]
+
+    at = f"/v1/authorizations/{AUTHORIZATION}"
+    await eventually(lambda: _count(http, f"{at}/timeline", 5), within=20)
+    page = (await http.get(f"{at}/timeline")).json()
+    kinds = [entry["kind"] for entry in page["entries"]]
+    assert kinds[0] == "command.accepted"
+    assert kinds.index("attempt") < kinds.index("handoff.opened") < kinds.index("command.finished")
+    assert [entry["sequence"] for entry in page["entries"] if "sequence" in entry] == sorted(
+        entry["sequence"] for entry in page["entries"] if "sequence" in entry
+    )
+
+    pieces, cursor = [], ""
+    while cursor is not None:
+        piece = (await http.get(f"{at}/timeline?limit=2{cursor and '&cursor='}{cursor}")).json()
+        pieces += piece["entries"]
+        cursor = piece.get("next")
+    assert pieces == page["entries"]
+
+    first = await http.get(at)
+    assert first.json()["activeHandoff"]["id"] == handoff
+    again = await http.get(at, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert "content-length" not in again.headers
+    other = await http.get(at, headers={"If-None-Match": '"another"'})
+    assert other.status_code == 200
+
+    (active,) = (await http.get("/v1/handoffs?state=active")).json()["handoffs"]
+    assert (active["handoffId"], active["authorizationId"]) == (handoff, AUTHORIZATION)
+    assert active["accessAvailable"] is True
+    assert (await http.get("/v1/handoffs?state=closed")).json() == {"handoffs": []}
+
+    shown = await gateway.ask("timeline", AUTHORIZATION)
+    assert shown.returncode == 0, shown.stderr
+    assert "scheduling asked: handoff.request." in shown.stdout
+    assert f"Handoff {handoff} is open" in shown.stdout
+    told = await gateway.ask("timeline", AUTHORIZATION, "--json")
+    assert [json.loads(line) for line in told.stdout.splitlines()] == page["entries"]
+    status = await gateway.ask("status", opened.json()["commandId"])
+    assert "finished" in status.stdout
+    assert "applied" in status.stdout
+
+
+async def _count(http, path, least):
+    return len((await http.get(path)).json()["entries"]) >= least
+
+
+@pytest.mark.timeout(240)
+async def test_top_names_the_one_stuck_authorization_within_a_minute(gateway, collate, eventually):
+    http = gateway.http
+    collate.create(ids=[AUTHORIZATION, "auth_well"])
+    collate.fault("answer", path=AUTHORIZATION, status=503)
+    worker = await gateway.start("worker")
+    await gateway.start("projector")
+    stuck = (await send(http, "handoffs")).json()["commandId"]
+
+    async def named():
+        top = await gateway.ask("top", "--once", "--json", "--worker", worker.admin_url)
+        assert top.returncode == 0, top.stderr
+        found = json.loads(top.stdout)
+        return found if found["waiting"] else None
+
+    found = await eventually(named, within=60)
+    (oldest,) = found["oldest"]
+    assert (oldest["commandId"], oldest["authorizationId"], oldest["status"]) == (stuck, AUTHORIZATION, "waiting")
+    assert found["workers"][0]["waiting"]
+    assert found["workers"][0]["breaker"] == "closed"
+    page = await gateway.ask("top", "--once")
+    assert AUTHORIZATION in page.stdout
+
+
+@pytest.mark.timeout(240)
+async def test_without_its_database_the_gateway_goes_on_accepting(gateway, database, eventually):
+    http = gateway.http
+    await gateway.start("projector")
+    location = (await send(http, "watch")).headers["location"]
+    await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
+
+    await asyncio.to_thread(database.kill)
+    answer = await eventually(lambda: _unavailable(http, location))
+    assert answer.json()["type"] == "urn:collate-gateway:problem:read-model-unavailable"
+    assert answer.headers["retry-after"] == "2"
+    assert (await send(http, "watch")).status_code == 202
+    assert (await http.get(f"{gateway.ingress.admin_url}/readyz")).status_code == 200
+    shown = await gateway.ask("status", location.removeprefix("/v1/commands/").partition("?")[0])
+    assert shown.returncode == 69
+    assert "commands are kept as ever" in shown.stderr
+
+    await asyncio.to_thread(database.start)
+    await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
+
+
+async def _unavailable(http, location):
+    answer = await http.get(location)
+    return answer if answer.status_code == 503 else None
+
+
+async def test_what_can_t_be_asked_is_told_and_a_stranger_is_told_nothing(gateway, eventually):
+    http = gateway.http
+
+    async def wrong(path, parameter):
+        answer = await http.get(path)
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, parameter), answer.text
+
+    await wrong("/v1/commands/not-a-uuid", "commandId")
+    await wrong(f"/v1/commands/{uuid.uuid4()}?at=1", "at")
+    await wrong(f"/v1/commands/{uuid.uuid4()}?at=1-1&at=2-2", "query")
+    await wrong("/v1/handoffs?state=lost", "state")
+    await wrong("/v1/handoffs?limit=0", "limit")
+    await wrong("/v1/handoffs?limit=1000", "limit")
+    await wrong("/v1/handoffs?cursor=bm90aGluZw", "cursor")
+    await wrong("/v1/handoffs?page=2", "query")
+    await wrong("/v1/overview?x=", "query")
+    unknown = await eventually(lambda: _answered(http, "/v1/authorizations/auth_unknown"))
+    assert unknown.status_code == 404
+
+    stranger = await http.get("/v1/overview", headers={"Authorization": "Bearer cgk_none_none"})
+    assert stranger.status_code == 401
+    refused = await gateway.ask("top", "--once", key="cgk_none_none")
+    assert refused.returncode == 1
+    assert "401" in refused.stderr
+
+
+async def _answered(http, path):
+    answer = await http.get(path)
+    return answer if answer.status_code != 503 else None
