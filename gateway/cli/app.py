@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gateway.cli import check, config, dead_letters, happened, local, processes, top, topics
+from gateway.cli import callers, check, config, dead_letters, happened, local, processes, top, topics
 from gateway.runtime.environ import SettingsInvalid
 from gateway.runtime.exits import Exit, Refused
 from gateway.runtime.logs import traceback_text
@@ -58,6 +58,7 @@ processes.add_to(app)
 config.add_to(app)
 check.add_to(app)
 topics.add_to(app)
+callers.add_to(app)
 happened.add_to(app)
 top.add_to(app)
 dead_letters.add_to(app)

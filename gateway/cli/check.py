@@ -1,4 +1,4 @@
-"""`gateway check`: would a process run here? Settings, files, Kafka, topics, permissions, Collate, the clock."""
+"""`gateway check`: would a process run here? Settings, files, Kafka, topics, permissions, Collate, clock, database."""
 
 import asyncio
 import json
@@ -11,7 +11,14 @@ import typer
 
 from gateway.cli.findings import Finding, ok, skipped, verdict
 from gateway.runtime.exits import Exit
-from gateway.runtime.settings import ClusterSettings, Settings, load_cluster_settings, load_settings
+from gateway.runtime.settings import (
+    ClusterSettings,
+    ProcessSettings,
+    Settings,
+    load_cluster_settings,
+    load_process_settings,
+    load_settings,
+)
 
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
@@ -21,6 +28,7 @@ class Subject(StrEnum):
 
     ingress = "ingress"
     worker = "worker"
+    projector = "projector"
     topics = "topics"
 
 
@@ -39,9 +47,9 @@ def check(
 ) -> None:
     """Check all that a process needs, with the settings in force, a line for each. Changes nothing anywhere.
 
-    Exits 0 if it would run, 69 if Kafka or Collate can't be reached, 77 if one of them is there and does not let us in
-    or not do what we must (a wrong password, key or permission), 78 if settings, files, topics or the clock are wrong.
-    Where several are so, the last of these wins.
+    Exits 0 if it would run, 69 if Kafka, Collate or the database can't be reached, 77 if one of them is there and does
+    not let us in or not do what we must (a wrong password, key or permission), 78 if settings, files, topics, tables
+    or the clock are wrong. Where several are so, the last of these wins.
     """
     process = None if subject is None else subject.value
     settings = _load(process)
@@ -64,6 +72,8 @@ def _load(process: str | None) -> ClusterSettings:
     match process:
         case "topics":
             return load_cluster_settings(os.environ)
+        case "projector":
+            return load_process_settings(os.environ, process)
         case "ingress" | "worker":
             return load_settings(os.environ, process)
         case _:
@@ -71,9 +81,9 @@ def _load(process: str | None) -> ClusterSettings:
 
 
 async def _ask(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
-    # Side by side: either may take its whole time-out.
-    kafka, collate = await asyncio.gather(_kafka(settings, subject), _collate(settings))
-    return kafka + collate
+    # Side by side: each may take its whole time-out.
+    found = await asyncio.gather(_kafka(settings, subject), _collate(settings, subject), _database(settings, subject))
+    return [finding for part in found for finding in part]
 
 
 async def _kafka(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
@@ -82,12 +92,20 @@ async def _kafka(settings: ClusterSettings, subject: Subject | None) -> list[Fin
     return await _all(look_at_kafka(settings, None if subject is None else subject.value))
 
 
-async def _collate(settings: ClusterSettings) -> list[Finding]:
+async def _collate(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
     from gateway.cli.check_collate import look_at_collate  # noqa: PLC0415 - as above
 
     if not isinstance(settings, Settings):
-        return [skipped("collate", "it is not asked by `gateway topics`")]
+        return [skipped("collate", f"{subject} never asks it")]
     return await _all(look_at_collate(settings.collate))
+
+
+async def _database(settings: ClusterSettings, subject: Subject | None) -> list[Finding]:
+    if not isinstance(settings, ProcessSettings) or subject is Subject.worker or settings.readmodel.dsn_file is None:
+        return []
+    from gateway.cli.check_database import look_at_database  # noqa: PLC0415 - as above
+
+    return await _all(look_at_database(settings.readmodel))
 
 
 async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:

@@ -72,6 +72,9 @@ def apply_plan(*, as_json: AsJson = False) -> None:
 def acls(
     ingress: Annotated[str, typer.Option(help="Who ingress is in Kafka.")] = "User:gateway-ingress",
     worker: Annotated[str, typer.Option(help="Who the worker is in Kafka.")] = "User:gateway-worker",
+    projector: Annotated[
+        str, typer.Option(help="Who the projector is, where there is one.")
+    ] = "User:gateway-projector",
     topics: Annotated[str, typer.Option(help="Who runs `gateway topics apply`.")] = "User:gateway-topics",
 ) -> None:
     """Print the commands that give each process what it needs in Kafka, and nothing more, with these names and topics.
@@ -79,7 +82,12 @@ def acls(
     They are for somebody who may alter ACLs, with Kafka's own kafka-acls.sh; this asks and changes nothing.
     """
     settings = load_access_settings(os.environ)
-    principals: dict[Process, str] = {"ingress": ingress, "worker": worker, "topics": topics}
+    principals: dict[Process, str] = {
+        "ingress": ingress,
+        "worker": worker,
+        "projector": projector,
+        "topics": topics,
+    }
     prefix = settings.topics.prefix
     wanted = {process: needs(process, catalogue(prefix), prefix, settings.worker.group) for process in principals}
     typer.echo(script(",".join(settings.kafka.bootstrap), commands(principals, wanted)), nl=False)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from schemas.topics import Topics
 
-Process = Literal["ingress", "worker", "topics"]
+Process = Literal["ingress", "worker", "projector", "topics"]
 Resource = Literal["topic", "group", "transactional-id"]
 
 
@@ -67,6 +67,11 @@ def needs(process: Process, topics: Topics, prefix: str, group: str) -> tuple[Ne
                 _topic(topics.state.name, read, write, look, why="its memory"),
                 Need("group", group, frozenset({read}), why="membership and progress"),
                 Need("transactional-id", f"{group}-", frozenset({write}), is_prefix=True, why="one per partition"),
+            )
+        case "projector":
+            return tuple(
+                _topic(topic.name, read, look, why="what the read model is made of")
+                for topic in (topics.commands, topics.events, topics.authorizations)
             )
         case "topics":
             own = frozenset({Operation.CREATE, Operation.DESCRIBE, look, Operation.ALTER_CONFIGS})

@@ -70,6 +70,7 @@ VALUES = {
             "kafka": {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [9092, 9093]},
             "collate": {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]},
             "otlp": {"ports": [4318]},
+            "issuers": {"ports": [443]},
             "extraEgress": [{"ports": [{"protocol": "TCP", "port": 8125}]}],
         }
     },

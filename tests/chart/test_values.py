@@ -299,6 +299,14 @@ def test_each_process_has_its_own_user_and_its_own_files(render):
         assert ("GATEWAY_COLLATE__API_KEY_FILE" in opened) is (component != "topics")
 
 
+def test_what_the_callers_file_names_is_mounted_beside_it_for_ingress_alone(render):
+    rendered = render({"secrets": {"callersFiles": ["scheduling-secret"]}})
+    for kind, expected in (("Deployment", True), ("StatefulSet", False)):
+        volumes = rendered.one(kind)["spec"]["template"]["spec"]["volumes"]
+        (secret,) = [volume["secret"] for volume in volumes if volume["name"] == "secrets"]
+        assert ({"key": "scheduling-secret", "path": "scheduling-secret"} in secret["items"]) is expected
+
+
 def test_helm_test_asks_as_each_process_would(render):
     found = {
         one["metadata"]["name"]: one["spec"]["containers"][0]["args"]

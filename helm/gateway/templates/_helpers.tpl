@@ -179,6 +179,12 @@ volumes:
         - key: {{ $key }}
           path: {{ $key }}
         {{- end }}
+        {{- if eq .component "ingress" }}
+        {{- range .root.Values.secrets.callersFiles }}
+        - key: {{ . }}
+          path: {{ . }}
+        {{- end }}
+        {{- end }}
   {{- end }}
   - name: kafka
     projected:

@@ -134,6 +134,22 @@ def test_the_acls_are_printed_for_the_names_in_force(gateway):
     assert all(line.startswith(start) for line in lines)
 
 
+def test_a_new_caller_s_lines_are_what_check_accepts_and_its_key_is_shown_apart(gateway, tmp_path):
+    made = gateway("callers", "new", "scheduling", "--may", "handoff:request", "--may", "authorization:watch")
+    assert made.returncode == 0, made.stderr
+    key = made.stderr.strip()
+    assert key.startswith("cgk_")
+    assert key not in made.stdout
+    file = tmp_path / "callers.toml"
+    file.write_text(made.stdout)
+    checked = gateway("check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(file))
+    assert checked.returncode == 0, checked.stdout
+    assert f"ok      callers      1 in {file}" in checked.stdout
+    wrong = gateway("callers", "new", "scheduling", "--may", "everything")
+    assert wrong.returncode == 2
+    assert "handoff:request" in wrong.stderr
+
+
 def test_version(gateway):
     assert gateway("version").stdout.startswith("gateway ")
 

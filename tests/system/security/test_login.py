@@ -39,7 +39,7 @@ async def test_a_refused_token_is_a_refusal_and_says_where_to_look(to_secured, s
 
 async def test_a_client_certificate_lets_in_and_names_who_we_are(to_secured, administrator, needed, prefix):
     await administrator.create_topics(prefix)
-    (commands, _) = needed("ingress")
+    commands, *_ = needed("ingress")
     await administrator.allow("ingress", commands)
     async with open_cluster(to_secured("SSL", user="ingress")) as cluster:
         assert await cluster.missing_rights(commands, []) == frozenset()

@@ -13,7 +13,7 @@ from gateway.runtime.kafka import KafkaFailure
 async def commands(administrator, needed, prefix):
     """What `ingress` may do with `commands`, and nobody else."""
     await administrator.create_topics(prefix)
-    (commands, _) = needed("ingress")
+    commands, *_ = needed("ingress")
     await administrator.allow("ingress", commands)
     return commands
 
