@@ -307,6 +307,20 @@ def test_what_the_callers_file_names_is_mounted_beside_it_for_ingress_alone(rend
         assert ({"key": "scheduling-secret", "path": "scheduling-secret"} in secret["items"]) is expected
 
 
+def test_an_upgrade_in_two_steps_leaves_ingress_where_it_is(render):
+    def images(values):
+        rendered = render(values)
+        return [
+            rendered.one(kind)["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
+            for kind in ("Deployment", "StatefulSet", "Job")
+        ]
+
+    assert images({"image": {"tag": "2.0.0"}}) == ["2.0.0", "2.0.0", "2.0.0"]
+    assert images({"image": {"tag": "2.0.0"}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "2.0.0", "2.0.0"]
+    digest = f"sha256:{'b' * 64}"
+    assert images({"image": {"digest": digest}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "b" * 64, "b" * 64]
+
+
 def test_helm_test_asks_as_each_process_would(render):
     found = {
         one["metadata"]["name"]: one["spec"]["containers"][0]["args"]

@@ -36,11 +36,16 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 {{- end -}}
 
+{{/* The image of a component; during an upgrade in two steps it may have a tag of its own. Takes root and component. */}}
 {{- define "gateway.image" -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- $image := .root.Values.image -}}
+{{- $own := (index .root.Values .component).imageTag -}}
+{{- if $own -}}
+{{- printf "%s:%s" $image.repository $own -}}
+{{- else if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $image.repository (default .root.Chart.AppVersion $image.tag) -}}
 {{- end -}}
 {{- end -}}
 
@@ -238,7 +243,7 @@ imagePullSecrets:
 
 {{- define "gateway.containerSecurity" -}}
 image: {{ include "gateway.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
