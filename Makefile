@@ -44,8 +44,9 @@ format: $(READY) ## Format the code and mend what ruff can mend
 bench: $(READY) ## Measure ingress and worker beside their floors
 	$(BIN)/python -m bench $(ARGS)
 
-chaos: $(READY) ## Kill workers and brokers at random moments and check the history
-	$(BIN)/pytest tests/chaos $(ARGS)
+SECONDS ?= 120
+chaos: $(READY) ## Put the whole gateway in trouble, then judge what it did: SECONDS=600 SEED=7
+	$(BIN)/python -m tests.chaos.gateway_run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
 	$(BIN)/python -m schemas.publish

@@ -1,0 +1,229 @@
+"""Several services that ask a gateway for handoffs over HTTP, as callers do: impatient, repeating, now and then wrong.
+
+Each case is one authorization and what happens to it; it follows from the seed and the case's number. A caller sends
+again, under the same key, whatever it has no answer to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import random
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from local.installation import PERMISSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from local.collate.simulation import Simulation
+    from local.listening import Event
+
+CALLERS: Final = ("scheduling", "intake", "billing")
+PATIENCE_SECONDS: Final = 60.0
+MARK: Final = "Lotte-Mustermann"  # stands in everything that must never leave the command
+STATES: Final = (*["complete_payer_interaction"] * 6, "processing", "approve_submission", "waiting_on_payer")
+TRUTHS: Final = (*["as_reported"] * 4, "nothing", "received", "approved", "denied", "follow_up", "not_required")
+OUTCOMES: Final = (
+    "submitted",
+    "submitted",
+    "decision_observed",
+    "not_required_observed",
+    "follow_up_required_observed",
+)
+
+
+def write_callers(path: Path) -> dict[str, str]:
+    """Write a file of callers that may do everything; return their keys."""
+    keys, entries = {}, []
+    for name in CALLERS:
+        key_id = secrets.token_hex(4)
+        keys[name] = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
+        permissions = ", ".join(f'"{one}"' for one in PERMISSIONS)
+        entries.append(f'[[caller]]\nname = "{name}"\npermissions = [{permissions}]\n')
+        entries.append(
+            f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{hashlib.sha256(keys[name].encode()).hexdigest()}"\n'
+        )
+    path.touch(mode=0o600)
+    path.write_text("".join(entries))
+    return keys
+
+
+class Callers:
+    """All callers, what they were promised, and what they have heard."""
+
+    def __init__(self, sim: Simulation, urls: list[str], keys: dict[str, str], seed: int) -> None:
+        self.promised: dict[str, float] = {}  # command id: when (monotonic seconds)
+        self.ended: dict[str, float] = {}
+        self.granted: set[str] = set()
+        self.links: list[str] = []
+        self.authorizations: list[str] = []
+        self.strange: list[str] = []  # answers that no caller should get
+        self._sim, self._urls, self._keys, self._seed = sim, urls, keys, seed
+        self._http = httpx.AsyncClient(timeout=12, trust_env=False, limits=httpx.Limits(max_connections=200))
+        self._turn = itertools.count()
+        self._ends: dict[str, asyncio.Future[Event]] = {}
+
+    def hear(self, event: Event) -> None:
+        """Take an event as any subscriber gets it."""
+        if event.kind in {"command.finished", "command.dead_lettered"}:
+            command = event.data["commandId"]
+            self.ended.setdefault(command, time.monotonic())
+            if not (end := self._end(command)).done():
+                end.set_result(event)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def ask_until(self, end: float, per_second: float) -> None:
+        """Begin a case every so often; return when all of them are over."""
+        async with asyncio.TaskGroup() as cases:
+            for number in itertools.count():
+                if time.monotonic() > end:
+                    return
+                cases.create_task(self._case(number))
+                await asyncio.sleep(1 / per_second)
+
+    async def _case(self, number: int) -> None:
+        chance = random.Random(f"{self._seed}/case/{number}")
+        (authorization,) = self._sim.create(
+            chance.choice(STATES),
+            review_backed=chance.random() < 0.25,
+            truth=chance.choice(TRUTHS),
+            decision_seconds=chance.choice([None, 1.0, 3.0]),
+            finds_after_seconds=chance.uniform(0.2, 2.0),
+        )
+        self.authorizations.append(authorization)
+        if chance.random() < 0.4:
+            await self._ask(chance, f"{number}-watch", authorization, "watch", {})
+        for round_ in range(chance.choice([1, 1, 2])):
+            handoff = await self._request(chance, f"{number}-{round_}", authorization)
+            if handoff is None:
+                continue
+            await asyncio.sleep(chance.uniform(0, 1.0))
+            if chance.random() < 0.3:
+                await self._grant(f"{number}-{round_}", authorization, handoff)
+            await self._close(chance, f"{number}-{round_}", authorization, handoff)
+
+    async def _request(self, chance: random.Random, name: str, authorization: str) -> str | None:
+        """Ask for a handoff, perhaps several callers at once; return its id, if there is one."""
+        covered = self._sim.world.authorizations[authorization].covered_snapshot
+        body: dict[str, Any] = {"metadata": {"case": name}}
+        if covered is not None and chance.random() < 0.9:
+            body["acceptedReviewSnapshotId"] = covered.id if chance.random() < 0.9 else "rev_wrong"
+        asking = [self._ask(chance, f"{name}-request", authorization, "handoffs", body)]
+        if chance.random() < 0.15:  # another service wants the same
+            asking.append(self._ask(chance, f"{name}-request", authorization, "handoffs", body, caller=CALLERS[0]))
+        handoffs = [await self._handoff_of(command) for command in await asyncio.gather(*asking)]
+        return next(filter(None, handoffs), None)
+
+    async def _close(self, chance: random.Random, name: str, authorization: str, handoff: str) -> None:
+        path = f"handoffs/{handoff}/close"
+        closing = [self._ask(chance, f"{name}-close", authorization, path, _result(chance))]
+        if chance.random() < 0.2:  # somebody else reports something else
+            closing.append(self._ask(chance, f"{name}-other", authorization, path, _result(chance)))
+        if chance.random() < 0.05:
+            closing.append(
+                self._ask(chance, f"{name}-none", authorization, "handoffs/mhand_none/close", _result(chance))
+            )
+        for command in await asyncio.gather(*closing):
+            await self._handoff_of(command)
+
+    async def _ask(
+        self,
+        chance: random.Random,
+        key: str,
+        authorization: str,
+        path: str,
+        body: dict[str, Any],
+        *,
+        caller: str | None = None,
+    ) -> str | None:
+        """Send a command, sometimes twice at once and sometimes with another body under its key; return its id."""
+        who, path = caller or chance.choice(CALLERS), f"/v1/authorizations/{authorization}/{path}"
+        wait = chance.choice([None, None, 2])
+        sends = [self._post(who, path, body, key, wait)]
+        if chance.random() < 0.15:
+            sends.append(self._post(who, path, body, key, None))
+        if chance.random() < 0.08:
+            sends.append(self._post(who, path, body | {"metadata": {"case": "another"}}, key, None))
+        answers = await asyncio.gather(*sends)
+        if chance.random() < 0.1:
+            answers.append(await self._post(who, path, body, key, None))
+        return next((answer["commandId"] for answer in answers if answer is not None), None)
+
+    async def _post(
+        self, caller: str, path: str, body: dict[str, Any], key: str, wait: int | None
+    ) -> dict[str, Any] | None:
+        headers = {"Idempotency-Key": key} | ({} if wait is None else {"Prefer": f"wait={wait}"})
+        answer = await self._until_answered(caller, path, body, headers)
+        if answer is None or answer.status_code == 422:  # 422: another body was first, and this replica knew it
+            return None
+        if answer.status_code not in {200, 202}:
+            self.strange.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+            return None
+        told: dict[str, Any] = answer.json()
+        self.promised.setdefault(told["commandId"], time.monotonic())
+        return told
+
+    async def _grant(self, name: str, authorization: str, handoff: str) -> None:
+        path = f"/v1/authorizations/{authorization}/handoffs/{handoff}/access-grants"
+        caller, operator = CALLERS[1], f"op-{name}"
+        # Once: whoever asks again gets another link, and each one must be on record.
+        with contextlib.suppress(httpx.TransportError):
+            answer = await self._send(caller, path, {"operator": operator}, {})
+            if answer.status_code == 201:
+                self.granted.add(operator)
+                self.links += [answer.json()["id"], answer.json()["url"]]
+
+    async def _until_answered(
+        self, caller: str, path: str, body: dict[str, Any], headers: dict[str, str]
+    ) -> httpx.Response | None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self._send(caller, path, body, headers)
+                if answer.status_code not in {408, 429, 503}:
+                    return answer
+            await asyncio.sleep(0.5)
+        return None
+
+    async def _send(self, caller: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response:
+        url = self._urls[next(self._turn) % len(self._urls)]
+        authorized = headers | {"Authorization": f"Bearer {self._keys[caller]}"}
+        return await self._http.post(f"{url}{path}", json=body, headers=authorized)
+
+    async def _handoff_of(self, command: str | None) -> str | None:
+        """Wait for a command's end, for a while; return the handoff that it names."""
+        if command is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                event = await asyncio.shield(self._end(command))
+                return event.data.get("handoffId") if event.data.get("outcome") in {"applied", "already_done"} else None
+        return None
+
+    def _end(self, command: str) -> asyncio.Future[Event]:
+        return self._ends.setdefault(command, asyncio.get_running_loop().create_future())
+
+
+def _result(chance: random.Random) -> dict[str, Any]:
+    results: list[Callable[[], dict[str, Any]]] = [
+        lambda: {
+            "type": "completed",
+            "reportedOutcome": chance.choice(OUTCOMES),
+            "operatorNotes": f"{MARK} was there",
+            "observedReferenceNumber": f"REF-{MARK}",
+        },
+        lambda: {"type": "unable_to_complete", "reason": "channel_outage", "operatorNotes": MARK},
+        lambda: {"type": "revoked", "reason": f"{MARK} called"},
+    ]
+    return {"result": chance.choices(results, [4, 1, 1])[0](), "metadata": {"report": "r1"}}
