@@ -48,6 +48,8 @@ _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
 _SECOND_LOOK_SECONDS = 0.1
 _NOTHING = Committed(0, "")
+# aiokafka raises AssertionError where its producer is in a state that it can't leave.
+_FAILURES = (KafkaError, TimeoutError, OSError, AssertionError)
 
 
 class Phase(StrEnum):
@@ -251,6 +253,8 @@ class Partition:
         """Queue a result for the next transaction."""
         self._queue.put(pending)
         self._wake.set()
+        if casualty:
+            self._metrics.casualties.labels(self._label).inc()
         if pending.offset is not None and self._share.note(casualty=casualty) and not self._tripped:
             self._tripped = True
             self.detail = (
@@ -327,8 +331,7 @@ class Partition:
                 pause = 2 * self._settings.heartbeat_seconds
                 self._metrics.fenced.labels(self._label).inc()
                 self._enter(Phase.RETRYING, "fenced: another producer has started, or a transaction timed out")
-            except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-                # aiokafka raises AssertionError where its producer is in a state that it can't leave.
+            except _FAILURES as error:
                 failures += 1
                 pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
                 pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
@@ -387,6 +390,7 @@ class Partition:
             state_topic=self._state.topic,
             limits=settings.limits,
             clock=time.time,
+            metrics=self._metrics,
         )
         self._run_from_here()
 
@@ -416,7 +420,11 @@ class Partition:
             for offset in finished:
                 self.intake.finish(offset)
             committed = self.intake.committed() if finished else None
-            seconds = await transactions.commit(batch, committed)
+            try:
+                seconds = await transactions.commit(batch, committed)
+            except _FAILURES as error:
+                self._metrics.transaction_failures.labels(type(error).__name__).inc()
+                raise
             self._committed = committed or self._committed
             self._queue.committed()
             self._metrics.transaction_seconds.observe(seconds)

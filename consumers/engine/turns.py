@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from consumers.engine.limits import TurnLimits
     from consumers.engine.memories import Memories
     from consumers.engine.slots import Slots
+    from gateway.runtime.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +109,7 @@ class Turns:
         state_topic: str,
         limits: TurnLimits,
         clock: Callable[[], float],
+        metrics: EngineMetrics,
     ) -> None:
         self.lanes = lanes
         self.memories = memories
@@ -117,6 +119,9 @@ class Turns:
         self._state_topic = state_topic
         self._limits = limits
         self._clock = clock
+        self._metrics = metrics
+        self._record_seconds = metrics.handler_seconds.labels("record")
+        self._alarm_seconds = metrics.handler_seconds.labels("alarm")
         self._runners: dict[asyncio.Task[None], tuple[Lane, float]] = {}
         self._hung: set[asyncio.Task[None]] = set()
         self._failing_alarms: dict[bytes, int] = {}
@@ -199,7 +204,9 @@ class Turns:
             while lane is not None:
                 started = self._clock()
                 self._runners[task] = (lane, started)
+                seconds = self._record_seconds if lane.records else self._alarm_seconds
                 await self._take_turn(lane, started, task)
+                seconds.observe(self._clock() - started)
                 taken += 1
                 if taken % _TURNS_AT_A_STRETCH == 0:
                     await asyncio.sleep(0)
@@ -240,6 +247,8 @@ class Turns:
     async def _ask(self, turn: _Turn, lane: Lane, record: Record | None, task: asyncio.Task[None]) -> Done | Again:
         try:
             if record is None:
+                if turn.alarm_at is not None:
+                    self._metrics.alarm_late_seconds.observe(turn.now - turn.alarm_at)
                 lane.failures = self._failing_alarms.get(lane.key, 0)
                 answer = await self._handler.on_alarm(turn)
             else:
@@ -266,6 +275,7 @@ class Turns:
 
     def _failed(self, lane: Lane, reason: Wait) -> Again:
         lane.failures += 1
+        self._metrics.handler_failures.labels(reason.value).inc()
         return Again(self._clock() + self._limits.pause_after(lane.failures), reason)
 
     def _finish(self, lane: Lane, done: Done, record: Record | None) -> None:

@@ -61,8 +61,8 @@ class Run:
     def _start(self, name: str) -> Process:
         return self._laboratory.process(name, member=name)
 
-    async def kill_until(self, end: float) -> None:
-        """Kill something, let things settle, and so on."""
+    async def kill_until(self, end: float, only: str) -> None:
+        """Kill something, let things settle, and so on; only kinds of kill with `only` in their names."""
         kinds: list[tuple[str, Callable[[], Awaitable[str]]]] = [
             ("worker killed, back at once", self._kill_worker),
             ("worker killed, back after its session", self._kill_worker_for_long),
@@ -77,7 +77,8 @@ class Run:
         bag: list[tuple[str, Callable[[], Awaitable[str]]]] = []
         while time.monotonic() < end:
             if not bag:
-                bag = self._random.sample(kinds, len(kinds))
+                wanted = [kind for kind in kinds if only in kind[0]]
+                bag = self._random.sample(wanted, len(wanted))
             kind, strike = bag.pop()
             began = time.monotonic()
             target = await strike()
@@ -182,7 +183,7 @@ def stalls(run: Run, laboratory: Laboratory) -> dict[str, list[float]]:
     return found
 
 
-async def run_kills(seconds: float, seed: int, directory: Path) -> bool:
+async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bool:
     """Run it all; return whether the promises were kept."""
     properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     with Cluster(brokers=3, properties=properties) as cluster:
@@ -191,7 +192,7 @@ async def run_kills(seconds: float, seed: int, directory: Path) -> bool:
             run = Run(laboratory, cluster, seed)
             async with laboratory.load(PER_SECOND, keys=KEYS):
                 await run.settle()
-                await run.kill_until(time.monotonic() + seconds)
+                await run.kill_until(time.monotonic() + seconds, only)
             await laboratory.all_finished(within=SETTLED_SECONDS)
             await run.end()
             violations = await laboratory.violations(within=SETTLED_SECONDS)
@@ -209,14 +210,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos-engine")
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--only", default="", help="kinds of kill with this in their names")
+    parser.add_argument("--keep", action="store_true", help="keep the workers' logs")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}")
     directory = Path(tempfile.mkdtemp(prefix="engine-kills-"))
     good = False
     try:
-        good = asyncio.run(run_kills(chosen.seconds, chosen.seed, directory))
+        good = asyncio.run(run_kills(chosen.seconds, chosen.seed, chosen.only, directory))
     finally:
-        if good:
+        if good and not chosen.keep:
             shutil.rmtree(directory)
         else:
             print(f"logs and journal: {directory}")

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from consumers.engine.interface import Done, Lost, Record
@@ -9,6 +10,7 @@ from consumers.engine.limits import TurnLimits
 from consumers.engine.memories import Memories
 from consumers.engine.slots import Slots
 from consumers.engine.turns import Turns
+from gateway.runtime.metrics import Maker, create_engine_metrics
 
 LIMITS = TurnLimits(
     hang_seconds=10.0, memory_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
@@ -83,6 +85,7 @@ class Bench:
         self.clock = Clock()
         self.owner = Owner()
         self.handler = Scripted()
+        self.registry = CollectorRegistry()
         self.slots = Slots(slots)
         self.lanes = Lanes()
         self.memories = Memories()
@@ -95,6 +98,7 @@ class Bench:
             state_topic="state",
             limits=LIMITS,
             clock=self.clock,
+            metrics=create_engine_metrics(Maker(self.registry)),
         )
         self._offset = 0
 
@@ -103,6 +107,9 @@ class Bench:
             self.lanes.add(Record(0, self._offset, key, b"", (), self.clock.now), self.clock.now)
             self._offset += 1
         self.turns.start()
+
+    def metric(self, name, **labels):
+        return self.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     def pass_time(self, seconds):
         self.clock.now += seconds

@@ -298,3 +298,23 @@ async def test_a_partition_gives_its_slot_to_another_that_waits(bench):
     bench.slots.give_back()
     await bench.rest()
     assert bench.owner.offsets == [0, 1]
+
+
+async def test_turns_are_measured(bench):
+    async def record(turn, record):
+        bench.clock.now += 2
+        if not turn.failures:
+            raise ValueError("a bug")
+        return Done(alarm_at=turn.now + 10)
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    bench.pass_time(1)
+    await bench.rest()
+    bench.pass_time(15)
+    await bench.rest()
+    assert bench.metric("handler_failures_total", reason="handler_failed") == 1
+    assert bench.metric("handler_seconds_sum", kind="record") == 4
+    assert bench.metric("handler_seconds_count", kind="alarm") == 1
+    assert bench.metric("alarm_late_seconds_sum") == 7
