@@ -7,12 +7,12 @@ BIN := .venv/bin
 READY := .venv/ready-$(notdir $(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint format bench chaos schemas sbom requirements lock clean
+.PHONY: help demo dev install test unit lint format bench chaos chaos-engine schemas sbom requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m tells the story of one handoff; \033[1mmake test\033[0m runs every test.\n'
 	@printf 'Both build .venv themselves (a minute, once); real Kafka comes along (45 MB, once) and leaves nothing running.\n\n'
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\n  ARGS="…" goes to the program behind a verb:  make test ARGS="tests/unit -k settings"\n'
 	@printf '  PYTHON=… picks the Python:                   make PYTHON=python3.12 test\n'
 	@printf '  TEST_KAFKA=host:port runs the tests on a Kafka that you have.\n\n'
@@ -47,6 +47,9 @@ bench: $(READY) ## Measure ingress and worker beside their floors
 SECONDS ?= 120
 chaos: $(READY) ## Put the whole gateway in trouble, then judge what it did: SECONDS=600 SEED=7
 	$(BIN)/python -m tests.chaos.gateway_run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-engine: $(READY) ## Kill the engine's workers and brokers for SECONDS, from SEED, and check the history
+	$(BIN)/python -m tests.chaos.engine_kills --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
 	$(BIN)/python -m schemas.publish
