@@ -1,0 +1,30 @@
+"""Where Collate honours neither the key nor If-Match, a command can take effect twice: never unseen (promise 2)."""
+
+import httpx
+
+from local.collate.effect import Kind
+from local.listening import listening
+
+
+async def test_a_double_effect_is_told_as_inferred_and_alarmed(installation, start, collate, kafka, prefix):
+    collate.use("ignores_preconditions", "forgets_keys", create_while_active="replace")
+    (authorization,) = collate.create()
+    collate.fault("reset", when="after", method="POST", path="/manual-handoffs$", count=1)
+    ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
+    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+        await http.post(
+            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
+            json={},
+            headers={"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "one"},
+        )
+        finished = await listener.wait_for("command.finished", 30)
+        metrics = (await http.get(f"{worker.admin_url}/metrics")).text
+
+    opened = [effect for _, effect in collate.ledger.effects if effect.kind is Kind.HANDOFF_OPENED]
+    assert len(opened) == 2
+    assert len({effect.cause.key for effect in opened}) == 1
+    assert (finished.data["outcome"], finished.data["effect"]) == ("applied", "inferred")
+    assert "collate_gateway_double_effects_total 1.0" in metrics
+    alarm = [line for line in worker.log.read_text().splitlines() if "command.double_effect_suspected" in line]
+    assert len(alarm) == 1
+    assert authorization in alarm[0]
