@@ -269,6 +269,9 @@ def _from_structured(body: bytes, trace: str | None) -> Envelope:
 def _as_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        # JSON knows one kind of number: 7.0 is the integer 7.
+        value = int(value)
     if isinstance(value, int) and -(2**31) <= value < 2**31:
         return str(value)
     if isinstance(value, str):

@@ -89,9 +89,11 @@ _PROBLEMS: Mapping[int, str] = {
     408: "The body did not arrive in time.",
     409: "Not possible now; `reason` says why.",
     413: "The body is larger than 64 KiB.",
+    414: "The URL is longer than 4 KiB.",
     415: "Not a media type that is read here.",
     422: "The body does not fit its schema, or the key came with another body before.",
     429: "The caller is over its rate.",
+    431: "More than 64 headers, or more than 16 KiB of them.",
     500: "We failed.",
     502: "Collate's answer could not be used.",
     503: "Not now. For a command: unknown unless `kept` is `no`; send the same request with the same key again.",
@@ -100,6 +102,10 @@ _PROBLEMS: Mapping[int, str] = {
 _PATIENCE = frozenset({429, 503, 504})
 _BODY = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 _LIVE = (404, 409, 502)
+_ANYWHERE = (414, 431)
+# CloudEvents 1.0, 3.1: what an attribute's text is, and how an extension is named.
+_ATTRIBUTE = {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*$"}
+_EXTENSION = "^[a-z0-9]{1,64}$"
 
 
 def openapi() -> Json:
@@ -152,7 +158,9 @@ def openapi() -> Json:
                 "credential": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The API key that was issued to your service (`cgk_…`).",
+                    "description": "The API key that was issued to your service (`cgk_…`), or a token of an issuer "
+                    "that the operators trust. Standard Webhooks signatures are taken as well: `?caller=` names the "
+                    "signer, `webhook-id` is the idempotency key.",
                 }
             },
         },
@@ -201,19 +209,22 @@ def _cloudevent() -> Json:
 
 
 def _event_schema(name: str) -> Json:
-    text = {"type": "string", "minLength": 1}
+    needs_data = any(field.is_required() for field in COMMANDS[name].model_fields.values())
+    extension = [_ATTRIBUTE | {"minLength": 0}, {"type": "boolean"}, {"type": "integer", "format": "int32"}]
     return {
         "type": "object",
+        "propertyNames": {"pattern": _EXTENSION},
+        "additionalProperties": {"anyOf": [*extension, {"type": "null"}]},
         "properties": {
             "specversion": {"const": "1.0"},
-            "id": text,
-            "source": text,
+            "id": _ATTRIBUTE,
+            "source": _ATTRIBUTE,
             "type": {"const": name},
             "subject": {"type": "string", "pattern": _ID_PATTERN},
             "datacontenttype": {"const": "application/json"},
             "data": {"$ref": f"#/components/schemas/{COMMANDS[name].__name__}"},
         },
-        "required": ["specversion", "id", "source", "type", "subject", "data"],
+        "required": ["specversion", "id", "source", "type", "subject", *(["data"] if needs_data else [])],
     }
 
 
@@ -316,11 +327,14 @@ def _idempotency_key(*, is_required: bool) -> Json:
 _PREFER: Json = _parameter(
     "header",
     "Prefer",
-    {"type": "string", "maxLength": 200},
+    {"type": "string"},
     "`wait=N` (RFC 7240): answer 200 with the outcome if it comes within N seconds, at most 30.",
 )
 _REQUEST_ID: Json = _parameter(
-    "header", "X-Request-Id", {"type": "string", "maxLength": 64}, "Comes back, and stands in our log."
+    "header",
+    "X-Request-Id",
+    {"type": "string"},
+    "Comes back and stands in our log, if it is at most 64 of A-Z a-z 0-9 . _ -.",
 )
 
 
@@ -347,7 +361,7 @@ def _kept() -> Json:
 
 def _problems(statuses: Iterable[int]) -> Json:
     found: Json = {}
-    for status in sorted(statuses):
+    for status in sorted({*statuses, *_ANYWHERE}):
         content = {"application/problem+json": {"schema": _reference(ProblemDetails)}}
         found[str(status)] = {"description": _PROBLEMS[status], "content": content}
         if status in _PATIENCE:

@@ -48,6 +48,8 @@ PERMISSIONS = {
     CommandType.AUTHORIZATION_WATCH: Permission.AUTHORIZATION_WATCH,
 }
 Parsed = TypeVar("Parsed", bound=Model)
+# Of an extension the codec makes a text; of these nothing else will do.
+_TEXTS = ("specversion", "id", "source", "type", "subject", "datacontenttype", "time", "dataschema")
 _ID_PHRASE = next(iter(PHRASES.values()))
 
 
@@ -144,7 +146,10 @@ def read_envelope(exchange: Exchange, body: bytes) -> tuple[Envelope, bool]:
     content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
     is_structured = content_type.partition(";")[0].strip().lower() == STRUCTURED
     if is_structured:
-        read_object(body)
+        document = read_object(body)
+        for name in _TEXTS:
+            if not isinstance(document.get(name, ""), str):
+                raise _wrong(name, "a text", is_structured=True)
     try:
         envelope = from_http(
             ((name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.headers.items()), body

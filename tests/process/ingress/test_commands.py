@@ -117,6 +117,7 @@ async def test_both_modes_of_one_event_are_one_command(ingress, kafka):
         ({"type": "collate-gateway.handoff.record_access.v1"}, 422, "/type"),
         ({"type": "com.example.other"}, 422, "/type"),
         ({"subject": None}, 422, "/subject"),
+        ({"dataschema": ""}, 422, "/dataschema"),
         ({"subject": "not an id"}, 422, "/subject"),
         ({"data": {"handoffId": "mhand_1"}}, 422, "/data/result"),
         ({"data": {"handoffId": "m h", **SUBMITTED}}, 422, "/data/handoffId"),
@@ -126,6 +127,16 @@ async def test_a_cloudevent_that_is_no_command_says_what_to_fix(ingress, kafka, 
     headers, body = to_http(event(**change), "structured")
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     assert (reply.status, [fault["pointer"] for fault in reply.json["errors"]]) == (status, [where])
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize("attribute", ["id", "source", "type", "subject", "specversion", "time"])
+@pytest.mark.parametrize("value", [False, 7, 1.5, [], {}], ids=str)
+async def test_an_attribute_of_a_cloudevent_is_a_text(ingress, kafka, attribute, value):
+    _, body = to_http(event(), "structured")
+    document = json.loads(body) | {attribute: value}
+    reply = await ingress.call("POST", "/v1/commands", document, {"Content-Type": "application/cloudevents+json"})
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, f"/{attribute}")
     assert kafka.commands == []
 
 
