@@ -1,0 +1,152 @@
+"""docs/upgrade.md, done under load: two builds side by side, forth and back; nothing is lost, doubled or misplaced."""
+
+import asyncio
+import itertools
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local import installation as local_installation
+from local.collate.effect import Kind
+from local.installation import Installation
+from local.listening import listening
+
+ROOT = Path(__file__).parents[3]
+NEXT = "99.0.0"
+COMMANDS_AT_ONCE = 4
+PAUSE_SECONDS = 0.05
+GIVE_UP_SECONDS = 60
+
+
+def build(version, directory):
+    """Build a wheel of this tree under that version, and make a program of it: the entry point of that build."""
+    source, dist = directory / "source", directory / "dist"
+    for package in ("gateway", "consumers", "schemas"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, source)
+    if version is not None:
+        (source / "gateway" / "__init__.py").write_text(f'"""The next version."""\n\n__version__ = "{version}"\n')
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(dist)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(directory / "installed")
+    program = directory / "gateway"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(directory / 'installed')!r})\n"
+        "from gateway.cli.app import main\nmain()\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def builds(tmp_path):
+    return build(None, tmp_path / "this"), build(NEXT, tmp_path / "next")
+
+
+@pytest.fixture
+async def rolling(run, kafka, prefix, collate, builds, monkeypatch):  # noqa: PLR0917 - all that it stands on
+    """Two ingresses and two workers of this build, each of which can be replaced by one of the other."""
+    monkeypatch.setattr(local_installation, "GATEWAY", builds[0])
+    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix)
+    await asyncio.to_thread(installed.apply_topics)
+    programs = {}
+
+    async def replace(name, program):
+        """Stop what runs under this name, as Kubernetes would, and start that build in its place."""
+        if name in programs:
+            assert await asyncio.to_thread(programs[name].stop) == 0, programs[name].log.read_text()[-2000:]
+        monkeypatch.setattr(local_installation, "GATEWAY", program)
+        programs[name] = installed.start(name.partition("-")[0], name)
+        await asyncio.to_thread(programs[name].await_ready)
+
+    for name in ("worker-0", "worker-1", "ingress-0", "ingress-1"):
+        await replace(name, builds[0])
+    return installed, programs, replace
+
+
+class Load:
+    """Callers that never stop asking, and keep to the rule: no definite answer, the same key again, anywhere."""
+
+    def __init__(self, http, programs, key, authorizations):
+        self._http, self._programs, self._key = http, programs, key
+        self._authorizations = iter(authorizations)
+        self.accepted, self.retried, self.is_over = {}, 0, False
+
+    async def run(self):
+        while not self.is_over:
+            authorization = next(self._authorizations)
+            self.accepted[authorization] = await asyncio.wait_for(self._ask(authorization), GIVE_UP_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _ask(self, authorization):
+        for number in itertools.count():
+            ingress = self._programs[f"ingress-{number % 2}"]
+            try:
+                answer = await self._http.post(
+                    f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
+                    json={},
+                    headers={"Authorization": f"Bearer {self._key}", "Idempotency-Key": f"open-{authorization}"},
+                )
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.status_code == 202:
+                return answer.json()["commandId"]
+            assert answer is None or answer.status_code == 503, answer.text
+            self.retried += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise AssertionError
+
+
+async def versions(programs):
+    found = []
+    async with httpx.AsyncClient() as http:
+        for program in programs.values():
+            metrics = (await http.get(f"{program.admin_url}/metrics")).text
+            found.append("next" if f'version="{NEXT}"' in metrics else "this")
+    return found
+
+
+@pytest.mark.timeout(300)
+async def test_a_rolling_upgrade_and_its_rollback_under_load_lose_and_double_nothing(
+    rolling, builds, collate, kafka, prefix
+):
+    installed, programs, replace = rolling
+    this, following = builds
+    authorizations = collate.create(count=3_000)
+    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+        load = Load(http, programs, installed.caller_key, authorizations)
+        asking = [asyncio.create_task(load.run()) for _ in range(COMMANDS_AT_ONCE)]
+        # Workers before ingress on the way up, ingress before workers on the way back.
+        for name in ("worker-0", "worker-1", "ingress-0", "ingress-1"):
+            await replace(name, following)
+        assert await versions(programs) == ["next"] * 4
+        for name in ("ingress-0", "worker-1"):
+            await replace(name, this)
+        assert Counter(await versions(programs)) == {"this": 2, "next": 2}
+        load.is_over = True
+        await asyncio.gather(*asking)
+        for command in load.accepted.values():
+            await listener.wait_for("command.finished", 60, commandId=command)
+        await listener.take(2)
+
+    print(f"{len(load.accepted)} commands through six replacements, {load.retried} requests repeated")
+    opened = Counter(
+        effect.authorization_id for _, effect in collate.ledger.effects if effect.kind is Kind.HANDOFF_OPENED
+    )
+    assert opened == Counter(load.accepted.keys())
+    finished = [event for event in listener.events if event.kind == "command.finished"]
+    assert Counter(event.data["commandId"] for event in finished) == Counter(load.accepted.values())
+    assert {event.data["outcome"] for event in finished} == {"applied"}
+    sequences = defaultdict(list)
+    for event in listener.events:
+        sequences[event.authorization_id].append(event.sequence)
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values())
