@@ -1,0 +1,240 @@
+"""Dead letters from end to end: given up, looked at and decided by the real command line, and ended once."""
+
+import asyncio
+import json
+import subprocess
+from collections import Counter
+
+import httpx
+import pytest
+
+from local.installation import GATEWAY, Installation
+from local.listening import listening
+
+# Each look is a run of the command line, which takes seconds on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+CREATE = "/manual-handoffs$"
+WHY = "Looked at it in Collate: nothing was opened."
+
+
+@pytest.fixture
+def alone(run, kafka, prefix, collate):
+    """An installation with one partition, which three dead letters of ten records stop."""
+    installed = Installation(
+        run,
+        bootstrap=kafka,
+        collate_url=collate.url,
+        prefix=prefix,
+        settings={
+            "GATEWAY_TOPICS__PARTITIONS": "1",
+            "GATEWAY_WORKER__DEAD_LETTER_WINDOW": "10",
+            "GATEWAY_WORKER__DEAD_LETTER_SHARE": "0.2",
+        },
+    )
+    installed.apply_topics()
+    return installed
+
+
+class Gateway:
+    """An installation's processes, a service that asks, an operator at a terminal, and a subscriber."""
+
+    def __init__(self, installation, ingress, worker, http, listener):
+        self.installation, self.ingress, self.worker = installation, ingress, worker
+        self.http, self.listener = http, listener
+
+    async def ask(self, authorization):
+        answer = await self.http.post(
+            f"{self.ingress.url}/v1/authorizations/{authorization}/handoffs",
+            json={},
+            headers={
+                "Authorization": f"Bearer {self.installation.caller_key}",
+                "Idempotency-Key": f"for-{authorization}",
+            },
+        )
+        assert answer.status_code == 202, answer.text
+        return answer.json()["commandId"]
+
+    async def run(self, *arguments, expect=0):
+        environ = self.installation.environ | {
+            "COLLATE_GATEWAY_URL": self.ingress.url,
+            "COLLATE_GATEWAY_KEY": self.installation.caller_key,
+            "COLLATE_GATEWAY_OPERATOR": "op-7",
+            "COLUMNS": "250",
+        }
+        done = await asyncio.to_thread(
+            subprocess.run, [GATEWAY, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout if expect == 0 else done.stderr
+
+    async def read(self, *arguments, expect=0):
+        """What it prints for programs."""
+        return [json.loads(line) for line in (await self.run(*arguments, "--json", expect=expect)).splitlines()]
+
+    async def outcomes_of(self, command):
+        """Every command.finished of a command, once all that is written has been read."""
+        while await self.listener.take(2):
+            pass
+        found = [event.data for event in self.listener.events if event.kind == "command.finished"]
+        return [(one["outcome"], one["effect"], one.get("redrive")) for one in found if one["commandId"] == command]
+
+    async def listed(self, eventually, count):
+        """The list, once it holds that many."""
+
+        async def as_many():
+            letters = await self.read("dead-letters", "list")
+            return [letters] if len(letters) == count else None
+
+        (letters,) = await eventually(as_many, within=60)
+        return letters
+
+
+@pytest.fixture
+async def gateway_of(start, kafka, prefix):
+    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+
+        async def gateway_of(installed):
+            ingress, worker = await start(installed, "ingress"), await start(installed, "worker")
+            return Gateway(installed, ingress, worker, http, listener)
+
+        yield gateway_of
+
+
+async def lose_a_create(gateway, collate, eventually):
+    """Open a handoff of which nobody hears, and which somebody else ends before anybody can see it."""
+    collate.use("forgets_keys")
+    (authorization,) = collate.create()
+    collate.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    # Gives time to act in, before the same request arrives again.
+    collate.fault("answer", method="POST", path=CREATE, when="before", status=503, retryAfter="3", skip=1, count=1)
+    command = await gateway.ask(authorization)
+    await eventually(lambda: opened(collate))
+    collate.act(authorization, "revoke", reason="somebody else")
+    collate.act(authorization, "reconcile", truth="nothing")
+    await gateway.listener.wait_for("command.dead_lettered", 60, commandId=command, cause="outcome_unknown")
+    return command
+
+
+def opened(collate):
+    return [effect for _, effect in collate.ledger.effects if effect.kind == "handoff_opened"]
+
+
+async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installation, gateway_of, collate, eventually):
+    gateway = await gateway_of(installation)
+    assert "No command waits for a person" in await gateway.run("dead-letters", "list")
+    command = await lose_a_create(gateway, collate, eventually)
+
+    (letter,) = await gateway.listed(eventually, 1)
+    assert (letter["commandId"], letter["cause"], letter["writes"]) == (command, "outcome_unknown", 1)
+    assert command in await gateway.run("dead-letters", "list", "--cause", "outcome_unknown", "--since", "1h")
+    assert "No such command" in await gateway.run("dead-letters", "list", "--cause", "too_old")
+    shown = await gateway.run("dead-letters", "show", command)
+    assert "create" in shown
+    assert "dead-letters redrive" in shown
+
+    (forecast,) = await gateway.read("dead-letters", "redrive", command, "--dry-run")
+    assert (forecast["verdict"], forecast["atCollate"]["status"]) == ("write", "requires_action")
+    assert "although the first may have had an effect" in forecast["says"]
+    assert len(opened(collate)) == 1, "a dry run does nothing"
+    assert "--why is required" in await gateway.run("dead-letters", "redrive", command, expect=2)
+
+    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY)
+    assert (told["result"], told["outcome"], told["effect"]) == ("finished", "applied", "ours")
+    assert len(opened(collate)) == 2
+    assert await gateway.outcomes_of(command) == [("applied", "ours", 1)]
+    await gateway.listed(eventually, 0)
+    assert "not a dead letter" in (await gateway.run("dead-letters", "show", command, expect=1)).replace(
+        "no ", "not a "
+    )
+    log = gateway.ingress.log.read_text() + gateway.worker.log.read_text()
+    assert "op-7" in log
+    assert WHY not in log
+
+
+async def test_a_discarded_one_ends_as_discarded_and_nothing_is_sent(installation, gateway_of, collate, eventually):
+    gateway = await gateway_of(installation)
+    (authorization,) = collate.create()
+    collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
+    command = await gateway.ask(authorization)
+    await gateway.listed(eventually, 1)
+    calls = len(collate.ledger.calls)
+    (forecast,) = await gateway.read("dead-letters", "discard", command, "--dry-run")
+    assert forecast["verdict"] == "discarded"
+    (told,) = await gateway.read("dead-letters", "discard", "--all", "--authorization", authorization, "--why", WHY)
+    assert (told["result"], told["outcome"]) == ("finished", "discarded")
+    assert await gateway.outcomes_of(command) == [("discarded", "none", None)]
+    assert not [call for call in list(collate.ledger.calls)[calls:] if call.method == "POST"]
+    await gateway.listed(eventually, 0)
+
+
+async def test_a_redrive_that_dies_again_is_told_so_and_can_be_redriven_again(
+    installation, gateway_of, collate, eventually
+):
+    gateway = await gateway_of(installation)
+    (authorization,) = collate.create()
+    collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
+    command = await gateway.ask(authorization)
+    await gateway.listed(eventually, 1)
+    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY, "--wait", "3")
+    assert (told["result"], told["reason"]) == ("dead_lettered", "request_refused")
+    collate.faults.clear()
+    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY)
+    assert (told["result"], told["outcome"]) == ("finished", "applied")
+    assert await gateway.outcomes_of(command) == [("applied", "ours", 2)]
+    assert len(opened(collate)) == 1
+
+
+async def test_what_a_caller_wrote_is_shown_on_request_alone_and_that_is_logged(
+    installation, gateway_of, collate, eventually
+):
+    gateway = await gateway_of(installation)
+    (authorization,) = collate.create("handoff_active")
+    collate.fault("answer", method="POST", path="/complete$", when="before", status=400, code="bad_request")
+    (handoff,) = [effect.handoff_id for effect in opened(collate)] or [None]
+    answer = await gateway.http.post(
+        f"{gateway.ingress.url}/v1/authorizations/{authorization}/handoffs/{handoff}/close",
+        json={"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "Ms Doe called."}},
+        headers={"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "close"},
+    )
+    command = answer.json()["commandId"]
+    await gateway.listed(eventually, 1)
+    assert "Doe" not in await gateway.run("dead-letters", "show", command)
+    assert "Ms Doe called." in await gateway.run("dead-letters", "show", command, "--reveal")
+    log = gateway.ingress.log.read_text()
+    assert "dead_letter.revealed" in log
+    assert "Doe" not in log
+
+
+async def test_a_bad_deploy_stops_a_partition_until_it_is_resumed_and_all_is_redriven(
+    alone, gateway_of, collate, eventually
+):
+    gateway = await gateway_of(alone)
+    nothing = await gateway.run("worker", "resume", "--why", WHY, "--admin", gateway.worker.admin_url, expect=1)
+    assert "Nothing was resumed" in nothing
+    *dying, waiting = collate.create(count=4)
+    collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
+    commands = [await gateway.ask(authorization) for authorization in dying]
+
+    async def is_stopped():
+        answer = await gateway.http.get(f"{gateway.worker.admin_url}/readyz")
+        return answer.status_code == 503 and "more than 20% of 10 records" in answer.text
+
+    await eventually(is_stopped)
+    last = await gateway.ask(waiting)
+    assert await gateway.outcomes_of(last) == [], "it stands"
+    collate.faults.clear()
+
+    resumed = await gateway.run("worker", "resume", "--why", WHY, "--admin", gateway.worker.admin_url)
+    assert resumed == "Resumed: partition 0.\n"
+    await gateway.listener.wait_for("command.finished", 20, commandId=last, outcome="applied")
+    await asyncio.to_thread(gateway.worker.await_ready)
+
+    await gateway.listed(eventually, 3)
+    refused = await gateway.run("dead-letters", "redrive", "--all", "--why", WHY, expect=2)
+    assert "3 request_refused" in refused
+    told = await gateway.read("dead-letters", "redrive", "--all", "--why", WHY, "--yes", "--rate", "20")
+    assert Counter(one["result"] for one in told) == {"accepted": 3}
+    for command in commands:
+        await gateway.listener.wait_for("command.finished", 20, commandId=command)
+    assert [await gateway.outcomes_of(command) for command in commands] == [[("applied", "ours", 1)]] * 3
+    await gateway.listed(eventually, 0)
