@@ -13,6 +13,8 @@ from local.jars import LOCK, Jar
 
 # "!" leaves log4j out of version management: its bill of materials would drag kafka-clients down to 3.9.
 # Without a binding of slf4j there would be no broker logs.
+# kafka-tools is wanted for its console consumer alone, which needs none of what Kafka Connect brings along.
+WITHOUT_DEPENDENCIES = ("org.apache.kafka:kafka-tools:4.4.0",)
 WANTED = "org.apache.kafka:kafka_2.13:4.4.0+org.apache.logging.log4j:log4j-slf4j-impl:2.25.5!"
 
 
@@ -24,7 +26,11 @@ def make_lock(lock: Path = LOCK) -> None:
             context.create_dependency(replace(one, scope="compile")) for one in Endpoint.parse(WANTED).coordinates
         ]
         inputs, transitive = context.resolver.resolve(wanted)
-        jars = [_pin(one) for one in (*inputs, *transitive) if one.scope in {"compile", "runtime"}]
+        alone = [
+            context.create_dependency(one) for text in WITHOUT_DEPENDENCIES for one in Endpoint.parse(text).coordinates
+        ]
+        needed = [one for one in (*inputs, *transitive) if one.scope in {"compile", "runtime"}]
+        jars = [_pin(one) for one in (*needed, *alone)]
     lock.write_text(tomli_w.dumps({"jar": [asdict(jar) for jar in jars]}))
 
 
