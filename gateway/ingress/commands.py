@@ -16,13 +16,12 @@ from gateway.ingress.exchange import Answer, Exchange
 from gateway.ingress.idempotency import read_key
 from gateway.ingress.keeping import Asked, Keeper
 from gateway.ingress.preferences import wait_seconds
+from gateway.ingress.problem import Fault, Problem
 from gateway.ingress.problems import (
-    Fault,
     InvalidCommand,
     InvalidHeader,
     InvalidParameter,
     MalformedJson,
-    Problem,
     UnsupportedMediaType,
 )
 from gateway.ingress.strict_json import read_object

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.ingress.deadlines import Deadlines
 from gateway.ingress.exchange import Answer, ClientGone, Exchange, Headers, Streaming
-from gateway.ingress.problems import Broken, DeadlinePassed, MethodNotAllowed, NotFound, Overloaded, Problem
+from gateway.ingress.problem import Problem
+from gateway.ingress.problems import Broken, DeadlinePassed, MethodNotAllowed, NotFound, Overloaded
 from gateway.runtime.logs import get_log, line_writer
 from gateway.runtime.metrics import IngressMetrics
 

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.deadlines import Deadline
-from gateway.ingress.problems import (
-    BodyTimedOut,
-    BodyTooLarge,
-    Fault,
-    InvalidHeader,
-    UnsupportedMediaType,
-)
+from gateway.ingress.problem import Fault
+from gateway.ingress.problems import BodyTimedOut, BodyTooLarge, InvalidHeader, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from gateway.ingress.callers import Caller

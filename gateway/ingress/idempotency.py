@@ -9,7 +9,8 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway.ingress.problems import Fault, InvalidHeader, KeyMissing
+from gateway.ingress.problem import Fault
+from gateway.ingress.problems import InvalidHeader, KeyMissing
 
 LONGEST_KEY = 255
 _BARE = re.compile(rb"[!#-+\--\[\]-~]+")  # visible ASCII without the quote, comma and backslash of structured fields

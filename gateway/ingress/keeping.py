@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from gateway.ingress import answers
 from gateway.ingress.exchange import Answer, Exchange
 from gateway.ingress.idempotency import Remembered, Replays
-from gateway.ingress.problems import KafkaUnavailable, KeyReused, Overloaded, Problem, Stopping
+from gateway.ingress.problem import Problem
+from gateway.ingress.problems import KafkaUnavailable, KeyReused, Overloaded, Stopping
 from gateway.ingress.publisher import Appended, NotAppended, Publisher, Reason
 from gateway.ingress.waiting import Waiters
 from gateway.runtime.metrics import IngressMetrics

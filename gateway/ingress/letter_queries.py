@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.ingress.exchange import Exchange
-from gateway.ingress.problems import Fault, InvalidParameter
+from gateway.ingress.problem import Fault
+from gateway.ingress.problems import InvalidParameter
 from gateway.readmodel.cursor import CursorInvalid, read_cursor
 from schemas.times import parse_time
 from schemas.words import Name, is_id

@@ -18,10 +18,10 @@ from gateway.ingress.letter_topic import LetterGone, LettersAway, LettersBusy, L
 from gateway.ingress.live_calls import LIVE_SECONDS
 from gateway.ingress.live_problems import problem_of
 from gateway.ingress.preferences import wait_seconds
+from gateway.ingress.problem import Fault
 from gateway.ingress.problems import (
     DeadLetterMoved,
     DeadLettersUnread,
-    Fault,
     InvalidParameter,
     NotADeadLetter,
     NotRedrivable,

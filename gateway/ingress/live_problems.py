@@ -18,6 +18,7 @@ from typing import Final, assert_never
 from gateway.collate.answers import Ambiguous, Cause, Held, NotSent, Refused
 from gateway.collate.errors import Move, route
 from gateway.collate.operations import Operation
+from gateway.ingress.problem import Problem
 from gateway.ingress.problems import (
     AccessUnavailable,
     AuthorizationNotFound,
@@ -26,7 +27,6 @@ from gateway.ingress.problems import (
     CollateUnavailable,
     HandoffNotFound,
     HandoffNotOpen,
-    Problem,
 )
 from gateway.live.outcomes import Declined, NotOpen, Shut
 

@@ -13,7 +13,8 @@ from gateway.ingress.authentication import Gate
 from gateway.ingress.callers import Caller, Permission
 from gateway.ingress.commands import path_id
 from gateway.ingress.exchange import Answer, Exchange
-from gateway.ingress.problems import Fault, InvalidParameter, NotFound, Overloaded, ReadModelUnavailable
+from gateway.ingress.problem import Fault
+from gateway.ingress.problems import InvalidParameter, NotFound, Overloaded, ReadModelUnavailable
 from gateway.readmodel.cursor import CursorInvalid, read_cursor
 from gateway.readmodel.database import DatabaseAway, NotMigrated
 from gateway.readmodel.questions import (

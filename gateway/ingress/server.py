@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.ingress.problems import HeadersTooLarge, Overloaded, Problem, Unreadable, UrlTooLong
+from gateway.ingress.problem import Problem
+from gateway.ingress.problems import HeadersTooLarge, Overloaded, Unreadable, UrlTooLong
 
 
 @dataclass(frozen=True, slots=True)

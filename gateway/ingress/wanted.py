@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from gateway.ingress.happenings import Happening
-from gateway.ingress.problems import Fault, InvalidHeader, InvalidParameter
+from gateway.ingress.problem import Fault
+from gateway.ingress.problems import InvalidHeader, InvalidParameter
 from schemas.events import EVENTS
 from schemas.words import is_id
 

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from gateway.ingress.problems import Fault, Problem, Unauthenticated, every_problem
+from gateway.ingress.problem import Fault, Problem
+from gateway.ingress.problems import Unauthenticated, every_problem
 from schemas.http import ProblemDetails
 
 EVERY = every_problem()
