@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import psycopg
-
 from gateway.cli.findings import Finding, failed, ok
 from gateway.readmodel.database import ConnectionStringRefused, DatabaseAway, NotMigrated, connected, conninfo_of
 from gateway.readmodel.migrate import require_head
@@ -32,7 +30,6 @@ async def look_at_database(readmodel: ReadModelSettings) -> AsyncIterator[Findin
 
 def _is_refusal(away: DatabaseAway) -> bool:
     """Tell whether PostgreSQL is there and refused who we are; libpq gives no code before a session exists."""
-    cause = away.__cause__
-    state = getattr(cause, "sqlstate", None) if isinstance(cause, psycopg.Error) else None
+    state = getattr(away.__cause__, "sqlstate", None)  # the driver's own error carries it
     words = ("authentication failed", "no pg_hba.conf entry", "does not exist", "permission denied")
     return (state or "").startswith(_REFUSED) or any(word in str(away) for word in words)
