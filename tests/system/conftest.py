@@ -40,7 +40,7 @@ def start():
 
 
 PASSWORD = "right-password"
-USERS = ("gateway", "ingress", "worker", "topics", "stranger")
+USERS = ("gateway", "ingress", "worker", "projector", "topics", "stranger")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from gateway.runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue
 
 WITHIN_SECONDS = 15
-PROCESSES = ("ingress", "worker", "topics")
+PROCESSES = ("ingress", "worker", "projector", "topics")
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ async def write(settings, topic, **options):
         ("ingress", "authorizations"),
         ("ingress", "state"),
         ("ingress", "dead_letters"),
+        ("projector", "events"),
         ("worker", "commands"),
         ("topics", "commands"),
         ("stranger", "commands"),

@@ -1,0 +1,44 @@
+"""What `gateway check` says of PostgreSQL."""
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from gateway.cli.check_database import look_at_database
+from gateway.readmodel.migrate import migrate
+from gateway.runtime.exits import Exit
+from gateway.runtime.settings import ReadModelSettings
+
+
+@pytest.fixture
+def look(tmp_path):
+    dsn = tmp_path / "dsn"
+
+    async def look(conninfo):
+        dsn.write_text(conninfo)
+        (finding,) = [finding async for finding in look_at_database(ReadModelSettings(dsn_file=dsn))]
+        return finding
+
+    return look
+
+
+async def test_tables_of_this_version_are_well_and_missing_ones_are_told(look, postgres, tmp_path):
+    missing = await look(postgres)
+    assert (missing.state, missing.code) == ("FAILED", Exit.CONFIG)
+    assert "gateway migrate" in missing.detail
+    migrate(ReadModelSettings(dsn_file=tmp_path / "dsn"))
+    assert (await look(postgres)).state == "ok"
+
+
+async def test_a_refused_login_is_told_apart_from_a_server_that_is_away(look, postgres):
+    refused = await look(make_conninfo(postgres, user="nobody-here", password="planted-secret"))
+    assert (refused.state, refused.code) == ("FAILED", Exit.DENIED)
+    assert "planted-secret" not in refused.detail
+    away = await look("postgresql://gateway:planted-secret@127.0.0.1:1/gateway")
+    assert (away.state, away.code) == ("FAILED", Exit.UNAVAILABLE)
+    assert "planted-secret" not in away.detail
+
+
+async def test_a_string_that_is_none_is_refused_and_not_shown(look):
+    wrong = await look("planted secret")
+    assert (wrong.state, wrong.code) == ("FAILED", Exit.CONFIG)
+    assert "planted" not in wrong.detail
