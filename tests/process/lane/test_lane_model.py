@@ -44,8 +44,8 @@ READINGS = {
     "create_while_active": st.sampled_from(["existing", "conflict"]),
     "repeated_close": st.sampled_from(["conflict", "first_result"]),
     "offered_seconds": st.sampled_from([0.0, 5.0]),
-    "closing_seconds": st.sampled_from([0.0, 2.0]),
-    "reconcile_seconds": st.sampled_from([0.0, 3.0, 300.0]),
+    "closing_seconds": st.sampled_from([0.0, 2.5]),
+    "reconcile_seconds": st.sampled_from([0.0, 3.0, 3.0, 12.0]),
     "decision_seconds": st.sampled_from([None, 20.0]),
     "abandonment_seconds": st.sampled_from([None, 60.0]),
     "stale_probability": st.sampled_from([0.0, 0.5]),
@@ -91,7 +91,8 @@ RESULTS = [
     UnableToComplete(reason="channel_outage"),
     Revoked(reason="r"),
 ]
-THEN = st.sampled_from([0.0, 0.05, 1.0, 10.0])
+# Each a little longer than a step of some class.
+THEN = st.sampled_from([0.0, 0.05, 3.0, 12.0, 40.0])
 JITTER = 1.1
 
 
