@@ -102,6 +102,7 @@ class _Generation:
     producer: Producer
     in_flight: int = 0
     used_at: float = 0.0
+    written_at: float = float("-inf")
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -187,6 +188,7 @@ class Publisher:
             if generation.in_flight == 0:
                 generation.idle.set()
         self._metrics.publish_seconds.observe(now - started)
+        generation.written_at = now
         return Appended(partition, written.offset)
 
     def _refuse(self, reason: Reason) -> NotAppended:
@@ -243,7 +245,8 @@ class Publisher:
                     await self._broken.wait()
             if time.monotonic() - generation.used_at > IDLE_SECONDS:
                 break
-            if not self._broken.is_set():
+            # What was written a moment ago tells more than a question would, also when a busy broker answers late.
+            if not self._broken.is_set() and time.monotonic() - generation.written_at > PROBE_EVERY_SECONDS:
                 await self._probe(generation)
         return time.monotonic() - since
 
