@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from consumers.projector.batch import Batch, batch_of
+from consumers.projector.looking import Looking, ended
 from consumers.projector.source import Source, open_source
 from gateway.readmodel.database import DatabaseAway, NotMigrated, connected
 from gateway.readmodel.migrate import require_head
@@ -26,7 +27,6 @@ from schemas.topics import catalogue
 
 DATABASE, KAFKA, CAUGHT_UP = "database", "kafka", "caught-up"
 _STATEMENT_SECONDS = 60.0
-_LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 1.0
 # Whoever lost a race stands back, so that two live projectors don't do everything twice.
 _STAND_BACK_SECONDS = 5.0
@@ -69,7 +69,6 @@ class Loop:
         self._until = until
         self._told = told
         self._beat = parts.health.beat("projector", _BEAT_SECONDS)
-        self._looked_at = float("-inf")
         self._swept_at = time.monotonic()
         self.is_done = False
 
@@ -113,20 +112,32 @@ class Loop:
         return _AGAIN_SECONDS
 
     async def _work(self, source: Source, store: Store) -> None:
+        """Write one batch while the next is read: what is read ahead is thrown away with whatever fails."""
         offsets = await self._start(source, store)
-        most = self._parts.settings.readmodel.batch
-        while not (self._parts.stop.is_set() or self.is_done):
-            self._beat()
-            batches = await source.read(most)
-            batch = batch_of(batches, offsets)
-            if batch.moved:
-                await self._write(store, batch)
+        looking = Looking(source)
+        batch = await self._read(source, offsets)
+        following: asyncio.Task[Batch] | None = None
+        try:
+            while not self._parts.stop.is_set():
+                self._beat()
+                await self._look(source, store, looking, batch)
+                if self.is_done:
+                    return
                 offsets.update((place, after) for place, (_, after) in batch.moved.items())
-                self._told(offsets)
-            if time.monotonic() - self._looked_at >= _LOOK_SECONDS or (self._until is not None and not batches):
-                await self._look(source, store)
-            if time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
-                await self._sweep(store)
+                following = asyncio.create_task(self._read(source, offsets))
+                if batch.moved:
+                    await self._write(store, batch)
+                    self._told(offsets)
+                if time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
+                    await self._sweep(store)
+                batch = await following
+        finally:
+            await looking.end()
+            if following is not None:
+                await ended(following)
+
+    async def _read(self, source: Source, offsets: Mapping[Place, int]) -> Batch:
+        return batch_of(await source.read(self._parts.settings.readmodel.batch), offsets)
 
     async def _start(self, source: Source, store: Store) -> dict[Place, int]:
         offsets = await store.offsets(source.places)
@@ -155,19 +166,22 @@ class Loop:
             metrics.unreadable.labels(topic).inc()
             self._parts.log.error("record unreadable", topic=topic, partition=partition, offset=offset, problem=problem)
 
-    async def _look(self, source: Source, store: Store) -> None:
-        """See how far behind we are, and tell everybody."""
-        self._looked_at = time.monotonic()
-        ends, positions = await source.ends(), await source.positions()
-        behind = sum(max(0, end - positions[place]) for place, end in ends.items())
+    async def _look(self, source: Source, store: Store, looking: Looking, unwritten: Batch) -> None:
+        """See how far behind we are, and tell everybody. Nothing may be being read meanwhile."""
+        if self._until is not None and not unwritten.moved:
+            positions = await source.positions()
+            self.is_done = all(positions[place] >= end for place, end in self._until.items())
+        ends = looking.ends()
+        if ends is None:
+            return
+        positions = await source.positions()
+        behind = unwritten.records + sum(max(0, end - positions[place]) for place, end in ends.items())
         self._parts.health.set(KAFKA, "ok")
         self._parts.metrics.behind.set(behind)
         await store.pulse(behind)
         caught_up = self._parts.health.component(CAUGHT_UP)
         if not behind or (caught_up is not None and caught_up.state == "failed"):
             self._parts.health.set(CAUGHT_UP, "ok")
-        if self._until is not None:
-            self.is_done = all(positions[place] >= end for place, end in self._until.items())
 
     async def _sweep(self, store: Store) -> None:
         self._swept_at = time.monotonic()

@@ -159,6 +159,7 @@ _UNFINISHED = """
 SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
 FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
 """
+_UNDECIDED = "status = 'dead_lettered' AND asked_redrive <= redrive"
 _OVERVIEW = f"""
 WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2)
 SELECT
@@ -169,7 +170,7 @@ SELECT
     (SELECT coalesce(json_agg(o), '[]')
         FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MOST_STUCK)}) o) AS oldest,
     (SELECT coalesce(json_agg(d), '[]')
-        FROM ({_UNFINISHED.format("status = 'dead_lettered' AND asked_redrive <= redrive", MOST_STUCK)}) d) AS dead_letters,
+        FROM ({_UNFINISHED.format(_UNDECIDED, MOST_STUCK)}) d) AS dead_letters,
     (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
     (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
     (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.HAPPENED:d}) AS events,

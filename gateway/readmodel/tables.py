@@ -36,14 +36,14 @@ class Table(Generic[Row]):
     def load(self) -> bytes:
         """Select the rows whose keys are in the one JSON parameter."""
         columns = sql.SQL(", ").join(
-            sql.SQL("t.{}::text AS {}").format(sql.Identifier(name), sql.Identifier(name))
-            if name in self.json
-            else sql.SQL("t.{}").format(sql.Identifier(name))
+            sql.SQL("{0}::text AS {0}" if name in self.json else "{0}").format(sql.Identifier(name))
             for name in self._columns()
         )
-        statement = sql.SQL("SELECT {} FROM {} t JOIN json_to_recordset(%s::json) AS k({}) USING ({})").format(
-            columns, sql.Identifier(self.name), self._recordset(self.key), _names(self.key)
-        )
+        matches = sql.SQL(" AND ").join(sql.SQL("t.{0} = k.{0}").format(sql.Identifier(name)) for name in self.key)
+        # LIMIT keeps this one look into the index per key, whatever the planner believes of a table that grows.
+        statement = sql.SQL(
+            "SELECT r.* FROM json_to_recordset(%s::json) AS k({}), LATERAL (SELECT {} FROM {} t WHERE {} LIMIT 1) r"
+        ).format(self._recordset(self.key), columns, sql.Identifier(self.name), matches)
         return statement.as_bytes()
 
     @cache  # noqa: B019 - as above
