@@ -136,6 +136,7 @@ class Laboratory:
     def __init__(self, orders: Orders, directory: Path, *, replication: int = 1) -> None:
         self.orders = orders
         self.directory = directory
+        self.patience_seconds = 15.0
         self.appended: dict[str, float] = {}  # id: when (monotonic seconds)
         self.seen: list[Seen] = []
         self.finished: set[str] = set()  # ids of the inputs whose outcome a read_committed reader has seen

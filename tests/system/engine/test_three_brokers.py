@@ -53,7 +53,7 @@ async def test_a_leader_that_was_frozen_and_does_not_know_that_it_is_deposed_sto
             index = await broker_of(laboratory3, "leader")
             kafka3.kill(index, signal.SIGSTOP)
             try:
-                await more_is_finished(laboratory3, count=200)
+                await more_is_finished(laboratory3, count=60)
             finally:
                 kafka3.kill(index, signal.SIGCONT)
             await more_is_finished(laboratory3)
