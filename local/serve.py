@@ -1,12 +1,17 @@
-"""`gateway local kafka` and `gateway local collate`: one local server alone, until Ctrl-C."""
+"""`gateway local kafka`, `postgres` and `collate`: one local server alone, until Ctrl-C."""
 
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from local.collate.__main__ import main as serve_collate
 from local.failures import LocalError
 from local.kafka import Cluster
+from local.postgres import Postgres
 from local.run import until_interrupted
+
+Server = TypeVar("Server", Cluster, Postgres)
 
 LOOK_EVERY_SECONDS = 1.0
 UNAVAILABLE = 69  # sysexits: a service is not to be had
@@ -14,11 +19,20 @@ UNAVAILABLE = 69  # sysexits: a service is not to be had
 
 def kafka(brokers: int = 1, port: int | None = None) -> int:
     """Run a cluster, print where it is, and return the exit code."""
+    return _serve(Cluster(brokers, port=port), lambda cluster: cluster.bootstrap)
+
+
+def postgres() -> int:
+    """Run a PostgreSQL, print where it is, and return the exit code."""
+    return _serve(Postgres(), lambda server: server.conninfo)
+
+
+def _serve(server: Server, address: Callable[[Server], str]) -> int:
     try:
-        with until_interrupted(), Cluster(brokers, port=port) as cluster:
-            print(cluster.bootstrap, flush=True)
+        with until_interrupted(), server:
+            print(address(server), flush=True)
             while True:
-                cluster.require_running()
+                server.require_running()
                 time.sleep(LOOK_EVERY_SECONDS)
     except LocalError as error:
         print(error, file=sys.stderr)

@@ -16,8 +16,11 @@ def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command(rich_help_panel=_PANEL)(demo)
     app.command(rich_help_panel=_PANEL)(dev)
-    group = typer.Typer(no_args_is_help=True, help="One local server alone: real Kafka, or the simulated Collate.")
+    group = typer.Typer(
+        no_args_is_help=True, help="One local server alone: real Kafka, real PostgreSQL, or the simulated Collate."
+    )
     group.command()(kafka)
+    group.command()(postgres)
     group.command()(collate)
     app.add_typer(group, name="local", rich_help_panel=_PANEL)
 
@@ -35,6 +38,11 @@ def dev() -> None:
 def kafka(brokers: Brokers = 1, port: FreePort = None) -> None:
     """Run real Apache Kafka until Ctrl-C, without Docker or a system Java, and print its address."""
     _end(_of_local("local.serve", "kafka")(brokers, port))
+
+
+def postgres() -> None:
+    """Run a real PostgreSQL until Ctrl-C, without Docker or a system package, and print how to connect."""
+    _end(_of_local("local.serve", "postgres")())
 
 
 def collate(port: FreePort = None) -> None:

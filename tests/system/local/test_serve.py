@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 GATEWAY = Path(sys.executable).with_name("gateway")
@@ -45,3 +46,15 @@ def test_gateway_local_collate_prints_its_address_and_ends_on_ctrl_c(start):
     assert httpx.get(f"{url}/health").status_code == 200
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
+
+
+def test_gateway_local_postgres_prints_how_to_connect_and_ends_on_ctrl_c(start):
+    process = start("local", "postgres")
+    conninfo = process.stdout.readline().strip()
+
+    with psycopg.connect(conninfo) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
