@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consumers.memory import telling
-from consumers.memory.handoffs import ended
+from consumers.memory.handoffs import ended, reconciled
 from consumers.memory.memory import MOST_ENDED, Asked, Handoff, Known, Memory
 from schemas.collate import HandoffState
 
@@ -67,8 +67,7 @@ class Change:
 
     def reconcile(self, last: Handoff, truth: Known, verdict: Agreement) -> None:
         """Note that Collate has finished looking."""
-        last = last.but(agreement=verdict.value)
-        self.memory = self.memory.but(last=last)
+        self.memory = self.memory.but(last=reconciled(last, verdict))
         self.tell(telling.reconciled(last, truth, verdict), last.closer.asked if last.closer else None)
 
     def has_ended(self, handoff_id: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Final
 
 from consumers.memory.memory import Handoff, Known
 from schemas.collate import HandoffResult, HandoffState, ManualHandoff
-from schemas.vocabulary import ClosedBy, Report
+from schemas.vocabulary import Agreement, ClosedBy, Report
 
 # One-way (collate-api.md section 5); a word that we don't know counts as open.
 _RANK: Final = {HandoffState.OFFERED: 0, HandoffState.ACTIVE: 1, HandoffState.CLOSING: 2, HandoffState.CLOSED: 3}
@@ -73,7 +73,17 @@ def ended(known: Handoff, result: str | None, now: float) -> Handoff:
         by=by.value,
         reported=reported,
         ended_at=now,
+        opener=None,
+        told_risks=(),
+        grant_until=None,
     )
+
+
+def reconciled(known: Handoff, verdict: Agreement) -> Handoff:
+    """Keep what later commands and the end may ask about, and no more: this is remembered for months."""
+    closer = known.closer
+    brief = None if closer is None else closer.but(asked=closer.asked.but(metadata=None))
+    return known.but(agreement=verdict.value, closer=brief)
 
 
 RESULT_OF: Final = {
