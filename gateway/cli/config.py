@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gateway.runtime.environ import leaves, variable
 from gateway.runtime.reference import shown
-from gateway.runtime.settings import Settings, load_settings, value_at
+from gateway.runtime.settings import ProcessSettings, load_process_settings, load_settings, value_at
 
 _NOT_SET = "-"
 
@@ -21,6 +21,7 @@ class ProcessName(StrEnum):
 
     ingress = "ingress"
     worker = "worker"
+    projector = "projector"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,8 +38,18 @@ def show_config(
 
     Exits 78 and lists every problem where the settings can't be used.
     """
-    settings = load_settings(os.environ, None if process is None else process.value)
-    rows = [(variable(path), shown(Settings, path, value_at(settings, path))) for path in leaves(Settings)]
+    settings: ProcessSettings
+    match process:
+        case ProcessName.projector:
+            settings = load_process_settings(os.environ, "projector")
+        case ProcessName.ingress:
+            settings = load_settings(os.environ, "ingress")
+        case ProcessName.worker:
+            settings = load_settings(os.environ, "worker")
+        case None:
+            settings = load_settings(os.environ)
+    model = type(settings)
+    rows = [(variable(path), shown(model, path, value_at(settings, path))) for path in leaves(model)]
     if as_json:
         table = {name: {"value": value, "set": name in os.environ} for name, value in rows}
         typer.echo(json.dumps(table, indent=2, ensure_ascii=False))

@@ -3,11 +3,13 @@
 import asyncio
 import random
 import signal
+from dataclasses import fields
 
 import psycopg
 import pytest
 
 from gateway.readmodel.migrate import migrate
+from gateway.readmodel.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
 from local.installation import Installation
 from local.story import stories
 
@@ -85,6 +87,17 @@ async def test_a_frozen_projector_that_wakes_finds_itself_outrun(model, writer, 
     await eventually(lambda: "rolled back" in zombie.log.read_text() + successor.log.read_text())
     assert zombie.stop() == 0
     assert successor.stop() == 0
+
+
+async def test_the_tables_have_the_columns_of_the_rows(settings):
+    with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
+        for table in (COMMANDS, HANDOFFS, AUTHORIZATIONS, TIMELINE):
+            found = connection.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'collate_gateway'"
+                " AND table_name = %s ORDER BY ordinal_position",
+                (table.name,),
+            ).fetchall()
+            assert [name for (name,) in found] == [column.name for column in fields(table.row)]
 
 
 async def test_migrate_is_said_and_done_once(settings):
