@@ -54,6 +54,7 @@ chaos-engine: $(READY) ## Kill the engine's workers and brokers for SECONDS, fro
 schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
 	$(BIN)/python -m schemas.publish
 	$(BIN)/python -m gateway.runtime.reference
+	$(BIN)/python -m consumers.watcher.pace_page
 	$(BIN)/python -m gateway.runtime.chart
 	$(BIN)/python -m local.licences
 

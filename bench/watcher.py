@@ -1,0 +1,267 @@
+"""`python -m bench.watcher`: what watching costs, and how soon it sees.
+
+1. Per class of the cadence: reaction time and calls per hour, played with the real table in simulated time, beside the
+   formula (docs/subscribing.md).
+2. One worker with many watched authorizations beside one with none, in turns in one run: memory, CPU per look, and what
+   it does to commands' latency.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import time
+import urllib.request
+import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+import uvloop
+from aiokafka import AIOKafkaProducer
+from rich.console import Console
+from rich.table import Table
+
+from bench.chain import PARTITIONS, _authorizations, _milliseconds, _outcomes, _post, _settings, _steady
+from consumers.engine.memories import state_record
+from consumers.memory import remembered
+from consumers.memory.handoffs import ended as handoff_ended
+from consumers.memory.handoffs import reconciled
+from consumers.memory.memory import Asked, Closer, Handoff, Known, Memory, Watch
+from consumers.memory.remembered import Ending
+from consumers.watcher.cadence import Cadence, Kind, kind_of
+from gateway.runtime.settings import WatchSettings
+from local.installation import Installation, Program, start_collate
+from local.kafka import Cluster
+from local.run import Run
+from schemas.topics import catalogue, partition_for
+from schemas.vocabulary import Agreement
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+console = Console(width=120)
+HOUR, DAY = 3_600.0, 86_400.0
+VERSION = 27
+LOOKS = 20_000
+_STATUS = {Kind.PROCESSING: "processing", Kind.ACTION: "requires_action", Kind.PAYER: "waiting_on_payer"}
+# How a population at the payer is spread over the ages of its steps, and how old each part is.
+MIX = ((0.01, 0.5 * HOUR), (0.09, 12 * HOUR), (0.90, 30 * DAY))
+
+
+def watched(kind: Kind, now: float, age: float) -> Memory:
+    """Return the memory of an authorization that has come a usual way, in that class, with nothing new for so long."""
+    handoff = Handoff(
+        id="mhand_0123456789abcdef",
+        version=3,
+        state="active",
+        access_available=kind is Kind.OPEN,
+        opened_at=now - age,
+        seen_at=now - age,
+        open_version=24,
+        told_open=True,
+        opener=Asked(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
+    )
+    closer = Closer(asked=Asked(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
+    over = handoff_ended(handoff.but(closer=closer), "completed_reported", now - age)
+    if kind is not Kind.ENDED:
+        over = reconciled(over, Agreement.AGREES)
+    packed = ""
+    for _ in range(3):
+        packed = remembered.add(packed, str(uuid.uuid4()), b"1234", Ending.FINISHED, now)
+    status = _STATUS.get(kind, "processing")
+    is_at_payer = kind is Kind.PAYER
+    return Memory(
+        sequence=9,
+        floor=VERSION,
+        known=Known(version=VERSION, status=status, receipt=is_at_payer),
+        active=handoff if kind is Kind.OPEN else None,
+        last=None if kind is Kind.OPEN else over,
+        ended=() if kind is Kind.OPEN else (over.id,),
+        watch=Watch(since=now - age, until=now + 90 * DAY, moved_at=now - age),
+        remembered=packed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One step of one class: reaction times in seconds, sorted, and looks per hour."""
+
+    reactions: list[float]
+    looks_per_hour: float
+
+
+def play(cadence: Cadence, kind: Kind, age: float) -> Pace:
+    """Look many times at that age, and let a change come at a random moment between each two looks."""
+    randomness, now = random.Random(1), 1_800_000_000.0
+    memory = watched(kind, now, age)
+    if kind_of(memory) is not kind:
+        raise RuntimeError(f"a memory of the class {kind_of(memory)} instead of {kind}")
+    gaps = [(cadence.next_look(memory, now, randomness.random) or now) - now for _ in range(LOOKS)]
+    # A change meets a gap as often as the gap is long.
+    reactions = sorted(gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=LOOKS))
+    return Pace(reactions, HOUR * len(gaps) / sum(gaps))
+
+
+def paces() -> None:
+    """Show every step of every class beside the formula."""
+    settings = WatchSettings()
+    cadence, jitter = Cadence.of(settings), settings.jitter
+    table = Table(title="A change at Collate until the look that sees it, and calls per watched authorization and hour")
+    for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "looks/h", "formula"):
+        table.add_column(column, justify="right")
+    for kind in Kind:
+        before = 0.0
+        for step in cadence.steps[kind]:
+            pace, every = play(cadence, kind, before + 1e-3), step.every_seconds
+            reactions = pace.reactions
+            table.add_row(
+                kind.value,
+                f"{step.until_age_seconds:,.0f} s",
+                f"{every:,.0f} s",
+                f"{statistics.fmean(reactions):,.2f} s",
+                f"{every / 2 * (1 + jitter**2 / 3):,.2f} s",
+                f"{reactions[int(LOOKS * 0.99)]:,.1f} s",
+                f"{every * (1 + jitter):,.1f} s",
+                f"{pace.looks_per_hour:,.1f}",
+                f"{HOUR / every:,.1f}",
+            )
+            before = step.until_age_seconds
+    console.print(table)
+
+
+@dataclass(frozen=True, slots=True)
+class Burden:
+    """What one worker did: its memory, its CPU and looks while nothing else was to do, and commands' latencies."""
+
+    resident: int
+    cpu_seconds: float
+    looks: float
+    latencies: list[float]
+
+
+async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> int:
+    """Make authorizations at Collate and in `state` as if they had been watched for long; return the memory's bytes."""
+    if not count:
+        return 0
+    body = {"state": "waiting_on_payer", "count": count, "version": VERSION}
+    ids: list[str] = (await asyncio.to_thread(_post, f"{collate}/_sim/authorizations", body))["ids"]
+    cadence, randomness, now = Cadence.of(WatchSettings()), random.Random(2), time.time()
+    topic = catalogue(prefix).state.name
+    ages = randomness.choices([age for _, age in MIX], [share for share, _ in MIX], k=count)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=1 << 18)
+    await producer.start()
+    size, sends = 0, []
+    try:
+        for authorization, age in zip(ids, ages, strict=True):
+            key, memory = authorization.encode(), watched(Kind.PAYER, now, age)
+            # Anywhere in its step, as it would be after a while.
+            alarm_at = now + randomness.random() * cadence.every(memory, now)
+            record = state_record(topic, key, memory.encode(), alarm_at)
+            size += len(record.value or b"")
+            partition = partition_for(key, PARTITIONS)
+            sends.append(
+                await producer.send(topic, record.value, key=key, partition=partition, headers=list(record.headers))
+            )
+        await asyncio.gather(*sends)
+    finally:
+        await producer.stop()
+    return size // count
+
+
+@asynccontextmanager
+async def _running(bootstrap: str, count: int) -> AsyncIterator[tuple[Installation, str, Program, Program, int]]:
+    with Run("bench") as run:
+        collate = start_collate(run, "--latency-ms", "5")
+        prefix = f"bench-{uuid.uuid4().hex[:8]}."
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed.apply_topics()
+        # Memories without an offset would look like lost offsets: a worker has to have been there before.
+        first = installed.start("worker")
+        await asyncio.to_thread(first.await_ready)
+        await asyncio.to_thread(first.stop)
+        size = await _populate(bootstrap, prefix, collate, count)
+        ingress, worker = installed.start("ingress"), installed.start("worker")
+        await asyncio.to_thread(ingress.await_ready)
+        await asyncio.to_thread(worker.await_ready)
+        yield installed, collate, ingress, worker, size
+
+
+def _looks(worker: Program) -> float:
+    with urllib.request.urlopen(f"{worker.admin_url}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    counted = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if "observations_total{" in line
+    }
+    if any(count for name, count in counted.items() if 'result="nothing"' not in name):
+        raise RuntimeError(f"looks that saw something where nothing is new: {counted}")
+    return sum(counted.values())
+
+
+async def burden(bootstrap: str, count: int, *, rate: float, seconds: float) -> tuple[Burden, int]:
+    """Run one worker with so many watched authorizations: first alone, then with commands at a steady rate."""
+    async with _running(bootstrap, count) as (installed, collate, ingress, worker, size):
+        process = psutil.Process(worker.process.pid)
+        await asyncio.sleep(2.0)
+        cpu, looks = sum(process.cpu_times()[:2]), await asyncio.to_thread(_looks, worker)
+        await asyncio.sleep(seconds)
+        cpu, looks = sum(process.cpu_times()[:2]) - cpu, await asyncio.to_thread(_looks, worker) - looks
+        address, authorizations = (
+            ingress.url.removeprefix("http://"),
+            _authorizations(collate, int(rate * (seconds + 3))),
+        )
+
+        def request(number: int, authorization: str) -> bytes:
+            return (
+                f"POST /v1/authorizations/{authorization}/handoffs HTTP/1.1\r\nHost: {address}\r\n"
+                f"Authorization: Bearer {installed.caller_key}\r\nIdempotency-Key: {number}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            ).encode()
+
+        async with _outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
+            latencies = await _steady(address, request, authorizations, outcomes, rate=rate)
+        return Burden(process.memory_info().rss, cpu, looks, latencies), size
+
+
+async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:
+    paces()
+    with Cluster(brokers=1) as cluster:
+        runs: dict[int, list[Burden]] = {0: [], count: []}
+        size = 0
+        for _ in range(repetitions):
+            for watching, done in runs.items():
+                one, size = await burden(cluster.bootstrap, watching, rate=rate, seconds=seconds)
+                done.append(one)
+    none, many = runs[0], runs[count]
+    resident = statistics.median(run.resident for run in many) - statistics.median(run.resident for run in none)
+    spent = statistics.median(run.cpu_seconds for run in many) - statistics.median(run.cpu_seconds for run in none)
+    looks = statistics.median(run.looks for run in many)
+    console.print(
+        f"{count:,} watched on one worker: {resident / count:,.0f} bytes each in the process, of which {size} are the "
+        f"memory itself; {looks / seconds:.1f} looks/s cost {spent / seconds:.1%} of a core, "
+        f"{spent / looks * 1e6:,.0f} µs each"
+    )
+    for share, name in ((0.5, "p50"), (0.99, "p99")):
+        with_none, with_many = ([_milliseconds(run.latencies, share) for run in repeated] for repeated in (none, many))
+        ratio = statistics.median(with_many) / statistics.median(with_none)
+        console.print(
+            f"commands' {name} at {rate:.0f}/s: {statistics.median(with_many):.1f} ms beside "
+            f"{statistics.median(with_none):.1f} ms without them, {ratio:.2f}x"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--watched", type=int, default=50_000, help="watched authorizations (default 50,000)")
+    parser.add_argument("--rate", type=float, default=50.0, help="commands per second (default 50)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure (default 15)")
+    parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
+    parser.add_argument("--only-paces", action="store_true", help="play the cadence and start nothing")
+    arguments = parser.parse_args()
+    if arguments.only_paces:
+        paces()
+    else:
+        uvloop.run(_main(arguments.watched, arguments.rate, arguments.seconds, arguments.repetitions))
