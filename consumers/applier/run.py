@@ -179,6 +179,9 @@ class Run:
                 metadata=job.metadata,
             ),
         )
+        if draft.memory.known is not None:
+            # Who decides about it needs to know how it went on, and a handoff may have been opened unseen.
+            draft.follow(desk.policy.watch_seconds)
         desk.metrics.dead_letters.labels(cause.value).inc()
         self._say("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
         output = desk.publication.dead_letter(self.turn.key, dead)

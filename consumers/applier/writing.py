@@ -136,6 +136,7 @@ async def _resolve(run: Run, now: Situation, seen: Looked | NotThere) -> Done | 
             # A person has seen that nothing shows it, and asks again.
             run.set_work(work.but(maybe=None))
         case Unknown():
+            _absorb(run, seen)
             return run.bury(DeathCause.OUTCOME_UNKNOWN, now.handoff_id)
         case Somebodys(handoff_id):
             _absorb(run, seen)

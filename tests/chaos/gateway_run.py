@@ -65,6 +65,8 @@ SETTINGS: Final = {
     "GATEWAY_WATCH__PROCESSING": "2s until 30s,10s",
     "GATEWAY_WATCH__ACTION": "3s until 30s,15s",
     "GATEWAY_WATCH__PAYER": "3s until 30s,15s",
+    # A look that was put off in a bad time stays put off; here the end comes soon after the last of them.
+    "GATEWAY_WATCH__LONGEST_STRETCH": "2",
 }
 
 

@@ -223,6 +223,23 @@ async def test_a_create_that_may_have_come_and_gone_is_dead_lettered_and_never_s
     assert [name for name, _ in lane.collate.calls].count("create_handoff") == posts
 
 
+async def test_a_dead_letter_leaves_its_authorization_watched_and_told_as_it_was_seen(make_lane):
+    lane = make_lane("forgets_keys")
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    lane.send(HandoffRequest())
+    assert isinstance(await lane.turn(), Again)
+    lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
+    lane.sim.advance(5)
+    lane.sim.act(lane.authorization_id, "payer", truth="received")
+    await lane.drain()
+    assert [letter.cause for letter in lane.dead_letters()] == ["outcome_unknown"]
+    changed = lane.events(EventType.AUTHORIZATION_CHANGED)[-1]
+    assert (changed.data.to_status, changed.data.receipt_seen) == ("waiting_on_payer", True)
+    lane.sim.act(lane.authorization_id, "payer", truth="approved")
+    settled = await lane.observe_until(EventType.AUTHORIZATION_SETTLED)
+    assert settled.data.payer.outcome == "approved"
+
+
 async def test_a_stored_error_is_left_behind_by_the_next_n(make_lane):
     lane = make_lane("stores_errors")
     lane.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error", count=1)
