@@ -148,7 +148,7 @@ async def test_the_admin_port_tells_how_the_process_is(start, eventually):
     assert 'collate_gateway_build_info{process="program",version="' in metrics.text
     assert "collate_gateway_ready 1.0" in metrics.text
     assert "process_resident_memory_bytes " in metrics.text
-    assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/lanes"]
+    assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/lanes", "/resume"]
     assert program.get("/nope").status_code == 404
 
 
