@@ -90,8 +90,9 @@ class Run:
     async def settle(self) -> None:
         """Wait until every input of before now is finished, then a little longer."""
         deadline = time.monotonic() + SETTLED_SECONDS
-        left = set(self._laboratory.appended)
-        while left := {cause for cause in left if cause not in self._laboratory.finished}:
+        laboratory = self._laboratory
+        left = set(laboratory.appended)
+        while left := {cause for cause in left & laboratory.appended.keys() if cause not in laboratory.finished}:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"after {SETTLED_SECONDS} s {len(left)} inputs have no outcome")
             await asyncio.sleep(0.2)
@@ -199,7 +200,7 @@ async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bo
             async with laboratory.load(PER_SECOND, keys=KEYS):
                 await run.settle()
                 await run.kill_until(time.monotonic() + seconds, only)
-            await laboratory.all_finished(within=SETTLED_SECONDS)
+            await laboratory.all_in_the_log_finished(within=SETTLED_SECONDS)
             await run.end()
             violations = await laboratory.violations(within=SETTLED_SECONDS)
             print(f"\n{'kind of kill':50} {'times':>5} {'median':>8} {'longest':>8}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import signal
@@ -17,13 +18,14 @@ from unittest import mock
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
+from consumers.engine import connections
 from consumers.engine.engine import Engine
 from consumers.engine.partition import Phase
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
-from tests.chaos.records import read_history, to_output
+from tests.chaos.records import read_history, read_topic, to_input, to_output
 from tests.chaos.tally import Journal, TallyHandler, Task, replay
 
 if TYPE_CHECKING:
@@ -154,10 +156,7 @@ class Laboratory:
         await self.admin.start()
         self._stack.push_async_callback(self.admin.close)
         await self.create(orders.commands, orders.events, orders.state)
-        self.producer = AIOKafkaProducer(
-            bootstrap_servers=orders.bootstrap, enable_idempotence=True, request_timeout_ms=REQUEST_MILLISECONDS
-        )
-        await self.producer.start()
+        self.producer = await self._start_producer()
         self._stack.push_async_callback(self.producer.stop)
         tail = asyncio.create_task(self._read_outcomes())
         self._stack.callback(tail.cancel)
@@ -221,29 +220,63 @@ class Laboratory:
 
     @contextlib.asynccontextmanager
     async def load(self, per_second: float, *, keys: int = 32) -> AsyncIterator[None]:
-        """Append inputs all the time, whatever Kafka does; on leaving, wait until all of them are in the log."""
-        stop, sends = asyncio.Event(), []
-
-        async def append() -> None:
-            begun = len(self.appended)
-            for number in itertools.count(begun):
-                task = Task(f"{number}", checkpoint=number % 2 == 0, seconds=0.005, waits=int(number % 50 == 0))
-                key = f"key-{number % keys}".encode()
-                sends.append(await self.producer.send(self.orders.commands, task.encode(), key=key))
-                self.appended[task.id] = time.monotonic()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1 / per_second):
-                        await stop.wait()
-                if stop.is_set():
-                    return
-
-        appending = asyncio.create_task(append())
+        """Append inputs all the time, whatever Kafka does. One whose append failed may be in the log or not."""
+        stop = asyncio.Event()
+        appending = asyncio.create_task(self._append_until(stop, 1 / per_second, keys))
         try:
             yield
+            if appending.done():
+                appending.result()
+                raise AssertionError("the load ended by itself")
         finally:
             stop.set()
             await appending
-            await asyncio.gather(*sends)
+
+    async def _append_until(self, stop: asyncio.Event, pause: float, keys: int) -> None:
+        producer, sends = await self._start_producer(), []
+        is_broken = False
+
+        def appended(task: Task, send: asyncio.Future[object]) -> None:
+            nonlocal is_broken
+            if send.cancelled() or send.exception() is not None:
+                is_broken = True
+                self.appended.pop(task.id, None)
+
+        for number in itertools.count(len(self.appended)):
+            if stop.is_set():
+                break
+            task = Task(f"{number}", checkpoint=number % 2 == 0, seconds=0.005, waits=int(number % 50 == 0))
+            key = f"key-{number % keys}".encode()
+            try:
+                if is_broken:  # an idempotent producer is finished after a failed send
+                    await connections.discard(producer)
+                    producer, is_broken = await self._start_producer(), False
+                send = await producer.send(self.orders.commands, task.encode(), key=key)
+            except KafkaError:
+                is_broken = True
+            else:
+                self.appended[task.id] = time.monotonic()
+                send.add_done_callback(functools.partial(appended, task))
+                sends.append(send)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+        await asyncio.wait(sends)
+        await connections.discard(producer)
+
+    async def _start_producer(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.orders.bootstrap, enable_idempotence=True, request_timeout_ms=REQUEST_MILLISECONDS
+        )
+        await producer.start()
+        return producer
+
+    async def all_in_the_log_finished(self, within: float) -> None:
+        """Return when everything that is in the log has its outcome, also what was appended in doubt."""
+        orders = self.orders
+        records = await read_topic(orders.bootstrap, orders.commands, orders.partitions, within=within)
+        inputs = {to_input(record).id for record in records}
+        await until(lambda: inputs <= self.finished, within)
 
     async def all_finished(self, within: float = 15.0) -> None:
         """Return when every input that was appended has its outcome."""
