@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import signal
 import time
 import uuid
 
@@ -25,6 +26,9 @@ settings.register_profile(
 # For `make unit`, which is run between two thoughts.
 settings.register_profile("quick", settings.get_profile("house"), max_examples=10)
 settings.load_profile("house")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is handed on to every process a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machine's own settings must not reach a test, nor the processes that it starts.
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
