@@ -57,7 +57,9 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str) -> None:
     loop = BareLoop(bootstrap, prefix, handle, lambda _: None)
     app = Starlette(routes=[Route("/{authorization}", append, methods=["POST"])])
     (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", access_log=False, timeout_keep_alive=75)
+    )
     running = asyncio.create_task(loop.run(asyncio.Event()))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
