@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from consumers.applier.applier import Applier
 from consumers.applier.desk import Desk
 from consumers.applier.policy import Policy
-from consumers.engine import UNCHANGED, Again, Done, Record
+from consumers.engine import UNCHANGED, Again, Done, Lost, Record
 from consumers.memory.memory import Memory
 from consumers.memory.publication import Publication
 from consumers.watcher.watcher import Watcher
@@ -91,6 +91,8 @@ class Turn:
 
     async def still_ours(self):
         self._lane.fuse.point()
+        if self._lane.is_lost:
+            raise Lost
 
 
 @dataclass
@@ -112,6 +114,7 @@ class Lane:
     fuse: Fuse = field(default_factory=Fuse)
     waits: list = field(default_factory=list)
     casualties: int = 0
+    is_lost: bool = False
 
     def __post_init__(self):
         self.metrics = create_metrics(CollectorRegistry()).commands
