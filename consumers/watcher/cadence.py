@@ -7,9 +7,9 @@
     action       somebody must act; also a status that we don't know
     payer        the payer decides
 
-A class's steps grow with age, which counts from when something new was last seen. Each is jittered, and stretched while
-the call budget is short. A look that failed waits longer each time, up to the class's own step or a minute, whichever
-is more. What isn't watched is only kept to be forgotten.
+A class's steps grow with age, which counts from when something new was last seen. Each is jittered. A look that failed
+waits longer each time, up to the class's own step or a minute, whichever is more. What isn't watched is only kept to be
+forgotten. What happens while the call budget is short is `stretch`'s.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,15 +66,19 @@ class Cadence:
         """Take what the settings say."""
         return cls(_table(watch), watch.jitter, watch.forget_after.total_seconds())
 
-    def next_look(self, memory: Memory, now: float, chance: Callable[[], float], stretch: float = 1.0) -> float | None:
+    def next_look(self, memory: Memory, now: float, chance: Callable[[], float]) -> float | None:
         """Return when to look next, or when to forget; None if there is nothing to remember."""
         watch = memory.watch
         if watch is None or not is_watched(memory):
             return forget_at(memory, self.forget_after_seconds)
-        every = self.every(memory, now) * stretch
-        failing = min(max(every, _MINUTE), every * 2.0 ** min(watch.failures, 10)) if watch.failures else every
-        jitter = failing * self.jitter
-        return min(now + failing - jitter + 2 * jitter * chance(), max(watch.until, now))
+        step = self.step(memory, now)
+        jitter = step * self.jitter
+        return min(now + step - jitter + 2 * jitter * chance(), max(watch.until, now))
+
+    def step(self, memory: Memory, now: float) -> float:
+        """Return how long to wait before the next look, without jitter: the step that holds, or more after failures."""
+        every, failures = self.every(memory, now), memory.watch.failures if memory.watch else 0
+        return min(max(every, _MINUTE), every * 2.0 ** min(failures, 10)) if failures else every
 
     def every(self, memory: Memory, now: float) -> float:
         """Return the step that holds."""

@@ -2,6 +2,7 @@
 
 not watched, or over ─▶ forget, once nothing is worth remembering
 too old              ─▶ authorization.watch_ended
+budget is short      ─▶ Done, the next alarm; a look once its stretched step is over
 look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
 ─▶ news         ─▶ events and record
 ─▶ no answer    ─▶ Done, the next alarm later (as Collate or the budget says)
@@ -79,7 +80,7 @@ class Watcher:
 
     def next_look(self, memory: Memory, now: float) -> float | None:
         """Say when to look next; the applier asks this at the end of every command."""
-        return self.cadence.next_look(memory, now, self.chance, self.stretch.factor)
+        return self.cadence.next_look(memory, now, self.chance)
 
     def spread_seconds(self, memory: bytes | None, now: float) -> float:
         """Say over which time a look that is overdue after a restart may be put: one step of its own."""
@@ -102,6 +103,9 @@ class Watcher:
             return self._forget(turn, draft)
         if watch.until <= turn.now:
             return self._end(turn, draft, "max_age")
+        due = self.stretch.due(turn.key, self.cadence.step(memory, turn.now), turn.now)
+        if due > turn.now:
+            return self._postponed(turn, draft, due)
         return await self._observe(turn, draft)
 
     async def _observe(self, turn: Turn, draft: Draft) -> Done:
@@ -119,9 +123,14 @@ class Watcher:
         if watch is not None and watch.failures:
             draft.memory = draft.memory.but(watch=watch.but(failures=0))
         self.metrics.observations.labels("news" if draft.has_news else "nothing").inc()
+        self.stretch.looked(turn.key, turn.now)
+        self._note(turn, draft, held=False)
+        return draft.done(self.next_look(draft.memory, turn.now))
+
+    def _postponed(self, turn: Turn, draft: Draft, due: float) -> Done:
+        draft.absorb(Passed())
         at = self.next_look(draft.memory, turn.now)
-        self._note(turn, at, held=False)
-        return draft.done(at)
+        return draft.done(due if at is None else min(at, due))
 
     def _unread(self, turn: Turn, draft: Draft, unread: Unread) -> Done:
         match unread.result:
@@ -140,16 +149,16 @@ class Watcher:
         at = self.next_look(draft.memory, turn.now)
         at = turn.now if at is None else turn.now + (at - turn.now) * self.chance()
         if held.reason in _TOO_SHORT:
-            self._note(turn, at, held=True)
+            self._note(turn, draft, held=True)
         return draft.done(max(held.until, at))
 
-    def _note(self, turn: Turn, at: float | None, *, held: bool) -> None:
-        if at is not None:
-            self.stretch.note(turn.now, at - turn.now, held=held)
-            self.metrics.observation_stretch.set(self.stretch.factor)
+    def _note(self, turn: Turn, draft: Draft, *, held: bool) -> None:
+        self.stretch.note(turn.now, self.cadence.every(draft.memory, turn.now), held=held)
+        self.metrics.observation_stretch.set(self.stretch.factor)
 
     def _failed(self, turn: Turn, draft: Draft, result: str, retry_after_seconds: float | None) -> Done:
         self.metrics.observations.labels(result).inc()
+        self.stretch.looked(turn.key, turn.now)
         draft.absorb(Passed())
         if (watch := draft.memory.watch) is not None and watch.failures < _MOST_FAILURES:
             draft.memory = draft.memory.but(watch=watch.but(failures=watch.failures + 1))

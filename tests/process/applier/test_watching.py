@@ -108,6 +108,21 @@ async def test_failures_stretch_the_cadence_and_success_ends_that(make_lane):
     assert lane.remembered().watch.failures == 0
 
 
+async def test_while_steps_are_stretched_alarms_go_by_without_a_call_and_then_stay_at_the_table(make_lane):
+    lane = await watched(make_lane())
+    lane.watcher.stretch.factor = 8.0
+    await lane.observe()
+    calls = len(lane.collate.calls)
+    for _ in range(5):
+        answer = await lane.observe()
+        assert (answer.outputs, answer.memory) == ((), UNCHANGED)
+        assert answer.alarm_at - lane.now() <= 1.1 * lane.watcher.cadence.every(lane.remembered(), lane.now())
+    assert len(lane.collate.calls) == calls, "not yet eight steps since the last look"
+    lane.watcher.stretch.factor = 2.0
+    await lane.observe()
+    assert len(lane.collate.calls) == calls + 1, "what was set while it was worse doesn't count any more"
+
+
 async def test_a_stale_replica_tells_nothing(make_lane):
     lane = make_lane(readings={"closing_seconds": 0.0})
     await watched(lane)
