@@ -23,6 +23,7 @@ from schemas.commands import (
     RecordAccess,
     Redrive,
 )
+from schemas.decided import Decided
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
@@ -38,7 +39,7 @@ from schemas.events import (
     PayerTruth,
 )
 from schemas.records import Accepted, publish, write_authorization, write_command, write_event
-from schemas.vocabulary import Agreement, ClosedBy, Effect, Outcome, Report, ReportedOutcome
+from schemas.vocabulary import Agreement, ClosedBy, DecisionReason, Effect, Outcome, Report, ReportedOutcome
 
 SOURCE = "/collate-gateway/story"
 BEGAN = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
@@ -181,12 +182,27 @@ class Story:
                 data={},
             )
             self._ask(
-                Redrive(command_id=command_id, redrive=redrive, requested_by="op-7", why="PHI why", command=original)
+                Redrive(
+                    command_id=command_id,
+                    redrive=redrive,
+                    requested_by="op-7",
+                    reason=DecisionReason.FIX_DEPLOYED,
+                    why="PHI why",
+                    command=original,
+                )
             )
             if self._chance.random() < 0.6:
                 self._finish(command_id, redrive=redrive)
                 return redrive
-        self._ask(Discard(command_id=command_id, requested_by="op-7", why="PHI why"))
+        self._ask(
+            Discard(
+                command_id=command_id,
+                requested_by="op-7",
+                reason=DecisionReason.DONE_BY_HAND,
+                ticket="OPS-7",
+                why="PHI why",
+            )
+        )
         self._say(
             CommandFinished(
                 command_id=command_id,
@@ -195,6 +211,7 @@ class Story:
                 outcome=Outcome.DISCARDED,
                 effect=Effect.NONE,
                 reason="discarded",
+                decision=Decided(requested_by="op-7", reason=DecisionReason.DONE_BY_HAND, ticket="OPS-7"),
             ),
             command_id,
         )

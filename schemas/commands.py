@@ -12,8 +12,8 @@ from pydantic import Field, JsonValue
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
-from schemas.vocabulary import CommandType, ReportedOutcome
-from schemas.words import Closed, CommandId, Id, Name, Notes, Reference, Slug, Why
+from schemas.vocabulary import CommandType, DecisionReason, ReportedOutcome
+from schemas.words import Closed, CommandId, Id, Name, Notes, Reference, Slug, Ticket, Why
 
 
 class Command(Message):
@@ -132,6 +132,11 @@ class Original(Model):
     data: Phi[dict[str, JsonValue]] = Field(description="The original data.")
 
 
+_REASON = Field(default=None, description="Why, in a word that is told; absent in records of older versions.")
+_TICKET = Field(default=None, description="Where more is written, in the operator's own tracker; told as well.")
+_WHY = Field(default=None, description="More in free text; it stays in this record.")
+
+
 class Redrive(Command):
     """Try a dead-lettered command again, under its own id and with what was already sent."""
 
@@ -140,6 +145,8 @@ class Redrive(Command):
         "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
         "redrive": 1,
         "requestedBy": "op-7",
+        "reason": "checked_by_hand",
+        "ticket": "OPS-1204",
         "why": "Collate confirmed that nothing was created.",
         "command": {
             "type": "collate-gateway.handoff.request.v1",
@@ -153,7 +160,9 @@ class Redrive(Command):
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     redrive: Public[int] = Field(ge=1, le=1000, description="How many times it has been redriven, this time included.")
     requested_by: Public[Name] = Field(description="Who asks.")
-    why: Phi[Why] = Field(description="Their reason, for the record.")
+    reason: Public[DecisionReason | None] = _REASON
+    ticket: Public[Ticket | None] = _TICKET
+    why: Phi[Why | None] = _WHY
     command: Phi[Original] = Field(description="The command.")
     intent: Phi[dict[str, JsonValue] | None] = Field(default=None, description="A write that may have arrived.")
 
@@ -165,12 +174,16 @@ class Discard(Command):
     EXAMPLE: ClassVar[Example] = {
         "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
         "requestedBy": "op-7",
+        "reason": "done_by_hand",
+        "ticket": "OPS-1204",
         "why": "The case was closed by telephone.",
     }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     requested_by: Public[Name] = Field(description="Who asks.")
-    why: Phi[Why] = Field(description="Their reason, for the record.")
+    reason: Public[DecisionReason | None] = _REASON
+    ticket: Public[Ticket | None] = _TICKET
+    why: Phi[Why | None] = _WHY
 
 
 COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(

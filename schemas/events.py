@@ -10,6 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.attempts import MOST_ATTEMPTS, Attempt
+from schemas.decided import Decided
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
@@ -20,8 +21,7 @@ _METADATA = Field(default=None, description="What the caller attached to the com
 _VERSION = Field(default=None, description="Collate's version of the authorization at this fact.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="Which redrive of the command this is; absent for the first run.")
-
-
+_DECISION = Field(default=None, description="Of a redrive or discard: who asked for it, and why.")
 _ATTEMPTS = Field(
     default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate so far, as far as this worker knows."
 )
@@ -81,6 +81,7 @@ class CommandFinished(_CommandEvent):
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
+    decision: Public[Decided | None] = _DECISION
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
@@ -126,6 +127,7 @@ class CommandDeadLettered(_CommandEvent):
     advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about.")
     redrive: Public[int | None] = _REDRIVE
+    decision: Public[Decided | None] = _DECISION
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT

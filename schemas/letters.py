@@ -9,14 +9,23 @@ from pydantic import Field, JsonValue
 
 from schemas.model import Model, Phi, Public
 from schemas.times import Time
-from schemas.words import Advice, CommandId, Id, Name, Slug, Why, Word
+from schemas.vocabulary import DecisionReason
+from schemas.words import Advice, Closed, CommandId, Id, Name, Slug, Ticket, Why, Word
 
 
 class DeadLetterDecision(Model):
     """An operator's word on a dead letter that they have looked at."""
 
     operator: Public[Name] = Field(description="Who decides: a member of staff, as your own systems name them.")
-    why: Phi[Why] = Field(description="Their reason; kept with the request in the commands topic.")
+    reason: Public[Annotated[DecisionReason, Closed()]] = Field(
+        description="Why, in a word: it stands in the events and in the timeline."
+    )
+    ticket: Public[Ticket | None] = Field(
+        default=None, description="Where more is written, in your own tracker; it stands there too, so no names."
+    )
+    why: Phi[Why | None] = Field(
+        default=None, description="More in free text; kept with the request in the commands topic alone."
+    )
     redrive: Public[int] = Field(
         ge=0, le=999, description="The letter's `redrive` as they saw it, so that a retry asks for nothing new."
     )

@@ -71,6 +71,20 @@ class Effect(Vocabulary):
     NONE = "none"
 
 
+class DecisionReason(Vocabulary):
+    """Why an operator redrove or discarded a dead letter: public, so it names nobody."""
+
+    COLLATE_RECOVERED = "collate_recovered"
+    ACCESS_RESTORED = "access_restored"
+    DEPLOY_ROLLED_BACK = "deploy_rolled_back"
+    FIX_DEPLOYED = "fix_deployed"
+    CHECKED_BY_HAND = "checked_by_hand"
+    DONE_BY_HAND = "done_by_hand"
+    CALLER_ASKED = "caller_asked"
+    NO_LONGER_WANTED = "no_longer_wanted"
+    OTHER = "other"
+
+
 class ClosedBy(Vocabulary):
     """Who or what ended a handoff."""
 

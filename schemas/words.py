@@ -15,6 +15,7 @@ _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _SLUG = r"^[a-z0-9_]{1,64}$"
 _SHORT = r"^[A-Za-z0-9._:-]{1,64}$"
 _METADATA_KEY = r"^[A-Za-z0-9._-]{1,64}$"
+_TICKET = r"^[A-Za-z0-9._:/#-]{1,64}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 _TEXT = r"^[^\x00]*$"
 _SOME_TEXT = r"^[^\x00]+$"
@@ -25,6 +26,7 @@ PHRASES = {
     _SLUG: "1 to 64 characters of a-z 0-9 _",
     _SHORT: "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     _METADATA_KEY: "1 to 64 characters of A-Z a-z 0-9 . _ -",
+    _TICKET: "1 to 64 characters of A-Z a-z 0-9 . _ : / # -",
     _ONE_LINE: "a text on one line, without control characters",
     _TEXT: "a text without NUL",
     _SOME_TEXT: "a text, not empty and without NUL",
@@ -44,6 +46,9 @@ Word = Annotated[str, StringConstraints(pattern=_SHORT)]
 Name = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
 """Who: a caller, an operator; names a member of staff or a service, never a patient."""
 
+Ticket = Annotated[str, StringConstraints(pattern=_TICKET)]
+"""Where more is written: an id in somebody's own tracker, never free text."""
+
 Reference = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
 Notes = Annotated[str, StringConstraints(pattern=_TEXT, max_length=4000)]
 Why = Annotated[str, StringConstraints(pattern=_SOME_TEXT, max_length=500)]
@@ -57,6 +62,7 @@ MetadataValue = Annotated[str, StringConstraints(pattern=_SHORT)]
 UNRECOGNISED = "unrecognised"
 _ID_TEXT = re.compile(_ID[1:-1])
 _UUID_TEXT = re.compile(_UUID[1:-1])
+_TICKET_TEXT = re.compile(_TICKET[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
 
 
@@ -68,6 +74,11 @@ def is_id(value: str) -> bool:
 def is_command_id(value: str) -> bool:
     """Whether a text may be the id of a command."""
     return _UUID_TEXT.fullmatch(value) is not None
+
+
+def is_ticket(value: str) -> bool:
+    """Whether a text may name a ticket."""
+    return _TICKET_TEXT.fullmatch(value) is not None
 
 
 def word(value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from consumers.applier.job import Access, Discarding, Invalid, Job, read
+from consumers.applier.job import Access, Discarding, Invalid, Job, decided, read
 from consumers.applier.letters import broken_letter, ended_letter, intents, orphan_letter
 from consumers.applier.outcome import DeadLettered, discarded, key_conflict
 from consumers.applier.policy import MOST_FAILURES
@@ -114,11 +114,12 @@ class Applier:
         if dead is None:
             self._log.warning("command.discard_in_vain", command_id=command_id, record_id=asked.record_id)
             return draft.done(self._alarm(turn, draft))
-        draft.tell(discarded(command_id, dead), command_id)
+        draft.tell(discarded(asked.data, dead), command_id)
         draft.raise_dead(command_id)
         draft.remember(command_id, asked.digest, Ending.FINISHED)
         self._desk.metrics.finished.labels(dead.command, "discarded", "none").inc()
-        self._log.info("command.discarded", command_id=command_id, requested_by=asked.data.requested_by)
+        said = decided(asked.data).model_dump(mode="json", exclude_none=True, by_alias=False)
+        self._log.info("command.discarded", command_id=command_id, **said)
         ended = ended_letter(command_id, dead.redrive, Outcome.DISCARDED, turn.now)
         return draft.done(self._alarm(turn, draft), self._desk.publication.dead_letter_ended(turn.key, ended))
 

@@ -21,6 +21,7 @@ from schemas.commands import (
     RecordAccess,
     Redrive,
 )
+from schemas.decided import Decided
 from schemas.identity import canonical_json
 from schemas.records import Accepted, Unreadable, read_command
 from schemas.vocabulary import CommandType
@@ -40,6 +41,7 @@ class Job:
         alive_since: when this run was accepted; its life counts from here.
         redrive: which redrive this is; 0 on the first run.
         digest: keyed digest of type and data.
+        decision: who asked for the redrive, and why.
         inherited: what a redrive brings back of the writes so far.
     """
 
@@ -52,6 +54,7 @@ class Job:
     alive_since: float
     digest: bytes
     redrive: int = 0
+    decision: Decided | None = None
     inherited: Work | None = None
     traceparent: str | None = None
 
@@ -191,9 +194,15 @@ def _redriven(accepted: Accepted, data: Redrive, digest_key: bytes) -> Job | Inv
         alive_since=accepted.accepted_at.timestamp(),
         digest=digest(digest_key, asking.TYPE.encode(), asking.to_json()),
         redrive=data.redrive,
+        decision=decided(data),
         inherited=inherited,
         traceparent=accepted.traceparent,
     )
+
+
+def decided(data: Redrive | Discard) -> Decided:
+    """Return what is told of an operator's word."""
+    return Decided(requested_by=data.requested_by, reason=data.reason, ticket=data.ticket)
 
 
 def _inherited(data: Redrive, command: CommandType) -> Work:

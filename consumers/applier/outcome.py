@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from consumers.applier.attempts import Attempts
-from consumers.applier.job import Job
+from consumers.applier.job import Job, decided
 from consumers.applier.reasons import DeathCause, Reason
 from consumers.memory.memory import Dead
+from schemas.commands import Discard
 from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict
 from schemas.vocabulary import CommandType, Effect, Outcome
 
@@ -72,6 +73,7 @@ def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts |
         handoff_id=None if isinstance(ending, Expired) else ending.handoff_id,
         version=version,
         redrive=job.redrive or None,
+        decision=job.decision,
         metadata=job.metadata,
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
@@ -88,16 +90,17 @@ def dead_lettered(job: Job, ending: DeadLettered, attempts: Attempts | None = No
         advice=ending.cause.advice,
         handoff_id=ending.handoff_id,
         redrive=job.redrive or None,
+        decision=job.decision,
         metadata=job.metadata,
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
     )
 
 
-def discarded(command_id: str, dead: Dead) -> CommandFinished:
+def discarded(data: Discard, dead: Dead) -> CommandFinished:
     """Tell that a person gave a dead letter up."""
     return CommandFinished(
-        command_id=command_id,
+        command_id=data.command_id,
         command=CommandType(dead.command),
         caller=dead.caller,
         outcome=Outcome.DISCARDED,
@@ -105,6 +108,7 @@ def discarded(command_id: str, dead: Dead) -> CommandFinished:
         reason=Reason.DISCARDED.value,
         advice=Reason.DISCARDED.advice,
         redrive=dead.redrive or None,
+        decision=decided(data),
         metadata=dead.metadata,
     )
 

@@ -20,6 +20,8 @@ from gateway.cli.deciding import Decision, decide_all
 from gateway.runtime.exits import Exit
 from gateway.runtime.quantities import parse_duration
 from schemas.times import format_time, parse_time
+from schemas.vocabulary import DecisionReason
+from schemas.words import is_ticket
 
 _PAGE = 200
 
@@ -35,7 +37,16 @@ Operator = Annotated[
 CommandId = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId.")]
 CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The commandIds.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that the filters leave, instead of naming them.")]
-Why = Annotated[str | None, typer.Option(help="Your reason, for the record; required.")]
+Reason = Annotated[
+    DecisionReason | None,
+    typer.Option("--reason", help="Why, in a word; required. It stands in the events and in the timeline."),
+]
+Ticket = Annotated[
+    str | None, typer.Option("--ticket", help="Where more is written, e.g. OPS-1204; told with the reason.")
+]
+Why = Annotated[
+    str | None, typer.Option("--why", help="More, in your own words; kept with your request in Kafka alone.")
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Ask Collate how each authorization is now, say what would happen, do nothing."),
@@ -140,6 +151,8 @@ def show(
 def redrive(
     command_ids: CommandIds = None,
     *,
+    reason: Reason = None,
+    ticket: Ticket = None,
     why: Why = None,
     operator: Operator = None,
     cause: Cause = None,
@@ -164,13 +177,15 @@ def redrive(
     filters = Filters(cause, command, caller, authorization, since)
     gateway = Caller(url, key_file)
     letters = _chosen(gateway, command_ids or [], filters, everything=everything)
-    decision = None if dry_run else Decision("redrive", _operator(operator), _why(why), rate, wait)
+    decision = None if dry_run else Decision("redrive", _operator(operator), *_said(reason, ticket, why), rate, wait)
     _decide(gateway, letters, decision, verb="redrive", yes=yes, as_json=as_json)
 
 
 def discard(
     command_ids: CommandIds = None,
     *,
+    reason: Reason = None,
+    ticket: Ticket = None,
     why: Why = None,
     operator: Operator = None,
     cause: Cause = None,
@@ -194,7 +209,7 @@ def discard(
     filters = Filters(cause, command, caller, authorization, since)
     gateway = Caller(url, key_file)
     letters = _chosen(gateway, command_ids or [], filters, everything=everything)
-    decision = None if dry_run else Decision("discard", _operator(operator), _why(why), rate, wait)
+    decision = None if dry_run else Decision("discard", _operator(operator), *_said(reason, ticket, why), rate, wait)
     _decide(gateway, letters, decision, verb="discard", yes=yes, as_json=as_json)
 
 
@@ -233,7 +248,7 @@ def _forecast(gateway: Caller, letters: list[dict[str, Any]], verb: str, *, as_j
                 print_json(one)
     if not as_json:
         Console(highlight=False).print(tables.forecast_table(found))
-        typer.echo(f"Nothing was done. The same without --dry-run, with --why, would {verb} {len(found)}.")
+        typer.echo(f"Nothing was done. The same without --dry-run, with --reason, would {verb} {len(found)}.")
 
 
 def _chosen(gateway: Caller, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
@@ -265,10 +280,12 @@ def _ask(letters: list[dict[str, Any]], verb: str) -> None:
         fail(Exit.USAGE, "nothing was done; --yes says that you are sure, --dry-run shows what would happen")
 
 
-def _why(why: str | None) -> str:
-    if why is None or not why.strip():
-        fail(Exit.USAGE, "--why is required: your reason is kept with the decision")
-    return why
+def _said(reason: DecisionReason | None, ticket: str | None, why: str | None) -> tuple[str, str | None, str | None]:
+    if reason is None:
+        fail(Exit.USAGE, f"--reason is required, one of {', '.join(DecisionReason)}: it is told with the decision")
+    if ticket is not None and not is_ticket(ticket):
+        fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -; free text goes into --why")
+    return reason.value, ticket, why
 
 
 def _operator(operator: str | None) -> str:

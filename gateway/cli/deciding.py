@@ -24,7 +24,9 @@ class Decision:
 
     verb: Literal["redrive", "discard"]
     operator: str
-    why: str
+    reason: str
+    ticket: str | None
+    why: str | None
     per_second: float
     wait_seconds: int
 
@@ -52,7 +54,10 @@ def decide_all(gateway: Caller, letters: list[Json], decision: Decision, tell: C
 
 def _decide(gateway: Caller, letter: Json, decision: Decision, wait_seconds: int) -> Json:
     command_id = letter["commandId"]
-    body = {"operator": decision.operator, "why": decision.why, "redrive": letter["redrive"]}
+    said = {"ticket": decision.ticket, "why": decision.why}
+    body = {"operator": decision.operator, "reason": decision.reason, "redrive": letter["redrive"]} | {
+        name: value for name, value in said.items() if value is not None
+    }
     told = {"commandId": command_id, "authorizationId": letter.get("authorizationId"), "asked": decision.verb}
     for again in range(_TRIES):
         try:

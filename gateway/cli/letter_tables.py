@@ -132,10 +132,10 @@ def _next(letter: Json) -> Iterator[str]:
     command_id = letter["commandId"]
     if letter["canRedrive"]:
         yield f"What would a redrive do?  gateway dead-letters redrive {command_id} --dry-run"
-        yield f"Try it again:             gateway dead-letters redrive {command_id} --why '…'"
+        yield f"Try it again:             gateway dead-letters redrive {command_id} --reason …"
     else:
         yield "It can't be tried again: its record can't be read. Its caller must ask anew."
-    yield f"Give it up:               gateway dead-letters discard {command_id} --why '…'"
+    yield f"Give it up:               gateway dead-letters discard {command_id} --reason …"
 
 
 def _type(letter: Json) -> str:

@@ -61,6 +61,8 @@ def redrive_of(command_id: str, letter: DeadLetter, decision: DeadLetterDecision
         command_id=command_id,
         redrive=letter.redrive + 1,
         requested_by=decision.operator,
+        reason=decision.reason,
+        ticket=decision.ticket,
         why=decision.why,
         command=original,
         intent=letter.intents[-1] if letter.intents else None,

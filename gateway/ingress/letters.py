@@ -137,7 +137,13 @@ class Letters:
     async def discard(self, exchange: Exchange) -> Answer:
         """POST /v1/dead-letters/{commandId}/discard."""
         caller, decision, entry = await self._decision(exchange)
-        request = Discard(command_id=entry.summary.command_id, requested_by=decision.operator, why=decision.why)
+        request = Discard(
+            command_id=entry.summary.command_id,
+            requested_by=decision.operator,
+            reason=decision.reason,
+            ticket=decision.ticket,
+            why=decision.why,
+        )
         return await self._request(exchange, caller, entry, request)
 
     async def _decision(self, exchange: Exchange) -> tuple[str, DeadLetterDecision, Entry]:
@@ -147,7 +153,12 @@ class Letters:
         exchange.require_json(body)
         decision = parse(DeadLetterDecision, body or b"{}")
         entry = self._find(exchange)
-        exchange.facts.fields |= {"operator": decision.operator, "redrive": entry.summary.redrive}
+        exchange.facts.fields |= {
+            "operator": decision.operator,
+            "reason": decision.reason.value,
+            "ticket": decision.ticket,
+            "redrive": entry.summary.redrive,
+        }
         if entry.summary.redrive != decision.redrive:
             raise DeadLetterMoved("It was tried again and given up again. Look at it as it is now, then decide.")
         return caller.name, decision, entry

@@ -22,15 +22,17 @@ def _accepted(data: Data) -> str:
 
 
 def _redrive(data: Data) -> str:
-    return f"{data.get('requestedBy')} asked to try it again (redrive {data.get('redrive')}); {_why(data)}."
+    return f"{data.get('requestedBy')} asked to try it again (redrive {data.get('redrive')}){_why(data)}."
 
 
 def _discard(data: Data) -> str:
-    return f"{data.get('requestedBy')} gave it up; {_why(data)}."
+    return f"{data.get('requestedBy')} gave it up{_why(data)}."
 
 
 def _why(data: Data) -> str:
-    return f"why stands in the command's record {data.get('partition')}-{data.get('offset')}"
+    if data.get("reason") is None:
+        return f"; why stands in the command's record {data.get('partition')}-{data.get('offset')}"
+    return f": {data['reason']}" + (f", see {data['ticket']}" if data.get("ticket") else "")
 
 
 def _attempt(data: Data) -> str:

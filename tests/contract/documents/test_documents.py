@@ -21,6 +21,7 @@ from gateway.runtime.metrics import create_metrics
 from gateway.runtime.settings import Settings
 from schemas import commands as schema_commands
 from schemas.model import PUBLIC, data_class
+from schemas.vocabulary import DecisionReason
 
 ROOT = Path(__file__).parents[3]
 PAGES = {
@@ -254,6 +255,11 @@ def test_data_protection_names_every_field_of_a_command_that_is_phi():
     }
     assert phi == {"observedReferenceNumber", "operatorNotes", "reason", "notes", "why"}
     assert all(f"`{name}`" in page for name in phi)
+
+
+def test_operations_names_every_reason_that_an_operator_may_give():
+    page = PAGES["docs/operations.md"]
+    assert [word for word in DecisionReason if f"`{word}`" not in page] == []
 
 
 def test_the_judge_would_notice():

@@ -8,7 +8,7 @@ from consumers.engine import Again
 from schemas.commands import Discard, HandoffRequest, Original, Redrive
 from schemas.identity import request_id
 from schemas.times import parse_time
-from schemas.vocabulary import CommandType, EventType
+from schemas.vocabulary import CommandType, DecisionReason, EventType
 
 CREATE = "/manual-handoffs$"
 
@@ -27,17 +27,21 @@ async def unknown_outcome(make_lane):
     return lane, asked, letter
 
 
-def redrive(lane, letter, number, why="looked at it"):
+def redrive(lane, letter, number, **said):
     original = Original(type=CommandType(letter.command), caller=letter.caller, accepted_at=letter.accepted_at, data={})
     data = Redrive(
         command_id=letter.command_id,
         redrive=number,
         requested_by="op",
-        why=why,
+        **(said or {"reason": DecisionReason.CHECKED_BY_HAND, "ticket": "OPS-1"}),
         command=original,
         intent=letter.intents[-1] if letter.intents else None,
     )
     return lane.send(data, command_id=request_id("redrive", letter.command_id, number), redrive=number)
+
+
+def told(decision):
+    return decision.requested_by, decision.reason, decision.ticket
 
 
 async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id(make_lane):
@@ -48,8 +52,17 @@ async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id
     outcome = lane.finished_of(asked, redrive=1)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert outcome.caller == "intake"
+    assert told(outcome.decision) == ("op", "checked_by_hand", "OPS-1")
     assert len(lane.effects_of(asked)) == 2, "the lost one, and the one that a person asked for"
     assert lane.ended_letters() == [(asked, 1, "applied")]
+
+
+async def test_a_redrive_that_an_older_ingress_kept_ends_too(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    redrive(lane, letter, 1, why="looked at it")
+    await lane.drain()
+    outcome = lane.finished_of(asked, redrive=1)
+    assert (outcome.outcome, told(outcome.decision)) == ("applied", ("op", None, None))
 
 
 async def test_a_redrive_after_the_end_is_refused(make_lane):
@@ -107,11 +120,15 @@ async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make
 async def test_a_discard_ends_it(make_lane):
     lane, asked, letter = await unknown_outcome(make_lane)
     for _ in range(2):
-        lane.send(Discard(command_id=asked, requested_by="op", why="not wanted"), command_id=str(uuid.uuid4()))
+        lane.send(
+            Discard(command_id=asked, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED),
+            command_id=str(uuid.uuid4()),
+        )
     redrive(lane, letter, 1)
     await lane.drain()
     outcome = lane.finished_of(asked)
     assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", letter.command)
+    assert told(outcome.decision) == ("op", "no_longer_wanted", None)
     assert lane.ended_letters() == [(asked, 0, "discarded")]
     assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
 

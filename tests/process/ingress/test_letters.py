@@ -15,7 +15,13 @@ from schemas.vocabulary import CommandType, Effect, Outcome
 
 ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
 DEAD = ACCEPTED + timedelta(hours=24)
-DECISION = {"operator": "op-7", "why": "Looked at it in Collate.", "redrive": 0}
+DECISION = {
+    "operator": "op-7",
+    "reason": "checked_by_hand",
+    "ticket": "OPS-1204",
+    "why": "Looked at it in Collate.",
+    "redrive": 0,
+}
 CLOSE = HandoffClose.from_caller(
     json.dumps(
         {
@@ -193,6 +199,10 @@ async def test_the_original_goes_to_a_named_operator_and_that_is_logged(lines, i
     assert "Doe" not in json.dumps(lines())
 
 
+def said(data):
+    return data.requested_by, data.reason, data.ticket, data.why
+
+
 async def test_a_redrive_is_on_record_with_who_why_and_the_last_write(lines, ingress, kafka, bury):
     dead = await bury(letter())
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
@@ -201,7 +211,7 @@ async def test_a_redrive_is_on_record_with_who_why_and_the_last_write(lines, ing
     assert isinstance(command.data, Redrive)
     assert (command.id, command.redrive) == (request_id("redrive", dead.command_id, 1), 1)
     assert (command.caller, command.authorization_id) == ("desk", "auth_1")
-    assert (command.data.requested_by, command.data.why) == ("op-7", "Looked at it in Collate.")
+    assert said(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
     assert command.data.intent == WRITE
     original = command.data.command
     assert (original.type, original.caller, original.accepted_at) == (CommandType.HANDOFF_CLOSE, "intake", ACCEPTED)
@@ -266,7 +276,7 @@ async def test_a_discard_is_on_record_with_who_and_why(ingress, kafka, bury):
     assert reply.status == 202
     assert isinstance(command.data, Discard)
     assert (command.id, command.data.command_id) == (request_id("discard", dead.command_id, 0), dead.command_id)
-    assert (command.data.requested_by, command.data.why) == ("op-7", "Looked at it in Collate.")
+    assert said(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
 
 
 async def test_a_record_that_is_no_command_can_only_be_discarded(ingress, kafka, bury):
@@ -288,8 +298,32 @@ async def test_without_an_authorization_nothing_can_be_decided(ingress, kafka, b
     assert kafka.commands == []
 
 
-@pytest.mark.parametrize("body", [{}, DECISION | {"why": ""}, DECISION | {"operator": ""}, DECISION | {"x": 1}])
-async def test_who_and_why_are_required(ingress, kafka, bury, body):
+BARE = {"operator": "op-7", "reason": "caller_asked", "redrive": 0}
+
+
+async def test_a_word_is_why_enough(ingress, kafka, bury):
+    dead = await bury(letter())
+    assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", BARE)).status == 202
+    (command,) = kafka.read()
+    assert said(command.data) == ("op-7", "caller_asked", None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"operator": "op-7", "redrive": 0},
+        {"operator": "op-7", "why": "Looked at it in Collate.", "redrive": 0},
+        BARE | {"reason": "Ms Doe called."},
+        BARE | {"reason": "a_word_of_next_year"},
+        BARE | {"ticket": "Ms Doe"},
+        BARE | {"ticket": ""},
+        BARE | {"why": ""},
+        BARE | {"operator": ""},
+        BARE | {"x": 1},
+    ],
+)
+async def test_who_and_why_are_required_and_why_is_a_word(ingress, kafka, bury, body):
     dead = await bury(letter())
     assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", body)).status == 422
     assert kafka.commands == []

@@ -28,7 +28,7 @@ from schemas.commands import (
     UnableToComplete,
 )
 from schemas.records import read_dead_letter
-from schemas.vocabulary import ReportedOutcome
+from schemas.vocabulary import DecisionReason, ReportedOutcome
 from tests.process.lane.lane import TOPICS, Lane, key_file
 
 CANARY = "Jane Roe, born 1971-02-03"
@@ -159,7 +159,7 @@ def test_a_dead_letter_holds_the_command_and_its_event_does_not(make_lane, heard
     lane.run_for(60.0)
     (letter,) = [letter for letter in heard.letters if letter.command_id == close]
     assert CANARY.encode() in letter.record.bytes()[1]
-    lane.send(Discard(command_id=close, requested_by="op-1", why=CANARY))
+    lane.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
     lane.run_for(60.0)
     nothing_is_told(heard, grant)
 

@@ -33,7 +33,7 @@ from schemas.commands import (
 from schemas.deadletter import DeadLetter
 from schemas.identity import request_id
 from schemas.records import read_authorization, read_dead_letter, read_event
-from schemas.vocabulary import CommandType, ReportedOutcome
+from schemas.vocabulary import CommandType, DecisionReason, ReportedOutcome
 from tests.process.lane.lane import TOPICS, Lane, key_file
 from tests.process.lane.truth import Subscriber, Truth
 
@@ -202,7 +202,7 @@ class Model(RuleBasedStateMachine):
     def a_person_looks_at_a_dead_letter(self, again):
         letter = self.letters[-1]
         if not again:
-            self.lane.send(Discard(command_id=letter.command_id, requested_by="p", why="w"))
+            self.lane.send(Discard(command_id=letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
             return
         number = letter.redrive + 1
         original = Original(
@@ -215,7 +215,7 @@ class Model(RuleBasedStateMachine):
             command_id=letter.command_id,
             redrive=number,
             requested_by="p",
-            why="w",
+            reason=DecisionReason.OTHER,
             command=original,
             intent=letter.intents[-1] if letter.intents else None,
         )

@@ -13,8 +13,10 @@ from local.listening import listening
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 pytestmark = pytest.mark.timeout(300)
+DECIDED = {"requestedBy": "op-7", "reason": "checked_by_hand", "ticket": "OPS-1204"}
 CREATE = "/manual-handoffs$"
-WHY = "Looked at it in Collate: nothing was opened."
+NOTE = "Looked at it in Collate: nothing was opened."
+WHY = ("--reason", "checked_by_hand", "--ticket", "OPS-1204", "--why", NOTE)
 
 
 @pytest.fixture
@@ -136,19 +138,22 @@ async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installatio
     assert (forecast["verdict"], forecast["atCollate"]["status"]) == ("write", "requires_action")
     assert "although the first may have had an effect" in forecast["says"]
     assert len(opened(collate)) == 1, "a dry run does nothing"
-    assert "--why is required" in await gateway.run("dead-letters", "redrive", command, expect=2)
+    assert "--reason is required, one of collate_recovered" in await gateway.run(
+        "dead-letters", "redrive", command, expect=2
+    )
 
-    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY)
+    (told,) = await gateway.read("dead-letters", "redrive", command, *WHY)
     assert (told["result"], told["outcome"], told["effect"]) == ("finished", "applied", "ours")
     assert len(opened(collate)) == 2
     assert await gateway.outcomes_of(command) == [("applied", "ours", 1)]
+    assert DECIDED in [event.data.get("decision") for event in gateway.listener.events]
     await gateway.listed(eventually, 0)
     assert "not a dead letter" in (await gateway.run("dead-letters", "show", command, expect=1)).replace(
         "no ", "not a "
     )
     log = gateway.ingress.log.read_text() + gateway.worker.log.read_text()
     assert "op-7" in log
-    assert WHY not in log
+    assert NOTE not in log
 
 
 async def test_a_discarded_one_ends_as_discarded_and_nothing_is_sent(installation, gateway_of, collate, eventually):
@@ -160,7 +165,7 @@ async def test_a_discarded_one_ends_as_discarded_and_nothing_is_sent(installatio
     calls = len(collate.ledger.calls)
     (forecast,) = await gateway.read("dead-letters", "discard", command, "--dry-run")
     assert forecast["verdict"] == "discarded"
-    (told,) = await gateway.read("dead-letters", "discard", "--all", "--authorization", authorization, "--why", WHY)
+    (told,) = await gateway.read("dead-letters", "discard", "--all", "--authorization", authorization, *WHY)
     assert (told["result"], told["outcome"]) == ("finished", "discarded")
     assert await gateway.outcomes_of(command) == [("discarded", "none", None)]
     assert not [call for call in list(collate.ledger.calls)[calls:] if call.method == "POST"]
@@ -175,10 +180,10 @@ async def test_a_redrive_that_dies_again_is_told_so_and_can_be_redriven_again(
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
     command = await gateway.ask(authorization)
     await gateway.listed(eventually, 1)
-    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY, "--wait", "3")
+    (told,) = await gateway.read("dead-letters", "redrive", command, *WHY, "--wait", "3")
     assert (told["result"], told["reason"]) == ("dead_lettered", "request_refused")
     collate.faults.clear()
-    (told,) = await gateway.read("dead-letters", "redrive", command, "--why", WHY)
+    (told,) = await gateway.read("dead-letters", "redrive", command, *WHY)
     assert (told["result"], told["outcome"]) == ("finished", "applied")
     assert await gateway.outcomes_of(command) == [("applied", "ours", 2)]
     assert len(opened(collate)) == 1
@@ -209,7 +214,7 @@ async def test_a_bad_deploy_stops_a_partition_until_it_is_resumed_and_all_is_red
     alone, gateway_of, collate, eventually
 ):
     gateway = await gateway_of(alone)
-    nothing = await gateway.run("worker", "resume", "--why", WHY, "--admin", gateway.worker.admin_url, expect=1)
+    nothing = await gateway.run("worker", "resume", "--why", NOTE, "--admin", gateway.worker.admin_url, expect=1)
     assert "Nothing was resumed" in nothing
     *dying, waiting = collate.create(count=4)
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
@@ -224,15 +229,15 @@ async def test_a_bad_deploy_stops_a_partition_until_it_is_resumed_and_all_is_red
     assert await gateway.outcomes_of(last) == [], "it stands"
     collate.faults.clear()
 
-    resumed = await gateway.run("worker", "resume", "--why", WHY, "--admin", gateway.worker.admin_url)
+    resumed = await gateway.run("worker", "resume", "--why", NOTE, "--admin", gateway.worker.admin_url)
     assert resumed == "Resumed: partition 0.\n"
     await gateway.listener.wait_for("command.finished", 20, commandId=last, outcome="applied")
     await asyncio.to_thread(gateway.worker.await_ready)
 
     await gateway.listed(eventually, 3)
-    refused = await gateway.run("dead-letters", "redrive", "--all", "--why", WHY, expect=2)
+    refused = await gateway.run("dead-letters", "redrive", "--all", *WHY, expect=2)
     assert "3 request_refused" in refused
-    told = await gateway.read("dead-letters", "redrive", "--all", "--why", WHY, "--yes", "--rate", "20")
+    told = await gateway.read("dead-letters", "redrive", "--all", *WHY, "--yes", "--rate", "20")
     assert Counter(one["result"] for one in told) == {"accepted": 3}
     for command in commands:
         await gateway.listener.wait_for("command.finished", 20, commandId=command)

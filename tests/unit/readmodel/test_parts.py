@@ -55,6 +55,15 @@ def test_what_was_asked_and_attempted_has_a_sentence_too():
         sentence("command.accepted", asked | {"result": result})
         == "intake asked: handoff.close as completed (submitted), handoff mhand_1."
     )
+    decided = {"requestedBy": "op-7", "reason": "checked_by_hand", "ticket": "OPS-1204"}
+    assert (
+        sentence("command.redrive_requested", decided | {"redrive": 2})
+        == "op-7 asked to try it again (redrive 2): checked_by_hand, see OPS-1204."
+    )
+    assert sentence("command.discard_requested", decided) == "op-7 gave it up: checked_by_hand, see OPS-1204."
+    assert (
+        sentence("command.discard_requested", {"requestedBy": "op-7", "reason": "other"}) == "op-7 gave it up: other."
+    )
     redriven = {"requestedBy": "op-7", "redrive": 2, "partition": 3, "offset": 128}
     assert (
         sentence("command.redrive_requested", redriven)
@@ -86,7 +95,7 @@ def test_of_a_close_only_words_are_stored():
 def test_of_a_redrive_neither_why_nor_the_command_s_data_nor_its_intent_is_stored():
     redrive = Redrive.from_caller(json.dumps(Redrive.EXAMPLE))
     stored = json.loads(public_json(redrive))
-    assert stored.keys() == {"commandId", "redrive", "requestedBy", "command"}
+    assert stored.keys() == {"commandId", "redrive", "requestedBy", "reason", "ticket", "command"}
     assert stored["command"].keys() == {"type", "caller", "acceptedAt"}
 
 
