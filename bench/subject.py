@@ -1,6 +1,7 @@
 """What is measured, alone in its process: the engine or one of its floors, over topics that somebody else fills.
 
-Prints one JSON line when it has committed as many records as it was told to expect, or when its stdin closes.
+Prints a JSON line when it works on all its partitions, and one when it has committed as many records as it was told to
+expect, or when its stdin closes.
 """
 
 from __future__ import annotations
@@ -11,23 +12,25 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
 from bench.floors.bare_loop import BareLoop
+from bench.floors.bare_reading import BareReading
 from bench.floors.simple import SimpleLoop
 from consumers.engine import Again, Done, Output, Record, Turn
 from consumers.engine.engine import Engine
+from consumers.engine.partition import Phase
 from consumers.engine.settings import EngineSettings
 from gateway.runtime.metrics import Maker, create_engine_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from aiokafka import ConsumerRecord
 
 
@@ -40,6 +43,7 @@ class Task:
     prefix: str
     partitions: int
     expect: int = 0
+    warm_up: int = 0
     handler_seconds: float = 0.005
     http: str = ""
     checkpoints: int = 0
@@ -47,12 +51,19 @@ class Task:
     alarms: bool = False
 
 
+def resident() -> int:
+    """Return the bytes of this process that are in memory now."""
+    return psutil.Process().memory_info().rss
+
+
 @dataclass(slots=True)
 class Count:
     """What has been done so far."""
 
     expect: int
+    warm_up: int
     finished: int = 0
+    warm_resident: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,6 +77,8 @@ class Count:
         """Note records whose outcome is committed."""
         self.finished += records
         self.last_at = time.perf_counter()
+        if self.warm_up and not self.warm_resident and self.finished >= self.warm_up:
+            self.warm_resident = resident()
         if self.expect and self.finished >= self.expect:
             self.done.set()
 
@@ -152,45 +165,76 @@ def _engine(task: Task, work: Work, count: Count) -> Engine:
     return Engine(settings, Handler(task, work), metrics)
 
 
-def _subject(task: Task, work: Work, count: Count) -> Callable[[asyncio.Event], Awaitable[None]]:
+Run = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bool]]:
+    """Return what runs it, and what says that it works on all its partitions."""
+
     async def floor_handler(record: ConsumerRecord) -> None:
         await work(record.key)
 
     match task.kind:
         case "engine":
-            return _engine(task, work, count).run
+            engine = _engine(task, work, count)
+            return (
+                engine.run,
+                lambda: (
+                    len(engine.partitions) == task.partitions
+                    and all(partition.phase is Phase.RUNNING for partition in engine.partitions.values())
+                ),
+            )
         case "bare":
-            return BareLoop(task.bootstrap, task.prefix, floor_handler, count.committed).run
+            bare = BareLoop(task.bootstrap, task.prefix, floor_handler, count.committed)
+            return bare.run, lambda: bare.is_ready
+        case "reading":
+            reading = BareReading(task.bootstrap, f"{task.prefix}state")
+            return reading.run, lambda: reading.is_ready
         case "serial" | "per-record":
             transactional = task.kind == "per-record"
-            return SimpleLoop(
+            simple = SimpleLoop(
                 task.bootstrap, task.prefix, floor_handler, count.committed, transactional=transactional
-            ).run
+            )
+            return simple.run, lambda: False
     raise ValueError(task.kind)
 
 
-async def _main(task: Task) -> dict[str, Any]:
-    count = Count(task.expect)
+def _say(what: str, **more: Any) -> None:
+    print(json.dumps({"says": what} | more), flush=True)
+
+
+async def _tell_ready(is_ready: Callable[[], bool]) -> None:
+    before, began = resident(), time.perf_counter()
+    while not is_ready():  # noqa: ASYNC110 - sampling is what a measurement does
+        await asyncio.sleep(0.005)
+    _say("ready", seconds=time.perf_counter() - began, grownBytes=resident() - before)
+
+
+async def _main(task: Task) -> None:
+    count = Count(task.expect, task.warm_up)
     work = Work(task, count)
     await work.open()
     stop = asyncio.Event()
-    running = asyncio.ensure_future(_subject(task, work, count)(stop))
+    run, is_ready = _subject(task, work, count)
+    telling = asyncio.ensure_future(_tell_ready(is_ready))
+    running = asyncio.ensure_future(run(stop))
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     done = asyncio.ensure_future(count.done.wait())
     await asyncio.wait([running, ended, done], return_when=asyncio.FIRST_COMPLETED)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    report = {
-        "finished": count.finished,
-        "seconds": count.last_at - count.first_at,
-        "cpuSeconds": usage.ru_utime + usage.ru_stime,
-        "residentMiB": usage.ru_maxrss / 1024,
-    }
-    print(json.dumps(report), flush=True)
+    _say(
+        "ended",
+        finished=count.finished,
+        seconds=count.last_at - count.first_at,
+        cpuSeconds=usage.ru_utime + usage.ru_stime,
+        residentMiB=usage.ru_maxrss / 1024,
+        grownMiB=(resident() - count.warm_resident) / 1024 / 1024,
+    )
+    telling.cancel()
     stop.set()
     if running.done():
         await running
     await asyncio.wait([running], timeout=10)
-    return report
 
 
 if __name__ == "__main__":

@@ -148,6 +148,11 @@ class BareLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is u
         self._partitions: dict[TopicPartition, BarePartition] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it reads every partition."""
+        return bool(self._partitions) and all(partition.is_ready for partition in self._partitions.values())
+
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Nothing: the floor has one member."""
 

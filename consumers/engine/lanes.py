@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from consumers.engine.alarms import Alarms
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -30,7 +32,7 @@ class Lane:
     since: float = 0.0
     tries: int = 0
     failures: int = 0
-    alarm_came: bool = False  # the key's alarm has left the heap, by running or because the lane was busy
+    alarm_came: bool = False  # the key's alarm has come up, by running or because the lane was busy
 
 
 class Lanes:
@@ -46,8 +48,7 @@ class Lanes:
         self._returning: deque[Lane] = deque()
         self._waiting: list[tuple[float, int, Lane]] = []
         self._waits: dict[Wait, int] = {}
-        self._alarms: dict[bytes, float] = {}
-        self._alarm_heap: list[tuple[float, bytes]] = []
+        self._alarms = Alarms()
         self._prefer_returning = False
         self._order = 0
         self.records = 0
@@ -69,8 +70,7 @@ class Lanes:
 
     def next_ready(self, now: float) -> Lane | None:
         """Take the next lane that may run, or None. It counts as running until it is given back."""
-        if self._waiting or self._alarm_heap:
-            self._wake(now)
+        self._wake(now)
         queue = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
         if not queue:
             return None
@@ -89,8 +89,8 @@ class Lanes:
         lane.since = now
         if lane.alarm_came:
             lane.alarm_came = False
-            self._alarms.pop(lane.key, None)  # so that the same time is put on the heap again
-        self.set_alarm(lane.key, alarm_at)
+            self._alarms.taken(lane.key)
+        self._alarms.set(lane.key, alarm_at)
         if lane.records:
             self._fresh.append(lane)
         else:
@@ -107,17 +107,7 @@ class Lanes:
 
     def set_alarm(self, key: bytes, at: float | None) -> None:
         """Replace the key's alarm; None removes it."""
-        if at is None:
-            self._alarms.pop(key, None)
-            return
-        if self._alarms.get(key) == at:
-            return
-        self._alarms[key] = at
-        heapq.heappush(self._alarm_heap, (at, key))
-        # Replaced alarms stay in the heap until they come up; rebuild before they outnumber the real ones.
-        if len(self._alarm_heap) > 2 * len(self._alarms) + 64:
-            self._alarm_heap = [(due, owner) for owner, due in self._alarms.items()]
-            heapq.heapify(self._alarm_heap)
+        self._alarms.set(key, at)
 
     def alarm_of(self, key: bytes) -> float | None:
         """Return the key's alarm."""
@@ -125,11 +115,11 @@ class Lanes:
 
     def next_due(self) -> float | None:
         """Return when `next_ready` may have something new without anybody adding or giving back a lane."""
-        while self._alarm_heap and self._alarms.get(self._alarm_heap[0][1]) != self._alarm_heap[0][0]:
-            heapq.heappop(self._alarm_heap)
-        if self._waiting and (not self._alarm_heap or self._waiting[0][0] <= self._alarm_heap[0][0]):
-            return self._waiting[0][0]
-        return self._alarm_heap[0][0] if self._alarm_heap else None
+        alarm = self._alarms.next_due()
+        waiting = self._waiting[0][0] if self._waiting else None
+        if alarm is None or waiting is None:
+            return waiting if alarm is None else alarm
+        return min(alarm, waiting)
 
     def hurry(self) -> int:
         """Make every waiting lane ready now (an operator's wish). Return how many."""
@@ -144,7 +134,7 @@ class Lanes:
             self._fresh
             or self._returning
             or (self._waiting and self._waiting[0][0] <= now)
-            or (self._alarm_heap and self._alarm_heap[0][0] <= now)
+            or self._alarms.may_be_due(now)
         )
 
     @property
@@ -163,15 +153,13 @@ class Lanes:
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             self._ready_again(heapq.heappop(self._waiting)[2])
-        while self._alarm_heap and self._alarm_heap[0][0] <= now:
-            at, key = heapq.heappop(self._alarm_heap)
-            # Records go before alarms: a busy lane looks at its alarm again when it is finished.
-            if self._alarms.get(key) != at:
-                continue
-            if (lane := self._lanes.get(key)) is None:
-                lane = self._lanes[key] = Lane(key, since=now)
-                self._fresh.append(lane)
-            lane.alarm_came = True
+        if self._alarms.may_be_due(now):
+            for key in self._alarms.due(now):
+                # Records go before alarms: a busy lane looks at its alarm again when it is finished.
+                if (lane := self._lanes.get(key)) is None:
+                    lane = self._lanes[key] = Lane(key, since=now)
+                    self._fresh.append(lane)
+                lane.alarm_came = True
 
     def _ready_again(self, lane: Lane) -> None:
         if lane.waits_for is not None:

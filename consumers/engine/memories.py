@@ -1,19 +1,21 @@
 """The memories of one partition's keys: kept in bytes, restored from the compacted `state` topic.
 
 Owns the form of a `state` record: key = the lane's key, value = the handler's memory, header `alarm` = when to call it.
-Holds bytes only (about 200 bytes beside the value per key), never a decoded object.
+Holds bytes only, never a decoded object: per key one entry of a dict, and 8 bytes for the alarm before the memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import random
+import struct
 from typing import TYPE_CHECKING
 
 from consumers.engine.interface import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -22,17 +24,22 @@ MARKER_KEY = b"\x00engine"
 
 _ALARM = "alarm"
 _POLL_MILLISECONDS = 500
-_POLL_RECORDS = 5_000
+# Records are large beside what is kept of them: many at once would leave the heap full of holes.
+_POLL_RECORDS = 1_000
+_AT_A_STRETCH = 200
+_ALARM_BYTES = 8
+_NEVER = math.inf
+_pack = struct.Struct("<d").pack
+_unpack = struct.Struct("<d").unpack_from
 
 
 class Memories:
-    """What is remembered of each key, and the alarm that its newest `state` record carries."""
+    """What is remembered of each key, and the alarm of its newest `state` record: what a restart would find."""
 
-    __slots__ = ("_alarms", "_values", "unreadable")
+    __slots__ = ("_values", "unreadable")
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._alarms: dict[bytes, float] = {}
         self.unreadable = 0
 
     def __len__(self) -> int:
@@ -41,27 +48,28 @@ class Memories:
 
     def get(self, key: bytes) -> bytes | None:
         """Return what is remembered of the key."""
-        return self._values.get(key)
+        held = self._values.get(key)
+        return None if held is None else held[_ALARM_BYTES:]
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Remember `value`; None forgets the key."""
-        if value is None:
+    def put(self, key: bytes, memory: bytes | None, alarm_at: float | None) -> None:
+        """Remember this, as written with that alarm; None forgets the key."""
+        if memory is None:
             self._values.pop(key, None)
         else:
-            self._values[key] = value
+            self._values[key] = _pack(_NEVER if alarm_at is None else alarm_at) + memory
 
     def written_alarm(self, key: bytes) -> float | None:
         """Return the alarm that a restart would find for the key."""
-        return self._alarms.get(key)
+        held = self._values.get(key)
+        return None if held is None else _alarm_of(held)
 
-    def note_alarm(self, key: bytes, at: float | None) -> None:
-        """Note the alarm that the key's newest `state` record carries."""
-        if at is None:
-            self._alarms.pop(key, None)
-        else:
-            self._alarms[key] = at
+    def alarms(self) -> Iterator[tuple[bytes, float]]:
+        """Walk the keys that have a written alarm."""
+        for key, held in self._values.items():
+            if (at := _alarm_of(held)) is not None:
+                yield key, at
 
-    def absorb(self, records: Sequence[ConsumerRecord], alarms: dict[bytes, float]) -> None:
+    def absorb(self, records: Sequence[ConsumerRecord]) -> None:
         """Take in records of the `state` topic, in order; what is not of our form is counted."""
         for record in records:
             if record.key == MARKER_KEY:
@@ -69,17 +77,35 @@ class Memories:
             if record.key is None:
                 self.unreadable += 1
                 continue
-            self.put(record.key, record.value)
-            alarms.pop(record.key, None)
-            if record.value is None:
-                continue
             try:
-                alarm_at = _read_alarm(record)
+                alarm_at = _read_alarm(record) if record.value is not None else None
             except (TypeError, ValueError):
                 self.unreadable += 1
                 alarm_at = 0.0  # due at once: better too early than never
-            if alarm_at is not None:
-                alarms[record.key] = alarm_at
+            self.put(record.key, record.value, alarm_at)
+
+
+def _alarm_of(held: bytes) -> float | None:
+    at: float = _unpack(held)[0]
+    return None if at == _NEVER else at
+
+
+async def spread(memories: Memories, over: Callable[[bytes | None, float], float], now: float) -> dict[bytes, float]:
+    """Return when to call each key that has an alarm; what is overdue is put somewhere in the time that `over` says.
+
+    Many may be overdue, and `over` may have to read each memory: others get their turn meanwhile.
+    """
+    alarms: dict[bytes, float] = {}
+    overdue = 0
+    for key, at in memories.alarms():
+        if at > now:
+            alarms[key] = at
+            continue
+        alarms[key] = now + random.random() * over(memories.get(key), now)  # noqa: S311 - jitter
+        overdue += 1
+        if overdue % _AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+    return alarms
 
 
 def state_record(topic: str, key: bytes, memory: bytes | None, alarm_at: float | None) -> Output:
@@ -105,8 +131,8 @@ async def restore(
     on_progress: Callable[[int, int], None],
     *,
     timeout_seconds: float,
-) -> tuple[Memories, dict[bytes, float]]:
-    """Read the partition of the `state` topic up to our own marker; return the memories and the alarms.
+) -> Memories:
+    """Read the partition of the `state` topic up to our own marker, and return the memories.
 
     The marker was written by the partition's producer after it had fenced its predecessor, so everything that a
     predecessor ever committed lies before it; a broker without it is not the leader and can't pass for one. It is the
@@ -123,7 +149,6 @@ async def restore(
         TimeoutError: nothing came for `timeout_seconds`.
     """
     memories = Memories()
-    alarms: dict[bytes, float] = {}
     consumer.assign([partition])
     async with asyncio.timeout(timeout_seconds):
         begin = (await consumer.beginning_offsets([partition]))[partition]
@@ -133,11 +158,10 @@ async def restore(
         while position <= marker:
             fetched = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=_POLL_RECORDS)
             for records in fetched.values():
-                memories.absorb(records, alarms)
+                memories.absorb(records)
+            fetched = records = ()
             before, position = position, await consumer.position(partition)
             if position > before:
                 patience.reschedule(asyncio.get_running_loop().time() + timeout_seconds)
                 on_progress(position - begin, marker + 1 - begin)
-    for key, at in alarms.items():
-        memories.note_alarm(key, at)
-    return memories, alarms
+    return memories

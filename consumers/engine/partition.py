@@ -378,9 +378,8 @@ class Partition:
         self._committed = takeover.committed
         self.intake = Intake(takeover.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes)
         lanes = Lanes()
-        now = time.time()
         for key, at in takeover.alarms.items():
-            lanes.set_alarm(key, at if at > now else now + random.random() * self._spread(takeover, key, now))  # noqa: S311
+            lanes.set_alarm(key, at)
         self.turns = Turns(
             owner=self,
             handler=self._handler,
@@ -393,10 +392,6 @@ class Partition:
             metrics=self._metrics,
         )
         self._run_from_here()
-
-    def _spread(self, takeover: Takeover, key: bytes, now: float) -> float:
-        spread = self._settings.alarm_spread
-        return self._settings.alarm_spread_seconds if spread is None else spread(takeover.memories.get(key), now)
 
     def _run_from_here(self) -> None:
         self._enter(Phase.RUNNING)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumers.engine import connections
-from consumers.engine.memories import MARKER_KEY, Memories, restore
+from consumers.engine.memories import MARKER_KEY, Memories, restore, spread
 from consumers.engine.offsets import Committed, fetch_committed
 from consumers.engine.progress import Progress, ProgressUnreadable
 from consumers.engine.transactions import Transactions
@@ -44,7 +44,7 @@ class NotAMember(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """A partition that is ours: what its producer writes, where it stands, and what is remembered."""
+    """A partition that is ours: what its producer writes, where it stands, what is remembered, whom to call when."""
 
     transactions: Transactions
     committed: Committed
@@ -91,14 +91,15 @@ async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, resumed
     await _check_membership(parts)
     transactions = Transactions(producer, source, settings.group, timeout_seconds=settings.transaction_seconds)
     marker = await transactions.mark(parts.state.topic, MARKER_KEY)
-    memories, alarms = await _restore(parts, marker)
+    memories = await _restore(parts, marker)
     if not resumed:
         _judge(committed, begin, end, remembers=len(memories) > 0)
     usable = _usable(committed, begin, end)
     if usable != committed:
         # From now on "nothing committed" can only mean that the offsets were lost.
         await transactions.commit((), usable)
-    return Takeover(transactions, usable, memories, alarms)
+    over = settings.alarm_spread or (lambda _memory, _now: settings.alarm_spread_seconds)
+    return Takeover(transactions, usable, memories, await spread(memories, over, time.time()))
 
 
 async def _end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:
@@ -117,7 +118,7 @@ async def _check_membership(parts: TakeoverParts) -> None:
             raise NotAMember
 
 
-async def _restore(parts: TakeoverParts, marker: int) -> tuple[Memories, dict[bytes, float]]:
+async def _restore(parts: TakeoverParts, marker: int) -> Memories:
     consumer = connections.restoring_consumer(parts.settings)
     said = time.monotonic()
 

@@ -187,8 +187,7 @@ class Turns:
         """Hand a checkpoint over; the future is done once it is committed, or fails with `Lost`."""
         size = self._limits.measure(lane.key, memory, outputs)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.memories.put(lane.key, memory)
-        self.memories.note_alarm(lane.key, alarm_at)
+        self.memories.put(lane.key, memory, alarm_at)
         state = state_record(self._state_topic, lane.key, memory, alarm_at)
         self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()), casualty=False)
         return waiter
@@ -287,8 +286,7 @@ class Turns:
         state = None
         if after != known or self._would_be_missed(key, alarm_at):
             state = state_record(self._state_topic, key, after, alarm_at)
-            self.memories.put(key, after)
-            self.memories.note_alarm(key, alarm_at)
+            self.memories.put(key, after, alarm_at)
         self._failing_alarms.pop(key, None)
         now = self._clock()
         self.lanes.finished(lane, was_alarm=record is None, alarm_at=done.alarm_at, now=now)

@@ -1,9 +1,11 @@
 import os
+import tracemalloc
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from consumers.engine.alarms import Alarms
 from consumers.engine.interface import Record, Wait
 from consumers.engine.lanes import Lanes
 
@@ -35,7 +37,7 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         self.lanes.add(record(key, self.offset), self.now)
         self.offset += 1
 
-    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0]))
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0, 400.0]))
     def let_time_pass(self, seconds):
         self.now += seconds
 
@@ -68,7 +70,7 @@ class LanesAgainstAModel(RuleBasedStateMachine):
             assert due <= min(expected), "it would be looked at too late"
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), alarm_in=st.sampled_from([None, None, -1.0, 0.0, 2.0, 20.0]))
+    @rule(data=st.data(), alarm_in=st.sampled_from([None, None, -1.0, 0.0, 2.0, 20.0, 70.0, 500.0]))
     def finish(self, data, alarm_in):
         lane, was_alarm = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
         alarm_at = None if alarm_in is None else self.now + alarm_in
@@ -97,7 +99,7 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         assert self.lanes.records == sum(len(queue) for queue in self.queued.values())
         assert self.lanes.alarms == len(self.alarms)
         assert sum(self.lanes.waits().values()) <= len(self.waiting)
-        assert len(self.lanes._alarm_heap) <= 2 * len(self.alarms) + 65
+        assert self.lanes._alarms.entries <= 2 * len(self.alarms) + 65
 
     def teardown(self):
         """Nothing is held for ever: given time, everything runs, in order."""
@@ -176,8 +178,21 @@ def test_replaced_alarms_do_not_pile_up():
     for round_number in range(200):
         for number in range(20):
             lanes.set_alarm(b"%d" % number, FAR - round_number)
-    assert len(lanes._alarm_heap) <= 2 * 20 + 65
+    assert lanes._alarms.entries <= 2 * 20 + 65
+    assert lanes.next_ready(FAR - 199.5) is None
     assert lanes.next_due() == FAR - 199
+
+
+def test_far_alarms_take_a_few_bytes_each():
+    alarms = Alarms()
+    keys = [number.to_bytes(4, "big") for number in range(50_000)]
+    times = [FAR + number / 10 for number in range(50_000)]
+    tracemalloc.start()
+    for key, at in zip(keys, times, strict=True):
+        alarms.set(key, at)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / len(keys) < 80
 
 
 def test_fifty_thousand_alarms_are_not_scanned_to_find_the_next():
@@ -194,10 +209,10 @@ def test_fifty_thousand_alarms_are_not_scanned_to_find_the_next():
     lanes = Lanes()
     for number in range(50_000):
         lanes.set_alarm(number.to_bytes(4, "big"), FAR + number)
-    lanes._alarms = alarms = Looked(lanes._alarms)
+    lanes._alarms._at = alarms = Looked(lanes._alarms._at)
     for _ in range(100):
         assert lanes.next_ready(FAR - 1) is None
-        assert lanes.next_due() == FAR
+        assert lanes.next_due() == FAR, "those of its minute are sorted, no others"
     lane = lanes.next_ready(FAR)
     lanes.finished(lane, was_alarm=True, alarm_at=FAR * 9, now=FAR)
     assert lanes.next_due() == FAR + 1

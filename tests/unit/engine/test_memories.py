@@ -1,8 +1,9 @@
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.engine.memories import MARKER_KEY, Memories, state_record
+from consumers.engine.memories import MARKER_KEY, Memories, spread, state_record
 
 
 @dataclass
@@ -17,9 +18,9 @@ def fetched(output):
 
 
 def absorbed(*records):
-    memories, alarms = Memories(), {}
-    memories.absorb(records, alarms)
-    return memories, alarms
+    memories = Memories()
+    memories.absorb(records)
+    return memories, dict(memories.alarms())
 
 
 def test_what_is_written_comes_back():
@@ -54,3 +55,30 @@ def test_a_record_without_a_key_is_counted_and_left_out():
 def test_an_alarm_that_can_not_be_read_is_due_at_once_and_counted(written):
     memories, alarms = absorbed(Fetched(b"a", b"one", [("alarm", written)]))
     assert (memories.get(b"a"), alarms, memories.unreadable) == (b"one", {b"a": 0.0}, 1)
+
+
+async def test_what_is_overdue_is_spread_over_the_time_its_memory_asks_for_and_the_rest_stands():
+    memories = Memories()
+    for number in range(1_000):
+        memories.put(b"%d" % number, b"quick" if number % 2 else b"slow", 100.0)
+    memories.put(b"later", b"slow", 5_000.0)
+    memories.put(b"none", b"slow", None)
+    others = 0
+
+    async def somebody_else():
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(somebody_else())
+    alarms = await spread(memories, lambda memory, now: {b"quick": 10.0, b"slow": 600.0}[memory] * (now > 0), 1_000.0)
+    waiting.cancel()
+    assert others > 3, "reading many memories lets others have their turn"
+    assert alarms.pop(b"later") == 5_000.0
+    assert len(alarms) == 1_000
+    quick, slow = ([at for key, at in alarms.items() if int(key) % 2 == odd] for odd in (1, 0))
+    assert 1_000.0 <= min(quick) < 1_001.0
+    assert 1_009.0 < max(quick) <= 1_010.0
+    assert 1_000.0 <= min(slow) < 1_050.0
+    assert 1_550.0 < max(slow) <= 1_600.0

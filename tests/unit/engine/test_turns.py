@@ -63,7 +63,7 @@ async def test_an_unchanged_memory_is_not_written_again(bench):
 
 
 async def test_none_forgets_the_key(bench):
-    bench.memories.put(b"k", b"old")
+    bench.memories.put(b"k", b"old", None)
 
     async def record(turn, record):
         return Done(memory=None)
@@ -98,8 +98,7 @@ async def test_an_alarm_is_carried_by_the_memory_and_calls_the_handler(bench):
 
 
 async def test_an_alarm_that_says_nothing_new_writes_nothing(bench):
-    bench.memories.put(b"k", b"one")
-    bench.memories.note_alarm(b"k", 1_000.0)
+    bench.memories.put(b"k", b"one", 1_000.0)
     bench.lanes.set_alarm(b"k", 1_000.0)
 
     async def alarm(turn):
@@ -110,7 +109,7 @@ async def test_an_alarm_that_says_nothing_new_writes_nothing(bench):
     await bench.rest()
     assert bench.handler.seen == [b"k"]
     assert bench.owner.pending == []
-    assert bench.lanes.next_due() == 1_060.0
+    assert bench.lanes.alarm_of(b"k") == 1_060.0
 
 
 @pytest.mark.parametrize(
@@ -121,8 +120,7 @@ async def test_an_alarm_that_says_nothing_new_writes_nothing(bench):
 async def test_an_alarm_that_a_restart_must_not_miss_is_written_though_the_memory_is_the_same(
     bench, stood, alarm_at, is_written
 ):
-    bench.memories.put(b"k", b"one")
-    bench.memories.note_alarm(b"k", stood)
+    bench.memories.put(b"k", b"one", stood)
 
     async def record(turn, record):
         return Done(alarm_at=alarm_at)
@@ -174,7 +172,7 @@ async def test_a_checkpoint_returns_when_it_is_committed_and_finishes_nothing(be
         intended.append(turn.memory)
         return Done(memory=b"done", alarm_at=None)
 
-    bench.memories.put(b"k", b"old")
+    bench.memories.put(b"k", b"old", None)
     bench.lanes.set_alarm(b"k", 9_000.0)
     bench.handler.record = record
     bench.add(b"k")

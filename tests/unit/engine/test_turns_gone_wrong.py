@@ -61,7 +61,7 @@ async def test_an_alarm_that_raises_waits_longer_each_time(bench):
     ids=["memory", "outputs", "one record"],
 )
 async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_was(bench, answer):
-    bench.memories.put(b"k", b"old")
+    bench.memories.put(b"k", b"old", None)
 
     async def record(turn, record):
         return answer
