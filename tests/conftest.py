@@ -11,6 +11,7 @@ import os
 import signal
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,7 +35,29 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
 
+ROOT = Path(__file__).parent
 POLL_SECONDS = 0.02
+
+# `make test` spreads the tests over several processes. What shares a costly server stays in one of them, else a file
+# does; what waits longest begins first.
+COSTLY = ("three_brokers", "secured", "image")
+ORDER = ("system", "process", "chart", "contract", "unit")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("dist", "no") == "no":
+        return
+    rank = {item: _rank(item) for item in items}
+    items.sort(key=rank.__getitem__)
+    for item in items:
+        costly = next((name for name in COSTLY if name in item.fixturenames), None)
+        item.add_marker(pytest.mark.xdist_group(costly or item.path.relative_to(ROOT).as_posix()))
+
+
+def _rank(item):
+    costly = not any(name in item.fixturenames for name in COSTLY)
+    return costly, ORDER.index(item.path.relative_to(ROOT).parts[0])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The router over every code of collate-api.md section 7, every default, every kind of result."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -55,29 +56,27 @@ def test_the_table_has_every_documented_code_and_no_other():
     assert [rule.statuses for rule in RULES] == [(status,) for _, status, _ in SECTION_7]
 
 
-@pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
-def test_a_documented_code_goes_where_its_row_says(code, status, move, operation):
-    expected = move if isinstance(move, Move) else move[operation if operation in move else CLOSE]
-    found = route(operation, Refused(status, code, suspended=status == 401))
-    assert found.move is expected
-    assert found.reason
-    assert found.advice.endswith(".")
-
-
-@pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
-def test_a_code_counts_whatever_status_it_comes_with(code, status, move):
+def test_a_documented_code_goes_where_its_row_says(code, status, move):
     for operation in WRITES:
-        assert route(operation, Refused(418, code)) == route(operation, Refused(status, code))
+        expected = move if isinstance(move, Move) else move[operation if operation in move else CLOSE]
+        found = route(operation, Refused(status, code, suspended=status == 401))
+        assert found.move is expected, operation
+        assert found.reason
+        assert found.advice.endswith(".")
 
 
-@pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
-def test_a_read_is_repeated_where_a_write_would_be_decided_anew(code, status, move, operation):
-    found = route(operation, Refused(status, code)).move
-    assert found is not Move.REREAD
-    if move is Move.REREAD:
-        assert found is Move.RESEND
+def test_a_code_counts_whatever_status_it_comes_with():
+    for (code, status, _), operation in itertools.product(SECTION_7, WRITES):
+        assert route(operation, Refused(418, code)) == route(operation, Refused(status, code)), (code, operation)
+
+
+def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
+    for (code, status, move), operation in itertools.product(SECTION_7, READS):
+        found = route(operation, Refused(status, code)).move
+        assert found is not Move.REREAD, (code, operation)
+        if move is Move.REREAD:
+            assert found is Move.RESEND, (code, operation)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +119,11 @@ def test_retryable_turns_a_verdict_of_the_table_into_another_look():
     assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Move.RESEND
 
 
-@pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("code", [row[0] for row in SECTION_7] + ["a_code_of_tomorrow"])
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
-def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict(operation, code, status):
-    found = route(operation, Refused(status, code), after_ambiguous=True).move
-    assert found not in {Move.REJECT, Move.DEAD_LETTER}
+def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict():
+    codes = [*(row[0] for row in SECTION_7), "a_code_of_tomorrow"]
+    for operation, code, status in itertools.product(WRITES, codes, [400, 403, 404, 409, 422]):
+        found = route(operation, Refused(status, code), after_ambiguous=True).move
+        assert found not in {Move.REJECT, Move.DEAD_LETTER}, (operation, code, status)
 
 
 @pytest.mark.parametrize("operation", Operation)
