@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 REQUEST_MILLISECONDS = 3_000  # a frozen broker must not hold up those who watch
+LAST_SENDS_SECONDS = 10.0
 
 
 async def until(check, within: float = 15.0) -> None:
@@ -233,11 +234,13 @@ class Laboratory:
             await appending
 
     async def _append_until(self, stop: asyncio.Event, pause: float, keys: int) -> None:
-        producer, sends = await self._start_producer(), []
+        producer = await self._start_producer()
+        under_way: set[asyncio.Future[object]] = set()
         is_broken = False
 
         def appended(task: Task, send: asyncio.Future[object]) -> None:
             nonlocal is_broken
+            under_way.discard(send)
             if send.cancelled() or send.exception() is not None:
                 is_broken = True
                 self.appended.pop(task.id, None)
@@ -249,26 +252,31 @@ class Laboratory:
             key = f"key-{number % keys}".encode()
             try:
                 if is_broken:  # an idempotent producer is finished after a failed send
-                    await connections.discard(producer)
+                    await _give_up(producer, under_way)
                     producer, is_broken = await self._start_producer(), False
                 send = await producer.send(self.orders.commands, task.encode(), key=key)
             except KafkaError:
                 is_broken = True
             else:
                 self.appended[task.id] = time.monotonic()
+                under_way.add(send)
                 send.add_done_callback(functools.partial(appended, task))
-                sends.append(send)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await stop.wait()
-        await asyncio.wait(sends)
-        await connections.discard(producer)
+        if under_way:
+            await asyncio.wait(under_way, timeout=LAST_SENDS_SECONDS)
+        await _give_up(producer, under_way)
 
     async def _start_producer(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.orders.bootstrap, enable_idempotence=True, request_timeout_ms=REQUEST_MILLISECONDS
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except KafkaError:
+            await connections.discard(producer)
+            raise
         return producer
 
     async def all_in_the_log_finished(self, within: float) -> None:
@@ -326,6 +334,15 @@ class Laboratory:
                             self.finished.add(output.cause)
         finally:
             await consumer.stop()
+
+
+async def _give_up(producer: AIOKafkaProducer, under_way: set[asyncio.Future[object]]) -> None:
+    """Discard a producer, and what it has not sent yet: nobody would ever tell what became of that."""
+    await connections.discard(producer)
+    if left := list(under_way):
+        for send in left:
+            send.cancel()
+        await asyncio.wait(left)
 
 
 class Cut:
