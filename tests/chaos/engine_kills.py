@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from local.kafka import Cluster
 from tests.chaos.engine_worker import Orders
-from tests.chaos.laboratory import Laboratory, Process
+from tests.chaos.laboratory import Laboratory, Process, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -198,7 +198,8 @@ async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bo
         async with Laboratory(orders, directory, replication=3) as laboratory:
             run = Run(laboratory, cluster, seed)
             async with laboratory.load(PER_SECOND, keys=KEYS):
-                await run.settle()
+                # A worker that is still starting is no stall of what is struck first.
+                await until(lambda: len({one.partition for one in laboratory.seen}) == PARTITIONS, SETTLED_SECONDS)
                 await run.kill_until(time.monotonic() + seconds, only)
             await laboratory.all_in_the_log_finished(within=SETTLED_SECONDS)
             await run.end()
