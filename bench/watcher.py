@@ -66,7 +66,7 @@ def watched(kind: Kind, now: float, age: float) -> Memory:
         opener=Asked(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
     )
     closer = Closer(asked=Asked(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
-    over = handoff_ended(handoff.but(closer=closer), "completed_reported", now - age)
+    over = handoff_ended(handoff.but(closer=closer), "completed_reported")
     if kind is not Kind.ENDED:
         over = reconciled(over, Agreement.AGREES)
     packed = ""

@@ -58,7 +58,7 @@ class Change:
         if not handoff.told_open:
             handoff = handoff.but(told_open=True)
             self.tell(telling.opened(handoff, version), handoff.opener)
-        handoff = ended(handoff, result, self.now)
+        handoff = ended(handoff, result)
         self.memory = self.memory.but(
             active=None, last=handoff, ended=(*self.memory.ended, handoff.id)[-MOST_ENDED:], told_action=None
         )

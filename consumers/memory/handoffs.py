@@ -55,7 +55,7 @@ def seen(known: Handoff, handoff: ManualHandoff, open_version: int) -> Handoff:
     )
 
 
-def ended(known: Handoff, result: str | None, now: float) -> Handoff:
+def ended(known: Handoff, result: str | None) -> Handoff:
     """End a handoff: by whom, and what is known of the report."""
     word = result or "unrecognised"
     by = _BY_ITSELF.get(word)  # type: ignore[call-overload]  # a StrEnum's key is found by its text
@@ -72,8 +72,8 @@ def ended(known: Handoff, result: str | None, now: float) -> Handoff:
         result=word,
         by=by.value,
         reported=reported,
-        ended_at=now,
         opener=None,
+        told_open=False,
         told_risks=(),
         grant_until=None,
     )
@@ -81,9 +81,8 @@ def ended(known: Handoff, result: str | None, now: float) -> Handoff:
 
 def reconciled(known: Handoff, verdict: Agreement) -> Handoff:
     """Keep what later commands and the end may ask about, and no more: this is remembered for months."""
-    closer = known.closer
-    brief = None if closer is None else closer.but(asked=closer.asked.but(metadata=None))
-    return known.but(agreement=verdict.value, closer=brief)
+    closer = None if known.closer is None else known.closer.but(asked=None)
+    return known.but(agreement=verdict.value, closer=closer, seen_at=0.0)
 
 
 RESULT_OF: Final = {

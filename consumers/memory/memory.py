@@ -131,9 +131,9 @@ class Asked(Part):
 
 
 class Closer(Part):
-    """Our close of a handoff: what was reported (a word, never free text)."""
+    """Our close of a handoff: what was reported (a word, never free text), and until it is reconciled, who asked."""
 
-    asked: Asked
+    asked: Asked | None = None
     operation: str
     reported: str | None = None
     reason: str | None = None
@@ -151,7 +151,7 @@ class Handoff(Part):
     access_available: bool = False
     final_submit_capable: bool = False
     opened_at: float | None = None
-    seen_at: float
+    seen_at: float = 0.0
     open_version: int
     told_open: bool = False
     told_risks: tuple[str, ...] = ()
@@ -163,7 +163,6 @@ class Handoff(Part):
     result: str | None = None
     by: str | None = None
     reported: str | None = None
-    ended_at: float | None = None
     agreement: str | None = None
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from consumers.memory.memory import Handoff, Known
+from consumers.memory.memory import Closer, Handoff, Known
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
@@ -53,7 +53,7 @@ def closed(handoff: Handoff, version: int | None) -> HandoffClosed:
         reported=_report(handoff.reported),
         reason=closer.reason if closer else None,
         version=version,
-        metadata=closer.asked.metadata if closer else None,
+        metadata=_metadata(closer),
     )
 
 
@@ -65,7 +65,7 @@ def reconciled(handoff: Handoff, truth: Known, verdict: Agreement) -> HandoffRec
         payer=payer(truth),
         agreement=verdict,
         version=truth.version,
-        metadata=handoff.closer.asked.metadata if handoff.closer else None,
+        metadata=_metadata(handoff.closer),
     )
 
 
@@ -137,3 +137,7 @@ def payer(known: Known) -> PayerTruth:
 
 def _report(word: str | None) -> Report | None:
     return None if word is None else Report(word)
+
+
+def _metadata(closer: Closer | None) -> dict[str, str] | None:
+    return closer.asked.metadata if closer is not None and closer.asked is not None else None
