@@ -194,7 +194,8 @@ def _show_all(console: Console, events: Sequence[Event]) -> None:
 def _show_timeline(console: Console, everything: Stage) -> None:
     """Show what anybody with a key can ask later, by the very command."""
     console.print(f"\n[bold]And who asks later[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
-    told = everything.ask("timeline", AUTHORIZATION, until="authorization.settled")
+    columns = console.width if console.is_terminal else None
+    told = everything.ask("timeline", AUTHORIZATION, until="ended as already_done", columns=columns)
     console.print(told, markup=False)
 
 

@@ -45,6 +45,7 @@ def _prepare(everything: Stage) -> None:
 
 def _introduce(console: Console, everything: Stage) -> None:
     installation, url = everything.installation, everything.ingress.url
+    console.print()
     topics = catalogue(installation.prefix)
     for what, where in (
         ("commands", f"{url}/v1/…"),
@@ -67,7 +68,7 @@ def _introduce(console: Console, everything: Stage) -> None:
     for line in commands_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
     console.print("\n[bold]And in another terminal[/]: what happened, and what is going on\n")
-    for line in reads_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
+    for line in reads_to_paste(url, everything.worker.admin_url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
     console.print(
         "\nOpen the link's url in a browser to be the human. [bold]Ctrl-C[/] ends everything. Events, as they come:\n"
@@ -85,10 +86,14 @@ def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, .
     )
 
 
-def reads_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
+def reads_to_paste(url: str, worker_url: str, key: str, authorization_id: str) -> tuple[str, ...]:
     """Write the commands that show what happened."""
     here = f"COLLATE_GATEWAY_URL={url} COLLATE_GATEWAY_KEY={key} {GATEWAY}"
-    return f"{here} timeline {authorization_id}", f"{here} watch {authorization_id}", f"{here} top"
+    return (
+        f"{here} timeline {authorization_id}",
+        f"{here} watch {authorization_id}",
+        f"{here} top --worker {worker_url}",
+    )
 
 
 async def _accompany(console: Console, everything: Stage) -> None:

@@ -40,13 +40,16 @@ class Stage:
         for program in (self.ingress, self.worker, self.projector):
             program.require_running()
 
-    def ask(self, *verb: str, until: str) -> str:
+    def ask(self, *verb: str, until: str, columns: int | None = None) -> str:
         """Return what a caller's `gateway VERB …` prints, once that text is in it: the read model follows soon."""
-        environ = self.installation.environ | {
-            "COLLATE_GATEWAY_URL": self.ingress.url,
-            "COLLATE_GATEWAY_KEY": self.installation.caller_key,
-            "COLUMNS": "150",
-        }
+        environ = (
+            self.installation.environ
+            | {
+                "COLLATE_GATEWAY_URL": self.ingress.url,
+                "COLLATE_GATEWAY_KEY": self.installation.caller_key,
+            }
+            | ({"COLUMNS": str(columns)} if columns else {})
+        )
         deadline = time.monotonic() + TOLD_WITHIN_SECONDS
         while True:
             told = subprocess.run([GATEWAY, *verb], env=environ, capture_output=True, text=True, check=False)

@@ -6,6 +6,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
@@ -99,10 +100,10 @@ class Caller:
                 if refused.code == 304:
                     return known, None
                 self._refused(refused)
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             trust = " (is its certificate trusted here?)" if isinstance(reason, ssl.SSLError) else ""
-            raise Unanswered(f"{self._url}: {reason}{trust}") from error
+            raise Unanswered(f"{self._url}: {said(reason)}{trust}") from error
 
     def timeline(self, authorization_id: str) -> Iterator[dict[str, Any]]:
         """Walk everything that happened to an authorization."""
@@ -124,6 +125,13 @@ class Caller:
         if refused.code in {429, 502, 503, 504}:
             raise Unanswered(f"{refused.code}: {told}") from refused
         raise Declined(refused.code, slug, told) from refused
+
+
+def said(reason: object) -> str:
+    """Put what a connection failed with in words."""
+    if isinstance(reason, ssl.SSLError) or not isinstance(reason, OSError) or not reason.strerror:
+        return str(reason) or type(reason).__name__
+    return reason.strerror.lower()
 
 
 def _key(key_file: Path | None) -> str:

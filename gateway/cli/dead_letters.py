@@ -17,6 +17,7 @@ from rich.console import Console
 from gateway.cli import letter_tables as tables
 from gateway.cli.caller import HERE, AsJson, Caller, Declined, KeyFile, Unanswered, Url, fail, print_json
 from gateway.cli.deciding import Decision, decide_all
+from gateway.cli.people import console
 from gateway.runtime.exits import Exit
 from gateway.runtime.quantities import parse_duration
 from schemas.times import format_time, parse_time
@@ -39,7 +40,11 @@ CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help=
 Everything = Annotated[bool, typer.Option("--all", help="All that the filters leave, instead of naming them.")]
 Reason = Annotated[
     DecisionReason | None,
-    typer.Option("--reason", help="Why, in a word; required. It stands in the events and in the timeline."),
+    typer.Option(
+        "--reason",
+        metavar="WORD",
+        help=f"Why; required, and told in events and timeline. One of {', '.join(DecisionReason)}.",
+    ),
 ]
 Ticket = Annotated[
     str | None, typer.Option("--ticket", help="Where more is written, e.g. OPS-1204; told with the reason.")
@@ -119,7 +124,8 @@ def list_them(
     if not letters:
         typer.echo(tables.nothing(is_filtered=filters.are_any))
         return
-    Console(highlight=False, soft_wrap=False).print(tables.table_of(letters, datetime.now(UTC)))
+    shown = console()
+    shown.print(tables.table_of(letters, datetime.now(UTC), shown.width))
     for line in tables.after_the_list(letters, matching, left_out):
         typer.echo(line)
 
@@ -145,7 +151,7 @@ def show(
     if as_json:
         print_json(letter | ({"original": original} if original is not None else {}))
         return
-    Console(highlight=False).print(tables.page_of(letter, original))
+    console().print(tables.page_of(letter, original))
 
 
 def redrive(
@@ -247,7 +253,7 @@ def _forecast(gateway: Caller, letters: list[dict[str, Any]], verb: str, *, as_j
             if as_json:
                 print_json(one)
     if not as_json:
-        Console(highlight=False).print(tables.forecast_table(found))
+        console().print(tables.forecast_table(found))
         typer.echo(f"Nothing was done. The same without --dry-run, with --reason, would {verb} {len(found)}.")
 
 

@@ -3,21 +3,20 @@
 import contextlib
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.caller import HERE, AsJson, Caller, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.people import console, day_of, entry_of, headline, local_time
 from gateway.runtime.exits import Exit
 
 _PANEL = "What happened"
 _EVERY_SECONDS = 1.0
 _SETTLED = frozenset({"authorization.settled", "authorization.watch_ended"})
-_COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "attempt": "dim"}
 CommandArgument = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId of a 202.")]
 AuthorizationArgument = Annotated[str, typer.Argument(metavar="AUTH", help="Collate's id of the authorization.")]
 
@@ -48,8 +47,8 @@ def status(
         return
     rows = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _flat(found):
-        rows.add_row(Text(name, "bold"), Text(_moment(value) or str(value)))
-    _console().print(rows)
+        rows.add_row(Text(name, "bold"), Text(_moment(name, value) or str(value), overflow="fold"))
+    console().print(rows)
 
 
 def timeline(
@@ -66,8 +65,8 @@ def timeline(
             print_json(entry)
         return
     if not entries:
-        fail(Exit.FAILED, "nothing is known of this authorization")
-    _console().print(table_of(entries))
+        fail(Exit.FAILED, f"nothing is known of {authorization}: nothing was asked for it, or it is past retention")
+    _Timeline().show(entries)
 
 
 def watch(
@@ -83,54 +82,48 @@ def watch(
 
 
 def _watch(caller: Caller, authorization: str, *, as_json: bool) -> None:
-    console = _console()
+    shown = _Timeline()
     seen: set[tuple[Any, ...]] = set()
     told = ""
     while True:
+        trouble = ""
         try:
             fresh = [entry for entry in caller.timeline(authorization) if _identity(entry) not in seen]
-            told = ""
         except Unanswered as unanswered:
-            fresh = []
-            if str(unanswered) != told:
-                told = str(unanswered)
-                typer.echo(f"gateway: {told}; asking on", err=True)
-        for entry in fresh:
-            seen.add(_identity(entry))
-            if as_json:
+            fresh, trouble = [], f"{unanswered}; asking on"
+        if not (seen or fresh or trouble):
+            trouble = f"nothing is known of {authorization} yet; waiting"
+        if trouble and trouble != told:
+            typer.echo(f"gateway: {trouble}", err=True)
+        told = trouble
+        seen.update(_identity(entry) for entry in fresh)
+        if as_json:
+            for entry in fresh:
                 print_json(entry)
-            else:
-                console.print(_line(entry))
+        else:
+            shown.show(fresh)
         if any(entry["kind"] in _SETTLED for entry in fresh):
             return
         time.sleep(_EVERY_SECONDS)
 
 
-def table_of(entries: Iterable[dict[str, Any]]) -> Table:
-    """Lay out a timeline for people."""
-    rows = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    for column in ("#", "time", "what", "command"):
-        rows.add_column(column, no_wrap=True)
-    rows.add_column("in words")
-    day = ""
-    for entry in entries:
-        at = _local(entry["at"])
-        if at[:10] != day:
-            day = at[:10]
-            rows.add_row("", Text(day, "bold"), "", "", "")
-        command = entry.get("commandId", "")[:8]
-        number = str(entry.get("sequence", ""))
-        rows.add_row(number, at[11:23], _kind(entry), Text(command, "dim"), Text(entry["says"]))
-    return rows
+class _Timeline:
+    """Prints entries one below the other, and each new day above its first."""
 
+    def __init__(self) -> None:
+        self._console = console()
+        self._day: str | None = None
 
-def _line(entry: dict[str, Any]) -> Text:
-    return Text.assemble((_local(entry["at"])[11:23], "dim"), "  ", _kind(entry, width=30), "  ", Text(entry["says"]))
-
-
-def _kind(entry: dict[str, Any], width: int = 0) -> Text:
-    kind = entry["kind"]
-    return Text(f"{kind:<{width}}", _COLOURS.get(kind.partition(".")[0], ""))
+    def show(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Print these."""
+        for entry in entries:
+            if self._day is None and (head := headline(self._console.width)):
+                self._console.print(head)
+            if (day := day_of(entry)) != self._day:
+                self._day = day
+                self._console.print(Text(day, "bold"))
+            for line in entry_of(entry, self._console.width):
+                self._console.print(line)
 
 
 def _identity(entry: dict[str, Any]) -> tuple[Any, ...]:
@@ -145,19 +138,12 @@ def _flat(found: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _moment(value: object) -> str | None:
+def _moment(name: str, value: object) -> str | None:
     """Return a time as people here read it; None for anything else."""
     if not isinstance(value, str) or len(value) < 20 or value[10:11] != "T" or not value.endswith("Z"):
         return None
     try:
-        return _local(value)
+        has_passed = name == "waiting.until" and datetime.fromisoformat(value) < datetime.now(UTC)
+        return local_time(value) + (" (and again since then, for the same reason)" if has_passed else "")
     except ValueError:
         return None
-
-
-def _local(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec="milliseconds")
-
-
-def _console() -> Console:
-    return Console(highlight=False)

@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.people import stacked
 from schemas.times import parse_time
 from schemas.vocabulary import PREFIX
 
 Json = dict[str, Any]
+_WIDE = 150
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red"}
 
 
@@ -28,8 +30,10 @@ def nothing(*, is_filtered: bool) -> str:
     )
 
 
-def table_of(letters: Iterable[Json], now: datetime) -> Table:
+def table_of(letters: Iterable[Json], now: datetime, width: int) -> Table | Group:
     """Lay a list out."""
+    if width < _WIDE:
+        return Group(*(part for letter in letters for part in _lines_of(letter, now)))
     rows = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("command", "type", "authorization", "caller", "cause", "since", "writes", "redriven"):
         rows.add_column(column, no_wrap=column in {"command", "cause", "since"}, overflow="fold")
@@ -39,12 +43,25 @@ def table_of(letters: Iterable[Json], now: datetime) -> Table:
             _type(letter),
             letter.get("authorizationId", "(broken)"),
             letter.get("caller", "unknown"),
-            Text(letter["cause"], "red" if letter["cause"] == "outcome_unknown" else ""),
+            _cause(letter),
             _age(letter["deadAt"], now),
             str(letter["writes"]),
             str(letter["redrive"] or ""),
         )
     return rows
+
+
+def _lines_of(letter: Json, now: datetime) -> list[RenderableType]:
+    redriven = f", redriven {letter['redrive']} times" if letter["redrive"] else ""
+    return stacked(
+        Text.assemble(letter["commandId"], "  ", _cause(letter), f"  {_age(letter['deadAt'], now)}"),
+        f"{_type(letter)} of {letter.get('authorizationId', '(broken)')}, by {letter.get('caller', 'unknown')}; "
+        f"{_writes(letter)}{redriven}",
+    )
+
+
+def _cause(letter: Json) -> Text:
+    return Text(letter["cause"], "red" if letter["cause"] == "outcome_unknown" else "")
 
 
 def after_the_list(letters: list[Json], matching: int, left_out: int) -> Iterator[str]:
@@ -152,3 +169,7 @@ def _age(at: str, now: datetime) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _writes(letter: Json) -> str:
+    return f"{letter['writes']} {'write' if letter['writes'] == 1 else 'writes'}"

@@ -10,16 +10,18 @@ import re
 import time
 import urllib.request
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.caller import HERE, AsJson, Caller, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.caller import HERE, AsJson, Caller, Declined, KeyFile, Unanswered, Url, fail, print_json, said
+from gateway.cli.people import console, local_time
+from gateway.cli.top_page import page
 from gateway.runtime.exits import Exit
 
 _SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
@@ -45,110 +47,82 @@ def top(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is going on and what is stuck, live: the oldest command stands first, with why it waits."""
-    caller, console = Caller(url, key_file), Console(highlight=False)
-    if once or as_json:
-        while True:
-            try:
-                found = look(caller, worker or [])
-            except Unanswered as unanswered:
-                fail(Exit.UNAVAILABLE, str(unanswered))
-            if as_json:
-                print_json(found)
+    """Show what is going on and what is stuck, live: the oldest command stands first, with why it waits.
+
+    Without a terminal, or with --json, each look is printed below the one before.
+    """
+    caller, shown = Caller(url, key_file), console()
+    workers = [_checked(one) for one in worker or []]
+    try:
+        if once:
+            _print(look(caller, workers), shown, as_json=as_json)
+            return
+        with contextlib.suppress(KeyboardInterrupt):
+            if as_json or not shown.is_terminal:
+                _go_on(caller, workers, every, shown, as_json=as_json)
             else:
-                console.print(page(found))
-            if once:
-                return
-            time.sleep(every)
-    shown: Group | Text = Text("asking …", "dim")
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        Live(shown, console=console, screen=console.is_terminal, auto_refresh=False) as live,
-    ):
+                _live(caller, workers, every, shown)
+    except Unanswered as unanswered:
+        fail(Exit.UNAVAILABLE, str(unanswered))
+    except Declined as declined:
+        fail(Exit.FAILED, str(declined))
+
+
+def _print(found: dict[str, Any], shown: Console, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        shown.print(page(found, shown.width))
+
+
+def _go_on(caller: Caller, workers: list[str], every: float, shown: Console, *, as_json: bool) -> None:
+    while True:
+        try:
+            _print(look(caller, workers), shown, as_json=as_json)
+        except Unanswered as unanswered:
+            typer.echo(f"gateway: {unanswered}; asking on", err=True)
+        else:
+            if not as_json:
+                shown.print()
+        time.sleep(every)
+
+
+def _live(caller: Caller, workers: list[str], every: float, shown: Console) -> None:
+    """Redraw one page. What ends it is raised, and so told once the screen is as it was before."""
+    last: dict[str, Any] | None = None
+    with Live(Text("asking …", "dim"), console=shown, screen=True, auto_refresh=False) as live:
         while True:
+            trouble = ""
             try:
-                live.update(page(look(caller, worker or [])), refresh=True)
+                last = look(caller, workers)
             except Unanswered as unanswered:
-                live.update(Text(f"{unanswered}; asking on", "red"), refresh=True)
+                trouble = f"{unanswered}; asking on"
+            if last is None:
+                live.update(Text(trouble, "bold red"), refresh=True)
+            else:
+                since = f"\nthis was so at {local_time(last['at'])[11:19]}:" if trouble else ""
+                live.update(page(last, shown.width, trouble + since), refresh=True)
             time.sleep(every)
 
 
 def look(caller: Caller, workers: list[str]) -> dict[str, Any]:
-    """Ask ingress, and the workers that are named. Raises Unanswered where ingress has no answer."""
-    found: dict[str, Any] = caller.get("overview")
-    if workers:
-        found["workers"] = [_worker(url.rstrip("/")) for url in workers]
-    return found
+    """Ask ingress, and the workers that are named. Raises Unanswered, Declined."""
+    found: dict[str, Any] = caller.read("overview")
+    return found | {"workers": [_worker(url) for url in workers]} if workers else found
 
 
-def page(found: dict[str, Any]) -> Group:
-    """Lay it out for people."""
-    rates, unfinished, projector = found["lastMinute"], found["unfinished"], found["projector"]
-    head = Text.assemble(
-        ("last minute  ", "bold"),
-        f"{rates['accepted']} accepted, {rates['finished']} finished, {rates['events']} events, "
-        f"{rates['attempts']} calls told of",
-        ("\nnow          ", "bold"),
-        ", ".join(f"{count} {status.replace('_', '-')}" for status, count in sorted(unfinished.items()))
-        or "nothing is unfinished",
-        f"; {found['activeHandoffs']} handoffs open",
-        ("\nwaiting for  ", "bold"),
-        ", ".join(f"{reason}: {count}" for reason, count in sorted(found["waiting"].items())) or "nothing",
-        ("\nread model   ", "bold"),
-        _freshness(projector, found["at"]),
-    )
-    parts: list[Any] = [head]
-    if found["oldest"]:
-        parts += ["", _stuck("Unfinished, the oldest first", found["oldest"], found["at"])]
-    if found["deadLetters"]:
-        parts += ["", _stuck("Waiting for a person", found["deadLetters"], found["at"])]
-    if found.get("workers"):
-        parts += ["", _workers(found["workers"])]
-    return Group(*parts)
-
-
-def _stuck(title: str, commands: list[dict[str, Any]], now: str) -> Table:
-    rows = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for column in ("age", "authorization", "asked for", "by", "command", "status"):
-        rows.add_column(column, no_wrap=True)
-    rows.add_column("why")
-    for one in commands:
-        waiting = one.get("waiting") or {}
-        rows.add_row(
-            _age(one.get("acceptedAt"), now),
-            Text(one["authorizationId"], "bold"),
-            one["type"].removeprefix("collate-gateway.").rpartition(".")[0],
-            Text(one["caller"]),
-            Text(one["commandId"][:8], "dim"),
-            one["status"],
-            Text(" ".join(filter(None, (waiting.get("reason"), waiting.get("advice"))))),
-        )
-    return rows
-
-
-def _freshness(projector: dict[str, Any], now: str) -> str:
-    if projector.get("at") is None:
-        return "no projector has been heard of"
-    return f"{projector['behind']} records behind, heard of {_age(projector['at'], now)} ago"
-
-
-def _age(since: str | None, now: str) -> str:
-    if since is None:
-        return "?"
-    seconds = max(0, round((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()))
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7_200 else f"{seconds // 3_600} h"
+def _checked(url: str) -> str:
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        fail(Exit.USAGE, f"{url}: expected a URL like http://worker-0:9090")
+    return url.rstrip("/")
 
 
 def _worker(url: str) -> dict[str, Any]:
     """Ask one worker's admin port; what can't be had is said."""
-    if urlsplit(url).scheme not in {"http", "https"}:
-        fail(Exit.USAGE, f"{url}: expected a URL like http://worker-0:9090")
     try:
         lanes, metrics = json.loads(_read(f"{url}/lanes")), _read(f"{url}/metrics").decode()
-    except (OSError, ValueError) as error:
-        return {"url": url, "problem": str(getattr(error, "reason", error))}
+    except (OSError, HTTPException, ValueError) as error:
+        return {"url": url, "problem": said(getattr(error, "reason", error))}
     samples = {(found["name"], found["labels"] or ""): float(found["value"]) for found in _SAMPLE.finditer(metrics)}
     partitions = lanes.get("partitions", [])
     waiting: dict[str, int] = {}
@@ -174,24 +148,3 @@ def _read(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=_WORKER_SECONDS) as answer:  # noqa: S310 - the scheme was looked at
         content: bytes = answer.read()
         return content
-
-
-def _workers(workers: list[dict[str, Any]]) -> Table:
-    columns = ("worker", "partitions", "lag", "oldest", "running", "lanes waiting", "breaker", "budget")
-    rows = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for one in workers:
-        if "problem" in one:
-            rows.add_row(one["url"], Text(one["problem"], "red"))
-            continue
-        waiting = ", ".join(f"{reason}: {count}" for reason, count in sorted(one["waiting"].items())) or "none"
-        rows.add_row(
-            one["url"],
-            str(one["partitions"]),
-            str(one["lag"]),
-            f"{one['oldestSeconds']:.0f} s",
-            str(one["running"]),
-            waiting,
-            Text(one["breaker"], "green" if one["breaker"] == "closed" else "red"),
-            f"{one['inFlight']:.0f} of {one['limit']:.0f} calls, {one['queued']:.0f} queued",
-        )
-    return rows

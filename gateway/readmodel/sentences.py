@@ -1,5 +1,6 @@
 """An entry of a timeline as a sentence for people. Pure; made of public fields alone."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,6 +41,8 @@ def _attempt(data: Data) -> str:
     answer = " ".join(str(data[name]) for name in ("status", "code") if data.get(name) is not None)
     quote = f", Collate's request {data['requestId']}" if data.get("requestId") else ""
     result = _RESULTS.get(str(data.get("result")), str(data.get("result")))
+    if write and data.get("result") == "ambiguous":
+        result += ", it may have been done"
     said = f"{result} ({answer})" if answer else result
     return f"Called {data.get('operation')}{write}: {said}, {data.get('ms')} ms{quote}."
 
@@ -47,7 +50,7 @@ def _attempt(data: Data) -> str:
 _RESULTS = {
     "answered": "answered",
     "refused": "refused",
-    "ambiguous": "no clear answer, it may have been done",
+    "ambiguous": "no clear answer",
     "not_sent": "nothing was sent",
 }
 
@@ -60,7 +63,7 @@ def _finished(data: Data) -> str:
 
 
 def _waiting(data: Data) -> str:
-    until = f" It is tried again at {data['until']}." if data.get("until") else ""
+    until = f" It is tried again at {_moment(data['until'])}." if data.get("until") else ""
     return f"{_command(data)} waits: {data.get('advice') or data.get('reason')}{until}"
 
 
@@ -89,21 +92,20 @@ def _reconciled(data: Data) -> str:
 
 
 def _granted(data: Data) -> str:
-    return (
-        f"{data.get('operator')} was given a link into handoff {data.get('handoffId')}, until {data.get('expiresAt')}."
-    )
+    until = _moment(data.get("expiresAt"))
+    return f"{data.get('operator')} was given a link into handoff {data.get('handoffId')}, until {until}."
 
 
 def _at_risk(data: Data) -> str:
-    ends = f" It may end at {data['endsAt']}." if data.get("endsAt") else ""
+    ends = f" It may end at {_moment(data['endsAt'])}." if data.get("endsAt") else ""
     return f"Handoff {data.get('handoffId')} is at risk ({data.get('reason')}). {data.get('advice') or ''}{ends}"
 
 
 def _changed(data: Data) -> str:
-    before = f"from {data['from']} " if data.get("from") else ""
     seen = [word for name, word in (("receiptSeen", "receipt"), ("decisionSeen", "decision")) if data.get(name)]
     outcome = f" ({data['outcome']})" if data.get("outcome") else ""
-    return f"The authorization went {before}to {data.get('to')}{outcome}{_seen(seen)}{_version(data)}."
+    went = f"went from {data['from']} to" if data.get("from") else "is"
+    return f"The authorization {went} {data.get('to')}{outcome}{_seen(seen)}{_version(data)}."
 
 
 def _action(data: Data) -> str:
@@ -117,6 +119,14 @@ def _settled(data: Data) -> str:
 
 def _watch_ended(data: Data) -> str:
     return f"We stopped following it ({data.get('reason')}); it was {data.get('status')}."
+
+
+def _moment(time: object) -> str:
+    """Return a time without fractions of a second."""
+    return _FRACTION.sub("", str(time))
+
+
+_FRACTION = re.compile(r"\.\d+(?=Z$)")
 
 
 def _command(data: Data) -> str:

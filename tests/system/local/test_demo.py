@@ -29,9 +29,21 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_
     places = [table.index(kind) for kind in STORY]
     assert places == sorted(places)
     assert table.count("agreement agrees") == 2
+    printed = told.stdout.partition("gateway timeline auth_demo")[2]
+    readme = (Path(__file__).parents[3] / "README.md").read_text().partition("`gateway timeline auth_demo`")[2]
+    assert timeline(printed) == timeline(readme.partition("## ")[0])
+    assert len(timeline(printed)) > 15
     assert "rag_" not in told.stdout  # a grant's id is as secret as its link
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
+
+
+def timeline(text):
+    """The entries of a printed timeline without what differs: times, ids, and what a look happened to find first."""
+    entries = re.findall(r"^(?:\d+|·) +[\d:.]{12}  (\S+) +(?:[0-9a-f]{8})?  (.+)$", text, re.MULTILINE)
+    assert entries, text
+    moving = re.compile(r"\d+ ms|version \d+|(?<=_)[0-9a-f]{11}|[\d-]{10}T[\d:]{8}Z")
+    return sorted((kind, moving.sub("…", says)) for kind, says in entries if kind != "authorization.changed")
 
 
 @pytest.fixture

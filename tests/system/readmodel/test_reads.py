@@ -11,8 +11,10 @@ import pytest
 
 from local.installation import GATEWAY, Installation
 from local.postgres import Postgres
+from tests.system.readmodel.terminal import Terminal
 
 AUTHORIZATION = "auth_read"
+LEFT = "\x1b[?1049l"
 
 
 @pytest.fixture
@@ -43,15 +45,20 @@ class Gateway:
     async def start(self, verb):
         return await self._start(self._installed, verb)
 
-    async def ask(self, *verb, key=None):
-        """Run `gateway VERB …` as a caller."""
-        environ = {
+    def environ(self, key=None):
+        return {
             "PATH": os.environ["PATH"],
-            "COLUMNS": "200",
             "COLLATE_GATEWAY_URL": self.ingress.url,
             "COLLATE_GATEWAY_KEY": key or self._installed.caller_key,
         }
-        command = [GATEWAY, *verb]
+
+    def terminal(self, *verb, columns=140, key=None):
+        """Run `gateway VERB …` in a terminal."""
+        return Terminal([GATEWAY, *verb], self.environ(key), columns)
+
+    async def ask(self, *verb, key=None):
+        """Run `gateway VERB …` as a caller, into a pipe."""
+        environ, command = self.environ(key), [GATEWAY, *verb]
         return await asyncio.to_thread(
             subprocess.run, command, env=environ, capture_output=True, text=True, timeout=60, check=False
         )
@@ -109,9 +116,15 @@ async def test_the_story_of_a_handoff_can_be_read(gateway, collate, eventually):
     collate.create(ids=[AUTHORIZATION])
     for verb in ("worker", "projector"):
         await gateway.start(verb)
-    opened = await send(http, "handoffs", Prefer="wait=20")
-    assert opened.status_code == 200, opened.text
-    handoff = opened.json()["handoffId"]
+    with gateway.terminal("watch", AUTHORIZATION) as watched:
+        await eventually(lambda: f"nothing is known of {AUTHORIZATION} yet; waiting" in watched.text, within=30)
+        opened = await send(http, "handoffs", Prefer="wait=20")
+        assert opened.status_code == 200, opened.text
+        handoff = opened.json()["handoffId"]
+        await eventually(lambda: f"Handoff {handoff} is open" in watched.text, within=20)
+        assert await asyncio.to_thread(watched.ctrl_c) == 0
+        assert watched.text.count("scheduling asked: handoff.request.") == 1
+        assert "Traceback" not in watched.text
 
     at = f"/v1/authorizations/{AUTHORIZATION}"
     await eventually(lambda: _count(http, f"{at}/timeline", 5), within=20)
@@ -178,8 +191,15 @@ async def test_top_names_the_one_stuck_authorization_within_a_minute(gateway, co
     assert (oldest["commandId"], oldest["authorizationId"], oldest["status"]) == (stuck, AUTHORIZATION, "waiting")
     assert found["workers"][0]["waiting"]
     assert found["workers"][0]["breaker"] == "closed"
-    page = await gateway.ask("top", "--once")
-    assert AUTHORIZATION in page.stdout
+    assert f"\n{AUTHORIZATION} " not in (await gateway.ask("top", "--once")).stdout, "columns, where nothing is narrow"
+    with gateway.terminal("top", "--worker", worker.admin_url, columns=72) as live:
+        await eventually(
+            lambda: f"{AUTHORIZATION}  " in live.text and "lanes waiting: backoff: 1" in live.text, within=30
+        )
+        assert LEFT not in live.raw
+        assert await asyncio.to_thread(live.ctrl_c) == 0
+        assert LEFT in live.raw, "the screen is as it was before"
+        assert "Traceback" not in live.text
 
 
 @pytest.mark.timeout(240)
@@ -189,7 +209,25 @@ async def test_without_its_database_the_gateway_goes_on_accepting(gateway, datab
     location = (await send(http, "watch")).headers["location"]
     await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
 
-    await asyncio.to_thread(database.kill)
+    with gateway.terminal("top") as live, gateway.terminal("watch", AUTHORIZATION) as watched:
+        await eventually(
+            lambda: "last minute  1 accepted" in live.text and "scheduling asked" in watched.text, within=30
+        )
+        await asyncio.to_thread(database.kill)
+        await eventually(lambda: "503" in live.text and "asking on" in watched.text, within=30)
+        assert "last minute  1 accepted" in live.text.rpartition("this was so at")[2], (
+            "the last page still stands there"
+        )
+        await _is_told_and_accepted_anyway(gateway, location, eventually)
+        await asyncio.to_thread(database.start)
+        await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
+        await eventually(lambda: watched.text.count("scheduling asked") == 2, within=30)
+        for terminal in (live, watched):
+            assert await asyncio.to_thread(terminal.ctrl_c) == 0
+
+
+async def _is_told_and_accepted_anyway(gateway, location, eventually):
+    http = gateway.http
     answer = await eventually(lambda: _unavailable(http, location))
     assert answer.json()["type"] == "urn:collate-gateway:problem:read-model-unavailable"
     assert answer.headers["retry-after"] == "2"
@@ -198,9 +236,6 @@ async def test_without_its_database_the_gateway_goes_on_accepting(gateway, datab
     shown = await gateway.ask("status", location.removeprefix("/v1/commands/").partition("?")[0])
     assert shown.returncode == 69
     assert "commands are kept as ever" in shown.stderr
-
-    await asyncio.to_thread(database.start)
-    await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
 
 
 async def _unavailable(http, location):
@@ -232,6 +267,12 @@ async def test_what_can_t_be_asked_is_told_and_a_stranger_is_told_nothing(gatewa
     refused = await gateway.ask("top", "--once", key="cgk_none_none")
     assert refused.returncode == 1
     assert "401" in refused.stderr
+    with gateway.terminal("top", key="cgk_none_none") as live:
+        assert await asyncio.to_thread(live.ended) == 1
+        assert "401" in live.raw.rpartition(LEFT)[2], "told where it stays on the screen"
+    nothing = await gateway.ask("timeline", "auth_unknown")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "nothing is known of auth_unknown" in nothing.stderr
 
 
 async def _answered(http, path):

@@ -1,0 +1,78 @@
+"""How things are shown to people: the console, and layouts that stay readable where the terminal is narrow.
+
+Without a terminal nothing is wrapped: one thing a line, for grep.
+"""
+
+import os
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 110
+"""From this many columns on, things stand in columns; below, in two lines each."""
+
+_UNWRAPPED = 10_000
+_INDENT = (0, 0, 0, 4)
+_COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "attempt": "dim"}
+_NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
+
+
+def console() -> Console:
+    """Return the console that people read."""
+    found = Console(highlight=False)
+    if found.is_terminal or "COLUMNS" in os.environ:
+        return found
+    return Console(highlight=False, width=_UNWRAPPED)
+
+
+def stacked(head: Text, *lines: str | Text) -> list[RenderableType]:
+    """Lay one thing out for a narrow terminal: what it is, and indented what there is to say."""
+    return [head, *(Padding(Text(line) if isinstance(line, str) else line, _INDENT, expand=False) for line in lines)]
+
+
+def day_of(entry: dict[str, Any]) -> str:
+    """Return the day of an entry, as it is here."""
+    return local_time(entry["at"])[:10]
+
+
+def headline(width: int) -> Text:
+    """Name the columns of entries; empty where there are none."""
+    if width < WIDE:
+        return Text()
+    names = (("#", _NUMBER), ("time", _TIME), ("what", _KIND), ("command", _COMMAND))
+    return Text("  ".join(f"{name:<{size}}" for name, size in names) + "  in words", "bold")
+
+
+def entry_of(entry: dict[str, Any], width: int) -> list[RenderableType]:
+    """Lay out one entry of a timeline."""
+    number, time = str(entry.get("sequence", "·")), local_time(entry["at"])[11:23]
+    kind = Text(entry["kind"], _COLOURS.get(entry["kind"].partition(".")[0], ""))
+    command = Text(entry.get("commandId", "")[:_COMMAND], "dim")
+    if width < WIDE:
+        return stacked(Text("  ").join((Text(number), Text(time), kind, command)), entry["says"])
+    row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for size in (_NUMBER, _TIME, _KIND, _COMMAND):
+        row.add_column(width=size, overflow="fold")
+    row.add_column(overflow="fold")
+    row.add_row(number, time, kind, command, Text(entry["says"]))
+    return [row]
+
+
+def local_time(text: str) -> str:
+    """Return a time as people here read it."""
+    return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec="milliseconds")
+
+
+def age(since: str | None, now: str) -> str:
+    """Say how long ago it was."""
+    if since is None:
+        return "?"
+    seconds = max(0, round((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

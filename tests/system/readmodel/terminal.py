@@ -1,0 +1,69 @@
+"""A terminal of a certain size with a program in it: what it shows, what is typed."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import threading
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """Runs a command in a pseudo-terminal until it ends or the `with` does."""
+
+    def __init__(self, command, environ, columns):
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self._process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**environ, "TERM": "xterm-256color"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._raw = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait(20)
+        self._reader.join(20)
+        os.close(self._master)
+
+    def _read(self):
+        try:
+            while more := os.read(self._master, 65_536):
+                self._raw += more
+        except OSError:
+            pass  # how Linux says that nobody holds the other end any more
+
+    @property
+    def raw(self):
+        return self._raw.decode(errors="replace")
+
+    @property
+    def text(self):
+        """Everything shown so far, without colours and movements."""
+        return _CONTROL.sub("", self.raw).replace("\r\n", "\n")
+
+    def ctrl_c(self):
+        """Press Ctrl-C and return how it ended."""
+        self._process.send_signal(signal.SIGINT)
+        return self.ended()
+
+    def ended(self, within=20):
+        """Return the exit code, once all it said has been read."""
+        code = self._process.wait(within)
+        self._reader.join(within)
+        return code

@@ -1,0 +1,155 @@
+"""How things are laid out for people: nothing is cut off, however narrow the terminal."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from gateway.cli import letter_tables
+from gateway.cli.people import age, console, entry_of, headline
+from gateway.cli.top_page import page
+
+NOW = "2026-06-02T14:10:00Z"
+ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+WAITS = {"reason": "backoff", "advice": "The last call had no definite answer; the same request is sent again."}
+STUCK = {
+    "commandId": ID,
+    "authorizationId": "auth_2F1C6D1E0D555B4E",
+    "type": "collate-gateway.handoff.request.v1",
+    "caller": "scheduling",
+    "status": "waiting",
+    "acceptedAt": "2026-06-02T14:06:00Z",
+}
+WORKER = {
+    "url": "http://worker-0:9090",
+    "partitions": 12,
+    "lag": 3,
+    "oldestSeconds": 240.2,
+    "running": 1,
+    "waiting": {"backoff": 1},
+    "breaker": "open",
+    "inFlight": 2,
+    "limit": 64,
+    "queued": 5,
+}
+OVERVIEW = {
+    "at": NOW,
+    "unfinished": {"waiting": 1, "dead_lettered": 1},
+    "waiting": {"backoff": 1},
+    "oldest": [STUCK | {"waiting": WAITS}],
+    "deadLetters": [STUCK | {"status": "dead_lettered", "waiting": {"reason": "outcome_unknown"}}],
+    "lastMinute": {"accepted": 2, "finished": 1, "events": 7, "attempts": 9},
+    "activeHandoffs": 1,
+    "projector": {"at": "2026-06-02T14:09:59Z", "behind": 1},
+    "workers": [WORKER, {"url": "http://worker-1:9090", "problem": "connection refused"}],
+}
+QUIET = OVERVIEW | {"unfinished": {}, "waiting": {}, "oldest": [], "deadLetters": [], "workers": [], "projector": {}}
+ENTRY = {
+    "at": "2026-06-02T14:06:00.123Z",
+    "kind": "authorization.action_required",
+    "says": "Collate waits for somebody: complete_payer_interaction; review snapshot rev_08faa100001 first, version 3.",
+    "commandId": ID,
+    "sequence": 1234,
+}
+LETTER = {
+    "commandId": ID,
+    "command": "collate-gateway.handoff.request.v1",
+    "authorizationId": "auth_2F1C6D1E0D555B4E",
+    "caller": "scheduling",
+    "cause": "outcome_unknown",
+    "deadAt": "2026-06-02T11:06:00Z",
+    "writes": 1,
+    "redrive": 2,
+}
+WIDTHS = [40, 72, 80, 110, 140, 10_000]
+
+
+def shown(width, *parts):
+    """What a terminal of that width shows, line by line."""
+    out = io.StringIO()
+    terminal = Console(file=out, width=width, highlight=False)
+    for part in parts:
+        terminal.print(part)
+    return out.getvalue().splitlines()
+
+
+def flat(lines):
+    return " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_overview_says_all_that_there_is_at_any_width(width):
+    lines = shown(width, page(OVERVIEW, width))
+    assert all(len(line) <= width for line in lines)
+    told = flat(lines)
+    for part in ("auth_2F1C6D1E0D555B4E", "handoff.request", "scheduling", "2f1c6d1e", "4 min", "http://worker-0:9090"):
+        assert part in told
+    for part in ("1 dead-lettered, 1 waiting; 1 handoff open", "1 record behind", "open", "2 of 64 calls, 5 queued"):
+        assert part in told
+    assert "http://worker-1:9090 connection refused" in told
+    assert "…" not in told
+    if width >= 72:
+        assert WAITS["advice"].split()[-1] in told
+        assert told.index("backoff: The last") < told.index("Waiting for a person") < told.index("outcome_unknown")
+
+
+def test_an_overview_of_nothing_says_that_it_is_nothing():
+    told = flat(shown(100, page(QUIET, 100)))
+    assert "nothing is unfinished" in told
+    assert "waiting for nothing" in told
+    assert "no projector has been heard of" in told
+    assert "Unfinished, the oldest" not in told
+
+
+def test_an_old_overview_says_on_top_that_it_is_old():
+    assert shown(120, page(OVERVIEW, 120, "no answer; asking on"))[0] == "no answer; asking on"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_entry_is_whole_at_any_width(width):
+    lines = shown(width, *entry_of(ENTRY, width))
+    assert all(len(line) <= width for line in lines)
+    told = flat(lines)
+    for word in ("1234", "authorization.action_required", "2f1c6d1e", *ENTRY["says"].split()):
+        assert word in told
+
+
+def test_columns_stand_below_their_names_and_a_pipe_gets_one_line_an_entry():
+    (row,) = shown(10_000, *entry_of(ENTRY, 10_000))
+    head = str(headline(10_000))
+    assert [head.index(name) for name in ("time", "what", "command", "in words")] == [
+        row.index(part) for part in (row.split()[1], ENTRY["kind"], "2f1c6d1e", "Collate waits")
+    ]
+    assert row == row.rstrip()
+    assert not headline(80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_dead_letter_in_a_list_is_whole_at_any_width(width):
+    now = datetime(2026, 6, 2, 14, 10, tzinfo=UTC)
+    told = flat(shown(width, letter_tables.table_of([LETTER], now, width)))
+    for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3h"):
+        assert part in told
+
+
+def test_without_a_terminal_nothing_is_wrapped_unless_asked_for(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console().width == 10_000
+    monkeypatch.setenv("COLUMNS", "72")
+    assert console().width == 72
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ("2026-06-02T14:10:03Z", "0 s"),
+        ("2026-06-02T14:08:01Z", "119 s"),
+        ("2026-06-02T14:00:00Z", "10 min"),
+        ("2026-06-02T02:00:00Z", "12 h"),
+        ("2026-05-29T14:10:00Z", "4 d"),
+        (None, "?"),
+    ],
+)
+def test_ages_are_told_in_the_unit_that_fits(since, expected):
+    assert age(since, NOW) == expected
