@@ -68,8 +68,8 @@ sbom: $(READY) ## Write what the image is made of, as a CycloneDX bill of materi
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade takes newer ones
-	$(COMPILE) pyproject.toml --extra readmodel --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra readmodel --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra readmodel --extra otel --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra dev --output-file requirements/dev.txt
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/build.txt
 	@for one in java postgres; do \
 	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \

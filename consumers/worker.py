@@ -22,6 +22,7 @@ from consumers.engine.report import lanes_report, readiness
 from consumers.engine.settings import EngineSettings
 from consumers.memory.publication import Publication
 from consumers.memory.reducer import Rules
+from consumers.traced import TracedLane
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.stretch import Stretch
 from consumers.watcher.watcher import Watcher
@@ -31,6 +32,7 @@ from gateway.runtime.kafka import connection
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.settings import Settings, read_secret
 from gateway.runtime.topics import wanted_topics
+from gateway.runtime.traces import open_traces
 from gateway.runtime.waiting import wait_for_topics
 from schemas.records import source
 from schemas.topics import Topics, catalogue
@@ -70,10 +72,14 @@ async def work(settings: Settings, process: Process) -> None:
     wanted = wanted_topics(topics, settings.topics)
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
-    async with open_client(settings.collate, process.metrics.collate) as collate:
+    async with (
+        open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
+        open_client(settings.collate, process.metrics.collate, traces) as collate,
+    ):
         handler = _handler(settings, topics, collate, process, digest_key)
         told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
-        engine = Engine(told, handler, process.metrics.engine)
+        lane = handler if traces is None else TracedLane(handler, traces, topics)
+        engine = Engine(told, lane, process.metrics.engine)
         process.lanes = partial(lanes_report, engine)
         process.resume = partial(_resume, engine, process)
         watching = asyncio.create_task(_tell_health(engine, process))

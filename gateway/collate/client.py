@@ -27,6 +27,7 @@ from gateway.collate.turns import Turns
 from gateway.runtime.logs import get_log
 from gateway.runtime.metrics import CollateMetrics
 from gateway.runtime.settings import CollateSettings
+from gateway.runtime.traces import Traces
 from schemas.collate import AccessGrant, CloseAnswer, ManualHandoff, PriorAuthorization
 
 Model = TypeVar("Model")
@@ -51,12 +52,14 @@ class CollateClient:
         turns: Turns,
         metrics: CollateMetrics,
         *,
+        traces: Traces | None = None,
         send_idempotency_key: Literal["all", "create_only"] = "all",
         unix: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
         self._key = key
         self._turns = turns
+        self._traces = traces
         kinds = (*_CLASSES.values(), _ABANDONED)
         self._attempts = {
             (operation, kind): metrics.attempts.labels(operation.value, kind)
@@ -232,6 +235,22 @@ class CollateClient:
         self._attempts[operation, kind].inc()
         self._seconds[operation].observe(seconds)
         found = {name: getattr(result, name, None) for name in ("cause", "status", "code", "request_id")}
+        if self._traces is not None:
+            self._traces.past(
+                f"collate {operation.value}",
+                "CLIENT",
+                seconds,
+                {
+                    "gateway.operation": operation.value,
+                    "gateway.result": kind,
+                    "gateway.authorization_id": ids.get("authorization_id"),
+                    "gateway.handoff_id": ids.get("handoff_id"),
+                    "gateway.cause": found["cause"],
+                    "gateway.code": found["code"],
+                    "http.response.status_code": found["status"],
+                },
+                failed=None if kind == "answered" else kind,
+            )
         say = self._log.info if isinstance(result, Answered | Refused) else self._log.warning
         say(
             "collate.attempt",
@@ -243,7 +262,7 @@ class CollateClient:
         )
 
 
-def open_client(settings: CollateSettings, metrics: CollateMetrics) -> CollateClient:
+def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Traces | None = None) -> CollateClient:
     """Put the client of a process together; every process takes its share of rate and concurrency by max_replicas."""
     concurrency = max(1, settings.concurrency // settings.max_replicas)
     bounds = Bounds(
@@ -271,5 +290,10 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics) -> CollateCl
         settings.base_url, limits, ca_file=settings.ca_file, agent=f"collate-gateway/{gateway.__version__}"
     )
     return CollateClient(
-        transport, ApiKey(settings.api_key_file), turns, metrics, send_idempotency_key=settings.send_idempotency_key
+        transport,
+        ApiKey(settings.api_key_file),
+        turns,
+        metrics,
+        traces=traces,
+        send_idempotency_key=settings.send_idempotency_key,
     )

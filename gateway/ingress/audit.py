@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gateway.ingress.publisher import Appended, Publisher
+from gateway.ingress.publisher import Appended, Appends
 from gateway.live.outcomes import Access
 from schemas.commands import RecordAccess
 from schemas.records import Accepted, write_command
@@ -12,7 +12,7 @@ from schemas.topics import partition_for
 class AccessRecord:
     """Appends accesses to `commands`."""
 
-    def __init__(self, publisher: Publisher, *, source: str, partitions: int) -> None:
+    def __init__(self, publisher: Appends, *, source: str, partitions: int) -> None:
         self._publisher = publisher
         self._source = source
         self._partitions = partitions

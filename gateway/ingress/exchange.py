@@ -62,10 +62,15 @@ class Streaming:
 
 @dataclass(slots=True)
 class Facts:
-    """What the canonical log line says beside method, status and duration: ids and slugs, never content."""
+    """What the canonical log line says beside method, status and duration: ids and slugs, never content.
+
+    Attributes:
+        continues: the traceparent of the work that this request takes up again; for the trace, not for the line.
+    """
 
     route: str = "unmatched"
     caller: str | None = None
+    continues: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
 
 

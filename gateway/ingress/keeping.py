@@ -13,7 +13,7 @@ from gateway.ingress.exchange import Answer, Exchange
 from gateway.ingress.idempotency import Remembered, Replays
 from gateway.ingress.problem import Problem
 from gateway.ingress.problems import KafkaUnavailable, KeyReused, Overloaded, Stopping
-from gateway.ingress.publisher import Appended, NotAppended, Publisher, Reason
+from gateway.ingress.publisher import Appended, Appends, NotAppended, Reason
 from gateway.ingress.waiting import Waiters
 from gateway.runtime.metrics import IngressMetrics
 from schemas.commands import Command
@@ -41,7 +41,7 @@ class Keeper:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: Appends,
         replays: Replays,
         waiters: Waiters,
         metrics: IngressMetrics,

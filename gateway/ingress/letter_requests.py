@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gateway.ingress.exchange import Exchange
 from gateway.ingress.keeping import refusal, traceparent
 from gateway.ingress.problems import NotRedrivable
-from gateway.ingress.publisher import NotAppended, Publisher
+from gateway.ingress.publisher import Appends, NotAppended
 from schemas.commands import PUBLIC_COMMANDS, Discard, Original, Redrive
 from schemas.deadletter import DeadLetter
 from schemas.identity import request_id
@@ -52,6 +52,12 @@ def original_of(letter: DeadLetter) -> Original | None:
         return None
 
 
+def trace_of(letter: DeadLetter) -> str | None:
+    """Return the traceparent that the letter's record was written under."""
+    headers, _ = letter.record.bytes()
+    return next((str(value, "latin-1") for name, value in headers if name == "traceparent"), None)
+
+
 def redrive_of(command_id: str, letter: DeadLetter, decision: DeadLetterDecision) -> Redrive:
     """Return the redrive of a letter; raises NotRedrivable."""
     original = original_of(letter)
@@ -72,7 +78,7 @@ def redrive_of(command_id: str, letter: DeadLetter, decision: DeadLetterDecision
 class LetterRequests:
     """Appends them."""
 
-    def __init__(self, publisher: Publisher, *, source: str, partitions: int) -> None:
+    def __init__(self, publisher: Appends, *, source: str, partitions: int) -> None:
         self._publisher = publisher
         self._source = source
         self._partitions = partitions

@@ -12,7 +12,7 @@ from gateway.ingress.callers import Permission
 from gateway.ingress.commands import Bounds, parse
 from gateway.ingress.exchange import Answer, Exchange
 from gateway.ingress.letter_index import Entry, Wanted
-from gateway.ingress.letter_requests import Addressed, LetterRequests, original_of, redrive_of
+from gateway.ingress.letter_requests import Addressed, LetterRequests, original_of, redrive_of, trace_of
 from gateway.ingress.letter_shown import detail, situation
 from gateway.ingress.letter_topic import LetterGone, LettersAway, LettersBusy, LetterTopic
 from gateway.ingress.live_calls import LIVE_SECONDS
@@ -132,6 +132,7 @@ class Letters:
             raise NotRedrivable("The command's record can't be read. Discard it, and have its caller ask again.")
         letter = await self._fetch(entry)
         request = redrive_of(entry.summary.command_id, letter, decision)
+        exchange.facts.continues = trace_of(letter)
         return await self._request(exchange, caller, entry, request)
 
     async def discard(self, exchange: Exchange) -> Answer:

@@ -30,11 +30,12 @@ from gateway.ingress.letter_topic import LetterTopic
 from gateway.ingress.letters import Letters
 from gateway.ingress.live_calls import LiveCalls
 from gateway.ingress.no_reads import NoReads
-from gateway.ingress.publisher import Kafka, Publisher
+from gateway.ingress.publisher import Appends, Kafka, Publisher
 from gateway.ingress.server import HeadBounds, bounded_protocol
 from gateway.ingress.stream import Streams
 from gateway.ingress.tail import OpenSource, Tail
 from gateway.ingress.tokens import Tokens
+from gateway.ingress.traced import TracedAppends, TracedRequests
 from gateway.ingress.verification import Verification
 from gateway.ingress.waiting import Waiters
 from gateway.live.grants import Grants
@@ -45,6 +46,7 @@ from gateway.runtime.lifetime import Process, run
 from gateway.runtime.serving import serving
 from gateway.runtime.settings import Settings
 from gateway.runtime.topics import wanted_topics
+from gateway.runtime.traces import Traces, open_traces
 from gateway.runtime.waiting import wait_for_topics
 from schemas.records import source
 from schemas.topics import catalogue
@@ -78,14 +80,17 @@ async def work(settings: Settings, process: Process) -> None:
     process.health.expect("kafka", "topics", "events")
     topics = catalogue(settings.topics.prefix)
     stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
-    async with open_client(settings.collate, process.metrics.collate) as collate:
-        parts = assemble(settings, process, callers, collate, _links(settings))
+    async with (
+        open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
+        open_client(settings.collate, process.metrics.collate, traces) as collate,
+    ):
+        parts = assemble(settings, process, callers, collate, _links(settings), traces=traces)
         process.spawn("deadlines", parts.deadlines.run())
         if parts.reader is not None:
             process.spawn("database", parts.reader.run())
         process.spawn("callers", _follow_callers(callers, parts, process))
         async with serving(
-            parts.edge,
+            parts.edge if traces is None else TracedRequests(parts.edge, traces),
             own.host,
             own.port,
             stop_seconds=max(1.0, stop_seconds),
@@ -136,7 +141,15 @@ class Parts:
     reader: "Reader | None"
 
 
-def assemble(settings: Settings, process: Process, callers: CallersFile, collate: CollateClient, links: Links) -> Parts:
+def assemble(
+    settings: Settings,
+    process: Process,
+    callers: CallersFile,
+    collate: CollateClient,
+    links: Links,
+    *,
+    traces: Traces | None = None,
+) -> Parts:
     """Build everything between the socket and Kafka; starts nothing."""
     own, metrics, partitions = settings.ingress, process.metrics.ingress, settings.topics.partitions
     topics, origin = catalogue(settings.topics.prefix), source(settings.environment)
@@ -156,13 +169,14 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         max_in_flight=own.max_publishes_in_flight,
         on_state=tell_kafka,
     )
+    commands: Appends = publisher if traces is None else TracedAppends(publisher, traces, topics.commands.name)
     waiters = Waiters(own.max_waiters, metrics)
     tail = Tail(links.events, partitions, process.health)
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
     replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
     keeper = Keeper(
-        publisher,
+        commands,
         replays,
         waiters,
         metrics,
@@ -171,7 +185,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
         has_status=settings.readmodel.dsn_file is not None,
     )
     bounds = Bounds(own.max_body, deadline_seconds * 2, int(own.max_wait.total_seconds()))
-    record = AccessRecord(publisher, source=origin, partitions=partitions)
+    record = AccessRecord(commands, source=origin, partitions=partitions)
     streams = Streams(
         gate,
         tail,
@@ -185,7 +199,7 @@ def assemble(settings: Settings, process: Process, callers: CallersFile, collate
     tokens = Tokens(lambda: callers.current.issuers)
     live = LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body)
     letters = LetterTopic(links.letters, partitions, process.health, metrics)
-    requests = LetterRequests(publisher, source=origin, partitions=partitions)
+    requests = LetterRequests(commands, source=origin, partitions=partitions)
     decisions = Letters(
         gate, letters, requests=requests, situations=Situations(collate), waiters=waiters, bounds=bounds
     )

@@ -67,6 +67,17 @@ class Kafka(Protocol):
         """Stop a producer within a bound, whatever its state."""
 
 
+class Appends(Protocol):
+    """What those need who write commands."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a record may be offered now."""
+
+    async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> "Appended | NotAppended":
+        """Write one record and return when it is written, or why it is not known to be."""
+
+
 class Reason(StrEnum):
     """Why a record was not appended."""
 

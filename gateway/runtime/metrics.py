@@ -176,6 +176,7 @@ class ProcessMetrics:
     ready: Gauge
     kafka_away: Gauge
     loop_delay_seconds: Histogram
+    spans: Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,9 @@ def _process(make: Maker) -> ProcessMetrics:
         kafka_away=make.gauge("kafka_away", "1 while Kafka can't be reached, else 0."),
         loop_delay_seconds=make.histogram(
             "loop_delay_seconds", "How late the event loop runs what is due; more than a few milliseconds is overload."
+        ),
+        spans=make.counter(
+            "spans", "Spans given to the collector, by result (sent, lost); none where traces are off.", ("result",)
         ),
     )
 

@@ -387,6 +387,24 @@ class LogSettings(Section):
     )
 
 
+class TraceSettings(Section):
+    """OpenTelemetry, of ingress and worker; without `endpoint` nothing is traced, and nothing of it is imported."""
+
+    endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None,
+        description="Where spans go by OTLP/HTTP, e.g. http://collector:4318/v1/traces; needs the extra `otel`.",
+    )
+    sample: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="Share of requests traced of those whose caller has not decided it by its `traceparent`."
+    )
+    queue: Annotated[int, Field(ge=16, le=100_000)] = Field(
+        4_096, description="Spans that may wait to be sent; those that find no room are lost."
+    )
+    timeout: Duration = Field(
+        timedelta(seconds=3), description="How long the collector may take for one batch, and for the last at the stop."
+    )
+
+
 class ClusterSettings(Section):
     """What `gateway topics` needs: Kafka alone."""
 
@@ -418,6 +436,7 @@ class Settings(ProcessSettings):
     ingress: IngressSettings = IngressSettings()
     worker: WorkerSettings = WorkerSettings()
     watch: WatchSettings = WatchSettings()
+    traces: TraceSettings = TraceSettings()
 
 
 Loaded = TypeVar("Loaded", bound=ClusterSettings)

@@ -64,6 +64,7 @@ VALUES = {
     }
     | {"imagePullSecrets": [{"name": "pull"}], "image": {"digest": f"sha256:{'a' * 64}"}},
     "narrow network": {
+        "settings": {"traces": {"endpoint": "http://collector:4318/v1/traces"}},
         "networkPolicy": {
             "callers": [{"namespaceSelector": {"matchLabels": {"team": "scheduling"}}}],
             "monitoring": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
@@ -72,7 +73,7 @@ VALUES = {
             "otlp": {"ports": [4318]},
             "issuers": {"ports": [443]},
             "extraEgress": [{"ports": [{"protocol": "TCP", "port": 8125}]}],
-        }
+        },
     },
     "numbers that YAML likes to mangle": {
         "settings": {"ingress": {"max_body": 1000000, "caller_rate": 1000000.0}, "collate": {"live_share": 0.25}}

@@ -253,6 +253,17 @@ def test_processes_may_go_where_they_must_and_nowhere_else(render):
     assert rendered.one("NetworkPolicy", "-topics")["spec"]["ingress"] == []
 
 
+def test_spans_may_leave_where_traces_are_on(render):
+    traces = {"settings": {"traces": {"endpoint": "http://collector:4318/v1/traces"}}, "projector": {"enabled": True}}
+    rendered = render(traces)
+    assert [4318 in allowed_ports(rendered, one) for one in ("ingress", "worker", "projector")] == [True, True, False]
+    narrow = {
+        "networkPolicy": {"otlp": {"to": [{"podSelector": {"matchLabels": {"app": "collector"}}}], "ports": [4317]}}
+    }
+    assert 4317 not in allowed_ports(render(narrow), "worker")
+    assert 4317 in allowed_ports(render(traces | narrow), "worker")
+
+
 def test_ports_follow_the_settings(render):
     rendered = render(
         {

@@ -1,0 +1,130 @@
+"""Traces against a collector on this machine: what they cost when off, what they may say, and that they never wait."""
+
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.runtime.metrics import create_metrics
+from gateway.runtime.settings import TraceSettings
+from gateway.runtime.traces import ATTRIBUTES, TracesRefused, allowed, open_traces
+from tests.system.collector import collecting
+
+SECRET = "Jane Roe"
+CALLERS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
+
+
+@pytest.fixture
+def collector():
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def tracing(collector, registry):
+    metrics = create_metrics(registry).process
+
+    def tracing(**settings):
+        return open_traces(TraceSettings(endpoint=collector.url, **settings), "worker", "test", metrics)
+
+    return tracing
+
+
+def test_who_traces_nothing_imports_nothing_of_it():
+    program = (
+        "import sys, gateway.ingress.main, consumers.worker\n"
+        "assert not [name for name in sys.modules if name.startswith(('opentelemetry', 'google.protobuf', 'requests'))]"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+async def test_without_an_endpoint_there_are_no_traces(registry):
+    async with open_traces(TraceSettings(), "worker", "test", create_metrics(registry).process) as traces:
+        assert traces is None
+
+
+async def test_an_endpoint_without_the_packages_is_refused_with_what_to_do(tracing, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gateway.runtime.otlp", None)
+    with pytest.raises(TracesRefused) as refused:
+        await tracing().__aenter__()
+    assert "collate-gateway[otel]" in str(refused.value)
+
+
+def test_a_span_carries_words_and_numbers_under_known_names_and_nothing_else():
+    assert "gateway.caller" in ATTRIBUTES
+    assert allowed({"gateway.caller": "intake", "gateway.tries": 3}) == {"gateway.caller": "intake", "gateway.tries": 3}
+    assert allowed({"operator.notes": "x", "gateway.code": SECRET, "gateway.problem": None, "gateway.cause": ""}) == {}
+
+
+async def test_an_exception_is_told_by_its_class_alone(tracing, collector):
+    async with tracing() as traces:
+
+        def fail():
+            with traces.take_up("turn", "CONSUMER", None, {"gateway.caller": SECRET}) as span:
+                span.note({"gateway.code": SECRET})
+                with traces.within("part", "INTERNAL", {}):
+                    raise ValueError(SECRET)
+
+        with pytest.raises(ValueError, match=SECRET):
+            fail()
+    part, turn = collector.spans
+    assert [one.facts for one in (part, turn)] == [{"error.type": "ValueError"}] * 2
+    assert part.has_failed
+    assert part.parent == turn.id
+    assert SECRET.encode() not in b"".join(collector.raw)
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "goes_on", "is_sent"),
+    [
+        (f"{CALLERS}-01", True, True),
+        (f"{CALLERS}-00", True, False),
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", False, True),
+        ("ff" + CALLERS[2:] + "-01", False, True),
+        (SECRET, False, True),
+        (None, False, True),
+    ],
+)
+async def test_a_span_goes_on_with_the_callers_trace_and_the_callers_decision(
+    tracing, collector, traceparent, goes_on, is_sent
+):
+    async with tracing() as traces:
+        with traces.take_up("request", "SERVER", traceparent, {}, links=(f"{CALLERS}-01", SECRET)) as span:
+            handed_on = span.traceparent
+            assert (traces.past("call", "CLIENT", 0.5, {}) is not None) == is_sent
+        assert traces.past("call", "CLIENT", 0.5, {}) is None, "nothing is under way here"
+    assert (handed_on[3:35] == CALLERS[3:35]) == goes_on
+    assert (int(handed_on[-2:], 16) & 1 == 1) == is_sent
+    assert len(collector.spans) == (2 if is_sent else 0)
+    for request in collector.named("request"):
+        assert request.links == [(CALLERS[3:35], CALLERS[36:])]
+        (call,) = collector.children_of(request)
+        assert call.span.end_time_unix_nano - call.span.start_time_unix_nano == 500_000_000
+
+
+async def test_a_collector_that_hangs_holds_nobody_up_and_what_it_does_not_take_is_lost(tracing, collector):
+    collector.open.clear()
+    async with tracing(queue=16, timeout=timedelta(seconds=0.3)) as traces:
+        for number in range(1_000):
+            with traces.take_up(f"request {number}", "SERVER", None, {}):
+                pass
+        began = time.monotonic()
+    assert time.monotonic() - began < 30, "the stop has a deadline of its own"
+    collector.open.set()
+    assert len(collector.spans) < 1_000
+
+
+async def test_spans_are_counted_by_what_became_of_them(tracing, registry, collector):
+    async with tracing() as traces:
+        with traces.take_up("request", "SERVER", None, {}):
+            pass
+    assert registry.get_sample_value("collate_gateway_spans_total", {"result": "sent"}) == 1
+    assert collector.spans[0].service == "collate-gateway-worker"
