@@ -4,17 +4,25 @@ The namespace and the derivations are frozen by golden vectors: changing one mak
 """
 
 import json
+from collections.abc import Sequence
 from hashlib import sha1
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
 NAMESPACE = UUID("5e4a7fe3-e166-4ba3-ad08-99a62eeb09e5")
+_NAMESPACE_BYTES = NAMESPACE.bytes
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Any) -> bytes:
     """Return the one spelling of a JSON value (sorted keys, no spaces, UTF-8); ValueError for NaN, lone surrogates."""
     return _CANONICAL.encode(value).encode()
+
+
+def canonical_list(parts: Sequence[str | int]) -> bytes:
+    """Return `canonical_json` of a list of texts and whole numbers at a quarter of its price (a test compares)."""
+    return f"[{','.join([encode_basestring(part) if isinstance(part, str) else str(part) for part in parts])}]".encode()
 
 
 def command_id_from_key(caller: str, authorization_id: str, key: str) -> str:
@@ -54,6 +62,6 @@ def request_id(kind: str, *parts: str | int) -> str:
 
 def _uuid5(parts: list[str | int]) -> str:
     # uuid.uuid5 builds an object that nobody here wants; this is the same in half the time (a test compares).
-    text = sha1(NAMESPACE.bytes + canonical_json(parts), usedforsecurity=False).hexdigest()
+    text = sha1(_NAMESPACE_BYTES + canonical_list(parts), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(text[16], 16) & 3]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -22,6 +23,8 @@ def parse_time(text: str) -> datetime:
         raise ValueError("not a time between the years 1 and 9999") from None
 
 
+# One time stands in several headers and fields of the records that one turn writes.
+@lru_cache(maxsize=256)
 def format_time(time: datetime) -> str:
     """Return RFC 3339 with `Z`; microseconds only where there are any."""
     return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()[:-6] + "Z"

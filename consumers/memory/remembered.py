@@ -10,7 +10,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import sha256
 from typing import Final
 
 MOST: Final = 1024
@@ -38,11 +37,7 @@ class Ended:
 
 def digest(key: bytes, *parts: bytes) -> bytes:
     """Return the keyed digest of what a command asks (32 bytes; ids keep 4 of them, intents 16)."""
-    hashed = hmac.new(key, digestmod=sha256)
-    for part in parts:
-        hashed.update(len(part).to_bytes(8, "big"))
-        hashed.update(part)
-    return hashed.digest()
+    return hmac.digest(key, b"".join([len(part).to_bytes(8, "big") + part for part in parts]), "sha256")
 
 
 def find(packed: str, command_id: str) -> Ended | None:

@@ -46,6 +46,17 @@ class Heard(Enum):
     FAILED = "failed"
 
 
+_CLOSED: Final = BreakerState.CLOSED
+# What each end of a call says of the key, the permissions, Collate's health and the rate: good, bad, or nothing.
+_OPINIONS: Final = {
+    Heard.ANSWERED: (True, True, True, True),
+    Heard.KEY_REFUSED: (False, None, True, True),
+    Heard.FORBIDDEN: (True, False, True, True),
+    Heard.LIMITED: (True, None, True, False),
+    Heard.FAILED: (None, None, False, None),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What wants to go: for whom, about which authorization."""
@@ -75,6 +86,9 @@ class Ticket:
     probes: frozenset[Breaker]
 
 
+_NO_PROBES: Final[frozenset[Breaker]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Not now: ask again at `until` (monotonic seconds). `for_slot`: sooner, if a call ends sooner."""
@@ -97,6 +111,15 @@ class Budget:
         faults = Tripping(bounds.failures, bounds.open_seconds, max(30.0, bounds.open_seconds), to_close=3)
         self.faults = tuple(Breaker(faults, chance) for _ in ("reads", "writes"))
         self.limited = Breaker(Tripping(3, 1.0, _LONGEST_RETRY_AFTER_SECONDS), chance)
+        self._gates = tuple(
+            (
+                (self.key, HoldReason.CREDENTIALS),
+                (forbidden, HoldReason.FORBIDDEN),
+                (faulty, HoldReason.BREAKER),
+                (self.limited, HoldReason.RATE_LIMITED),
+            )
+            for forbidden, faulty in zip(self.forbidden, self.faults, strict=True)
+        )
         self.in_flight = dict.fromkeys(Priority, 0)
         self._limited_in_a_row: set[str] = set()
         self._live_at = float("-inf")
@@ -110,15 +133,9 @@ class Budget:
         """Let a call go, or say until when not and why."""
         if call.priority is Priority.LIVE:
             self._live_at = now
-        gates = (
-            (self.key, HoldReason.CREDENTIALS),
-            (self.forbidden[call.writes], HoldReason.FORBIDDEN),
-            (self.faults[call.writes], HoldReason.BREAKER),
-            (self.limited, HoldReason.RATE_LIMITED),
-        )
+        gates = self._gates[call.writes]
         for breaker, reason in gates:
-            until = breaker.holds(now)
-            if until is not None:
+            if breaker.state is not _CLOSED and (until := breaker.holds(now)) is not None:
                 return Hold(until, reason)
         reserved = self._reserved(now, call.priority)
         token_in = self.rate.wait(now, reserved)
@@ -133,7 +150,8 @@ class Budget:
             self._since_observation = 0
         elif call.priority is Priority.COMMAND:
             self._since_observation += 1
-        return Ticket(call, frozenset(breaker for breaker, _ in gates if breaker.enter(now)))
+        probes = [breaker for breaker, _ in gates if breaker.state is not _CLOSED and breaker.enter(now)]
+        return Ticket(call, frozenset(probes) if probes else _NO_PROBES)
 
     def heard(self, now: float, ticket: Ticket, what: Heard, seconds: float, retry_after: float | None = None) -> None:
         """Take the end of a call. `seconds` is how long it took, `retry_after` what Collate asked to wait."""
@@ -144,14 +162,8 @@ class Budget:
         if what is Heard.ANSWERED or (what is Heard.FAILED and self.concurrency.is_slow(seconds, writes=writes)):
             self.concurrency.sample(now, seconds, in_flight, writes=writes)
             self._seconds += 0.05 * (seconds - self._seconds)
-        opinions = {
-            self.key: {Heard.KEY_REFUSED: False, Heard.FAILED: None}.get(what, True),
-            self.forbidden[writes]: {Heard.FORBIDDEN: False, Heard.ANSWERED: True}.get(what),
-            self.faults[writes]: what is not Heard.FAILED,
-            self.limited: {Heard.LIMITED: False, Heard.FAILED: None}.get(what, True),
-        }
         wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if what is Heard.LIMITED else 0.0
-        for breaker, opinion in opinions.items():
+        for (breaker, _), opinion in zip(self._gates[writes], _OPINIONS[what], strict=True):
             probe = breaker in ticket.probes
             if opinion is None:
                 breaker.neutral(now, probe=probe)

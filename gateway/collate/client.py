@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import gateway
 from gateway.collate.answers import Ambiguous, Answered, Held, HoldReason, NotSent, Refused, Result
@@ -24,7 +24,7 @@ from gateway.collate.preconditions import if_match as as_entity_tag
 from gateway.collate.reading import read
 from gateway.collate.transport import Request, Transport
 from gateway.collate.turns import Turns
-from gateway.runtime.logs import get_log
+from gateway.runtime.logs import line_writer
 from gateway.runtime.metrics import CollateMetrics
 from gateway.runtime.settings import CollateSettings
 from gateway.runtime.traces import Traces
@@ -40,6 +40,8 @@ _NO_KEY_SECONDS: Final = 5.0
 _MOST_WAITING: Final = 1_024
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
 _ABANDONED: Final = "abandoned"
+_TOLD: Final = ("cause", "status", "code", "request_id")
+_PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
 class CollateClient:
@@ -74,7 +76,8 @@ class CollateClient:
         )
         self._unix = unix
         self._asked = False
-        self._log = get_log().bind()
+        self._tell = line_writer("collate.attempt")
+        self._warn = line_writer("collate.attempt", "warning")
 
     async def __aenter__(self) -> Self:
         """Nothing to open: connections open when they are needed."""
@@ -196,7 +199,7 @@ class CollateClient:
     ) -> Result[Model]:
         path = path_of(operation, authorization_id, handoff_id)
         call = Call(priority, operation.writes, authorization_id)
-        ids: Ids = {"authorization_id": authorization_id, "priority": priority.name.lower()}
+        ids: Ids = {"authorization_id": authorization_id, "priority": _PRIORITIES[priority]}
         if handoff_id:
             ids["handoff_id"] = handoff_id
         if self._key.refresh():
@@ -214,9 +217,7 @@ class CollateClient:
             headers.append(("Idempotency-Key", key))
         began = time.monotonic()
         try:
-            reply = await self._transport.send(
-                Request("POST" if operation.writes else "GET", path, tuple(headers), body)
-            )
+            reply = await self._transport.send(Request("POST" if call.writes else "GET", path, tuple(headers), body))
         except BaseException:
             self._turns.abandon(ticket)
             self._note(operation, ids, None, time.monotonic() - began)
@@ -234,7 +235,10 @@ class CollateClient:
         kind = _CLASSES.get(type(result), _ABANDONED)
         self._attempts[operation, kind].inc()
         self._seconds[operation].observe(seconds)
-        found = {name: getattr(result, name, None) for name in ("cause", "status", "code", "request_id")}
+        line: dict[str, Any] = {"operation": operation.value, "result": kind, "seconds": round(seconds, 4), **ids}
+        for name in _TOLD:
+            if (value := getattr(result, name, None)) is not None:
+                line[name] = value
         if self._traces is not None:
             self._traces.past(
                 f"collate {operation.value}",
@@ -245,21 +249,14 @@ class CollateClient:
                     "gateway.result": kind,
                     "gateway.authorization_id": ids.get("authorization_id"),
                     "gateway.handoff_id": ids.get("handoff_id"),
-                    "gateway.cause": found["cause"],
-                    "gateway.code": found["code"],
-                    "http.response.status_code": found["status"],
+                    "gateway.cause": line.get("cause"),
+                    "gateway.code": line.get("code"),
+                    "http.response.status_code": line.get("status"),
                 },
                 failed=None if kind == "answered" else kind,
             )
-        say = self._log.info if isinstance(result, Answered | Refused) else self._log.warning
-        say(
-            "collate.attempt",
-            operation=operation.value,
-            result=kind,
-            seconds=round(seconds, 4),
-            **ids,
-            **{name: value for name, value in found.items() if value is not None},
-        )
+        write = self._tell if isinstance(result, Answered | Refused) else self._warn
+        write(line)
 
 
 def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Traces | None = None) -> CollateClient:

@@ -22,9 +22,10 @@ class Operation(StrEnum):
     @property
     def writes(self) -> bool:
         """Whether a call may change anything at Collate."""
-        return self not in {Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.HEALTH}
+        return self not in _READS
 
 
+_READS: Final = frozenset({Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.HEALTH})
 CLOSES: Final = frozenset({Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE})
 
 

@@ -37,6 +37,7 @@ class Signs:
         metrics.budget_limit.set_function(lambda: budget.concurrency.limit)
         metrics.breaker_open.set_function(lambda: max(breaker.state for breaker in budget.faults))
         metrics.credentials_refused.set_function(lambda: budget.key.state is not BreakerState.CLOSED)
+        self._watched = tuple(breaker for _, _, breaker in self._breakers)
         self._states = [BreakerState.CLOSED] * len(self._breakers)
         self._log = get_log()
 
@@ -50,7 +51,7 @@ class Signs:
 
     def show(self) -> None:
         """Tell what has changed; the gauges look by themselves."""
-        states = [breaker.state for _, _, breaker in self._breakers]
+        states = [breaker.state for breaker in self._watched]
         if states != self._states:
             before, self._states = self._states, states
             self._tell(before)

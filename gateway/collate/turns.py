@@ -74,7 +74,6 @@ class Turns:
     def done(self, ticket: Ticket, what: Heard, seconds: float, retry_after: float | None = None) -> None:
         """Give a ticket back with what the call's end says about Collate."""
         self.budget.heard(self._monotonic(), ticket, what, seconds, retry_after)
-        self._signs.show()
         self._serve()
 
     def abandon(self, ticket: Ticket) -> None:
@@ -134,9 +133,13 @@ class Turns:
         self._signs.show()
 
     def _next(self) -> _Waiter | None:
+        if not any(self._waiting.values()):
+            return None
         return next((self._waiting[priority][0] for priority in self.budget.order if self._waiting[priority]), None)
 
     def _ahead(self, priority: Priority) -> bool:
+        if not any(self._waiting.values()):
+            return False
         order = self.budget.order
         return any(self._waiting[other] for other in order[: order.index(priority) + 1])
 

@@ -144,3 +144,7 @@ def test_a_writer_keeps_to_the_level(lines):
     configure_logs(LogSettings(level="warning"), "ingress", out)
     line_writer("request")({"status": 202})
     assert out.getvalue() == ""
+    line_writer("collate.attempt", "warning")({"status": 503})
+    assert json.loads(out.getvalue()) | {"level": "warning", "event": "collate.attempt", "status": 503} == json.loads(
+        out.getvalue()
+    )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import identity
-from schemas.identity import NAMESPACE, canonical_json
+from schemas.identity import NAMESPACE, canonical_json, canonical_list
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 
@@ -60,6 +60,16 @@ def test_what_has_no_spelling_is_refused(value):
 def test_ids_are_uuid5_of_the_canonical_json(caller, authorization, key):
     expected = uuid5(NAMESPACE, canonical_json(["key", caller, authorization, key]).decode())
     assert identity.command_id_from_key(caller, authorization, key) == str(expected)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.integers()))
+def test_the_quick_spelling_of_a_list_is_the_canonical_one(parts):
+    assert canonical_list(parts) == canonical_json(parts)
+
+
+def test_the_quick_spelling_refuses_what_has_no_spelling():
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical_list(["\ud800"])
 
 
 def test_parts_do_not_run_into_each_other():

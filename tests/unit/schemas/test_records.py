@@ -51,6 +51,20 @@ def test_a_commands_envelope_written_by_hand_is_what_the_codec_writes(redrive, t
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
+@pytest.mark.parametrize("trace", [None, TRACE])
+@pytest.mark.parametrize("cause", [None, ID])
+def test_an_events_envelope_written_by_hand_is_what_the_codec_writes(cause, trace):
+    data = example(EVENTS["collate-gateway.handoff.opened.v1"])
+    event = publish(data, authorization_id="a", sequence=4, time=NOW, causation_id=cause, traceparent=trace)
+    headers, value = write_event(event, HERE)
+    assert to_kafka(from_kafka(headers, value))[0] == headers
+
+
+def test_an_authorizations_envelope_written_by_hand_is_what_the_codec_writes():
+    headers, value = write_authorization("auth_7Q2M", example(AuthorizationRecord), HERE)
+    assert to_kafka(from_kafka(headers, value))[0] == headers
+
+
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
 @pytest.mark.parametrize("cause", [None, ID])
 def test_an_event_survives_its_record(model, cause):
