@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each beside its floor, one after the other. ARGS="engine chain" picks."""
+"""`make bench`: every benchmark, each beside its floor, one after the other. ARGS="engine:restore chain" picks."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ def main() -> int:
         description="Measures speed as a ratio to a floor of the same run; absolute numbers depend on the machine.",
         epilog="  ".join(f"{name}: {what}." for name, what in _BENCHMARKS.items()),
     )
-    parser.add_argument("names", nargs="*", help=f"which ones ({', '.join(_BENCHMARKS)}); default: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        help=f"which ones ({', '.join(_BENCHMARKS)}); default: all. engine:restore is one run of one",
+    )
     names = parser.parse_args().names or list(_BENCHMARKS)
-    if unknown := [name for name in names if name not in _BENCHMARKS]:
+    if unknown := [name for name in names if name.partition(":")[0] not in _BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(_BENCHMARKS)}")
     console = Console()
     worst = 0
     for name in names:
-        console.rule(f"{name}: {_BENCHMARKS[name]}")
-        worst = max(worst, subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode)
+        module, _, run = name.partition(":")
+        console.rule(f"{name}: {_BENCHMARKS[module]}")
+        command = [sys.executable, "-m", f"bench.{module}", *([run] if run else [])]
+        worst = max(worst, subprocess.run(command, check=False).returncode)
     return worst
 
 

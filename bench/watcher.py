@@ -4,6 +4,7 @@
    formula (docs/subscribing.md).
 2. One worker with many watched authorizations beside one with none, in turns in one run: memory, CPU per look, and what
    it does to commands' latency.
+3. The same worker started when all of them are overdue: how long until it works, and until a command has its outcome.
 """
 
 from __future__ import annotations
@@ -137,13 +138,15 @@ def paces() -> None:
 class Burden:
     """What one worker did: its memory, its CPU and looks while nothing else was to do, and commands' latencies."""
 
+    memory: int
+    ready_seconds: float
     resident: int
     cpu_seconds: float
     looks: float
     latencies: list[float]
 
 
-async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> int:
+async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, overdue: bool) -> int:
     """Make authorizations at Collate and in `state` as if they had been watched for long; return the memory's bytes."""
     if not count:
         return 0
@@ -159,7 +162,8 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> in
         for authorization, age in zip(ids, ages, strict=True):
             key, memory = authorization.encode(), watched(Kind.PAYER, now, age)
             # Anywhere in its step, as it would be after a while.
-            alarm_at = now + randomness.random() * cadence.every(memory, now)
+            at = randomness.random() * cadence.every(memory, now)
+            alarm_at = now - at if overdue else now + at
             record = state_record(topic, key, memory.encode(), alarm_at)
             size += len(record.value or b"")
             partition = partition_for(key, PARTITIONS)
@@ -173,7 +177,9 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> in
 
 
 @asynccontextmanager
-async def _running(bootstrap: str, count: int) -> AsyncIterator[tuple[Installation, str, Program, Program, int]]:
+async def _running(
+    bootstrap: str, count: int, *, overdue: bool
+) -> AsyncIterator[tuple[Installation, str, Program, Program, int, float]]:
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -183,11 +189,13 @@ async def _running(bootstrap: str, count: int) -> AsyncIterator[tuple[Installati
         first = installed.start("worker")
         await asyncio.to_thread(first.await_ready)
         await asyncio.to_thread(first.stop)
-        size = await _populate(bootstrap, prefix, collate, count)
-        ingress, worker = installed.start("ingress"), installed.start("worker")
+        size = await _populate(bootstrap, prefix, collate, count, overdue=overdue)
+        ingress = installed.start("ingress")
         await asyncio.to_thread(ingress.await_ready)
+        began = time.perf_counter()
+        worker = installed.start("worker")
         await asyncio.to_thread(worker.await_ready)
-        yield installed, collate, ingress, worker, size
+        yield installed, collate, ingress, worker, size, time.perf_counter() - began
 
 
 def _looks(worker: Program) -> float:
@@ -201,14 +209,20 @@ def _looks(worker: Program) -> float:
     return sum(counted.values())
 
 
-async def burden(bootstrap: str, count: int, *, rate: float, seconds: float) -> tuple[Burden, int]:
-    """Run one worker with so many watched authorizations: first alone, then with commands at a steady rate."""
-    async with _running(bootstrap, count) as (installed, collate, ingress, worker, size):
+async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, overdue: bool = False) -> Burden:
+    """Run one worker with so many watched authorizations: first alone, then with commands at a steady rate.
+
+    With `overdue` the commands come at once.
+    """
+    async with _running(bootstrap, count, overdue=overdue) as (installed, collate, ingress, worker, size, ready):
         process = psutil.Process(worker.process.pid)
-        await asyncio.sleep(2.0)
-        cpu, looks = sum(process.cpu_times()[:2]), await asyncio.to_thread(_looks, worker)
-        await asyncio.sleep(seconds)
-        cpu, looks = sum(process.cpu_times()[:2]) - cpu, await asyncio.to_thread(_looks, worker) - looks
+        cpu = looks = 0.0
+        if not overdue:
+            await asyncio.sleep(2.0)
+            cpu, looks = sum(process.cpu_times()[:2]), await asyncio.to_thread(_looks, worker)
+            await asyncio.sleep(seconds)
+            cpu, looks = sum(process.cpu_times()[:2]) - cpu, await asyncio.to_thread(_looks, worker) - looks
+        resident = process.memory_info().rss
         address, authorizations = (
             ingress.url.removeprefix("http://"),
             _authorizations(collate, int(rate * (seconds + 3))),
@@ -223,34 +237,44 @@ async def burden(bootstrap: str, count: int, *, rate: float, seconds: float) -> 
 
         async with _outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
             latencies = await _steady(address, request, authorizations, outcomes, rate=rate)
-        return Burden(process.memory_info().rss, cpu, looks, latencies), size
+        return Burden(size, ready, resident, cpu, looks, latencies)
 
 
 async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:
     paces()
+    none: list[Burden] = []
+    many: list[Burden] = []
+    late: list[Burden] = []
     with Cluster(brokers=1) as cluster:
-        runs: dict[int, list[Burden]] = {0: [], count: []}
-        size = 0
         for _ in range(repetitions):
-            for watching, done in runs.items():
-                one, size = await burden(cluster.bootstrap, watching, rate=rate, seconds=seconds)
-                done.append(one)
-    none, many = runs[0], runs[count]
+            none.append(await burden(cluster.bootstrap, 0, rate=rate, seconds=seconds))
+            many.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds))
+            late.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds, overdue=True))
     resident = statistics.median(run.resident for run in many) - statistics.median(run.resident for run in none)
     spent = statistics.median(run.cpu_seconds for run in many) - statistics.median(run.cpu_seconds for run in none)
     looks = statistics.median(run.looks for run in many)
     console.print(
-        f"{count:,} watched on one worker: {resident / count:,.0f} bytes each in the process, of which {size} are the "
-        f"memory itself; {looks / seconds:.1f} looks/s cost {spent / seconds:.1%} of a core, "
+        f"{count:,} watched on one worker: {resident / count:,.0f} bytes each in the process, of which "
+        f"{many[0].memory} are the memory itself; {looks / seconds:.1f} looks/s cost {spent / seconds:.1%} of a core, "
         f"{spent / looks * 1e6:,.0f} µs each"
     )
-    for share, name in ((0.5, "p50"), (0.99, "p99")):
-        with_none, with_many = ([_milliseconds(run.latencies, share) for run in repeated] for repeated in (none, many))
-        ratio = statistics.median(with_many) / statistics.median(with_none)
-        console.print(
-            f"commands' {name} at {rate:.0f}/s: {statistics.median(with_many):.1f} ms beside "
-            f"{statistics.median(with_none):.1f} ms without them, {ratio:.2f}x"
+    table = Table(title=f"Commands at {rate:.0f}/s (all repetitions together, ms) and the worker's start (median, s)")
+    for column in ("worker", "p50", "p99", "of p50 with none", "of p99 with none", "start"):
+        table.add_column(column, justify="right")
+    for name, runs in (("none watched", none), (f"{count:,} watched", many), ("the same, all overdue", late)):
+        at, floor = _together(runs), _together(none)
+        table.add_row(
+            name,
+            *(f"{value:.1f}" for value in at),
+            *(f"{value / of:.2f}x" for value, of in zip(at, floor, strict=True)),
+            f"{statistics.median(run.ready_seconds for run in runs):.1f}",
         )
+    console.print(table)
+
+
+def _together(runs: list[Burden]) -> tuple[float, float]:
+    latencies = sorted(took for run in runs for took in run.latencies)
+    return _milliseconds(latencies, 0.5), _milliseconds(latencies, 0.99)
 
 
 if __name__ == "__main__":

@@ -182,6 +182,19 @@ class Model(RuleBasedStateMachine):
         self.we_ask_for_a_handoff("current", open_seconds)
         self.we_close(result, 0, then)
 
+    @rule(result=st.sampled_from(RESULTS), lag=st.sampled_from([3.0, 20.0]), then=THEN)
+    def we_close_and_replicas_still_show_it_open(self, result, lag, then):
+        self.sim.change(stale_probability=1.0, stale_seconds=lag)
+        self.we_close(result, 0, then)
+        self.sim.change(stale_probability=0.0)
+        self.mark(self.lane.now(), 60.0)
+
+    @rule(result=st.sampled_from(RESULTS), before=st.sampled_from(["received", "approved"]), then=THEN)
+    def we_have_another_handoff_after_the_payer_spoke(self, result, before, then):
+        self.somebody_does({"do": "payer", "truth": before}, 40.0)
+        self.somebody_does({"do": "payer", "truth": "follow_up"}, 40.0)
+        self.we_have_a_handoff(result, 4.0, then)
+
     def send(self, data):
         self.commands[self.lane.send(data)] = data
 

@@ -1,9 +1,9 @@
 """Single steps of the reducer that a reader may want to see; the model test covers the rest."""
 
-from consumers.memory.facts import Granted, Looked, Passed
-from consumers.memory.memory import FRESH
+from consumers.memory.facts import Closed, Granted, Looked, Passed
+from consumers.memory.memory import FRESH, Asked, Closer
 from consumers.memory.reducer import Rules, reduce
-from schemas.collate import ManualHandoff, PriorAuthorization
+from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
 
 NOW = 1_800_000_000.0
 
@@ -89,3 +89,30 @@ def test_words_of_a_newer_collate_are_passed_on_not_guessed():
     assert names == ["AuthorizationChanged"]
     assert events[0].to_status == "paused"
     assert memory.told_action is None
+
+
+def our_close(memory, version=2):
+    answer = {"manualHandoffId": "mh_1", "state": "closed", "result": "completed_reported"}
+    answer |= {"authorization": {"id": "auth_1", "version": version, "status": "processing"}}
+    closer = Closer(asked=Asked(command_id="c"), operation="complete", reported="submitted")
+    return told(memory, Closed(CloseAnswer.model_validate(answer), closer))
+
+
+def test_a_replica_that_has_not_heard_of_our_close_tells_nothing():
+    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, names, _ = our_close(memory)
+    assert names == ["HandoffClosed", "AuthorizationChanged"]
+    for old in (look(1), look(1, pointer="mh_1", handoffs=[handoff()]), look(1, "completed", outcome="approved")):
+        assert told(memory, old) == (memory, [], [])
+
+
+def test_a_receipt_that_was_there_before_the_handoff_says_nothing_about_its_report():
+    receipt = {"submission": {"payerReceipt": {"referenceNumber": "r"}}}
+    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()], **receipt))
+    memory, _, _ = our_close(memory)
+    _, names, events = told(memory, look(3, "waiting_on_payer", **receipt))
+    assert names == ["AuthorizationChanged", "HandoffReconciled"]
+    assert (events[-1].reported, events[-1].agreement) == ("submitted", "undetermined")
+    first, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    first, _, _ = our_close(first)
+    assert told(first, look(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
