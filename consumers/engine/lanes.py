@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from consumers.engine.alarms import Alarms
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consumers.engine.interface import Record, Wait
+
+
+_RECORDS_PER_ALARM: Final = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -39,13 +42,16 @@ class Lanes:
     """All lanes of one partition.
 
     A lane is taken with `next_ready` and given back with `finished` or `again`. Fresh lanes and lanes that come back
-    from a wait are taken in turns, so that neither starves the other.
+    from a wait are taken in turns, so that neither starves the other. Both go before lanes that only have an alarm: as
+    long as there are records, those get every ninth turn.
     """
 
     def __init__(self) -> None:
         self._lanes: dict[bytes, Lane] = {}
         self._fresh: deque[Lane] = deque()
         self._returning: deque[Lane] = deque()
+        self._alarmed: deque[Lane] = deque()  # also lanes that a record took out of here; see _next_alarmed
+        self._records_since_alarm = 0
         self._waiting: list[tuple[float, int, Lane]] = []
         self._waits: dict[Wait, int] = {}
         self._alarms = Alarms()
@@ -66,16 +72,23 @@ class Lanes:
             self._fresh.append(lane)
         elif not lane.records and not lane.is_running:
             lane.since = now  # it was ready for its alarm; the record goes first
+            self._fresh.append(lane)
         lane.records.append(record)
 
     def next_ready(self, now: float) -> Lane | None:
         """Take the next lane that may run, or None. It counts as running until it is given back."""
         self._wake(now)
         queue = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
-        if not queue:
-            return None
-        self._prefer_returning = queue is self._fresh
-        lane = queue.popleft()
+        lane = None
+        if self._alarmed and (not queue or self._records_since_alarm >= _RECORDS_PER_ALARM):
+            self._records_since_alarm = 0
+            lane = self._next_alarmed()
+        if lane is None:
+            if not queue:
+                return None
+            self._records_since_alarm += 1
+            self._prefer_returning = queue is self._fresh
+            lane = queue.popleft()
         lane.is_running = True
         return lane
 
@@ -133,6 +146,7 @@ class Lanes:
         return bool(
             self._fresh
             or self._returning
+            or self._alarmed
             or (self._waiting and self._waiting[0][0] <= now)
             or self._alarms.may_be_due(now)
         )
@@ -158,8 +172,16 @@ class Lanes:
                 # Records go before alarms: a busy lane looks at its alarm again when it is finished.
                 if (lane := self._lanes.get(key)) is None:
                     lane = self._lanes[key] = Lane(key, since=now)
-                    self._fresh.append(lane)
+                    self._alarmed.append(lane)
                 lane.alarm_came = True
+
+    def _next_alarmed(self) -> Lane | None:
+        while self._alarmed:
+            lane = self._alarmed.popleft()
+            # One that a record came for has gone its way with that, and may have ended or begun anew.
+            if self._lanes.get(lane.key) is lane and not lane.records and not lane.is_running:
+                return lane
+        return None
 
     def _ready_again(self, lane: Lane) -> None:
         if lane.waits_for is not None:

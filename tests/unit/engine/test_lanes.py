@@ -154,6 +154,29 @@ def test_a_record_that_comes_while_the_alarm_is_ready_goes_first():
     assert (lane.key, len(lane.records), lane.since) == (second, 1, 6.0)
 
 
+def test_alarms_get_every_ninth_turn_as_long_as_there_are_records():
+    lanes = Lanes()
+    for number in range(3):
+        lanes.set_alarm(b"alarm-%d" % number, 1.0)
+    for number in range(20):
+        lanes.add(record(b"record-%d" % number, number), 0.0)
+    turns = [lanes.next_ready(2.0).key.startswith(b"alarm") for _ in range(23)]
+    assert [at for at, is_alarm in enumerate(turns) if is_alarm] == [8, 17, 22]
+
+
+def test_a_lane_that_a_record_took_from_its_alarm_does_not_run_twice():
+    lanes = Lanes()
+    lanes.set_alarm(b"k", 1.0)
+    lanes.set_alarm(b"other", 1.0)
+    lanes.next_ready(2.0)  # both are awake now, one runs
+    idle = next(lane for lane in lanes if not lane.is_running)
+    lanes.add(record(idle.key, 0), 2.0)
+    lane = lanes.next_ready(2.0)
+    assert lane is idle
+    lanes.finished(lane, was_alarm=False, alarm_at=None, now=2.0)
+    assert lanes.next_ready(2.0) is None
+
+
 def test_an_alarm_that_came_due_behind_a_busy_lane_is_not_lost_when_the_clock_is_set_back():
     lanes = Lanes()
     lanes.set_alarm(b"k", 10.0)
