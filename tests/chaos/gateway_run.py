@@ -23,8 +23,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from local.collate.keys import Keys
 from local.collate.profile import named
 from local.collate.server import SimulatedCollate
 from local.collate.simulation import Options
@@ -37,13 +38,17 @@ from tests.chaos.gateway_evidence import Past, gather, leaks
 from tests.chaos.gateway_judge import Run, Violation, effects_of, judge
 from tests.chaos.gateway_trouble import SESSION_SECONDS, Trouble
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 WORKERS, INGRESSES, PARTITIONS = 3, 2, 6
 CASES_PER_SECOND: Final = 2.0
 DRAIN_SECONDS: Final = 150.0
 START_AND_END_SECONDS: Final = 300.0
 PREFIX: Final = "chaos."
 # Those under which Collate honours the key or If-Match; promise 2 is about them.
-PROFILES: Final = ("v2", "v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if_match", "stale_replicas")
+PROFILES: Final = ("v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if_match", "stale_replicas")
+READINGS: Final = {"decision_seconds": None}
 SETTINGS: Final = {
     "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
     "GATEWAY_COLLATE__MAX_REPLICAS": str(WORKERS + INGRESSES),
@@ -73,8 +78,8 @@ SETTINGS: Final = {
 class Chaos:
     """One run."""
 
-    def __init__(self, seconds: float, seed: int, profile: str) -> None:
-        self._seconds, self._seed, self._profile = seconds, seed, profile
+    def __init__(self, seconds: float, seed: int, profiles: Sequence[str]) -> None:
+        self._seconds, self._seed, self._profiles = seconds, seed, profiles
         self._begun = time.monotonic()
         self._last_end = time.monotonic()
         self._longest_stall = 0.0
@@ -83,7 +88,7 @@ class Chaos:
     async def run(self) -> list[Violation]:
         """Run it and return what was violated."""
         brokers = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-        options = Options(profile=named([self._profile], {"decision_seconds": None}), seed=self._seed)
+        options = Options(profile=named([self._profiles[0]], READINGS), seed=self._seed)
         cluster = Cluster(brokers=3, properties=brokers, heap="384m")
         try:
             await asyncio.to_thread(cluster.open)
@@ -111,11 +116,11 @@ class Chaos:
         urls = [program.url for name, program in programs.items() if name.startswith("ingress")]
         callers = Callers(sim, urls, keys, self._seed)
         trouble = Trouble(sim, cluster, installation, programs, authorizations=callers.authorizations, seed=self._seed)
-        self._tell(f"{len(programs)} processes of the gateway are ready, Collate reads its contract as {self._profile}")
+        self._tell(f"{len(programs)} processes of the gateway are ready")
         async with listening(cluster.bootstrap, PREFIX, callers.hear) as listener:
             side = [asyncio.create_task(one) for one in (_listen(listener), self._show(callers, trouble))]
             try:
-                await self._disturb(callers, trouble)
+                await self._disturb(callers, trouble, sim)
                 run, violations = await self._drain(cluster.bootstrap, sim, past, callers)
             finally:
                 for task in side:
@@ -136,16 +141,27 @@ class Chaos:
             self._tell(f"logs, ledger and events are kept in {kept}")
         return violations
 
-    async def _disturb(self, callers: Callers, trouble: Trouble) -> None:
+    async def _disturb(self, callers: Callers, trouble: Trouble, sim: SimulatedCollate) -> None:
         end = time.monotonic() + self._seconds
         asking = asyncio.create_task(callers.ask_until(end, CASES_PER_SECOND))
         while not callers.authorizations:  # noqa: ASYNC110 - the first case makes one at once
             await asyncio.sleep(0.05)
-        await trouble.make_until(end)
+        async with asyncio.TaskGroup() as disturbing:
+            disturbing.create_task(trouble.make_until(end))
+            disturbing.create_task(self._change_readings(sim))
         self._tell("calm: no more faults, everything runs")
         await trouble.calm()
         async with asyncio.timeout(DRAIN_SECONDS):
             await asking
+
+    async def _change_readings(self, sim: SimulatedCollate) -> None:
+        """Let Collate read its contract in one way after the other, each for its share of the time."""
+        for profile in self._profiles:
+            self._tell(f"Collate reads its contract as {profile}")
+            sim.use(profile, **READINGS)
+            # As after a move of Collate's: one reading could not make sense of a key that another has kept.
+            sim.api.writes.keys = Keys(sim.options.keys_limit)
+            await asyncio.sleep(self._seconds / len(self._profiles))
 
     async def _drain(
         self, bootstrap: str, sim: SimulatedCollate, past: Past, callers: Callers
@@ -230,11 +246,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=120.0, help="how long trouble is made")
     parser.add_argument("--seed", type=int, default=None, help="what happens; another each time by default")
-    parser.add_argument("--profile", choices=sorted(set(PROFILES)), help="how Collate reads its contract; by seed")
+    parser.add_argument("--profile", choices=PROFILES, help="how Collate reads its contract; all in turn by default")
     asked = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
-    profile = asked.profile or random.Random(seed).choice(PROFILES)
-    print(f"seed {seed}, profile {profile}, {asked.seconds:.0f} s of trouble", flush=True)
+    profiles = [asked.profile] if asked.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
+    print(f"seed {seed}, {asked.seconds:.0f} s of trouble", flush=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is killed is no news here
     deadline = asked.seconds + START_AND_END_SECONDS
     # Whatever hangs, a thread included: the keeper of each run sees to its processes.
@@ -244,7 +260,7 @@ def main() -> int:
 
     async def run() -> list[Violation]:
         async with asyncio.timeout(deadline):
-            return await Chaos(asked.seconds, seed, profile).run()
+            return await Chaos(asked.seconds, seed, profiles).run()
 
     try:
         violations = asyncio.run(run())
