@@ -24,9 +24,10 @@ from aiokafka.errors import (
 
 from consumers.engine import connections
 from consumers.engine.interface import Wait
-from consumers.engine.partition import Partition, Phase, Surroundings
+from consumers.engine.partition import Partition, Phase
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Standing
+from consumers.engine.work import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -197,11 +198,12 @@ class Engine:
         for number, partition in self.partitions.items():
             label = str(number)
             states[partition.phase.value] += 1
-            oldest = partition.intake.oldest_timestamp
-            lanes = partition.turns.lanes if partition.turns is not None else None
+            work = partition.work
+            oldest = work.intake.oldest_timestamp if work is not None else None
+            lanes = work.turns.lanes if work is not None else None
             metrics.lag.labels(label).set(partition.lag)
             metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
-            metrics.gap.labels(label).set(partition.intake.gap)
+            metrics.gap.labels(label).set(work.intake.gap if work is not None else 0)
             metrics.lanes.labels(label).set(len(lanes) if lanes is not None else 0)
             metrics.unfinished.labels(label).set(lanes.records if lanes is not None else 0)
             metrics.alarms_pending.labels(label).set(lanes.alarms if lanes is not None else 0)

@@ -19,9 +19,9 @@ def lanes_report(engine: Engine) -> dict[str, Any]:
     now = time.time()
     partitions = []
     for number, partition in sorted(engine.partitions.items()):
-        turns = partition.turns
+        work, turns = partition.work, partition.turns
         lanes = sorted(turns.lanes, key=_age_order)[:_LANES_SHOWN] if turns is not None else []
-        oldest = partition.intake.oldest_timestamp
+        oldest = work.intake.oldest_timestamp if work is not None else None
         partitions.append(
             {
                 "partition": number,
@@ -30,9 +30,9 @@ def lanes_report(engine: Engine) -> dict[str, Any]:
                 "forSeconds": round(time.monotonic() - partition.changed_at, 1),
                 "stopped": partition.is_stopped,
                 "paused": partition.is_paused,
-                "watermark": partition.intake.watermark,
+                "watermark": partition.watermark,
                 "lag": partition.lag,
-                "gap": partition.intake.gap,
+                "gap": work.intake.gap if work is not None else 0,
                 "oldestUnfinishedSeconds": round(now - oldest, 1) if oldest is not None else None,
                 "unfinished": turns.lanes.records if turns is not None else 0,
                 "running": turns.running if turns is not None else 0,

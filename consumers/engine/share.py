@@ -1,6 +1,6 @@
 """The share of casualties among the last records of a partition: above the limit it is a bad deploy, not bad data.
 
-Pure. Counts only what is finished; an operator's `reset` starts the count anew.
+Pure. Counts only what is finished. Once it has tripped it stays so, until an operator's `reset` starts the count anew.
 """
 
 from __future__ import annotations
@@ -11,24 +11,36 @@ from collections import deque
 class ShareLimit:
     """Trips when more than `limit` of the last `over` finished records were casualties."""
 
-    __slots__ = ("_casualties", "_last", "_limit", "_over")
+    __slots__ = ("_casualties", "_last", "_limit", "_over", "has_tripped")
 
     def __init__(self, limit: float, over: int) -> None:
         self._limit = limit
         self._over = over
         self._last: deque[bool] = deque(maxlen=over)
         self._casualties = 0
+        self.has_tripped = False
 
     def note(self, *, casualty: bool) -> bool:
-        """Count one finished record; True if the partition has to stop."""
+        """Count one finished record; True if it has just tripped."""
         if len(self._last) == self._over and self._last[0]:
             self._casualties -= 1
         self._last.append(casualty)
         self._casualties += casualty
         # Too few to judge: until the window is full, the share is taken of a full window.
-        return casualty and self._casualties > self._limit * self._over
+        trips = not self.has_tripped and casualty and self._casualties > self._limit * self._over
+        self.has_tripped |= trips
+        return trips
 
     def reset(self) -> None:
         """Forget what has been counted."""
         self._last.clear()
         self._casualties = 0
+        self.has_tripped = False
+
+    @property
+    def why(self) -> str:
+        """What an operator reads when it has tripped."""
+        return (
+            f"more than {self._limit:.0%} of {self._over} records were given up: look at the dead letters, mend the "
+            "cause, then resume the partition"
+        )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from consumers.engine.takeover import Takeover
     from consumers.engine.transactions import Pending
+    from consumers.engine.work import Work
 
 _PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
 
@@ -62,9 +63,9 @@ def _live_state_in_the_batch() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover) -> None:
+    def begin_and_share(self: Partition, takeover: Takeover) -> Work:
         takeover.transactions.live = takeover.memories  # type: ignore[attr-defined]
-        begin(self, takeover)
+        return begin(self, takeover)
 
     async def send_live(self: Transactions, batch: Sequence[Pending]) -> object:
         def live(pending: Pending) -> Pending:
@@ -101,9 +102,9 @@ def _no_membership_check() -> Iterator[None]:
 def _treat_fenced_as_lost() -> object:
     commit = Partition._commit_until_closed
 
-    async def commit_or_give_up(self: Partition, transactions: Transactions) -> None:
+    async def commit_or_give_up(self: Partition) -> None:
         try:
-            await commit(self, transactions)
+            await commit(self)
         except ProducerFenced:
             self.close()
             raise
@@ -117,9 +118,9 @@ def _event_outside_the_transaction() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover) -> None:
+    def begin_and_share(self: Partition, takeover: Takeover) -> Work:
         takeover.transactions.client = self._settings.client  # type: ignore[attr-defined]
-        begin(self, takeover)
+        return begin(self, takeover)
 
     async def send_at_once(self: Transactions, batch: Sequence[Pending]) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
@@ -155,10 +156,11 @@ def _record_delivered_to_an_old_assignment() -> Iterator[None]:
         fetched[self.source.partition] += records
         feed(self, records)
 
-    def begin_and_deliver(self: Partition, takeover: Takeover) -> None:
-        begin(self, takeover)
+    def begin_and_deliver(self: Partition, takeover: Takeover) -> Work:
+        work = begin(self, takeover)
         late = fetched.pop(self.source.partition, [])
         feed(self, late[len(late) // 2 :])
+        return work
 
     with mock.patch.object(Partition, "feed", feed_and_keep), mock.patch.object(Partition, "_begin", begin_and_deliver):
         yield

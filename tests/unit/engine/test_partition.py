@@ -1,21 +1,22 @@
-"""A partition's timer and its phases, without Kafka. What needs Kafka to be seen is in tests/system/engine."""
+"""A partition's work, without Kafka: its timer, and what is seen of it. The rest is in tests/system/engine."""
 
 import asyncio
 import time
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Again, Done, Output, Record, Wait
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
-from consumers.engine.partition import Partition, Surroundings
+from consumers.engine.partition import Partition
 from consumers.engine.settings import EngineSettings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Membership
 from consumers.engine.takeover import Takeover
+from consumers.engine.work import Surroundings
 from gateway.runtime.metrics import Maker, create_engine_metrics
 
 
@@ -46,36 +47,39 @@ async def partition(bench):
     partition.assigned(Membership(1, "member"), uninterrupted=False)
     partition._begin(Takeover(None, Committed(0, ""), Memories(), {}))
     yield partition
-    partition.close()
-    partition._cancel_timer()
-    await partition.turns.closed()
+    await partition.work.end()
 
 
-def add(partition, key, offset):
-    partition.turns.lanes.add(Record(0, offset, key, b"", (), time.time()), time.time())
-    partition.lanes_changed()
+@pytest.fixture
+def work(partition):
+    return partition.work
 
 
-async def test_a_lane_that_waits_is_looked_at_though_the_queue_was_full_meanwhile(partition, bench):
+def add(work, key, offset):
+    work.turns.lanes.add(Record(0, offset, key, b"", (), time.time()), time.time())
+    work.lanes_changed()
+
+
+async def test_a_lane_that_waits_is_looked_at_though_the_queue_was_full_meanwhile(work, bench):
     async def record(turn, record):
         if turn.key == b"waits" and not turn.tries:
             return Again(time.time() + 30, Wait.BACKOFF)
         return Done((Output("events", turn.key, bytes(30)),))
 
     bench.handler.record = record
-    add(partition, b"waits", 0)
+    add(work, b"waits", 0)
     await bench.rest()
-    assert partition._timer is not None
-    add(partition, b"fills the queue", 1)
+    assert work._timer is not None
+    add(work, b"fills the queue", 1)
     await bench.rest()
-    assert not partition.accepts_turns
-    partition._queue.next_batch()
-    partition._queue.committed()
-    partition._after_commit()
-    assert partition._timer is not None
+    assert not work.accepts_turns
+    work.queue.next_batch()
+    work.queue.committed()
+    work._after_commit()
+    assert work._timer is not None
 
 
-async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(partition, bench):
+async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(work, bench):
     gate = asyncio.Event()
 
     async def record(turn, record):
@@ -85,12 +89,12 @@ async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(partition, ben
         return Done()
 
     bench.handler.record = record
-    add(partition, b"holds the only slot", 1)
-    add(partition, b"waits", 0)
-    partition.turns.lanes.again(partition.turns.lanes.next_ready(time.time()), time.time() - 1, Wait.BACKOFF)
+    add(work, b"holds the only slot", 1)
+    add(work, b"waits", 0)
+    work.turns.lanes.again(work.turns.lanes.next_ready(time.time()), time.time() - 1, Wait.BACKOFF)
     await bench.rest()
-    partition.lanes_changed()
-    assert partition._timer is None or partition._timer.when() - asyncio.get_running_loop().time() > 0.05
+    work.lanes_changed()
+    assert work._timer is None or work._timer.when() - asyncio.get_running_loop().time() > 0.05
     gate.set()
     await bench.rest()
     assert bench.handler.seen == [1, 0]
@@ -112,10 +116,42 @@ async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
         labels = {"partition": "0", "reason": "rate_limited"}
         return registry.get_sample_value("collate_gateway_lanes_waiting", labels)
 
-    add(partition, b"k", 0)
+    add(partition.work, b"k", 0)
     await bench.rest()
     assert waiting() == 1
-    partition.turns.lanes.hurry()
-    partition.lanes_changed()
+    partition.work.turns.lanes.hurry()
+    partition.work.lanes_changed()
     await bench.rest()
     assert waiting() == 0
+
+
+async def test_records_that_come_after_the_work_was_thrown_away_reach_no_lane(partition, work, bench):
+    fetched = ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())
+    partition.start_again("a test says so")
+    partition.feed([fetched])
+    await bench.rest()
+    assert (len(work.turns.lanes), work.intake.position, bench.handler.seen) == (0, 0, [])
+
+
+async def test_while_a_rebalance_goes_on_no_turn_starts_and_no_record_is_taken(partition, work, bench):
+    partition.released()
+    partition.feed([ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())])
+    work.lanes_changed()
+    await bench.rest()
+    assert (work.intake.position, bench.handler.seen) == (0, [])
+
+
+async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_it(partition, work, bench):
+    async def record(turn, record):
+        return Done(casualty=True)
+
+    bench.handler.record = record
+    for offset in range(26):
+        add(work, b"%d" % offset, offset)
+    await bench.rest(40)
+    assert partition.is_stopped
+    assert partition.detail.startswith("more than 50% of 50 records")
+    assert not work.accepts_turns
+    assert partition.resume()
+    assert work.accepts_turns
+    assert (partition.detail, partition.is_stopped) == ("", False)
