@@ -78,8 +78,8 @@ SETTINGS: Final = {
 class Chaos:
     """One run."""
 
-    def __init__(self, seconds: float, seed: int, profiles: Sequence[str]) -> None:
-        self._seconds, self._seed, self._profiles = seconds, seed, profiles
+    def __init__(self, seconds: float, seed: int, profiles: Sequence[str], *, keep: bool = False) -> None:
+        self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
         self._begun = time.monotonic()
         self._last_end = time.monotonic()
         self._longest_stall = 0.0
@@ -115,7 +115,15 @@ class Chaos:
         past = Past(sim)
         urls = [program.url for name, program in programs.items() if name.startswith("ingress")]
         callers = Callers(sim, urls, keys, self._seed)
-        trouble = Trouble(sim, cluster, installation, programs, authorizations=callers.authorizations, seed=self._seed)
+        trouble = Trouble(
+            sim,
+            cluster,
+            installation,
+            programs,
+            authorizations=callers.authorizations,
+            seed=self._seed,
+            tell=self._tell,
+        )
         self._tell(f"{len(programs)} processes of the gateway are ready")
         async with listening(cluster.bootstrap, PREFIX, callers.hear) as listener:
             side = [asyncio.create_task(one) for one in (_listen(listener), self._show(callers, trouble))]
@@ -130,10 +138,11 @@ class Chaos:
         secrets = [MARK, *callers.links]
         run = replace(run, leaks=leaks(processes.directory, run, secrets))
         violations = judge(run)
+        self._tell("judged")
         violations += [Violation("a process ended by itself", ended) for ended in trouble.ended_by_themselves]
         violations += [Violation("a caller got an answer that says nothing", answer) for answer in callers.strange]
         self._report(run, callers, trouble, processes.directory)
-        if violations:
+        if violations or self._keep:
             kept = Path(tempfile.mkdtemp(prefix=f"chaos-{self._seed}-"))
             shutil.copytree(processes.directory, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-key*"))
             (kept / "ledger").write_text(_ledger(sim))
@@ -170,6 +179,7 @@ class Chaos:
         deadline = time.monotonic() + DRAIN_SECONDS
         while callers.promised.keys() - callers.ended.keys() and time.monotonic() < deadline:  # noqa: ASYNC110 - polling
             await asyncio.sleep(0.2)
+        self._tell(f"{len(callers.promised.keys() - callers.ended.keys())} commands have not ended; judging")
         while True:
             run = replace(
                 await gather(bootstrap, PREFIX, PARTITIONS, sim, past.shown),
@@ -247,6 +257,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="how long trouble is made")
     parser.add_argument("--seed", type=int, default=None, help="what happens; another each time by default")
     parser.add_argument("--profile", choices=PROFILES, help="how Collate reads its contract; all in turn by default")
+    parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events of a clean run too")
     asked = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
     profiles = [asked.profile] if asked.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
@@ -260,7 +271,7 @@ def main() -> int:
 
     async def run() -> list[Violation]:
         async with asyncio.timeout(deadline):
-            return await Chaos(asked.seconds, seed, profiles).run()
+            return await Chaos(asked.seconds, seed, profiles, keep=asked.keep).run()
 
     try:
         violations = asyncio.run(run())

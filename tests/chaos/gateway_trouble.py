@@ -71,6 +71,7 @@ class Trouble:
         *,
         authorizations: list[str],
         seed: int,
+        tell: Callable[[str], None],
     ) -> None:
         self.kills: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
@@ -78,6 +79,7 @@ class Trouble:
         self._sim, self._cluster, self._installation = sim, cluster, installation
         self._programs, self._authorizations = programs, authorizations
         self._seed = seed
+        self._tell = tell
         self._rules: list[tuple[str, Rule]] = []
         self._frozen: set[str] = set()
 
@@ -139,6 +141,7 @@ class Trouble:
             case "outage":
                 self._sim.begin_outage(lasts)
                 self.acts["Collate away"] += 1
+                self._tell(f"Collate away for {lasts:.1f} s")
         return chance.uniform(0.5, 3.0)
 
     def _add(self, kind: str, rule: dict[str, Any]) -> None:
@@ -169,7 +172,7 @@ class Trouble:
             case 3:
                 await self._freeze("worker frozen for a moment", worker, chance.uniform(0.5, 4.0))
             case 4:
-                self.kills["worker restarted in order"] += 1
+                self._strikes("worker restarted in order", worker)
                 self._require(worker)
                 await asyncio.to_thread(self._programs[worker].stop)
                 self._revive(worker)
@@ -181,14 +184,14 @@ class Trouble:
 
     async def _strike_broker(self, chance: random.Random) -> float:
         index = chance.choice(list(self._cluster.brokers))
-        self.kills["broker killed and restarted"] += 1
+        self._strikes("broker killed and restarted", f"broker {index + 1}")
         await asyncio.to_thread(self._cluster.kill, index)
         await asyncio.sleep(chance.uniform(0.5, 8.0))
         await asyncio.to_thread(self._cluster.start, index)
         return chance.uniform(8.0, 25.0)
 
     async def _kill(self, kind: str, names: list[str], away_seconds: float) -> None:
-        self.kills[kind] += 1
+        self._strikes(kind, ", ".join(names), away_seconds)
         for name in names:
             self._require(name)
             self._programs[name].process.kill()
@@ -198,7 +201,7 @@ class Trouble:
             self._revive(name)
 
     async def _freeze(self, kind: str, name: str, seconds: float) -> None:
-        self.kills[kind] += 1
+        self._strikes(kind, name, seconds)
         self._require(name)
         process = self._programs[name].process
         process.send_signal(signal.SIGSTOP)
@@ -206,6 +209,10 @@ class Trouble:
         await asyncio.sleep(seconds)
         process.send_signal(signal.SIGCONT)
         self._frozen.discard(name)
+
+    def _strikes(self, kind: str, target: str, seconds: float = 0.0) -> None:
+        self.kills[kind] += 1
+        self._tell(f"{kind}: {target}" + (f", {seconds:.1f} s" if seconds else ""))
 
     def _require(self, name: str) -> None:
         """Note it, and go on, if a process has ended that nobody ended."""
