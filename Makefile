@@ -47,7 +47,7 @@ bench: $(READY) ## Measure ingress and worker beside their floors
 	$(BIN)/python -m bench $(ARGS)
 
 SECONDS ?= 120
-chaos: $(READY) ## Put the whole gateway in trouble, then judge what it did: SECONDS=600 SEED=7
+chaos: $(READY) ## Put the whole gateway in trouble, then judge it, as CI does for 120 s: SECONDS=600 SEED=7
 	$(BIN)/python -m tests.chaos.gateway_run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos-engine: $(READY) ## Kill the engine's workers and brokers for SECONDS, from SEED, and check the history
