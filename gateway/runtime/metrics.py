@@ -326,8 +326,8 @@ def _commands(make: Maker) -> CommandMetrics:
         intents_resent=make.counter("intents_resent", "Writes sent again because a crash or timeout hid their answer."),
         double_effects=make.counter(
             "double_effects",
-            "Creates that may have taken effect twice although key and precondition were sent; alarm on any, and count the "
-            "authorization's handoffs at Collate: another actor's change beside a lost answer looks the same.",
+            "Creates that may have taken effect twice although key and precondition were sent; alarm on any, and count "
+            "the authorization's handoffs at Collate: another actor's change beside a lost answer looks the same.",
         ),
         events=make.counter("events", "Events published, by type.", ("type",)),
         observations=make.counter(
