@@ -26,7 +26,7 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from consumers.projector.loop import Loop, Parts
+from consumers.projector.loop import Loop, Parts, spare_the_collector
 from consumers.projector.source import open_source
 from gateway.readmodel.migrate import migrate
 from gateway.runtime.cluster import open_cluster
@@ -160,6 +160,7 @@ async def measure(bootstrap: str, conninfo: str, dsn: Path, asked: Asked) -> lis
     )
     records = list(stories(asked.authorizations))
     await fill(settings, records)
+    spare_the_collector()
     return [await repeat(settings, conninfo, records) for _ in range(asked.repetitions)]
 
 
@@ -194,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--authorizations", type=int, default=3_000)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--batch", type=int, default=ReadModelSettings.model_fields["batch"].default)
     given = parser.parse_args()
     asked = Asked(given.authorizations, given.repetitions, given.batch)
     with Cluster() as cluster, Postgres() as postgres, tempfile.TemporaryDirectory() as directory:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic_core import to_json
 
-from consumers.projector.reading import Asked, Happened, Item, Stands, Strange, command_of, handoff_of
+from consumers.projector.reading import Asked, Happened, Item, Stands, Strange, command_in, command_of, handoff_of
 from gateway.readmodel.public import public_json
 from gateway.readmodel.rows import AuthorizationRow, CommandRow, Entry, HandoffRow, Rank, Rows
 from schemas.authorization import AuthorizationRecord
@@ -35,6 +35,9 @@ from schemas.words import word
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
 # A redrive that came too late or twice ends as rejected; its command stays as it was.
 _OF_THE_REDRIVE = "not_dead_lettered"
+
+_WITH_ATTEMPTS = (CommandFinished, CommandWaiting, CommandDeadLettered)
+_ATTEMPTS = {"attempts"}
 
 
 def fold(rows: Rows, items: Iterable[Item]) -> None:
@@ -105,8 +108,8 @@ def _command(rows: Rows, command_id: str, authorization_id: str, type_: str, cal
 
 def _happened(rows: Rows, published: Published) -> None:
     event = published.data
-    attempts = getattr(event, "attempts", None) or ()
-    command_id = getattr(event, "command_id", None) or published.causation_id
+    attempts = (event.attempts if isinstance(event, _WITH_ATTEMPTS) else None) or ()
+    command_id = command_in(event) or published.causation_id
     for attempt in attempts:
         rows.timeline.append(
             Entry(
@@ -119,7 +122,6 @@ def _happened(rows: Rows, published: Published) -> None:
                 public_json(attempt),
             )
         )
-    told = event.model_copy(update={"attempts": None}) if attempts else event
     rows.timeline.append(
         Entry(
             published.authorization_id,
@@ -128,7 +130,7 @@ def _happened(rows: Rows, published: Published) -> None:
             published.sequence,
             short(event.TYPE),
             command_id,
-            public_json(told),
+            public_json(event, without=_ATTEMPTS if attempts else None),
         )
     )
     _of_command(rows, published)
@@ -153,7 +155,7 @@ def _strange(rows: Rows, strange: Strange) -> None:
 
 def _of_command(rows: Rows, published: Published) -> None:
     event = published.data
-    if not isinstance(event, CommandFinished | CommandWaiting | CommandDeadLettered):
+    if not isinstance(event, _WITH_ATTEMPTS):
         return
     if isinstance(event, CommandFinished) and event.redrive is not None and event.reason == _OF_THE_REDRIVE:
         return

@@ -7,6 +7,7 @@ Nothing is kept across a failure but the intention to try again: where to go on 
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,20 @@ _STAND_BACK_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
 _SWEPT_AT_ONCE = 2_000
 _BEAT_SECONDS = 180.0
+
+
+# Objects made between two looks of the garbage collector: a batch makes tens of thousands, and next to none in a ring.
+_UNCOLLECTED = 100_000
+
+
+def spare_the_collector() -> None:
+    """Keep the garbage collector from walking what stays, and each batch a dozen times: a third of all work otherwise.
+
+    For a process that does nothing but project.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_UNCOLLECTED)
 
 
 class Shorter(Exception):

@@ -6,7 +6,7 @@ read model has caught up once.
 
 from functools import partial
 
-from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts
+from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts, spare_the_collector
 from consumers.projector.reading import TOPICS
 from gateway.readmodel.database import conninfo_of
 from gateway.runtime.lifetime import Process, run
@@ -32,4 +32,5 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
+    spare_the_collector()
     await Loop(parts).run()

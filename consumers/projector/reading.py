@@ -12,6 +12,9 @@ from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders
 from schemas.commands import Command, Discard, RecordAccess, Redrive
 from schemas.events import (
+    EVENTS as EVENT_MODELS,
+)
+from schemas.events import (
     AuthorizationSettled,
     Event,
     HandoffAccessGranted,
@@ -79,6 +82,7 @@ class Nothing:
 
 Item = Asked | Happened | Strange | Stands | Nothing
 
+_OF_COMMANDS = frozenset(model for model in EVENT_MODELS.values() if "command_id" in model.model_fields)
 _OF_HANDOFFS = (HandoffOpened, HandoffClosed, HandoffReconciled, HandoffAccessGranted, HandoffAtRisk)
 
 
@@ -119,7 +123,7 @@ def need(keys: Keys, item: Item) -> None:
         case Stands(authorization_id=authorization_id):
             keys.authorizations.add(authorization_id)
         case Happened(event=event):
-            if (command_id := getattr(event.data, "command_id", None)) is not None:
+            if (command_id := command_in(event.data)) is not None:
                 keys.commands.add(command_id)
             if (handoff_id := handoff_of(event.data)) is not None:
                 keys.handoffs.add((event.authorization_id, handoff_id))
@@ -130,6 +134,12 @@ def need(keys: Keys, item: Item) -> None:
 def command_of(data: Command) -> str | None:
     """Return the command that a redrive or discard is about."""
     return data.command_id if isinstance(data, Redrive | Discard) else None
+
+
+def command_in(event: Event) -> str | None:
+    """Return the command that an event is about."""
+    # An attribute that a model lacks costs more to ask for than all of this.
+    return event.command_id if type(event) in _OF_COMMANDS else None  # type: ignore[attr-defined]
 
 
 def handoff_of(event: Event) -> str | None:

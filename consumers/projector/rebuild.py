@@ -11,7 +11,7 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts
+from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts, spare_the_collector
 from consumers.projector.projector import STOP_SECONDS
 from consumers.projector.reading import TOPICS
 from consumers.projector.source import open_source
@@ -45,6 +45,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     await asyncio.to_thread(migrate, settings.readmodel, schema)
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
     total = sum(ends[place] - begins[place] for place in ends)
+    spare_the_collector()
     with _bar() as progress:
         bar = progress.add_task("records", total=total)
 

@@ -83,7 +83,7 @@ class Rank(IntEnum):
     HAPPENED = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One entry of a timeline; `ordinal` is the offset of a record, the sequence of an event, 0 for an attempt."""
 

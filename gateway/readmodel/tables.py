@@ -76,8 +76,7 @@ class Table(Generic[Row]):
 
     def rows(self, rows: Iterable[Row]) -> bytes:
         """Return rows as that parameter."""
-        columns = self._columns()
-        return to_json([{name: getattr(row, name) for name in columns} for row in rows])
+        return to_json(list(rows))
 
     def keys(self, keys: Iterable[tuple[str, ...]]) -> bytes:
         """Return keys as that parameter."""

@@ -358,7 +358,7 @@ class ReadModelSettings(Section):
         timedelta(days=90), description="How long what is over stays in the read model before it is swept."
     )
     batch: Annotated[int, Field(ge=1, le=5_000)] = Field(
-        500, description="Records that the projector writes in one transaction, at most."
+        2_000, description="Records that the projector writes in one transaction, at most."
     )
     connections: Annotated[int, Field(ge=1, le=100)] = Field(
         4, description="Connections that one ingress process reads with, at most."
