@@ -26,7 +26,8 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain import PARTITIONS, _authorizations, _milliseconds, _outcomes, _post, _settings, _steady
+from bench.chain import PARTITIONS, _authorizations, _milliseconds, _post, _settings
+from bench.chain_load import WARM_UP_SECONDS, reading_outcomes, steady
 from consumers.engine.memories import state_record
 from consumers.memory import remembered
 from consumers.memory.handoffs import ended as handoff_ended
@@ -225,19 +226,19 @@ async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, ove
         resident = process.memory_info().rss
         address, authorizations = (
             ingress.url.removeprefix("http://"),
-            _authorizations(collate, int(rate * (seconds + 3))),
+            _authorizations(collate, int(rate * (WARM_UP_SECONDS + seconds))),
         )
 
-        def request(number: int, authorization: str) -> bytes:
+        def request(number: int, authorization: str, _: str | None) -> bytes:
             return (
                 f"POST /v1/authorizations/{authorization}/handoffs HTTP/1.1\r\nHost: {address}\r\n"
                 f"Authorization: Bearer {installed.caller_key}\r\nIdempotency-Key: {number}\r\n"
                 "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
             ).encode()
 
-        async with _outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
-            latencies = await _steady(address, request, authorizations, outcomes, rate=rate)
-        return Burden(size, ready, resident, cpu, looks, latencies)
+        async with reading_outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
+            found = await steady(address, request, authorizations, outcomes, rate=rate, seconds=seconds)
+        return Burden(size, ready, resident, cpu, looks, found.seconds)
 
 
 async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import gateway
 from gateway.collate.answers import Ambiguous, Answered, Held, HoldReason, NotSent, Refused, Result
 from gateway.collate.budget import Bounds, Budget, Call, Heard, Priority
+from gateway.collate.concurrency import theirs
 from gateway.collate.connection import Limits
 from gateway.collate.credentials import ApiKey
 from gateway.collate.operations import CLOSES, Operation, path_of
@@ -225,7 +226,7 @@ class CollateClient:
         seconds = time.monotonic() - began
         result, heard = read(reply, parse, belongs, keep_body=keep_body, now=self._unix())
         asked = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
-        self._turns.done(ticket, heard, seconds, asked)
+        self._turns.done(ticket, heard, theirs(seconds, self._transport.own_delay_seconds), asked)
         if isinstance(result, Refused) and heard in {Heard.KEY_REFUSED, Heard.FORBIDDEN}:
             result = replace(result, suspended=self._turns.suspends(call))
         self._note(operation, ids, result, seconds)

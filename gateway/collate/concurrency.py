@@ -23,6 +23,15 @@ _CUT: Final = 0.7
 _CUT_EVERY_SECONDS: Final = 1.0
 
 
+def theirs(seconds: float, own_delay_seconds: float) -> float:
+    """Return how much of a call's time was Collate's: a process that is short of processor time is not slow Collate.
+
+    An answer lies in the kernel until the loop comes round, and then again until its caller has its turn. Only the
+    second wait can be measured; the first is as long in the mean.
+    """
+    return max(0.0, seconds - 2 * own_delay_seconds)
+
+
 class _Latency:
     """Of reads or of writes: what is usual, and this window's samples."""
 

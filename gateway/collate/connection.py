@@ -36,7 +36,7 @@ class NoReply:
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `usable` says whether the next request may go out here."""
+    """See the module. `usable`: whether the next request may go out here. `concluded_at`: when the last one ended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self._loop = loop
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._blocked = False
         self._phase_ends = self._call_ends = 0.0
-        self._born = self._idle_since = loop.time()
+        self._born = self.concluded_at = loop.time()
 
     @property
     def usable(self) -> bool:
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
             transport is not None
             and self._answer is None
             and not transport.is_closing()
-            and now - self._idle_since < self._limits.idle_seconds
+            and now - self.concluded_at < self._limits.idle_seconds
             and now - self._born < self._limits.age_seconds
         )
 
@@ -146,7 +146,7 @@ class Connection(asyncio.Protocol):
             self._timer = None
         if isinstance(result, Cause) or not self._reader.reusable or self._blocked:
             self.close()
-        self._idle_since = self._loop.time()
+        self.concluded_at = self._loop.time()
         if answer is not None and not answer.done():
             answer.set_result(
                 NoReply(result, sent=True, status=self._reader.status) if isinstance(result, Cause) else result

@@ -33,7 +33,10 @@ class Request:
 
 
 class Transport:
-    """Sends requests to the host of `base_url` and to nowhere else. One event loop; close it when done."""
+    """Sends requests to the host of `base_url` and to nowhere else. One event loop; close it when done.
+
+    `own_delay_seconds`: how long the answer just returned by `send` lay here while this process did other things.
+    """
 
     def __init__(self, base_url: str, limits: Limits, *, ca_file: Path | None = None, agent: str) -> None:
         parts = urlsplit(base_url)
@@ -47,6 +50,7 @@ class Transport:
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._closed = False
+        self.own_delay_seconds = 0.0
         self._constant = (
             f" HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: {agent}\r\n"
             "Accept: application/json\r\nAccept-Encoding: identity\r\n"
@@ -72,6 +76,7 @@ class Transport:
         call_ends = loop.time() + self._limits.total_seconds
         connection = self._take() or await self._open(loop, call_ends)
         if isinstance(connection, NoReply):
+            self.own_delay_seconds = 0.0
             return connection
         self._busy.add(connection)
         try:
@@ -81,6 +86,7 @@ class Transport:
             raise
         finally:
             self._busy.discard(connection)
+        self.own_delay_seconds = loop.time() - connection.concluded_at
         self._put_back(connection)
         return answer
 

@@ -65,7 +65,7 @@ def line_writer(event: str, level: Literal["info", "warning"] = "info") -> Calla
     """
     config = structlog.get_config()
     logger, processors = config["logger_factory"](), config["processors"]
-    if not logging.getLogger().isEnabledFor(logging.getLevelNamesMapping()[level.upper()]):
+    if not get_log().is_enabled_for(logging.getLevelNamesMapping()[level.upper()]):
         return lambda _fields: None
 
     def write(fields: dict[str, Any]) -> None:

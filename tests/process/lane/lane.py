@@ -78,6 +78,8 @@ class Exchange:
 class Wire:
     """Stands for the transport: hands each request to the simulated Collate at once."""
 
+    own_delay_seconds = 0.0
+
     def __init__(self, sim):
         self._sim, self._late, self._order = sim, [], itertools.count()
 

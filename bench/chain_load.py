@@ -1,0 +1,169 @@
+"""The load of the whole chain: commands at a steady rate over HTTP, and the reader that sees their outcomes.
+
+Each authorization gets a request and a revocation in turns, so that all authorizations stay in use, as many handoffs
+end as begin, and every command is one read and one write at Collate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer
+
+from bench.http_calls import Connections
+from bench.processes import ProcessorTime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+WARM_UP_SECONDS = 3.0
+_PATIENCE_SECONDS = 60.0
+_RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """When a command was seen to be finished, how, and about which handoff."""
+
+    at: float
+    outcome: str
+    handoff_id: str | None
+
+
+class Outcomes:
+    """Reads committed events from now on, and notes each outcome."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.seen: dict[str, Outcome] = {}
+        self._consumer = consumer
+        self._news = asyncio.Event()
+
+    async def read(self) -> None:
+        """Read for ever."""
+        while True:
+            for records in (await self._consumer.getmany(timeout_ms=200)).values():
+                now = time.perf_counter()
+                for record in records:
+                    headers = dict(record.headers)
+                    if (kind := headers.get("ce_type")) is None:  # the floor's
+                        self.seen.setdefault(record.value.decode(), Outcome(now, "applied", None))
+                    elif b"command.finished" in kind:
+                        said = json.loads(record.value)
+                        outcome = Outcome(now, said["outcome"], said.get("handoffId"))
+                        self.seen.setdefault(headers["ce_causationid"].decode(), outcome)
+            self._news.set()
+
+    async def of(self, command_id: str) -> Outcome:
+        """Wait for the outcome of a command; TimeoutError after a minute."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while command_id not in self.seen:
+                self._news.clear()
+                await self._news.wait()
+        return self.seen[command_id]
+
+
+@asynccontextmanager
+async def reading_outcomes(bootstrap: str, topic: str) -> AsyncIterator[Outcomes]:
+    """Read the outcomes of a topic in the background."""
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    outcomes = Outcomes(consumer)
+    reading = asyncio.create_task(outcomes.read())
+    try:
+        yield outcomes
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await consumer.stop()
+
+
+@dataclass(slots=True)
+class Steady:
+    """What came out of a steady rate, the warm-up left out.
+
+    Attributes:
+        seconds: from each POST to its visible outcome, sorted.
+        last: the same of the last second's commands, sorted: whether it kept up.
+        late: POSTs that had to wait for the outcome of the command before on that authorization.
+        refused: POSTs that were answered 503 and sent again.
+        not_applied: how many ended otherwise.
+        processor: processor seconds by role.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    last: list[float] = field(default_factory=list)
+    late: int = 0
+    refused: int = 0
+    not_applied: int = 0
+    processor: dict[str, float] = field(default_factory=dict)
+
+
+async def steady(
+    address: str,
+    asks: Callable[[int, str, str | None], bytes],
+    authorizations: list[str],
+    outcomes: Outcomes,
+    *,
+    rate: float,
+    seconds: float,
+) -> Steady:
+    """Send commands at a steady rate, the authorizations in turns, and wait for all outcomes.
+
+    `asks` makes the HTTP request of a command from its number, its authorization, and the handoff to revoke if any.
+    """
+    connections, found = Connections(address), Steady()
+    before: dict[str, tuple[str, bool]] = {}
+    turns = {authorization: asyncio.Lock() for authorization in authorizations}
+    sent: dict[str, float] = {}
+    processor: ProcessorTime | None = None
+
+    async def ask(number: int, authorization: str) -> None:
+        async with turns[authorization]:  # where the command before is late, so is this one
+            await in_turn(number, authorization)
+
+    async def in_turn(number: int, authorization: str) -> None:
+        handoff_id = None
+        if (last := before.get(authorization)) is not None:
+            command_id, was_request = last
+            found.late += command_id not in outcomes.seen
+            outcome = await outcomes.of(command_id)
+            handoff_id = outcome.handoff_id if was_request else None
+        at = time.perf_counter()
+        request = asks(number, authorization, handoff_id)
+        while (answer := await connections.call(request))[0] == 503:
+            found.refused += 1
+            await asyncio.sleep(_RETRY_SECONDS)
+        status, body = answer
+        if status != 202:
+            raise RuntimeError(f"expected 202, got {status}: {body[:200]!r}")
+        command_id = json.loads(body)["commandId"]
+        before[authorization] = command_id, handoff_id is None
+        if processor is not None:
+            sent[command_id] = at
+
+    tasks = []
+    began = time.perf_counter()
+    for number in range(int(rate * (WARM_UP_SECONDS + seconds))):
+        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+        if processor is None and number >= rate * WARM_UP_SECONDS:
+            processor, found.late = ProcessorTime(), 0
+        tasks.append(asyncio.create_task(ask(number, authorizations[number % len(authorizations)])))
+    ended = time.perf_counter()
+    await asyncio.gather(*tasks)
+    ends = {command_id: await outcomes.of(command_id) for command_id in sent}
+    found.processor = processor.since() if processor is not None else {}
+    found.seconds = sorted(ends[command_id].at - at for command_id, at in sent.items())
+    found.last = sorted(ends[command_id].at - at for command_id, at in sent.items() if at > ended - 1.0)
+    found.not_applied = sum(outcome.outcome != "applied" for outcome in ends.values())
+    return found
