@@ -7,6 +7,7 @@ events as a read_committed subscriber sees them, the payer's portal behind the g
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from local.failures import LocalError
 from local.listening import Event, Listener, listening
+from local.picture import draw, recording_console
 from local.run import until_interrupted
 from local.service import Service, UnexpectedAnswer
 from local.stage import Stage, stage
@@ -42,15 +44,15 @@ FACTS = {
 COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green"}
 
 
-def run() -> int:
-    """Tell the story and return the exit code."""
-    console = Console(highlight=False, soft_wrap=True)
+def run(picture: Path | None = None) -> int:
+    """Tell the story, draw it where a picture is wanted, and return the exit code."""
+    console = Console(highlight=False, soft_wrap=True) if picture is None else recording_console()
     console.print("\n[bold]A manual handoff, from the first question to the payer's answer[/]\n")
     code = INTERRUPTED
     with until_interrupted():
         try:
             with stage(console, collate=COLLATE) as everything:
-                asyncio.run(_tell(console, everything))
+                asyncio.run(_tell(console, everything, picture))
             console.print("\nEverything is stopped and nothing is left. `gateway dev` keeps it running for you.\n")
             code = 0
         except LocalError as error:
@@ -59,7 +61,7 @@ def run() -> int:
     return code
 
 
-async def _tell(console: Console, everything: Stage) -> None:
+async def _tell(console: Console, everything: Stage, picture: Path | None) -> None:
     installation = everything.installation
 
     def show(event: Event) -> None:
@@ -75,6 +77,8 @@ async def _tell(console: Console, everything: Stage) -> None:
             await story.tell()
         except (TimeoutError, UnexpectedAnswer, httpx.HTTPError) as error:
             raise everything.failure(f"the story stopped: {error}") from error
+    if picture is not None:
+        draw(console, picture, "make demo")
     _show_all(console, listener.events)
     _show_timeline(console, everything)
 

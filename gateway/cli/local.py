@@ -1,6 +1,7 @@
 """`gateway demo`, `gateway dev`, `gateway local …`: for development machines; the production image lacks `local`."""
 
 import importlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,9 @@ from gateway.runtime.exits import Exit
 
 _PANEL = "On your machine"
 Brokers = Annotated[int, typer.Option(min=1, max=3, help="One broker, or three that can be killed one by one.")]
+Picture = Annotated[
+    Path | None, typer.Option("--screenshot", metavar="FILE.svg", help="Draw what the story tells, too.")
+]
 FreePort = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on; a free one if not given.")]
 
 
@@ -25,9 +29,9 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="local", rich_help_panel=_PANEL)
 
 
-def demo() -> None:
+def demo(screenshot: Picture = None) -> None:
     """Tell the story of one handoff, step by step, with real processes on real Kafka; leaves nothing behind."""
-    _end(_of_local("local.demo", "run")())
+    _end(_of_local("local.demo", "run")(screenshot))
 
 
 def dev() -> None:

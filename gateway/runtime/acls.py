@@ -79,15 +79,21 @@ def needs(process: Process, topics: Topics, prefix: str, group: str) -> tuple[Ne
 
 
 def commands(principals: Mapping[Process, str], wanted: Mapping[Process, Iterable[Need]]) -> Iterator[list[str]]:
-    """Write, as arguments of Kafka's kafka-acls.sh, what gives each principal what its process needs."""
+    """Write, as arguments of Kafka's kafka-acls.sh, what gives each principal what its process needs.
+
+    The tool takes a second or two each time, so what is alike goes into one call.
+    """
     for process, needed in wanted.items():
+        alike: dict[tuple[Resource, frozenset[Operation], bool], list[str]] = {}
         for need in needed:
+            alike.setdefault((need.resource, need.operations, need.is_prefix), []).append(need.name)
+        for (resource, operations, is_prefix), names in alike.items():
             yield [
                 "--add",
                 *("--allow-principal", principals[process]),
-                *(part for operation in sorted(need.operations) for part in ("--operation", operation.tool_name)),
-                *(f"--{need.resource}", need.name),
-                *(("--resource-pattern-type", "prefixed") if need.is_prefix else ()),
+                *(part for operation in sorted(operations) for part in ("--operation", operation.tool_name)),
+                *(part for name in names for part in (f"--{resource}", name)),
+                *(("--resource-pattern-type", "prefixed") if is_prefix else ()),
             ]
 
 

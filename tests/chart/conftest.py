@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import json
 from pathlib import Path
 
 import helm_python as helm
@@ -22,7 +23,7 @@ MINIMAL = {
 }
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """YAML in which a key that stands twice is an error, as it is for Kubernetes."""
 
     def construct_mapping(self, node, deep=False):  # noqa: FBT002 - PyYAML's own signature
@@ -89,8 +90,12 @@ def minimal():
 def render(chart):
     """Render with values over the minimal ones: `render({"projector": {"enabled": True}})`."""
 
+    @functools.cache
+    def manifests(values, name, namespace):
+        return chart.render(json.loads(values), name=name, namespace=namespace)
+
     def render(values=None, name="prod", namespace="payers"):
-        return Rendered(chart.render(merged(MINIMAL, values or {}), name=name, namespace=namespace))
+        return Rendered(manifests(json.dumps(merged(MINIMAL, values or {})), name, namespace))
 
     return render
 

@@ -41,6 +41,7 @@ def start():
 
 PASSWORD = "right-password"
 USERS = ("gateway", "ingress", "worker", "projector", "topics", "stranger")
+IN_THE_DOCUMENTS = ("gateway-ingress", "gateway-worker", "gateway-projector", "gateway-topics")
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def secured(tmp_path_factory):
 
     with SecuredCluster(
         tmp_path_factory.mktemp("secured"),
-        dict.fromkeys(USERS, PASSWORD),
+        dict.fromkeys(USERS + IN_THE_DOCUMENTS, PASSWORD),
         super_users=["gateway"],
         # Clients can't renew a login, so the broker drops them every few seconds, as clusters with such a limit do.
         properties={"auto.create.topics.enable": "true", "listener.name.sasl_ssl.connections.max.reauth.ms": "4000"},

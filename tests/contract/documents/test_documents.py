@@ -1,15 +1,9 @@
 """What the documents say can be done, can be done: commands, settings, metrics, links, values of the chart."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import click
-import helm_python as helm
-import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
@@ -22,33 +16,10 @@ from gateway.runtime.settings import Settings
 from schemas import commands as schema_commands
 from schemas.model import PUBLIC, data_class
 from schemas.vocabulary import DecisionReason
+from tests.contract.documents.pages import LINES, PAGES, ROOT
 
-ROOT = Path(__file__).parents[3]
-PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "local" / "collate" / "README.md")
-}
 # Programs of others that a reader has.
-OTHERS = {"docker", "kubectl", "helm", "curl", "openssl", "export", "kafka-acls.sh", "python", "cd", "git"}
-HARMLESS = (["make", "help"], ["gateway", "migrate", "--sql"], ["gateway", "topics", "acls"])
-
-
-def blocks(page, language):
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
-
-
-def shell_lines():
-    """Every command line of every shell block, and of README's indented ones, continued lines joined."""
-    for name, page in PAGES.items():
-        text = "\n".join(blocks(page, "sh") + blocks(page, "bash"))
-        if name == "README.md":
-            text += "\n" + "\n".join(re.findall(r"^    (\S.*)$", page, re.MULTILINE))
-        for line in re.sub(r"\\\n\s*", " ", text).splitlines():
-            words = shlex.split(line, comments=True)
-            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
-                words.pop(0)
-            if words:
-                yield name, words
+OTHERS = {"docker", "kubectl", "helm", "curl", "openssl", "export", "kafka-acls.sh", "python", "printf"}
 
 
 def mentioned():
@@ -66,8 +37,7 @@ def own(words):
     return words
 
 
-LINES = list(shell_lines())
-OURS = [(name, own(words)) for name, words in LINES if own(words)[0] in {"gateway", "make"}] + list(mentioned())
+OURS = [(line.page, own(line.words)) for line in LINES if own(line.words)[0] in {"gateway", "make"}] + list(mentioned())
 
 
 def judge_gateway(words):
@@ -102,79 +72,7 @@ def test_every_command_that_is_documented_exists():
 
 
 def test_every_other_program_is_one_that_a_reader_has():
-    assert {words[0] for _, words in LINES} <= OTHERS | {"gateway", "make"}
-
-
-@pytest.fixture
-def environ(tmp_path):
-    """What the documents have set when they come to a command."""
-    (tmp_path / "key").write_text("key")
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "GATEWAY_ENVIRONMENT": "production",
-        "GATEWAY_KAFKA__BOOTSTRAP": "kafka-0.example.com:9093",
-        "GATEWAY_COLLATE__BASE_URL": "https://collate.test",
-        "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "key"),
-    }
-
-
-def is_harmless(words):
-    return (
-        words in HARMLESS
-        or words[:3] == ["gateway", "callers", "new"]
-        or words[:3] == ["gateway", "check", "--offline"]
-    )
-
-
-RUNNABLE = {" ".join(words): words for _, words in LINES if is_harmless(words)}
-
-
-@pytest.mark.parametrize("words", RUNNABLE.values(), ids=RUNNABLE)
-def test_a_harmless_command_of_the_documents_works(words, environ, tmp_path):
-    if "--for" in words:
-        made = subprocess.run(
-            ["gateway", "callers", "new", "x", "--may", "operate"],
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        (tmp_path / "callers.toml").write_text(made.stdout)
-        environ["GATEWAY_INGRESS__CALLERS_FILE"] = str(tmp_path / "callers.toml")
-    words = words[: words.index(">")] if ">" in words else words
-    done = subprocess.run(words, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_enough_of_them_are_run():
-    assert len(RUNNABLE) >= 5
-
-
-def test_the_values_of_the_deployment_guide_render():
-    (values,) = blocks(PAGES["docs/deploy.md"], "yaml")
-    with helm.Chart.load(ROOT / "helm" / "gateway") as chart:
-        rendered = chart.render(yaml.safe_load(values), name="gateway", namespace="gateway")
-    names = {
-        one["metadata"]["name"]
-        for name, text in rendered.items()
-        if not name.endswith(".txt")
-        for one in yaml.safe_load_all(text)
-        if one
-    }
-    # What the guides tell a reader to look at.
-    assert {"gateway-worker", "gateway-ingress"} <= names
-
-
-def test_the_secret_of_the_deployment_guide_is_the_one_that_the_chart_reads():
-    (create,) = [
-        words
-        for name, words in LINES
-        if name == "docs/deploy.md" and words[:2] == ["kubectl", "--namespace"] and "secret" in words
-    ]
-    made = {word.split("=")[1] for word in create if word.startswith("--from-file=")}
-    secrets = yaml.safe_load((ROOT / "helm" / "gateway" / "values.yaml").read_text())["secrets"]
-    assert made == {secrets[name] for name in ("collateApiKey", "callers", "digestKey")}
+    assert {line.words[0] for line in LINES} <= OTHERS | {"gateway", "make"}
 
 
 def test_every_metric_that_is_named_exists():

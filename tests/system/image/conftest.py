@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -175,3 +176,34 @@ def in_image(image, tmp_path):
         )
 
     return run
+
+
+# As Kubernetes runs it: read-only everywhere, the image's user and no group but its own, no capability and no way to
+# one, a home that isn't there. Where root alone may go (the tests' Python may stand there), a window is left open.
+CONFINED = """#!/bin/sh
+exec unshare --mount --propagation private sh -ec '
+  if [ -n "{closed}" ]; then
+    mount -t tmpfs -o mode=755 none /mnt && mkdir /mnt/python && mount --bind "{python}" /mnt/python
+    mount -t tmpfs -o mode=755 none "{closed}" && mkdir -p "{python}" && mount --bind /mnt/python "{python}"
+    mount -o remount,ro "{closed}"; mount -o remount,ro /mnt
+  fi
+  for place in $(cut -d" " -f5 /proc/self/mountinfo); do
+    case $place in /proc*|/sys*|/dev|/dev/null|/dev/pts) ;; *) mount -o remount,bind,ro "$place" || true ;; esac
+  done
+  exec setpriv --reuid={user} --regid={group} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+    env HOME=/nonexistent "$0" "$@"' "${{PROGRAM:-{program}}}" "$@"
+"""
+
+
+@pytest.fixture
+def confined(image, tmp_path):
+    """A program that does what the image's entry point does, as Kubernetes would have it run."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("only root may become the image's user, and mount its root read-only")
+    python = Path(sys._base_executable).resolve().parents[1]
+    closed = next((place for place in reversed(python.parents) if not place.stat().st_mode & stat.S_IXOTH), "")
+    user, _, group = image.user.partition(":")
+    program = tmp_path / "confined"
+    program.write_text(CONFINED.format(closed=closed, python=python, user=user, group=group, program=image.gateway))
+    program.chmod(0o755)
+    return program

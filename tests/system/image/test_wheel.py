@@ -14,7 +14,7 @@ import gateway
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 PACKAGES = ("gateway", "consumers", "schemas")
 
 

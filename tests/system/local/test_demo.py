@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+PICTURE = Path(__file__).parents[3] / "docs" / "images" / "demo.svg"
 GATEWAY = Path(sys.executable).with_name("gateway")
 STORY = (
     "authorization.action_required",
@@ -20,9 +22,10 @@ STORY = (
 )
 
 
-def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_in, monkeypatch):
+def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_in, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    told = subprocess.run([GATEWAY, "demo"], capture_output=True, text=True, timeout=110, check=False)
+    drawing = [GATEWAY, "demo", "--screenshot", tmp_path / "demo.svg"]
+    told = subprocess.run(drawing, capture_output=True, text=True, timeout=110, check=False)
 
     assert told.returncode == 0, told.stdout + told.stderr
     table = told.stdout.partition("What was published, in order")[2]
@@ -36,6 +39,20 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_
     assert "rag_" not in told.stdout  # a grant's id is as secret as its link
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
+
+    shown, drawn = (steps(svg) for svg in (PICTURE, tmp_path / "demo.svg"))
+    assert shown == drawn, "docs/images/demo.svg tells another story; README says how to draw it anew"
+    assert len(drawn) == 9
+    for svg in (PICTURE, tmp_path / "demo.svg"):
+        assert set(re.findall(r"url\((.)", svg.read_text())) == {"#"}, "it would load something"
+        assert "rag_" not in svg.read_text()
+
+
+def steps(svg):
+    """What a picture of the demo says at the beginning of each step."""
+    texts = [text.text.replace("\xa0", " ") for text in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+    begins = [at for at, text in enumerate(texts) if re.match(r" *\d  \w", text)]
+    return [" ".join(texts[at : at + 2]).strip() for at in begins]
 
 
 def timeline(text):

@@ -1,0 +1,283 @@
+"""A stand-in for Kubernetes: `helm` and `kubectl` as the documents call them, over what the real Helm renders.
+
+Refuses what a cluster would: releases, namespaces, pods, ports, Secrets and their keys that are not there. What a pod
+runs, runs on this machine, with the pod's own environment and files; `here` is what differs on it.
+"""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import helm_python as helm
+import yaml
+
+from local.installation import Program
+from local.ports import free_ports
+from tests.contract.documents.pages import ROOT
+
+BIN = Path(sys.executable).parent
+IN_THE_IMAGE = {"gateway", "python"}
+WARNING = 2
+
+
+class Refused(Exception):
+    """What helm, kubectl or the cluster would say to this line."""
+
+
+class Arguments(argparse.ArgumentParser):
+    def __init__(self, *positional, flags=(), **options):
+        super().__init__(add_help=False, exit_on_error=False, allow_abbrev=False)
+        self.add_argument("--namespace", required=True)
+        for name in positional:
+            self.add_argument(name)
+        for name in flags:
+            self.add_argument(f"--{name}", action="store_true")
+        for name, action in options.items():
+            self.add_argument(f"--{name.replace('_', '-')}", action=action, default=[] if action == "append" else None)
+
+    def error(self, message):
+        raise Refused(message)
+
+
+HELM = {
+    "upgrade": Arguments("release", "chart", flags=("install", "wait"), values="store", set="append", timeout="store"),
+    "test": Arguments("release", flags=("logs",)),
+    "rollback": Arguments("release", flags=("wait",)),
+}
+KUBECTL = {
+    ("create", "secret", "generic"): Arguments("name", from_file="append"),
+    ("port-forward",): Arguments("target", "ports"),
+    ("exec",): Arguments("pod"),
+}
+
+
+@dataclass
+class Pod:
+    """A pod that can be run: the name, the spec, and the objects that were rendered with it."""
+
+    name: str
+    spec: dict
+    objects: list
+
+    @property
+    def container(self):
+        (container,) = self.spec["containers"]
+        return container
+
+    @property
+    def argv(self):
+        return ["gateway", *self.container["args"]]
+
+    def port(self, name):
+        return {one["name"]: one["containerPort"] for one in self.container["ports"]}[name]
+
+
+@dataclass
+class Kubernetes:
+    """One cluster, seen by a reader who works in `directory`. `run` starts what keeps running."""
+
+    directory: Path
+    run: object
+    here: dict
+    secrets: dict
+    namespaces: set = field(default_factory=set)
+    releases: dict = field(default_factory=dict)
+    forwarded: dict = field(default_factory=dict)
+    programs: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict)
+    ran: list = field(default_factory=list)
+
+    def helm(self, words):
+        verb, *rest = words
+        asked = HELM[verb].parse_args(rest)
+        revisions = self.releases.setdefault((asked.namespace, asked.release), [])
+        if asked.namespace not in self.namespaces:
+            raise Refused(f"there is no namespace {asked.namespace}")
+        if not revisions and not (verb == "upgrade" and asked.install):
+            raise Refused(f"there is no release {asked.release}")
+        match verb:
+            case "upgrade":
+                self._deploy(asked, revisions)
+            case "test":
+                hooks = [one for one in revisions[-1] if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+                assert hooks, "there is nothing to test"
+                for one in hooks:
+                    self._complete(Pod(one["metadata"]["name"], one["spec"], revisions[-1]))
+            case "rollback":
+                if len(revisions) < 2:
+                    raise Refused(f"{asked.release} has no revision before this one")
+                revisions.append(revisions[-2])
+
+    def kubectl(self, words):
+        words, command = split(words, "--")
+        if words == ["create", "namespace", words[-1]]:
+            self.namespaces.add(words[-1])
+            return ""
+        # What kubectl is to do may stand behind its options.
+        space, words = (words[:2], words[2:]) if words[0] == "--namespace" else ([], words)
+        verb = next(verb for verb in KUBECTL if tuple(words[: len(verb)]) == verb)
+        asked = KUBECTL[verb].parse_args([*space, *words[len(verb) :]])
+        if asked.namespace not in self.namespaces:
+            raise Refused(f"there is no namespace {asked.namespace}")
+        match verb[0]:
+            case "create":
+                files = dict(one.split("=", 1) for one in asked.from_file)
+                content = {key: (self.directory / file).read_bytes() for key, file in files.items()}
+                self.secrets[asked.name] = content
+            case "port-forward":
+                self._forward(asked)
+            case "exec":
+                return self.execute(self.pod(asked.pod), command)
+        return ""
+
+    def current(self):
+        """All objects of the newest revision of every release."""
+        return [one for revisions in self.releases.values() for one in revisions[-1]]
+
+    def pod(self, name):
+        """Find a pod that has this name for good: one of a StatefulSet."""
+        objects = self.current()
+        for one in objects:
+            if one["kind"] == "StatefulSet":
+                for number in range(one["spec"]["replicas"]):
+                    if f"{one['metadata']['name']}-{number}" == name:
+                        return Pod(name, one["spec"]["template"]["spec"], objects)
+        raise Refused(f"there is no pod {name}")
+
+    def start(self, workload):
+        """Run one pod of a workload, in place of the one before; return the program that it is."""
+        objects = self.current()
+        (owner,) = [
+            one
+            for one in objects
+            if one["kind"] in {"Deployment", "StatefulSet"} and one["metadata"]["name"] == workload
+        ]
+        if workload in self.programs:
+            assert self.programs[workload].stop() == 0
+        pod = Pod(f"{workload}-0", owner["spec"]["template"]["spec"], objects)
+        own, admin = free_ports(2)
+        ports = {"GATEWAY_INGRESS__PORT": str(own), "GATEWAY_ADMIN__PORT": str(admin)}
+        log = self.directory / f"{workload}.log"
+        self.ran.append(pod.argv)
+        process = self.run.spawn([BIN / pod.argv[0], *pod.argv[1:]], log=log, environ=self.environ(pod) | ports)
+        program = Program(workload, f"http://127.0.0.1:{own}", f"http://127.0.0.1:{admin}", log, process)
+        self.programs[workload] = program
+        program.await_ready()
+        return program
+
+    def execute(self, pod, command):
+        """Run something in a pod; the same in the same pod is run once."""
+        if not command or command[0] not in IN_THE_IMAGE:
+            raise Refused(f"the image has no {command}")
+        assert pod.port("admin") == 9090
+        workload = pod.name.rpartition("-")[0]
+        environ = self.environ(pod)
+        if workload in self.programs:
+            real = self.programs[workload].admin_url
+            command = [word.replace("http://127.0.0.1:9090", real) for word in command]
+            environ["GATEWAY_ADMIN__PORT"] = real.rpartition(":")[2]
+        return self._answer(command, environ)
+
+    def environ(self, pod):
+        """What the container's environment would be, its files laid out on this machine."""
+        config = {one["metadata"]["name"]: one["data"] for one in pod.objects if one["kind"] == "ConfigMap"}
+        mounts = {one["name"]: one["mountPath"] for one in pod.container["volumeMounts"]}
+        place = self.directory / "pods" / pod.name
+        for volume in pod.spec["volumes"]:
+            self._mount(volume, place / mounts[volume["name"]].lstrip("/"))
+        environ = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(place)}
+        for source in pod.container["envFrom"]:
+            environ |= config[source["configMapRef"]["name"]]
+        for one in pod.container["env"]:
+            environ[one["name"]] = one.get("value", pod.name)
+        for path in mounts.values():
+            environ = {name: value.replace(path, f"{place}{path}") for name, value in environ.items()}
+        return environ | self.here
+
+    def _deploy(self, asked, revisions):
+        if not (ROOT / asked.chart / "Chart.yaml").exists():
+            raise Refused(f"there is no chart {asked.chart}")
+        values = yaml.safe_load((self.directory / asked.values).read_text())
+        for one in asked.set:
+            path, _, value = one.partition("=")
+            *sections, name = path.split(".")
+            section = values
+            for key in sections:
+                section = section.setdefault(key, {})
+            section[name] = value
+        report = helm.lint(ROOT / asked.chart, values, namespace=asked.namespace)
+        if report["errors"] or [one for one in report["messages"] if one["severity"] >= WARNING]:
+            raise Refused(str(report))
+        with helm.Chart.load(ROOT / asked.chart) as chart:
+            rendered = chart.render(
+                values,
+                name=asked.release,
+                namespace=asked.namespace,
+                is_install=not revisions,
+                is_upgrade=bool(revisions),
+            )
+        texts = [text for name, text in rendered.items() if not name.endswith(".txt")]
+        objects = [one for text in texts for one in yaml.safe_load_all(text) if one]
+        revisions.append(objects)
+        for one in objects:
+            if one["kind"] in {"Deployment", "StatefulSet"}:
+                self.environ(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"], objects))
+            elif one["kind"] == "Job":
+                self._complete(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"], objects))
+
+    def _complete(self, pod):
+        return self._answer(pod.argv, self.environ(pod))
+
+    def _answer(self, command, environ):
+        asked = (tuple(command), tuple(sorted(environ.items())))
+        if asked not in self.answers:
+            done = subprocess.run(
+                [BIN / command[0], *command[1:]],
+                env=environ,
+                cwd=self.directory,
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+            self.answers[asked] = done
+        done = self.answers[asked]
+        if done.returncode:
+            raise Refused(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _mount(self, volume, place):
+        place.mkdir(parents=True, exist_ok=True)
+        sources = volume["projected"]["sources"] if "projected" in volume else [volume]
+        for source in sources:
+            secret = source["secret"]
+            name = secret.get("name", secret.get("secretName"))
+            for item in secret["items"]:
+                if item["key"] not in self.secrets.get(name, {}):
+                    raise Refused(f"the Secret {name} has no key {item['key']}")
+                (place / item["path"]).write_bytes(self.secrets[name][item["key"]])
+
+    def _forward(self, asked):
+        kind, _, name = asked.target.partition("/")
+        outside, _, port = asked.ports.partition(":")
+        objects = self.current()
+        found = [one for one in objects if one["kind"].lower() == kind and one["metadata"]["name"] == name]
+        ports = {str(one["port"]): one["targetPort"] for service in found for one in service["spec"]["ports"]}
+        if port not in ports:
+            raise Refused(f"there is no {asked.target} with port {port}")
+        wanted = found[0]["spec"]["selector"].items()
+        (workload,) = [
+            one
+            for one in objects
+            if one["kind"] == "Deployment" and wanted <= one["spec"]["template"]["metadata"]["labels"].items()
+        ]
+        pod = Pod("", workload["spec"]["template"]["spec"], objects)
+        assert (ports[port], pod.port(ports[port])) == ("http", 8080)
+        self.forwarded[f"http://127.0.0.1:{outside}"] = self.programs[workload["metadata"]["name"]].url
+
+
+def split(words, at):
+    place = words.index(at) if at in words else len(words)
+    return words[:place], words[place + 1 :]

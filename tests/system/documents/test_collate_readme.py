@@ -1,0 +1,38 @@
+"""local/collate/README.md, followed: each way to start it, and each fault that it shows how to ask for."""
+
+import json
+import os
+import subprocess
+
+import httpx
+import pytest
+
+from local.run import Run
+from tests.contract.documents.pages import LINES, ROOT
+from tests.system.documents.reader import BIN
+
+OWN = [line for line in LINES if line.page == "local/collate/README.md"]
+STARTS = [line for line in OWN if line.words[0] == "python"]
+FAULTS = [line for line in OWN if line.words[0] == "curl"]
+
+
+def test_these_are_all_lines_of_it():
+    assert (len(STARTS), len(FAULTS)) == (2, 3)
+    assert len(OWN) == len(STARTS) + len(FAULTS)
+
+
+@pytest.mark.parametrize("line", STARTS, ids=lambda line: " ".join(line.words))
+def test_it_starts_and_takes_every_fault_that_is_shown(line, eventually_blocking):
+    environ = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    with Run("readme") as run:
+        log = run.directory / "log"
+        run.spawn(["bash", "-c", f"exec {line.text}"], log=log, environ=environ)
+        eventually_blocking(lambda: log.exists() and log.read_text().endswith("}\n"), within=30)
+        urls = json.loads(log.read_text())
+        assert httpx.get(f"{urls['url']}/health").status_code == 200
+        for fault in FAULTS:
+            environ["SIM"] = urls["url"]
+            done = subprocess.run(
+                ["bash", "-c", fault.text], env=environ, capture_output=True, text=True, timeout=30, check=True
+            )
+            assert "problem" not in json.loads(done.stdout), done.stdout
