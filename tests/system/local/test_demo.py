@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_
 
 def steps(svg):
     """What a picture of the demo says at the beginning of each step."""
-    texts = [text.text.replace("\xa0", " ") for text in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+    texts = [text.text.replace("\xa0", " ") for text in ET.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
     begins = [at for at, text in enumerate(texts) if re.match(r" *\d  \w", text)]
     return [" ".join(texts[at : at + 2]).strip() for at in begins]
 
