@@ -56,7 +56,7 @@ def judge_gateway(words):
 
 
 def judge_make(words):
-    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     unknown = [word for word in words[1:] if "=" not in word and word not in verbs]
     return f"{unknown} in `{' '.join(words)}`" if unknown else None
 
@@ -73,6 +73,16 @@ def test_every_command_that_is_documented_exists():
 
 def test_every_other_program_is_one_that_a_reader_has():
     assert {line.words[0] for line in LINES} <= OTHERS | {"gateway", "make"}
+
+
+def test_every_measured_number_says_by_which_command():
+    _, _, measured = PAGES["docs/capacity.md"].partition("## What was measured")
+    rows = [line for line in measured.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 5
+    assert [row for row in rows if not re.search(r"`(make|gateway|python -m) [^`]+`[^|]*\|$", row)] == []
+    named = re.findall(r"`make bench ARGS=(\w+)", measured)
+    assert named
+    assert [name for name in named if not (ROOT / "bench" / f"{name}.py").exists()] == []
 
 
 def test_every_metric_that_is_named_exists():

@@ -11,7 +11,7 @@ from tests.system.documents.kubernetes import Kubernetes
 from tests.system.documents.reader import Reader
 
 # What Kafka's tool needs of Kafka; without the rest, and with its classes kept between its nine runs, it costs half.
-JARS = ("kafka-tools", "kafka-clients", "kafka-server-common", "jopt-simple", "slf4j-api")
+JARS = ("kafka-tools", "kafka-clients", "kafka-server", "kafka-server-common", "jopt-simple", "slf4j-api")
 PROCESSES = ("ingress", "worker", "projector", "topics")
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 ADMINISTRATOR = """security.protocol=SASL_SSL
