@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from tests.contract.documents.pages import LINES, PAGES, blocks
-from tests.system.documents.kubernetes import Refused
+from tests.system.documents.kubernetes import Refused, until_reachable
 
 BIN = Path(sys.executable).parent
 # Whoever runs these proves them; here they would need an engine, or run all tests in a test.
@@ -84,7 +84,7 @@ class Reader:
                 return ""
         if words[:2] == ["gateway", "watch"]:
             return self._watch(text)
-        done = self._bash(text)
+        done = until_reachable(lambda: self._bash(text))
         if done.returncode:
             raise Refused(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
         self.stderr = done.stderr
