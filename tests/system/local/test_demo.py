@@ -22,10 +22,12 @@ STORY = (
 )
 
 
-def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_in, tmp_path, monkeypatch):
+def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_in, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    drawing = [GATEWAY, "demo", "--screenshot", tmp_path / "demo.svg"]
-    told = subprocess.run(drawing, capture_output=True, text=True, timeout=110, check=False)
+    drawn = tmp_path_factory.mktemp("picture") / "demo.svg"
+    told = subprocess.run(
+        [GATEWAY, "demo", "--screenshot", drawn], capture_output=True, text=True, timeout=110, check=False
+    )
 
     assert told.returncode == 0, told.stdout + told.stderr
     table = told.stdout.partition("What was published, in order")[2]
@@ -40,10 +42,9 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
 
-    shown, drawn = (steps(svg) for svg in (PICTURE, tmp_path / "demo.svg"))
-    assert shown == drawn, "docs/images/demo.svg tells another story; README says how to draw it anew"
-    assert len(drawn) == 9
-    for svg in (PICTURE, tmp_path / "demo.svg"):
+    assert steps(PICTURE) == steps(drawn), "docs/images/demo.svg tells another story; README says how to draw it anew"
+    assert len(steps(drawn)) == 9
+    for svg in (PICTURE, drawn):
         assert set(re.findall(r"url\((.)", svg.read_text())) == {"#"}, "it would load something"
         assert "rag_" not in svg.read_text()
 
