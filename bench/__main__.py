@@ -14,6 +14,7 @@ _BENCHMARKS = {
     "chain": "a command's whole way beside a floor without promises",
     "transport": "calls to Collate beside a bare socket",
     "watcher": "50,000 watched authorizations beside none, and the cadence beside its formulas",
+    "reaction": "a change at Collate to its visible event, and calls per hour, beside the cadence's formulas",
     "projector": "the read model beside a bare insert of the same rows",
 }
 

@@ -1,0 +1,219 @@
+"""`python -m bench.reaction`: from a change at Collate to its visible event, and calls per watched authorization.
+
+One real worker on real Kafka and the simulated Collate, the first step of each class of the cadence, all classes at
+once: calls are counted by Collate's ledger, then each authorization is canceled there at a random moment of a step.
+Beside the formulas of docs/subscribing.md, which leave out the call and the transaction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import statistics
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from rich.console import Console
+from rich.table import Table
+
+from bench.chain import PARTITIONS, _post, _settings
+from consumers.watcher.cadence import Kind
+from consumers.watcher.pace_page import looks_per_hour, mean_seconds, worst_seconds
+from gateway.runtime.settings import WatchSettings
+from local.installation import CALLER, Installation, start_collate
+from local.kafka import Cluster
+from local.run import Run
+from schemas.commands import AuthorizationWatch
+from schemas.identity import command_id_from_key
+from schemas.records import Accepted, source, write_command
+from schemas.topics import catalogue, partition_for
+from schemas.vocabulary import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+console = Console(width=120)
+WATCH = WatchSettings()
+LEAST_COUNTED_SECONDS = 20.0
+# How one of each class comes about. Nothing that Collate does by itself may disturb it: it finds nothing for an hour.
+STATES = {
+    Kind.ENDED: "handoff_active",
+    Kind.OPEN: "handoff_active",
+    Kind.PROCESSING: "processing",
+    Kind.ACTION: "approve_submission",
+    Kind.PAYER: "waiting_on_payer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One class: sorted seconds from a change to its event, and calls per authorization and hour."""
+
+    reactions: list[float]
+    calls_per_hour: float
+
+
+class Changes:
+    """Reads committed events, and notes when each authorization is first told to have been canceled."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self.told: dict[str, float] = {}
+
+    async def read(self) -> None:
+        """Read for ever."""
+        while True:
+            for records in (await self._consumer.getmany(timeout_ms=100)).values():
+                now = time.perf_counter()
+                for record in records:
+                    if EventType.AUTHORIZATION_SETTLED.value.encode() in dict(record.headers)["ce_type"]:
+                        self.told.setdefault(record.key.decode(), now)
+
+
+class Measurement:
+    """One run: who is watched, and what is seen."""
+
+    def __init__(self, collate: str, producer: AIOKafkaProducer, commands: str, changes: Changes, count: int) -> None:
+        self._collate = collate
+        self._producer = producer
+        self._commands = commands
+        self._changes = changes
+        self._count = count
+        self._randomness = random.Random(1)
+
+    async def of(self, kind: Kind) -> Pace:
+        """Measure one class."""
+        step = getattr(WATCH, kind.value)[0].every.total_seconds()
+        body = {"state": STATES[kind], "count": self._count, "findsAfterSeconds": 3_600.0}
+        ids: list[str] = (await self._ask("authorizations", body))["ids"]
+        await self._watch(ids)
+        await asyncio.sleep(2.0)
+        if kind is Kind.ENDED:
+            for one in ids:
+                await self._act(one, {"do": "complete", "reportedOutcome": "submitted"})
+            await asyncio.sleep(5.5)  # seen as open before, at its step
+        await asyncio.sleep(step)
+        counted = step * math.ceil(LEAST_COUNTED_SECONDS / step)
+        before = await self._calls(ids)
+        await asyncio.sleep(counted)
+        calls = await self._calls(ids) - before
+        reactions = await asyncio.gather(*(self._change(one, step) for one in ids))
+        return Pace(sorted(reactions), calls / len(ids) / counted * 3_600.0)
+
+    async def _change(self, authorization: str, step: float) -> float:
+        await asyncio.sleep(self._randomness.random() * step)
+        await self._act(authorization, {"do": "cancel"})
+        changed = time.perf_counter()
+        async with asyncio.timeout(3 * step + 60.0):
+            while authorization not in self._changes.told:  # noqa: ASYNC110 - its time is noted by who reads it
+                await asyncio.sleep(0.1)
+        return self._changes.told[authorization] - changed
+
+    async def _watch(self, ids: Sequence[str]) -> None:
+        for authorization in ids:
+            accepted = Accepted(
+                id=command_id_from_key(CALLER, authorization, "bench"),
+                caller=CALLER,
+                authorization_id=authorization,
+                accepted_at=datetime.now(UTC),
+                data=AuthorizationWatch(),
+            )
+            headers, value = write_command(accepted, source("local"))
+            key = authorization.encode()
+            partition = partition_for(key, PARTITIONS)
+            await self._producer.send_and_wait(
+                self._commands, value, key=key, partition=partition, headers=list(headers)
+            )
+
+    async def _act(self, authorization: str, doing: dict[str, Any]) -> None:
+        await self._ask(f"authorizations/{authorization}/act", doing)
+
+    async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await asyncio.to_thread(_post, f"{self._collate}/_sim/{what}", body)
+
+    async def _calls(self, ids: Sequence[str]) -> int:
+        query = urllib.parse.urlencode({"path": "|".join(ids), "method": "GET"})
+
+        def count() -> int:
+            with urllib.request.urlopen(f"{self._collate}/_sim/ledger/calls?{query}") as answer:
+                return len(json.load(answer)["calls"])
+
+        return await asyncio.to_thread(count)
+
+
+def _change_profile(collate: str, changes: dict[str, Any]) -> None:
+    body = json.dumps(changes).encode()
+    request = urllib.request.Request(
+        f"{collate}/_sim/profile", body, {"Content-Type": "application/json"}, method="PATCH"
+    )
+    urllib.request.urlopen(request).close()
+
+
+async def measure(bootstrap: str, count: int) -> dict[Kind, Pace]:
+    """Run one worker and measure all classes at once."""
+    with Run("bench") as run:
+        collate = start_collate(run, "--latency-ms", "5")
+        prefix = f"bench-{uuid.uuid4().hex[:8]}."
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed.apply_topics()
+        worker = installed.start("worker")
+        await asyncio.to_thread(worker.await_ready)
+        topics = catalogue(prefix)
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
+        consumer = AIOKafkaConsumer(
+            topics.events.name, bootstrap_servers=bootstrap, group_id=None, isolation_level="read_committed",
+            auto_offset_reset="earliest",
+        )  # fmt: skip
+        await producer.start()
+        await consumer.start()
+        changes = Changes(consumer)
+        reading = asyncio.create_task(changes.read())
+        await asyncio.to_thread(_change_profile, collate, {"reconcile_seconds": 3_600.0})
+        measurement = Measurement(collate, producer, topics.commands.name, changes, count)
+        try:
+            return dict(zip(Kind, await asyncio.gather(*(measurement.of(kind) for kind in Kind)), strict=True))
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await producer.stop()
+            await consumer.stop()
+
+
+def main(count: int) -> None:
+    """Measure and show."""
+    with Cluster(brokers=1) as cluster:
+        paces = uvloop.run(measure(cluster.bootstrap, count))
+    table = Table(
+        title=f"A change at Collate until its event is visible, and calls ({count} of each class, first step)"
+    )
+    for column in ("class", "step", "mean", "formula", "p99", "at most", "calls/h", "looks/h by formula"):
+        table.add_column(column, justify="right")
+    for kind, pace in paces.items():
+        step = getattr(WATCH, kind.value)[0]
+        table.add_row(
+            kind.value,
+            f"{step.every.total_seconds():.0f} s",
+            f"{statistics.fmean(pace.reactions):.2f} s",
+            f"{mean_seconds(step, WATCH.jitter):.2f} s",
+            f"{pace.reactions[int(len(pace.reactions) * 0.99)]:.2f} s",
+            f"{worst_seconds(step, WATCH.jitter):.1f} s",
+            f"{pace.calls_per_hour:,.0f}",
+            f"{looks_per_hour(step):,.0f}",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--count", type=int, default=100, help="authorizations of each class (default 100)")
+    main(parser.parse_args().count)
