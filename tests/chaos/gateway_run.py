@@ -44,11 +44,13 @@ if TYPE_CHECKING:
 WORKERS, INGRESSES, PARTITIONS = 3, 2, 6
 CASES_PER_SECOND: Final = 2.0
 DRAIN_SECONDS: Final = 150.0
-START_AND_END_SECONDS: Final = 300.0
+START_AND_END_SECONDS: Final = 420.0
 PREFIX: Final = "chaos."
 # Those under which Collate honours the key or If-Match; promise 2 is about them.
 PROFILES: Final = ("v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if_match", "stale_replicas")
-READINGS: Final = {"decision_seconds": None}
+# A handoff that is given up by itself after 15 minutes would let nothing come to rest after a long run; another actor
+# lets some expire.
+READINGS: Final = {"decision_seconds": None, "abandonment_seconds": None}
 SETTINGS: Final = {
     "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
     "GATEWAY_COLLATE__MAX_REPLICAS": str(WORKERS + INGRESSES),
@@ -141,7 +143,7 @@ class Chaos:
         self._tell("judged")
         violations += [Violation("a process ended by itself", ended) for ended in trouble.ended_by_themselves]
         violations += [Violation("a caller got an answer that says nothing", answer) for answer in callers.strange]
-        self._report(run, callers, trouble, processes.directory)
+        self._report(run, violations, callers, trouble, processes.directory)
         if violations or self._keep:
             kept = Path(tempfile.mkdtemp(prefix=f"chaos-{self._seed}-"))
             shutil.copytree(processes.directory, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-key*"))
@@ -213,7 +215,9 @@ class Chaos:
     def _tell(self, line: str) -> None:
         print(f"[{time.monotonic() - self._begun:5.0f} s] {line}", flush=True)
 
-    def _report(self, run: Run, callers: Callers, trouble: Trouble, directory: Path) -> None:
+    def _report(
+        self, run: Run, violations: list[Violation], callers: Callers, trouble: Trouble, directory: Path
+    ) -> None:
         ours, _ = effects_of(run)
         finished = [told.data for told in run.told if told.kind == "command.finished"]
         _table("commands", {"accepted": len(callers.promised), "in the log": len({asked.id for asked in run.asked})})
@@ -233,6 +237,9 @@ class Chaos:
         )
         print(f"longest stall: {self._longest_stall:.1f} s (from second {self._stall_at:.0f})")
         print(f"links given out {len(callers.links) // 2}, double effects suspected {suspected}")
+        for violation in violations[:50]:
+            print(f"VIOLATION {violation.rule}: {violation.where}")
+        print(f"seed {self._seed}: {len(violations)} violations", flush=True)
 
 
 async def _listen(listener) -> None:
@@ -278,9 +285,6 @@ def main() -> int:
     except TimeoutError:
         print(f"seed {seed}: not over after {deadline:.0f} s")
         return 2
-    for violation in violations[:50]:
-        print(f"VIOLATION {violation.rule}: {violation.where}")
-    print(f"seed {seed}: {len(violations)} violations")
     return 1 if violations else 0
 
 

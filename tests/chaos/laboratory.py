@@ -176,6 +176,13 @@ class Laboratory:
             if code:
                 raise for_code(code)
 
+    async def delete(self, name: str) -> None:
+        """Delete a topic; return when the broker has forgotten it. Until then it takes records, and loses them."""
+        await self.admin.delete_topics([name])
+        async with asyncio.timeout(self.patience_seconds):
+            while name in await self.admin.list_topics():  # noqa: ASYNC110 - nobody else knows
+                await asyncio.sleep(POLL_SECONDS)
+
     def name(self, name: str, **changes: object) -> Orders:
         """Make the orders of a worker with this name."""
         return replace(self.orders, name=name, **changes)  # type: ignore[arg-type]
