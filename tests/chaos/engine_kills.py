@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import signal
@@ -222,6 +223,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the workers' logs")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is killed is no news here
     directory = Path(tempfile.mkdtemp(prefix="engine-kills-"))
     good = False
     try:
