@@ -29,15 +29,21 @@ def again():
     return drop
 
 
-async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, administrator, again):
+@pytest.fixture
+async def change_password(administrator):
+    """Give ingress another password at the broker, which is shared with other tests, until the test ends."""
+    yield lambda password: administrator.set_password("ingress", password)
+    await administrator.set_password("ingress", "right-password")
+
+
+async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, change_password, again):
     settings = to_secured("SASL_SSL", user="ingress")
     async with open_cluster(settings) as cluster:
         await cluster.find_topics([])
-        await administrator.set_password("ingress", "new-password")
+        await change_password("new-password")
         settings.password_file.write_text("new-password\n")
         again(cluster)
         assert await cluster.find_topics([]) == {}
-    await administrator.set_password("ingress", "right-password")
 
 
 async def test_a_new_token_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
