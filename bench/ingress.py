@@ -1,14 +1,16 @@
 """`python -m bench.ingress`: the ingress beside its floor, in one run, in turns; medians and their ratio.
 
-Floor: bare Starlette + aiokafka + one pydantic model. Ours: `gateway ingress` with everything on (an API-key caller,
-the log to a pipe that is read, metrics, the tail of events). Same body (1 KiB close), same Kafka, acks=all, one process
-each, pinned to one core where the machine lets us; broker and load generator share the others. "By CPU" compares the
-processor time that the server's process spends per request: what one full core could do, whatever else runs here.
+Floor: bare Starlette + aiokafka + one pydantic model. Ours: `gateway ingress` with everything on (callers by API key,
+by JWT (ES256) and by Standard Webhooks signature, the log to a pipe that is read, metrics, the tail of events). Same
+body (1 KiB close), same Kafka, acks=all, one process each, pinned to one core where the machine lets us; broker and
+load generator share the others. "By CPU" compares the processor time that the server's process spends per request: what
+one full core could do, whatever else runs here.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import signal
@@ -20,16 +22,19 @@ import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from rich.console import Console
 from rich.table import Table
 
 from bench.load import Load
 from gateway.ingress.callers import new_key
+from gateway.ingress.publisher import PROBE_EVERY_SECONDS, PROBE_SECONDS
 from local.kafka import Cluster
 from local.ports import free_ports
 
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 console = Console()
 BODY = json.dumps({"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 920}})
 PATH = "/v1/authorizations/{authorization}/handoffs/mhand_55/close"
+ISSUER = "https://login.bench"
 PARTITIONS = 12
 START_SECONDS = 30.0
 
@@ -46,10 +52,8 @@ START_SECONDS = 30.0
 class Server:
     """A process that listens, and how to talk to it."""
 
-    def __init__(
-        self, name: str, command: list[str], environ: dict[str, str], *, port: int, ready: str, headers: str
-    ) -> None:
-        self.name, self.port, self.headers = name, port, headers
+    def __init__(self, name: str, command: list[str], environ: dict[str, str], *, port: int, ready: str) -> None:
+        self.name, self.port = name, port
         self._sink = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.process = subprocess.Popen(command, env=environ, stderr=self._sink.stdin, stdout=self._sink.stdin)
         deadline = time.monotonic() + START_SECONDS
@@ -76,6 +80,17 @@ class Server:
         self._sink.wait(5)
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One kind of caller at one server."""
+
+    name: str
+    server: Server
+    headers: str = ""
+    path: str = PATH
+    signing_secret: str = ""
+
+
 def pin(process: int, cores: set[int]) -> None:
     """Keep a process on these cores, if there are enough to share."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
@@ -83,16 +98,20 @@ def pin(process: int, cores: set[int]) -> None:
 
 
 @contextmanager
-def servers(bootstrap: str) -> Iterator[list[Server]]:
-    """Start the floor and ours."""
+def subjects(bootstrap: str) -> Iterator[list[Subject]]:
+    """Start the floor and ours, and say who calls them."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}."
     floor_port, port, admin_port = free_ports(3)
     with tempfile.TemporaryDirectory() as directory:
-        key = new_key()
+        key, signing, token = new_key(), base64.b64encode(os.urandom(32)).decode(), _token(Path(directory))
+        Path(directory, "signing").write_text(f"whsec_{signing}")
         callers = Path(directory, "callers.toml")
         callers.write_text(
-            '[[caller]]\nname = "bench"\npermissions = ["handoff:close"]\n'
-            f"rate_per_second = 1000000.0\nburst = 1000000\n{key.entry}"
+            f'[[issuer]]\nurl = "{ISSUER}"\naudience = "gateway"\n'
+            f'algorithms = ["ES256"]\nkeys = "{directory}/jwks.json"\n'
+            + _caller("key", key.entry)
+            + _caller("token", f'[[caller.token]]\nissuer = "{ISSUER}"\nsubject = "bench"\n')
+            + _caller("signer", f'[[caller.signature]]\nsecret_file = "{directory}/signing"\n')
         )
         Path(directory, "collate.key").write_text("unused")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")} | {
@@ -118,35 +137,51 @@ def servers(bootstrap: str) -> Iterator[list[Server]]:
         started: list[Server] = []
         try:
             floor = [*python, "bench.floors.bare_ingress", bootstrap, f"{prefix}commands", str(floor_port)]
-            started.append(
-                Server(
-                    "floor", floor, environ, port=floor_port, ready=f"http://127.0.0.1:{floor_port}/", headers=json_type
-                )
-            )
+            started.append(Server("floor", floor, environ, port=floor_port, ready=f"http://127.0.0.1:{floor_port}/"))
             ours = [*gateway, "ingress"]
-            headers = f"{json_type}Authorization: Bearer {key.key}\r\n"
-            started.append(
-                Server("ours", ours, environ, port=port, ready=f"http://127.0.0.1:{admin_port}/readyz", headers=headers)
-            )
+            started.append(Server("ours", ours, environ, port=port, ready=f"http://127.0.0.1:{admin_port}/readyz"))
             for server in started:
                 pin(server.process.pid, {0})
-            yield started
+            bare, gate = started
+            yield [
+                Subject("floor", bare, json_type),
+                Subject("ours, API key", gate, f"{json_type}Authorization: Bearer {key.key}\r\n"),
+                Subject("ours, JWT", gate, f"{json_type}Authorization: Bearer {token}\r\n"),
+                Subject("ours, signature", gate, json_type, f"{PATH}?caller=signer", signing),
+            ]
         finally:
             for server in started:
                 server.close()
 
 
-def measure(server: Server, connections: int, seconds: float) -> dict[str, Any]:
+def _caller(name: str, credential: str) -> str:
+    rate = "rate_per_second = 1000000.0\nburst = 1000000\n"
+    return f'[[caller]]\nname = "{name}"\npermissions = ["handoff:close"]\n{rate}{credential}'
+
+
+def _token(directory: Path) -> str:
+    """Write an issuer's keys and return a token of its."""
+    key = ECKey.generate_key("P-256", {"kid": "bench"})
+    (directory / "jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": "gateway", "sub": "bench", "iat": now, "exp": now + 24 * 60 * 60}
+    return jwt.encode({"alg": "ES256", "kid": "bench"}, claims, key)
+
+
+def measure(subject: Subject, connections: int, seconds: float, expected: int = 202) -> dict[str, Any]:
     """Put load on a server and return what the load generator saw."""
+    server = subject.server
     load = Load(
         port=server.port,
         run=uuid.uuid4().hex[:12],
         connections=connections,
         seconds=seconds,
         warm_up_seconds=2.0,
-        path=PATH,
-        headers=server.headers,
+        path=subject.path,
+        headers=subject.headers,
         body=BODY,
+        signing_secret=subject.signing_secret,
+        expected=expected,
     )
     command = [sys.executable, "-m", "bench.load", json.dumps(asdict(load))]
     spent = psutil.Process(server.process.pid).cpu_times
@@ -158,6 +193,13 @@ def measure(server: Server, connections: int, seconds: float) -> dict[str, Any]:
     return result | {"cpu_us": round(cpu / result["sent"] * 1e6, 1)}
 
 
+def away(cluster: Cluster, subject: Subject) -> dict[str, Any]:
+    """Kill the broker and return how fast a caller then hears 503, once it is known (two probes)."""
+    cluster.kill(0)
+    time.sleep(2 * (PROBE_EVERY_SECONDS + PROBE_SECONDS))
+    return measure(subject, 16, 5.0, expected=503)
+
+
 def main() -> None:
     """Measure in turns, print a table and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -167,7 +209,7 @@ def main() -> None:
     asked = parser.parse_args()
     others = set(range(1, os.cpu_count() or 1)) or {0}
     pin(0, others)
-    with Cluster(brokers=1) as cluster, servers(cluster.bootstrap) as (floor, ours):
+    with Cluster(brokers=1) as cluster, subjects(cluster.bootstrap) as asking:
         table = Table(title="requests/s, 1 KiB close, acks=all, one core")
         for column in (
             "connections",
@@ -182,12 +224,12 @@ def main() -> None:
         ):
             table.add_column(column, justify="right")
         for connections in asked.connections:
-            runs: dict[str, list[dict[str, Any]]] = {"floor": [], "ours": []}
+            runs: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in asking}
             for number in range(asked.rounds):
-                for server in (floor, ours) if number % 2 == 0 else (ours, floor):
-                    run = measure(server, connections, asked.seconds)
-                    runs[server.name].append(run)
-                    console.print(f"{connections} connections, {server.name}: {run}")
+                for subject in asking if number % 2 == 0 else reversed(asking):
+                    run = measure(subject, connections, asked.seconds)
+                    runs[subject.name].append(run)
+                    console.print(f"{connections} connections, {subject.name}: {run}")
             rate = {name: statistics.median(run["per_second"] for run in found) for name, found in runs.items()}
             cpu = {name: statistics.median(run["cpu_us"] for run in found) for name, found in runs.items()}
             for name, found in runs.items():
@@ -203,6 +245,7 @@ def main() -> None:
                     f"{cpu['floor'] / cpu[name]:.0%}",
                 )
         console.print(table)
+        console.print(f"Kafka away, 16 connections, {asking[1].name}: {away(cluster, asking[1])}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ Idempotency-Key and authorization; every status but the expected one is counted 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import re
 import sys
@@ -16,6 +19,7 @@ from typing import cast
 
 import uvloop
 
+_KEY = ("Idempotency-Key", "Webhook-Id")
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -31,6 +35,7 @@ class Load:
     path: str
     headers: str
     body: str
+    signing_secret: str = ""
     authorizations: int = 1_000
     expected: int = 202
 
@@ -56,9 +61,8 @@ class Caller(asyncio.Protocol):
         self._buffer = b""
         self._missing = -1
         self._body = load.body.encode()
-        self._head = (
-            f"Host: 127.0.0.1\r\n{load.headers}Content-Length: {len(self._body)}\r\nIdempotency-Key: {load.run}-"
-        )
+        self._head = f"Host: 127.0.0.1\r\n{load.headers}Content-Length: {len(self._body)}\r\n"
+        self._secret = base64.b64decode(load.signing_secret)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
@@ -105,8 +109,18 @@ class Caller(asyncio.Protocol):
         number = self._tally.number
         self._tally.number += 1
         path = self._load.path.replace("{authorization}", f"auth_{number % self._load.authorizations:06d}")
+        key = self._signature(f"{self._load.run}-{number}") if self._secret else f"{self._load.run}-{number}"
         self._started = time.perf_counter()
-        self._transport.write(f"POST {path} HTTP/1.1\r\n{self._head}{number}\r\n\r\n".encode() + self._body)
+        self._transport.write(
+            f"POST {path} HTTP/1.1\r\n{self._head}{_KEY[bool(self._secret)]}: {key}\r\n\r\n".encode() + self._body
+        )
+
+    def _signature(self, message_id: str) -> str:
+        """Sign as Standard Webhooks says; the id is the key."""
+        now = int(time.time())
+        signed = f"{message_id}.{now}.".encode() + self._body
+        signature = base64.b64encode(hmac.digest(self._secret, signed, hashlib.sha256)).decode()
+        return f"{message_id}\r\nWebhook-Timestamp: {now}\r\nWebhook-Signature: v1,{signature}"
 
     def _error(self, what: str) -> None:
         self._tally.errors[what] = self._tally.errors.get(what, 0) + 1

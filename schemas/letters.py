@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from schemas.model import Model, Phi, Public
 from schemas.times import Time
 from schemas.vocabulary import DecisionReason
-from schemas.words import Advice, Closed, CommandId, Id, Name, Slug, Ticket, Why, Word
+from schemas.words import Advice, Closed, CommandId, Id, Name, Slug, Ticket, Whole, Why, Word
 
 
 class DeadLetterDecision(Model):
@@ -26,7 +26,7 @@ class DeadLetterDecision(Model):
     why: Phi[Why | None] = Field(
         default=None, description="More in free text; kept with the request in the commands topic alone."
     )
-    redrive: Public[int] = Field(
+    redrive: Public[Whole] = Field(
         ge=0, le=999, description="The letter's `redrive` as they saw it, so that a retry asks for nothing new."
     )
 

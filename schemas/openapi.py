@@ -266,15 +266,16 @@ def _events() -> Json:
             _parameter(
                 "header",
                 "Last-Event-ID",
-                {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,18})*$"},
-                "The id of the last event that you have.",
+                {"type": "string", "pattern": r"^([0-9]{1,18}(\.[0-9]{1,18})*)?$"},
+                "The id of the last event that you have; empty is none.",
             ),
             _REQUEST_ID,
         ],
         "responses": {
             "200": {
                 "description": "Events, from now on or from where you were.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                # Without a type: to some readers it describes the whole text, to others one event.
+                "content": {"text/event-stream": {"schema": {"description": "Events, one after the other."}}},
             }
         }
         | _problems((400, 401, 403, 429, 500, 503)),

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from schemas.letters import (
     DeadLetterDecision,
     DeadLetterDetail,
@@ -10,6 +12,7 @@ from schemas.letters import (
     DeadLetterOriginal,
     DeadLetterSituation,
 )
+from schemas.words import Name, Slug, Word
 
 Json = dict[str, Any]
 
@@ -29,8 +32,7 @@ def letter_paths(
     prefer: Json,
 ) -> Json:
     """Return the paths, made with the document's own tools."""
-    word = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
-    name = {"type": "string", "minLength": 1, "maxLength": 128}
+    slug, word, name = (TypeAdapter(shape).json_schema() for shape in (Slug, Word, Name))
     uuid = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
     command_id = parameter("path", "commandId", uuid, "The command.")
     letter = "/v1/dead-letters/{commandId}"
@@ -64,7 +66,7 @@ def letter_paths(
             "listDeadLetters",
             "Commands that wait for a person, oldest first.",
             DeadLetterList,
-            parameter("query", "cause", {"type": "string", "pattern": "^[a-z0-9_]{1,64}$"}, "Only of this cause."),
+            parameter("query", "cause", slug, "Only of this cause."),
             parameter("query", "command", word, "Only of this type, in full or as in handoff.request."),
             parameter("query", "caller", name, "Only what this caller asked."),
             parameter("query", "authorizationId", {"type": "string", "pattern": id_pattern}, "Only of this one."),

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import GetCoreSchemaHandler, StringConstraints
+from pydantic import BeforeValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
@@ -54,6 +54,14 @@ Notes = Annotated[str, StringConstraints(pattern=_TEXT, max_length=4000)]
 Why = Annotated[str, StringConstraints(pattern=_SOME_TEXT, max_length=500)]
 Advice = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 """One sentence of ours; never anybody's input."""
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A number without a fraction as callers send it: to JSON Schema, and to languages without integers, 3.0 is 3."""
 
 METADATA_PAIRS = 16
 MetadataKey = Annotated[str, StringConstraints(pattern=_METADATA_KEY)]

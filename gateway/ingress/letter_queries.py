@@ -11,11 +11,17 @@ from gateway.ingress.problem import Fault
 from gateway.ingress.problems import InvalidParameter
 from gateway.readmodel.cursor import CursorInvalid, read_cursor
 from schemas.times import parse_time
-from schemas.words import Name, is_id
+from schemas.words import Id, Name, Slug, Word
 
 MOST_ROWS, USUAL_ROWS = 200, 50
 _MOST_TERMS = 10
-_NAME: TypeAdapter[str] = TypeAdapter(Name)
+_SHAPES: Mapping[str, tuple[TypeAdapter[str], str]] = {
+    "cause": (TypeAdapter(Slug), "a cause, as a letter has it"),
+    "command": (TypeAdapter(Word), "a command's type"),
+    "caller": (TypeAdapter(Name), "a caller's name, on one line, at most 128 characters"),
+    "operator": (TypeAdapter(Name), "who will see it, on one line, at most 128 characters"),
+    "authorizationId": (TypeAdapter(Id), "an id of Collate's"),
+}
 
 
 def query(exchange: Exchange, *known: str) -> Mapping[str, str]:
@@ -29,9 +35,17 @@ def query(exchange: Exchange, *known: str) -> Mapping[str, str]:
     if len(found) != len(terms) or not found.keys() <= set(known):
         raise _wrong("query", f"each of {', '.join(known)} once at most" if known else "no parameters")
     for name, value in found.items():
-        if not value or len(value) > 512 or (name == "authorizationId" and not is_id(value)):
-            raise _wrong(name, "an id of Collate's" if name == "authorizationId" else "a value")
+        if name in _SHAPES:
+            _require(name, value)
     return found
+
+
+def _require(name: str, value: str | None) -> str:
+    shape, expected = _SHAPES[name]
+    try:
+        return shape.validate_python(value)
+    except ValidationError:
+        raise _wrong(name, expected) from None
 
 
 def since(text: str | None) -> datetime | None:
@@ -64,10 +78,7 @@ def behind(cursor: str | None) -> tuple[datetime, str] | None:
 
 def operator(text: str | None) -> str:
     """Return who will see it."""
-    try:
-        return _NAME.validate_python(text)
-    except ValidationError:
-        raise _wrong("operator", "who will see it, on one line, at most 128 characters") from None
+    return _require("operator", text)
 
 
 def _wrong(parameter: str, expected: str) -> InvalidParameter:

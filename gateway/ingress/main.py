@@ -194,6 +194,7 @@ def assemble(
         partitions=partitions,
         most=own.max_streams,
         most_per_caller=own.max_streams_per_caller,
+        life_seconds=own.stream_life.total_seconds(),
     )
     reads, reader = _reads(settings, process, gate)
     tokens = Tokens(lambda: callers.current.issuers)

@@ -28,8 +28,6 @@ from gateway.runtime.metrics import IngressMetrics
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
-# A stream is ended in order after this long, so that a caller's rights are looked at again.
-LONGEST_SECONDS = 3_600.0
 MOST_QUEUED = 1_000
 MOST_CATCHING_UP = 8
 CALL_SECONDS = 10.0
@@ -85,7 +83,9 @@ class Streams:
         partitions: int,
         most: int,
         most_per_caller: int,
+        life_seconds: float,
     ) -> None:
+        """`life_seconds`: a stream is ended in order after this long, so that a caller's rights are looked at again."""
         self._gate = gate
         self._tail = tail
         self._open_history = open_history
@@ -93,6 +93,7 @@ class Streams:
         self._partitions = partitions
         self._most = most
         self._most_per_caller = most_per_caller
+        self._life_seconds = life_seconds
         self._clients: set[_Client] = set()
         self._catching_up = 0
         self._is_stopping = False
@@ -143,7 +144,7 @@ class Streams:
             raise KafkaUnavailable("The events can't be read now. Connect again.", retry_after_seconds=2)
 
     async def _serve(self, client: _Client, since: list[int] | None, send: Send) -> Ended:
-        ends_at = time.monotonic() + LONGEST_SECONDS
+        ends_at = time.monotonic() + self._life_seconds
         try:
             if since is None:
                 client.floor = self._tail.vector()
@@ -193,12 +194,13 @@ class Streams:
         return any(here < end for here, end in zip(client.floor, self._tail.vector(), strict=True))
 
     async def _follow(self, client: _Client, ends_at: float, send: Send) -> Ended:
-        while time.monotonic() < ends_at:
+        while (left := ends_at - time.monotonic()) > 0:
             try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                async with asyncio.timeout(min(HEARTBEAT_SECONDS, left)):
                     happening = await client.queue.get()
             except TimeoutError:
-                await _send(send, b": still here\n\n")
+                if left > HEARTBEAT_SECONDS:
+                    await _send(send, b": still here\n\n")
                 continue
             if isinstance(happening, Ended):
                 return happening

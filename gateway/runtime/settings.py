@@ -229,6 +229,10 @@ class IngressSettings(Section):
     max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
         20, description="Event streams that one caller may have open at this process."
     )
+    stream_life: Duration = Field(
+        timedelta(hours=1),
+        description="How long one event stream lasts; its client connects again, and is judged anew.",
+    )
     caller_rate: Annotated[float, Field(gt=0)] = Field(
         200.0, description="Requests per second that one caller may make at this process, on average."
     )

@@ -185,9 +185,13 @@ async def test_a_stopping_process_says_so(ingress, connect):
     assert (await ingress.get("/v1/events")).status == 503
 
 
-async def test_a_stream_has_an_end_after_which_rights_are_looked_at_again(monkeypatch, connect):
-    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.0)
-    assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
+class TestLife:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__STREAM_LIFE": "1ms"}
+
+    async def test_a_stream_has_an_end_after_which_rights_are_looked_at_again(self, connect):
+        assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
 
 
 class TestBounds:
