@@ -10,6 +10,7 @@ from consumers.applier.attempts import AttemptLog
 from consumers.applier.notes import Notes
 from consumers.memory.look import Reads
 from consumers.memory.reducer import Rules
+from gateway.runtime.logs import LineWriters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,3 +60,4 @@ class Desk:
     rules: Rules = field(default_factory=Rules)
     notes: Notes = field(default_factory=Notes)
     attempts: AttemptLog = field(default_factory=AttemptLog)
+    lines: LineWriters = field(default_factory=LineWriters)

@@ -19,7 +19,6 @@ from consumers.memory.draft import Draft
 from consumers.memory.memory import MOST_PAST, Dead, Maybe, Past, Waiting, Work
 from consumers.memory.remembered import Ending as Remembered
 from consumers.memory.telling import at as time_at
-from gateway.runtime.logs import get_log
 from schemas.events import CommandWaiting
 from schemas.vocabulary import Effect, Outcome
 
@@ -50,7 +49,6 @@ class Run:
         self.collate = Recording(desk.collate, self.attempts, self._write_number, lambda: turn.now + self._taken())
         self._record = record
         self._began = desk.clock()
-        self._log = get_log()
 
     # What is known of the writes so far
 
@@ -244,15 +242,14 @@ class Run:
 
     def _say(self, event: str, **facts: object) -> None:
         job = self.job
-        self._log.info(
-            event,
-            authorization_id=job.authorization_id,
-            command_id=job.command_id,
-            command=job.type.value,
-            redrive=job.redrive or None,
-            tries=self.turn.tries,
-            **facts,
-        )
+        line = {
+            "authorization_id": job.authorization_id,
+            "command_id": job.command_id,
+            "command": job.type.value,
+            "redrive": job.redrive or None,
+            "tries": self.turn.tries,
+        }
+        self.desk.lines[event](line | facts)
 
 
 def rejection(reason: str) -> Reason:

@@ -77,6 +77,15 @@ def line_writer(event: str, level: Literal["info", "warning"] = "info") -> Calla
     return write
 
 
+class LineWriters(dict[str, Callable[[dict[str, Any]], None]]):
+    """Line writers by event, each made when it is first used."""
+
+    def __missing__(self, event: str) -> Callable[[dict[str, Any]], None]:
+        """Make one."""
+        writer = self[event] = line_writer(event)
+        return writer
+
+
 def traceback_text(error: BaseException) -> str:
     """Write an exception with its causes for a log: no local variables, no quoted input."""
     return _QUOTED_INPUT.sub("]", "".join(traceback.format_exception(error)).rstrip())
