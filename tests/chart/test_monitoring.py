@@ -73,6 +73,12 @@ def test_every_alert_s_expression_is_right(alerts):
     assert {name: judge(alert["expr"]) for name, alert in alerts.items() if judge(alert["expr"])} == {}
 
 
+def test_what_scales_workers_asks_for_a_metric_that_exists(render):
+    scaled = render({"worker": {"keda": {"enabled": True, "prometheusServer": "http://p"}}}).one("ScaledObject")
+    (trigger,) = scaled["spec"]["triggers"]
+    assert judge(trigger["metadata"]["query"]) == []
+
+
 def test_alerts_look_at_this_release_alone(alerts):
     for alert in alerts.values():
         selectors = [node for node in walk(promql_parser.parse(alert["expr"])) if hasattr(node, "matchers")]
