@@ -146,6 +146,9 @@ class Engine:
             except OffsetOutOfRangeError as error:
                 self._start_out_of_range(error)
                 self._rewind()
+            except RuntimeError as error:
+                # uvloop raises it where a connection has just been closed under aiokafka, whose tasks end with it.
+                raise ConsumerDied(f"aiokafka ended: {error}") from error
             except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
                 log.error("engine.fetch_failed", detail=type(error).__name__)  # noqa: TRY400 - told by its name
                 self._rewind()

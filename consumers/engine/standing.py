@@ -65,7 +65,8 @@ class Standing:
             answer = await coordinator._send_req(  # noqa: SLF001 - same
                 HeartbeatRequest(self._group, asked.generation, asked.member_id)
             )
-        except KafkaError:
+        except (KafkaError, OSError, RuntimeError):
+            # RuntimeError is uvloop's word where the connection has just been closed under aiokafka.
             return False
         if answer.error_code != 0 or self.membership is not asked:
             return False

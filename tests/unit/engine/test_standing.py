@@ -62,7 +62,13 @@ async def test_an_assignment_alone_is_no_proof(standing):
     assert standing.is_trusted
 
 
-@pytest.mark.parametrize("answer", [Answer(25), Answer(27), Answer(22), GroupCoordinatorNotAvailableError()])
+CLOSED_UNDER_US = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(25), Answer(27), Answer(22), GroupCoordinatorNotAvailableError(), ConnectionResetError(), CLOSED_UNDER_US],
+)
 async def test_what_the_coordinator_does_not_confirm_is_not_trusted(standing, coordinator, answer):
     standing.joined()
     coordinator.answer = answer

@@ -1,0 +1,25 @@
+"""The engine's reader, without Kafka: what it makes of errors that aiokafka hands on."""
+
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumers.engine.engine import ConsumerDied, Engine
+from consumers.engine.settings import EngineSettings
+from gateway.runtime.metrics import Maker, create_engine_metrics
+
+
+class Consumer:
+    async def start(self):
+        pass
+
+    async def getmany(self, **_):
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+async def test_a_connection_that_is_closed_under_aiokafka_costs_the_consumer_and_not_the_process(bench):
+    settings = EngineSettings("commands", "state", 1, "group", dict)
+    engine = Engine(settings, bench.handler, create_engine_metrics(Maker(CollectorRegistry())))
+    with pytest.raises(ConsumerDied, match="the handler is closed"):
+        await engine._read(Consumer(), SimpleNamespace(failure=None))
