@@ -115,7 +115,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=str)
+@pytest.mark.parametrize("case", FAULTS, ids=[str(case[0]) for case in FAULTS])
 async def test_a_write_that_meets_a_fault_and_is_sent_again_has_one_effect(case, collate, client):
     fault, kind, causes, effects = case
     (authorization,) = collate.create()

@@ -141,7 +141,7 @@ async def test_a_redrive_that_died_again_stands_in_place_of_the_first_letter(ing
         ("caller=intake", [1, 2, 3]),
         ("caller=nobody", []),
         ("authorizationId=auth_2", [2]),
-        (f"since={(DEAD + timedelta(minutes=2)).isoformat()[:-6]}Z", [2, 3]),
+        pytest.param(f"since={(DEAD + timedelta(minutes=2)).isoformat()[:-6]}Z", [2, 3], id="since"),
         ("limit=2", [1, 2]),
     ],
 )
