@@ -44,15 +44,14 @@ COSTLY = ("three_brokers", "secured", "image")
 ORDER = ("system", "process", "chart", "contract", "unit")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("dist", "no") == "no":
-        return
-    rank = {item: _rank(item) for item in items}
-    items.sort(key=rank.__getitem__)
-    for item in items:
-        costly = next((name for name in COSTLY if name in item.fixturenames), None)
-        item.add_marker(pytest.mark.xdist_group(costly or item.path.relative_to(ROOT).as_posix()))
+def pytest_itemcollected(item):
+    costly = next((name for name in COSTLY if name in item.fixturenames), None)
+    item.add_marker(pytest.mark.xdist_group(costly or item.path.relative_to(ROOT).as_posix()))
+
+
+def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_rank)
 
 
 def _rank(item):
