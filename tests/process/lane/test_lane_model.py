@@ -107,10 +107,9 @@ class Model(RuleBasedStateMachine):
     def begin(self, readings, while_open, review_backed, state, old_receipt):
         self.sim = Simulation(Options(profile=named(["v2"], readings | while_open), seed=1))
         self.sim.clock.freeze()
-        (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0)
-        if old_receipt:
-            # Of an earlier submission: it says nothing about what is reported from now on.
-            self.sim.act(self.id, "overlay", authorization={"submission": {"payerReceipt": {"referenceNumber": "r"}}})
+        # A receipt of an earlier submission says nothing about what is reported from now on.
+        before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
+        (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
         self.lane = Lane(self.sim, self.key_file, self.id, on_outputs=self.commit)
         self.is_sound = True
         self.marks, self.letters, self.commands, self.calls = [], [], {}, 0
