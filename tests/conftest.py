@@ -11,7 +11,6 @@ import os
 import signal
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,28 +34,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
 
-ROOT = Path(__file__).parent
 POLL_SECONDS = 0.02
-
-# `make test` spreads the tests over several processes. What shares a costly server stays in one of them, else a file
-# does; what waits longest begins first.
-COSTLY = ("three_brokers", "secured", "image")
-ORDER = ("system", "process", "chart", "contract", "unit")
-
-
-def pytest_itemcollected(item):
-    costly = next((name for name in COSTLY if name in item.fixturenames), None)
-    item.add_marker(pytest.mark.xdist_group(costly or item.path.relative_to(ROOT).as_posix()))
-
-
-def pytest_collection_modifyitems(items):
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=_rank)
-
-
-def _rank(item):
-    costly = not any(name in item.fixturenames for name in COSTLY)
-    return costly, ORDER.index(item.path.relative_to(ROOT).parts[0])
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""How `make test` spreads the tests over processes: `pytest -p tests.spread --numprocesses 4`.
+
+A file stays in one process, and so do files that share a costly server. What waits longest begins first.
+"""
+
+from pathlib import PurePath
+from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# By path below tests/: what shares three brokers, a secured broker, an image.
+_SHARED: Final = {
+    "three brokers": ("system/engine/test_three_brokers.py", "system/ingress/test_outages.py"),
+    "secured": ("system/security", "system/documents", "system/runtime"),
+    "image": ("system/image",),
+}
+_KINDS: Final = ("system", "process", "chart", "contract", "unit")
+
+
+class _Spread(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
+    return _Spread(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Every process collects all, and all must have the same order.
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _scope(nodeid: str) -> str:
+    path = PurePath(nodeid.partition("::")[0])
+    below = path.relative_to("tests")
+    for name, places in _SHARED.items():
+        if any(below.is_relative_to(place) for place in places):
+            return name
+    return str(path)
+
+
+def _turn(nodeid: str) -> tuple[bool, int, str]:
+    scope = _scope(nodeid)
+    return scope not in _SHARED, _KINDS.index(PurePath(nodeid).parts[1]), scope
