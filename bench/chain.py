@@ -64,6 +64,7 @@ def _authorizations(collate: str, count: int) -> list[str]:
 
 def _settings() -> dict[str, str]:
     return {
+        "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
         "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
         "GATEWAY_COLLATE__CONCURRENCY": "512",
         "GATEWAY_COLLATE__MAX_REPLICAS": "1",

@@ -23,6 +23,8 @@ from local.run import Run, stop
 
 GATEWAY = Path(sys.executable).with_name("gateway")
 COLLATE_KEY = "local-collate-key"
+# One machine has one worker or a few: more partitions would only be slower to start.
+PARTITIONS = 4
 CALLER = "scheduling"
 PERMISSIONS = (
     "handoff:request",
@@ -104,6 +106,7 @@ class Installation:
             "GATEWAY_ENVIRONMENT": "local",
             "GATEWAY_KAFKA__BOOTSTRAP": bootstrap,
             "GATEWAY_TOPICS__PREFIX": prefix,
+            "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
             "GATEWAY_TOPICS__REPLICATION": str(replication),
             "GATEWAY_TOPICS__MIN_INSYNC": str(min(2, replication)),
             "GATEWAY_COLLATE__BASE_URL": collate_url,

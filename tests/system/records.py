@@ -4,9 +4,8 @@ import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from local.installation import PARTITIONS
 from schemas.topics import catalogue
-
-PARTITIONS = 12
 
 
 async def everything_in(bootstrap, prefix):

@@ -3,11 +3,10 @@
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from local.installation import PARTITIONS
 from local.listening import listening
 from schemas.records import read_dead_letter
 from schemas.topics import catalogue, partition_for
-
-PARTITIONS = 12
 
 
 async def _append(kafka, topic, authorization, value, headers):

@@ -8,11 +8,9 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from local.installation import Installation
+from local.installation import PARTITIONS, Installation
 from local.kafka import Cluster
 from schemas.records import read_command
-
-PARTITIONS = 12
 
 
 @dataclass
