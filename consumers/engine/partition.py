@@ -25,8 +25,8 @@ from consumers.engine import connections
 from consumers.engine.offsets import fetch_committed
 from consumers.engine.share import ShareLimit
 from consumers.engine.takeover import NotAMember, Stopped, Takeover, TakeoverParts, take_over
-from consumers.engine.transactions import FAILURES
 from consumers.engine.work import Ground, Work
+from gateway.runtime.kafka import KafkaFailure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,7 @@ class Partition:
                 pause = 2 * self._settings.heartbeat_seconds
                 self._metrics.fenced.labels(str(self.source.partition)).inc()
                 self._enter(Phase.RETRYING, "fenced: another producer has started, or a transaction timed out")
-            except FAILURES as error:
+            except KafkaFailure as error:
                 failures += 1
                 pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
                 pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter

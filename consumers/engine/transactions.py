@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 # The broker refuses a record over max.message.bytes (1 MiB with the batch's header), and one refused record poisons the
 # producer: what a handler returns is checked against this before anything is queued.
 LARGEST_RECORD = 900_000
-# aiokafka raises AssertionError where its producer is in a state that it can't leave; uvloop raises RuntimeError where
-# aiokafka writes to a connection that has just been closed under it.
-FAILURES = (KafkaError, TimeoutError, OSError, AssertionError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

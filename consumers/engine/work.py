@@ -23,8 +23,8 @@ from consumers.engine.intake import Intake
 from consumers.engine.interface import Lost
 from consumers.engine.lanes import Lanes
 from consumers.engine.queue import Queue
-from consumers.engine.transactions import FAILURES
 from consumers.engine.turns import Turns
+from gateway.runtime.kafka import KafkaFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -256,7 +256,7 @@ class Work:
         progress = self.intake.committed() if finished else None
         try:
             seconds = await self._transactions.commit(batch, progress)
-        except FAILURES as error:
+        except KafkaFailure as error:
             self._metrics.transaction_failures.labels(type(error).__name__).inc()
             raise
         self.committed = progress or self.committed

@@ -14,8 +14,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from gateway.runtime.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from gateway.runtime.settings import KafkaSettings, read_secret
 
-# What a call on a client may raise; asyncio's own TimeoutError is an OSError.
-KafkaFailure = (KafkaError, AssertionError, OSError)
+# What a call on a client may raise; asyncio's own TimeoutError is an OSError. aiokafka raises AssertionError where its
+# producer is in a state that it can't leave, uvloop RuntimeError for a connection just closed under aiokafka.
+KafkaFailure = (KafkaError, AssertionError, OSError, RuntimeError)
 
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:
