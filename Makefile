@@ -26,7 +26,7 @@ dev: $(READY) ## Run everything until Ctrl-C: URLs, a key and curl lines to past
 install: $(READY) ## Build .venv with the pinned packages (the other verbs do it by themselves)
 
 # Most tests wait for something real, so more of them run at once than there are cores.
-SPREAD = -p tests.spread --numprocesses 4 --no-loadscope-reorder
+SPREAD = -p tests.spread --numprocesses 3 --no-loadscope-reorder
 test: $(READY) ## Run every test, or those that ARGS names
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 

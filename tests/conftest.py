@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no reason to fail, and CI judges every commit by the same examples.
 settings.register_profile(
     "house",
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,
@@ -44,7 +45,7 @@ def eventually():
     `value = await eventually(lambda: ledger.effects, within=5)`
     """
 
-    async def wait(check, within=10):
+    async def wait(check, within=30):
         deadline = time.monotonic() + within
         while True:
             try:
@@ -67,7 +68,7 @@ def eventually():
 def eventually_blocking():
     """`eventually` for tests without an event loop."""
 
-    def wait(check, within=10):
+    def wait(check, within=30):
         deadline = time.monotonic() + within
         while not (value := check()):
             assert time.monotonic() < deadline, f"still {value!r} after {within} s: {inspect.getsource(check).strip()}"

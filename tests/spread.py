@@ -1,4 +1,4 @@
-"""How `make test` spreads the tests over processes: `pytest -p tests.spread --numprocesses 4`.
+"""How `make test` spreads the tests over processes: `pytest -p tests.spread --numprocesses 3`.
 
 A file stays in one process, and so do files that share a costly server. What waits longest begins first.
 """

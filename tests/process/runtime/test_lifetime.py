@@ -29,7 +29,7 @@ class Started:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def code(self, within=15):
+    def code(self, within=40):
         return self.process.wait(within)
 
     def get(self, path):
@@ -80,7 +80,7 @@ async def test_a_second_signal_ends_it_on_the_spot_even_when_its_loop_is_stuck(s
     at = time.monotonic()
     program.signal(number)
     assert program.code() == 128 + number
-    assert time.monotonic() - at < 0.4
+    assert time.monotonic() - at < 2.0
     assert "second signal" in program.log.read_text()
 
 
@@ -88,7 +88,7 @@ async def test_a_stuck_loop_ends_at_the_last_resort(start, eventually):
     program = start("sticks_when_stopping")
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
-    assert program.code(within=10) == 75
+    assert program.code() == 75
     assert "not stopped after 5.5 s" in program.log.read_text()
 
 

@@ -9,6 +9,13 @@ from local.installation import Installation, start_collate
 from local.run import Run
 
 
+def answers(url):
+    try:
+        return bool(httpx.get(f"{url}/livez").status_code)
+    except httpx.TransportError:
+        return False
+
+
 async def test_ingress_takes_a_command_of_its_caller_and_stops_in_order(installation, start):
     ingress = await start(installation, "ingress")
 
@@ -36,14 +43,15 @@ def test_a_process_that_ends_at_once_is_shown_with_its_log_and_the_log_is_kept(t
     assert "GATEWAY_INGRESS__CALLER" in (cache_directory() / "failed" / "ingress" / "ingress.log").read_text()
 
 
-def test_a_process_that_never_gets_ready_says_what_it_waits_for(tmp_path, monkeypatch):
+def test_a_process_that_never_gets_ready_says_what_it_waits_for(tmp_path, monkeypatch, eventually_blocking):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Run("test") as run:
         lonely = Installation(run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1")
         ingress = lonely.start("ingress")
 
+        eventually_blocking(lambda: answers(ingress.admin_url))
         with pytest.raises(StartFailed, match=r"not ready(?s:.*)kafka"):
-            ingress.await_ready(within_seconds=4)
+            ingress.await_ready(within_seconds=1)
 
 
 def test_secrets_are_for_their_owner_alone(tmp_path):

@@ -48,8 +48,10 @@ def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, processes_
 
 def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, processes_in, eventually_blocking):
     with subprocess.Popen(SERVE_KAFKA, stdout=subprocess.DEVNULL) as parent:
-        eventually_blocking(lambda: any("kafka.Kafka" in arguments for arguments in processes_in(temporary)))
-        parent.kill()
+        try:
+            eventually_blocking(lambda: any("kafka.Kafka" in arguments for arguments in processes_in(temporary)))
+        finally:
+            parent.kill()
         parent.wait()
 
         eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
