@@ -42,7 +42,7 @@ class TracedLane:
             if isinstance(answer, Again):
                 span.note({"gateway.waits_for": answer.reason.value})
                 return answer
-            del self._turns[place]
+            self._turns.pop(place, None)  # the bound may have dropped it meanwhile
             return replace(answer, outputs=self.carried(answer.outputs))
 
     async def on_alarm(self, turn: Turn) -> Done | Again:

@@ -4,13 +4,17 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from consumers.engine import Done, Record
+from consumers.traced import TracedLane
 from gateway.runtime.metrics import create_metrics
 from gateway.runtime.settings import TraceSettings
 from gateway.runtime.traces import ATTRIBUTES, TracesRefused, allowed, open_traces
+from schemas.topics import catalogue
 from tests.system.collector import collecting
 
 SECRET = "Jane Roe"
@@ -128,3 +132,16 @@ async def test_spans_are_counted_by_what_became_of_them(tracing, registry, colle
             pass
     assert registry.get_sample_value("collate_gateway_spans_total", {"result": "sent"}) == 1
     assert collector.spans[0].service == "collate-gateway-worker"
+
+
+async def test_a_turn_ends_well_although_more_records_wait_than_are_linked(tracing, monkeypatch):
+    monkeypatch.setattr("consumers.traced._MOST_WAITING", 0)
+
+    class Finishing:
+        async def on_record(self, turn, record):
+            return Done()
+
+    record = Record(partition=0, offset=1, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
+    async with tracing() as traces:
+        lane = TracedLane(Finishing(), traces, catalogue("test."))
+        assert await lane.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
