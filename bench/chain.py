@@ -20,8 +20,7 @@ import time
 import urllib.request
 import uuid
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiokafka import AIOKafkaProducer
@@ -29,48 +28,23 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.chain_load import Steady, reading_outcomes, steady
+from bench.installed import PARTITIONS, command_record, make_authorizations, unlimited
 from bench.processes import ProcessorTime
 from bench.topics import make_topics
-from local.installation import CALLER, COLLATE_KEY, Installation, start_collate
+from local.installation import COLLATE_KEY, Installation, start_collate
 from local.kafka import Cluster
 from local.run import Run
 from schemas.commands import HandoffRequest
-from schemas.identity import command_id_from_key
-from schemas.records import Accepted, source, write_command
-from schemas.topics import catalogue, partition_for
+from schemas.topics import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 console = Console()
-PARTITIONS = 12
 COLLATE_MILLISECONDS = 5
 AUTHORIZATIONS = 1_000
 KEPT_UP_MILLISECONDS = 1_000
 _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
-
-
-def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        result: dict[str, Any] = json.load(answer)
-    return result
-
-
-def _authorizations(collate: str, count: int) -> list[str]:
-    ids: list[str] = _post(f"{collate}/_sim/authorizations", {"count": count})["ids"]
-    return ids
-
-
-def _settings() -> dict[str, str]:
-    return {
-        "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
-        "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
-        "GATEWAY_COLLATE__CONCURRENCY": "512",
-        "GATEWAY_COLLATE__MAX_REPLICAS": "1",
-        "GATEWAY_INGRESS__CALLER_RATE": "100000",
-        "GATEWAY_INGRESS__CALLER_BURST": "100000",
-    }
 
 
 async def latency_of_ours(bootstrap: str, rate: float, seconds: float) -> tuple[Steady, dict[str, float]]:
@@ -78,13 +52,13 @@ async def latency_of_ours(bootstrap: str, rate: float, seconds: float) -> tuple[
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
         installed.apply_topics()
         ingress, worker = installed.start("ingress"), installed.start("worker")
         await asyncio.to_thread(ingress.await_ready)
         await asyncio.to_thread(worker.await_ready)
         # A revoked handoff takes Collate a second to look after, so nobody is asked for again sooner.
-        authorizations = _authorizations(collate, max(AUTHORIZATIONS, int(5 * rate)))
+        authorizations = make_authorizations(collate, max(AUTHORIZATIONS, int(5 * rate)))
         address = ingress.url.removeprefix("http://")
 
         def asks(number: int, authorization: str, handoff_id: str | None) -> bytes:
@@ -141,7 +115,7 @@ async def latency_of_floor(bootstrap: str, rate: float, seconds: float) -> tuple
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = await make_topics(bootstrap, PARTITIONS)
         async with _floor(bootstrap, collate, prefix) as address:
-            authorizations = _authorizations(collate, AUTHORIZATIONS)
+            authorizations = make_authorizations(collate, AUTHORIZATIONS)
 
             def asks(_number: int, authorization: str, _handoff_id: str | None) -> bytes:
                 return (f"POST /{authorization} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\n\r\n{{}}").encode()
@@ -155,10 +129,10 @@ async def drained(bootstrap: str, commands: int) -> tuple[float, dict[str, float
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
         installed.apply_topics()
         topics = catalogue(prefix)
-        await _append(bootstrap, topics.commands.name, _authorizations(collate, commands))
+        await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands))
         async with reading_outcomes(bootstrap, topics.events.name) as outcomes:
             worker = installed.start("worker")
             while not outcomes.seen:  # noqa: ASYNC110 - sampling is what a measurement does
@@ -178,19 +152,7 @@ async def _append(bootstrap: str, topic: str, authorizations: list[str]) -> None
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:
-        sends = []
-        for authorization in authorizations:
-            command = Accepted(
-                id=command_id_from_key(CALLER, authorization, "bench"),
-                caller=CALLER,
-                authorization_id=authorization,
-                accepted_at=datetime.now(UTC),
-                data=HandoffRequest(),
-            )
-            headers, value = write_command(command, source("local"))
-            key = authorization.encode()
-            partition = partition_for(key, PARTITIONS)
-            sends.append(await producer.send(topic, value, key=key, partition=partition, headers=list(headers)))
+        sends = [await producer.send(topic, **command_record(one, HandoffRequest())) for one in authorizations]
         await asyncio.gather(*sends)
     finally:
         await producer.stop()
@@ -200,7 +162,7 @@ def _per_command(processor: dict[str, float], commands: int) -> dict[str, float]
     return {role: seconds / commands * 1000 for role, seconds in processor.items()}
 
 
-def _milliseconds(values: list[float], share: float) -> float:
+def milliseconds(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] * 1000
 
 
@@ -223,7 +185,7 @@ async def _latency(bootstrap: str, rate: float, seconds: float, repetitions: int
             runs[name].append(await subject(bootstrap, rate, seconds))
     base: list[float] = []
     for name, repeated in runs.items():
-        at = [statistics.median(_milliseconds(one.seconds, share) for one, _ in repeated) for share in (0.5, 0.99)]
+        at = [statistics.median(milliseconds(one.seconds, share) for one, _ in repeated) for share in (0.5, 0.99)]
         base = base or at
         ratios = [f"{mine / floor:.2f}x" for mine, floor in zip(at, base, strict=True)]
         counts = [str(sum(getattr(one, what) for one, _ in repeated)) for what in ("late", "refused", "not_applied")]
@@ -239,7 +201,7 @@ async def _latency(bootstrap: str, rate: float, seconds: float, repetitions: int
 async def _highest(bootstrap: str, rates: list[float]) -> None:
     for rate in rates:
         found, _ = await latency_of_ours(bootstrap, rate, 5.0)
-        last = _milliseconds(found.last, 0.99)
+        last = milliseconds(found.last, 0.99)
         console.print(
             f"{rate:.0f} commands/s: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
             f" (p99 of the last second {last:,.0f} ms; {_said(_per_command(found.processor, len(found.seconds)))})"

@@ -18,7 +18,6 @@ import urllib.parse
 import urllib.request
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -26,17 +25,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain import PARTITIONS, _post, _settings
+from bench.installed import command_record, post, unlimited
 from consumers.watcher.cadence import Kind
 from consumers.watcher.pace_page import looks_per_hour, mean_seconds, worst_seconds
 from gateway.runtime.settings import WatchSettings
-from local.installation import CALLER, Installation, start_collate
+from local.installation import Installation, start_collate
 from local.kafka import Cluster
 from local.run import Run
 from schemas.commands import AuthorizationWatch
-from schemas.identity import command_id_from_key
-from schemas.records import Accepted, source, write_command
-from schemas.topics import catalogue, partition_for
+from schemas.topics import catalogue
 from schemas.vocabulary import EventType
 
 if TYPE_CHECKING:
@@ -121,25 +118,13 @@ class Measurement:
 
     async def _watch(self, ids: Sequence[str]) -> None:
         for authorization in ids:
-            accepted = Accepted(
-                id=command_id_from_key(CALLER, authorization, "bench"),
-                caller=CALLER,
-                authorization_id=authorization,
-                accepted_at=datetime.now(UTC),
-                data=AuthorizationWatch(),
-            )
-            headers, value = write_command(accepted, source("local"))
-            key = authorization.encode()
-            partition = partition_for(key, PARTITIONS)
-            await self._producer.send_and_wait(
-                self._commands, value, key=key, partition=partition, headers=list(headers)
-            )
+            await self._producer.send_and_wait(self._commands, **command_record(authorization, AuthorizationWatch()))
 
     async def _act(self, authorization: str, doing: dict[str, Any]) -> None:
         await self._ask(f"authorizations/{authorization}/act", doing)
 
     async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(_post, f"{self._collate}/_sim/{what}", body)
+        return await asyncio.to_thread(post, f"{self._collate}/_sim/{what}", body)
 
     async def _calls(self, ids: Sequence[str]) -> int:
         query = urllib.parse.urlencode({"path": "|".join(ids), "method": "GET"})
@@ -164,7 +149,7 @@ async def measure(bootstrap: str, count: int) -> dict[Kind, Pace]:
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
         installed.apply_topics()
         worker = installed.start("worker")
         await asyncio.to_thread(worker.await_ready)

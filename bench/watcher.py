@@ -26,8 +26,9 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain import PARTITIONS, _authorizations, _milliseconds, _post, _settings
+from bench.chain import milliseconds
 from bench.chain_load import WARM_UP_SECONDS, reading_outcomes, steady
+from bench.installed import PARTITIONS, make_authorizations, post, unlimited
 from consumers.engine.memories import state_record
 from consumers.memory import remembered
 from consumers.memory.handoffs import ended as handoff_ended
@@ -152,7 +153,7 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
     if not count:
         return 0
     body = {"state": "waiting_on_payer", "count": count, "version": VERSION}
-    ids: list[str] = (await asyncio.to_thread(_post, f"{collate}/_sim/authorizations", body))["ids"]
+    ids: list[str] = (await asyncio.to_thread(post, f"{collate}/_sim/authorizations", body))["ids"]
     cadence, randomness, now = Cadence.of(WatchSettings()), random.Random(2), time.time()
     topic = catalogue(prefix).state.name
     ages = randomness.choices([age for _, age in MIX], [share for share, _ in MIX], k=count)
@@ -184,7 +185,7 @@ async def _running(
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=_settings())
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
         installed.apply_topics()
         # Memories without an offset would look like lost offsets: a worker has to have been there before.
         first = installed.start("worker")
@@ -226,7 +227,7 @@ async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, ove
         resident = process.memory_info().rss
         address, authorizations = (
             ingress.url.removeprefix("http://"),
-            _authorizations(collate, int(rate * (WARM_UP_SECONDS + seconds))),
+            make_authorizations(collate, int(rate * (WARM_UP_SECONDS + seconds))),
         )
 
         def request(number: int, authorization: str, _: str | None) -> bytes:
@@ -275,7 +276,7 @@ async def _main(count: int, rate: float, seconds: float, repetitions: int) -> No
 
 def _together(runs: list[Burden]) -> tuple[float, float]:
     latencies = sorted(took for run in runs for took in run.latencies)
-    return _milliseconds(latencies, 0.5), _milliseconds(latencies, 0.99)
+    return milliseconds(latencies, 0.5), milliseconds(latencies, 0.99)
 
 
 if __name__ == "__main__":

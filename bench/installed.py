@@ -1,0 +1,58 @@
+"""What the benchmarks of the whole gateway share: its settings, Collate's control API, and commands as records."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from local.installation import CALLER
+from schemas.identity import command_id_from_key
+from schemas.records import Accepted, source, write_command
+from schemas.topics import partition_for
+
+if TYPE_CHECKING:
+    from schemas.commands import Command
+
+PARTITIONS = 12
+
+
+def unlimited() -> dict[str, str]:
+    """Return settings under which nothing but the processes themselves bounds the rate."""
+    return {
+        "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
+        "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
+        "GATEWAY_COLLATE__CONCURRENCY": "512",
+        "GATEWAY_COLLATE__MAX_REPLICAS": "1",
+        "GATEWAY_INGRESS__CALLER_RATE": "100000",
+        "GATEWAY_INGRESS__CALLER_BURST": "100000",
+    }
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask the simulated Collate's control API."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        result: dict[str, Any] = json.load(answer)
+    return result
+
+
+def make_authorizations(collate: str, count: int) -> list[str]:
+    """Have the simulated Collate make so many that wait for a person; return their ids."""
+    ids: list[str] = post(f"{collate}/_sim/authorizations", {"count": count})["ids"]
+    return ids
+
+
+def command_record(authorization: str, data: Command) -> dict[str, Any]:
+    """Return a command as the ingress would write it: what a producer's `send` takes beside the topic."""
+    accepted = Accepted(
+        id=command_id_from_key(CALLER, authorization, "bench"),
+        caller=CALLER,
+        authorization_id=authorization,
+        accepted_at=datetime.now(UTC),
+        data=data,
+    )
+    headers, value = write_command(accepted, source("local"))
+    key = authorization.encode()
+    return {"value": value, "key": key, "partition": partition_for(key, PARTITIONS), "headers": list(headers)}
