@@ -2,9 +2,10 @@
 
 Ours: `gateway ingress` and `gateway worker` as processes, everything on; each command is one GET, one intent and one
 POST at a simulated Collate that answers in 5 ms. Floor: an HTTP handler that appends, and the bare exactly-once loop
-that makes the same two calls; no intent, no decision, one event. Both in turns in one run, over one real broker.
+that makes the same two calls; no intent, no decision, one event. Both in turns in one run, over one real broker whose
+JVM has had a minute to compile what it needs.
 
-Latency is taken at a steady rate over 1,000 authorizations that get a request and a revocation in turns. How much one
+Latency is taken at steady rates over 1,000 authorizations that get a request and a revocation in turns. How much one
 worker does: commands that are all in the topic already, and the highest rate of several at which the last second's
 commands were no later than a second. Beside it: what each process spent on a command, and what it did for it.
 """
@@ -44,6 +45,7 @@ console = Console()
 COLLATE_MILLISECONDS = 5
 AUTHORIZATIONS = 1_000
 KEPT_UP_MILLISECONDS = 1_000
+WARM_UP_RATE = 200.0
 _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
@@ -211,8 +213,10 @@ async def _highest(bootstrap: str, rates: list[float]) -> None:
 
 
 async def _main(asked: argparse.Namespace) -> None:
-    with Cluster(brokers=1) as cluster:
-        await _latency(cluster.bootstrap, asked.rate, asked.seconds, asked.repetitions)
+    with Cluster(brokers=1, long_lived=True) as cluster:
+        await latency_of_floor(cluster.bootstrap, WARM_UP_RATE, asked.warm_up)
+        for rate in asked.steady:
+            await _latency(cluster.bootstrap, rate, asked.seconds, asked.repetitions)
         await _highest(cluster.bootstrap, asked.rates)
         rates = [await drained(cluster.bootstrap, asked.commands) for _ in range(asked.repetitions)]
         console.print(
@@ -223,8 +227,9 @@ async def _main(asked: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rate", type=float, default=200.0, help="commands per second (default 200)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure at that rate (default 15)")
+    parser.add_argument("--steady", type=float, nargs="*", default=[20, 200], help="commands per second (20 200)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure at each (default 15)")
+    parser.add_argument("--warm-up", type=float, default=60.0, help="seconds of load before, for the broker's JVM (60)")
     parser.add_argument("--rates", type=float, nargs="*", default=[300, 500, 750, 1_000, 1_500], help="rates to try")
     parser.add_argument("--commands", type=int, default=10_000, help="commands to drain (default 10,000)")
     parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")

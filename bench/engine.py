@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 console = Console()
+_SPARED = "bare, collector as ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ async def throughput(bootstrap: str, kind: str, partitions: int, keys: int, reco
     """Run over a filled topic and check the outcomes."""
     prefix = await make_topics(bootstrap, partitions)
     await fill(bootstrap, prefix, partitions=partitions, keys=keys, records=records)
+    more = {"spares": kind == "engine"} | more
     task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, expect=records, **more)
     async with Subject(task) as subject:
         report = await subject.said("ended")
@@ -58,6 +60,7 @@ async def latencies(
     """Append at a steady rate, and return the seconds from each append to its visible outcome, sorted."""
     partitions = 4
     prefix = await make_topics(bootstrap, partitions)
+    more = {"spares": kind == "engine"} | more
     task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, handler_seconds=0.0, **more)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=0)
     consumer = AIOKafkaConsumer(
@@ -115,10 +118,11 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
     ):
         table.add_column(column, justify="right")
     for keys, records in ((100, int(40_000 * scale)), (1_000, int(100_000 * scale))):
-        results: dict[str, list[Throughput]] = {"bare": [], "engine": []}
+        results: dict[str, list[Throughput]] = {"bare": [], "engine": [], _SPARED: []}
         for _ in range(repetitions):
-            for kind, runs in results.items():
-                runs.append(await throughput(bootstrap, kind, 4, keys, records))
+            for subject, runs in results.items():
+                more = {"spares": True} if subject == _SPARED else {}
+                runs.append(await throughput(bootstrap, subject.partition(",")[0], 4, keys, records, **more))
         floor = statistics.median(run.rate for run in results["bare"])
         for kind, runs in results.items():
             rate = statistics.median(run.rate for run in runs)
@@ -211,7 +215,7 @@ _RUNS: dict[str, Callable[[str, int, float], Awaitable[None]]] = {
 
 
 async def _main(names: list[str], repetitions: int, scale: float) -> None:
-    with Cluster(brokers=1) as cluster:
+    with Cluster(brokers=1, long_lived=True) as cluster:
         for name in names:
             await _RUNS[name](cluster.bootstrap, repetitions, scale)
 

@@ -69,7 +69,7 @@ async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
     grown: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(repetitions):
         for name, (kind, prefix) in subjects.items():
-            task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=1, handler_seconds=0.0)
+            task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=1, handler_seconds=0.0, spares=True)
             async with Subject(task) as subject:
                 ready = await subject.said("ready")
             seconds[name].append(ready["seconds"])
@@ -104,6 +104,7 @@ async def growth(bootstrap: str, repetitions: int, scale: float) -> None:
                 expect=warm_up + records,
                 warm_up=warm_up,
                 alarms=True,
+                spares=True,
             )
             async with Subject(task) as subject:
                 runs.append((await subject.said("ended"))["grownMiB"])
@@ -122,7 +123,9 @@ async def idle(bootstrap: str, repetitions: int, scale: float) -> None:
     for _ in range(repetitions):
         for kind, runs in spent.items():
             prefix = await make_topics(bootstrap, 12)
-            async with Subject(Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=12)) as subject:
+            async with Subject(
+                Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=12, spares=True)
+            ) as subject:
                 await subject.said("ready")
                 await asyncio.sleep(2.0)
                 before = subject.cpu_seconds()

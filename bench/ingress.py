@@ -209,7 +209,7 @@ def main() -> None:
     asked = parser.parse_args()
     others = set(range(1, os.cpu_count() or 1)) or {0}
     pin(0, others)
-    with Cluster(brokers=1) as cluster, subjects(cluster.bootstrap) as asking:
+    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap) as asking:
         table = Table(title="requests/s, 1 KiB close, acks=all, one core")
         for column in (
             "connections",

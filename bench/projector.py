@@ -26,10 +26,11 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from consumers.projector.loop import Loop, Parts, spare_the_collector
+from consumers.projector.loop import UNCOLLECTED, Loop, Parts
 from consumers.projector.source import open_source
 from gateway.readmodel.migrate import migrate
 from gateway.runtime.cluster import open_cluster
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.health import Health
 from gateway.runtime.metrics import create_metrics
 from gateway.runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
@@ -160,7 +161,7 @@ async def measure(bootstrap: str, conninfo: str, dsn: Path, asked: Asked) -> lis
     )
     records = list(stories(asked.authorizations))
     await fill(settings, records)
-    spare_the_collector()
+    spare_the_collector(UNCOLLECTED)
     return [await repeat(settings, conninfo, records) for _ in range(asked.repetitions)]
 
 
@@ -198,7 +199,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=ReadModelSettings.model_fields["batch"].default)
     given = parser.parse_args()
     asked = Asked(given.authorizations, given.repetitions, given.batch)
-    with Cluster() as cluster, Postgres() as postgres, tempfile.TemporaryDirectory() as directory:
+    with Cluster(long_lived=True) as cluster, Postgres() as postgres, tempfile.TemporaryDirectory() as directory:
         dsn = Path(directory) / "dsn"
         dsn.write_text(postgres.conninfo)
         runs = asyncio.run(measure(cluster.bootstrap, postgres.conninfo, dsn, asked))

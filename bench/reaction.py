@@ -176,7 +176,7 @@ async def measure(bootstrap: str, count: int) -> dict[Kind, Pace]:
 
 def main(count: int) -> None:
     """Measure and show."""
-    with Cluster(brokers=1) as cluster:
+    with Cluster(brokers=1, long_lived=True) as cluster:
         paces = uvloop.run(measure(cluster.bootstrap, count))
     table = Table(
         title=f"A change at Collate until its event is visible, and calls ({count} of each class, first step)"

@@ -28,6 +28,7 @@ from consumers.engine import Again, Done, Output, Record, Turn
 from consumers.engine.engine import Engine
 from consumers.engine.partition import Phase
 from consumers.engine.settings import EngineSettings
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.metrics import Maker, create_engine_metrics
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Task:
-    """What to run."""
+    """What to run. `spares`: with the garbage collector set as in every process of ours."""
 
     kind: str
     bootstrap: str
@@ -49,6 +50,7 @@ class Task:
     checkpoints: int = 0
     hanging_key: str = ""
     alarms: bool = False
+    spares: bool = False
 
 
 def resident() -> int:
@@ -216,6 +218,8 @@ async def _main(task: Task) -> None:
     await work.open()
     stop = asyncio.Event()
     run, is_ready = _subject(task, work, count)
+    if task.spares:
+        spare_the_collector()
     telling = asyncio.ensure_future(_tell_ready(is_ready))
     running = asyncio.ensure_future(run(stop))
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))

@@ -247,7 +247,7 @@ async def _main(count: int, rate: float, seconds: float, repetitions: int) -> No
     none: list[Burden] = []
     many: list[Burden] = []
     late: list[Burden] = []
-    with Cluster(brokers=1) as cluster:
+    with Cluster(brokers=1, long_lived=True) as cluster:
         for _ in range(repetitions):
             none.append(await burden(cluster.bootstrap, 0, rate=rate, seconds=seconds))
             many.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds))

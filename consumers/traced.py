@@ -6,7 +6,6 @@ knows of this, and where traces are off it is not there. Observations belong to 
 
 from collections import OrderedDict
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from consumers.engine import Again, Done, Handler, Output, Record, Turn
 from gateway.runtime.traces import Facts, Span, Traces
@@ -43,7 +42,7 @@ class TracedLane:
                 span.note({"gateway.waits_for": answer.reason.value})
                 return answer
             self._turns.pop(place, None)  # the bound may have dropped it meanwhile
-            return replace(answer, outputs=self.carried(answer.outputs))
+            return answer._replace(outputs=self.carried(answer.outputs))
 
     async def on_alarm(self, turn: Turn) -> Done | Again:
         """Observe: nobody's request."""
@@ -70,7 +69,7 @@ class TracedLane:
         if traceparent is None:
             return output
         others = tuple(header for header in output.headers if header[0] != "traceparent")
-        return replace(output, headers=(*others, ("traceparent", traceparent.encode())))
+        return output._replace(headers=(*others, ("traceparent", traceparent.encode())))
 
     def _facts(self, turn: Turn, record: Record, headers: dict[str, bytes]) -> Facts:
         command, command_id, key = _text(headers, "ce_type"), _text(headers, "ce_id"), record.key.decode("latin-1")

@@ -27,6 +27,7 @@ from consumers.watcher.cadence import Cadence
 from consumers.watcher.stretch import Stretch
 from consumers.watcher.watcher import Watcher
 from gateway.collate.client import open_client
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.exits import Refused
 from gateway.runtime.kafka import connection
 from gateway.runtime.lifetime import Process, run
@@ -83,6 +84,7 @@ async def work(settings: Settings, process: Process) -> None:
         process.lanes = partial(lanes_report, engine)
         process.resume = partial(_resume, engine, process)
         watching = asyncio.create_task(_tell_health(engine, process))
+        spare_the_collector()
         try:
             await engine.run(process.stop)
         except PartitionCountChanged as changed:

@@ -11,10 +11,11 @@ PORT_TAKEN = "Address already in use"
 # The files of a killed JVM would stay in the system's temporary directory: keep performance data off.
 JVM = (
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "--enable-native-access=ALL-UNNAMED",
 )
+# Compile quickly rather than well: for a broker that lives for minutes.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 
 LOG4J = """status = error
 appender.file.type = File
@@ -79,11 +80,12 @@ class Node:
         """Build the command that formats the storage."""
         # One word: an id may begin with a hyphen, and would be taken for an option.
         tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._configuration))
-        return self._java("128m", tool)
+        return self._java(("-Xmx128m", SHORT_LIVED), tool)
 
-    def start_command(self, heap: str) -> list[str]:
+    def start_command(self, heap: str, *, long_lived: bool) -> list[str]:
         """Build the command that runs the node."""
-        return self._java(heap, ("kafka.Kafka", str(self._configuration)))
+        options = (f"-Xmx{heap}",) if long_lived else (f"-Xmx{heap}", SHORT_LIVED)
+        return self._java(options, ("kafka.Kafka", str(self._configuration)))
 
     def lost_its_port(self) -> bool:
         """Say whether the last start failed because another process was quicker to take a port."""
@@ -101,10 +103,10 @@ class Node:
     def _arguments(self) -> Path:
         return self.directory / "java.arguments"
 
-    def _java(self, heap: str, program: Sequence[str]) -> list[str]:
+    def _java(self, options: Sequence[str], program: Sequence[str]) -> list[str]:
         return [
             str(java()),
-            f"-Xmx{heap}",
+            *options,
             *JVM,
             f"-Djava.io.tmpdir={self.directory / 'temporary'}",
             f"-Dlog4j2.configurationFile={self._logging}",

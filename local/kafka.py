@@ -40,7 +40,8 @@ class Cluster:
     """Nodes that start together, die and come back one by one, and are gone after `close`.
 
     `properties` go over every broker's defaults, e.g. `{"broker.session.timeout.ms": "3000"}`. With `port`, the first
-    broker listens there and the others behind it.
+    broker listens there and the others behind it. `long_lived` brokers are slower to start and, after some minutes,
+    as quick as in production: for measurements.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class Cluster:
         properties: Mapping[str, str] | None = None,
         heap: str = "512m",
         port: int | None = None,
+        long_lived: bool = False,
     ) -> None:
         self.brokers = range(brokers)
         self._properties = dict(properties or {})
         self._heap = heap
+        self._long_lived = long_lived
         self._port = port
         self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._jars: list[Path] = []
@@ -149,7 +152,9 @@ class Cluster:
         if self._run is None:
             raise StartFailed("The cluster is closed.")
         node = self._nodes[index]
-        self._processes[index] = self._run.spawn(node.start_command(self._heap), log=node.output)
+        self._processes[index] = self._run.spawn(
+            node.start_command(self._heap, long_lived=self._long_lived), log=node.output
+        )
 
     def _await_ready(self, indices: Iterable[int]) -> None:
         deadline = time.monotonic() + READY_WITHIN_SECONDS

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 
 from consumers.engine import connections
 from consumers.engine.interface import Wait
+from consumers.engine.lateness import Lateness
 from consumers.engine.partition import Partition, Phase
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Standing
@@ -68,7 +69,8 @@ class Engine:
         self.slots = Slots(settings.slots)
         self.detail = "starting"
         self._metrics = metrics
-        self._surroundings = Surroundings(settings, handler, self.slots, metrics)
+        self._lateness = Lateness()
+        self._surroundings = Surroundings(settings, handler, self.slots, metrics, self._lateness)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return.
@@ -107,7 +109,11 @@ class Engine:
                 consumer.subscribe([settings.topic], listener=listener)
                 reading = tasks.create_task(self._read(consumer, listener))
                 stopping = tasks.create_task(stop.wait())
-                beating = [tasks.create_task(self._confirm(standing)), tasks.create_task(self._tick(consumer))]
+                beating = [
+                    tasks.create_task(self._confirm(standing)),
+                    tasks.create_task(self._tick(consumer)),
+                    tasks.create_task(self._lateness.watch()),
+                ]
                 try:
                     # A start or a fetch may wait for ever for a group that can't be reached; a stop is heard anyhow.
                     await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,18 +1,17 @@
 """What a handler and the engine say to each other.
 
 A handler gets one `Turn` at a time per key. It answers `Done` (this record is finished) or `Again` (stay on this
-record until then). Everything in a `Done` becomes visible together, with the input's progress, or not at all.
+record until then). Everything in a `Done` becomes visible together, with the input's progress, or not at all. What is
+made several times per record is a named tuple: just as frozen, and made in a third of a frozen dataclass's time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of the input topic. `timestamp` is its Kafka timestamp in Unix seconds."""
 
     partition: int
@@ -23,8 +22,7 @@ class Record:
     timestamp: float
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One record to publish, in bytes frozen at this moment. It goes to the partition number of its input."""
 
     topic: str
@@ -42,8 +40,7 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """This record (or alarm) is finished.
 
     Attributes:
@@ -77,8 +74,7 @@ class Wait(StrEnum):
     MEMORY_UNREADABLE = "memory_unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """Stay on this record and take another turn at `at` (Unix seconds). An alarm's turn is simply due again then."""
 
     at: float

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _RECORDS_PER_ALARM: Final = 8
+_LONG_AGO: Final = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +44,7 @@ class Lanes:
 
     A lane is taken with `next_ready` and given back with `finished` or `again`. Fresh lanes and lanes that come back
     from a wait are taken in turns, so that neither starves the other. Both go before lanes that only have an alarm: as
-    long as there are records, those get every ninth turn.
+    long as there are records ready, or running in a process that is late, those get every ninth turn.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ class Lanes:
         self._fresh: deque[Lane] = deque()
         self._returning: deque[Lane] = deque()
         self._alarmed: deque[Lane] = deque()  # also lanes that a record took out of here; see _next_alarmed
-        self._records_since_alarm = 0
+        self._records_since_alarm = self._records_running = 0
         self._waiting: list[tuple[float, int, Lane]] = []
         self._waits: dict[Wait, int] = {}
         self._alarms = Alarms()
@@ -75,18 +76,20 @@ class Lanes:
             self._fresh.append(lane)
         lane.records.append(record)
 
-    def next_ready(self, now: float) -> Lane | None:
+    def next_ready(self, now: float, *, is_late: bool = False) -> Lane | None:
         """Take the next lane that may run, or None. It counts as running until it is given back."""
         self._wake(now)
         queue = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
         lane = None
-        if self._alarmed and (not queue or self._records_since_alarm >= _RECORDS_PER_ALARM):
+        has_records = queue or (is_late and self._records_running)
+        if self._alarmed and (not has_records or self._records_since_alarm >= _RECORDS_PER_ALARM):
             self._records_since_alarm = 0
             lane = self._next_alarmed()
         if lane is None:
             if not queue:
                 return None
             self._records_since_alarm += 1
+            self._records_running += 1
             self._prefer_returning = queue is self._fresh
             lane = queue.popleft()
         lane.is_running = True
@@ -98,6 +101,7 @@ class Lanes:
         if not was_alarm:
             lane.records.popleft()
             self.records -= 1
+            self._records_running -= 1
         lane.tries = lane.failures = 0
         lane.since = now
         if lane.alarm_came:
@@ -112,6 +116,7 @@ class Lanes:
     def again(self, lane: Lane, at: float, reason: Wait) -> None:
         """Give a lane back: it stays on its record and is ready once more at `at`."""
         lane.is_running = False
+        self._records_running -= 1
         lane.tries += 1
         lane.waits_for, lane.wait_until = reason, at
         self._waits[reason] = self._waits.get(reason, 0) + 1
@@ -128,6 +133,8 @@ class Lanes:
 
     def next_due(self) -> float | None:
         """Return when `next_ready` may have something new without anybody adding or giving back a lane."""
+        if self._alarmed:
+            return _LONG_AGO
         alarm = self._alarms.next_due()
         waiting = self._waiting[0][0] if self._waiting else None
         if alarm is None or waiting is None:
@@ -142,7 +149,7 @@ class Lanes:
         return len(waiting)
 
     def may_have_ready(self, now: float) -> bool:
-        """Say whether `next_ready` is worth a call. It may still have nothing (an alarm that has been replaced)."""
+        """Say whether `next_ready` is worth a call. It may still have nothing: an alarm was replaced, or must wait."""
         return bool(
             self._fresh
             or self._returning

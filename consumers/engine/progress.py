@@ -58,13 +58,13 @@ class Progress:
 
     def accepts(self, offset: int) -> bool:
         """Say whether `offset` may be taken up now; if not, finish something first."""
-        return self.is_idle or offset < self._watermark + self._window
+        return self._watermark >= self._next or offset < self._watermark + self._window
 
     def take(self, offset: int) -> bool:
         """Take up an offset that `accepts`. False: it is finished already (a replay), nothing to do."""
-        if offset < self.next_offset:
+        if offset < self._next or offset < self._watermark:
             return False
-        if self.is_idle:
+        if self._watermark >= self._next:
             self._finished >>= offset - self._watermark  # what lies between is finished or was never there
             self._watermark = offset
         elif offset > self._next:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka.structs import OffsetAndMetadata
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 LARGEST_RECORD = 900_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pending:
+class Pending(NamedTuple):
     """What one turn asks to be committed, in frozen bytes.
 
     `offset` is None where no record is finished (a checkpoint, an alarm). `state` is the record of the new memory, if

@@ -52,6 +52,11 @@ class Owner(Protocol):
         """Whether another turn may start now."""
         ...
 
+    @property
+    def has_time_to_spare(self) -> bool:
+        """Whether alarms may run beside records without making them late."""
+        ...
+
     async def ours(self) -> None:
         """Return when the partition is surely ours at this moment, or raise `Lost`."""
         ...
@@ -154,7 +159,7 @@ class Turns:
         """Start a runner in a slot that has been taken for it (`slots.Taker`)."""
         if not self._may_start():
             return False
-        lane = self.lanes.next_ready(self._clock())
+        lane = self._next_ready()
         if lane is None:
             return False
         task = asyncio.create_task(self._run(lane))
@@ -195,6 +200,9 @@ class Turns:
     def _may_start(self) -> bool:
         return not self._closed and self._owner.accepts_turns and self.lanes.may_have_ready(self._clock())
 
+    def _next_ready(self) -> Lane | None:
+        return self.lanes.next_ready(self._clock(), is_late=not self._owner.has_time_to_spare)
+
     async def _run(self, lane: Lane | None) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
@@ -211,7 +219,7 @@ class Turns:
                     await asyncio.sleep(0)
                 # Keep the slot for the next lane of this partition unless another partition waits for one.
                 goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
-                lane = self.lanes.next_ready(self._clock()) if goes_on else None
+                lane = self._next_ready() if goes_on else None
         except Lost:
             return  # the partition is being thrown away and knows why
         finally:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
     from consumers.engine.interface import Handler
+    from consumers.engine.lateness import Lateness
     from consumers.engine.settings import EngineSettings
     from consumers.engine.share import ShareLimit
     from consumers.engine.slots import Slots
@@ -54,6 +55,7 @@ class Surroundings:
     handler: Handler
     slots: Slots
     metrics: EngineMetrics
+    lateness: Lateness
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Work:
         self._source = ground.source
         self._consumer = ground.consumer
         self._metrics = surroundings.metrics
+        self._lateness = surroundings.lateness
         self._label = str(ground.source.partition)
         self._flows = False
         self._timer: asyncio.TimerHandle | None = None
@@ -193,6 +196,11 @@ class Work:
     def accepts_turns(self) -> bool:
         """Whether another turn may start now."""
         return self._flows and not self.is_draining and not self._ground.share.has_tripped and self.queue.has_room
+
+    @property
+    def has_time_to_spare(self) -> bool:
+        """Whether alarms may run beside records without making them late."""
+        return not self._lateness.is_late
 
     def hand_over(self, pending: Pending, *, casualty: bool) -> None:
         """Queue a result for the next transaction."""

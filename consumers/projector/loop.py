@@ -7,7 +7,6 @@ Nothing is kept across a failure but the intention to try again: where to go on 
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,18 +35,8 @@ _SWEPT_AT_ONCE = 2_000
 _BEAT_SECONDS = 180.0
 
 
-# Objects made between two looks of the garbage collector: a batch makes tens of thousands, and next to none in a ring.
-_UNCOLLECTED = 100_000
-
-
-def spare_the_collector() -> None:
-    """Keep the garbage collector from walking what stays, and each batch a dozen times: a third of all work otherwise.
-
-    For a process that does nothing but project.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_UNCOLLECTED)
+# A batch makes tens of thousands of objects: collecting them took a third of all work.
+UNCOLLECTED = 100_000
 
 
 class Shorter(Exception):

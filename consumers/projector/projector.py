@@ -6,9 +6,10 @@ read model has caught up once.
 
 from functools import partial
 
-from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts, spare_the_collector
+from consumers.projector.loop import CAUGHT_UP, DATABASE, UNCOLLECTED, Loop, Parts
 from consumers.projector.reading import TOPICS
 from gateway.readmodel.database import conninfo_of
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.settings import ProcessSettings
 from gateway.runtime.topics import wanted_topics
@@ -32,5 +33,5 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
-    spare_the_collector()
+    spare_the_collector(UNCOLLECTED)
     await Loop(parts).run()

@@ -11,13 +11,14 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consumers.projector.loop import CAUGHT_UP, DATABASE, Loop, Parts, spare_the_collector
+from consumers.projector.loop import CAUGHT_UP, DATABASE, UNCOLLECTED, Loop, Parts
 from consumers.projector.projector import STOP_SECONDS
 from consumers.projector.reading import TOPICS
 from consumers.projector.source import open_source
 from gateway.readmodel.migrate import migrate
 from gateway.readmodel.store import Place
 from gateway.readmodel.swap import drop_next, next_of, swap
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.settings import ProcessSettings
 from gateway.runtime.topics import wanted_topics
@@ -45,7 +46,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     await asyncio.to_thread(migrate, settings.readmodel, schema)
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
     total = sum(ends[place] - begins[place] for place in ends)
-    spare_the_collector()
+    spare_the_collector(UNCOLLECTED)
     with _bar() as progress:
         bar = progress.add_task("records", total=total)
 

@@ -2,10 +2,11 @@
 
     closed ──── bad answers in a row from `threshold` different authorizations ────▶ open
     open ──── after `first_seconds`, doubling up to `longest_seconds` ────▶ half open: one probe at a time
-    half open ──── `to_close` good probes in a row ────▶ closed        ──── a bad one ────▶ open, for longer
+    half open ──── `to_close` good probes in a row ────▶ closed        ──── a bad one ────▶ open
 
-"In a row" means no good answer between them. The budget has one for each thing that can be wrong with all calls:
-faults, the key (threshold 1), permissions (2), the rate.
+"In a row" means no good answer between them. A bad probe doubles the time only if no good one came before it: who
+answers some of the time must be asked often, or he would stay shut out for minutes. The budget has one for each thing
+that can be wrong with all calls: faults, the key (threshold 1), permissions (2), the rate.
 """
 
 from collections.abc import Callable
@@ -101,7 +102,10 @@ class Breaker:
             return True
         if not probe:
             return False
-        self._open_seconds = min(2 * self._open_seconds, self._tripping.longest_seconds)
+        if self._probes_good:
+            self._open_seconds = self._tripping.first_seconds
+        else:
+            self._open_seconds = min(2 * self._open_seconds, self._tripping.longest_seconds)
         self._open(now, max(self._open_seconds, at_least_seconds))
         return True
 

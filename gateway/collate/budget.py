@@ -23,6 +23,8 @@ _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
 _LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _LONGEST_HOLD_SECONDS: Final = 10.0
+# How many times its first time a breaker for faults may stay open.
+_LONGEST_OPEN: Final = 6
 _SHORTEST_HOLD_SECONDS: Final = 0.01
 # How recently somebody else must have been let in for a 403 to count as its authorization's own.
 _FRESH_SECONDS: Final = 30.0
@@ -108,7 +110,7 @@ class Budget:
         self.rate = Rate(bounds.per_second, bounds.ramp_seconds, now)
         self.key = Breaker(Tripping(threshold=1, first_seconds=5.0, longest_seconds=15.0), chance)
         self.forbidden = tuple(Breaker(Tripping(2, 5.0, 60.0), chance) for _ in ("reads", "writes"))
-        faults = Tripping(bounds.failures, bounds.open_seconds, max(30.0, bounds.open_seconds), to_close=3)
+        faults = Tripping(bounds.failures, bounds.open_seconds, _LONGEST_OPEN * bounds.open_seconds, to_close=3)
         self.faults = tuple(Breaker(faults, chance) for _ in ("reads", "writes"))
         self.limited = Breaker(Tripping(3, 1.0, _LONGEST_RETRY_AFTER_SECONDS), chance)
         self._gates = tuple(

@@ -6,7 +6,6 @@ way, flush.
 """
 
 import asyncio
-import gc
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from gateway.ingress.waiting import Waiters
 from gateway.live.grants import Grants
 from gateway.live.review import Reviews
 from gateway.live.situations import Situations
+from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.exits import Refused
 from gateway.runtime.lifetime import Process, run
 from gateway.runtime.serving import serving
@@ -97,9 +97,7 @@ async def work(settings: Settings, process: Process) -> None:
             http=bounded_protocol(HeadBounds(), parts.edge.refused),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ) as listening:
-            # What has been built by now stays: the garbage collector need not look at it again.
-            gc.collect()
-            gc.freeze()
+            spare_the_collector()
             process.watch("http", listening.task)
             process.log.info("listening", url=listening.url, callers=len(callers.current))
             wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)

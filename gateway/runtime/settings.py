@@ -179,7 +179,7 @@ class CollateSettings(Section):
         description="Authorizations that must fail in a row, nothing succeeding between, before only probes go out.",
     )
     breaker_open: Duration = Field(
-        timedelta(seconds=5), description="How long calls stop before the first probe; doubled up to 30s."
+        timedelta(seconds=5), description="How long calls stop before the first probe; doubled up to six times as long."
     )
     ramp_up: Duration = Field(
         timedelta(seconds=30), description="How long after an outage the full rate is reached again."

@@ -77,6 +77,21 @@ def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_longest():
     assert waits == [5.0, 10.0, 20.0, 30.0, 30.0]
 
 
+def test_a_bad_probe_after_a_good_one_opens_it_for_the_first_time_again():
+    it = opened()
+    now = 0.0
+    for _ in range(3):
+        now = it._open_until
+        it.enter(now)
+        it.bad(now, "x", probe=True)
+    now = it._open_until
+    it.enter(now)
+    it.good(probe=True)
+    it.enter(now)
+    it.bad(now, "x", probe=True)
+    assert it._open_until - now == 5.0
+
+
 def test_late_answers_to_calls_from_before_it_opened_change_nothing():
     it = opened()
     assert not it.good(probe=False)

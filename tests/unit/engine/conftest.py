@@ -29,7 +29,7 @@ class Owner:
 
     def __init__(self):
         self.turns = None
-        self.accepts_turns = True
+        self.accepts_turns = self.has_time_to_spare = True
         self.pending = []
         self.casualties = 0
         self.is_lost = False

@@ -45,11 +45,14 @@ class LanesAgainstAModel(RuleBasedStateMachine):
     def set_the_clock_back(self):
         self.now -= 3.0
 
-    @rule()
-    def take_the_next(self):
-        lane = self.lanes.next_ready(self.now)
+    @rule(is_late=st.booleans())
+    def take_the_next(self, is_late):
+        lane = self.lanes.next_ready(self.now, is_late=is_late)
         if lane is None:
-            self.check_that_nothing_could_run()
+            if is_late and any(not was_alarm for _, was_alarm in self.running.values()):
+                self.check_that_no_record_could_run()
+            else:
+                self.check_that_nothing_could_run()
             return
         assert lane.key not in self.running, "a key runs twice at once"
         assert [item.offset for item in lane.records] == self.queued[lane.key], "a key's records were reordered"
@@ -58,8 +61,17 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         if not lane.records:
             assert lane.key in self.alarms, "it runs for nothing"
 
+    @property
+    def idle(self):
+        return [key for key in KEYS if key not in self.running and key not in self.waiting]
+
+    def check_that_no_record_could_run(self):
+        assert not any(self.queued[key] for key in self.idle), "a lane with work was forgotten"
+        if any(key in self.alarms and self.alarms[key] <= self.now for key in self.idle):
+            assert self.lanes.next_due() <= self.now, "nobody would look again"
+
     def check_that_nothing_could_run(self):
-        idle = [key for key in KEYS if key not in self.running and key not in self.waiting]
+        idle = self.idle
         assert not any(self.queued[key] for key in idle), "a lane with work was forgotten"
         assert all(self.alarms[key] > self.now for key in idle if key in self.alarms), "an alarm was forgotten"
         assert all(until > self.now for until in self.waiting.values())
@@ -162,6 +174,23 @@ def test_alarms_get_every_ninth_turn_as_long_as_there_are_records():
         lanes.add(record(b"record-%d" % number, number), 0.0)
     turns = [lanes.next_ready(2.0).key.startswith(b"alarm") for _ in range(23)]
     assert [at for at, is_alarm in enumerate(turns) if is_alarm] == [8, 17, 22]
+
+
+def test_in_a_process_that_is_late_alarms_wait_while_records_run_but_for_every_ninth_turn():
+    lanes = Lanes()
+    for number in range(3):
+        lanes.set_alarm(b"alarm-%d" % number, 1.0)
+    taken = []
+    for number in range(20):
+        lanes.add(record(b"record-%d" % number, number), 0.0)
+        while (lane := lanes.next_ready(2.0, is_late=True)) is not None:
+            taken.append(lane)
+    assert [at for at, lane in enumerate(taken) if not lane.records] == [8, 17]
+    assert lanes.next_due() <= 2.0
+    for lane in taken:
+        if lane.records:
+            lanes.again(lane, 9.0, Wait.BACKOFF)
+    assert not lanes.next_ready(2.0, is_late=True).records, "records that wait keep nobody waiting"
 
 
 def test_a_lane_that_a_record_took_from_its_alarm_does_not_run_twice():

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Again, Done, Output, Record, Wait
+from consumers.engine.lateness import Lateness
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
 from consumers.engine.partition import Partition
@@ -41,7 +42,9 @@ class Standing:
 @pytest.fixture
 async def partition(bench):
     settings = EngineSettings("commands", "state", 1, "group", dict, slots=1, batch_bytes=10)
-    surroundings = Surroundings(settings, bench.handler, Slots(1), create_engine_metrics(Maker(CollectorRegistry())))
+    surroundings = Surroundings(
+        settings, bench.handler, Slots(1), create_engine_metrics(Maker(CollectorRegistry())), Lateness()
+    )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
     partition = Partition(source, state, Consumer(), Standing(), surroundings)
     partition.assigned(Membership(1, "member"), uninterrupted=False)
