@@ -10,7 +10,7 @@ from gateway.runtime.settings import CollateSettings, WorkerSettings
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """See the settings of the same names; what has none is a decision of 0002."""
+    """See the settings of the same names; `waiting_again_seconds` and `clock_skew_seconds` are decisions of 0002."""
 
     digest_key: bytes
     request_expiry_seconds: float = 3600.0
@@ -34,6 +34,7 @@ class Policy:
             key_retention_seconds=collate.key_retention.total_seconds(),
             watch_seconds=worker.watch_max_age.total_seconds(),
             if_match_on_close=collate.if_match_on_close,
+            if_match_is_honoured=collate.if_match_is_honoured,
         )
 
 

@@ -147,6 +147,9 @@ class CollateSettings(Section):
     if_match_on_close: Literal["authorization", "handoff"] = Field(
         "authorization", description="Whose version goes into If-Match on the three closes."
     )
+    if_match_is_honoured: bool = Field(
+        True, description="Turn off for a Collate that ignores If-Match: no effect is then said to be surely ours."
+    )
     key_retention: Duration = Field(
         timedelta(hours=24),
         description="How long Collate remembers an idempotency key; older writes are decided by reading.",

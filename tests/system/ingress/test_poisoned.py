@@ -1,4 +1,4 @@
-"""A producer that one refused record has broken for one partition (kafka.md), on a real broker: cured, and in time."""
+"""Producers that a broker no longer wants (kafka.md), on a real one: broken by one refused record, or forgotten."""
 
 import asyncio
 
@@ -11,21 +11,41 @@ from gateway.ingress.kafka import Producers
 from gateway.ingress.publisher import Appended, Publisher, Reason
 from gateway.runtime.metrics import create_metrics
 from gateway.runtime.settings import KafkaSettings
+from local.kafka import Cluster
 
 TOO_LARGE, SMALL = b"x" * 20_000, b"x"
 # Long enough for the broken producer to say so by itself, and short enough to see that nobody waits for it.
 PATIENCE_SECONDS = 15
 
 
-@pytest.fixture
-async def producers(kafka, prefix):
-    """Producers for a topic of two partitions whose broker takes small records alone."""
-    topic = NewTopic(f"{prefix}small", 2, 1, topic_configs={"max.message.bytes": "2000"})
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+FORGETS_SECONDS = 1.0
+
+
+async def producers_of(bootstrap, topic):
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     await admin.create_topics([topic])
     await admin.close()
-    return Producers(KafkaSettings(bootstrap=(kafka,)), topic.name, linger_seconds=0.0)
+    return Producers(KafkaSettings(bootstrap=(bootstrap,)), topic.name, linger_seconds=0.0)
+
+
+@pytest.fixture
+async def producers(kafka, prefix):
+    """Producers for a topic of two partitions whose broker takes small records alone."""
+    return await producers_of(kafka, NewTopic(f"{prefix}small", 2, 1, topic_configs={"max.message.bytes": "2000"}))
+
+
+@pytest.fixture
+async def forgetful(prefix, off_loop):
+    """Producers of a broker that forgets within a second or two who wrote; others do after a day or a week."""
+    properties = {
+        "producer.id.expiration.ms": f"{FORGETS_SECONDS * 1000:.0f}",
+        "producer.id.expiration.check.interval.ms": "100",
+    }
+    cluster = Cluster(brokers=1, properties=properties)
+    await off_loop(cluster.open)
+    yield await producers_of(cluster.bootstrap, NewTopic(f"{prefix}forgotten", 1, 1))
+    await off_loop(cluster.close)
 
 
 async def send(producers, producer, value, partition):
@@ -64,6 +84,29 @@ async def test_the_publisher_gets_a_new_producer_and_the_partition_takes_records
         assert await eventually(lambda: takes_records(0), within=30)
         assert metrics.producer_rebuilds._value.get() >= 1
         assert [await takes_records(0) for _ in range(3)] == [True] * 3
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await publisher.close()
+
+
+async def test_a_producer_that_the_broker_has_forgotten_appends_or_is_replaced(forgetful, eventually):
+    metrics = create_metrics(CollectorRegistry()).ingress
+    deadlines = Deadlines()
+    publisher = Publisher(forgetful._topic, forgetful, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
+    running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]
+
+    async def writes(number):
+        return isinstance(await publisher.append(0, b"k", b"%d" % number, ()), Appended)
+
+    try:
+        await eventually(lambda: publisher.is_up, within=30)
+        # A sequence behind it, so that the broker meets one in the middle from somebody whom it doesn't know.
+        assert [await writes(number) for number in range(3)] == [True] * 3
+        await asyncio.sleep(3 * FORGETS_SECONDS)
+        assert await eventually(lambda: writes(3), within=30)
+        assert [await writes(number) for number in range(4, 7)] == [True] * 3
     finally:
         for task in running:
             task.cancel()
