@@ -5,26 +5,19 @@ shown with --reveal alone, which ingress logs.
 """
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from gateway.cli import letter_tables as tables
-from gateway.cli.caller import HERE, AsJson, Caller, Declined, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.caller import HERE, AsJson, Caller, KeyFile, Url, fail, print_json
 from gateway.cli.deciding import Decision, decide_all
+from gateway.cli.letter_selection import Filters, chosen, collect, progress, told
 from gateway.cli.people import console
 from gateway.runtime.exits import Exit
-from gateway.runtime.quantities import parse_duration
-from schemas.times import format_time, parse_time
 from schemas.vocabulary import DecisionReason
 from schemas.words import is_ticket
-
-_PAGE = 200
 
 Cause = Annotated[str | None, typer.Option(help="Only of this cause, e.g. outcome_unknown, too_old.")]
 Type = Annotated[str | None, typer.Option("--command", help="Only of this type, e.g. handoff.request.")]
@@ -74,33 +67,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="dead-letters", rich_help_panel="What happened")
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which letters."""
-
-    cause: str | None = None
-    command: str | None = None
-    caller: str | None = None
-    authorization: str | None = None
-    since: str | None = None
-
-    @property
-    def query(self) -> dict[str, str | None]:
-        """Return them as the gateway takes them."""
-        return {
-            "cause": self.cause,
-            "command": self.command,
-            "caller": self.caller,
-            "authorizationId": self.authorization,
-            "since": None if self.since is None else _since(self.since),
-        }
-
-    @property
-    def are_any(self) -> bool:
-        """Whether anything is filtered."""
-        return any(self.query.values())
-
-
 def list_them(
     *,
     cause: Cause = None,
@@ -115,8 +81,8 @@ def list_them(
 ) -> None:
     """List what waits for a person, the oldest first. Shows nothing that a caller wrote."""
     gateway, filters = Caller(url, key_file), Filters(cause, command, caller, authorization, since)
-    with _told(), _progress("reading the dead letters"):
-        letters, matching, left_out = _collect(gateway, filters, limit)
+    with told(), progress("reading the dead letters"):
+        letters, matching, left_out = collect(gateway, filters, limit)
     if as_json:
         for letter in letters:
             print_json(letter)
@@ -143,7 +109,7 @@ def show(
 ) -> None:
     """Show one: why it was given up, what it asks, what was sent to Collate, and what you can do."""
     gateway = Caller(url, key_file)
-    with _told():
+    with told():
         letter = gateway.read("dead-letters", command_id)
         original = None
         if reveal:
@@ -182,7 +148,7 @@ def redrive(
     """
     filters = Filters(cause, command, caller, authorization, since)
     gateway = Caller(url, key_file)
-    letters = _chosen(gateway, command_ids or [], filters, everything=everything)
+    letters = chosen(gateway, command_ids or [], filters, everything=everything)
     decision = None if dry_run else Decision("redrive", _operator(operator), *_said(reason, ticket, why), rate, wait)
     _decide(gateway, letters, decision, verb="redrive", yes=yes, as_json=as_json)
 
@@ -214,7 +180,7 @@ def discard(
     """
     filters = Filters(cause, command, caller, authorization, since)
     gateway = Caller(url, key_file)
-    letters = _chosen(gateway, command_ids or [], filters, everything=everything)
+    letters = chosen(gateway, command_ids or [], filters, everything=everything)
     decision = None if dry_run else Decision("discard", _operator(operator), *_said(reason, ticket, why), rate, wait)
     _decide(gateway, letters, decision, verb="discard", yes=yes, as_json=as_json)
 
@@ -232,12 +198,12 @@ def _decide(
         typer.echo(tables.nothing(is_filtered=True), err=as_json)
         return
     if decision is None:
-        with _told():
+        with told():
             _forecast(gateway, letters, verb, as_json=as_json)
         return
     if len(letters) > 1 and not yes:
         _ask(letters, verb)
-    with _told():
+    with told():
         refused = decide_all(gateway, letters, decision, tell=print_json if as_json else tables.tell)
     if refused:
         raise typer.Exit(Exit.FAILED)
@@ -247,7 +213,7 @@ def _forecast(gateway: Caller, letters: list[dict[str, Any]], verb: str, *, as_j
     from gateway.cli.forecast import forecasts  # noqa: PLC0415 - the worker's table is only for who asks for it
 
     found = []
-    with _progress(f"asking Collate how {len(letters)} are"):
+    with progress(f"asking Collate how {len(letters)} are"):
         for one in forecasts(gateway, letters, verb, datetime.now(UTC)):
             found.append(one)
             if as_json:
@@ -255,27 +221,6 @@ def _forecast(gateway: Caller, letters: list[dict[str, Any]], verb: str, *, as_j
     if not as_json:
         console().print(tables.forecast_table(found))
         typer.echo(f"Nothing was done. The same without --dry-run, with --reason, would {verb} {len(found)}.")
-
-
-def _chosen(gateway: Caller, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
-    if bool(ids) == everything or (ids and filters.are_any):
-        fail(Exit.USAGE, "name commands, or say --all, with filters if you like")
-    with _told(), _progress("reading the dead letters"):
-        if everything:
-            return _collect(gateway, filters, None)[0]
-        return [gateway.read("dead-letters", one) for one in dict.fromkeys(ids)]
-
-
-def _collect(gateway: Caller, filters: Filters, most: int | None) -> tuple[list[dict[str, Any]], int, int]:
-    letters: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        size = _PAGE if most is None else min(_PAGE, most - len(letters))
-        page = gateway.read("dead-letters", limit=size, cursor=cursor, **filters.query)
-        letters += page["deadLetters"]
-        cursor = page.get("next")
-        if cursor is None or (most is not None and len(letters) >= most):
-            return letters, page["matching"], page["leftOut"]
 
 
 def _ask(letters: list[dict[str, Any]], verb: str) -> None:
@@ -299,36 +244,3 @@ def _operator(operator: str | None) -> str:
         return operator or getpass.getuser()
     except (OSError, KeyError):
         fail(Exit.USAGE, "who are you? give --operator or set COLLATE_GATEWAY_OPERATOR")
-
-
-def _since(text: str) -> str:
-    try:
-        return format_time(datetime.now(UTC) - parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        return format_time(parse_time(text))
-    except ValueError:
-        fail(Exit.USAGE, "--since: expected a duration like 2h or 3d, or a time like 2026-06-02T14:00:00Z")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """End the program with a sentence where the gateway does not answer, or says no."""
-    try:
-        yield
-    except Unanswered as unanswered:
-        fail(Exit.UNAVAILABLE, str(unanswered))
-    except Declined as declined:
-        fail(Exit.FAILED, str(declined))
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[None]:
-    """Show that something goes on, to people only."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(f"{what} …"):
-        yield
