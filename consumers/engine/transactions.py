@@ -12,6 +12,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiokafka.errors import IllegalOperation
 from aiokafka.structs import OffsetAndMetadata
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Transactions:
 
         Raises:
             TimeoutError: it is in doubt; throw the partition away, the next start finds out.
-            KafkaError, AssertionError: it failed or was fenced; throw the partition away.
+            KafkaFailure: it failed or was fenced; throw the partition away.
         """
         started = time.perf_counter()
         producer = self._producer
@@ -110,7 +111,12 @@ class Transactions:
             ((index, topic, builder) for topic, of_topic in builders.items() for index, builder in enumerate(of_topic)),
             key=lambda item: item[0],
         )
-        return [
-            await self._producer.send_batch(builder, topic, partition=self._source.partition)
-            for _, topic, builder in ordered
-        ]
+        sends: list[asyncio.Future[object]] = []
+        try:
+            for _, topic, builder in ordered:
+                sends.append(await self._producer.send_batch(builder, topic, partition=self._source.partition))
+        except IllegalOperation:
+            # One of the sends before it has failed meanwhile and ended the transaction: that one knows why.
+            await asyncio.gather(*sends)
+            raise
+        return sends

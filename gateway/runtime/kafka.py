@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import IllegalOperation, KafkaError, KafkaTimeoutError
 
 from gateway.runtime.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from gateway.runtime.settings import KafkaSettings, read_secret
 
 # What a call on a client may raise; asyncio's own TimeoutError is an OSError. aiokafka raises AssertionError where its
-# producer is in a state that it can't leave, uvloop RuntimeError for a connection just closed under aiokafka.
-KafkaFailure = (KafkaError, AssertionError, OSError, RuntimeError)
+# producer is in a state that it can't leave, IllegalOperation for a step of a transaction that an error has ended under
+# us, uvloop RuntimeError for a connection just closed under aiokafka.
+KafkaFailure = (KafkaError, IllegalOperation, AssertionError, OSError, RuntimeError)
 
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:
