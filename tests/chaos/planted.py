@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -72,7 +71,7 @@ def _live_state_in_the_batch() -> Iterator[None]:
             if pending.state is None:
                 return pending
             memory = self.live.get(pending.state.key)  # type: ignore[attr-defined]
-            return replace(pending, state=replace(pending.state, value=memory))
+            return pending._replace(state=pending.state._replace(value=memory))
 
         return await send(self, [live(pending) for pending in batch])
 
@@ -131,7 +130,7 @@ def _event_outside_the_transaction() -> Iterator[None]:
                 await producer.send_and_wait(
                     output.topic, output.value, key=output.key, partition=self._source.partition
                 )
-        return await send(self, [replace(pending, outputs=()) for pending in batch])
+        return await send(self, [pending._replace(outputs=()) for pending in batch])
 
     with (
         mock.patch.object(Transactions, "_send", send_at_once),
