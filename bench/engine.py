@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 console = Console()
-_SPARED = "bare, collector as ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,6 @@ async def throughput(bootstrap: str, kind: str, partitions: int, keys: int, reco
     """Run over a filled topic and check the outcomes."""
     prefix = await make_topics(bootstrap, partitions)
     await fill(bootstrap, prefix, partitions=partitions, keys=keys, records=records)
-    more = {"spares": kind == "engine"} | more
     task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, expect=records, **more)
     async with Subject(task) as subject:
         report = await subject.said("ended")
@@ -60,7 +58,6 @@ async def latencies(
     """Append at a steady rate, and return the seconds from each append to its visible outcome, sorted."""
     partitions = 4
     prefix = await make_topics(bootstrap, partitions)
-    more = {"spares": kind == "engine"} | more
     task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, handler_seconds=0.0, **more)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=0)
     consumer = AIOKafkaConsumer(
@@ -118,11 +115,15 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
     ):
         table.add_column(column, justify="right")
     for keys, records in ((100, int(40_000 * scale)), (1_000, int(100_000 * scale))):
-        results: dict[str, list[Throughput]] = {"bare": [], "engine": [], _SPARED: []}
+        subjects: dict[str, dict[str, Any]] = {
+            "bare": {"kind": "bare"},
+            "engine": {"kind": "engine"},
+            "bare, collector as ours": {"kind": "bare", "spares": True},
+        }
+        results: dict[str, list[Throughput]] = {name: [] for name in subjects}
         for _ in range(repetitions):
-            for subject, runs in results.items():
-                more = {"spares": True} if subject == _SPARED else {}
-                runs.append(await throughput(bootstrap, subject.partition(",")[0], 4, keys, records, **more))
+            for name, subject in subjects.items():
+                results[name].append(await throughput(bootstrap, partitions=4, keys=keys, records=records, **subject))
         floor = statistics.median(run.rate for run in results["bare"])
         for kind, runs in results.items():
             rate = statistics.median(run.rate for run in runs)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Task:
-    """What to run. `spares`: with the garbage collector set as in every process of ours."""
+    """What to run. `spares`: a floor whose garbage collector is set as in every process of ours, the engine's too."""
 
     kind: str
     bootstrap: str
@@ -218,7 +218,7 @@ async def _main(task: Task) -> None:
     await work.open()
     stop = asyncio.Event()
     run, is_ready = _subject(task, work, count)
-    if task.spares:
+    if task.spares or task.kind == "engine":
         spare_the_collector()
     telling = asyncio.ensure_future(_tell_ready(is_ready))
     running = asyncio.ensure_future(run(stop))

@@ -51,13 +51,9 @@ class Progress:
         """How many offsets lie between the watermark and the last one taken up: 0 when all is finished."""
         return max(0, self._next - self._watermark)
 
-    @property
-    def is_idle(self) -> bool:
-        """Nothing that was taken up is unfinished."""
-        return self._watermark >= self._next
-
     def accepts(self, offset: int) -> bool:
         """Say whether `offset` may be taken up now; if not, finish something first."""
+        # The first half: nothing that was taken up is unfinished. Written out here and in `take`, once per record each.
         return self._watermark >= self._next or offset < self._watermark + self._window
 
     def take(self, offset: int) -> bool:

@@ -1,6 +1,7 @@
 """Producers that a broker no longer wants (kafka.md), on a real one: broken by one refused record, or forgotten."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,8 +17,6 @@ from local.kafka import Cluster
 TOO_LARGE, SMALL = b"x" * 20_000, b"x"
 # Long enough for the broken producer to say so by itself, and short enough to see that nobody waits for it.
 PATIENCE_SECONDS = 15
-
-
 FORGETS_SECONDS = 1.0
 
 
@@ -44,8 +43,26 @@ async def forgetful(prefix, off_loop):
     }
     cluster = Cluster(brokers=1, properties=properties)
     await off_loop(cluster.open)
-    yield await producers_of(cluster.bootstrap, NewTopic(f"{prefix}forgotten", 1, 1))
-    await off_loop(cluster.close)
+    try:
+        yield await producers_of(cluster.bootstrap, NewTopic(f"{prefix}forgotten", 1, 1))
+    finally:
+        await off_loop(cluster.close)
+
+
+@asynccontextmanager
+async def publishing(producers):
+    """A publisher that works until the block ends, and its metrics."""
+    metrics = create_metrics(CollectorRegistry()).ingress
+    deadlines = Deadlines()
+    publisher = Publisher(producers._topic, producers, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
+    running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]
+    try:
+        yield publisher, metrics
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await publisher.close()
 
 
 async def send(producers, producer, value, partition):
@@ -67,11 +84,7 @@ async def test_one_refused_record_breaks_a_producer_for_its_partition_for_good(p
 
 
 async def test_the_publisher_gets_a_new_producer_and_the_partition_takes_records_again(producers, eventually):
-    metrics = create_metrics(CollectorRegistry()).ingress
-    deadlines = Deadlines()
-    publisher = Publisher(producers._topic, producers, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
-    running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]
-    try:
+    async with publishing(producers) as (publisher, metrics):
         await eventually(lambda: publisher.is_up, within=30)
         assert isinstance(await publisher.append(0, b"k", SMALL, ()), Appended)
         refused = await publisher.append(0, b"k", TOO_LARGE, ())
@@ -84,31 +97,17 @@ async def test_the_publisher_gets_a_new_producer_and_the_partition_takes_records
         assert await eventually(lambda: takes_records(0), within=30)
         assert metrics.producer_rebuilds._value.get() >= 1
         assert [await takes_records(0) for _ in range(3)] == [True] * 3
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await publisher.close()
 
 
 async def test_a_producer_that_the_broker_has_forgotten_appends_or_is_replaced(forgetful, eventually):
-    metrics = create_metrics(CollectorRegistry()).ingress
-    deadlines = Deadlines()
-    publisher = Publisher(forgetful._topic, forgetful, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
-    running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]
+    async with publishing(forgetful) as (publisher, _):
 
-    async def writes(number):
-        return isinstance(await publisher.append(0, b"k", b"%d" % number, ()), Appended)
+        async def writes(number):
+            return isinstance(await publisher.append(0, b"k", b"%d" % number, ()), Appended)
 
-    try:
         await eventually(lambda: publisher.is_up, within=30)
         # A sequence behind it, so that the broker meets one in the middle from somebody whom it doesn't know.
         assert [await writes(number) for number in range(3)] == [True] * 3
         await asyncio.sleep(3 * FORGETS_SECONDS)
         assert await eventually(lambda: writes(3), within=30)
         assert [await writes(number) for number in range(4, 7)] == [True] * 3
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await publisher.close()

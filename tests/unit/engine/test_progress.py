@@ -85,7 +85,7 @@ class ProgressAgainstALog(RuleBasedStateMachine):
     @invariant()
     def what_is_finished_is_known_exactly(self):
         assert all(is_finished(self.progress, offset) == (offset in self.finished) for offset in self.log[: self.read])
-        assert self.progress.is_idle == (not self.taken)
+        assert (self.progress.gap == 0) == (not self.taken)
 
     @invariant()
     def bounds_hold(self):
