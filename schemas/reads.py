@@ -43,7 +43,7 @@ class CommandStatus(_Answer):
     finished_at: Public[Time | None] = Field(default=None, description="When it ended.")
     outcome: Public[Word | None] = Field(default=None, description="How it ended.")
     effect: Public[Word | None] = Field(default=None, description="Whether Collate was changed by us.")
-    reason: Public[Slug | None] = Field(default=None, description="Why it was rejected, expired or discarded.")
+    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
     version: Public[int | None] = Field(default=None, description="Collate's version of the authorization then.")

@@ -26,7 +26,8 @@ def page() -> str:
         cells = [(str(number), row.when, _then(row)) for number, row in enumerate(rows, 1)]
         parts.append(f"## `{name}`\n\n{_table(('', 'when', 'then'), cells)}")
     reasons = [(f"`{reason.value}`", reason.advice) for reason in Reason]
-    parts.append(f"## Reasons of `rejected`, `expired` and `discarded`\n\n{_table(('reason', 'advice'), reasons)}")
+    heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` that names no handoff"
+    parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
     causes = [(f"`{cause.value}`", cause.advice) for cause in DeathCause]
     parts.append(f"## Causes of dead letters\n\n{_table(('cause', 'advice'), causes)}")
     waits = [(f"`{wait.value}`", sentence) for wait, sentence in WAITING.items()]

@@ -17,6 +17,7 @@ class Applied:
 
     effect: Effect
     handoff_id: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts |
     outcome, effect, reason = Outcome.ALREADY_DONE, Effect.NONE, None
     match ending:
         case Applied():
-            outcome, effect = Outcome.APPLIED, ending.effect
+            outcome, effect, reason = Outcome.APPLIED, ending.effect, ending.reason
         case Already():
             pass
         case Rejected():

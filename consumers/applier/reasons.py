@@ -1,4 +1,4 @@
-"""Why a command ended without being applied, or can't end yet: a stable slug for programs, a sentence for people.
+"""Why a command ended as it did, or can't end yet: a stable slug for programs, a sentence for people.
 
 Slugs are published: one that exists keeps its meaning. The sentences say what to do and hold nobody's input.
 """
@@ -21,7 +21,7 @@ class _Sentence(StrEnum):
 
 
 class Reason(_Sentence):
-    """Why a command was rejected, expired or discarded."""
+    """Why a command was rejected, expired or discarded, or why an applied one names no handoff."""
 
     AUTHORIZATION_NOT_FOUND = (
         "authorization_not_found",
@@ -122,6 +122,10 @@ class Reason(_Sentence):
     TOO_MANY_COMMANDS = (
         "too_many_commands",
         "This authorization had 1,024 commands in 24 hours; send fewer.",
+    )
+    OPENING_NOT_IDENTIFIED = (
+        "opening_not_identified",
+        "A handoff is open, maybe not the one that this command opened; take its id from the authorization's record.",
     )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",

@@ -18,6 +18,11 @@ class Inferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Unidentified:
+    """A handoff is open, and more was changed than one opening changes: ours may be this one, or over already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Somebodys:
     """It shows a handoff that is older than our write: another's."""
 
@@ -41,7 +46,7 @@ class Unclear:
     wait: Wait
 
 
-Verdict = Inferred | Somebodys | Unknown | NoEffect | Unclear
+Verdict = Inferred | Unidentified | Somebodys | Unknown | NoEffect | Unclear
 
 
 def resolve(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Verdict:
@@ -62,7 +67,7 @@ def _create(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Ve
     opened_at = _opened_at(situation)
     if opened_at is not None and opened_at < maybe.since - clock_skew_seconds:
         return Somebodys(handoff_id)
-    return Inferred(handoff_id)
+    return Inferred(handoff_id) if situation.found.version <= maybe.version + 1 else Unidentified()
 
 
 def _close(situation: Situation, close: HandoffClose) -> Verdict:

@@ -15,7 +15,7 @@ from consumers.applier.decide import AlreadyDone, Follow, Hold, Reject, decide
 from consumers.applier.outcome import Already, Applied, Expired, Rejected
 from consumers.applier.policy import FRESH_SECONDS, MOST_WRITES, SAME_REFUSALS
 from consumers.applier.reasons import DeathCause, Reason
-from consumers.applier.resolve import Inferred, Somebodys, Unclear, Unknown, resolve
+from consumers.applier.resolve import Inferred, Somebodys, Unclear, Unidentified, Unknown, resolve
 from consumers.applier.run import rejection
 from consumers.applier.sending import closer, send, wait_for
 from consumers.applier.situation import DOUBT_SECONDS, Situation, operation_of, situation
@@ -150,6 +150,9 @@ async def _resolve(run: Run, now: Situation, seen: Looked | NotThere) -> Done | 
                 _absorb(run, seen)
                 run.draft.absorb(CreateInferred(handoff_id, run.job.asked))
             return run.finish(Applied(Effect.INFERRED, handoff_id))
+        case Unidentified():
+            _absorb(run, seen)
+            return run.finish(Applied(Effect.INFERRED, reason=Reason.OPENING_NOT_IDENTIFIED))
         case _:
             pass
     return None

@@ -193,13 +193,13 @@ def _effects(run: Run) -> Iterator[Violation]:
         if event.kind != "command.finished":
             continue
         command, said = event.data["commandId"], event.data["effect"]
-        effects = ours.get(command, [])
+        effects, named = ours.get(command, []), event.data.get("handoffId")
         where = f"{command}: {event.data['outcome']}, {said}, {[one.handoff_id for one in effects]}"
         if said == "ours" and not effects:
             yield Violation("`ours` was said and the effect isn't ours", where)
         elif said == "none" and effects:
             yield Violation("an effect was denied", where)
-        elif said != "none" and effects and event.data.get("handoffId") not in {one.handoff_id for one in effects}:
+        elif effects and named not in {one.handoff_id for one in effects} and (said == "ours" or named is not None):
             yield Violation("another handoff was named than the one that we changed", where)
         if any(one.at > event.at + CLOCK_SECONDS for one in effects):
             yield Violation("an effect came after its command had ended", where)

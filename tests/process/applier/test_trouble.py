@@ -172,6 +172,23 @@ async def test_another_actor_opens_a_handoff_between_read_and_write(make_lane):
     assert (event.data.handoff_id, event.causation_id) == (outcome.handoff_id, None)
 
 
+async def test_an_opening_that_others_may_have_replaced_is_inferred_and_not_named(make_lane):
+    lane = make_lane(readings={"check_order": "if_match_first"})
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = lane.send(HandoffRequest())
+    assert isinstance(await lane.turn(), Again)
+    for doing in ({"do": "revoke", "reason": "theirs"}, {"do": "open_handoff"}):
+        assert lane.sim.act(lane.authorization_id, **doing) is None
+        lane.sim.advance(5)
+    await lane.drain()
+    assert len(lane.effects_of(asked)) == 1
+    outcome = lane.check(asked)
+    assert (outcome.outcome, outcome.effect, outcome.handoff_id) == ("applied", "inferred", None)
+    assert outcome.reason == "opening_not_identified"
+    (event,) = lane.events(EventType.HANDOFF_OPENED)
+    assert event.causation_id is None, "what is open may be another's"
+
+
 async def test_another_actor_closes_as_we_would_between_read_and_write(make_lane, close):
     lane = make_lane()
     handoff = await opened(lane)

@@ -132,6 +132,12 @@ def test_it_finds(rule):
     assert {violation.rule for violation in judge(replace(GOOD, **PLANTED[rule]))} == {rule}
 
 
+def test_an_inferred_opening_may_name_no_handoff_but_ours_must():
+    assert judge(replace(GOOD, told=changing(4, effect="inferred", handoffId=None))) == []
+    found = judge(replace(GOOD, told=changing(4, handoffId=None)))
+    assert {violation.rule for violation in found} == {"another handoff was named than the one that we changed"}
+
+
 def test_it_finds_payer_truth_that_came_too_early():
     found = judge(replace(GOOD, told=at(9, 21.9)))
     assert {violation.rule for violation in found} == {"told as payer truth what Collate did not show"}
