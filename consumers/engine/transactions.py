@@ -43,6 +43,11 @@ class Pending(NamedTuple):
     waiter: asyncio.Future[None] | None
     since: float
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a record or a turn waits for it; nobody does for what an alarm found."""
+        return self.offset is not None or self.waiter is not None
+
 
 class Transactions:
     """Commits batches of `Pending`, one transaction at a time, for one input partition."""

@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 _SECOND_LOOK_SECONDS = 0.1
 _ASK_AGAIN_SECONDS = 0.1
+# What an alarm found has taken seconds to be looked for: so long it may wait for a transaction that somebody waits for.
+_COMPANY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Work:
         self._flows = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
+        self._waits_for_company = False
         self._settled = asyncio.Event()
 
     # What the partition says.
@@ -203,9 +206,13 @@ class Work:
         return not self._lateness.is_late
 
     def hand_over(self, pending: Pending, *, casualty: bool) -> None:
-        """Queue a result for the next transaction."""
+        """Queue a result for the next transaction, which begins soon if anybody waits for it."""
         self.queue.put(pending)
-        self._ground.wake()
+        if pending.is_awaited:
+            self._ground.wake()
+        elif not self._waits_for_company:
+            self._waits_for_company = True
+            asyncio.get_running_loop().call_later(_COMPANY_SECONDS, self._no_company_came)
         if casualty:
             self._metrics.casualties.labels(self._label).inc()
         share = self._ground.share
@@ -236,6 +243,10 @@ class Work:
             if self._flows and (standing.is_trusted or await standing.confirm()):
                 return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    def _no_company_came(self) -> None:
+        self._waits_for_company = False
+        self._ground.wake()
 
     def _timer_fired(self) -> None:
         self._timer = self._timer_due = None

@@ -17,6 +17,7 @@ from consumers.engine.settings import EngineSettings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Membership
 from consumers.engine.takeover import Takeover
+from consumers.engine.transactions import Pending
 from consumers.engine.work import Surroundings
 from gateway.runtime.metrics import Maker, create_engine_metrics
 
@@ -101,6 +102,58 @@ async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(work, bench):
     gate.set()
     await bench.rest()
     assert bench.handler.seen == [1, 0]
+
+
+class Transactions:
+    """Notes which results each transaction carries, by their sizes."""
+
+    def __init__(self):
+        self.carried = []
+
+    async def commit(self, batch, progress):
+        self.carried.append([pending.size for pending in batch])
+        return 0.0
+
+
+@pytest.fixture
+async def committing(partition):
+    transactions = partition.work._transactions = Transactions()
+    task = asyncio.create_task(partition._commit_until_closed())
+    yield transactions
+    task.cancel()
+
+
+def of_an_alarm(size):
+    return Pending((), None, None, size, None, time.time())
+
+
+def checkpoint(size):
+    return Pending((), None, None, size, asyncio.get_running_loop().create_future(), time.time())
+
+
+async def test_what_an_alarm_found_waits_a_moment_for_what_somebody_waits_for(work, committing, bench):
+    work.hand_over(of_an_alarm(1), casualty=False)
+    await bench.rest()
+    assert committing.carried == []
+    work.hand_over(checkpoint(2), casualty=False)
+    await bench.rest()
+    assert committing.carried == [[1, 2]]
+    work.hand_over(of_an_alarm(3), casualty=False)
+    async with asyncio.timeout(10):
+        while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
+            await asyncio.sleep(0.01)
+
+
+async def test_in_a_late_process_results_wait_for_each_other(partition, work, committing):
+    for _ in range(20):
+        partition._surroundings.lateness.sample(0.05)
+    for size in (1, 2, 3):
+        work.hand_over(checkpoint(size), casualty=False)
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
+            await asyncio.sleep(0.01)
+    assert committing.carried == [[1], [2, 3]]
 
 
 async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
