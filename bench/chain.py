@@ -49,12 +49,15 @@ WARM_UP_RATE = 200.0
 _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
-async def latency_of_ours(bootstrap: str, rate: float, seconds: float) -> tuple[Steady, dict[str, float]]:
+async def latency_of_ours(
+    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS
+) -> tuple[Steady, dict[str, float]]:
     """Run the gateway's processes at a steady rate; return what came out, and counts per command."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
+        settings = unlimited(partitions)
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
         installed.apply_topics()
         ingress, worker = installed.start("ingress"), installed.start("worker")
         await asyncio.to_thread(ingress.await_ready)
@@ -97,9 +100,10 @@ def _counts(admin: str, collate: str, commands: int) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _floor(bootstrap: str, collate: str, prefix: str) -> AsyncIterator[str]:
+async def _floor(bootstrap: str, collate: str, prefix: str, partitions: int) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.floors.bare_chain", bootstrap, collate, prefix, COLLATE_KEY,
+        str(partitions),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -111,12 +115,14 @@ async def _floor(bootstrap: str, collate: str, prefix: str) -> AsyncIterator[str
         await process.wait()
 
 
-async def latency_of_floor(bootstrap: str, rate: float, seconds: float) -> tuple[Steady, dict[str, float]]:
+async def latency_of_floor(
+    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS
+) -> tuple[Steady, dict[str, float]]:
     """Run the floor and measure at the same rate."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
-        prefix = await make_topics(bootstrap, PARTITIONS)
-        async with _floor(bootstrap, collate, prefix) as address:
+        prefix = await make_topics(bootstrap, partitions)
+        async with _floor(bootstrap, collate, prefix, partitions) as address:
             authorizations = make_authorizations(collate, AUTHORIZATIONS)
 
             def asks(_number: int, authorization: str, _handoff_id: str | None) -> bytes:
@@ -126,15 +132,16 @@ async def latency_of_floor(bootstrap: str, rate: float, seconds: float) -> tuple
                 return await steady(address, asks, authorizations, outcomes, rate=rate, seconds=seconds), {}
 
 
-async def drained(bootstrap: str, commands: int) -> tuple[float, dict[str, float]]:
+async def drained(bootstrap: str, commands: int, partitions: int) -> tuple[float, dict[str, float]]:
     """Put all commands into the topic, start one worker; return commands/s and processor ms per command."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
+        settings = unlimited(partitions)
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
         installed.apply_topics()
         topics = catalogue(prefix)
-        await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands))
+        await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands), partitions)
         async with reading_outcomes(bootstrap, topics.events.name) as outcomes:
             worker = installed.start("worker")
             while not outcomes.seen:  # noqa: ASYNC110 - sampling is what a measurement does
@@ -150,11 +157,13 @@ async def drained(bootstrap: str, commands: int) -> tuple[float, dict[str, float
             return rate, _per_command(processor.since(), commands - base)
 
 
-async def _append(bootstrap: str, topic: str, authorizations: list[str]) -> None:
+async def _append(bootstrap: str, topic: str, authorizations: list[str], partitions: int) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:
-        sends = [await producer.send(topic, **command_record(one, HandoffRequest())) for one in authorizations]
+        sends = [
+            await producer.send(topic, **command_record(one, HandoffRequest(), partitions)) for one in authorizations
+        ]
         await asyncio.gather(*sends)
     finally:
         await producer.stop()
@@ -176,15 +185,17 @@ def _median(of: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in of) for name in of[0]}
 
 
-async def _latency(bootstrap: str, rate: float, seconds: float, repetitions: int) -> None:
-    table = Table(title=f"Command POST to visible command.finished, at {rate:.0f} commands/s (medians, ms)")
+async def _latency(bootstrap: str, rate: float, asked: argparse.Namespace) -> None:
+    table = Table(
+        title=f"POST to visible command.finished, {rate:.0f} commands/s, {asked.partitions} partitions (medians, ms)"
+    )
     for column in ("subject", "p50", "p99", "of the floor's p50", "of the floor's p99", "late", "503", "not applied"):
         table.add_column(column, justify="right")
     subjects = {"floor": latency_of_floor, "gateway": latency_of_ours}
     runs: dict[str, list[tuple[Steady, dict[str, float]]]] = {name: [] for name in subjects}
-    for _ in range(repetitions):
+    for _ in range(asked.repetitions):
         for name, subject in subjects.items():
-            runs[name].append(await subject(bootstrap, rate, seconds))
+            runs[name].append(await subject(bootstrap, rate, asked.seconds, asked.partitions))
     base: list[float] = []
     for name, repeated in runs.items():
         at = [statistics.median(milliseconds(one.seconds, share) for one, _ in repeated) for share in (0.5, 0.99)]
@@ -200,9 +211,9 @@ async def _latency(bootstrap: str, rate: float, seconds: float, repetitions: int
             console.print(f"{name}: per command: {_said(_median([counts for _, counts in repeated]))}")
 
 
-async def _highest(bootstrap: str, rates: list[float]) -> None:
+async def _highest(bootstrap: str, rates: list[float], partitions: int) -> None:
     for rate in rates:
-        found, _ = await latency_of_ours(bootstrap, rate, 5.0)
+        found, _ = await latency_of_ours(bootstrap, rate, 5.0, partitions)
         last = milliseconds(found.last, 0.99)
         console.print(
             f"{rate:.0f} commands/s: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
@@ -216,9 +227,9 @@ async def _main(asked: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
         await latency_of_floor(cluster.bootstrap, WARM_UP_RATE, asked.warm_up)
         for rate in asked.steady:
-            await _latency(cluster.bootstrap, rate, asked.seconds, asked.repetitions)
-        await _highest(cluster.bootstrap, asked.rates)
-        rates = [await drained(cluster.bootstrap, asked.commands) for _ in range(asked.repetitions)]
+            await _latency(cluster.bootstrap, rate, asked)
+        await _highest(cluster.bootstrap, asked.rates, asked.partitions)
+        rates = [await drained(cluster.bootstrap, asked.commands, asked.partitions) for _ in range(asked.repetitions)]
         console.print(
             f"Drained by one worker process: {statistics.median(rate for rate, _ in rates):,.0f} commands/s; "
             f"processor ms per command: {_said(_median([spent for _, spent in rates]))}"
@@ -228,6 +239,7 @@ async def _main(asked: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steady", type=float, nargs="*", default=[20, 200], help="commands per second (20 200)")
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="the one worker's partitions (default 12)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure at each (default 15)")
     parser.add_argument("--warm-up", type=float, default=60.0, help="seconds of load before, for the broker's JVM (60)")
     parser.add_argument("--rates", type=float, nargs="*", default=[300, 500, 750, 1_000, 1_500], help="rates to try")

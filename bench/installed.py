@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 PARTITIONS = 12
 
 
-def unlimited() -> dict[str, str]:
+def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
     """Return settings under which nothing but the processes themselves bounds the rate."""
     return {
-        "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
+        "GATEWAY_TOPICS__PARTITIONS": str(partitions),
         "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
         "GATEWAY_COLLATE__CONCURRENCY": "512",
         "GATEWAY_COLLATE__MAX_REPLICAS": "1",
@@ -44,7 +44,7 @@ def make_authorizations(collate: str, count: int) -> list[str]:
     return ids
 
 
-def command_record(authorization: str, data: Command) -> dict[str, Any]:
+def command_record(authorization: str, data: Command, partitions: int = PARTITIONS) -> dict[str, Any]:
     """Return a command as the ingress would write it: what a producer's `send` takes beside the topic."""
     accepted = Accepted(
         id=command_id_from_key(CALLER, authorization, "bench"),
@@ -55,4 +55,4 @@ def command_record(authorization: str, data: Command) -> dict[str, Any]:
     )
     headers, value = write_command(accepted, source("local"))
     key = authorization.encode()
-    return {"value": value, "key": key, "partition": partition_for(key, PARTITIONS), "headers": list(headers)}
+    return {"value": value, "key": key, "partition": partition_for(key, partitions), "headers": list(headers)}

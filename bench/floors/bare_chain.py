@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
     from starlette.requests import Request
 
-_PARTITIONS = 12
 
-
-async def _main(bootstrap: str, collate: str, prefix: str, key: str) -> None:
+async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str) -> None:
+    partitions = int(count)
     address = collate.removeprefix("http://")
     connections = Connections(address)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
@@ -41,7 +40,7 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str) -> None:
             f"{prefix}commands",
             command_id.encode(),
             key=authorization,
-            partition=partition_for(authorization, _PARTITIONS),
+            partition=partition_for(authorization, partitions),
         )
         return JSONResponse({"commandId": command_id}, 202)
 
@@ -71,4 +70,4 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    uvloop.run(_main(*sys.argv[1:5]))
+    uvloop.run(_main(*sys.argv[1:6]))

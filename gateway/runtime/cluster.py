@@ -6,6 +6,7 @@ Tells apart what keeps us out: Kafka that is away, and Kafka that refuses who we
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
@@ -26,8 +27,10 @@ from gateway.runtime.settings import KafkaSettings
 from gateway.runtime.topics import Found, Wanted
 
 _SET_ON_TOPIC = 1  # DescribeConfigs: source of an entry that was set on the topic itself
+_UNKNOWN_TOPIC = 3
 _TOPIC_AUTHORIZATION_FAILED = 29
 _TOPIC_EXISTS = 36
+_ASK_AGAIN_SECONDS = 0.1
 # A refused token looks like an answer that names no broker: aiokafka does not read what comes back for it.
 _NO_BROKERS = (
     "it answered without naming a broker; is GATEWAY_KAFKA__SECURITY right for this port?",
@@ -94,9 +97,15 @@ class KafkaCluster:
             return await missing_rights(self._admin, need, topics)
 
     async def _config(self, name: str) -> tuple[dict[str, str] | None, frozenset[str]]:
-        async with asyncio.timeout(self._timeout):
-            answers = await self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-        code, message, _, _, entries = answers[0].resources[0]
+        until = time.monotonic() + self._timeout
+        while True:
+            async with asyncio.timeout(self._timeout):
+                answers = await self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+            code, message, _, _, entries = answers[0].resources[0]
+            # The brokers hear of a new topic one after another.
+            if code != _UNKNOWN_TOPIC or time.monotonic() > until:
+                break
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
         if code == _TOPIC_AUTHORIZATION_FAILED:
             return None, frozenset()
         if code:
