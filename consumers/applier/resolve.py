@@ -67,7 +67,13 @@ def _create(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Ve
     opened_at = _opened_at(situation)
     if opened_at is not None and opened_at < maybe.since - clock_skew_seconds:
         return Somebodys(handoff_id)
-    return Inferred(handoff_id) if situation.found.version <= maybe.version + 1 else Unidentified()
+    if situation.found.version <= maybe.version + 1:
+        return Inferred(handoff_id)
+    if situation.is_closing:
+        return Unclear(Wait.CLOSING)
+    if situation.is_closed:
+        return Unclear(Wait.STALE_READ) if situation.doubt else Unknown()
+    return Unidentified()
 
 
 def _close(situation: Situation, close: HandoffClose) -> Verdict:

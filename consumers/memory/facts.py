@@ -33,7 +33,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class CreateInferred:
-    """A look shows an open handoff that our create may have opened; the look is reduced after this."""
+    """A look, reduced before this, shows an open handoff that our create may have opened."""
 
     handoff_id: str
     asked: Asked

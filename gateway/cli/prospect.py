@@ -84,8 +84,9 @@ def _after_what_was_sent(letter: Json, decided: Prospect, now: datetime) -> Pros
     if "ended" not in last and sent_at is not None and now - parse_time(sent_at) < KEY_RETENTION:
         first = f"{which}: first that very request is sent again, which Collate answers as it did then. "
         return Prospect(f"resend,{decided.verdict}", f"{first}If it had no effect: {decided.says}")
+    named = " The outcome may name no handoff: others may have changed it too." * (decided.verdict == "already_done")
     again = " This sends it once more, although the first may have had an effect." * (decided.verdict == "write")
-    return Prospect(decided.verdict, f"{which}; Collate shows what became of it. {decided.says}{again}")
+    return Prospect(decided.verdict, f"{which}; Collate shows what became of it. {decided.says}{named}{again}")
 
 
 def _expired(letter: Json, asking: Asking, now: datetime) -> Prospect | None:

@@ -199,10 +199,15 @@ def _effects(run: Run) -> Iterator[Violation]:
             yield Violation("`ours` was said and the effect isn't ours", where)
         elif said == "none" and effects:
             yield Violation("an effect was denied", where)
-        elif effects and named not in {one.handoff_id for one in effects} and (said == "ours" or named is not None):
+        elif effects and named not in {one.handoff_id for one in effects} and not _is_unidentified(event.data):
             yield Violation("another handoff was named than the one that we changed", where)
         if any(one.at > event.at + CLOCK_SECONDS for one in effects):
             yield Violation("an effect came after its command had ended", where)
+
+
+def _is_unidentified(finished: Mapping[str, object]) -> bool:
+    is_said = (finished["effect"], finished.get("reason")) == ("inferred", "opening_not_identified")
+    return is_said and finished.get("handoffId") is None
 
 
 def _requests(run: Run) -> Iterator[Violation]:

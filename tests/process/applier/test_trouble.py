@@ -172,21 +172,51 @@ async def test_another_actor_opens_a_handoff_between_read_and_write(make_lane):
     assert (event.data.handoff_id, event.causation_id) == (outcome.handoff_id, None)
 
 
-async def test_an_opening_that_others_may_have_replaced_is_inferred_and_not_named(make_lane):
-    lane = make_lane(readings={"check_order": "if_match_first"})
+async def test_another_actor_opens_a_handoff_while_our_answer_is_out(make_lane):
+    lane = make_lane()
+    lane.sim.fault("reset", method="POST", path=CREATE, when="before", count=1)
+    asked = lane.send(HandoffRequest())
+    assert isinstance(await lane.turn(), Again)
+    assert lane.sim.act(lane.authorization_id, do="open_handoff") is None
+    await lane.drain()
+    outcome = lane.check(asked)
+    # Nothing that Collate shows tells it from ours: no more is said than that it is there.
+    assert (outcome.outcome, outcome.effect, outcome.reason) == ("applied", "inferred", None)
+    (event,) = lane.events(EventType.HANDOFF_OPENED)
+    assert event.data.handoff_id == outcome.handoff_id
+
+
+async def opened_and_replaced(lane, *doings):
+    """Have our opening's answer lost, let others act, and take our command to its end."""
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     asked = lane.send(HandoffRequest())
     assert isinstance(await lane.turn(), Again)
-    for doing in ({"do": "revoke", "reason": "theirs"}, {"do": "open_handoff"}):
+    for doing in doings:
         assert lane.sim.act(lane.authorization_id, **doing) is None
-        lane.sim.advance(5)
+        lane.sim.advance(1)
+    return asked
+
+
+REVOKE = {"do": "revoke", "reason": "theirs"}
+
+
+async def test_an_opening_that_others_may_have_replaced_is_inferred_and_not_named(make_lane):
+    lane = make_lane(readings={"check_order": "if_match_first", "closing_seconds": 0.0})
+    asked = await opened_and_replaced(lane, REVOKE, {"do": "open_handoff"})
     await lane.drain()
     assert len(lane.effects_of(asked)) == 1
     outcome = lane.check(asked)
     assert (outcome.outcome, outcome.effect, outcome.handoff_id) == ("applied", "inferred", None)
     assert outcome.reason == "opening_not_identified"
-    (event,) = lane.events(EventType.HANDOFF_OPENED)
-    assert event.causation_id is None, "what is open may be another's"
+    assert lane.remembered().active.opener is None, "what is open may be another's"
+
+
+async def test_an_opening_that_others_are_ending_is_no_open_handoff(make_lane):
+    lane = make_lane(readings={"check_order": "if_match_first", "closing_seconds": 20.0})
+    asked = await opened_and_replaced(lane, REVOKE)
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert (letter.command_id, letter.cause) == (asked, "outcome_unknown")
 
 
 async def test_another_actor_closes_as_we_would_between_read_and_write(make_lane, close):

@@ -132,9 +132,11 @@ def test_it_finds(rule):
     assert {violation.rule for violation in judge(replace(GOOD, **PLANTED[rule]))} == {rule}
 
 
-def test_an_inferred_opening_may_name_no_handoff_but_ours_must():
-    assert judge(replace(GOOD, told=changing(4, effect="inferred", handoffId=None))) == []
-    found = judge(replace(GOOD, told=changing(4, handoffId=None)))
+@pytest.mark.parametrize("said", [{"effect": "ours"}, {"effect": "inferred"}, {"reason": "opening_not_identified"}])
+def test_only_an_opening_that_is_said_to_be_unidentified_may_name_no_handoff(said):
+    unidentified = {"effect": "inferred", "reason": "opening_not_identified", "handoffId": None}
+    assert judge(replace(GOOD, told=changing(4, **unidentified))) == []
+    found = judge(replace(GOOD, told=changing(4, handoffId=None, **said)))
     assert {violation.rule for violation in found} == {"another handoff was named than the one that we changed"}
 
 
