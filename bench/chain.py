@@ -5,9 +5,10 @@ POST at a simulated Collate that answers in 5 ms. Floor: an HTTP handler that ap
 that makes the same two calls; no intent, no decision, one event. Both in turns in one run, over one real broker whose
 JVM has had a minute to compile what it needs.
 
-Latency is taken at steady rates over 1,000 authorizations that get a request and a revocation in turns. How much one
-worker does: commands that are all in the topic already, and the highest rate of several at which the last second's
-commands were no later than a second. Beside it: what each process spent on a command, and what it did for it.
+Latency is taken at steady rates: one request for each authorization, and, in a run of its own, a request and a
+revocation in turns, with all that Collate and the watcher then do. How much one worker does: commands that are all in
+the topic already, and the highest rate of several at which the last second's commands were no later than a second.
+Beside it: what each process spent on a command, and what it did for it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 import urllib.request
 import uuid
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -28,7 +30,7 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain_load import Steady, reading_outcomes, steady
+from bench.chain_load import WARM_UP_SECONDS, Steady, reading_outcomes, steady
 from bench.installed import PARTITIONS, command_record, make_authorizations, unlimited
 from bench.processes import ProcessorTime
 from bench.topics import make_topics
@@ -39,7 +41,9 @@ from schemas.commands import HandoffRequest
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Subject = Callable[[str, float, float, int], Awaitable[tuple[Steady, dict[str, float]]]]
 
 console = Console()
 COLLATE_MILLISECONDS = 5
@@ -50,9 +54,12 @@ _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
 async def latency_of_ours(
-    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS
+    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS, *, in_turns: bool = False
 ) -> tuple[Steady, dict[str, float]]:
-    """Run the gateway's processes at a steady rate; return what came out, and counts per command."""
+    """Run the gateway's processes at a steady rate; return what came out, and counts per command.
+
+    `in_turns`: each of 1,000 authorizations (or more) gets a request and a revocation in turns; else one request each.
+    """
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -63,7 +70,8 @@ async def latency_of_ours(
         await asyncio.to_thread(ingress.await_ready)
         await asyncio.to_thread(worker.await_ready)
         # A revoked handoff takes Collate a second to look after, so nobody is asked for again sooner.
-        authorizations = make_authorizations(collate, max(AUTHORIZATIONS, int(5 * rate)))
+        count = max(AUTHORIZATIONS, int(5 * rate)) if in_turns else int(rate * (WARM_UP_SECONDS + seconds))
+        authorizations = make_authorizations(collate, count)
         address = ingress.url.removeprefix("http://")
 
         def asks(number: int, authorization: str, handoff_id: str | None) -> bytes:
@@ -191,7 +199,11 @@ async def _latency(bootstrap: str, rate: float, asked: argparse.Namespace) -> No
     )
     for column in ("subject", "p50", "p99", "of the floor's p50", "of the floor's p99", "late", "503", "not applied"):
         table.add_column(column, justify="right")
-    subjects = {"floor": latency_of_floor, "gateway": latency_of_ours}
+    subjects: dict[str, Subject] = {
+        "floor": latency_of_floor,
+        "gateway": latency_of_ours,
+        "with revocations": partial(latency_of_ours, in_turns=True),
+    }
     runs: dict[str, list[tuple[Steady, dict[str, float]]]] = {name: [] for name in subjects}
     for _ in range(asked.repetitions):
         for name, subject in subjects.items():
