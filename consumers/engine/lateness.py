@@ -7,7 +7,7 @@ from typing import Final
 
 _EVERY_SECONDS: Final = 0.1
 _WEIGHT: Final = 0.3
-_LATE_SECONDS: Final = 0.005
+_LATE_SECONDS: Final = 0.002
 # One that was frozen for a minute is not short of processor time for a minute.
 _MOST_SECONDS: Final = 0.05
 
