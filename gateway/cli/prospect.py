@@ -16,6 +16,7 @@ from consumers.applier.situation import situation
 from consumers.memory.facts import Looked
 from consumers.memory.look import NotThere
 from consumers.memory.memory import Memory
+from gateway.collate.operations import Operation
 from schemas.collate import ManualHandoff, PriorAuthorization
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.identity import canonical_json
@@ -84,7 +85,8 @@ def _after_what_was_sent(letter: Json, decided: Prospect, now: datetime) -> Pros
     if "ended" not in last and sent_at is not None and now - parse_time(sent_at) < KEY_RETENTION:
         first = f"{which}: first that very request is sent again, which Collate answers as it did then. "
         return Prospect(f"resend,{decided.verdict}", f"{first}If it had no effect: {decided.says}")
-    named = " The outcome may name no handoff: others may have changed it too." * (decided.verdict == "already_done")
+    is_opening = last["operation"] == Operation.CREATE_HANDOFF and decided.verdict == "already_done"
+    named = " The outcome may name no handoff: others may have changed the authorization as well." * is_opening
     again = " This sends it once more, although the first may have had an effect." * (decided.verdict == "write")
     return Prospect(decided.verdict, f"{which}; Collate shows what became of it. {decided.says}{named}{again}")
 

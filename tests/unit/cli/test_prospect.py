@@ -81,3 +81,10 @@ def test_verdicts(dead, now, verdict):
 def test_a_second_write_after_one_that_may_have_arrived_is_said_plainly():
     says = prospect(letter(sent=[write(ended="not_resent")]), WANTED, NOW).says
     assert "once more, although the first may have had an effect" in says
+
+
+def test_an_opening_that_may_have_arrived_may_end_without_a_name_and_a_close_may_not():
+    assert "may name no handoff" in prospect(letter(sent=[write(ended="not_resent")]), OPEN, NOW).says
+    closed = WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}}
+    revoked = letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])
+    assert "no handoff" not in prospect(revoked, closed, NOW).says
