@@ -5,6 +5,8 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(PYTHON))
+# Tests start hundreds of processes; without bytecode each of them compiles the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev install test unit lint format bench chaos chaos-engine schemas sbom requirements lock clean

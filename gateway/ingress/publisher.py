@@ -28,7 +28,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 CONNECT_SECONDS = 5.0
 PROBE_EVERY_SECONDS = 1.0
-PROBE_SECONDS = 1.0
+# A dead broker refuses at once. One that is only late would be taken for away, and every caller be refused.
+PROBE_SECONDS = 3.0
 FIRST_BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 4.0
 # An idempotent producer idle for 7 days is refused by the broker; one a day old has not been.
