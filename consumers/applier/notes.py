@@ -20,7 +20,7 @@ class Note:
         since: when the lane took the record up.
         unsent: nothing of it ever left this machine, and nobody but this process can have sent it.
         clean: every attempt had a definite answer without effect, so it was not applied.
-        fault: the last 5xx, as status and code.
+        fault: the last answer that a store could replay for ever, as status and code.
         faults: how many in a row were equal to it.
     """
 
@@ -30,9 +30,8 @@ class Note:
     fault: tuple[int, str | None] | None = None
     faults: int = 0
 
-    def fails(self, status: int | None, code: str | None) -> int:
-        """Count an ambiguous answer; return how many equal 5xx came in a row."""
-        fault = None if status is None or status < 500 else (status, code)
+    def fails(self, fault: tuple[int, str | None] | None) -> int:
+        """Count an answer; return how many equal faults came in a row."""
         self.faults = self.faults + 1 if fault is not None and fault == self.fault else int(fault is not None)
         self.fault = fault
         return self.faults

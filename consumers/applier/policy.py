@@ -41,6 +41,8 @@ class Policy:
 MOST_WRITES: Final = 8
 SAME_REFUSALS: Final = 3
 SAME_FAULTS: Final = 3
+# After an attempt that nobody answered, "again, later" may mean that it is still under way; by then it is not.
+_UNDER_WAY_SECONDS: Final = 600.0
 MOST_FAILURES: Final = 5
 # An intent of which nothing was sent is decided anew after this long, since the read that it was made from is old.
 FRESH_SECONDS: Final = 5.0
@@ -58,3 +60,11 @@ def pause(wait: Wait, tries: int, chance: Callable[[], float]) -> float:
     """Return how long to wait: capped exponential with full jitter (`chance` is uniform in [0, 1))."""
     first, longest = _PAUSES.get(wait, _PAUSE)
     return max(_SHORTEST, min(longest, first * 2.0 ** min(tries, 30)) * chance())
+
+
+def fault_patience(nth: int, *, may_be_under_way: bool) -> float:
+    """Return for how many seconds the nth request of a command is resent before the same failure counts as stored.
+
+    0, 4, 16, 64 s ...: a store that replays its failures is passed soon, and no outage uses up the requests.
+    """
+    return max(4.0 ** (nth - 1) if nth > 1 else 0.0, _UNDER_WAY_SECONDS if may_be_under_way else 0.0)

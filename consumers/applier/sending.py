@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumers.applier.outcome import Applied, Rejected
-from consumers.applier.policy import SAME_FAULTS
+from consumers.applier.policy import MOST_WRITES, SAME_FAULTS, fault_patience
 from consumers.applier.reasons import DeathCause
 from consumers.applier.run import rejection
 from consumers.applier.situation import operation_of, reason_of, reported
@@ -16,7 +16,7 @@ from consumers.engine import Again, Done, Wait
 from consumers.memory.facts import Closed, Created
 from consumers.memory.memory import Closer, Intent
 from gateway.collate.answers import Ambiguous, Answered, Held, NotSent, Refused
-from gateway.collate.errors import Move, route
+from gateway.collate.errors import RETRYABLE, Move, route
 from gateway.collate.operations import Operation
 from gateway.runtime.logs import get_log
 from schemas.collate import CloseAnswer, HandoffState, ManualHandoff
@@ -26,9 +26,11 @@ from schemas.vocabulary import Effect
 if TYPE_CHECKING:
     from consumers.applier.run import Run
     from gateway.collate.answers import Result, Unanswered
+    from gateway.collate.errors import Route
 
 _CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
 _OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
+_CHECKS: Final = 3
 
 
 async def send(run: Run, intent: Intent, body: bytes, *, again: bool) -> Done | Again | None:
@@ -85,9 +87,8 @@ async def _call(run: Run, intent: Intent, body: bytes) -> Result[ManualHandoff] 
 
 
 async def _unanswered(run: Run, intent: Intent, result: Unanswered) -> Done | Again | None:
-    note = run.note(intent)
     way = route(Operation(intent.operation), result, after_ambiguous=run.maybe is not None)
-    if isinstance(result, Ambiguous) and note.fails(result.status, result.code) >= SAME_FAULTS:
+    if _is_stored(run, intent, result, way):
         run.end_intent("same_fault")
         return None
     if not isinstance(result, Refused) or way.move in {Move.RESEND, Move.SUSPEND}:
@@ -99,7 +100,23 @@ async def _unanswered(run: Run, intent: Intent, result: Unanswered) -> Done | Ag
     # We have just read it: a 404 is a lagging replica's until the next read agrees.
     if way.move is Move.REJECT and result.status != 404:
         return run.finish(Rejected(rejection(way.reason), intent.handoff_id))
-    return None
+    return await wait_for(run, result, way.wait_seconds) if way.wait_seconds or result.retryable else None
+
+
+def _is_stored(run: Run, intent: Intent, result: Unanswered, way: Route) -> bool:
+    """Whether Collate has kept a failure under the key, so that only another request can get through."""
+    fault: tuple[int, str | None] | None = None
+    match result:
+        case Ambiguous(status=int(status), code=code) if status >= 500:
+            fault = status, code
+        case Refused(status=status, code=code) if way.reason == RETRYABLE.reason:
+            fault = status, code
+    nth = intent.n - (run.work.asked_n if run.work else 0)
+    if run.note(intent).fails(fault) < SAME_FAULTS or nth >= MOST_WRITES:
+        return False
+    # "Again, later" may be said of an attempt that is still under way; a 5xx ends what it answers.
+    may_be_under_way = isinstance(result, Refused) and run.maybe is not None
+    return run.turn.now - intent.first_sent_at >= fault_patience(nth, may_be_under_way=may_be_under_way)
 
 
 async def _created(run: Run, intent: Intent, handoff: ManualHandoff, *, resent: bool) -> Done | None:
@@ -112,29 +129,38 @@ async def _created(run: Run, intent: Intent, handoff: ManualHandoff, *, resent: 
         run.end_intent("anothers_handoff")
         return None
     effect = Effect.OURS if policy.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
-    if resent and await _moved_too_far(run, intent, handoff.id):
+    if resent and not await _moved_once(run, intent, handoff.id):
         effect = Effect.INFERRED
     draft.absorb(Created(handoff, intent.version, run.job.asked))
     return run.finish(Applied(effect, handoff.id))
 
 
-async def _moved_too_far(run: Run, intent: Intent, handoff_id: str) -> bool:
-    """Whether a resent create was applied with a stale If-Match: then neither key nor If-Match was honoured."""
-    result = await run.collate.get_authorization(run.job.authorization_id)
-    if not isinstance(result, Answered) or result.model.active_handoff_id != handoff_id:
-        return False
-    if result.model.version <= intent.version + 1:
-        return False
+async def _moved_once(run: Run, intent: Intent, handoff_id: str) -> bool:
+    """Whether a resent create is seen to have had one effect; False as well where nothing can be seen."""
+    for _ in range(_CHECKS):
+        result = await run.collate.get_authorization(run.job.authorization_id)
+        if not isinstance(result, Answered):
+            continue
+        found = result.model
+        if found.active_handoff_id == handoff_id and found.version > intent.version + 1:
+            suspect_double_effect(run, handoff_id, intent.version, found.version)
+            return False
+        if found.active_handoff_id == handoff_id or found.version > intent.version:
+            return True
+    return False
+
+
+def suspect_double_effect(run: Run, handoff_id: str | None, if_match: int, version: int) -> None:
+    """Alarm: a create was sent more than once, and the version moved further than by one opening."""
     run.desk.metrics.double_effects.inc()
     get_log().error(
         "command.double_effect_suspected",
         authorization_id=run.job.authorization_id,
         command_id=run.job.command_id,
         handoff_id=handoff_id,
-        if_match=intent.if_match,
-        version=result.model.version,
+        if_match=if_match,
+        version=version,
     )
-    return True
 
 
 def _closed(run: Run, intent: Intent, answer: CloseAnswer) -> Done:

@@ -17,7 +17,7 @@ from consumers.applier.policy import FRESH_SECONDS, MOST_WRITES, SAME_REFUSALS
 from consumers.applier.reasons import DeathCause, Reason
 from consumers.applier.resolve import Inferred, Somebodys, Unclear, Unidentified, Unknown, resolve
 from consumers.applier.run import rejection
-from consumers.applier.sending import closer, send, wait_for
+from consumers.applier.sending import closer, send, suspect_double_effect, wait_for
 from consumers.applier.situation import DOUBT_SECONDS, Situation, operation_of, situation
 from consumers.engine import Again, Done, Wait
 from consumers.memory.facts import CloseInferred, CreateInferred, Looked
@@ -151,6 +151,7 @@ async def _resolve(run: Run, now: Situation, seen: Looked | NotThere) -> Done | 
                 run.draft.absorb(CreateInferred(handoff_id, run.job.asked))
             return run.finish(Applied(Effect.INFERRED, handoff_id))
         case Unidentified():
+            suspect_double_effect(run, now.handoff_id, maybe.version, now.found.version)
             _absorb(run, seen)
             return run.finish(Applied(Effect.INFERRED, reason=Reason.OPENING_NOT_IDENTIFIED))
         case _:
@@ -161,8 +162,8 @@ async def _resolve(run: Run, now: Situation, seen: Looked | NotThere) -> Done | 
 async def _write(run: Run, now: Situation) -> Done | Again | None:
     """Commit an intent and send it."""
     job, work = run.job, run.work
-    n = (work.n if work else 0) + 1
-    if n > MOST_WRITES:
+    n, asked_n = (work.n + 1, work.asked_n) if work else (1, 0)
+    if n > asked_n + MOST_WRITES:
         return run.bury(DeathCause.TOO_MANY_WRITES, now.handoff_id)
     if work is not None and (code := _same_refusal(work, now.found.version)) is not None:
         return run.finish(Rejected(Reason.NOT_ALLOWED)) if run.maybe is None else run.bury(_cause(code))

@@ -9,6 +9,7 @@ from typing import Protocol
 from consumers.memory.facts import Looked
 from consumers.memory.memory import Memory
 from gateway.collate.answers import Answered, Refused, Result, Unanswered
+from gateway.collate.errors import Move, route
 from gateway.collate.operations import Operation
 from schemas.collate import HandoffState, ManualHandoff, PriorAuthorization
 
@@ -59,7 +60,7 @@ async def look(
     """
     result = await reads.get_authorization(authorization_id)
     if not isinstance(result, Answered):
-        if isinstance(result, Refused) and result.status == 404 and not result.suspended:
+        if _is_absent(Operation.GET_AUTHORIZATION, result):
             return NotThere()
         return Unread(Operation.GET_AUTHORIZATION, result)
     authorization = result.model
@@ -74,11 +75,15 @@ async def look(
         answer = await reads.get_handoff(authorization_id, handoff_id)
         if isinstance(answer, Answered):
             handoffs.append(answer.model)
-        elif isinstance(answer, Refused) and answer.status == 404 and not answer.suspended:
+        elif _is_absent(Operation.GET_HANDOFF, answer):
             missing.append(handoff_id)
         else:
             return Unread(Operation.GET_HANDOFF, answer)
     return Looked(authorization, tuple(handoffs), tuple(missing))
+
+
+def _is_absent(operation: Operation, result: Unanswered) -> bool:
+    return isinstance(result, Refused) and result.status == 404 and route(operation, result).move is Move.REJECT
 
 
 def _wanted(authorization: PriorAuthorization, memory: Memory, also: str | None, *, thorough: bool) -> list[str]:

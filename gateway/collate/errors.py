@@ -153,7 +153,7 @@ RULES: Final[tuple[Rule, ...]] = (
 )  # fmt: skip
 
 RETRYABLE: Final = Default(
-    (), Move.REREAD, Move.RESEND, "collate_says_retry", "Collate says that this may be tried again."
+    (), Move.RESEND, Move.RESEND, "collate_says_retry", "Collate says that this may be tried again."
 )
 DEFAULTS: Final[tuple[Default, ...]] = (
     Default(

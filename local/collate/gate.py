@@ -98,10 +98,9 @@ class Gate:
         )
         rules = self.faults.strike(request.method, request.path, now)
         call.faults = tuple(rule.id for rule in rules)
-        scope = (call.organization or "", call.path, call.key or "")
         if call.key is not None:
-            self.api.writes.keys.begin(scope, call.number)
-        exchange.on_end = partial(self._ended, call, scope, time.perf_counter())
+            self.api.writes.keys.begin(_scope(call), call.number)
+        exchange.on_end = partial(self._ended, call, time.perf_counter())
         if wait := _waits(rules, "before"):
             exchange.later(wait, partial(self._apply, request, call, rules, exchange))
         else:
@@ -132,6 +131,8 @@ class Gate:
             self._finish(end, reply, call, exchange)
 
     def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
+        # Also of a client that has hung up the request runs until here.
+        self.api.writes.keys.end(_scope(call), call.number)
         match end:
             case Reset():
                 exchange.reset()
@@ -168,10 +169,13 @@ class Gate:
         wait = math.ceil((1.0 - self._tokens) / profile.rate_per_second)
         return Answer("before", 429, code="rate_limited", retryable=True, retry_after=str(wait))
 
-    def _ended(self, call: Call, scope: tuple[str, str, str], since: float, how: str) -> None:
+    def _ended(self, call: Call, since: float, how: str) -> None:
         call.ended = how
         call.seconds = time.perf_counter() - since
-        self.api.writes.keys.end(scope, call.number)
+
+
+def _scope(call: Call) -> tuple[str, str, str]:
+    return call.organization or "", call.path, call.key or ""
 
 
 def _waits(rules: tuple[Rule, ...], when: When) -> float:

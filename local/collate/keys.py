@@ -68,6 +68,6 @@ class Keys:
         self._in_flight.setdefault(scope, request)
 
     def end(self, scope: Scope, request: int) -> None:
-        """Say that it has been answered, or that its client is gone."""
+        """Say that it is done, whoever hears of it."""
         if self._in_flight.get(scope) == request:
             del self._in_flight[scope]

@@ -57,6 +57,19 @@ async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id
     assert lane.ended_letters() == [(asked, 1, "applied")]
 
 
+async def test_a_redrive_after_too_many_writes_may_write_again(make_lane):
+    lane = make_lane()
+    lane.sim.fault("answer", method="POST", path=CREATE, status=409, code="version_conflict")
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    (letter,) = lane.dead_letters()
+    assert (letter.cause, len(letter.intents)) == ("too_many_writes", 8)
+    lane.sim.faults.clear()
+    redrive(lane, letter, 1)
+    await lane.drain()
+    assert lane.finished_of(asked, redrive=1).effect == "ours"
+
+
 async def test_a_redrive_that_an_older_ingress_kept_ends_too(make_lane):
     lane, asked, letter = await unknown_outcome(make_lane)
     redrive(lane, letter, 1, why="looked at it")

@@ -105,6 +105,8 @@ async def test_a_lost_answer_under_every_reading(make_lane, close, *, profile, r
     outcome = lane.check(asked)
     assert outcome.outcome == "applied"
     assert len(lane.effects_of(asked)) == 1
+    if reading == {"key_in_flight": "conflict"} and profile == "v2" and fault["do"] == "delay":
+        assert 409 in [call.status for call in lane.sim.ledger.calls], "the resend met the first attempt"
     # Where If-Match is looked at before the key there is no replay, so nothing proves whose effect it is.
     if profile == "v2" and fault["do"] != "delay":
         assert outcome.effect == ("inferred" if reading.get("check_order") == "if_match_first" else "ours")
@@ -299,15 +301,64 @@ async def test_a_stored_error_is_left_behind_by_the_next_n(make_lane):
     assert len(set(keys)) == 2
 
 
-async def test_an_error_that_never_ends_is_a_dead_letter_after_eight_requests(make_lane):
+async def test_an_error_that_never_ends_is_a_dead_letter_when_the_commands_life_is_over(make_lane):
     lane = make_lane()
+    lane.policy = replace(lane.policy, life_seconds=2.5 * 3600)
+    lane.restart()
     lane.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error")
     asked = lane.send(HandoffRequest())
     await lane.drain()
     (letter,) = lane.dead_letters()
-    assert letter.cause in {"too_many_writes", "too_old"}
+    assert letter.cause == "too_old"
     assert len(lane.effects_of(asked)) == 0
     assert len(letter.intents) == 8
+
+
+async def test_an_outage_of_writes_alone_uses_up_nothing(make_lane):
+    lane = make_lane()
+    asking = {"code": "unavailable", "retryAfter": "1", "retryable": True}
+    lane.sim.fault("answer", method="POST", path=CREATE, status=503, when="before", **asking)
+    began = lane.now()
+    asked = lane.send(HandoffRequest())
+    while lane.now() < began + 600.0:
+        lane.pass_until((await lane.turn()).at)
+    lane.sim.faults.clear()
+    await lane.drain()
+    assert (lane.check(asked).outcome, lane.check(asked).effect) == ("applied", "ours")
+
+
+async def test_retry_after_is_obeyed_where_a_refusal_asks_for_another_look(make_lane):
+    lane = make_lane()
+    lane.sim.fault("answer", method="POST", path=CREATE, status=423, code="locked", retryAfter="30", count=1)
+    asked = lane.send(HandoffRequest())
+    answer = await lane.turn()
+    assert answer.reason is Wait.RETRY_AFTER
+    assert 29.0 < answer.at - lane.now() < 34.0
+    await lane.drain()
+    assert lane.check(asked).effect == "ours"
+
+
+async def test_what_may_be_under_way_under_a_key_is_not_overtaken_by_another_key(make_lane):
+    lane = make_lane()
+    lane.sim.fault("hang", method="POST", path=CREATE, when="before", count=1)
+    asked = lane.send(HandoffRequest())
+    lane.pass_until((await lane.turn()).at)
+    busy = {"status": 409, "code": "idempotency_request_in_progress", "retryable": True}
+    lane.sim.fault("answer", method="POST", path=CREATE, when="before", **busy)
+    for _ in range(8):
+        lane.pass_until((await lane.turn()).at)
+    lane.sim.faults.clear()
+    await lane.drain()
+    assert lane.check(asked).effect == "ours"
+    assert len({key for name, key in lane.collate.calls if name == "create_handoff"}) == 1
+
+
+async def test_not_found_that_may_pass_is_asked_again(make_lane):
+    lane = make_lane()
+    lane.sim.fault("answer", method="GET", status=404, code="not_here_yet", retryable=True, count=3)
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    assert lane.check(asked).effect == "ours"
 
 
 @pytest.mark.parametrize(
@@ -460,6 +511,36 @@ async def test_a_doubled_effect_is_detected_and_alarmed(make_lane):
     await lane.drain()
     assert len(lane.effects_of(asked)) == 2, "the simulated Collate must honour neither key nor If-Match here"
     assert lane.finished_of(asked).effect == "inferred"
+    assert lane.metrics.double_effects._value.get() == 1
+
+
+async def test_without_a_look_at_what_a_resend_did_it_is_not_called_ours(make_lane):
+    lane = make_lane("ignores_preconditions", "forgets_keys", readings={"create_while_active": "replace"})
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = lane.send(HandoffRequest())
+    lane.pass_until((await lane.turn()).at)
+    lane.sim.fault("answer", method="GET", status=500, code="internal_error", count=2)
+    await lane.drain()
+    assert lane.finished_of(asked).effect == "inferred"
+    assert lane.metrics.double_effects._value.get() == 1, "two looks failed, the third one saw it"
+
+    lane = make_lane("ignores_preconditions", "forgets_keys", readings={"create_while_active": "replace"})
+    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = lane.send(HandoffRequest())
+    lane.pass_until((await lane.turn()).at)
+    lane.sim.fault("answer", method="GET", status=500, code="internal_error")
+    await lane.drain()
+    assert lane.finished_of(asked).effect == "inferred"
+
+
+async def test_openings_of_which_no_answer_came_through_are_alarmed_as_well(make_lane):
+    lane = make_lane("ignores_preconditions", "forgets_keys", readings={"create_while_active": "replace"})
+    lane.sim.fault("answer", method="POST", path=CREATE, when="after", status=500, code="internal_error", count=3)
+    asked = lane.send(HandoffRequest())
+    await lane.drain()
+    assert len(lane.effects_of(asked)) == 3
+    outcome = lane.finished_of(asked)
+    assert (outcome.effect, outcome.reason) == ("inferred", "opening_not_identified")
     assert lane.metrics.double_effects._value.get() == 1
 
 

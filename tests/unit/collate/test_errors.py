@@ -110,7 +110,7 @@ def test_an_unknown_code_goes_by_status(status, write, read, code):
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
 def test_retryable_wins_over_an_unknown_codes_status(status):
-    assert route(CREATE, Refused(status, "new", retryable=True)).move is Move.REREAD
+    assert route(CREATE, Refused(status, "new", retryable=True)).move is Move.RESEND
     assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Move.RESEND
 
 
