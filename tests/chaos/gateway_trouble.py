@@ -40,7 +40,13 @@ FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"do": "truncate"},
     {"do": "drop"},
     {"do": "garbage"},
+    {"do": "redirect", "location": "http://localhost:9/elsewhere"} | BEFORE,
+    {"do": "trickle", "seconds": 0.5},
+    {"do": "endless", "part": "body"},
+    {"do": "endless", "part": "head"},
     {"do": "rewrite", "overlay": {"introducedLater": [1, {"deep": None}]}},
+    {"do": "rewrite", "overlay": {"status": "status_of_tomorrow"}},
+    {"do": "rewrite", "overlay": {"nextAction": {"type": "action_of_tomorrow"}}},
 )
 # `{"do": "act"}`: between our read and our write.
 ACTS: Final[tuple[dict[str, Any], ...]] = (
