@@ -64,6 +64,8 @@ class Applier:
         run = Run(self._desk, turn, record, job, memory)
         if turn.failures >= MOST_FAILURES:
             return run.bury(DeathCause.HANDLER_FAILED)
+        if turn.failures > 1:
+            await run.tell_failures()
         if run.work is None:
             if memory.work is not None:
                 await self._bury_orphan(run.draft, turn, memory)

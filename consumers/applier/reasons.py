@@ -181,10 +181,11 @@ WAITING: Final = MappingProxyType(
         Wait.STALE_READ: "Collate shows an older state than it showed before; it is read again.",
         Wait.CLOSING: "The handoff is being closed; the command goes on when it is closed.",
         Wait.BACKOFF: "The last call had no definite answer; the same request is sent again.",
-        Wait.HANDLER_FAILED: "The gateway failed on it and tries again.",
-        Wait.HANDLER_HUNG: "The last try took too long and was given up; it is tried again.",
-        Wait.TOO_LARGE: "What was to be written is too large; it is tried again.",
-        Wait.MEMORY_UNREADABLE: "What the gateway remembers of this authorization can't be read; operators must look.",
+        Wait.HANDLER_FAILED: "The gateway failed on it more than once and tries again; its operators are alarmed.",
     }
 )
-"""Behind every reason to wait, a sentence for the reader of `command.waiting`."""
+"""Behind every reason to wait, a sentence for the reader of `command.waiting`.
+
+Whatever way a turn fails (`handler_hung`, `too_large`), the next one tells it as `handler_failed`. Where the memory
+can't be read (`memory_unreadable`) nothing can be published, since the memory numbers the events.
+"""

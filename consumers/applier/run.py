@@ -202,6 +202,13 @@ class Run:
             await self.draft.checkpoint()
         return Again(at, reason)
 
+    async def tell_failures(self) -> None:
+        """Say before another try that those before have failed: a turn that fails or hangs can't say it itself."""
+        at = self.turn.now + self.desk.policy.waiting_after_seconds
+        if self._must_tell(Wait.HANDLER_FAILED, at):
+            self._tell_waiting(Wait.HANDLER_FAILED, at)
+            await self.draft.checkpoint()
+
     def _must_tell(self, reason: Wait, at: float) -> bool:
         policy, told, job = self.desk.policy, self.draft.memory.waiting, self.job
         if at - self.turn.since < policy.waiting_after_seconds:

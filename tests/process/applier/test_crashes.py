@@ -157,3 +157,13 @@ async def test_an_unreadable_memory_stops_the_lane_and_writes_nothing(make_lane)
     answer = await lane.turn()
     assert isinstance(answer, Again)
     assert lane.outputs == []
+
+
+async def test_that_tries_failed_is_told_by_the_next_one(make_lane):
+    lane = make_lane()
+    asked = lane.send(HandoffRequest())
+    lane.failures = 2
+    await lane.drain()
+    (waiting,) = lane.events(EventType.COMMAND_WAITING)
+    assert (waiting.data.command_id, waiting.data.reason) == (asked, "handler_failed")
+    assert lane.check(asked).effect == "ours"
