@@ -36,9 +36,10 @@ class Break:
     what: str
 
 
-def breaks(old: Schema, new: Schema, *, said: bool = False) -> list[Break]:
-    """Compare two self-contained documents; an empty answer means that the new one only adds."""
-    return list(_Comparison(old, new, said).of(old, new, ""))
+def breaks(old: Schema, new: Schema, *, said: bool = False, within: tuple[Schema, Schema] | None = None) -> list[Break]:
+    """Compare two schemas, self-contained or each within its document; no break means that the new one only adds."""
+    old_root, new_root = within or (old, new)
+    return list(_Comparison(old_root, new_root, said).of(old, new, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class _Comparison:
     said: bool
 
     def of(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        old, new = _resolved(self.old_root, old), _resolved(self.new_root, new)
+        old, new = resolved(self.old_root, old), resolved(self.new_root, new)
         old_variants, new_variants = _variants(old), _variants(new)
         if len(old_variants) > 1 or len(new_variants) > 1:
             yield from self._unions(old_variants, new_variants, at)
@@ -67,7 +68,7 @@ class _Comparison:
         for number, variant in enumerate(old):
             tried = [list(self.of(variant, candidate, at)) for candidate in new]
             if all(tried):
-                yield from min(tried, key=len, default=[]) or [Break(at, f"variant {number} is gone")]
+                yield from min(tried, key=_distance, default=[]) or [Break(at, f"variant {number} is gone")]
         if self.said and len(new) > len(old):
             yield Break(at, "may be something that it never was")
 
@@ -121,7 +122,13 @@ class _Comparison:
             )
 
 
-def _resolved(root: Schema, schema: Schema) -> Schema:
+def _distance(found: list[Break]) -> tuple[int, int]:
+    # Variants are told apart by constants: one with another constant is another variant.
+    return sum(one.what == "const has changed" for one in found), len(found)
+
+
+def resolved(root: Schema, schema: Schema) -> Schema:
+    """Follow a reference into the document that it stands in."""
     while "$ref" in schema:
         target: Any = root
         for part in str(schema["$ref"]).removeprefix("#/").split("/"):

@@ -398,24 +398,3 @@ def _moved(schema: Any, owner: str) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {key: _moved(value, owner) for key, value in schema.items()}
-
-
-def withdrawn(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Say what a caller of the old document would miss under the new one; the bodies are compared on their own."""
-    for path, operations in old["paths"].items():
-        for method, operation in operations.items():
-            current = new["paths"].get(path, {}).get(method)
-            if current is None:
-                yield f"{method} {path}: is gone"
-                continue
-            yield from (
-                f"{method} {path}: no longer answers {status}"
-                for status in operation["responses"]
-                if status.startswith("2") and status not in current["responses"]
-            )
-            known = {parameter["name"] for parameter in operation.get("parameters", ())}
-            yield from (
-                f"{method} {path}: {parameter['name']} is required and was not there"
-                for parameter in current.get("parameters", ())
-                if parameter["required"] and parameter["name"] not in known
-            )

@@ -9,7 +9,7 @@ A change that must break readers or callers gets a new type (`...v2`) beside the
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ from schemas.deadletter import DeadLetter, DeadLetterEnded
 from schemas.document import json_schema
 from schemas.events import EVENTS
 from schemas.http import ANSWERS, AccessGrantBody
-from schemas.openapi import openapi, withdrawn
+from schemas.openapi import openapi
 from schemas.vocabulary import PREFIX
+from schemas.withdrawn import from_callers, from_readers
 
 if TYPE_CHECKING:
     from schemas.model import Model
@@ -63,32 +64,25 @@ def read(path: str) -> bytes:
 def stale(directory: Path = PUBLISHED) -> list[str]:
     """Return the files that are not what the models say: missing, different, or of no model."""
     wanted = rendered()
-    found = {
-        path.relative_to(directory).as_posix(): path.read_text()
-        for path in directory.rglob("*.json")
-        if RELEASED not in path.parents
-    }
+    found = {path: file.read_text() for path, file in _files(directory)}
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
 def broken(baseline: Path = RELEASED) -> Iterator[str]:
     """Say what readers and callers of the last release would notice."""
     today = documents()
-    for file in sorted(baseline.rglob("*.json")):
-        path = file.relative_to(baseline).as_posix()
+    for path, file in _files(baseline):
         if path not in today:
             yield f"{path}: is gone"
             continue
-        # Both repeat the schemas, which are compared on their own.
+        old, new = json.loads(file.read_text()), today[path]
         if path == "openapi.json":
-            yield from (f"{path}: {found}" for found in withdrawn(json.loads(file.read_text()), today[path]))
-        elif path != "asyncapi.json":
-            yield from _broken(path, json.loads(file.read_text()), today[path])
-
-
-def _broken(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    said = path.startswith(("answers/", "events/", "records/"))
-    yield from (f"{path}{found.pointer}: {found.what}" for found in breaks(old, new, said=said))
+            yield from (f"{path}: {found}" for found in from_callers(old, new))
+        elif path == "asyncapi.json":
+            yield from (f"{path}: {found}" for found in from_readers(old, new))
+        else:
+            said = path.startswith(("answers/", "events/", "records/"))
+            yield from (f"{path}{found.pointer}: {found.what}" for found in breaks(old, new, said=said))
 
 
 def write(directory: Path) -> None:
@@ -98,11 +92,15 @@ def write(directory: Path) -> None:
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-    for file in directory.rglob("*.json"):
-        if file.relative_to(directory).as_posix() not in wanted and (
-            directory == RELEASED or RELEASED not in file.parents
-        ):
+    for path, file in _files(directory):
+        if path not in wanted:
             file.unlink()
+
+
+def _files(directory: Path) -> list[tuple[str, Path]]:
+    """Return the documents below a directory; the baseline inside the published ones is none of them."""
+    found = [(file.relative_to(directory).as_posix(), file) for file in sorted(directory.rglob("*.json"))]
+    return [(path, file) for path, file in found if not path.startswith(f"{RELEASED.name}/")]
 
 
 def main(arguments: list[str]) -> int:

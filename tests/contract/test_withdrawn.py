@@ -1,0 +1,143 @@
+"""A break planted in what the models say today is found by the gate, which compares with the real baseline."""
+
+import json
+
+import pytest
+
+from schemas import publish
+from schemas.events import EVENTS
+from schemas.withdrawn import from_callers
+from tests.contract.planted import planted
+
+CLOSE = "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/close"
+CLOSING = ("paths", CLOSE, "post")
+STREAM = ("paths", "/v1/events", "get")
+COMPONENTS = ("components", "schemas")
+EVENTS_CHANNEL = ("channels", "events")
+REPORTED = "HandoffCloseBody/properties/result/properties/reportedOutcome"
+OPENED = ("components", "messages", "HandoffOpened")
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "found"),
+    [
+        (("paths", CLOSE), ..., [f"post {CLOSE}: is gone"]),
+        (CLOSING, ..., [f"post {CLOSE}: is gone"]),
+        ((*CLOSING, "operationId"), "close", [f"post {CLOSE}: operationId has changed"]),
+        ((*CLOSING, "security"), [{"other": []}], [f"post {CLOSE}: asks for another credential"]),
+        (("paths", "/openapi.json", "get", "security"), ..., ["get /openapi.json: asks for another credential"]),
+        ((*CLOSING, "requestBody"), ..., [f"post {CLOSE} body application/json: is gone"]),
+        (
+            (*CLOSING, "requestBody", "content", "application/json"),
+            ...,
+            [f"post {CLOSE} body application/json: is gone"],
+        ),
+        ((*CLOSING, "responses", "202"), ..., [f"post {CLOSE}: no longer answers 202"]),
+        ((*CLOSING, "responses", "409"), {"description": "New."}, []),
+        ((*CLOSING, "responses", "503", "headers", "Retry-After"), ..., [f"post {CLOSE} 503 Retry-After: is gone"]),
+        ((*CLOSING, "responses", "202", "content"), {}, [f"post {CLOSE} 202 application/json: is gone"]),
+        ((*STREAM, "parameters", 0), ..., ["get /v1/events query type: is gone"]),
+        ((*STREAM, "parameters", 0, "required"), True, ["get /v1/events query type: is required now"]),
+        (
+            (*STREAM, "parameters", 0, "schema", "items", "enum"),
+            sorted(EVENTS)[1:],
+            [f"get /v1/events query type/items: enum was narrowed, {min(EVENTS)} is gone"],
+        ),
+        (
+            (*STREAM, "parameters", 0, "schema", "maxItems"),
+            9,
+            ["get /v1/events query type: maxItems was lowered"],
+        ),
+        (
+            (*STREAM, "parameters"),
+            [{"name": "since", "in": "query", "required": True, "schema": {}}],
+            [
+                "get /v1/events query since: is required now",
+                "get /v1/events query type: is gone",
+                "get /v1/events query authorizationId: is gone",
+                "get /v1/events header Last-Event-ID: is gone",
+                "get /v1/events header X-Request-Id: is gone",
+            ],
+        ),
+        (
+            (*COMPONENTS, "CommandAccepted", "properties", "commandId"),
+            ...,
+            ["CommandAccepted/properties/commandId: property is gone"],
+        ),
+        (
+            (*COMPONENTS, "CommandAccepted", "required"),
+            ["type", "authorizationId", "acceptedAt", "status"],
+            ["CommandAccepted/properties/commandId: may be absent, which it never was"],
+        ),
+        (
+            (*COMPONENTS, "AccessGrantBody", "required"),
+            ["operator", "reason"],
+            ["AccessGrantBody/properties/reason: is required now"],
+        ),
+        (
+            (*COMPONENTS, "HandoffCloseBody.ReportedOutcome", "enum"),
+            ["submitted", "decision_observed", "not_required_observed"],
+            [f"{REPORTED}: enum was narrowed, follow_up_required_observed is gone"],
+        ),
+        ((*COMPONENTS, "CommandAccepted", "properties", "new"), {"type": "string"}, []),
+        ((*COMPONENTS, "AccessGrantBody", "properties", "new"), {"type": "string"}, []),
+    ],
+)
+def test_a_break_of_openapi_is_caught(monkeypatch, way, value, found):
+    assert_caught(monkeypatch, "openapi.json", way, value, found)
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "found"),
+    [
+        (EVENTS_CHANNEL, ..., ["events: is gone"]),
+        ((*EVENTS_CHANNEL, "address"), "other.events", ["events: address has changed"]),
+        ((*EVENTS_CHANNEL, "messages", "HandoffOpened"), ..., ["events HandoffOpened: is gone"]),
+        ((*OPENED, "name"), "collate-gateway.handoff.opened.v2", ["events HandoffOpened: name has changed"]),
+        ((*OPENED, "contentType"), "text/plain", ["events HandoffOpened: contentType has changed"]),
+        (
+            (*OPENED, "headers"),
+            {"$ref": "#/components/schemas/deadLetterHeaders"},
+            [
+                "events HandoffOpened headers/properties/ce_sequence: property is gone",
+                "events HandoffOpened headers/properties/ce_causationid: property is gone",
+                "events HandoffOpened headers/properties/ce_sequence: may be absent, which it never was",
+                "events HandoffOpened headers/properties/ce_subject: may be absent, which it never was",
+            ],
+        ),
+        (
+            (*COMPONENTS, "eventHeaders", "properties", "ce_sequence"),
+            ...,
+            ["eventHeaders/properties/ce_sequence: property is gone"],
+        ),
+        (
+            (*COMPONENTS, "HandoffOpened", "properties", "handoffId"),
+            ...,
+            ["HandoffOpened/properties/handoffId: property is gone"],
+        ),
+        ((*COMPONENTS, "HandoffOpened", "properties", "new"), {"type": "string"}, []),
+        ((*COMPONENTS, "HandoffClose", "required"), ["result"], []),
+        ((*EVENTS_CHANNEL, "messages", "New"), {"$ref": "#/components/messages/HandoffOpened"}, []),
+    ],
+)
+def test_a_break_of_asyncapi_is_caught(monkeypatch, way, value, found):
+    assert_caught(monkeypatch, "asyncapi.json", way, value, found)
+
+
+def test_every_route_and_every_field_of_openapi_is_missed():
+    released = json.loads((publish.RELEASED / "openapi.json").read_text())
+    without_routes = released | {"paths": {}}
+    routes = [f"{method} {path}: is gone" for path, methods in released["paths"].items() for method in methods]
+    assert list(from_callers(released, without_routes)) == routes
+    for component, schema in released["components"]["schemas"].items():
+        found = "\n".join(from_callers(released, planted(released, (*COMPONENTS, component, "properties"), {})))
+        unseen = [
+            field for field in schema.get("properties", ()) if f"/properties/{field}: property is gone" not in found
+        ]
+        assert unseen == [], component
+
+
+def assert_caught(monkeypatch, path, way, value, found):
+    today = publish.documents()
+    monkeypatch.setattr(publish, "documents", lambda: today | {path: planted(today[path], way, value)})
+    assert list(publish.broken()) == [f"{path}: {what}" for what in found]
