@@ -45,8 +45,9 @@ FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"do": "endless", "part": "body"},
     {"do": "endless", "part": "head"},
     {"do": "rewrite", "overlay": {"introducedLater": [1, {"deep": None}]}},
-    {"do": "rewrite", "overlay": {"status": "status_of_tomorrow"}},
-    {"do": "rewrite", "overlay": {"nextAction": {"type": "action_of_tomorrow"}}},
+    {"do": "answer", "status": 409, "code": "code_of_tomorrow"} | BEFORE,
+    {"do": "answer", "status": 409, "code": "code_of_tomorrow", "retryable": True} | BEFORE,
+    {"do": "answer", "status": 423, "code": "locked", "retryAfter": "1"} | BEFORE,
 )
 # `{"do": "act"}`: between our read and our write.
 ACTS: Final[tuple[dict[str, Any], ...]] = (
