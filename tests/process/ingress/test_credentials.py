@@ -49,6 +49,10 @@ def bearer(subject="intake-client", seconds=300, key=KEY):
     return "Bearer " + jwt.encode({"alg": "ES256", "kid": "k1"}, claims, key, algorithms=["ES256"])
 
 
+def part(content):
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
 async def test_a_token_is_its_callers(ingress, kafka):
     assert (await ingress.post(REQUEST, Authorization=bearer())).status == 202
     assert kafka.read()[0].caller == "intake"
@@ -62,8 +66,9 @@ async def test_a_token_is_its_callers(ingress, kafka):
         lambda: bearer(key=jwk.ECKey.generate_key("P-256", {"kid": "k1"})),
         lambda: bearer()[:-2],
         lambda: "Bearer a.b.c",
+        lambda: "Bearer " + part({"alg": []}) + "." + part({"iss": ISSUER}) + ".x",
     ],
-    ids=["another subject", "expired", "another key", "cut", "no token"],
+    ids=["another subject", "expired", "another key", "cut", "no token", "another type"],
 )
 async def test_a_token_that_is_not_good_is_401_and_no_more(ingress, kafka, credential):
     reply = await ingress.post(REQUEST, Authorization=credential())
@@ -111,6 +116,13 @@ async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, 
     reply = await send_signed(ingress, b"{}", **change)
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
     assert kafka.commands == []
+
+
+async def test_a_long_query_says_no_more_of_a_signer(ingress):
+    headers = {"webhook-signature": "v1,AAAA", "authorization": None}
+    for fields in (10, 11, 500):
+        reply = await ingress.call("POST", f"{REQUEST}?caller=intake" + "&a=b" * fields, headers=headers)
+        assert reply.status == 401
 
 
 async def test_a_signed_body_has_the_same_bounds(ingress):
