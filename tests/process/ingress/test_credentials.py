@@ -118,6 +118,26 @@ async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, 
     assert kafka.commands == []
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({}, b"x" * 70_000), ({"content-encoding": "gzip"}, b"{}"), ({}, b"{}"), ({}, b"")],
+    ids=["too large", "compressed", "small", "none"],
+)
+async def test_no_answer_tells_which_callers_sign(ingress, headers, body):
+    headers = headers | {"webhook-signature": "v1,AAAA", "authorization": None}
+    answers = set()
+    for caller in ("intake", "other", "nobody", ""):
+        reply = await ingress.call("POST", f"{REQUEST}?caller={caller}", body, headers)
+        told = {name: value for name, value in reply.json.items() if name != "requestId"}
+        answers.add((reply.status, reply.headers.get("connection"), json.dumps(told)))
+    assert len(answers) == 1
+
+
+async def test_nobodys_signature_is_nobodys(ingress):
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    assert (await send_signed(ingress, b"{}", secret=secret, caller="nobody")).status == 401
+
+
 async def test_a_long_query_says_no_more_of_a_signer(ingress):
     headers = {"webhook-signature": "v1,AAAA", "authorization": None}
     for fields in (10, 11, 500):
