@@ -30,7 +30,7 @@ from gateway.ingress.letters import Letters
 from gateway.ingress.live_calls import LiveCalls
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.publisher import Appends, Kafka, Publisher
-from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.ingress.server import ConnectionBounds, bounded_protocol
 from gateway.ingress.stream import Streams
 from gateway.ingress.tail import OpenSource, Tail
 from gateway.ingress.tokens import Tokens
@@ -94,7 +94,7 @@ async def work(settings: Settings, process: Process) -> None:
             own.host,
             own.port,
             stop_seconds=max(1.0, stop_seconds),
-            http=bounded_protocol(HeadBounds(), parts.edge.refused),
+            http=bounded_protocol(ConnectionBounds(), parts.edge.refused),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ) as listening:
             spare_the_collector()
