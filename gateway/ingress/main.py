@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from gateway.readmodel.reader import Reader
 
 REPLAYS_KEPT = 100_000
-REPLAYS_SECONDS = 24 * 60 * 60.0
+KEYS_SECONDS = 24 * 60 * 60.0
 CALLERS_EVERY_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 75
 
@@ -168,11 +168,11 @@ def assemble(
         on_state=tell_kafka,
     )
     commands: Appends = publisher if traces is None else TracedAppends(publisher, traces, topics.commands.name)
-    waiters = Waiters(own.max_waiters, metrics)
+    waiters = Waiters(own.max_waiters, metrics, retention_seconds=KEYS_SECONDS)
     tail = Tail(links.events, partitions, process.health)
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
-    replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
+    replays = Replays(REPLAYS_KEPT, KEYS_SECONDS)
     keeper = Keeper(
         commands,
         replays,
