@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
@@ -121,6 +122,17 @@ class Exchange:
     def path(self) -> dict[str, str]:
         """The variable parts of the path."""
         return self.scope["path_params"]  # type: ignore[no-any-return]
+
+    @property
+    def query(self) -> bytes:
+        """The query; of a signed request without the `caller` that says whose signature it is."""
+        query: bytes = self.scope["query_string"]
+        if self.signed_id is None or self.verified is None:
+            return query
+        terms = query.split(b"&")
+        signer = [("caller", self.verified.name)]
+        at = next(at for at, term in enumerate(terms) if parse_qsl(term.decode("latin-1")) == signer)
+        return b"&".join(terms[:at] + terms[at + 1 :])
 
     def extend(self, seconds: float) -> None:
         """Give the request this long from now."""

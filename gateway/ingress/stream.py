@@ -102,7 +102,7 @@ class Streams:
     async def events(self, exchange: Exchange) -> Answer | Streaming:
         """GET /v1/events?type=…&authorizationId=…, both repeatable."""
         caller = self._gate.admit(exchange, Permission.AUTHORIZATION_READ)
-        wanted = read_filter(exchange.scope["query_string"])
+        wanted = read_filter(exchange.query)
         since = read_vector(exchange.headers.get(b"last-event-id"), self._partitions)
         if exchange.scope["method"] == "HEAD":
             return Answer(200, b"", _HEADERS)
