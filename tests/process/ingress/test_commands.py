@@ -154,6 +154,31 @@ async def test_a_cloudevent_of_another_media_type_is_refused(ingress, kafka, con
     assert kafka.commands == []
 
 
+CHARSETS = [
+    ("charset=latin-1", 415),
+    ('Charset = "UTF-16"', 415),
+    ("x=y; charset=utf-8; charset=utf-16", 415),
+    ("charset=utf-8", 202),
+    ('charset="UTF-8"', 202),
+]
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+@pytest.mark.parametrize(("parameter", "status"), CHARSETS)
+async def test_a_cloudevent_is_in_utf_8(ingress, kafka, mode, parameter, status):
+    headers, body = to_http(event(), mode)
+    headers = dict(headers)
+    headers["content-type"] += f"; {parameter}"
+    assert (await ingress.call("POST", "/v1/commands", body, headers)).status == status
+    assert len(kafka.commands) == (status == 202)
+
+
+@pytest.mark.parametrize(("parameter", "status"), CHARSETS)
+async def test_so_is_its_data(ingress, parameter, status):
+    headers, body = to_http(event(datacontenttype=f"application/json; {parameter}"), "structured")
+    assert (await ingress.call("POST", "/v1/commands", body, dict(headers))).status == status
+
+
 def finished(command_id, **fields):
     return publish(
         CommandFinished(
