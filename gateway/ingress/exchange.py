@@ -38,6 +38,18 @@ _SINGLE = frozenset(
 _JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 Headers = list[tuple[bytes, bytes]]
+_ALWAYS: Headers = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=63072000"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+def with_common(headers: Headers, request_id: str) -> Headers:
+    """Return an answer's headers with those that every answer has."""
+    return [*headers, *_ALWAYS, (b"x-request-id", request_id.encode())]
 
 
 class ClientGone(Exception):

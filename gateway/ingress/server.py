@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.ingress.exchange import with_common
 from gateway.ingress.problem import Problem
 from gateway.ingress.problems import HeadersTooLarge, Overloaded, Unreadable, UrlTooLong
 
@@ -47,7 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
     bounds: ClassVar[ConnectionBounds]
 
     @staticmethod
-    def told(problem: Problem) -> None:
+    def told(problem: Problem, request_id: str) -> None:
         """Hear of a request that was refused before it existed."""
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -152,11 +153,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        self.told(problem)
+        request_id = secrets.token_hex(8)
+        self.told(problem, request_id)
         self._head_arrived()
         last: Any = self.cycle
         if last is None or last.response_complete:
-            self._write(problem)
+            self._write(problem, request_id)
         elif self.pipeline or not last.more_body:
             # An earlier request is being served: it gets its answer, and the connection ends with it.
             self.pipeline.clear()
@@ -170,16 +172,12 @@ class BoundedProtocol(HttpToolsProtocol):
             if last.response_started:
                 self.transport.close()
             else:
-                self._write(problem)
+                self._write(problem, request_id)
 
-    def _write(self, problem: Problem) -> None:
-        body = problem.body(secrets.token_hex(8))
+    def _write(self, problem: Problem, request_id: str) -> None:
+        body = problem.body(request_id)
         content = [STATUS_LINE[problem.status]]
-        headers = [
-            *problem.headers(),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
+        headers = with_common([*problem.headers(), (b"content-length", str(len(body)).encode())], request_id)
         if not problem.close:
             headers.append((b"connection", b"close"))
         for name, value in headers:
@@ -189,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded_protocol(bounds: ConnectionBounds, on_refused: Callable[[Problem], None]) -> type[BoundedProtocol]:
+def bounded_protocol(bounds: ConnectionBounds, on_refused: Callable[[Problem, str], None]) -> type[BoundedProtocol]:
     """Return a protocol class with these bounds, that tells of every request refused before it exists."""
     return type("Bounded", (BoundedProtocol,), {"bounds": bounds, "told": staticmethod(on_refused)})
 
