@@ -159,8 +159,8 @@ def openapi() -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The API key that was issued to your service (`cgk_…`), or a token of an issuer "
-                    "that the operators trust. Standard Webhooks signatures are taken as well: `?caller=` names the "
-                    "signer, `webhook-id` is the idempotency key.",
+                    "that the operators trust. Standard Webhooks signatures are taken as well, at every address: "
+                    "the first `?caller=` names the signer, `webhook-id` is the idempotency key.",
                 }
             },
         },

@@ -41,6 +41,7 @@ from gateway.ingress.callers import Caller, Callers, Credentials, HashedKey, Per
 from gateway.ingress.signatures import SecretInvalid, read_secret
 from gateway.ingress.tokens import ALGORITHMS, Issuer, Subject
 
+_Stat = tuple[int, int, int]
 _KEYS_PLACE = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
 
 
@@ -128,12 +129,12 @@ class _File(_Entry):
 
 def read_callers(content: bytes) -> Callers:
     """Read the file's content, and the secrets that it names; raises CallersInvalid with every problem."""
-    return _read(content)[0]
+    return _callers(_parse(content))
 
 
-def _read(content: bytes) -> tuple[Callers, tuple[Path, ...]]:
+def _parse(content: bytes) -> _File:
     try:
-        file = _File.model_validate(tomllib.loads(content.decode("utf-8")))
+        return _File.model_validate(tomllib.loads(content.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise CallersInvalid("not TOML in UTF-8") from None
     except ValidationError as error:
@@ -142,9 +143,11 @@ def _read(content: bytes) -> tuple[Callers, tuple[Path, ...]]:
             for found in error.errors(include_input=False, include_url=False, include_context=False)
         ]
         raise CallersInvalid("; ".join(wrong)) from None
+
+
+def _callers(file: _File) -> Callers:
     issuers = [Issuer(entry.url, entry.audience, entry.algorithms, entry.keys) for entry in file.issuer]
-    secrets = tuple(each.secret_file for entry in file.caller for each in entry.signature)
-    return Callers([_credentials(entry) for entry in file.caller], issuers), secrets
+    return Callers([_credentials(entry) for entry in file.caller], issuers)
 
 
 def _credentials(entry: CallerEntry) -> Credentials:
@@ -175,8 +178,8 @@ class CallersFile:
         """Read the file; raises CallersInvalid, because a process without callers serves nobody."""
         self._path = path
         self._secrets: tuple[Path, ...] = ()
-        self.current, self._secrets = self._read()
-        self._seen = self._signature()
+        self._seen: tuple[_Stat | None, ...] = ()
+        self.current = self._read()
         self.problem: str | None = None
 
     def reread_if_changed(self) -> bool:
@@ -184,29 +187,36 @@ class CallersFile:
 
         A mounted secret changes by a swapped link, so the file behind the name counts: its inode, size and time.
         """
-        if self._signature() == self._seen:
+        if self._stats() == self._seen:
             return False
-        seen = self._signature()
         try:
-            self.current, self._secrets = self._read()
+            self.current = self._read()
         except CallersInvalid as error:
-            self.problem, self._seen = str(error), seen
+            self.problem = str(error)
             return False
-        self.problem, self._seen = None, self._signature()
+        self.problem = None
         return True
 
-    def _read(self) -> tuple[Callers, tuple[Path, ...]]:
+    def _read(self) -> Callers:
+        """Read the file and the secrets that it names, each after a look at it: what is swapped meanwhile is a change.
+
+        A file that is refused for a secret is read again once that secret is another.
+        """
+        self._seen = self._stats()
         try:
             content = self._path.read_bytes()
         except OSError as error:
             raise CallersInvalid(f"can't be read: {error.strerror}") from None
-        return _read(content)
+        file = _parse(content)
+        self._secrets = tuple(each.secret_file for entry in file.caller for each in entry.signature)
+        self._seen = (self._seen[0], *map(_stat, self._secrets))
+        return _callers(file)
 
-    def _signature(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(_stat(path) for path in (self._path, *self._secrets))
+    def _stats(self) -> tuple[_Stat | None, ...]:
+        return tuple(map(_stat, (self._path, *self._secrets)))
 
 
-def _stat(path: Path) -> tuple[int, int, int] | None:
+def _stat(path: Path) -> _Stat | None:
     try:
         stat = path.stat()
     except OSError:

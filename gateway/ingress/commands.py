@@ -4,6 +4,7 @@ The REST routes and CloudEvents end in the same `_keep`. Nothing reaches Kafka t
 is filled in for the caller: a retry has the same bytes.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -49,6 +50,7 @@ PERMISSIONS = {
 Parsed = TypeVar("Parsed", bound=Model)
 # Of an extension the codec makes a text; of these nothing else will do.
 _TEXTS = ("specversion", "id", "source", "type", "subject", "datacontenttype", "time", "dataschema")
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 _ID_PHRASE = next(iter(PHRASES.values()))
 
 
@@ -143,6 +145,7 @@ def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
 def read_envelope(exchange: Exchange, body: bytes) -> tuple[Envelope, bool]:
     """Read a CloudEvent with a subject that is an authorization's id, and say whether it was structured."""
     content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
+    _require_utf8(content_type)
     is_structured = content_type.partition(";")[0].strip().lower() == STRUCTURED
     if is_structured:
         document = read_object(body)
@@ -162,9 +165,17 @@ def read_envelope(exchange: Exchange, body: bytes) -> tuple[Envelope, bool]:
         raise _wrong(error.field, error.expected, is_structured=is_structured) from None
     if not is_json(envelope.datacontenttype):
         raise UnsupportedMediaType("Send the event's data as application/json.")
+    _require_utf8(envelope.datacontenttype or "")
     if envelope.subject is None or not is_id(envelope.subject):
         raise _wrong("subject", f"the authorization's id: {_ID_PHRASE}", is_structured=is_structured)
     return envelope, is_structured
+
+
+def _require_utf8(content_type: str) -> None:
+    if any(charset.lower() != "utf-8" for charset in _CHARSET.findall(content_type)):
+        raise UnsupportedMediaType(
+            "Send the event in UTF-8.", faults=(Fault("charset=utf-8, or no charset", header="Content-Type"),)
+        )
 
 
 def _where(event_type: str, is_structured: bool) -> CommandType:  # noqa: FBT001 - as in the envelope

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.ingress.deadlines import Deadlines
-from gateway.ingress.exchange import Answer, ClientGone, Exchange, Headers, Streaming
+from gateway.ingress.exchange import Answer, ClientGone, Exchange, Headers, Streaming, with_common
 from gateway.ingress.problem import Problem
 from gateway.ingress.problems import Broken, DeadlinePassed, MethodNotAllowed, NotFound, Overloaded
 from gateway.runtime.logs import get_log, line_writer
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_ALWAYS: Headers = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"strict-transport-security", b"max-age=63072000"),
-    (b"x-content-type-options", b"nosniff"),
-]
 # A request id of our own: which process, and a number.
 _OURS = secrets.token_hex(4)
 _numbers = itertools.count()
@@ -149,10 +142,12 @@ class Edge:
             }
         )
 
-    def refused(self, problem: Problem) -> None:
+    def refused(self, problem: Problem, request_id: str) -> None:
         """Record a request that was refused before it existed."""
         self._metrics.requests.labels("unreadable", "other", problem.status).inc()
-        self._write_line({"route": "unreadable", "status": problem.status, "problem": problem.slug})
+        self._write_line(
+            {"request_id": request_id, "route": "unreadable", "status": problem.status, "problem": problem.slug}
+        )
 
 
 def _request_id(scope: Scope) -> str:
@@ -166,7 +161,7 @@ def _start(status: int, headers: Headers, exchange: Exchange) -> dict[str, objec
     return {
         "type": "http.response.start",
         "status": status,
-        "headers": [*headers, *_ALWAYS, (b"x-request-id", exchange.request_id.encode())],
+        "headers": with_common(headers, exchange.request_id),
     }
 
 

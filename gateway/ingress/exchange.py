@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
@@ -37,6 +38,18 @@ _SINGLE = frozenset(
 _JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 Headers = list[tuple[bytes, bytes]]
+_ALWAYS: Headers = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=63072000"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+def with_common(headers: Headers, request_id: str) -> Headers:
+    """Return an answer's headers with those that every answer has."""
+    return [*headers, *_ALWAYS, (b"x-request-id", request_id.encode())]
 
 
 class ClientGone(Exception):
@@ -121,6 +134,17 @@ class Exchange:
     def path(self) -> dict[str, str]:
         """The variable parts of the path."""
         return self.scope["path_params"]  # type: ignore[no-any-return]
+
+    @property
+    def query(self) -> bytes:
+        """The query; of a signed request without the `caller` that says whose signature it is."""
+        query: bytes = self.scope["query_string"]
+        if self.signed_id is None or self.verified is None:
+            return query
+        terms = query.split(b"&")
+        signer = [("caller", self.verified.name)]
+        at = next(at for at, term in enumerate(terms) if parse_qsl(term.decode("latin-1")) == signer)
+        return b"&".join(terms[:at] + terms[at + 1 :])
 
     def extend(self, seconds: float) -> None:
         """Give the request this long from now."""

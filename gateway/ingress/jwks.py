@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ _opener = urllib.request.build_opener(_NoRedirects)
 
 
 def fetch(place: str) -> bytes:
-    """Read a key set from an https URL or a file (OSError)."""
+    """Read a key set from an https URL or a file (OSError; HTTPException where the answer is not HTTP)."""
     if "://" not in place:
         return Path(place).read_bytes()
     with _opener.open(place, timeout=FETCH_SECONDS) as answer:
@@ -90,7 +91,7 @@ class KeySet:
         try:
             async with asyncio.timeout(2 * FETCH_SECONDS):
                 keys = read_keys(await asyncio.to_thread(self._fetch, self._place))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError, HTTPException) as error:
             log.warning("key set not refreshed", error=type(error).__name__, keys=len(self._keys))
             return
         self._keys, self._fetched_at = keys, self._clock()
@@ -102,9 +103,11 @@ def read_keys(content: bytes) -> dict[str | None, Key]:
     entries = document.get("keys") if isinstance(document, dict) else None
     keys: dict[str | None, Key] = {}
     for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict) or entry.get("kty") not in _KINDS or entry.get("use", "sig") != "sig":
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
             continue
         try:
+            if entry.get("kty") not in _KINDS:
+                continue
             keys[entry.get("kid")] = jwk.import_key(entry)
         except (JoseError, ValueError, TypeError):
             continue

@@ -14,7 +14,7 @@ from gateway.ingress.idempotency import Remembered, Replays
 from gateway.ingress.problem import Problem
 from gateway.ingress.problems import KafkaUnavailable, KeyReused, Overloaded, Stopping
 from gateway.ingress.publisher import Appended, Appends, NotAppended, Reason
-from gateway.ingress.waiting import Waiters
+from gateway.ingress.waiting import Finished, Waiters
 from gateway.runtime.metrics import IngressMetrics
 from schemas.commands import Command
 from schemas.records import Accepted, write_command
@@ -78,6 +78,7 @@ class Keeper:
                 exchange.extend(wait_seconds + _MARGIN_SECONDS)
                 finished = await self._waiters.outcome(outcome, wait_seconds)
                 if finished is not None:
+                    self._require_its_own(asked, finished)
                     return answers.finished(
                         asked.data.TYPE,
                         asked.authorization_id,
@@ -119,6 +120,8 @@ class Keeper:
         known = self._replays.recall(asked.command_id, time.monotonic())
         if known is not None:
             return self._replay(exchange, known, digest), True
+        if (finished := self._waiters.known(asked.command_id)) is not None:
+            self._require_its_own(asked, finished)
         key = asked.authorization_id.encode()
         written = await self._publisher.append(partition_for(key, self._partitions), key, value, headers)
         if isinstance(written, NotAppended):
@@ -130,11 +133,19 @@ class Keeper:
 
     def _replay(self, exchange: Exchange, known: Remembered, digest: bytes) -> Remembered:
         if known.digest != digest:
-            self._metrics.key_conflicts.inc()
-            raise KeyReused("Send a fresh Idempotency-Key for another command; the first body under this key stands.")
+            raise self._conflict()
         self._metrics.replays.inc()
         exchange.facts.fields["replayed"] = True
         return known
+
+    def _require_its_own(self, asked: Asked, finished: Finished) -> None:
+        """Raise KeyReused where another type of command has ended under this id, at whichever replica it came in."""
+        if finished.event.command != asked.data.TYPE:
+            raise self._conflict()
+
+    def _conflict(self) -> KeyReused:
+        self._metrics.key_conflicts.inc()
+        return KeyReused("Send a fresh Idempotency-Key for another command; the first body under this key stands.")
 
     def _note(self, exchange: Exchange, written: Appended) -> None:
         exchange.facts.fields["partition"] = written.partition

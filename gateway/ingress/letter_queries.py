@@ -26,7 +26,7 @@ _SHAPES: Mapping[str, tuple[TypeAdapter[str], str]] = {
 
 def query(exchange: Exchange, *known: str) -> Mapping[str, str]:
     """Return the parameters, each known and given once."""
-    text = exchange.scope["query_string"].decode("latin-1")
+    text = exchange.query.decode("latin-1")
     try:
         terms = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_TERMS)
     except ValueError:

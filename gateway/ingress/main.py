@@ -30,7 +30,7 @@ from gateway.ingress.letters import Letters
 from gateway.ingress.live_calls import LiveCalls
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.publisher import Appends, Kafka, Publisher
-from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.ingress.server import ConnectionBounds, bounded_protocol
 from gateway.ingress.stream import Streams
 from gateway.ingress.tail import OpenSource, Tail
 from gateway.ingress.tokens import Tokens
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from gateway.readmodel.reader import Reader
 
 REPLAYS_KEPT = 100_000
-REPLAYS_SECONDS = 24 * 60 * 60.0
+KEYS_SECONDS = 24 * 60 * 60.0
 CALLERS_EVERY_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 75
 
@@ -94,7 +94,7 @@ async def work(settings: Settings, process: Process) -> None:
             own.host,
             own.port,
             stop_seconds=max(1.0, stop_seconds),
-            http=bounded_protocol(HeadBounds(), parts.edge.refused),
+            http=bounded_protocol(ConnectionBounds(), parts.edge.refused),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ) as listening:
             spare_the_collector()
@@ -168,11 +168,11 @@ def assemble(
         on_state=tell_kafka,
     )
     commands: Appends = publisher if traces is None else TracedAppends(publisher, traces, topics.commands.name)
-    waiters = Waiters(own.max_waiters, metrics)
+    waiters = Waiters(own.max_waiters, metrics, retention_seconds=KEYS_SECONDS)
     tail = Tail(links.events, partitions, process.health)
     tail.listen(waiters.notice)
     gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
-    replays = Replays(REPLAYS_KEPT, REPLAYS_SECONDS)
+    replays = Replays(REPLAYS_KEPT, KEYS_SECONDS)
     keeper = Keeper(
         commands,
         replays,

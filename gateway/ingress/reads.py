@@ -122,7 +122,7 @@ def _may_see(caller: Caller, status: CommandStatus) -> bool:
 
 
 def _query(exchange: Exchange, *known: str) -> Mapping[str, str]:
-    text = exchange.scope["query_string"].decode("latin-1")
+    text = exchange.query.decode("latin-1")
     try:
         terms = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_TERMS)
     except ValueError:

@@ -2,10 +2,12 @@
 
 uvicorn bounds neither the URL nor the headers nor the time that they take. What breaks a bound or the grammar is
 answered with a problem and the connection is closed; a request that is being served meanwhile keeps its answer.
+Nor does uvicorn bound the time in which an answer is taken: a client that does not read is hung up on.
 """
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,13 +15,17 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.ingress.exchange import with_common
 from gateway.ingress.problem import Problem
 from gateway.ingress.problems import HeadersTooLarge, Overloaded, Unreadable, UrlTooLong
 
 
 @dataclass(frozen=True, slots=True)
-class HeadBounds:
-    """What a request's head may be."""
+class ConnectionBounds:
+    """What a request's head may be, how many connections there may be, and how long an answer may wait to be read.
+
+    `write_seconds` is longer than an event stream's own bound, which drops a slow client with a reason.
+    """
 
     url_bytes: int = 4 << 10
     header_count: int = 64
@@ -27,6 +33,7 @@ class HeadBounds:
     head_bytes: int = 32 << 10
     head_seconds: float = 10.0
     connections: int = 2_000
+    write_seconds: float = 30.0
 
 
 class _Refusal(Exception):
@@ -38,13 +45,14 @@ class _Refusal(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Bounds and listener stand at the class, because uvicorn makes the instances."""
 
-    bounds: ClassVar[HeadBounds]
+    bounds: ClassVar[ConnectionBounds]
 
     @staticmethod
-    def told(problem: Problem) -> None:
+    def told(problem: Problem, request_id: str) -> None:
         """Hear of a request that was refused before it existed."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
     _header_bytes = 0
@@ -52,15 +60,30 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if there is room."""
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What is too little to pause writing, or is left when we close, waits in the kernel's sight only.
+            milliseconds = round(self.bounds.write_seconds * 1_000)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         if len(self.connections) > self.bounds.connections:
             self._refuse(Overloaded("Connect again later, or keep fewer connections.", retry_after_seconds=1))
             return
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clocks."""
         self._head_arrived()
+        self._written()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start the clock of the client that should read."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.bounds.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that clock."""
+        self._written()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and judge what it says."""
@@ -120,16 +143,22 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _written(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
     def _head_is_late(self) -> None:
         self._head_timer = None
         self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        self.told(problem)
+        request_id = secrets.token_hex(8)
+        self.told(problem, request_id)
         self._head_arrived()
         last: Any = self.cycle
         if last is None or last.response_complete:
-            self._write(problem)
+            self._write(problem, request_id)
         elif self.pipeline or not last.more_body:
             # An earlier request is being served: it gets its answer, and the connection ends with it.
             self.pipeline.clear()
@@ -143,16 +172,12 @@ class BoundedProtocol(HttpToolsProtocol):
             if last.response_started:
                 self.transport.close()
             else:
-                self._write(problem)
+                self._write(problem, request_id)
 
-    def _write(self, problem: Problem) -> None:
-        body = problem.body(secrets.token_hex(8))
+    def _write(self, problem: Problem, request_id: str) -> None:
+        body = problem.body(request_id)
         content = [STATUS_LINE[problem.status]]
-        headers = [
-            *problem.headers(),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
+        headers = with_common([*problem.headers(), (b"content-length", str(len(body)).encode())], request_id)
         if not problem.close:
             headers.append((b"connection", b"close"))
         for name, value in headers:
@@ -162,12 +187,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded_protocol(bounds: HeadBounds, on_refused: Callable[[Problem], None]) -> type[BoundedProtocol]:
+def bounded_protocol(bounds: ConnectionBounds, on_refused: Callable[[Problem, str], None]) -> type[BoundedProtocol]:
     """Return a protocol class with these bounds, that tells of every request refused before it exists."""
     return type("Bounded", (BoundedProtocol,), {"bounds": bounds, "told": staticmethod(on_refused)})
 
 
-def _headers_too_large(bounds: HeadBounds) -> HeadersTooLarge:
+def _headers_too_large(bounds: ConnectionBounds) -> HeadersTooLarge:
     return HeadersTooLarge(
         f"Send at most {bounds.header_count} headers and {bounds.header_bytes} bytes of them.", close=True
     )

@@ -31,6 +31,7 @@ WRITE_SECONDS = 10.0
 MOST_QUEUED = 1_000
 MOST_CATCHING_UP = 8
 CALL_SECONDS = 10.0
+_HEARTBEAT = b": still here\n\n"
 _HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
 
 
@@ -60,6 +61,11 @@ class _Client:
             self.queue.put_nowait(happening)
         else:
             self.end(Ended.SLOW)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether there is a reason to end while nothing has been offered yet."""
+        return not self.queue.empty()
 
     def end(self, why: Ended) -> None:
         if not self.queue.full():
@@ -102,7 +108,7 @@ class Streams:
     async def events(self, exchange: Exchange) -> Answer | Streaming:
         """GET /v1/events?type=…&authorizationId=…, both repeatable."""
         caller = self._gate.admit(exchange, Permission.AUTHORIZATION_READ)
-        wanted = read_filter(exchange.scope["query_string"])
+        wanted = read_filter(exchange.query)
         since = read_vector(exchange.headers.get(b"last-event-id"), self._partitions)
         if exchange.scope["method"] == "HEAD":
             return Answer(200, b"", _HEADERS)
@@ -163,7 +169,10 @@ class Streams:
         return ended
 
     async def _catch_up(self, client: _Client, since: list[int], send: Send) -> None:
-        """Send what lies between `since` and the tail; then the client listens, and nothing lies between."""
+        """Send what lies between `since` and the tail; then the client listens, and nothing lies between.
+
+        Ends early where the stream ends: `_follow` finds the reason in the client's queue.
+        """
         client.floor = [min(then, now) for then, now in zip(since, self._tail.vector(), strict=True)]
         self._catching_up += 1
         try:
@@ -176,7 +185,8 @@ class Streams:
 
     async def _replay(self, client: _Client, source: Source, send: Send) -> None:
         source.seek(dict(enumerate(client.floor)))
-        while self._is_behind(client):
+        told_at = time.monotonic()
+        while self._is_behind(client) and not client.is_ended:
             async with asyncio.timeout(CALL_SECONDS):
                 batches = await source.read(1.0)
             for partition, records in batches.items():
@@ -186,6 +196,12 @@ class Streams:
                     if happening is not None and client.filter.accepts(happening):
                         happening.vector = write_vector(client.floor)
                         await _send(send, _frame(happening))
+                        told_at = time.monotonic()
+                        if client.is_ended:
+                            return
+            if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
+                await _send(send, _HEARTBEAT)
+                told_at = time.monotonic()
             async with asyncio.timeout(CALL_SECONDS):
                 positions = await source.positions()
             client.floor = [max(here, positions[partition]) for partition, here in enumerate(client.floor)]
@@ -200,7 +216,7 @@ class Streams:
                     happening = await client.queue.get()
             except TimeoutError:
                 if left > HEARTBEAT_SECONDS:
-                    await _send(send, b": still here\n\n")
+                    await _send(send, _HEARTBEAT)
                 continue
             if isinstance(happening, Ended):
                 return happening

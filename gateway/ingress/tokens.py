@@ -66,9 +66,11 @@ class Tokens:
         if remembered is not None and now < remembered[1] and remembered[0].issuer in self._issuers():
             return remembered[0]
         header, claims = _peek(token, 0), _peek(token, 1)
-        issuer = self._issuers().get(str(claims.get("iss")))
-        kid = header.get("kid")
-        if issuer is None or header.get("alg") not in issuer.algorithms or not isinstance(kid, str | None):
+        name, algorithm, kid = claims.get("iss"), header.get("alg"), header.get("kid")
+        if not isinstance(name, str) or not isinstance(algorithm, str) or not isinstance(kid, str | None):
+            return None
+        issuer = self._issuers().get(name)
+        if issuer is None or algorithm not in issuer.algorithms:
             return None
         key_set = self._key_sets.get(issuer.keys)
         if key_set is None:
@@ -100,7 +102,7 @@ class Tokens:
         if not isinstance(name, str):
             return None
         subject = Subject(issuer.url, name)
-        self._good[digest] = (subject, min(now + REMEMBERED_SECONDS, float(claims["exp"])))
+        self._good[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
         if len(self._good) > MOST_REMEMBERED:
             self._good.popitem(last=False)
         return subject

@@ -5,6 +5,7 @@ whichever replica's worker finishes it.
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,15 +29,26 @@ class Finished:
 
 
 class Waiters:
-    """Waiting requests by command, at most `capacity` of them; and the last `remembered` outcomes."""
+    """Waiting requests by command, at most `capacity` of them; and the last `remembered` outcomes.
 
-    def __init__(self, capacity: int, metrics: IngressMetrics, remembered: int = 10_000) -> None:
+    An outcome is remembered for `retention_seconds`, as a key is: after that the same id is another command.
+    """
+
+    def __init__(
+        self, capacity: int, metrics: IngressMetrics, *, remembered: int = 10_000, retention_seconds: float
+    ) -> None:
         self._capacity = capacity
         self._remembered = remembered
+        self._retention_seconds = retention_seconds
         self._metrics = metrics
         self._futures: dict[str, list[asyncio.Future[Finished | None]]] = {}
-        self._outcomes: OrderedDict[str, Finished] = OrderedDict()
+        self._outcomes: OrderedDict[str, tuple[Finished, float]] = OrderedDict()
         self._count = 0
+
+    def known(self, command_id: str) -> Finished | None:
+        """Return the command's outcome, if it was told lately."""
+        finished, since = self._outcomes.get(command_id, (None, 0.0))
+        return finished if time.monotonic() - since <= self._retention_seconds else None
 
     @contextmanager
     def waiting(self, command_id: str) -> Iterator[asyncio.Future[Finished | None] | None]:
@@ -46,7 +58,7 @@ class Waiters:
             yield None
             return
         future: asyncio.Future[Finished | None] = asyncio.get_running_loop().create_future()
-        if known := self._outcomes.get(command_id):
+        if known := self.known(command_id):
             future.set_result(known)
         self._futures.setdefault(command_id, []).append(future)
         self._count += 1
@@ -88,7 +100,7 @@ class Waiters:
         except ValidationError:
             return  # of a version of us that is newer: those who wait get their 202
         finished = Finished(event, happening.envelope.time)
-        self._outcomes[event.command_id] = finished
+        self._outcomes[event.command_id] = finished, time.monotonic()
         self._outcomes.move_to_end(event.command_id)
         if len(self._outcomes) > self._remembered:
             self._outcomes.popitem(last=False)

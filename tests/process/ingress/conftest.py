@@ -17,7 +17,7 @@ from gateway.collate.client import open_client
 from gateway.ingress.callers import new_key
 from gateway.ingress.callers_file import CallersFile
 from gateway.ingress.main import Links, assemble
-from gateway.ingress.server import HeadBounds, bounded_protocol
+from gateway.ingress.server import ConnectionBounds, bounded_protocol
 from gateway.runtime.health import Health
 from gateway.runtime.lifetime import Process
 from gateway.runtime.logs import configure_logs, get_log
@@ -226,7 +226,13 @@ def lines():
 
 
 @pytest.fixture
-async def ingress(kafka, collate, tmp_path, settings_of, eventually):
+def bounds():
+    """What a connection may take."""
+    return ConnectionBounds(head_seconds=0.5)
+
+
+@pytest.fixture
+async def ingress(kafka, collate, tmp_path, settings_of, *, bounds, eventually):
     key = new_key()
     callers_file = tmp_path / "callers.toml"
     everything = [
@@ -259,7 +265,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, eventually):
         parts = assemble(settings, process, CallersFile(callers_file), client, links)
         runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run(), parts.letters.run())
         tasks = [asyncio.create_task(run) for run in runs]
-        protocol = bounded_protocol(HeadBounds(head_seconds=0.5), parts.edge.refused)
+        protocol = bounded_protocol(bounds, parts.edge.refused)
         async with serving(parts.edge, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
             await eventually(lambda: parts.publisher.is_up and parts.tail.is_caught_up and parts.letters.is_caught_up)
             yield Ingress(listening.port, key.key, kafka, parts, process, settings, callers_file)

@@ -154,6 +154,31 @@ async def test_a_cloudevent_of_another_media_type_is_refused(ingress, kafka, con
     assert kafka.commands == []
 
 
+CHARSETS = [
+    ("charset=latin-1", 415),
+    ('Charset = "UTF-16"', 415),
+    ("x=y; charset=utf-8; charset=utf-16", 415),
+    ("charset=utf-8", 202),
+    ('charset="UTF-8"', 202),
+]
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+@pytest.mark.parametrize(("parameter", "status"), CHARSETS)
+async def test_a_cloudevent_is_in_utf_8(ingress, kafka, mode, parameter, status):
+    headers, body = to_http(event(), mode)
+    headers = dict(headers)
+    headers["content-type"] += f"; {parameter}"
+    assert (await ingress.call("POST", "/v1/commands", body, headers)).status == status
+    assert len(kafka.commands) == (status == 202)
+
+
+@pytest.mark.parametrize(("parameter", "status"), CHARSETS)
+async def test_so_is_its_data(ingress, parameter, status):
+    headers, body = to_http(event(datacontenttype=f"application/json; {parameter}"), "structured")
+    assert (await ingress.call("POST", "/v1/commands", body, dict(headers))).status == status
+
+
 def finished(command_id, **fields):
     return publish(
         CommandFinished(
@@ -206,6 +231,24 @@ async def test_a_repeat_may_wait_for_an_outcome_that_came_before(ingress, kafka,
     await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
     reply = await ingress.post(REQUEST, Prefer="wait=5")
     assert (reply.status, reply.headers["idempotency-replayed"]) == (200, "true")
+
+
+async def test_a_key_whose_command_ended_as_another_type_at_another_replica_is_refused(ingress, kafka, eventually):
+    kafka.publish(finished(command_id_from_key("desk", "auth_1", "k-1")))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    for prefer in ({}, {"Prefer": "wait=5"}):
+        reply = await ingress.post(WATCH, **prefer)
+        assert (reply.status, reply.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
+    assert kafka.commands == []
+    assert (await ingress.post(REQUEST, Prefer="wait=5")).status == 200
+
+
+async def test_who_waits_never_hears_the_outcome_of_another_type_of_command(ingress, kafka, eventually):
+    waiting = asyncio.create_task(ingress.post(WATCH, Prefer="wait=20"))
+    await eventually(lambda: kafka.commands)
+    kafka.publish(finished(kafka.read()[0].id, handoff_id="mhand_1"))
+    reply = await waiting
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
 
 
 async def test_a_silent_kafka_is_503_unknown_within_the_deadline(ingress, kafka):

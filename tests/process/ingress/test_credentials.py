@@ -28,7 +28,7 @@ keys = "{tmp_path}/jwks.json"
 
 [[caller]]
 name = "intake"
-permissions = ["handoff:request"]
+permissions = ["handoff:request", "authorization:read", "operate"]
 [[caller.token]]
 issuer = "{ISSUER}"
 subject = "intake-client"
@@ -49,6 +49,10 @@ def bearer(subject="intake-client", seconds=300, key=KEY):
     return "Bearer " + jwt.encode({"alg": "ES256", "kid": "k1"}, claims, key, algorithms=["ES256"])
 
 
+def part(content):
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
 async def test_a_token_is_its_callers(ingress, kafka):
     assert (await ingress.post(REQUEST, Authorization=bearer())).status == 202
     assert kafka.read()[0].caller == "intake"
@@ -62,8 +66,9 @@ async def test_a_token_is_its_callers(ingress, kafka):
         lambda: bearer(key=jwk.ECKey.generate_key("P-256", {"kid": "k1"})),
         lambda: bearer()[:-2],
         lambda: "Bearer a.b.c",
+        lambda: "Bearer " + part({"alg": []}) + "." + part({"iss": ISSUER}) + ".x",
     ],
-    ids=["another subject", "expired", "another key", "cut", "no token"],
+    ids=["another subject", "expired", "another key", "cut", "no token", "another type"],
 )
 async def test_a_token_that_is_not_good_is_401_and_no_more(ingress, kafka, credential):
     reply = await ingress.post(REQUEST, Authorization=credential())
@@ -75,14 +80,18 @@ async def test_a_token_has_no_more_rights_than_its_caller(ingress):
     assert (await ingress.post("/v1/authorizations/auth_1/watch", Authorization=bearer())).status == 403
 
 
-async def send_signed(ingress, body, message_id="msg_1", *, secret=SECRET, caller="intake", sent=None):
+def signed(body, message_id="msg_1", secret=SECRET):
     at = datetime.now(UTC)
-    headers = {
+    return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret).sign(message_id, at, body.decode()),
         "authorization": None,
     }
+
+
+async def send_signed(ingress, body, message_id="msg_1", *, secret=SECRET, caller="intake", sent=None):
+    headers = signed(body, message_id, secret)
     return await ingress.call("POST", f"{REQUEST}?caller={caller}", body if sent is None else sent, headers)
 
 
@@ -94,6 +103,59 @@ async def test_a_signed_request_is_its_callers_and_its_id_is_the_key(ingress, ka
     assert first.json == again.json != other.json
     assert again.headers["idempotency-replayed"] == "true"
     assert {command.caller for command in kafka.read()} == {"intake"}
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 401),
+        ("?caller=intake", 200),
+        ("?caller=int%61ke", 200),
+        ("?authorizationId=auth_1&caller=intake", 200),
+        ("?caller=intake&caller=intake", 400),
+        ("?caller=intake&unknown=1", 400),
+    ],
+)
+async def test_a_signed_request_may_follow_the_events(ingress, query, status):
+    head = ingress.head("HEAD", f"/v1/events{query}", signed(b""))
+    reader, writer = await ingress.open()
+    writer.write(head + b"\r\n")
+    assert (await reader.readuntil(b"\r\n")).split()[1] == str(status).encode()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 200), ("&limit=5", 200), ("&caller=other", 200), ("&caller=other&caller=third", 400), ("&unknown=1", 400)],
+)
+async def test_a_signed_request_may_list_the_dead_letters(ingress, query, status):
+    reply = await ingress.call("GET", f"/v1/dead-letters?caller=intake{query}", headers=signed(b""))
+    assert reply.status == status
+
+
+class TestReads:
+    @pytest.fixture
+    def settings_of(self, tmp_path):
+        (tmp_path / "dsn").write_text("postgresql://127.0.0.1:1/none")
+        return {"GATEWAY_READMODEL__DSN_FILE": str(tmp_path / "dsn")}
+
+    @pytest.mark.parametrize(
+        ("path", "slug"),
+        [
+            ("/v1/authorizations/auth_1?caller=intake", "read-model-unavailable"),
+            ("/v1/overview?caller=intake", "read-model-unavailable"),
+            ("/v1/handoffs?state=active&caller=intake", "read-model-unavailable"),
+            ("/v1/handoffs?caller=intake&caller=intake", "invalid-parameter"),
+            ("/v1/authorizations/auth_1?caller=intake&limit=5", "invalid-parameter"),
+        ],
+    )
+    async def test_a_signed_request_may_read(self, ingress, path, slug):
+        reply = await ingress.call("GET", path, headers=signed(b""))
+        assert reply.json["type"].rpartition(":")[2] == slug
+
+    async def test_another_request_names_no_caller(self, ingress):
+        reply = await ingress.call("GET", "/v1/overview?caller=intake", headers={"authorization": bearer()})
+        assert reply.status == 400
 
 
 @pytest.mark.parametrize(
@@ -111,6 +173,33 @@ async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, 
     reply = await send_signed(ingress, b"{}", **change)
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
     assert kafka.commands == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({}, b"x" * 70_000), ({"content-encoding": "gzip"}, b"{}"), ({}, b"{}"), ({}, b"")],
+    ids=["too large", "compressed", "small", "none"],
+)
+async def test_no_answer_tells_which_callers_sign(ingress, headers, body):
+    headers = headers | {"webhook-signature": "v1,AAAA", "authorization": None}
+    answers = set()
+    for caller in ("intake", "other", "nobody", ""):
+        reply = await ingress.call("POST", f"{REQUEST}?caller={caller}", body, headers)
+        told = {name: value for name, value in reply.json.items() if name != "requestId"}
+        answers.add((reply.status, reply.headers.get("connection"), json.dumps(told)))
+    assert len(answers) == 1
+
+
+async def test_nobodys_signature_is_nobodys(ingress):
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    assert (await send_signed(ingress, b"{}", secret=secret, caller="nobody")).status == 401
+
+
+async def test_a_long_query_says_no_more_of_a_signer(ingress):
+    headers = {"webhook-signature": "v1,AAAA", "authorization": None}
+    for fields in (10, 11, 500):
+        reply = await ingress.call("POST", f"{REQUEST}?caller=intake" + "&a=b" * fields, headers=headers)
+        assert reply.status == 401
 
 
 async def test_a_signed_body_has_the_same_bounds(ingress):

@@ -239,6 +239,12 @@ async def test_what_is_no_request_is_answered_and_hung_up_on(ingress, data, stat
     writer.close()
 
 
+async def test_the_request_id_of_what_is_no_request_is_in_its_answer_and_in_the_log(lines, ingress):
+    reply = await ingress.raw(b"NONSENSE\r\n\r\n")
+    (line,) = [line for line in lines() if line["event"] == "request"]
+    assert reply.headers["x-request-id"] == reply.json["requestId"] == line["request_id"]
+
+
 @pytest.mark.parametrize("chunk", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX", b"fffffffffffffffff\r\n"])
 async def test_a_lying_chunk_ends_the_request(ingress, chunk):
     head = ingress.head(
@@ -295,6 +301,9 @@ async def test_every_answer_has_a_request_id_and_the_security_headers(ingress):
         await ingress.get("/openapi.json"),
         await ingress.get("/v1/unknown"),
         await ingress.call("POST", REQUEST),
+        await ingress.raw(b"NONSENSE\r\n\r\n"),
+        await ingress.raw(b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n"),
+        await ingress.raw(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 65 + b"\r\n"),
     ):
         assert len(reply.headers["x-request-id"]) == 16
         assert reply.headers["x-content-type-options"] == "nosniff"

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -71,8 +72,9 @@ async def connect(ingress):
         stream.close()
 
 
-async def test_a_client_hears_what_happens_from_now_on(kafka, connect):
+async def test_a_client_hears_what_happens_from_now_on(ingress, kafka, connect, eventually):
     kafka.publish(opened(1))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
     stream = await connect()
     kafka.publish(opened(2))
     kafka.publish(required(3), partition=5)
@@ -145,6 +147,52 @@ async def test_a_quiet_stream_shows_that_it_lives(monkeypatch, connect):
     stream = await connect()
     async with asyncio.timeout(10):
         await stream.reader.readuntil(b": still here\n\n")
+
+
+@pytest.fixture
+def slow_history(ingress, monkeypatch):
+    """The past takes for ever to read, and nothing of it is for the client."""
+
+    class Source:
+        def seek(self, positions):
+            self.at = dict(positions)
+
+        async def read(self, seconds):
+            await asyncio.sleep(0.01)
+            return {}
+
+        async def positions(self):
+            return self.at
+
+    @asynccontextmanager
+    async def open_history():
+        yield Source()
+
+    monkeypatch.setattr(ingress.parts.streams, "_open_history", open_history)
+
+
+@pytest.mark.usefixtures("slow_history")
+async def test_a_client_that_leaves_while_it_catches_up_gives_its_place_back(ingress, kafka, connect, eventually):
+    kafka.publish(opened(1))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    stream = await connect(last_id="0." * 11 + "0")
+    assert ingress.parts.streams._catching_up == 1
+    stream.close()
+    await eventually(lambda: not ingress.parts.streams._catching_up and not ingress.parts.streams._clients)
+
+
+@pytest.mark.usefixtures("slow_history")
+async def test_a_client_that_catches_up_for_long_hears_that_it_lives_and_that_the_process_stops(
+    monkeypatch, ingress, kafka, connect, eventually
+):
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
+    kafka.publish(opened(1))
+    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    stream = await connect(last_id="0." * 11 + "0")
+    async with asyncio.timeout(10):
+        await stream.reader.readuntil(b": still here\n\n")
+    ingress.parts.streams.stop()
+    assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
 
 
 async def test_a_client_that_cannot_follow_is_told_and_dropped(monkeypatch, ingress, kafka, connect, eventually):

@@ -3,8 +3,10 @@ import hashlib
 
 import pytest
 
+from gateway.ingress import callers_file
 from gateway.ingress.callers import Permission, new_key
 from gateway.ingress.callers_file import CallersFile, CallersInvalid, read_callers
+from gateway.ingress.signatures import read_secret
 from gateway.ingress.tokens import Subject
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
@@ -159,6 +161,39 @@ def test_a_signer_is_found_by_name_and_only_a_signer(tmp_path):
     callers = read_callers(signing(tmp_path / "secret") + CALLER.format("other").encode())
     assert callers.signer("desk").signing_secrets == (b"s" * 24,)
     assert callers.signer("other") is callers.signer("nobody") is None
+
+
+def test_a_file_whose_secret_comes_later_is_read_again_when_it_is_there(tmp_path):
+    secret, path = tmp_path / "secret", tmp_path / "callers.toml"
+    path.write_bytes(file_with("first"))
+    callers = CallersFile(path)
+    path.write_bytes(signing(secret))
+    assert not callers.reread_if_changed()
+    assert str(secret) in callers.problem
+    assert callers.current.names == {"first"}
+    secret.write_text("whsec_" + base64.b64encode(b"a" * 24).decode())
+    assert callers.reread_if_changed()
+    assert callers.current.names == {"desk"}
+    assert not callers.reread_if_changed()
+
+
+def test_a_file_that_is_swapped_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    secret, path = tmp_path / "secret", tmp_path / "callers.toml"
+    secret.write_text("whsec_" + base64.b64encode(b"a" * 24).decode())
+    path.write_bytes(file_with("first"))
+    callers = CallersFile(path)
+
+    def read_and_swap(text):
+        path.write_bytes(file_with("second"))
+        secret.write_text("whsec_" + base64.b64encode(b"b" * 32).decode())
+        return read_secret(text)
+
+    path.write_bytes(signing(secret))
+    monkeypatch.setattr(callers_file, "read_secret", read_and_swap)
+    assert callers.reread_if_changed()
+    assert callers.current.names == {"desk"}
+    assert callers.reread_if_changed()
+    assert callers.current.names == {"second"}
 
 
 def test_a_changed_signing_secret_is_a_change_and_a_bad_one_leaves_the_old(tmp_path):

@@ -2,6 +2,7 @@ import asyncio
 import base64
 import hmac
 import json
+from http.client import BadStatusLine, IncompleteRead
 
 import pytest
 from joserfc import jwk, jwt
@@ -34,11 +35,12 @@ class Keys:
         self.content = published(*keys)
         self.fetches = 0
         self.is_away = False
+        self.trouble = OSError()
 
     def __call__(self, place):
         self.fetches += 1
         if self.is_away:
-            raise OSError
+            raise self.trouble
         return self.content
 
 
@@ -105,6 +107,22 @@ async def test_no_signature_and_a_public_key_as_a_shared_secret_are_not_taken():
 )
 async def test_what_is_no_token_is_nobodys(text):
     assert await tokens_with(Keys(RSA)).subject(text) is None
+
+
+@pytest.mark.parametrize("header", [{"alg": []}, {"alg": {}}, {"alg": 7}, {"kid": []}, {"kid": {}}, {"kid": 7}])
+async def test_a_header_of_another_type_is_nobodys(header):
+    head, claims, signature = token().split(".")
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "rsa-1"} | header).encode()).decode()
+    assert await tokens_with(Keys(RSA)).subject(f"{head}.{claims}.{signature}") is None
+
+
+@pytest.mark.parametrize("issuer", [[ISSUER], {}, 7, True, None])
+async def test_an_issuer_of_another_type_is_nobody(issuer):
+    assert await tokens_with(Keys(RSA)).subject(token({"iss": issuer})) is None
+
+
+async def test_a_token_may_end_after_the_end_of_time():
+    assert await tokens_with(Keys(RSA)).subject(token({"exp": 10**400})) is not None
 
 
 async def test_a_tampered_token_is_nobodys():
@@ -183,6 +201,16 @@ class TestKeys:
         assert await key_set.key("rsa-1") is not None
         await eventually(lambda: key_set._refreshing is None)
         assert await key_set.key("rsa-1") is not None
+
+    @pytest.mark.parametrize("trouble", [BadStatusLine("garbage"), IncompleteRead(b""), OSError(), TimeoutError()])
+    async def test_an_issuer_that_does_not_speak_http_has_no_keys(self, key_set, keys, trouble):
+        keys.is_away, keys.trouble = True, trouble
+        assert await key_set.key("rsa-1") is None
+
+    @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"keys": [{"kty": []}]}'])
+    async def test_an_issuer_that_answers_garbage_has_no_keys(self, key_set, keys, content):
+        keys.content = content
+        assert await key_set.key("rsa-1") is None
 
     async def test_an_issuer_that_is_away_from_the_start_is_asked_again_later(self, key_set, keys, now):
         keys.is_away = True

@@ -30,7 +30,7 @@ def finished(command_id=COMMAND, **fields):
 
 @pytest.fixture
 def waiters(metrics):
-    return Waiters(2, metrics, remembered=2)
+    return Waiters(2, metrics, remembered=2, retention_seconds=60)
 
 
 async def test_who_waits_hears_the_outcome(waiters):
@@ -59,6 +59,13 @@ async def test_only_the_last_outcomes_are_remembered(waiters):
         waiters.notice(finished(command_id))
     with waiters.waiting(ids[0]) as gone, waiters.waiting(ids[2]) as here:
         assert (gone.done(), here.done()) == (False, True)
+
+
+async def test_an_outcome_is_forgotten_when_its_key_is(metrics):
+    waiters = Waiters(2, metrics, retention_seconds=-1)
+    waiters.notice(finished())
+    with waiters.waiting(COMMAND) as future:
+        assert not future.done()
 
 
 async def test_nobody_waits_longer_than_asked(waiters):

@@ -1,0 +1,147 @@
+"""Rate, errors and durations of every route, and what was turned away, as /metrics of the admin port tells them."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.ingress.callers import new_key
+from gateway.runtime.admin import admin_app
+from schemas.publish import read
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+VALUES = {
+    "{authorizationId}": "auth_1",
+    "{handoffId}": "mhand_1",
+    "{commandId}": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+}
+
+
+@pytest.fixture
+def metrics(ingress):
+    """Read /metrics: a function of a metric's name and labels."""
+    app = admin_app(ingress.process.health, ingress.process.registry, lambda: None)
+
+    async def read_metrics():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
+            text = (await client.get("/metrics")).text
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        told = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+        return lambda name, **labels: told.get((f"collate_gateway_{name}", frozenset(labels.items())))
+
+    return read_metrics
+
+
+def every_operation():
+    paths = json.loads(read("openapi.json"))["paths"]
+    return [(method.upper(), path) for path, operations in paths.items() for method in operations]
+
+
+async def test_every_route_counts_its_requests_their_ends_and_their_time(ingress, metrics):
+    expected = {}
+    for method, route in every_operation():
+        path = route
+        for name, value in VALUES.items():
+            path = path.replace(name, value)
+        if path == "/v1/events":
+            continue
+        reply = await ingress.call(method, path, headers={"Idempotency-Key": f"{method} {route}".replace(" ", "-")})
+        expected.setdefault(route, []).append((method, reply.status))
+        stranger = await ingress.call(method, path, headers={"authorization": None})
+        expected[route].append((method, stranger.status))
+    tell = await metrics()
+    for route, ends in expected.items():
+        for method, status in ends:
+            count = ends.count((method, status))
+            assert tell("requests_total", route=route, method=method, status=str(status)) == count
+        assert tell("request_seconds_count", route=route) == len(ends)
+        assert tell("request_seconds_sum", route=route) > 0
+    assert len(expected) >= 15
+
+
+async def test_what_meets_no_route_is_counted_under_no_name_of_the_callers(ingress, metrics):
+    await ingress.get("/v1/Jane-Doe")
+    await ingress.call("BREW", "/v1/events")
+    await ingress.raw(b"NONSENSE\r\n\r\n")
+    tell = await metrics()
+    assert tell("requests_total", route="unmatched", method="GET", status="404") == 1
+    assert tell("requests_total", route="unreadable", method="other", status="400") == 2
+
+
+async def test_an_event_stream_is_counted_when_it_ends(ingress, metrics, eventually):
+    reader, writer = await ingress.open()
+    writer.write(ingress.head("GET", "/v1/events", {}) + b"\r\n")
+    await reader.readuntil(b": connected\n")
+    assert (await metrics())("streams") == 1
+    writer.close()
+    await eventually(lambda: not ingress.parts.streams._clients)
+    tell = await metrics()
+    assert tell("streams") == 0
+    assert tell("requests_total", route="/v1/events", method="GET", status="200") == 1
+
+
+async def test_a_publish_has_its_latency(ingress, metrics):
+    for number in range(3):
+        assert (await ingress.post(REQUEST, key=f"k-{number}")).status == 202
+    await ingress.post(REQUEST, key="k-1")
+    tell = await metrics()
+    assert tell("publish_seconds_count") == 3
+    assert tell("publish_seconds_sum") > 0
+    assert tell("replays_total") == 1
+
+
+class TestShed:
+    @pytest.fixture
+    def settings_of(self):
+        return {
+            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "2",
+            "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1",
+            "GATEWAY_INGRESS__MAX_STREAMS": "1",
+            "GATEWAY_INGRESS__PUBLISH_DEADLINE": "1s",
+        }
+
+    async def test_the_rate_of_a_caller(self, ingress, metrics):
+        key = new_key()
+        caller = '[[caller]]\nname = "desk"\npermissions = ["handoff:request"]\nrate_per_second = 0.1\nburst = 1\n'
+        ingress.callers_file.write_text(caller + key.entry)
+        assert ingress.parts.gate._callers.reread_if_changed()
+        ingress.key = key.key
+        assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
+        assert (await metrics())("shed_total", reason="rate") == 2
+
+    async def test_publishes_and_requests_under_way(self, ingress, kafka, metrics, eventually):
+        kafka.is_silent = True
+        first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
+        await eventually(lambda: kafka.commands)
+        assert (await ingress.post(REQUEST, key="k-2")).status == 503
+        assert (await metrics())("shed_total", reason="publishes") == 1
+        head = ingress.head("POST", REQUEST, {"Idempotency-Key": "k-3", "Content-Length": "10"})
+        _, slow = await ingress.open()
+        slow.write(head + b"\r\n")
+        await eventually(lambda: ingress.parts.edge._in_flight == 2)
+        assert (await ingress.get("/openapi.json")).status == 503
+        assert (await metrics())("shed_total", reason="in_flight") == 1
+        kafka.confirm()
+        slow.close()
+        await first
+
+    async def test_streams(self, ingress, metrics):
+        reader, writer = await ingress.open()
+        writer.write(ingress.head("GET", "/v1/events", {}) + b"\r\n")
+        await reader.readuntil(b": connected\n")
+        assert (await ingress.get("/v1/events")).status == 503
+        assert (await metrics())("shed_total", reason="streams") == 1
+        writer.close()
+
+    async def test_kafka_that_is_silent_and_then_known_to_be_away(self, ingress, kafka, metrics):
+        kafka.is_silent = True
+        assert (await ingress.post(REQUEST, key="k-1")).status == 503
+        tell = await metrics()
+        assert tell("publish_failures_total", reason="deadline") == 1
+        ingress.parts.publisher._say_away("as the test says")
+        assert (await ingress.post(REQUEST, key="k-2")).status == 503
+        tell = await metrics()
+        assert tell("shed_total", reason="kafka_away") == 1
+        assert tell("publish_failures_total", reason="kafka_away") is None

@@ -1,0 +1,64 @@
+"""A client that asks and does not read its answers is hung up on."""
+
+import asyncio
+import socket
+
+import pytest
+
+from gateway.ingress.server import BoundedProtocol, ConnectionBounds
+
+from .conftest import read_reply
+
+
+@pytest.fixture
+def bounds():
+    return ConnectionBounds(write_seconds=1.0)
+
+
+async def test_a_client_that_asks_and_does_not_read_is_hung_up_on(ingress, eventually):
+    reader, writer = await ingress.open()
+    writer.transport.pause_reading()
+    writer.write((ingress.head("GET", "/openapi.json", {}) + b"\r\n") * 500)
+
+    def under_way():
+        return [task for task in asyncio.all_tasks() if "run_asgi" in task.get_coro().__qualname__]
+
+    await eventually(under_way)
+    await eventually(lambda: not under_way())
+    writer.transport.abort()
+    del reader
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel bounds no unread bytes")
+async def test_a_few_unread_bytes_keep_no_connection(ingress, eventually, monkeypatch):
+    ends = []
+    made = BoundedProtocol.connection_made
+    lost = BoundedProtocol.connection_lost
+    monkeypatch.setattr(BoundedProtocol, "connection_made", lambda self, end: (ends.append(end), made(self, end))[1])
+    monkeypatch.setattr(BoundedProtocol, "connection_lost", lambda self, exc: (ends.clear(), lost(self, exc))[1])
+    reader, writer = await ingress.open()
+    writer.transport.pause_reading()
+    await eventually(lambda: ends)
+    ends[0].get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+
+    def has_unread_bytes():
+        if is_stuck := ends[0].get_write_buffer_size() > 0:
+            looks.append(is_stuck)
+        else:
+            looks.clear()
+            writer.write((ingress.head("GET", "/v1/unknown", {}) + b"\r\n") * 50)
+        return len(looks) == 5
+
+    looks = []
+    await eventually(has_unread_bytes)
+    await eventually(lambda: not ends)
+    writer.transport.abort()
+    del reader
+
+
+async def test_a_client_that_reads_hears_everything(ingress):
+    reader, writer = await ingress.open()
+    writer.write((ingress.head("GET", "/openapi.json", {}) + b"\r\n") * 200)
+    for _ in range(200):
+        assert (await read_reply(reader)).status == 200
+    writer.close()
