@@ -172,8 +172,13 @@ class Applier:
         await draft.checkpoint(self._desk.publication.dead_letter(turn.key, letter))
 
     def _alarm(self, turn: Turn, draft: Draft) -> float | None:
-        """Keep the alarm that stands: what looks at nothing doesn't postpone the next look."""
-        return turn.alarm_at if turn.alarm_at is not None else self._desk.next_look(draft.memory, turn.now)
+        """Keep the alarm that stands: what looks at nothing doesn't postpone the next look.
+
+        Where a watch begins anew, the one that stands is there to forget the authorization, in months.
+        """
+        if turn.alarm_at is None or draft.watches_anew:
+            return self._desk.next_look(draft.memory, turn.now)
+        return turn.alarm_at
 
     def _draft(self, turn: Turn, memory: Memory, traceparent: str | None) -> Draft:
         return Draft(turn, memory, self._desk.publication, self._desk.rules, traceparent)

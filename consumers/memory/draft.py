@@ -53,6 +53,12 @@ class Draft:
         """Whether there are events that nobody has seen yet."""
         return bool(self._told)
 
+    @property
+    def watches_anew(self) -> bool:
+        """Whether the authorization is watched now, and was not as it was committed: no look of it is due yet."""
+        before, now = self.saved.watch, self.memory.watch
+        return now is not None and not now.ended and (before is None or before.ended)
+
     def absorb(self, fact: Fact) -> None:
         """Let a fact change what is known, and keep what is to be told."""
         self.memory, told = reduce(self.memory, fact, self._turn.now, self._rules)

@@ -1,11 +1,12 @@
 """Observations against the simulated Collate: what is found, what is written, when it ends."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from consumers.engine import UNCHANGED, Done
-from schemas.commands import AuthorizationWatch, HandoffRequest
+from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.vocabulary import EventType
 
 DAY = 86_400.0
@@ -86,6 +87,43 @@ async def test_it_ends_at_its_greatest_age(make_lane):
     await lane.drain()
     assert lane.finished_of(again).outcome == "applied"
     assert lane.remembered().watch.ended is False
+
+
+async def ended_watch(make_lane):
+    """A lane whose watch has ended by its age."""
+    lane = make_lane(state="handoff_active")
+    lane.policy = replace(lane.policy, watch_seconds=100.0)
+    lane.restart()
+    await watched(lane)
+    await lane.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
+    return lane
+
+
+def access(lane, seconds=300.0):
+    """An operator is let into the handoff that is open."""
+    (handoff,) = lane.sim.world.authorizations[lane.authorization_id].handoffs
+    until = datetime.fromtimestamp(lane.now() + seconds, UTC)
+    lane.send(RecordAccess(handoff_id=handoff.id, operator="op", grant_expires_at=until))
+
+
+async def test_a_watch_that_a_grant_begins_anew_looks_again_at_once_not_when_it_would_be_forgotten(make_lane):
+    lane = await ended_watch(make_lane)
+    access(lane)
+    await lane.drain()
+    assert lane.remembered().watch.ended is False
+    assert lane.alarm_at < lane.now() + 60, "the next look, not the end of the memory"
+    lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
+    closed = await lane.observe_until(EventType.HANDOFF_CLOSED, most=3)
+    assert closed.data.by == "other"
+
+
+async def test_a_grant_leaves_the_alarm_of_a_watch_that_goes_on(make_lane):
+    lane = await watched(make_lane(state="handoff_active"))
+    standing = lane.alarm_at
+    lane.sim.advance(1.0)
+    access(lane)
+    await lane.drain()
+    assert lane.alarm_at == standing
 
 
 async def test_retry_after_is_honoured(make_lane):
