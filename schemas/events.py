@@ -323,7 +323,7 @@ class AuthorizationWatchEnded(Event):
 
     status: Public[Word] = Field(description="The status last seen.")
     watched_since: Public[Time] = Field(description="Since when it was followed.")
-    reason: Public[Slug] = Field(description="Why we stopped.")
+    reason: Public[Slug] = Field(description="Why we stopped: its `max_age`, or Collate says that it is `not_found`.")
     version: Public[int | None] = _VERSION
 
 

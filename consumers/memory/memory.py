@@ -166,6 +166,13 @@ class Handoff(Part):
     agreement: str | None = None
 
 
+class Missing(Part):
+    """Since when, and how often up to a few, Collate has said at every look that it knows no such authorization."""
+
+    since: float
+    looks: int = 0
+
+
 class Watch(Part):
     """Since when and until when it is followed. `moved_at`: when something new was last seen."""
 
@@ -173,6 +180,7 @@ class Watch(Part):
     until: float
     moved_at: float
     failures: int = 0
+    missing: Missing | None = None
     ended: bool = False
 
 
