@@ -77,14 +77,16 @@ class Applier:
         job, turn, memory = run.job, run.turn, run.draft.memory
         ended = remembered.find(memory.remembered, job.record_id)
         if ended is not None:
-            if ended.digest != job.digest[:4]:
+            if ended.digest != remembered.short(job.digest):
                 return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
+        dead = memory.dead.get(job.command_id)
         if job.redrive:
-            dead = memory.dead.get(job.command_id)
             is_next = dead is not None and dead.redrive < job.redrive
             return None if is_next else run.refuse(Reason.NOT_DEAD_LETTERED, remembering=True)
-        if job.command_id in memory.dead:
+        if dead is not None:
+            if dead.digest is not None and dead.digest != remembered.short(job.digest).hex():
+                return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
         if remembered.is_full(memory.remembered, turn.now):
             return run.refuse(Reason.TOO_MANY_COMMANDS, remembering=False)

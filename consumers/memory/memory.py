@@ -185,12 +185,17 @@ class Watch(Part):
 
 
 class Dead(Part):
-    """A dead-lettered command that a person may redrive or discard."""
+    """A dead-lettered command that a person may redrive or discard; it outlives its entry in `remembered`.
+
+    `digest`: what `remembered` kept of what was asked, in hex; none of a record that couldn't be read, or of an older
+    memory's.
+    """
 
     redrive: int = 0
     at: float
     command: str
     caller: str
+    digest: str | None = None
     metadata: dict[str, str] | None = None
 
 
