@@ -167,6 +167,19 @@ async def test_a_discard_ends_it(make_lane):
     assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
 
 
+async def test_a_discarded_command_that_comes_again_is_itself_and_another_body_is_a_conflict(make_lane):
+    lane, asked, _ = await unknown_outcome(make_lane)
+    discard = Discard(command_id=asked, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
+    lane.send(discard, command_id=str(uuid.uuid4()))
+    lane.send(HandoffRequest(), command_id=asked)
+    await lane.drain()
+    assert not lane.events(EventType.COMMAND_KEY_CONFLICT)
+    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await lane.drain()
+    (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
+    assert conflict.data.command_id == asked
+
+
 async def test_dead_letters_hold_the_record_byte_for_byte(make_lane):
     lane, _, letter = await unknown_outcome(make_lane)
     headers, value = letter.record.bytes()
