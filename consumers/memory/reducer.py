@@ -20,7 +20,7 @@ from consumers.memory import telling
 from consumers.memory.agreement import agreement, final
 from consumers.memory.change import Change, Told
 from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Looked, Passed
-from consumers.memory.handoffs import is_newer, opened, seen
+from consumers.memory.handoffs import is_newer, open_since, opened, seen
 from consumers.memory.memory import Handoff, Known, Memory
 from schemas.collate import HandoffState, Status
 from schemas.vocabulary import Agreement
@@ -243,11 +243,11 @@ class _Change(Change):
 
     def mind_risks(self, rules: Rules) -> None:
         active = self.memory.active
-        if active is None or active.state == HandoffState.CLOSING:
+        if active is None or not active.told_open or active.state == HandoffState.CLOSING:
             return
         risks = (
             (telling.GRANT_EXPIRED, active.grant_until is not None and active.grant_until <= self.now),
-            (telling.OPEN_TOO_LONG, active.seen_at + rules.open_too_long_seconds <= self.now),
+            (telling.OPEN_TOO_LONG, open_since(active) + rules.open_too_long_seconds <= self.now),
         )
         for risk, is_there in risks:
             if is_there and risk not in active.told_risks:

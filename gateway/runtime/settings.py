@@ -337,7 +337,8 @@ class WatchSettings(Section):
         16.0, description="How many times longer all steps may get while the call budget is too short for them."
     )
     open_too_long: Duration = Field(
-        timedelta(hours=4), description="How long a handoff may be open before `handoff.at_risk` says so."
+        timedelta(hours=4),
+        description="How long a handoff may be open, since Collate opened it, before `handoff.at_risk` says so.",
     )
     forget_after: Duration = Field(
         timedelta(days=90),

@@ -1,11 +1,16 @@
 """Single steps of the reducer that a reader may want to see; the model test covers the rest."""
 
+from datetime import UTC, datetime
+
+import pytest
+
 from consumers.memory.facts import Closed, Granted, Looked, Passed
 from consumers.memory.memory import FRESH, Asked, Closer
 from consumers.memory.reducer import Rules, reduce
 from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
 
 NOW = 1_800_000_000.0
+HOUR = 3600.0
 
 
 def look(version=1, status="requires_action", handoffs=(), pointer=None, action="complete_payer_interaction", **more):
@@ -75,6 +80,37 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     assert names == ["HandoffAtRisk"]
     _, names, events = told(memory, Passed(), NOW + 4_000, Rules(open_too_long_seconds=3_600))
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
+
+
+@pytest.mark.parametrize(
+    ("opened_ago", "at_risk_after"),
+    [
+        pytest.param(10 * HOUR, 0.0, id="another actor's, open for long before the first look"),
+        pytest.param(3 * HOUR, HOUR, id="open for a while before it"),
+        pytest.param(-HOUR, 4 * HOUR, id="Collate's clock is ahead of ours: from our first look on"),
+        pytest.param(None, 4 * HOUR, id="Collate doesn't say: likewise"),
+    ],
+)
+def test_a_handoff_is_open_for_too_long_by_the_time_that_collate_opened_it(opened_ago, at_risk_after):
+    opened_at = None if opened_ago is None else datetime.fromtimestamp(NOW - opened_ago, UTC)
+    sight = look(1, pointer="mh_1", handoffs=[handoff(activated_at=opened_at)])
+    memory, names, _ = told(FRESH, sight)
+    assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
+    if at_risk_after:
+        assert names[2:] == []
+        memory, names, _ = told(memory, Passed(), NOW + at_risk_after - 1)
+        assert names == []
+        memory, names, _ = told(memory, Passed(), NOW + at_risk_after)
+    assert names[-1] == "HandoffAtRisk"
+    assert told(memory, Passed(), NOW + 9 * HOUR)[1] == []
+
+
+def test_a_handoff_that_is_only_offered_is_at_no_risk():
+    created_at = datetime.fromtimestamp(NOW - 10 * HOUR, UTC)
+    memory, names, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
+    assert names == ["AuthorizationChanged"]
+    _, names, _ = told(memory, look(2, pointer="mh_1", handoffs=[handoff(version=2, created_at=created_at)]))
+    assert names == ["HandoffOpened", "HandoffAtRisk"]
 
 
 def test_a_handoff_in_the_place_of_another_ends_the_other():
