@@ -166,6 +166,13 @@ class Handoff(Part):
     agreement: str | None = None
 
 
+class Grant(Part):
+    """The last link into a handoff that was not seen open yet: until when it is good."""
+
+    handoff_id: str
+    until: float
+
+
 class Missing(Part):
     """Since when, and how often up to a few, Collate has said at every look that it knows no such authorization."""
 
@@ -207,6 +214,7 @@ class Memory(Part):
     known: Known | None = None
     active: Handoff | None = None
     last: Handoff | None = None
+    early_grant: Grant | None = None
     ended: tuple[str, ...] = ()
     told_action: tuple[str | None, str | None, str | None] | None = None
     settled_at: float | None = None

@@ -21,7 +21,7 @@ from consumers.memory.agreement import agreement, final
 from consumers.memory.change import Change, Told
 from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Looked, Passed
 from consumers.memory.handoffs import is_newer, open_since, opened, seen
-from consumers.memory.memory import Handoff, Known, Memory
+from consumers.memory.memory import Grant, Handoff, Known, Memory
 from schemas.collate import HandoffState, Status
 from schemas.vocabulary import Agreement
 
@@ -238,6 +238,11 @@ class _Change(Change):
             until = max(active.grant_until or 0.0, fact.expires_at)
             told = tuple(risk for risk in active.told_risks if risk != telling.GRANT_EXPIRED)
             self.memory = self.memory.but(active=active.but(grant_until=until, told_risks=told))
+        elif not self.has_ended(fact.handoff_id):
+            early = self.memory.early_grant
+            until = early.until if early is not None and early.handoff_id == fact.handoff_id else fact.expires_at
+            grant = Grant(handoff_id=fact.handoff_id, until=max(until, fact.expires_at))
+            self.memory = self.memory.but(early_grant=grant)
 
     # Time
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.memory.facts import Closed, Granted, Looked, Passed
-from consumers.memory.memory import FRESH, Asked, Closer
+from consumers.memory.memory import FRESH, Asked, Closer, Memory
 from consumers.memory.reducer import Rules, reduce
 from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
 
@@ -80,6 +80,34 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     assert names == ["HandoffAtRisk"]
     _, names, events = told(memory, Passed(), NOW + 4_000, Rules(open_too_long_seconds=3_600))
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
+
+
+@pytest.mark.parametrize("looked_after", [10, 400], ids=["before the link expires", "after it"])
+def test_a_grant_that_was_recorded_before_its_handoff_was_seen_expires_like_any_other(looked_after):
+    memory, names, _ = told(FRESH, Granted("mh_1", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    assert names == ["HandoffAccessGranted"]
+    memory = Memory.decode(memory.encode())
+    memory, names, _ = told(memory, look(1, pointer="mh_1", handoffs=[handoff()]), NOW + looked_after)
+    assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
+    if looked_after < 300:
+        assert told(memory, Passed(), NOW + 299)[1] == []
+        memory, names, _ = told(memory, Passed(), NOW + 300)
+    assert names[-1] == "HandoffAtRisk"
+    assert memory.early_grant is None
+    assert told(memory, Passed(), NOW + 500)[1] == []
+
+
+def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that_has_ended():
+    memory, _, _ = told(FRESH, Granted("mh_0", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    assert memory.early_grant.handoff_id == "mh_1"
+    memory, names, _ = told(memory, look(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
+    assert "HandoffAtRisk" not in names
+    end = look(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
+    memory, _, _ = told(memory, end)
+    memory, _, _ = told(memory, Granted("mh_2", "op", NOW + 900, "c"))
+    assert memory.early_grant.handoff_id == "mh_1"
 
 
 @pytest.mark.parametrize(
