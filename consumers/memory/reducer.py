@@ -14,7 +14,7 @@ Order of events: opened, closed, changed, reconciled, action_required, settled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from consumers.memory import telling
 from consumers.memory.agreement import agreement, final
@@ -59,6 +59,8 @@ def reduce(memory: Memory, fact: Fact, now: float, rules: Rules = Rules()) -> tu
             change.granted(fact)
         case Passed():
             change.mind_risks(rules)
+        case _:
+            assert_never(fact)
     return change.memory, tuple(change.told)
 
 

@@ -180,3 +180,8 @@ def test_a_receipt_that_was_there_before_the_handoff_says_nothing_about_its_repo
     first, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
     first, _, _ = our_close(first)
     assert told(first, look(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
+
+
+def test_a_fact_that_the_reducer_does_not_know_is_an_error_and_no_silence():
+    with pytest.raises(AssertionError, match="unreachable"):
+        reduce(FRESH, object(), NOW)
