@@ -235,16 +235,18 @@ class HandoffAtRisk(Event):
     TYPE: ClassVar[EventType] = EventType.HANDOFF_AT_RISK
     EXAMPLE: ClassVar[Example] = {
         "handoffId": "mhand_55",
-        "reason": "grants_expired",
-        "advice": "Take a new link, or close the handoff.",
-        "endsAt": "2026-06-02T14:30:00Z",
+        "reason": "grant_expired",
+        "advice": "The operator's last link has expired: ask for a new access grant, or close the handoff.",
         "version": 24,
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    reason: Public[Slug] = Field(description="Why.")
+    reason: Public[Slug] = Field(description="Why: `grant_expired`, or `open_too_long`.")
     advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
-    ends_at: Public[Time | None] = Field(default=None, description="When it is expected to end, if nothing is done.")
+    ends_at: Public[Time | None] = Field(
+        default=None,
+        description="When it is expected to end, if nothing is done. Absent so far: Collate doesn't say how long.",
+    )
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
@@ -323,7 +325,7 @@ class AuthorizationWatchEnded(Event):
 
     status: Public[Word] = Field(description="The status last seen.")
     watched_since: Public[Time] = Field(description="Since when it was followed.")
-    reason: Public[Slug] = Field(description="Why we stopped.")
+    reason: Public[Slug] = Field(description="Why we stopped: its `max_age`, or Collate says that it is `not_found`.")
     version: Public[int | None] = _VERSION
 
 

@@ -82,7 +82,9 @@ class Risk(_Answer):
     """Why Collate may soon end a handoff."""
 
     reason: Public[Slug] = Field(description="Why.")
-    ends_at: Public[Time | None] = Field(default=None, description="When it is expected to end.")
+    ends_at: Public[Time | None] = Field(
+        default=None, description="When it is expected to end. Absent so far, as in `handoff.at_risk`."
+    )
 
 
 class Granted(_Answer):

@@ -79,14 +79,16 @@ class Applier:
         job, turn, memory = run.job, run.turn, run.draft.memory
         ended = remembered.find(memory.remembered, job.record_id)
         if ended is not None:
-            if ended.digest != job.digest[:4]:
+            if ended.digest != remembered.short(job.digest):
                 return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
+        dead = memory.dead.get(job.command_id)
         if job.redrive:
-            dead = memory.dead.get(job.command_id)
             is_next = dead is not None and dead.redrive < job.redrive
             return None if is_next else run.refuse(Reason.NOT_DEAD_LETTERED, remembering=True)
-        if job.command_id in memory.dead:
+        if dead is not None:
+            if dead.digest is not None and dead.digest != remembered.short(job.digest).hex():
+                return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
         if remembered.is_full(memory.remembered, turn.now):
             return run.refuse(Reason.TOO_MANY_COMMANDS, remembering=False)
@@ -118,7 +120,8 @@ class Applier:
             return draft.done(self._alarm(turn, draft))
         draft.tell(discarded(asked.data, dead), command_id)
         draft.raise_dead(command_id)
-        draft.remember(command_id, asked.digest, Ending.FINISHED)
+        what = asked.digest if dead.digest is None else bytes.fromhex(dead.digest)
+        draft.remember(command_id, what, Ending.FINISHED)
         self._desk.metrics.finished.labels(dead.command, "discarded", "none").inc()
         said = decided(asked.data).model_dump(mode="json", exclude_none=True, by_alias=False)
         self._log.info("command.discarded", command_id=command_id, **said)
@@ -174,8 +177,13 @@ class Applier:
         await draft.checkpoint(self._desk.publication.dead_letter(turn.key, letter))
 
     def _alarm(self, turn: Turn, draft: Draft) -> float | None:
-        """Keep the alarm that stands: what looks at nothing doesn't postpone the next look."""
-        return turn.alarm_at if turn.alarm_at is not None else self._desk.next_look(draft.memory, turn.now)
+        """Keep the alarm that stands: what looks at nothing doesn't postpone the next look.
+
+        Where a watch begins anew, the one that stands is there to forget the authorization, in months.
+        """
+        if turn.alarm_at is None or draft.watches_anew:
+            return self._desk.next_look(draft.memory, turn.now)
+        return turn.alarm_at
 
     def _draft(self, turn: Turn, memory: Memory, traceparent: str | None) -> Draft:
         return Draft(turn, memory, self._desk.publication, self._desk.rules, traceparent)

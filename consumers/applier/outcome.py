@@ -1,6 +1,7 @@
 """How a run of a command ends, as values, and the event that says so. Pure."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from consumers.applier.attempts import Attempts
 from consumers.applier.job import Job, decided
@@ -63,6 +64,8 @@ def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts |
             outcome, reason = Outcome.REJECTED, ending.reason
         case Expired():
             outcome, reason = Outcome.EXPIRED, Reason.EXPIRED
+        case _:
+            assert_never(ending)
     return CommandFinished(
         command_id=job.command_id,
         command=job.type,

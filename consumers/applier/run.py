@@ -18,6 +18,7 @@ from consumers.engine import Again, Done, Wait
 from consumers.memory.draft import Draft
 from consumers.memory.memory import MOST_PAST, Dead, Maybe, Past, Waiting, Work
 from consumers.memory.remembered import Ending as Remembered
+from consumers.memory.remembered import short
 from consumers.memory.telling import at as time_at
 from schemas.events import CommandWaiting
 from schemas.vocabulary import Effect, Outcome
@@ -174,6 +175,7 @@ class Run:
                 at=self.turn.now,
                 command=job.type.value,
                 caller=job.caller,
+                digest=short(job.digest).hex(),
                 metadata=job.metadata,
             ),
         )

@@ -41,7 +41,11 @@ class Change:
         self.told.append(Told(event, asked.command_id if asked else None))
 
     def open(self, handoff: Handoff, version: int | None) -> None:
-        """Take up a handoff."""
+        """Take up a handoff, with what was granted before it was seen."""
+        grant = self.memory.early_grant
+        if grant is not None and grant.handoff_id == handoff.id:
+            handoff = handoff.but(grant_until=grant.until)
+            self.memory = self.memory.but(early_grant=None)
         self.memory = self.memory.but(active=handoff, told_action=None)
         self.update(handoff, version)
 

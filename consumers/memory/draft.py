@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from consumers.engine import UNCHANGED, Done, Output
 from consumers.memory import remembered
 from consumers.memory.change import Told
+from consumers.memory.facts import Looked
 from consumers.memory.memory import DEAD_KEPT_SECONDS, MOST_DEAD, Dead, Memory, Watch
 from consumers.memory.reducer import Rules, reduce
 
@@ -53,9 +54,17 @@ class Draft:
         """Whether there are events that nobody has seen yet."""
         return bool(self._told)
 
+    @property
+    def watches_anew(self) -> bool:
+        """Whether the authorization is watched now, and was not as it was committed: no look of it is due yet."""
+        before, now = self.saved.watch, self.memory.watch
+        return now is not None and not now.ended and (before is None or before.ended)
+
     def absorb(self, fact: Fact) -> None:
         """Let a fact change what is known, and keep what is to be told."""
         self.memory, told = reduce(self.memory, fact, self._turn.now, self._rules)
+        if isinstance(fact, Looked) and (watch := self.memory.watch) is not None and watch.missing is not None:
+            self.memory = self.memory.but(watch=watch.but(missing=None))
         if told:
             self._told += told
             if (watch := self.memory.watch) is not None:

@@ -42,6 +42,11 @@ def opened(handoff: ManualHandoff, version: int, truth: Known | None, now: float
     )
 
 
+def open_since(handoff: Handoff) -> float:
+    """Return when it began, by Collate's word where there is one; never later than it was seen, whatever clocks say."""
+    return handoff.seen_at if handoff.opened_at is None else min(handoff.opened_at, handoff.seen_at)
+
+
 def seen(known: Handoff, handoff: ManualHandoff, open_version: int) -> Handoff:
     """Bring a handoff up to date with a read that is not older."""
     started = handoff.activated_at or handoff.created_at

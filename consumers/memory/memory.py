@@ -166,6 +166,20 @@ class Handoff(Part):
     agreement: str | None = None
 
 
+class Grant(Part):
+    """The last link into a handoff that was not seen open yet: until when it is good."""
+
+    handoff_id: str
+    until: float
+
+
+class Missing(Part):
+    """Since when, and how often up to a few, Collate has said at every look that it knows no such authorization."""
+
+    since: float
+    looks: int = 0
+
+
 class Watch(Part):
     """Since when and until when it is followed. `moved_at`: when something new was last seen."""
 
@@ -173,16 +187,22 @@ class Watch(Part):
     until: float
     moved_at: float
     failures: int = 0
+    missing: Missing | None = None
     ended: bool = False
 
 
 class Dead(Part):
-    """A dead-lettered command that a person may redrive or discard."""
+    """A dead-lettered command that a person may redrive or discard; it outlives its entry in `remembered`.
+
+    `digest`: what `remembered` kept of what was asked, in hex; none of a record that couldn't be read, or of an older
+    memory's.
+    """
 
     redrive: int = 0
     at: float
     command: str
     caller: str
+    digest: str | None = None
     metadata: dict[str, str] | None = None
 
 
@@ -194,6 +214,7 @@ class Memory(Part):
     known: Known | None = None
     active: Handoff | None = None
     last: Handoff | None = None
+    early_grant: Grant | None = None
     ended: tuple[str, ...] = ()
     told_action: tuple[str | None, str | None, str | None] | None = None
     settled_at: float | None = None

@@ -14,14 +14,14 @@ Order of events: opened, closed, changed, reconciled, action_required, settled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from consumers.memory import telling
 from consumers.memory.agreement import agreement, final
 from consumers.memory.change import Change, Told
 from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Looked, Passed
-from consumers.memory.handoffs import is_newer, opened, seen
-from consumers.memory.memory import Handoff, Known, Memory
+from consumers.memory.handoffs import is_newer, open_since, opened, seen
+from consumers.memory.memory import Grant, Handoff, Known, Memory
 from schemas.collate import HandoffState, Status
 from schemas.vocabulary import Agreement
 
@@ -59,6 +59,8 @@ def reduce(memory: Memory, fact: Fact, now: float, rules: Rules = Rules()) -> tu
             change.granted(fact)
         case Passed():
             change.mind_risks(rules)
+        case _:
+            assert_never(fact)
     return change.memory, tuple(change.told)
 
 
@@ -238,16 +240,21 @@ class _Change(Change):
             until = max(active.grant_until or 0.0, fact.expires_at)
             told = tuple(risk for risk in active.told_risks if risk != telling.GRANT_EXPIRED)
             self.memory = self.memory.but(active=active.but(grant_until=until, told_risks=told))
+        elif not self.has_ended(fact.handoff_id):
+            early = self.memory.early_grant
+            until = early.until if early is not None and early.handoff_id == fact.handoff_id else fact.expires_at
+            grant = Grant(handoff_id=fact.handoff_id, until=max(until, fact.expires_at))
+            self.memory = self.memory.but(early_grant=grant)
 
     # Time
 
     def mind_risks(self, rules: Rules) -> None:
         active = self.memory.active
-        if active is None or active.state == HandoffState.CLOSING:
+        if active is None or not active.told_open or active.state == HandoffState.CLOSING:
             return
         risks = (
             (telling.GRANT_EXPIRED, active.grant_until is not None and active.grant_until <= self.now),
-            (telling.OPEN_TOO_LONG, active.seen_at + rules.open_too_long_seconds <= self.now),
+            (telling.OPEN_TOO_LONG, open_since(active) + rules.open_too_long_seconds <= self.now),
         )
         for risk, is_there in risks:
             if is_there and risk not in active.told_risks:

@@ -15,6 +15,7 @@ from typing import Final
 MOST: Final = 1024
 KEPT_SECONDS: Final = 24 * 3600.0
 _SIZE: Final = 24
+_DIGEST: Final = 4
 _EPOCH: Final = 1_704_067_200  # 2024-01-01; 30 bits of seconds reach to 2058
 _SECONDS: Final = (1 << 30) - 1
 
@@ -40,6 +41,11 @@ def digest(key: bytes, *parts: bytes) -> bytes:
     return hmac.digest(key, b"".join([len(part).to_bytes(8, "big") + part for part in parts]), "sha256")
 
 
+def short(what: bytes) -> bytes:
+    """Return what is kept of a digest."""
+    return what[:_DIGEST]
+
+
 def find(packed: str, command_id: str) -> Ended | None:
     """Return what is remembered of a command."""
     if not packed:
@@ -60,7 +66,7 @@ def add(packed: str, command_id: str, what: bytes, ending: Ending, now: float) -
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
     stamp = ending << 30 | _seconds(now)
-    return b64encode(entries[begin:] + wanted + what[:4] + stamp.to_bytes(4, "big")).decode("ascii")
+    return b64encode(entries[begin:] + wanted + short(what) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
 def is_full(packed: str, now: float) -> bool:

@@ -1,11 +1,12 @@
 """The watcher: an alarm of the lane is one observation of its authorization. Events only through the shared reducer.
 
 not watched, or over ─▶ forget, once nothing is worth remembering
-too old              ─▶ authorization.watch_ended
+too old              ─▶ authorization.watch_ended (max_age)
 budget is short      ─▶ Done, the next alarm; a look once its stretched step is over
 look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
-─▶ news         ─▶ events and record
-─▶ no answer    ─▶ Done, the next alarm later (as Collate or the budget says)
+     ─▶ news         ─▶ events and record
+     ─▶ no answer    ─▶ Done, the next alarm later (as Collate or the budget says)
+     ─▶ not there    ─▶ likewise; for a whole day: authorization.watch_ended (not_found)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from consumers.memory import telling
 from consumers.memory.draft import Draft
 from consumers.memory.facts import Passed
 from consumers.memory.look import NotThere, Unread, look
-from consumers.memory.memory import Memory, MemoryUnreadable
+from consumers.memory.memory import Memory, MemoryUnreadable, Missing
 from consumers.memory.reducer import Rules
 from consumers.watcher.cadence import Cadence, forget_at, is_watched
 from consumers.watcher.stretch import Stretch
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 _UNREADABLE_SECONDS: Final = 60.0
 _FORGETTING_SECONDS: Final = 3600.0
 _MOST_FAILURES: Final = 8
+# A replica may lag for minutes, and somebody may take our access away and give it back within a working day.
+_MISSING_SECONDS: Final = 86_400.0
+_MISSING_LOOKS: Final = 3
 _TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
@@ -112,13 +116,12 @@ class Watcher:
         seen = await look(_Observing(self.collate), turn.key.decode(), draft.memory, observing=True)
         if isinstance(seen, Unread):
             return self._unread(turn, draft, seen)
-        if isinstance(seen, NotThere) and draft.memory.known is None:
-            return self._end(turn, draft, "not_found")
         if isinstance(seen, NotThere):
-            return self._failed(turn, draft, "not_found", None)
-        if seen.authorization.version < draft.memory.floor:
-            return self._failed(turn, draft, "stale", None)
+            return self._missing(turn, draft)
+        is_stale = seen.authorization.version < draft.memory.floor
         draft.absorb(seen)
+        if is_stale:
+            return self._failed(turn, draft, "stale", None)
         watch = draft.memory.watch
         if watch is not None and watch.failures:
             draft.memory = draft.memory.but(watch=watch.but(failures=0))
@@ -126,6 +129,17 @@ class Watcher:
         self.stretch.looked(turn.key, turn.now)
         self._note(turn, draft, held=False)
         return draft.done(self.next_look(draft.memory, turn.now))
+
+    def _missing(self, turn: Turn, draft: Draft) -> Done:
+        """Believe that Collate knows it no more only once it has said nothing else for long."""
+        watch = draft.memory.watch
+        missing = (watch.missing if watch else None) or Missing(since=turn.now)
+        if missing.looks >= _MISSING_LOOKS and missing.since + _MISSING_SECONDS <= turn.now:
+            self.metrics.observations.labels("not_found").inc()
+            return self._end(turn, draft, "not_found")
+        if watch is not None and missing.looks < _MISSING_LOOKS:
+            draft.memory = draft.memory.but(watch=watch.but(missing=missing.but(looks=missing.looks + 1)))
+        return self._failed(turn, draft, "not_found", None)
 
     def _postponed(self, turn: Turn, draft: Draft, due: float) -> Done:
         draft.absorb(Passed())

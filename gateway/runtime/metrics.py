@@ -111,7 +111,6 @@ class CommandMetrics:
     waiting_events: Counter
     intents_resent: Counter
     double_effects: Counter
-    events: Counter
     observations: Counter
     observation_stretch: Gauge
 
@@ -329,7 +328,6 @@ def _commands(make: Maker) -> CommandMetrics:
             "Creates that may have taken effect twice although key and precondition were sent; alarm on any, and count "
             "the authorization's handoffs at Collate: another actor's change beside a lost answer looks the same.",
         ),
-        events=make.counter("events", "Events published, by type.", ("type",)),
         observations=make.counter(
             "observations", "Reads by the watcher, by whether they saw something new.", ("result",)
         ),

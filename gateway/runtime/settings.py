@@ -266,9 +266,6 @@ class WorkerSettings(Section):
     transaction_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
     )
-    start_deadline: Duration = Field(
-        timedelta(seconds=60), description="How long a partition may take to start before health says so."
-    )
     turns: Annotated[int, Field(ge=1)] = Field(
         512, description="Authorizations that one worker process works on at the same time."
     )
@@ -289,10 +286,6 @@ class WorkerSettings(Section):
     )
     request_expiry: Duration = Field(
         timedelta(hours=1), description="How long after its acceptance a handoff.request without expiresAt expires."
-    )
-    remember: Duration = Field(
-        timedelta(hours=24),
-        description="How long a finished command's id is remembered, so that a repeat is recognized.",
     )
     waiting_after: Duration = Field(
         timedelta(seconds=10), description="How long a command waits before `command.waiting` says why."
@@ -337,7 +330,8 @@ class WatchSettings(Section):
         16.0, description="How many times longer all steps may get while the call budget is too short for them."
     )
     open_too_long: Duration = Field(
-        timedelta(hours=4), description="How long a handoff may be open before `handoff.at_risk` says so."
+        timedelta(hours=4),
+        description="How long a handoff may be open, since Collate opened it, before `handoff.at_risk` says so.",
     )
     forget_after: Duration = Field(
         timedelta(days=90),

@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from consumers.engine import Again
-from schemas.commands import Discard, HandoffRequest, Original, Redrive
+from consumers.memory import remembered
+from schemas.commands import AuthorizationWatch, Discard, HandoffRequest, Original, Redrive
 from schemas.identity import request_id
 from schemas.times import parse_time
 from schemas.vocabulary import CommandType, DecisionReason, EventType
@@ -130,6 +131,39 @@ async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make
     assert len(lane.effects_of(asked)) == 2
 
 
+async def dead_for_longer_than_ids_are_remembered(make_lane):
+    lane, asked, letter = await unknown_outcome(make_lane)
+    lane.sim.advance(25 * 3600.0)
+    lane.send(AuthorizationWatch())
+    await lane.drain()
+    memory = lane.remembered()
+    assert remembered.find(memory.remembered, asked) is None
+    assert asked in memory.dead
+    return lane, asked, letter
+
+
+async def test_another_body_under_a_dead_letters_id_is_a_conflict_for_as_long_as_it_waits(make_lane):
+    lane, asked, _ = await dead_for_longer_than_ids_are_remembered(make_lane)
+    lane.send(HandoffRequest(), command_id=asked)
+    await lane.drain()
+    assert not lane.events(EventType.COMMAND_KEY_CONFLICT), "the same body is the same command"
+    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await lane.drain()
+    (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
+    assert conflict.data.command_id == asked
+    assert asked in lane.remembered().dead
+
+
+async def test_a_dead_letter_of_an_older_memory_has_no_body_to_compare_with(make_lane):
+    lane, asked, _ = await dead_for_longer_than_ids_are_remembered(make_lane)
+    memory = lane.remembered()
+    dead = {key: one.but(digest=None) for key, one in memory.dead.items()}
+    lane.memory = memory.but(dead=dead).encode()
+    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await lane.drain()
+    assert not lane.events(EventType.COMMAND_KEY_CONFLICT)
+
+
 async def test_a_discard_ends_it(make_lane):
     lane, asked, letter = await unknown_outcome(make_lane)
     for _ in range(2):
@@ -144,6 +178,19 @@ async def test_a_discard_ends_it(make_lane):
     assert told(outcome.decision) == ("op", "no_longer_wanted", None)
     assert lane.ended_letters() == [(asked, 0, "discarded")]
     assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
+
+
+async def test_a_discarded_command_that_comes_again_is_itself_and_another_body_is_a_conflict(make_lane):
+    lane, asked, _ = await unknown_outcome(make_lane)
+    discard = Discard(command_id=asked, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
+    lane.send(discard, command_id=str(uuid.uuid4()))
+    lane.send(HandoffRequest(), command_id=asked)
+    await lane.drain()
+    assert not lane.events(EventType.COMMAND_KEY_CONFLICT)
+    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await lane.drain()
+    (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
+    assert conflict.data.command_id == asked
 
 
 async def test_dead_letters_hold_the_record_byte_for_byte(make_lane):

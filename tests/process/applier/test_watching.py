@@ -1,11 +1,12 @@
 """Observations against the simulated Collate: what is found, what is written, when it ends."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from consumers.engine import UNCHANGED, Done
-from schemas.commands import AuthorizationWatch, HandoffRequest
+from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.vocabulary import EventType
 
 DAY = 86_400.0
@@ -86,6 +87,112 @@ async def test_it_ends_at_its_greatest_age(make_lane):
     await lane.drain()
     assert lane.finished_of(again).outcome == "applied"
     assert lane.remembered().watch.ended is False
+
+
+def hidden(lane, **more):
+    """Collate says that it knows no such authorization."""
+    lane.sim.fault("answer", method="GET", status=404, code="prior_authorization_not_found", **more)
+
+
+async def test_one_that_collate_knows_no_more_ends_after_a_day_across_restarts(make_lane):
+    lane = await watched(make_lane())
+    hidden(lane)
+    began = lane.now()
+    while not lane.events(EventType.AUTHORIZATION_WATCH_ENDED):
+        lane.restart()
+        answer = await lane.observe()
+        assert lane.now() - began < 1.1 * DAY
+    (ended,) = lane.events(EventType.AUTHORIZATION_WATCH_ENDED)
+    assert (ended.data.reason, ended.data.status) == ("not_found", "requires_action")
+    assert lane.now() - began >= DAY
+    assert lane.remembered().watch.ended
+    assert answer.alarm_at > lane.now() + 30 * DAY, "kept, but not looked at"
+
+
+async def test_what_is_only_missing_in_the_memory_is_counted_a_few_times_and_then_writes_nothing(make_lane):
+    lane = await watched(make_lane())
+    hidden(lane)
+    writes = [(await lane.observe()).memory is not UNCHANGED for _ in range(12)]
+    assert writes == [True] * 8 + [False] * 4, "failures up to the longest step, looks up to three"
+    assert len(lane.memory) < 1024
+
+
+@pytest.mark.parametrize("seen_by", ["a look", "a command"])
+async def test_one_that_was_only_hidden_for_a_while_begins_its_day_anew(make_lane, seen_by):
+    lane = await watched(make_lane())
+    began = lane.now()
+    hidden(lane)
+    while lane.now() < began + 0.9 * DAY:
+        await lane.observe()
+    lane.sim.faults.clear()
+    if seen_by == "a look":
+        await lane.observe()
+    else:
+        lane.send(AuthorizationWatch())
+        await lane.drain()
+    assert lane.remembered().watch.missing is None
+    hidden(lane)
+    again = lane.now()
+    await lane.observe_until(EventType.AUTHORIZATION_WATCH_ENDED, most=2_000)
+    assert lane.now() >= again + DAY
+
+
+async def test_two_looks_a_day_apart_are_not_enough(make_lane):
+    lane = await watched(make_lane())
+    hidden(lane)
+    await lane.observe()
+    lane.sim.advance(2 * DAY)
+    await lane.observe()
+    assert not lane.events(EventType.AUTHORIZATION_WATCH_ENDED)
+
+
+async def test_one_that_was_never_read_ends_untold_after_the_same_day(make_lane):
+    lane = make_lane(state="handoff_active")
+    hidden(lane)
+    access(lane)
+    await lane.drain()
+    began = lane.now()
+    while not lane.remembered().watch.ended:
+        await lane.observe()
+    assert lane.now() >= began + DAY
+    assert not lane.events(EventType.AUTHORIZATION_WATCH_ENDED)
+
+
+async def ended_watch(make_lane):
+    """A lane whose watch has ended by its age."""
+    lane = make_lane(state="handoff_active")
+    lane.policy = replace(lane.policy, watch_seconds=100.0)
+    lane.restart()
+    await watched(lane)
+    await lane.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
+    return lane
+
+
+def access(lane, seconds=300.0):
+    """An operator is let into the handoff that is open."""
+    (handoff,) = lane.sim.world.authorizations[lane.authorization_id].handoffs
+    until = datetime.fromtimestamp(lane.now() + seconds, UTC)
+    lane.send(RecordAccess(handoff_id=handoff.id, operator="op", grant_expires_at=until))
+
+
+async def test_a_watch_that_a_grant_begins_anew_looks_again_at_once_not_when_it_would_be_forgotten(make_lane):
+    lane = await ended_watch(make_lane)
+    access(lane)
+    await lane.drain()
+    assert lane.remembered().watch.ended is False
+    assert lane.alarm_at < lane.now() + 60, "the next look, not the end of the memory"
+    lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
+    closed = await lane.observe_until(EventType.HANDOFF_CLOSED, most=3)
+    assert closed.data.by == "other"
+
+
+async def test_a_grant_leaves_the_alarm_of_a_watch_that_goes_on(make_lane):
+    lane = await watched(make_lane(state="handoff_active"))
+    standing = lane.alarm_at
+    lane.sim.advance(1.0)
+    access(lane)
+    await lane.drain()
+    assert lane.alarm_at == standing
 
 
 async def test_retry_after_is_honoured(make_lane):

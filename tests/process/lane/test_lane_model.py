@@ -94,6 +94,7 @@ RESULTS = [
 # Each a little longer than a step of some class.
 THEN = st.sampled_from([0.0, 0.05, 3.0, 12.0, 40.0])
 JITTER = 1.1
+OURS = ("applied", "ours")
 
 
 class Model(RuleBasedStateMachine):
@@ -138,8 +139,8 @@ class Model(RuleBasedStateMachine):
         """Note how long it may take from here until somebody looks; by default what the cadence says of the moment."""
         memory = Memory.decode(self.lane.memory)
         watch = memory.watch
-        if watch is None or watch.ended or memory.settled_at is not None:
-            patience = float("inf")
+        if watch is None or watch.ended or memory.settled_at is not None or not self.lane.is_idle:
+            patience = float("inf")  # nobody looks, or not before the command that waits has ended
         if patience is None:
             every = self.lane.cadence.every(memory, at)
             patience = max(every, 60.0) if watch.failures else every
@@ -278,6 +279,7 @@ class Model(RuleBasedStateMachine):
         self.lane.run_for(3 * 3600.0, self.act)
         self.nothing_that_lasted_is_missing()
         self.the_state_is_known()
+        self.our_closes_are_told_as_ours()
         self.every_command_has_ended()
         self.a_look_at_nothing_new_changes_nothing()
 
@@ -306,6 +308,19 @@ class Model(RuleBasedStateMachine):
         assert (self.subscriber.settled is not None) == (shown.status in {"completed", "canceled"})
         if shown.open is None and shown.status != "processing":
             assert set(self.subscriber.reconciled) == set(self.subscriber.closed)
+            assert self.subscriber.action == self.truth.required
+        if shown.open in self.subscriber.granted and self.truth.handoffs[shown.open].state == "active":
+            assert (shown.open, "grant_expired") in self.subscriber.risks
+
+    def our_closes_are_told_as_ours(self):
+        """Who was told that Collate has taken our report has heard of the end as ours, and of that report."""
+        for (command_id, _), outcome in self.subscriber.outcomes.items():
+            closed = self.subscriber.closed.get(outcome.handoff_id)
+            data = self.commands.get(command_id)
+            if closed is None or not isinstance(data, HandoffClose) or (outcome.outcome, outcome.effect) != OURS:
+                continue
+            assert closed.by == "us" or closed.result == "unrecognised"
+            event("a close of ours")
 
     def every_command_has_ended(self):
         assert self.lane.is_idle

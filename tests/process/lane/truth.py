@@ -68,6 +68,16 @@ class Truth:
         return seen.version, shown
 
     @property
+    def required(self):
+        """What Collate waits for, as `authorization.action_required` names it; None for nothing."""
+        current = self.world.authorizations[self.authorization_id]
+        seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
+        if seen.status != "requires_action" or seen.next_action is None or current.open_handoff is not None:
+            return None
+        resolution = seen.next_action.resolution
+        return seen.next_action.type, resolution.kind if resolution else None, seen.covers_review_snapshot_id
+
+    @property
     def handoffs(self):
         return {handoff.id: handoff for handoff in self.world.authorizations[self.authorization_id].handoffs}
 
@@ -90,7 +100,8 @@ class Subscriber:
         self.opened, self.closed, self.reconciled, self.outcomes = {}, {}, {}, {}
         self.settled = self.watch_ended = None
         self.receipt_before = {}
-        self.granted = set()
+        self.granted, self.risks = {}, set()
+        self.action = None
         self._reached = 0
 
     def take(self, event):
@@ -103,6 +114,9 @@ class Subscriber:
             case AuthorizationActionRequired():
                 assert self.shown.status == "requires_action"
                 assert self.shown.open is None
+                action = data.action, data.resolution, data.covers_review_snapshot_id
+                assert action != self.action, "required twice"
+                self.action = action
             case AuthorizationSettled():
                 assert self.settled is None, "settled twice"
                 assert data.payer.status == self.shown.status
@@ -126,15 +140,21 @@ class Subscriber:
                 self.opened[data.handoff_id] = event
                 self.receipt_before[data.handoff_id] = self.shown.receipt
                 self.shown = replace(self.shown, open=data.handoff_id)
+                self.action = None
             case HandoffClosed():
                 self._closed(data)
             case HandoffReconciled():
                 self._reconciled(data)
             case HandoffAtRisk():
                 assert data.handoff_id == self.shown.open
-                assert data.reason != "grant_expired" or data.handoff_id in self.granted
+                assert data.reason != "grant_expired" or self.granted[data.handoff_id] <= event.time
+                risk = data.handoff_id, data.reason
+                assert risk not in self.risks, "at risk twice"
+                self.risks.add(risk)
             case HandoffAccessGranted():
-                self.granted.add(data.handoff_id)
+                before = self.granted.get(data.handoff_id, data.expires_at)
+                self.granted[data.handoff_id] = max(before, data.expires_at)
+                self.risks -= {(data.handoff_id, "grant_expired")}
 
     def committed(self, record):
         """A commit is whole; the public record beside it is what a late joiner begins with."""
@@ -164,6 +184,7 @@ class Subscriber:
             decision=data.decision_seen,
         )
         assert self.shown != before, "nothing changed"
+        self.action = self.action if data.to_status == "requires_action" else None
         changes = self.truth.changes
         for index in range(self._reached, len(changes)):
             if changes[index][2].authorization == self.shown.authorization:
@@ -178,6 +199,7 @@ class Subscriber:
         assert data.result in {handoff.result, "unrecognised"}
         self.closed[data.handoff_id] = data
         self.shown = replace(self.shown, open=None)
+        self.action = None
 
     def _reconciled(self, data):
         assert data.handoff_id in self.closed, "reconciled before its end"

@@ -9,12 +9,15 @@ from consumers.memory.memory import (
     LARGEST,
     Asked,
     Dead,
+    Grant,
     Handoff,
     Intent,
     Known,
     Memory,
     MemoryTooLarge,
     MemoryUnreadable,
+    Missing,
+    Watch,
     Work,
 )
 
@@ -32,7 +35,9 @@ FULL = Memory(
         n=1,
         intent=Intent(n=1, operation="create", if_match=3, version=3, key="k", body_digest="d", first_sent_at=2.0),
     ),
-    dead={"d": Dead(at=1.0, command="t", caller="me")},
+    dead={"d": Dead(at=1.0, command="t", caller="me", digest="00000000")},
+    early_grant=Grant(handoff_id="mh_2", until=1.5),
+    watch=Watch(since=1.0, until=2.0, moved_at=1.5, failures=8, missing=Missing(since=1.5, looks=3)),
 )
 
 
@@ -66,7 +71,7 @@ def test_a_full_memory_stays_far_below_the_limit():
     for at in range(1024):
         packed = remembered.add(packed, str(uuid.uuid4()), b"dddd", remembered.Ending.FINISHED, 1.8e9 + at)
     metadata = {f"k{i:063}": "v" * 64 for i in range(16)}
-    one = Dead(at=1.0, command="t" * 64, caller="c" * 128, metadata=metadata)
+    one = Dead(at=1.0, command="t" * 64, caller="c" * 128, digest="0" * 8, metadata=metadata)
     dead = {str(uuid.uuid4()): one for _ in range(64)}
     assert len(FULL.but(remembered=packed, dead=dead).encode()) < LARGEST
     with pytest.raises(MemoryTooLarge):
@@ -75,6 +80,13 @@ def test_a_full_memory_stays_far_below_the_limit():
 
 def test_a_watched_authorization_takes_less_than_a_kibibyte():
     assert len(FULL.but(work=None, dead={}).encode()) < 1024
+
+
+def test_a_memory_of_before_the_newest_fields_is_read_as_without_them():
+    wire = json.loads(FULL.encode())
+    del wire["early_grant"], wire["watch"]["missing"], wire["dead"]["d"]["digest"]
+    memory = Memory.decode(json.dumps(wire).encode())
+    assert (memory.early_grant, memory.watch.missing, memory.dead["d"].digest) == (None, None, None)
 
 
 def test_a_typo_in_a_change_is_an_error():

@@ -1,11 +1,16 @@
 """Single steps of the reducer that a reader may want to see; the model test covers the rest."""
 
+from datetime import UTC, datetime
+
+import pytest
+
 from consumers.memory.facts import Closed, Granted, Looked, Passed
-from consumers.memory.memory import FRESH, Asked, Closer
+from consumers.memory.memory import FRESH, Asked, Closer, Memory
 from consumers.memory.reducer import Rules, reduce
 from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
 
 NOW = 1_800_000_000.0
+HOUR = 3600.0
 
 
 def look(version=1, status="requires_action", handoffs=(), pointer=None, action="complete_payer_interaction", **more):
@@ -77,6 +82,65 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
 
 
+@pytest.mark.parametrize("looked_after", [10, 400], ids=["before the link expires", "after it"])
+def test_a_grant_that_was_recorded_before_its_handoff_was_seen_expires_like_any_other(looked_after):
+    memory, names, _ = told(FRESH, Granted("mh_1", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    assert names == ["HandoffAccessGranted"]
+    memory = Memory.decode(memory.encode())
+    memory, names, _ = told(memory, look(1, pointer="mh_1", handoffs=[handoff()]), NOW + looked_after)
+    assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
+    if looked_after < 300:
+        assert told(memory, Passed(), NOW + 299)[1] == []
+        memory, names, _ = told(memory, Passed(), NOW + 300)
+    assert names[-1] == "HandoffAtRisk"
+    assert memory.early_grant is None
+    assert told(memory, Passed(), NOW + 500)[1] == []
+
+
+def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that_has_ended():
+    memory, _, _ = told(FRESH, Granted("mh_0", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    assert memory.early_grant.handoff_id == "mh_1"
+    memory, names, _ = told(memory, look(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
+    assert "HandoffAtRisk" not in names
+    end = look(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
+    memory, _, _ = told(memory, end)
+    memory, _, _ = told(memory, Granted("mh_2", "op", NOW + 900, "c"))
+    assert memory.early_grant.handoff_id == "mh_1"
+
+
+@pytest.mark.parametrize(
+    ("opened_ago", "at_risk_after"),
+    [
+        pytest.param(10 * HOUR, 0.0, id="another actor's, open for long before the first look"),
+        pytest.param(3 * HOUR, HOUR, id="open for a while before it"),
+        pytest.param(-HOUR, 4 * HOUR, id="Collate's clock is ahead of ours: from our first look on"),
+        pytest.param(None, 4 * HOUR, id="Collate doesn't say: likewise"),
+    ],
+)
+def test_a_handoff_is_open_for_too_long_by_the_time_that_collate_opened_it(opened_ago, at_risk_after):
+    opened_at = None if opened_ago is None else datetime.fromtimestamp(NOW - opened_ago, UTC)
+    sight = look(1, pointer="mh_1", handoffs=[handoff(activated_at=opened_at)])
+    memory, names, _ = told(FRESH, sight)
+    assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
+    if at_risk_after:
+        assert names[2:] == []
+        memory, names, _ = told(memory, Passed(), NOW + at_risk_after - 1)
+        assert names == []
+        memory, names, _ = told(memory, Passed(), NOW + at_risk_after)
+    assert names[-1] == "HandoffAtRisk"
+    assert told(memory, Passed(), NOW + 9 * HOUR)[1] == []
+
+
+def test_a_handoff_that_is_only_offered_is_at_no_risk():
+    created_at = datetime.fromtimestamp(NOW - 10 * HOUR, UTC)
+    memory, names, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
+    assert names == ["AuthorizationChanged"]
+    _, names, _ = told(memory, look(2, pointer="mh_1", handoffs=[handoff(version=2, created_at=created_at)]))
+    assert names == ["HandoffOpened", "HandoffAtRisk"]
+
+
 def test_a_handoff_in_the_place_of_another_ends_the_other():
     memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
     memory, names, events = told(memory, look(7, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
@@ -116,3 +180,8 @@ def test_a_receipt_that_was_there_before_the_handoff_says_nothing_about_its_repo
     first, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
     first, _, _ = our_close(first)
     assert told(first, look(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
+
+
+def test_a_fact_that_the_reducer_does_not_know_is_an_error_and_no_silence():
+    with pytest.raises(AssertionError, match="unreachable"):
+        reduce(FRESH, object(), NOW)

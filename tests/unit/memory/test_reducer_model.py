@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred
-from consumers.memory.handoffs import rank
+from consumers.memory.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Looked, Passed
+from consumers.memory.handoffs import RESULT_OF, rank
 from consumers.memory.look import NotThere, look
 from consumers.memory.memory import FRESH, Asked, Closer, Memory
-from consumers.memory.reducer import reduce
+from consumers.memory.reducer import Rules, reduce
 from gateway.collate.answers import Answered, Refused
 from local.collate import actors, rules, wire
 from local.collate.authorization import HandoffState
@@ -27,6 +27,8 @@ from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
     AuthorizationSettled,
+    HandoffAccessGranted,
+    HandoffAtRisk,
     HandoffClosed,
     HandoffOpened,
     HandoffReconciled,
@@ -56,7 +58,10 @@ PROFILES = [
     Profile(status_while_active="processing"),
     Profile(reconcile_seconds=0.0, closing_seconds=0.0),
     Profile(pointer="full", unknown_fields=True),
+    Profile(abandonment_seconds=None),
+    Profile(abandonment_seconds=None, closing_seconds=0.0),
 ]
+LONG = Rules().open_too_long_seconds
 CLOSES = {
     "complete": ({"reportedOutcome": "submitted"}, "submitted"),
     "unable-to-complete": ({"reason": "other"}, "unable_to_complete"),
@@ -107,7 +112,8 @@ class Subscriber:
     def __init__(self):
         self.status = None
         self.receipt = self.decision = self.settled = False
-        self.open, self.closed, self.reconciled, self.actions = [], {}, {}, 0
+        self.open, self.closed, self.reconciled = [], {}, {}
+        self.action, self.risks = None, set()
 
     def take(self, event):
         match event:
@@ -115,14 +121,17 @@ class Subscriber:
                 assert event.from_status == self.status
                 before = (self.status, self.receipt, self.decision)
                 self.status, self.receipt, self.decision = event.to_status, event.receipt_seen, event.decision_seen
+                self.action = self.action if event.to_status == "requires_action" else None
                 assert before != (self.status, self.receipt, self.decision) or event.outcome, "nothing changed"
             case HandoffOpened():
                 assert event.handoff_id not in [*self.open, *self.closed], "opened twice"
                 assert not self.open, "two at once"
                 self.open.append(event.handoff_id)
+                self.action, self.risks = None, set()
             case HandoffClosed():
                 assert event.handoff_id in self.open, "closed without having been opened"
                 self.open.remove(event.handoff_id)
+                self.action = None
                 self.closed[event.handoff_id] = event
             case HandoffReconciled():
                 assert event.handoff_id in self.closed
@@ -133,7 +142,15 @@ class Subscriber:
                 self.settled = True
             case AuthorizationActionRequired():
                 assert not self.open, "an action is required while a handoff is open"
-                self.actions += 1
+                action = event.action, event.resolution, event.covers_review_snapshot_id
+                assert action != self.action, "required twice"
+                self.action = action
+            case HandoffAccessGranted():
+                self.risks -= {(event.handoff_id, "grant_expired")}
+            case HandoffAtRisk():
+                assert event.handoff_id in self.open, "at risk without being open"
+                assert (event.handoff_id, event.reason) not in self.risks, "at risk twice"
+                self.risks.add((event.handoff_id, event.reason))
 
 
 class Model(RuleBasedStateMachine):
@@ -145,6 +162,7 @@ class Model(RuleBasedStateMachine):
         (self.id,) = actors.create(self.world, wanted, self.now)
         self.memory, self.subscriber, self.history = FRESH, Subscriber(), [self.world.authorizations[self.id]]
         self.ours, self.lost_opening, self.lost_closings = {}, None, {}
+        self.claimed, self.granted_until = {}, {}
         self.numbered, self.told_version = 0, 0
 
     # The world
@@ -173,6 +191,11 @@ class Model(RuleBasedStateMachine):
 
     def absorb(self, fact):
         before = self.memory.active
+        match fact:
+            case Closed():
+                self.claimed[fact.answer.manual_handoff_id] = fact.closer
+            case CloseInferred():
+                self.claimed[fact.handoff_id] = fact.closer
         self.memory, told = reduce(self.memory, fact, self.now)
         for one in told:
             self.check_against_history(one.event)
@@ -180,10 +203,29 @@ class Model(RuleBasedStateMachine):
         after = self.memory.active
         if before is not None and after is not None and before.id == after.id:
             assert rank(after.state) >= rank(before.state), "a handoff went back"
+        if isinstance(fact, Looked | Passed):
+            assert self.subscriber.risks >= self.risks_by(self.now - 1.0), "a risk was not told"
+
+    def risks_by(self, then):
+        """What an open handoff that nobody is closing was at risk of, at that time or before."""
+        active = self.memory.active
+        if active is None or active.id not in self.subscriber.open or active.state == "closing":
+            return set()
+        handoff = next(one for one in self.here().handoffs if one.id == active.id)
+        risks = {
+            "grant_expired": self.granted_until.get(active.id, float("inf")) <= then,
+            "open_too_long": (handoff.activated_at or handoff.created_at) + LONG <= then,
+        }
+        return {(active.id, risk) for risk, is_there in risks.items() if is_there}
 
     def check_against_history(self, event):
         """What is told must have been so at the version that the event names, and versions never go back."""
-        if event.version is None:
+        if isinstance(event, HandoffAtRisk):
+            assert (event.handoff_id, event.reason) in self.risks_by(self.now + 1.0), "at no risk"
+        if isinstance(event, HandoffClosed) and (closer := self.claimed.get(event.handoff_id)) is not None:
+            is_as_asked = event.result == RESULT_OF[closer.operation]
+            assert not is_as_asked or (event.by, event.reported) == ("us", closer.reported), "our own close"
+        if isinstance(event, HandoffAccessGranted) or event.version is None:
             return
         assert event.version >= self.told_version, f"{type(event).__name__} of an older version"
         self.told_version = event.version
@@ -249,6 +291,28 @@ class Model(RuleBasedStateMachine):
         answer = wire.close_json(closed, closed.handoffs[-1], self.world.profile)
         self.absorb(Closed(CloseAnswer.model_validate(answer), closer))
 
+    @rule(seconds=st.sampled_from([0.2, 10.0, 3000.0]))
+    def an_operator_is_let_in(self, seconds):
+        """Our own record of a link, which may come before anybody has seen its handoff."""
+        handoff = self.here().open_handoff
+        if handoff is not None and handoff.id not in self.memory.ended:
+            self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, 0.0), self.now + seconds)
+            self.absorb(Granted(handoff.id, "op", self.now + seconds, self.asked().command_id))
+
+    @rule(seen=st.booleans(), link_seconds=st.sampled_from([None, 10.0]), seconds=st.sampled_from([20.0, 2 * LONG]))
+    def a_handoff_is_left_open(self, seen, link_seconds, seconds):
+        self.somebody_does({"do": "open_handoff"})
+        if seen:
+            self.look()
+        if link_seconds is not None:
+            self.an_operator_is_let_in(link_seconds)
+        self.time_passes(seconds)
+        self.look()
+
+    @rule()
+    def nobody_looks(self):
+        self.absorb(Passed())
+
     @rule(between=st.lists(st.sampled_from(OTHERS), max_size=2))
     def look(self, between=()):
         seen = finished(look(Reads(self, between=between), self.id, self.memory, observing=True))
@@ -256,6 +320,20 @@ class Model(RuleBasedStateMachine):
         self.absorb(seen)
         if self.lost_opening is not None:
             self.absorb(CreateInferred(*self.lost_opening))
+        if not between:
+            self.what_is_required_is_told()
+
+    def what_is_required_is_told(self):
+        """After a look at how it is: whoever waits for an action to be required has heard of it."""
+        current, subscriber = self.here(), self.subscriber
+        shown = self.as_shown(current)
+        if current.open_handoff or subscriber.open or set(subscriber.reconciled) != set(subscriber.closed):
+            return
+        action, wanted = shown.next_action, None
+        if shown.status == "requires_action" and action is not None:
+            kind = action.resolution.kind if action.resolution else None
+            wanted = action.type, kind, shown.covers_review_snapshot_id
+        assert subscriber.action == wanted
 
     @rule(back=st.integers(1, 4))
     def look_at_a_lagging_replica(self, back):

@@ -1,13 +1,24 @@
+import ast
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from consumers.watcher.cadence import Kind
 from gateway.runtime.environ import leaves, section_of
+from gateway.runtime.metrics import create_metrics
 from gateway.runtime.reference import PAGES, field_at
 from gateway.runtime.settings import Settings
 
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+TREES = [ast.parse(file.read_text()) for part in ("gateway", "consumers") for file in (ROOT / part).rglob("*.py")]
+
+
+def attributes(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -21,6 +32,26 @@ def test_every_setting_has_its_sentence(path):
     assert description
     assert description[0].isupper()
     assert description.endswith(".")
+
+
+def test_every_setting_is_read_by_something():
+    called = {id(node.func) for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    read = {node.attr for tree in TREES for node in attributes(tree) if id(node) not in called}
+    steps = {kind.value for kind in Kind}  # read by name
+    assert {"__".join(path) for path in leaves(Settings) if path[-1] not in read | steps} == set()
+
+
+def test_every_metric_is_taken_up_by_something():
+    metrics = create_metrics(CollectorRegistry())
+    groups = {field.name for field in fields(metrics)} - {"described"}
+    holders = groups | {"metrics", "_metrics"}
+    taken = {
+        node.attr
+        for tree in TREES
+        for node in attributes(tree)
+        if ast.unparse(node.value).rpartition(".")[2] in holders
+    }
+    assert {field.name for group in groups for field in fields(getattr(metrics, group))} - taken == set()
 
 
 def test_secrets_come_only_as_files():
