@@ -1,6 +1,7 @@
 """The watcher: an alarm of the lane is one observation of its authorization. Events only through the shared reducer.
 
 not watched, or over ─▶ forget, once nothing is worth remembering
+a write is under way ─▶ Done, the next alarm; its command looks, and knows what it did
 too old              ─▶ authorization.watch_ended (max_age)
 budget is short      ─▶ Done, the next alarm; a look once its stretched step is over
 look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
@@ -42,6 +43,8 @@ _MOST_FAILURES: Final = 8
 # A replica may lag for minutes, and somebody may take our access away and give it back within a working day.
 _MISSING_SECONDS: Final = 86_400.0
 _MISSING_LOOKS: Final = 3
+# For this long a command may be about to say whose a change is; after that its record is gone for good.
+_WRITING_SECONDS: Final = 90_000.0
 _TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
@@ -107,6 +110,8 @@ class Watcher:
             return self._forget(turn, draft)
         if watch.until <= turn.now:
             return self._end(turn, draft, "max_age")
+        if _is_being_written(memory, turn.now):
+            return self._postponed(turn, draft, turn.now + self.cadence.step(memory, turn.now))
         due = self.stretch.due(turn.key, self.cadence.step(memory, turn.now), turn.now)
         if due > turn.now:
             return self._postponed(turn, draft, due)
@@ -195,3 +200,12 @@ class Watcher:
             return draft.done(at)
         outputs = (self.publication.tombstone(turn.key),) if draft.memory.known is not None else ()
         return Done(outputs, memory=None)
+
+
+def _is_being_written(memory: Memory, now: float) -> bool:
+    """Whether a write may have been applied whose command comes again: as after a restart, before its record."""
+    work = memory.work
+    if work is None:
+        return False
+    sent_at = work.intent.first_sent_at if work.intent else work.maybe.since if work.maybe else None
+    return sent_at is not None and now - sent_at < _WRITING_SECONDS

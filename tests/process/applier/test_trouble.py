@@ -563,3 +563,17 @@ async def test_payer_truth_that_contradicts_the_report(make_lane, close):
     reconciled = await lane.observe_until(EventType.HANDOFF_RECONCILED)
     assert (reconciled.data.reported, reconciled.data.agreement) == ("submitted", "contradicts")
     assert len(lane.events(EventType.AUTHORIZATION_ACTION_REQUIRED)) == 2
+
+
+async def test_an_alarm_while_a_write_may_be_under_way_does_not_take_our_close_for_anothers(make_lane, close):
+    lane = make_lane(readings={"closing_seconds": 0.0})
+    handoff = await opened(lane)
+    lane.sim.fault("reset", method="POST", path=CLOSE, when="after", count=1)
+    asked = lane.send(close(handoff))
+    assert isinstance(await lane.turn(), Again)
+    lane.restart()
+    await lane.observe()
+    assert lane.events(EventType.HANDOFF_CLOSED) == []
+    await lane.drain()
+    (closed,) = lane.events(EventType.HANDOFF_CLOSED)
+    assert (closed.data.by, closed.causation_id) == ("us", asked)
