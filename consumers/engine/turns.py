@@ -11,6 +11,7 @@ does (raise, hang, return too much) becomes an `Again` with a reason, and nothin
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# When a runner began that has not: a handler that was not called yet can't hang.
+_NOT_BEGUN = math.inf
 # A runner whose turns never wait for anything lets the rest of the process have a word after so many.
 _TURNS_AT_A_STRETCH = 64
 
@@ -163,7 +166,9 @@ class Turns:
         if lane is None:
             return False
         task = asyncio.create_task(self._run(lane))
-        self._runners[task] = (lane, self._clock())
+        # Not a `finally` of the runner's: one that is cancelled before its first step never comes to it.
+        task.add_done_callback(self._ended)
+        self._runners[task] = (lane, _NOT_BEGUN)
         return True
 
     def close(self) -> None:
@@ -222,11 +227,12 @@ class Turns:
                 lane = self._next_ready() if goes_on else None
         except Lost:
             return  # the partition is being thrown away and knows why
-        finally:
-            self._runners.pop(task, None)
-            self._hung.discard(task)
-            self._slots.give_back()
-            self._owner.lanes_changed()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._runners[task]
+        self._hung.discard(task)
+        self._slots.give_back()
+        self._owner.lanes_changed()
 
     async def _take_turn(self, lane: Lane, now: float, task: asyncio.Task[None]) -> None:
         record = lane.records[0] if lane.records else None

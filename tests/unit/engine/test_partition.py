@@ -204,7 +204,7 @@ async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_i
     bench.handler.record = record
     for offset in range(26):
         add(work, b"%d" % offset, offset)
-    await bench.rest(40)
+    await bench.rest(80)
     assert partition.is_stopped
     assert partition.detail.startswith("more than 50% of 50 records")
     assert not work.accepts_turns

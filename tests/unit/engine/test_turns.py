@@ -248,6 +248,22 @@ async def test_closing_cancels_turns_and_waits_for_their_end(bench):
     assert bench.handler.seen == [0, 1]
 
 
+async def test_turns_that_are_closed_before_their_first_step_give_their_slots_back(bench):
+    bench.add(b"a", b"b", b"c")
+    assert bench.slots.used == 3
+    bench.turns.close()
+    await bench.turns.closed()
+    assert (bench.turns.running, bench.slots.used, bench.handler.seen) == (0, 0, [])
+
+
+async def test_a_turn_that_had_no_first_step_yet_does_not_hang_whatever_the_clock_says(bench):
+    bench.add(b"k")
+    bench.clock.now += 1_000
+    assert bench.turns.cancel_hung() == 0
+    await bench.rest()
+    assert bench.owner.offsets == [0]
+
+
 async def test_a_turn_that_will_not_be_cancelled_hands_nothing_over(bench):
     async def record(turn, record):
         try:
