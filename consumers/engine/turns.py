@@ -65,6 +65,10 @@ class Owner(Protocol):
         ...
 
 
+class CancelledByOthers(Exception):
+    """A handler ended with a cancellation that is not the engine's: what it awaited was cancelled, or it was itself."""
+
+
 class _Turn:
     """One turn; see `interface.Turn`."""
 
@@ -224,7 +228,7 @@ class Turns:
                     await asyncio.sleep(0)
                 # Keep the slot for the next lane of this partition unless another partition waits for one.
                 goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
-                lane = self._next_ready() if goes_on else None
+                lane = self._next_ready() if goes_on and not task.cancelling() else None
         except Lost:
             return  # the partition is being thrown away and knows why
 
@@ -266,12 +270,14 @@ class Turns:
                 answer = await self._handler.on_alarm(turn)
             else:
                 answer = await self._handler.on_record(turn, record)
-        except asyncio.CancelledError:
-            if self._closed or task not in self._hung:
+        except asyncio.CancelledError as error:
+            if self._closed:
                 raise
             if turn.committing is not None:
                 # The next turn must not act on a checkpoint that is not committed yet.
                 await asyncio.shield(turn.committing)
+            if task not in self._hung:
+                raise CancelledByOthers from error
             self._forgive(task)
             log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
             return self._failed(lane, Wait.HANDLER_HUNG)

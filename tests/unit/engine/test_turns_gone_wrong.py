@@ -109,6 +109,29 @@ async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
     assert bench.lanes.next_due() == 1_001.0
 
 
+async def test_a_turn_that_ends_with_a_cancellation_of_others_waits_and_the_slot_takes_the_next(bench):
+    async def record(turn, record):
+        if turn.key == b"awaits what was cancelled" and not turn.failures:
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            await cancelled
+        if turn.key == b"cancels itself" and not turn.failures:
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+        return Done()
+
+    bench.handler.record = record
+    bench.slots._limit = 1
+    bench.add(b"awaits what was cancelled", b"cancels itself", b"good")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 2}
+    assert bench.metric("handler_failures_total", reason="handler_failed") == 2
+    assert bench.owner.offsets == [2]
+    bench.pass_time(1)
+    await bench.rest()
+    assert sorted(bench.owner.offsets) == [0, 1, 2]
+
+
 @pytest.mark.timeout(10)
 async def test_a_handler_that_never_awaits_does_not_stop_the_process(bench):
     async def record(turn, record):
