@@ -220,7 +220,7 @@ class Turns:
             while lane is not None:
                 started = self._clock()
                 self._runners[task] = (lane, started)
-                seconds = self._record_seconds if lane.records else self._alarm_seconds
+                seconds = self._alarm_seconds if lane.is_alarm else self._record_seconds
                 await self._take_turn(lane, started, task)
                 seconds.observe(self._clock() - started)
                 taken += 1
@@ -239,7 +239,7 @@ class Turns:
         self._owner.lanes_changed()
 
     async def _take_turn(self, lane: Lane, now: float, task: asyncio.Task[None]) -> None:
-        record = lane.records[0] if lane.records else None
+        record = None if lane.is_alarm else lane.records[0]
         try:
             answer = await self._ask(_Turn(self, lane, now), lane, record, task)
             if isinstance(answer, Done):
@@ -256,7 +256,7 @@ class Turns:
         if record is None:
             if lane.failures:
                 self._failing_alarms[lane.key] = lane.failures
-            self.lanes.finished(lane, was_alarm=True, alarm_at=answer.at, now=self._clock())
+            self.lanes.finished(lane, alarm_at=answer.at, now=self._clock())
         else:
             self.lanes.again(lane, answer.at, answer.reason)
         self._owner.lanes_changed()
@@ -309,7 +309,7 @@ class Turns:
             self.memories.put(key, after, alarm_at)
         self._failing_alarms.pop(key, None)
         now = self._clock()
-        self.lanes.finished(lane, was_alarm=record is None, alarm_at=done.alarm_at, now=now)
+        self.lanes.finished(lane, alarm_at=done.alarm_at, now=now)
         if record is not None:
             pending = Pending(done.outputs, state, record.offset, size, None, now)
             self._owner.hand_over(pending, casualty=done.casualty)

@@ -152,6 +152,19 @@ async def test_a_lane_stays_on_its_record_until_then(bench):
     assert bench.owner.offsets == [0, 1]
 
 
+async def test_a_record_that_comes_before_the_first_step_of_its_keys_alarm_runs_after_it(bench):
+    bench.lanes.set_alarm(b"k", 1_000.0)
+    bench.turns.start()
+    bench.add(b"k")
+    await bench.rest()
+    assert bench.handler.seen == [b"k", 0]
+    bench.lanes.set_alarm(b"late", 1_000.0)
+    bench.owner.has_time_to_spare = False
+    bench.turns.start()
+    await bench.rest()
+    assert bench.handler.seen == [b"k", 0, b"late"], "a record is counted that does not run"
+
+
 async def test_an_alarm_answered_with_again_is_due_again_then(bench):
     bench.lanes.set_alarm(b"k", 1_000.0)
 
