@@ -11,7 +11,6 @@ does (raise, hang, return too much) becomes an `Again` with a reason, and nothin
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -19,6 +18,7 @@ import structlog
 from consumers.engine.interface import UNCHANGED, Again, Done, Lost, Wait
 from consumers.engine.limits import TooLarge, judge
 from consumers.engine.memories import state_record
+from consumers.engine.runners import Runners
 from consumers.engine.transactions import Pending
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# When a runner began that has not: a handler that was not called yet can't hang.
-_NOT_BEGUN = math.inf
 # A runner whose turns never wait for anything lets the rest of the process have a word after so many.
 _TURNS_AT_A_STRETCH = 64
 
@@ -69,6 +67,10 @@ class CancelledByOthers(Exception):
     """A handler ended with a cancellation that is not the engine's: what it awaited was cancelled, or it was itself."""
 
 
+class Hung(Exception):
+    """A handler took longer than the limit, and ended with the engine's cancellation."""
+
+
 class _Turn:
     """One turn; see `interface.Turn`."""
 
@@ -97,7 +99,7 @@ class _Turn:
 
     async def checkpoint(self, memory: bytes, outputs: tuple[Output, ...] = ()) -> None:
         self.committing = self._turns.commit_checkpoint(self._lane, memory, outputs, self.alarm_at)
-        # Shielded: the transaction goes on whatever becomes of this turn; see `Turns.run` for one that was cancelled.
+        # Shielded: the transaction goes on whatever becomes of this turn; see `Turns._ask` for one that left.
         await asyncio.shield(self.committing)
         self.memory = memory
         self.committing = None
@@ -134,8 +136,7 @@ class Turns:
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
         self._alarm_seconds = metrics.handler_seconds.labels("alarm")
-        self._runners: dict[asyncio.Task[None], tuple[Lane, float]] = {}
-        self._hung: set[asyncio.Task[None]] = set()
+        self._runners = Runners(clock, hang_seconds=limits.hang_seconds, on_end=self._runner_ended)
         self._failing_alarms: dict[bytes, int] = {}
         self._closed = False
 
@@ -169,36 +170,35 @@ class Turns:
         lane = self._next_ready()
         if lane is None:
             return False
-        task = asyncio.create_task(self._run(lane))
-        # Not a `finally` of the runner's: one that is cancelled before its first step never comes to it.
-        task.add_done_callback(self._ended)
-        self._runners[task] = (lane, _NOT_BEGUN)
+        self._runners.start(self._run(lane), lane)
         return True
 
     def close(self) -> None:
         """Cancel every turn and start no other. What they had not handed over is as if it had never been done."""
         self._closed = True
-        for task in self._runners:
-            task.cancel()
+        self._runners.cancel()
 
     async def closed(self) -> None:
-        """Wait until every runner has ended."""
-        if self._runners:
-            await asyncio.wait(list(self._runners))
+        """Wait until every runner has ended, or won't: what that one does can't be committed, nor begin an effect."""
+        behind = await self._runners.closed()
+        if behind:
+            log.error("engine.turns_left_behind", turns=len(behind))
+        for task in behind:
+            self._metrics.turns_left_behind.inc()
+            task.add_done_callback(lambda _: self._metrics.turns_left_behind.dec())
 
     def cancel_hung(self) -> int:
-        """Cancel the turns that run longer than the limit. Return how many."""
-        oldest = self._clock() - self._limits.hang_seconds
-        hung = [task for task, (_, started) in self._runners.items() if started < oldest and task not in self._hung]
-        for task in hung:
-            self._hung.add(task)
-            task.cancel()
-        return len(hung)
+        """Cancel the turns that run longer than the limit, and again those that go on. Return how many."""
+        hung, again = self._runners.cancel_hung()
+        self._metrics.handler_failures.labels(Wait.HANDLER_HUNG.value).inc(again)
+        return hung
 
     def commit_checkpoint(
         self, lane: Lane, memory: bytes, outputs: tuple[Output, ...], alarm_at: float | None
     ) -> asyncio.Future[None]:
         """Hand a checkpoint over; the future is done once it is committed, or fails with `Lost`."""
+        if self._closed:
+            raise Lost
         size = self._limits.measure(lane.key, memory, outputs)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.memories.put(lane.key, memory, alarm_at)
@@ -219,7 +219,7 @@ class Turns:
         try:
             while lane is not None:
                 started = self._clock()
-                self._runners[task] = (lane, started)
+                self._runners.called(task, lane, started)
                 seconds = self._alarm_seconds if lane.is_alarm else self._record_seconds
                 await self._take_turn(lane, started, task)
                 seconds.observe(self._clock() - started)
@@ -232,9 +232,7 @@ class Turns:
         except Lost:
             return  # the partition is being thrown away and knows why
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._runners[task]
-        self._hung.discard(task)
+    def _runner_ended(self) -> None:
         self._slots.give_back()
         self._owner.lanes_changed()
 
@@ -245,6 +243,9 @@ class Turns:
             if isinstance(answer, Done):
                 self._finish(lane, answer, record)
                 return
+        except Hung:
+            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
+            answer = self._failed(lane, Wait.HANDLER_HUNG)
         except TooLarge as error:
             log.error("engine.turn_too_large", offset=_offset(record), detail=str(error))  # noqa: TRY400
             answer = self._failed(lane, Wait.TOO_LARGE)
@@ -273,24 +274,15 @@ class Turns:
         except asyncio.CancelledError as error:
             if self._closed:
                 raise
-            if turn.committing is not None:
-                # The next turn must not act on a checkpoint that is not committed yet.
+            raise (Hung if self._runners.answered(task) else CancelledByOthers) from error
+        finally:
+            self._runners.answered(task)
+            if turn.committing is not None and not self._closed:
+                # The next turn must not act on a checkpoint that is not committed yet, however this one left it.
                 await asyncio.shield(turn.committing)
-            if task not in self._hung:
-                raise CancelledByOthers from error
-            self._forgive(task)
-            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
-            return self._failed(lane, Wait.HANDLER_HUNG)
-        self._forgive(task)
         if self._closed:
             raise Lost  # it did not let itself be cancelled
         return judge(answer)
-
-    def _forgive(self, task: asyncio.Task[None]) -> None:
-        """Let a runner that was cancelled because its turn hung go on with the next."""
-        if task in self._hung:
-            self._hung.discard(task)
-            task.uncancel()
 
     def _failed(self, lane: Lane, reason: Wait) -> Again:
         lane.failures += 1

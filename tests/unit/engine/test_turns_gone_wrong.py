@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from consumers.engine.interface import Again, Done, Output, Wait
+from consumers.engine.interface import Again, Done, Lost, Output, Wait
 
 
 async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(bench):
@@ -228,3 +228,96 @@ async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_st
     await bench.rest()
     assert bench.owner.offsets == [0]
     assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+
+
+async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(bench, logged):
+    async def record(turn, record):
+        if turn.failures == 0:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.Event().wait()
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    for _ in range(2):
+        assert bench.lanes.waits() == {}
+        bench.clock.now += 11
+        assert (bench.turns.cancel_hung(), bench.turns.cancel_hung()) == (1, 0)
+        await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+    assert [entry["offset"] for entry in logged if entry["event"] == "engine.turn_will_not_end"] == [0]
+    assert bench.metric("handler_failures_total", reason="handler_hung") == 2
+    bench.pass_time(1)
+    await bench.rest()
+    assert (bench.owner.offsets, bench.slots.used) == ([0], 0)
+
+
+@pytest.mark.parametrize("answer", [Done(), Again(1_000.0, Wait.BACKOFF), ValueError("a bug")])
+async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(bench, answer):
+    """Else the next turn would begin an effect whose intent is not committed."""
+    memories = []
+
+    async def record(turn, record):
+        memories.append(turn.memory)
+        if turn.memory is None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await turn.checkpoint(b"intent")
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k", b"k")
+    for _ in range(3):
+        await bench.rest()
+        bench.pass_time(11)
+        bench.turns.cancel_hung()
+    assert memories == [None]
+    bench.owner.commit()
+    await bench.rest()
+    bench.pass_time(11)
+    await bench.rest()
+    assert memories[:2] == [None, b"intent"]
+    assert bench.owner.offsets == [0, 1]
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr("consumers.engine.runners._CLOSING_SECONDS", 0.01)
+
+
+async def test_closing_goes_on_without_a_turn_that_will_not_end_and_nothing_of_it_counts(bench, no_patience, logged):
+    may_end = asyncio.Event()
+    ended = []
+
+    async def record(turn, record):
+        while not may_end.is_set():
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+        for begin in (turn.still_ours(), turn.checkpoint(b"intent")):
+            with pytest.raises(Lost):
+                await begin
+        ended.append("ended")
+        return Done(memory=b"late")
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    bench.turns.close()
+    await asyncio.wait_for(bench.turns.closed(), 5)
+    assert ended == ["cancelled", "cancelled"]
+    assert (bench.turns.running, bench.slots.used) == (0, 0)
+    assert [entry["turns"] for entry in logged if entry["event"] == "engine.turns_left_behind"] == [1]
+    assert bench.metric("turns_left_behind") == 1
+    may_end.set()
+    await bench.rest()
+    assert ended[2:] == ["ended"]
+    assert (bench.metric("turns_left_behind"), bench.slots.used) == (0, 0)
+    assert (bench.owner.pending, bench.memories.get(b"k")) == ([], None)
