@@ -40,7 +40,7 @@ _TURNS_AT_A_STRETCH = 64
 class Owner(Protocol):
     """The partition, as its turns see it."""
 
-    def hand_over(self, pending: Pending, *, casualty: bool) -> None:
+    def hand_over(self, pending: Pending) -> None:
         """Queue a result for the next transaction. First in, first out."""
         ...
 
@@ -203,7 +203,7 @@ class Turns:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.memories.put(lane.key, memory, alarm_at)
         state = state_record(self._state_topic, lane.key, memory, alarm_at)
-        self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()), casualty=False)
+        self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()))
         return waiter
 
     def _may_start(self) -> bool:
@@ -303,10 +303,9 @@ class Turns:
         now = self._clock()
         self.lanes.finished(lane, alarm_at=done.alarm_at, now=now)
         if record is not None:
-            pending = Pending(done.outputs, state, record.offset, size, None, now)
-            self._owner.hand_over(pending, casualty=done.casualty)
+            self._owner.hand_over(Pending(done.outputs, state, record.offset, size, None, now, done.casualty))
         elif done.outputs or state is not None:
-            self._owner.hand_over(Pending(done.outputs, state, None, size, None, now), casualty=False)
+            self._owner.hand_over(Pending(done.outputs, state, None, size, None, now))
 
     def _would_be_missed(self, key: bytes, alarm_at: float | None) -> bool:
         """Say whether a restart would find the alarm too late, or a removed one; finding it early does no harm."""
