@@ -84,6 +84,19 @@ async def test_a_checkpoint_that_is_too_large_waits_likewise(bench):
     assert bench.owner.pending == []
 
 
+async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(bench):
+    async def record(turn, record):
+        if turn.key == b"memory":
+            await turn.checkpoint("text")
+        await turn.checkpoint(b"memory", (Output("events", b"k", "text"),))
+
+    bench.handler.record = record
+    bench.add(b"memory", b"output")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 2}
+    assert (bench.owner.pending, len(bench.memories)) == ([], 0)
+
+
 async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
     async def record(turn, record):
         return Done(memory=b"one")
@@ -95,7 +108,29 @@ async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
 
 
 @pytest.mark.parametrize(
-    "answer", [None, Again(math.nan, Wait.BACKOFF), Again(math.inf, Wait.BACKOFF), Done(alarm_at=math.nan)]
+    "answer",
+    [
+        None,
+        Again(math.nan, Wait.BACKOFF),
+        Again(math.inf, Wait.BACKOFF),
+        Again(1_000.0, "backoff"),
+        Done(alarm_at=math.nan),
+        Done(memory="text"),
+        Done(memory=bytearray(b"may change")),
+        Done(Output("events", b"k", output) for output in (b"once",)),
+        Done((Output("events", b"k", "text"),)),
+        Done((Output("events", b"k", bytearray(b"may change")),)),
+        Done((Output("events", "text", b"v"),)),
+        Done((Output("events", None, b"v"),)),
+        Done((Output(b"events", b"k", b"v"),)),
+        Done((Output("events", b"k", b"v", ((b"name", b"v"),)),)),
+        Done((Output("events", b"k", b"v", (("\udc00", b"v"),)),)),
+        Done((Output("events", b"k", b"v", (("name", "text"),)),)),
+        Done((Output("events", b"k", b"v", (("name", None),)),)),
+        Done((Output("events", b"k", b"v", ("name",)),)),
+        Done((("events", b"k", b"v", ()),)),
+        Done((Output("events", b"k", b"v", iter([("name", b"v")])),)),
+    ],
 )
 async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
     async def record(turn, record):
