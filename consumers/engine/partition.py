@@ -87,6 +87,7 @@ class Partition:
         self._membership: Membership | None = None
         self._came_back = False
         self._closed = False
+        self._taking_over: asyncio.Timeout | None = None
         self._resumed = False
         self._stop_reason: str | None = None
         self._watermark = 0
@@ -127,6 +128,9 @@ class Partition:
         """End the partition: it did not come back, or the process stops."""
         self._closed = True
         self._membership = None
+        if self._taking_over is not None:  # nothing is owned yet: whatever it waits for, it need not
+            self._taking_over.reschedule(0.0)
+            self._taking_over = None
         self._void()
 
     async def drain(self) -> None:
@@ -229,7 +233,15 @@ class Partition:
         parts = TakeoverParts(
             self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
         )
-        takeover = await take_over(parts, producer, resumed=self._resumed)
+        try:
+            async with asyncio.timeout(None) as self._taking_over:
+                takeover = await take_over(parts, producer, resumed=self._resumed)
+        except TimeoutError:
+            if self._closed:
+                raise ThrownAway from None
+            raise
+        finally:
+            self._taking_over = None
         if self._membership is not membership or membership is None or self._stop_reason is not None:
             raise ThrownAway
         # From here to the end nothing waits, so the assignment is still the one of this start.

@@ -8,12 +8,13 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from consumers.engine import connections
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Again, Done, Output, Record, Wait
 from consumers.engine.lateness import Lateness
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
-from consumers.engine.partition import Partition
+from consumers.engine.partition import Partition, Phase
 from consumers.engine.settings import EngineSettings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Membership
@@ -52,7 +53,8 @@ async def partition(bench):
     partition.assigned(Membership(1, "member"), uninterrupted=False)
     partition._begin(Takeover(None, Committed(0, ""), Memories(), {}))
     yield partition
-    await partition.work.end()
+    if partition.work is not None:
+        await partition.work.end()
 
 
 @pytest.fixture
@@ -245,3 +247,33 @@ async def test_no_more_is_given_up_than_the_share_allows_while_a_transaction_tak
     assert not partition.is_stopped
     assert await work.commit()
     assert partition.is_stopped
+
+
+@pytest.mark.parametrize("within", [0.0, 30.0])
+async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
+    began, ended = asyncio.Event(), []
+
+    async def take_over(parts, producer, *, resumed):
+        try:
+            async with asyncio.timeout(within or None):
+                began.set()
+                await asyncio.Event().wait()
+        finally:
+            ended.append(producer)
+
+    async def discard(producer):
+        ended.append("discarded")
+
+    monkeypatch.setattr("consumers.engine.partition.take_over", take_over)
+    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: number)
+    monkeypatch.setattr(connections, "discard", discard)
+    await partition.work.end()
+    partition.work = None
+    running = asyncio.create_task(partition.run())
+    await began.wait()
+    assert partition.phase is Phase.STARTING
+    await partition.drain()
+    partition.close()
+    await asyncio.wait_for(running, 2)
+    assert ended == [0, "discarded"]
+    assert partition.phase is Phase.CLOSED
