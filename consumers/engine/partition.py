@@ -15,14 +15,15 @@ import asyncio
 import random
 import time
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka.errors import IllegalStateError, ProducerFenced
 
 from consumers.engine import connections
+from consumers.engine.backlog import Backlog
 from consumers.engine.offsets import fetch_committed
+from consumers.engine.phase import Phase
 from consumers.engine.share import ShareLimit
 from consumers.engine.takeover import NotAMember, Stopped, Takeover, TakeoverParts, take_over
 from consumers.engine.work import Ground, Work
@@ -43,18 +44,6 @@ _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
 # Each transaction costs this process milliseconds: one that is late makes fewer, and each carries more.
 _PAUSE_WHEN_LATE = 5.0
-
-
-class Phase(StrEnum):
-    """Where a partition stands."""
-
-    WAITING = "waiting"  # for the group to give it to us (again)
-    STARTING = "starting"
-    RUNNING = "running"
-    RELEASED = "released"  # a rebalance has begun; it may come back
-    RETRYING = "retrying"
-    STOPPED = "stopped"  # until an operator resumes it
-    CLOSED = "closed"
 
 
 class ThrownAway(Exception):
@@ -90,7 +79,7 @@ class Partition:
         self._taking_over: asyncio.Timeout | None = None
         self._resumed = False
         self._stop_reason: str | None = None
-        self._watermark = 0
+        self.backlog = Backlog()
         self._wake = asyncio.Event()
         self._ground = Ground(source, consumer, standing, self._share, self._wake.set)
 
@@ -301,7 +290,7 @@ class Partition:
                 self._consumer.pause(self.source)
         if self.work is not None:
             await self.work.end()
-            self._watermark = self.work.intake.watermark
+            self.backlog.left(self.work.committed, self.work.intake.oldest_timestamp)
             self.work = None
         await connections.discard(producer)
 
@@ -343,10 +332,25 @@ class Partition:
     @property
     def watermark(self) -> int:
         """Every record before it is finished, as far as is known here."""
-        return self.work.intake.watermark if self.work is not None else self._watermark
+        return self.work.intake.watermark if self.work is not None else self.backlog.watermark
 
     @property
     def lag(self) -> int:
-        """How many records lie beyond the watermark, as far as the last fetch told."""
-        high = self._consumer.highwater(self.source) if self._membership is not None else None
-        return max(0, (high or 0) - self.watermark)
+        """How many records lie beyond the watermark, as far as the last fetch or question told."""
+        return max(0, max(self._fetched_end or 0, self.backlog.end) - self.watermark)
+
+    @property
+    def oldest(self) -> float | None:
+        """The timestamp of the oldest unfinished record; if it is not known, since when there is known to be one."""
+        unfinished = self.work.intake.oldest_timestamp if self.work is not None else None
+        return unfinished if unfinished is not None or self.is_told_by_fetches else self.backlog.oldest
+
+    @property
+    def is_told_by_fetches(self) -> bool:
+        """Fetches go on, and tell how far the log reaches."""
+        return self.phase is Phase.RUNNING and not self.is_paused and self._fetched_end is not None
+
+    @property
+    def _fetched_end(self) -> int | None:
+        end: int | None = self._consumer.highwater(self.source) if self._membership is not None else None
+        return end

@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from consumers.engine import connections
 from consumers.engine.engine import Engine
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
 from tests.chaos.records import read_history, read_topic, to_input, to_output

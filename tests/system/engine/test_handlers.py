@@ -1,7 +1,7 @@
 """What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
 
 from consumers.engine.interface import Wait
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from consumers.engine.report import lanes_report
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Task

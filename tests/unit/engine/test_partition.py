@@ -14,7 +14,8 @@ from consumers.engine.interface import Again, Done, Output, Record, Wait
 from consumers.engine.lateness import Lateness
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
-from consumers.engine.partition import Partition, Phase
+from consumers.engine.partition import Partition
+from consumers.engine.phase import Phase
 from consumers.engine.settings import EngineSettings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Membership

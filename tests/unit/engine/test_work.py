@@ -1,4 +1,4 @@
-"""What a running partition reads ahead, which results share a transaction, and what of it is measured, without Kafka."""
+"""What a running partition reads ahead, which results share a transaction, and what is measured; without Kafka."""
 
 import asyncio
 import time
@@ -6,14 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from consumers.engine import connections
+from consumers.engine import backlog, connections
 from consumers.engine.engine import Engine, _Rebalances
 from consumers.engine.interface import Done, Output
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
 from consumers.engine.partition import Partition
+from consumers.engine.phase import Phase
+from consumers.engine.report import lanes_report
 from consumers.engine.settings import EngineSettings
 from consumers.engine.standing import Membership
 from consumers.engine.takeover import Takeover
@@ -232,7 +235,16 @@ async def test_what_is_unfinished_is_measured(room, bench):
     assert (room.metric("transaction_seconds_sum"), room.metric("transaction_seconds_count")) == (batches / 2, batches)
 
 
-async def test_starts_and_assignments_are_counted(room, monkeypatch):
+@pytest.fixture
+def no_producer(monkeypatch):
+    async def discard(producer):
+        pass
+
+    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: None)
+    monkeypatch.setattr(connections, "discard", discard)
+
+
+async def test_starts_and_assignments_are_counted(room, no_producer, monkeypatch):
     room = room()
     started = asyncio.Event()
 
@@ -240,12 +252,7 @@ async def test_starts_and_assignments_are_counted(room, monkeypatch):
         started.set()
         return room.takeover()
 
-    async def discard(producer):
-        pass
-
     monkeypatch.setattr("consumers.engine.partition.take_over", take_over)
-    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: None)
-    monkeypatch.setattr(connections, "discard", discard)
     room.engine.partitions.clear()
     async with asyncio.TaskGroup() as tasks:
         listener = _Rebalances(room.engine, room.consumer, Standing(), tasks)
@@ -267,3 +274,107 @@ async def test_nothing_is_shown_of_a_partition_that_is_no_longer_ours(room):
     listener = _Rebalances(room.engine, room.consumer, Standing(), SimpleNamespace())
     listener.on_partitions_assigned([])
     assert room.metric("lag", partition="0") is None
+
+
+class Coordinator:
+    """Says what is committed of each partition."""
+
+    def __init__(self, **committed):
+        self.committed = committed
+
+    async def ensure_coordinator_known(self):
+        pass
+
+    async def _send_req(self, request):
+        ((topic, numbers),) = request._partitions
+        rows = [(number, self.committed.get(f"p{number}", -1), "", 0) for number in numbers]
+        return SimpleNamespace(topics=[(topic, rows)])
+
+
+@pytest.fixture
+def asked(room, monkeypatch):
+    """Ask about the backlogs of a room's engine without waiting."""
+
+    async def ask(room, end, **committed):
+        consumer = room.consumer
+        consumer.questions = []
+
+        async def end_offsets(sources):
+            consumer.questions.append(sources)
+            return dict.fromkeys(sources, end)
+
+        consumer.end_offsets = end_offsets
+        consumer._coordinator = Coordinator(**committed)
+        monkeypatch.setattr(backlog, "_EVERY_SECONDS", 0.0)
+        watching = asyncio.create_task(backlog.watch(consumer, "group", room.engine.partitions.values))
+        await asyncio.sleep(0.02)
+        watching.cancel()
+        return consumer.questions
+
+    return ask
+
+
+async def test_what_a_stopped_partition_does_not_do_is_measured(room, bench, gate, asked, no_producer):
+    room = room()
+    began = time.time() - 500
+    room.feed(2, timestamp=began)
+    await bench.rest()
+    room.partition.stop("a test says so")
+    await room.partition._throw_away(None)
+    questions = await asked(room, 70, p0=0)
+    assert questions[0] == [SOURCE]
+    assert room.metric("lag", partition="0") == 70
+    assert 500 <= room.metric("oldest_unfinished_seconds", partition="0") < 530
+    report = lanes_report(room.engine)["partitions"][0]
+    assert (report["lag"], 500 <= report["oldestUnfinishedSeconds"] < 530) == (70, True)
+
+
+async def test_what_a_partition_that_can_not_start_does_not_do_is_measured_since_it_is_known(room, asked):
+    room = room()
+    await room.work.end()
+    room.partition.work = None
+    room.partition._enter(Phase.STARTING)
+    await asked(room, 70, p0=20)
+    assert room.metric("lag", partition="0") == 50
+    began = room.partition.oldest
+    assert time.time() - 10 < began <= time.time()
+    await asked(room, 80, p0=20)
+    assert (room.metric("lag", partition="0"), room.partition.oldest) == (60, began)
+    await asked(room, 80, p0=80)
+    assert (room.metric("lag", partition="0"), room.partition.oldest) == (0, None)
+    await asked(room, 80)
+    assert room.metric("lag", partition="0") == 0, "what was known to be committed stands"
+
+
+async def test_while_it_reads_nothing_more_because_too_much_is_unfinished_the_lag_goes_on_growing(room, gate, asked):
+    room = room(read_ahead_records=10)
+    room.feed(10, timestamp=time.time() - 60)
+    assert room.consumer.paused
+    await asked(room, 1_000, p0=0)
+    assert room.metric("lag", partition="0") == 1_000
+    assert 60 <= room.metric("oldest_unfinished_seconds", partition="0") < 90
+
+
+async def test_nobody_asks_about_a_partition_that_fetches_and_its_old_troubles_are_forgotten(room, asked):
+    room = room()
+    room.partition.backlog.left(Committed(0, ""), 5.0)
+    assert await asked(room, 70) == []
+    assert room.partition.backlog.oldest is None
+
+
+@pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])
+async def test_a_question_that_fails_is_asked_again(room, asked, trouble, monkeypatch):
+    room = room()
+    await room.work.end()
+    room.partition.work = None
+    troubles = [trouble]
+    fetch = backlog.fetch_committed_of
+
+    async def fetch_or_fail(*what):
+        if troubles:
+            raise troubles.pop()
+        return await fetch(*what)
+
+    monkeypatch.setattr(backlog, "fetch_committed_of", fetch_or_fail)
+    await asked(room, 70, p0=20)
+    assert room.metric("lag", partition="0") == 50
