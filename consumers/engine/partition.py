@@ -75,6 +75,7 @@ class Partition:
         self._share = ShareLimit(self._settings.casualty_share, self._settings.casualty_window)
         self._membership: Membership | None = None
         self._came_back = False
+        self._was_interrupted = False  # since the start began somebody else may have had it
         self._closed = False
         self._taking_over: asyncio.Timeout | None = None
         self._resumed = False
@@ -88,6 +89,7 @@ class Partition:
     def assigned(self, membership: Membership, *, uninterrupted: bool) -> None:
         """Note that the partition is ours (again). `uninterrupted`: nobody else can have had it in between."""
         self._membership = membership
+        self._was_interrupted |= not uninterrupted
         self._consumer.pause(self.source)
         if self.work is not None:
             self.work.is_paused = True
@@ -216,7 +218,7 @@ class Partition:
     async def _start(self, producer: AIOKafkaProducer) -> None:
         began = time.monotonic()
         membership = self._membership
-        self._came_back = False
+        self._came_back = self._was_interrupted = False
         self._enter(Phase.STARTING)
         self._metrics.restores.inc()
         parts = TakeoverParts(
@@ -231,11 +233,11 @@ class Partition:
             raise
         finally:
             self._taking_over = None
-        if self._membership is not membership or membership is None or self._stop_reason is not None:
+        if self._closed or self._was_interrupted or self._stop_reason is not None:
             raise ThrownAway
-        # From here to the end nothing waits, so the assignment is still the one of this start.
+        # From here to the end nothing waits, so the assignment is the one of this start, or came back without a gap.
         self._resumed = False
-        work = self._begin(takeover)
+        work = self._begin(takeover, held=self._membership is not membership)
         seconds = time.monotonic() - began
         self._metrics.restore_seconds.observe(seconds)
         log.info(
@@ -247,15 +249,20 @@ class Partition:
             seconds=round(seconds, 3),
         )
 
-    def _begin(self, takeover: Takeover) -> Work:
+    def _begin(self, takeover: Takeover, *, held: bool = False) -> Work:
+        """Begin the work; `held`: a rebalance came into the takeover, so it is kept first, as any that comes back."""
         work = self.work = Work(self._ground, self._surroundings, takeover)
-        self._enter(Phase.RUNNING)
-        work.flow()
+        if held:
+            self._enter(Phase.RELEASED)
+            self._came_back = self._membership is not None
+        else:
+            self._enter(Phase.RUNNING)
+            work.flow()
         return work
 
     async def _commit_until_closed(self) -> None:
         while not self._closed:
-            if self._came_back:
+            while self._came_back:
                 await self._keep()
             if self.work is None or self.work.is_void:
                 raise ThrownAway
@@ -273,7 +280,9 @@ class Partition:
         async with asyncio.timeout(self._settings.start_seconds):
             committed = await fetch_committed(self._consumer, self._settings.group, self.source)
             is_member = await self._standing.confirm()
-        if work is None or committed != work.committed or not is_member or self._membership is not membership:
+        if self._membership is not membership or (not is_member and self._standing.is_rebalancing):
+            return  # yet another rebalance: it stays released, and the next assignment says whether there was a gap
+        if work is None or committed != work.committed or not is_member:
             raise ThrownAway
         log.info("engine.partition_kept", partition=self.source.partition, offset=work.intake.position)
         self._enter(Phase.RUNNING)

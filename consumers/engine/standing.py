@@ -42,6 +42,7 @@ class Standing:
         self._trusted_seconds = session_seconds * 0.8
         self._confirmed_at = self._denied_at = float("-inf")
         self.membership: Membership | None = None
+        self._ends: Membership | None = None  # the one whose generation is known to end: a rebalance has begun
 
     def joined(self) -> Membership:
         """Note the membership of an assignment; call it in the assignment callback, synchronously."""
@@ -54,6 +55,11 @@ class Standing:
     def left(self) -> None:
         """Note that a rebalance has begun."""
         self.membership = None
+
+    @property
+    def is_rebalancing(self) -> bool:
+        """A rebalance has begun, as far as we have heard: another assignment will follow."""
+        return self.membership is None or self.membership is self._ends
 
     @property
     def is_trusted(self) -> bool:
@@ -79,6 +85,8 @@ class Standing:
         if answer.error_code in _DENIALS:
             self._denied_at = time.monotonic()
             self._confirmed_at = float("-inf")
+        if answer.error_code == RebalanceInProgressError.errno:
+            self._ends = asked
         if answer.error_code != 0 or started < self._denied_at:
             return False  # an answer to an earlier question than the one that was denied is an old one
         self._confirmed_at = started

@@ -152,3 +152,17 @@ async def test_a_confirmation_that_was_asked_for_before_a_denial_came_does_not_c
     coordinator.on_ask = deny_meanwhile
     assert not await standing.confirm()
     assert not standing.is_trusted
+
+
+async def test_it_knows_that_its_generation_ends_until_the_next_begins(standing, coordinator):
+    assert standing.is_rebalancing
+    standing.joined()
+    assert not standing.is_rebalancing
+    coordinator.answer = Answer(25)
+    await standing.confirm()
+    assert not standing.is_rebalancing
+    coordinator.answer = Answer(27)
+    await standing.confirm()
+    assert standing.is_rebalancing
+    standing.joined()
+    assert not standing.is_rebalancing
