@@ -1,7 +1,8 @@
 """`python -m bench.engine`: the engine beside its floors, in one run, three repetitions, medians. Names pick runs.
 
 Throughput is taken over a filled topic, from the first call of the handler to the last commit; latency from the append
-to the outcome that a read_committed reader sees. After every throughput run a checker reads all outcomes. What the
+to the outcome that a read_committed reader sees. After every throughput run a checker reads all outcomes; if it finds
+anything lost, doubled or out of order, the exit code is 1. What the
 engine holds, and costs while nothing happens, is `bench.engine_at_rest`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -102,7 +104,8 @@ def _percentile(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
 
 
-async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
+async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]:
+    verdicts: list[Verdict] = []
     table = Table(title="Handler of 5 ms, exactly once, 4 partitions (medians)")
     for column in (
         "keys",
@@ -126,6 +129,7 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
                 results[name].append(await throughput(bootstrap, partitions=4, keys=keys, records=records, **subject))
         floor = statistics.median(run.rate for run in results["bare"])
         for kind, runs in results.items():
+            verdicts += [run.verdict for run in runs]
             rate = statistics.median(run.rate for run in runs)
             bad = next((run.verdict for run in runs if not run.verdict.is_clean), runs[0].verdict)
             table.add_row(
@@ -139,8 +143,10 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
             )
     for kind, records in (("serial", int(1_000 * scale)), ("per-record", int(300 * scale))):
         run = await throughput(bootstrap, kind, 4, 100, records)
+        verdicts.append(run.verdict)
         table.add_row("100", kind, f"{run.rate:,.0f}", "", "", f"{run.resident_mib:.0f} MiB", str(run.verdict))
     console.print(table)
+    return verdicts
 
 
 async def _latency_table(bootstrap: str, repetitions: int, scale: float) -> None:
@@ -166,7 +172,7 @@ async def _latency_table(bootstrap: str, repetitions: int, scale: float) -> None
     console.print(table)
 
 
-async def _http(bootstrap: str, repetitions: int, scale: float) -> None:
+async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]:
     server = await serve(0.005)
     port = server.sockets[0].getsockname()[1]
     runs = [
@@ -180,6 +186,7 @@ async def _http(bootstrap: str, repetitions: int, scale: float) -> None:
         f"A real HTTP call of 5 ms, 12 partitions, 1,000 keys: {rate:,.0f} records/s, {bad}. To beat: "
         "pyrallel-consumer 2,040, Confluent Parallel Consumer 3,920, neither exactly once"
     )
+    return [run.verdict for run in runs]
 
 
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
@@ -204,7 +211,7 @@ async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
     console.print(table)
 
 
-_RUNS: dict[str, Callable[[str, int, float], Awaitable[None]]] = {
+_RUNS: dict[str, Callable[[str, int, float], Awaitable[list[Verdict] | None]]] = {
     "throughput": _throughputs,
     "latency": _latency_table,
     "http": _http,
@@ -215,10 +222,15 @@ _RUNS: dict[str, Callable[[str, int, float], Awaitable[None]]] = {
 }
 
 
-async def _main(names: list[str], repetitions: int, scale: float) -> None:
+async def _main(names: list[str], repetitions: int, scale: float) -> int:
+    """Return 1 if the checker found anything in any run."""
+    exit_code = 0
     with Cluster(brokers=1, long_lived=True) as cluster:
         for name in names:
-            await _RUNS[name](cluster.bootstrap, repetitions, scale)
+            verdicts = await _RUNS[name](cluster.bootstrap, repetitions, scale) or []
+            if not all(verdict.is_clean for verdict in verdicts):
+                exit_code = 1
+    return exit_code
 
 
 if __name__ == "__main__":
@@ -229,4 +241,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in _RUNS]:
         parser.error(f"no run is called {', '.join(unknown)}; there are {', '.join(_RUNS)}")
-    asyncio.run(_main(arguments.names or list(_RUNS), arguments.repetitions, arguments.scale))
+    sys.exit(asyncio.run(_main(arguments.names or list(_RUNS), arguments.repetitions, arguments.scale)))

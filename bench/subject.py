@@ -26,7 +26,7 @@ from bench.floors.bare_reading import BareReading
 from bench.floors.simple import SimpleLoop
 from consumers.engine import Again, Done, Output, Record, Turn
 from consumers.engine.engine import Engine
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from consumers.engine.settings import EngineSettings
 from gateway.runtime.collector import spare_the_collector
 from gateway.runtime.metrics import Maker, create_engine_metrics

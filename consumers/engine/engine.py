@@ -22,10 +22,11 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from consumers.engine import connections
+from consumers.engine import backlog, connections
 from consumers.engine.interface import Wait
 from consumers.engine.lateness import Lateness
-from consumers.engine.partition import Partition, Phase
+from consumers.engine.partition import Partition
+from consumers.engine.phase import Phase
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Standing
 from consumers.engine.work import Surroundings
@@ -113,6 +114,7 @@ class Engine:
                     tasks.create_task(self._confirm(standing)),
                     tasks.create_task(self._tick(consumer)),
                     tasks.create_task(self._lateness.watch()),
+                    tasks.create_task(backlog.watch(consumer, settings.group, self.partitions.values)),
                 ]
                 try:
                     # A start or a fetch may wait for ever for a group that can't be reached; a stop is heard anyhow.
@@ -208,7 +210,7 @@ class Engine:
             label = str(number)
             states[partition.phase.value] += 1
             work = partition.work
-            oldest = work.intake.oldest_timestamp if work is not None else None
+            oldest = partition.oldest
             lanes = work.turns.lanes if work is not None else None
             metrics.lag.labels(label).set(partition.lag)
             metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)

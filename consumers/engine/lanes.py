@@ -26,11 +26,15 @@ _LONG_AGO: Final = 0.0
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The ordered work of one key, alive only while there is some. An empty queue means: an alarm is due."""
+    """The ordered work of one key, alive only while there is some. An empty queue means: an alarm is due.
+
+    `is_alarm` is decided when the lane is taken, and holds for that turn: records may come before its first step.
+    """
 
     key: bytes
     records: deque[Record] = field(default_factory=deque)
     is_running: bool = False
+    is_alarm: bool = False
     waits_for: Wait | None = None
     wait_until: float = 0.0
     since: float = 0.0
@@ -93,12 +97,13 @@ class Lanes:
             self._prefer_returning = queue is self._fresh
             lane = queue.popleft()
         lane.is_running = True
+        lane.is_alarm = not lane.records
         return lane
 
-    def finished(self, lane: Lane, *, was_alarm: bool, alarm_at: float | None, now: float) -> None:
-        """Give a lane back: what it ran is finished, and the key's alarm is now `alarm_at`."""
+    def finished(self, lane: Lane, *, alarm_at: float | None, now: float) -> None:
+        """Give a lane back: what it was taken for is finished, and the key's alarm is now `alarm_at`."""
         lane.is_running = False
-        if not was_alarm:
+        if not lane.is_alarm:
             lane.records.popleft()
             self.records -= 1
             self._records_running -= 1
@@ -114,7 +119,7 @@ class Lanes:
             del self._lanes[lane.key]
 
     def again(self, lane: Lane, at: float, reason: Wait) -> None:
-        """Give a lane back: it stays on its record and is ready once more at `at`."""
+        """Give a lane back that was taken for a record: it stays on that, and is ready once more at `at`."""
         lane.is_running = False
         self._records_running -= 1
         lane.tries += 1

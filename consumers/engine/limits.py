@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from consumers.engine.interface import Again, Done
+from consumers.engine.interface import Again, Done, Output, Wait
 from consumers.engine.transactions import LARGEST_RECORD
-
-if TYPE_CHECKING:
-    from consumers.engine.interface import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +32,23 @@ class TurnLimits:
 
         Raises:
             TooLarge: they are more than the limits allow, or than a broker takes.
+            TypeError, ValueError: they are not what the client can write; inside a transaction it would be too late.
         """
         size = 0
         if memory is not None:
+            if not isinstance(memory, bytes):
+                raise TypeError(f"a memory of type {type(memory).__name__}; expected bytes")
             size = len(memory)
             if size > self.memory_bytes:
                 raise TooLarge(f"a memory of {size} bytes; the limit is {self.memory_bytes}")
             if len(key) + size > LARGEST_RECORD:
                 raise TooLarge(f"a state record of {len(key) + size} bytes; the limit is {LARGEST_RECORD}")
+        if not isinstance(outputs, tuple):
+            raise TypeError(
+                f"outputs in a {type(outputs).__name__}; expected a tuple, which nobody changes or exhausts"
+            )
         for output in outputs:
-            length = len(output.key) + (len(output.value) if output.value is not None else 0)
-            for name, value in output.headers:
-                length += len(name) + len(value)
+            length = _length(output)
             if length > LARGEST_RECORD:
                 raise TooLarge(f"a record of {length} bytes for {output.topic}; the limit is {LARGEST_RECORD}")
             size += length
@@ -59,6 +61,23 @@ class TurnLimits:
         return min(self.last_retry_seconds, self.first_retry_seconds * 2.0 ** min(failures - 1, 30))
 
 
+def _length(output: Output) -> int:
+    if not isinstance(output, Output):
+        raise TypeError(f"an output of type {type(output).__name__}; expected Output")
+    fields: tuple[Any, ...] = output  # what they are said to be is what is asked here
+    topic, key, value, headers = fields
+    if not (isinstance(topic, str) and isinstance(key, bytes) and (value is None or isinstance(value, bytes))):
+        raise TypeError("an output whose topic is no string, or whose key or value is not bytes")
+    if not isinstance(headers, tuple):
+        raise TypeError(f"headers in a {type(headers).__name__}; expected a tuple")
+    length = len(key) + (len(value) if value is not None else 0)
+    for name, content in headers:
+        if not (isinstance(name, str) and isinstance(content, bytes)):
+            raise TypeError(f"a header of an output for {topic} that is not a name and bytes")
+        length += len(name.encode()) + len(content)
+    return length
+
+
 class TooLarge(Exception):
     """A handler returned more than the limits allow."""
 
@@ -67,10 +86,12 @@ def judge(answer: object) -> Done | Again:
     """Return the answer of a handler if it is one.
 
     Raises:
-        TypeError: it is neither, or names a time that never comes.
+        TypeError: it is neither, names a time that never comes, or waits for no reason that we know.
     """
     if isinstance(answer, Done) and (answer.alarm_at is None or math.isfinite(answer.alarm_at)):
         return answer
-    if isinstance(answer, Again) and math.isfinite(answer.at):
+    if isinstance(answer, Again) and math.isfinite(answer.at) and isinstance(answer.reason, Wait):
         return answer
-    raise TypeError(f"a handler answered {type(answer).__name__}; expected Done or Again with a finite time")
+    raise TypeError(
+        f"a handler answered {type(answer).__name__}; expected Done or Again with a finite time and a reason"
+    )

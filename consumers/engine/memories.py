@@ -1,7 +1,8 @@
 """The memories of one partition's keys: kept in bytes, restored from the compacted `state` topic.
 
-Owns the form of a `state` record: key = the lane's key, value = the handler's memory, header `alarm` = when to call it.
-Holds bytes only, never a decoded object: per key one entry of a dict, and 8 bytes for the alarm before the memory.
+Owns the form of a `state` record: key = the lane's key (with a zero byte more where that would be our marker), value =
+the handler's memory, header `alarm` = when to call it. Holds bytes only, never a decoded object: per key one entry of a
+dict, and 8 bytes for the alarm before the memory.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-# A partition's start writes this key, to see its own write come back. No lane has it: lanes' keys come from records.
+# A partition's start writes this key, to see its own write come back. No lane's memory is written under it.
 MARKER_KEY = b"\x00engine"
 
 _ALARM = "alarm"
@@ -82,7 +83,7 @@ class Memories:
             except (TypeError, ValueError):
                 self.unreadable += 1
                 alarm_at = 0.0  # due at once: better too early than never
-            self.put(record.key, record.value, alarm_at)
+            self.put(_lane_key(record.key), record.value, alarm_at)
 
 
 def _alarm_of(held: bytes) -> float | None:
@@ -111,7 +112,20 @@ async def spread(memories: Memories, over: Callable[[bytes | None, float], float
 def state_record(topic: str, key: bytes, memory: bytes | None, alarm_at: float | None) -> Output:
     """Make the record that restores this memory and alarm."""
     headers = ((_ALARM, repr(alarm_at).encode()),) if alarm_at is not None and memory is not None else ()
-    return Output(topic, key, memory, headers)
+    return Output(topic, _written_key(key), memory, headers)
+
+
+def _written_key(key: bytes) -> bytes:
+    """Return the key of a lane's `state` records: its own but for the marker's, and for those that this makes."""
+    return key + b"\x00" if _is_like_the_marker(key) else key
+
+
+def _lane_key(written: bytes) -> bytes:
+    return written[:-1] if _is_like_the_marker(written) else written
+
+
+def _is_like_the_marker(key: bytes) -> bool:
+    return key.startswith(MARKER_KEY) and not key[len(MARKER_KEY) :].strip(b"\x00")
 
 
 def _read_alarm(record: ConsumerRecord) -> float | None:

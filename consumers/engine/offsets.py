@@ -19,6 +19,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
 _RETRY_SECONDS = 0.1
@@ -32,7 +34,14 @@ class Committed(NamedTuple):
 
 
 async def fetch_committed(consumer: AIOKafkaConsumer, group: str, partition: TopicPartition) -> Committed | None:
-    """Return what the group has committed for the partition, or None when it truly has nothing.
+    """Return what the group has committed for the partition, or None when it truly has nothing; see the next."""
+    return (await fetch_committed_of(consumer, group, [partition]))[partition]
+
+
+async def fetch_committed_of(
+    consumer: AIOKafkaConsumer, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, Committed | None]:
+    """Return what the group has committed for each of the partitions, which are of one topic.
 
     Retries for ever on errors that pass (a coordinator that loads or moves): the caller sets the deadline.
 
@@ -44,9 +53,10 @@ async def fetch_committed(consumer: AIOKafkaConsumer, group: str, partition: Top
         await coordinator.ensure_coordinator_known()
         try:
             answer = await coordinator._send_req(  # noqa: SLF001 - same
-                OffsetFetchRequest(group, [(partition.topic, [partition.partition])])
+                OffsetFetchRequest(group, [(partitions[0].topic, [partition.partition for partition in partitions])])
             )
-            return _read(answer)
+            rows = _read(answer)
+            return {partition: rows[partition.partition] for partition in partitions}
         except (NotCoordinatorForGroupError, CoordinatorNotAvailableError):
             coordinator.coordinator_dead()
         except KafkaError as error:
@@ -55,14 +65,18 @@ async def fetch_committed(consumer: AIOKafkaConsumer, group: str, partition: Top
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _read(answer: object) -> Committed | None:
+class _Rows(dict[int, "Committed | None"]):
+    def __missing__(self, partition: int) -> Committed | None:
+        raise UnknownError(f"the coordinator's answer to OffsetFetch does not name partition {partition}")
+
+
+def _read(answer: object) -> _Rows:
     rows = [row for _, partitions in answer.topics for row in partitions]  # type: ignore[attr-defined]
     codes = [getattr(answer, "error_code", 0), *(row[3] for row in rows)]
     failed = next((code for code in codes if code), 0)
     if failed:
         error: type[KafkaError] = for_code(failed)
         raise error
-    if not rows:
-        raise UnknownError("the coordinator's answer to OffsetFetch names no partition")
-    _, offset, metadata, _ = rows[0]
-    return Committed(offset, metadata or "") if offset >= 0 else None
+    return _Rows(
+        (number, Committed(offset, metadata or "") if offset >= 0 else None) for number, offset, metadata, _ in rows
+    )

@@ -15,14 +15,15 @@ import asyncio
 import random
 import time
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka.errors import IllegalStateError, ProducerFenced
 
 from consumers.engine import connections
+from consumers.engine.backlog import Backlog
 from consumers.engine.offsets import fetch_committed
+from consumers.engine.phase import Phase
 from consumers.engine.share import ShareLimit
 from consumers.engine.takeover import NotAMember, Stopped, Takeover, TakeoverParts, take_over
 from consumers.engine.work import Ground, Work
@@ -43,18 +44,6 @@ _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
 # Each transaction costs this process milliseconds: one that is late makes fewer, and each carries more.
 _PAUSE_WHEN_LATE = 5.0
-
-
-class Phase(StrEnum):
-    """Where a partition stands."""
-
-    WAITING = "waiting"  # for the group to give it to us (again)
-    STARTING = "starting"
-    RUNNING = "running"
-    RELEASED = "released"  # a rebalance has begun; it may come back
-    RETRYING = "retrying"
-    STOPPED = "stopped"  # until an operator resumes it
-    CLOSED = "closed"
 
 
 class ThrownAway(Exception):
@@ -86,10 +75,12 @@ class Partition:
         self._share = ShareLimit(self._settings.casualty_share, self._settings.casualty_window)
         self._membership: Membership | None = None
         self._came_back = False
+        self._was_interrupted = False  # since the start began somebody else may have had it
         self._closed = False
+        self._taking_over: asyncio.Timeout | None = None
         self._resumed = False
         self._stop_reason: str | None = None
-        self._watermark = 0
+        self.backlog = Backlog()
         self._wake = asyncio.Event()
         self._ground = Ground(source, consumer, standing, self._share, self._wake.set)
 
@@ -98,6 +89,7 @@ class Partition:
     def assigned(self, membership: Membership, *, uninterrupted: bool) -> None:
         """Note that the partition is ours (again). `uninterrupted`: nobody else can have had it in between."""
         self._membership = membership
+        self._was_interrupted |= not uninterrupted
         self._consumer.pause(self.source)
         if self.work is not None:
             self.work.is_paused = True
@@ -127,6 +119,9 @@ class Partition:
         """End the partition: it did not come back, or the process stops."""
         self._closed = True
         self._membership = None
+        if self._taking_over is not None:  # nothing is owned yet: whatever it waits for, it need not
+            self._taking_over.reschedule(0.0)
+            self._taking_over = None
         self._void()
 
     async def drain(self) -> None:
@@ -223,18 +218,26 @@ class Partition:
     async def _start(self, producer: AIOKafkaProducer) -> None:
         began = time.monotonic()
         membership = self._membership
-        self._came_back = False
+        self._came_back = self._was_interrupted = False
         self._enter(Phase.STARTING)
         self._metrics.restores.inc()
         parts = TakeoverParts(
             self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
         )
-        takeover = await take_over(parts, producer, resumed=self._resumed)
-        if self._membership is not membership or membership is None or self._stop_reason is not None:
+        try:
+            async with asyncio.timeout(None) as self._taking_over:
+                takeover = await take_over(parts, producer, resumed=self._resumed)
+        except TimeoutError:
+            if self._closed:
+                raise ThrownAway from None
+            raise
+        finally:
+            self._taking_over = None
+        if self._closed or self._was_interrupted or self._stop_reason is not None:
             raise ThrownAway
-        # From here to the end nothing waits, so the assignment is still the one of this start.
+        # From here to the end nothing waits, so the assignment is the one of this start, or came back without a gap.
         self._resumed = False
-        work = self._begin(takeover)
+        work = self._begin(takeover, held=self._membership is not membership)
         seconds = time.monotonic() - began
         self._metrics.restore_seconds.observe(seconds)
         log.info(
@@ -246,15 +249,20 @@ class Partition:
             seconds=round(seconds, 3),
         )
 
-    def _begin(self, takeover: Takeover) -> Work:
+    def _begin(self, takeover: Takeover, *, held: bool = False) -> Work:
+        """Begin the work; `held`: a rebalance came into the takeover, so it is kept first, as any that comes back."""
         work = self.work = Work(self._ground, self._surroundings, takeover)
-        self._enter(Phase.RUNNING)
-        work.flow()
+        if held:
+            self._enter(Phase.RELEASED)
+            self._came_back = self._membership is not None
+        else:
+            self._enter(Phase.RUNNING)
+            work.flow()
         return work
 
     async def _commit_until_closed(self) -> None:
         while not self._closed:
-            if self._came_back:
+            while self._came_back:
                 await self._keep()
             if self.work is None or self.work.is_void:
                 raise ThrownAway
@@ -272,7 +280,9 @@ class Partition:
         async with asyncio.timeout(self._settings.start_seconds):
             committed = await fetch_committed(self._consumer, self._settings.group, self.source)
             is_member = await self._standing.confirm()
-        if work is None or committed != work.committed or not is_member or self._membership is not membership:
+        if self._membership is not membership or (not is_member and self._standing.is_rebalancing):
+            return  # yet another rebalance: it stays released, and the next assignment says whether there was a gap
+        if work is None or committed != work.committed or not is_member:
             raise ThrownAway
         log.info("engine.partition_kept", partition=self.source.partition, offset=work.intake.position)
         self._enter(Phase.RUNNING)
@@ -289,7 +299,7 @@ class Partition:
                 self._consumer.pause(self.source)
         if self.work is not None:
             await self.work.end()
-            self._watermark = self.work.intake.watermark
+            self.backlog.left(self.work.committed, self.work.intake.oldest_timestamp)
             self.work = None
         await connections.discard(producer)
 
@@ -331,10 +341,25 @@ class Partition:
     @property
     def watermark(self) -> int:
         """Every record before it is finished, as far as is known here."""
-        return self.work.intake.watermark if self.work is not None else self._watermark
+        return self.work.intake.watermark if self.work is not None else self.backlog.watermark
 
     @property
     def lag(self) -> int:
-        """How many records lie beyond the watermark, as far as the last fetch told."""
-        high = self._consumer.highwater(self.source) if self._membership is not None else None
-        return max(0, (high or 0) - self.watermark)
+        """How many records lie beyond the watermark, as far as the last fetch or question told."""
+        return max(0, max(self._fetched_end or 0, self.backlog.end) - self.watermark)
+
+    @property
+    def oldest(self) -> float | None:
+        """The timestamp of the oldest unfinished record; if it is not known, since when there is known to be one."""
+        unfinished = self.work.intake.oldest_timestamp if self.work is not None else None
+        return unfinished if unfinished is not None or self.is_told_by_fetches else self.backlog.oldest
+
+    @property
+    def is_told_by_fetches(self) -> bool:
+        """Fetches go on, and tell how far the log reaches."""
+        return self.phase is Phase.RUNNING and not self.is_paused and self._fetched_end is not None
+
+    @property
+    def _fetched_end(self) -> int | None:
+        end: int | None = self._consumer.highwater(self.source) if self._membership is not None else None
+        return end

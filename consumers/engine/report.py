@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 
 if TYPE_CHECKING:
     from consumers.engine.engine import Engine
@@ -21,7 +21,7 @@ def lanes_report(engine: Engine) -> dict[str, Any]:
     for number, partition in sorted(engine.partitions.items()):
         work, turns = partition.work, partition.turns
         lanes = sorted(turns.lanes, key=_age_order)[:_LANES_SHOWN] if turns is not None else []
-        oldest = work.intake.oldest_timestamp if work is not None else None
+        oldest = partition.oldest
         partitions.append(
             {
                 "partition": number,

@@ -1,6 +1,7 @@
 """The share of casualties among the last records of a partition: above the limit it is a bad deploy, not bad data.
 
-Pure. Counts only what is finished. Once it has tripped it stays so, until an operator's `reset` starts the count anew.
+Pure. Counts only what is committed: what a failed transaction held is given up once more. Once it has tripped it stays
+so, until an operator's `reset` starts the count anew.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import deque
 
 
 class ShareLimit:
-    """Trips when more than `limit` of the last `over` finished records were casualties."""
+    """Trips when more than `limit` of the last `over` committed records were casualties."""
 
     __slots__ = ("_casualties", "_last", "_limit", "_over", "has_tripped")
 
@@ -20,14 +21,18 @@ class ShareLimit:
         self._casualties = 0
         self.has_tripped = False
 
+    def is_reached_with(self, casualties: int) -> bool:
+        """Say whether so many more casualties in a row would trip it."""
+        return self._casualties + casualties > self._limit * self._over
+
     def note(self, *, casualty: bool) -> bool:
-        """Count one finished record; True if it has just tripped."""
+        """Count one committed record; True if it has just tripped."""
         if len(self._last) == self._over and self._last[0]:
             self._casualties -= 1
         self._last.append(casualty)
         self._casualties += casualty
         # Too few to judge: until the window is full, the share is taken of a full window.
-        trips = not self.has_tripped and casualty and self._casualties > self._limit * self._over
+        trips = not self.has_tripped and casualty and self.is_reached_with(0)
         self.has_tripped |= trips
         return trips
 

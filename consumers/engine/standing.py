@@ -11,11 +11,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
+
+# What the coordinator says of us; any other error is its own trouble (it loads, it moves) and tells nothing.
+_FENCED_INSTANCE_ID = 82  # aiokafka has no name for it
+_DENIALS = frozenset(
+    {UnknownMemberIdError.errno, IllegalGenerationError.errno, RebalanceInProgressError.errno, _FENCED_INSTANCE_ID}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,9 @@ class Standing:
         self._group = group
         # A margin, so that we stop beginning effects before the coordinator gives our partitions away.
         self._trusted_seconds = session_seconds * 0.8
-        self._confirmed_at = float("-inf")
+        self._confirmed_at = self._denied_at = float("-inf")
         self.membership: Membership | None = None
+        self._ends: Membership | None = None  # the one whose generation is known to end: a rebalance has begun
 
     def joined(self) -> Membership:
         """Note the membership of an assignment; call it in the assignment callback, synchronously."""
@@ -48,6 +55,11 @@ class Standing:
     def left(self) -> None:
         """Note that a rebalance has begun."""
         self.membership = None
+
+    @property
+    def is_rebalancing(self) -> bool:
+        """A rebalance has begun, as far as we have heard: another assignment will follow."""
+        return self.membership is None or self.membership is self._ends
 
     @property
     def is_trusted(self) -> bool:
@@ -68,7 +80,14 @@ class Standing:
         except (KafkaError, OSError, RuntimeError):
             # RuntimeError is uvloop's word where the connection has just been closed under aiokafka.
             return False
-        if answer.error_code != 0 or self.membership is not asked:
+        if self.membership is not asked:
             return False
+        if answer.error_code in _DENIALS:
+            self._denied_at = time.monotonic()
+            self._confirmed_at = float("-inf")
+        if answer.error_code == RebalanceInProgressError.errno:
+            self._ends = asked
+        if answer.error_code != 0 or started < self._denied_at:
+            return False  # an answer to an earlier question than the one that was denied is an old one
         self._confirmed_at = started
         return True

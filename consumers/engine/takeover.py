@@ -9,6 +9,7 @@ docs/decisions/0001.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumers.engine import connections
+from consumers.engine.lanes import Lanes
 from consumers.engine.memories import MARKER_KEY, Memories, restore, spread
 from consumers.engine.offsets import Committed, fetch_committed
 from consumers.engine.progress import Progress, ProgressUnreadable
@@ -100,6 +102,21 @@ async def take_over(parts: TakeoverParts, producer: AIOKafkaProducer, *, resumed
         await transactions.commit((), usable)
     over = settings.alarm_spread or (lambda _memory, _now: settings.alarm_spread_seconds)
     return Takeover(transactions, usable, memories, await spread(memories, over, time.time()))
+
+
+def lanes_with_alarms(settings: EngineSettings, takeover: Takeover) -> Lanes:
+    """Set the alarms that were remembered; those that are overdue are spread, so that they don't ring all at once."""
+    lanes = Lanes()
+    now = time.time()
+
+    def spread(key: bytes) -> float:
+        if settings.alarm_spread is None:
+            return settings.alarm_spread_seconds
+        return settings.alarm_spread(takeover.memories.get(key), now)
+
+    for key, at in takeover.alarms.items():
+        lanes.set_alarm(key, at if at > now else now + random.random() * spread(key))  # noqa: S311 - jitter
+    return lanes
 
 
 async def _end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:

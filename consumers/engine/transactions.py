@@ -33,7 +33,8 @@ class Pending(NamedTuple):
     """What one turn asks to be committed, in frozen bytes.
 
     `offset` is None where no record is finished (a checkpoint, an alarm). `state` is the record of the new memory, if
-    any; `waiter` is resolved once all of it is committed. `since` is when the turn ended, for the metrics.
+    any; `waiter` is resolved once all of it is committed. `since` is when the turn ended, for the metrics. `casualty`:
+    the record was given up.
     """
 
     outputs: tuple[Output, ...]
@@ -42,6 +43,7 @@ class Pending(NamedTuple):
     size: int
     waiter: asyncio.Future[None] | None
     since: float
+    casualty: bool = False
 
     @property
     def is_awaited(self) -> bool:

@@ -18,6 +18,7 @@ import structlog
 from consumers.engine.interface import UNCHANGED, Again, Done, Lost, Wait
 from consumers.engine.limits import TooLarge, judge
 from consumers.engine.memories import state_record
+from consumers.engine.runners import Runners
 from consumers.engine.transactions import Pending
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _TURNS_AT_A_STRETCH = 64
 class Owner(Protocol):
     """The partition, as its turns see it."""
 
-    def hand_over(self, pending: Pending, *, casualty: bool) -> None:
+    def hand_over(self, pending: Pending) -> None:
         """Queue a result for the next transaction. First in, first out."""
         ...
 
@@ -60,6 +61,14 @@ class Owner(Protocol):
     async def ours(self) -> None:
         """Return when the partition is surely ours at this moment, or raise `Lost`."""
         ...
+
+
+class CancelledByOthers(Exception):
+    """A handler ended with a cancellation that is not the engine's: what it awaited was cancelled, or it was itself."""
+
+
+class Hung(Exception):
+    """A handler took longer than the limit, and ended with the engine's cancellation."""
 
 
 class _Turn:
@@ -90,7 +99,7 @@ class _Turn:
 
     async def checkpoint(self, memory: bytes, outputs: tuple[Output, ...] = ()) -> None:
         self.committing = self._turns.commit_checkpoint(self._lane, memory, outputs, self.alarm_at)
-        # Shielded: the transaction goes on whatever becomes of this turn; see `Turns.run` for one that was cancelled.
+        # Shielded: the transaction goes on whatever becomes of this turn; see `Turns._ask` for one that left.
         await asyncio.shield(self.committing)
         self.memory = memory
         self.committing = None
@@ -127,8 +136,7 @@ class Turns:
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
         self._alarm_seconds = metrics.handler_seconds.labels("alarm")
-        self._runners: dict[asyncio.Task[None], tuple[Lane, float]] = {}
-        self._hung: set[asyncio.Task[None]] = set()
+        self._runners = Runners(clock, hang_seconds=limits.hang_seconds, on_end=self._runner_ended)
         self._failing_alarms: dict[bytes, int] = {}
         self._closed = False
 
@@ -162,39 +170,40 @@ class Turns:
         lane = self._next_ready()
         if lane is None:
             return False
-        task = asyncio.create_task(self._run(lane))
-        self._runners[task] = (lane, self._clock())
+        self._runners.start(self._run(lane), lane)
         return True
 
     def close(self) -> None:
         """Cancel every turn and start no other. What they had not handed over is as if it had never been done."""
         self._closed = True
-        for task in self._runners:
-            task.cancel()
+        self._runners.cancel()
 
     async def closed(self) -> None:
-        """Wait until every runner has ended."""
-        if self._runners:
-            await asyncio.wait(list(self._runners))
+        """Wait until every runner has ended, or won't: what that one does can't be committed, nor begin an effect."""
+        behind = await self._runners.closed()
+        if behind:
+            log.error("engine.turns_left_behind", turns=len(behind))
+        for task in behind:
+            self._metrics.turns_left_behind.inc()
+            task.add_done_callback(lambda _: self._metrics.turns_left_behind.dec())
 
     def cancel_hung(self) -> int:
-        """Cancel the turns that run longer than the limit. Return how many."""
-        oldest = self._clock() - self._limits.hang_seconds
-        hung = [task for task, (_, started) in self._runners.items() if started < oldest and task not in self._hung]
-        for task in hung:
-            self._hung.add(task)
-            task.cancel()
-        return len(hung)
+        """Cancel the turns that run longer than the limit, and again those that go on. Return how many."""
+        hung, again = self._runners.cancel_hung()
+        self._metrics.handler_failures.labels(Wait.HANDLER_HUNG.value).inc(again)
+        return hung
 
     def commit_checkpoint(
         self, lane: Lane, memory: bytes, outputs: tuple[Output, ...], alarm_at: float | None
     ) -> asyncio.Future[None]:
         """Hand a checkpoint over; the future is done once it is committed, or fails with `Lost`."""
+        if self._closed:
+            raise Lost
         size = self._limits.measure(lane.key, memory, outputs)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.memories.put(lane.key, memory, alarm_at)
         state = state_record(self._state_topic, lane.key, memory, alarm_at)
-        self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()), casualty=False)
+        self._owner.hand_over(Pending(outputs, state, None, size, waiter, self._clock()))
         return waiter
 
     def _may_start(self) -> bool:
@@ -210,8 +219,8 @@ class Turns:
         try:
             while lane is not None:
                 started = self._clock()
-                self._runners[task] = (lane, started)
-                seconds = self._record_seconds if lane.records else self._alarm_seconds
+                self._runners.called(task, lane, started)
+                seconds = self._alarm_seconds if lane.is_alarm else self._record_seconds
                 await self._take_turn(lane, started, task)
                 seconds.observe(self._clock() - started)
                 taken += 1
@@ -219,22 +228,24 @@ class Turns:
                     await asyncio.sleep(0)
                 # Keep the slot for the next lane of this partition unless another partition waits for one.
                 goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
-                lane = self._next_ready() if goes_on else None
+                lane = self._next_ready() if goes_on and not task.cancelling() else None
         except Lost:
             return  # the partition is being thrown away and knows why
-        finally:
-            self._runners.pop(task, None)
-            self._hung.discard(task)
-            self._slots.give_back()
-            self._owner.lanes_changed()
+
+    def _runner_ended(self) -> None:
+        self._slots.give_back()
+        self._owner.lanes_changed()
 
     async def _take_turn(self, lane: Lane, now: float, task: asyncio.Task[None]) -> None:
-        record = lane.records[0] if lane.records else None
+        record = None if lane.is_alarm else lane.records[0]
         try:
             answer = await self._ask(_Turn(self, lane, now), lane, record, task)
             if isinstance(answer, Done):
                 self._finish(lane, answer, record)
                 return
+        except Hung:
+            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
+            answer = self._failed(lane, Wait.HANDLER_HUNG)
         except TooLarge as error:
             log.error("engine.turn_too_large", offset=_offset(record), detail=str(error))  # noqa: TRY400
             answer = self._failed(lane, Wait.TOO_LARGE)
@@ -246,7 +257,7 @@ class Turns:
         if record is None:
             if lane.failures:
                 self._failing_alarms[lane.key] = lane.failures
-            self.lanes.finished(lane, was_alarm=True, alarm_at=answer.at, now=self._clock())
+            self.lanes.finished(lane, alarm_at=answer.at, now=self._clock())
         else:
             self.lanes.again(lane, answer.at, answer.reason)
         self._owner.lanes_changed()
@@ -260,25 +271,18 @@ class Turns:
                 answer = await self._handler.on_alarm(turn)
             else:
                 answer = await self._handler.on_record(turn, record)
-        except asyncio.CancelledError:
-            if self._closed or task not in self._hung:
+        except asyncio.CancelledError as error:
+            if self._closed:
                 raise
-            if turn.committing is not None:
-                # The next turn must not act on a checkpoint that is not committed yet.
+            raise (Hung if self._runners.answered(task) else CancelledByOthers) from error
+        finally:
+            self._runners.answered(task)
+            if turn.committing is not None and not self._closed:
+                # The next turn must not act on a checkpoint that is not committed yet, however this one left it.
                 await asyncio.shield(turn.committing)
-            self._forgive(task)
-            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
-            return self._failed(lane, Wait.HANDLER_HUNG)
-        self._forgive(task)
         if self._closed:
             raise Lost  # it did not let itself be cancelled
         return judge(answer)
-
-    def _forgive(self, task: asyncio.Task[None]) -> None:
-        """Let a runner that was cancelled because its turn hung go on with the next."""
-        if task in self._hung:
-            self._hung.discard(task)
-            task.uncancel()
 
     def _failed(self, lane: Lane, reason: Wait) -> Again:
         lane.failures += 1
@@ -297,12 +301,11 @@ class Turns:
             self.memories.put(key, after, alarm_at)
         self._failing_alarms.pop(key, None)
         now = self._clock()
-        self.lanes.finished(lane, was_alarm=record is None, alarm_at=done.alarm_at, now=now)
+        self.lanes.finished(lane, alarm_at=done.alarm_at, now=now)
         if record is not None:
-            pending = Pending(done.outputs, state, record.offset, size, None, now)
-            self._owner.hand_over(pending, casualty=done.casualty)
+            self._owner.hand_over(Pending(done.outputs, state, record.offset, size, None, now, done.casualty))
         elif done.outputs or state is not None:
-            self._owner.hand_over(Pending(done.outputs, state, None, size, None, now), casualty=False)
+            self._owner.hand_over(Pending(done.outputs, state, None, size, None, now))
 
     def _would_be_missed(self, key: bytes, alarm_at: float | None) -> bool:
         """Say whether a restart would find the alarm too late, or a removed one; finding it early does no harm."""

@@ -11,7 +11,6 @@ turn of it begins an effect and nothing of it is committed.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ import structlog
 
 from consumers.engine.intake import Intake
 from consumers.engine.interface import Lost
-from consumers.engine.lanes import Lanes
 from consumers.engine.queue import Queue
+from consumers.engine.takeover import lanes_with_alarms
 from consumers.engine.turns import Turns
 from gateway.runtime.kafka import KafkaFailure
 
@@ -86,7 +85,7 @@ class Work:
             owner=self,
             handler=surroundings.handler,
             slots=surroundings.slots,
-            lanes=_lanes_with_alarms(settings, takeover),
+            lanes=lanes_with_alarms(settings, takeover),
             memories=takeover.memories,
             state_topic=settings.state_topic,
             limits=settings.limits,
@@ -106,6 +105,7 @@ class Work:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
         self._waits_for_company = False
+        self._uncommitted_casualties = 0
         self._settled = asyncio.Event()
 
     # What the partition says.
@@ -198,14 +198,18 @@ class Work:
     @property
     def accepts_turns(self) -> bool:
         """Whether another turn may start now."""
-        return self._flows and not self.is_draining and not self._ground.share.has_tripped and self.queue.has_room
+        share = self._ground.share
+        may_trip = share.has_tripped or (
+            self._uncommitted_casualties and share.is_reached_with(self._uncommitted_casualties)
+        )
+        return self._flows and not self.is_draining and not may_trip and self.queue.has_room
 
     @property
     def has_time_to_spare(self) -> bool:
         """Whether alarms may run beside records without making them late."""
         return not self._lateness.is_late
 
-    def hand_over(self, pending: Pending, *, casualty: bool) -> None:
+    def hand_over(self, pending: Pending) -> None:
         """Queue a result for the next transaction, which begins soon if anybody waits for it."""
         self.queue.put(pending)
         if pending.is_awaited:
@@ -213,12 +217,7 @@ class Work:
         elif not self._waits_for_company:
             self._waits_for_company = True
             asyncio.get_running_loop().call_later(_COMPANY_SECONDS, self._no_company_came)
-        if casualty:
-            self._metrics.casualties.labels(self._label).inc()
-        share = self._ground.share
-        if pending.offset is not None and share.note(casualty=casualty):
-            log.error("engine.partition_tripped", partition=self._source.partition, detail=share.why)
-            self.read_on()
+        self._uncommitted_casualties += pending.casualty
 
     def lanes_changed(self) -> None:
         """Start what may run, and look again when the next lane is due."""
@@ -284,8 +283,19 @@ class Work:
         self._metrics.transaction_records.observe(len(batch))
         self._metrics.records.labels(self._label).inc(len(finished))
         self._metrics.outputs.inc(sum(len(pending.outputs) for pending in batch))
+        self._note_casualties(batch)
         self._after_commit()
         return True
+
+    def _note_casualties(self, batch: Sequence[Pending]) -> None:
+        casualties = sum(pending.casualty for pending in batch)
+        self._uncommitted_casualties -= casualties
+        if casualties:
+            self._metrics.casualties.labels(self._label).inc(casualties)
+        share = self._ground.share
+        for pending in batch:
+            if pending.offset is not None and share.note(casualty=pending.casualty):
+                log.error("engine.partition_tripped", partition=self._source.partition, detail=share.why)
 
     def _after_commit(self) -> None:
         if self.intake.holds_back:
@@ -295,18 +305,3 @@ class Work:
             self.lanes_changed()
         if not self.queue.has_pending:
             self._settled.set()
-
-
-def _lanes_with_alarms(settings: EngineSettings, takeover: Takeover) -> Lanes:
-    """Set the alarms that were remembered; those that are overdue are spread, so that they don't ring all at once."""
-    lanes = Lanes()
-    now = time.time()
-
-    def spread(key: bytes) -> float:
-        if settings.alarm_spread is None:
-            return settings.alarm_spread_seconds
-        return settings.alarm_spread(takeover.memories.get(key), now)
-
-    for key, at in takeover.alarms.items():
-        lanes.set_alarm(key, at if at > now else now + random.random() * spread(key))  # noqa: S311 - jitter
-    return lanes

@@ -72,6 +72,7 @@ class EngineMetrics:
     transaction_failures: Counter
     handler_seconds: Histogram
     handler_failures: Counter
+    turns_left_behind: Gauge
     restores: Counter
     restore_seconds: Histogram
     rebalances: Counter
@@ -294,6 +295,9 @@ def create_engine_metrics(make: Maker) -> EngineMetrics:
             "handler_seconds", "Time of one step of the handler, by kind (record, alarm).", ("kind",), _SLOW
         ),
         handler_failures=make.counter("handler_failures", "Steps that raised, hung or returned too much.", ("reason",)),
+        turns_left_behind=make.gauge(
+            "turns_left_behind", "Steps that go on, although cancelled, after their partition was thrown away."
+        ),
         restores=make.counter("restores", "Memories read back from Kafka when a partition started."),
         restore_seconds=make.histogram(
             "restore_seconds", "Time from the assignment of a partition until it reads.", buckets=_SLOW

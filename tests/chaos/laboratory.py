@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from consumers.engine import connections
 from consumers.engine.engine import Engine
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
 from tests.chaos.records import read_history, read_topic, to_input, to_output
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from pathlib import Path
 
-    from consumers.engine import Handler
+    from consumers.engine import Handler, Wait
     from tests.chaos.engine_worker import Orders
 
 POLL_SECONDS = 0.02
@@ -71,6 +71,10 @@ class Running:
     def failed_starts(self, kind: str) -> float:
         """Count how often a partition started again because of this error."""
         return self._metrics.starts_failed.labels(kind)._value.get()
+
+    def failed_turns(self, reason: Wait) -> float:
+        """Count how often a turn failed for this reason."""
+        return self._metrics.handler_failures.labels(reason.value)._value.get()
 
     def fenced(self) -> float:
         """Count how often a partition of ours was fenced."""

@@ -62,9 +62,9 @@ def _live_state_in_the_batch() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover) -> Work:
+    def begin_and_share(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
         takeover.transactions.live = takeover.memories  # type: ignore[attr-defined]
-        return begin(self, takeover)
+        return begin(self, takeover, held=held)
 
     async def send_live(self: Transactions, batch: Sequence[Pending]) -> object:
         def live(pending: Pending) -> Pending:
@@ -117,9 +117,9 @@ def _event_outside_the_transaction() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover) -> Work:
+    def begin_and_share(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
         takeover.transactions.client = self._settings.client  # type: ignore[attr-defined]
-        return begin(self, takeover)
+        return begin(self, takeover, held=held)
 
     async def send_at_once(self: Transactions, batch: Sequence[Pending]) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
@@ -155,8 +155,8 @@ def _record_delivered_to_an_old_assignment() -> Iterator[None]:
         fetched[self.source.partition] += records
         feed(self, records)
 
-    def begin_and_deliver(self: Partition, takeover: Takeover) -> Work:
-        work = begin(self, takeover)
+    def begin_and_deliver(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
+        work = begin(self, takeover, held=held)
         late = fetched.pop(self.source.partition, [])
         feed(self, late[len(late) // 2 :])
         return work

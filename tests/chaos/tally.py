@@ -38,6 +38,7 @@ class Task:
         alarm_seconds: set the key's alarm to so much later.
         size: bytes of filling in the output.
         first_size: bytes of filling in the output while the handler has not failed on it yet.
+        first_memory: bytes that the memory is filled up to while the handler has not failed on it yet.
         casualty: give the input up.
     """
 
@@ -50,6 +51,7 @@ class Task:
     alarm_seconds: float | None = None
     size: int = 0
     first_size: int | None = None
+    first_memory: int = 0
     casualty: bool = False
 
     def encode(self) -> bytes:
@@ -147,7 +149,7 @@ class TallyHandler:
         tally = tally.after(task.id)
         return Done(
             (self._output(turn, tally, task.id, is_outcome=True, size=size),),
-            memory=tally.encode(),
+            memory=tally.encode().ljust(0 if turn.failures else task.first_memory),
             alarm_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.alarm_at,
             casualty=task.casualty,
         )

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import OffsetAndMetadata
 
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from consumers.engine.report import readiness
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task

@@ -6,7 +6,7 @@ import signal
 from aiokafka import AIOKafkaProducer
 
 from consumers.engine import takeover
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from consumers.engine.transactions import Transactions
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task

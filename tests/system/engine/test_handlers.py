@@ -1,6 +1,7 @@
 """What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
 
-from consumers.engine.partition import Phase
+from consumers.engine.interface import Wait
+from consumers.engine.phase import Phase
 from consumers.engine.report import lanes_report
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Task
@@ -43,9 +44,11 @@ async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
     async with laboratory.engine(memory_bytes=2_000, outputs_bytes=300_000) as running:
         await laboratory.append("large output", Task("output", first_size=400_000, checkpoint=True))
         await laboratory.append("large record", Task("record", size=200_000))
+        await laboratory.append("large memory", Task("memory", first_memory=2_001, checkpoint=True), Task("behind it"))
         await laboratory.append("good", *(Task(f"{number}") for number in range(5)))
         await laboratory.all_finished()
         assert running.failed_starts("MessageSizeTooLargeError") == 0
+        assert running.failed_turns(Wait.TOO_LARGE) == 2
     assert await laboratory.violations() == []
 
 
@@ -59,6 +62,7 @@ async def test_a_record_near_the_brokers_bound_passes(laboratory):
 
 async def test_too_many_casualties_stop_the_partition_until_an_operator_resumes(laboratory):
     async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
         await laboratory.append_many((f"key-{number}", Task(f"{number}", casualty=True)) for number in range(400))
         await until(lambda: all(partition.is_stopped for partition in running.engine.partitions.values()))
         stopped_at = len(laboratory.seen)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from tests.chaos.laboratory import until
 
 pytestmark = pytest.mark.three_brokers

@@ -9,7 +9,7 @@ from aiokafka.admin import NewPartitions
 from consumers.engine.engine import PartitionCountChanged
 from consumers.engine.interface import Wait
 from consumers.engine.memories import MARKER_KEY, state_record
-from consumers.engine.partition import Phase
+from consumers.engine.phase import Phase
 from consumers.engine.report import lanes_report, readiness
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Tally, Task

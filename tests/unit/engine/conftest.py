@@ -34,9 +34,9 @@ class Owner:
         self.casualties = 0
         self.is_lost = False
 
-    def hand_over(self, pending, *, casualty):
+    def hand_over(self, pending):
         self.pending.append(pending)
-        self.casualties += casualty
+        self.casualties += pending.casualty
 
     def lanes_changed(self):
         self.turns.start()

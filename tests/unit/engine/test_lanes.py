@@ -3,7 +3,7 @@ import tracemalloc
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from consumers.engine.alarms import Alarms
 from consumers.engine.interface import Record, Wait
@@ -31,11 +31,22 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         self.waiting = {}
         self.alarms = {}
 
+    @initialize(alarms=st.dictionaries(st.sampled_from(KEYS), st.sampled_from([50.0, 100.0, 101.0, 400.0])))
+    def begin_with_alarms_that_were_remembered(self, alarms):
+        for key, at in alarms.items():
+            self.lanes.set_alarm(key, at)
+        self.alarms = dict(alarms)
+
     @rule(key=st.sampled_from(KEYS))
     def add(self, key):
         self.queued[key].append(self.offset)
         self.lanes.add(record(key, self.offset), self.now)
         self.offset += 1
+
+    @precondition(lambda self: any(was_alarm for _, was_alarm in self.running.values()))
+    @rule(data=st.data())
+    def add_behind_a_running_alarm(self, data):
+        self.add(data.draw(st.sampled_from(sorted(key for key, (_, was_alarm) in self.running.items() if was_alarm))))
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0, 400.0]))
     def let_time_pass(self, seconds):
@@ -57,7 +68,8 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         assert lane.key not in self.running, "a key runs twice at once"
         assert [item.offset for item in lane.records] == self.queued[lane.key], "a key's records were reordered"
         self.waiting.pop(lane.key, None)
-        self.running[lane.key] = (lane, not lane.records)
+        assert lane.is_alarm is not bool(lane.records)
+        self.running[lane.key] = (lane, lane.is_alarm)
         if not lane.records:
             assert lane.key in self.alarms, "it runs for nothing"
 
@@ -86,7 +98,7 @@ class LanesAgainstAModel(RuleBasedStateMachine):
     def finish(self, data, alarm_in):
         lane, was_alarm = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
         alarm_at = None if alarm_in is None else self.now + alarm_in
-        self.lanes.finished(lane, was_alarm=was_alarm, alarm_at=alarm_at, now=self.now)
+        self.lanes.finished(lane, alarm_at=alarm_at, now=self.now)
         if not was_alarm:
             self.queued[lane.key].pop(0)
         self.alarms.pop(lane.key, None)
@@ -107,8 +119,13 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         self.waiting.clear()
 
     @invariant()
+    def a_turn_stays_what_it_was_taken_for(self):
+        assert all(lane.is_alarm is was_alarm for lane, was_alarm in self.running.values())
+
+    @invariant()
     def it_counts_right(self):
         assert self.lanes.records == sum(len(queue) for queue in self.queued.values())
+        assert self.lanes._records_running == sum(not was_alarm for _, was_alarm in self.running.values())
         assert self.lanes.alarms == len(self.alarms)
         assert sum(self.lanes.waits().values()) <= len(self.waiting)
         assert self.lanes._alarms.entries <= 2 * len(self.alarms) + 65
@@ -118,7 +135,7 @@ class LanesAgainstAModel(RuleBasedStateMachine):
         for lane, was_alarm in self.running.values():
             if was_alarm:
                 self.alarms.pop(lane.key, None)
-                self.lanes.finished(lane, was_alarm=True, alarm_at=None, now=self.now)
+                self.lanes.finished(lane, alarm_at=None, now=self.now)
             else:
                 self.lanes.again(lane, self.now, Wait.BACKOFF)
         owed = {key for key, at in self.alarms.items() if at is not None}
@@ -129,10 +146,10 @@ class LanesAgainstAModel(RuleBasedStateMachine):
                 if lane.records:
                     assert lane.records[0].offset == queue.pop(0)
                     at = self.lanes.alarm_of(lane.key)
-                    self.lanes.finished(lane, was_alarm=False, alarm_at=at, now=self.now)
+                    self.lanes.finished(lane, alarm_at=at, now=self.now)
                 else:
                     owed.remove(lane.key)
-                    self.lanes.finished(lane, was_alarm=True, alarm_at=None, now=self.now)
+                    self.lanes.finished(lane, alarm_at=None, now=self.now)
         assert not any(self.queued.values())
         assert not owed
         assert len(self.lanes) == 0
@@ -202,7 +219,7 @@ def test_a_lane_that_a_record_took_from_its_alarm_does_not_run_twice():
     lanes.add(record(idle.key, 0), 2.0)
     lane = lanes.next_ready(2.0)
     assert lane is idle
-    lanes.finished(lane, was_alarm=False, alarm_at=None, now=2.0)
+    lanes.finished(lane, alarm_at=None, now=2.0)
     assert lanes.next_ready(2.0) is None
 
 
@@ -211,7 +228,7 @@ def test_an_alarm_that_came_due_behind_a_busy_lane_is_not_lost_when_the_clock_is
     lanes.set_alarm(b"k", 10.0)
     lanes.add(record(b"k", 0), 9.0)
     lane = lanes.next_ready(11.0)
-    lanes.finished(lane, was_alarm=False, alarm_at=10.0, now=8.0)
+    lanes.finished(lane, alarm_at=10.0, now=8.0)
     assert lanes.next_due() == 10.0
 
 
@@ -266,6 +283,6 @@ def test_fifty_thousand_alarms_are_not_scanned_to_find_the_next():
         assert lanes.next_ready(FAR - 1) is None
         assert lanes.next_due() == FAR, "those of its minute are sorted, no others"
     lane = lanes.next_ready(FAR)
-    lanes.finished(lane, was_alarm=True, alarm_at=FAR * 9, now=FAR)
+    lanes.finished(lane, alarm_at=FAR * 9, now=FAR)
     assert lanes.next_due() == FAR + 1
     assert alarms.looks < 500

@@ -46,6 +46,23 @@ def test_the_marker_is_no_memory():
     assert (len(memories), alarms, memories.unreadable) == (0, {}, 0)
 
 
+@pytest.mark.parametrize(
+    "key", [MARKER_KEY, MARKER_KEY + b"\x00", MARKER_KEY + b"\x00\x00", MARKER_KEY + b"s", b"", b"\x00"]
+)
+def test_a_lane_whose_key_is_the_markers_or_like_it_keeps_its_memory(key):
+    written = state_record("state", key, b"one", 12.5)
+    assert written.key != MARKER_KEY
+    memories, alarms = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
+    assert (memories.get(key), alarms) == (b"one", {key: 12.5})
+    memories, _ = absorbed(fetched(written), fetched(state_record("state", key, None, None)))
+    assert len(memories) == 0
+
+
+def test_no_two_keys_are_written_as_one():
+    keys = [MARKER_KEY + b"\x00" * zeros for zeros in range(5)]
+    assert len({state_record("state", key, b"one", None).key for key in keys}) == len(keys)
+
+
 def test_a_record_without_a_key_is_counted_and_left_out():
     memories, _ = absorbed(Fetched(None, b"x"), Fetched(b"a", b"one"))
     assert (memories.unreadable, len(memories)) == (1, 1)

@@ -5,14 +5,17 @@ import time
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from consumers.engine import connections
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Again, Done, Output, Record, Wait
 from consumers.engine.lateness import Lateness
 from consumers.engine.memories import Memories
 from consumers.engine.offsets import Committed
 from consumers.engine.partition import Partition
+from consumers.engine.phase import Phase
 from consumers.engine.settings import EngineSettings
 from consumers.engine.slots import Slots
 from consumers.engine.standing import Membership
@@ -51,7 +54,8 @@ async def partition(bench):
     partition.assigned(Membership(1, "member"), uninterrupted=False)
     partition._begin(Takeover(None, Committed(0, ""), Memories(), {}))
     yield partition
-    await partition.work.end()
+    if partition.work is not None:
+        await partition.work.end()
 
 
 @pytest.fixture
@@ -115,6 +119,11 @@ class Transactions:
         return 0.0
 
 
+class FailingTransactions:
+    async def commit(self, batch, progress):
+        raise KafkaError("this transaction was told to fail")
+
+
 @pytest.fixture
 async def committing(partition):
     transactions = partition.work._transactions = Transactions()
@@ -132,13 +141,13 @@ def checkpoint(size):
 
 
 async def test_what_an_alarm_found_waits_a_moment_for_what_somebody_waits_for(work, committing, bench):
-    work.hand_over(of_an_alarm(1), casualty=False)
+    work.hand_over(of_an_alarm(1))
     await bench.rest()
     assert committing.carried == []
-    work.hand_over(checkpoint(2), casualty=False)
+    work.hand_over(checkpoint(2))
     await bench.rest()
     assert committing.carried == [[1, 2]]
-    work.hand_over(of_an_alarm(3), casualty=False)
+    work.hand_over(of_an_alarm(3))
     async with asyncio.timeout(10):
         while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
             await asyncio.sleep(0.01)
@@ -148,7 +157,7 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, work, co
     for _ in range(20):
         partition._surroundings.lateness.sample(0.05)
     for size in (1, 2, 3):
-        work.hand_over(checkpoint(size), casualty=False)
+        work.hand_over(checkpoint(size))
         await asyncio.sleep(0.01)
     async with asyncio.timeout(10):
         while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
@@ -197,17 +206,75 @@ async def test_while_a_rebalance_goes_on_no_turn_starts_and_no_record_is_taken(p
     assert (work.intake.position, bench.handler.seen) == (0, [])
 
 
-async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_it(partition, work, bench):
+async def give_up(work, bench, number):
     async def record(turn, record):
         return Done(casualty=True)
 
     bench.handler.record = record
-    for offset in range(26):
-        add(work, b"%d" % offset, offset)
-    await bench.rest(40)
+    for offset in range(number):
+        work.feed([ConsumerRecord("commands", 0, offset, 0, 0, b"%d" % offset, b"", None, 1, 1, ())])
+    await bench.rest(80)
+
+
+async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_it(partition, work, bench):
+    work._transactions = Transactions()
+    await give_up(work, bench, 26)
+    assert await work.commit()
     assert partition.is_stopped
     assert partition.detail.startswith("more than 50% of 50 records")
-    assert not work.accepts_turns
+    assert (work.accepts_turns, work.is_paused) == (False, True)
     assert partition.resume()
-    assert work.accepts_turns
+    assert (work.accepts_turns, work.is_paused) == (True, False)
     assert (partition.detail, partition.is_stopped) == ("", False)
+
+
+async def test_what_was_given_up_counts_once_however_often_its_transaction_failed(partition, bench):
+    for _ in range(3):
+        work = partition._begin(Takeover(FailingTransactions(), Committed(0, ""), Memories(), {}))
+        await give_up(work, bench, 13)
+        with pytest.raises(KafkaError):
+            await work.commit()
+        await work.end()
+    work = partition._begin(Takeover(Transactions(), Committed(0, ""), Memories(), {}))
+    await give_up(work, bench, 13)
+    assert await work.commit()
+    assert not partition.is_stopped
+
+
+async def test_no_more_is_given_up_than_the_share_allows_while_a_transaction_takes_long(partition, work, bench):
+    work._transactions = Transactions()
+    await give_up(work, bench, 40)
+    assert len(bench.handler.seen) == 26
+    assert not partition.is_stopped
+    assert await work.commit()
+    assert partition.is_stopped
+
+
+@pytest.mark.parametrize("within", [0.0, 30.0])
+async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
+    began, ended = asyncio.Event(), []
+
+    async def take_over(parts, producer, *, resumed):
+        try:
+            async with asyncio.timeout(within or None):
+                began.set()
+                await asyncio.Event().wait()
+        finally:
+            ended.append(producer)
+
+    async def discard(producer):
+        ended.append("discarded")
+
+    monkeypatch.setattr("consumers.engine.partition.take_over", take_over)
+    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: number)
+    monkeypatch.setattr(connections, "discard", discard)
+    await partition.work.end()
+    partition.work = None
+    running = asyncio.create_task(partition.run())
+    await began.wait()
+    assert partition.phase is Phase.STARTING
+    await partition.drain()
+    partition.close()
+    await asyncio.wait_for(running, 2)
+    assert ended == [0, "discarded"]
+    assert partition.phase is Phase.CLOSED

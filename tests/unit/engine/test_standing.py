@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -106,3 +107,62 @@ async def test_trust_ends_before_the_session_does_counted_from_the_question(stan
     assert standing.is_trusted
     clock[0] = 108.1
     assert not standing.is_trusted
+
+
+@pytest.mark.parametrize("denial", [22, 25, 27, 82])
+async def test_a_denial_ends_the_trust_at_once(standing, coordinator, denial):
+    standing.joined()
+    assert await standing.confirm()
+    coordinator.answer = Answer(denial)
+    assert not await standing.confirm()
+    assert not standing.is_trusted
+    coordinator.answer = Answer(0)
+    assert await standing.confirm()
+    assert standing.is_trusted
+
+
+@pytest.mark.parametrize("answer", [Answer(14), Answer(15), Answer(16), CLOSED_UNDER_US])
+async def test_a_coordinator_that_can_not_say_ends_no_trust(standing, coordinator, answer):
+    standing.joined()
+    assert await standing.confirm()
+    coordinator.answer = answer
+    assert not await standing.confirm()
+    assert standing.is_trusted
+
+
+async def test_a_denial_of_an_earlier_membership_says_nothing_of_this_one(standing, coordinator):
+    standing.joined()
+
+    def join_anew():
+        coordinator.on_ask = lambda: None
+        standing.joined()
+        standing._confirmed_at = time.monotonic()
+
+    coordinator.on_ask, coordinator.answer = join_anew, Answer(22)
+    assert not await standing.confirm()
+    assert standing.is_trusted
+
+
+async def test_a_confirmation_that_was_asked_for_before_a_denial_came_does_not_count(standing, coordinator):
+    standing.joined()
+
+    def deny_meanwhile():
+        standing._denied_at = time.monotonic()
+
+    coordinator.on_ask = deny_meanwhile
+    assert not await standing.confirm()
+    assert not standing.is_trusted
+
+
+async def test_it_knows_that_its_generation_ends_until_the_next_begins(standing, coordinator):
+    assert standing.is_rebalancing
+    standing.joined()
+    assert not standing.is_rebalancing
+    coordinator.answer = Answer(25)
+    await standing.confirm()
+    assert not standing.is_rebalancing
+    coordinator.answer = Answer(27)
+    await standing.confirm()
+    assert standing.is_rebalancing
+    standing.joined()
+    assert not standing.is_rebalancing

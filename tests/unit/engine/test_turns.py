@@ -152,6 +152,19 @@ async def test_a_lane_stays_on_its_record_until_then(bench):
     assert bench.owner.offsets == [0, 1]
 
 
+async def test_a_record_that_comes_before_the_first_step_of_its_keys_alarm_runs_after_it(bench):
+    bench.lanes.set_alarm(b"k", 1_000.0)
+    bench.turns.start()
+    bench.add(b"k")
+    await bench.rest()
+    assert bench.handler.seen == [b"k", 0]
+    bench.lanes.set_alarm(b"late", 1_000.0)
+    bench.owner.has_time_to_spare = False
+    bench.turns.start()
+    await bench.rest()
+    assert bench.handler.seen == [b"k", 0, b"late"], "a record is counted that does not run"
+
+
 async def test_an_alarm_answered_with_again_is_due_again_then(bench):
     bench.lanes.set_alarm(b"k", 1_000.0)
 
@@ -246,6 +259,22 @@ async def test_closing_cancels_turns_and_waits_for_their_end(bench):
     bench.add(b"late")
     await bench.rest()
     assert bench.handler.seen == [0, 1]
+
+
+async def test_turns_that_are_closed_before_their_first_step_give_their_slots_back(bench):
+    bench.add(b"a", b"b", b"c")
+    assert bench.slots.used == 3
+    bench.turns.close()
+    await bench.turns.closed()
+    assert (bench.turns.running, bench.slots.used, bench.handler.seen) == (0, 0, [])
+
+
+async def test_a_turn_that_had_no_first_step_yet_does_not_hang_whatever_the_clock_says(bench):
+    bench.add(b"k")
+    bench.clock.now += 1_000
+    assert bench.turns.cancel_hung() == 0
+    await bench.rest()
+    assert bench.owner.offsets == [0]
 
 
 async def test_a_turn_that_will_not_be_cancelled_hands_nothing_over(bench):

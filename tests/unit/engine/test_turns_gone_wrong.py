@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from consumers.engine.interface import Again, Done, Output, Wait
+from consumers.engine.interface import Again, Done, Lost, Output, Wait
 
 
 async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(bench):
@@ -84,6 +84,19 @@ async def test_a_checkpoint_that_is_too_large_waits_likewise(bench):
     assert bench.owner.pending == []
 
 
+async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(bench):
+    async def record(turn, record):
+        if turn.key == b"memory":
+            await turn.checkpoint("text")
+        await turn.checkpoint(b"memory", (Output("events", b"k", "text"),))
+
+    bench.handler.record = record
+    bench.add(b"memory", b"output")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 2}
+    assert (bench.owner.pending, len(bench.memories)) == ([], 0)
+
+
 async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
     async def record(turn, record):
         return Done(memory=b"one")
@@ -95,7 +108,29 @@ async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
 
 
 @pytest.mark.parametrize(
-    "answer", [None, Again(math.nan, Wait.BACKOFF), Again(math.inf, Wait.BACKOFF), Done(alarm_at=math.nan)]
+    "answer",
+    [
+        None,
+        Again(math.nan, Wait.BACKOFF),
+        Again(math.inf, Wait.BACKOFF),
+        Again(1_000.0, "backoff"),
+        Done(alarm_at=math.nan),
+        Done(memory="text"),
+        Done(memory=bytearray(b"may change")),
+        Done(Output("events", b"k", output) for output in (b"once",)),
+        Done((Output("events", b"k", "text"),)),
+        Done((Output("events", b"k", bytearray(b"may change")),)),
+        Done((Output("events", "text", b"v"),)),
+        Done((Output("events", None, b"v"),)),
+        Done((Output(b"events", b"k", b"v"),)),
+        Done((Output("events", b"k", b"v", ((b"name", b"v"),)),)),
+        Done((Output("events", b"k", b"v", (("\udc00", b"v"),)),)),
+        Done((Output("events", b"k", b"v", (("name", "text"),)),)),
+        Done((Output("events", b"k", b"v", (("name", None),)),)),
+        Done((Output("events", b"k", b"v", ("name",)),)),
+        Done((("events", b"k", b"v", ()),)),
+        Done((Output("events", b"k", b"v", iter([("name", b"v")])),)),
+    ],
 )
 async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
     async def record(turn, record):
@@ -107,6 +142,29 @@ async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
     assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 1}
     assert bench.owner.pending == []
     assert bench.lanes.next_due() == 1_001.0
+
+
+async def test_a_turn_that_ends_with_a_cancellation_of_others_waits_and_the_slot_takes_the_next(bench):
+    async def record(turn, record):
+        if turn.key == b"awaits what was cancelled" and not turn.failures:
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            await cancelled
+        if turn.key == b"cancels itself" and not turn.failures:
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+        return Done()
+
+    bench.handler.record = record
+    bench.slots._limit = 1
+    bench.add(b"awaits what was cancelled", b"cancels itself", b"good")
+    await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_FAILED: 2}
+    assert bench.metric("handler_failures_total", reason="handler_failed") == 2
+    assert bench.owner.offsets == [2]
+    bench.pass_time(1)
+    await bench.rest()
+    assert sorted(bench.owner.offsets) == [0, 1, 2]
 
 
 @pytest.mark.timeout(10)
@@ -205,3 +263,96 @@ async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_st
     await bench.rest()
     assert bench.owner.offsets == [0]
     assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+
+
+async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(bench, logged):
+    async def record(turn, record):
+        if turn.failures == 0:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.Event().wait()
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    for _ in range(2):
+        assert bench.lanes.waits() == {}
+        bench.clock.now += 11
+        assert (bench.turns.cancel_hung(), bench.turns.cancel_hung()) == (1, 0)
+        await bench.rest()
+    assert bench.lanes.waits() == {Wait.HANDLER_HUNG: 1}
+    assert [entry["offset"] for entry in logged if entry["event"] == "engine.turn_will_not_end"] == [0]
+    assert bench.metric("handler_failures_total", reason="handler_hung") == 2
+    bench.pass_time(1)
+    await bench.rest()
+    assert (bench.owner.offsets, bench.slots.used) == ([0], 0)
+
+
+@pytest.mark.parametrize("answer", [Done(), Again(1_000.0, Wait.BACKOFF), ValueError("a bug")])
+async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(bench, answer):
+    """Else the next turn would begin an effect whose intent is not committed."""
+    memories = []
+
+    async def record(turn, record):
+        memories.append(turn.memory)
+        if turn.memory is None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await turn.checkpoint(b"intent")
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return Done()
+
+    bench.handler.record = record
+    bench.add(b"k", b"k")
+    for _ in range(3):
+        await bench.rest()
+        bench.pass_time(11)
+        bench.turns.cancel_hung()
+    assert memories == [None]
+    bench.owner.commit()
+    await bench.rest()
+    bench.pass_time(11)
+    await bench.rest()
+    assert memories[:2] == [None, b"intent"]
+    assert bench.owner.offsets == [0, 1]
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr("consumers.engine.runners._CLOSING_SECONDS", 0.01)
+
+
+async def test_closing_goes_on_without_a_turn_that_will_not_end_and_nothing_of_it_counts(bench, no_patience, logged):
+    may_end = asyncio.Event()
+    ended = []
+
+    async def record(turn, record):
+        while not may_end.is_set():
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+        for begin in (turn.still_ours(), turn.checkpoint(b"intent")):
+            with pytest.raises(Lost):
+                await begin
+        ended.append("ended")
+        return Done(memory=b"late")
+
+    bench.handler.record = record
+    bench.add(b"k")
+    await bench.rest()
+    bench.turns.close()
+    await asyncio.wait_for(bench.turns.closed(), 5)
+    assert ended == ["cancelled", "cancelled"]
+    assert (bench.turns.running, bench.slots.used) == (0, 0)
+    assert [entry["turns"] for entry in logged if entry["event"] == "engine.turns_left_behind"] == [1]
+    assert bench.metric("turns_left_behind") == 1
+    may_end.set()
+    await bench.rest()
+    assert ended[2:] == ["ended"]
+    assert (bench.metric("turns_left_behind"), bench.slots.used) == (0, 0)
+    assert (bench.owner.pending, bench.memories.get(b"k")) == ([], None)
