@@ -13,6 +13,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+# Of what is silent for so long a sequence may begin anew; no shorter than a rest, no longer than watch.forget_after.
+FORGET_AFTER_MILLISECONDS = 60 * 24 * 3600 * 1000
+
 
 async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[tuple[str, str, int, dict[str, Any]]]:
     """Yield (authorization, type, sequence, data); the type `state` is what was known before the first event."""
@@ -26,17 +29,19 @@ async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[
         for partition, offset in (await events.end_offsets(events.assignment())).items():
             events.seek(partition, offset)
         ends = await uncommitted.end_offsets(authorizations.assignment())
-        sequences: dict[str, int] = {}
+        last: dict[str, tuple[int, int]] = {}  # of each authorization: sequence, and when in milliseconds
         for authorization, record in (await read_until(authorizations, ends)).items():
-            sequences[authorization] = int(header(record, "ce_sequence"))
-            yield authorization, "state", sequences[authorization], json.loads(record.value)
+            last[authorization] = int(header(record, "ce_sequence")), record.timestamp
+            yield authorization, "state", last[authorization][0], json.loads(record.value)
         async for record in events:
             authorization, sequence = record.key.decode(), int(header(record, "ce_sequence"))
-            before = sequences.get(authorization, sequence - 1)
+            before, at = last.get(authorization, (sequence - 1, record.timestamp))
+            if record.timestamp - at > FORGET_AFTER_MILLISECONDS:
+                before = sequence - 1
             if sequence > before + 1:
                 raise RuntimeError(f"{authorization}: events between {before} and {sequence} are gone, begin anew")
             if sequence == before + 1:  # else the state includes it
-                sequences[authorization] = sequence
+                last[authorization] = sequence, record.timestamp
                 yield authorization, header(record, "ce_type"), sequence, json.loads(record.value)
 
 

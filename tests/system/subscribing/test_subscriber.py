@@ -6,9 +6,11 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections import defaultdict
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from local.broker import java
 from local.cache import cache_directory
@@ -141,6 +143,32 @@ async def test_whoever_joins_at_any_moment_misses_nothing_and_hears_nothing_twic
             for event in await listener.take(5):
                 from_the_beginning[event.authorization_id].append(event.sequence)
     assert all(numbers[0] == 1 and is_whole(numbers) for numbers in from_the_beginning.values())
+
+
+async def test_a_sequence_that_begins_anew_after_months_is_followed(installation, kafka, prefix, example):
+    await asyncio.to_thread(installation.apply_topics)
+    month, now = 30 * 24 * 3600 * 1000, round(time.time() * 1000)
+    following = example.follow(kafka, prefix)
+    first = asyncio.create_task(anext(following))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+
+        async def put(sequence, at):
+            headers = [("ce_sequence", str(sequence).encode()), ("ce_type", b"some")]
+            await producer.send_and_wait(
+                f"{prefix}events", b"{}", key=b"auth_1", partition=0, headers=headers, timestamp_ms=at
+            )
+
+        while not first.done():
+            await put(7, now - 4 * month)
+            await asyncio.sleep(0.2)
+        told = [(await first)[2]]
+        await put(7, now - 4 * month)
+        for sequence, at in ((8, now - 3 * month), (1, now), (1, now), (2, now)):
+            await put(sequence, at)
+        async with asyncio.timeout(20):
+            told += [(await anext(following))[2] for _ in range(3)]
+    await following.aclose()
+    assert told == [7, 8, 1, 2]
 
 
 # Of each authorization above: changed, action_required, finished; opened, finished; finished; finished.
