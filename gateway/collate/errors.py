@@ -221,7 +221,9 @@ def _ruled(operation: Operation, rule: Rule) -> Route:
 
 
 def _default(operation: Operation, refused: Refused) -> Route:
-    default = RETRYABLE if refused.retryable else _BY_STATUS.get(refused.status, OTHERWISE)
+    # Who says when to come again says that it may be tried again, unless he denies it.
+    is_retryable = refused.retryable or (refused.retryable is None and refused.retry_after_seconds is not None)
+    default = RETRYABLE if is_retryable else _BY_STATUS.get(refused.status, OTHERWISE)
     if refused.status in {401, 408, 425, 429}:
         default = _BY_STATUS[refused.status]
     return Route(default.write if operation.writes else default.read, default.reason, default.advice)

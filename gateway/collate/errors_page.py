@@ -53,7 +53,7 @@ def page() -> str:
             ("status", "write", "read", "reason", "advice"),
             [
                 *[_default(", ".join(map(str, default.statuses)), default) for default in DEFAULTS],
-                _default("any other 4xx with `retryable: true`", RETRYABLE),
+                _default("any other 4xx with `retryable: true`, or `Retry-After` and no `retryable`", RETRYABLE),
                 _default("any other 4xx", OTHERWISE),
             ],
         ),

@@ -47,7 +47,7 @@ FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"do": "rewrite", "overlay": {"introducedLater": [1, {"deep": None}]}},
     {"do": "answer", "status": 409, "code": "code_of_tomorrow"} | BEFORE,
     {"do": "answer", "status": 409, "code": "code_of_tomorrow", "retryable": True} | BEFORE,
-    {"do": "answer", "status": 423, "code": "locked", "retryAfter": "1"} | BEFORE,
+    {"do": "answer", "status": 423, "code": "locked", "retryAfter": "1", "retryable": True} | BEFORE,
 )
 # `{"do": "act"}`: between our read and our write.
 ACTS: Final[tuple[dict[str, Any], ...]] = (

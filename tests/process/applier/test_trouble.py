@@ -327,9 +327,10 @@ async def test_an_outage_of_writes_alone_uses_up_nothing(make_lane):
     assert (lane.check(asked).outcome, lane.check(asked).effect) == ("applied", "ours")
 
 
-async def test_retry_after_is_obeyed_where_a_refusal_asks_for_another_look(make_lane):
+@pytest.mark.parametrize(("code", "status"), [("version_conflict", 409), ("locked", 423)])
+async def test_retry_after_is_obeyed_where_a_refusal_asks_for_another_look(make_lane, code, status):
     lane = make_lane()
-    lane.sim.fault("answer", method="POST", path=CREATE, status=423, code="locked", retryAfter="30", count=1)
+    lane.sim.fault("answer", method="POST", path=CREATE, status=status, code=code, retryAfter="30", count=1)
     asked = lane.send(HandoffRequest())
     answer = await lane.turn()
     assert answer.reason is Wait.RETRY_AFTER

@@ -114,6 +114,11 @@ def test_retryable_wins_over_an_unknown_codes_status(status):
     assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Move.RESEND
 
 
+def test_retry_after_says_that_it_may_be_tried_again_unless_that_is_denied():
+    assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).move is Move.RESEND
+    assert route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).move is Move.REREAD
+
+
 def test_retryable_turns_a_verdict_of_the_table_into_another_look():
     assert route(CREATE, Refused(409, "review_stale", retryable=True)).move is Move.REREAD
     assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Move.RESEND
