@@ -124,6 +124,7 @@ def _handler(
         Cadence.of(settings.watch),
         rules,
         Stretch(settings.watch.longest_stretch),
+        settings.worker.command_max_age.total_seconds(),
     )
     desk = Desk(
         collate=collate,

@@ -55,8 +55,7 @@ async def fetch_committed_of(
             answer = await coordinator._send_req(  # noqa: SLF001 - same
                 OffsetFetchRequest(group, [(partitions[0].topic, [partition.partition for partition in partitions])])
             )
-            rows = _read(answer)
-            return {partition: rows[partition.partition] for partition in partitions}
+            return _read(answer, partitions)
         except (NotCoordinatorForGroupError, CoordinatorNotAvailableError):
             coordinator.coordinator_dead()
         except KafkaError as error:
@@ -65,18 +64,14 @@ async def fetch_committed_of(
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-class _Rows(dict[int, "Committed | None"]):
-    def __missing__(self, partition: int) -> Committed | None:
-        raise UnknownError(f"the coordinator's answer to OffsetFetch does not name partition {partition}")
-
-
-def _read(answer: object) -> _Rows:
-    rows = [row for _, partitions in answer.topics for row in partitions]  # type: ignore[attr-defined]
+def _read(answer: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Committed | None]:
+    rows = [row for _, of_topic in answer.topics for row in of_topic]  # type: ignore[attr-defined]
     codes = [getattr(answer, "error_code", 0), *(row[3] for row in rows)]
     failed = next((code for code in codes if code), 0)
     if failed:
         error: type[KafkaError] = for_code(failed)
         raise error
-    return _Rows(
-        (number, Committed(offset, metadata or "") if offset >= 0 else None) for number, offset, metadata, _ in rows
-    )
+    found = {number: Committed(offset, metadata or "") if offset >= 0 else None for number, offset, metadata, _ in rows}
+    if missing := [partition.partition for partition in partitions if partition.partition not in found]:
+        raise UnknownError(f"the coordinator's answer to OffsetFetch does not name the partitions {missing}")
+    return {partition: found[partition.partition] for partition in partitions}

@@ -43,8 +43,6 @@ _MOST_FAILURES: Final = 8
 # A replica may lag for minutes, and somebody may take our access away and give it back within a working day.
 _MISSING_SECONDS: Final = 86_400.0
 _MISSING_LOOKS: Final = 3
-# For this long a command may be about to say whose a change is; after that its record is gone for good.
-_WRITING_SECONDS: Final = 90_000.0
 _TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
@@ -84,6 +82,7 @@ class Watcher:
     cadence: Cadence = field(default_factory=Cadence)
     rules: Rules = field(default_factory=Rules)
     stretch: Stretch = field(default_factory=Stretch)
+    command_life_seconds: float = 24 * 3600.0
 
     def next_look(self, memory: Memory, now: float) -> float | None:
         """Say when to look next; the applier asks this at the end of every command."""
@@ -110,7 +109,7 @@ class Watcher:
             return self._forget(turn, draft)
         if watch.until <= turn.now:
             return self._end(turn, draft, "max_age")
-        if _is_being_written(memory, turn.now):
+        if _is_being_written(memory, since=turn.now - self.command_life_seconds):
             return self._postponed(turn, draft, turn.now + self.cadence.step(memory, turn.now))
         due = self.stretch.due(turn.key, self.cadence.step(memory, turn.now), turn.now)
         if due > turn.now:
@@ -202,10 +201,13 @@ class Watcher:
         return Done(outputs, memory=None)
 
 
-def _is_being_written(memory: Memory, now: float) -> bool:
-    """Whether a write may have been applied whose command comes again: as after a restart, before its record."""
+def _is_being_written(memory: Memory, since: float) -> bool:
+    """Whether a write may have been applied whose command comes again: as after a restart, before its record.
+
+    One sent before `since` has outlived its command, whose record must be gone.
+    """
     work = memory.work
     if work is None:
         return False
     sent_at = work.intent.first_sent_at if work.intent else work.maybe.since if work.maybe else None
-    return sent_at is not None and now - sent_at < _WRITING_SECONDS
+    return sent_at is not None and sent_at > since

@@ -109,6 +109,14 @@ def is_kept(life, work):
     return life.partition.work is work and life.partition.phase is Phase.RUNNING and life.takeovers == 1
 
 
+async def is_asked_about(running):
+    """It comes back from a rebalance, and the group has not answered yet."""
+    running.partition.released()
+    running.standing.may_answer.clear()
+    running.assign()
+    await running.rest()
+
+
 async def test_what_comes_back_is_kept(running):
     work = running.partition.work
     running.partition.released()
@@ -120,10 +128,7 @@ async def test_what_comes_back_is_kept(running):
 @pytest.mark.parametrize("released_first", [True, False])
 async def test_it_is_kept_through_a_rebalance_that_begins_while_it_is_asked_about(running, released_first):
     work, standing = running.partition.work, running.standing
-    running.partition.released()
-    standing.may_answer.clear()
-    running.assign()
-    await running.rest()
+    await is_asked_about(running)
     assert standing.asked == 1
     if released_first:
         running.partition.released()
@@ -144,10 +149,7 @@ async def test_it_is_kept_through_a_rebalance_that_begins_while_it_is_asked_abou
 @pytest.mark.parametrize("change", ["interrupted", "committed by another", "no member"])
 async def test_it_starts_again_if_the_second_rebalance_left_a_gap(running, change):
     work, standing = running.partition.work, running.standing
-    running.partition.released()
-    standing.may_answer.clear()
-    running.assign()
-    await running.rest()
+    await is_asked_about(running)
     running.partition.released()
     running.assign(uninterrupted=change != "interrupted")
     if change == "committed by another":

@@ -3,6 +3,7 @@ from copy import deepcopy
 import pytest
 
 from schemas.additive import Break, breaks
+from tests.contract.planted import planted
 
 OLD = {
     "$defs": {"Colour": {"enum": ["red", "green"], "type": "string"}},
@@ -22,16 +23,7 @@ OLD = {
 
 
 def changed(path, value):
-    new = deepcopy(OLD)
-    at = new
-    *way, last = path.split(".")
-    for step in way:
-        at = at[step]
-    if value is ...:
-        del at[last]
-    else:
-        at[last] = value
-    return new
+    return planted(OLD, path.split("."), value)
 
 
 @pytest.mark.parametrize(
