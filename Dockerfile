@@ -13,8 +13,10 @@ RUN python -m venv /opt/gateway && \
     /opt/build/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt
 COPY pyproject.toml README.md CHANGELOG.md ./
 COPY schemas/ schemas/
-COPY gateway/ gateway/
+COPY runtime/ runtime/
+COPY adapters/ adapters/
 COPY consumers/ consumers/
+COPY gateway/ gateway/
 # The image needs no pip, and nobody who gets into it should find one.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && \
     /opt/gateway/bin/pip install --no-deps --no-index /opt/wheels/*.whl && \

@@ -56,11 +56,11 @@ chaos-engine: $(READY) ## Kill the engine's workers and brokers for SECONDS, fro
 	$(BIN)/python -m tests.chaos.engine_kills --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
-	$(BIN)/python -m schemas.publish
-	$(BIN)/python -m gateway.runtime.reference
-	$(BIN)/python -m consumers.watcher.pace_page
-	$(BIN)/python -m gateway.runtime.chart
-	$(BIN)/python -m local.licences
+	$(BIN)/python -m schemas.documents.publish
+	$(BIN)/python -m docs_build.reference
+	$(BIN)/python -m docs_build.cadence_page
+	$(BIN)/python -m docs_build.chart_schema
+	$(BIN)/python -m docs_build.licences
 
 sbom: $(READY) ## Write what the image is made of, as a CycloneDX bill of materials: dist/sbom.json
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
@@ -78,7 +78,7 @@ requirements: $(READY) ## Pin pyproject.toml's dependencies anew; ARGS=--upgrade
 	done
 
 lock: $(READY) ## Pin Kafka's jars anew, for another version of Kafka
-	$(BIN)/python -m local.jarlock
+	$(BIN)/python -m local.kafka.jarlock
 
 clean: ## Remove .venv and all caches of tools (the downloaded Kafka stays in ~/.cache/collate-gateway)
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -33,10 +33,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import Load
-from gateway.ingress.callers import new_key
-from gateway.ingress.publisher import PROBE_EVERY_SECONDS, PROBE_SECONDS
-from local.kafka import Cluster
-from local.ports import free_ports
+from gateway.ingress.auth.callers import new_key
+from gateway.ingress.commands.publisher import PROBE_EVERY_SECONDS, PROBE_SECONDS
+from local.kafka.nodes import Cluster
+from local.processes.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,24 +26,24 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import apply, compare, wanted_topics
+from adapters.postgres.migrate import migrate
 from consumers.projector.loop import UNCOLLECTED, Loop, Parts
 from consumers.projector.source import open_source
-from gateway.readmodel.migrate import migrate
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.collector import spare_the_collector
-from gateway.runtime.health import Health
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
-from gateway.runtime.topics import apply, compare, wanted_topics
-from local.kafka import Cluster
+from local.kafka.nodes import Cluster
 from local.postgres import Postgres
-from local.story import stories
+from local.sample_records import stories
+from runtime.gc import tune_gc
+from runtime.health import Health
+from runtime.metrics import create_metrics
+from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.story import Written
+    from local.sample_records import Written
 
 TABLES = ("commands", "handoffs", "authorizations", "timeline")
 PARTITIONS = 12
@@ -161,7 +161,7 @@ async def measure(bootstrap: str, conninfo: str, dsn: Path, asked: Asked) -> lis
     )
     records = list(stories(asked.authorizations))
     await fill(settings, records)
-    spare_the_collector(UNCOLLECTED)
+    tune_gc(UNCOLLECTED)
     return [await repeat(settings, conninfo, records) for _ in range(asked.repetitions)]
 
 

@@ -26,15 +26,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.installed import command_record, post, unlimited
-from consumers.watcher.cadence import Kind
-from consumers.watcher.pace_page import looks_per_hour, mean_seconds, worst_seconds
-from gateway.runtime.settings import WatchSettings
+from consumers.watcher.cadence import PollClass
+from docs_build.cadence_page import looks_per_hour, mean_seconds, worst_seconds
 from local.installation import Installation, start_collate
-from local.kafka import Cluster
-from local.run import Run
+from local.kafka.nodes import Cluster
+from local.processes.run import Run
+from runtime.settings import WatchSettings
 from schemas.commands import AuthorizationWatch
+from schemas.enums import EventType
 from schemas.topics import catalogue
-from schemas.vocabulary import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +44,11 @@ WATCH = WatchSettings()
 LEAST_COUNTED_SECONDS = 20.0
 # How one of each class comes about. Nothing that Collate does by itself may disturb it: it finds nothing for an hour.
 STATES = {
-    Kind.ENDED: "handoff_active",
-    Kind.OPEN: "handoff_active",
-    Kind.PROCESSING: "processing",
-    Kind.ACTION: "approve_submission",
-    Kind.PAYER: "waiting_on_payer",
+    PollClass.ENDED: "handoff_active",
+    PollClass.OPEN: "handoff_active",
+    PollClass.PROCESSING: "processing",
+    PollClass.ACTION: "approve_submission",
+    PollClass.PAYER: "waiting_on_payer",
 }
 
 
@@ -88,14 +88,14 @@ class Measurement:
         self._count = count
         self._randomness = random.Random(1)
 
-    async def of(self, kind: Kind) -> Pace:
+    async def of(self, kind: PollClass) -> Pace:
         """Measure one class."""
         step = getattr(WATCH, kind.value)[0].every.total_seconds()
         body = {"state": STATES[kind], "count": self._count, "findsAfterSeconds": 3_600.0}
         ids: list[str] = (await self._ask("authorizations", body))["ids"]
         await self._watch(ids)
         await asyncio.sleep(2.0)
-        if kind is Kind.ENDED:
+        if kind is PollClass.ENDED:
             for one in ids:
                 await self._act(one, {"do": "complete", "reportedOutcome": "submitted"})
             await asyncio.sleep(5.5)  # seen as open before, at its step
@@ -144,7 +144,7 @@ def _change_profile(collate: str, changes: dict[str, Any]) -> None:
     urllib.request.urlopen(request).close()
 
 
-async def measure(bootstrap: str, count: int) -> dict[Kind, Pace]:
+async def measure(bootstrap: str, count: int) -> dict[PollClass, Pace]:
     """Run one worker and measure all classes at once."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
@@ -166,7 +166,9 @@ async def measure(bootstrap: str, count: int) -> dict[Kind, Pace]:
         await asyncio.to_thread(_change_profile, collate, {"reconcile_seconds": 3_600.0})
         measurement = Measurement(collate, producer, topics.commands.name, changes, count)
         try:
-            return dict(zip(Kind, await asyncio.gather(*(measurement.of(kind) for kind in Kind)), strict=True))
+            return dict(
+                zip(PollClass, await asyncio.gather(*(measurement.of(kind) for kind in PollClass)), strict=True)
+            )
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)

@@ -22,16 +22,16 @@ import httpx
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from adapters.collate.answers import Answered
+from adapters.collate.client import open_client
+from adapters.collate.connection import Limits
+from adapters.collate.http_response import HttpResponse
+from adapters.collate.transport import Request, Transport
 from bench.answering import ANSWER, DELAY_SECONDS
 from bench.floors.bare_calls import BareConnection
-from gateway.collate.answers import Answered
-from gateway.collate.client import open_client
-from gateway.collate.connection import Limits
-from gateway.collate.reply import Reply
-from gateway.collate.transport import Request, Transport
-from gateway.runtime.logs import configure_logs
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import CollateSettings, LogSettings
+from runtime.logs import configure_logs
+from runtime.metrics import create_metrics
+from runtime.settings import CollateSettings, LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,7 +80,7 @@ async def our_transport(port: int, _in_flight: int, stack: AsyncExitStack) -> Ca
 
     async def call() -> None:
         reply = await transport.send(request)
-        assert isinstance(reply, Reply), reply
+        assert isinstance(reply, HttpResponse), reply
 
     return call
 

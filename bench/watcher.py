@@ -26,22 +26,22 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain import milliseconds
-from bench.chain_load import WARM_UP_SECONDS, reading_outcomes, steady
+from bench.chain.load import WARM_UP_SECONDS, reading_outcomes, steady
+from bench.chain.run import milliseconds
 from bench.installed import PARTITIONS, make_authorizations, post, unlimited
-from consumers.engine.memories import state_record
-from consumers.memory import remembered
-from consumers.memory.handoffs import ended as handoff_ended
-from consumers.memory.handoffs import reconciled
-from consumers.memory.memory import Asked, Closer, Handoff, Known, Memory, Watch
-from consumers.memory.remembered import Ending
-from consumers.watcher.cadence import Cadence, Kind, kind_of
-from gateway.runtime.settings import WatchSettings
+from consumers.authorization import recent_commands
+from consumers.authorization.handoffs import ended as handoff_ended
+from consumers.authorization.handoffs import reconciled
+from consumers.authorization.recent_commands import Ending
+from consumers.authorization.state import AuthorizationState, Closer, Handoff, Known, LastCommand, Watch
+from consumers.engine.state_store import state_record
+from consumers.watcher.cadence import Cadence, PollClass, kind_of
 from local.installation import Installation, Program, start_collate
-from local.kafka import Cluster
-from local.run import Run
+from local.kafka.nodes import Cluster
+from local.processes.run import Run
+from runtime.settings import WatchSettings
+from schemas.enums import Agreement
 from schemas.topics import catalogue, partition_for
-from schemas.vocabulary import Agreement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,40 +50,40 @@ console = Console(width=120)
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27
 LOOKS = 20_000
-_STATUS = {Kind.PROCESSING: "processing", Kind.ACTION: "requires_action", Kind.PAYER: "waiting_on_payer"}
+_STATUS = {PollClass.PROCESSING: "processing", PollClass.ACTION: "requires_action", PollClass.PAYER: "waiting_on_payer"}
 # How a population at the payer is spread over the ages of its steps, and how old each part is.
 MIX = ((0.01, 0.5 * HOUR), (0.09, 12 * HOUR), (0.90, 30 * DAY))
 
 
-def watched(kind: Kind, now: float, age: float) -> Memory:
+def watched(kind: PollClass, now: float, age: float) -> AuthorizationState:
     """Return the memory of an authorization that has come a usual way, in that class, with nothing new for so long."""
     handoff = Handoff(
         id="mhand_0123456789abcdef",
         version=3,
         state="active",
-        access_available=kind is Kind.OPEN,
+        access_available=kind is PollClass.OPEN,
         opened_at=now - age,
         seen_at=now - age,
         open_version=24,
         told_open=True,
-        opener=Asked(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
+        opener=LastCommand(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
     )
-    closer = Closer(asked=Asked(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
+    closer = Closer(asked=LastCommand(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
     over = handoff_ended(handoff.but(closer=closer), "completed_reported")
-    if kind is not Kind.ENDED:
+    if kind is not PollClass.ENDED:
         over = reconciled(over, Agreement.AGREES)
     packed = ""
     for _ in range(3):
-        packed = remembered.add(packed, str(uuid.uuid4()), b"1234", Ending.FINISHED, now)
+        packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", Ending.FINISHED, now)
     status = _STATUS.get(kind, "processing")
-    is_at_payer = kind is Kind.PAYER
-    return Memory(
+    is_at_payer = kind is PollClass.PAYER
+    return AuthorizationState(
         sequence=9,
         floor=VERSION,
         known=Known(version=VERSION, status=status, receipt=is_at_payer),
-        active=handoff if kind is Kind.OPEN else None,
-        last=None if kind is Kind.OPEN else over,
-        ended=() if kind is Kind.OPEN else (over.id,),
+        active=handoff if kind is PollClass.OPEN else None,
+        last=None if kind is PollClass.OPEN else over,
+        ended=() if kind is PollClass.OPEN else (over.id,),
         watch=Watch(since=now - age, until=now + 90 * DAY, moved_at=now - age),
         remembered=packed,
     )
@@ -97,7 +97,7 @@ class Pace:
     looks_per_hour: float
 
 
-def play(cadence: Cadence, kind: Kind, age: float) -> Pace:
+def play(cadence: Cadence, kind: PollClass, age: float) -> Pace:
     """Look many times at that age, and let a change come at a random moment between each two looks."""
     randomness, now = random.Random(1), 1_800_000_000.0
     memory = watched(kind, now, age)
@@ -116,7 +116,7 @@ def paces() -> None:
     table = Table(title="A change at Collate until the look that sees it, and calls per watched authorization and hour")
     for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "looks/h", "formula"):
         table.add_column(column, justify="right")
-    for kind in Kind:
+    for kind in PollClass:
         before = 0.0
         for step in cadence.steps[kind]:
             pace, every = play(cadence, kind, before + 1e-3), step.every_seconds
@@ -162,11 +162,11 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
     size, sends = 0, []
     try:
         for authorization, age in zip(ids, ages, strict=True):
-            key, memory = authorization.encode(), watched(Kind.PAYER, now, age)
+            key, memory = authorization.encode(), watched(PollClass.PAYER, now, age)
             # Anywhere in its step, as it would be after a while.
             at = randomness.random() * cadence.every(memory, now)
-            alarm_at = now - at if overdue else now + at
-            record = state_record(topic, key, memory.encode(), alarm_at)
+            timer_at = now - at if overdue else now + at
+            record = state_record(topic, key, memory.encode(), timer_at)
             size += len(record.value or b"")
             partition = partition_for(key, PARTITIONS)
             sends.append(

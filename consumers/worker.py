@@ -13,47 +13,48 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from adapters.collate.client import open_client
+from adapters.kafka.clients import connection
+from adapters.kafka.topics import wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
-from consumers.applier.desk import Desk
-from consumers.applier.policy import Policy
+from consumers.applier.context import ApplierContext
+from consumers.applier.retry_policy import RetryPolicy
+from consumers.authorization.event_writer import EventWriter
+from consumers.authorization.reducer import Rules
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine, PartitionCountChanged
-from consumers.engine.limits import TurnLimits
-from consumers.engine.report import lanes_report, readiness
 from consumers.engine.settings import EngineSettings
-from consumers.memory.publication import Publication
-from consumers.memory.reducer import Rules
-from consumers.traced import TracedLane
+from consumers.engine.status import key_queues_report, readiness
+from consumers.tracing import TracedHandler
 from consumers.watcher.cadence import Cadence
-from consumers.watcher.stretch import Stretch
+from consumers.watcher.slowdown import Slowdown
 from consumers.watcher.watcher import Watcher
-from gateway.collate.client import open_client
-from gateway.runtime.collector import spare_the_collector
-from gateway.runtime.exits import Refused
-from gateway.runtime.kafka import connection
-from gateway.runtime.lifetime import Process, run
-from gateway.runtime.settings import Settings, read_secret
-from gateway.runtime.topics import wanted_topics
-from gateway.runtime.traces import open_traces
-from gateway.runtime.waiting import wait_for_topics
+from runtime.exits import StartupError
+from runtime.gc import tune_gc
+from runtime.process import Process, run
+from runtime.settings import Settings, read_secret
+from runtime.traces import open_traces
 from schemas.records import source
 from schemas.topics import Topics, catalogue
 
 if TYPE_CHECKING:
-    from consumers.engine import Again, Done, Record, Turn
-    from gateway.collate.client import CollateClient
-    from gateway.runtime.resuming import ResumeAsked
+    from adapters.collate.client import CollateClient
+    from consumers.engine import Done, Invocation, Record, RetryAt
+    from runtime.admin_resume import ResumeAsked
 
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
 
 
-class DigestKeyRefused(Refused):
+class DigestKeyRefused(StartupError):
     """The digest key can't be used."""
 
     title = "digest key"
 
 
-class TopicRefused(Refused):
+class TopicRefused(StartupError):
     """The input topic is not what the settings say."""
 
     title = "commands topic"
@@ -79,12 +80,12 @@ async def work(settings: Settings, process: Process) -> None:
     ):
         handler = _handler(settings, topics, collate, process, digest_key)
         told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
-        lane = handler if traces is None else TracedLane(handler, traces, topics)
+        lane = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(told, lane, process.metrics.engine)
-        process.lanes = partial(lanes_report, engine)
+        process.lanes = partial(key_queues_report, engine)
         process.resume = partial(_resume, engine, process)
         watching = asyncio.create_task(_tell_health(engine, process))
-        spare_the_collector()
+        tune_gc()
         try:
             await engine.run(process.stop)
         except PartitionCountChanged as changed:
@@ -94,25 +95,25 @@ async def work(settings: Settings, process: Process) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class OneLane:
+class AuthorizationHandler:
     """Commands to the applier, alarms to the watcher: one lane does both, one at a time."""
 
     applier: Applier
     watcher: Watcher
 
-    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
         """Take a command."""
         return await self.applier.on_record(turn, record)
 
-    async def on_alarm(self, turn: Turn) -> Done | Again:
+    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
         """Look again."""
-        return await self.watcher.on_alarm(turn)
+        return await self.watcher.on_timer(turn)
 
 
 def _handler(
     settings: Settings, topics: Topics, collate: CollateClient, process: Process, digest_key: bytes
-) -> OneLane:
-    publication = Publication(topics, source(settings.environment))
+) -> AuthorizationHandler:
+    publication = EventWriter(topics, source(settings.environment))
     metrics = process.metrics.commands
     chance = random.random
     rules = Rules(open_too_long_seconds=settings.watch.open_too_long.total_seconds())
@@ -123,19 +124,19 @@ def _handler(
         chance,
         Cadence.of(settings.watch),
         rules,
-        Stretch(settings.watch.longest_stretch),
+        Slowdown(settings.watch.longest_stretch),
         settings.worker.command_max_age.total_seconds(),
     )
-    desk = Desk(
+    desk = ApplierContext(
         collate=collate,
         publication=publication,
-        policy=Policy.of(settings.worker, settings.collate, digest_key),
+        policy=RetryPolicy.of(settings.worker, settings.collate, digest_key),
         metrics=metrics,
         next_look=watcher.next_look,
         chance=chance,
         rules=rules,
     )
-    return OneLane(Applier(desk), watcher)
+    return AuthorizationHandler(Applier(desk), watcher)
 
 
 def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
@@ -149,6 +150,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         group=worker.group,
         member=worker.instance,
         client=partial(connection, settings.kafka),
+        wait_reasons=tuple(WaitReason),
         slots=worker.turns,
         read_ahead_records=worker.read_ahead,
         read_ahead_bytes=worker.read_ahead_size,
@@ -159,7 +161,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         transaction_timeout_seconds=transaction,
         transaction_seconds=transaction * 0.8,  # ours ends first: then we know that it is in doubt
         drain_seconds=worker.stop_deadline.total_seconds(),
-        limits=TurnLimits(
+        limits=InvocationLimits(
             hang_seconds=worker.handler_deadline.total_seconds(),
             memory_bytes=worker.max_memory,
         ),

@@ -1,3 +1,1 @@
-"""The Collate handoff gateway."""
-
-__version__ = "0.1.0"
+"""The processes, the command line and the HTTP interface of the Collate handoff gateway."""

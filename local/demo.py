@@ -14,12 +14,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from local.event_listener import Event, Listener, listening
 from local.failures import LocalError
-from local.listening import Event, Listener, listening
 from local.picture import draw, recording_console
-from local.run import until_interrupted
+from local.processes.run import until_interrupted
 from local.service import Service, UnexpectedAnswer
-from local.stage import Stage, stage
+from local.stack import Stage, stage
 
 AUTHORIZATION = "auth_demo"
 OPERATOR = "jo.miller"

@@ -5,12 +5,12 @@ import sys
 
 from rich.console import Console
 
+from local.event_listener import Event, listening
 from local.failures import LocalError
 from local.installation import CALLER, GATEWAY, http_here
-from local.listening import Event, listening
-from local.ports import free_or
-from local.run import until_interrupted
-from local.stage import Stage, stage
+from local.processes.ports import free_or
+from local.processes.run import until_interrupted
+from local.stack import Stage, stage
 from schemas.topics import catalogue
 
 AUTHORIZATIONS = ("auth_one", "auth_two", "auth_three")

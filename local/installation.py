@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 
 from local.failures import StartFailed
-from local.logs import failure
-from local.ports import free_ports
-from local.run import Run, stop
+from local.processes.logs import failure
+from local.processes.ports import free_ports
+from local.processes.run import Run, stop
 
 GATEWAY = Path(sys.executable).with_name("gateway")
 COLLATE_KEY = "local-collate-key"

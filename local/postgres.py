@@ -3,7 +3,8 @@
     with Postgres() as postgres:
         connect_to(postgres.conninfo)
 
-It listens on a socket in its own directory and on no port. Synchronous, as `local.kafka` is; `local.run` sees to it
+It listens on a socket in its own directory and on no port. Synchronous, as `local.kafka.nodes` is;
+`local.processes.run` sees to it
 that nothing is left, whatever ends this process.
 """
 
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 
 from local.failures import NoPostgres, StartFailed
-from local.jars import require_space
-from local.logs import failure
-from local.run import Run
+from local.kafka.jars import require_space
+from local.processes.logs import failure
+from local.processes.run import Run
 
 if TYPE_CHECKING:
     import subprocess

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from local.collate.__main__ import main as serve_collate
 from local.failures import LocalError
-from local.kafka import Cluster
+from local.kafka.nodes import Cluster
 from local.postgres import Postgres
-from local.run import until_interrupted
+from local.processes.run import until_interrupted
 
 Server = TypeVar("Server", Cluster, Postgres)
 

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
+from schemas.field_types import Slug, Word
 from schemas.model import Model, Public
 from schemas.times import Time
-from schemas.words import Slug, Word
 
 MOST_ATTEMPTS = 16
 

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from schemas.enums import PREFIX, Agreement, ClosedBy, Report
+from schemas.field_types import Id, Word
 from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
-from schemas.vocabulary import PREFIX, Agreement, ClosedBy, Report
-from schemas.words import Id, Word
 
 
 class ActiveHandoff(Model):

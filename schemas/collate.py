@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.field_types import Id, word
 from schemas.model import Phi, Public, Secret, Tolerant
-from schemas.words import Id, word
 
 _T = TypeVar("_T")
 

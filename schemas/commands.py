@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from schemas.enums import CommandType, DecisionReason, ReportedOutcome
+from schemas.field_types import Closed, CommandId, Id, Name, Notes, Reference, Slug, Ticket, Why
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
-from schemas.vocabulary import CommandType, DecisionReason, ReportedOutcome
-from schemas.words import Closed, CommandId, Id, Name, Notes, Reference, Slug, Ticket, Why
 
 
 class Command(Message):

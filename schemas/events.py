@@ -10,12 +10,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.decided import Decided
+from schemas.enums import Agreement, ClosedBy, CommandType, Effect, EventType, Outcome, Report
+from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Public
+from schemas.operator_decision import OperatorDecision
 from schemas.times import Time
-from schemas.vocabulary import Agreement, ClosedBy, CommandType, Effect, EventType, Outcome, Report
-from schemas.words import Advice, CommandId, Id, Name, Slug, Word
 
 _METADATA = Field(default=None, description="What the caller attached to the command.")
 _VERSION = Field(default=None, description="Collate's version of the authorization at this fact.")
@@ -81,7 +81,7 @@ class CommandFinished(_CommandEvent):
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
-    decision: Public[Decided | None] = _DECISION
+    decision: Public[OperatorDecision | None] = _DECISION
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
@@ -127,7 +127,7 @@ class CommandDeadLettered(_CommandEvent):
     advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about.")
     redrive: Public[int | None] = _REDRIVE
-    decision: Public[Decided | None] = _DECISION
+    decision: Public[OperatorDecision | None] = _DECISION
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema
 
-from schemas.words import METADATA_PAIRS, MetadataKey, MetadataValue
+from schemas.field_types import METADATA_PAIRS, MetadataKey, MetadataValue
 
 
 def _in_order(metadata: dict[str, str]) -> dict[str, str]:

@@ -9,15 +9,15 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from schemas.api.faults import faults
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import JSON, CloudEventError, Envelope, KafkaHeaders, from_kafka, to_kafka
 from schemas.commands import COMMANDS, Command
-from schemas.deadletter import DeadLetter, DeadLetterEnded
+from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
-from schemas.faults import faults
+from schemas.field_types import is_id
 from schemas.identity import dead_letter_ended_id, dead_letter_id, event_id, state_id
 from schemas.times import format_time
-from schemas.words import is_id
 
 _JSON = JSON.encode()
 

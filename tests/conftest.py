@@ -84,7 +84,7 @@ def kafka():
     if existing := os.environ.get("TEST_KAFKA"):
         yield existing
         return
-    from local.kafka import Cluster  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests must not pay for it
 
     with Cluster(brokers=1) as cluster:
         yield cluster.bootstrap
@@ -92,7 +92,7 @@ def kafka():
 
 @pytest.fixture(scope="session")
 def three_brokers():
-    from local.kafka import Cluster  # noqa: PLC0415 - as above
+    from local.kafka.nodes import Cluster  # noqa: PLC0415 - as above
 
     # A killed node is missed after 3 s instead of 9, so tests that kill one end sooner.
     properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
@@ -137,7 +137,7 @@ def postgres(postgres_server):
 @pytest.fixture
 async def collate():
     """A simulated Collate on a free port, new for every test: `collate.url`, `collate.create()`, `collate.fault(…)`."""
-    from local.collate.server import SimulatedCollate  # noqa: PLC0415 - as above
+    from local.collate.http.server import SimulatedCollate  # noqa: PLC0415 - as above
 
     async with SimulatedCollate() as simulated:
         yield simulated

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from bench.floors.bare_loop import BareLoop
 from bench.http_calls import Connections
-from local.ports import free_ports
+from local.processes.ports import free_ports
 from schemas.topics import partition_for
 
 if TYPE_CHECKING:

@@ -9,27 +9,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from consumers.applier.job import Access, Discarding, Invalid, Job, decided, read
-from consumers.applier.letters import broken_letter, ended_letter, intents, orphan_letter
+from consumers.applier.dead_letters import broken_letter, ended_letter, intents, orphan_letter
+from consumers.applier.execution import CommandExecution
 from consumers.applier.outcome import DeadLettered, discarded, key_conflict
-from consumers.applier.policy import MOST_FAILURES
-from consumers.applier.reasons import DeathCause, Reason
-from consumers.applier.run import Run
-from consumers.applier.writing import apply
-from consumers.engine import Again, Done, Wait
-from consumers.memory import remembered
-from consumers.memory.draft import Draft
-from consumers.memory.facts import Granted
-from consumers.memory.memory import Dead, Memory, MemoryUnreadable
-from consumers.memory.remembered import Ending
-from gateway.runtime.logs import get_log
+from consumers.applier.reasons import DeadLetterCause, Reason
+from consumers.applier.retry_policy import MOST_FAILURES
+from consumers.applier.task import Access, CommandTask, Discarding, Invalid, decided, read
+from consumers.applier.workflow import apply
+from consumers.authorization import recent_commands
+from consumers.authorization.facts import Granted
+from consumers.authorization.recent_commands import Ending
+from consumers.authorization.state import AuthorizationState, OpenDeadLetter, StateUnreadable
+from consumers.authorization.unit_of_work import UnitOfWork
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import Done, RetryAt
+from runtime.logs import get_log
+from schemas.enums import CommandType, Outcome
 from schemas.events import CommandDeadLettered
 from schemas.identity import dead_letter_id
-from schemas.vocabulary import CommandType, Outcome
 
 if TYPE_CHECKING:
-    from consumers.applier.desk import Desk
-    from consumers.engine import Record, Turn
+    from consumers.applier.context import ApplierContext
+    from consumers.engine import Invocation, Record
 
 _UNREADABLE_SECONDS: Final = 60.0
 
@@ -37,18 +38,18 @@ _UNREADABLE_SECONDS: Final = 60.0
 class Applier:
     """The engine's handler of records; `on_alarm` is the watcher's."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApplierContext) -> None:
         self._desk = desk
         self._log = get_log()
 
-    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
         """Do the work of one record."""
         try:
-            memory = Memory.decode(turn.memory)
-        except MemoryUnreadable as unreadable:
+            memory = AuthorizationState.decode(turn.state)
+        except StateUnreadable as unreadable:
             # Nothing may be numbered or written without it: the lane stands until an operator has mended the state.
             self._log.error("memory.unreadable", detail=str(unreadable), partition=record.partition)
-            return Again(turn.now + _UNREADABLE_SECONDS, Wait.MEMORY_UNREADABLE)
+            return RetryAt(turn.now + _UNREADABLE_SECONDS, WaitReason.MEMORY_UNREADABLE)
         task = read(record, self._desk.policy.digest_key)
         match task:
             case Invalid():
@@ -57,13 +58,15 @@ class Applier:
                 return self._access(turn, task, memory)
             case Discarding():
                 return self._discard(turn, task, memory)
-            case Job():
+            case CommandTask():
                 return await self._job(turn, record, task, memory)
 
-    async def _job(self, turn: Turn, record: Record, job: Job, memory: Memory) -> Done | Again:
-        run = Run(self._desk, turn, record, job, memory)
+    async def _job(
+        self, turn: Invocation, record: Record, job: CommandTask, memory: AuthorizationState
+    ) -> Done | RetryAt:
+        run = CommandExecution(self._desk, turn, record, job, memory)
         if turn.failures >= MOST_FAILURES:
-            return run.bury(DeathCause.HANDLER_FAILED)
+            return run.bury(DeadLetterCause.HANDLER_FAILED)
         if turn.failures > 1:
             await run.tell_failures()
         if run.work is None:
@@ -74,12 +77,12 @@ class Applier:
                 return known
         return await apply(run)
 
-    def _known(self, run: Run) -> Done | None:
+    def _known(self, run: CommandExecution) -> Done | None:
         """Answer for a command that has ended before; None for one that is to be applied."""
         job, turn, memory = run.job, run.turn, run.draft.memory
-        ended = remembered.find(memory.remembered, job.record_id)
+        ended = recent_commands.find(memory.remembered, job.record_id)
         if ended is not None:
-            if ended.digest != remembered.short(job.digest):
+            if ended.digest != recent_commands.short(job.digest):
                 return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
         dead = memory.dead.get(job.command_id)
@@ -87,32 +90,32 @@ class Applier:
             is_next = dead is not None and dead.redrive < job.redrive
             return None if is_next else run.refuse(Reason.NOT_DEAD_LETTERED, remembering=True)
         if dead is not None:
-            if dead.digest is not None and dead.digest != remembered.short(job.digest).hex():
+            if dead.digest is not None and dead.digest != recent_commands.short(job.digest).hex():
                 return self._conflict(run)
             return run.draft.done(self._alarm(turn, run.draft))
-        if remembered.is_full(memory.remembered, turn.now):
+        if recent_commands.is_full(memory.remembered, turn.now):
             return run.refuse(Reason.TOO_MANY_COMMANDS, remembering=False)
         return None
 
-    def _conflict(self, run: Run) -> Done:
+    def _conflict(self, run: CommandExecution) -> Done:
         job = run.job
         run.draft.tell(key_conflict(job), job.command_id)
         self._desk.metrics.key_conflicts.inc()
         self._log.warning("command.key_conflict", authorization_id=job.authorization_id, command_id=job.command_id)
         return run.draft.done(self._alarm(run.turn, run.draft))
 
-    def _access(self, turn: Turn, access: Access, memory: Memory) -> Done:
+    def _access(self, turn: Invocation, access: Access, memory: AuthorizationState) -> Done:
         draft = self._draft(turn, memory, access.traceparent)
-        if remembered.find(memory.remembered, access.record_id) is not None:
+        if recent_commands.find(memory.remembered, access.record_id) is not None:
             return draft.done(self._alarm(turn, draft))
         data = access.data
         draft.absorb(Granted(data.handoff_id, data.operator, data.grant_expires_at.timestamp(), access.record_id))
-        if not remembered.is_full(memory.remembered, turn.now):
+        if not recent_commands.is_full(memory.remembered, turn.now):
             draft.remember(access.record_id, access.digest, Ending.FINISHED)
         draft.follow(self._desk.policy.watch_seconds)
         return draft.done(self._alarm(turn, draft))
 
-    def _discard(self, turn: Turn, asked: Discarding, memory: Memory) -> Done:
+    def _discard(self, turn: Invocation, asked: Discarding, memory: AuthorizationState) -> Done:
         draft, command_id = self._draft(turn, memory, asked.traceparent), asked.data.command_id
         dead = memory.dead.get(command_id)
         if dead is None:
@@ -128,35 +131,35 @@ class Applier:
         ended = ended_letter(command_id, dead.redrive, Outcome.DISCARDED, turn.now)
         return draft.done(self._alarm(turn, draft), self._desk.publication.dead_letter_ended(turn.key, ended))
 
-    def _invalid(self, turn: Turn, record: Record, invalid: Invalid, memory: Memory) -> Done:
+    def _invalid(self, turn: Invocation, record: Record, invalid: Invalid, memory: AuthorizationState) -> Done:
         draft = self._draft(turn, memory, None)
         where = f"{record.partition}-{record.offset}"
         # Without a readable id it gets one of the record's place, so that event and dead letter find each other.
         command_id = invalid.command_id if _is_command_id(invalid.command_id) else dead_letter_id(where, 0)
-        letter = broken_letter(invalid, command_id, DeadLettered(DeathCause.INVALID_RECORD), record, turn.now)
+        letter = broken_letter(invalid, command_id, DeadLettered(DeadLetterCause.INVALID_RECORD), record, turn.now)
         if command_id in memory.dead:
             return draft.done(self._alarm(turn, draft))
         command = CommandType(letter.command or "unrecognised")
         caller = letter.caller or "unknown"
-        cause = DeathCause.INVALID_RECORD
+        cause = DeadLetterCause.INVALID_RECORD
         draft.tell(
             CommandDeadLettered(
                 command_id=command_id, command=command, caller=caller, cause=cause.value, advice=cause.advice
             ),
             command_id,
         )
-        draft.bury(command_id, Dead(at=turn.now, command=command.value, caller=caller))
+        draft.bury(command_id, OpenDeadLetter(at=turn.now, command=command.value, caller=caller))
         self._desk.metrics.dead_letters.labels(cause.value).inc()
         self._log.error("command.invalid_record", problem=invalid.problem, where=where, command_id=command_id)
         output = self._desk.publication.dead_letter(turn.key, letter)
-        return draft.done(self._alarm(turn, draft), output, casualty=True)
+        return draft.done(self._alarm(turn, draft), output, dead_lettered=True)
 
-    async def _bury_orphan(self, draft: Draft, turn: Turn, memory: Memory) -> None:
+    async def _bury_orphan(self, draft: UnitOfWork, turn: Invocation, memory: AuthorizationState) -> None:
         """Give up a write whose command record never came back: nobody can finish it, a person must look."""
         work = memory.work
         if work is None:
             return
-        cause = DeathCause.RECORD_LOST
+        cause = DeadLetterCause.RECORD_LOST
         draft.tell(
             CommandDeadLettered(
                 command_id=work.command_id,
@@ -168,7 +171,7 @@ class Applier:
             ),
             work.command_id,
         )
-        dead = Dead(redrive=work.redrive, at=turn.now, command=work.command, caller=work.caller)
+        dead = OpenDeadLetter(redrive=work.redrive, at=turn.now, command=work.command, caller=work.caller)
         draft.bury(work.command_id, dead)
         draft.memory = draft.memory.but(work=None, waiting=None)
         self._desk.metrics.dead_letters.labels(cause.value).inc()
@@ -176,17 +179,17 @@ class Applier:
         letter = orphan_letter(work, turn.key, cause, turn.now, intents(work, work.maybe))
         await draft.checkpoint(self._desk.publication.dead_letter(turn.key, letter))
 
-    def _alarm(self, turn: Turn, draft: Draft) -> float | None:
+    def _alarm(self, turn: Invocation, draft: UnitOfWork) -> float | None:
         """Keep the alarm that stands: what looks at nothing doesn't postpone the next look.
 
         Where a watch begins anew, the one that stands is there to forget the authorization, in months.
         """
-        if turn.alarm_at is None or draft.watches_anew:
+        if turn.timer_at is None or draft.watches_anew:
             return self._desk.next_look(draft.memory, turn.now)
-        return turn.alarm_at
+        return turn.timer_at
 
-    def _draft(self, turn: Turn, memory: Memory, traceparent: str | None) -> Draft:
-        return Draft(turn, memory, self._desk.publication, self._desk.rules, traceparent)
+    def _draft(self, turn: Invocation, memory: AuthorizationState, traceparent: str | None) -> UnitOfWork:
+        return UnitOfWork(turn, memory, self._desk.publication, self._desk.rules, traceparent)
 
 
 def _is_command_id(text: str | None) -> TypeGuard[str]:

@@ -9,18 +9,18 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from consumers.memory.telling import at as time_at
-from gateway.collate.answers import Ambiguous, Answered, Held, NotSent, Refused
-from gateway.collate.operations import Operation
+from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
+from adapters.collate.operations import Operation
+from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.words import UNRECOGNISED, word
+from schemas.field_types import UNRECOGNISED, word
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from consumers.applier.desk import Collate
-    from gateway.collate.answers import Result
-    from gateway.collate.client import Close
+    from adapters.collate.answers import Result
+    from adapters.collate.client import Close
+    from consumers.applier.context import CollateCalls
     from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
 
     Model = TypeVar("Model")
@@ -79,7 +79,7 @@ class Recording:
     """Collate, with every call noted; `n` says which write of the command is under way, `now` is Unix seconds."""
 
     def __init__(
-        self, collate: Collate, attempts: Attempts, n: Callable[[], int | None], now: Callable[[], float]
+        self, collate: CollateCalls, attempts: Attempts, n: Callable[[], int | None], now: Callable[[], float]
     ) -> None:
         self._collate = collate
         self._attempts = attempts
@@ -113,7 +113,7 @@ class Recording:
     async def _note(self, operation: Operation, call: Awaitable[Result[Model]]) -> Result[Model]:
         began = self._now()
         result = await call
-        if not isinstance(result, Held):
+        if not isinstance(result, Deferred):
             n = self._n() if operation.writes else None
             self._attempts.add(attempt(operation, result, n, began, self._now()))
         return result

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from consumers.applier.decision_input import DecisionInput
 from consumers.applier.reasons import Reason
-from consumers.applier.situation import Situation
-from consumers.engine import Wait
+from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate import HandoffResult, Status
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 
@@ -30,7 +30,7 @@ class AlreadyDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
+class Watch:
     """A watch needs nothing of Collate."""
 
 
@@ -43,13 +43,13 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class RereadLater:
     """Look again soon."""
 
-    wait: Wait
+    wait: WaitReason
 
 
-Decision = Write | AlreadyDone | Follow | Reject | Hold
+Decision = Write | AlreadyDone | Watch | Reject | RereadLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,29 @@ class Row:
     """A condition in words and in code, and what follows."""
 
     when: str
-    holds: Callable[[Situation], bool]
-    then: type[Write] | type[AlreadyDone] | type[Follow] | Reason | Wait
+    holds: Callable[[DecisionInput], bool]
+    then: type[Write] | type[AlreadyDone] | type[Watch] | Reason | WaitReason
 
 
 _FIRST: Final = (
     Row(
         "Collate doesn't know the authorization, which we had read before (for a minute)",
         lambda s: s.is_unknown and s.was_known,
-        Wait.STALE_READ,
+        WaitReason.STALE_READ,
     ),
     Row("Collate doesn't know the authorization", lambda s: s.is_unknown, Reason.AUTHORIZATION_NOT_FOUND),
-    Row("the version read is below the highest one seen", lambda s: s.is_stale, Wait.STALE_READ),
+    Row("the version read is below the highest one seen", lambda s: s.is_stale, WaitReason.STALE_READ),
 )
 
 REQUEST: Final = (
     *_FIRST,
     Row("completed", lambda s: s.status_is(Status.COMPLETED), Reason.AUTHORIZATION_COMPLETED),
     Row("canceled", lambda s: s.status_is(Status.CANCELED), Reason.AUTHORIZATION_CANCELED),
-    Row("the open handoff is closing", lambda s: s.is_closing, Wait.CLOSING),
+    Row("the open handoff is closing", lambda s: s.is_closing, WaitReason.CLOSING),
     Row(
         "the authorization points at a handoff that has ended (for a minute)",
         lambda s: s.is_closed and s.doubt,
-        Wait.STALE_READ,
+        WaitReason.STALE_READ,
     ),
     Row("a handoff is open (offered, active, or in a state that we don't know)", lambda s: s.is_open, AlreadyDone),
     Row("processing", lambda s: s.status_is(Status.PROCESSING), Reason.AUTHORIZATION_PROCESSING),
@@ -88,7 +88,7 @@ REQUEST: Final = (
     Row(
         "requires_action, but the read doesn't show the end of the last handoff yet (for a minute)",
         lambda s: s.is_before_the_end,
-        Wait.STALE_READ,
+        WaitReason.STALE_READ,
     ),
     Row("requires_action without a next action", lambda s: s.action is None, Reason.NO_ACTION_NAMED),
     Row(
@@ -119,10 +119,10 @@ CLOSE: Final = (
     Row(
         "the handoff can't be read, but we know it (for a minute)",
         lambda s: _is_gone(s) and s.was_seen,
-        Wait.STALE_READ,
+        WaitReason.STALE_READ,
     ),
     Row("no such handoff", lambda s: _is_gone(s) or s.is_elsewhere, Reason.HANDOFF_NOT_FOUND),
-    Row("the handoff is closing", lambda s: s.is_closing, Wait.CLOSING),
+    Row("the handoff is closing", lambda s: s.is_closing, WaitReason.CLOSING),
     Row("closed by us with the same report", lambda s: s.is_closed and s.report_was_ours, AlreadyDone),
     Row(
         "closed as this close would have: revoked, or unable to complete",
@@ -160,40 +160,40 @@ WATCH: Final = (
         lambda s: s.status_is(Status.COMPLETED, Status.CANCELED),
         AlreadyDone,
     ),
-    Row("otherwise", lambda _: True, Follow),
+    Row("otherwise", lambda _: True, Watch),
 )
 
 TABLE: Final = {HandoffRequest: REQUEST, HandoffClose: CLOSE, AuthorizationWatch: WATCH}
 
 
-def decide(situation: Situation) -> Decision:
+def decide(situation: DecisionInput) -> Decision:
     """Return what follows from the first row that holds."""
     return decision_of(deciding_row(situation), situation)
 
 
-def deciding_row(situation: Situation) -> Row:
+def deciding_row(situation: DecisionInput) -> Row:
     """Return the first row that holds; the last of each table always does."""
     return next(row for row in TABLE[type(situation.asking)] if row.holds(situation))
 
 
-def decision_of(row: Row, situation: Situation) -> Decision:
+def decision_of(row: Row, situation: DecisionInput) -> Decision:
     """Return what a row means here."""
     then, handoff_id = row.then, situation.handoff_id
-    if isinstance(then, Wait):
-        return Hold(then)
+    if isinstance(then, WaitReason):
+        return RereadLater(then)
     if isinstance(then, Reason):
         return Reject(then, handoff_id)
     if then is Write:
         return Write(handoff_id if isinstance(situation.asking, HandoffClose) else None)
-    return AlreadyDone(handoff_id) if then is AlreadyDone else Follow()
+    return AlreadyDone(handoff_id) if then is AlreadyDone else Watch()
 
 
-def _is_gone(situation: Situation) -> bool:
+def _is_gone(situation: DecisionInput) -> bool:
     points_at_it = situation.found.active_handoff_id == situation.handoff_id
     known = situation.remembered
     is_known_closed = known is not None and known.result is not None
     return situation.handoff is None and not points_at_it and not is_known_closed
 
 
-def _ended(situation: Situation, *results: HandoffResult) -> bool:
+def _ended(situation: DecisionInput, *results: HandoffResult) -> bool:
     return situation.is_closed and situation.result in results

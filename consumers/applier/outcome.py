@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from consumers.applier.attempts import Attempts
-from consumers.applier.job import Job, decided
-from consumers.applier.reasons import DeathCause, Reason
-from consumers.memory.memory import Dead
+from consumers.applier.reasons import DeadLetterCause, Reason
+from consumers.applier.task import CommandTask, decided
+from consumers.authorization.state import OpenDeadLetter
 from schemas.commands import Discard
+from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict
-from schemas.vocabulary import CommandType, Effect, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Already:
+class AlreadyDoneOutcome:
     """Collate was as asked before."""
 
     handoff_id: str | None = None
@@ -45,20 +45,22 @@ class Expired:
 class DeadLettered:
     """A person must look."""
 
-    cause: DeathCause
+    cause: DeadLetterCause
     handoff_id: str | None = None
 
 
-Ending = Applied | Already | Rejected | Expired
+Ending = Applied | AlreadyDoneOutcome | Rejected | Expired
 
 
-def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts | None = None) -> CommandFinished:
+def finished(
+    job: CommandTask, ending: Ending, version: int | None, attempts: Attempts | None = None
+) -> CommandFinished:
     """Tell how a command ended."""
     outcome, effect, reason = Outcome.ALREADY_DONE, Effect.NONE, None
     match ending:
         case Applied():
             outcome, effect, reason = Outcome.APPLIED, ending.effect, ending.reason
-        case Already():
+        case AlreadyDoneOutcome():
             pass
         case Rejected():
             outcome, reason = Outcome.REJECTED, ending.reason
@@ -84,7 +86,7 @@ def finished(job: Job, ending: Ending, version: int | None, attempts: Attempts |
     )
 
 
-def dead_lettered(job: Job, ending: DeadLettered, attempts: Attempts | None = None) -> CommandDeadLettered:
+def dead_lettered(job: CommandTask, ending: DeadLettered, attempts: Attempts | None = None) -> CommandDeadLettered:
     """Tell that a command waits for a person."""
     return CommandDeadLettered(
         command_id=job.command_id,
@@ -101,7 +103,7 @@ def dead_lettered(job: Job, ending: DeadLettered, attempts: Attempts | None = No
     )
 
 
-def discarded(data: Discard, dead: Dead) -> CommandFinished:
+def discarded(data: Discard, dead: OpenDeadLetter) -> CommandFinished:
     """Tell that a person gave a dead letter up."""
     return CommandFinished(
         command_id=data.command_id,
@@ -117,6 +119,6 @@ def discarded(data: Discard, dead: Dead) -> CommandFinished:
     )
 
 
-def key_conflict(job: Job) -> CommandKeyConflict:
+def key_conflict(job: CommandTask) -> CommandKeyConflict:
     """Tell that another body came in under a known id."""
     return CommandKeyConflict(command_id=job.command_id, command=job.type, caller=job.caller)

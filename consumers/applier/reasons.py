@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Self
 
-from consumers.engine import Wait
+from consumers.authorization.wait_reasons import WaitReason
 
 
 class _Sentence(StrEnum):
@@ -133,7 +133,7 @@ class Reason(_Sentence):
     )
 
 
-class DeathCause(_Sentence):
+class DeadLetterCause(_Sentence):
     """Why a command became a dead letter."""
 
     INVALID_RECORD = (
@@ -172,16 +172,16 @@ class DeathCause(_Sentence):
 
 WAITING: Final = MappingProxyType(
     {
-        Wait.RETRY_AFTER: "Collate asked us to wait before the next try.",
-        Wait.RATE_LIMITED: "Collate limits how often we may ask; the next try waits for its turn.",
-        Wait.BREAKER: "Collate fails on everything at the moment; the next try comes when it answers again.",
-        Wait.BUDGET: "Other calls to Collate go first; the next try waits for its turn.",
-        Wait.CREDENTIALS: "Collate refuses our API key; work goes on by itself once the key is right.",
-        Wait.FORBIDDEN: "Collate forbids us several authorizations; work goes on by itself once access is restored.",
-        Wait.STALE_READ: "Collate shows an older state than it showed before; it is read again.",
-        Wait.CLOSING: "The handoff is being closed; the command goes on when it is closed.",
-        Wait.BACKOFF: "The last call had no definite answer; the same request is sent again.",
-        Wait.HANDLER_FAILED: "The gateway failed on it more than once and tries again; its operators are alarmed.",
+        WaitReason.RETRY_AFTER: "Collate asked us to wait before the next try.",
+        WaitReason.RATE_LIMITED: "Collate limits how often we may ask; the next try waits for its turn.",
+        WaitReason.BREAKER: "Collate fails on everything at the moment; the next try comes when it answers again.",
+        WaitReason.BUDGET: "Other calls to Collate go first; the next try waits for its turn.",
+        WaitReason.CREDENTIALS: "Collate refuses our API key; work goes on by itself once the key is right.",
+        WaitReason.FORBIDDEN: "Collate forbids us several authorizations; work resumes once access is restored.",
+        WaitReason.STALE_READ: "Collate shows an older state than it showed before; it is read again.",
+        WaitReason.CLOSING: "The handoff is being closed; the command goes on when it is closed.",
+        WaitReason.BACKOFF: "The last call had no definite answer; the same request is sent again.",
+        WaitReason.HANDLER_FAILED: "The gateway failed on it more than once and retries; its operators are alerted.",
     }
 )
 """Behind every reason to wait, a sentence for the reader of `command.waiting`.

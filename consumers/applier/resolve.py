@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from consumers.applier.situation import Situation, operation_of
-from consumers.engine import Wait
-from consumers.memory.handoffs import RESULT_OF
-from consumers.memory.memory import Maybe
+from consumers.applier.decision_input import DecisionInput, operation_of
+from consumers.authorization.handoffs import RESULT_OF
+from consumers.authorization.state import AmbiguousWrite
+from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate import HandoffResult
 from schemas.commands import HandoffClose
 
@@ -23,7 +23,7 @@ class Unidentified:
 
 
 @dataclass(frozen=True, slots=True)
-class Somebodys:
+class ForeignHandoff:
     """It shows a handoff that is older than our write: another's."""
 
     handoff_id: str
@@ -40,19 +40,19 @@ class NoEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class PendingIntent:
     """Look again soon."""
 
-    wait: Wait
+    wait: WaitReason
 
 
-Verdict = Inferred | Unidentified | Somebodys | Unknown | NoEffect | Unclear
+Verdict = Inferred | Unidentified | ForeignHandoff | Unknown | NoEffect | PendingIntent
 
 
-def resolve(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Verdict:
+def resolve(situation: DecisionInput, maybe: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
     """Say what became of the write; only asked if it may have been applied."""
     if situation.is_stale or (situation.is_unknown and situation.doubt):
-        return Unclear(Wait.STALE_READ)
+        return PendingIntent(WaitReason.STALE_READ)
     if situation.is_unknown:
         return Unknown()
     if isinstance(situation.asking, HandoffClose):
@@ -60,27 +60,27 @@ def resolve(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Ve
     return _create(situation, maybe, clock_skew_seconds)
 
 
-def _create(situation: Situation, maybe: Maybe, clock_skew_seconds: float) -> Verdict:
+def _create(situation: DecisionInput, maybe: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
     handoff_id = situation.handoff_id
     if handoff_id is None:
         return NoEffect() if situation.found.version == maybe.version else Unknown()
     opened_at = _opened_at(situation)
     if opened_at is not None and opened_at < maybe.since - clock_skew_seconds:
-        return Somebodys(handoff_id)
+        return ForeignHandoff(handoff_id)
     if situation.found.version <= maybe.version + 1:
         return Inferred(handoff_id)
     if situation.is_closing:
-        return Unclear(Wait.CLOSING)
+        return PendingIntent(WaitReason.CLOSING)
     if situation.is_closed:
-        return Unclear(Wait.STALE_READ) if situation.doubt else Unknown()
+        return PendingIntent(WaitReason.STALE_READ) if situation.doubt else Unknown()
     return Unidentified()
 
 
-def _close(situation: Situation, close: HandoffClose) -> Verdict:
+def _close(situation: DecisionInput, close: HandoffClose) -> Verdict:
     if situation.state is None:
-        return Unclear(Wait.STALE_READ) if situation.doubt else Unknown()
+        return PendingIntent(WaitReason.STALE_READ) if situation.doubt else Unknown()
     if situation.is_closing:
-        return Unclear(Wait.CLOSING)
+        return PendingIntent(WaitReason.CLOSING)
     if not situation.is_closed:
         return NoEffect()
     if situation.result == RESULT_OF[operation_of(close)]:
@@ -88,7 +88,7 @@ def _close(situation: Situation, close: HandoffClose) -> Verdict:
     return NoEffect() if situation.result in set(HandoffResult) else Unknown()
 
 
-def _opened_at(situation: Situation) -> float | None:
+def _opened_at(situation: DecisionInput) -> float | None:
     handoff = situation.handoff
     if handoff is not None:
         started = handoff.created_at or handoff.activated_at

@@ -5,15 +5,26 @@ Knows nothing of Collate. A handler sees `interface`; whoever starts an engine s
 
 from consumers.engine.interface import (
     UNCHANGED,
-    Again,
     Done,
     Handler,
-    Lost,
+    HandlerFailure,
+    Invocation,
     Output,
+    PartitionLost,
     Record,
-    Turn,
+    RetryAt,
     Unchanged,
-    Wait,
 )
 
-__all__ = ["UNCHANGED", "Again", "Done", "Handler", "Lost", "Output", "Record", "Turn", "Unchanged", "Wait"]
+__all__ = [
+    "UNCHANGED",
+    "Done",
+    "Handler",
+    "HandlerFailure",
+    "Invocation",
+    "Output",
+    "PartitionLost",
+    "Record",
+    "RetryAt",
+    "Unchanged",
+]

@@ -22,14 +22,14 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from consumers.engine import backlog, connections
-from consumers.engine.interface import Wait
-from consumers.engine.lateness import Lateness
+from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.interface import HandlerFailure
+from consumers.engine.kafka import clients, lag
+from consumers.engine.kafka.membership import GroupMembership
+from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
-from consumers.engine.phase import Phase
-from consumers.engine.slots import Slots
-from consumers.engine.standing import Standing
-from consumers.engine.work import Surroundings
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.session import EngineContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from consumers.engine.interface import Handler
+    from consumers.engine.kafka.membership import Membership
     from consumers.engine.settings import EngineSettings
-    from consumers.engine.standing import Membership
-    from gateway.runtime.metrics import EngineMetrics
+    from runtime.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +67,11 @@ class Engine:
         self.is_rebalancing = False
         self.is_topic_missing = False
         self.looped_at = time.monotonic()
-        self.slots = Slots(settings.slots)
+        self.slots = ConcurrencyLimiter(settings.slots)
         self.detail = "starting"
         self._metrics = metrics
-        self._lateness = Lateness()
-        self._surroundings = Surroundings(settings, handler, self.slots, metrics, self._lateness)
+        self._lateness = LoopLag()
+        self._surroundings = EngineContext(settings, handler, self.slots, metrics, self._lateness)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return.
@@ -102,8 +102,8 @@ class Engine:
 
     async def _consume(self, stop: asyncio.Event) -> None:
         settings = self.settings
-        consumer = connections.group_consumer(settings)
-        standing = Standing(consumer, settings.group, session_seconds=settings.session_seconds)
+        consumer = clients.group_consumer(settings)
+        standing = GroupMembership(consumer, settings.group, session_seconds=settings.session_seconds)
         try:
             async with asyncio.TaskGroup() as tasks:
                 listener = _Rebalances(self, consumer, standing, tasks)
@@ -114,7 +114,7 @@ class Engine:
                     tasks.create_task(self._confirm(standing)),
                     tasks.create_task(self._tick(consumer)),
                     tasks.create_task(self._lateness.watch()),
-                    tasks.create_task(backlog.watch(consumer, settings.group, self.partitions.values)),
+                    tasks.create_task(lag.watch(consumer, settings.group, self.partitions.values)),
                 ]
                 try:
                     # A start or a fetch may wait for ever for a group that can't be reached; a stop is heard anyhow.
@@ -181,7 +181,7 @@ class Engine:
             if partition is not None:
                 partition.start_again(f"offset {offset} is not in the log")
 
-    async def _confirm(self, standing: Standing) -> None:
+    async def _confirm(self, standing: GroupMembership) -> None:
         while True:
             await asyncio.sleep(self.settings.heartbeat_seconds)
             if standing.membership is not None:
@@ -205,7 +205,7 @@ class Engine:
         """Set the gauges."""
         metrics = self._metrics
         now = time.time()
-        states: dict[str, int] = {phase.value: 0 for phase in Phase}
+        states: dict[str, int] = {phase.value: 0 for phase in PartitionStatus}
         for number, partition in self.partitions.items():
             label = str(number)
             states[partition.phase.value] += 1
@@ -221,7 +221,7 @@ class Engine:
             metrics.paused.labels(label).set(partition.is_paused)
             metrics.stopped.labels(label).set(partition.is_stopped)
             waits = lanes.waits() if lanes is not None else {}
-            for reason in Wait:
+            for reason in {*HandlerFailure, *self.settings.wait_reasons}:
                 metrics.waiting.labels(label, reason.value).set(waits.get(reason, 0))
         for state, count in states.items():
             metrics.partitions.labels(state).set(count)
@@ -235,7 +235,7 @@ class Engine:
         self.partitions.pop(number, None)
         self._metrics.forget(number)
 
-    def add(self, source: TopicPartition, consumer: AIOKafkaConsumer, standing: Standing) -> Partition:
+    def add(self, source: TopicPartition, consumer: AIOKafkaConsumer, standing: GroupMembership) -> Partition:
         """Make the object of a newly assigned partition."""
         state = TopicPartition(self.settings.state_topic, source.partition)
         partition = Partition(source, state, consumer, standing, self._surroundings)
@@ -247,7 +247,7 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
     """Notes what the group says. No heartbeat runs while the assignment callback does: nothing here takes time."""
 
     def __init__(
-        self, engine: Engine, consumer: AIOKafkaConsumer, standing: Standing, tasks: asyncio.TaskGroup
+        self, engine: Engine, consumer: AIOKafkaConsumer, standing: GroupMembership, tasks: asyncio.TaskGroup
     ) -> None:
         self.failure: Exception | None = None
         self.takes_new = True

@@ -5,7 +5,8 @@
                    |                         state, outputs, offset + bitmap <--- one transaction
                    +----- thrown away <--------- any failure ---------------------------+
 
-Owns the life: what the group, the operator and the failures make of it. All that is in memory is one `Work`, which is
+Owns the life: what the group, the operator and the failures make of it. All that is in memory is one
+`PartitionSession`, which is
 thrown away after any failure of a transaction; the partition starts again from Kafka, and nothing is repaired.
 """
 
@@ -20,23 +21,23 @@ from typing import TYPE_CHECKING
 import structlog
 from aiokafka.errors import IllegalStateError, ProducerFenced
 
-from consumers.engine import connections
-from consumers.engine.backlog import Backlog
-from consumers.engine.offsets import fetch_committed
-from consumers.engine.phase import Phase
-from consumers.engine.share import ShareLimit
-from consumers.engine.takeover import NotAMember, Stopped, Takeover, TakeoverParts, take_over
-from consumers.engine.work import Ground, Work
-from gateway.runtime.kafka import KafkaFailure
+from adapters.kafka.clients import KafkaFailure
+from consumers.engine.core.failure_ratio import FailureRatioLimit
+from consumers.engine.kafka import clients
+from consumers.engine.kafka.lag import LagMonitor
+from consumers.engine.kafka.offsets import fetch_committed
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.session import PartitionContext, PartitionSession
+from consumers.engine.startup import NotAMember, StartedPartition, StartupContext, Stopped, start_partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-    from consumers.engine.standing import Membership, Standing
-    from consumers.engine.turns import Turns
-    from consumers.engine.work import Surroundings
+    from consumers.engine.dispatcher import Dispatcher
+    from consumers.engine.kafka.membership import GroupMembership, Membership
+    from consumers.engine.session import EngineContext
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ _LAST_RETRY_SECONDS = 5.0
 _PAUSE_WHEN_LATE = 5.0
 
 
-class ThrownAway(Exception):
+class SessionAborted(Exception):
     """What is in memory is no longer sure to be what Kafka holds; start again from there."""
 
 
@@ -58,13 +59,13 @@ class Partition:
         source: TopicPartition,
         state: TopicPartition,
         consumer: AIOKafkaConsumer,
-        standing: Standing,
-        surroundings: Surroundings,
+        standing: GroupMembership,
+        surroundings: EngineContext,
     ) -> None:
         self.source = source
-        self.phase = Phase.WAITING
+        self.phase = PartitionStatus.WAITING
         self.changed_at = time.monotonic()
-        self.work: Work | None = None
+        self.work: PartitionSession | None = None
         self._detail = ""
         self._state = state
         self._consumer = consumer
@@ -72,7 +73,7 @@ class Partition:
         self._surroundings = surroundings
         self._settings = surroundings.settings
         self._metrics = surroundings.metrics
-        self._share = ShareLimit(self._settings.casualty_share, self._settings.casualty_window)
+        self._share = FailureRatioLimit(self._settings.casualty_share, self._settings.casualty_window)
         self._membership: Membership | None = None
         self._came_back = False
         self._was_interrupted = False  # since the start began somebody else may have had it
@@ -80,9 +81,9 @@ class Partition:
         self._taking_over: asyncio.Timeout | None = None
         self._resumed = False
         self._stop_reason: str | None = None
-        self.backlog = Backlog()
+        self.backlog = LagMonitor()
         self._wake = asyncio.Event()
-        self._ground = Ground(source, consumer, standing, self._share, self._wake.set)
+        self._ground = PartitionContext(source, consumer, standing, self._share, self._wake.set)
 
     # What the group says, in its callbacks: synchronous, and nothing here waits.
 
@@ -93,7 +94,7 @@ class Partition:
         self._consumer.pause(self.source)
         if self.work is not None:
             self.work.is_paused = True
-        if self.phase is Phase.RELEASED:
+        if self.phase is PartitionStatus.RELEASED:
             if uninterrupted:
                 self._came_back = True
             else:
@@ -106,8 +107,8 @@ class Partition:
         self._came_back = False
         if self.work is not None:
             self.work.hold()
-        if self.phase is Phase.RUNNING:
-            self._enter(Phase.RELEASED)
+        if self.phase is PartitionStatus.RUNNING:
+            self._enter(PartitionStatus.RELEASED)
         self._wake.set()
 
     async def settle(self) -> None:
@@ -176,36 +177,38 @@ class Partition:
         while not self._closed:
             if self._membership is None or self._stop_reason is not None:
                 if self._stop_reason is not None:
-                    self._enter(Phase.STOPPED, self._stop_reason)
+                    self._enter(PartitionStatus.STOPPED, self._stop_reason)
                 else:
-                    self._enter(Phase.WAITING)
+                    self._enter(PartitionStatus.WAITING)
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            producer = connections.transactional_producer(self._settings, self.source.partition)
+            producer = clients.transactional_producer(self._settings, self.source.partition)
             pause = 0.0
             try:
                 await self._start(producer)
                 failures = 0
                 await self._commit_until_closed()
-            except ThrownAway:
+            except SessionAborted:
                 pass
             except Stopped as stopped:
                 self.stop(str(stopped))
             except NotAMember:
                 pause = self._settings.heartbeat_seconds
-                self._enter(Phase.RETRYING, "the group does not confirm that this process owns the partition")
+                self._enter(PartitionStatus.RETRYING, "the group does not confirm that this process owns the partition")
             except ProducerFenced:
                 # Another owner, our own transaction timed out, or a zombie's late start: give the group time to tell.
                 pause = 2 * self._settings.heartbeat_seconds
                 self._metrics.fenced.labels(str(self.source.partition)).inc()
-                self._enter(Phase.RETRYING, "fenced: another producer has started, or a transaction timed out")
+                self._enter(
+                    PartitionStatus.RETRYING, "fenced: another producer has started, or a transaction timed out"
+                )
             except KafkaFailure as error:
                 failures += 1
                 pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
                 pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 self._metrics.starts_failed.labels(type(error).__name__).inc()
-                self._enter(Phase.RETRYING, f"{type(error).__name__}: starting again from Kafka")
+                self._enter(PartitionStatus.RETRYING, f"{type(error).__name__}: starting again from Kafka")
             finally:
                 await self._throw_away(producer)
             if pause and not self._closed:
@@ -213,28 +216,28 @@ class Partition:
                     "engine.partition_restarts", partition=self.source.partition, detail=self._detail, wait=pause
                 )
                 await asyncio.sleep(pause)
-        self._enter(Phase.CLOSED)
+        self._enter(PartitionStatus.CLOSED)
 
     async def _start(self, producer: AIOKafkaProducer) -> None:
         began = time.monotonic()
         membership = self._membership
         self._came_back = self._was_interrupted = False
-        self._enter(Phase.STARTING)
+        self._enter(PartitionStatus.STARTING)
         self._metrics.restores.inc()
-        parts = TakeoverParts(
+        parts = StartupContext(
             self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
         )
         try:
             async with asyncio.timeout(None) as self._taking_over:
-                takeover = await take_over(parts, producer, resumed=self._resumed)
+                takeover = await start_partition(parts, producer, resumed=self._resumed)
         except TimeoutError:
             if self._closed:
-                raise ThrownAway from None
+                raise SessionAborted from None
             raise
         finally:
             self._taking_over = None
         if self._closed or self._was_interrupted or self._stop_reason is not None:
-            raise ThrownAway
+            raise SessionAborted
         # From here to the end nothing waits, so the assignment is the one of this start, or came back without a gap.
         self._resumed = False
         work = self._begin(takeover, held=self._membership is not membership)
@@ -249,14 +252,14 @@ class Partition:
             seconds=round(seconds, 3),
         )
 
-    def _begin(self, takeover: Takeover, *, held: bool = False) -> Work:
+    def _begin(self, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
         """Begin the work; `held`: a rebalance came into the takeover, so it is kept first, as any that comes back."""
-        work = self.work = Work(self._ground, self._surroundings, takeover)
+        work = self.work = PartitionSession(self._ground, self._surroundings, takeover)
         if held:
-            self._enter(Phase.RELEASED)
+            self._enter(PartitionStatus.RELEASED)
             self._came_back = self._membership is not None
         else:
-            self._enter(Phase.RUNNING)
+            self._enter(PartitionStatus.RUNNING)
             work.flow()
         return work
 
@@ -265,7 +268,7 @@ class Partition:
             while self._came_back:
                 await self._keep()
             if self.work is None or self.work.is_void:
-                raise ThrownAway
+                raise SessionAborted
             self._wake.clear()
             if await self.work.commit():
                 late = self._surroundings.lateness.seconds
@@ -283,9 +286,9 @@ class Partition:
         if self._membership is not membership or (not is_member and self._standing.is_rebalancing):
             return  # yet another rebalance: it stays released, and the next assignment says whether there was a gap
         if work is None or committed != work.committed or not is_member:
-            raise ThrownAway
+            raise SessionAborted
         log.info("engine.partition_kept", partition=self.source.partition, offset=work.intake.position)
-        self._enter(Phase.RUNNING)
+        self._enter(PartitionStatus.RUNNING)
         work.flow()
 
     def _void(self) -> None:
@@ -301,9 +304,9 @@ class Partition:
             await self.work.end()
             self.backlog.left(self.work.committed, self.work.intake.oldest_timestamp)
             self.work = None
-        await connections.discard(producer)
+        await clients.discard(producer)
 
-    def _enter(self, phase: Phase, detail: str = "") -> None:
+    def _enter(self, phase: PartitionStatus, detail: str = "") -> None:
         if phase is not self.phase:
             self.changed_at = time.monotonic()
         self.phase, self._detail = phase, detail
@@ -314,7 +317,7 @@ class Partition:
     # What an operator sees.
 
     @property
-    def turns(self) -> Turns | None:
+    def turns(self) -> Dispatcher | None:
         """The turns, while there are any."""
         return self.work.turns if self.work is not None else None
 
@@ -357,7 +360,7 @@ class Partition:
     @property
     def is_told_by_fetches(self) -> bool:
         """Fetches go on, and tell how far the log reaches."""
-        return self.phase is Phase.RUNNING and not self.is_paused and self._fetched_end is not None
+        return self.phase is PartitionStatus.RUNNING and not self.is_paused and self._fetched_end is not None
 
     @property
     def _fetched_end(self) -> int | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from consumers.engine.limits import TurnLimits
+from consumers.engine.core.limits import InvocationLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class EngineSettings:
         member: a stable name of this process, unique in the group (static membership), or None.
         client: makes the connection options of every aiokafka client (bootstrap servers, security), asked each time.
         transactional_prefix: what precedes `<group>-<topic>-<partition>` in a `transactional.id`.
+        wait_reasons: every reason that the handler may give for a wait: the labels of a metric.
         slots: how many turns may run at once in this process.
         read_ahead_records, read_ahead_bytes: what a partition may hold unfinished before it stops reading.
         batch_results, batch_bytes: the most that one transaction carries.
@@ -41,6 +43,7 @@ class EngineSettings:
     client: Callable[[], Mapping[str, Any]]
     member: str | None = None
     transactional_prefix: str = ""
+    wait_reasons: tuple[StrEnum, ...] = ()
     slots: int = 512
     read_ahead_records: int = 2_000
     read_ahead_bytes: int = 16 * 1024 * 1024
@@ -58,7 +61,7 @@ class EngineSettings:
     start_seconds: float = 30.0
     release_seconds: float = 2.0
     drain_seconds: float = 20.0
-    limits: TurnLimits = field(default_factory=TurnLimits)
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
 
     def transactional_id(self, partition: int) -> str:
         """Return the id that fences every other owner of the partition."""

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from adapters.postgres.rows import Keys, Rows
+from adapters.postgres.store import Place
 from consumers.projector.fold import fold
-from consumers.projector.reading import Item, Kept, Nothing, need, read
-from gateway.readmodel.rows import Keys, Rows
-from gateway.readmodel.store import Place
+from consumers.projector.parsing import Ignored, Item, TopicRecord, need, read
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Batch:
         fold(rows, self.items)
 
 
-def batch_of(batches: Mapping[Place, Sequence[Kept]], offsets: Mapping[Place, int]) -> Batch:
+def batch_of(batches: Mapping[Place, Sequence[TopicRecord]], offsets: Mapping[Place, int]) -> Batch:
     """Read the records that are not below the offsets (a late fetch may bring what has been written)."""
     batch = Batch()
     for place, records in batches.items():
@@ -41,7 +41,7 @@ def batch_of(batches: Mapping[Place, Sequence[Kept]], offsets: Mapping[Place, in
         batch.counts[place[0]] += len(fresh)
         for record in fresh:
             item = read(*place, record)
-            if not isinstance(item, Nothing):
+            if not isinstance(item, Ignored):
                 batch.items.append(item)
                 need(batch.keys, item)
             elif item.problem is not None:

@@ -10,11 +10,20 @@ from datetime import datetime
 
 from pydantic_core import to_json
 
-from consumers.projector.reading import Asked, Happened, Item, Stands, Strange, command_in, command_of, handoff_of
-from gateway.readmodel.public import public_json
-from gateway.readmodel.rows import AuthorizationRow, CommandRow, Entry, HandoffRow, Rank, Rows
+from adapters.postgres.rows import AuthorizationRow, CommandRow, Entry, HandoffRow, Rank, Rows
+from consumers.projector.parsing import (
+    CommandRecord,
+    EventRecord,
+    Item,
+    SnapshotRecord,
+    UnknownRecord,
+    command_in,
+    command_of,
+    handoff_of,
+)
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import Redrive
+from schemas.enums import PREFIX
 from schemas.events import (
     AuthorizationSettled,
     CommandDeadLettered,
@@ -27,10 +36,10 @@ from schemas.events import (
     HandoffOpened,
     HandoffReconciled,
 )
+from schemas.field_types import word
 from schemas.metadata import Metadata
+from schemas.public_fields import public_json
 from schemas.records import Accepted, Published
-from schemas.vocabulary import PREFIX
-from schemas.words import word
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
 # A redrive that came too late or twice ends as rejected; its command stays as it was.
@@ -44,13 +53,13 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
     """Take up what was read, in order."""
     for item in items:
         match item:
-            case Asked():
+            case CommandRecord():
                 _asked(rows, item)
-            case Happened(event=event):
+            case EventRecord(event=event):
                 _happened(rows, event)
-            case Strange():
+            case UnknownRecord():
                 _strange(rows, item)
-            case Stands():
+            case SnapshotRecord():
                 _stands(rows, item.authorization_id, item.record)
             case _:
                 pass
@@ -59,7 +68,7 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
 # Commands, as they were asked
 
 
-def _asked(rows: Rows, asked: Asked) -> None:
+def _asked(rows: Rows, asked: CommandRecord) -> None:
     command = asked.command
     about = command_of(command.data)
     place = f'"partition":{asked.partition},"offset":{asked.offset}'
@@ -86,7 +95,7 @@ def _asked(rows: Rows, asked: Asked) -> None:
         row.accepted_at = row.accepted_at or original.accepted_at
 
 
-def _accepted(rows: Rows, command: Accepted, asked: Asked) -> None:
+def _accepted(rows: Rows, command: Accepted, asked: CommandRecord) -> None:
     row = _command(rows, command.id, command.authorization_id, command.data.TYPE, command.caller)
     if row.position is not None:
         return  # a retry that was kept twice: the first record in the log is the command
@@ -137,7 +146,7 @@ def _happened(rows: Rows, published: Published) -> None:
     _of_handoff(rows, published)
 
 
-def _strange(rows: Rows, strange: Strange) -> None:
+def _strange(rows: Rows, strange: UnknownRecord) -> None:
     envelope = strange.envelope
     if envelope.time is not None:
         rows.timeline.append(

@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from adapters.kafka.clients import KafkaFailure
+from adapters.postgres.database import DatabaseAway, NotMigrated, connected
+from adapters.postgres.migrate import require_head
+from adapters.postgres.store import SWEEPS, Place, StaleOffsets, Store
 from consumers.projector.batch import Batch, batch_of
-from consumers.projector.looking import Looking, ended
+from consumers.projector.lag_poller import LagPoller, ended
 from consumers.projector.source import Source, open_source
-from gateway.readmodel.database import DatabaseAway, NotMigrated, connected
-from gateway.readmodel.migrate import require_head
-from gateway.readmodel.store import SWEEPS, Outrun, Place, Store
-from gateway.runtime.health import Health, State
-from gateway.runtime.kafka import KafkaFailure
-from gateway.runtime.logs import Log
-from gateway.runtime.metrics import ReadModelMetrics
-from gateway.runtime.settings import ProcessSettings
+from runtime.health import Health, State
+from runtime.logs import Log
+from runtime.metrics import ReadModelMetrics
+from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
 
 DATABASE, KAFKA, CAUGHT_UP = "database", "kafka", "caught-up"
@@ -39,7 +39,7 @@ _BEAT_SECONDS = 180.0
 UNCOLLECTED = 100_000
 
 
-class Shorter(Exception):
+class TopicTruncated(Exception):
     """A topic ends before what was read of it: it is not the topic that the read model was made from."""
 
 
@@ -104,11 +104,11 @@ class Loop:
             detail = f"{type(failure).__name__}: {failure}".removesuffix(": ")
             self._parts.health.set(KAFKA, "waiting", detail)
             log.warning("waiting for Kafka", reason=detail, retry_seconds=_AGAIN_SECONDS)
-        except Outrun:
+        except StaleOffsets:
             self._parts.metrics.outrun.inc()
             log.warning("another projector writes too, rolled back", stand_back_seconds=_STAND_BACK_SECONDS)
             return _STAND_BACK_SECONDS
-        except Shorter as shorter:
+        except TopicTruncated as shorter:
             self._parts.health.set(CAUGHT_UP, "failed", str(shorter))
             remedy = "gateway projector --rebuild"
             log.error("records are not those that were read", reason=str(shorter), remedy=remedy)  # noqa: TRY400 - no traceback
@@ -118,7 +118,7 @@ class Loop:
     async def _work(self, source: Source, store: Store) -> None:
         """Write one batch while the next is read: what is read ahead is thrown away with whatever fails."""
         offsets = await self._start(source, store)
-        looking = Looking(source)
+        looking = LagPoller(source)
         batch = await self._read(source, offsets)
         following: asyncio.Task[Batch] | None = None
         try:
@@ -148,7 +148,7 @@ class Loop:
         begins, ends = await source.begins(), await source.ends()
         for place, offset in offsets.items():
             if offset > ends[place]:
-                raise Shorter(f"{place[0]}-{place[1]} ends at {ends[place]}, and {offset} had been read of it")
+                raise TopicTruncated(f"{place[0]}-{place[1]} ends at {ends[place]}, and {offset} had been read of it")
             if 0 < offset < begins[place]:
                 gone = begins[place] - offset
                 self._parts.log.error(
@@ -170,7 +170,7 @@ class Loop:
             metrics.unreadable.labels(topic).inc()
             self._parts.log.error("record unreadable", topic=topic, partition=partition, offset=offset, problem=problem)
 
-    async def _look(self, source: Source, store: Store, looking: Looking, unwritten: Batch) -> None:
+    async def _look(self, source: Source, store: Store, looking: LagPoller, unwritten: Batch) -> None:
         """See how far behind we are, and tell everybody. Nothing may be being read meanwhile."""
         if self._until is not None and not unwritten.moved:
             positions = await source.positions()

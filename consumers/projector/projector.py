@@ -6,14 +6,14 @@ read model has caught up once.
 
 from functools import partial
 
+from adapters.kafka.topics import wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
+from adapters.postgres.database import conninfo_of
 from consumers.projector.loop import CAUGHT_UP, DATABASE, UNCOLLECTED, Loop, Parts
-from consumers.projector.reading import TOPICS
-from gateway.readmodel.database import conninfo_of
-from gateway.runtime.collector import spare_the_collector
-from gateway.runtime.lifetime import Process, run
-from gateway.runtime.settings import ProcessSettings
-from gateway.runtime.topics import wanted_topics
-from gateway.runtime.waiting import wait_for_topics
+from consumers.projector.parsing import TOPICS
+from runtime.gc import tune_gc
+from runtime.process import Process, run
+from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
 
 STOP_SECONDS = 15.0
@@ -33,5 +33,5 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
-    spare_the_collector(UNCOLLECTED)
+    tune_gc(UNCOLLECTED)
     await Loop(parts).run()

@@ -11,18 +11,18 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from adapters.kafka.topics import wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
+from adapters.postgres.migrate import migrate
+from adapters.postgres.store import Place
+from adapters.postgres.swap import drop_next, next_of, swap
 from consumers.projector.loop import CAUGHT_UP, DATABASE, UNCOLLECTED, Loop, Parts
+from consumers.projector.parsing import TOPICS
 from consumers.projector.projector import STOP_SECONDS
-from consumers.projector.reading import TOPICS
 from consumers.projector.source import open_source
-from gateway.readmodel.migrate import migrate
-from gateway.readmodel.store import Place
-from gateway.readmodel.swap import drop_next, next_of, swap
-from gateway.runtime.collector import spare_the_collector
-from gateway.runtime.lifetime import Process, run
-from gateway.runtime.settings import ProcessSettings
-from gateway.runtime.topics import wanted_topics
-from gateway.runtime.waiting import wait_for_topics
+from runtime.gc import tune_gc
+from runtime.process import Process, run
+from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
 
 
@@ -46,7 +46,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     await asyncio.to_thread(migrate, settings.readmodel, schema)
     parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
     total = sum(ends[place] - begins[place] for place in ends)
-    spare_the_collector(UNCOLLECTED)
+    tune_gc(UNCOLLECTED)
     with _bar() as progress:
         bar = progress.add_task("records", total=total)
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from consumers.projector.reading import TOPICS
-from gateway.readmodel.store import Place
-from gateway.runtime.kafka import bounded_stop, tail_consumer, topic_partitions
-from gateway.runtime.settings import KafkaSettings
+from adapters.kafka.clients import bounded_stop, tail_consumer, topic_partitions
+from adapters.postgres.store import Place
+from consumers.projector.parsing import TOPICS
+from runtime.settings import KafkaSettings
 from schemas.topics import Topics
 
 START_SECONDS = 15.0

@@ -17,15 +17,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from consumers.memory import remembered
-from consumers.memory.memory import DEAD_KEPT_SECONDS, Memory
-from gateway.runtime.settings import WatchSettings
+from consumers.authorization import recent_commands
+from consumers.authorization.state import DEAD_KEPT_SECONDS, AuthorizationState
+from runtime.settings import WatchSettings
 from schemas.collate import HandoffState, Status
 
 _MINUTE: Final = 60.0
 
 
-class Kind(StrEnum):
+class PollClass(StrEnum):
     """The classes of the table, named as their settings."""
 
     ENDED = "ended"
@@ -43,13 +43,13 @@ class Step:
     until_age_seconds: float = float("inf")
 
 
-def _table(watch: WatchSettings) -> dict[Kind, tuple[Step, ...]]:
+def _table(watch: WatchSettings) -> dict[PollClass, tuple[Step, ...]]:
     return {
         kind: tuple(
             Step(step.every.total_seconds(), step.until.total_seconds() if step.until else float("inf"))
             for step in getattr(watch, kind.value)
         )
-        for kind in Kind
+        for kind in PollClass
     }
 
 
@@ -57,7 +57,7 @@ def _table(watch: WatchSettings) -> dict[Kind, tuple[Step, ...]]:
 class Cadence:
     """The table, and how long one that is over is remembered."""
 
-    steps: Mapping[Kind, tuple[Step, ...]] = field(default_factory=lambda: _table(WatchSettings()))
+    steps: Mapping[PollClass, tuple[Step, ...]] = field(default_factory=lambda: _table(WatchSettings()))
     jitter: float = 0.1
     forget_after_seconds: float = 90 * 86_400.0
 
@@ -66,7 +66,7 @@ class Cadence:
         """Take what the settings say."""
         return cls(_table(watch), watch.jitter, watch.forget_after.total_seconds())
 
-    def next_look(self, memory: Memory, now: float, chance: Callable[[], float]) -> float | None:
+    def next_look(self, memory: AuthorizationState, now: float, chance: Callable[[], float]) -> float | None:
         """Return when to look next, or when to forget; None if there is nothing to remember."""
         watch = memory.watch
         if watch is None or not is_watched(memory):
@@ -75,50 +75,50 @@ class Cadence:
         jitter = step * self.jitter
         return min(now + step - jitter + 2 * jitter * chance(), max(watch.until, now))
 
-    def step(self, memory: Memory, now: float) -> float:
+    def step(self, memory: AuthorizationState, now: float) -> float:
         """Return how long to wait before the next look, without jitter: the step that holds, or more after failures."""
         every, failures = self.every(memory, now), memory.watch.failures if memory.watch else 0
         return min(max(every, _MINUTE), every * 2.0 ** min(failures, 10)) if failures else every
 
-    def every(self, memory: Memory, now: float) -> float:
+    def every(self, memory: AuthorizationState, now: float) -> float:
         """Return the step that holds."""
         age = now - memory.watch.moved_at if memory.watch else 0.0
         steps = self.steps[kind_of(memory)]
         return next((step.every_seconds for step in steps if age < step.until_age_seconds), steps[-1].every_seconds)
 
 
-def kind_of(memory: Memory) -> Kind:
+def kind_of(memory: AuthorizationState) -> PollClass:
     """Return the class of an authorization."""
     active, last = memory.active, memory.last
     if active is not None:
-        return Kind.ENDED if active.state == HandoffState.CLOSING else Kind.OPEN
+        return PollClass.ENDED if active.state == HandoffState.CLOSING else PollClass.OPEN
     if last is not None and last.agreement is None:
-        return Kind.ENDED
+        return PollClass.ENDED
     status = memory.known.status if memory.known else None
     if status == Status.PROCESSING:
-        return Kind.PROCESSING
-    return Kind.PAYER if status == Status.WAITING_ON_PAYER else Kind.ACTION
+        return PollClass.PROCESSING
+    return PollClass.PAYER if status == Status.WAITING_ON_PAYER else PollClass.ACTION
 
 
-def is_watched(memory: Memory) -> bool:
+def is_watched(memory: AuthorizationState) -> bool:
     """Whether anybody still looks at it."""
     return memory.watch is not None and not memory.watch.ended and not is_over(memory)
 
 
-def is_over(memory: Memory) -> bool:
+def is_over(memory: AuthorizationState) -> bool:
     """Whether nothing more can happen: settled, and no handoff left to hear of."""
     return memory.settled_at is not None and memory.active is None
 
 
-def forget_at(memory: Memory, after_seconds: float) -> float | None:
+def forget_at(memory: AuthorizationState, after_seconds: float) -> float | None:
     """Return when nothing of this authorization is worth remembering any more; None if nothing is remembered.
 
     Its `sequence` outlives its events (30 days) by far, so that no event number is ever used twice for one that a
     subscriber may still have.
     """
     ends = [dead.at + DEAD_KEPT_SECONDS for dead in memory.dead.values()]
-    if (last := remembered.last_at(memory.remembered)) is not None:
-        ends.append(last + remembered.KEPT_SECONDS)
+    if (last := recent_commands.last_at(memory.remembered)) is not None:
+        ends.append(last + recent_commands.KEPT_SECONDS)
     if memory.watch is not None:
         ends.append(memory.watch.moved_at)
     if memory.settled_at is not None:

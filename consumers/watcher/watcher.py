@@ -15,26 +15,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from consumers.engine import Again, Done, Wait
-from consumers.memory import telling
-from consumers.memory.draft import Draft
-from consumers.memory.facts import Passed
-from consumers.memory.look import NotThere, Unread, look
-from consumers.memory.memory import Memory, MemoryUnreadable, Missing
-from consumers.memory.reducer import Rules
+from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
+from adapters.collate.budget import Priority
+from consumers.authorization import event_factory
+from consumers.authorization.facts import TimePassed
+from consumers.authorization.observation import NotThere, Unread, observe
+from consumers.authorization.reducer import Rules
+from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
+from consumers.authorization.unit_of_work import UnitOfWork
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import Done, RetryAt
 from consumers.watcher.cadence import Cadence, forget_at, is_watched
-from consumers.watcher.stretch import Stretch
-from gateway.collate.answers import Ambiguous, Held, HoldReason, Refused
-from gateway.collate.budget import Priority
-from gateway.runtime.logs import get_log
+from consumers.watcher.slowdown import Slowdown
+from runtime.logs import get_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumers.engine import Turn
-    from consumers.memory.publication import Publication
-    from gateway.collate.answers import Result
-    from gateway.runtime.metrics import CommandMetrics
+    from adapters.collate.answers import Result
+    from consumers.authorization.event_writer import EventWriter
+    from consumers.engine import Invocation
+    from runtime.metrics import CommandMetrics
     from schemas.collate import ManualHandoff, PriorAuthorization
 
 _UNREADABLE_SECONDS: Final = 60.0
@@ -46,7 +47,7 @@ _MISSING_LOOKS: Final = 3
 _TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
-class Collate(Protocol):
+class ObservationCalls(Protocol):
     """What the watcher may ask of Collate."""
 
     async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
@@ -62,7 +63,7 @@ class Collate(Protocol):
 class _Observing:
     """Reads that let commands and people go first."""
 
-    collate: Collate
+    collate: ObservationCalls
 
     async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
         return await self.collate.get_authorization(authorization_id, priority=Priority.OBSERVATION)
@@ -75,35 +76,35 @@ class _Observing:
 class Watcher:
     """The engine's handler of alarms."""
 
-    collate: Collate
-    publication: Publication
+    collate: ObservationCalls
+    publication: EventWriter
     metrics: CommandMetrics
     chance: Callable[[], float]
     cadence: Cadence = field(default_factory=Cadence)
     rules: Rules = field(default_factory=Rules)
-    stretch: Stretch = field(default_factory=Stretch)
+    stretch: Slowdown = field(default_factory=Slowdown)
     command_life_seconds: float = 24 * 3600.0
 
-    def next_look(self, memory: Memory, now: float) -> float | None:
+    def next_look(self, memory: AuthorizationState, now: float) -> float | None:
         """Say when to look next; the applier asks this at the end of every command."""
         return self.cadence.next_look(memory, now, self.chance)
 
     def spread_seconds(self, memory: bytes | None, now: float) -> float:
         """Say over which time a look that is overdue after a restart may be put: one step of its own."""
         try:
-            decoded = Memory.decode(memory)
-        except MemoryUnreadable:
+            decoded = AuthorizationState.decode(memory)
+        except StateUnreadable:
             return _UNREADABLE_SECONDS
         return self.cadence.every(decoded, now) if is_watched(decoded) else _FORGETTING_SECONDS
 
-    async def on_alarm(self, turn: Turn) -> Done | Again:
+    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
         """Observe once."""
         try:
-            memory = Memory.decode(turn.memory)
-        except MemoryUnreadable as unreadable:
+            memory = AuthorizationState.decode(turn.state)
+        except StateUnreadable as unreadable:
             get_log().error("memory.unreadable", detail=str(unreadable))
-            return Again(turn.now + _UNREADABLE_SECONDS, Wait.MEMORY_UNREADABLE)
-        draft = Draft(turn, memory, self.publication, self.rules)
+            return RetryAt(turn.now + _UNREADABLE_SECONDS, WaitReason.MEMORY_UNREADABLE)
+        draft = UnitOfWork(turn, memory, self.publication, self.rules)
         watch = memory.watch
         if watch is None or not is_watched(memory):
             return self._forget(turn, draft)
@@ -116,8 +117,8 @@ class Watcher:
             return self._postponed(turn, draft, due)
         return await self._observe(turn, draft)
 
-    async def _observe(self, turn: Turn, draft: Draft) -> Done:
-        seen = await look(_Observing(self.collate), turn.key.decode(), draft.memory, observing=True)
+    async def _observe(self, turn: Invocation, draft: UnitOfWork) -> Done:
+        seen = await observe(_Observing(self.collate), turn.key.decode(), draft.memory, observing=True)
         if isinstance(seen, Unread):
             return self._unread(turn, draft, seen)
         if isinstance(seen, NotThere):
@@ -134,7 +135,7 @@ class Watcher:
         self._note(turn, draft, held=False)
         return draft.done(self.next_look(draft.memory, turn.now))
 
-    def _missing(self, turn: Turn, draft: Draft) -> Done:
+    def _missing(self, turn: Invocation, draft: UnitOfWork) -> Done:
         """Believe that Collate knows it no more only once it has said nothing else for long."""
         watch = draft.memory.watch
         missing = (watch.missing if watch else None) or Missing(since=turn.now)
@@ -145,24 +146,24 @@ class Watcher:
             draft.memory = draft.memory.but(watch=watch.but(missing=missing.but(looks=missing.looks + 1)))
         return self._failed(turn, draft, "not_found", None)
 
-    def _postponed(self, turn: Turn, draft: Draft, due: float) -> Done:
-        draft.absorb(Passed())
+    def _postponed(self, turn: Invocation, draft: UnitOfWork, due: float) -> Done:
+        draft.absorb(TimePassed())
         at = self.next_look(draft.memory, turn.now)
         return draft.done(due if at is None else min(at, due))
 
-    def _unread(self, turn: Turn, draft: Draft, unread: Unread) -> Done:
+    def _unread(self, turn: Invocation, draft: UnitOfWork, unread: Unread) -> Done:
         match unread.result:
-            case Held():
+            case Deferred():
                 return self._held(turn, draft, unread.result)
             case Refused(retry_after_seconds=seconds) | Ambiguous(retry_after_seconds=seconds):
                 return self._failed(turn, draft, "no_answer", seconds)
             case _:
                 return self._failed(turn, draft, "no_answer", None)
 
-    def _held(self, turn: Turn, draft: Draft, held: Held) -> Done:
+    def _held(self, turn: Invocation, draft: UnitOfWork, held: Deferred) -> Done:
         """Not Collate's failure: the budget has other things to do, or knows that it is no use now."""
         self.metrics.observations.labels("held").inc()
-        draft.absorb(Passed())
+        draft.absorb(TimePassed())
         # Somewhere in the next step: at once, all who are held would ask all the time; together, they'd stay a herd.
         at = self.next_look(draft.memory, turn.now)
         at = turn.now if at is None else turn.now + (at - turn.now) * self.chance()
@@ -170,14 +171,14 @@ class Watcher:
             self._note(turn, draft, held=True)
         return draft.done(max(held.until, at))
 
-    def _note(self, turn: Turn, draft: Draft, *, held: bool) -> None:
+    def _note(self, turn: Invocation, draft: UnitOfWork, *, held: bool) -> None:
         self.stretch.note(turn.now, self.cadence.every(draft.memory, turn.now), held=held)
         self.metrics.observation_stretch.set(self.stretch.factor)
 
-    def _failed(self, turn: Turn, draft: Draft, result: str, retry_after_seconds: float | None) -> Done:
+    def _failed(self, turn: Invocation, draft: UnitOfWork, result: str, retry_after_seconds: float | None) -> Done:
         self.metrics.observations.labels(result).inc()
         self.stretch.looked(turn.key, turn.now)
-        draft.absorb(Passed())
+        draft.absorb(TimePassed())
         if (watch := draft.memory.watch) is not None and watch.failures < _MOST_FAILURES:
             draft.memory = draft.memory.but(watch=watch.but(failures=watch.failures + 1))
         at = self.next_look(draft.memory, turn.now)
@@ -185,23 +186,23 @@ class Watcher:
             at = max(at, turn.now + retry_after_seconds)
         return draft.done(at)
 
-    def _end(self, turn: Turn, draft: Draft, reason: str) -> Done:
+    def _end(self, turn: Invocation, draft: UnitOfWork, reason: str) -> Done:
         memory, now = draft.memory, turn.now
         if memory.watch is not None:
             draft.memory = memory.but(watch=memory.watch.but(ended=True, moved_at=now))
             if memory.known is not None:
-                draft.tell(telling.watch_ended(memory.known, memory.watch.since, reason))
+                draft.tell(event_factory.watch_ended(memory.known, memory.watch.since, reason))
         return draft.done(self.next_look(draft.memory, now))
 
-    def _forget(self, turn: Turn, draft: Draft) -> Done:
+    def _forget(self, turn: Invocation, draft: UnitOfWork) -> Done:
         at = forget_at(draft.memory, self.cadence.forget_after_seconds)
         if at is not None and at > turn.now:
             return draft.done(at)
         outputs = (self.publication.tombstone(turn.key),) if draft.memory.known is not None else ()
-        return Done(outputs, memory=None)
+        return Done(outputs, state=None)
 
 
-def _is_being_written(memory: Memory, since: float) -> bool:
+def _is_being_written(memory: AuthorizationState, since: float) -> bool:
     """Whether a write may have been applied whose command comes again: as after a restart, before its record.
 
     One sent before `since` has outlived its command, whose record must be gone.

@@ -7,10 +7,12 @@ import sys
 
 import typer
 
-from gateway.cli import callers, check, config, dead_letters, happened, local, processes, top, topics
-from gateway.runtime.environ import SettingsInvalid
-from gateway.runtime.exits import Exit, Refused
-from gateway.runtime.logs import traceback_text
+from gateway.cli import callers, config, history, local, processes, top, topics
+from gateway.cli.check import command
+from gateway.cli.dead_letters import commands
+from runtime.environ import SettingsInvalid
+from runtime.exits import Exit, StartupError
+from runtime.logs import traceback_text
 
 _HELP = """
 Manual handoffs of Collate prior authorizations: commands in over HTTP, kept in Kafka, applied at most once, events out.
@@ -56,12 +58,12 @@ app = typer.Typer(
 )
 processes.add_to(app)
 config.add_to(app)
-check.add_to(app)
+command.add_to(app)
 topics.add_to(app)
 callers.add_to(app)
-happened.add_to(app)
+history.add_to(app)
 top.add_to(app)
-dead_letters.add_to(app)
+commands.add_to(app)
 local.add_to(app)
 
 
@@ -69,7 +71,7 @@ def main() -> None:
     """Run the command line; every way to end has its exit code."""
     try:
         app()
-    except Refused as refused:
+    except StartupError as refused:
         hint = "\n`gateway config` shows what is in force; docs/configuration.md explains each setting."
         sys.stderr.write(f"{refused}{hint if isinstance(refused, SettingsInvalid) else ''}\n")
         sys.exit(Exit.CONFIG)

@@ -25,7 +25,7 @@ def new(
     The key is shown this once and kept nowhere: the file holds its hash. For a second key of a caller that is there,
     take the lines from [[caller.key]] on.
     """
-    from gateway.ingress.callers import Permission, new_key  # noqa: PLC0415 - a room is imported by its verb
+    from gateway.ingress.auth.callers import Permission, new_key  # noqa: PLC0415 - a room is imported by its verb
 
     known = [str(permission) for permission in Permission]
     if unknown := [one for one in may if one not in known]:

@@ -9,9 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.runtime.environ import leaves, variable
-from gateway.runtime.reference import shown
-from gateway.runtime.settings import ProcessSettings, load_process_settings, load_settings, value_at
+from runtime.environ import leaves, shown, variable
+from runtime.settings import ProcessSettings, load_process_settings, load_settings, value_at
 
 _NOT_SET = "-"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.runtime.exits import Exit
+from runtime.exits import Exit
 
 _PANEL = "On your machine"
 Brokers = Annotated[int, typer.Option(min=1, max=3, help="One broker, or three that can be killed one by one.")]

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from gateway import __version__
 from gateway.cli.resume import resume
-from gateway.runtime.exits import Exit
-from gateway.runtime.settings import load_process_settings, load_settings
+from runtime.exits import Exit
+from runtime.settings import load_process_settings, load_settings
+from runtime.version import VERSION
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,8 +69,8 @@ def migrate(
 
     Exits 0 when they are right, 69 if PostgreSQL could not be reached.
     """
-    from gateway.readmodel import migrate as schema  # noqa: PLC0415 - as above
-    from gateway.readmodel.database import DatabaseAway  # noqa: PLC0415 - as above
+    from adapters.postgres import migrate as schema  # noqa: PLC0415 - as above
+    from adapters.postgres.database import DatabaseAway  # noqa: PLC0415 - as above
 
     if as_sql:
         typer.echo(schema.as_sql())
@@ -89,4 +89,4 @@ def migrate(
 
 def version() -> None:
     """Print the version of the gateway and of Python."""
-    typer.echo(f"gateway {__version__} (Python {platform.python_version()})")
+    typer.echo(f"gateway {VERSION} (Python {platform.python_version()})")

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from gateway.cli.caller import fail, print_json
-from gateway.runtime.exits import Exit
+from gateway.cli.api_client import fail, print_json
+from runtime.exits import Exit
 
 _SECONDS = 10.0
 

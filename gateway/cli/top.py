@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gateway.cli.caller import HERE, AsJson, Caller, Declined, KeyFile, Unanswered, Url, fail, print_json, said
-from gateway.cli.people import console, local_time
+from gateway.cli.api_client import HERE, ApiClient, AsJson, Declined, KeyFile, Unanswered, Url, fail, print_json, said
+from gateway.cli.formatting import console, local_time
 from gateway.cli.top_page import page
-from gateway.runtime.exits import Exit
+from runtime.exits import Exit
 
 _SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
 _BREAKER = {0: "closed", 1: "probing", 2: "open"}
@@ -51,7 +51,7 @@ def top(
 
     Without a terminal, or with --json, each look is printed below the one before.
     """
-    caller, shown = Caller(url, key_file), console()
+    caller, shown = ApiClient(url, key_file), console()
     workers = [_checked(one) for one in worker or []]
     try:
         if once:
@@ -75,7 +75,7 @@ def _print(found: dict[str, Any], shown: Console, *, as_json: bool) -> None:
         shown.print(page(found, shown.width))
 
 
-def _go_on(caller: Caller, workers: list[str], every: float, shown: Console, *, as_json: bool) -> None:
+def _go_on(caller: ApiClient, workers: list[str], every: float, shown: Console, *, as_json: bool) -> None:
     while True:
         try:
             _print(look(caller, workers), shown, as_json=as_json)
@@ -87,7 +87,7 @@ def _go_on(caller: Caller, workers: list[str], every: float, shown: Console, *, 
         time.sleep(every)
 
 
-def _live(caller: Caller, workers: list[str], every: float, shown: Console) -> None:
+def _live(caller: ApiClient, workers: list[str], every: float, shown: Console) -> None:
     """Redraw one page. What ends it is raised, and so told once the screen is as it was before."""
     last: dict[str, Any] | None = None
     with Live(Text("asking …", "dim"), console=shown, screen=True, auto_refresh=False) as live:
@@ -105,7 +105,7 @@ def _live(caller: Caller, workers: list[str], every: float, shown: Console) -> N
             time.sleep(every)
 
 
-def look(caller: Caller, workers: list[str]) -> dict[str, Any]:
+def look(caller: ApiClient, workers: list[str]) -> dict[str, Any]:
     """Ask ingress, and the workers that are named. Raises Unanswered, Declined."""
     found: dict[str, Any] = caller.read("overview")
     return found | {"workers": [_worker(url) for url in workers]} if workers else found

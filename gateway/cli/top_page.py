@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.people import WIDE, age, stacked
-from schemas.vocabulary import PREFIX
+from gateway.cli.formatting import WIDE, age, stacked
+from schemas.enums import PREFIX
 
 Json = dict[str, Any]
 

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.runtime.acls import Process, commands, needs, script
-from gateway.runtime.cluster import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
-from gateway.runtime.exits import Exit
-from gateway.runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
-from gateway.runtime.topics import Difference, Wanted, apply, compare, wanted_topics
+from adapters.kafka.acls import Process, commands, needs, script
+from adapters.kafka.cluster import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
+from adapters.kafka.topics import Difference, Wanted, apply, compare, wanted_topics
+from runtime.exits import Exit
+from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
 
 _VISIBLE_WITHIN_SECONDS = 15.0

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
-from gateway.ingress.exchange import Answer, Exchange, Streaming
+from gateway.ingress.http.exchange import Answer, Exchange, Streaming
 
 Handler = Callable[[Exchange], Awaitable[Answer | Streaming]]
 

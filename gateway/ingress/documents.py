@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from gateway.ingress.exchange import Answer, Exchange
-from schemas.publish import read
+from gateway.ingress.http.exchange import Answer, Exchange
+from schemas.documents.publish import read
 
 
 def document(path: str) -> Callable[[Exchange], Awaitable[Answer]]:

@@ -12,48 +12,48 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from gateway.collate.client import CollateClient, open_client
+from adapters.collate.client import CollateClient, open_client
+from adapters.kafka.topics import wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
+from adapters.oidc.tokens import Tokens
 from gateway.ingress.app import route, router
-from gateway.ingress.audit import AccessRecord
-from gateway.ingress.authentication import Gate
-from gateway.ingress.callers_file import CallersFile, CallersInvalid
-from gateway.ingress.commands import Bounds, Commands
-from gateway.ingress.deadlines import Deadlines
+from gateway.ingress.auth.authentication import Authentication
+from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.commands.command_log import AccessRecord
+from gateway.ingress.commands.idempotency import Replays
+from gateway.ingress.commands.publisher import Appends, Kafka, Publisher
+from gateway.ingress.commands.routes import Bounds, Commands
+from gateway.ingress.commands.service import CommandService
+from gateway.ingress.commands.waiters import Waiters
+from gateway.ingress.dead_letters.actions import DeadLetterActions
+from gateway.ingress.dead_letters.reader import DeadLetterReader
+from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
-from gateway.ingress.edge import Edge
-from gateway.ingress.idempotency import Replays
-from gateway.ingress.kafka import Producers, open_topic
-from gateway.ingress.keeping import Keeper
-from gateway.ingress.letter_requests import LetterRequests
-from gateway.ingress.letter_topic import LetterTopic
-from gateway.ingress.letters import Letters
-from gateway.ingress.live_calls import LiveCalls
+from gateway.ingress.event_stream.routes import Streams
+from gateway.ingress.event_stream.tail import OpenSource, Tail
+from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.http.edge import Edge
+from gateway.ingress.http.server import ConnectionBounds, bounded_protocol
+from gateway.ingress.kafka_sources import Producers, open_topic
+from gateway.ingress.live.grants import Grants
+from gateway.ingress.live.review import Reviews
+from gateway.ingress.live.routes import LiveCalls
+from gateway.ingress.live.situations import Situations
 from gateway.ingress.no_reads import NoReads
-from gateway.ingress.publisher import Appends, Kafka, Publisher
-from gateway.ingress.server import ConnectionBounds, bounded_protocol
-from gateway.ingress.stream import Streams
-from gateway.ingress.tail import OpenSource, Tail
-from gateway.ingress.tokens import Tokens
-from gateway.ingress.traced import TracedAppends, TracedRequests
-from gateway.ingress.verification import Verification
-from gateway.ingress.waiting import Waiters
-from gateway.live.grants import Grants
-from gateway.live.review import Reviews
-from gateway.live.situations import Situations
-from gateway.runtime.collector import spare_the_collector
-from gateway.runtime.exits import Refused
-from gateway.runtime.lifetime import Process, run
-from gateway.runtime.serving import serving
-from gateway.runtime.settings import Settings
-from gateway.runtime.topics import wanted_topics
-from gateway.runtime.traces import Traces, open_traces
-from gateway.runtime.waiting import wait_for_topics
+from gateway.ingress.tracing import TracedAppends, TracedRequests
+from runtime.exits import StartupError
+from runtime.gc import tune_gc
+from runtime.process import Process, run
+from runtime.serving import serving
+from runtime.settings import Settings
+from runtime.traces import Traces, open_traces
 from schemas.records import source
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
+    from adapters.postgres.reader import Reader
     from gateway.ingress.reads import Reads
-    from gateway.readmodel.reader import Reader
 
 REPLAYS_KEPT = 100_000
 KEYS_SECONDS = 24 * 60 * 60.0
@@ -61,7 +61,7 @@ CALLERS_EVERY_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 75
 
 
-class CallersRefused(Refused):
+class CallersRefused(StartupError):
     """The callers' file can't be used."""
 
     title = "callers' file"
@@ -97,7 +97,7 @@ async def work(settings: Settings, process: Process) -> None:
             http=bounded_protocol(ConnectionBounds(), parts.edge.refused),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ) as listening:
-            spare_the_collector()
+            tune_gc()
             process.watch("http", listening.task)
             process.log.info("listening", url=listening.url, callers=len(callers.current))
             wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)
@@ -114,7 +114,7 @@ async def work(settings: Settings, process: Process) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class KafkaSources:
     """The ways to Kafka: producers of commands, the end of the events, and their past; the dead letters."""
 
     commands: Kafka
@@ -124,15 +124,15 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What `work` starts and stops."""
 
     edge: Edge
-    gate: Gate
+    gate: AccessControl
     tokens: Tokens
     publisher: Publisher
     tail: Tail
-    letters: LetterTopic
+    letters: DeadLetterReader
     waiters: Waiters
     streams: Streams
     deadlines: Deadlines
@@ -144,10 +144,10 @@ def assemble(
     process: Process,
     callers: CallersFile,
     collate: CollateClient,
-    links: Links,
+    links: KafkaSources,
     *,
     traces: Traces | None = None,
-) -> Parts:
+) -> Components:
     """Build everything between the socket and Kafka; starts nothing."""
     own, metrics, partitions = settings.ingress, process.metrics.ingress, settings.topics.partitions
     topics, origin = catalogue(settings.topics.prefix), source(settings.environment)
@@ -171,9 +171,9 @@ def assemble(
     waiters = Waiters(own.max_waiters, metrics, retention_seconds=KEYS_SECONDS)
     tail = Tail(links.events, partitions, process.health)
     tail.listen(waiters.notice)
-    gate = Gate(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
+    gate = AccessControl(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
     replays = Replays(REPLAYS_KEPT, KEYS_SECONDS)
-    keeper = Keeper(
+    keeper = CommandService(
         commands,
         replays,
         waiters,
@@ -197,14 +197,14 @@ def assemble(
     reads, reader = _reads(settings, process, gate)
     tokens = Tokens(lambda: callers.current.issuers)
     live = LiveCalls(gate, Grants(collate, record), Reviews(collate), max_body=own.max_body)
-    letters = LetterTopic(links.letters, partitions, process.health, metrics)
-    requests = LetterRequests(commands, source=origin, partitions=partitions)
-    decisions = Letters(
+    letters = DeadLetterReader(links.letters, partitions, process.health, metrics)
+    requests = DeadLetterActions(commands, source=origin, partitions=partitions)
+    decisions = DeadLetters(
         gate, letters, requests=requests, situations=Situations(collate), waiters=waiters, bounds=bounds
     )
     edge = Edge(
-        Verification(
-            router(addresses(Commands(gate, keeper, bounds), live, streams, reads, decisions)),
+        Authentication(
+            router(routes(Commands(gate, keeper, bounds), live, streams, reads, decisions)),
             lambda: callers.current,
             tokens,
             max_body=own.max_body,
@@ -215,23 +215,23 @@ def assemble(
         deadline_seconds=own.body_timeout.total_seconds(),
         max_in_flight=own.max_requests_in_flight,
     )
-    return Parts(edge, gate, tokens, publisher, tail, letters, waiters, streams, deadlines, reader)
+    return Components(edge, gate, tokens, publisher, tail, letters, waiters, streams, deadlines, reader)
 
 
-def _reads(settings: Settings, process: Process, gate: Gate) -> "tuple[Reads | NoReads, Reader | None]":
+def _reads(settings: Settings, process: Process, gate: AccessControl) -> "tuple[Reads | NoReads, Reader | None]":
     if settings.readmodel.dsn_file is None:
         return NoReads(gate), None
+    from adapters.postgres.reader import Reader  # noqa: PLC0415 - as above
     from gateway.ingress.reads import Reads  # noqa: PLC0415 - who has no read model needs no client of PostgreSQL
-    from gateway.readmodel.reader import Reader  # noqa: PLC0415 - as above
 
     reader = Reader(settings.readmodel, process.metrics.readmodel, process.log)
     return Reads(gate, reader), reader
 
 
-def _links(settings: Settings) -> Links:
+def _links(settings: Settings) -> KafkaSources:
     kafka, partitions, topics = settings.kafka, settings.topics.partitions, catalogue(settings.topics.prefix)
     linger_seconds = settings.ingress.linger.total_seconds()
-    return Links(
+    return KafkaSources(
         commands=Producers(kafka, topics.commands.name, linger_seconds=linger_seconds),
         events=open_topic(kafka, topics.events.name, partitions, reset="latest"),
         history=open_topic(kafka, topics.events.name, partitions, reset="earliest"),
@@ -239,8 +239,8 @@ def _links(settings: Settings) -> Links:
     )
 
 
-def addresses(
-    commands: Commands, live: LiveCalls, streams: Streams, reads: "Reads | NoReads", letters: Letters
+def routes(
+    commands: Commands, live: LiveCalls, streams: Streams, reads: "Reads | NoReads", letters: DeadLetters
 ) -> list[BaseRoute]:
     """Bind every handler to its address."""
     authorization, letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
@@ -278,7 +278,7 @@ def _read_callers(settings: Settings) -> CallersFile:
         raise CallersRefused([f"{path}: {error}"]) from error
 
 
-async def _follow_callers(callers: CallersFile, parts: Parts, process: Process) -> None:
+async def _follow_callers(callers: CallersFile, parts: Components, process: Process) -> None:
     reloads = process.metrics.ingress.callers_reloads
     beat = process.health.beat("callers")
     while True:

@@ -2,15 +2,15 @@
 
 from typing import NoReturn
 
-from gateway.ingress.authentication import Gate
-from gateway.ingress.exchange import Exchange
-from gateway.ingress.problems import NoReadModel
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.http.exchange import Exchange
+from gateway.ingress.http.problems import NoReadModel
 
 
 class NoReads:
     """The handlers; nothing behind them needs what PostgreSQL needs."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AccessControl) -> None:
         self._gate = gate
 
     async def _refuse(self, exchange: Exchange) -> NoReturn:

@@ -9,15 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
-from gateway.ingress.authentication import Gate
-from gateway.ingress.callers import Caller, Permission
-from gateway.ingress.commands import path_id
-from gateway.ingress.exchange import Answer, Exchange
-from gateway.ingress.problem import Fault
-from gateway.ingress.problems import InvalidParameter, NotFound, Overloaded, ReadModelUnavailable
-from gateway.readmodel.cursor import CursorInvalid, read_cursor
-from gateway.readmodel.database import DatabaseAway, NotMigrated
-from gateway.readmodel.questions import (
+from adapters.postgres.cursor import CursorInvalid, read_cursor
+from adapters.postgres.database import DatabaseAway, NotMigrated
+from adapters.postgres.queries import (
     AuthorizationById,
     CommandById,
     HandoffPage,
@@ -26,10 +20,16 @@ from gateway.readmodel.questions import (
     authorization_json,
     overview,
 )
-from gateway.readmodel.reader import Busy, Question, Reader
+from adapters.postgres.reader import Busy, Question, Reader
+from gateway.ingress.auth.callers import Caller, Permission
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.commands.routes import path_id
+from gateway.ingress.http.exchange import Answer, Exchange
+from gateway.ingress.http.problem import Fault
+from gateway.ingress.http.problems import InvalidParameter, NotFound, Overloaded, ReadModelUnavailable
+from schemas.api.reads import CommandStatus
+from schemas.field_types import is_command_id
 from schemas.model import Model
-from schemas.reads import CommandStatus
-from schemas.words import is_command_id
 
 MOST_ROWS = 200
 USUAL_ROWS = 50
@@ -41,7 +41,7 @@ Found = TypeVar("Found")
 class Reads:
     """The handlers behind the read routes."""
 
-    def __init__(self, gate: Gate, reader: Reader) -> None:
+    def __init__(self, gate: AccessControl, reader: Reader) -> None:
         self._gate = gate
         self._reader = reader
 

@@ -13,8 +13,8 @@ import signal
 import sys
 from typing import Any
 
+from local.collate.http.server import SimulatedCollate
 from local.collate.profile import NAMED, named
-from local.collate.server import SimulatedCollate
 from local.collate.simulation import DEFAULT_KEY, DEFAULT_ORGANIZATION, Options
 
 _PARENT_CHECK_SECONDS = 0.5

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 
 def rfc3339(at: float) -> str:
-    """Write unix seconds as RFC 3339 in UTC, the form of every time in collate-api.md §3."""
+    """Write unix seconds as RFC 3339 in UTC, the form of every time in collate-api.md 3."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -10,17 +10,18 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from local.collate import actors, wire
-from local.collate.creation import STATES, Wanted
+from local.collate.http import wire
+from local.collate.http.message import Reply, Request, json_reply
 from local.collate.ledger import Call, effect_json, page
-from local.collate.message import Reply, Request, json_reply
+from local.collate.model import actors
+from local.collate.model.creation import STATES, Wanted
 from local.collate.profile import NAMED, named
 from local.collate.simulation import DEFAULT_ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local.collate.effect import Effect
+    from local.collate.model.effect import Effect
     from local.collate.simulation import Simulation
 
 _PAGE = 100_000

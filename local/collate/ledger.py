@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from local.collate.effect import Effect
+    from local.collate.model.effect import Effect
 
 _RATES_KEPT = 7200
 _ID_PLACES = {"v1": (3, 5), "runtime": (3,)}

@@ -1,4 +1,4 @@
-"""Every reading of Collate's contract that we must survive, as one frozen value (collate-api.md §10b and §11).
+"""Every reading of Collate's contract that we must survive, as one frozen value (collate-api.md 10b and 11).
 
 The defaults are the readings that we settled; a named profile is a few fields of it; names combine.
 """

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from local.collate import actors
-from local.collate.api import Api
+from local.collate.calls.api import Api
+from local.collate.calls.keys import Keys
 from local.collate.clock import Clock
-from local.collate.creation import Wanted
-from local.collate.faults import Faults
-from local.collate.gate import Gate
-from local.collate.keys import Keys
+from local.collate.faults.fault_gate import Gate
+from local.collate.faults.rules import Faults
 from local.collate.ledger import Ledger
+from local.collate.model import actors
+from local.collate.model.creation import Wanted
+from local.collate.model.state import World
 from local.collate.profile import Profile, named
-from local.collate.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from local.collate.faults import Rule
-    from local.collate.gate import Exchange
-    from local.collate.message import Request
-    from local.collate.refusal import Refusal
+    from local.collate.faults.fault_gate import Exchange
+    from local.collate.faults.rules import Rule
+    from local.collate.http.message import Request
+    from local.collate.http.refusal import Refusal
 
 DEFAULT_KEY = "local-collate-key"
 DEFAULT_ORGANIZATION = "org_local"

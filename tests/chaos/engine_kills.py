@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from local.kafka import Cluster
+from local.kafka.nodes import Cluster
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory, Process, until
 

@@ -17,10 +17,10 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine
-from consumers.engine.limits import TurnLimits
 from consumers.engine.settings import EngineSettings
-from gateway.runtime.metrics import EngineMetrics, Maker, create_engine_metrics
+from runtime.metrics import EngineMetrics, Maker, create_engine_metrics
 from tests.chaos.tally import Journal, TallyHandler
 
 _TELL_SECONDS = 0.05
@@ -82,7 +82,7 @@ class Orders:
             transaction_seconds=self.transaction_seconds,
             start_seconds=self.start_seconds,
             drain_seconds=self.drain_seconds,
-            limits=TurnLimits(
+            limits=InvocationLimits(
                 hang_seconds=self.hang_seconds,
                 memory_bytes=self.memory_bytes,
                 outputs_bytes=self.outputs_bytes,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.collate.simulation import Simulation
-    from local.listening import Event
+    from local.event_listener import Event
 
 CALLERS: Final = ("scheduling", "intake", "billing")
 PATIENCE_SECONDS: Final = 60.0

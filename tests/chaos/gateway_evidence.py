@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from local.collate import wire
+from local.collate.http import wire
 from schemas.cloudevents import from_kafka
+from schemas.enums import PREFIX
 from schemas.records import read_authorization, read_dead_letter
 from schemas.topics import catalogue
-from schemas.vocabulary import PREFIX
 from tests.chaos.gateway_judge import Asked, Changed, Run, Sent, Told, Truth
 from tests.chaos.records import read_topic
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-    from local.collate.effect import Effect
+    from local.collate.model.effect import Effect
     from local.collate.simulation import Simulation
 
 

@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.collate.keys import write_key
-from gateway.collate.operations import Operation
+from adapters.collate.idempotency import write_key
+from adapters.collate.operations import Operation
 from tests.chaos import history
 
 if TYPE_CHECKING:

@@ -25,14 +25,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from local.collate.keys import Keys
+from local.collate.calls.keys import Keys
+from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
-from local.collate.server import SimulatedCollate
 from local.collate.simulation import Options
+from local.event_listener import listening
 from local.installation import Installation
-from local.kafka import Cluster
-from local.listening import listening
-from local.run import Run as Processes
+from local.kafka.nodes import Cluster
+from local.processes.run import Run as Processes
 from tests.chaos.gateway_callers import MARK, Callers, write_callers
 from tests.chaos.gateway_evidence import Past, gather, leaks
 from tests.chaos.gateway_judge import Run, Violation, effects_of, judge

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from local.collate.faults import Rule
-    from local.collate.server import SimulatedCollate
+    from local.collate.faults.rules import Rule
+    from local.collate.http.server import SimulatedCollate
     from local.installation import Installation, Program
-    from local.kafka import Cluster
+    from local.kafka.nodes import Cluster
 
 AFTER, BEFORE = {"when": "after"}, {"when": "before"}
 FAULTS: Final[tuple[dict[str, Any], ...]] = (

@@ -20,9 +20,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
-from consumers.engine import connections
 from consumers.engine.engine import Engine
-from consumers.engine.phase import Phase
+from consumers.engine.kafka import clients
+from consumers.engine.partition_status import PartitionStatus
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
 from tests.chaos.records import read_history, read_topic, to_input, to_output
@@ -30,9 +30,10 @@ from tests.chaos.tally import Journal, TallyHandler, Task, replay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
+    from enum import StrEnum
     from pathlib import Path
 
-    from consumers.engine import Handler, Wait
+    from consumers.engine import Handler
     from tests.chaos.engine_worker import Orders
 
 POLL_SECONDS = 0.02
@@ -58,7 +59,7 @@ class Running:
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(engine.run(self.stop))
 
-    def phases(self) -> dict[int, Phase]:
+    def phases(self) -> dict[int, PartitionStatus]:
         """Tell the phase of each partition."""
         return {number: partition.phase for number, partition in self.engine.partitions.items()}
 
@@ -66,13 +67,13 @@ class Running:
         """Say whether so many partitions are ours and running, and no others ours."""
         assert not self.task.done(), self.task
         phases = self.phases()
-        return len(phases) == count and set(phases.values()) <= {Phase.RUNNING}
+        return len(phases) == count and set(phases.values()) <= {PartitionStatus.RUNNING}
 
     def failed_starts(self, kind: str) -> float:
         """Count how often a partition started again because of this error."""
         return self._metrics.starts_failed.labels(kind)._value.get()
 
-    def failed_turns(self, reason: Wait) -> float:
+    def failed_turns(self, reason: StrEnum) -> float:
         """Count how often a turn failed for this reason."""
         return self._metrics.handler_failures.labels(reason.value)._value.get()
 
@@ -98,16 +99,16 @@ class Process:
         with self._told.open("ab") as told, self.log.open("ab") as log:
             self._process = subprocess.Popen(engine_worker.command(orders), stdout=told, stderr=log)
 
-    def phases(self) -> dict[int, Phase]:
+    def phases(self) -> dict[int, PartitionStatus]:
         """Tell the last phase of each partition that it has told of."""
         lines = self._told.read_text().splitlines()
-        return {int(number): Phase(phase) for number, phase in json.loads(lines[-1]).items()} if lines else {}
+        return {int(number): PartitionStatus(phase) for number, phase in json.loads(lines[-1]).items()} if lines else {}
 
     def owns(self, count: int) -> bool:
         """Say whether so many partitions are running."""
         assert self._process.poll() is None, self.log.read_text()[-3000:]
         phases = self.phases()
-        return len(phases) == count and set(phases.values()) <= {Phase.RUNNING}
+        return len(phases) == count and set(phases.values()) <= {PartitionStatus.RUNNING}
 
     def send(self, sig: signal.Signals) -> None:
         """Send a signal; return when it is dead, if the signal is one that ends it."""
@@ -286,7 +287,7 @@ class Laboratory:
         try:
             await producer.start()
         except KafkaError:
-            await connections.discard(producer)
+            await clients.discard(producer)
             raise
         return producer
 
@@ -349,7 +350,7 @@ class Laboratory:
 
 async def _give_up(producer: AIOKafkaProducer, under_way: set[asyncio.Future[object]]) -> None:
     """Discard a producer, and what it has not sent yet: nobody would ever tell what became of that."""
-    await connections.discard(producer)
+    await clients.discard(producer)
     if left := list(under_way):
         for send in left:
             send.cancel()

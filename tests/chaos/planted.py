@@ -14,19 +14,19 @@ from unittest import mock
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
-from consumers.engine.intake import Intake
-from consumers.engine.offsets import Committed
+from consumers.engine.core.fetch_buffer import FetchBuffer
+from consumers.engine.kafka.membership import GroupMembership
+from consumers.engine.kafka.offsets import Committed
+from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.partition import Partition
 from consumers.engine.settings import EngineSettings
-from consumers.engine.standing import Standing
-from consumers.engine.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from consumers.engine.takeover import Takeover
-    from consumers.engine.transactions import Pending
-    from consumers.engine.work import Work
+    from consumers.engine.kafka.transactions import PendingCommit
+    from consumers.engine.session import PartitionSession
+    from consumers.engine.startup import StartedPartition
 
 _PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
 
@@ -48,7 +48,7 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def offsets_first(self: Transactions, batch: Sequence[Pending], progress: Committed | None) -> float:
+    async def offsets_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
         if progress is not None:
             await commit(self, (), progress)
         return await commit(self, batch, None)
@@ -62,12 +62,12 @@ def _live_state_in_the_batch() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
+    def begin_and_share(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
         takeover.transactions.live = takeover.memories  # type: ignore[attr-defined]
         return begin(self, takeover, held=held)
 
-    async def send_live(self: Transactions, batch: Sequence[Pending]) -> object:
-        def live(pending: Pending) -> Pending:
+    async def send_live(self: Transactions, batch: Sequence[PendingCommit]) -> object:
+        def live(pending: PendingCommit) -> PendingCommit:
             if pending.state is None:
                 return pending
             memory = self.live.get(pending.state.key)  # type: ignore[attr-defined]
@@ -90,10 +90,10 @@ def _no_fencing() -> object:
 @_plant("no membership check")
 @contextlib.contextmanager
 def _no_membership_check() -> Iterator[None]:
-    async def confirm(_: Standing) -> bool:
+    async def confirm(_: GroupMembership) -> bool:
         return True
 
-    with mock.patch.object(Standing, "confirm", confirm), mock.patch.object(Standing, "is_trusted", True):
+    with mock.patch.object(GroupMembership, "confirm", confirm), mock.patch.object(GroupMembership, "is_trusted", True):
         yield
 
 
@@ -117,11 +117,11 @@ def _event_outside_the_transaction() -> Iterator[None]:
     send = Transactions._send
     begin = Partition._begin
 
-    def begin_and_share(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
+    def begin_and_share(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
         takeover.transactions.client = self._settings.client  # type: ignore[attr-defined]
         return begin(self, takeover, held=held)
 
-    async def send_at_once(self: Transactions, batch: Sequence[Pending]) -> object:
+    async def send_at_once(self: Transactions, batch: Sequence[PendingCommit]) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
         if not outputs:
             return await send(self, batch)
@@ -141,7 +141,7 @@ def _event_outside_the_transaction() -> Iterator[None]:
 
 @_plant("watermark over a gap")
 def _watermark_over_a_gap() -> object:
-    return mock.patch.object(Intake, "committed", lambda self: Committed(self._progress.next_offset, ""))
+    return mock.patch.object(FetchBuffer, "committed", lambda self: Committed(self._progress.next_offset, ""))
 
 
 @_plant("record delivered to an old assignment")
@@ -155,7 +155,7 @@ def _record_delivered_to_an_old_assignment() -> Iterator[None]:
         fetched[self.source.partition] += records
         feed(self, records)
 
-    def begin_and_deliver(self: Partition, takeover: Takeover, *, held: bool = False) -> Work:
+    def begin_and_deliver(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
         work = begin(self, takeover, held=held)
         late = fetched.pop(self.source.partition, [])
         feed(self, late[len(late) // 2 :])

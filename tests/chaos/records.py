@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.engine.memories import MARKER_KEY
+from consumers.engine.state_store import MARKER_KEY
 from tests.chaos.history import History, Input, Output
 from tests.chaos.tally import Task, read_journal
 

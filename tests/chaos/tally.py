@@ -14,14 +14,15 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from consumers.engine import Again, Done, Output, Wait
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import Done, Output, RetryAt
 from tests.chaos import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from consumers.engine import Record, Turn
+    from consumers.engine import Invocation, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Task:
         id: the input's name.
         checkpoint: commit an intent, and an output that tells of it, then begin an effect.
         seconds: how long it takes.
-        waits: how often to answer `Again` first.
+        waits: how often to answer `RetryAt` first.
         failures: how often to raise first.
         hangs: how often to hang first.
         alarm_seconds: set the key's alarm to so much later.
@@ -52,7 +53,7 @@ class Task:
     size: int = 0
     first_size: int | None = None
     first_memory: int = 0
-    casualty: bool = False
+    dead_lettered: bool = False
 
     def encode(self) -> bytes:
         """Return the input's value."""
@@ -127,7 +128,7 @@ class TallyHandler:
         self._events = events
         self._journal = journal
 
-    async def on_record(self, turn: Turn, record: Record) -> Done | Again:
+    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
         """Do what the input says."""
         task = Task.decode(record.value)
         if turn.failures < task.failures:
@@ -135,34 +136,34 @@ class TallyHandler:
         if turn.failures < task.hangs:
             await asyncio.Event().wait()
         if turn.tries - turn.failures < task.waits:
-            return Again(turn.now + 0.05, Wait.BACKOFF)
-        tally = Tally.decode(turn.memory)
+            return RetryAt(turn.now + 0.05, WaitReason.BACKOFF)
+        tally = Tally.decode(turn.state)
         if task.checkpoint and tally.intent != task.id:
             tally = replace(tally, sequence=tally.sequence + 1, intent=task.id)
             await turn.checkpoint(tally.encode(), (self._output(turn, tally, task.id, is_outcome=False),))
         if task.checkpoint:
             await self.before_effect(task)
-            await turn.still_ours()
+            await turn.ensure_owned()
             self._journal.begin(task.id, record.key.decode())
         await asyncio.sleep(task.seconds)
         size = task.first_size if task.first_size is not None and not turn.failures else task.size
         tally = tally.after(task.id)
         return Done(
             (self._output(turn, tally, task.id, is_outcome=True, size=size),),
-            memory=tally.encode().ljust(0 if turn.failures else task.first_memory),
-            alarm_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.alarm_at,
-            casualty=task.casualty,
+            state=tally.encode().ljust(0 if turn.failures else task.first_memory),
+            timer_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.timer_at,
+            dead_lettered=task.dead_lettered,
         )
 
     async def before_effect(self, task: Task) -> None:
         """Do nothing; a test may wait here, when the intent is committed and the effect has not begun."""
 
-    async def on_alarm(self, turn: Turn) -> Done | Again:
+    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
         """Tell that the alarm came."""
-        tally = Tally.decode(turn.memory)
+        tally = Tally.decode(turn.state)
         tally = replace(tally, sequence=tally.sequence + 1)
-        return Done((self._output(turn, tally, None, is_outcome=False),), memory=tally.encode())
+        return Done((self._output(turn, tally, None, is_outcome=False),), state=tally.encode())
 
-    def _output(self, turn: Turn, tally: Tally, cause: str | None, *, is_outcome: bool, size: int = 0) -> Output:
+    def _output(self, turn: Invocation, tally: Tally, cause: str | None, *, is_outcome: bool, size: int = 0) -> Output:
         value = {"sequence": tally.sequence, "cause": cause, "outcome": is_outcome, "filling": "x" * size}
         return Output(self._events, turn.key, json.dumps(value).encode())

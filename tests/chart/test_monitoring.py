@@ -8,7 +8,7 @@ import promql_parser
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.runtime.metrics import create_metrics
+from runtime.metrics import create_metrics
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"

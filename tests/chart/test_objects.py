@@ -183,7 +183,7 @@ def test_selectors_find_the_pods_they_mean_and_no_others(rendered):
 
 def test_the_environment_is_one_that_the_gateway_accepts(rendered, tmp_path, monkeypatch):
     """Every setting that the chart makes is known, and none contradicts another."""
-    from gateway.runtime import settings as runtime_settings  # noqa: PLC0415 - only this test needs it
+    from runtime import settings as runtime_settings  # noqa: PLC0415 - only this test needs it
 
     monkeypatch.setattr(runtime_settings, "file_problem", lambda _: None)
     load = {

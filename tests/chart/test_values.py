@@ -8,9 +8,9 @@ import helm_python as helm
 import pytest
 import yaml
 
-import gateway
-from gateway.runtime import chart as chart_schema
-from gateway.runtime.quantities import parse_duration
+from docs_build import chart_schema
+from runtime.units import parse_duration
+from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
@@ -37,15 +37,15 @@ def test_lint_finds_nothing(tmp_path):
 
 def test_the_schema_is_current():
     schema = json.loads((CHART / "values.schema.json").read_text())
-    assert schema["properties"]["settings"] == chart_schema.settings_schema(), "run `python -m gateway.runtime.chart`"
+    assert schema["properties"]["settings"] == chart_schema.settings_schema(), "run `python -m docs_build.chart_schema`"
 
 
 def test_there_is_one_version():
     described = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert described["version"] == described["appVersion"] == gateway.__version__
+    assert described["version"] == described["appVersion"] == VERSION
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in project["project"]
-    assert project["tool"]["hatch"]["version"]["path"] == "gateway/__init__.py"
+    assert project["tool"]["hatch"]["version"]["path"] == "runtime/version.py"
 
 
 def test_every_value_has_a_default_and_every_default_is_in_the_schema():

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from schemas import publish
-from schemas.asyncapi import asyncapi
 from schemas.commands import COMMANDS
+from schemas.documents import publish
+from schemas.documents.asyncapi import asyncapi
 from schemas.events import EVENTS
 from schemas.topics import catalogue
 from tests.contract.planted import planted

@@ -8,8 +8,8 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from jsonschema_rs import ValidationError
 
-from schemas import publish
-from schemas.additive import resolved
+from schemas.documents import publish
+from schemas.documents.additive import resolved
 from tests.contract.planted import planted
 
 DOCUMENT = json.loads(publish.read("openapi.json"))

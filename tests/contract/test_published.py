@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas import publish
-from schemas.additive import breaks
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
-from schemas.deadletter import DeadLetter
-from schemas.document import json_schema
+from schemas.dead_letter import DeadLetter
+from schemas.documents import publish
+from schemas.documents.additive import breaks
+from schemas.documents.json_schema import json_schema
 from schemas.events import EVENTS
 
 MESSAGES = [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]
@@ -29,7 +29,7 @@ def name(model):
 
 
 def test_published_is_current():
-    assert publish.stale() == [], "run `python -m schemas.publish`"
+    assert publish.stale() == [], "run `python -m schemas.documents.publish`"
 
 
 def test_published_only_adds_to_the_last_release():
@@ -37,7 +37,7 @@ def test_published_only_adds_to_the_last_release():
 
 
 def test_every_document_has_a_baseline():
-    assert set(RELEASED) == set(publish.documents()), "run `python -m schemas.publish --release`"
+    assert set(RELEASED) == set(publish.documents()), "run `python -m schemas.documents.publish --release`"
 
 
 def behind(changes, baseline):
@@ -48,7 +48,7 @@ def behind(changes, baseline):
 
 def test_a_release_takes_the_baseline_along():
     changes = Path(__file__).parents[2] / "CHANGELOG.md"
-    assert behind(changes.read_text(), publish.RELEASED) == [], "run `python -m schemas.publish --release`"
+    assert behind(changes.read_text(), publish.RELEASED) == [], "run `python -m schemas.documents.publish --release`"
 
 
 def test_a_baseline_that_a_release_left_behind_is_noticed(tmp_path):

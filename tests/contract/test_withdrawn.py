@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from schemas import publish
+from schemas.documents import publish
+from schemas.documents.withdrawn import from_callers
 from schemas.events import EVENTS
-from schemas.withdrawn import from_callers
 from tests.contract.planted import planted
 
 CLOSE = "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/close"

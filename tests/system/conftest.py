@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.runtime.settings import KafkaSettings
 from local.installation import Installation
-from local.run import Run
+from local.processes.run import Run
+from runtime.settings import KafkaSettings
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def secured(tmp_path_factory):
 
     It creates any topic that is asked for by somebody who may, as badly run clusters do.
     """
-    from local.secured import SecuredCluster  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.secured import SecuredCluster  # noqa: PLC0415 - unit tests must not pay for it
 
     with SecuredCluster(
         tmp_path_factory.mktemp("secured"),

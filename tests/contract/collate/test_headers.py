@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.collate.creation import Wanted
+from local.collate.model.creation import Wanted
 
 ROOT = "/v1/prior-authorizations"
 

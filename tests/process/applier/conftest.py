@@ -13,24 +13,24 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
+from adapters.collate.client import open_client
+from adapters.collate.idempotency import write_key
+from adapters.collate.operations import Operation
 from consumers.applier.applier import Applier
-from consumers.applier.desk import Desk
-from consumers.applier.policy import Policy
-from consumers.engine import UNCHANGED, Again, Done, Lost, Record
-from consumers.memory.memory import Memory
-from consumers.memory.publication import Publication
+from consumers.applier.context import ApplierContext
+from consumers.applier.retry_policy import RetryPolicy
+from consumers.authorization.event_writer import EventWriter
+from consumers.authorization.state import AuthorizationState
+from consumers.engine import UNCHANGED, Done, PartitionLost, Record, RetryAt
 from consumers.watcher.watcher import Watcher
-from gateway.collate.client import open_client
-from gateway.collate.keys import write_key
-from gateway.collate.operations import Operation
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import CollateSettings
 from local.collate import Options, SimulatedCollate, named
+from runtime.metrics import create_metrics
+from runtime.settings import CollateSettings
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
-from schemas.deadletter import DeadLetter, DeadLetterEnded
+from schemas.dead_letter import DeadLetter, DeadLetterEnded
+from schemas.enums import EventType, ReportedOutcome
 from schemas.records import Accepted, read_authorization, read_dead_letter, read_event, write_command
 from schemas.topics import catalogue
-from schemas.vocabulary import EventType, ReportedOutcome
 
 TOPICS = catalogue("t.")
 SOURCE = "/collate-gateway/test"
@@ -79,20 +79,20 @@ class FusedCollate:
 
 class Turn:
     def __init__(self, lane, now):
-        self.key, self.memory, self.alarm_at = lane.key, lane.memory, lane.alarm_at
+        self.key, self.state, self.timer_at = lane.key, lane.memory, lane.timer_at
         self.now, self.since, self.tries, self.failures = now, lane.since, lane.tries, lane.failures
         self._lane = lane
 
-    async def checkpoint(self, memory, outputs=()):
+    async def checkpoint(self, state, outputs=()):
         self._lane.fuse.point()
-        self._lane.commit(outputs, memory)
-        self.memory = memory
+        self._lane.commit(outputs, state)
+        self.state = state
         self._lane.fuse.point()
 
-    async def still_ours(self):
+    async def ensure_owned(self):
         self._lane.fuse.point()
         if self._lane.is_lost:
-            raise Lost
+            raise PartitionLost
 
 
 @dataclass
@@ -102,9 +102,9 @@ class Lane:
     sim: SimulatedCollate
     client: object
     authorization_id: str
-    policy: Policy
+    policy: RetryPolicy
     memory: bytes | None = None
-    alarm_at: float | None = None
+    timer_at: float | None = None
     records: list = field(default_factory=list)
     outputs: list = field(default_factory=list)
     finished: int = 0
@@ -130,10 +130,12 @@ class Lane:
     def restart(self):
         """Begin a fresh process."""
         collate = self.collate = FusedCollate(self.client, self.fuse)
-        publication = Publication(TOPICS, SOURCE)
+        publication = EventWriter(TOPICS, SOURCE)
         chance = random.Random(7).random
         self.watcher = Watcher(collate, publication, self.metrics, chance)
-        self.applier = Applier(Desk(collate, publication, self.policy, self.metrics, self.watcher.next_look, chance))
+        self.applier = Applier(
+            ApplierContext(collate, publication, self.policy, self.metrics, self.watcher.next_look, chance)
+        )
         self.since, self.tries, self.failures = 0.0, 0, 0
 
     def commit(self, outputs, memory):
@@ -160,14 +162,14 @@ class Lane:
         if not self.since:
             self.since = now
         answer = await self.applier.on_record(Turn(self, now), record)
-        if isinstance(answer, Again):
+        if isinstance(answer, RetryAt):
             self.tries += 1
             self.waits.append(answer)
             return answer
         self.fuse.point()
-        self.commit(answer.outputs, answer.memory)
-        self.alarm_at = answer.alarm_at
-        self.casualties += answer.casualty
+        self.commit(answer.outputs, answer.state)
+        self.timer_at = answer.timer_at
+        self.casualties += answer.dead_lettered
         self.finished += 1
         self.since, self.tries, self.failures = 0.0, 0, 0
         return answer
@@ -182,7 +184,7 @@ class Lane:
             except Crash:
                 self.restart()
                 continue
-            if isinstance(answer, Again):
+            if isinstance(answer, RetryAt):
                 self.pass_until(answer.at)
         raise AssertionError(f"not finished after {MOST_TURNS} turns; waits {Counter(w.reason for w in self.waits)}")
 
@@ -191,12 +193,12 @@ class Lane:
 
     async def observe(self):
         """Take the alarm that stands; return what was answered."""
-        assert self.alarm_at is not None
-        self.pass_until(self.alarm_at)
-        answer = await self.watcher.on_alarm(Turn(self, self.now()))
-        self.alarm_at = answer.at if isinstance(answer, Again) else answer.alarm_at
+        assert self.timer_at is not None
+        self.pass_until(self.timer_at)
+        answer = await self.watcher.on_timer(Turn(self, self.now()))
+        self.timer_at = answer.at if isinstance(answer, RetryAt) else answer.timer_at
         if isinstance(answer, Done):
-            self.commit(answer.outputs, answer.memory)
+            self.commit(answer.outputs, answer.state)
         return answer
 
     async def observe_until(self, event_type, most=200):
@@ -241,7 +243,7 @@ class Lane:
         return read_authorization(values[-1].headers, values[-1].value)[1] if values and values[-1].value else None
 
     def remembered(self):
-        return Memory.decode(self.memory)
+        return AuthorizationState.decode(self.memory)
 
     def effects_of(self, command_id):
         """The effects at Collate that any write of this command had."""
@@ -297,7 +299,7 @@ def make_lane(sim, connected):
         if profile or readings:
             sim.world.profile = named(profile, readings or {})
         authorization_id = authorization_id or sim.create(**wanted)[0]
-        return Lane(sim, connected, authorization_id, policy or Policy(digest_key=b"k" * 32))
+        return Lane(sim, connected, authorization_id, policy or RetryPolicy(digest_key=b"k" * 32))
 
     return make
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from consumers.engine import Again
+from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
-from schemas.vocabulary import EventType
+from schemas.enums import EventType
 
 MOST_POINTS = 60
 PROFILES = [
@@ -115,7 +115,7 @@ async def test_a_write_whose_command_record_is_gone_is_dead_lettered_before_anyt
     lane = make_lane()
     lost = lane.send(HandoffRequest())
     lane.sim.fault("reset", method="POST", when="before", count=1)
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.records.clear()
     lane.restart()
     asked = lane.send(HandoffRequest())
@@ -130,7 +130,7 @@ async def test_a_body_that_this_version_would_write_otherwise_is_never_resent(ma
     lane = make_lane()
     asked = lane.send(HandoffRequest())
     lane.sim.fault("reset", method="POST", when="after", count=1)
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     memory = lane.remembered()
     intent = memory.work.intent.but(body_digest="00" * 16)
     lane.memory = memory.but(work=memory.work.but(intent=intent)).encode()
@@ -155,7 +155,7 @@ async def test_an_unreadable_memory_stops_the_lane_and_writes_nothing(make_lane)
     lane.memory = b'{"sequence": "many"}'
     lane.send(HandoffRequest())
     answer = await lane.turn()
-    assert isinstance(answer, Again)
+    assert isinstance(answer, RetryAt)
     assert lane.outputs == []
 
 

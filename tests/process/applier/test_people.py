@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
-from consumers.engine import Again
-from consumers.memory import remembered
+from consumers.authorization import recent_commands
+from consumers.engine import RetryAt
 from schemas.commands import AuthorizationWatch, Discard, HandoffRequest, Original, Redrive
+from schemas.enums import CommandType, DecisionReason, EventType
 from schemas.identity import request_id
 from schemas.times import parse_time
-from schemas.vocabulary import CommandType, DecisionReason, EventType
 
 CREATE = "/manual-handoffs$"
 
@@ -19,7 +19,7 @@ async def unknown_outcome(make_lane):
     lane = make_lane("forgets_keys")
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     asked = lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
     lane.sim.act(lane.authorization_id, "reconcile", truth="nothing")
     await lane.drain()
@@ -122,7 +122,7 @@ async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make
     lane, asked, letter = await unknown_outcome(make_lane)
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     redrive(lane, letter, 1)
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.sim.act(lane.authorization_id, "revoke", reason="again")
     lane.sim.advance(5)
     await lane.drain()
@@ -137,7 +137,7 @@ async def dead_for_longer_than_ids_are_remembered(make_lane):
     lane.send(AuthorizationWatch())
     await lane.drain()
     memory = lane.remembered()
-    assert remembered.find(memory.remembered, asked) is None
+    assert recent_commands.find(memory.remembered, asked) is None
     assert asked in memory.dead
     return lane, asked, letter
 

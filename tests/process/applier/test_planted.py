@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
-from consumers.applier import sending
+from adapters.collate.answers import Refused
+from consumers.applier import delivery
 from consumers.applier.outcome import Applied
-from consumers.memory.draft import Draft
-from gateway.collate.answers import Refused
+from consumers.authorization.unit_of_work import UnitOfWork
 from schemas.commands import HandoffRequest
-from schemas.vocabulary import Effect, EventType
+from schemas.enums import Effect, EventType
 
 CREATE = "/manual-handoffs$"
 
@@ -29,7 +29,7 @@ async def test_no_intent_before_the_effect(make_lane, monkeypatch):
         draft.saved = draft.memory
 
     assert (await lost_answer(make_lane("forgets_keys"), crashing_at=5)).effect == "inferred"
-    monkeypatch.setattr(Draft, "checkpoint", pretend)
+    monkeypatch.setattr(UnitOfWork, "checkpoint", pretend)
     lane = make_lane("forgets_keys")
     lane.sim.ledger.clear()
     with pytest.raises(AssertionError):
@@ -39,14 +39,14 @@ async def test_no_intent_before_the_effect(make_lane, monkeypatch):
 
 
 async def test_a_new_key_per_retry(make_lane, monkeypatch):
-    honest = sending._call
+    honest = delivery._call
 
     async def bold(run, intent, body):
         return await honest(run, intent.but(key=f"cg1-{uuid.uuid4().hex}"), body)
 
     readings = {"create_while_active": "replace"}
     assert (await lost_answer(make_lane("ignores_preconditions", readings=readings))).effect == "ours"
-    monkeypatch.setattr(sending, "_call", bold)
+    monkeypatch.setattr(delivery, "_call", bold)
     lane = make_lane("ignores_preconditions", readings=readings)
     lane.sim.ledger.clear()
     with pytest.raises(AssertionError, match="two effects"):
@@ -54,14 +54,14 @@ async def test_a_new_key_per_retry(make_lane, monkeypatch):
 
 
 async def test_409_taken_for_done(make_lane, monkeypatch):
-    honest = sending._unanswered
+    honest = delivery._unanswered
 
     async def hopeful(run, intent, result):
         if isinstance(result, Refused) and result.status == 409:
             return run.finish(Applied(Effect.OURS))
         return await honest(run, intent, result)
 
-    monkeypatch.setattr(sending, "_unanswered", hopeful)
+    monkeypatch.setattr(delivery, "_unanswered", hopeful)
     lane = make_lane()
     lane.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
     asked = lane.send(HandoffRequest())

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from schemas.commands import AuthorizationWatch, HandoffRequest
-from schemas.vocabulary import EventType
+from schemas.enums import EventType
 
 PROFILES = ["v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if_match", "stale_replicas"]
 FAULTS = [
@@ -53,7 +53,7 @@ async def test_the_promises_hold(make_lane, close, profile, seed):
         await lane.drain()
         lane.fuse.blows_at = None
         lane.sim.faults.clear()
-        if lane.alarm_at and chance.random() < 0.5:
+        if lane.timer_at and chance.random() < 0.5:
             await lane.observe()
         handoffs += [event.data.handoff_id for event in lane.events(EventType.HANDOFF_OPENED)][-1:]
     for command in asked:

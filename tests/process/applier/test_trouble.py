@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.applier.reasons import WAITING
-from consumers.engine import Again, Wait
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
-from schemas.vocabulary import EventType
+from schemas.enums import EventType
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
@@ -128,12 +129,12 @@ async def test_refused_credentials_pause_the_command_until_there_is_a_new_key(ma
     lane.sim.fault("answer", method="POST", path=CREATE, status=401, code="unauthorized", count=1)
     asked = lane.send(HandoffRequest())
     answer = await lane.turn()
-    assert answer.reason is Wait.CREDENTIALS
+    assert answer.reason is WaitReason.CREDENTIALS
     lane.sim.api.organizations["rotated"] = lane.sim.api.organizations["local-collate-key"]
     (tmp_path / "key").write_text("rotated")
 
     async def is_finished():
-        return not isinstance(await lane.turn(), Again)
+        return not isinstance(await lane.turn(), RetryAt)
 
     await eventually(is_finished)
     assert lane.check(asked).effect == "ours"
@@ -178,7 +179,7 @@ async def test_another_actor_opens_a_handoff_while_our_answer_is_out(make_lane):
     lane = make_lane()
     lane.sim.fault("reset", method="POST", path=CREATE, when="before", count=1)
     asked = lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     assert lane.sim.act(lane.authorization_id, do="open_handoff") is None
     await lane.drain()
     outcome = lane.check(asked)
@@ -192,7 +193,7 @@ async def opened_and_replaced(lane, *doings):
     """Have our opening's answer lost, let others act, and take our command to its end."""
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     asked = lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     for doing in doings:
         assert lane.sim.act(lane.authorization_id, **doing) is None
         lane.sim.advance(1)
@@ -254,7 +255,7 @@ async def test_a_create_that_may_have_come_and_gone_is_dead_lettered_and_never_s
     lane = make_lane("forgets_keys")
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     asked = lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
     lane.sim.advance(5)
     await lane.drain()
@@ -276,7 +277,7 @@ async def test_a_dead_letter_leaves_its_authorization_watched_and_told_as_it_was
     lane = make_lane("forgets_keys")
     lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
     lane.sim.advance(5)
     lane.sim.act(lane.authorization_id, "payer", truth="received")
@@ -333,7 +334,7 @@ async def test_retry_after_is_obeyed_where_a_refusal_asks_for_another_look(make_
     lane.sim.fault("answer", method="POST", path=CREATE, status=status, code=code, retryAfter="30", count=1)
     asked = lane.send(HandoffRequest())
     answer = await lane.turn()
-    assert answer.reason is Wait.RETRY_AFTER
+    assert answer.reason is WaitReason.RETRY_AFTER
     assert 29.0 < answer.at - lane.now() < 34.0
     await lane.drain()
     assert lane.check(asked).effect == "ours"
@@ -419,10 +420,10 @@ async def test_a_request_waits_while_the_last_handoff_is_closing_and_says_why(ma
     await lane.drain()
     asked = lane.send(HandoffRequest())
     await lane.drain()
-    assert {wait.reason for wait in lane.waits} == {Wait.CLOSING}
+    assert {wait.reason for wait in lane.waits} == {WaitReason.CLOSING}
     (waiting,) = lane.events(EventType.COMMAND_WAITING)
     assert (waiting.data.reason, waiting.data.command_id) == ("closing", asked)
-    assert waiting.data.advice == WAITING[Wait.CLOSING]
+    assert waiting.data.advice == WAITING[WaitReason.CLOSING]
     assert lane.check(asked).outcome == "rejected"
 
 
@@ -453,7 +454,7 @@ async def test_expiry_no_longer_counts_once_something_may_have_been_sent(make_la
     soon = datetime.fromtimestamp(lane.now() + 30, UTC)
     lane.sim.fault("reset", method="POST", when="after", count=1)
     asked = lane.send(HandoffRequest(expires_at=soon))
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.sim.advance(60)
     await lane.drain()
     assert lane.check(asked).effect == "inferred"
@@ -497,7 +498,7 @@ async def test_past_the_keys_retention_reading_decides(make_lane, close, keys):
     lane.restart()
     lane.sim.fault("reset", method="POST", path=CLOSE, when="after", count=1)
     asked = lane.send(close(handoff))
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     posts = [name for name, _ in lane.collate.calls].count("close_handoff")
     lane.sim.advance(120)
     await lane.drain()
@@ -571,7 +572,7 @@ async def test_an_alarm_while_a_write_may_be_under_way_does_not_take_our_close_f
     handoff = await opened(lane)
     lane.sim.fault("reset", method="POST", path=CLOSE, when="after", count=1)
     asked = lane.send(close(handoff))
-    assert isinstance(await lane.turn(), Again)
+    assert isinstance(await lane.turn(), RetryAt)
     lane.restart()
     await lane.observe()
     assert lane.events(EventType.HANDOFF_CLOSED) == []

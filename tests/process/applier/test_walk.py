@@ -7,7 +7,7 @@ import pytest
 
 from consumers.engine import UNCHANGED
 from schemas.commands import Completed, HandoffClose, HandoffRequest, RecordAccess, Revoked, UnableToComplete
-from schemas.vocabulary import EventType, ReportedOutcome
+from schemas.enums import EventType, ReportedOutcome
 
 _COMPLETED = Completed(reported_outcome=ReportedOutcome.SUBMITTED, observed_reference_number="R-1")
 _READINGS = [
@@ -69,10 +69,10 @@ async def test_the_same_command_again_publishes_nothing(make_lane):
     lane = make_lane()
     asked = lane.send(HandoffRequest())
     await lane.drain()
-    before, alarm = len(lane.outputs), lane.alarm_at
+    before, alarm = len(lane.outputs), lane.timer_at
     lane.send(HandoffRequest(), command_id=asked)
     answer = await lane.turn()
-    assert (answer.outputs, answer.memory, answer.alarm_at) == ((), UNCHANGED, alarm)
+    assert (answer.outputs, answer.state, answer.timer_at) == ((), UNCHANGED, alarm)
     assert len(lane.outputs) == before
     assert len(lane.effects_of(asked)) == 1
 

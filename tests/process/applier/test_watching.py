@@ -7,7 +7,7 @@ import pytest
 
 from consumers.engine import UNCHANGED, Done
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
-from schemas.vocabulary import EventType
+from schemas.enums import EventType
 
 DAY = 86_400.0
 
@@ -22,8 +22,8 @@ async def test_an_observation_of_nothing_new_writes_nothing_and_makes_one_call(m
     lane = await watched(make_lane())
     before, calls = len(lane.outputs), len(lane.collate.calls)
     answer = await lane.observe()
-    assert (answer.outputs, answer.memory) == ((), UNCHANGED)
-    assert answer.alarm_at > lane.now()
+    assert (answer.outputs, answer.state) == ((), UNCHANGED)
+    assert answer.timer_at > lane.now()
     assert (len(lane.outputs), len(lane.collate.calls)) == (before, calls + 1)
 
 
@@ -33,7 +33,7 @@ async def test_an_open_handoff_is_observed_with_one_call_as_long_as_nothing_move
     await lane.drain()
     await lane.observe()
     calls = len(lane.collate.calls)
-    assert (await lane.observe()).memory is UNCHANGED
+    assert (await lane.observe()).state is UNCHANGED
     assert [name for name, _ in lane.collate.calls[calls:]] == ["get_authorization"]
 
 
@@ -65,7 +65,7 @@ async def test_it_ends_at_settled_and_is_forgotten_long_after(make_lane):
     lane.sim.act(lane.authorization_id, "cancel")
     await lane.observe_until(EventType.AUTHORIZATION_SETTLED)
     calls, settled_at = len(lane.collate.calls), lane.now()
-    assert lane.alarm_at > settled_at + 30 * DAY
+    assert lane.timer_at > settled_at + 30 * DAY
     while lane.memory is not None:
         answer = await lane.observe()
         assert isinstance(answer, Done)
@@ -82,7 +82,7 @@ async def test_it_ends_at_its_greatest_age(make_lane):
     await watched(lane)
     ended = await lane.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
     assert (ended.data.status, ended.data.reason) == ("requires_action", "max_age")
-    assert lane.alarm_at > lane.now() + 30 * DAY, "kept, but not looked at"
+    assert lane.timer_at > lane.now() + 30 * DAY, "kept, but not looked at"
     again = lane.send(AuthorizationWatch())
     await lane.drain()
     assert lane.finished_of(again).outcome == "applied"
@@ -106,13 +106,13 @@ async def test_one_that_collate_knows_no_more_ends_after_a_day_across_restarts(m
     assert (ended.data.reason, ended.data.status) == ("not_found", "requires_action")
     assert lane.now() - began >= DAY
     assert lane.remembered().watch.ended
-    assert answer.alarm_at > lane.now() + 30 * DAY, "kept, but not looked at"
+    assert answer.timer_at > lane.now() + 30 * DAY, "kept, but not looked at"
 
 
 async def test_what_is_only_missing_in_the_memory_is_counted_a_few_times_and_then_writes_nothing(make_lane):
     lane = await watched(make_lane())
     hidden(lane)
-    writes = [(await lane.observe()).memory is not UNCHANGED for _ in range(12)]
+    writes = [(await lane.observe()).state is not UNCHANGED for _ in range(12)]
     assert writes == [True] * 8 + [False] * 4, "failures up to the longest step, looks up to three"
     assert len(lane.memory) < 1024
 
@@ -180,7 +180,7 @@ async def test_a_watch_that_a_grant_begins_anew_looks_again_at_once_not_when_it_
     access(lane)
     await lane.drain()
     assert lane.remembered().watch.ended is False
-    assert lane.alarm_at < lane.now() + 60, "the next look, not the end of the memory"
+    assert lane.timer_at < lane.now() + 60, "the next look, not the end of the memory"
     lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
     closed = await lane.observe_until(EventType.HANDOFF_CLOSED, most=3)
     assert closed.data.by == "other"
@@ -188,18 +188,18 @@ async def test_a_watch_that_a_grant_begins_anew_looks_again_at_once_not_when_it_
 
 async def test_a_grant_leaves_the_alarm_of_a_watch_that_goes_on(make_lane):
     lane = await watched(make_lane(state="handoff_active"))
-    standing = lane.alarm_at
+    standing = lane.timer_at
     lane.sim.advance(1.0)
     access(lane)
     await lane.drain()
-    assert lane.alarm_at == standing
+    assert lane.timer_at == standing
 
 
 async def test_retry_after_is_honoured(make_lane):
     lane = await watched(make_lane())
     lane.sim.fault("answer", method="GET", status=503, retryAfter="900", count=1)
     answer = await lane.observe()
-    assert answer.alarm_at >= lane.now() + 500, "capped by the client, but far beyond the cadence"
+    assert answer.timer_at >= lane.now() + 500, "capped by the client, but far beyond the cadence"
 
 
 async def test_failures_stretch_the_cadence_and_success_ends_that(make_lane):
@@ -208,7 +208,7 @@ async def test_failures_stretch_the_cadence_and_success_ends_that(make_lane):
     gaps = []
     for _ in range(5):
         await lane.observe()
-        gaps.append(lane.alarm_at - lane.now())
+        gaps.append(lane.timer_at - lane.now())
     assert gaps[1] > gaps[0]
     assert gaps[-1] < 40
     assert lane.events(EventType.AUTHORIZATION_CHANGED)[-1].data.from_status is None
@@ -222,8 +222,8 @@ async def test_while_steps_are_stretched_alarms_go_by_without_a_call_and_then_st
     calls = len(lane.collate.calls)
     for _ in range(5):
         answer = await lane.observe()
-        assert (answer.outputs, answer.memory) == ((), UNCHANGED)
-        assert answer.alarm_at - lane.now() <= 1.1 * lane.watcher.cadence.every(lane.remembered(), lane.now())
+        assert (answer.outputs, answer.state) == ((), UNCHANGED)
+        assert answer.timer_at - lane.now() <= 1.1 * lane.watcher.cadence.every(lane.remembered(), lane.now())
     assert len(lane.collate.calls) == calls, "not yet eight steps since the last look"
     lane.watcher.stretch.factor = 2.0
     await lane.observe()

@@ -9,9 +9,9 @@ import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from gateway.collate.client import open_client
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import CollateSettings
+from adapters.collate.client import open_client
+from runtime.metrics import create_metrics
+from runtime.settings import CollateSettings
 
 Script = Callable[["Exchange"], Awaitable[None]]
 

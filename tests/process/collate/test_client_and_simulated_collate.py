@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from gateway.collate.answers import Ambiguous, Answered, Cause, Held, HoldReason, NotSent, Refused
-from gateway.collate.breaker import BreakerState
-from gateway.collate.budget import Priority
-from gateway.collate.errors import Move, route
-from gateway.collate.keys import write_key
-from gateway.collate.operations import Operation
+from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.breaker import BreakerState
+from adapters.collate.budget import Priority
+from adapters.collate.errors import Disposition, route
+from adapters.collate.idempotency import write_key
+from adapters.collate.operations import Operation
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -35,7 +35,7 @@ async def read_until(client, authorization, within=20.0):
         result = await client.get_authorization(authorization)
         if isinstance(result, Answered) or time.monotonic() > deadline:
             return result
-        pause = max(0.0, result.until - time.time()) if isinstance(result, Held) else 0.05
+        pause = max(0.0, result.until - time.time()) if isinstance(result, Deferred) else 0.05
         await asyncio.sleep(min(pause, 1.0))
 
 
@@ -84,7 +84,7 @@ async def test_a_stale_version_is_refused_with_both_versions(collate, client):
     assert isinstance(result, Refused)
     assert (result.code, result.expected_version, result.actual_version) == ("version_conflict", version - 1, version)
     assert result.request_id
-    assert route(Operation.CREATE_HANDOFF, result).move is Move.REREAD
+    assert route(Operation.CREATE_HANDOFF, result).move is Disposition.REREAD
 
 
 async def test_what_is_not_there_is_refused_by_code(collate, client):
@@ -158,13 +158,13 @@ async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(col
     refused = await client.get_authorization(authorizations[0])
     assert isinstance(refused, Refused)
     assert refused.suspended
-    assert route(Operation.GET_AUTHORIZATION, refused).move is Move.SUSPEND
+    assert route(Operation.GET_AUTHORIZATION, refused).move is Disposition.SUSPEND
     assert client.trouble is HoldReason.CREDENTIALS
     calls = len(collate.ledger.calls)
     for authorization in authorizations:
         for priority in Priority:
             held = await client.get_authorization(authorization, priority=priority)
-            assert isinstance(held, Held)
+            assert isinstance(held, Deferred)
             assert held.reason is HoldReason.CREDENTIALS
     assert len(collate.ledger.calls) == calls
     key_file.write_text("new-key")
@@ -179,7 +179,7 @@ async def test_a_403_of_one_authorization_is_its_own(collate, client):
     refused = await client.get_authorization(mine)
     assert isinstance(refused, Refused)
     assert not refused.suspended
-    assert route(Operation.GET_AUTHORIZATION, refused).move is Move.REJECT
+    assert route(Operation.GET_AUTHORIZATION, refused).move is Disposition.REJECT
     assert isinstance(await client.get_authorization(others), Answered)
 
 
@@ -191,7 +191,7 @@ async def test_a_403_of_two_authorizations_pauses_the_rest(collate, client):
     assert doubted.suspended, "it may be the key: nobody was let in to compare with"
     assert (await client.get_authorization(second)).suspended
     held = await client.get_authorization(third)
-    assert isinstance(held, Held)
+    assert isinstance(held, Deferred)
     assert held.reason is HoldReason.FORBIDDEN
 
 
@@ -202,7 +202,7 @@ async def test_one_authorization_that_fails_for_ever_leaves_the_others_their_spe
 
     async def fail(authorization):
         while True:
-            assert isinstance(await client.get_authorization(authorization), Ambiguous | Held)
+            assert isinstance(await client.get_authorization(authorization), Ambiguous | Deferred)
             await asyncio.sleep(0.001)
 
     async def drive(authorization):
@@ -238,7 +238,7 @@ async def test_after_an_outage_calls_come_back_by_themselves_and_slowly(collate,
     collate.begin_outage()
     kinds = [type(await client.get_authorization(authorization)) for authorization in authorizations]
     assert kinds.count(NotSent) + kinds.count(Ambiguous) < 10, "the breaker opens"
-    assert kinds.count(Held) > 90
+    assert kinds.count(Deferred) > 90
     collate.ledger.clear()
     collate.end_outage()
     results = await asyncio.gather(*(read_until(client, authorization) for authorization in authorizations))
@@ -276,7 +276,7 @@ async def test_a_limit_of_collates_is_found_and_kept_to(collate, connect, key_fi
             result = await client.get_authorization(authorization)
             if isinstance(result, Answered):
                 answered += 1
-            pause = result.until - time.time() if isinstance(result, Held) else 0.05
+            pause = result.until - time.time() if isinstance(result, Deferred) else 0.05
             await asyncio.sleep(max(0.0, min(pause, ends - time.monotonic())))
 
     await asyncio.gather(*(drive(authorization) for authorization in authorizations))

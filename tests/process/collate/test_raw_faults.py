@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from gateway.collate.answers import Ambiguous, Answered, Cause, Held, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 HANDOFF = b'{"id":"mhand_1","version":1,"priorAuthorizationId":"auth_1","state":"active"}'
@@ -402,7 +402,7 @@ async def test_without_a_key_nothing_is_sent(serve, connect, tmp_path):
     server = await serve(speaks(answer(200, AUTHORIZATION)))
     client = await connect(server, api_key_file=tmp_path / "absent")
     result = await client.get_authorization("auth_1")
-    assert isinstance(result, Held)
+    assert isinstance(result, Deferred)
     assert result.reason is HoldReason.CREDENTIALS
     assert client.trouble is HoldReason.CREDENTIALS
     assert server.connections == 0

@@ -13,18 +13,18 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from gateway.collate.client import open_client
-from gateway.ingress.callers import new_key
-from gateway.ingress.callers_file import CallersFile
-from gateway.ingress.main import Links, assemble
-from gateway.ingress.server import ConnectionBounds, bounded_protocol
-from gateway.runtime.health import Health
-from gateway.runtime.lifetime import Process
-from gateway.runtime.logs import configure_logs, get_log
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.serving import serving
-from gateway.runtime.settings import LogSettings, load_settings
+from adapters.collate.client import open_client
+from gateway.ingress.auth.callers import new_key
+from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.http.server import ConnectionBounds, bounded_protocol
+from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
+from runtime.health import Health
+from runtime.logs import configure_logs, get_log
+from runtime.metrics import create_metrics
+from runtime.process import Process
+from runtime.serving import serving
+from runtime.settings import LogSettings, load_settings
 from schemas.cloudevents import from_kafka
 from schemas.records import read_command, write_dead_letter, write_dead_letter_ended, write_event
 
@@ -260,7 +260,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, bounds, eventually):
     )
     registry = CollectorRegistry()
     process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
-    links = Links(kafka, kafka.open, kafka.open, kafka.open_letters)
+    links = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
         parts = assemble(settings, process, CallersFile(callers_file), client, links)
         runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run(), parts.letters.run())

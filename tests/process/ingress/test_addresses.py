@@ -1,6 +1,6 @@
 import json
 
-from schemas import publish
+from schemas.documents import publish
 
 METHODS = {"GET", "POST"}
 

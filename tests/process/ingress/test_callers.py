@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gateway.ingress.callers import new_key
+from gateway.ingress.auth.callers import new_key
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 EVERY_ADDRESS = [

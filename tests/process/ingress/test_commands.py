@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from schemas.api.messages import CommandAccepted, CommandOutcome
 from schemas.cloudevents import Envelope, to_http
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandFinished
-from schemas.http import CommandAccepted, CommandOutcome
 from schemas.identity import command_id_from_cloudevent, command_id_from_key
 from schemas.records import publish
 from schemas.topics import partition_for
-from schemas.vocabulary import CommandType, Effect, Outcome
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.commands import COMMANDS, Discard, HandoffClose, HandoffRequest, Redrive
-from schemas.deadletter import DeadLetter, DeadLetterEnded, OriginalRecord
+from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
+from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandFinished
 from schemas.identity import command_id_from_key, request_id
 from schemas.records import Accepted, publish, write_command
-from schemas.vocabulary import CommandType, Effect, Outcome
 
 ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
 DEAD = ACCEPTED + timedelta(hours=24)

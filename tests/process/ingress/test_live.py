@@ -3,8 +3,8 @@ import json
 
 import pytest
 
+from schemas.api.messages import AccessGranted, Review
 from schemas.commands import RecordAccess
-from schemas.http import AccessGranted, Review
 
 ACCESS = "/v1/authorizations/{}/handoffs/{}/access-grants"
 OPERATOR = {"operator": "op-7"}

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.ingress.callers import new_key
-from gateway.runtime.admin import admin_app
-from schemas.publish import read
+from gateway.ingress.auth.callers import new_key
+from runtime.admin import admin_app
+from schemas.documents.publish import read
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 VALUES = {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ingress import stream as module
+from gateway.ingress.event_stream import routes as module
+from schemas.enums import EventType
 from schemas.events import AuthorizationActionRequired, HandoffOpened
 from schemas.records import publish
-from schemas.vocabulary import EventType
 
 
 def opened(sequence, authorization="auth_1"):

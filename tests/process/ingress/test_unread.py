@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from gateway.ingress.server import BoundedProtocol, ConnectionBounds
+from gateway.ingress.http.server import BoundedProtocol, ConnectionBounds
 
 from .conftest import read_reply
 

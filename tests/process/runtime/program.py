@@ -4,11 +4,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from gateway.runtime.exits import Refused
-from gateway.runtime.lifetime import run
-from gateway.runtime.settings import AdminSettings, CollateSettings, KafkaSettings, Settings
-from gateway.runtime.topics import wanted_topics
-from gateway.runtime.waiting import wait_for_topics
+from adapters.kafka.topics import wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
+from runtime.exits import StartupError
+from runtime.process import run
+from runtime.settings import AdminSettings, CollateSettings, KafkaSettings, Settings
 from schemas.topics import catalogue
 
 
@@ -52,7 +52,7 @@ async def raises(_process):
 
 
 async def refuses(_process):
-    raise Refused(["first reason", "second reason"])
+    raise StartupError(["first reason", "second reason"])
 
 
 async def waits_for_kafka(process):

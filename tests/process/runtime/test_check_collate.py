@@ -4,11 +4,11 @@ from email.utils import formatdate
 
 import pytest
 
-from gateway.cli.check_collate import _clock, look_at_collate
-from gateway.cli.findings import verdict
-from gateway.collate.reply import Reply
-from gateway.runtime.exits import Exit
-from gateway.runtime.settings import CollateSettings
+from adapters.collate.http_response import HttpResponse
+from gateway.cli.check.check_results import verdict
+from gateway.cli.check.collate import _clock, look_at_collate
+from runtime.exits import Exit
+from runtime.settings import CollateSettings
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ async def test_a_key_that_is_none_is_never_sent(look):
 )
 def test_a_clock_that_is_off(ahead, state, code):
     theirs = 1_790_000_000
-    reply = Reply(200, {b"date": formatdate(theirs, usegmt=True).encode()}, b"")
+    reply = HttpResponse(200, {b"date": formatdate(theirs, usegmt=True).encode()}, b"")
     found = _clock(reply, theirs + 0.5 + ahead)
     assert (found.state, found.code) == (state, code)
 
 
 @pytest.mark.parametrize("date", [{}, {b"date": b"yesterday"}])
 def test_without_a_date_the_clock_is_not_judged(date):
-    assert _clock(Reply(200, date, b""), 0.0).state == "skipped"
+    assert _clock(HttpResponse(200, date, b""), 0.0).state == "skipped"

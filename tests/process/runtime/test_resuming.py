@@ -4,8 +4,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.runtime.admin import admin_app
-from gateway.runtime.health import Health
+from runtime.admin import admin_app
+from runtime.health import Health
 
 ASKED = {"operator": "op-7", "why": "The deploy was rolled back."}
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gateway.runtime import credentials
-from gateway.runtime.credentials import CredentialUnavailable, TokenEndpoint
-from local.secured import Authority
+from adapters.kafka import credentials
+from adapters.kafka.credentials import CredentialUnavailable, TokenEndpoint
+from local.kafka.secured import Authority
 
 
 @pytest.fixture

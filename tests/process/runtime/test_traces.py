@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumers.engine import Done, Record
-from consumers.traced import TracedLane
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import TraceSettings
-from gateway.runtime.traces import ATTRIBUTES, TracesRefused, allowed, open_traces
+from consumers.tracing import TracedHandler
+from runtime.metrics import create_metrics
+from runtime.settings import TraceSettings
+from runtime.traces import ATTRIBUTES, TracesRefused, allowed, open_traces
 from schemas.topics import catalogue
 from tests.system.collector import collecting
 
@@ -56,7 +56,7 @@ async def test_without_an_endpoint_there_are_no_traces(registry):
 
 
 async def test_an_endpoint_without_the_packages_is_refused_with_what_to_do(tracing, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gateway.runtime.otlp", None)
+    monkeypatch.setitem(sys.modules, "runtime.otlp", None)
     with pytest.raises(TracesRefused) as refused:
         await tracing().__aenter__()
     assert "collate-gateway[otel]" in str(refused.value)
@@ -135,7 +135,7 @@ async def test_spans_are_counted_by_what_became_of_them(tracing, registry, colle
 
 
 async def test_a_turn_ends_well_although_more_records_wait_than_are_linked(tracing, monkeypatch):
-    monkeypatch.setattr("consumers.traced._MOST_WAITING", 0)
+    monkeypatch.setattr("consumers.tracing._MOST_WAITING", 0)
 
     class Finishing:
         async def on_record(self, turn, record):
@@ -143,5 +143,5 @@ async def test_a_turn_ends_well_although_more_records_wait_than_are_linked(traci
 
     record = Record(partition=0, offset=1, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
     async with tracing() as traces:
-        lane = TracedLane(Finishing(), traces, catalogue("test."))
+        lane = TracedHandler(Finishing(), traces, catalogue("test."))
         assert await lane.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()

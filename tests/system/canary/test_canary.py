@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
-from tests.process.lane.test_canary import CANARY, OVERLAY, PLANTED, REFERENCE
+from tests.process.authorization.test_canary import CANARY, OVERLAY, PLANTED, REFERENCE
 from tests.system.collector import collecting
 from tests.system.records import everything_in
 

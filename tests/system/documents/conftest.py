@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from local.broker import java
-from local.cache import cache_directory
-from local.jars import fetch, read_lock
+from local.kafka.broker import java
+from local.kafka.jars import fetch, read_lock
+from local.processes.cache import cache_directory
 from tests.system.documents.kubernetes import Kubernetes
 from tests.system.documents.reader import Reader
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import helm_python as helm
 import yaml
 
-from gateway.runtime.exits import Exit
 from local.installation import Program
-from local.ports import free_ports
+from local.processes.ports import free_ports
+from runtime.exits import Exit
 from tests.contract.documents.pages import ROOT
 
 BIN = Path(sys.executable).parent

@@ -7,7 +7,7 @@ import subprocess
 import httpx
 import pytest
 
-from local.run import Run
+from local.processes.run import Run
 from tests.contract.documents.pages import LINES, ROOT
 from tests.system.documents.reader import BIN
 

@@ -10,7 +10,7 @@ import subprocess
 import httpx
 import pytest
 
-from local.listening import listening
+from local.event_listener import listening
 from tests.contract.documents.pages import LINES, ROOT
 from tests.system.documents.reader import ELSEWHERE
 

@@ -13,7 +13,7 @@ def pytest_itemcollected(item):
 
 @pytest.fixture(scope="session")
 def broker():
-    from local.kafka import Cluster  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests must not pay for it
 
     properties = {
         "group.min.session.timeout.ms": "500",

@@ -5,9 +5,9 @@ import signal
 
 from aiokafka import AIOKafkaProducer
 
-from consumers.engine import takeover
-from consumers.engine.phase import Phase
-from consumers.engine.transactions import Transactions
+from consumers.engine import startup
+from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.partition_status import PartitionStatus
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
 
@@ -59,7 +59,7 @@ async def test_a_transaction_that_times_out_at_the_broker_is_done_again(laborato
 async def test_a_zombie_that_starts_late_fences_the_owner_who_takes_the_partition_back(laboratory, monkeypatch):
     """The membership was good when it asked; then it froze, and went on after its successor had begun."""
     confirmed, may_go_on = asyncio.Event(), asyncio.Event()
-    check = takeover._check_membership
+    check = startup._check_membership
 
     async def check_and_freeze(parts):
         await check(parts)
@@ -67,7 +67,7 @@ async def test_a_zombie_that_starts_late_fences_the_owner_who_takes_the_partitio
             confirmed.set()
             await may_go_on.wait()
 
-    monkeypatch.setattr(takeover, "_check_membership", check_and_freeze)
+    monkeypatch.setattr(startup, "_check_membership", check_and_freeze)
     with cuttable_network() as network:
         async with laboratory.engine("zombie") as zombie:
             await confirmed.wait()
@@ -116,4 +116,4 @@ async def test_a_process_stopped_past_its_session_comes_back_as_nobody(laborator
     await laboratory.all_finished()
     await until(lambda: old.owns(2) and new.owns(2))
     assert await laboratory.violations() == []
-    assert Phase.STOPPED not in {*old.phases().values(), *new.phases().values()}
+    assert PartitionStatus.STOPPED not in {*old.phases().values(), *new.phases().values()}

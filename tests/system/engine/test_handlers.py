@@ -1,8 +1,8 @@
 """What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
 
-from consumers.engine.interface import Wait
-from consumers.engine.phase import Phase
-from consumers.engine.report import lanes_report
+from consumers.engine.interface import HandlerFailure
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.status import key_queues_report
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Task
 
@@ -23,7 +23,7 @@ async def test_a_handler_that_raises_holds_up_its_key_and_no_other(laboratory):
         await laboratory.append("bad", Task("raises", failures=3, checkpoint=True), Task("behind"), partition=0)
         await laboratory.append("good", Task("beside"), partition=0)
         await until(lambda: laboratory.finished == {"beside"})
-        (row,) = [row for row in lanes_report(running.engine)["partitions"] if row["partition"] == 0]
+        (row,) = [row for row in key_queues_report(running.engine)["partitions"] if row["partition"] == 0]
         assert [(lane["key"], lane["records"]) for lane in row["lanes"]] == [("bad", 2)]
         await laboratory.all_finished()
     assert [seen.cause for seen in laboratory.seen] == ["beside", "raises", "behind"]
@@ -48,7 +48,7 @@ async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
         await laboratory.append("good", *(Task(f"{number}") for number in range(5)))
         await laboratory.all_finished()
         assert running.failed_starts("MessageSizeTooLargeError") == 0
-        assert running.failed_turns(Wait.TOO_LARGE) == 2
+        assert running.failed_turns(HandlerFailure.RESULT_TOO_LARGE) == 2
     assert await laboratory.violations() == []
 
 
@@ -63,11 +63,11 @@ async def test_a_record_near_the_brokers_bound_passes(laboratory):
 async def test_too_many_casualties_stop_the_partition_until_an_operator_resumes(laboratory):
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
-        await laboratory.append_many((f"key-{number}", Task(f"{number}", casualty=True)) for number in range(400))
+        await laboratory.append_many((f"key-{number}", Task(f"{number}", dead_lettered=True)) for number in range(400))
         await until(lambda: all(partition.is_stopped for partition in running.engine.partitions.values()))
         stopped_at = len(laboratory.seen)
         assert stopped_at < 400
-        assert set(running.phases().values()) == {Phase.RUNNING}
+        assert set(running.phases().values()) == {PartitionStatus.RUNNING}
         while len(laboratory.seen) < 400:
             seen = len(laboratory.seen)
             await until(lambda: running.engine.resume() or len(laboratory.seen) == 400)

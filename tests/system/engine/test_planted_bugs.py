@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from consumers.engine.transactions import Transactions
+from consumers.engine.kafka.transactions import Transactions
 from tests.chaos.history import Rule
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.planted import plant

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from consumers.engine.phase import Phase
+from consumers.engine.partition_status import PartitionStatus
 from tests.chaos.laboratory import until
 
 pytestmark = pytest.mark.three_brokers
@@ -58,6 +58,6 @@ async def test_a_leader_that_was_frozen_and_does_not_know_that_it_is_deposed_sto
             finally:
                 kafka3.kill(index, signal.SIGCONT)
             await more_is_finished(laboratory3)
-            assert Phase.STOPPED not in running.phases().values()
+            assert PartitionStatus.STOPPED not in running.phases().values()
         await laboratory3.all_finished(within=40)
     assert await laboratory3.violations() == []

@@ -7,10 +7,10 @@ import pytest
 from aiokafka.admin import NewPartitions
 
 from consumers.engine.engine import PartitionCountChanged
-from consumers.engine.interface import Wait
-from consumers.engine.memories import MARKER_KEY, state_record
-from consumers.engine.phase import Phase
-from consumers.engine.report import lanes_report, readiness
+from consumers.engine.interface import HandlerFailure
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.state_store import MARKER_KEY, state_record
+from consumers.engine.status import key_queues_report, readiness
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Tally, Task
 
@@ -44,7 +44,7 @@ async def test_a_missing_state_topic_is_waited_for(laboratory):
     state = laboratory.orders.state
     await laboratory.delete(state)
     async with laboratory.engine(transaction_seconds=1.0) as running:
-        await until(lambda: Phase.RETRYING in running.phases().values())
+        await until(lambda: PartitionStatus.RETRYING in running.phases().values())
         assert not readiness(running.engine)[0]
         await laboratory.create(state)
         await laboratory.append("key", Task("0"))
@@ -96,10 +96,10 @@ async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laborato
         await until(lambda: laboratory.finished == {"a", "f"})
 
         def waiting():
-            (report,) = [row for row in lanes_report(running.engine)["partitions"] if row["partition"] == 0]
+            (report,) = [row for row in key_queues_report(running.engine)["partitions"] if row["partition"] == 0]
             return {lane["key"]: lane["reason"] for lane in report["lanes"] if lane["state"] == "waiting"}
 
-        await until(lambda: waiting() == {"poisoned": Wait.HANDLER_FAILED})
+        await until(lambda: waiting() == {"poisoned": HandlerFailure.RAISED})
         # What can't be read is due at once, spread like every overdue alarm: perhaps later than the records above.
         await until(lambda: laboratory.rung == {"alarmed": 1, "alarmed too": 1})
 

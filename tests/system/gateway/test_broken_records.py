@@ -3,8 +3,8 @@
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from local.event_listener import listening
 from local.installation import PARTITIONS
-from local.listening import listening
 from schemas.records import read_dead_letter
 from schemas.topics import catalogue, partition_for
 

@@ -12,8 +12,8 @@ from collections import Counter
 import httpx
 import pytest
 
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
 
 SCALE = float(os.environ.get("OUTAGE_SCALE", "0.1"))
 OUTAGE_SECONDS = 300.0 * SCALE

@@ -8,8 +8,8 @@ from collections import Counter
 import httpx
 import pytest
 
+from local.event_listener import listening
 from local.installation import GATEWAY, Installation
-from local.listening import listening
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 pytestmark = pytest.mark.timeout(300)

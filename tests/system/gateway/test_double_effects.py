@@ -2,8 +2,8 @@
 
 import httpx
 
-from local.collate.effect import Kind
-from local.listening import listening
+from local.collate.model.effect import Kind
+from local.event_listener import listening
 
 
 async def test_a_double_effect_is_told_as_inferred_and_alarmed(installation, start, collate, kafka, prefix):

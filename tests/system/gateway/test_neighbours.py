@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from local.listening import listening
+from local.event_listener import listening
 
 PER_SECOND = 15
 WINDOW_SECONDS = 6.0

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 import httpx
 import pytest
 
-from local.collate.effect import Kind
-from local.listening import listening
+from local.collate.model.effect import Kind
+from local.event_listener import listening
 
 COMMANDS = 200
 KILLS = 20

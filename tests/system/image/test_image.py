@@ -12,10 +12,10 @@ import httpx
 import psycopg
 import pytest
 
-import gateway
 from local import installation as local_installation
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
+from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
@@ -64,7 +64,7 @@ def test_every_module_of_it_can_be_imported(in_image, image):
 
 
 def test_it_says_its_version_and_what_is_missing_in_it(in_image):
-    assert in_image("version").stdout.startswith(f"gateway {gateway.__version__} ")
+    assert in_image("version").stdout.startswith(f"gateway {VERSION} ")
     ended = in_image("dev")
     assert ended.returncode == 69
     assert "this installation has no `local` package" in ended.stderr
@@ -173,7 +173,13 @@ def test_nothing_can_be_written_there(confined, image, place):
 def test_the_context_holds_only_what_the_image_is_made_of(image):
     for name in ("gateway/cli/app.py", "pyproject.toml", "requirements/runtime.txt", "schemas/topics.py"):
         assert image._context.has(name), name
-    for name in (".git/config", "local/kafka.py", "tests/conftest.py", ".venv/bin/python", "requirements/dev.txt"):
+    for name in (
+        ".git/config",
+        "local/kafka/nodes.py",
+        "tests/conftest.py",
+        ".venv/bin/python",
+        "requirements/dev.txt",
+    ):
         assert not image._context.has(name), name
     assert not image._context.has("gateway/cli/__pycache__/app.cpython-311.pyc")
 

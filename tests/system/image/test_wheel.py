@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import gateway
+from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
@@ -59,7 +59,7 @@ def test_the_wheel_says_its_version_and_its_command(wheel):
         (described,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(described).decode())
         commands = archive.read(described.replace("METADATA", "entry_points.txt")).decode()
-    assert metadata["Version"] == gateway.__version__
+    assert metadata["Version"] == VERSION
     assert commands.split() == ["[console_scripts]", "gateway", "=", "gateway.cli.app:main"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.installation import PARTITIONS, Installation
-from local.kafka import Cluster
+from local.kafka.nodes import Cluster
 from schemas.records import read_command
 
 

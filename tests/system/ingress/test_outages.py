@@ -8,8 +8,8 @@ import time
 import httpx
 import pytest
 
-from local.kafka import Cluster
-from local.ports import free_ports
+from local.kafka.nodes import Cluster
+from local.processes.ports import free_ports
 
 # Measured 2 to 20 ms on an idle machine; a test machine may be busy. Waiting for Kafka would take the 5 s deadline.
 AT_ONCE_SECONDS = 1.5

@@ -7,12 +7,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
-from gateway.ingress.deadlines import Deadlines
-from gateway.ingress.kafka import Producers
-from gateway.ingress.publisher import Appended, Publisher, Reason
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import KafkaSettings
-from local.kafka import Cluster
+from gateway.ingress.commands.publisher import Appended, Publisher, Reason
+from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.kafka_sources import Producers
+from local.kafka.nodes import Cluster
+from runtime.metrics import create_metrics
+from runtime.settings import KafkaSettings
 
 TOO_LARGE, SMALL = b"x" * 20_000, b"x"
 # Long enough for the broken producer to say so by itself, and short enough to see that nobody waits for it.

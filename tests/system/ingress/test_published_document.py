@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
 
 # A list too long for a URL is refused as such.
 CONFIG = """

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from local.cache import cache_directory
 from local.failures import StartFailed
 from local.installation import Installation, start_collate
-from local.run import Run
+from local.processes.cache import cache_directory
+from local.processes.run import Run
 
 
 def answers(url):

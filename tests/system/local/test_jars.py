@@ -7,9 +7,9 @@ import sys
 import pytest
 from jgo.maven import PythonResolver
 
-from local import broker, jars
-from local.cache import cache_directory
 from local.failures import NoJars, NoJava, NoSpace
+from local.kafka import broker, jars
+from local.processes.cache import cache_directory
 
 LOCK = jars.read_lock()
 

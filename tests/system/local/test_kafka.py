@@ -1,4 +1,4 @@
-"""Real brokers: what `local.kafka` promises to those who build on it."""
+"""Real brokers: what `local.kafka.nodes` promises to those who build on it."""
 
 import signal
 import socket
@@ -7,11 +7,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from local import kafka as kafka_module
-from local import ports
-from local.cache import cache_directory
 from local.failures import StartFailed
-from local.kafka import Cluster
+from local.kafka import nodes as kafka_module
+from local.kafka.nodes import Cluster
+from local.processes import ports
+from local.processes.cache import cache_directory
 
 
 @pytest.fixture

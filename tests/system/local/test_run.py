@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.run import Run, until_interrupted
+from local.processes.run import Run, until_interrupted
 
 SERVE_KAFKA = [Path(sys.executable).with_name("gateway"), "local", "kafka"]
 

@@ -8,15 +8,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import apply, compare, wanted_topics
+from adapters.postgres.migrate import migrate
 from consumers.projector.loop import Loop, Parts
-from gateway.readmodel.migrate import migrate
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.health import Health
-from gateway.runtime.logs import get_log
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
-from gateway.runtime.topics import apply, compare, wanted_topics
-from local.story import stories
+from local.sample_records import stories
+from runtime.health import Health
+from runtime.logs import get_log
+from runtime.metrics import create_metrics
+from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
 PARTITIONS = 3

@@ -8,10 +8,10 @@ from dataclasses import fields
 import psycopg
 import pytest
 
-from gateway.readmodel.migrate import migrate
-from gateway.readmodel.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
+from adapters.postgres.migrate import migrate
+from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
 from local.installation import Installation
-from local.story import stories
+from local.sample_records import stories
 
 KILLS = 20
 

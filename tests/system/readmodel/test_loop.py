@@ -6,19 +6,19 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from adapters.postgres import database
+from adapters.postgres.database import connected
+from adapters.postgres.migrate import migrate
+from adapters.postgres.rows import Keys
+from adapters.postgres.store import StaleOffsets, Store
 from consumers.projector.loop import sweep
 from consumers.projector.rebuild import work as rebuild
-from gateway.readmodel import database
-from gateway.readmodel.database import connected
-from gateway.readmodel.migrate import migrate
-from gateway.readmodel.rows import Keys
-from gateway.readmodel.store import Outrun, Store
-from gateway.runtime.health import Health
-from gateway.runtime.lifetime import Process
-from gateway.runtime.logs import get_log
-from gateway.runtime.metrics import create_metrics
 from local.postgres import Postgres
-from local.story import stories
+from local.sample_records import stories
+from runtime.health import Health
+from runtime.logs import get_log
+from runtime.metrics import create_metrics
+from runtime.process import Process
 
 
 async def test_what_is_in_the_topics_is_in_the_tables_and_nothing_of_it_is_phi(model, told):
@@ -83,7 +83,7 @@ async def test_who_reads_from_other_offsets_than_stand_there_is_rolled_back(sett
         def fold(_):
             raise AssertionError("no row may be touched")
 
-        with pytest.raises(Outrun):
+        with pytest.raises(StaleOffsets):
             await store.write({place: (0, 9)}, Keys(), fold)
         assert (await store.offsets([place]))[place] == 5
 

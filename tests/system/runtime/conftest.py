@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture
 async def late_port(kafka):
     """A port where nothing listens until the function beside it is called; then it leads to Kafka."""
-    from local.ports import free_ports  # noqa: PLC0415 - as above
+    from local.processes.ports import free_ports  # noqa: PLC0415 - as above
 
     (port,) = free_ports(1)
     host, _, broker = kafka.split(",")[0].rpartition(":")

@@ -3,10 +3,10 @@
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from gateway.cli.check_database import look_at_database
-from gateway.readmodel.migrate import migrate
-from gateway.runtime.exits import Exit
-from gateway.runtime.settings import ReadModelSettings
+from adapters.postgres.migrate import migrate
+from gateway.cli.check.database import look_at_database
+from runtime.exits import Exit
+from runtime.settings import ReadModelSettings
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from gateway.runtime.cluster import KafkaAway, open_cluster
-from gateway.runtime.kafka import bounded_stop, idempotent_producer, tail_consumer
-from gateway.runtime.settings import KafkaSettings
-from gateway.runtime.topics import Wanted
+from adapters.kafka.clients import bounded_stop, idempotent_producer, tail_consumer
+from adapters.kafka.cluster import KafkaAway, open_cluster
+from adapters.kafka.topics import Wanted
+from runtime.settings import KafkaSettings
 
 
 async def write_and_read(settings, topic):

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.settings import KafkaSettings
-from gateway.runtime.topics import Wanted, wanted_topics
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import Wanted, wanted_topics
+from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
 
 
@@ -112,6 +112,6 @@ async def test_looking_for_a_topic_never_creates_it(to_secured, prefix, eventual
 
 
 def test_the_catalogue_is_complete(prefix):
-    from gateway.runtime.settings import TopicSettings  # noqa: PLC0415 - used here alone
+    from runtime.settings import TopicSettings  # noqa: PLC0415 - used here alone
 
     assert len(wanted_topics(catalogue(prefix), TopicSettings())) == 5

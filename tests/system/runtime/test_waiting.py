@@ -3,12 +3,12 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.health import Health
-from gateway.runtime.logs import get_log
-from gateway.runtime.settings import KafkaSettings, TopicSettings
-from gateway.runtime.topics import TopicsWrong, Wanted, wanted_topics
-from gateway.runtime.waiting import wait_for_topics
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import TopicsWrong, Wanted, wanted_topics
+from adapters.kafka.wait_for_topics import wait_for_topics
+from runtime.health import Health
+from runtime.logs import get_log
+from runtime.settings import KafkaSettings, TopicSettings
 from schemas.topics import catalogue
 
 

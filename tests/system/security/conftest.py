@@ -19,7 +19,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from gateway.runtime.acls import needs
+from adapters.kafka.acls import needs
 from schemas.topics import catalogue
 
 RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}

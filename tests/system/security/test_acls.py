@@ -10,11 +10,11 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from gateway.cli.check_kafka import look_at_kafka
-from gateway.runtime.acls import Need, Operation
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.kafka import bounded_stop, connection
-from gateway.runtime.settings import ClusterSettings, TopicSettings
+from adapters.kafka.acls import Need, Operation
+from adapters.kafka.clients import bounded_stop, connection
+from adapters.kafka.cluster import open_cluster
+from gateway.cli.check.kafka import look_at_kafka
+from runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue
 
 WITHIN_SECONDS = 15

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.runtime.cluster import KafkaAway, KafkaDenied, open_cluster
-from local.secured import Authority, TokenIssuer
+from adapters.kafka.cluster import KafkaAway, KafkaDenied, open_cluster
+from local.kafka.secured import Authority, TokenIssuer
 
 
 async def get_in(settings):

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.event_listener import listening
 from local.installation import GATEWAY, Installation
-from local.listening import listening
-from local.run import Run
+from local.processes.run import Run
 
 COMMANDS_FOR_SECONDS = 9  # more than two lives of a connection
 

@@ -4,9 +4,9 @@ import ssl
 
 import pytest
 
-from gateway.runtime.cluster import open_cluster
-from gateway.runtime.credentials import RotatingContext
-from gateway.runtime.kafka import KafkaFailure
+from adapters.kafka.clients import KafkaFailure
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.credentials import RotatingContext
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_a_certificate_without_its_key_leaves_the_old_pair_in_force(to_sec
 
 
 async def test_new_authorities_replace_the_old_ones(to_secured, tmp_path, secured, again):
-    from local.secured import Authority  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.secured import Authority  # noqa: PLC0415 - unit tests must not pay for it
 
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(secured.ca_file.read_bytes())

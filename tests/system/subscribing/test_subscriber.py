@@ -12,10 +12,10 @@ from collections import defaultdict
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from local.broker import java
-from local.cache import cache_directory
-from local.jars import fetch, read_lock
-from local.listening import listening
+from local.event_listener import listening
+from local.kafka.broker import java
+from local.kafka.jars import fetch, read_lock
+from local.processes.cache import cache_directory
 
 CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 CLOSE = {"result": {"type": "completed", "reportedOutcome": "submitted"}}

@@ -6,9 +6,9 @@ import secrets
 import httpx
 import pytest
 
-from gateway.runtime.traces import ATTRIBUTES
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
+from runtime.traces import ATTRIBUTES
 from tests.system.collector import collecting
 from tests.system.records import everything_in
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from local import installation as local_installation
-from local.collate.effect import Kind
+from local.collate.model.effect import Kind
+from local.event_listener import listening
 from local.installation import Installation
-from local.listening import listening
 
 ROOT = Path(__file__).parents[3]
 NEXT = "99.0.0"

@@ -1,6 +1,6 @@
+from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.operations import Operation
 from consumers.applier.attempts import AttemptLog, Attempts, Recording, attempt
-from gateway.collate.answers import Ambiguous, Answered, Cause, Held, HoldReason, NotSent, Refused
-from gateway.collate.operations import Operation
 from schemas.attempts import MOST_ATTEMPTS
 
 
@@ -69,7 +69,7 @@ class Answering:
 
 async def test_a_read_has_no_write_number_and_what_was_held_back_is_no_attempt():
     attempts = Attempts()
-    collate = Answering(Answered(200, None, b""), Held(99.0, HoldReason.BUDGET), Answered(201, None, b""))
+    collate = Answering(Answered(200, None, b""), Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
     recording = Recording(collate, attempts, lambda: 3, lambda: 5.0)
     await recording.get_authorization("auth")
     await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")

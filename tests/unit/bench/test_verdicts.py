@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import engine
-from bench.topics import Verdict
+from bench.engine import run as engine_bench
+from bench.engine.topics import Verdict
 
 CLEAN = Verdict(10, 0, 0, 0)
 
@@ -17,14 +17,14 @@ def found(monkeypatch):
     found = []
 
     async def throughput(*_, **__):
-        return engine.Throughput(1.0, 1.0, 1.0, found.pop(0) if found else CLEAN)
+        return engine_bench.Throughput(1.0, 1.0, 1.0, found.pop(0) if found else CLEAN)
 
     async def serve(seconds):
         return SimpleNamespace(sockets=[SimpleNamespace(getsockname=lambda: ("", 0))], close=lambda: None)
 
-    monkeypatch.setattr(engine, "throughput", throughput)
-    monkeypatch.setattr(engine, "serve", serve)
-    monkeypatch.setattr(engine, "Cluster", lambda **_: nullcontext(SimpleNamespace(bootstrap="")))
+    monkeypatch.setattr(engine_bench, "throughput", throughput)
+    monkeypatch.setattr(engine_bench, "serve", serve)
+    monkeypatch.setattr(engine_bench, "Cluster", lambda **_: nullcontext(SimpleNamespace(bootstrap="")))
     return found
 
 
@@ -32,8 +32,8 @@ def found(monkeypatch):
 @pytest.mark.parametrize("bad", [Verdict(9, 1, 0, 0), Verdict(11, 0, 1, 0), Verdict(10, 0, 0, 1)], ids=str)
 async def test_what_is_lost_doubled_or_unordered_fails_the_bench_whatever_came_after_it(found, run, bad):
     found += [CLEAN, bad]
-    assert await engine._main([run, "http"], 2, 1.0) == 1
+    assert await engine_bench._main([run, "http"], 2, 1.0) == 1
 
 
 async def test_a_clean_bench_does_not_fail(found):
-    assert await engine._main(["throughput", "http"], 2, 1.0) == 0
+    assert await engine_bench._main(["throughput", "http"], 2, 1.0) == 0

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from gateway.cli import letter_tables
-from gateway.cli.people import age, console, entry_of, headline
+from gateway.cli.dead_letters import tables
+from gateway.cli.formatting import age, console, entry_of, headline
 from gateway.cli.top_page import page
 
 NOW = "2026-06-02T14:10:00Z"
@@ -128,7 +128,7 @@ def test_columns_stand_below_their_names_and_a_pipe_gets_one_line_an_entry():
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_dead_letter_in_a_list_is_whole_at_any_width(width):
     now = datetime(2026, 6, 2, 14, 10, tzinfo=UTC)
-    told = flat(shown(width, letter_tables.table_of([LETTER], now, width)))
+    told = flat(shown(width, tables.table_of([LETTER], now, width)))
     for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3h"):
         assert part in told
 

@@ -1,13 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.collate.breaker import Breaker, BreakerState, Tripping
+from adapters.collate.breaker import Breaker, BreakerConfig, BreakerState
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
 
 
 def breaker(threshold=3, first=5.0, longest=30.0, to_close=2):
-    return Breaker(Tripping(threshold, first, longest, to_close), lambda: 0.5)
+    return Breaker(BreakerConfig(threshold, first, longest, to_close), lambda: 0.5)
 
 
 def opened(now=0.0):
@@ -151,7 +151,7 @@ STEPS = st.lists(
 def test_whatever_happens_it_never_holds_for_longer_than_its_longest_and_never_lets_two_probes_out(
     steps, threshold, to_close
 ):
-    it = Breaker(Tripping(threshold, 1.0, 8.0, to_close), lambda: 1.0)
+    it = Breaker(BreakerConfig(threshold, 1.0, 8.0, to_close), lambda: 1.0)
     now, out = 0.0, []
     for step, subject in steps:
         if step == "time":

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.collate.answers import HoldReason
-from gateway.collate.breaker import BreakerState
-from gateway.collate.budget import Bounds, Budget, Call, Heard, Hold, Priority, Ticket
+from adapters.collate.answers import HoldReason
+from adapters.collate.breaker import BreakerState
+from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Hold, Priority, Ticket
 
 LIVE, COMMAND, OBSERVATION = Priority
 
@@ -48,7 +48,7 @@ def fill(budget, now, priority, subject="s"):
 
 def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
     budget = make()
-    go(budget, 0.0, Heard.KEY_REFUSED)
+    go(budget, 0.0, CallSignal.KEY_REFUSED)
     for writes in (True, False):
         for priority in Priority:
             held = budget.ask(0.1, call("b", priority=priority, writes=writes))
@@ -58,64 +58,64 @@ def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
     probe = budget.ask(6.5, call("b"))
     assert isinstance(probe, Ticket)
     assert reason(budget, 6.5, "c") is HoldReason.CREDENTIALS
-    budget.heard(6.6, probe, Heard.ANSWERED, 0.1)
+    budget.heard(6.6, probe, CallSignal.ANSWERED, 0.1)
     assert reason(budget, 7.0, "c") is None
 
 
 def test_a_new_key_is_tried_at_once():
     budget = make()
-    go(budget, 0.0, Heard.KEY_REFUSED)
+    go(budget, 0.0, CallSignal.KEY_REFUSED)
     budget.key_changed(0.5)
-    go(budget, 0.5, Heard.ANSWERED)
+    go(budget, 0.5, CallSignal.ANSWERED)
     assert reason(budget, 0.5) is None
 
 
 def test_a_probe_that_meets_an_outage_says_nothing_about_the_key():
     budget = make()
-    go(budget, 0.0, Heard.KEY_REFUSED)
-    go(budget, 6.0, Heard.FAILED)
+    go(budget, 0.0, CallSignal.KEY_REFUSED)
+    go(budget, 6.0, CallSignal.FAILED)
     assert reason(budget, 6.1) is HoldReason.CREDENTIALS
 
 
 def test_a_403_pauses_only_when_a_second_authorization_gets_it_too():
     budget = make()
-    go(budget, 0.0, Heard.FORBIDDEN, "a")
-    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     assert reason(budget, 0.0, "b") is None
-    go(budget, 0.0, Heard.FORBIDDEN, "b")
+    go(budget, 0.0, CallSignal.FORBIDDEN, "b")
     assert reason(budget, 0.0, "c") is HoldReason.FORBIDDEN
     assert reason(budget, 0.0, "c", writes=False) is None, "we may still read"
 
 
 def test_a_403_is_its_authorizations_own_if_another_was_let_in_lately():
     budget = make()
-    go(budget, 0.0, Heard.ANSWERED, "b")
-    go(budget, 1.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.ANSWERED, "b")
+    go(budget, 1.0, CallSignal.FORBIDDEN, "a")
     assert not budget.suspends(1.0, call("a"))
 
 
 def test_a_403_that_nobody_can_compare_is_in_doubt_for_half_a_minute():
     budget = make()
-    go(budget, 0.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     assert budget.suspends(0.0, call("a"))
-    go(budget, 29.0, Heard.FORBIDDEN, "a")
+    go(budget, 29.0, CallSignal.FORBIDDEN, "a")
     assert budget.suspends(29.0, call("a"))
-    go(budget, 31.0, Heard.FORBIDDEN, "a")
+    go(budget, 31.0, CallSignal.FORBIDDEN, "a")
     assert not budget.suspends(31.0, call("a"))
 
 
 def test_a_doubt_ends_when_another_authorization_is_let_in():
     budget = make()
-    go(budget, 0.0, Heard.FORBIDDEN, "a")
-    go(budget, 1.0, Heard.ANSWERED, "b")
-    go(budget, 2.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.FORBIDDEN, "a")
+    go(budget, 1.0, CallSignal.ANSWERED, "b")
+    go(budget, 2.0, CallSignal.FORBIDDEN, "a")
     assert not budget.suspends(2.0, call("a"))
 
 
 def test_reading_proves_nothing_about_writing():
     budget = make()
-    go(budget, 0.0, Heard.ANSWERED, "b", writes=False)
-    go(budget, 1.0, Heard.FORBIDDEN, "a")
+    go(budget, 0.0, CallSignal.ANSWERED, "b", writes=False)
+    go(budget, 1.0, CallSignal.FORBIDDEN, "a")
     assert budget.suspends(1.0, call("a"))
 
 
@@ -125,14 +125,14 @@ def test_reading_proves_nothing_about_writing():
 def test_one_authorization_that_fails_for_ever_stops_nobody():
     budget = make()
     for _ in range(1_000):
-        go(budget, 0.0, Heard.FAILED, "a")
+        go(budget, 0.0, CallSignal.FAILED, "a")
     assert reason(budget, 0.0, "b") is None
 
 
 def test_failures_of_different_authorizations_in_a_row_open_the_breaker_for_that_kind_of_call():
     budget = make()
     for subject in "abc":
-        go(budget, 0.0, Heard.FAILED, subject)
+        go(budget, 0.0, CallSignal.FAILED, subject)
     assert reason(budget, 0.0, "d") is HoldReason.BREAKER
     assert reason(budget, 0.0, "d", writes=False) is None
 
@@ -140,18 +140,18 @@ def test_failures_of_different_authorizations_in_a_row_open_the_breaker_for_that
 def test_refusals_are_answers_and_close_the_breaker():
     budget = make()
     for subject in "abc":
-        go(budget, 0.0, Heard.FAILED, subject)
+        go(budget, 0.0, CallSignal.FAILED, subject)
     for now in (10.0, 10.1, 10.2):
-        go(budget, now, Heard.FORBIDDEN, "a")
+        go(budget, now, CallSignal.FORBIDDEN, "a")
     assert budget.faults[True].state is BreakerState.CLOSED
 
 
 def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
     budget = make(per_second=200.0)
     for subject in "abc":
-        go(budget, 0.0, Heard.FAILED, subject)
+        go(budget, 0.0, CallSignal.FAILED, subject)
     for now in (10.0, 10.1, 10.2):
-        go(budget, now, Heard.ANSWERED)
+        go(budget, now, CallSignal.ANSWERED)
     assert budget.concurrency.limit == 1
     assert budget.rate.per_second(10.2) == pytest.approx(10.0, abs=1)
 
@@ -159,15 +159,15 @@ def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
 def test_one_authorizations_429_is_its_own():
     budget = make()
     for _ in range(100):
-        go(budget, 0.0, Heard.LIMITED, "a", retry_after=3_600.0)
+        go(budget, 0.0, CallSignal.LIMITED, "a", retry_after=3_600.0)
     assert reason(budget, 0.0, "b") is None
     assert budget.rate.share(0.0) == 1.0
 
 
 def test_429s_of_two_authorizations_in_a_row_slow_all_calls_down():
     budget = make()
-    go(budget, 0.0, Heard.LIMITED, "a")
-    go(budget, 0.0, Heard.LIMITED, "b")
+    go(budget, 0.0, CallSignal.LIMITED, "a")
+    go(budget, 0.0, CallSignal.LIMITED, "b")
     assert budget.rate.share(0.0) == pytest.approx(0.7)
     assert budget.concurrency.limit == 11
     assert reason(budget, 0.0, "c") is None
@@ -177,7 +177,7 @@ def test_429s_of_three_in_a_row_pause_all_for_as_long_as_collate_asked_within_re
     for asked, waited in ((None, 1.0), (20.0, 20.0), (3_600.0, 60.0)):
         budget = make()
         for subject in "abc":
-            go(budget, 0.0, Heard.LIMITED, subject, retry_after=asked)
+            go(budget, 0.0, CallSignal.LIMITED, subject, retry_after=asked)
         assert reason(budget, waited - 0.1) is HoldReason.RATE_LIMITED
         assert reason(budget, waited) is None
 
@@ -186,11 +186,11 @@ def test_an_outage_that_is_over_leaves_its_latencies_behind():
     budget = make()
     for _ in range(50):
         ticket = budget.ask(0.0, call())
-        budget.heard(0.0, ticket, Heard.FAILED, 0.0001)
+        budget.heard(0.0, ticket, CallSignal.FAILED, 0.0001)
     before = budget.concurrency.limit
     for number in range(1_000):
         ticket = budget.ask(number / 100, call())
-        budget.heard(number / 100, ticket, Heard.ANSWERED, 0.2)
+        budget.heard(number / 100, ticket, CallSignal.ANSWERED, 0.2)
     assert budget.concurrency.limit >= before, "failed connections are not what is usual"
 
 
@@ -231,7 +231,7 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
         ticket = budget.ask(now, call(priority=priority))
         if isinstance(ticket, Ticket):
             served[priority] += 1
-            budget.heard(now, ticket, Heard.ANSWERED, 0.005)
+            budget.heard(now, ticket, CallSignal.ANSWERED, 0.005)
         if now > 30:
             break
     assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
@@ -269,7 +269,7 @@ def test_nobody_is_sent_away_for_longer_than_ten_seconds_by_a_full_budget():
             st.sampled_from(Priority),
             st.booleans(),
             st.sampled_from("abcdef"),
-            st.sampled_from([*Heard, None]),
+            st.sampled_from([*CallSignal, None]),
             st.floats(0, 20),
             st.one_of(st.none(), st.floats(0, 5_000)),
         ),
@@ -301,5 +301,5 @@ def test_whatever_happens_the_books_balance_and_nobody_is_sent_away_for_ever(ste
         for writes in (True, False):
             ticket = budget.ask(now, Call(COMMAND, writes, "z"))
             assert isinstance(ticket, Ticket)
-            budget.heard(now, ticket, Heard.ANSWERED, 0.01)
+            budget.heard(now, ticket, CallSignal.ANSWERED, 0.01)
     assert all(breaker.state is BreakerState.CLOSED for breaker in (budget.key, budget.limited, *budget.faults))

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.collate.concurrency import ConcurrencyLimit, theirs
+from adapters.collate.concurrency import ConcurrencyLimit, theirs
 
 
 def run(it, seconds, *, latency, start=0.0, writes=False, busy=True):

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from gateway.collate.credentials import ApiKey
+from adapters.collate.credentials import ApiKey
 
 
 class Clock:

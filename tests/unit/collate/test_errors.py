@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.collate.answers import Ambiguous, Cause, Held, HoldReason, NotSent, Refused
-from gateway.collate.errors import DEFAULTS, RULES, Move, Route, route
-from gateway.collate.errors_page import page
-from gateway.collate.operations import Operation
+from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.errors import DEFAULTS, RULES, Disposition, Route, route
+from adapters.collate.operations import Operation
+from docs_build.collate_errors import page
 
 WRITES = [operation for operation in Operation if operation.writes]
 READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]
@@ -17,37 +17,37 @@ CREATE, CLOSE, MINT = Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.MI
 # Copied from collate-api.md section 7 (and 6 for live_session_not_available), row by row: code, status, and what its
 # recovery column means for a create, a close and a mint.
 SECTION_7 = [
-    ("bad_request", 400, Move.DEAD_LETTER),
-    ("final_submission_policy_required", 400, Move.DEAD_LETTER),
-    ("unauthorized", 401, Move.SUSPEND),
-    ("forbidden", 403, Move.REJECT),
-    ("insufficient_permissions", 403, Move.REJECT),
-    ("prior_authorization_not_found", 404, Move.REJECT),
-    ("authorization_not_found", 404, Move.REJECT),
-    ("provider_not_found", 404, Move.DEAD_LETTER),
-    ("payer_not_found", 404, Move.DEAD_LETTER),
-    ("file_not_found", 404, Move.DEAD_LETTER),
-    ("access_grant_expired", 404, {CREATE: Move.REREAD, CLOSE: Move.REREAD, MINT: Move.MINT_ANEW}),
-    ("access_grant_revoked", 404, Move.REREAD),
-    ("channel_session_lost", 404, Move.REREAD),
-    ("unsupported_route", 409, Move.DEAD_LETTER),
-    ("provider_access_not_configured", 409, Move.DEAD_LETTER),
-    ("idempotency_key_reused", 409, Move.REREAD),
-    ("version_conflict", 409, Move.REREAD),
-    ("prior_authorization_not_mutable", 409, Move.REREAD),
-    ("authorization_not_mutable", 409, Move.REREAD),
-    ("prior_authorization_not_actionable", 409, Move.REREAD),
-    ("authorization_not_confirmable", 409, Move.REREAD),
-    ("requirements_not_satisfied", 409, Move.REJECT),
-    ("review_stale", 409, Move.REJECT),
-    ("live_session_not_available", 409, Move.REREAD),
-    ("manual_handoff_not_allowed", 409, Move.REREAD),
-    ("file_not_ready", 409, Move.DEAD_LETTER),
-    ("next_action_required", 409, Move.REREAD),
-    ("next_action_mismatch", 409, Move.REREAD),
-    ("next_action_not_confirmable", 409, Move.REREAD),
-    ("validation_failed", 409, Move.DEAD_LETTER),
-    ("unsupported_case", 409, Move.DEAD_LETTER),
+    ("bad_request", 400, Disposition.DEAD_LETTER),
+    ("final_submission_policy_required", 400, Disposition.DEAD_LETTER),
+    ("unauthorized", 401, Disposition.SUSPEND),
+    ("forbidden", 403, Disposition.REJECT),
+    ("insufficient_permissions", 403, Disposition.REJECT),
+    ("prior_authorization_not_found", 404, Disposition.REJECT),
+    ("authorization_not_found", 404, Disposition.REJECT),
+    ("provider_not_found", 404, Disposition.DEAD_LETTER),
+    ("payer_not_found", 404, Disposition.DEAD_LETTER),
+    ("file_not_found", 404, Disposition.DEAD_LETTER),
+    ("access_grant_expired", 404, {CREATE: Disposition.REREAD, CLOSE: Disposition.REREAD, MINT: Disposition.MINT_ANEW}),
+    ("access_grant_revoked", 404, Disposition.REREAD),
+    ("channel_session_lost", 404, Disposition.REREAD),
+    ("unsupported_route", 409, Disposition.DEAD_LETTER),
+    ("provider_access_not_configured", 409, Disposition.DEAD_LETTER),
+    ("idempotency_key_reused", 409, Disposition.REREAD),
+    ("version_conflict", 409, Disposition.REREAD),
+    ("prior_authorization_not_mutable", 409, Disposition.REREAD),
+    ("authorization_not_mutable", 409, Disposition.REREAD),
+    ("prior_authorization_not_actionable", 409, Disposition.REREAD),
+    ("authorization_not_confirmable", 409, Disposition.REREAD),
+    ("requirements_not_satisfied", 409, Disposition.REJECT),
+    ("review_stale", 409, Disposition.REJECT),
+    ("live_session_not_available", 409, Disposition.REREAD),
+    ("manual_handoff_not_allowed", 409, Disposition.REREAD),
+    ("file_not_ready", 409, Disposition.DEAD_LETTER),
+    ("next_action_required", 409, Disposition.REREAD),
+    ("next_action_mismatch", 409, Disposition.REREAD),
+    ("next_action_not_confirmable", 409, Disposition.REREAD),
+    ("validation_failed", 409, Disposition.DEAD_LETTER),
+    ("unsupported_case", 409, Disposition.DEAD_LETTER),
 ]
 
 
@@ -59,7 +59,7 @@ def test_the_table_has_every_documented_code_and_no_other():
 @pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
 def test_a_documented_code_goes_where_its_row_says(code, status, move):
     for operation in WRITES:
-        expected = move if isinstance(move, Move) else move[operation if operation in move else CLOSE]
+        expected = move if isinstance(move, Disposition) else move[operation if operation in move else CLOSE]
         found = route(operation, Refused(status, code, suspended=status == 401))
         assert found.move is expected, operation
         assert found.reason
@@ -74,32 +74,32 @@ def test_a_code_counts_whatever_status_it_comes_with():
 def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
     for (code, status, move), operation in itertools.product(SECTION_7, READS):
         found = route(operation, Refused(status, code)).move
-        assert found is not Move.REREAD, (code, operation)
-        if move is Move.REREAD:
-            assert found is Move.RESEND, (code, operation)
+        assert found is not Disposition.REREAD, (code, operation)
+        if move is Disposition.REREAD:
+            assert found is Disposition.RESEND, (code, operation)
 
 
 @pytest.mark.parametrize(
     ("status", "write", "read"),
     [
-        (400, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (401, Move.SUSPEND, Move.SUSPEND),
-        (402, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (403, Move.REJECT, Move.REJECT),
-        (404, Move.REREAD, Move.REJECT),
-        (405, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (408, Move.RESEND, Move.RESEND),
-        (409, Move.REREAD, Move.RESEND),
-        (410, Move.REREAD, Move.REJECT),
-        (412, Move.REREAD, Move.RESEND),
-        (413, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (415, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (422, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (423, Move.REREAD, Move.RESEND),
-        (425, Move.RESEND, Move.RESEND),
-        (428, Move.DEAD_LETTER, Move.DEAD_LETTER),
-        (429, Move.RESEND, Move.RESEND),
-        (451, Move.DEAD_LETTER, Move.DEAD_LETTER),
+        (400, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (401, Disposition.SUSPEND, Disposition.SUSPEND),
+        (402, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (403, Disposition.REJECT, Disposition.REJECT),
+        (404, Disposition.REREAD, Disposition.REJECT),
+        (405, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (408, Disposition.RESEND, Disposition.RESEND),
+        (409, Disposition.REREAD, Disposition.RESEND),
+        (410, Disposition.REREAD, Disposition.REJECT),
+        (412, Disposition.REREAD, Disposition.RESEND),
+        (413, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (415, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (422, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (423, Disposition.REREAD, Disposition.RESEND),
+        (425, Disposition.RESEND, Disposition.RESEND),
+        (428, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
+        (429, Disposition.RESEND, Disposition.RESEND),
+        (451, Disposition.DEAD_LETTER, Disposition.DEAD_LETTER),
     ],
 )
 @pytest.mark.parametrize("code", ["a_code_of_tomorrow", None])
@@ -110,25 +110,25 @@ def test_an_unknown_code_goes_by_status(status, write, read, code):
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
 def test_retryable_wins_over_an_unknown_codes_status(status):
-    assert route(CREATE, Refused(status, "new", retryable=True)).move is Move.RESEND
-    assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Move.RESEND
+    assert route(CREATE, Refused(status, "new", retryable=True)).move is Disposition.RESEND
+    assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Disposition.RESEND
 
 
 def test_retry_after_says_that_it_may_be_tried_again_unless_that_is_denied():
-    assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).move is Move.RESEND
-    assert route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).move is Move.REREAD
+    assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).move is Disposition.RESEND
+    assert route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).move is Disposition.REREAD
 
 
 def test_retryable_turns_a_verdict_of_the_table_into_another_look():
-    assert route(CREATE, Refused(409, "review_stale", retryable=True)).move is Move.REREAD
-    assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Move.RESEND
+    assert route(CREATE, Refused(409, "review_stale", retryable=True)).move is Disposition.REREAD
+    assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Disposition.RESEND
 
 
 def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict():
     codes = [*(row[0] for row in SECTION_7), "a_code_of_tomorrow"]
     for operation, code, status in itertools.product(WRITES, codes, [400, 403, 404, 409, 422]):
         found = route(operation, Refused(status, code), after_ambiguous=True).move
-        assert found not in {Move.REJECT, Move.DEAD_LETTER}, (operation, code, status)
+        assert found not in {Disposition.REJECT, Disposition.DEAD_LETTER}, (operation, code, status)
 
 
 @pytest.mark.parametrize("operation", Operation)
@@ -137,9 +137,9 @@ def test_no_definite_answer_means_the_same_request_again(operation):
         Ambiguous(Cause.RESET),
         Ambiguous(Cause.SERVER_ERROR, 500, "internal"),
         NotSent(Cause.REFUSED),
-        Held(1.0, HoldReason.BREAKER),
+        Deferred(1.0, HoldReason.BREAKER),
     ):
-        assert route(operation, result).move is Move.RESEND
+        assert route(operation, result).move is Disposition.RESEND
 
 
 def test_what_collate_asks_to_wait_is_handed_on():
@@ -152,7 +152,7 @@ def test_what_collate_asks_to_wait_is_handed_on():
 def test_a_refusal_that_may_be_our_credentials_fault_is_not_the_commands(status):
     found = route(CREATE, Refused(status, "forbidden", suspended=True))
     assert isinstance(found, Route)
-    assert found.move is Move.SUSPEND
+    assert found.move is Disposition.SUSPEND
 
 
 def test_each_status_has_one_default():
@@ -162,4 +162,4 @@ def test_each_status_has_one_default():
 
 def test_the_page_is_current():
     docs = Path(__file__).parents[3] / "docs" / "collate-errors.md"
-    assert docs.read_text() == page(), "run `python -m gateway.collate.errors_page > docs/collate-errors.md`"
+    assert docs.read_text() == page(), "run `python -m docs_build.collate_errors > docs/collate-errors.md`"

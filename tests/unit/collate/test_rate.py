@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.collate.rate import Rate
+from adapters.collate.rate import Rate
 
 
 def served(rate, start, seconds, *, reserved=0.0):

@@ -1,8 +1,8 @@
 import asyncio
 
-from gateway.collate.connection import Limits
-from gateway.collate.reply import Reply
-from gateway.collate.transport import Request, Transport
+from adapters.collate.connection import Limits
+from adapters.collate.http_response import HttpResponse
+from adapters.collate.transport import Request, Transport
 
 
 class Answering:
@@ -15,7 +15,7 @@ class Answering:
 
     def exchange(self, _request, _call_ends):
         answer = asyncio.get_running_loop().create_future()
-        answer.set_result(Reply(200, {}, b""))
+        answer.set_result(HttpResponse(200, {}, b""))
         return answer
 
 

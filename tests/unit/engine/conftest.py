@@ -4,15 +4,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from consumers.engine.interface import Done, Lost, Record
-from consumers.engine.lanes import Lanes
-from consumers.engine.limits import TurnLimits
-from consumers.engine.memories import Memories
-from consumers.engine.slots import Slots
-from consumers.engine.turns import Turns
-from gateway.runtime.metrics import Maker, create_engine_metrics
+from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.core.key_queues import KeyQueues
+from consumers.engine.core.limits import InvocationLimits
+from consumers.engine.dispatcher import Dispatcher
+from consumers.engine.interface import Done, PartitionLost, Record
+from consumers.engine.state_store import StateStore
+from runtime.metrics import Maker, create_engine_metrics
 
-LIMITS = TurnLimits(
+LIMITS = InvocationLimits(
     hang_seconds=10.0, memory_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
 )
 
@@ -36,14 +36,14 @@ class Owner:
 
     def hand_over(self, pending):
         self.pending.append(pending)
-        self.casualties += pending.casualty
+        self.casualties += pending.dead_lettered
 
     def lanes_changed(self):
         self.turns.start()
 
     async def ours(self):
         if self.is_lost:
-            raise Lost
+            raise PartitionLost
 
     def commit(self):
         for pending in self.pending:
@@ -53,7 +53,7 @@ class Owner:
     def fail(self):
         for pending in self.pending:
             if pending.waiter is not None and not pending.waiter.done():
-                pending.waiter.set_exception(Lost())
+                pending.waiter.set_exception(PartitionLost())
                 pending.waiter.exception()
 
     @property
@@ -73,7 +73,7 @@ class Scripted:
         self.seen.append(record.offset)
         return await self.record(turn, record) if self.record is not None else Done()
 
-    async def on_alarm(self, turn):
+    async def on_timer(self, turn):
         self.seen.append(turn.key)
         return await self.alarm(turn) if self.alarm is not None else Done()
 
@@ -86,10 +86,10 @@ class Bench:
         self.owner = Owner()
         self.handler = Scripted()
         self.registry = CollectorRegistry()
-        self.slots = Slots(slots)
-        self.lanes = Lanes()
-        self.memories = Memories()
-        self.turns = self.owner.turns = Turns(
+        self.slots = ConcurrencyLimiter(slots)
+        self.lanes = KeyQueues()
+        self.memories = StateStore()
+        self.turns = self.owner.turns = Dispatcher(
             owner=self.owner,
             handler=self.handler,
             slots=self.slots,

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine.engine import ConsumerDied, Engine
 from consumers.engine.settings import EngineSettings
-from gateway.runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import Maker, create_engine_metrics
 
 
 class Consumer:

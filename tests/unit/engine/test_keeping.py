@@ -6,18 +6,18 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from consumers.engine import connections
-from consumers.engine.lateness import Lateness
-from consumers.engine.memories import Memories
-from consumers.engine.offsets import Committed
+from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.kafka import clients
+from consumers.engine.kafka.membership import Membership
+from consumers.engine.kafka.offsets import Committed
+from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
-from consumers.engine.phase import Phase
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
-from consumers.engine.slots import Slots
-from consumers.engine.standing import Membership
-from consumers.engine.takeover import Takeover
-from consumers.engine.work import Surroundings
-from gateway.runtime.metrics import Maker, create_engine_metrics
+from consumers.engine.startup import StartedPartition
+from consumers.engine.state_store import StateStore
+from runtime.metrics import Maker, create_engine_metrics
 
 
 class Consumer:
@@ -54,7 +54,7 @@ class Life:
     def __init__(self, bench):
         settings = EngineSettings("commands", "state", 1, "group", dict, heartbeat_seconds=0.01)
         metrics = create_engine_metrics(Maker(CollectorRegistry()))
-        surroundings = Surroundings(settings, bench.handler, Slots(1), metrics, Lateness())
+        surroundings = EngineContext(settings, bench.handler, ConcurrencyLimiter(1), metrics, LoopLag())
         source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
         self.standing = Standing()
         self.partition = Partition(source, state, Consumer(), self.standing, surroundings)
@@ -68,7 +68,7 @@ class Life:
     async def take_over(self, parts, producer, *, resumed):
         self.takeovers += 1
         await self.may_take_over.wait()
-        return Takeover(None, Committed(7, ""), Memories(), {})
+        return StartedPartition(None, Committed(7, ""), StateStore(), {})
 
     async def fetch_committed(self, consumer, group, source):
         return self.committed
@@ -86,10 +86,10 @@ async def life(bench, monkeypatch):
     async def discard(producer):
         pass
 
-    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: None)
-    monkeypatch.setattr(connections, "discard", discard)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: None)
+    monkeypatch.setattr(clients, "discard", discard)
     life = Life(bench)
-    monkeypatch.setattr("consumers.engine.partition.take_over", life.take_over)
+    monkeypatch.setattr("consumers.engine.partition.start_partition", life.take_over)
     monkeypatch.setattr("consumers.engine.partition.fetch_committed", life.fetch_committed)
     yield life
     life.may_take_over.set()
@@ -101,12 +101,12 @@ async def life(bench, monkeypatch):
 async def running(life):
     life.may_take_over.set()
     await life.rest()
-    assert life.partition.phase is Phase.RUNNING
+    assert life.partition.phase is PartitionStatus.RUNNING
     return life
 
 
 def is_kept(life, work):
-    return life.partition.work is work and life.partition.phase is Phase.RUNNING and life.takeovers == 1
+    return life.partition.work is work and life.partition.phase is PartitionStatus.RUNNING and life.takeovers == 1
 
 
 async def is_asked_about(running):
@@ -137,7 +137,7 @@ async def test_it_is_kept_through_a_rebalance_that_begins_while_it_is_asked_abou
     standing.may_answer.set()
     if not released_first:
         await running.rest()
-        assert (running.partition.phase, running.partition.work.accepts_turns) == (Phase.RELEASED, False)
+        assert (running.partition.phase, running.partition.work.accepts_turns) == (PartitionStatus.RELEASED, False)
         running.partition.released()
         running.assign()
     standing.is_member, standing.is_rebalancing = True, False
@@ -164,30 +164,30 @@ async def test_it_starts_again_if_the_second_rebalance_left_a_gap(running, chang
 
 async def test_a_takeover_that_a_rebalance_came_into_is_kept_if_there_was_no_gap(life):
     await life.rest()
-    assert life.partition.phase is Phase.STARTING
+    assert life.partition.phase is PartitionStatus.STARTING
     life.partition.released()
     life.assign()
     life.may_take_over.set()
     await life.rest()
-    assert (life.partition.phase, life.takeovers, life.standing.asked) == (Phase.RUNNING, 1, 1)
+    assert (life.partition.phase, life.takeovers, life.standing.asked) == (PartitionStatus.RUNNING, 1, 1)
 
 
 async def test_a_takeover_that_ends_within_a_rebalance_waits_for_the_assignment(life):
     await life.rest()
-    assert life.partition.phase is Phase.STARTING
+    assert life.partition.phase is PartitionStatus.STARTING
     life.partition.released()
     life.may_take_over.set()
     await life.rest()
-    assert (life.partition.phase, life.partition.work.accepts_turns) == (Phase.RELEASED, False)
+    assert (life.partition.phase, life.partition.work.accepts_turns) == (PartitionStatus.RELEASED, False)
     life.assign()
     await life.rest()
-    assert (life.partition.phase, life.takeovers, life.standing.asked) == (Phase.RUNNING, 1, 1)
+    assert (life.partition.phase, life.takeovers, life.standing.asked) == (PartitionStatus.RUNNING, 1, 1)
 
 
 @pytest.mark.parametrize("change", ["interrupted", "interrupted before", "committed by another", "no member"])
 async def test_a_takeover_is_begun_anew_if_somebody_else_may_have_had_the_partition(life, change):
     await life.rest()
-    assert life.partition.phase is Phase.STARTING
+    assert life.partition.phase is PartitionStatus.STARTING
     life.partition.released()
     life.assign(uninterrupted=change != "interrupted before")
     life.partition.released()
@@ -203,8 +203,8 @@ async def test_a_takeover_is_begun_anew_if_somebody_else_may_have_had_the_partit
 
 async def test_a_takeover_of_a_partition_that_goes_is_thrown_away(life):
     await life.rest()
-    assert life.partition.phase is Phase.STARTING
+    assert life.partition.phase is PartitionStatus.STARTING
     life.partition.released()
     life.partition.close()
     await asyncio.wait_for(life.task, 2)
-    assert (life.partition.phase, life.partition.work) == (Phase.CLOSED, None)
+    assert (life.partition.phase, life.partition.work) == (PartitionStatus.CLOSED, None)

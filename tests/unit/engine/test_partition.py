@@ -2,27 +2,29 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from consumers.engine import connections
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.engine import Engine
-from consumers.engine.interface import Again, Done, Output, Record, Wait
-from consumers.engine.lateness import Lateness
-from consumers.engine.memories import Memories
-from consumers.engine.offsets import Committed
+from consumers.engine.interface import Done, Output, Record, RetryAt
+from consumers.engine.kafka import clients
+from consumers.engine.kafka.membership import Membership
+from consumers.engine.kafka.offsets import Committed
+from consumers.engine.kafka.transactions import PendingCommit
+from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
-from consumers.engine.phase import Phase
+from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
-from consumers.engine.slots import Slots
-from consumers.engine.standing import Membership
-from consumers.engine.takeover import Takeover
-from consumers.engine.transactions import Pending
-from consumers.engine.work import Surroundings
-from gateway.runtime.metrics import Maker, create_engine_metrics
+from consumers.engine.startup import StartedPartition
+from consumers.engine.state_store import StateStore
+from runtime.metrics import Maker, create_engine_metrics
 
 
 class Consumer:
@@ -46,13 +48,13 @@ class Standing:
 @pytest.fixture
 async def partition(bench):
     settings = EngineSettings("commands", "state", 1, "group", dict, slots=1, batch_bytes=10)
-    surroundings = Surroundings(
-        settings, bench.handler, Slots(1), create_engine_metrics(Maker(CollectorRegistry())), Lateness()
+    surroundings = EngineContext(
+        settings, bench.handler, ConcurrencyLimiter(1), create_engine_metrics(Maker(CollectorRegistry())), LoopLag()
     )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
     partition = Partition(source, state, Consumer(), Standing(), surroundings)
     partition.assigned(Membership(1, "member"), uninterrupted=False)
-    partition._begin(Takeover(None, Committed(0, ""), Memories(), {}))
+    partition._begin(StartedPartition(None, Committed(0, ""), StateStore(), {}))
     yield partition
     if partition.work is not None:
         await partition.work.end()
@@ -71,7 +73,7 @@ def add(work, key, offset):
 async def test_a_lane_that_waits_is_looked_at_though_the_queue_was_full_meanwhile(work, bench):
     async def record(turn, record):
         if turn.key == b"waits" and not turn.tries:
-            return Again(time.time() + 30, Wait.BACKOFF)
+            return RetryAt(time.time() + 30, WaitReason.BACKOFF)
         return Done((Output("events", turn.key, bytes(30)),))
 
     bench.handler.record = record
@@ -92,14 +94,14 @@ async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(work, bench):
 
     async def record(turn, record):
         if turn.key == b"waits" and not turn.tries:
-            return Again(turn.now - 1, Wait.BACKOFF)
+            return RetryAt(turn.now - 1, WaitReason.BACKOFF)
         await gate.wait()
         return Done()
 
     bench.handler.record = record
     add(work, b"holds the only slot", 1)
     add(work, b"waits", 0)
-    work.turns.lanes.again(work.turns.lanes.next_ready(time.time()), time.time() - 1, Wait.BACKOFF)
+    work.turns.lanes.again(work.turns.lanes.next_ready(time.time()), time.time() - 1, WaitReason.BACKOFF)
     await bench.rest()
     work.lanes_changed()
     assert work._timer is None or work._timer.when() - asyncio.get_running_loop().time() > 0.05
@@ -133,11 +135,11 @@ async def committing(partition):
 
 
 def of_an_alarm(size):
-    return Pending((), None, None, size, None, time.time())
+    return PendingCommit((), None, None, size, None, time.time())
 
 
 def checkpoint(size):
-    return Pending((), None, None, size, asyncio.get_running_loop().create_future(), time.time())
+    return PendingCommit((), None, None, size, asyncio.get_running_loop().create_future(), time.time())
 
 
 async def test_what_an_alarm_found_waits_a_moment_for_what_somebody_waits_for(work, committing, bench):
@@ -166,14 +168,15 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, work, co
 
 
 async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
-    answers = [Again(time.time() + 30, Wait.RATE_LIMITED), Done()]
+    answers = [RetryAt(time.time() + 30, WaitReason.RATE_LIMITED), Done()]
 
     async def record(turn, record):
         return answers.pop(0)
 
     bench.handler.record = record
     registry = CollectorRegistry()
-    engine = Engine(partition._settings, bench.handler, create_engine_metrics(Maker(registry)))
+    settings = replace(partition._settings, wait_reasons=tuple(WaitReason))
+    engine = Engine(settings, bench.handler, create_engine_metrics(Maker(registry)))
     engine.partitions[0] = partition
 
     def waiting():
@@ -208,7 +211,7 @@ async def test_while_a_rebalance_goes_on_no_turn_starts_and_no_record_is_taken(p
 
 async def give_up(work, bench, number):
     async def record(turn, record):
-        return Done(casualty=True)
+        return Done(dead_lettered=True)
 
     bench.handler.record = record
     for offset in range(number):
@@ -230,12 +233,12 @@ async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_i
 
 async def test_what_was_given_up_counts_once_however_often_its_transaction_failed(partition, bench):
     for _ in range(3):
-        work = partition._begin(Takeover(FailingTransactions(), Committed(0, ""), Memories(), {}))
+        work = partition._begin(StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}))
         await give_up(work, bench, 13)
         with pytest.raises(KafkaError):
             await work.commit()
         await work.end()
-    work = partition._begin(Takeover(Transactions(), Committed(0, ""), Memories(), {}))
+    work = partition._begin(StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}))
     await give_up(work, bench, 13)
     assert await work.commit()
     assert not partition.is_stopped
@@ -265,16 +268,16 @@ async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
     async def discard(producer):
         ended.append("discarded")
 
-    monkeypatch.setattr("consumers.engine.partition.take_over", take_over)
-    monkeypatch.setattr(connections, "transactional_producer", lambda settings, number: number)
-    monkeypatch.setattr(connections, "discard", discard)
+    monkeypatch.setattr("consumers.engine.partition.start_partition", take_over)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: number)
+    monkeypatch.setattr(clients, "discard", discard)
     await partition.work.end()
     partition.work = None
     running = asyncio.create_task(partition.run())
     await began.wait()
-    assert partition.phase is Phase.STARTING
+    assert partition.phase is PartitionStatus.STARTING
     await partition.drain()
     partition.close()
     await asyncio.wait_for(running, 2)
     assert ended == [0, "discarded"]
-    assert partition.phase is Phase.CLOSED
+    assert partition.phase is PartitionStatus.CLOSED

@@ -6,9 +6,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
+from adapters.kafka.clients import KafkaFailure
 from consumers.engine.interface import Output
-from consumers.engine.transactions import Pending, Transactions
-from gateway.runtime.kafka import KafkaFailure
+from consumers.engine.kafka.transactions import PendingCommit, Transactions
 
 
 class Builder:
@@ -38,7 +38,7 @@ async def test_a_transaction_that_ends_between_two_sends_says_why_it_ended():
     transactions = Transactions(FencedAfterTheFirstSend(), TopicPartition("c", 0), "group", timeout_seconds=5.0)
     outputs = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
     with pytest.raises(ProducerFenced):
-        await transactions.commit([Pending(outputs, None, None, 2, None, 0.0)], None)
+        await transactions.commit([PendingCommit(outputs, None, None, 2, None, 0.0)], None)
 
 
 def test_a_step_of_a_transaction_that_is_over_is_a_failure_of_kafka_and_not_of_ours():

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.runtime.metrics import create_metrics
+from runtime.metrics import create_metrics
 
 
 @pytest.fixture

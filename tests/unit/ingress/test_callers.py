@@ -3,11 +3,11 @@ import hashlib
 
 import pytest
 
-from gateway.ingress import callers_file
-from gateway.ingress.callers import Permission, new_key
-from gateway.ingress.callers_file import CallersFile, CallersInvalid, read_callers
-from gateway.ingress.signatures import read_secret
-from gateway.ingress.tokens import Subject
+from adapters.oidc.tokens import Subject
+from gateway.ingress.auth import callers_file
+from gateway.ingress.auth.callers import Permission, new_key
+from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid, read_callers
+from gateway.ingress.auth.signatures import read_secret
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
 

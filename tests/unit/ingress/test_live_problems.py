@@ -3,17 +3,17 @@ import time
 
 import pytest
 
-from gateway.collate.answers import Ambiguous, Cause, Held, HoldReason, NotSent, Refused
-from gateway.collate.errors import RULES
-from gateway.collate.operations import Operation
-from gateway.ingress.live_problems import problem_of, problem_of_not_open
-from gateway.live.outcomes import Declined, NotOpen, Shut
+from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.errors import RULES
+from adapters.collate.operations import Operation
+from gateway.ingress.live.outcomes import NotOpen, Unavailable, UpstreamError
+from gateway.ingress.live.problems import problem_of, problem_of_not_open
 
 LIVE = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.MINT_GRANT]
 
 
 def told(operation, answer):
-    problem = problem_of(Declined(operation, answer))
+    problem = problem_of(UpstreamError(operation, answer))
     return problem.status, problem.slug, json.loads(problem.body("r"))
 
 
@@ -43,7 +43,7 @@ def test_every_documented_code_is_a_problem_that_says_why_and_what_to_do(operati
         (Operation.MINT_GRANT, Ambiguous(Cause.UNREADABLE, 200), 502, "collate-broken"),
         (Operation.MINT_GRANT, Ambiguous(Cause.UNTYPED, 404), 502, "collate-broken"),
         (Operation.MINT_GRANT, NotSent(Cause.REFUSED), 503, "collate-unavailable"),
-        (Operation.MINT_GRANT, Held(0, HoldReason.BREAKER), 503, "collate-unavailable"),
+        (Operation.MINT_GRANT, Deferred(0, HoldReason.BREAKER), 503, "collate-unavailable"),
     ],
 )
 def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
@@ -53,7 +53,7 @@ def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
 @pytest.mark.parametrize(
     "answer",
     [
-        Held(0, HoldReason.BUDGET),
+        Deferred(0, HoldReason.BUDGET),
         NotSent(Cause.DNS),
         Ambiguous(Cause.READ_TIMEOUT),
         Refused(429, None),
@@ -61,18 +61,19 @@ def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
     ],
 )
 def test_whatever_passes_by_itself_says_when_to_ask_again(answer):
-    assert problem_of(Declined(Operation.MINT_GRANT, answer)).retry_after_seconds >= 1
+    assert problem_of(UpstreamError(Operation.MINT_GRANT, answer)).retry_after_seconds >= 1
 
 
 def test_collates_own_patience_is_passed_on():
-    problem = problem_of(Declined(Operation.MINT_GRANT, Held(time.time() + 30, HoldReason.RATE_LIMITED)))
+    problem = problem_of(UpstreamError(Operation.MINT_GRANT, Deferred(time.time() + 30, HoldReason.RATE_LIMITED)))
     assert 28 < problem.retry_after_seconds <= 30
     assert (
-        problem_of(Declined(Operation.GET_HANDOFF, Refused(429, None, retry_after_seconds=7))).retry_after_seconds == 7
+        problem_of(UpstreamError(Operation.GET_HANDOFF, Refused(429, None, retry_after_seconds=7))).retry_after_seconds
+        == 7
     )
 
 
-@pytest.mark.parametrize("shut", Shut)
+@pytest.mark.parametrize("shut", Unavailable)
 def test_every_way_of_being_shut_is_a_409_with_advice(shut):
     problem = problem_of_not_open(NotOpen(shut, "mhand_1", "revoked"))
     body = json.loads(problem.body("r"))

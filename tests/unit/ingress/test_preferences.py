@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.ingress.preferences import wait_seconds
+from gateway.ingress.http.preferences import wait_seconds
 
 
 @pytest.mark.parametrize(

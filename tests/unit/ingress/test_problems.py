@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from gateway.ingress.problem import Fault, Problem
-from gateway.ingress.problems import Unauthenticated, every_problem
-from schemas.http import ProblemDetails
+from gateway.ingress.http.problem import Fault, Problem
+from gateway.ingress.http.problems import Unauthenticated, every_problem
+from schemas.api.messages import ProblemDetails
 
 EVERY = every_problem()
 

@@ -3,9 +3,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.ingress import publisher as module
-from gateway.ingress.deadlines import Deadlines
-from gateway.ingress.publisher import Appended, NotAppended, Publisher, Reason
+from gateway.ingress.commands import publisher as module
+from gateway.ingress.commands.publisher import Appended, NotAppended, Publisher, Reason
+from gateway.ingress.http.deadlines import Deadlines
 
 
 @dataclass

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from gateway.ingress.signatures import TOLERANCE_SECONDS, SecretInvalid, read_secret, verify
+from gateway.ingress.auth.signatures import TOLERANCE_SECONDS, SecretInvalid, read_secret, verify
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()

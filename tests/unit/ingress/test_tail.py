@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.ingress import tail as module
-from gateway.ingress.tail import Tail
-from gateway.runtime.health import Health
+from gateway.ingress.event_stream import tail as module
+from gateway.ingress.event_stream.tail import Tail
+from runtime.health import Health
 from schemas.cloudevents import to_kafka
 
-from .test_waiting import finished
+from .test_waiters import finished
 
 
 @dataclass

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local import licences
+from docs_build import licences
 
 ROOT = Path(__file__).parents[3]
 IMAGE_PYTHON = (3, 11)
@@ -12,7 +12,7 @@ IMAGE_PYTHON = (3, 11)
 @pytest.mark.skipif(sys.version_info[:2] != IMAGE_PYTHON, reason="another Python needs other packages than the image's")
 def test_the_page_is_current():
     page = licences.page(ROOT / "requirements" / "runtime.txt")
-    assert (ROOT / "docs" / "licences.md").read_text() == page, "run `python -m local.licences`"
+    assert (ROOT / "docs" / "licences.md").read_text() == page, "run `python -m docs_build.licences`"
 
 
 def test_a_licence_that_nobody_agreed_to_is_refused(tmp_path, monkeypatch):

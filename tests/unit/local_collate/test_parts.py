@@ -2,14 +2,14 @@
 
 import pytest
 
+from local.collate.calls.keys import Keys, fingerprint
 from local.collate.clock import Clock, rfc3339
-from local.collate.faults import Faults
-from local.collate.keys import Keys, fingerprint
+from local.collate.faults.rules import Faults
+from local.collate.http.message import Reply, Request
+from local.collate.http.refusal import KEY_REUSED
+from local.collate.http.wire import merged
 from local.collate.ledger import Ledger
-from local.collate.message import Reply, Request
 from local.collate.profile import NAMED, Profile, named
-from local.collate.refusal import KEY_REUSED
-from local.collate.wire import merged
 
 
 def test_a_frozen_clock_stands_until_it_is_advanced():

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from local.collate import DEFAULT_KEY, named
-from local.collate.actors import DOINGS
-from local.collate.authorization import HandoffState, Status, Truth
-from local.collate.effect import Kind
-from local.collate.message import Request
-from local.collate.portal import WORK
+from local.collate.http.message import Request
+from local.collate.http.portal import WORK
+from local.collate.model.actors import DOINGS
+from local.collate.model.authorization import HandoffState, Status, Truth
+from local.collate.model.effect import Kind
 from local.collate.simulation import Options, Simulation
 
 ROOT = "/v1/prior-authorizations"

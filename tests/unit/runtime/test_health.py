@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.runtime.health import Health
+from runtime.health import Health
 
 
 class Clock:

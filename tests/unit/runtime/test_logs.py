@@ -7,8 +7,8 @@ import pytest
 import structlog
 from pydantic import BaseModel
 
-from gateway.runtime.logs import configure_logs, get_log, line_writer
-from gateway.runtime.settings import LogSettings
+from runtime.logs import configure_logs, get_log, line_writer
+from runtime.settings import LogSettings
 
 
 @pytest.fixture

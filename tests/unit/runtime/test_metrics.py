@@ -3,7 +3,7 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gateway.runtime.metrics import create_metrics
+from runtime.metrics import create_metrics
 
 DESCRIBED = create_metrics(CollectorRegistry()).described
 # What would make as many time series as there are authorizations, people or errors.

@@ -6,15 +6,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from consumers.watcher.cadence import Kind
-from gateway.runtime.environ import leaves, section_of
-from gateway.runtime.metrics import create_metrics
-from gateway.runtime.reference import PAGES, field_at
-from gateway.runtime.settings import Settings
+from consumers.watcher.cadence import PollClass
+from docs_build.reference import PAGES, field_at
+from runtime.environ import leaves, section_of
+from runtime.metrics import create_metrics
+from runtime.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
-TREES = [ast.parse(file.read_text()) for part in ("gateway", "consumers") for file in (ROOT / part).rglob("*.py")]
+ROOMS = ("gateway", "consumers", "adapters", "runtime")
+TREES = [ast.parse(file.read_text()) for room in ROOMS for file in (ROOT / room).rglob("*.py")]
 
 
 def attributes(tree):
@@ -23,7 +24,7 @@ def attributes(tree):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_reference_page_is_current(name):
-    assert (DOCS / name).read_text() == PAGES[name](), "run `python -m gateway.runtime.reference`"
+    assert (DOCS / name).read_text() == PAGES[name](), "run `python -m docs_build.reference`"
 
 
 @pytest.mark.parametrize("path", list(leaves(Settings)), ids="__".join)
@@ -37,7 +38,7 @@ def test_every_setting_has_its_sentence(path):
 def test_every_setting_is_read_by_something():
     called = {id(node.func) for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)}
     read = {node.attr for tree in TREES for node in attributes(tree) if id(node) not in called}
-    steps = {kind.value for kind in Kind}  # read by name
+    steps = {kind.value for kind in PollClass}  # read by name
     assert {"__".join(path) for path in leaves(Settings) if path[-1] not in read | steps} == set()
 
 

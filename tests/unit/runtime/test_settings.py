@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.runtime.environ import SettingsInvalid
-from gateway.runtime.settings import load_cluster_settings, load_settings, read_secret
+from runtime.environ import SettingsInvalid
+from runtime.settings import load_cluster_settings, load_settings, read_secret
 
 OAUTH = {"GATEWAY_KAFKA__SECURITY": "SASL_SSL", "GATEWAY_KAFKA__MECHANISM": "OAUTHBEARER"}
 

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.runtime.quantities import Step, parse_steps
-from gateway.runtime.settings import WatchSettings
+from runtime.settings import WatchSettings
+from runtime.units import Step, parse_steps
 
 
 def test_steps_are_written_by_age():

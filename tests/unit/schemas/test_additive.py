@@ -2,7 +2,7 @@ from copy import deepcopy
 
 import pytest
 
-from schemas.additive import Break, breaks
+from schemas.documents.additive import Break, breaks
 from tests.contract.planted import planted
 
 OLD = {

@@ -12,7 +12,7 @@ from schemas.commands import (
     HandoffCloseBody,
     HandoffRequest,
 )
-from schemas.vocabulary import CommandType
+from schemas.enums import CommandType
 
 # The bytes of a command are compared by hash: another spelling of the same command must not look like another command.
 CLOSE = (

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.commands import COMMANDS
+from schemas.enums import Agreement, CommandType, Effect, EventType, Outcome, Report, ReportedOutcome
 from schemas.events import EVENTS, AuthorizationChanged, CommandFinished
-from schemas.vocabulary import Agreement, CommandType, Effect, EventType, Outcome, Report, ReportedOutcome
 
 FINISHED = (
     b'{"commandId":"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10","command":"collate-gateway.handoff.request.v1","caller":"intake",'

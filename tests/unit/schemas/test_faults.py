@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core.core_schema import ErrorType
 
+from schemas.api.faults import _EXPECTED, Fault, faults
 from schemas.commands import (
     COMMANDS,
     AuthorizationWatch,
@@ -17,7 +18,6 @@ from schemas.commands import (
     Redrive,
     Revoked,
 )
-from schemas.faults import _EXPECTED, Fault, faults
 
 PLANTED = "Zzplantedzz 123-45-6789"
 

@@ -9,10 +9,10 @@ import schemas
 from schemas.authorization import AuthorizationRecord
 from schemas.collate import AccessGrant, PriorAuthorization, ReviewSnapshot
 from schemas.commands import COMMANDS, Completed, HandoffCloseBody
-from schemas.deadletter import DeadLetter
+from schemas.dead_letter import DeadLetter
+from schemas.enums import ReportedOutcome
 from schemas.events import EVENTS
 from schemas.model import PHI, PUBLIC, SECRET, Model, Phi, Public, Secret, Tolerant, data_class, declared, nested_models
-from schemas.vocabulary import ReportedOutcome
 
 
 def all_models():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import from_kafka, to_kafka
 from schemas.commands import COMMANDS, HandoffRequest
-from schemas.deadletter import DeadLetter, OriginalRecord
+from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.events import EVENTS
 from schemas.identity import event_id
 from schemas.records import (

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.memory import remembered
-from consumers.memory.memory import FRESH, Dead, Handoff, Known, Memory, Watch
-from consumers.memory.remembered import Ending
-from consumers.watcher.cadence import Cadence, Kind, Step, kind_of
-from gateway.runtime.settings import WatchSettings
+from consumers.authorization import recent_commands
+from consumers.authorization.recent_commands import Ending
+from consumers.authorization.state import FRESH, AuthorizationState, Handoff, Known, OpenDeadLetter, Watch
+from consumers.watcher.cadence import Cadence, PollClass, Step, kind_of
+from runtime.settings import WatchSettings
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -20,7 +20,7 @@ def half():
 
 def watched(status="requires_action", age=0.0, **more):
     watch = Watch(since=NOW - age, until=NOW + 90 * DAY, moved_at=NOW - age, failures=more.pop("failures", 0))
-    return Memory(sequence=3, known=Known(version=1, status=status), watch=watch, **more)
+    return AuthorizationState(sequence=3, known=Known(version=1, status=status), watch=watch, **more)
 
 
 def handoff(state="active", **more):
@@ -30,16 +30,16 @@ def handoff(state="active", **more):
 @pytest.mark.parametrize(
     ("memory", "kind"),
     [
-        (watched(active=handoff()), Kind.OPEN),
-        (watched(active=handoff("offered")), Kind.OPEN),
-        (watched(active=handoff("closing")), Kind.ENDED),
-        (watched("processing", last=handoff("closed")), Kind.ENDED),
-        (watched("processing", last=handoff("closed", agreement="agrees")), Kind.PROCESSING),
-        (watched("processing"), Kind.PROCESSING),
-        (watched("requires_action"), Kind.ACTION),
-        (watched("waiting_on_payer"), Kind.PAYER),
-        (watched("new_word"), Kind.ACTION),
-        (FRESH, Kind.ACTION),
+        (watched(active=handoff()), PollClass.OPEN),
+        (watched(active=handoff("offered")), PollClass.OPEN),
+        (watched(active=handoff("closing")), PollClass.ENDED),
+        (watched("processing", last=handoff("closed")), PollClass.ENDED),
+        (watched("processing", last=handoff("closed", agreement="agrees")), PollClass.PROCESSING),
+        (watched("processing"), PollClass.PROCESSING),
+        (watched("requires_action"), PollClass.ACTION),
+        (watched("waiting_on_payer"), PollClass.PAYER),
+        (watched("new_word"), PollClass.ACTION),
+        (FRESH, PollClass.ACTION),
     ],
 )
 def test_classes(memory, kind):
@@ -88,10 +88,10 @@ def test_settled_it_is_only_kept_to_be_forgotten():
     memory = watched("completed", settled_at=NOW)
     assert CADENCE.next_look(memory, NOW, half) == NOW + 90 * DAY
     assert CADENCE.next_look(FRESH, NOW, half) is None
-    packed = remembered.add("", ID, b"dddd", Ending.FINISHED, NOW)
-    assert CADENCE.next_look(Memory(remembered=packed), NOW, half) == NOW + DAY
-    dead = {ID: Dead(at=NOW, command="t", caller="c")}
-    assert CADENCE.next_look(Memory(dead=dead), NOW, half) == NOW + 30 * DAY
+    packed = recent_commands.add("", ID, b"dddd", Ending.FINISHED, NOW)
+    assert CADENCE.next_look(AuthorizationState(remembered=packed), NOW, half) == NOW + DAY
+    dead = {ID: OpenDeadLetter(at=NOW, command="t", caller="c")}
+    assert CADENCE.next_look(AuthorizationState(dead=dead), NOW, half) == NOW + 30 * DAY
 
 
 def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
@@ -100,5 +100,5 @@ def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
 
 
 def test_the_table_is_a_setting():
-    quick = Cadence(steps={kind: (Step(1.0),) for kind in Kind}, jitter=0.0, forget_after_seconds=DAY)
+    quick = Cadence(steps={kind: (Step(1.0),) for kind in PollClass}, jitter=0.0, forget_after_seconds=DAY)
     assert quick.next_look(watched(), NOW, half) == NOW + 1

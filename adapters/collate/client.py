@@ -1,0 +1,295 @@
+"""The calls to Collate that this gateway makes. Each returns a value of `answers`; none raises for Collate's doing.
+
+One call is one attempt at most; nothing is retried here:
+
+    a turn from the budget ─▶ send ─▶ read the answer as what it should be ─▶ tell the budget ─▶ metrics, one log line
+
+The caller decides n, key, If-Match and body (intent before effect); the key is left out where the settings say so.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused, Result
+from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
+from adapters.collate.call_queue import CallQueue
+from adapters.collate.concurrency import theirs
+from adapters.collate.connection import Limits
+from adapters.collate.credentials import ApiKey
+from adapters.collate.operations import CLOSES, Operation, path_of
+from adapters.collate.preconditions import if_match as as_entity_tag
+from adapters.collate.response_parser import read
+from adapters.collate.transport import Request, Transport
+from runtime.logs import line_writer
+from runtime.metrics import CollateMetrics
+from runtime.settings import CollateSettings
+from runtime.traces import Traces
+from runtime.version import VERSION
+from schemas.collate import AccessGrant, CloseAnswer, ManualHandoff, PriorAuthorization
+
+Model = TypeVar("Model")
+Ids = dict[str, str]
+Close = Literal[
+    Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE, "complete", "unable-to-complete", "revoke"
+]
+
+_NO_KEY_SECONDS: Final = 5.0
+_MOST_WAITING: Final = 1_024
+_CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
+_ABANDONED: Final = "abandoned"
+_TOLD: Final = ("cause", "status", "code", "request_id")
+_PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
+
+
+class CollateClient:
+    """See the module. One per process and event loop: all calls share its budget. Use as an async context manager."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        key: ApiKey,
+        turns: CallQueue,
+        metrics: CollateMetrics,
+        *,
+        traces: Traces | None = None,
+        send_idempotency_key: Literal["all", "create_only"] = "all",
+        unix: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport = transport
+        self._key = key
+        self._turns = turns
+        self._traces = traces
+        kinds = (*_CLASSES.values(), _ABANDONED)
+        self._attempts = {
+            (operation, kind): metrics.attempts.labels(operation.value, kind)
+            for operation in Operation
+            for kind in kinds
+        }
+        self._seconds = {operation: metrics.attempt_seconds.labels(operation.value) for operation in Operation}
+        self._keyed = (
+            CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF}
+            if send_idempotency_key == "all"
+            else frozenset({Operation.CREATE_HANDOFF})
+        )
+        self._unix = unix
+        self._asked = False
+        self._tell = line_writer("collate.attempt")
+        self._warn = line_writer("collate.attempt", "warning")
+
+    async def __aenter__(self) -> Self:
+        """Nothing to open: connections open when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        """Send away who waits and close every connection; a call under way ends as ambiguous."""
+        self._turns.close()
+        await self._transport.aclose()
+
+    @property
+    def trouble(self) -> HoldReason | None:
+        """What holds calls back at the moment, for health; None if nothing is wrong."""
+        return HoldReason.CREDENTIALS if self._key.key is None and self._asked else self._turns.budget.trouble
+
+    async def get_authorization(
+        self, authorization_id: str, *, priority: Priority = Priority.COMMAND
+    ) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+        return await self._call(
+            Operation.GET_AUTHORIZATION,
+            priority,
+            authorization_id,
+            parse=PriorAuthorization.from_wire,
+            belongs=lambda it: it.id == authorization_id,
+        )
+
+    async def get_handoff(
+        self, authorization_id: str, handoff_id: str, *, priority: Priority = Priority.COMMAND
+    ) -> Result[ManualHandoff]:
+        """Read a handoff."""
+        return await self._call(
+            Operation.GET_HANDOFF,
+            priority,
+            authorization_id,
+            handoff_id,
+            parse=ManualHandoff.from_wire,
+            belongs=lambda it: it.id == handoff_id and it.prior_authorization_id in (None, authorization_id),
+        )
+
+    async def create_handoff(
+        self, authorization_id: str, *, if_match: int, key: str, body: bytes, priority: Priority = Priority.COMMAND
+    ) -> Result[ManualHandoff]:
+        """Create a handoff. `if_match` is the authorization's version; an active one may be answered (section 5.1)."""
+        return await self._call(
+            Operation.CREATE_HANDOFF,
+            priority,
+            authorization_id,
+            parse=ManualHandoff.from_wire,
+            belongs=lambda it: it.prior_authorization_id in (None, authorization_id),
+            version=if_match,
+            key=key,
+            body=body,
+        )
+
+    async def close_handoff(
+        self,
+        authorization_id: str,
+        handoff_id: str,
+        operation: Close,
+        *,
+        if_match: int,
+        key: str,
+        body: bytes,
+        priority: Priority = Priority.COMMAND,
+    ) -> Result[CloseAnswer]:
+        """Close a handoff one of the three ways. Whose version `if_match` is: `preconditions.close_version`."""
+        return await self._call(
+            Operation(operation),
+            priority,
+            authorization_id,
+            handoff_id,
+            parse=CloseAnswer.from_wire,
+            belongs=lambda it: it.manual_handoff_id == handoff_id and it.authorization.id == authorization_id,
+            version=if_match,
+            key=key,
+            body=body,
+        )
+
+    async def mint_grant(
+        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority = Priority.LIVE
+    ) -> Result[AccessGrant]:
+        """Mint an access grant. Its id and url exist only inside the model's secret fields."""
+        return await self._call(
+            Operation.MINT_GRANT,
+            priority,
+            authorization_id,
+            handoff_id,
+            parse=AccessGrant.from_wire,
+            belongs=lambda _: True,
+            key=key,
+            body=b"",
+            keep_body=False,
+        )
+
+    async def health(self) -> Result[None]:
+        """Ask whether Collate is there: no key is sent and the budget is not asked."""
+        began = time.monotonic()
+        reply = await self._transport.send(Request("GET", path_of(Operation.HEALTH)))
+        result, _ = read(reply, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
+        self._note(Operation.HEALTH, {}, result, time.monotonic() - began)
+        return result
+
+    async def _call(
+        self,
+        operation: Operation,
+        priority: Priority,
+        authorization_id: str,
+        handoff_id: str = "",
+        *,
+        parse: Callable[[bytes], Model],
+        belongs: Callable[[Model], bool],
+        version: int | None = None,
+        key: str | None = None,
+        body: bytes | None = None,
+        keep_body: bool = True,
+    ) -> Result[Model]:
+        path = path_of(operation, authorization_id, handoff_id)
+        call = Call(priority, operation.writes, authorization_id)
+        ids: Ids = {"authorization_id": authorization_id, "priority": _PRIORITIES[priority]}
+        if handoff_id:
+            ids["handoff_id"] = handoff_id
+        if self._key.refresh():
+            self._turns.key_changed()
+        self._asked = True
+        if self._key.key is None:
+            return Deferred(self._unix() + _NO_KEY_SECONDS, HoldReason.CREDENTIALS)
+        ticket = await self._turns.take(call)
+        if isinstance(ticket, Deferred):
+            return ticket
+        headers = [("Authorization", f"Bearer {self._key.key.get_secret_value()}")]
+        if version is not None:
+            headers.append(("If-Match", as_entity_tag(version)))
+        if key is not None and operation in self._keyed:
+            headers.append(("Idempotency-Key", key))
+        began = time.monotonic()
+        try:
+            reply = await self._transport.send(Request("POST" if call.writes else "GET", path, tuple(headers), body))
+        except BaseException:
+            self._turns.abandon(ticket)
+            self._note(operation, ids, None, time.monotonic() - began)
+            raise
+        seconds = time.monotonic() - began
+        result, heard = read(reply, parse, belongs, keep_body=keep_body, now=self._unix())
+        asked = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
+        self._turns.done(ticket, heard, theirs(seconds, self._transport.own_delay_seconds), asked)
+        if isinstance(result, Refused) and heard in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
+            result = replace(result, suspended=self._turns.suspends(call))
+        self._note(operation, ids, result, seconds)
+        return result
+
+    def _note(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
+        kind = _CLASSES.get(type(result), _ABANDONED)
+        self._attempts[operation, kind].inc()
+        self._seconds[operation].observe(seconds)
+        line: dict[str, Any] = {"operation": operation.value, "result": kind, "seconds": round(seconds, 4), **ids}
+        for name in _TOLD:
+            if (value := getattr(result, name, None)) is not None:
+                line[name] = value
+        if self._traces is not None:
+            self._traces.past(
+                f"collate {operation.value}",
+                "CLIENT",
+                seconds,
+                {
+                    "gateway.operation": operation.value,
+                    "gateway.result": kind,
+                    "gateway.authorization_id": ids.get("authorization_id"),
+                    "gateway.handoff_id": ids.get("handoff_id"),
+                    "gateway.cause": line.get("cause"),
+                    "gateway.code": line.get("code"),
+                    "http.response.status_code": line.get("status"),
+                },
+                failed=None if kind == "answered" else kind,
+            )
+        write = self._tell if isinstance(result, Answered | Refused) else self._warn
+        write(line)
+
+
+def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Traces | None = None) -> CollateClient:
+    """Put the client of a process together; every process takes its share of rate and concurrency by max_replicas."""
+    concurrency = max(1, settings.concurrency // settings.max_replicas)
+    bounds = Bounds(
+        per_second=settings.calls_per_second / settings.max_replicas,
+        concurrency=concurrency,
+        live_share=settings.live_share,
+        failures=settings.breaker_failures,
+        open_seconds=settings.breaker_open.total_seconds(),
+        ramp_seconds=settings.ramp_up.total_seconds(),
+    )
+    limits = Limits(
+        connect_seconds=settings.connect_timeout.total_seconds(),
+        write_seconds=settings.write_timeout.total_seconds(),
+        read_seconds=settings.read_timeout.total_seconds(),
+        total_seconds=settings.total_timeout.total_seconds(),
+        max_body=settings.max_response,
+    )
+    turns = CallQueue(
+        Budget(bounds, time.monotonic(), random.random),
+        live_patience_seconds=settings.turn_timeout.total_seconds(),
+        most_waiting=_MOST_WAITING,
+        metrics=metrics,
+    )
+    transport = Transport(settings.base_url, limits, ca_file=settings.ca_file, agent=f"collate-gateway/{VERSION}")
+    return CollateClient(
+        transport,
+        ApiKey(settings.api_key_file),
+        turns,
+        metrics,
+        traces=traces,
+        send_idempotency_key=settings.send_idempotency_key,
+    )

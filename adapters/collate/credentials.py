@@ -1,0 +1,61 @@
+"""The API key, read again from its file whenever that changes: a rotated key needs no restart.
+
+A file that can't be read, or holds no key, keeps the old key and says so once. The key is never logged.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from runtime.logs import get_log
+from runtime.settings import read_secret
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+_LOOK_EVERY_SECONDS: Final = 1.0
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+class ApiKey:
+    """See the module. `key` is None as long as none could be read."""
+
+    def __init__(self, file: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.key: SecretStr | None = None
+        self._file = file
+        self._monotonic = monotonic
+        self._looked_at = float("-inf")
+        self._seen: tuple[int, int, int] | str | None = None
+        self._log = get_log(file=str(file))
+
+    def refresh(self) -> bool:
+        """Look at the file, once a second at most; return whether there is a new key."""
+        now = self._monotonic()
+        if now - self._looked_at < _LOOK_EVERY_SECONDS:
+            return False
+        self._looked_at = now
+        try:
+            stat = self._file.stat()
+            seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            if seen == self._seen:
+                return False
+            key = read_secret(self._file)
+        except (OSError, UnicodeDecodeError) as error:
+            self._complain(type(error).__name__)
+            return False
+        if not _KEY.fullmatch(key.get_secret_value()):
+            self._complain("not one line of printable characters")
+            return False
+        self._seen = seen
+        changed = self.key is None or key.get_secret_value() != self.key.get_secret_value()
+        if changed:
+            self._log.info("collate.key_read", first=self.key is None)
+        self.key = key
+        return changed
+
+    def _complain(self, problem: str) -> None:
+        if self._seen != problem:
+            self._seen = problem
+            self._log.error("collate.key_unreadable", problem=problem, keeps_old=self.key is not None)

@@ -1,0 +1,241 @@
+"""The error router: what to do about every answer that is not a 2xx. Pure; docs/collate-errors.md is made from it.
+
+    Refused    -> by error.code (RULES, every code of collate-api.md section 7; the set is open)
+               -> else by `retryable` and status (DEFAULTS)
+    Ambiguous, NotSent, Held -> the same request again, later
+
+A refusal is certain only of the attempt it answers. After an ambiguous attempt of the same write it may come from that
+attempt's own effect, so every verdict becomes: read again and see.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused, Unanswered
+from adapters.collate.operations import Operation
+
+
+class Disposition(StrEnum):
+    """What to do next."""
+
+    REJECT = "reject"
+    """The command is refused for good; whoever asked can act on the advice."""
+    DEAD_LETTER = "dead_letter"
+    """Neither the caller nor time can mend it: a person must look."""
+    REREAD = "reread"
+    """Nothing was done: read the authorization (and handoff), decide anew; a write still wanted takes the next n."""
+    RESEND = "resend"
+    """The identical request again, later: same key, same If-Match, same bytes."""
+    SUSPEND = "suspend"
+    """Nothing is wrong with the command: the identical request once the budget lets it through."""
+    MINT_ANEW = "mint_anew"
+    """Ask for a new grant, under a new key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A move, our stable reason for it, and one sentence of advice. `wait_seconds` is what Collate asked to wait."""
+
+    move: Disposition
+    reason: str
+    advice: str
+    wait_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a code means. `statuses` are those documented for it; `on` holds operations where the move is another."""
+
+    code: str
+    statuses: tuple[int, ...]
+    move: Disposition
+    reason: str
+    advice: str
+    on: Mapping[Operation, Disposition] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What a status means where the code is unknown: for a write, and for a read."""
+
+    statuses: tuple[int, ...]
+    write: Disposition
+    read: Disposition
+    reason: str
+    advice: str
+
+
+_READS: Final = (Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF)
+_NOT_OURS: Final = "Collate answered with a code of an endpoint that we don't use; compare versions with Collate."
+_ASK_STATE: Final = "Read the authorization's status and next action; ask again only if they still call for it."
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "bad_request", (400,), Disposition.DEAD_LETTER, "request_refused",
+        "Collate could not read our request, typically its If-Match; report it with the request id.",
+    ),
+    Rule(
+        "final_submission_policy_required", (400,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS,
+    ),
+    Rule(
+        "unauthorized", (401,), Disposition.SUSPEND, "credentials",
+        "Collate refuses our API key; put the environment's current key into the key file, no restart is needed.",
+    ),
+    Rule(
+        "forbidden", (403,), Disposition.REJECT, "forbidden",
+        "Our key may not do this to this authorization; ask Collate for access.",
+    ),
+    Rule(
+        "insufficient_permissions", (403,), Disposition.REJECT, "forbidden",
+        "Our key lacks a permission for this authorization; ask Collate for access.",
+    ),
+    Rule(
+        "prior_authorization_not_found", (404,), Disposition.REJECT, "authorization_not_found",
+        "Check the authorization id and that it belongs to this environment and organization.",
+    ),
+    Rule(
+        "authorization_not_found", (404,), Disposition.REJECT, "authorization_not_found",
+        "Check the authorization id and that it belongs to this environment and organization.",
+    ),
+    Rule("provider_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule("payer_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule("file_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule(
+        "access_grant_expired", (404,), Disposition.MINT_ANEW, "grant_expired",
+        "Ask for a new grant.", on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
+    ),
+    Rule(
+        "access_grant_revoked", (404,), Disposition.REREAD, "grant_revoked",
+        "Read the handoff again before asking for another grant.",
+    ),
+    Rule(
+        "channel_session_lost", (404,), Disposition.REREAD, "session_lost",
+        "The payer session is gone; read the authorization to see what Collate makes of it.",
+    ),
+    Rule("unsupported_route", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule("provider_access_not_configured", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule(
+        "idempotency_key_reused", (409,), Disposition.REREAD, "key_reused",
+        "Collate knows the key with another request; see whether that one had an effect before a new key is used.",
+    ),
+    Rule(
+        "version_conflict", (409,), Disposition.REREAD, "version_conflict",
+        "The authorization changed in between; read it again and repeat only if it still calls for the same.",
+    ),
+    Rule("prior_authorization_not_mutable", (409,), Disposition.REREAD, "not_mutable", _ASK_STATE),
+    Rule("authorization_not_mutable", (409,), Disposition.REREAD, "not_mutable", _ASK_STATE),
+    Rule("prior_authorization_not_actionable", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
+    Rule("authorization_not_confirmable", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
+    Rule(
+        "requirements_not_satisfied", (409,), Disposition.REJECT, "requirements_not_satisfied",
+        "Resolve the authorization's open requirements first, then ask again.",
+    ),
+    Rule(
+        "review_stale", (409,), Disposition.REJECT, "review_stale",
+        "Show the current review snapshot, let the reviewer accept it, and ask again with its id.",
+    ),
+    Rule(
+        "live_session_not_available", (409,), Disposition.REREAD, "session_not_available",
+        "There is no session to enter now; details.reason says why, and the handoff says whether to ask again.",
+    ),
+    Rule("manual_handoff_not_allowed", (409,), Disposition.REREAD, "handoff_not_allowed", _ASK_STATE),
+    Rule("file_not_ready", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+    Rule("next_action_required", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
+    Rule("next_action_mismatch", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
+    Rule("next_action_not_confirmable", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
+    Rule(
+        "validation_failed", (409,), Disposition.DEAD_LETTER, "request_refused",
+        "Collate refuses a field of our request; report it with the request id.",
+    ),
+    Rule("unsupported_case", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
+)  # fmt: skip
+
+RETRYABLE: Final = Default(
+    (), Disposition.RESEND, Disposition.RESEND, "collate_says_retry", "Collate says that this may be tried again."
+)
+DEFAULTS: Final[tuple[Default, ...]] = (
+    Default(
+        (401,),
+        Disposition.SUSPEND,
+        Disposition.SUSPEND,
+        "credentials",
+        "Collate refuses our API key; put the environment's current key into the key file, no restart is needed.",
+    ),
+    Default(
+        (403,),
+        Disposition.REJECT,
+        Disposition.REJECT,
+        "forbidden",
+        "Our key may not do this to this authorization; ask Collate for access.",
+    ),
+    Default(
+        (404, 410),
+        Disposition.REREAD,
+        Disposition.REJECT,
+        "not_found",
+        "Check the ids and that they belong to this environment and organization.",
+    ),
+    Default((408, 425, 429), Disposition.RESEND, Disposition.RESEND, "rate_limited", "Collate asks to slow down.",
+    ),
+    Default((409, 412, 423), Disposition.REREAD, Disposition.RESEND, "conflict", _ASK_STATE),
+)  # fmt: skip
+OTHERWISE: Final = Default(
+    (), Disposition.DEAD_LETTER, Disposition.DEAD_LETTER, "request_refused",
+    "Collate refuses our request for a reason that we don't know; report it with code and request id.",
+)  # fmt: skip
+
+UNSENT: Final = Route(Disposition.RESEND, "not_sent", "Collate could not be reached; nothing was sent.")
+UNKNOWN: Final = Route(
+    Disposition.RESEND, "ambiguous", "Collate gave no definite answer; the same request is sent again."
+)
+SUSPENDED: Final = Route(
+    Disposition.SUSPEND,
+    "credentials",
+    "Collate refuses our API key or doubts it; calls go on by themselves once it is right.",
+)
+SEE: Final = "An earlier attempt of this write may have been the cause; read first."
+
+_BY_CODE: Final = {rule.code: rule for rule in RULES}
+_BY_STATUS: Final = {status: default for default in DEFAULTS for status in default.statuses}
+_VERDICTS: Final = frozenset({Disposition.REJECT, Disposition.DEAD_LETTER})
+
+
+def route(operation: Operation, result: Unanswered, *, after_ambiguous: bool = False) -> Route:
+    """Say what to do about a result that is not a 2xx.
+
+    `after_ambiguous`: an earlier attempt of this very write ended as Ambiguous (in this process or before it).
+    """
+    match result:
+        case NotSent() | Deferred():
+            return UNSENT
+        case Ambiguous(retry_after_seconds=wait):
+            return replace(UNKNOWN, wait_seconds=wait)
+        case Refused(suspended=True):
+            return replace(SUSPENDED, wait_seconds=result.retry_after_seconds)
+        case Refused(code=code, retry_after_seconds=wait):
+            rule = _BY_CODE.get(code) if code else None
+            found = _default(operation, result) if rule is None else _ruled(operation, rule)
+            move = found.move
+            if result.retryable and move in _VERDICTS:
+                move = Disposition.RESEND if not operation.writes else Disposition.REREAD
+            if after_ambiguous and operation.writes and move in _VERDICTS:
+                return Route(Disposition.REREAD, found.reason, SEE, wait)
+            return replace(found, move=move, wait_seconds=wait)
+
+
+def _ruled(operation: Operation, rule: Rule) -> Route:
+    move = rule.on.get(operation, rule.move)
+    if move is Disposition.REREAD and operation in _READS:
+        move = Disposition.RESEND
+    return Route(move, rule.reason, rule.advice)
+
+
+def _default(operation: Operation, refused: Refused) -> Route:
+    # Who says when to come again says that it may be tried again, unless he denies it.
+    is_retryable = refused.retryable or (refused.retryable is None and refused.retry_after_seconds is not None)
+    default = RETRYABLE if is_retryable else _BY_STATUS.get(refused.status, OTHERWISE)
+    if refused.status in {401, 408, 425, 429}:
+        default = _BY_STATUS[refused.status]
+    return Route(default.write if operation.writes else default.read, default.reason, default.advice)

@@ -1,0 +1,116 @@
+"""An issuer's public keys by `kid`: fetched when needed, refreshed by age and for an unknown `kid`, kept on error.
+
+Bounds: one fetch at a time per issuer, none within a pause of the last one, its size and its time. Only asymmetric
+signing keys are taken; what else a key set holds is passed over.
+"""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwk
+from joserfc.errors import JoseError
+
+from runtime.logs import get_log
+
+FRESH_SECONDS = 600.0
+PAUSE_SECONDS = 10.0
+FETCH_SECONDS = 5.0
+MOST_BYTES = 256 << 10
+_KINDS = frozenset({"RSA", "EC", "OKP"})
+
+log = get_log()
+Key = jwk.Key
+Fetch = Callable[[str], bytes]
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none: keys come from the address that the operator wrote down."""
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def fetch(place: str) -> bytes:
+    """Read a key set from an https URL or a file (OSError; HTTPException where the answer is not HTTP)."""
+    if "://" not in place:
+        return Path(place).read_bytes()
+    with _opener.open(place, timeout=FETCH_SECONDS) as answer:
+        content: bytes = answer.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError("the key set is too large")
+    return content
+
+
+class KeySet:
+    """The keys of one issuer."""
+
+    def __init__(self, place: str, fetch_from: Fetch = fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._place = place
+        self._fetch = fetch_from
+        self._clock = clock
+        self._keys: dict[str | None, Key] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetching = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def key(self, kid: str | None) -> Key | None:
+        """Return the key of that id (None: the only key there is), or None where there is none."""
+        found = self._find(kid)
+        if found is None:
+            await self._look_again()
+            return self._find(kid)
+        if self._clock() - self._fetched_at > FRESH_SECONDS and self._refreshing is None:
+            # Old keys are good enough meanwhile: nobody waits for an issuer that is slow or away.
+            self._refreshing = asyncio.create_task(self._look_again())
+            self._refreshing.add_done_callback(self._refreshed)
+        return found
+
+    async def _look_again(self) -> None:
+        async with self._fetching:
+            if self._clock() - self._tried_at > PAUSE_SECONDS:
+                await self._refresh()
+
+    def _refreshed(self, _: asyncio.Task[None]) -> None:
+        self._refreshing = None
+
+    def _find(self, kid: str | None) -> Key | None:
+        if kid is None:
+            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        return self._keys.get(kid)
+
+    async def _refresh(self) -> None:
+        self._tried_at = self._clock()
+        try:
+            async with asyncio.timeout(2 * FETCH_SECONDS):
+                keys = read_keys(await asyncio.to_thread(self._fetch, self._place))
+        except (OSError, ValueError, RecursionError, HTTPException) as error:
+            log.warning("key set not refreshed", error=type(error).__name__, keys=len(self._keys))
+            return
+        self._keys, self._fetched_at = keys, self._clock()
+
+
+def read_keys(content: bytes) -> dict[str | None, Key]:
+    """Read a JSON Web Key Set; raises ValueError where it holds no key that can be used."""
+    document = json.loads(content)
+    entries = document.get("keys") if isinstance(document, dict) else None
+    keys: dict[str | None, Key] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        try:
+            if entry.get("kty") not in _KINDS:
+                continue
+            keys[entry.get("kid")] = jwk.import_key(entry)
+        except (JoseError, ValueError, TypeError):
+            continue
+    if not keys:
+        raise ValueError("no usable key")
+    return keys

@@ -1,0 +1,118 @@
+"""JSON Web Tokens of known issuers (OIDC client credentials): who is it, if the token is good. Never says why not.
+
+Issuer, audience, an allow-list of asymmetric algorithms, times. A token that was good is remembered by its hash for a
+minute, so that a busy caller costs one verification a minute.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from adapters.oidc.jwks import Fetch, KeySet, fetch
+
+LEEWAY_SECONDS = 30
+REMEMBERED_SECONDS = 60.0
+MOST_REMEMBERED = 10_000
+ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"})
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose tokens are taken, and on what terms; `keys` is a URL or a file."""
+
+    url: str
+    audience: str
+    algorithms: frozenset[str]
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who a good token is about."""
+
+    issuer: str
+    name: str
+
+
+class Tokens:
+    """Verifies tokens; keeps the key sets of issuers and what was good a moment ago."""
+
+    def __init__(
+        self,
+        issuers: Callable[[], dict[str, Issuer]],
+        fetch_from: Fetch = fetch,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._issuers = issuers
+        self._fetch = fetch_from
+        self._clock = clock
+        self._key_sets: dict[str, KeySet] = {}
+        self._good: OrderedDict[bytes, tuple[Subject, float]] = OrderedDict()
+
+    async def subject(self, token: str) -> Subject | None:
+        """Return who it is, or None."""
+        now = self._clock()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        remembered = self._good.get(digest)
+        if remembered is not None and now < remembered[1] and remembered[0].issuer in self._issuers():
+            return remembered[0]
+        header, claims = _peek(token, 0), _peek(token, 1)
+        name, algorithm, kid = claims.get("iss"), header.get("alg"), header.get("kid")
+        if not isinstance(name, str) or not isinstance(algorithm, str) or not isinstance(kid, str | None):
+            return None
+        issuer = self._issuers().get(name)
+        if issuer is None or algorithm not in issuer.algorithms:
+            return None
+        key_set = self._key_sets.get(issuer.keys)
+        if key_set is None:
+            key_set = self._key_sets[issuer.keys] = KeySet(issuer.keys, self._fetch)
+        key = await key_set.key(kid)
+        if key is None:
+            return None
+        return self._verify(token, key, issuer, digest, now)
+
+    def forget(self) -> None:
+        """Verify every token anew, because the callers' file has changed."""
+        self._good.clear()
+
+    def _verify(self, token: str, key: Any, issuer: Issuer, digest: bytes, now: float) -> Subject | None:
+        checks = jwt.JWTClaimsRegistry(
+            now=int(now),
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer.url},
+            aud={"essential": True, "value": issuer.audience},
+            sub={"essential": True},
+            exp={"essential": True},
+        )
+        try:
+            claims = jwt.decode(token, key, algorithms=sorted(issuer.algorithms)).claims
+            checks.validate(claims)
+        except (JoseError, ValueError, TypeError):
+            return None
+        name = claims["sub"]
+        if not isinstance(name, str):
+            return None
+        subject = Subject(issuer.url, name)
+        self._good[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
+        if len(self._good) > MOST_REMEMBERED:
+            self._good.popitem(last=False)
+        return subject
+
+
+def _peek(token: str, part: int) -> dict[str, Any]:
+    """Read a part of a token that is not verified yet, only to find the issuer and key to verify it by."""
+    try:
+        encoded = token.split(".")[part]
+        content = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (IndexError, ValueError, binascii.Error, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

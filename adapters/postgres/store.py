@@ -1,0 +1,118 @@
+"""The projector's side of the database: offsets and rows in one transaction, or neither.
+
+    lock ─▶ compare and set the offsets ─▶ load rows ─▶ fold ─▶ save rows ─▶ commit
+
+Whoever finds other offsets than it read from is a zombie, or late: `StaleOffsets`, and everything is rolled back.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import class_row
+from pydantic_core import to_json
+
+from adapters.postgres.rows import Keys, Rows
+from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE, Row, Table
+
+Place = tuple[str, int]
+"""A topic's role and a partition."""
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))"
+_MOVE = """
+UPDATE progress p SET next_offset = m.to_offset
+FROM json_to_recordset(%s::json) AS m(topic text, partition int, from_offset bigint, to_offset bigint)
+WHERE p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.from_offset
+"""
+_PLACES = """
+INSERT INTO progress SELECT topic, partition, 0
+FROM json_to_recordset(%s::json) AS p(topic text, partition int) ON CONFLICT DO NOTHING
+"""
+_PULSE = """
+INSERT INTO pulse (id, at, behind) VALUES (1, now(), %s)
+ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at, behind = EXCLUDED.behind
+"""
+SWEEPS: Mapping[str, LiteralString] = {
+    "timeline": "at < %(before)s",
+    "commands": "status = 'finished' AND greatest(accepted_at, changed_at) < %(before)s",
+    "handoffs": "closed_at < %(before)s",
+    "authorizations": "updated_at < %(before)s AND active_handoff_id IS NULL",
+}
+"""What is past retention, by table. A command that waits for a person and an open handoff are never swept."""
+
+
+class StaleOffsets(Exception):
+    """Another projector has written what we were about to write."""
+
+
+class Store:
+    """One connection, used by one task."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return where to go on reading; a place never read begins at 0."""
+        named = to_json([{"topic": topic, "partition": partition} for topic, partition in places])
+        await self._connection.execute(_PLACES, (named.decode(),))
+        rows = await self._connection.execute("SELECT topic, partition, next_offset FROM progress")
+        return {(topic, partition): offset async for topic, partition, offset in rows}
+
+    async def write(self, moved: Mapping[Place, tuple[int, int]], keys: Keys, fold: Callable[[Rows], None]) -> None:
+        """Move the offsets and let `fold` change the rows of those keys. Raises Outrun."""
+        moves = [
+            {"topic": topic, "partition": partition, "from_offset": before, "to_offset": after}
+            for (topic, partition), (before, after) in moved.items()
+        ]
+        async with self._connection.transaction():
+            await self._connection.execute(_LOCK)
+            done = await self._connection.execute(_MOVE, (to_json(moves).decode(),))
+            if done.rowcount != len(moves):
+                raise StaleOffsets
+            rows = await self._load(keys)
+            fold(rows)
+            await self._save(rows)
+
+    async def pulse(self, behind: int) -> None:
+        """Say that a projector is there, and how far it is behind."""
+        await self._connection.execute(_PULSE, (behind,))
+
+    async def sweep(self, table: str, before: Any, most: int) -> int:
+        """Delete what is past retention from a table, at most so many rows; return how many."""
+        condition = sql.SQL(SWEEPS[table])
+        statement = sql.SQL(
+            "DELETE FROM {0} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {0} WHERE {1} LIMIT %(most)s FOR UPDATE))"
+        ).format(sql.Identifier(table), condition)
+        async with self._connection.transaction():
+            await self._connection.execute(_LOCK)
+            deleted = await self._connection.execute(statement, {"before": before, "most": most})
+        return deleted.rowcount
+
+    async def _load(self, keys: Keys) -> Rows:
+        rows = Rows()
+        for command in await self._rows(COMMANDS, ((key,) for key in keys.commands)):
+            rows.commands[command.command_id] = command
+        for handoff in await self._rows(HANDOFFS, keys.handoffs):
+            rows.handoffs[handoff.authorization_id, handoff.handoff_id] = handoff
+        for authorization in await self._rows(AUTHORIZATIONS, ((key,) for key in keys.authorizations)):
+            rows.authorizations[authorization.authorization_id] = authorization
+        return rows
+
+    async def _rows(self, table: Table[Row], keys: Iterable[tuple[str, ...]]) -> list[Row]:
+        wanted = table.keys(keys)
+        if wanted == b"[]":
+            return []
+        async with self._connection.cursor(row_factory=class_row(table.row)) as cursor:
+            await cursor.execute(table.load(), (wanted.decode(),))
+            return await cursor.fetchall()
+
+    async def _save(self, rows: Rows) -> None:
+        await self._put(COMMANDS, rows.commands.values())
+        await self._put(HANDOFFS, rows.handoffs.values())
+        await self._put(AUTHORIZATIONS, rows.authorizations.values())
+        await self._put(TIMELINE, rows.timeline)
+
+    async def _put(self, table: Table[Row], rows: Iterable[Row]) -> None:
+        put = table.rows(rows)
+        if put != b"[]":
+            await self._connection.execute(table.save(), (put.decode(),))

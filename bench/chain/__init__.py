@@ -1,0 +1,1 @@
+"""The whole chain, from the POST of a command to its visible outcome."""

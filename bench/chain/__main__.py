@@ -1,0 +1,5 @@
+"""`python -m bench.chain`."""
+
+from bench.chain.run import main
+
+main()

@@ -1,0 +1,117 @@
+"""How far one partition is: a watermark, and a bitmap of what is finished beyond it.
+
+Pure and synchronous. Invariant: every offset below `watermark` is finished; the watermark never passes an offset that
+was taken up and is not finished. Offsets that Kafka never delivers (markers, compacted records) count as finished as
+soon as a later one arrives.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+
+# A random bitmap of 10,000 bits is 1,250 bytes, about 1,575 characters in base85: well below the broker's
+# offset.metadata.max.bytes = 4,096. The window is therefore also the bound of what a partition may have unfinished.
+WINDOW = 10_000
+
+
+class ProgressUnreadable(ValueError):
+    """The committed metadata is not a bitmap of ours; another program commits for this group."""
+
+
+class OffsetTracker:
+    """The progress of one partition, from the committed offset and metadata onward."""
+
+    __slots__ = ("_finished", "_next", "_watermark", "_window")
+
+    def __init__(self, watermark: int, metadata: str = "", *, window: int = WINDOW) -> None:
+        """Begin at a committed offset.
+
+        Raises:
+            ProgressUnreadable: `metadata` was not written by `encode`.
+        """
+        self._watermark = watermark
+        self._next = watermark
+        self._window = window
+        self._finished = _decode(metadata, window)  # bit i: the offset watermark + i is finished
+        self._advance()
+
+    @property
+    def watermark(self) -> int:
+        """The offset to commit: everything below it is finished."""
+        return self._watermark
+
+    @property
+    def next_offset(self) -> int:
+        """The lowest offset that has not been offered yet: where to read on."""
+        return max(self._next, self._watermark)
+
+    @property
+    def gap(self) -> int:
+        """How many offsets lie between the watermark and the last one taken up: 0 when all is finished."""
+        return max(0, self._next - self._watermark)
+
+    def accepts(self, offset: int) -> bool:
+        """Say whether `offset` may be taken up now; if not, finish something first."""
+        # The first half: nothing that was taken up is unfinished. Written out here and in `take`, once per record each.
+        return self._watermark >= self._next or offset < self._watermark + self._window
+
+    def take(self, offset: int) -> bool:
+        """Take up an offset that `accepts`. False: it is finished already (a replay), nothing to do."""
+        if offset < self._next or offset < self._watermark:
+            return False
+        if self._watermark >= self._next:
+            self._finished >>= offset - self._watermark  # what lies between is finished or was never there
+            self._watermark = offset
+        elif offset > self._next:
+            self._finished |= ((1 << (offset - self._next)) - 1) << (self._next - self._watermark)
+        self._next = offset + 1
+        if self._finished >> (offset - self._watermark) & 1:
+            self._advance()
+            return False
+        return True
+
+    def finish(self, offset: int) -> None:
+        """Mark an offset that was taken up as finished."""
+        self._finished |= 1 << (offset - self._watermark)
+        if offset == self._watermark:
+            self._advance()
+
+    def give_up_below(self, offset: int) -> None:
+        """Count everything below `offset` as finished, before anything is taken up: it is not there any more."""
+        if offset > self._watermark:
+            self._finished >>= offset - self._watermark
+            self._watermark = self._next = offset
+            self._advance()
+
+    def encode(self) -> str:
+        """Return the bitmap beyond the watermark as commit metadata; empty when there is none."""
+        if not self._finished:
+            return ""
+        packed = self._finished.to_bytes((self._finished.bit_length() + 7) // 8, "little")
+        return base64.b85encode(zlib.compress(packed, 1)).decode("ascii")
+
+    def _advance(self) -> None:
+        trailing_ones = (~self._finished & (self._finished + 1)).bit_length() - 1
+        if trailing_ones:
+            self._watermark += trailing_ones
+            self._finished >>= trailing_ones
+
+
+def _decode(metadata: str, window: int) -> int:
+    if not metadata:
+        return 0
+    try:
+        decompressor = zlib.decompressobj()
+        packed = decompressor.decompress(base64.b85decode(metadata), window // 4)
+    except (ValueError, zlib.error) as error:
+        raise ProgressUnreadable(_UNREADABLE) from error
+    if not decompressor.eof:
+        raise ProgressUnreadable(_UNREADABLE)
+    return int.from_bytes(packed, "little")
+
+
+_UNREADABLE = (
+    "the committed offset's metadata is not a bitmap written by this engine. Expected base85 of zlib, or nothing. "
+    "Another program has committed offsets for this group: stop it"
+)

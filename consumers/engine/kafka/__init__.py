@@ -1,0 +1,1 @@
+"""What the engine asks of Kafka: clients, membership, offsets, transactions and lag."""

@@ -1,0 +1,82 @@
+"""The table of reaction times and calls in docs/subscribing.md, made from the cadence's defaults; a test checks it.
+
+Run `python -m docs_build.cadence_page` after changing them.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from consumers.watcher.cadence import PollClass
+from runtime.settings import WatchSettings
+from runtime.units import Step, show_duration
+
+BEGIN: Final = "<!-- Made by `python -m docs_build.cadence_page`; don't edit. -->\n"
+END: Final = "<!-- End -->\n"
+_HOUR: Final = 3_600.0
+_WHILE: Final = {
+    PollClass.ENDED: "a handoff has ended, Collate reconciles",
+    PollClass.OPEN: "a handoff is open",
+    PollClass.PROCESSING: "Collate works",
+    PollClass.ACTION: "somebody must act",
+    PollClass.PAYER: "the payer decides",
+}
+
+
+def mean_seconds(step: Step, jitter: float) -> float:
+    """Return the mean time from a change at a random moment until the look that sees it."""
+    # Longer gaps are met more often: E[g²] / 2 E[g] for gaps spread evenly over s (1 ± j).
+    return step.every.total_seconds() / 2 * (1 + jitter**2 / 3)
+
+
+def worst_seconds(step: Step, jitter: float) -> float:
+    """Return the longest time."""
+    return step.every.total_seconds() * (1 + jitter)
+
+
+def looks_per_hour(step: Step) -> float:
+    """Return how often one authorization is looked at."""
+    return _HOUR / step.every.total_seconds()
+
+
+def table(watch: WatchSettings) -> str:
+    """Return the table between its marks."""
+    return BEGIN + "\n" + "".join(f"| {' | '.join(row)} |\n" for row in _rows(watch)) + "\n" + END
+
+
+def put_into(page: str, watch: WatchSettings) -> str:
+    """Return the page with the table as it is now."""
+    head, _, rest = page.partition(BEGIN)
+    return head + table(watch) + rest.partition(END)[2]
+
+
+def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
+    yield "class (`watch.…`)", "while", "nothing new for", "looked at every", "mean", "at most", "looks per hour"
+    yield "---", "---", "---", "---", "---", "---", "---"
+    for kind in PollClass:
+        since = "0s"
+        for step in getattr(watch, kind.value):
+            until = "" if step.until is None else f" to {show_duration(step.until)}"
+            yield (
+                f"`{kind.value}`",
+                _WHILE[kind],
+                f"{since}{until}" if until else f"{since} or longer",
+                show_duration(step.every),
+                _shown(mean_seconds(step, watch.jitter)),
+                _shown(worst_seconds(step, watch.jitter)),
+                f"{looks_per_hour(step):,g}",
+            )
+            since = show_duration(step.until) if step.until else since
+
+
+def _shown(seconds: float) -> str:
+    for unit, length in (("s", 1.0), ("min", 60.0)):
+        if seconds < 90 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / _HOUR:.3g} h"
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/subscribing.md")
+    where.write_text(put_into(where.read_text(encoding="utf-8"), WatchSettings()), encoding="utf-8")

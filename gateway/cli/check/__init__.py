@@ -1,0 +1,1 @@
+"""gateway check: would a process run here?"""

@@ -1,0 +1,69 @@
+"""`gateway check`: do the files that settings name hold what they must? Looks at nothing but files."""
+
+import ssl
+from collections.abc import Iterator
+
+from adapters.collate.transport import client_tls
+from adapters.kafka.credentials import RotatingContext
+from gateway.cli.check.check_results import CheckResult, failed, ok
+from runtime.exits import Exit
+from runtime.settings import ClusterSettings, Settings, read_secret
+
+_DIGEST_KEY_BYTES = 16
+
+
+def look_at_files(settings: ClusterSettings, process: str | None) -> Iterator[CheckResult]:
+    """Open what can be judged without asking anybody: certificates, the callers' file, the digest key."""
+    if settings.kafka.security.endswith("SSL"):
+        yield _kafka_tls(settings)
+    if not isinstance(settings, Settings):
+        return
+    if settings.collate.ca_file is not None:
+        yield _collate_tls(settings)
+    if process in {None, "ingress"} and settings.ingress.callers_file is not None:
+        yield _callers(settings)
+    if process in {None, "worker"} and settings.worker.digest_key_file is not None:
+        yield _digest_key(settings)
+
+
+def _kafka_tls(settings: ClusterSettings) -> CheckResult:
+    try:
+        RotatingContext(settings.kafka)
+    except OSError as error:
+        return failed("kafka tls", f"its files can't be used: {_reason(error)}", Exit.CONFIG)
+    return ok("kafka tls", "its certificates and keys fit together")
+
+
+def _collate_tls(settings: Settings) -> CheckResult:
+    try:
+        client_tls(settings.collate.ca_file)
+    except OSError as error:
+        return failed("collate tls", f"GATEWAY_COLLATE__CA_FILE can't be used: {_reason(error)}", Exit.CONFIG)
+    return ok("collate tls", "its authorities can be read")
+
+
+def _callers(settings: Settings) -> CheckResult:
+    from gateway.ingress.auth.callers_file import CallersInvalid, read_callers  # noqa: PLC0415 - a room is imported when needed
+
+    path = settings.ingress.callers_file
+    if path is None:
+        return failed("callers", "GATEWAY_INGRESS__CALLERS_FILE is not set", Exit.CONFIG)
+    try:
+        callers = read_callers(path.read_bytes())
+    except CallersInvalid as invalid:
+        return failed("callers", f"{path}: {invalid}", Exit.CONFIG)
+    return ok("callers", f"{len(callers)} in {path}")
+
+
+def _digest_key(settings: Settings) -> CheckResult:
+    path = settings.worker.digest_key_file
+    size = 0 if path is None else len(read_secret(path).get_secret_value().encode())
+    if size < _DIGEST_KEY_BYTES:
+        return failed("digest key", f"{path} holds {size} bytes, at least {_DIGEST_KEY_BYTES} are needed", Exit.CONFIG)
+    return ok("digest key", f"{size} bytes")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not what was expected").replace("_", " ").lower()
+    return (error.strerror or type(error).__name__).lower()

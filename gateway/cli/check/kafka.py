@@ -1,0 +1,90 @@
+"""`gateway check`: is Kafka there, does it let us in, are the topics right, may we do what we must? Changes nothing."""
+
+from collections.abc import AsyncIterator
+
+from adapters.kafka.acls import Need, Process, needs
+from adapters.kafka.cluster import ClusterRefused, KafkaAway, KafkaDenied, open_cluster
+from adapters.kafka.topics import Difference, Wanted, compare, wanted_topics
+from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
+from runtime.exits import Exit
+from runtime.settings import ClusterSettings, KafkaSettings, Settings
+from schemas.topics import catalogue
+
+
+async def look_at_kafka(settings: ClusterSettings, process: Process | None) -> AsyncIterator[CheckResult]:
+    """Log in, then look at the topics of the process (all of them without one) and at its permissions."""
+    try:
+        async with open_cluster(settings.kafka) as cluster:
+            needed = _needs(settings, process)
+            wanted = _wanted(settings, process, needed)
+            found = await cluster.find_topics(topic.name for topic in wanted)
+            yield ok("kafka", f"{','.join(settings.kafka.bootstrap)} by {_how(settings.kafka)}")
+            missing = [await cluster.missing_rights(need, [topic.name for topic in wanted]) for need in needed]
+            denied = {
+                need.name for need, lack in zip(needed, missing, strict=True) if lack and need.resource == "topic"
+            }
+            for finding in _topics(wanted, compare(wanted, found), denied, process):
+                yield finding
+            unread = [name for name, topic in found.items() if topic.config is None and name not in denied]
+            if unread:
+                yield differs("topic", f"{', '.join(unread)}: durability not checked, we may not describe its configs")
+    except KafkaDenied as denial:
+        yield failed("kafka", str(denial), Exit.DENIED)
+        return
+    except KafkaAway as away:
+        yield failed("kafka", str(away), Exit.UNAVAILABLE)
+        return
+    except ClusterRefused as refused:
+        yield failed("topics", str(refused), Exit.DENIED)
+        return
+    if process is None:
+        yield skipped("acls", "name a process with --for to check what it may do")
+        return
+    lacking = [(need, lack) for need, lack in zip(needed, missing, strict=True) if lack]
+    for need, lack in lacking:
+        names = ", ".join(operation.tool_name for operation in sorted(lack))
+        yield failed("acl", f"{need}: {names} missing ({need.why}); see `gateway topics acls`", Exit.DENIED)
+    if not lacking:
+        yield ok("acls", f"all that {process} must do, it may: {', '.join(map(str, needed))}")
+
+
+def _needs(settings: ClusterSettings, process: Process | None) -> tuple[Need, ...]:
+    if process is None:
+        return ()
+    group = settings.worker.group if isinstance(settings, Settings) else ""
+    return needs(process, catalogue(settings.topics.prefix), settings.topics.prefix, group)
+
+
+def _wanted(settings: ClusterSettings, process: Process | None, needed: tuple[Need, ...]) -> tuple[Wanted, ...]:
+    wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
+    if process in {None, "topics"}:
+        return wanted
+    own = {need.name for need in needed if need.resource == "topic"}
+    return tuple(topic for topic in wanted if topic.name in own)
+
+
+def _topics(
+    wanted: tuple[Wanted, ...], differences: tuple[Difference, ...], denied: set[str], process: Process | None
+) -> list[CheckResult]:
+    findings = []
+    for topic in wanted:
+        own = [difference for difference in differences if difference.topic == topic.name]
+        for difference in own:
+            # A topic that we may not see looks like one that is not there; the permission's own line tells which.
+            if difference.remedy == "create" and topic.name in denied:
+                findings.append(skipped("topic", f"{topic.name}: we may not see it"))
+            elif difference.fatal or (difference.remedy == "create" and process != "topics"):
+                findings.append(failed("topic", str(difference), Exit.CONFIG))
+            else:
+                findings.append(differs("topic", str(difference)))
+        if not own:
+            findings.append(ok("topic", topic.name))
+    return findings
+
+
+def _how(kafka: KafkaSettings) -> str:
+    if not kafka.security.startswith("SASL"):
+        return kafka.security + (" with our certificate" if kafka.certificate_file else "")
+    if kafka.mechanism == "OAUTHBEARER":
+        return f"{kafka.security} with a bearer token"
+    return f"{kafka.security} as {kafka.username}"

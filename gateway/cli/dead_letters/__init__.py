@@ -1,0 +1,1 @@
+"""gateway dead-letters: list, show, redrive and discard."""

@@ -1,0 +1,1 @@
+"""Dead letters over HTTP: list, show, redrive and discard."""

@@ -1,0 +1,1 @@
+"""Events over HTTP: one reader of the events topic, for streams and for waiting callers."""

@@ -1,0 +1,1 @@
+"""HTTP for the ingress: limits, requests, responses and problems."""

@@ -1,0 +1,34 @@
+"""The review snapshot: read now, passed on unchanged, kept nowhere. Render it; its id is what a reviewer accepts."""
+
+from typing import Protocol
+
+from adapters.collate.answers import Answered, Result
+from adapters.collate.budget import Priority
+from adapters.collate.operations import Operation
+from gateway.ingress.live.outcomes import NoSnapshot, Snapshot, UpstreamError
+from schemas.collate import PriorAuthorization
+
+
+class Collate(Protocol):
+    """What is asked of Collate."""
+
+    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+
+
+class Reviews:
+    """Reads review snapshots."""
+
+    def __init__(self, collate: Collate) -> None:
+        self._collate = collate
+
+    async def read(self, authorization_id: str) -> Snapshot | NoSnapshot | UpstreamError:
+        """Return the authorization's review snapshot as it is now."""
+        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE)
+        if not isinstance(found, Answered):
+            return UpstreamError(Operation.GET_AUTHORIZATION, found)
+        authorization = found.model
+        snapshot = authorization.review_snapshot
+        if snapshot is None:
+            return NoSnapshot(authorization.version)
+        return Snapshot(authorization.id, authorization.version, snapshot, authorization.covers_review_snapshot_id)

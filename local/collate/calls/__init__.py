@@ -1,0 +1,1 @@
+"""Collate's public calls: routing, idempotency keys and writes."""

@@ -1,0 +1,1 @@
+"""Faults: which calls they hit, and what they do to them."""

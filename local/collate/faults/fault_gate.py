@@ -1,0 +1,201 @@
+"""The way of one request: ledger, faults before, the world, faults after, its end.
+
+arrive ─▶ [delay, others act] ─▶ (spoilt before: the world is not touched)
+                              └▶ api ─▶ [delay, rewrite] ─▶ (spoilt after) or the answer
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from local.collate.faults.injection import injected
+from local.collate.faults.rules import (
+    Act,
+    Answer,
+    Drop,
+    Endless,
+    Garbage,
+    Hang,
+    Reset,
+    Rewrite,
+    Rule,
+    Trickle,
+    Truncate,
+)
+from local.collate.http.message import Reply, Request, json_reply
+from local.collate.http.wire import merged
+from local.collate.model import actors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.collate.calls.api import Api
+    from local.collate.clock import Clock
+    from local.collate.faults.rules import End, Faults, When
+    from local.collate.ledger import Call, Ledger
+
+
+class Exchange(Protocol):
+    """How a request ends; the connection provides it."""
+
+    on_end: Callable[[str], None] | None
+
+    def later(self, seconds: float, then: Callable[[], None]) -> None:
+        """Go on after a while."""
+
+    def reply(self, reply: Reply) -> None:
+        """Answer."""
+
+    def reset(self) -> None:
+        """Break the connection."""
+
+    def truncate(self, reply: Reply) -> None:
+        """Answer by half."""
+
+    def trickle(self, reply: Reply, seconds: float) -> None:
+        """Answer byte by byte."""
+
+    def drop(self, reply: Reply) -> None:
+        """Answer and close."""
+
+    def garbage(self) -> None:
+        """Answer with no HTTP."""
+
+    def endless(self, part: str) -> None:
+        """Answer without an end."""
+
+    def hang(self) -> None:
+        """Don't answer."""
+
+
+class Gate:
+    """Takes every public request through the faults to the API and back."""
+
+    def __init__(self, api: Api, clock: Clock, ledger: Ledger, faults: Faults, latency_seconds: float) -> None:
+        self.api = api
+        self.clock = clock
+        self.ledger = ledger
+        self.faults = faults
+        self.latency_seconds = latency_seconds
+        self._tokens = 0.0
+        self._tokens_at = time.monotonic()
+
+    def handle(self, request: Request, exchange: Exchange) -> None:
+        """Take up a request."""
+        now, headers = self.clock.now(), request.headers
+        call = self.ledger.open(
+            request.method,
+            request.path,
+            now,
+            request.body,
+            organization=self.api.organization_of(request),
+            key=headers.get("idempotency-key"),
+            if_match=headers.get("if-match"),
+        )
+        rules = self.faults.strike(request.method, request.path, now)
+        call.faults = tuple(rule.id for rule in rules)
+        if call.key is not None:
+            self.api.writes.keys.begin(_scope(call), call.number)
+        exchange.on_end = partial(self._ended, call, time.perf_counter())
+        if wait := _waits(rules, "before"):
+            exchange.later(wait, partial(self._apply, request, call, rules, exchange))
+        else:
+            self._apply(request, call, rules, exchange)
+
+    def _apply(self, request: Request, call: Call, rules: tuple[Rule, ...], exchange: Exchange) -> None:
+        now = self.clock.now()
+        self.api.world.catch_up(now)
+        for rule in rules:
+            if isinstance(rule.doing, Act):
+                actors.act(self.api.world, *_actor_and_doing(request, rule.doing), now)
+        end = _end(rules, "before") or self._limited()
+        if end is None:
+            reply = _rewritten(self.api.answer(request, call, now), rules)
+            end = _end(rules, "after")
+            if isinstance(end, Answer):
+                reply = injected(end, call)
+        elif isinstance(end, Answer):
+            reply = injected(end, call)
+            if end.shape == "typed" and end.status >= 500:
+                self.api.keep_injected(request, call, reply, now)
+        else:
+            reply = Reply(200, b"")
+        wait = self.latency_seconds + _waits(rules, "after")
+        if wait:
+            exchange.later(wait, partial(self._finish, end, reply, call, exchange))
+        else:
+            self._finish(end, reply, call, exchange)
+
+    def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
+        # Also of a client that has hung up the request runs until here.
+        self.api.writes.keys.end(_scope(call), call.number)
+        match end:
+            case Reset():
+                exchange.reset()
+            case Hang():
+                exchange.hang()
+            case Truncate():
+                call.status = reply.status
+                exchange.truncate(reply)
+            case Trickle(seconds):
+                call.status = reply.status
+                exchange.trickle(reply, seconds)
+            case Drop():
+                call.status = reply.status
+                exchange.drop(reply)
+            case Garbage():
+                exchange.garbage()
+            case Endless(part):
+                exchange.endless(part)
+            case _:
+                call.status = reply.status
+                exchange.reply(reply)
+
+    def _limited(self) -> Answer | None:
+        """A token bucket in real time, as a rate limit is."""
+        profile = self.api.world.profile
+        if profile.rate_per_second is None:
+            return None
+        now = time.monotonic()
+        gained = (now - self._tokens_at) * profile.rate_per_second
+        self._tokens, self._tokens_at = min(profile.rate_burst, self._tokens + gained), now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return None
+        wait = math.ceil((1.0 - self._tokens) / profile.rate_per_second)
+        return Answer("before", 429, code="rate_limited", retryable=True, retry_after=str(wait))
+
+    def _ended(self, call: Call, since: float, how: str) -> None:
+        call.ended = how
+        call.seconds = time.perf_counter() - since
+
+
+def _scope(call: Call) -> tuple[str, str, str]:
+    return call.organization or "", call.path, call.key or ""
+
+
+def _waits(rules: tuple[Rule, ...], when: When) -> float:
+    return sum(rule.waits(when) for rule in rules) if rules else 0.0
+
+
+def _end(rules: tuple[Rule, ...], when: When) -> End | None:
+    return next((end for rule in rules if (end := rule.ends(when)) is not None), None)
+
+
+def _actor_and_doing(request: Request, act: Act) -> tuple[str, dict[str, object]]:
+    doing = dict(act.doing)
+    parts = request.path.split("/")
+    of_the_path = parts[3] if len(parts) > 3 else ""
+    return str(doing.pop("authorizationId", of_the_path)), doing
+
+
+def _rewritten(reply: Reply, rules: tuple[Rule, ...]) -> Reply:
+    for rule in rules:
+        if isinstance(rule.doing, Rewrite) and reply.content_type == "application/json":
+            overlaid = merged(json.loads(reply.body), dict(rule.doing.overlay))
+            reply = Reply(reply.status, json_reply(200, overlaid).body, headers=reply.headers)
+    return reply

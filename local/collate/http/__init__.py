@@ -1,0 +1,1 @@
+"""The wire: sockets, messages, JSON and error bodies."""

@@ -1,0 +1,215 @@
+"""The JSON of collate-api.md 3, 5 and 6. Fields whose shape is unknown there are the ones it assumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from local.collate.clock import rfc3339
+from local.collate.model.authorization import Action, HandoffState, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.collate.model.authorization import Authorization, Handoff, Snapshot
+    from local.collate.model.state import Grant
+    from local.collate.profile import Profile
+
+_PAYER = {
+    "id": "payer_example",
+    "displayName": "Example Health",
+    "supportedStates": ["TX"],
+    "supportedServiceTypes": ["outpatient", "drug"],
+    "aliases": [],
+    "status": "active",
+    "brand": None,
+    "lineOfBusiness": "commercial",
+}
+_REQUEST = {
+    "payerId": "payer_example",
+    "coverageState": "TX",
+    "requestType": "outpatient",
+    "serviceCode": {"system": "cpt", "code": "70551"},
+}
+_QUESTIONNAIRE = [{"linkId": "coverage.memberId", "text": "Member ID", "type": "string", "required": True}]
+_ANSWERS = {"item": [{"linkId": "coverage.memberId", "answer": [{"valueString": "TEST-0001"}]}]}
+_COVERED_VERSIONS = {"requirementsVersion": 6, "answersVersion": 9, "attachmentsVersion": 1}
+_NEWER = {"introducedLater": {"kind": "not_known_yet", "values": [1, None, {"deep": True}]}}
+_RESOLUTION = {
+    Action.RESOLVE_REQUIREMENTS: "update_authorization",
+    Action.CONTINUE_AUTHORIZATION: "confirm",
+    Action.APPROVE_SUBMISSION: "confirm",
+    Action.COMPLETE_PAYER_INTERACTION: "manual_handoff",
+}
+
+
+def authorization_json(authorization: Authorization, profile: Profile) -> dict[str, Any]:
+    """PriorAuthorization, collate-api.md 3."""
+    case, handoff = authorization.case, authorization.open_handoff
+    is_active = handoff is not None and handoff.state in (HandoffState.OFFERED, HandoffState.ACTIVE)
+    hides_action = is_active and profile.status_while_active == "processing"
+    value = {
+        "id": authorization.id,
+        "version": authorization.version,
+        "status": Status.PROCESSING if hides_action else authorization.status,
+        "outcome": authorization.outcome,
+        "policy": {"finalSubmission": case.final_submission},
+        "providerNpi": case.provider_npi,
+        "payer": _PAYER,
+        "request": case.request or _REQUEST,
+        "route": {"channel": "portal", "accessMode": "collate_managed"},
+        "questionnaire": _QUESTIONNAIRE,
+        "answers": case.answers or _ANSWERS,
+        "requirements": {"version": 6, "questions": [], "documents": [], "issues": []},
+        "attachments": [],
+        "submission": {
+            "reviewSnapshot": _snapshot_json(authorization, authorization.snapshot),
+            "payerReceipt": _receipt_json(authorization.receipt),
+            "decision": _decision_json(authorization.decision),
+        },
+        "nextAction": None if hides_action else _action_json(authorization),
+        "activeManualHandoff": None if handoff is None else _pointer_json(handoff, profile),
+        "metadata": case.metadata,
+        "createdAt": rfc3339(case.created_at),
+        "updatedAt": rfc3339(authorization.updated_at),
+        "completedAt": time_json(authorization.completed_at),
+        "canceledAt": time_json(authorization.canceled_at),
+    }
+    return _finished(value, case.overlay, profile)
+
+
+def handoff_json(authorization: Authorization, handoff: Handoff, profile: Profile) -> dict[str, Any]:
+    """ManualHandoff, collate-api.md 5: no grant, no claim."""
+    value = {
+        "id": handoff.id,
+        "version": handoff.version,
+        "priorAuthorizationId": authorization.id,
+        "state": handoff.state,
+        "result": handoff.result,
+        "accessAvailable": handoff.access_available,
+        "finalSubmitCapable": handoff.final_submit_capable,
+        "createdAt": rfc3339(handoff.created_at),
+        "activatedAt": time_json(handoff.activated_at),
+        "closedAt": time_json(handoff.closed_at),
+        "message": handoff.message,
+    }
+    return _finished(value, authorization.case.handoff_overlay, profile)
+
+
+def close_json(authorization: Authorization, handoff: Handoff, profile: Profile) -> dict[str, Any]:
+    """The answer of the three closes, collate-api.md 5.4: not a ManualHandoff."""
+    value = {
+        "manualHandoffId": handoff.id,
+        "state": handoff.state,
+        "authorization": {
+            "id": authorization.id,
+            "version": authorization.version,
+            "status": authorization.status,
+        },
+        "result": handoff.result,
+        "reconciliation": {"id": handoff.reconciliation_id, "state": "pending"},
+    }
+    return _finished(value, None, profile)
+
+
+def grant_json(grant: Grant, url: str, profile: Profile) -> dict[str, Any]:
+    """ManualHandoffAccessGrant, collate-api.md 5.3."""
+    return _finished({"id": grant.id, "url": url, "expiresAt": rfc3339(grant.expires_at)}, None, profile)
+
+
+def live_session_grant_json(grant_id: str, base_url: str, expires_at: float) -> dict[str, Any]:
+    """A read-only grant, collate-api.md 6: the shape of a handoff's grant."""
+    return {"id": grant_id, "url": f"{base_url}/runtime/live/{grant_id}", "expiresAt": rfc3339(expires_at)}
+
+
+def live_session_json(authorization: Authorization, profile: Profile) -> dict[str, Any]:
+    """The read-only live session, collate-api.md 6."""
+    handoff = authorization.open_handoff
+    is_live = handoff is not None or authorization.status is Status.PROCESSING
+    allowed = authorization.action is Action.COMPLETE_PAYER_INTERACTION and handoff is None
+    owner = {"type": "manual_handoff" if handoff else "automation", "manualHandoffId": handoff.id if handoff else None}
+    covered = authorization.covered_snapshot
+    value = {
+        "priorAuthorizationId": authorization.id,
+        "priorAuthorizationVersion": authorization.version,
+        "state": "live" if is_live else "not_live",
+        "channel": "portal",
+        "owner": owner if is_live else None,
+        "access": {"available": is_live, "supportedModes": ["read_only"] if is_live else []},
+        "handoff": {
+            "allowed": allowed,
+            "state": handoff.state if handoff else "unavailable",
+            "reason": None if allowed or handoff else "automation_owns_processing",
+            "manualHandoffId": handoff.id if handoff else None,
+        },
+        "safety": {
+            "irreversibleBoundaryState": "unknown",
+            "finalSubmitCapable": authorization.case.review_backed,
+            "requiresReviewApprovalForSubmit": authorization.case.review_backed,
+            "reviewSnapshotId": covered.id if covered else None,
+        },
+    }
+    return _finished(value, None, profile)
+
+
+def merged(value: Any, overlay: Any) -> Any:
+    """Lay an overlay over JSON: objects merge key by key, everything else is replaced."""
+    if isinstance(value, dict) and isinstance(overlay, dict):
+        return value | {key: merged(value.get(key), item) for key, item in overlay.items()}
+    return overlay
+
+
+def _action_json(authorization: Authorization) -> dict[str, Any] | None:
+    if authorization.action is None:
+        return None
+    covers: dict[str, Any] = {"priorAuthorizationVersion": authorization.version, **_COVERED_VERSIONS}
+    if (covered := authorization.covered_snapshot) is not None:
+        covers["reviewSnapshotId"] = covered.id
+    return {
+        "type": authorization.action,
+        "resolution": {"kind": _RESOLUTION[authorization.action]},
+        "covers": covers,
+    }
+
+
+def _snapshot_json(authorization: Authorization, snapshot: Snapshot | None) -> dict[str, Any] | None:
+    if snapshot is None:
+        return None
+    return {
+        "id": snapshot.id,
+        "status": "current",
+        "kind": "final_payer_submission",
+        "generatedAt": rfc3339(snapshot.generated_at),
+        "covers": {"priorAuthorizationVersion": snapshot.covers_version, **_COVERED_VERSIONS},
+        "summary": {"service": "MRI brain without contrast", "payer": "Example Health"},
+        "answers": authorization.case.answers or _ANSWERS,
+        "attachments": [],
+        "warnings": [],
+        "transparency": {"liveSessionEndpoint": f"/v1/prior-authorizations/{authorization.id}/live-session"},
+    }
+
+
+def _receipt_json(receipt: tuple[float, str] | None) -> dict[str, Any] | None:
+    return None if receipt is None else {"receivedAt": rfc3339(receipt[0]), "referenceNumber": receipt[1]}
+
+
+def _decision_json(decision: tuple[float, str] | None) -> dict[str, Any] | None:
+    return None if decision is None else {"receivedAt": rfc3339(decision[0]), "payerStatusText": decision[1]}
+
+
+def _pointer_json(handoff: Handoff, profile: Profile) -> dict[str, Any]:
+    pointer: dict[str, Any] = {"id": handoff.id}
+    if profile.pointer == "full":
+        pointer |= {"version": handoff.version, "state": handoff.state, "accessAvailable": handoff.access_available}
+    return pointer
+
+
+def time_json(at: float | None) -> str | None:
+    """RFC 3339, or null."""
+    return None if at is None else rfc3339(at)
+
+
+def _finished(value: dict[str, Any], overlay: Mapping[str, Any] | None, profile: Profile) -> dict[str, Any]:
+    if profile.unknown_fields:
+        value |= _NEWER
+    laid: dict[str, Any] = merged(value, dict(overlay)) if overlay else value
+    return laid

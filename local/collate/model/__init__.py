@@ -1,0 +1,1 @@
+"""Authorizations and handoffs, and how they change. Synchronous; the time is an argument."""

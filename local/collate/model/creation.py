@@ -1,0 +1,131 @@
+"""Authorizations made: by a client's create call, or for a test in whichever state it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from local.collate.http.refusal import Refusal, bad_request
+from local.collate.model.authorization import Action, Authorization, Case, Snapshot, Status, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+HANDOFF_ACTIVE = "handoff_active"
+DEFAULT_STATE = "complete_payer_interaction"
+STATES: dict[str, tuple[Status, Action | None]] = {
+    "resolve_requirements": (Status.REQUIRES_ACTION, Action.RESOLVE_REQUIREMENTS),
+    "continue_authorization": (Status.REQUIRES_ACTION, Action.CONTINUE_AUTHORIZATION),
+    "approve_submission": (Status.REQUIRES_ACTION, Action.APPROVE_SUBMISSION),
+    "complete_payer_interaction": (Status.REQUIRES_ACTION, Action.COMPLETE_PAYER_INTERACTION),
+    HANDOFF_ACTIVE: (Status.REQUIRES_ACTION, Action.COMPLETE_PAYER_INTERACTION),
+    "processing": (Status.PROCESSING, None),
+    "waiting_on_payer": (Status.WAITING_ON_PAYER, None),
+    "completed": (Status.COMPLETED, None),
+    "canceled": (Status.CANCELED, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which authorizations a test wants; field names are those of the control API, in snake case."""
+
+    organization: str
+    state: str = DEFAULT_STATE
+    count: int = 1
+    ids: tuple[str, ...] = ()
+    prefix: str = "auth_"
+    version: int = 3
+    review_backed: bool = False
+    truth: Truth = Truth.AS_REPORTED
+    decision_seconds: float | None = None
+    finds_after_seconds: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    overlay: Mapping[str, Any] | None = None
+    handoff_overlay: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], organization: str) -> Wanted:
+        """Read the control API's form; raises ValueError for what it doesn't know."""
+        known = {_camel(one.name): one.name for one in fields(cls)}
+        if unknown := sorted(set(value) - set(known)):
+            raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+        wanted = {"organization": organization} | {known[name]: item for name, item in value.items()}
+        wanted["ids"] = tuple(wanted.get("ids", ()))
+        wanted["truth"] = Truth(wanted.get("truth", Truth.AS_REPORTED))
+        if wanted.get("state", DEFAULT_STATE) not in STATES:
+            raise ValueError(f"no state {wanted['state']!r}; there are {', '.join(STATES)}")
+        return cls(**wanted)
+
+
+def wanted_authorization(
+    wanted: Wanted, authorization_id: str, now: float, new_id: Callable[[str], str]
+) -> Authorization:
+    """Make one authorization in the state that is wanted."""
+    status, action = STATES[wanted.state]
+    with_snapshot = wanted.review_backed or action is Action.APPROVE_SUBMISSION
+    is_received = status is Status.WAITING_ON_PAYER or wanted.state == "completed"
+    decision_at = now if wanted.state == "completed" else None
+    finds = wanted.finds_after_seconds
+    return Authorization(
+        id=authorization_id,
+        case=Case(
+            organization=wanted.organization,
+            created_at=now,
+            metadata=wanted.metadata,
+            review_backed=wanted.review_backed,
+            overlay=wanted.overlay,
+            handoff_overlay=wanted.handoff_overlay,
+        ),
+        version=wanted.version,
+        status=status,
+        updated_at=now,
+        action=action,
+        outcome="approved" if decision_at is not None else None,
+        snapshot=Snapshot(new_id("rev"), now, wanted.version) if with_snapshot else None,
+        receipt=(now, new_id("PA").upper()) if is_received else None,
+        decision=(now, "approved") if decision_at is not None else None,
+        truth=Truth(wanted.truth),
+        decision_seconds=wanted.decision_seconds,
+        finds_at=now + finds if finds is not None and status is Status.PROCESSING else None,
+        decides_at=now + wanted.decision_seconds
+        if wanted.decision_seconds is not None and status is Status.WAITING_ON_PAYER
+        else None,
+        completed_at=decision_at,
+        canceled_at=now if status is Status.CANCELED else None,
+    )
+
+
+def from_create_body(
+    body: Mapping[str, Any], authorization_id: str, organization: str, now: float
+) -> Authorization | Refusal:
+    """Make what POST /v1/prior-authorizations asks for (collate-api.md 3, other write endpoints)."""
+    policy = body.get("policy")
+    final_submission = policy.get("finalSubmission") if isinstance(policy, dict) else None
+    if final_submission not in ("automatic", "requires_approval"):
+        return Refusal(400, "final_submission_policy_required", "policy.finalSubmission is required.")
+    for name, kind in (("providerNpi", str), ("request", dict)):
+        if not isinstance(body.get(name), kind):
+            return bad_request(f"{name} is required.", name)
+    answers = body.get("answers")
+    return Authorization(
+        id=authorization_id,
+        case=Case(
+            organization=organization,
+            created_at=now,
+            provider_npi=body["providerNpi"],
+            final_submission=final_submission,
+            request=body["request"],
+            answers=answers,
+            metadata=body.get("metadata") or {},
+        ),
+        version=1,
+        status=Status.REQUIRES_ACTION,
+        updated_at=now,
+        action=Action.CONTINUE_AUTHORIZATION if answers else Action.RESOLVE_REQUIREMENTS,
+    )
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

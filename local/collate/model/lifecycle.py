@@ -1,0 +1,276 @@
+"""How an authorization and its handoffs change (collate-api.md 4, 5). Pure: time, ids and profile come in.
+
+      requires_action ──open──▶ offered ─▶ active ──close──▶ closing ─▶ closed        the handoff
+             ▲                                                  │
+             └───────────── conclude ◀───── processing ◀────────┘                     the authorization
+                               └──▶ waiting_on_payer ──decide──▶ completed
+
+A report moves nothing but the handoff: only `conclude`, with the payer's truth, moves the authorization on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from local.collate.model.authorization import (
+    Action,
+    Authorization,
+    Handoff,
+    HandoffState,
+    Report,
+    Result,
+    Snapshot,
+    Status,
+    Truth,
+)
+from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.collate.profile import Profile
+
+_REPORTED = {
+    "submitted": Truth.RECEIVED,
+    "decision_observed": Truth.APPROVED,
+    "not_required_observed": Truth.NOT_REQUIRED,
+    "follow_up_required_observed": Truth.FOLLOW_UP,
+}
+_DECISIONS = (Truth.APPROVED, Truth.DENIED, Truth.MODIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something happens, by whom, in which kind of world, and how that names new things."""
+
+    now: float
+    cause: Cause
+    profile: Profile
+    new_id: Callable[[str], str]
+
+    def after(self, seconds: float | None) -> float | None:
+        """World time that many seconds later; never, if that is never."""
+        return None if seconds is None else self.now + seconds
+
+
+def open_handoff(authorization: Authorization, at: Moment) -> Step:
+    """Open a handoff: active at once, or offered for a while."""
+    offered = Handoff(
+        id=at.new_id("mhand"),
+        version=0,
+        state=HandoffState.OFFERED,
+        created_at=at.now,
+        opened_by=at.cause.by,
+        final_submit_capable=authorization.case.review_backed,
+    )
+    if at.profile.offered_seconds > 0:
+        handoff = replace(offered, version=1, due_at=at.after(at.profile.offered_seconds))
+    else:
+        handoff = _activated(offered, at)
+    opened = replace(
+        authorization,
+        version=authorization.version + (1 if at.profile.create_bumps_version else 0),
+        handoffs=(*authorization.handoffs, handoff),
+        updated_at=at.now,
+    )
+    return Step(opened, (_effect(Kind.HANDOFF_OPENED, opened, at, handoff),))
+
+
+def close_handoff(authorization: Authorization, handoff: Handoff, report: Report, at: Moment) -> Step:
+    """Close a handoff by a call: `closing` for a while, then closed."""
+    if at.profile.closes_at_once:
+        closed = _closed(authorization, handoff, report, replace(at, cause=COLLATE))
+        asked = _effect(Kind.HANDOFF_CLOSING, closed.authorization, at, handoff, result=report.result)
+        return Step(closed.authorization, (asked, *closed.effects))
+    closing = replace(
+        handoff,
+        version=handoff.version + 1,
+        state=HandoffState.CLOSING,
+        access_available=False,
+        report=report,
+        reconciliation_id=at.new_id("recon"),
+        due_at=at.after(at.profile.closing_seconds),
+    )
+    processing = _processing(_with_handoff(authorization, closing), at)
+    return Step(processing, (_effect(Kind.HANDOFF_CLOSING, processing, at, closing, result=report.result),))
+
+
+def end_handoff(authorization: Authorization, handoff: Handoff, result: Result, at: Moment) -> Step:
+    """End a handoff by no call of its own: abandoned, lost, canceled, replaced. A claim that is closing stands."""
+    return _closed(authorization, handoff, handoff.report or Report(result), at)
+
+
+def conclude(authorization: Authorization, at: Moment) -> Step:
+    """Let Collate look at the payer: the truth, not the report, decides what the authorization becomes."""
+    truth = _truth(authorization)
+    found = replace(
+        authorization,
+        version=authorization.version + 1,
+        truth=Truth.AS_REPORTED,
+        finds_at=None,
+        action=None,
+        updated_at=at.now,
+    )
+    if truth is Truth.FOLLOW_UP:
+        found = replace(found, status=Status.REQUIRES_ACTION, action=Action.RESOLVE_REQUIREMENTS)
+    elif truth is Truth.NOTHING and found.receipt is None:
+        found = _needs_a_person(found, at)
+    elif truth in (Truth.NOTHING, Truth.RECEIVED):
+        wait = at.profile.decision_seconds if found.decision_seconds is None else found.decision_seconds
+        found = replace(_received(found, at), status=Status.WAITING_ON_PAYER, decides_at=at.after(wait))
+    elif truth in _DECISIONS:
+        found = _completed(replace(_received(found, at), decision=(at.now, truth)), truth, at)
+    else:
+        found = _completed(found, truth, at)
+    return Step(found, (_effect(Kind.CONCLUDED, found, at, truth=truth),))
+
+
+def confirm(authorization: Authorization, at: Moment) -> Step:
+    """Hand the case to Collate's automation."""
+    confirmed = replace(_processing(authorization, at), finds_at=at.after(at.profile.automation_seconds))
+    return Step(confirmed, (_effect(Kind.AUTHORIZATION_CONFIRMED, confirmed, at),))
+
+
+def cancel(authorization: Authorization, at: Moment) -> Step:
+    """Cancel locally; an active handoff ends with it, receipt and decision stay."""
+    effects: tuple[Effect, ...] = ()
+    if (handoff := authorization.open_handoff) is not None:
+        ended = end_handoff(authorization, handoff, Result.CANCELED, at)
+        authorization, effects = ended.authorization, ended.effects
+    canceled = replace(
+        authorization,
+        version=authorization.version + 1,
+        status=Status.CANCELED,
+        action=None,
+        finds_at=None,
+        decides_at=None,
+        canceled_at=at.now,
+        updated_at=at.now,
+    )
+    return Step(canceled, (*effects, _effect(Kind.AUTHORIZATION_CANCELED, canceled, at)))
+
+
+def edit(authorization: Authorization, at: Moment, *, fresh_snapshot: bool) -> Step:
+    """Somebody edits the case: the version moves, and with a fresh snapshot the old one is stale."""
+    version = authorization.version + 1
+    snapshot = Snapshot(at.new_id("rev"), at.now, version) if fresh_snapshot else authorization.snapshot
+    edited = replace(authorization, version=version, snapshot=snapshot, updated_at=at.now)
+    return Step(edited, (_effect(Kind.AUTHORIZATION_EDITED, edited, at),))
+
+
+def run_due(authorization: Authorization, at: Moment) -> Step | None:
+    """Do the one thing that is due by `at`; None when nothing is."""
+    handoff = authorization.open_handoff
+    if handoff is not None and handoff.due_at is not None and handoff.due_at <= at.now:
+        if handoff.state is HandoffState.OFFERED:
+            active = _activated(handoff, at)
+            activated = _with_handoff(authorization, active)
+            return Step(activated, (_effect(Kind.HANDOFF_ACTIVATED, activated, at, active),))
+        # One that is closing ends with the result that it was closed with, any other as abandoned.
+        return end_handoff(authorization, handoff, Result.EXPIRED, at)
+    if authorization.finds_at is not None and authorization.finds_at <= at.now:
+        return conclude(authorization, at)
+    if authorization.decides_at is not None and authorization.decides_at <= at.now:
+        return _decided(authorization, at)
+    return None
+
+
+def kept_by_grant(authorization: Authorization, handoff: Handoff, expires_at: float, profile: Profile) -> Authorization:
+    """A grant keeps its handoff from being abandoned; no version moves (collate-api.md 10b)."""
+    due_at = None if profile.abandonment_seconds is None else expires_at + profile.abandonment_seconds
+    return _with_handoff(authorization, replace(handoff, due_at=due_at))
+
+
+def _closed(authorization: Authorization, handoff: Handoff, report: Report, at: Moment) -> Step:
+    closed = replace(
+        handoff,
+        version=handoff.version + 1,
+        state=HandoffState.CLOSED,
+        access_available=False,
+        report=report,
+        result=report.result,
+        reconciliation_id=handoff.reconciliation_id or at.new_id("recon"),
+        closed_at=at.now,
+        due_at=None,
+    )
+    processing = replace(
+        _processing(_with_handoff(authorization, closed), at), finds_at=at.after(at.profile.reconcile_seconds)
+    )
+    return Step(processing, (_effect(Kind.HANDOFF_CLOSED, processing, at, closed, result=closed.result),))
+
+
+def _decided(authorization: Authorization, at: Moment) -> Step:
+    truth = authorization.truth if authorization.truth in _DECISIONS else Truth.APPROVED
+    decided = replace(authorization, version=authorization.version + 1, decision=(at.now, truth))
+    decided = _completed(decided, truth, at)
+    return Step(decided, (_effect(Kind.DECIDED, decided, at, truth=truth),))
+
+
+def _truth(authorization: Authorization) -> Truth:
+    if authorization.truth is not Truth.AS_REPORTED:
+        return authorization.truth
+    report = authorization.last_report
+    return _REPORTED.get(report.outcome or "", Truth.NOTHING) if report else Truth.NOTHING
+
+
+def _needs_a_person(authorization: Authorization, at: Moment) -> Authorization:
+    snapshot = authorization.snapshot
+    if authorization.case.review_backed:
+        snapshot = Snapshot(at.new_id("rev"), at.now, authorization.version)
+    return replace(
+        authorization, status=Status.REQUIRES_ACTION, action=Action.COMPLETE_PAYER_INTERACTION, snapshot=snapshot
+    )
+
+
+def _received(authorization: Authorization, at: Moment) -> Authorization:
+    if authorization.receipt is not None:
+        return authorization
+    observed = authorization.last_report.reference_number if authorization.last_report else None
+    return replace(authorization, receipt=(at.now, observed or at.new_id("PA").upper()))
+
+
+def _completed(authorization: Authorization, truth: Truth, at: Moment) -> Authorization:
+    return replace(
+        authorization,
+        status=Status.COMPLETED,
+        outcome=truth.value,
+        action=None,
+        truth=Truth.AS_REPORTED,
+        decides_at=None,
+        completed_at=at.now,
+        updated_at=at.now,
+    )
+
+
+def _processing(authorization: Authorization, at: Moment) -> Authorization:
+    return replace(
+        authorization,
+        version=authorization.version + 1,
+        status=Status.PROCESSING,
+        action=None,
+        updated_at=at.now,
+    )
+
+
+def _activated(handoff: Handoff, at: Moment) -> Handoff:
+    return replace(
+        handoff,
+        version=handoff.version + 1,
+        state=HandoffState.ACTIVE,
+        activated_at=at.now,
+        access_available=True,
+        due_at=at.after(at.profile.abandonment_seconds),
+    )
+
+
+def _with_handoff(authorization: Authorization, handoff: Handoff) -> Authorization:
+    kept = tuple(handoff if known.id == handoff.id else known for known in authorization.handoffs)
+    return replace(authorization, handoffs=kept)
+
+
+def _effect(
+    kind: Kind, authorization: Authorization, at: Moment, handoff: Handoff | None = None, **details: object
+) -> Effect:
+    handoff_id = None if handoff is None else handoff.id
+    return Effect(kind, at.now, authorization.id, authorization.version, at.cause, handoff_id, details)

@@ -1,0 +1,100 @@
+"""What may be done to an authorization and its handoffs, and the code of a refusal (collate-api.md 5, 10b)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from local.collate.http.refusal import (
+    HANDOFF_NOT_ACTIVE,
+    HANDOFF_NOT_ALLOWED,
+    REVIEW_STALE,
+    Refusal,
+    bad_request,
+    header_missing,
+    version_conflict,
+)
+from local.collate.model.authorization import Action, HandoffState, Report, Result, Status
+
+if TYPE_CHECKING:
+    from local.collate.model.authorization import Authorization, Handoff
+    from local.collate.profile import Profile
+
+CLOSES = {
+    "complete": Result.COMPLETED_REPORTED,
+    "unable-to-complete": Result.UNABLE_TO_COMPLETE,
+    "revoke": Result.REVOKED,
+}
+_OUTCOMES = ("submitted", "decision_observed", "not_required_observed", "follow_up_required_observed")
+_STRONG_TAG = re.compile(r'"(\d{1,18})"', re.ASCII)
+
+
+def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal | None:
+    """Check If-Match: a strong quoted version (collate-api.md 2)."""
+    if not profile.checks_if_match:
+        return None
+    if if_match is None:
+        return header_missing("If-Match", profile.missing_header_status)
+    tag = _STRONG_TAG.fullmatch(if_match.strip())
+    if tag is None:
+        return bad_request('If-Match is the resource version as a quoted entity tag, like "17".')
+    expected = int(tag[1])
+    return None if expected == actual else version_conflict(expected, actual)
+
+
+def handoff_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
+    """Say why no handoff may be opened now (collate-api.md 5.1)."""
+    accepted = body.get("acceptedReviewSnapshotId")
+    if accepted is not None and not isinstance(accepted, str):
+        return bad_request("acceptedReviewSnapshotId is a string.", "acceptedReviewSnapshotId")
+    if authorization.is_terminal:
+        return Refusal(409, profile.terminal_code, "The prior authorization is in a terminal state.")
+    if authorization.status is Status.WAITING_ON_PAYER:
+        return Refusal(409, "prior_authorization_not_actionable", "The prior authorization waits on the payer.")
+    if authorization.action is not Action.COMPLETE_PAYER_INTERACTION:
+        return HANDOFF_NOT_ALLOWED
+    return _review_refused(authorization, accepted, profile)
+
+
+def close_refused(handoff: Handoff) -> Refusal | None:
+    """Say why this handoff can't be closed by a call; the code is not in the tables (collate-api.md 5)."""
+    return HANDOFF_NOT_ACTIVE if handoff.state in (HandoffState.CLOSING, HandoffState.CLOSED) else None
+
+
+def confirm_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
+    """Say why the next action can't be confirmed (collate-api.md 3)."""
+    if authorization.action not in (Action.CONTINUE_AUTHORIZATION, Action.APPROVE_SUBMISSION):
+        return Refusal(409, "prior_authorization_not_actionable", "The next action is not one to confirm.")
+    return _review_refused(authorization, body.get("acceptedReviewSnapshotId"), profile)
+
+
+def ended(authorization: Authorization) -> Refusal | None:
+    """Say that no write is taken any more (collate-api.md 4)."""
+    if authorization.is_terminal:
+        return Refusal(409, "prior_authorization_not_actionable", "The prior authorization has ended.")
+    return None
+
+
+def report_from(operation: str, body: dict[str, Any], canonical: str) -> Report | Refusal:
+    """Read what a close reports (collate-api.md 5.4 to 5.6)."""
+    texts = {"complete": ("observedReferenceNumber", "operatorNotes"), "unable-to-complete": ("operatorNotes",)}
+    for name in texts.get(operation, ("notes",)):
+        if not isinstance(body.get(name, ""), str | None):
+            return bad_request(f"{name} is a string.", name)
+    if operation == "complete":
+        outcome = body.get("reportedOutcome")
+        if outcome not in _OUTCOMES:
+            return bad_request(f"reportedOutcome is one of {', '.join(_OUTCOMES)}.", "reportedOutcome")
+        return Report(CLOSES[operation], outcome, body.get("observedReferenceNumber"), canonical)
+    if not isinstance(body.get("reason"), str) or not body["reason"]:
+        return bad_request("reason is required.", "reason")
+    return Report(CLOSES[operation], body=canonical)
+
+
+def _review_refused(authorization: Authorization, accepted: str | None, profile: Profile) -> Refusal | None:
+    covered = authorization.covered_snapshot
+    if covered is None or accepted == covered.id:
+        return None
+    if accepted is None and profile.missing_snapshot == "bad_request":
+        return bad_request("acceptedReviewSnapshotId is required.", "acceptedReviewSnapshotId")
+    return REVIEW_STALE

@@ -1,0 +1,215 @@
+"""The simulated Collate's state: authorizations, grants, and what is due. Synchronous, and time is an argument.
+
+Every change goes through `_put`, which tells the ledger. Invariant: versions never fall, and at most one handoff
+of an authorization is not closed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+from collections import deque
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+from local.collate.http.refusal import (
+    ACCESS_NOT_AVAILABLE,
+    GRANT_EXPIRED,
+    GRANT_NOT_FOUND,
+    GRANT_REVOKED,
+    HANDOFF_NOT_ACTIVE,
+    SESSION_LOST,
+    Refusal,
+)
+from local.collate.model import lifecycle
+from local.collate.model.authorization import Authorization, Handoff, HandoffState, Report, Result, Truth
+from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.collate.profile import Profile
+
+_PAST_KEPT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A link into a live session."""
+
+    id: str
+    authorization_id: str
+    handoff_id: str
+    expires_at: float
+    is_revoked: bool = False
+    is_opened: bool = False
+
+
+class World:
+    """All authorizations of all organizations."""
+
+    def __init__(self, profile: Profile, record: Callable[[Effect], None], seed: int | None = None) -> None:
+        self.profile = profile
+        self.authorizations: dict[str, Authorization] = {}
+        self.grants: dict[str, Grant] = {}
+        self.record = record
+        self._past: dict[str, deque[tuple[float, Authorization]]] = {}
+        self._due: list[tuple[float, int, str]] = []
+        self._tie = count()
+        self._ids = count(1)
+        # Ids differ between two runs of the server, so that a topic which outlives it can't confuse their handoffs.
+        self._run = secrets.token_hex(3) if seed is None else f"{seed:06x}"
+        self._random = Random(seed)
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh id like `mhand_1f00a2-7`."""
+        return f"{prefix}_{self._run}{next(self._ids):05d}"
+
+    def visible(self, authorization_id: str, organization: str) -> Authorization | None:
+        """The authorization, if that organization may see it (collate-api.md 1, tenancy)."""
+        authorization = self.authorizations.get(authorization_id)
+        return authorization if authorization and authorization.case.organization == organization else None
+
+    def as_read(self, authorization: Authorization, now: float) -> Authorization:
+        """What a read answers: the present, or under stale_replicas now and then the past."""
+        if self.profile.stale_probability and self._random.random() < self.profile.stale_probability:
+            cut = now - self.profile.stale_seconds
+            past = self._past.get(authorization.id, ())
+            return next((old for replaced_at, old in past if replaced_at > cut), authorization)
+        return authorization
+
+    def add(self, authorization: Authorization, cause: Cause) -> Authorization:
+        """Put a new authorization into the world."""
+        created = Effect(
+            Kind.AUTHORIZATION_CREATED, authorization.updated_at, authorization.id, authorization.version, cause
+        )
+        return self._put(Step(authorization, (created,)), authorization.updated_at)
+
+    def catch_up(self, now: float) -> None:
+        """Let everything happen that is due by `now`, in the order of its time."""
+        while self._due and self._due[0][0] <= now:
+            at, _, authorization_id = heapq.heappop(self._due)
+            authorization = self.authorizations.get(authorization_id)
+            if authorization is None or (due_at := authorization.due_at) is None or due_at > at:
+                continue
+            if step := lifecycle.run_due(authorization, self._at(COLLATE, at)):
+                self._put(step, at)
+
+    def open_handoff(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
+        """Open a handoff; one that is active is replaced (only the profile `create_while_active=replace` asks that)."""
+        if (active := authorization.open_handoff) is not None:
+            action, status = authorization.action, authorization.status
+            authorization = self.end_handoff(authorization, active, Result.REVOKED, cause, now)
+            authorization = replace(authorization, action=action, status=status, finds_at=None)
+        return self._put(lifecycle.open_handoff(authorization, self._at(cause, now)), now)
+
+    def close_handoff(
+        self, authorization: Authorization, handoff: Handoff, report: Report, cause: Cause, now: float
+    ) -> Authorization:
+        """Close a handoff with a report."""
+        return self._put(lifecycle.close_handoff(authorization, handoff, report, self._at(cause, now)), now)
+
+    def end_handoff(
+        self, authorization: Authorization, handoff: Handoff, result: Result, cause: Cause, now: float
+    ) -> Authorization:
+        """End a handoff without a report."""
+        return self._put(lifecycle.end_handoff(authorization, handoff, result, self._at(cause, now)), now)
+
+    def conclude(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
+        """Let Collate find the payer's truth now."""
+        return self._put(lifecycle.conclude(authorization, self._at(cause, now)), now)
+
+    def confirm(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
+        """Confirm, and let Collate's automation go on."""
+        return self._put(lifecycle.confirm(authorization, self._at(cause, now)), now)
+
+    def cancel(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
+        """Cancel an authorization and the handoff that it has."""
+        return self._put(lifecycle.cancel(authorization, self._at(cause, now)), now)
+
+    def edit(self, authorization: Authorization, cause: Cause, now: float, *, fresh_snapshot: bool) -> Authorization:
+        """Move the version, as somebody else's write does."""
+        return self._put(lifecycle.edit(authorization, self._at(cause, now), fresh_snapshot=fresh_snapshot), now)
+
+    def replace_silently(self, authorization: Authorization, now: float) -> Authorization:
+        """Put an authorization that changed in nothing a ledger counts (its truth, its access)."""
+        return self._put(Step(authorization, ()), now)
+
+    def mint(self, authorization: Authorization, handoff: Handoff, cause: Cause, now: float) -> Grant | Refusal:
+        """Mint a grant for an active handoff (collate-api.md 5.3, 6)."""
+        if handoff.state is not HandoffState.ACTIVE:
+            return HANDOFF_NOT_ACTIVE
+        if self.profile.grant_needs_access and not handoff.access_available:
+            return ACCESS_NOT_AVAILABLE
+        if self.profile.grant_replaces_others:
+            self._revoke_grants(handoff.id)
+        grant = Grant(f"rag_{secrets.token_hex(12)}", authorization.id, handoff.id, now + self.profile.grant_seconds)
+        self.grants[grant.id] = grant
+        touched = lifecycle.kept_by_grant(authorization, handoff, grant.expires_at, self.profile)
+        details = {"grant_id": grant.id, "expires_at": grant.expires_at}
+        minted = Effect(Kind.GRANT_MINTED, now, authorization.id, authorization.version, cause, handoff.id, details)
+        self._put(Step(touched, (minted,)), now)
+        return grant
+
+    def grant_in_force(self, grant_id: str, now: float) -> Grant | Refusal:
+        """The grant, if its link still leads somewhere (collate-api.md 6, opening failures)."""
+        grant = self.grants.get(grant_id)
+        if grant is None:
+            return GRANT_NOT_FOUND
+        handoff = self.handoff_of(grant)
+        if handoff.result is Result.INTERACTION_LOST:
+            return SESSION_LOST
+        if grant.is_revoked or handoff.state is not HandoffState.ACTIVE:
+            return GRANT_REVOKED
+        return GRANT_EXPIRED if grant.expires_at <= now else grant
+
+    def open_grant(self, grant_id: str, now: float) -> Grant | Refusal:
+        """Follow a grant's link into the session."""
+        grant = self.grant_in_force(grant_id, now)
+        if isinstance(grant, Refusal):
+            return grant
+        if grant.is_opened and self.profile.grant_single_use:
+            return GRANT_EXPIRED
+        opened = self.grants[grant_id] = replace(grant, is_opened=True)
+        self._note(Kind.GRANT_OPENED, grant, now)
+        return opened
+
+    def work(self, grant: Grant, truth: Truth, now: float) -> None:
+        """The human in the payer session does something: the payer's truth changes, the authorization doesn't."""
+        self.replace_silently(replace(self.authorizations[grant.authorization_id], truth=truth), now)
+        self._note(Kind.PORTAL_WORKED, grant, now, truth=truth)
+
+    def handoff_of(self, grant: Grant) -> Handoff:
+        """The handoff that a grant leads to."""
+        handoff = self.authorizations[grant.authorization_id].handoff(grant.handoff_id)
+        if handoff is None:
+            raise LookupError("a grant outlived its handoff, which lifecycle.py never removes")
+        return handoff
+
+    def _at(self, cause: Cause, now: float) -> lifecycle.Moment:
+        return lifecycle.Moment(now, cause, self.profile, self.new_id)
+
+    def _revoke_grants(self, handoff_id: str) -> None:
+        for grant in [grant for grant in self.grants.values() if grant.handoff_id == handoff_id]:
+            self.grants[grant.id] = replace(grant, is_revoked=True)
+
+    def _note(self, kind: Kind, grant: Grant, now: float, **details: object) -> None:
+        version = self.authorizations[grant.authorization_id].version
+        details["grant_id"] = grant.id
+        self.record(Effect(kind, now, grant.authorization_id, version, Cause("human"), grant.handoff_id, details))
+
+    def _put(self, step: Step, now: float) -> Authorization:
+        authorization = step.authorization
+        before = self.authorizations.get(authorization.id)
+        self.authorizations[authorization.id] = authorization
+        due_at = authorization.due_at
+        # What is due at this very moment lost its place in the queue when the thing before it was taken up.
+        if due_at is not None and (before is None or before.due_at != due_at or due_at <= now):
+            heapq.heappush(self._due, (due_at, next(self._tie), authorization.id))
+        if before is not None and self.profile.stale_probability:
+            self._past.setdefault(authorization.id, deque(maxlen=_PAST_KEPT)).append((now, before))
+        for effect in step.effects:
+            self.record(effect)
+        return authorization

@@ -1,0 +1,87 @@
+"""What a subscriber sees: every committed event of a gateway, in the order of arrival.
+
+Reads `events` as anybody would, read_committed and without a group, and knows the published formats alone.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from schemas.cloudevents import from_kafka
+from schemas.enums import PREFIX
+from schemas.topics import catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, its type without the common prefix and the version."""
+
+    authorization_id: str
+    sequence: int
+    kind: str
+    at: datetime | None
+    caused_by: str | None
+    data: dict[str, Any]
+
+
+class Listener:
+    """Takes events as they come and keeps them; one reader at a time."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, told: Callable[[Event], None]) -> None:
+        self.events: list[Event] = []
+        self._consumer, self._told = consumer, told
+
+    async def take(self, within_seconds: float) -> list[Event]:
+        """Return what comes next, or nothing if nothing comes in time."""
+        taken = await self._consumer.getmany(timeout_ms=int(within_seconds * 1000))
+        events = [_event(record) for records in taken.values() for record in records]
+        for event in events:
+            self.events.append(event)
+            self._told(event)
+        return events
+
+    async def wait_for(self, kind: str, within_seconds: float, **data: object) -> Event:
+        """Return the first event of a kind whose data has these values; raises TimeoutError."""
+        candidates = self.events
+        deadline = time.monotonic() + within_seconds
+        while True:
+            for event in candidates:
+                if event.kind == kind and data.items() <= event.data.items():
+                    return event
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no {kind} within {within_seconds:.0f} s")
+            candidates = await self.take(left)
+
+
+def _event(record: ConsumerRecord) -> Event:
+    envelope = from_kafka(record.headers, record.value)
+    return Event(
+        authorization_id=envelope.subject or "",
+        sequence=int(envelope.extensions["sequence"]),
+        kind=envelope.type.removeprefix(PREFIX).rpartition(".")[0],
+        at=envelope.time,
+        caused_by=envelope.extensions.get("causationid"),
+        data=json.loads(envelope.data or b"{}"),
+    )
+
+
+@asynccontextmanager
+async def listening(
+    bootstrap: str, prefix: str, told: Callable[[Event], None] = lambda _: None
+) -> AsyncIterator[Listener]:
+    """Listen from the first event on; `told` is called with each."""
+    consumer = AIOKafkaConsumer(
+        catalogue(prefix).events.name,
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    async with consumer:
+        yield Listener(consumer, told)

@@ -1,0 +1,52 @@
+"""Make `kafka.lock.toml` again: `python -m local.kafka.jarlock`.
+
+The only step that resolves POMs. It takes half a minute.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import tomli_w
+from jgo.maven import Dependency, MavenContext
+from jgo.parse import Endpoint
+
+from local.kafka.jars import LOCK, Jar
+
+# "!" leaves log4j out of version management: its bill of materials would drag kafka-clients down to 3.9.
+# Without a binding of slf4j there would be no broker logs.
+# kafka-tools is wanted for its console consumer alone, which needs none of what Kafka Connect brings along.
+WITHOUT_DEPENDENCIES = ("org.apache.kafka:kafka-tools:4.4.0",)
+WANTED = "org.apache.kafka:kafka_2.13:4.4.0+org.apache.logging.log4j:log4j-slf4j-impl:2.25.5!"
+
+
+def make_lock(lock: Path = LOCK) -> None:
+    """Resolve what Kafka needs at run time and pin it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        context = MavenContext(repo_cache=Path(scratch), local_repos=[], timeout=30)
+        wanted = [
+            context.create_dependency(replace(one, scope="compile")) for one in Endpoint.parse(WANTED).coordinates
+        ]
+        inputs, transitive = context.resolver.resolve(wanted)
+        alone = [
+            context.create_dependency(one) for text in WITHOUT_DEPENDENCIES for one in Endpoint.parse(text).coordinates
+        ]
+        needed = [one for one in (*inputs, *transitive) if one.scope in {"compile", "runtime"}]
+        jars = [_pin(one) for one in (*needed, *alone)]
+    lock.write_text(tomli_w.dumps({"jar": [asdict(jar) for jar in jars]}))
+
+
+def _pin(dependency: Dependency) -> Jar:
+    content = Path(dependency.artifact.resolve()).read_bytes()
+    return Jar(
+        group=dependency.groupId,
+        artifact=dependency.artifactId,
+        version=dependency.version,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+    )
+
+
+if __name__ == "__main__":
+    make_lock()

@@ -1,0 +1,138 @@
+"""The jars of Apache Kafka: pinned in `kafka.lock.toml`, downloaded once, checked by sha256 on every use.
+
+Owns the cache. No POM is read here; `local.kafka.jarlock` resolves them when the lock is made. Downloads go to a
+private
+directory and are moved into the cache when they have been checked, so processes can fetch at the same time.
+"""
+
+import errno
+import hashlib
+import logging
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jgo.maven import MavenContext, PythonResolver
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from local.failures import USE_AN_EXISTING_CLUSTER, NoJars, NoSpace
+
+LOCK = Path(__file__).with_name("kafka.lock.toml")
+DOWNLOADS_AT_ONCE = 8
+TRIES = 3
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One pinned file."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+    size: int
+
+    @property
+    def filename(self) -> str:
+        """Name in the cache; the digest keeps a re-made lock from meeting another file of the same version."""
+        return f"{self.artifact}-{self.version}-{self.sha256[:12]}.jar"
+
+
+def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
+    """Read the pinned jars."""
+    return tuple(Jar(**entry) for entry in tomllib.loads(lock.read_text())["jar"])
+
+
+def fetch(jars: Sequence[Jar], directory: Path) -> list[Path]:
+    """Return the path of every jar, downloading what the directory lacks; raises NoJars and NoSpace."""
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        intact = pool.map(lambda jar: _is_intact(directory / jar.filename, jar), jars)
+        missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]
+    if missing:
+        _download_all(missing, directory)
+    return [directory / jar.filename for jar in jars]
+
+
+def _download_all(jars: Sequence[Jar], directory: Path) -> None:
+    size = sum(jar.size for jar in jars)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        require_space(directory, size)
+        with (
+            _progress(f"Apache Kafka, {len(jars)} jars, once", size) as advance,
+            tempfile.TemporaryDirectory(prefix="download-", dir=directory) as scratch,
+            ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
+        ):
+            context = MavenContext(
+                resolver=PythonResolver(progress_callback=lambda *_: _reporting(advance)),
+                repo_cache=Path(scratch),
+                local_repos=[],
+                timeout=TIMEOUT_SECONDS,
+            )
+            for jar, downloaded in zip(jars, pool.map(lambda jar: _download(context, jar), jars), strict=True):
+                downloaded.replace(directory / jar.filename)
+    except OSError as error:  # requests' own errors are OSErrors too
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"The disk of {directory} filled up while downloading Apache Kafka.") from error
+        raise NoJars(
+            f"Apache Kafka could not be downloaded and {directory} holds {len(jars)} jars too few. "
+            f"Connect this machine to its package registry once; after that no network is needed. "
+            f"{USE_AN_EXISTING_CLUSTER} ({type(error).__name__})"
+        ) from error
+
+
+def _download(context: MavenContext, jar: Jar) -> Path:
+    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+    for attempt in range(1, TRIES + 1):
+        try:
+            path = Path(artifact.resolve())
+        except OSError as error:
+            if attempt == TRIES or error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        except RuntimeError as error:  # jgo's word for "no repository has it"
+            raise NoJars(f"The registry does not have {jar.group}:{jar.artifact}:{jar.version}.") from error
+        else:
+            if _is_intact(path, jar):
+                return path
+        # A cut-off file would be taken for the finished one by the next try.
+        if artifact.cached_path is not None:
+            artifact.cached_path.unlink(missing_ok=True)
+    raise NoJars(f"{jar.artifact} {jar.version} was downloaded {TRIES} times and never matched its pinned sha256.")
+
+
+def _is_intact(path: Path, jar: Jar) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
+    except FileNotFoundError:
+        return False
+
+
+def require_space(directory: Path, size: int) -> None:
+    """Raise NoSpace unless the directory's disk has room for `size` bytes."""
+    free = shutil.disk_usage(directory).free
+    if free < size:
+        needed, found = size >> 20, free >> 20
+        raise NoSpace(f"{directory} needs {needed} MiB and its disk has {found} MiB left: make room, or move it.")
+
+
+@contextmanager
+def _progress(title: str, size: int) -> Iterator[Callable[[int], None]]:
+    # jgo warns on its own of checksum files that it can't read; ours are the ones that count.
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=size)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def _reporting(advance: Callable[[int], None]) -> Iterator[Callable[[int], None]]:
+    yield advance

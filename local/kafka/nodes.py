@@ -1,0 +1,182 @@
+"""Real Apache Kafka on this machine, without Docker and without a system Java: one or three combined nodes.
+
+    with Cluster(brokers=1) as cluster:
+        connect_to(cluster.bootstrap)
+
+Synchronous: for fixtures, the CLI and chaos tests. Owns the life of the nodes; `local.processes.run` sees to it that
+nothing is
+left, whatever ends this process.
+"""
+
+import base64
+import signal
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from local.failures import StartFailed
+from local.kafka import readiness
+from local.kafka.broker import Node
+from local.kafka.jars import fetch, read_lock, require_space
+from local.processes.cache import cache_directory
+from local.processes.logs import failure
+from local.processes.ports import free_ports
+from local.processes.run import Run, stop
+
+if TYPE_CHECKING:
+    import subprocess
+
+READY_WITHIN_SECONDS = 90.0
+STOPPED_WITHIN_SECONDS = 15.0
+CLOSED_WITHIN_SECONDS = 3.0  # the last of three can hand its leadership to nobody, and would wait for ever
+POLL_SECONDS = 0.05
+TRIES = 3
+SPACE_PER_NODE = 200 << 20
+
+
+class Cluster:
+    """Nodes that start together, die and come back one by one, and are gone after `close`.
+
+    `properties` go over every broker's defaults, e.g. `{"broker.session.timeout.ms": "3000"}`. With `port`, the first
+    broker listens there and the others behind it. `long_lived` brokers are slower to start and, after some minutes,
+    as quick as in production: for measurements.
+    """
+
+    def __init__(
+        self,
+        brokers: int = 1,
+        *,
+        properties: Mapping[str, str] | None = None,
+        heap: str = "512m",
+        port: int | None = None,
+        long_lived: bool = False,
+    ) -> None:
+        self.brokers = range(brokers)
+        self._properties = dict(properties or {})
+        self._heap = heap
+        self._long_lived = long_lived
+        self._port = port
+        self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._jars: list[Path] = []
+        self._nodes: list[Node] = []
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._run: Run | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Addresses of all brokers, comma-separated."""
+        return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes)
+
+    def open(self) -> Self:
+        """Start all nodes and return when they answer; raises a LocalError that shows the ends of their logs."""
+        self._jars = fetch(read_lock(), cache_directory() / "jars")
+        for tries_left in reversed(range(TRIES)):
+            try:
+                self._open()
+            except BaseException as error:
+                # A free port can be taken by another process before the broker listens on it.
+                again = isinstance(error, StartFailed) and any(node.lost_its_port() for node in self._nodes)
+                self.close()
+                if not (again and tries_left and self._port is None):
+                    raise
+            else:
+                break
+        return self
+
+    def start(self, index: int, *, wait: bool = True) -> None:
+        """Start a node that was killed or stopped, with the data it has."""
+        self._launch(index)
+        if wait:
+            self._await_ready([index])
+
+    def kill(self, index: int, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal; return when the node is dead, if the signal is one that ends it."""
+        self._processes[index].send_signal(sig)
+        if sig in {signal.SIGKILL, signal.SIGTERM}:
+            self._processes[index].wait(STOPPED_WITHIN_SECONDS)
+
+    def stop(self, index: int) -> None:
+        """Stop a node in order, or kill it if that takes too long."""
+        stop([self._processes[index]], STOPPED_WITHIN_SECONDS)
+
+    def is_running(self, index: int) -> bool:
+        """Say whether a node's process exists."""
+        return self._processes[index].poll() is None
+
+    def await_ready(self) -> None:
+        """Return when every running node answers."""
+        self._await_ready([index for index in self.brokers if self.is_running(index)])
+
+    def require_running(self) -> None:
+        """Raise StartFailed, with the ends of its logs, if a node has ended."""
+        for index in self.brokers:
+            if (code := self._processes[index].poll()) is not None:
+                raise self._failure(index, f"it ended with exit code {code}")
+
+    def close(self) -> None:
+        """Stop all nodes and remove their data."""
+        if self._run is not None:
+            self._run.close(CLOSED_WITHIN_SECONDS)
+            self._run = None
+
+    def _open(self) -> None:
+        self._run = Run("kafka")
+        require_space(self._run.directory, SPACE_PER_NODE * len(self.brokers))
+        self._nodes = self._lay_out(self._run.directory)
+        for node in self._nodes:
+            node.write(self._nodes, self._jars, self._properties)
+        self._format(self._run)
+        for index in self.brokers:
+            self._launch(index)
+        self._await_ready(self.brokers)
+
+    def _lay_out(self, directory: Path) -> list[Node]:
+        ports = free_ports(2 * len(self.brokers))
+        clients, controllers = ports[::2], ports[1::2]
+        if self._port is not None:
+            clients = [self._port + index for index in self.brokers]
+        return [
+            Node(index + 1, directory / f"node{index + 1}", clients[index], controllers[index])
+            for index in self.brokers
+        ]
+
+    def _format(self, run: Run) -> None:
+        tools = [run.spawn(node.format_command(self._cluster_id), log=node.output) for node in self._nodes]
+        for index, tool in enumerate(tools):
+            if tool.wait(READY_WITHIN_SECONDS):
+                raise self._failure(index, "its storage could not be formatted")
+
+    def _launch(self, index: int) -> None:
+        if self._run is None:
+            raise StartFailed("The cluster is closed.")
+        node = self._nodes[index]
+        self._processes[index] = self._run.spawn(
+            node.start_command(self._heap, long_lived=self._long_lived), log=node.output
+        )
+
+    def _await_ready(self, indices: Iterable[int]) -> None:
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        running = sum(self.is_running(index) for index in self._processes)
+        for index in indices:
+            node = self._nodes[index]
+            while (missing := readiness.check(node.port, node.number, running)) is not None:
+                if (code := self._processes[index].poll()) is not None:
+                    raise self._failure(index, f"it ended with exit code {code}")
+                if time.monotonic() > deadline:
+                    raise self._failure(index, f"after {READY_WITHIN_SECONDS:.0f} s {missing.why}")
+                time.sleep(POLL_SECONDS)
+
+    def _failure(self, index: int, why: str) -> StartFailed:
+        node = self._nodes[index]
+        return failure(f"kafka-{node.number}", why, node.logs)
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,209 @@
+"""A Kafka as production has it: TLS, SCRAM, bearer tokens, client certificates and an authorizer. For tests.
+
+Its certificates, users and tokens are made here, of throw-away keys. PLAINTEXT is the administrator (super user); on
+the other listeners nobody may do anything until an ACL says so, except the users given as `super_users`.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from local.kafka.broker import Node
+from local.kafka.nodes import READY_WITHIN_SECONDS, Cluster
+from local.processes.ports import free_ports
+from local.processes.run import Run
+
+LISTENERS = ("SSL", "SASL_SSL", "SASL_PLAINTEXT")
+ISSUER, AUDIENCE = "https://issuer.test", "kafka"
+_KAFKA = "org.apache.kafka"
+_SCRAM_LOGIN = f"{_KAFKA}.common.security.scram.ScramLoginModule required;"
+_OAUTH_LOGIN = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerLoginModule required;"
+_OAUTH_CHECK = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
+_STORE_PASSWORD = b"store-password"
+
+
+class Authority:
+    """A certificate authority of its own, and the certificates that it gives out."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        self.certificate = (
+            _certificate(self._name, self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def write(self, path: Path) -> Path:
+        """Write its own certificate, for those who are to trust it."""
+        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def issue(self, name: str, certificate: Path, key: Path, *, days: float = 1, addresses: Iterable[str] = ()) -> None:
+        """Give out a certificate for CN=`name` and write it and its key."""
+        own, builder = self._issue(name, days, addresses)
+        certificate.write_bytes(builder.public_bytes(serialization.Encoding.PEM))
+        key.write_bytes(_private_pem(own))
+
+    def key_store(self, name: str, addresses: Iterable[str]) -> bytes:
+        """Give out a certificate as a PKCS#12 store, which is what the broker takes."""
+        own, certificate = self._issue(name, 1, addresses)
+        secret = serialization.BestAvailableEncryption(_STORE_PASSWORD)
+        return pkcs12.serialize_key_and_certificates(b"broker", own, certificate, [self.certificate], secret)
+
+    def _issue(
+        self, name: str, days: float, addresses: Iterable[str]
+    ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        own = ec.generate_private_key(ec.SECP256R1())
+        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = _certificate(_name(name), self._name, own, days).add_extension(
+            x509.ExtendedKeyUsage(usage), critical=False
+        )
+        if names := [x509.IPAddress(IPv4Address(address)) for address in addresses]:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return own, builder.sign(self._key, hashes.SHA256())
+
+
+class TokenIssuer:
+    """Signs bearer tokens; a broker that knows its key set takes them."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(65_537, 2048)
+
+    def key_set(self) -> str:
+        """Return the public key as a JSON Web Key Set."""
+        numbers = self._key.public_key().public_numbers()
+        key = {
+            "kty": "RSA",
+            "kid": "1",
+            "use": "sig",
+            "alg": "RS256",
+            "n": _integer(numbers.n),
+            "e": _integer(numbers.e),
+        }
+        return json.dumps({"keys": [key]})
+
+    def token(self, subject: str, *, seconds: float = 300, audience: str = AUDIENCE) -> str:
+        """Sign a token for that user."""
+        now = int(time.time())
+        claims = {"sub": subject, "aud": audience, "iss": ISSUER, "iat": now - 5, "exp": int(now + seconds)}
+        signed = f"{_json({'alg': 'RS256', 'kid': '1', 'typ': 'JWT'})}.{_json(claims)}"
+        return f"{signed}.{_base64url(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+class SecuredCluster(Cluster):
+    """One broker with every kind of listener; `ports` tells where each is."""
+
+    def __init__(
+        self,
+        directory: Path,
+        users: Mapping[str, str],
+        *,
+        super_users: Iterable[str] = (),
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(properties=properties)
+        self.authority, self.tokens = Authority("broker authority"), TokenIssuer()
+        self.ca_file = self.authority.write(directory / "ca.pem")
+        self.ports: dict[str, int] = {}
+        self._users = dict(users)
+        self._super_users = ";".join(f"User:{user}" for user in ("ANONYMOUS", *super_users))
+        self._store, self._key_set = directory / "broker.p12", directory / "jwks.json"
+        self._store.write_bytes(self.authority.key_store("broker", ["127.0.0.1"]))
+        self._key_set.write_text(self.tokens.key_set())
+
+    def _lay_out(self, directory: Path) -> list[Node]:
+        (node,) = nodes = super()._lay_out(directory)
+        self.ports = {"PLAINTEXT": node.port, **dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))}
+        self._properties = {**self._security(node), **self._properties}
+        return nodes
+
+    def _format(self, run: Run) -> None:
+        added = [
+            argument
+            for name, password in self._users.items()
+            for argument in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
+        for node in self._nodes:
+            # Kafka takes keys of tokens only from where the JVM was told that it may.
+            with (node.directory / "java.arguments").open("a") as arguments:
+                arguments.write(f"-D{_KAFKA}.sasl.oauthbearer.allowed.urls=file://{self._key_set}\n")
+            tool = run.spawn([*node.format_command(self._cluster_id), *added], log=node.output)
+            if tool.wait(READY_WITHIN_SECONDS):
+                raise self._failure(0, "its storage could not be formatted")
+
+    def _security(self, node: Node) -> dict[str, str]:
+        clients = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+        protocols = ",".join(f"{name}:{name}" for name in self.ports)
+        oauth = "listener.name.sasl_ssl.oauthbearer.sasl"
+        key_set = f"file://{self._key_set}"
+        return {
+            "listeners": f"{clients},CONTROLLER://127.0.0.1:{node.controller_port}",
+            "advertised.listeners": clients,
+            "listener.security.protocol.map": f"{protocols},CONTROLLER:PLAINTEXT",
+            "ssl.keystore.location": str(self._store),
+            "ssl.keystore.type": "PKCS12",
+            "ssl.keystore.password": _STORE_PASSWORD.decode(),
+            "ssl.truststore.location": str(self.ca_file),
+            "ssl.truststore.type": "PEM",
+            "listener.name.ssl.ssl.client.auth": "required",
+            "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/,DEFAULT",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.sasl_ssl.sasl.enabled.mechanisms": "SCRAM-SHA-512,OAUTHBEARER",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": _SCRAM_LOGIN,
+            "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": _SCRAM_LOGIN,
+            f"{oauth}.jaas.config": _OAUTH_LOGIN,
+            f"{oauth}.server.callback.handler.class": _OAUTH_CHECK,
+            f"{oauth}.oauthbearer.jwks.endpoint.url": key_set,
+            f"{oauth}.oauthbearer.expected.audience": AUDIENCE,
+            f"{oauth}.oauthbearer.expected.issuer": ISSUER,
+            "authorizer.class.name": f"{_KAFKA}.metadata.authorizer.StandardAuthorizer",
+            "super.users": self._super_users,
+        }
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float = 1
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _json(value: object) -> str:
+    return _base64url(json.dumps(value).encode())
+
+
+def _integer(number: int) -> str:
+    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,1 @@
+"""Child processes of a local run: started, supervised, logged and cleaned up."""

@@ -1,0 +1,181 @@
+"""From environment variables to a settings model: nesting, unknown keys, and every problem at once.
+
+Pure apart from looking at the files that settings name. Knows no particular setting.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from runtime.exits import StartupError
+from runtime.units import SizeUnit, show_duration, show_size
+
+Model = TypeVar("Model", bound=BaseModel)
+PREFIX = "GATEWAY_"
+_SEPARATOR = "__"
+
+
+class Section(BaseModel):
+    """A group of settings; values are immutable and nothing unknown is accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def contradictions(self) -> list[str]:
+        """Return a sentence for each pair of settings that can't both be meant."""
+        return []
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        found = self.contradictions()
+        if found:
+            raise PydanticCustomError("contradiction", "{sentences}", {"sentences": "; ".join(found)})
+        return self
+
+
+class SettingsInvalid(StartupError):
+    """The settings can't be used; `problems` names every reason, each with what to do."""
+
+    title = "settings"
+
+
+def variable(path: tuple[str, ...]) -> str:
+    """Name the environment variable of a setting, e.g. ("kafka", "bootstrap") -> GATEWAY_KAFKA__BOOTSTRAP."""
+    return PREFIX + _SEPARATOR.join(part.upper() for part in path)
+
+
+def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every single setting of a model, in the order of its fields."""
+    for name, field in model.model_fields.items():
+        section = section_of(field.annotation)
+        if section is None:
+            yield (*path, name)
+        else:
+            yield from leaves(section, (*path, name))
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field holds, or None where the field is a single setting."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def nest(environ: Mapping[str, str], known: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
+    """Sort the GATEWAY_ variables into a nested dict; return it with a problem per key that no setting has."""
+    names = {variable(path): path for path in leaves(known)}
+    nested: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in sorted(environ.items()):
+        if not key.upper().startswith(PREFIX):
+            continue
+        path = names.get(key)
+        if path is None:
+            problems.append(_unknown(key, names))
+            continue
+        place = nested
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = value
+    return nested, problems
+
+
+def validate(model: type[Model], nested: dict[str, Any]) -> Model | list[str]:
+    """Build the model, or return one problem per setting that is missing or wrong and per contradiction."""
+    for name, field in model.model_fields.items():
+        # A section that is missing as a whole is told by the settings that it requires.
+        if field.is_required() and section_of(field.annotation) is not None:
+            nested.setdefault(name, {})
+    try:
+        return model.model_validate(nested)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_input=False, include_url=False)
+        problems = [_sentence(tuple(map(str, error["loc"])), error["type"], error["msg"]) for error in errors]
+        half_right = {str(error["loc"][0]) for error in errors if len(error["loc"]) > 1}
+        return problems + [
+            f"{variable((name,))}{_SEPARATOR}…: {contradiction}"
+            for name in model.model_fields
+            if name in half_right
+            for contradiction in _contradictions(section_of(model.model_fields[name].annotation), nested[name])
+        ]
+
+
+def _contradictions(section: type[BaseModel] | None, values: dict[str, Any]) -> list[str]:
+    """Look for contradictions among the settings that are right by themselves (pydantic stops at the wrong ones)."""
+    if section is None or not issubclass(section, Section):
+        return []
+    right: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        if name not in values:
+            right.update({name: None} if field.is_required() else {})
+            continue
+        kind: Any = Annotated[field.annotation, field]
+        try:
+            right[name] = TypeAdapter(kind).validate_python(values[name])
+        except ValidationError:
+            # Contradictions with a wrong value wait until it is right.
+            right[name] = None if field.is_required() else field.get_default(call_default_factory=True)
+    return section.model_construct(**right).contradictions()
+
+
+def file_problem(path: Path) -> str | None:
+    """Say why a file that a setting names can't be used, or None where it can."""
+    if not path.exists():
+        return f"{path} does not exist"
+    if not path.is_file():
+        return f"{path} is not a file"
+    if not os.access(path, os.R_OK):
+        return f"{path} can't be read by this process"
+    if path.stat().st_size == 0:
+        return f"{path} is empty"
+    return None
+
+
+def _unknown(key: str, names: Mapping[str, Any]) -> str:
+    if key.upper() in names:
+        return f"{key}: unknown; names are upper case: {key.upper()}"
+    if any(name.startswith(key.upper() + _SEPARATOR) for name in names):
+        return f"{key}: a section, not a setting; its settings are named {key.upper()}{_SEPARATOR}…"
+    close = difflib.get_close_matches(key.upper(), names, n=1, cutoff=0.75)
+    return f"{key}: unknown; did you mean {close[0]}?" if close else f"{key}: unknown"
+
+
+def _sentence(location: tuple[str, ...], kind: str, message: str) -> str:
+    if kind == "missing":
+        return f"{variable(location)}: required but not set"
+    name = variable(location) + (f"{_SEPARATOR}…" if kind == "contradiction" else "")
+    return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def shown(model: type[BaseModel], path: tuple[str, ...], value: object) -> str:
+    """Write a setting's value the way the environment variable takes it; empty where it is not set."""
+    match value:
+        case None:
+            return ""
+        case timedelta():
+            return show_duration(value)
+        case bool():
+            return str(value).lower()
+        case int() if any(isinstance(mark, SizeUnit) for mark in field_at(model, path).metadata):
+            return show_size(value)
+        case tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
+
+
+def field_at(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
+    """Return the declaration of the setting at that path."""
+    for part in path[:-1]:
+        section = section_of(model.model_fields[part].annotation)
+        if section is None:
+            raise KeyError(path)
+        model = section
+    return model.model_fields[path[-1]]

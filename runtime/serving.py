@@ -1,0 +1,98 @@
+"""An HTTP server inside a process's own event loop: no signal handlers, no lifespan, no log lines of its own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from runtime.exits import StartupError
+
+
+class PortTaken(StartupError):
+    """The address to listen on can't be had."""
+
+    title = "address"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and say when it is done."""
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the process's lifetime."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A running server: where, and the task that must not end before it is asked to."""
+
+    host: str
+    port: int
+    task: asyncio.Task[None]
+
+    @property
+    def url(self) -> str:
+        """The address as a URL that works on this machine."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, host: str, port: int, *, stop_seconds: float, **options: Any
+) -> AsyncIterator[Listening]:
+    """Serve the app while inside; on leaving, stop accepting and give requests under way `stop_seconds`.
+
+    Options go to uvicorn.Config. Raises PortTaken where the address can't be bound.
+    """
+    bound = _bind(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(stop_seconds)),
+        **{"http": "httptools", **options},
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]), name=f"http:{bound.getsockname()[1]}")
+    try:
+        listens = asyncio.create_task(server.listens.wait())
+        await asyncio.wait({task, listens}, return_when=asyncio.FIRST_COMPLETED)
+        listens.cancel()
+        yield Listening(host, bound.getsockname()[1], task)
+    finally:
+        server.should_exit = True
+        done, _ = await asyncio.wait({task}, timeout=stop_seconds + 2.0)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken([f"can't listen on {host}:{port}: {(error.strerror or 'refused').lower()}"]) from error
+    listener.setblocking(False)
+    return listener

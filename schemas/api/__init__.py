@@ -1,0 +1,1 @@
+"""Bodies of the HTTP interface that are neither commands nor events."""

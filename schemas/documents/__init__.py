@@ -1,0 +1,1 @@
+"""The published documents: JSON Schemas, OpenAPI and AsyncAPI, and their compatibility checks."""

@@ -1,0 +1,177 @@
+"""AsyncAPI 3 from the models and the topic catalogue: what a subscriber, and an auditor of `commands`, needs to know.
+
+The private `state` topic is left out: nobody else may read it.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+from schemas.authorization import AuthorizationRecord
+from schemas.commands import COMMANDS
+from schemas.dead_letter import DeadLetter, DeadLetterEnded
+from schemas.documents.json_schema import json_schema
+from schemas.enums import PREFIX
+from schemas.events import EVENTS
+from schemas.model import Message
+from schemas.topics import Topic, catalogue
+
+VERSION = "1.0.0"
+_BINDING_VERSION = "0.5.0"
+
+_TEXT = {"type": "string"}
+_ENVELOPE: Mapping[str, Mapping[str, Any]] = {
+    "ce_specversion": {"const": "1.0", "type": "string"},
+    "ce_id": {"type": "string", "format": "uuid"},
+    "ce_source": {"type": "string", "description": "/collate-gateway/ and the environment."},
+    "ce_type": _TEXT,
+    "ce_subject": {"type": "string", "description": "The authorization id."},
+    "ce_time": {"type": "string", "format": "date-time"},
+    "content-type": {"const": "application/json", "type": "string"},
+    "traceparent": {"type": "string", "description": "W3C trace context, where the cause was traced."},
+}
+_NUMBER = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+_EXTENSIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "command": {
+        "ce_caller": {"type": "string", "description": "Who asked."},
+        "ce_redrive": _NUMBER | {"description": "Which redrive of a dead-lettered command this is."},
+    },
+    "event": {
+        "ce_sequence": _NUMBER | {"description": "The number of the event among its authorization's, without gaps."},
+        "ce_causationid": {"type": "string", "description": "The command that caused it, if one did."},
+    },
+    "authorization": {"ce_sequence": _NUMBER | {"description": "The last event that this includes."}},
+    "deadLetter": {},
+}
+_NEEDED = {
+    "command": ["ce_caller", "ce_subject"],
+    "event": ["ce_sequence", "ce_subject"],
+    "authorization": ["ce_sequence", "ce_subject"],
+    "deadLetter": [],
+}
+_ALWAYS = ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"]
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the document, with topics under the default prefix."""
+    topics = catalogue(PREFIX)
+    channels: dict[str, tuple[Topic, str, tuple[type[Message], ...]]] = {
+        "commands": (topics.commands, "command", tuple(COMMANDS.values())),
+        "events": (topics.events, "event", tuple(EVENTS.values())),
+        "authorizations": (topics.authorizations, "authorization", (AuthorizationRecord,)),
+        "deadLetters": (topics.dead_letters, "deadLetter", (DeadLetter, DeadLetterEnded)),
+    }
+    models = [(kind, model) for _, kind, models in channels.values() for model in models]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Collate handoff gateway",
+            "version": VERSION,
+            "description": (
+                "Records are CloudEvents 1.0 over Kafka, binary mode; read with isolation.level=read_committed. "
+                "Fields, event types and words of a vocabulary are added without notice: ignore what you do not know. "
+                "A late joiner notes the end offsets of events, reads authorizations to its end, then follows events "
+                "and drops a sequence that it already has."
+            ),
+        },
+        "defaultContentType": "application/json",
+        "channels": {name: _channel(topic, models) for name, (topic, _, models) in channels.items()},
+        "operations": dict(chain.from_iterable(_operations(name, topic) for name, (topic, _, _) in channels.items())),
+        "components": {
+            "messages": {model.__name__: _message(kind, model) for kind, model in models},
+            "schemas": _schemas(models) | {f"{kind}Headers": _headers(kind) for kind in _EXTENSIONS},
+        },
+    }
+
+
+def _channel(topic: Topic, models: Iterable[type[Message]]) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"cleanup.policy": [topic.config["cleanup.policy"]]}
+    if not topic.is_compacted:
+        configuration["retention.ms"] = int(topic.config["retention.ms"])
+    return {
+        "address": topic.name,
+        "title": topic.role,
+        "description": f"{topic.purpose} Written by {topic.writer} only; the key is the authorization id.",
+        "messages": {model.__name__: {"$ref": f"#/components/messages/{model.__name__}"} for model in models},
+        "bindings": {"kafka": {"topicConfiguration": configuration, "bindingVersion": _BINDING_VERSION}},
+    }
+
+
+def _operations(channel: str, topic: Topic) -> Iterable[tuple[str, dict[str, Any]]]:
+    # Every channel is ours to write; `commands` is also ours to read.
+    yield (
+        f"{topic.writer}.{channel}",
+        {
+            "action": "send",
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "summary": topic.purpose,
+        },
+    )
+    if channel == "commands":
+        yield (
+            "worker.commands",
+            {"action": "receive", "channel": {"$ref": "#/channels/commands"}, "summary": "Apply them, in order."},
+        )
+
+
+def _message(kind: str, model: type[Message]) -> dict[str, Any]:
+    name = str(model.TYPE)
+    message: dict[str, Any] = {
+        "name": name,
+        "title": model.__name__,
+        "summary": (model.__doc__ or "").strip(),
+        "contentType": "application/json",
+        "headers": {"$ref": f"#/components/schemas/{kind}Headers"},
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": _BINDING_VERSION}},
+    }
+    if kind == "event":
+        message["correlationId"] = {"location": "$message.header#/ce_causationid"}
+    headers = _example_headers(kind, name)
+    return message | {"examples": [{"name": "typical", "headers": headers, "payload": dict(model.EXAMPLE)}]}
+
+
+def _example_headers(kind: str, name: str) -> dict[str, str]:
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": "0a5d6a3c-6a9e-5b0d-8a6e-2f6a4f0f9d11",
+        "ce_source": "/collate-gateway/local",
+        "ce_type": name,
+        "ce_subject": "auth_7Q2M",
+        "ce_time": "2026-06-02T14:06:01Z",
+        "content-type": "application/json",
+    }
+    own = {"ce_caller": "intake", "ce_sequence": "9", "ce_causationid": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"}
+    return headers | {header: value for header, value in own.items() if header in _EXTENSIONS[kind]}
+
+
+def _headers(kind: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {**_ENVELOPE, **_EXTENSIONS[kind]},
+        "required": [*_ALWAYS, *_NEEDED[kind]],
+    }
+
+
+def _schemas(models: Iterable[tuple[str, type[Message]]]) -> dict[str, Any]:
+    """Put every model, and what it refers to, side by side under its own name."""
+    found: dict[str, Any] = {}
+    for _, model in models:
+        schema = json_schema(model)
+        inner = {f"{model.__name__}.{name}": value for name, value in schema.pop("$defs", {}).items()}
+        del schema["$schema"], schema["$id"]
+        found |= {name: _moved(value, model.__name__) for name, value in {model.__name__: schema, **inner}.items()}
+    return found
+
+
+def _moved(schema: Any, owner: str) -> Any:
+    """Point references at the components; a definition stays its owner's, because open and closed ones differ."""
+    if isinstance(schema, list):
+        return [_moved(item, owner) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # OpenAPI's discriminator means something else in AsyncAPI; the variants' constants say the same.
+    moved = {key: _moved(value, owner) for key, value in schema.items() if key != "discriminator"}
+    if "$ref" in moved:
+        moved["$ref"] = moved["$ref"].replace("#/$defs/", f"#/components/schemas/{owner}.")
+    return moved

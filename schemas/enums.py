@@ -1,0 +1,104 @@
+"""The words that commands, events and records are made of, each set once."""
+
+from schemas.field_types import Vocabulary
+
+PREFIX = "collate-gateway."
+
+
+class CommandType(Vocabulary):
+    """What a service, an operator or the gateway itself can ask for."""
+
+    HANDOFF_REQUEST = f"{PREFIX}handoff.request.v1"
+    HANDOFF_CLOSE = f"{PREFIX}handoff.close.v1"
+    AUTHORIZATION_WATCH = f"{PREFIX}authorization.watch.v1"
+    HANDOFF_RECORD_ACCESS = f"{PREFIX}handoff.record_access.v1"
+    COMMAND_REDRIVE = f"{PREFIX}command.redrive.v1"
+    COMMAND_DISCARD = f"{PREFIX}command.discard.v1"
+
+
+class EventType(Vocabulary):
+    """What we publish on `events`."""
+
+    COMMAND_FINISHED = f"{PREFIX}command.finished.v1"
+    COMMAND_WAITING = f"{PREFIX}command.waiting.v1"
+    COMMAND_DEAD_LETTERED = f"{PREFIX}command.dead_lettered.v1"
+    COMMAND_KEY_CONFLICT = f"{PREFIX}command.key_conflict.v1"
+    HANDOFF_OPENED = f"{PREFIX}handoff.opened.v1"
+    HANDOFF_CLOSED = f"{PREFIX}handoff.closed.v1"
+    HANDOFF_RECONCILED = f"{PREFIX}handoff.reconciled.v1"
+    HANDOFF_ACCESS_GRANTED = f"{PREFIX}handoff.access_granted.v1"
+    HANDOFF_AT_RISK = f"{PREFIX}handoff.at_risk.v1"
+    AUTHORIZATION_CHANGED = f"{PREFIX}authorization.changed.v1"
+    AUTHORIZATION_ACTION_REQUIRED = f"{PREFIX}authorization.action_required.v1"
+    AUTHORIZATION_SETTLED = f"{PREFIX}authorization.settled.v1"
+    AUTHORIZATION_WATCH_ENDED = f"{PREFIX}authorization.watch_ended.v1"
+
+
+class ReportedOutcome(Vocabulary):
+    """What an operator says they saw at the payer (collate-api.md section 5.4)."""
+
+    SUBMITTED = "submitted"
+    DECISION_OBSERVED = "decision_observed"
+    NOT_REQUIRED_OBSERVED = "not_required_observed"
+    FOLLOW_UP_REQUIRED_OBSERVED = "follow_up_required_observed"
+
+
+class Report(Vocabulary):
+    """What was reported at a close: the operator's outcome, or that it could not be done."""
+
+    SUBMITTED = "submitted"
+    DECISION_OBSERVED = "decision_observed"
+    NOT_REQUIRED_OBSERVED = "not_required_observed"
+    FOLLOW_UP_REQUIRED_OBSERVED = "follow_up_required_observed"
+    UNABLE_TO_COMPLETE = "unable_to_complete"
+
+
+class Outcome(Vocabulary):
+    """How a command ended."""
+
+    APPLIED = "applied"
+    ALREADY_DONE = "already_done"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DISCARDED = "discarded"
+
+
+class Effect(Vocabulary):
+    """Whether the change at Collate is ours: proven by our own answer, only concluded from a read, or none."""
+
+    OURS = "ours"
+    INFERRED = "inferred"
+    NONE = "none"
+
+
+class DecisionReason(Vocabulary):
+    """Why an operator redrove or discarded a dead letter: public, so it names nobody."""
+
+    COLLATE_RECOVERED = "collate_recovered"
+    ACCESS_RESTORED = "access_restored"
+    DEPLOY_ROLLED_BACK = "deploy_rolled_back"
+    FIX_DEPLOYED = "fix_deployed"
+    CHECKED_BY_HAND = "checked_by_hand"
+    DONE_BY_HAND = "done_by_hand"
+    CALLER_ASKED = "caller_asked"
+    NO_LONGER_WANTED = "no_longer_wanted"
+    OTHER = "other"
+
+
+class ClosedBy(Vocabulary):
+    """Who or what ended a handoff."""
+
+    US = "us"
+    OTHER = "other"
+    EXPIRY = "expiry"
+    LOSS = "loss"
+    CANCELLATION = "cancellation"
+
+
+class Agreement(Vocabulary):
+    """What the payer's truth says about the operator's report."""
+
+    AGREES = "agrees"
+    CONTRADICTS = "contradicts"
+    UNDETERMINED = "undetermined"
+    NO_REPORT = "no_report"

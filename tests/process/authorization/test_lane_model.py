@@ -1,0 +1,348 @@
+"""Random schedules of commands, other actors, payer truths, lost and late answers, crashes and restarts, in world time.
+
+What a subscriber computes from the events equals Collate's state; nothing is told twice, nothing is invented, and
+nothing is missing that lasted longer than one step of its cadence.
+"""
+
+import itertools
+import json
+import logging
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from consumers.authorization.state import AuthorizationState
+from local.collate import Options, named
+from local.collate.simulation import Simulation
+from schemas.commands import (
+    AuthorizationWatch,
+    Completed,
+    Discard,
+    HandoffClose,
+    HandoffRequest,
+    Original,
+    RecordAccess,
+    Redrive,
+    Revoked,
+    UnableToComplete,
+)
+from schemas.dead_letter import DeadLetter
+from schemas.enums import CommandType, DecisionReason, ReportedOutcome
+from schemas.identity import request_id
+from schemas.records import read_authorization, read_dead_letter, read_event
+from tests.process.authorization.harness import TOPICS, Lane, key_file
+from tests.process.authorization.truth import Subscriber, Truth
+
+READINGS = {
+    "keys_on": st.sampled_from(["all", "create_authorization"]),
+    "keys_keep": st.sampled_from(["success", "everything"]),
+    "check_order": st.sampled_from(["key_first", "if_match_first"]),
+    "create_while_active": st.sampled_from(["existing", "conflict"]),
+    "repeated_close": st.sampled_from(["conflict", "first_result"]),
+    "offered_seconds": st.sampled_from([0.0, 5.0]),
+    "closing_seconds": st.sampled_from([0.0, 2.5]),
+    "reconcile_seconds": st.sampled_from([0.0, 3.0, 3.0, 12.0]),
+    "decision_seconds": st.sampled_from([None, 20.0]),
+    "abandonment_seconds": st.sampled_from([None, 60.0]),
+    "stale_probability": st.sampled_from([0.0, 0.5]),
+    "stale_seconds": st.just(5.0),
+    "unknown_fields": st.booleans(),
+    "pointer": st.sampled_from(["id", "full"]),
+}
+# Not both at once: two states under one version can't be told apart from two replicas.
+WHILE_OPEN = [{}, {"create_bumps_version": False}, {"status_while_active": "processing"}]
+TRUTHS = ("as_reported", "nothing", "received", "approved", "not_required", "follow_up")
+OTHERS = [
+    {"do": "open_handoff"},
+    {"do": "complete", "reportedOutcome": "submitted"},
+    {"do": "unable_to_complete", "reason": "other"},
+    {"do": "revoke", "reason": "r"},
+    {"do": "confirm"},
+    {"do": "cancel"},
+    {"do": "edit", "freshSnapshot": True},
+    {"do": "expire"},
+    {"do": "lose_session"},
+    {"do": "set_access", "available": False},
+    {"do": "set_access", "available": True},
+    {"do": "reconcile"},
+    *({"do": do, "truth": truth} for do in ("set_truth", "payer") for truth in TRUTHS),
+]
+BEFORE, AFTER = {"when": "before"}, {"when": "after"}
+TROUBLES = [
+    {"do": "reset"} | AFTER,
+    {"do": "reset"} | BEFORE,
+    {"do": "truncate"},
+    {"do": "delay", "seconds": 3.0} | BEFORE,
+    {"do": "delay", "seconds": 40.0} | BEFORE,
+    {"do": "answer", "status": 503, "code": "unavailable"} | BEFORE,
+    {"do": "answer", "status": 500, "code": "internal_error"} | AFTER,
+    {"do": "answer", "status": 502, "shape": "html"} | BEFORE,
+    {"do": "answer", "status": 429, "code": "rate_limited", "retryAfter": "7"} | BEFORE,
+    {"do": "answer", "status": 404, "code": "prior_authorization_not_found"} | BEFORE,
+    {"do": "answer", "status": 401, "code": "unauthorized"} | BEFORE,
+    *({"do": "act", "actor": doing} for doing in OTHERS if doing["do"] in {"edit", "revoke", "complete", "cancel"}),
+]
+RESULTS = [
+    *(Completed(reported_outcome=outcome) for outcome in ReportedOutcome),
+    UnableToComplete(reason="channel_outage"),
+    Revoked(reason="r"),
+]
+# Each a little longer than a step of some class.
+THEN = st.sampled_from([0.0, 0.05, 3.0, 12.0, 40.0])
+JITTER = 1.1
+OURS = ("applied", "ours")
+
+
+class Model(RuleBasedStateMachine):
+    @initialize(
+        readings=st.fixed_dictionaries({}, optional=READINGS),
+        while_open=st.sampled_from(WHILE_OPEN),
+        review_backed=st.booleans(),
+        state=st.sampled_from([*["complete_payer_interaction"] * 3, "approve_submission", "processing"]),
+        old_receipt=st.booleans(),
+    )
+    def begin(self, readings, while_open, review_backed, state, old_receipt):
+        self.sim = Simulation(Options(profile=named(["v2"], readings | while_open), seed=1))
+        self.sim.clock.freeze()
+        # A receipt of an earlier submission says nothing about what is reported from now on.
+        before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
+        (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
+        self.lane = Lane(self.sim, self.key_file, self.id, on_outputs=self.commit)
+        self.is_sound = True
+        self.marks, self.letters, self.commands, self.calls = [], [], {}, 0
+        self.truth = Truth(self.sim.world, self.id, self.mark)
+        self.truth.note(self.sim.now())
+        self.subscriber = Subscriber(self.truth)
+
+    # What is observed
+
+    def commit(self, outputs):
+        self.is_sound = False
+        record = None
+        for output in outputs:
+            if output.topic == TOPICS.events.name:
+                self.subscriber.take(read_event(output.headers, output.value))
+            elif output.topic == TOPICS.authorizations.name:
+                _, record = read_authorization(output.headers, output.value)
+            elif output.topic == TOPICS.dead_letters.name:
+                letter = read_dead_letter(output.headers, output.value)
+                self.letters += [letter] * isinstance(letter, DeadLetter)
+        if outputs:
+            self.subscriber.committed(record)
+        self.is_sound = True
+
+    def mark(self, at, patience=None):
+        """Note how long it may take from here until somebody looks; by default what the cadence says of the moment."""
+        memory = AuthorizationState.decode(self.lane.memory)
+        watch = memory.watch
+        if watch is None or watch.ended or memory.settled_at is not None or not self.lane.is_idle:
+            patience = float("inf")  # nobody looks, or not before the command that waits has ended
+        if patience is None:
+            every = self.lane.cadence.every(memory, at)
+            patience = max(every, 60.0) if watch.failures else every
+        self.marks.append((at, JITTER * patience + 0.1))
+
+    def act(self):
+        """Let the lane do the next thing; a disturbed call, or a command, moves the next look."""
+        before = self.lane.finished
+        self.lane.act()
+        new = list(itertools.takewhile(lambda call: call.number > self.calls, reversed(self.sim.ledger.calls)))
+        self.calls = new[0].number if new else self.calls
+        disturbed = any(call.faults or call.ended != "answered" for call in new)
+        if not self.lane.is_idle:
+            self.mark(self.lane.now(), float("inf"))
+        elif disturbed or not new or self.sim.world.profile.stale_probability:
+            # What fails is tried again within a minute or its step; what the budget holds back (nothing new) likewise.
+            self.mark(self.lane.now(), max(60.0, self.lane.cadence.every(self.lane.remembered(), self.lane.now())))
+        elif self.lane.finished != before:
+            self.mark(self.lane.now())
+
+    # What happens
+
+    @rule()
+    def we_watch(self):
+        self.send(AuthorizationWatch())
+
+    @rule(snapshot=st.sampled_from([*["current"] * 4, "none", "wrong"]), then=THEN)
+    def we_ask_for_a_handoff(self, snapshot, then):
+        covered = self.sim.world.authorizations[self.id].covered_snapshot
+        accepted = {"current": covered.id if covered else None, "none": None, "wrong": "rev_wrong"}[snapshot]
+        self.send(HandoffRequest(accepted_review_snapshot_id=accepted))
+        self.lane.run_for(then, self.act)
+
+    @rule(result=st.sampled_from(RESULTS), which=st.sampled_from([0, 0, 0, 1, 2]), then=THEN)
+    def we_close(self, result, which, then):
+        handoffs = list(self.truth.handoffs)
+        handoff_id = handoffs[-1 - which] if which < len(handoffs) else "mhand_none"
+        self.send(HandoffClose(handoff_id=handoff_id, result=result))
+        self.lane.run_for(then, self.act)
+
+    @rule(result=st.sampled_from(RESULTS), open_seconds=st.sampled_from([0.05, 4.0, 70.0]), then=THEN)
+    def we_have_a_handoff(self, result, open_seconds, then):
+        self.we_ask_for_a_handoff("current", open_seconds)
+        self.we_close(result, 0, then)
+
+    @rule(result=st.sampled_from(RESULTS), lag=st.sampled_from([3.0, 20.0]), then=THEN)
+    def we_close_and_replicas_still_show_it_open(self, result, lag, then):
+        self.sim.change(stale_probability=1.0, stale_seconds=lag)
+        self.we_close(result, 0, then)
+        self.sim.change(stale_probability=0.0)
+        self.mark(self.lane.now(), 60.0)
+
+    def send(self, data):
+        self.commands[self.lane.send(data)] = data
+
+    @rule(seconds=st.sampled_from([5.0, 100.0]))
+    def an_operator_is_let_in(self, seconds):
+        if (handoffs := list(self.truth.handoffs)) and self.sim.act(self.id, "mint_grant") is None:
+            until = datetime.fromtimestamp(self.lane.now() + seconds, UTC)
+            self.lane.send(RecordAccess(handoff_id=handoffs[-1], operator="op", grant_expires_at=until))
+
+    @precondition(lambda self: getattr(self, "commands", None))
+    @rule(which=st.integers(0, 5), other=st.booleans())
+    def a_command_comes_twice(self, which, other):
+        command_id, data = list(self.commands.items())[which % len(self.commands)]
+        self.lane.send(AuthorizationWatch(metadata={"another": "body"}) if other else data, command_id)
+
+    @precondition(lambda self: getattr(self, "letters", None))
+    @rule(again=st.booleans())
+    def a_person_looks_at_a_dead_letter(self, again):
+        letter = self.letters[-1]
+        if not again:
+            self.lane.send(Discard(command_id=letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
+            return
+        number = letter.redrive + 1
+        original = Original(
+            type=CommandType(letter.command),
+            caller=letter.caller,
+            accepted_at=letter.accepted_at,
+            data=json.loads(self.commands[letter.command_id].to_json()),
+        )
+        redrive = Redrive(
+            command_id=letter.command_id,
+            redrive=number,
+            requested_by="p",
+            reason=DecisionReason.OTHER,
+            command=original,
+            intent=letter.intents[-1] if letter.intents else None,
+        )
+        self.lane.send(redrive, request_id("redrive", letter.command_id, number), number)
+
+    @rule(doing=st.sampled_from(OTHERS), then=THEN)
+    def somebody_does(self, doing, then):
+        if doing["do"] != "cancel" or len(self.lane.records) > 3:
+            self.sim.act(self.id, **doing)
+            self.lane.run_for(then, self.act)
+
+    @rule(trouble=st.sampled_from(TROUBLES), method=st.sampled_from(["GET", "POST"]), count=st.integers(1, 3))
+    def trouble_lies_ahead(self, trouble, method, count):
+        self.sim.fault(**trouble, method=method, count=count)
+
+    @rule(point=st.integers(0, 8))
+    def the_process_will_die(self, point):
+        self.lane.blows_in = point
+
+    @rule()
+    def the_process_is_started_again(self):
+        self.lane.restart()
+        self.mark(self.lane.now())
+
+    @rule()
+    def the_lane_does_one_thing(self):
+        due = self.lane.next_due()
+        if due is not None and due <= self.lane.now() + 1.0:
+            self.lane.wire.advance(max(0.001, due - self.lane.now()))
+            self.act()
+
+    @rule(seconds=st.sampled_from([0.05, 0.5, 3.0, 15.0, 90.0, 900.0, 9_000.0]))
+    def time_passes(self, seconds):
+        self.lane.run_for(seconds, self.act)
+
+    # What must hold
+
+    @invariant()
+    def it_is_told_as_settled_only_if_it_is(self):
+        if getattr(self, "subscriber", None) and self.subscriber.settled:
+            assert self.truth.now()[1].status in {"completed", "canceled"}
+
+    def teardown(self):
+        if not hasattr(self, "lane") or not self.is_sound:
+            return
+        self.sim.faults.clear()
+        self.sim.change(stale_probability=0.0)
+        self.lane.blows_in = None
+        self.mark(self.lane.now(), 60.0)
+        self.lane.run_for(3 * 3600.0, self.act)
+        self.nothing_that_lasted_is_missing()
+        self.the_state_is_known()
+        self.our_closes_are_told_as_ours()
+        self.every_command_has_ended()
+        self.a_look_at_nothing_new_changes_nothing()
+
+    def nothing_that_lasted_is_missing(self):
+        """Every state that lasted a whole step in which nothing moved the next look was told, in this order."""
+        states, reached = self.subscriber.states, 0
+        for begin, end, shown in self.truth.intervals():
+            moments = [(at, patience) for at, patience in self.marks if begin <= at < end] + [(end, 0.0)]
+            if not any(after - at > patience for (at, patience), (after, _) in itertools.pairwise(moments)):
+                continue
+            while reached < len(states) and states[reached] != shown:
+                reached += 1
+            assert reached < len(states), f"never told: {shown} from {begin} to {end}"
+            event("a state that lasted")
+
+    def the_state_is_known(self):
+        memory = self.lane.remembered()
+        if memory.known is None:
+            assert self.subscriber.shown.status is None
+            return
+        version, shown = self.truth.now()
+        if memory.watch is None or (memory.watch.ended and memory.settled_at is None):
+            return
+        assert self.subscriber.shown == shown
+        assert memory.known.version == version
+        assert (self.subscriber.settled is not None) == (shown.status in {"completed", "canceled"})
+        if shown.open is None and shown.status != "processing":
+            assert set(self.subscriber.reconciled) == set(self.subscriber.closed)
+            assert self.subscriber.action == self.truth.required
+        if shown.open in self.subscriber.granted and self.truth.handoffs[shown.open].state == "active":
+            assert (shown.open, "grant_expired") in self.subscriber.risks
+
+    def our_closes_are_told_as_ours(self):
+        """Who was told that Collate has taken our report has heard of the end as ours, and of that report."""
+        for (command_id, _), outcome in self.subscriber.outcomes.items():
+            closed = self.subscriber.closed.get(outcome.handoff_id)
+            data = self.commands.get(command_id)
+            if closed is None or not isinstance(data, HandoffClose) or (outcome.outcome, outcome.effect) != OURS:
+                continue
+            assert closed.by == "us" or closed.result == "unrecognised"
+            event("a close of ours")
+
+    def every_command_has_ended(self):
+        assert self.lane.is_idle
+        dead = {letter.command_id for letter in self.letters}
+        ended = {command_id for command_id, _ in self.subscriber.outcomes}
+        assert set(self.commands) <= ended | dead
+
+    def a_look_at_nothing_new_changes_nothing(self):
+        if self.lane.timer_at is None or self.lane.timer_at > self.lane.now() + 86_400.0:
+            return
+        before = len(self.lane.outputs), self.lane.memory
+        self.lane.run_for(max(0.0, self.lane.timer_at - self.lane.now()) + 0.01)
+        assert (len(self.lane.outputs), self.lane.memory) == before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _surroundings(tmp_path_factory):
+    Model.key_file = key_file(tmp_path_factory.mktemp("lane"))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+Model.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, report_multiple_bugs=False)
+TestModel = Model.TestCase

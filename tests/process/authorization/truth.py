@@ -1,0 +1,234 @@
+"""What really happened at the simulated Collate, moment by moment, and what somebody knows who reads only events."""
+
+from dataclasses import dataclass, field, replace
+
+from local.collate.http import wire
+from schemas.collate import HandoffState, PriorAuthorization
+from schemas.events import (
+    AuthorizationActionRequired,
+    AuthorizationChanged,
+    AuthorizationSettled,
+    AuthorizationWatchEnded,
+    CommandFinished,
+    HandoffAccessGranted,
+    HandoffAtRisk,
+    HandoffClosed,
+    HandoffOpened,
+    HandoffReconciled,
+)
+
+NO_REPORT = {"revoked", "expired", "interaction_lost_unrecoverable", "canceled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What Collate shows to everybody, as far as events tell it."""
+
+    status: str | None = None
+    outcome: str | None = None
+    receipt: bool = False
+    decision: bool = False
+    open: str | None = None
+
+    @property
+    def authorization(self):
+        return self.status, self.outcome, self.receipt, self.decision
+
+
+@dataclass
+class Truth:
+    """Keeps every state that the world was in; `changes` are (when, version, what was shown)."""
+
+    world: object
+    authorization_id: str
+    on_change: object
+    changes: list = field(default_factory=list)
+
+    def __post_init__(self):
+        record = self.world.record
+
+        def recording(effect):
+            record(effect)
+            self.note(effect.at)
+
+        self.world.record = recording
+
+    def note(self, at):
+        version, shown = self.now()
+        if not self.changes or (version, shown) != self.changes[-1][1:]:
+            self.changes.append((at, version, shown))
+            self.on_change(at)
+
+    def now(self):
+        current = self.world.authorizations[self.authorization_id]
+        seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
+        handoff = current.open_handoff
+        is_open = handoff is not None and handoff.state != HandoffState.OFFERED
+        shown = Shown(seen.status, seen.outcome, seen.receipt_seen, seen.decision_seen, handoff.id if is_open else None)
+        return seen.version, shown
+
+    @property
+    def required(self):
+        """What Collate waits for, as `authorization.action_required` names it; None for nothing."""
+        current = self.world.authorizations[self.authorization_id]
+        seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
+        if seen.status != "requires_action" or seen.next_action is None or current.open_handoff is not None:
+            return None
+        resolution = seen.next_action.resolution
+        return seen.next_action.type, resolution.kind if resolution else None, seen.covers_review_snapshot_id
+
+    @property
+    def handoffs(self):
+        return {handoff.id: handoff for handoff in self.world.authorizations[self.authorization_id].handoffs}
+
+    def intervals(self):
+        """Return (from, to, what was shown), each as long as nothing changed."""
+        merged = []
+        for at, _, shown in self.changes:
+            if not merged or merged[-1][1] != shown:
+                merged.append((at, shown))
+        ends = [at for at, _ in merged[1:]] + [float("inf")]
+        return [(at, end, shown) for (at, shown), end in zip(merged, ends, strict=True)]
+
+
+class Subscriber:
+    """Computes Collate's state from the events; complains about everything that can't be true."""
+
+    def __init__(self, truth):
+        self.truth = truth
+        self.shown, self.sequence, self.states = Shown(), 0, []
+        self.opened, self.closed, self.reconciled, self.outcomes = {}, {}, {}, {}
+        self.settled = self.watch_ended = None
+        self.receipt_before = {}
+        self.granted, self.risks = {}, set()
+        self.action = None
+        self._reached = 0
+
+    def take(self, event):
+        assert event.sequence == self.sequence + 1, "a gap or a repetition"
+        self.sequence = event.sequence
+        data = event.data
+        match data:
+            case AuthorizationChanged():
+                self._changed(data)
+            case AuthorizationActionRequired():
+                assert self.shown.status == "requires_action"
+                assert self.shown.open is None
+                action = data.action, data.resolution, data.covers_review_snapshot_id
+                assert action != self.action, "required twice"
+                self.action = action
+            case AuthorizationSettled():
+                assert self.settled is None, "settled twice"
+                assert data.payer.status == self.shown.status
+                assert data.payer.status in {"completed", "canceled"}
+                self.settled = data
+            case AuthorizationWatchEnded():
+                self.watch_ended = data
+            case CommandFinished():
+                key = data.command_id, data.redrive
+                assert key not in self.outcomes, "finished twice"
+                self.outcomes[key] = data
+            case _:
+                self._about_a_handoff(event, data)
+
+    def _about_a_handoff(self, event, data):
+        match data:
+            case HandoffOpened():
+                assert data.handoff_id not in self.opened, "opened twice"
+                assert self.shown.open is None, "two handoffs at once"
+                assert data.handoff_id in self.truth.handoffs, "a handoff that never was"
+                self.opened[data.handoff_id] = event
+                self.receipt_before[data.handoff_id] = self.shown.receipt
+                self.shown = replace(self.shown, open=data.handoff_id)
+                self.action = None
+            case HandoffClosed():
+                self._closed(data)
+            case HandoffReconciled():
+                self._reconciled(data)
+            case HandoffAtRisk():
+                assert data.handoff_id == self.shown.open
+                assert data.reason != "grant_expired" or self.granted[data.handoff_id] <= event.time
+                risk = data.handoff_id, data.reason
+                assert risk not in self.risks, "at risk twice"
+                self.risks.add(risk)
+            case HandoffAccessGranted():
+                before = self.granted.get(data.handoff_id, data.expires_at)
+                self.granted[data.handoff_id] = max(before, data.expires_at)
+                self.risks -= {(data.handoff_id, "grant_expired")}
+
+    def committed(self, record):
+        """A commit is whole; the public record beside it is what a late joiner begins with."""
+        self.states.append(self.shown)
+        if record is None:
+            assert self.shown.status is None, "events without the record that includes them"
+            return
+        assert record.sequence == self.sequence
+        assert (record.status, record.outcome, record.receipt_seen, record.decision_seen) == self.shown.authorization
+        active, last = record.active_handoff, record.last_handoff
+        assert (active.id if active and active.state != "offered" else None) == self.shown.open
+        assert (last.id if last else None) == (list(self.closed)[-1] if self.closed else None)
+        if last is not None:
+            closed = self.closed[last.id]
+            assert (last.result, last.by, last.reported) == (closed.result, closed.by, closed.reported)
+            assert (last.agreement is None) == (last.id not in self.reconciled)
+        assert (record.settled_at is None) == (self.settled is None)
+
+    def _changed(self, data):
+        assert data.from_status == self.shown.status, "a transition from where it wasn't"
+        before = self.shown
+        self.shown = replace(
+            before,
+            status=data.to_status,
+            outcome=data.outcome,
+            receipt=data.receipt_seen,
+            decision=data.decision_seen,
+        )
+        assert self.shown != before, "nothing changed"
+        self.action = self.action if data.to_status == "requires_action" else None
+        changes = self.truth.changes
+        for index in range(self._reached, len(changes)):
+            if changes[index][2].authorization == self.shown.authorization:
+                self._reached = index
+                return
+        raise AssertionError(f"it never was so, or not since then: {self.shown}, {changes[self._reached :]}")
+
+    def _closed(self, data):
+        assert data.handoff_id == self.shown.open, "closed without being open"
+        handoff = self.truth.handoffs[data.handoff_id]
+        assert handoff.state == HandoffState.CLOSED, "not closed at all"
+        assert data.result in {handoff.result, "unrecognised"}
+        self.closed[data.handoff_id] = data
+        self.shown = replace(self.shown, open=None)
+        self.action = None
+
+    def _reconciled(self, data):
+        assert data.handoff_id in self.closed, "reconciled before its end"
+        assert data.handoff_id not in self.reconciled, "reconciled twice"
+        self.reconciled[data.handoff_id] = data
+        closed, payer = self.closed[data.handoff_id], data.payer
+        shown = (payer.status, payer.outcome, payer.receipt_seen, payer.decision_seen)
+        assert shown in {change[2].authorization for change in self.truth.changes}, "payer truth that never was"
+        if closed.result != "unrecognised":
+            assert (data.agreement == "no_report") == (closed.result in NO_REPORT)
+        assert data.reported == closed.reported
+        back = payer.status == "requires_action" and payer.next_action == "complete_payer_interaction"
+        match data.reported, data.agreement:
+            case "submitted", "agrees":
+                assert payer.receipt_seen
+                assert not self.receipt_before[data.handoff_id]
+            case "submitted", "contradicts":
+                assert back
+                assert not payer.receipt_seen
+            case "decision_observed", "agrees":
+                assert payer.decision_seen
+            case "not_required_observed", "agrees":
+                assert payer.outcome == "not_required"
+            case "follow_up_required_observed", "agrees":
+                assert payer.status == "requires_action"
+            case "unable_to_complete", "contradicts":
+                assert payer.receipt_seen
+                assert not self.receipt_before[data.handoff_id]
+            case None, "no_report" | "undetermined":
+                pass
+            case _, verdict:
+                assert verdict == "undetermined"

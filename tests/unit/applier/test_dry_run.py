@@ -1,0 +1,90 @@
+"""A forecast is the worker's own decision, put into words."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from consumers.applier.dry_run import prospect
+
+NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
+ASKS = {"acceptedReviewSnapshotId": "rev_90"}
+REQUEST = "collate-gateway.handoff.request.v1"
+CLOSE = "collate-gateway.handoff.close.v1"
+WATCH = "collate-gateway.authorization.watch.v1"
+WANTED = {
+    "authorizationId": "auth_1",
+    "version": 7,
+    "status": "requires_action",
+    "nextAction": "complete_payer_interaction",
+    "coversReviewSnapshotId": "rev_90",
+    "reviewSnapshotId": "rev_90",
+    "reviewSnapshotStatus": "current",
+}
+OPEN = WANTED | {"activeHandoffId": "mhand_1", "handoff": {"id": "mhand_1", "state": "active", "version": 2}}
+
+
+def ago(**parts):
+    return (NOW - timedelta(**parts)).isoformat()[:-6] + "Z"
+
+
+def letter(command=REQUEST, asks=ASKS, sent=(), accepted_at=None):
+    return {"command": command, "asks": asks, "sent": list(sent), "acceptedAt": accepted_at or ago(minutes=5)}
+
+
+def write(**changes):
+    return {"n": 1, "operation": "create", "mayHaveArrived": True, "firstSentAt": ago(minutes=4)} | changes
+
+
+def closing(kind="completed", **more):
+    return {"handoffId": "mhand_1", "result": {"type": kind} | more}
+
+
+@pytest.mark.parametrize(
+    ("dead", "now", "verdict"),
+    [
+        (letter(), WANTED, "write"),
+        (letter(), OPEN, "already_done"),
+        (letter(), WANTED | {"status": "processing"}, "rejected:authorization_processing"),
+        (letter(), WANTED | {"coversReviewSnapshotId": "rev_91"}, "rejected:review_snapshot_stale"),
+        (letter(asks={}), WANTED, "rejected:review_snapshot_required"),
+        (letter(), None, "rejected:authorization_not_found"),
+        (letter(accepted_at=ago(hours=2)), WANTED, "expired"),
+        (letter(asks=ASKS | {"expiresAt": ago(minutes=1)}), WANTED, "expired"),
+        (letter(sent=[write()], accepted_at=ago(hours=2)), WANTED, "resend,write"),
+        (letter(sent=[write(firstSentAt=ago(hours=30))]), WANTED, "write"),
+        (letter(sent=[write(ended="same_fault")]), OPEN, "already_done"),
+        (letter(sent=[write(ended="bad_request", mayHaveArrived=False)]), WANTED, "write"),
+        (letter(CLOSE, closing(reportedOutcome="submitted")), OPEN, "write"),
+        (letter(CLOSE, closing("revoked")), OPEN, "write"),
+        (letter(CLOSE, closing("unable_to_complete", reason="other")), WANTED, "rejected:handoff_not_found"),
+        (
+            letter(CLOSE, closing("revoked")),
+            WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}},
+            "already_done",
+        ),
+        (
+            letter(CLOSE, closing("revoked")),
+            OPEN | {"handoff": {"id": "mhand_1", "state": "closing", "version": 3}},
+            "waiting:closing",
+        ),
+        (letter(WATCH, {}), WANTED, "write"),
+        (letter(asks=None), WANTED, "not_redrivable"),
+        (letter("collate-gateway.newer.v1"), WANTED, "not_redrivable"),
+    ],
+)
+def test_verdicts(dead, now, verdict):
+    found = prospect(dead, now, NOW)
+    assert found.verdict == verdict
+    assert found.says.endswith(".")
+
+
+def test_a_second_write_after_one_that_may_have_arrived_is_said_plainly():
+    says = prospect(letter(sent=[write(ended="not_resent")]), WANTED, NOW).says
+    assert "once more, although the first may have had an effect" in says
+
+
+def test_an_opening_that_may_have_arrived_may_end_without_a_name_and_a_close_may_not():
+    assert "may name no handoff" in prospect(letter(sent=[write(ended="not_resent")]), OPEN, NOW).says
+    closed = WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}}
+    revoked = letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])
+    assert "no handoff" not in prospect(revoked, closed, NOW).says

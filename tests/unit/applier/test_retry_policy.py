@@ -1,0 +1,31 @@
+from datetime import timedelta
+from pathlib import Path
+
+from consumers.applier.retry_policy import RetryPolicy
+from runtime.settings import CollateSettings, WorkerSettings
+
+
+def test_every_setting_arrives_in_the_policy():
+    worker = WorkerSettings(
+        request_expiry=timedelta(seconds=61),
+        command_max_age=timedelta(seconds=3_602),
+        waiting_after=timedelta(seconds=3),
+        watch_max_age=timedelta(seconds=86_404),
+    )
+    collate = CollateSettings(
+        base_url="https://collate.example",
+        api_key_file=Path(__file__),
+        key_retention=timedelta(seconds=3_605),
+        if_match_on_close="handoff",
+        if_match_is_honoured=False,
+    )
+    assert RetryPolicy.of(worker, collate, b"k") == RetryPolicy(
+        digest_key=b"k",
+        request_expiry_seconds=61.0,
+        life_seconds=3_602.0,
+        waiting_after_seconds=3.0,
+        watch_seconds=86_404.0,
+        key_retention_seconds=3_605.0,
+        if_match_on_close="handoff",
+        if_match_is_honoured=False,
+    )

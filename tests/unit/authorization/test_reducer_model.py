@@ -1,0 +1,404 @@
+"""Random schedules of everybody's doings, looks, stale looks, lost answers and restarts.
+
+What a subscriber computes from the events equals Collate's state as soon as somebody has looked; nothing is told twice,
+nothing is invented. The world is the simulated Collate's own, without its sockets.
+"""
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from adapters.collate.answers import Answered, Refused
+from consumers.authorization.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Observed, TimePassed
+from consumers.authorization.handoffs import RESULT_OF, rank
+from consumers.authorization.observation import NotThere, observe
+from consumers.authorization.reducer import Rules, reduce
+from consumers.authorization.state import FRESH, AuthorizationState, Closer, LastCommand
+from local.collate.http import wire
+from local.collate.model import actors, rules
+from local.collate.model.authorization import HandoffState
+from local.collate.model.creation import Wanted
+from local.collate.model.effect import Cause
+from local.collate.model.state import World
+from local.collate.profile import Profile
+from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+from schemas.events import (
+    AuthorizationActionRequired,
+    AuthorizationChanged,
+    AuthorizationSettled,
+    HandoffAccessGranted,
+    HandoffAtRisk,
+    HandoffClosed,
+    HandoffOpened,
+    HandoffReconciled,
+)
+
+OTHERS = [
+    {"do": "open_handoff"},
+    {"do": "complete", "reportedOutcome": "submitted"},
+    {"do": "unable_to_complete", "reason": "other"},
+    {"do": "revoke", "reason": "r"},
+    {"do": "expire"},
+    {"do": "lose_session"},
+    {"do": "cancel"},
+    {"do": "edit"},
+    {"do": "set_truth", "truth": "nothing"},
+    {"do": "set_truth", "truth": "received"},
+    {"do": "set_truth", "truth": "as_reported"},
+    {"do": "reconcile"},
+    {"do": "payer", "truth": "approved"},
+    {"do": "payer", "truth": "follow_up"},
+]
+PROFILES = [
+    Profile(),
+    Profile(closing_seconds=0.0),
+    Profile(offered_seconds=3.0),
+    Profile(create_bumps_version=False),
+    Profile(status_while_active="processing"),
+    Profile(reconcile_seconds=0.0, closing_seconds=0.0),
+    Profile(pointer="full", unknown_fields=True),
+    Profile(abandonment_seconds=None),
+    Profile(abandonment_seconds=None, closing_seconds=0.0),
+]
+LONG = Rules().open_too_long_seconds
+CLOSES = {
+    "complete": ({"reportedOutcome": "submitted"}, "submitted"),
+    "unable-to-complete": ({"reason": "other"}, "unable_to_complete"),
+    "revoke": ({"reason": "r"}, None),
+}
+
+
+def finished(coroutine):
+    """The value of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it waits for something")
+
+
+class Reads:
+    """Reads of the world, now or as it was; something may happen between two of them."""
+
+    def __init__(self, model, at=None, between=()):
+        self.model, self.at, self.between = model, at, list(between)
+        model.here()
+
+    def shown(self):
+        history = self.model.history
+        return history[-1] if self.at is None else history[max(0, len(history) - 1 - self.at)]
+
+    async def get_authorization(self, _):
+        shown = self.shown()
+        for doing in self.between:
+            self.model.act(doing)
+        body = wire.authorization_json(shown, self.model.world.profile)
+        return Answered(200, PriorAuthorization.model_validate(body), b"")
+
+    async def get_handoff(self, _, handoff_id):
+        shown = self.shown()
+        handoff = shown.handoff(handoff_id)
+        if handoff is None:
+            return Refused(404, "handoff_not_found")
+        return Answered(
+            200, ManualHandoff.model_validate(wire.handoff_json(shown, handoff, self.model.world.profile)), b""
+        )
+
+
+class Subscriber:
+    """What somebody knows who reads nothing but the events; it complains about what can't be."""
+
+    def __init__(self):
+        self.status = None
+        self.receipt = self.decision = self.settled = False
+        self.open, self.closed, self.reconciled = [], {}, {}
+        self.action, self.risks = None, set()
+
+    def take(self, event):
+        match event:
+            case AuthorizationChanged():
+                assert event.from_status == self.status
+                before = (self.status, self.receipt, self.decision)
+                self.status, self.receipt, self.decision = event.to_status, event.receipt_seen, event.decision_seen
+                self.action = self.action if event.to_status == "requires_action" else None
+                assert before != (self.status, self.receipt, self.decision) or event.outcome, "nothing changed"
+            case HandoffOpened():
+                assert event.handoff_id not in [*self.open, *self.closed], "opened twice"
+                assert not self.open, "two at once"
+                self.open.append(event.handoff_id)
+                self.action, self.risks = None, set()
+            case HandoffClosed():
+                assert event.handoff_id in self.open, "closed without having been opened"
+                self.open.remove(event.handoff_id)
+                self.action = None
+                self.closed[event.handoff_id] = event
+            case HandoffReconciled():
+                assert event.handoff_id in self.closed
+                assert event.handoff_id not in self.reconciled, "reconciled twice"
+                self.reconciled[event.handoff_id] = event
+            case AuthorizationSettled():
+                assert not self.settled, "settled twice"
+                self.settled = True
+            case AuthorizationActionRequired():
+                assert not self.open, "an action is required while a handoff is open"
+                action = event.action, event.resolution, event.covers_review_snapshot_id
+                assert action != self.action, "required twice"
+                self.action = action
+            case HandoffAccessGranted():
+                self.risks -= {(event.handoff_id, "grant_expired")}
+            case HandoffAtRisk():
+                assert event.handoff_id in self.open, "at risk without being open"
+                assert (event.handoff_id, event.reason) not in self.risks, "at risk twice"
+                self.risks.add((event.handoff_id, event.reason))
+
+
+class Model(RuleBasedStateMachine):
+    @initialize(profile=st.sampled_from(PROFILES), review=st.booleans())
+    def begin(self, profile, review):
+        self.now = 1_800_000_000.0
+        self.world = World(profile, lambda _: None, seed=1)
+        wanted = replace(Wanted("org"), review_backed=review)
+        (self.id,) = actors.create(self.world, wanted, self.now)
+        self.memory, self.subscriber, self.history = FRESH, Subscriber(), [self.world.authorizations[self.id]]
+        self.ours, self.lost_opening, self.lost_closings = {}, None, {}
+        self.claimed, self.granted_until = {}, {}
+        self.numbered, self.told_version = 0, 0
+
+    # The world
+
+    def here(self):
+        self.world.catch_up(self.now)
+        current = self.world.authorizations[self.id]
+        if current is not self.history[-1]:
+            self.history.append(current)
+        return current
+
+    def act(self, doing):
+        actors.act(self.world, self.id, doing, self.now)
+        self.here()
+
+    @rule(doing=st.sampled_from(OTHERS))
+    def somebody_does(self, doing):
+        self.act(doing)
+
+    @rule(seconds=st.sampled_from([0.1, 0.3, 2.0, 60.0, 2000.0]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        self.here()
+
+    # We
+
+    def absorb(self, fact):
+        before = self.memory.active
+        match fact:
+            case Closed():
+                self.claimed[fact.answer.manual_handoff_id] = fact.closer
+            case CloseInferred():
+                self.claimed[fact.handoff_id] = fact.closer
+        self.memory, told = reduce(self.memory, fact, self.now)
+        for one in told:
+            self.check_against_history(one.event)
+            self.subscriber.take(one.event)
+        after = self.memory.active
+        if before is not None and after is not None and before.id == after.id:
+            assert rank(after.state) >= rank(before.state), "a handoff went back"
+        if isinstance(fact, Observed | TimePassed):
+            assert self.subscriber.risks >= self.risks_by(self.now - 1.0), "a risk was not told"
+
+    def risks_by(self, then):
+        """What an open handoff that nobody is closing was at risk of, at that time or before."""
+        active = self.memory.active
+        if active is None or active.id not in self.subscriber.open or active.state == "closing":
+            return set()
+        handoff = next(one for one in self.here().handoffs if one.id == active.id)
+        risks = {
+            "grant_expired": self.granted_until.get(active.id, float("inf")) <= then,
+            "open_too_long": (handoff.activated_at or handoff.created_at) + LONG <= then,
+        }
+        return {(active.id, risk) for risk, is_there in risks.items() if is_there}
+
+    def check_against_history(self, event):
+        """What is told must have been so at the version that the event names, and versions never go back."""
+        if isinstance(event, HandoffAtRisk):
+            assert (event.handoff_id, event.reason) in self.risks_by(self.now + 1.0), "at no risk"
+        if isinstance(event, HandoffClosed) and (closer := self.claimed.get(event.handoff_id)) is not None:
+            is_as_asked = event.result == RESULT_OF[closer.operation]
+            assert not is_as_asked or (event.by, event.reported) == ("us", closer.reported), "our own close"
+        if isinstance(event, HandoffAccessGranted) or event.version is None:
+            return
+        assert event.version >= self.told_version, f"{type(event).__name__} of an older version"
+        self.told_version = event.version
+        then = [self.as_shown(one) for one in self.history if one.version == event.version]
+        match event:
+            case AuthorizationChanged():
+                assert event.to_status in {one.status for one in then}
+            case AuthorizationActionRequired():
+                assert any(one.status == "requires_action" and one.active_handoff_id is None for one in then)
+            case HandoffReconciled():
+                ended_at = next(
+                    one.version
+                    for one in self.history
+                    if (handoff := one.handoff(event.handoff_id)) and handoff.state is HandoffState.CLOSED
+                )
+                at_rest = [one for one in self.history if one.version >= ended_at and one.status != "processing"]
+                assert at_rest, "reconciled before Collate had finished looking"
+                assert at_rest[0].version <= event.version
+
+    def as_shown(self, authorization):
+        return PriorAuthorization.model_validate(wire.authorization_json(authorization, self.world.profile))
+
+    def asked(self):
+        self.numbered += 1
+        return LastCommand(command_id=f"c{self.numbered}")
+
+    @rule(lost=st.booleans())
+    def we_open(self, lost):
+        self.observe()
+        current = self.here()
+        accepting = actors._accepting(current)
+        if current.open_handoff is not None or rules.handoff_refused(current, accepting, self.world.profile):
+            return
+        asked = self.asked()
+        opened = self.world.open_handoff(current, Cause("client"), self.now)
+        handoff = opened.handoffs[-1]
+        self.history.append(opened)
+        self.here()
+        if lost:
+            self.lost_opening = (handoff.id, asked)
+            return
+        answer = ManualHandoff.model_validate(wire.handoff_json(opened, handoff, self.world.profile))
+        self.absorb(Created(answer, current.version, asked))
+
+    @rule(operation=st.sampled_from(sorted(CLOSES)), lost=st.booleans())
+    def we_close(self, operation, lost):
+        self.observe()
+        current = self.here()
+        handoff = current.open_handoff
+        if handoff is None or rules.close_refused(handoff):
+            return
+        body, reported = CLOSES[operation]
+        asked = self.asked()
+        closer = Closer(asked=asked, operation=operation, reported=reported)
+        report = rules.report_from(operation, body, "canonical")
+        closed = self.world.close_handoff(current, handoff, report, Cause("client"), self.now)
+        self.ours[handoff.id] = asked.command_id
+        self.history.append(closed)
+        self.here()
+        if lost:
+            self.lost_closings[handoff.id] = closer
+            return
+        answer = wire.close_json(closed, closed.handoffs[-1], self.world.profile)
+        self.absorb(Closed(CloseAnswer.model_validate(answer), closer))
+
+    @rule(seconds=st.sampled_from([0.2, 10.0, 3000.0]))
+    def an_operator_is_let_in(self, seconds):
+        """Our own record of a link, which may come before anybody has seen its handoff."""
+        handoff = self.here().open_handoff
+        if handoff is not None and handoff.id not in self.memory.ended:
+            self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, 0.0), self.now + seconds)
+            self.absorb(Granted(handoff.id, "op", self.now + seconds, self.asked().command_id))
+
+    @rule(seen=st.booleans(), link_seconds=st.sampled_from([None, 10.0]), seconds=st.sampled_from([20.0, 2 * LONG]))
+    def a_handoff_is_left_open(self, seen, link_seconds, seconds):
+        self.somebody_does({"do": "open_handoff"})
+        if seen:
+            self.observe()
+        if link_seconds is not None:
+            self.an_operator_is_let_in(link_seconds)
+        self.time_passes(seconds)
+        self.observe()
+
+    @rule()
+    def nobody_looks(self):
+        self.absorb(TimePassed())
+
+    @rule(between=st.lists(st.sampled_from(OTHERS), max_size=2))
+    def observe(self, between=()):
+        seen = finished(observe(Reads(self, between=between), self.id, self.memory, observing=True))
+        self.infer(seen)
+        self.absorb(seen)
+        if self.lost_opening is not None:
+            self.absorb(CreateInferred(*self.lost_opening))
+        if not between:
+            self.what_is_required_is_told()
+
+    def what_is_required_is_told(self):
+        """After a look at how it is: whoever waits for an action to be required has heard of it."""
+        current, subscriber = self.here(), self.subscriber
+        shown = self.as_shown(current)
+        if current.open_handoff or subscriber.open or set(subscriber.reconciled) != set(subscriber.closed):
+            return
+        action, wanted = shown.next_action, None
+        if shown.status == "requires_action" and action is not None:
+            kind = action.resolution.kind if action.resolution else None
+            wanted = action.type, kind, shown.covers_review_snapshot_id
+        assert subscriber.action == wanted
+
+    @rule(back=st.integers(1, 4))
+    def look_at_a_lagging_replica(self, back):
+        seen = finished(observe(Reads(self, at=back), self.id, self.memory, observing=True))
+        assert not isinstance(seen, NotThere)
+        self.absorb(seen)
+
+    def infer(self, seen):
+        """The applier resolves a lost close before the look is reduced."""
+        for handoff_id, closer in self.lost_closings.items():
+            if (handoff := seen.handoff(handoff_id)) is not None and handoff.state == "closed":
+                self.absorb(CloseInferred(handoff_id, closer))
+
+    @rule()
+    def restart(self):
+        self.memory = AuthorizationState.decode(self.memory.encode())
+
+    # What must hold
+
+    @invariant()
+    def events_are_true(self):
+        if not hasattr(self, "world"):
+            return
+        handoffs = {handoff.id: handoff for handoff in self.here().handoffs}
+        subscriber = self.subscriber
+        assert set(subscriber.open) <= set(handoffs)
+        for handoff_id, event in subscriber.closed.items():
+            handoff = handoffs[handoff_id]
+            assert handoff.state is HandoffState.CLOSED
+            assert event.result in {handoff.result, "unrecognised"}
+            if event.by == "us":
+                assert handoff_id in self.ours
+        for handoff_id, event in subscriber.reconciled.items():
+            if event.agreement == "no_report":
+                assert handoffs[handoff_id].result in {
+                    "revoked",
+                    "expired",
+                    "interaction_lost_unrecoverable",
+                    "canceled",
+                }
+        if subscriber.settled:
+            assert self.here().status in {"completed", "canceled"}
+
+    def teardown(self):
+        if not hasattr(self, "world"):
+            return
+        for _ in range(4):
+            self.now += 5000.0
+            self.observe()
+        current, subscriber = self.here(), self.subscriber
+        shown = self.as_shown(current)
+        assert subscriber.status == shown.status
+        assert (subscriber.receipt, subscriber.decision) == (shown.receipt_seen, shown.decision_seen)
+        assert subscriber.open == ([current.open_handoff.id] if current.open_handoff else [])
+        assert subscriber.settled == (current.status in {"completed", "canceled"})
+        at_rest = current.open_handoff is None and shown.status != "processing"
+        if at_rest:
+            assert set(subscriber.reconciled) == set(subscriber.closed)
+        known = self.memory.known
+        assert (known.version, known.status) == (current.version, shown.status)
+        before = self.memory
+        self.observe()
+        assert self.memory is before or self.memory == before, "a look at nothing new changed something"
+
+
+Model.TestCase.settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=30, deadline=None)
+TestModel = Model.TestCase

@@ -1,0 +1,100 @@
+import json
+import uuid
+
+import pytest
+
+from consumers.authorization import recent_commands
+from consumers.authorization.state import (
+    FRESH,
+    LARGEST,
+    AuthorizationState,
+    CommandWork,
+    Grant,
+    Handoff,
+    Intent,
+    Known,
+    LastCommand,
+    Missing,
+    OpenDeadLetter,
+    StateTooLarge,
+    StateUnreadable,
+    Watch,
+)
+
+FULL = AuthorizationState(
+    sequence=7,
+    floor=3,
+    known=Known(version=3, status="requires_action", action="complete_payer_interaction"),
+    active=Handoff(id="mh_1", state="active", seen_at=1.5, open_version=3, opener=LastCommand(command_id="c")),
+    told_action=("complete_payer_interaction", None, "rev_1"),
+    ended=("mh_0",),
+    work=CommandWork(
+        command_id="c",
+        command="t",
+        caller="me",
+        n=1,
+        intent=Intent(n=1, operation="create", if_match=3, version=3, key="k", body_digest="d", first_sent_at=2.0),
+    ),
+    dead={"d": OpenDeadLetter(at=1.0, command="t", caller="me", digest="00000000")},
+    early_grant=Grant(handoff_id="mh_2", until=1.5),
+    watch=Watch(since=1.0, until=2.0, moved_at=1.5, failures=8, missing=Missing(since=1.5, looks=3)),
+)
+
+
+def test_it_comes_back_as_it_was():
+    assert AuthorizationState.decode(FULL.encode()) == FULL
+    assert AuthorizationState.decode(None) is FRESH
+    assert FRESH.encode() == b"{}"
+
+
+def test_fields_of_a_newer_version_are_kept_at_every_depth():
+    wire = json.loads(FULL.encode())
+    wire["newer"] = {"a": [1]}
+    wire["known"]["newer"] = "x"
+    wire["work"]["intent"]["newer"] = 5
+    memory = AuthorizationState.decode(json.dumps(wire).encode())
+    memory = memory.but(sequence=8, known=memory.known.but(version=4))
+    again = json.loads(memory.encode())
+    assert (again["newer"], again["known"]["newer"], again["work"]["intent"]["newer"]) == ({"a": [1]}, "x", 5)
+    assert (again["sequence"], again["known"]["version"]) == (8, 4)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"[]", b'{"sequence":"x"}', b"\xff"])
+def test_what_is_no_memory_says_so_without_quoting_it(wrong):
+    with pytest.raises(StateUnreadable) as caught:
+        AuthorizationState.decode(wrong)
+    assert caught.value.__cause__ is None
+
+
+def test_a_full_memory_stays_far_below_the_limit():
+    packed = ""
+    for at in range(1024):
+        packed = recent_commands.add(packed, str(uuid.uuid4()), b"dddd", recent_commands.Ending.FINISHED, 1.8e9 + at)
+    metadata = {f"k{i:063}": "v" * 64 for i in range(16)}
+    one = OpenDeadLetter(at=1.0, command="t" * 64, caller="c" * 128, digest="0" * 8, metadata=metadata)
+    dead = {str(uuid.uuid4()): one for _ in range(64)}
+    assert len(FULL.but(remembered=packed, dead=dead).encode()) < LARGEST
+    with pytest.raises(StateTooLarge):
+        AuthorizationState.decode(json.dumps({"newer": "x" * LARGEST}).encode()).encode()
+
+
+def test_a_watched_authorization_takes_less_than_a_kibibyte():
+    assert len(FULL.but(work=None, dead={}).encode()) < 1024
+
+
+def test_a_memory_of_before_the_newest_fields_is_read_as_without_them():
+    wire = json.loads(FULL.encode())
+    del wire["early_grant"], wire["watch"]["missing"], wire["dead"]["d"]["digest"]
+    memory = AuthorizationState.decode(json.dumps(wire).encode())
+    assert (memory.early_grant, memory.watch.missing, memory.dead["d"].digest) == (None, None, None)
+
+
+def test_a_typo_in_a_change_is_an_error():
+    with pytest.raises(TypeError, match="sequense"):
+        FULL.but(sequense=1)
+
+
+def test_a_changed_memory_leaves_the_old_one_alone():
+    changed = FULL.but(sequence=9)
+    assert (FULL.sequence, changed.sequence) == (7, 9)
+    assert changed.known is FULL.known

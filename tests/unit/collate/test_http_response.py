@@ -1,0 +1,105 @@
+"""Reading an answer out of bytes, however they are cut up."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.collate.answers import Cause
+from adapters.collate.http_response import HEAD_LIMIT, HttpResponse, HttpResponseReader
+
+WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nRetry-After: 3\r\nX-Other: y\r\n\r\nhello"
+IN_CHUNKS = (
+    b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n"
+)
+INFORMED = b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\n" + WITH_LENGTH
+WITHOUT_BODY = b"HTTP/1.1 204 No Content\r\n\r\n"
+CLOSING = b"HTTP/1.1 500 Oops\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+
+WHOLE = {
+    WITH_LENGTH: (HttpResponse(200, {b"retry-after": b"3"}, b"hello"), True),
+    IN_CHUNKS: (HttpResponse(201, {}, b"hello"), True),
+    INFORMED: (HttpResponse(200, {b"retry-after": b"3"}, b"hello"), True),
+    WITHOUT_BODY: (HttpResponse(204, {}, b""), True),
+    CLOSING: (HttpResponse(500, {}, b"{}"), False),
+}
+
+
+def cut(data, at):
+    edges = [0, *sorted(at), len(data)]
+    return [data[a:b] for a, b in pairwise(edges) if b > a]
+
+
+@given(st.sampled_from(list(WHOLE)), st.lists(st.integers(0, 150), max_size=20))
+def test_an_answer_is_the_same_however_it_is_cut_up(data, at):
+    reader = HttpResponseReader(100)
+    results = [reader.feed(piece) for piece in cut(data, [min(a, len(data)) for a in at])]
+    reply, reusable = WHOLE[data]
+    assert results[:-1] == [None] * (len(results) - 1)
+    assert results[-1] == reply
+    assert reader.reusable is reusable
+
+
+@given(st.sampled_from([WITH_LENGTH, IN_CHUNKS]), st.integers(0, 200))
+def test_an_answer_that_is_cut_off_is_never_whole(data, at):
+    reader = HttpResponseReader(100)
+    part = data[: min(at, len(data) - 1)]
+    if part:
+        assert reader.feed(part) is None
+    assert reader.end() is (Cause.TRUNCATED if part else Cause.CLOSED)
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+def test_no_bytes_make_it_raise(data, at):
+    reader = HttpResponseReader(100)
+    for piece in cut(data, [min(a, len(data)) for a in at]):
+        if reader.feed(piece) is not None:
+            break
+    assert isinstance(reader.end(), HttpResponse | Cause)
+
+
+@given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, CLOSING]), st.binary(min_size=1, max_size=50))
+def test_surplus_bytes_never_change_the_answer(data, surplus):
+    reader = HttpResponseReader(100)
+    assert reader.feed(data + surplus) == WHOLE[data][0]
+
+
+@given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, WITHOUT_BODY]))
+def test_an_answer_behind_the_answer_spoils_the_connection(data):
+    reader = HttpResponseReader(100)
+    reader.feed(data + WITH_LENGTH)
+    assert not reader.reusable
+
+
+def test_only_the_headers_that_are_read_are_kept():
+    reader = HttpResponseReader(100)
+    reply = reader.feed(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Request-Id: req_1\r\nX-Patient: Jane\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert reply == HttpResponse(200, {b"x-request-id": b"req_1"}, b"")
+
+
+def test_a_body_one_byte_over_the_cap_is_too_large():
+    for framing in (b"Content-Length: 11\r\n\r\n" + b"x" * 11, b"Transfer-Encoding: chunked\r\n\r\nb\r\n" + b"x" * 11):
+        assert HttpResponseReader(11).feed(b"HTTP/1.1 200 OK\r\n" + framing) != Cause.TOO_LARGE
+        assert HttpResponseReader(10).feed(b"HTTP/1.1 200 OK\r\n" + framing) is Cause.TOO_LARGE
+
+
+def test_what_is_kept_of_an_endless_answer_is_bounded():
+    reader = HttpResponseReader(1_000)
+    reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    fed = 0
+    while reader.feed(b"1\r\nx\r\n" * 100) is None:
+        fed += 600
+    assert fed <= 2 * 1_000 + HEAD_LIMIT + 1_200
+
+
+def test_the_parser_is_as_strict_as_we_count_on():
+    for bad in (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n",
+    ):
+        assert HttpResponseReader(100).feed(bad) is Cause.MALFORMED, bad

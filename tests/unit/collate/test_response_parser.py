@@ -1,0 +1,137 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
+from adapters.collate.budget import CallSignal
+from adapters.collate.connection import NoReply
+from adapters.collate.http_response import HttpResponse
+from adapters.collate.response_parser import read
+from schemas.collate import PriorAuthorization
+
+AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'
+
+
+def understand(status, body, **headers):
+    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    return read(
+        HttpResponse(status, named, body),
+        PriorAuthorization.from_wire,
+        lambda it: it.id == "auth_1",
+        keep_body=True,
+        now=0.0,
+    )
+
+
+def error(code="some_code", **more):
+    return json.dumps({"error": {"code": code, **more}, "requestId": "req_1"}).encode()
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+def test_any_2xx_that_reads_as_it_should_is_an_answer(status):
+    result, heard = understand(status, AUTHORIZATION, x_request_id=b"req_7")
+    assert isinstance(result, Answered)
+    assert result.body == AUTHORIZATION
+    assert result.request_id == "req_7"
+    assert heard is CallSignal.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("status", "heard"),
+    [
+        (400, CallSignal.ANSWERED),
+        (401, CallSignal.KEY_REFUSED),
+        (403, CallSignal.FORBIDDEN),
+        (404, CallSignal.ANSWERED),
+        (409, CallSignal.ANSWERED),
+        (422, CallSignal.ANSWERED),
+        (429, CallSignal.LIMITED),
+    ],
+)
+def test_a_typed_4xx_is_a_refusal(status, heard):
+    assert understand(status, error()) == (Refused(status, "some_code", request_id="req_1"), heard)
+
+
+@pytest.mark.parametrize(
+    ("status", "heard"),
+    [
+        (400, CallSignal.FAILED),
+        (401, CallSignal.KEY_REFUSED),
+        (403, CallSignal.FAILED),
+        (404, CallSignal.FAILED),
+        (408, CallSignal.FAILED),
+        (429, CallSignal.LIMITED),
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"{}", b'{"error":"no"}', b'{"error":{}}', b'{"error":{"code":1}}', b"[]"]
+)
+def test_a_4xx_that_is_not_in_collates_words_is_no_answer(status, heard, body):
+    assert understand(status, body) == (Ambiguous(Cause.UNTYPED, status), heard)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599])
+def test_a_5xx_is_no_answer_typed_or_not(status):
+    typed = Ambiguous(Cause.SERVER_ERROR, status, "some_code", 5.0, "req_1")
+    assert understand(status, error(), retry_after=b"5") == (typed, CallSignal.FAILED)
+    assert understand(status, b"oops") == (Ambiguous(Cause.SERVER_ERROR, status), CallSignal.FAILED)
+
+
+@pytest.mark.parametrize("status", [300, 301, 304, 307, 399])
+def test_a_3xx_is_no_answer(status):
+    assert understand(status, error()) == (Ambiguous(Cause.REDIRECT, status), CallSignal.FAILED)
+
+
+def test_a_code_that_is_no_word_is_not_kept():
+    result, _ = understand(409, error("Jane Doe's case is closed"))
+    assert result == Refused(409, None, request_id="req_1")
+
+
+def test_details_that_we_act_on_are_kept():
+    body = error("version_conflict", retryable=True, details={"expectedVersion": 2, "actualVersion": 3, "reason": "x"})
+    result, _ = understand(409, body)
+    assert result == Refused(409, "version_conflict", True, None, "req_1", 2, 3, "x")
+
+
+def test_details_of_another_shape_do_not_make_a_refusal_unreadable():
+    for details in ("text", 5, [], {"expectedVersion": "two", "actualVersion": {}, "reason": ["x"]}, None):
+        result, _ = understand(409, error(details=details))
+        assert result == Refused(409, "some_code", request_id="req_1")
+
+
+def test_the_request_id_of_the_header_serves_where_the_body_has_none():
+    result, _ = understand(409, b'{"error":{"code":"a"}}', request_id=b"req_9")
+    assert result.request_id == "req_9"
+
+
+def test_no_reply_says_whether_something_was_sent():
+    def of(no_reply):
+        return read(no_reply, PriorAuthorization.from_wire, lambda _: True, keep_body=True, now=0.0)
+
+    assert of(NoReply(Cause.DNS, sent=False)) == (NotSent(Cause.DNS), CallSignal.FAILED)
+    assert of(NoReply(Cause.DEADLINE, sent=False)) == (NotSent(Cause.DEADLINE), CallSignal.FAILED)
+    assert of(NoReply(Cause.RESET, sent=True)) == (Ambiguous(Cause.RESET), CallSignal.FAILED)
+    assert of(NoReply(Cause.TRUNCATED, sent=True, status=200)) == (Ambiguous(Cause.TRUNCATED, 200), CallSignal.FAILED)
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["error", "code", "details", "requestId", "id", "version", "retryable", "x"]),
+            inner,
+            max_size=5,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.integers(200, 599), st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
+def test_no_answer_makes_it_raise(status, body):
+    result, heard = understand(status, body, retry_after=b"x", x_request_id=b"\xff")
+    assert isinstance(result, Answered | Refused | Ambiguous)
+    assert isinstance(heard, CallSignal)

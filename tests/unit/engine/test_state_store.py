@@ -1,0 +1,101 @@
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from consumers.engine.state_store import MARKER_KEY, StateStore, spread, state_record
+
+
+@dataclass
+class Fetched:
+    key: bytes | None
+    value: bytes | None
+    headers: list = field(default_factory=list)
+
+
+def fetched(output):
+    return Fetched(output.key, output.value, list(output.headers))
+
+
+def absorbed(*records):
+    memories = StateStore()
+    memories.absorb(records)
+    return memories, dict(memories.alarms())
+
+
+def test_what_is_written_comes_back():
+    memories, alarms = absorbed(
+        fetched(state_record("state", b"a", b"one", 12.5)),
+        fetched(state_record("state", b"b", b"two", None)),
+    )
+    assert (memories.get(b"a"), memories.get(b"b"), alarms) == (b"one", b"two", {b"a": 12.5})
+
+
+def test_the_newest_record_of_a_key_counts_with_its_alarm_or_without():
+    memories, alarms = absorbed(
+        fetched(state_record("state", b"a", b"one", 12.5)),
+        fetched(state_record("state", b"a", b"two", None)),
+        fetched(state_record("state", b"b", b"one", 12.5)),
+        fetched(state_record("state", b"b", None, 13.5)),
+    )
+    assert (memories.get(b"a"), memories.get(b"b"), len(memories), alarms) == (b"two", None, 1, {})
+
+
+def test_the_marker_is_no_memory():
+    memories, alarms = absorbed(Fetched(MARKER_KEY, b""))
+    assert (len(memories), alarms, memories.unreadable) == (0, {}, 0)
+
+
+@pytest.mark.parametrize(
+    "key", [MARKER_KEY, MARKER_KEY + b"\x00", MARKER_KEY + b"\x00\x00", MARKER_KEY + b"s", b"", b"\x00"]
+)
+def test_a_lane_whose_key_is_the_markers_or_like_it_keeps_its_memory(key):
+    written = state_record("state", key, b"one", 12.5)
+    assert written.key != MARKER_KEY
+    memories, alarms = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
+    assert (memories.get(key), alarms) == (b"one", {key: 12.5})
+    memories, _ = absorbed(fetched(written), fetched(state_record("state", key, None, None)))
+    assert len(memories) == 0
+
+
+def test_no_two_keys_are_written_as_one():
+    keys = [MARKER_KEY + b"\x00" * zeros for zeros in range(5)]
+    assert len({state_record("state", key, b"one", None).key for key in keys}) == len(keys)
+
+
+def test_a_record_without_a_key_is_counted_and_left_out():
+    memories, _ = absorbed(Fetched(None, b"x"), Fetched(b"a", b"one"))
+    assert (memories.unreadable, len(memories)) == (1, 1)
+
+
+@pytest.mark.parametrize("written", [b"soon", b"", None, b"nan", b"inf", b"1e999", b"\xff\xfe"])
+def test_an_alarm_that_can_not_be_read_is_due_at_once_and_counted(written):
+    memories, alarms = absorbed(Fetched(b"a", b"one", [("alarm", written)]))
+    assert (memories.get(b"a"), alarms, memories.unreadable) == (b"one", {b"a": 0.0}, 1)
+
+
+async def test_what_is_overdue_is_spread_over_the_time_its_memory_asks_for_and_the_rest_stands():
+    memories = StateStore()
+    for number in range(1_000):
+        memories.put(b"%d" % number, b"quick" if number % 2 else b"slow", 100.0)
+    memories.put(b"later", b"slow", 5_000.0)
+    memories.put(b"none", b"slow", None)
+    others = 0
+
+    async def somebody_else():
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(somebody_else())
+    alarms = await spread(memories, lambda memory, now: {b"quick": 10.0, b"slow": 600.0}[memory] * (now > 0), 1_000.0)
+    waiting.cancel()
+    assert others > 3, "reading many memories lets others have their turn"
+    assert alarms.pop(b"later") == 5_000.0
+    assert len(alarms) == 1_000
+    quick, slow = ([at for key, at in alarms.items() if int(key) % 2 == odd] for odd in (1, 0))
+    assert 1_000.0 <= min(quick) < 1_001.0
+    assert 1_009.0 < max(quick) <= 1_010.0
+    assert 1_000.0 <= min(slow) < 1_050.0
+    assert 1_550.0 < max(slow) <= 1_600.0

@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ingress.auth.rate_limit import Buckets
+
+PAUSES = st.lists(st.floats(0, 5), max_size=200)
+
+
+@given(PAUSES, st.floats(0.5, 50), st.integers(1, 20))
+def test_nobody_ever_gets_more_than_the_burst_and_the_rate(pauses, rate, burst):
+    buckets, now, taken = Buckets(), 0.0, []
+    for pause in pauses:
+        now += pause
+        if buckets.take("caller", rate, burst, now) == 0:
+            taken.append(now)
+    for first in range(len(taken)):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= burst + rate * (taken[last] - taken[first]) + 1e-6
+
+
+@given(st.floats(0.5, 50), st.integers(1, 20))
+def test_who_waits_as_long_as_told_is_served(rate, burst):
+    buckets = Buckets()
+    for _ in range(burst):
+        assert buckets.take("caller", rate, burst, 0.0) == 0
+    wait = buckets.take("caller", rate, burst, 0.0)
+    assert wait == pytest.approx(1 / rate)
+    assert buckets.take("caller", rate, burst, wait + 1e-9) == 0
+
+
+def test_one_callers_tokens_are_not_anothers():
+    buckets = Buckets()
+    assert buckets.take("a", 1, 1, 0) == 0
+    assert buckets.take("a", 1, 1, 0) > 0
+    assert buckets.take("b", 1, 1, 0) == 0
+
+
+def test_new_limits_count_at_once():
+    buckets = Buckets()
+    buckets.take("a", 1, 1, 0)
+    assert buckets.take("a", 1, 2, 0) == 0
+
+
+def test_strangers_are_forgotten():
+    buckets = Buckets()
+    buckets.take("a", 1, 1, 0)
+    buckets.keep_only(frozenset())
+    assert buckets.take("a", 1, 1, 0) == 0

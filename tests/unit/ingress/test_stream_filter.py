@@ -1,0 +1,34 @@
+import pytest
+
+from gateway.ingress.event_stream.stream_filter import read_filter, read_vector, write_vector
+from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
+from schemas.enums import EventType
+
+
+def test_a_vector_comes_back_as_it_went():
+    assert read_vector(write_vector([0, 7, 123]).encode(), 3) == [0, 7, 123]
+
+
+@pytest.mark.parametrize("header", [None, b""])
+def test_no_id_means_from_now_on(header):
+    assert read_vector(header, 3) is None
+
+
+@pytest.mark.parametrize("header", [b"1.2", b"1.2.3.4", b"1.2.x", b"1.-2.3", b"1.2." + b"9" * 19, "1.2.٣".encode()])
+def test_an_id_that_is_not_ours_is_refused(header):
+    with pytest.raises(InvalidHeader):
+        read_vector(header, 3)
+
+
+def test_a_filter_takes_types_and_authorizations():
+    found = read_filter(b"type=collate-gateway.command.finished.v1&authorizationId=auth_1&authorizationId=auth_2")
+    assert found.types == {EventType.COMMAND_FINISHED}
+    assert found.authorizations == {"auth_1", "auth_2"}
+
+
+@pytest.mark.parametrize(
+    "query", [b"type=unknown", b"authorizationId=", b"authorizationId=a%20b", b"typo=x", b"&".join([b"a=b"] * 300)]
+)
+def test_what_filters_nothing_is_refused(query):
+    with pytest.raises(InvalidParameter):
+        read_filter(query)
