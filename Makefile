@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint format bench chaos chaos-engine schemas sbom requirements lock clean
+.PHONY: help demo dev install test unit lint format bench chaos chaos-engine docs sbom requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m tells the story of one handoff; \033[1mmake test\033[0m runs every test.\n'
@@ -55,12 +55,8 @@ chaos: $(READY) ## Put the whole gateway in trouble, then judge it, as CI does f
 chaos-engine: $(READY) ## Kill the engine's workers and brokers for SECONDS, from SEED, and check the history
 	$(BIN)/python -m tests.chaos.engine_kills --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-schemas: $(READY) ## Write schemas/published and the tables in docs/ anew from the code
-	$(BIN)/python -m schemas.documents.publish
-	$(BIN)/python -m docs_build.reference
-	$(BIN)/python -m docs_build.cadence_page
-	$(BIN)/python -m docs_build.chart_schema
-	$(BIN)/python -m docs_build.licences
+docs: $(READY) ## Write every generated file again: schemas/published, pages and tables in docs/, the chart's schema
+	$(BIN)/python -m docs_build $(ARGS)
 
 sbom: $(READY) ## Write what the image is made of, as a CycloneDX bill of materials: dist/sbom.json
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime

@@ -1,1 +1,1 @@
-"""The generators of the pages and files that are made from code. One command makes all of them."""
+"""The generators of the pages and files that are made from code. `make docs` runs all of them."""

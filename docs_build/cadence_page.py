@@ -1,18 +1,13 @@
-"""The table of reaction times and calls in docs/subscribing.md, made from the cadence's defaults; a test checks it.
+"""The table of reaction times and calls in docs/subscribing.md, made from the cadence's defaults."""
 
-Run `python -m docs_build.cadence_page` after changing them.
-"""
-
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from consumers.watcher.cadence import PollClass
 from runtime.settings import WatchSettings
 from runtime.units import Step, show_duration
 
-BEGIN: Final = "<!-- Made by `python -m docs_build.cadence_page`; don't edit. -->\n"
+BEGIN: Final = "<!-- Made by `make docs`; don't edit. -->\n"
 END: Final = "<!-- End -->\n"
 _HOUR: Final = 3_600.0
 _WHILE: Final = {
@@ -45,10 +40,10 @@ def table(watch: WatchSettings) -> str:
     return BEGIN + "\n" + "".join(f"| {' | '.join(row)} |\n" for row in _rows(watch)) + "\n" + END
 
 
-def put_into(page: str, watch: WatchSettings) -> str:
-    """Return the page with the table as it is now."""
+def put_into(page: str) -> str:
+    """Return the page with the table of today's defaults."""
     head, _, rest = page.partition(BEGIN)
-    return head + table(watch) + rest.partition(END)[2]
+    return head + table(WatchSettings()) + rest.partition(END)[2]
 
 
 def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
@@ -75,8 +70,3 @@ def _shown(seconds: float) -> str:
         if seconds < 90 * length:
             return f"{seconds / length:.3g} {unit}"
     return f"{seconds / _HOUR:.3g} h"
-
-
-if __name__ == "__main__":
-    where = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/subscribing.md")
-    where.write_text(put_into(where.read_text(encoding="utf-8"), WatchSettings()), encoding="utf-8")

@@ -1,13 +1,10 @@
 """The chart's schema of `settings`, written from the settings themselves, so that a misspelt one fails `helm install`.
 
-Run `python -m docs_build.chart_schema` after changing a setting; a test keeps the schema current. What the chart itself
-decides (addresses, ports, files, names, stop deadlines) is not a value of `settings`.
+The chart itself decides addresses, ports, files, names and stop deadlines; these are not values of `settings`.
 """
 
 import json
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +14,6 @@ from runtime.environ import section_of
 from runtime.settings import Settings
 from runtime.units import SizeUnit
 
-SCHEMA = Path("helm/gateway/values.schema.json")
 _CHARTS_OWN = frozenset(
     {
         ("kafka", "username"),
@@ -87,12 +83,8 @@ def _one(field: FieldInfo, written: dict[str, Any]) -> dict[str, Any]:
     return {**kind, **limits, "description": field.description or ""}
 
 
-def main(path: Path = SCHEMA) -> None:
-    """Write the part about settings into the chart's schema."""
-    schema = json.loads(path.read_text(encoding="utf-8"))
+def put_into(text: str) -> str:
+    """Return the chart's values.schema.json with the part about settings replaced."""
+    schema = json.loads(text)
     schema["properties"]["settings"] = settings_schema()
-    path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

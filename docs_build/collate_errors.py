@@ -1,6 +1,5 @@
-"""docs/collate-errors.md, made from the router's tables: `python -m docs_build.collate_errors`."""
+"""docs/collate-errors.md, made from the router's tables."""
 
-import sys
 from collections.abc import Sequence
 
 from adapters.collate.errors import (
@@ -32,7 +31,7 @@ def page() -> str:
     lines = [
         "# What we do about Collate's errors",
         "",
-        "Made from `adapters/collate/errors.py` by `python -m docs_build.collate_errors`; change it there.",
+        "Made from `adapters/collate/errors.py` by `make docs`; change it there.",
         "",
         "## The moves",
         "",
@@ -94,7 +93,3 @@ def _default(statuses: str, default: Default) -> Sequence[str]:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

@@ -1,6 +1,5 @@
-"""docs/decide.md, made from the decision table and the reasons: `python -m docs_build.decide_page`."""
+"""docs/decide.md, made from the decision table and the reasons."""
 
-import sys
 from collections.abc import Sequence
 
 from consumers.applier.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
@@ -9,7 +8,7 @@ from consumers.authorization.wait_reasons import WaitReason
 
 _HEAD = """# What becomes of a command
 
-Made from `consumers/applier/decide.py` and `reasons.py` by `python -m docs_build.decide_page`; change it there.
+Made from `consumers/applier/decide.py` and `reasons.py` by `make docs`; change it there.
 
 Each command is decided on a fresh read of the authorization (and of the handoff, where it matters), from the top: the
 first row that holds decides. *Waits* look again soon; "for a minute" means that an answer which contradicts what was
@@ -45,7 +44,3 @@ def _then(row: Row) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

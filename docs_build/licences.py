@@ -1,42 +1,45 @@
-"""The licences of everything in the production image: `python -m docs_build.licences` writes docs/licences.md.
+"""docs/licences.md: the licence of every package in the production image.
 
-Read from what is installed here, for the packages that requirements/runtime.txt pins on this platform. A licence that
-nobody has agreed to is refused.
+The licences come from the metadata of the installed packages. requirements/runtime.txt names the packages.
 """
 
-import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from email.message import Message
 
-PAGE = Path("docs/licences.md")
-PINNED = Path("requirements/runtime.txt")
-_HEAD = """<!-- Made by `python -m docs_build.licences`; don't edit. -->
+# The image's Python. Another version needs other packages.
+IMAGE_PYTHON: Final = (3, 11)
+PINNED: Final = Path(__file__).parents[1] / "requirements" / "runtime.txt"
+_HEAD: Final = """<!-- Made by `make docs`; don't edit. -->
 
 # Licences
 
-What the production image holds beside Python itself, and under which licence. `make sbom` writes the same with versions
-and dependencies, as a CycloneDX bill of materials.
+The packages in the production image, without Python itself. `make sbom` writes the same list with versions and
+dependencies, as a CycloneDX bill of materials.
 
 | package | licence |
 |---|---|
 """
-# Permissive ones, and weak copyleft that asks nothing of who only uses a library.
-_AGREED = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "LGPL", "Unlicense")
+# Permissive licences, and weak copyleft licences: these ask nothing of a program that only uses the library.
+_ACCEPTED: Final = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "LGPL", "Unlicense")
 
 
-class NotAgreed(Exception):
-    """A package's licence is none of those that were agreed to."""
+class LicenceNotAccepted(Exception):
+    """A package has a licence that is not in the list of accepted licences."""
 
 
 def page(pinned: Path = PINNED) -> str:
-    """Write docs/licences.md; raises NotAgreed."""
+    """Return docs/licences.md.
+
+    Raises:
+        LicenceNotAccepted: a package's licence is not in the list.
+    """
     return _HEAD + "".join(f"| {name} | {licence} |\n" for name, licence in sorted(_licences(pinned)))
 
 
@@ -48,8 +51,8 @@ def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
         licence = _licence(distribution(requirement.name))
-        if not any(agreed in licence for agreed in _AGREED):
-            raise NotAgreed(f"{requirement.name}: {licence}")
+        if not any(accepted in licence for accepted in _ACCEPTED):
+            raise LicenceNotAccepted(f"{requirement.name}: {licence}")
         yield requirement.name, licence
 
 
@@ -60,9 +63,5 @@ def _licence(found: Distribution) -> str:
     classifiers = [one for one in metadata.get_all("Classifier") or () if one.startswith("License :: OSI Approved :: ")]
     if classifiers:
         return ", ".join(sorted(one.rpartition(" :: ")[2] for one in classifiers))
-    # Some put the whole text there.
+    # Some packages put the whole licence text into this field; its first line is the name.
     return str(metadata.get("License") or "unknown").splitlines()[0]
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1] if len(sys.argv) > 1 else PAGE).write_text(page(), encoding="utf-8")

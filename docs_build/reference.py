@@ -1,11 +1,6 @@
-"""The reference pages in docs/, written from the settings and the metrics themselves; a test keeps them current.
+"""docs/configuration.md and docs/metrics.md, made from the settings and the metrics."""
 
-Run `python -m docs_build.reference` after changing either.
-"""
-
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from prometheus_client import CollectorRegistry
@@ -17,7 +12,7 @@ from runtime.exits import MEANINGS
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
 
-_MADE = "<!-- Made by `python -m docs_build.reference`; don't edit. -->\n"
+_MADE = "<!-- Made by `make docs`; don't edit. -->\n"
 _SETTINGS = f"""# Settings
 
 A setting is an environment variable: `{PREFIX}`, the section, two underscores, the name. Unknown `{PREFIX}` keys,
@@ -39,7 +34,7 @@ Histograms have `_bucket`, `_sum` and `_count`. No label ever holds an authoriza
 
 
 def configuration_page() -> str:
-    """Write docs/configuration.md."""
+    """Return docs/configuration.md."""
     lines = [_MADE, _SETTINGS, *_table([(name,) for name in Settings.model_fields if _section(name) is None])]
     for name in Settings.model_fields:
         section = _section(name)
@@ -53,7 +48,7 @@ def configuration_page() -> str:
 
 
 def metrics_page() -> str:
-    """Write docs/metrics.md."""
+    """Return docs/metrics.md."""
     described = create_metrics(CollectorRegistry()).described
     lines = [_MADE, _METRICS]
     lines += [
@@ -61,15 +56,6 @@ def metrics_page() -> str:
         for one in described
     ]
     return "\n".join(lines) + "\n"
-
-
-PAGES = {"configuration.md": configuration_page, "metrics.md": metrics_page}
-
-
-def main(docs: Path) -> None:
-    """Write every page."""
-    for name, page in PAGES.items():
-        (docs / name).write_text(page(), encoding="utf-8")
 
 
 def _section(name: str) -> type[BaseModel] | None:
@@ -100,7 +86,3 @@ def _choices(annotation: Any) -> str:
     if get_origin(annotation) is not Literal:
         return ""
     return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -1,9 +1,10 @@
 """The published documents: a JSON Schema per message, AsyncAPI and OpenAPI, made from the models (schemas/published).
 
-    python -m schemas.documents.publish             write what the models say today
-    python -m schemas.documents.publish --check     exit 1 and name what is stale, or breaks the last release
-    python -m schemas.documents.publish --release   make today's the baseline (published/released); refused unless
-      additive
+`make docs` writes them.
+
+    python -m schemas.documents.publish             list what breaks readers or callers of the last release; exit 1
+    python -m schemas.documents.publish --release   make today's documents the baseline (published/released), if nothing
+                                                    breaks
 
 A change that must break readers or callers gets a new type (`...v2`) beside the old one.
 """
@@ -107,14 +108,10 @@ def _files(directory: Path) -> list[tuple[str, Path]]:
 def main(arguments: list[str]) -> int:
     """Run the command; return the exit code."""
     problems = list(broken())
-    if arguments == ["--check"]:
-        problems += [f"{path}: is stale, run `python -m schemas.documents.publish`" for path in stale()]
-    elif arguments == ["--release"]:
+    if arguments == ["--release"]:
         if not problems:
             write(RELEASED)
-    elif not arguments:
-        write(PUBLISHED)
-    else:
+    elif arguments:
         problems = [__doc__ or ""]
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- what a command says
     return 1 if problems else 0

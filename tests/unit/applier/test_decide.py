@@ -2,7 +2,6 @@
 
 import itertools
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,10 @@ from consumers.authorization.observation import NotThere
 from consumers.authorization.state import FRESH, AuthorizationState, Closer, Handoff, Known, LastCommand
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import HandlerFailure
-from docs_build.decide_page import page
 from schemas.collate import ManualHandoff, PriorAuthorization
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import ReportedOutcome
 
-ROOT = Path(__file__).parents[3]
 STATUSES = ["requires_action", "processing", "waiting_on_payer", "completed", "canceled", "new_word"]
 ACTIONS = [
     None,
@@ -140,10 +137,6 @@ def check_safety(asking, seen, memory):
         assert found.active_handoff_id is None or found.active_handoff_id in memory.ended or seen.handoffs
     else:
         assert not any(one.state in {"closing", "closed"} for one in seen.handoffs)
-
-
-def test_the_published_table_is_current():
-    assert (ROOT / "docs" / "decide.md").read_text() == page(), "run: python -m docs_build.decide_page > docs/decide.md"
 
 
 def test_reasons_have_one_sentence_of_advice():

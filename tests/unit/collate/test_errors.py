@@ -1,14 +1,12 @@
 """The router over every code of collate-api.md section 7, every default, every kind of result."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 
 from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.errors import DEFAULTS, RULES, Disposition, Route, route
 from adapters.collate.operations import Operation
-from docs_build.collate_errors import page
 
 WRITES = [operation for operation in Operation if operation.writes]
 READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]
@@ -158,8 +156,3 @@ def test_a_refusal_that_may_be_our_credentials_fault_is_not_the_commands(status)
 def test_each_status_has_one_default():
     statuses = [status for default in DEFAULTS for status in default.statuses]
     assert len(statuses) == len(set(statuses))
-
-
-def test_the_page_is_current():
-    docs = Path(__file__).parents[3] / "docs" / "collate-errors.md"
-    assert docs.read_text() == page(), "run `python -m docs_build.collate_errors > docs/collate-errors.md`"

@@ -1,0 +1,63 @@
+"""Write every file that is made from code: `make docs`. With `--check`, list the stale files and exit 1 instead."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from docs_build import cadence_page, chart_schema, collate_errors, decide_page, licences, reference
+from schemas.documents import publish
+
+ROOT: Final = Path(__file__).parents[1]
+PUBLISHED: Final = "schemas/published"
+
+
+def pages(root: Path) -> dict[str, str]:
+    """Return the expected text of each generated file by its path below the root, without schemas/published."""
+    found = {
+        "docs/configuration.md": reference.configuration_page(),
+        "docs/metrics.md": reference.metrics_page(),
+        "docs/decide.md": decide_page.page(),
+        "docs/collate-errors.md": collate_errors.page(),
+        # In these two, only one part is generated.
+        "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
+        "helm/gateway/values.schema.json": chart_schema.put_into(
+            (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
+        ),
+    }
+    if sys.version_info[:2] == licences.IMAGE_PYTHON:
+        found["docs/licences.md"] = licences.page()
+    return found
+
+
+def stale(root: Path = ROOT) -> list[str]:
+    """Return the paths of files that are missing, differ from the code, or are published without a model."""
+    changed = [
+        path
+        for path, text in pages(root).items()
+        if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text
+    ]
+    return changed + [f"{PUBLISHED}/{path}" for path in publish.stale(root / PUBLISHED)]
+
+
+def write(root: Path = ROOT) -> None:
+    """Write every generated file, and remove published schemas that have no model."""
+    for path, text in pages(root).items():
+        (root / path).write_text(text, encoding="utf-8")
+    publish.write(root / PUBLISHED)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m docs_build", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="list the stale files; exit 1 if there is one")
+    if not parser.parse_args(arguments).check:
+        write()
+        return 0
+    found = stale()
+    print("".join(f"{path}: stale, run `make docs`\n" for path in found), end="")  # noqa: T201 -- the command's output
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Every file that is made from code is current. `make docs` writes all of them."""
+
+import shutil
+
+import pytest
+
+from docs_build import __main__ as docs
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    for path in docs.pages(docs.ROOT):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(docs.ROOT / path, tmp_path / path)
+    shutil.copytree(docs.ROOT / docs.PUBLISHED, tmp_path / docs.PUBLISHED, ignore=shutil.ignore_patterns("released"))
+    return tmp_path
+
+
+def test_no_generated_file_is_stale():
+    assert docs.stale() == [], "run `make docs`"
+
+
+def test_each_stale_missing_or_orphaned_file_is_listed_and_written_again(copy):
+    docs.write(copy)
+    assert docs.stale(copy) == []
+    pages = [copy / path for path in docs.pages(copy)]
+    partly = {"subscribing.md", "values.schema.json"}
+    for page in pages:
+        text = page.read_text()
+        page.write_text(text.replace("| `action` |", "| `stale` |").replace('"Settings of', '"Stale settings of'))
+        if page.name not in partly:
+            page.unlink()
+    (copy / docs.PUBLISHED / "events" / "handoff.forgotten.v1.json").write_text("{}\n")
+    assert docs.stale(copy) == [
+        *docs.pages(copy),
+        "schemas/published/events/handoff.forgotten.v1.json",
+    ]
+    docs.write(copy)
+    assert docs.stale(copy) == []
+
+
+@pytest.mark.parametrize(("stale", "code"), [([], 0), (["docs/metrics.md"], 1)])
+def test_check_lists_stale_files_and_tells_the_exit_code(stale, code, monkeypatch, capsys):
+    monkeypatch.setattr(docs, "stale", lambda: stale)
+    monkeypatch.setattr(docs, "write", lambda: pytest.fail("--check writes nothing"))
+    assert docs.main(["--check"]) == code
+    assert capsys.readouterr().out == "".join(f"{path}: stale, run `make docs`\n" for path in stale)
