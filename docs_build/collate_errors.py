@@ -75,7 +75,7 @@ def page() -> str:
 
 
 def _rule(rule: Rule) -> Sequence[str]:
-    move = f"`{rule.move}`"
+    move = f"`{rule.disposition}`"
     others = sorted({other.value for other in rule.on.values()})
     if others:
         where = " and ".join(f"`{other}`" for other in others)
@@ -84,7 +84,7 @@ def _rule(rule: Rule) -> Sequence[str]:
 
 
 def _fixed(what: str, found: Route) -> Sequence[str]:
-    return what, f"`{found.move}`", f"`{found.reason}`", found.advice
+    return what, f"`{found.disposition}`", f"`{found.reason}`", found.advice
 
 
 def _default(statuses: str, default: Default) -> Sequence[str]:

@@ -21,7 +21,7 @@ from adapters.collate.concurrency import theirs
 from adapters.collate.connection import Limits
 from adapters.collate.credentials import ApiKey
 from adapters.collate.operations import CLOSES, Operation, path_of
-from adapters.collate.preconditions import if_match as as_entity_tag
+from adapters.collate.operations import if_match as as_entity_tag
 from adapters.collate.response_parser import read
 from adapters.collate.transport import Request, Transport
 from runtime.logs import line_writer

@@ -38,7 +38,7 @@ class Disposition(StrEnum):
 class Route:
     """A move, our stable reason for it, and one sentence of advice. `wait_seconds` is what Collate asked to wait."""
 
-    move: Disposition
+    disposition: Disposition
     reason: str
     advice: str
     wait_seconds: float | None = None
@@ -50,7 +50,7 @@ class Rule:
 
     code: str
     statuses: tuple[int, ...]
-    move: Disposition
+    disposition: Disposition
     reason: str
     advice: str
     on: Mapping[Operation, Disposition] = field(default_factory=dict)
@@ -217,19 +217,19 @@ def route(operation: Operation, result: Unanswered, *, after_ambiguous: bool = F
         case Refused(code=code, retry_after_seconds=wait):
             rule = _BY_CODE.get(code) if code else None
             found = _default(operation, result) if rule is None else _ruled(operation, rule)
-            move = found.move
-            if result.retryable and move in _VERDICTS:
-                move = Disposition.RESEND if not operation.writes else Disposition.REREAD
-            if after_ambiguous and operation.writes and move in _VERDICTS:
+            disposition = found.disposition
+            if result.retryable and disposition in _VERDICTS:
+                disposition = Disposition.RESEND if not operation.writes else Disposition.REREAD
+            if after_ambiguous and operation.writes and disposition in _VERDICTS:
                 return Route(Disposition.REREAD, found.reason, SEE, wait)
-            return replace(found, move=move, wait_seconds=wait)
+            return replace(found, disposition=disposition, wait_seconds=wait)
 
 
 def _ruled(operation: Operation, rule: Rule) -> Route:
-    move = rule.on.get(operation, rule.move)
-    if move is Disposition.REREAD and operation in _READS:
-        move = Disposition.RESEND
-    return Route(move, rule.reason, rule.advice)
+    disposition = rule.on.get(operation, rule.disposition)
+    if disposition is Disposition.REREAD and operation in _READS:
+        disposition = Disposition.RESEND
+    return Route(disposition, rule.reason, rule.advice)
 
 
 def _default(operation: Operation, refused: Refused) -> Route:

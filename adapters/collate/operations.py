@@ -1,14 +1,21 @@
-"""The calls that we make, as names (in keys, logs and metrics) and as paths (collate-api.md section 1)."""
+"""The calls that the gateway makes: their names, paths, idempotency keys and preconditions. Pure.
+
+docs/collate-contract.md §1 lists the endpoints, §2 the rules of If-Match and Idempotency-Key.
+"""
 
 import re
+from base64 import b32encode
 from enum import StrEnum
-from typing import Final
+from hashlib import sha256
+from typing import Final, Literal
+
+from schemas.identity import canonical_list
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
 
 class Operation(StrEnum):
-    """One endpoint. The values go into idempotency keys: they are frozen."""
+    """One endpoint. Idempotency keys are derived from the values, so the values never change."""
 
     GET_AUTHORIZATION = "get-authorization"
     GET_HANDOFF = "get-handoff"
@@ -21,7 +28,7 @@ class Operation(StrEnum):
 
     @property
     def writes(self) -> bool:
-        """Whether a call may change anything at Collate."""
+        """Whether a call may change state at Collate."""
         return self not in _READS
 
 
@@ -30,7 +37,7 @@ CLOSES: Final = frozenset({Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Ope
 
 
 def path_of(operation: Operation, authorization_id: str = "", handoff_id: str = "") -> str:
-    """Return the path of a call. ValueError for an id that can't be one, so that no path is ever built from it."""
+    """Return the path of a call. Raises ValueError for a malformed id, so that no id can change the path's shape."""
     if operation is Operation.HEALTH:
         return "/health"
     path = f"/v1/prior-authorizations/{_checked(authorization_id)}"
@@ -45,6 +52,26 @@ def path_of(operation: Operation, authorization_id: str = "", handoff_id: str = 
     if operation is Operation.MINT_GRANT:
         return path + "/access-grants"
     return f"{path}/{operation.value}"
+
+
+def write_key(command_id: str, operation: Operation, n: int) -> str:
+    """Return the idempotency key of a command's n-th write: cg1- and 52 characters of [a-z2-7].
+
+    The same write of the same command has the same key on every replica and after every crash. Golden vectors in the
+    tests freeze the format: with another format, every retry in flight would become a second write.
+    """
+    digest = sha256(canonical_list([command_id, operation.value, n])).digest()
+    return "cg1-" + b32encode(digest).rstrip(b"=").decode("ascii").lower()
+
+
+def if_match(version: int) -> str:
+    """Return the version as a strong quoted entity tag."""
+    return f'"{version}"'
+
+
+def close_version(reading: Literal["authorization", "handoff"], authorization: int, handoff: int) -> int:
+    """Return the version that a close must match, by the setting if_match_on_close (docs/collate-contract.md §11)."""
+    return authorization if reading == "authorization" else handoff
 
 
 def _checked(identifier: str) -> str:

@@ -4,8 +4,10 @@ Typed means: Collate's own error body (collate-api.md section 7). A 4xx without 
 Of an error only code, retryable, versions, details.reason and requestId are kept; message and issues may quote people.
 """
 
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,11 +15,13 @@ from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refuse
 from adapters.collate.budget import CallSignal
 from adapters.collate.connection import NoReply
 from adapters.collate.http_response import HttpResponse
-from adapters.collate.retry_after import retry_after_seconds
 from schemas.collate import ErrorEnvelope
 from schemas.field_types import UNRECOGNISED, word
 
 Model = TypeVar("Model")
+
+LONGEST_SECONDS: Final = 3_600.0
+_SECONDS: Final = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 _BY_STATUS = {401: CallSignal.KEY_REFUSED, 403: CallSignal.FORBIDDEN, 429: CallSignal.LIMITED}
 
@@ -79,6 +83,23 @@ def _read_error(reply: HttpResponse, now: float) -> tuple[Refused | Ambiguous, C
         details_reason=details.reason if details else None,
     )
     return refused, _BY_STATUS.get(status, CallSignal.ANSWERED)
+
+
+def retry_after_seconds(value: bytes | None, now: float) -> float | None:
+    """Return the wait that a Retry-After header asks for (RFC 9110 section 10.2.3): seconds or a date.
+
+    `now` is Unix time. A date in the past is 0; a wait longer than an hour is an hour; an unreadable value is None.
+    """
+    if value is None:
+        return None
+    text = value.decode("latin-1").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_SECONDS)
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return min(max(0.0, seconds), LONGEST_SECONDS)
 
 
 def _typed(reply: HttpResponse) -> ErrorEnvelope | None:

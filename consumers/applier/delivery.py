@@ -92,14 +92,14 @@ async def _unanswered(run: CommandExecution, intent: Intent, result: Unanswered)
     if _is_stored(run, intent, result, way):
         run.end_intent("same_fault")
         return None
-    if not isinstance(result, Refused) or way.move in {Disposition.RESEND, Disposition.SUSPEND}:
+    if not isinstance(result, Refused) or way.disposition in {Disposition.RESEND, Disposition.SUSPEND}:
         return await wait_for(run, result, way.wait_seconds)
     run.end_intent(result.code or f"status_{result.status}")
     _learn_version(run, intent, result)
-    if way.move is Disposition.DEAD_LETTER:
+    if way.disposition is Disposition.DEAD_LETTER:
         return run.bury(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
     # We have just read it: a 404 is a lagging replica's until the next read agrees.
-    if way.move is Disposition.REJECT and result.status != 404:
+    if way.disposition is Disposition.REJECT and result.status != 404:
         return run.finish(Rejected(rejection(way.reason), intent.handoff_id))
     return await wait_for(run, result, way.wait_seconds) if way.wait_seconds or result.retryable else None
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from adapters.collate.errors import Disposition, route
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
-from adapters.collate.preconditions import close_version
+from adapters.collate.operations import Operation, close_version, write_key
 from consumers.applier.decide import AlreadyDone, Reject, RereadLater, Watch, decide
 from consumers.applier.decision_input import DOUBT_SECONDS, DecisionInput, decision_input, operation_of
 from consumers.applier.delivery import closer, send, suspect_double_effect, wait_for
@@ -118,9 +116,9 @@ async def _look(run: CommandExecution) -> Observed | NotThere | Unread:
 async def _unread(run: CommandExecution, unread: Unread) -> Done | RetryAt:
     """A read had no usable answer: reject what is plain, wait for the rest."""
     way = route(unread.operation, unread.result)
-    if way.move is Disposition.REJECT and run.maybe is None:
+    if way.disposition is Disposition.REJECT and run.maybe is None:
         return run.finish(Rejected(rejection(way.reason)))
-    if way.move in {Disposition.REJECT, Disposition.DEAD_LETTER}:
+    if way.disposition in {Disposition.REJECT, Disposition.DEAD_LETTER}:
         return run.bury(_cause(way.reason))
     return await wait_for(run, unread.result, way.wait_seconds)
 

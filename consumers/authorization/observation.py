@@ -83,7 +83,11 @@ async def observe(
 
 
 def _is_absent(operation: Operation, result: Unanswered) -> bool:
-    return isinstance(result, Refused) and result.status == 404 and route(operation, result).move is Disposition.REJECT
+    return (
+        isinstance(result, Refused)
+        and result.status == 404
+        and route(operation, result).disposition is Disposition.REJECT
+    )
 
 
 def _wanted(

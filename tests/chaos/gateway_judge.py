@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
+from adapters.collate.operations import Operation, write_key
 from tests.chaos import history
 
 if TYPE_CHECKING:

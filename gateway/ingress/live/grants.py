@@ -16,8 +16,7 @@ from typing import Protocol
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.budget import Priority
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
+from adapters.collate.operations import Operation, write_key
 from gateway.ingress.live.outcomes import Access, Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
 from schemas.collate import AccessGrant, HandoffState, ManualHandoff, PriorAuthorization
 from schemas.identity import request_id

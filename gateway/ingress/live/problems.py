@@ -114,7 +114,7 @@ def _refused(operation: Operation, answer: Refused) -> Problem:
             return CollateFailed(
                 "Collate refused our request for a reason that you can't mend. Tell us the requestId.", members=members
             )
-    if operation is Operation.MINT_GRANT and todo.move in {Disposition.REREAD, Disposition.MINT_ANEW}:
+    if operation is Operation.MINT_GRANT and todo.disposition in {Disposition.REREAD, Disposition.MINT_ANEW}:
         return AccessUnavailable(todo.advice, members=members)
     return CollateRefused(todo.advice, members=members)
 

@@ -14,8 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.client import open_client
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
+from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
 from consumers.applier.retry_policy import RetryPolicy

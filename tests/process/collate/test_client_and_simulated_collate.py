@@ -10,8 +10,7 @@ from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldR
 from adapters.collate.breaker import BreakerState
 from adapters.collate.budget import Priority
 from adapters.collate.errors import Disposition, route
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
+from adapters.collate.operations import Operation, write_key
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -84,7 +83,7 @@ async def test_a_stale_version_is_refused_with_both_versions(collate, client):
     assert isinstance(result, Refused)
     assert (result.code, result.expected_version, result.actual_version) == ("version_conflict", version - 1, version)
     assert result.request_id
-    assert route(Operation.CREATE_HANDOFF, result).move is Disposition.REREAD
+    assert route(Operation.CREATE_HANDOFF, result).disposition is Disposition.REREAD
 
 
 async def test_what_is_not_there_is_refused_by_code(collate, client):
@@ -158,7 +157,7 @@ async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(col
     refused = await client.get_authorization(authorizations[0])
     assert isinstance(refused, Refused)
     assert refused.suspended
-    assert route(Operation.GET_AUTHORIZATION, refused).move is Disposition.SUSPEND
+    assert route(Operation.GET_AUTHORIZATION, refused).disposition is Disposition.SUSPEND
     assert client.trouble is HoldReason.CREDENTIALS
     calls = len(collate.ledger.calls)
     for authorization in authorizations:
@@ -179,7 +178,7 @@ async def test_a_403_of_one_authorization_is_its_own(collate, client):
     refused = await client.get_authorization(mine)
     assert isinstance(refused, Refused)
     assert not refused.suspended
-    assert route(Operation.GET_AUTHORIZATION, refused).move is Disposition.REJECT
+    assert route(Operation.GET_AUTHORIZATION, refused).disposition is Disposition.REJECT
     assert isinstance(await client.get_authorization(others), Answered)
 
 

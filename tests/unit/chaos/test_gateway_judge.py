@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation
+from adapters.collate.operations import Operation, write_key
 from tests.chaos.gateway_judge import Asked, Changed, Run, Sent, Told, Truth, judge
 
 OPEN, CLOSE, WATCH, DEAD = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(1, 5))

@@ -59,7 +59,7 @@ def test_a_documented_code_goes_where_its_row_says(code, status, move):
     for operation in WRITES:
         expected = move if isinstance(move, Disposition) else move[operation if operation in move else CLOSE]
         found = route(operation, Refused(status, code, suspended=status == 401))
-        assert found.move is expected, operation
+        assert found.disposition is expected, operation
         assert found.reason
         assert found.advice.endswith(".")
 
@@ -71,7 +71,7 @@ def test_a_code_counts_whatever_status_it_comes_with():
 
 def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
     for (code, status, move), operation in itertools.product(SECTION_7, READS):
-        found = route(operation, Refused(status, code)).move
+        found = route(operation, Refused(status, code)).disposition
         assert found is not Disposition.REREAD, (code, operation)
         if move is Disposition.REREAD:
             assert found is Disposition.RESEND, (code, operation)
@@ -102,30 +102,33 @@ def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
 )
 @pytest.mark.parametrize("code", ["a_code_of_tomorrow", None])
 def test_an_unknown_code_goes_by_status(status, write, read, code):
-    assert route(CREATE, Refused(status, code)).move is write
-    assert route(Operation.GET_AUTHORIZATION, Refused(status, code)).move is read
+    assert route(CREATE, Refused(status, code)).disposition is write
+    assert route(Operation.GET_AUTHORIZATION, Refused(status, code)).disposition is read
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
 def test_retryable_wins_over_an_unknown_codes_status(status):
-    assert route(CREATE, Refused(status, "new", retryable=True)).move is Disposition.RESEND
-    assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).move is Disposition.RESEND
+    assert route(CREATE, Refused(status, "new", retryable=True)).disposition is Disposition.RESEND
+    assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).disposition is Disposition.RESEND
 
 
 def test_retry_after_says_that_it_may_be_tried_again_unless_that_is_denied():
-    assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).move is Disposition.RESEND
-    assert route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).move is Disposition.REREAD
+    assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).disposition is Disposition.RESEND
+    assert (
+        route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).disposition
+        is Disposition.REREAD
+    )
 
 
 def test_retryable_turns_a_verdict_of_the_table_into_another_look():
-    assert route(CREATE, Refused(409, "review_stale", retryable=True)).move is Disposition.REREAD
-    assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).move is Disposition.RESEND
+    assert route(CREATE, Refused(409, "review_stale", retryable=True)).disposition is Disposition.REREAD
+    assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).disposition is Disposition.RESEND
 
 
 def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict():
     codes = [*(row[0] for row in SECTION_7), "a_code_of_tomorrow"]
     for operation, code, status in itertools.product(WRITES, codes, [400, 403, 404, 409, 422]):
-        found = route(operation, Refused(status, code), after_ambiguous=True).move
+        found = route(operation, Refused(status, code), after_ambiguous=True).disposition
         assert found not in {Disposition.REJECT, Disposition.DEAD_LETTER}, (operation, code, status)
 
 
@@ -137,7 +140,7 @@ def test_no_definite_answer_means_the_same_request_again(operation):
         NotSent(Cause.REFUSED),
         Deferred(1.0, HoldReason.BREAKER),
     ):
-        assert route(operation, result).move is Disposition.RESEND
+        assert route(operation, result).disposition is Disposition.RESEND
 
 
 def test_what_collate_asks_to_wait_is_handed_on():
@@ -150,7 +153,7 @@ def test_what_collate_asks_to_wait_is_handed_on():
 def test_a_refusal_that_may_be_our_credentials_fault_is_not_the_commands(status):
     found = route(CREATE, Refused(status, "forbidden", suspended=True))
     assert isinstance(found, Route)
-    assert found.move is Disposition.SUSPEND
+    assert found.disposition is Disposition.SUSPEND
 
 
 def test_each_status_has_one_default():

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.idempotency import write_key
-from adapters.collate.operations import Operation, path_of
-from adapters.collate.preconditions import close_version, if_match
+from adapters.collate.operations import Operation, close_version, if_match, path_of, write_key
 
 COMMAND = "0e8f5b4e-7a53-5f0e-9a4e-3a1f6f3f2b11"
 
