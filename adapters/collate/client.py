@@ -29,7 +29,8 @@ from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
 from runtime.traces import Traces
 from runtime.version import VERSION
-from schemas.collate import AccessGrant, CloseAnswer, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 
 Model = TypeVar("Model")
 Ids = dict[str, str]

@@ -15,7 +15,7 @@ from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refuse
 from adapters.collate.budget import CallSignal
 from adapters.collate.connection import NoReply
 from adapters.collate.http_response import HttpResponse
-from schemas.collate import ErrorEnvelope
+from schemas.collate.errors import ErrorEnvelope
 from schemas.field_types import UNRECOGNISED, word
 
 Model = TypeVar("Model")

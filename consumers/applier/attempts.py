@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from adapters.collate.answers import Result
     from adapters.collate.client import Close
     from consumers.applier.context import CollateCalls
-    from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+    from schemas.collate.authorization import PriorAuthorization
+    from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
     Model = TypeVar("Model")
 

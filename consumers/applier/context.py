@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
-    from schemas.collate import CloseAnswer, ManualHandoff
+    from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 
 class CollateCalls(Reads, Protocol):

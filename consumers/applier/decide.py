@@ -11,7 +11,8 @@ from typing import Final
 from consumers.applier.decision_input import DecisionInput
 from consumers.applier.reasons import Reason
 from consumers.authorization.wait_reasons import WaitReason
-from schemas.collate import HandoffResult, Status
+from schemas.collate.authorization import Status
+from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 
 

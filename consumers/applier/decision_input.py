@@ -9,7 +9,8 @@ from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import NotThere
 from consumers.authorization.state import AuthorizationState, Handoff
-from schemas.collate import ActionType, HandoffState, ManualHandoff, PriorAuthorization, Status
+from schemas.collate.authorization import ActionType, PriorAuthorization, Status
+from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import Report
 

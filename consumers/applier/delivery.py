@@ -19,7 +19,7 @@ from consumers.authorization.facts import Closed, Created
 from consumers.authorization.state import Closer, Intent
 from consumers.authorization.wait_reasons import WaitReason
 from runtime.logs import get_log
-from schemas.collate import CloseAnswer, HandoffState, ManualHandoff
+from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
 

@@ -17,7 +17,8 @@ from consumers.applier.task import Asking
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import NotThere
 from consumers.authorization.state import AuthorizationState
-from schemas.collate import ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.identity import canonical_json
 from schemas.times import parse_time

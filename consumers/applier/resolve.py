@@ -6,7 +6,7 @@ from consumers.applier.decision_input import DecisionInput, operation_of
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.state import AmbiguousWrite
 from consumers.authorization.wait_reasons import WaitReason
-from schemas.collate import HandoffResult
+from schemas.collate.handoff import HandoffResult
 from schemas.commands import HandoffClose
 
 

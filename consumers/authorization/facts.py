@@ -6,7 +6,8 @@ A fact carries Collate's own models; who caused it and what was reported comes f
 from dataclasses import dataclass
 
 from consumers.authorization.state import Closer, LastCommand
-from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 
 @dataclass(frozen=True, slots=True)

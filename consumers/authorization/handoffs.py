@@ -3,7 +3,7 @@
 from typing import Final
 
 from consumers.authorization.state import Handoff, Known
-from schemas.collate import HandoffResult, HandoffState, ManualHandoff
+from schemas.collate.handoff import HandoffResult, HandoffState, ManualHandoff
 from schemas.enums import Agreement, ClosedBy, Report
 
 # One-way (collate-api.md section 5); a word that we don't know counts as open.

@@ -11,7 +11,8 @@ from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
 from consumers.authorization.facts import Observed
 from consumers.authorization.state import AuthorizationState
-from schemas.collate import HandoffState, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import HandoffState, ManualHandoff
 
 
 class Reads(Protocol):

@@ -22,12 +22,13 @@ from consumers.authorization.handoffs import is_newer, open_since, opened, seen
 from consumers.authorization.reduction import PendingEvent, Reduction
 from consumers.authorization.report_agreement import agreement, final
 from consumers.authorization.state import AuthorizationState, Grant, Handoff, Known
-from schemas.collate import HandoffState, Status
+from schemas.collate.authorization import Status
+from schemas.collate.handoff import HandoffState
 from schemas.enums import Agreement
 
 if TYPE_CHECKING:
     from consumers.authorization.facts import Fact
-    from schemas.collate import PriorAuthorization
+    from schemas.collate.authorization import PriorAuthorization
 
 _SETTLED: Final = (Status.COMPLETED, Status.CANCELED)
 _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)

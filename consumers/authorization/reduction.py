@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from consumers.authorization import event_factory
 from consumers.authorization.handoffs import ended, reconciled
 from consumers.authorization.state import MOST_ENDED, AuthorizationState, Handoff, Known, LastCommand
-from schemas.collate import HandoffState
+from schemas.collate.handoff import HandoffState
 
 if TYPE_CHECKING:
     from schemas.enums import Agreement

@@ -12,7 +12,7 @@ Everything else is undetermined. New: not there yet when the handoff was first s
 """
 
 from consumers.authorization.state import Handoff, Known
-from schemas.collate import ActionType, Status
+from schemas.collate.authorization import ActionType, Status
 from schemas.enums import Agreement, Report
 
 PASSIVE = frozenset({"expiry", "loss", "cancellation"})

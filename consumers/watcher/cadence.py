@@ -20,7 +20,8 @@ from typing import Final
 from consumers.authorization import recent_commands
 from consumers.authorization.state import DEAD_KEPT_SECONDS, AuthorizationState
 from runtime.settings import WatchSettings
-from schemas.collate import HandoffState, Status
+from schemas.collate.authorization import Status
+from schemas.collate.handoff import HandoffState
 
 _MINUTE: Final = 60.0
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from consumers.authorization.event_writer import EventWriter
     from consumers.engine import Invocation
     from runtime.metrics import CommandMetrics
-    from schemas.collate import ManualHandoff, PriorAuthorization
+    from schemas.collate.authorization import PriorAuthorization
+    from schemas.collate.handoff import ManualHandoff
 
 _UNREADABLE_SECONDS: Final = 60.0
 _FORGETTING_SECONDS: Final = 3600.0

@@ -18,7 +18,8 @@ from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation, write_key
 from gateway.ingress.live.outcomes import Access, Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
-from schemas.collate import AccessGrant, HandoffState, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
 from schemas.identity import request_id
 
 ACTIVE = "active"

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from adapters.collate.answers import Unanswered
 from adapters.collate.operations import Operation
-from schemas.collate import AccessGrant, ReviewSnapshot
+from schemas.collate.authorization import ReviewSnapshot
+from schemas.collate.handoff import AccessGrant
 
 
 class Unavailable(StrEnum):

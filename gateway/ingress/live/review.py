@@ -6,7 +6,7 @@ from adapters.collate.answers import Answered, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation
 from gateway.ingress.live.outcomes import NoSnapshot, Snapshot, UpstreamError
-from schemas.collate import PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
 
 
 class Collate(Protocol):

@@ -7,7 +7,8 @@ from adapters.collate.answers import Answered, Refused, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation
 from gateway.ingress.live.outcomes import UpstreamError
-from schemas.collate import ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import ManualHandoff
 
 
 class Collate(Protocol):

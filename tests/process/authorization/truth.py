@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 from local.collate.http import wire
-from schemas.collate import HandoffState, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import HandoffState
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,

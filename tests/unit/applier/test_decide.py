@@ -13,7 +13,8 @@ from consumers.authorization.observation import NotThere
 from consumers.authorization.state import FRESH, AuthorizationState, Closer, Handoff, Known, LastCommand
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import HandlerFailure
-from schemas.collate import ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import ReportedOutcome
 

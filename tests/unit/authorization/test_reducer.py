@@ -7,7 +7,8 @@ import pytest
 from consumers.authorization.facts import Closed, Granted, Observed, TimePassed
 from consumers.authorization.reducer import Rules, reduce
 from consumers.authorization.state import FRESH, AuthorizationState, Closer, LastCommand
-from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

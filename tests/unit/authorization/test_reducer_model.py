@@ -23,7 +23,8 @@ from local.collate.model.creation import Wanted
 from local.collate.model.effect import Cause
 from local.collate.model.state import World
 from local.collate.profile import Profile
-from schemas.collate import CloseAnswer, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import CloseAnswer, ManualHandoff
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,

@@ -9,7 +9,7 @@ from adapters.collate.budget import CallSignal
 from adapters.collate.connection import NoReply
 from adapters.collate.http_response import HttpResponse
 from adapters.collate.response_parser import read
-from schemas.collate import PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
 
 AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'
 

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
 from gateway.ingress.live.grants import MOST_MINTS, MOST_SENDINGS, Grants, Wanted
 from gateway.ingress.live.outcomes import Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
-from schemas.collate import AccessGrant, ManualHandoff, PriorAuthorization
+from schemas.collate.authorization import PriorAuthorization
+from schemas.collate.handoff import AccessGrant, ManualHandoff
 
 NOW = 1_000_000.0
 

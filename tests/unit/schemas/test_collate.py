@@ -1,13 +1,15 @@
-"""Collate's wire models, held to collate-api.md."""
+"""Collate's wire models follow docs/collate-contract.md; a test's name gives the section."""
 
 import json
 
 import pytest
 from pydantic import ValidationError
 
-from schemas.collate import AccessGrant, CloseAnswer, ErrorEnvelope, ManualHandoff, PriorAuthorization, Status
+from schemas.collate.authorization import PriorAuthorization, Status
+from schemas.collate.errors import ErrorEnvelope
+from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 
-# collate-api.md section 3, "Assembled example", shortened to what carries a rule.
+# docs/collate-contract.md §3, the assembled example, reduced to the fields that a rule reads.
 AUTHORIZATION = {
     "id": "auth_7Q2M",
     "version": 23,
@@ -52,7 +54,6 @@ def test_section_3_the_assembled_example():
     read = authorization()
     assert read.status == Status.REQUIRES_ACTION
     assert (read.id, read.version, read.outcome) == ("auth_7Q2M", 23, None)
-    assert read.wants_handoff
     assert read.covers_review_snapshot_id == "rev_90"
     assert read.review_snapshot.id == "rev_90"
     assert not read.receipt_seen
@@ -61,7 +62,7 @@ def test_section_3_the_assembled_example():
     assert read.active_handoff_id is None
 
 
-def test_patient_data_is_not_kept():
+def test_patient_data_is_dropped():
     assert "TEST-0001" not in authorization().model_dump_json()
     submission = {"payerReceipt": {"referenceNumber": "REF-1"}, "decision": {"payerStatusText": "approved for Jane"}}
     read = authorization(submission=submission)
@@ -72,28 +73,27 @@ def test_patient_data_is_not_kept():
 
 
 @pytest.mark.parametrize("absent", [{}, {"submission": None}, {"submission": {}}, {"nextAction": None}])
-def test_what_may_be_absent_may_be_absent(absent):
+def test_optional_fields_may_be_absent(absent):
     read = PriorAuthorization.from_wire(json.dumps({"id": "a", "version": 1, "status": "processing"} | absent))
-    assert not read.wants_handoff
+    assert read.next_action is None
     assert not read.receipt_seen
     assert read.review_snapshot is None
 
 
 @pytest.mark.parametrize(
-    ("action", "wants"),
+    ("action", "kind"),
     [
-        ({"type": "complete_payer_interaction", "resolution": {"kind": "manual_handoff"}}, True),
-        # V2 tests only status and type; V3 adds the kind.
-        ({"type": "complete_payer_interaction"}, True),
-        ({"type": "complete_payer_interaction", "resolution": {"kind": "confirm"}}, False),
-        ({"type": "complete_payer_interaction", "resolution": "?"}, True),
-        ({"type": "approve_submission", "resolution": {"kind": "confirm"}}, False),
-        ({"type": "something_new"}, False),
+        ({"type": "complete_payer_interaction", "resolution": {"kind": "manual_handoff"}}, "manual_handoff"),
+        ({"type": "approve_submission", "resolution": {"kind": "confirm"}}, "confirm"),
+        # V2 has no resolution; V3 adds it.
+        ({"type": "complete_payer_interaction"}, None),
+        ({"type": "complete_payer_interaction", "resolution": "?"}, None),
     ],
 )
-def test_section_3_when_a_handoff_is_wanted(action, wants):
-    assert authorization(nextAction=action).wants_handoff is wants
-    assert not authorization(nextAction=action, status="processing").wants_handoff
+def test_section_3_the_kind_of_resolution_is_optional(action, kind):
+    read = authorization(nextAction=action).next_action
+    assert read.type == action["type"]
+    assert (read.resolution.kind if read.resolution else None) == kind
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_section_3_when_a_handoff_is_wanted(action, wants):
         (None, None),
     ],
 )
-def test_section_11_8_the_pointer_may_have_several_shapes(pointer, found):
+def test_section_11_the_handoff_pointer_may_have_several_shapes(pointer, found):
     assert authorization(activeManualHandoff=pointer).active_handoff_id == found
 
 
-def test_unknown_words_survive_and_free_text_does_not():
+def test_unknown_words_are_kept_and_free_text_is_not():
     assert authorization(status="awaiting_oracle").status == "awaiting_oracle"
     assert authorization(outcome="Denied, because Jane Roe").outcome == "unrecognised"
 
@@ -120,7 +120,7 @@ def test_section_4_terminal_states(settled):
 
 
 @pytest.mark.parametrize("broken", [{"id": "../x"}, {"version": None}, {"status": 5}, {"nextAction": {}}, {"id": ""}])
-def test_what_we_decide_by_must_be_there(broken):
+def test_fields_that_decisions_need_are_required(broken):
     with pytest.raises(ValidationError):
         authorization(**broken)
 
@@ -133,19 +133,19 @@ def test_section_5_a_handoff():
 
 
 @pytest.mark.parametrize("doubtful", [None, "true", 1, "yes", {}])
-def test_only_true_opens_a_gate(doubtful):
+def test_only_json_true_opens_a_gate(doubtful):
     read = ManualHandoff.from_wire(json.dumps(HANDOFF | {"accessAvailable": doubtful, "finalSubmitCapable": doubtful}))
     assert not read.access_available
     assert not read.final_submit_capable
 
 
-def test_details_of_unknown_shape_do_not_spoil_an_answer():
+def test_details_of_unknown_shape_are_dropped():
     read = ManualHandoff.from_wire(json.dumps(HANDOFF | {"createdAt": "soon", "closedAt": {}, "message": ["x"]}))
     assert read.created_at is None
     assert read.closed_at is None
 
 
-def test_section_5_4_a_close_answer_is_not_a_handoff():
+def test_section_5_4_a_close_response_is_not_a_handoff():
     answer = {
         "manualHandoffId": "mhand_55",
         "state": "closed",
@@ -160,7 +160,7 @@ def test_section_5_4_a_close_answer_is_not_a_handoff():
         CloseAnswer.from_wire(json.dumps(HANDOFF))
 
 
-def test_section_6_a_grant_must_say_when_it_ends():
+def test_section_6_a_grant_needs_its_expiry():
     grant = {"id": "rag_1", "url": "https://api.example/runtime/access/rag_1"}
     assert AccessGrant.from_wire(json.dumps(grant | {"expiresAt": "2026-06-02T14:15:00"})).expires_at.tzinfo is not None
     for missing in ({}, {"expiresAt": None}, {"expiresAt": "0001-01-01T00:00:00+10:00"}):
@@ -195,6 +195,6 @@ def test_section_7_errors_are_read_by_code(error, found):
 @pytest.mark.parametrize(
     "body", ["", "<html>502</html>", "[]", '{"detail":"x"}', '{"error":"x"}', '{"error":{"message":"x"}}']
 )
-def test_section_7_bodies_without_the_envelope_are_not_typed_errors(body):
+def test_section_7_a_body_without_the_envelope_is_not_a_typed_error(body):
     with pytest.raises(ValidationError):
         ErrorEnvelope.from_wire(body)

@@ -7,7 +7,8 @@ from pydantic import BaseModel, SecretStr
 
 import schemas
 from schemas.authorization import AuthorizationRecord
-from schemas.collate import AccessGrant, PriorAuthorization, ReviewSnapshot
+from schemas.collate.authorization import PriorAuthorization, ReviewSnapshot
+from schemas.collate.handoff import AccessGrant
 from schemas.commands import COMMANDS, Completed, HandoffCloseBody
 from schemas.dead_letter import DeadLetter
 from schemas.enums import ReportedOutcome

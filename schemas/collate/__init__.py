@@ -1,0 +1,1 @@
+"""Collate's wire models, by subject (docs/collate-contract.md)."""

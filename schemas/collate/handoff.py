@@ -1,0 +1,79 @@
+"""A manual handoff, its access grant and the response to its close (docs/collate-contract.md §5).
+
+Unknown fields are dropped and unknown words are kept as text.
+"""
+
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from schemas.collate.lenient_types import IsTrue, OpenTime, OpenWord, OrNone
+from schemas.field_types import Id
+from schemas.model import Public, Secret, Tolerant
+
+
+class HandoffState(StrEnum):
+    """The state of a handoff; the vocabulary is open."""
+
+    OFFERED = "offered"
+    ACTIVE = "active"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class HandoffResult(StrEnum):
+    """The result of a closed handoff; the vocabulary is open."""
+
+    COMPLETED_REPORTED = "completed_reported"
+    UNABLE_TO_COMPLETE = "unable_to_complete"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    INTERACTION_LOST_UNRECOVERABLE = "interaction_lost_unrecoverable"
+    CANCELED = "canceled"
+
+
+class ManualHandoff(Tolerant):
+    """A manual handoff."""
+
+    id: Public[Id]
+    version: Public[int]
+    state: Public[OpenWord]
+    prior_authorization_id: Public[OrNone[Id]] = None
+    result: Public[OpenWord | None] = None
+    access_available: Public[IsTrue] = False
+    final_submit_capable: Public[IsTrue] = False
+    created_at: Public[OrNone[OpenTime]] = None
+    activated_at: Public[OrNone[OpenTime]] = None
+    closed_at: Public[OrNone[OpenTime]] = None
+
+
+class AccessGrant(Tolerant):
+    """A bearer link into a live session. It stays in memory: no repr, dump or error shows the link."""
+
+    id: Secret[SecretStr]
+    url: Secret[SecretStr]
+    expires_at: Public[OpenTime]
+
+
+class ClosedAuthorization(Tolerant):
+    """The authorization after a close. Its version is the next If-Match."""
+
+    id: Public[Id]
+    version: Public[int]
+    status: Public[OpenWord]
+
+
+class Reconciliation(Tolerant):
+    """Collate's reconciliation with the payer after a close."""
+
+    state: Public[OrNone[OpenWord]] = None
+
+
+class CloseAnswer(Tolerant):
+    """The response to complete, unable-to-complete and revoke. It is not a handoff (docs/collate-contract.md §5.4)."""
+
+    manual_handoff_id: Public[Id]
+    state: Public[OpenWord]
+    authorization: Public[ClosedAuthorization]
+    result: Public[OpenWord | None] = None
+    reconciliation: Public[OrNone[Reconciliation]] = None

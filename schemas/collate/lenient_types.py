@@ -1,0 +1,41 @@
+"""Types of single values in Collate's responses. They accept more than the contract documents."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from schemas.field_types import word
+
+_T = TypeVar("_T")
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+OrNone = Annotated[_T | None, WrapValidator(_or_none)]
+"""A detail without a documented shape: None if it does not fit, so that the rest of the response stays usable."""
+
+OpenWord = Annotated[str, AfterValidator(word)]
+"""A word of an open vocabulary. Text that is not a word becomes `unrecognised`."""
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not a time between the years 1 and 9999 in UTC") from None
+
+
+OpenTime = Annotated[datetime, AfterValidator(_utc)]
+"""A time in UTC. A time without an offset is read as UTC."""
+
+IsTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
+"""True only for JSON `true`: any other value must not open a gate."""
+
+IsPresent = Annotated[bool, BeforeValidator(lambda value: value is not None and value is not False)]
+"""The presence of an object. Its content may be PHI and is dropped."""
