@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.installation import CALLER
 from schemas.identity import command_id_from_key
-from schemas.records import Accepted, source, write_command
+from schemas.records import RecordedCommand, source, write_command
 from schemas.topics import partition_for
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def make_authorizations(collate: str, count: int) -> list[str]:
 
 def command_record(authorization: str, data: Command, partitions: int = PARTITIONS) -> dict[str, Any]:
     """Return a command as the ingress would write it: what a producer's `send` takes beside the topic."""
-    accepted = Accepted(
+    accepted = RecordedCommand(
         id=command_id_from_key(CALLER, authorization, "bench"),
         caller=CALLER,
         authorization_id=authorization,

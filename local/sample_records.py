@@ -39,7 +39,7 @@ from schemas.events import (
     PayerTruth,
 )
 from schemas.operator_decision import OperatorDecision
-from schemas.records import Accepted, publish, write_authorization, write_command, write_event
+from schemas.records import RecordedCommand, publish, write_authorization, write_command, write_event
 
 SOURCE = "/collate-gateway/story"
 BEGAN = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
@@ -66,7 +66,7 @@ class Story:
         self._sequence = 0
         self._version = 1
         self._written: list[Written] = []
-        self._asked: dict[str, Accepted] = {}
+        self._asked: dict[str, RecordedCommand] = {}
 
     def tell(self) -> list[Written]:
         """Write it all."""
@@ -136,7 +136,7 @@ class Story:
 
     def _ask(self, data: Command, record_id: str | None = None) -> str:
         command_id = record_id or str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
-        command = Accepted(command_id, self._chance.choice(CALLERS), self.authorization_id, self._tick(), data)
+        command = RecordedCommand(command_id, self._chance.choice(CALLERS), self.authorization_id, self._tick(), data)
         self._asked[command_id] = command
         self._keep("commands", *write_command(command, SOURCE))
         return command_id

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from schemas.enums import CommandType, DecisionReason, ReportedOutcome
-from schemas.field_types import Closed, CommandId, Id, Name, Notes, Reference, Slug, Ticket, Why
+from schemas.field_types import CommandId, Id, KnownOnly, Name, Notes, Reference, Slug, Ticket, Why
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
@@ -45,7 +45,7 @@ class Completed(Model):
     """The operator reports what they saw at the payer."""
 
     type: Public[Literal["completed"]] = "completed"
-    reported_outcome: Public[Annotated[ReportedOutcome, Closed()]] = Field(description="A claim, never payer truth.")
+    reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(description="A claim, never payer truth.")
     observed_reference_number: Phi[Reference | None] = Field(default=None, description="The number seen at the payer.")
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; in no event.")
 

@@ -112,7 +112,7 @@ class Vocabulary(StrEnum):
         return self._name_ != "UNKNOWN"
 
 
-class Closed:
+class KnownOnly:
     """In a field's annotation: only the words known today (what a caller says must be understood)."""
 
     def __get_pydantic_core_schema__(self, source: type[Vocabulary], handler: GetCoreSchemaHandler) -> CoreSchema:

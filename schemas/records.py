@@ -1,6 +1,6 @@
 """Our records as Kafka carries them: envelope and data together, in one call each way.
 
-Reading raises nothing: what this version cannot read is a value, `Unreadable`.
+Reading raises nothing: what this version cannot read is a value, `UnreadableRecord`.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _JSON = JSON.encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class RecordedCommand:
     """A command as it stands in the topic."""
 
     id: str
@@ -36,7 +36,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedEvent:
     """An event as it stands in the topic."""
 
     id: str
@@ -49,7 +49,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableRecord:
     """A record that is none of ours, or of a version of us that is newer: what was expected, never what was found."""
 
     problem: str
@@ -61,7 +61,7 @@ def source(environment: str) -> str:
     return f"/collate-gateway/{environment}"
 
 
-def write_command(command: Accepted, source: str) -> tuple[KafkaHeaders, bytes]:
+def write_command(command: RecordedCommand, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of a command's record."""
     headers = _headers(command.id, source, command.data.TYPE, command.authorization_id, command.accepted_at)
     headers.append(("ce_caller", command.caller.encode()))
@@ -70,25 +70,25 @@ def write_command(command: Accepted, source: str) -> tuple[KafkaHeaders, bytes]:
     return _ended(headers, command.traceparent), command.data.to_json()
 
 
-def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Accepted | Unreadable:
+def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> RecordedCommand | UnreadableRecord:
     """Return the command, or why it is none."""
     try:
         envelope = from_kafka(headers, value)
     except CloudEventError as error:
-        return Unreadable(str(error))
+        return UnreadableRecord(str(error))
     model = COMMANDS.get(envelope.type)
     if model is None:
-        return Unreadable("type: expected a command that this version knows", envelope)
+        return UnreadableRecord("type: expected a command that this version knows", envelope)
     caller, redrive = envelope.extensions.get("caller"), envelope.extensions.get("redrive", "0")
     if caller is None or envelope.subject is None or envelope.time is None:
-        return Unreadable("envelope: expected caller, subject and time", envelope)
+        return UnreadableRecord("envelope: expected caller, subject and time", envelope)
     if not (redrive.isascii() and redrive.isdigit() and len(redrive) <= 4):
-        return Unreadable("redrive: expected a number", envelope)
+        return UnreadableRecord("redrive: expected a number", envelope)
     try:
         data = model.from_record(envelope.data or b"")
     except ValidationError as error:
-        return Unreadable(_first_fault(error), envelope)
-    return Accepted(
+        return UnreadableRecord(_first_fault(error), envelope)
+    return RecordedCommand(
         id=envelope.id,
         caller=caller,
         authorization_id=envelope.subject,
@@ -99,7 +99,7 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> A
     )
 
 
-def write_event(event: Published, source: str) -> tuple[KafkaHeaders, bytes]:
+def write_event(event: PublishedEvent, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an event's record."""
     headers = _headers(event.id, source, event.data.TYPE, event.authorization_id, event.time)
     headers.append(("ce_sequence", b"%d" % event.sequence))
@@ -116,9 +116,9 @@ def publish(
     time: datetime,
     causation_id: str | None = None,
     traceparent: str | None = None,
-) -> Published:
+) -> PublishedEvent:
     """Number an event: its id follows from the authorization and the sequence."""
-    return Published(
+    return PublishedEvent(
         id=event_id(authorization_id, sequence),
         authorization_id=authorization_id,
         sequence=sequence,
@@ -129,25 +129,25 @@ def publish(
     )
 
 
-def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Published | Unreadable:
+def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> PublishedEvent | UnreadableRecord:
     """Return the event, or why it is none that this version knows."""
     try:
         envelope = from_kafka(headers, value)
     except CloudEventError as error:
-        return Unreadable(str(error))
+        return UnreadableRecord(str(error))
     model = EVENTS.get(envelope.type)
     if model is None:
-        return Unreadable("type: expected an event that this version knows", envelope)
+        return UnreadableRecord("type: expected an event that this version knows", envelope)
     sequence = envelope.extensions.get("sequence", "")
     if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 18):
-        return Unreadable("sequence: expected a number", envelope)
+        return UnreadableRecord("sequence: expected a number", envelope)
     if envelope.subject is None or envelope.time is None:
-        return Unreadable("envelope: expected subject and time", envelope)
+        return UnreadableRecord("envelope: expected subject and time", envelope)
     try:
         data = model.from_record(envelope.data or b"")
     except ValidationError as error:
-        return Unreadable(_first_fault(error), envelope)
-    return Published(
+        return UnreadableRecord(_first_fault(error), envelope)
+    return PublishedEvent(
         id=envelope.id,
         authorization_id=envelope.subject,
         sequence=int(sequence),
@@ -169,17 +169,17 @@ def write_authorization(authorization_id: str, record: AuthorizationRecord, sour
 
 def read_authorization(
     headers: Iterable[tuple[str, bytes]], value: bytes | None
-) -> tuple[str, AuthorizationRecord] | Unreadable:
+) -> tuple[str, AuthorizationRecord] | UnreadableRecord:
     """Return the authorization's id and its latest state."""
     try:
         envelope = from_kafka(headers, value)
         record = AuthorizationRecord.from_record(envelope.data or b"")
     except CloudEventError as error:
-        return Unreadable(str(error))
+        return UnreadableRecord(str(error))
     except ValidationError as error:
-        return Unreadable(_first_fault(error))
+        return UnreadableRecord(_first_fault(error))
     if envelope.subject is None or envelope.type != AuthorizationRecord.TYPE:
-        return Unreadable("envelope: expected an authorization's state and its subject", envelope)
+        return UnreadableRecord("envelope: expected an authorization's state and its subject", envelope)
     return envelope.subject, record
 
 
@@ -210,7 +210,7 @@ def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, sourc
 
 def read_dead_letter(
     headers: Iterable[tuple[str, bytes]], value: bytes | None
-) -> DeadLetter | DeadLetterEnded | Unreadable:
+) -> DeadLetter | DeadLetterEnded | UnreadableRecord:
     """Return the dead letter, or the end of one."""
     try:
         envelope = from_kafka(headers, value)
@@ -218,9 +218,9 @@ def read_dead_letter(
             return DeadLetterEnded.from_record(envelope.data or b"")
         return DeadLetter.from_record(envelope.data or b"")
     except CloudEventError as error:
-        return Unreadable(str(error))
+        return UnreadableRecord(str(error))
     except ValidationError as error:
-        return Unreadable(_first_fault(error))
+        return UnreadableRecord(_first_fault(error))
 
 
 # The envelope by hand: every command and every event pays for it, and to_kafka costs twice this (a test compares them).

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.postgres.descriptions import sentence
 from adapters.postgres.rows import Rank
-from schemas.api.reads import CommandStatus, Granted, HandoffStatus, Risk, Stuck, TimelineEntry, WaitsFor
+from schemas.api.reads import CommandStatus, HandoffStatus, LastGrant, Risk, Stuck, TimelineEntry, WaitsFor
 from schemas.times import parse_time
 
 Row = Mapping[str, Any]
@@ -87,7 +87,7 @@ def handoff_status(row: Row) -> HandoffStatus:
         access_available=active["accessAvailable"] if active else row["access_available"],
         final_submit_capable=active["finalSubmitCapable"] if active else row["final_submit_capable"],
         grants=row["grants"] or 0,
-        last_grant=Granted(operator=operator, expires_at=expires_at) if operator and expires_at else None,
+        last_grant=LastGrant(operator=operator, expires_at=expires_at) if operator and expires_at else None,
         risk=Risk(reason=row["risk"], ends_at=row["risk_ends_at"]) if row["risk"] else None,
         closed_at=row.get("closed_at"),
         result=row.get("result"),

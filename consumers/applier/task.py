@@ -24,7 +24,7 @@ from schemas.commands import (
 from schemas.enums import CommandType
 from schemas.identity import canonical_json
 from schemas.operator_decision import OperatorDecision
-from schemas.records import Accepted, Unreadable, read_command
+from schemas.records import RecordedCommand, UnreadableRecord, read_command
 
 Asking = HandoffRequest | HandoffClose | AuthorizationWatch
 
@@ -124,7 +124,7 @@ Task = CommandTask | Access | Discarding | Invalid
 def read(record: Record, digest_key: bytes) -> Task:
     """Read a record; whatever is wrong with it is a value."""
     accepted = read_command(record.headers, record.value)
-    if isinstance(accepted, Unreadable):
+    if isinstance(accepted, UnreadableRecord):
         envelope = accepted.envelope
         if envelope is None:
             return Invalid(accepted.problem)
@@ -162,7 +162,7 @@ def read(record: Record, digest_key: bytes) -> Task:
             return Invalid("type: expected a command that the worker knows", accepted.id, data.TYPE)
 
 
-def _redriven(accepted: Accepted, data: Redrive, digest_key: bytes) -> CommandTask | Invalid:
+def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | Invalid:
     original = data.command
     unreadable = Invalid(
         "data/command: expected a command that can be redriven",

@@ -39,7 +39,7 @@ from schemas.events import (
 from schemas.field_types import word
 from schemas.metadata import Metadata
 from schemas.public_fields import public_json
-from schemas.records import Accepted, Published
+from schemas.records import PublishedEvent, RecordedCommand
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
 # A redrive that came too late or twice ends as rejected; its command stays as it was.
@@ -95,7 +95,7 @@ def _asked(rows: Rows, asked: CommandRecord) -> None:
         row.accepted_at = row.accepted_at or original.accepted_at
 
 
-def _accepted(rows: Rows, command: Accepted, asked: CommandRecord) -> None:
+def _accepted(rows: Rows, command: RecordedCommand, asked: CommandRecord) -> None:
     row = _command(rows, command.id, command.authorization_id, command.data.TYPE, command.caller)
     if row.position is not None:
         return  # a retry that was kept twice: the first record in the log is the command
@@ -115,7 +115,7 @@ def _command(rows: Rows, command_id: str, authorization_id: str, type_: str, cal
 # Events
 
 
-def _happened(rows: Rows, published: Published) -> None:
+def _happened(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     attempts = (event.attempts if isinstance(event, _WITH_ATTEMPTS) else None) or ()
     command_id = command_in(event) or published.causation_id
@@ -162,7 +162,7 @@ def _strange(rows: Rows, strange: UnknownRecord) -> None:
         )
 
 
-def _of_command(rows: Rows, published: Published) -> None:
+def _of_command(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     if not isinstance(event, _WITH_ATTEMPTS):
         return
@@ -186,7 +186,7 @@ def _of_command(rows: Rows, published: Published) -> None:
         row.handoff_id = event.handoff_id or row.handoff_id
 
 
-def _of_handoff(rows: Rows, published: Published) -> None:
+def _of_handoff(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     handoff_id = handoff_of(event)
     if handoff_id is None:

@@ -23,7 +23,14 @@ from schemas.events import (
     HandoffOpened,
     HandoffReconciled,
 )
-from schemas.records import Accepted, Published, Unreadable, read_authorization, read_command, read_event
+from schemas.records import (
+    PublishedEvent,
+    RecordedCommand,
+    UnreadableRecord,
+    read_authorization,
+    read_command,
+    read_event,
+)
 
 COMMANDS, EVENTS, AUTHORIZATIONS = "commands", "events", "authorizations"
 TOPICS = (COMMANDS, EVENTS, AUTHORIZATIONS)
@@ -44,7 +51,7 @@ class TopicRecord(Protocol):
 class CommandRecord:
     """A command, redrive or discard was accepted, at this place of `commands`."""
 
-    command: Accepted
+    command: RecordedCommand
     partition: int
     offset: int
 
@@ -53,7 +60,7 @@ class CommandRecord:
 class EventRecord:
     """An event was published."""
 
-    event: Published
+    event: PublishedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +102,16 @@ def read(topic: str, partition: int, record: TopicRecord) -> Item:
         if record.value is None:
             return Ignored()  # forgotten by the worker: what was known stays until it is swept
         stands = read_authorization(headers, record.value)
-        return Ignored(stands.problem) if isinstance(stands, Unreadable) else SnapshotRecord(*stands)
+        return Ignored(stands.problem) if isinstance(stands, UnreadableRecord) else SnapshotRecord(*stands)
     command = read_command(headers, record.value)
-    if isinstance(command, Unreadable):
+    if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
     return Ignored() if isinstance(command.data, RecordAccess) else CommandRecord(command, partition, record.offset)
 
 
 def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
     event = read_event(headers, value)
-    if isinstance(event, Published):
+    if isinstance(event, PublishedEvent):
         return EventRecord(event)
     envelope = event.envelope
     if envelope is None or envelope.subject is None or envelope.time is None:

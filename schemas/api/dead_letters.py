@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, JsonValue
 
 from schemas.enums import DecisionReason
-from schemas.field_types import Advice, Closed, CommandId, Id, Name, Slug, Ticket, Whole, Why, Word
+from schemas.field_types import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Why, Word
 from schemas.model import Model, Phi, Public
 from schemas.times import Time
 
@@ -17,7 +17,7 @@ class DeadLetterDecision(Model):
     """An operator's word on a dead letter that they have looked at."""
 
     operator: Public[Name] = Field(description="Who decides: a member of staff, as your own systems name them.")
-    reason: Public[Annotated[DecisionReason, Closed()]] = Field(
+    reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(
         description="Why, in a word: it stands in the events and in the timeline."
     )
     ticket: Public[Ticket | None] = Field(
@@ -122,7 +122,7 @@ class DeadLetterSituation(_Answer):
     handoff: Public[HandoffNow | None] = Field(default=None, description="The one it is about, else the running one.")
 
 
-LETTERS: tuple[type[Model], ...] = (
+DEAD_LETTER_BODIES: tuple[type[Model], ...] = (
     DeadLetterDecision,
     DeadLetterList,
     DeadLetterDetail,

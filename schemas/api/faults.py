@@ -24,26 +24,26 @@ _UNION = "result"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """One field that is not as expected; the pointer is empty for the whole document."""
 
     pointer: str
     expected: str
 
 
-def faults(error: ValidationError) -> list[Fault]:
+def faults(error: ValidationError) -> list[FieldFault]:
     """Return what is wrong, at most twenty of them."""
     details = error.errors(include_url=False, include_input=False)
     return [_fault(detail["loc"], detail["type"], detail.get("ctx", {})) for detail in details[:_MOST]]
 
 
-def _fault(location: tuple[int | str, ...], kind: str, context: Mapping[str, Any]) -> Fault:
+def _fault(location: tuple[int | str, ...], kind: str, context: Mapping[str, Any]) -> FieldFault:
     expected = _EXPECTED.get(kind, _ANYTHING)(context)
     if location and location[-1] == _KEY:
-        return Fault(_pointer(location[:-2]), f"keys to be {expected}")
+        return FieldFault(_pointer(location[:-2]), f"keys to be {expected}")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         location = (*location, "type")
-    return Fault(_pointer(location), expected)
+    return FieldFault(_pointer(location), expected)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -72,7 +72,7 @@ class Review(_Answer):
     review_snapshot: Phi[dict[str, JsonValue]] = Field(description="Collate's snapshot; its `id` is what is accepted.")
 
 
-class Fault(_Answer):
+class ProblemFault(_Answer):
     """One thing to fix: where, and what was expected there."""
 
     pointer: Public[str | None] = Field(default=None, description="RFC 6901, into the request's body.")
@@ -89,7 +89,7 @@ class ProblemDetails(_Answer):
     status: Public[int] = Field(description="The HTTP status.")
     detail: Public[str] = Field(description="What to do next.")
     request_id: Public[Word] = Field(description="Quote it when you ask for help.")
-    errors: Public[list[Fault] | None] = Field(default=None, description="What to fix, thing by thing.")
+    errors: Public[list[ProblemFault] | None] = Field(default=None, description="What to fix, thing by thing.")
     kept: Public[Literal["no", "unknown"] | None] = Field(
         default=None, description="Of a command answered 503: whether it may be in Kafka after all."
     )

@@ -87,7 +87,7 @@ class Risk(_Answer):
     )
 
 
-class Granted(_Answer):
+class LastGrant(_Answer):
     """Who was let in last; never the link."""
 
     operator: Public[Name] = Field(description="Who received it.")
@@ -104,7 +104,7 @@ class HandoffStatus(_Answer):
     access_available: Public[bool | None] = Field(default=None, description="Whether a link can be had.")
     final_submit_capable: Public[bool | None] = Field(default=None, description="Whether one could submit.")
     grants: Public[int] = Field(description="How many links were given out.")
-    last_grant: Public[Granted | None] = Field(default=None, description="The last of them.")
+    last_grant: Public[LastGrant | None] = Field(default=None, description="The last of them.")
     risk: Public[Risk | None] = Field(default=None, description="Absent where there is none.")
     closed_at: Public[Time | None] = Field(default=None, description="When it ended.")
     result: Public[Word | None] = Field(default=None, description="Collate's word for how.")

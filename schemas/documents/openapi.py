@@ -7,7 +7,7 @@ The ingress's routes are compared with `paths` by a test. CloudEvents' binary mo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from schemas.api.dead_letters import LETTERS
+from schemas.api.dead_letters import DEAD_LETTER_BODIES
 from schemas.api.messages import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
 from schemas.api.reads import READS
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
@@ -33,7 +33,7 @@ _MODELS: tuple[type[Model], ...] = (
     Review,
     ProblemDetails,
     *READS,
-    *LETTERS,
+    *DEAD_LETTER_BODIES,
 )
 _COMMAND_EXAMPLE = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",

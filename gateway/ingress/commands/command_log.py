@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from gateway.ingress.commands.publisher import Appended, Appends
 from gateway.ingress.live.outcomes import Access
 from schemas.commands import RecordAccess
-from schemas.records import Accepted, write_command
+from schemas.records import RecordedCommand, write_command
 from schemas.topics import partition_for
 
 
@@ -25,7 +25,7 @@ class AccessRecord:
     async def put(self, access: Access) -> float | None:
         """Append the fact; None once it is on all in-sync copies, else the seconds after which to try again."""
         headers, value = write_command(
-            Accepted(
+            RecordedCommand(
                 id=access.record_id,
                 caller=access.caller,
                 authorization_id=access.authorization_id,

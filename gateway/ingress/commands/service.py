@@ -17,7 +17,7 @@ from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import KafkaUnavailable, KeyReused, Overloaded, Stopping
 from runtime.metrics import IngressMetrics
 from schemas.commands import Command
-from schemas.records import Accepted, write_command
+from schemas.records import RecordedCommand, write_command
 from schemas.times import format_time
 from schemas.topics import partition_for
 
@@ -105,7 +105,7 @@ class CommandService:
         now = datetime.now(UTC)
         accepted_at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
         headers, value = write_command(
-            Accepted(
+            RecordedCommand(
                 id=asked.command_id,
                 caller=asked.caller,
                 authorization_id=asked.authorization_id,

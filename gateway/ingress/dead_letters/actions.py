@@ -20,7 +20,7 @@ from schemas.commands import PUBLIC_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType
 from schemas.identity import request_id
-from schemas.records import Accepted, Unreadable, read_command, write_command
+from schemas.records import RecordedCommand, UnreadableRecord, read_command, write_command
 from schemas.times import format_time
 from schemas.topics import partition_for
 
@@ -37,7 +37,7 @@ def original_of(letter: DeadLetter) -> Original | None:
     """Return the command as the caller sent it, also from a letter that a redrive left; None if it is unreadable."""
     headers, value = letter.record.bytes()
     accepted = read_command(headers, value)
-    if isinstance(accepted, Unreadable):
+    if isinstance(accepted, UnreadableRecord):
         return None
     if isinstance(accepted.data, Redrive):
         return accepted.data.command
@@ -92,7 +92,7 @@ class DeadLetterActions:
         accepted_at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
         record_id, number = _identity(to, request, of)
         headers, value = write_command(
-            Accepted(
+            RecordedCommand(
                 id=record_id,
                 caller=caller,
                 authorization_id=to.authorization_id,

@@ -14,7 +14,7 @@ from schemas.api.dead_letters import DeadLetterSummary
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
 from schemas.field_types import is_command_id, is_id
-from schemas.records import Unreadable, read_dead_letter
+from schemas.records import UnreadableRecord, read_dead_letter
 
 MOST = 20_000
 # As long as the topic keeps them; the worker remembers them no longer either.
@@ -84,7 +84,7 @@ class DeadLetterIndex:
         """Take up the next record of a partition; False for one that this version can't read."""
         letter = read_dead_letter(headers, value)
         match letter:
-            case Unreadable():
+            case UnreadableRecord():
                 return False
             case DeadLetterEnded():
                 self._entries.pop(letter.command_id, None)

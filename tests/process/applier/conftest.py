@@ -28,7 +28,7 @@ from runtime.settings import CollateSettings
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType, ReportedOutcome
-from schemas.records import Accepted, read_authorization, read_dead_letter, read_event, write_command
+from schemas.records import RecordedCommand, read_authorization, read_dead_letter, read_event, write_command
 from schemas.topics import catalogue
 
 TOPICS = catalogue("t.")
@@ -146,7 +146,7 @@ class Lane:
         """Append a command; return its id."""
         command_id = command_id or str(uuid.uuid4())
         time = datetime.fromtimestamp(accepted_at or self.now(), UTC)
-        accepted = Accepted(command_id, caller, self.authorization_id, time, data, redrive)
+        accepted = RecordedCommand(command_id, caller, self.authorization_id, time, data, redrive)
         headers, value = write_command(accepted, SOURCE)
         self.append(headers, value)
         return command_id

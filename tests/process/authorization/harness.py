@@ -31,7 +31,7 @@ from consumers.watcher.watcher import Watcher
 from local.collate import DEFAULT_KEY
 from local.collate.http.message import Request
 from runtime.metrics import create_metrics
-from schemas.records import Accepted, read_event, write_command
+from schemas.records import RecordedCommand, read_event, write_command
 from schemas.topics import catalogue
 
 TOPICS = catalogue("t.")
@@ -203,7 +203,7 @@ class Lane:
         """Append a command; return its id."""
         command_id = command_id or str(uuid.UUID(int=len(self.records) + 1))
         time = datetime.fromtimestamp(self.now(), UTC)
-        accepted = Accepted(command_id, "intake", self.authorization_id, time, data, redrive)
+        accepted = RecordedCommand(command_id, "intake", self.authorization_id, time, data, redrive)
         self.append(*write_command(accepted, SOURCE))
         return command_id
 

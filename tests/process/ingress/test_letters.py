@@ -11,7 +11,7 @@ from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandFinished
 from schemas.identity import command_id_from_key, request_id
-from schemas.records import Accepted, publish, write_command
+from schemas.records import RecordedCommand, publish, write_command
 
 ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
 DEAD = ACCEPTED + timedelta(hours=24)
@@ -46,7 +46,7 @@ def letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome_unkn
     authorization = changes.get("authorization_id", f"auth_{number}")
     command_id = command_id_from_key("intake", authorization, f"k-{number}")
     headers, value = record or write_command(
-        Accepted(command_id, "intake", authorization, ACCEPTED, data), "/collate-gateway/test"
+        RecordedCommand(command_id, "intake", authorization, ACCEPTED, data), "/collate-gateway/test"
     )
     fields = {
         "command_id": command_id,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from schemas.api.faults import _EXPECTED, Fault, faults
+from schemas.api.faults import _EXPECTED, FieldFault, faults
 from schemas.commands import (
     COMMANDS,
     AuthorizationWatch,
@@ -106,7 +106,7 @@ def found(model, document):
     ],
 )
 def test_a_fault_points_at_the_field_and_says_what_was_expected(model, document, pointer, expected):
-    assert found(model, document) == [Fault(pointer, expected)]
+    assert found(model, document) == [FieldFault(pointer, expected)]
 
 
 def test_faults_come_all_at_once():
@@ -121,8 +121,8 @@ def test_faults_are_bounded():
 
 
 def test_a_name_that_does_not_look_like_one_stays_out_of_the_pointer():
-    assert found(HandoffRequest, {PLANTED: 1}) == [Fault("", "no such field")]
-    assert found(HandoffRequest, {"a/b~c": 1}) == [Fault("", "no such field")]
+    assert found(HandoffRequest, {PLANTED: 1}) == [FieldFault("", "no such field")]
+    assert found(HandoffRequest, {"a/b~c": 1}) == [FieldFault("", "no such field")]
 
 
 FIELDS = st.sampled_from(

@@ -12,8 +12,8 @@ from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.events import EVENTS
 from schemas.identity import event_id
 from schemas.records import (
-    Accepted,
-    Unreadable,
+    RecordedCommand,
+    UnreadableRecord,
     publish,
     read_authorization,
     read_command,
@@ -39,14 +39,14 @@ def example(model):
 @pytest.mark.parametrize("model", COMMANDS.values(), ids=lambda model: model.__name__)
 @pytest.mark.parametrize("redrive", [0, 3])
 def test_a_command_survives_its_record(model, redrive):
-    command = Accepted(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
+    command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
     assert read_command(*write_command(command, HERE)) == command
 
 
 @pytest.mark.parametrize("trace", [None, TRACE])
 @pytest.mark.parametrize("redrive", [0, 3])
 def test_a_commands_envelope_written_by_hand_is_what_the_codec_writes(redrive, trace):
-    command = Accepted(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
+    command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
     headers, value = write_command(command, HERE)
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
@@ -102,7 +102,7 @@ def test_a_broken_record_is_kept_byte_for_byte_in_its_dead_letter(headers, value
     assert read.record.bytes() == (headers, value)
 
 
-COMMAND = write_command(Accepted(ID, "intake", "auth_7Q2M", NOW, HandoffRequest()), HERE)
+COMMAND = write_command(RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest()), HERE)
 
 
 def without(name):
@@ -130,17 +130,17 @@ def without(name):
 )
 def test_what_is_no_command_says_why_and_quotes_nothing(headers, value, problem):
     read = read_command(headers, value)
-    assert isinstance(read, Unreadable)
+    assert isinstance(read, UnreadableRecord)
     assert read.problem.startswith(problem)
     assert "planted" not in read.problem
 
 
 def test_events_and_commands_are_not_mistaken_for_each_other():
-    assert isinstance(read_event(*COMMAND), Unreadable)
+    assert isinstance(read_event(*COMMAND), UnreadableRecord)
     event = publish(example(EVENTS["collate-gateway.handoff.opened.v1"]), authorization_id="a", sequence=1, time=NOW)
-    assert isinstance(read_command(*write_event(event, HERE)), Unreadable)
-    assert isinstance(read_authorization(*COMMAND), Unreadable)
-    assert isinstance(read_dead_letter(*COMMAND), Unreadable)
+    assert isinstance(read_command(*write_event(event, HERE)), UnreadableRecord)
+    assert isinstance(read_authorization(*COMMAND), UnreadableRecord)
+    assert isinstance(read_dead_letter(*COMMAND), UnreadableRecord)
 
 
 def test_an_event_of_a_newer_version_is_unreadable_not_an_error():
@@ -149,5 +149,5 @@ def test_an_event_of_a_newer_version_is_unreadable_not_an_error():
     )
     newer = tuple((name, b"collate-gateway.handoff.parked.v1" if name == "ce_type" else raw) for name, raw in headers)
     read = read_event(newer, value)
-    assert isinstance(read, Unreadable)
+    assert isinstance(read, UnreadableRecord)
     assert read.envelope.extensions == {"sequence": "1"}
