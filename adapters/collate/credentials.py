@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from runtime.file_watcher import FileWatcher
 from runtime.logs import get_log
 from runtime.settings import read_secret
 
@@ -25,9 +26,10 @@ class ApiKey:
     def __init__(self, file: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.key: SecretStr | None = None
         self._file = file
+        self._watcher = FileWatcher(file)
         self._monotonic = monotonic
         self._looked_at = float("-inf")
-        self._seen: tuple[int, int, int] | str | None = None
+        self._problem: str | None = None
         self._log = get_log(file=str(file))
 
     def refresh(self) -> bool:
@@ -36,11 +38,10 @@ class ApiKey:
         if now - self._looked_at < _LOOK_EVERY_SECONDS:
             return False
         self._looked_at = now
+        if not self._watcher.changed():
+            self._problem = None
+            return False
         try:
-            stat = self._file.stat()
-            seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-            if seen == self._seen:
-                return False
             key = read_secret(self._file)
         except (OSError, UnicodeDecodeError) as error:
             self._complain(type(error).__name__)
@@ -48,7 +49,8 @@ class ApiKey:
         if not _KEY.fullmatch(key.get_secret_value()):
             self._complain("not one line of printable characters")
             return False
-        self._seen = seen
+        self._watcher.mark_read()
+        self._problem = None
         changed = self.key is None or key.get_secret_value() != self.key.get_secret_value()
         if changed:
             self._log.info("collate.key_read", first=self.key is None)
@@ -56,6 +58,6 @@ class ApiKey:
         return changed
 
     def _complain(self, problem: str) -> None:
-        if self._seen != problem:
-            self._seen = problem
+        if self._problem != problem:
+            self._problem = problem
             self._log.error("collate.key_unreadable", problem=problem, keeps_old=self.key is not None)

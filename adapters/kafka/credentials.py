@@ -13,10 +13,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
+from runtime.file_watcher import FileWatcher
 from runtime.logs import get_log
 from runtime.settings import KafkaSettings, read_secret
 
@@ -25,8 +25,6 @@ _TOKEN_BYTES = 64 << 10
 # A token is asked anew when a fifth of its life is left, so that none is shown in its last moments.
 _USED_SHARE = 0.8
 _LIFE_IF_UNSAID_SECONDS = 300.0
-
-Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 class CredentialUnavailable(ConnectionError):
@@ -123,10 +121,12 @@ class RotatingContext(ssl.SSLContext):
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
-        self._files = [file for file in (kafka.ca_file, kafka.certificate_file, kafka.key_file) if file is not None]
-        self._seen = _signature(self._files)
-        self._refused: Signature | None = None
+        files = (kafka.ca_file, kafka.certificate_file, kafka.key_file)
+        self._watcher = FileWatcher(*(file for file in files if file is not None))
+        self._watcher.changed()
+        self._problem: str | None = None
         self._inner = _build_context(kafka)
+        self._watcher.mark_read()
 
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
         """Begin a handshake with the files as they are now."""
@@ -134,17 +134,19 @@ class RotatingContext(ssl.SSLContext):
         return self._inner.wrap_bio(*arguments, **options)
 
     def _look(self) -> None:
-        signature = _signature(self._files)
-        if signature == self._seen:
+        if not self._watcher.changed():
+            self._problem = None
             return
         try:
             self._inner = _build_context(self._kafka)
         except OSError as error:
-            if signature != self._refused:
-                self._refused = signature
-                get_log().error("kafka tls files refused, the old ones hold", error=type(error).__name__)
+            problem = type(error).__name__
+            if problem != self._problem:
+                self._problem = problem
+                get_log().error("kafka tls files refused, the old ones hold", error=problem)
             return
-        self._seen, self._refused = signature, None
+        self._watcher.mark_read()
+        self._problem = None
         get_log().info("kafka tls files reread")
 
 
@@ -153,16 +155,3 @@ def _build_context(kafka: KafkaSettings) -> ssl.SSLContext:
     if kafka.certificate_file is not None:
         context.load_cert_chain(kafka.certificate_file, kafka.key_file)
     return context
-
-
-def _signature(files: Iterable[Path]) -> Signature:
-    """Tell the files from others under the same names: a mounted secret changes by a swapped link."""
-    return tuple(_one_signature(file) for file in files)
-
-
-def _one_signature(file: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns

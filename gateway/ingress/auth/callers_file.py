@@ -40,8 +40,8 @@ from pydantic import (
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
 from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, Permission
 from gateway.ingress.auth.signatures import SecretInvalid, read_secret
+from runtime.file_watcher import FileWatcher
 
-_Stat = tuple[int, int, int]
 _KEYS_PLACE = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
 
 
@@ -177,17 +177,14 @@ class CallersFile:
     def __init__(self, path: Path) -> None:
         """Read the file; raises CallersInvalid, because a process without callers serves nobody."""
         self._path = path
-        self._secrets: tuple[Path, ...] = ()
-        self._seen: tuple[_Stat | None, ...] = ()
+        self._watcher = FileWatcher(path)
+        self._watcher.changed()
         self.current = self._read()
         self.problem: str | None = None
 
     def reread_if_changed(self) -> bool:
-        """Look at the files, and read them if they are others than last time. True if the callers are new.
-
-        A mounted secret changes by a swapped link, so the file behind the name counts: its inode, size and time.
-        """
-        if self._stats() == self._seen:
+        """Read the file and its secrets if one has changed; return whether the callers are new."""
+        if not self._watcher.changed():
             return False
         try:
             self.current = self._read()
@@ -198,27 +195,13 @@ class CallersFile:
         return True
 
     def _read(self) -> Callers:
-        """Read the file and the secrets that it names, each after a look at it: what is swapped meanwhile is a change.
-
-        A file that is refused for a secret is read again once that secret is another.
-        """
-        self._seen = self._stats()
+        """Read the file and the secrets that it names. A rejected file is read again once it or a secret changes."""
+        self._watcher.mark_read()
         try:
             content = self._path.read_bytes()
         except OSError as error:
             raise CallersInvalid(f"can't be read: {error.strerror}") from None
         file = _parse(content)
-        self._secrets = tuple(each.secret_file for entry in file.caller for each in entry.signature)
-        self._seen = (self._seen[0], *map(_stat, self._secrets))
+        self._watcher.watch(self._path, *(each.secret_file for entry in file.caller for each in entry.signature))
+        self._watcher.mark_read()
         return _callers(file)
-
-    def _stats(self) -> tuple[_Stat | None, ...]:
-        return tuple(map(_stat, (self._path, *self._secrets)))
-
-
-def _stat(path: Path) -> _Stat | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
