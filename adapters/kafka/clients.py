@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.errors import IllegalOperation, KafkaError, KafkaTimeoutError
+from aiokafka.errors import IllegalOperation, KafkaError
 
+from adapters.kafka.aiokafka_internals import connections_of, fail_undelivered, retrieve_exceptions, sender_task
 from adapters.kafka.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from runtime.settings import KafkaSettings, read_secret
 
@@ -109,6 +110,8 @@ async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: flo
     Return whether it stopped in an orderly way. Never raises but for the cancellation of the caller, which waits for
     the tearing down as well.
     """
+    if isinstance(client, AIOKafkaProducer):
+        retrieve_exceptions(client)
     stopping = asyncio.create_task(client.stop())
     try:
         await asyncio.wait({stopping}, timeout=seconds)
@@ -122,35 +125,21 @@ async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: flo
 async def _tear_down(client: AIOKafkaProducer | AIOKafkaConsumer, stopping: asyncio.Task[None]) -> None:
     tasks: list[asyncio.Task[Any]] = [stopping]
     if isinstance(client, AIOKafkaProducer):
-        inner = client.client
-        _fail_undelivered(client._message_accumulator)  # noqa: SLF001 - nothing public ends it
-        if client._sender.sender_task is not None:  # noqa: SLF001 - nothing public ends it
-            tasks.append(client._sender.sender_task)  # noqa: SLF001 - nothing public ends it
-    else:
-        inner = client._client  # noqa: SLF001 - nothing public ends it
-    # The sender's first cancellation ends its routine, the second what that then waits for.
+        fail_undelivered(client)
+        retrieve_exceptions(client)
+        if (sender := sender_task(client)) is not None:
+            tasks.append(sender)
+    # The sender's first cancellation ends its loop, the second the requests that the loop waits for.
     for _ in range(2):
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=0.5)
-    closing = asyncio.create_task(inner.close())
+    closing = asyncio.create_task(connections_of(client).close())
     await asyncio.wait({closing}, timeout=1.0)
     closing.cancel()
     for task in (*tasks, closing):
         if task.done() and not task.cancelled():
-            # Looked at, so that asyncio doesn't report it: the client is thrown away because it failed.
-            task.exception()
-
-
-def _fail_undelivered(accumulator: Any) -> None:
-    """Answer everybody who waits for a record of this producer; else its `stop()` would wait with them for ever."""
-    batches = [batch for queued in accumulator._batches.values() for batch in queued]  # noqa: SLF001 - nothing public ends it
-    batches += accumulator._pending_batches  # noqa: SLF001 - nothing public ends it
-    accumulator.fail_all(KafkaTimeoutError("the producer was torn down: the record may or may not be written"))
-    for batch in batches:
-        if batch._drain_waiter.done():  # noqa: SLF001 - nothing public ends it
-            # Looked at, as above.
-            batch._drain_waiter.exception()  # noqa: SLF001 - nothing public ends it
+            task.exception()  # retrieved, so that asyncio does not log it: the client is closed because it failed
 
 
 def _milliseconds(seconds: float) -> int:

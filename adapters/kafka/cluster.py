@@ -21,6 +21,7 @@ from aiokafka.errors import (
 )
 
 from adapters.kafka.acls import Need, Operation
+from adapters.kafka.aiokafka_internals import knows_brokers
 from adapters.kafka.clients import KafkaFailure, connection, patience
 from adapters.kafka.permission_probe import missing_rights
 from adapters.kafka.topics import Found, Wanted
@@ -126,7 +127,7 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
         try:
             async with asyncio.timeout(timeout_seconds):
                 await admin.start()
-            if not admin._client.cluster.brokers():  # noqa: SLF001 - nothing public tells
+            if not knows_brokers(admin):
                 raise KafkaDenied(f"{where}: {_NO_BROKERS[kafka.mechanism == 'OAUTHBEARER']}")
             yield KafkaCluster(admin, timeout_seconds)
         except KafkaFailure as error:

@@ -17,6 +17,7 @@ from aiokafka.protocol.transaction import AddOffsetsToTxnRequest
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from adapters.kafka.acls import Need, Operation
+from adapters.kafka.aiokafka_internals import send_to_any_broker
 
 _UNKNOWN_TOPIC = 3
 _TOPIC_DENIED, _GROUP_DENIED, _TRANSACTION_DENIED = 29, 30, 53
@@ -98,7 +99,7 @@ async def missing_rights(admin: AIOKafkaAdminClient, need: Need, topics: Iterabl
 
 
 async def _missing_on_topics(admin: AIOKafkaAdminClient, need: Need, names: list[str]) -> frozenset[Operation]:
-    answer = await admin._send_request(_MetadataRequest(names))  # noqa: SLF001 - nothing public sends it
+    answer = await send_to_any_broker(admin, _MetadataRequest(names))
     missing: set[Operation] = set()
     for code, name, _internal, _partitions, allowed in answer.topics:
         if code == _UNKNOWN_TOPIC:
@@ -124,7 +125,7 @@ async def _may_not_create(admin: AIOKafkaAdminClient, name: str) -> bool:
 
 
 async def _is_refused(admin: AIOKafkaAdminClient, request: Any, refusal: int) -> bool:
-    answer = await admin._send_request(request)  # noqa: SLF001 - nothing public sends it
+    answer = await send_to_any_broker(admin, request)
     return bool(answer.error_code == refusal)
 
 

@@ -22,6 +22,7 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
+from adapters.kafka.aiokafka_internals import has_fetching_ended
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.interface import HandlerFailure
 from consumers.engine.kafka import clients, lag
@@ -193,8 +194,7 @@ class Engine:
         """Watch what nobody else watches: hung turns, aiokafka's own tasks, and the gauges."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            fetcher = consumer._fetcher  # noqa: SLF001 - its end is told nowhere: getmany answers {} for ever
-            if fetcher is not None and fetcher._fetch_task.done():  # noqa: SLF001 - same
+            if has_fetching_ended(consumer):
                 raise ConsumerDied("aiokafka's fetch task ended")
             for partition in self.partitions.values():
                 if partition.turns is not None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiokafka.errors import IllegalStateError, ProducerFenced
 
-from adapters.kafka.clients import KafkaFailure
+from adapters.kafka.clients import KafkaFailure, bounded_stop
 from consumers.engine.core.failure_ratio import FailureRatioLimit
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.lag import LagMonitor
@@ -304,7 +304,7 @@ class Partition:
             await self.work.end()
             self.backlog.left(self.work.committed, self.work.intake.oldest_timestamp)
             self.work = None
-        await clients.discard(producer)
+        await bounded_stop(producer)
 
     def _enter(self, phase: PartitionStatus, detail: str = "") -> None:
         if phase is not self.phase:

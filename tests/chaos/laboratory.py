@@ -20,8 +20,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
+from adapters.kafka.clients import bounded_stop
 from consumers.engine.engine import Engine
-from consumers.engine.kafka import clients
 from consumers.engine.partition_status import PartitionStatus
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
@@ -287,7 +287,7 @@ class Laboratory:
         try:
             await producer.start()
         except KafkaError:
-            await clients.discard(producer)
+            await bounded_stop(producer)
             raise
         return producer
 
@@ -350,7 +350,7 @@ class Laboratory:
 
 async def _give_up(producer: AIOKafkaProducer, under_way: set[asyncio.Future[object]]) -> None:
     """Discard a producer, and what it has not sent yet: nobody would ever tell what became of that."""
-    await clients.discard(producer)
+    await bounded_stop(producer)
     if left := list(under_way):
         for send in left:
             send.cancel()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest
 
+from adapters.kafka.aiokafka_internals import group_membership, send_to_coordinator
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
@@ -46,8 +48,7 @@ class GroupMembership:
 
     def joined(self) -> Membership:
         """Note the membership of an assignment; call it in the assignment callback, synchronously."""
-        coordinator = self._consumer._coordinator  # noqa: SLF001 - aiokafka tells it nowhere else
-        self.membership = Membership(coordinator.generation, coordinator.member_id)
+        self.membership = Membership(*group_membership(self._consumer))
         # Nobody knows how long ago the group said so: a process may be stopped between its answer and the callback.
         self._confirmed_at = float("-inf")
         return self.membership
@@ -72,10 +73,9 @@ class GroupMembership:
         if asked is None or asked.generation < 0:
             return False
         started = time.monotonic()
-        coordinator = self._consumer._coordinator  # noqa: SLF001 - same
         try:
-            answer = await coordinator._send_req(  # noqa: SLF001 - same
-                HeartbeatRequest(self._group, asked.generation, asked.member_id)
+            answer = await send_to_coordinator(
+                self._consumer, HeartbeatRequest(self._group, asked.generation, asked.member_id)
             )
         except (KafkaError, OSError, RuntimeError):
             # RuntimeError is uvloop's word where the connection has just been closed under aiokafka.

@@ -18,6 +18,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from adapters.kafka.aiokafka_internals import find_coordinator, forget_coordinator, send_to_coordinator
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,16 +50,14 @@ async def fetch_committed_of(
     Raises:
         KafkaError: an error that does not pass, such as a missing permission.
     """
-    coordinator = consumer._coordinator  # noqa: SLF001 - aiokafka has no public way to ask its coordinator's node
     while True:
-        await coordinator.ensure_coordinator_known()
+        await find_coordinator(consumer)
         try:
-            answer = await coordinator._send_req(  # noqa: SLF001 - same
-                OffsetFetchRequest(group, [(partitions[0].topic, [partition.partition for partition in partitions])])
-            )
+            numbers = [partition.partition for partition in partitions]
+            answer = await send_to_coordinator(consumer, OffsetFetchRequest(group, [(partitions[0].topic, numbers)]))
             return _read(answer, partitions)
         except (NotCoordinatorForGroupError, CoordinatorNotAvailableError):
-            coordinator.coordinator_dead()
+            forget_coordinator(consumer)
         except KafkaError as error:
             if not error.retriable:
                 raise

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from consumers.engine.kafka import clients
+from adapters.kafka.clients import bounded_stop
 from consumers.engine.partition import Partition
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
@@ -94,15 +94,14 @@ async def test_a_stop_does_not_wait_for_ever_for_a_turn_that_hangs(laboratory):
 async def test_a_stopping_worker_takes_nothing_new(laboratory, monkeypatch):
     """A rebalance between the end of the partitions and the end of the consumer: all workers restart at once."""
     may_end = asyncio.Event()
-    discard = clients.discard
 
     async def slowly(producer):
         await may_end.wait()
-        await discard(producer)
+        await bounded_stop(producer)
 
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))
-        monkeypatch.setattr(clients, "discard", slowly)
+        monkeypatch.setattr("consumers.engine.partition.bounded_stop", slowly)
         first.stop.set()
         await until(lambda: all(partition._closed for partition in first.engine.partitions.values()))
         async with laboratory.engine("second") as second:

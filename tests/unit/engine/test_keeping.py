@@ -87,7 +87,7 @@ async def life(bench, monkeypatch):
         pass
 
     monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: None)
-    monkeypatch.setattr(clients, "discard", discard)
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     life = Life(bench)
     monkeypatch.setattr("consumers.engine.partition.start_partition", life.take_over)
     monkeypatch.setattr("consumers.engine.partition.fetch_committed", life.fetch_committed)

@@ -270,7 +270,7 @@ async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
 
     monkeypatch.setattr("consumers.engine.partition.start_partition", take_over)
     monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: number)
-    monkeypatch.setattr(clients, "discard", discard)
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     await partition.work.end()
     partition.work = None
     running = asyncio.create_task(partition.run())

@@ -241,7 +241,7 @@ def no_producer(monkeypatch):
         pass
 
     monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: None)
-    monkeypatch.setattr(clients, "discard", discard)
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
 
 
 async def test_starts_and_assignments_are_counted(room, no_producer, monkeypatch):

@@ -1,0 +1,128 @@
+"""The only module that uses private members of aiokafka, which has no public way to do what these functions do.
+
+Every function is checked against aiokafka 0.14.0. `tests/unit/kafka/test_aiokafka_internals.py` runs them on aiokafka's
+own objects and fails for another minor version.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.errors import KafkaTimeoutError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+    from aiokafka.admin import AIOKafkaAdminClient
+
+CHECKED_MINOR_VERSION: Final = "0.14"
+
+
+def group_membership(consumer: AIOKafkaConsumer) -> tuple[int, str]:
+    """Return the generation and the member id of a started consumer with a group (aiokafka 0.14).
+
+    Relies on `_coordinator.generation` and `.member_id`. Without a membership the generation is -1.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 - see the module
+    return coordinator.generation, coordinator.member_id
+
+
+async def send_to_coordinator(consumer: AIOKafkaConsumer, request: Any) -> Any:
+    """Send a request once to the coordinator of the consumer's group and return the response (aiokafka 0.14).
+
+    Relies on `_coordinator._send_req(request)`, which uses the coordinator's own connection.
+
+    Raises:
+        KafkaError: the coordinator is unknown, or the connection failed.
+    """
+    return await consumer._coordinator._send_req(request)  # noqa: SLF001 - see the module
+
+
+async def find_coordinator(consumer: AIOKafkaConsumer) -> None:
+    """Wait until the coordinator of the consumer's group is known (aiokafka 0.14).
+
+    Relies on `_coordinator.ensure_coordinator_known()`, which retries without a limit: set a deadline.
+    """
+    await consumer._coordinator.ensure_coordinator_known()  # noqa: SLF001 - see the module
+
+
+def forget_coordinator(consumer: AIOKafkaConsumer) -> None:
+    """Make the consumer look the coordinator up again, without leaving the group (aiokafka 0.14).
+
+    Relies on `_coordinator.coordinator_dead()`.
+    """
+    consumer._coordinator.coordinator_dead()  # noqa: SLF001 - see the module
+
+
+def has_fetching_ended(consumer: AIOKafkaConsumer) -> bool:
+    """Say whether the consumer's fetch task has ended: `getmany` would return {} without an error (aiokafka 0.14).
+
+    Relies on `_fetcher`, None before the start, and `_fetcher.error_future`, the fetch task.
+    """
+    fetcher = consumer._fetcher  # noqa: SLF001 - see the module
+    return fetcher is not None and bool(fetcher.error_future.done())
+
+
+def connections_of(client: AIOKafkaProducer | AIOKafkaConsumer) -> Any:
+    """Return the client's connections, an object with `async close()` (aiokafka 0.14).
+
+    Relies on `AIOKafkaConsumer._client`, which is the public `client` of a producer.
+    """
+    return client.client if hasattr(client, "client") else client._client  # noqa: SLF001 - see the module
+
+
+def sender_task(producer: AIOKafkaProducer) -> asyncio.Task[None] | None:
+    """Return the task that sends the producer's batches, None before the start (aiokafka 0.14).
+
+    Relies on `_sender.sender_task`. The first cancellation ends its loop, the second the requests that it waits for.
+    """
+    task: asyncio.Task[None] | None = producer._sender.sender_task  # noqa: SLF001 - see the module
+    return task
+
+
+def fail_undelivered(producer: AIOKafkaProducer) -> None:
+    """Fail every record that the producer holds; otherwise its `stop()` can wait without end (aiokafka 0.14).
+
+    Relies on `_message_accumulator.fail_all(error)`.
+    """
+    error = KafkaTimeoutError("the producer was closed before delivery: the record may or may not be written")
+    producer._message_accumulator.fail_all(error)  # noqa: SLF001 - see the module
+
+
+def retrieve_exceptions(producer: AIOKafkaProducer) -> None:
+    """Retrieve the exceptions of the producer's futures: asyncio logs each that nothing awaits (aiokafka 0.14).
+
+    Relies on `_message_accumulator._batches` and `._pending_batches`, on `future` and `_drain_waiter` of a batch, and
+    on `_txn_manager.wait_for_transaction_end()`.
+    """
+    accumulator = producer._message_accumulator  # noqa: SLF001 - see the module
+    batches = chain(accumulator._pending_batches, *accumulator._batches.values())  # noqa: SLF001 - see the module
+    futures = [future for batch in batches for future in (batch.future, batch._drain_waiter)]  # noqa: SLF001 - same
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    transaction = manager.wait_for_transaction_end() if manager is not None else None
+    for future in (*futures, transaction):
+        if future is not None:
+            future.add_done_callback(_retrieve)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def knows_brokers(admin: AIOKafkaAdminClient) -> bool:
+    """Say whether a started admin client has received the list of brokers (aiokafka 0.14).
+
+    Relies on `_client.cluster.brokers()`. The client starts without an error even if the list is empty.
+    """
+    return bool(admin._client.cluster.brokers())  # noqa: SLF001 - see the module
+
+
+async def send_to_any_broker(admin: AIOKafkaAdminClient, request: Any) -> Any:
+    """Send a request to one of the brokers and return the response (aiokafka 0.14).
+
+    Relies on `_send_request(request)`.
+    """
+    return await admin._send_request(request)  # noqa: SLF001 - see the module

@@ -1,0 +1,181 @@
+"""Runs the functions on aiokafka's own objects, without a broker: fails if an upgrade changes a private member."""
+
+import asyncio
+import inspect
+from importlib.metadata import version
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import ScramAuthenticator
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import MessageBatch
+
+from adapters.kafka import aiokafka_internals as internals
+
+
+@pytest.fixture
+async def producer():
+    producer = AIOKafkaProducer(transactional_id="test")
+    yield producer
+    await producer.stop()
+
+
+@pytest.fixture
+async def consumer(monkeypatch):
+    """A consumer as after `start()`: with a coordinator and a fetcher whose tasks wait."""
+    consumer = AIOKafkaConsumer("topic", group_id="group")
+    before_start = consumer._fetcher, consumer._coordinator
+    assert before_start == (None, None)
+
+    async def wait(_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Fetcher, "_fetch_requests_routine", wait)
+    monkeypatch.setattr(GroupCoordinator, "_coordination_routine", wait)
+    consumer._fetcher = Fetcher(consumer._client, consumer._subscription)
+    consumer._coordinator = GroupCoordinator(consumer._client, consumer._subscription, group_id="group")
+    yield consumer
+    consumer._coordinator._coordination_task.cancel()
+    consumer._coordinator = None
+    await consumer.stop()
+
+
+@pytest.fixture
+async def admin():
+    admin = AIOKafkaAdminClient()
+    yield admin
+    await admin._client.close()
+
+
+def a_batch(producer):
+    return MessageBatch(TopicPartition("topic", 0), producer.create_batch(), 1, 0)
+
+
+def test_the_installed_minor_version_is_the_checked_one():
+    assert version("aiokafka").startswith(f"{internals.CHECKED_MINOR_VERSION}.")
+
+
+async def test_a_consumer_without_a_membership_has_generation_minus_one(consumer):
+    assert internals.group_membership(consumer) == (-1, "")
+
+
+async def test_the_membership_is_the_coordinators(consumer):
+    consumer._coordinator.generation, consumer._coordinator.member_id = 7, "member"
+    assert internals.group_membership(consumer) == (7, "member")
+
+
+async def test_a_request_goes_to_the_coordinators_own_connection(consumer, monkeypatch):
+    sent = []
+
+    async def send(client, node, request, *, group):
+        sent.append((node, request, group.name))
+        return "response"
+
+    monkeypatch.setattr(AIOKafkaClient, "send", send)
+    consumer._coordinator.coordinator_id = 3
+    assert await internals.send_to_coordinator(consumer, "request") == "response"
+    assert sent == [(3, "request", "COORDINATION")]
+
+
+async def test_a_request_to_an_unknown_coordinator_fails_immediately(consumer):
+    with pytest.raises(GroupCoordinatorNotAvailableError):
+        await internals.send_to_coordinator(consumer, "request")
+
+
+async def test_a_forgotten_coordinator_is_looked_up_again(consumer, monkeypatch):
+    async def lookup(*_):
+        return 4
+
+    async def ready(*_, **__):
+        return True
+
+    monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", lookup)
+    monkeypatch.setattr(AIOKafkaClient, "ready", ready)
+    consumer._coordinator.coordinator_id = 3
+    internals.forget_coordinator(consumer)
+    assert consumer._coordinator.coordinator_id is None
+    await internals.find_coordinator(consumer)
+    assert consumer._coordinator.coordinator_id == 4
+
+
+async def test_fetching_has_ended_when_the_fetch_task_has(consumer):
+    assert not internals.has_fetching_ended(consumer)
+    consumer._fetcher._fetch_task.cancel()
+    await asyncio.wait([consumer._fetcher._fetch_task])
+    assert internals.has_fetching_ended(consumer)
+
+
+async def test_a_consumer_that_has_not_started_has_not_ended(consumer):
+    fetcher, consumer._fetcher = consumer._fetcher, None
+    assert not internals.has_fetching_ended(consumer)
+    consumer._fetcher = fetcher
+
+
+async def test_both_kinds_of_client_have_connections_that_can_be_closed(producer, consumer):
+    assert isinstance(internals.connections_of(producer), AIOKafkaClient)
+    assert isinstance(internals.connections_of(consumer), AIOKafkaClient)
+    assert inspect.iscoroutinefunction(AIOKafkaClient.close)
+
+
+async def test_a_producer_that_has_not_started_has_no_sender_task(producer):
+    assert internals.sender_task(producer) is None
+
+
+async def test_undelivered_records_fail_and_asyncio_logs_no_exception_of_theirs(producer):
+    logged = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+    waiting, in_flight = a_batch(producer), a_batch(producer)
+    producer._message_accumulator._batches[TopicPartition("topic", 0)].append(waiting)
+    producer._message_accumulator._pending_batches.add(in_flight)
+    producer._txn_manager._transaction_waiter = transaction = asyncio.get_running_loop().create_future()
+    internals.retrieve_exceptions(producer)
+    internals.fail_undelivered(producer)
+    transaction.set_exception(KafkaTimeoutError())
+    await asyncio.sleep(0)
+    for batch in (waiting, in_flight):
+        assert isinstance(batch.future.exception(), KafkaTimeoutError)
+    producer._message_accumulator._batches.clear()
+    producer._message_accumulator._pending_batches.clear()
+    producer._txn_manager._transaction_waiter = None
+    del waiting, in_flight, transaction, batch
+    assert logged == []
+
+
+async def test_a_producer_without_transactions_has_no_future_of_a_transaction():
+    producer = AIOKafkaProducer()
+    internals.retrieve_exceptions(producer)
+    await producer.stop()
+
+
+async def test_an_admin_client_knows_no_brokers_before_the_first_response(admin):
+    admin._client.cluster._brokers.clear()
+    assert not internals.knows_brokers(admin)
+
+
+async def test_a_request_of_an_admin_client_goes_to_a_broker(admin, monkeypatch):
+    async def send(client, node, request):
+        return node, request
+
+    monkeypatch.setattr(AIOKafkaClient, "send", send)
+    monkeypatch.setattr(AIOKafkaClient, "get_random_node", lambda _: 2)
+    assert await internals.send_to_any_broker(admin, "request") == (2, "request")
+
+
+async def test_scram_needs_nothing_of_a_password_but_its_bytes():
+    """`credentials.PasswordFile` is not a string: it reads its file when aiokafka encodes it."""
+
+    class Password:
+        def encode(self, encoding):
+            return b"secret"
+
+    scram = ScramAuthenticator(
+        loop=asyncio.get_running_loop(),
+        sasl_plain_password=Password(),
+        sasl_plain_username="user",
+        sasl_mechanism="SCRAM-SHA-512",
+    )
+    scram.create_salted_password(b"salt", 4_096)
