@@ -24,11 +24,11 @@ GIVE_UP_SECONDS = 60
 
 def build(version, directory):
     """Make a program of this tree under that version; that a wheel is the same is shown by tests/system/image."""
-    for package in ("gateway", "consumers", "schemas"):
+    for package in ("gateway", "consumers", "adapters", "runtime", "schemas"):
         shutil.copytree(ROOT / package, directory / "installed" / package)
     if version is not None:
-        told = directory / "installed" / "gateway" / "__init__.py"
-        told.write_text(f'"""The next version."""\n\n__version__ = "{version}"\n')
+        module = directory / "installed" / "runtime" / "version.py"
+        module.write_text(f'"""The next version."""\n\nVERSION = "{version}"\n')
     program = directory / "gateway"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(directory / 'installed')!r})\n"
