@@ -8,7 +8,7 @@ from collections import OrderedDict
 from contextlib import AbstractContextManager
 
 from consumers.engine import Done, Handler, Invocation, Output, Record, RetryAt
-from runtime.traces import Facts, Span, Traces
+from runtime.traces import Attributes, Span, Traces
 from schemas.commands import COMMANDS
 from schemas.field_types import is_command_id, is_id
 from schemas.topics import Topics
@@ -33,13 +33,13 @@ class TracedHandler:
         before = self._turns.pop(place, None)
         facts = self._facts(turn, record, headers)
         parent = _text(headers, "traceparent")
-        with self._traces.take_up("process commands", "CONSUMER", parent, facts, (before,)) as span:
+        with self._traces.continue_trace("process commands", "CONSUMER", parent, facts, (before,)) as span:
             self._turns[place] = span.traceparent
             if len(self._turns) > _MOST_WAITING:
                 self._turns.popitem(last=False)
             answer = await self._lane.on_record(_TracedInvocation(turn, self), record)
             if isinstance(answer, RetryAt):
-                span.note({"gateway.waits_for": answer.reason.value})
+                span.annotate({"gateway.waits_for": answer.reason.value})
                 return answer
             self._turns.pop(place, None)  # the bound may have dropped it meanwhile
             return answer._replace(outputs=self.carried(answer.outputs))
@@ -50,7 +50,7 @@ class TracedHandler:
 
     def checkpointing(self) -> AbstractContextManager[Span]:
         """Show how long a commit in the middle of a turn takes."""
-        return self._traces.within("checkpoint", "INTERNAL", {"messaging.system": "kafka"})
+        return self._traces.child("checkpoint", "INTERNAL", {"messaging.system": "kafka"})
 
     def carried(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         """Give every event a span, and have it carry that."""
@@ -58,20 +58,20 @@ class TracedHandler:
 
     def _event(self, output: Output) -> Output:
         headers = dict(output.headers)
-        facts: Facts = {
+        facts: Attributes = {
             "messaging.system": "kafka",
             "messaging.destination.name": self._events,
             "gateway.event": _text(headers, "ce_type"),
             "gateway.sequence": _text(headers, "ce_sequence"),
         }
         # The record is made here; it becomes visible with the transaction that also moves the input's offset.
-        traceparent = self._traces.past("create events", "PRODUCER", 0.0, facts)
+        traceparent = self._traces.finished_child("create events", "PRODUCER", 0.0, facts)
         if traceparent is None:
             return output
         others = tuple(header for header in output.headers if header[0] != "traceparent")
         return output._replace(headers=(*others, ("traceparent", traceparent.encode())))
 
-    def _facts(self, turn: Invocation, record: Record, headers: dict[str, bytes]) -> Facts:
+    def _facts(self, turn: Invocation, record: Record, headers: dict[str, bytes]) -> Attributes:
         command, command_id, key = _text(headers, "ce_type"), _text(headers, "ce_id"), record.key.decode("latin-1")
         redrive = _text(headers, "ce_redrive")
         return {

@@ -42,7 +42,7 @@ from schemas.topics import Topics, catalogue
 if TYPE_CHECKING:
     from adapters.collate.client import CollateClient
     from consumers.engine import Done, Invocation, Record, RetryAt
-    from runtime.admin_resume import ResumeAsked
+    from runtime.admin_resume import ResumeRequest
 
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
@@ -82,7 +82,7 @@ async def work(settings: Settings, process: Process) -> None:
         told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
         lane = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(told, lane, process.metrics.engine)
-        process.lanes = partial(key_queues_report, engine)
+        process.partition_status = partial(key_queues_report, engine)
         process.resume = partial(_resume, engine, process)
         watching = asyncio.create_task(_tell_health(engine, process))
         tune_gc()
@@ -168,7 +168,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     )
 
 
-def _resume(engine: Engine, process: Process, asked: ResumeAsked) -> dict[str, Any]:
+def _resume(engine: Engine, process: Process, asked: ResumeRequest) -> dict[str, Any]:
     """Let stopped partitions go on; one that lost its offsets goes on from the oldest record, so it must be named."""
     stopped = {number: one for number, one in sorted(engine.partitions.items()) if one.is_stopped}
     meant = (

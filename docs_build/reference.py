@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from runtime.environ import PREFIX, field_at, leaves, section_of, shown, variable
-from runtime.exits import MEANINGS
+from runtime.environ import PREFIX, field_at, section_of, setting_paths, show_value, variable_name
+from runtime.exits import EXIT_MEANINGS
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
 
@@ -39,10 +39,10 @@ def configuration_page() -> str:
     for name in Settings.model_fields:
         section = _section(name)
         if section is not None:
-            paths = [(name, *path) for path in leaves(section)]
+            paths = [(name, *path) for path in setting_paths(section)]
             lines += [f"## {name.capitalize()}\n", f"{(section.__doc__ or '').strip()}\n", *_table(paths)]
     lines += ["## Exit codes\n", "| code | meaning |", "|---|---|"]
-    lines += [f"| {int(code)} | {meaning} |" for code, meaning in MEANINGS.items()]
+    lines += [f"| {int(code)} | {meaning} |" for code, meaning in EXIT_MEANINGS.items()]
     lines += ["| 130, 143 | a second SIGINT or SIGTERM ended it on the spot |"]
     return "\n".join(lines) + "\n"
 
@@ -52,7 +52,7 @@ def metrics_page() -> str:
     described = create_metrics(CollectorRegistry()).described
     lines = [_MADE, _METRICS]
     lines += [
-        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.sentence} |"
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.description} |"
         for one in described
     ]
     return "\n".join(lines) + "\n"
@@ -69,7 +69,7 @@ def _table(paths: list[tuple[str, ...]]) -> Iterator[str]:
         field = field_at(Settings, path)
         choices = _choices(field.annotation)
         told = f"{field.description or ''}{f' One of {choices}.' if choices else ''}"
-        yield f"| `{variable(path)}` | {_default(path, field)} | {told} |"
+        yield f"| `{variable_name(path)}` | {_default(path, field)} | {told} |"
     yield ""
 
 
@@ -78,7 +78,7 @@ def _default(path: tuple[str, ...], field: FieldInfo) -> str:
         return "**required**"
     if isinstance(field.json_schema_extra, dict) and "shown_default" in field.json_schema_extra:
         return str(field.json_schema_extra["shown_default"])
-    text = shown(Settings, path, field.get_default(call_default_factory=True))
+    text = show_value(Settings, path, field.get_default(call_default_factory=True))
     return f"`{text}`" if text else ""
 
 

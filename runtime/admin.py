@@ -15,13 +15,13 @@ from starlette.routing import Route
 from runtime.admin_resume import Resume, answer
 from runtime.health import Health, Report
 
-Lanes = Callable[[], Any]
+PartitionStatus = Callable[[], Any]
 
 
 def admin_app(
     health: Health,
     registry: CollectorRegistry,
-    lanes: Callable[[], Lanes | None],
+    lanes: Callable[[], PartitionStatus | None],
     resume: Callable[[], Resume | None] = lambda: None,
 ) -> Starlette:
     """Build the admin port's application; `lanes()` and `resume()` give what is behind them once it is there."""

@@ -20,7 +20,7 @@ _PROXIED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwar
 _MOST_BYTES = 4 << 10
 
 
-class ResumeAsked(BaseModel):
+class ResumeRequest(BaseModel):
     """Who wants which partitions to go on, and why; without any named: those that too many dead letters stopped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -30,7 +30,7 @@ class ResumeAsked(BaseModel):
     partitions: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1_000)] | None = None
 
 
-Resume = Callable[[ResumeAsked], dict[str, Any]]
+Resume = Callable[[ResumeRequest], dict[str, Any]]
 """Resumes, and returns what was resumed and what still stands."""
 
 
@@ -48,7 +48,7 @@ async def answer(request: Request, resume: Resume | None) -> tuple[int, dict[str
         if len(body) > _MOST_BYTES:
             return 413, {"summary": f"expected at most {_MOST_BYTES} bytes"}
     try:
-        asked = ResumeAsked.model_validate_json(bytes(body))
+        asked = ResumeRequest.model_validate_json(bytes(body))
     except ValidationError:
         return 422, {"summary": "expected operator, why and, if only some are meant, partitions"}
     return 200, resume(asked)

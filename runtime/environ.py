@@ -45,19 +45,19 @@ class SettingsInvalid(StartupError):
     title = "settings"
 
 
-def variable(path: tuple[str, ...]) -> str:
+def variable_name(path: tuple[str, ...]) -> str:
     """Name the environment variable of a setting, e.g. ("kafka", "bootstrap") -> GATEWAY_KAFKA__BOOTSTRAP."""
     return PREFIX + _SEPARATOR.join(part.upper() for part in path)
 
 
-def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def setting_paths(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the path of every single setting of a model, in the order of its fields."""
     for name, field in model.model_fields.items():
         section = section_of(field.annotation)
         if section is None:
             yield (*path, name)
         else:
-            yield from leaves(section, (*path, name))
+            yield from setting_paths(section, (*path, name))
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
@@ -70,7 +70,7 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
 
 def nest(environ: Mapping[str, str], known: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
     """Sort the GATEWAY_ variables into a nested dict; return it with a problem per key that no setting has."""
-    names = {variable(path): path for path in leaves(known)}
+    names = {variable_name(path): path for path in setting_paths(known)}
     nested: dict[str, Any] = {}
     problems: list[str] = []
     for key, value in sorted(environ.items()):
@@ -100,7 +100,7 @@ def validate(model: type[Model], nested: dict[str, Any]) -> Model | list[str]:
         problems = [_sentence(tuple(map(str, error["loc"])), error["type"], error["msg"]) for error in errors]
         half_right = {str(error["loc"][0]) for error in errors if len(error["loc"]) > 1}
         return problems + [
-            f"{variable((name,))}{_SEPARATOR}…: {contradiction}"
+            f"{variable_name((name,))}{_SEPARATOR}…: {contradiction}"
             for name in model.model_fields
             if name in half_right
             for contradiction in _contradictions(section_of(model.model_fields[name].annotation), nested[name])
@@ -149,12 +149,12 @@ def _unknown(key: str, names: Mapping[str, Any]) -> str:
 
 def _sentence(location: tuple[str, ...], kind: str, message: str) -> str:
     if kind == "missing":
-        return f"{variable(location)}: required but not set"
-    name = variable(location) + (f"{_SEPARATOR}…" if kind == "contradiction" else "")
+        return f"{variable_name(location)}: required but not set"
+    name = variable_name(location) + (f"{_SEPARATOR}…" if kind == "contradiction" else "")
     return f"{name}: {message.removeprefix('Value error, ')}"
 
 
-def shown(model: type[BaseModel], path: tuple[str, ...], value: object) -> str:
+def show_value(model: type[BaseModel], path: tuple[str, ...], value: object) -> str:
     """Write a setting's value the way the environment variable takes it; empty where it is not set."""
     match value:
         case None:

@@ -17,7 +17,7 @@ class Exit(IntEnum):
     CONFIG = 78
 
 
-MEANINGS = {
+EXIT_MEANINGS = {
     Exit.OK: "stopped because it was asked to, with everything finished",
     Exit.FAILED: "a part of the process failed; the last log lines say which and why",
     Exit.USAGE: "the command line is wrong",

@@ -88,11 +88,7 @@ class Health:
         self._beats[loop] = beat
         return beat
 
-    def remove_beat(self, loop: str) -> None:
-        """Forget a loop that ended as it should."""
-        self._beats.pop(loop, None)
-
-    def died(self, task: str, error: str) -> None:
+    def task_failed(self, task: str, error: str) -> None:
         """Note that a task which should run for ever has ended."""
         self._dead[task] = error
 

@@ -1,4 +1,4 @@
-"""Every metric of every process, a sentence each. docs/metrics.md is made from this file.
+"""Every metric of every process, a description each. docs/metrics.md is made from this file.
 
 No globals: a process creates its metrics with its own registry and hands them on; so does each test. Labels come from
 closed sets or from counts fixed for life (partitions): never an authorization, a caller's text or an error message.
@@ -17,41 +17,41 @@ _COUNTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class MetricDescription:
     """One metric as the documentation shows it."""
 
     name: str
     kind: str
     labels: tuple[str, ...]
-    sentence: str
+    description: str
 
 
-class Maker:
+class MetricFactory:
     """Creates metrics in one registry and remembers what they mean."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self.described: list[Described] = []
+        self.described: list[MetricDescription] = []
 
-    def counter(self, name: str, sentence: str, labels: Sequence[str] = ()) -> Counter:
+    def counter(self, name: str, description: str, labels: Sequence[str] = ()) -> Counter:
         """Create something that only grows."""
-        self._note(f"{name}_total", "counter", labels, sentence)
-        return Counter(PREFIX + name, sentence, labels, registry=self._registry)
+        self._note(f"{name}_total", "counter", labels, description)
+        return Counter(PREFIX + name, description, labels, registry=self._registry)
 
-    def gauge(self, name: str, sentence: str, labels: Sequence[str] = ()) -> Gauge:
+    def gauge(self, name: str, description: str, labels: Sequence[str] = ()) -> Gauge:
         """Create something that goes up and down."""
-        self._note(name, "gauge", labels, sentence)
-        return Gauge(PREFIX + name, sentence, labels, registry=self._registry)
+        self._note(name, "gauge", labels, description)
+        return Gauge(PREFIX + name, description, labels, registry=self._registry)
 
     def histogram(
-        self, name: str, sentence: str, labels: Sequence[str] = (), buckets: Sequence[float] = _FAST
+        self, name: str, description: str, labels: Sequence[str] = (), buckets: Sequence[float] = _FAST
     ) -> Histogram:
         """Create a distribution."""
-        self._note(name, "histogram", labels, sentence)
-        return Histogram(PREFIX + name, sentence, labels, registry=self._registry, buckets=buckets)
+        self._note(name, "histogram", labels, description)
+        return Histogram(PREFIX + name, description, labels, registry=self._registry, buckets=buckets)
 
-    def _note(self, name: str, kind: str, labels: Sequence[str], sentence: str) -> None:
-        self.described.append(Described(PREFIX + name, kind, tuple(labels), sentence))
+    def _note(self, name: str, kind: str, labels: Sequence[str], description: str) -> None:
+        self.described.append(MetricDescription(PREFIX + name, kind, tuple(labels), description))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class EngineMetrics:
     lag: Gauge
     oldest_unfinished_seconds: Gauge
     gap: Gauge
-    lanes: Gauge
+    key_queues: Gauge
     waiting: Gauge
     unfinished: Gauge
     paused: Gauge
@@ -72,16 +72,16 @@ class EngineMetrics:
     transaction_failures: Counter
     handler_seconds: Histogram
     handler_failures: Counter
-    turns_left_behind: Gauge
+    abandoned_invocations: Gauge
     restores: Counter
     restore_seconds: Histogram
     rebalances: Counter
     partitions: Gauge
     fenced: Counter
     starts_failed: Counter
-    alarms_pending: Gauge
-    alarm_late_seconds: Histogram
-    casualties: Counter
+    timers_pending: Gauge
+    timer_late_seconds: Histogram
+    dead_lettered: Counter
     stopped: Gauge
 
     def forget(self, partition: int) -> None:
@@ -91,11 +91,11 @@ class EngineMetrics:
             self.lag,
             self.oldest_unfinished_seconds,
             self.gap,
-            self.lanes,
+            self.key_queues,
             self.waiting,
             self.unfinished,
             self.paused,
-            self.alarms_pending,
+            self.timers_pending,
             self.stopped,
         ):
             gauge.remove_by_labels(label)
@@ -113,7 +113,7 @@ class CommandMetrics:
     intents_resent: Counter
     double_effects: Counter
     observations: Counter
-    observation_stretch: Gauge
+    observation_slowdown: Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,11 @@ class ReadModelMetrics:
 
     records: Counter
     unreadable: Counter
-    behind: Gauge
+    lag: Gauge
     transaction_seconds: Histogram
     transaction_records: Histogram
-    outrun: Counter
-    swept: Counter
+    stale_offsets: Counter
+    rows_deleted: Counter
     away: Gauge
     read_seconds: Histogram
 
@@ -189,12 +189,12 @@ class Metrics:
     commands: CommandMetrics
     collate: CollateMetrics
     readmodel: ReadModelMetrics
-    described: tuple[Described, ...]
+    described: tuple[MetricDescription, ...]
 
 
 def create_metrics(registry: CollectorRegistry) -> Metrics:
     """Create every metric in the registry."""
-    make = Maker(registry)
+    make = MetricFactory(registry)
     return Metrics(
         process=_process(make),
         ingress=_ingress(make),
@@ -206,7 +206,7 @@ def create_metrics(registry: CollectorRegistry) -> Metrics:
     )
 
 
-def _process(make: Maker) -> ProcessMetrics:
+def _process(make: MetricFactory) -> ProcessMetrics:
     return ProcessMetrics(
         build=make.gauge(
             "build_info", "Always 1; the labels say which version of which process runs.", ("version", "process")
@@ -222,7 +222,7 @@ def _process(make: Maker) -> ProcessMetrics:
     )
 
 
-def _ingress(make: Maker) -> IngressMetrics:
+def _ingress(make: MetricFactory) -> IngressMetrics:
     return IngressMetrics(
         requests=make.counter(
             "requests", "Requests answered, by route template, method and status.", ("route", "method", "status")
@@ -267,7 +267,7 @@ def _ingress(make: Maker) -> IngressMetrics:
     )
 
 
-def create_engine_metrics(make: Maker) -> EngineMetrics:
+def create_engine_metrics(make: MetricFactory) -> EngineMetrics:
     """Create the metrics of the engine alone, for a process or benchmark that runs nothing else."""
     partition = ("partition",)
     return EngineMetrics(
@@ -278,7 +278,7 @@ def create_engine_metrics(make: Maker) -> EngineMetrics:
             partition,
         ),
         gap=make.gauge("gap", "Records finished beyond the watermark, kept as a bitmap.", partition),
-        lanes=make.gauge("lanes", "Lanes that hold a record or an alarm being worked on or waiting.", partition),
+        key_queues=make.gauge("lanes", "Lanes that hold a record or an alarm being worked on or waiting.", partition),
         waiting=make.gauge("lanes_waiting", "Lanes that wait, by the reason they gave.", ("partition", "reason")),
         unfinished=make.gauge("unfinished", "Records taken up and not finished.", partition),
         paused=make.gauge("paused", "1 while reading is paused because too much is unfinished.", partition),
@@ -295,7 +295,7 @@ def create_engine_metrics(make: Maker) -> EngineMetrics:
             "handler_seconds", "Time of one step of the handler, by kind (record, alarm).", ("kind",), _SLOW
         ),
         handler_failures=make.counter("handler_failures", "Steps that raised, hung or returned too much.", ("reason",)),
-        turns_left_behind=make.gauge(
+        abandoned_invocations=make.gauge(
             "turns_left_behind", "Steps that go on, although cancelled, after their partition was thrown away."
         ),
         restores=make.counter("restores", "Memories read back from Kafka when a partition started."),
@@ -308,14 +308,14 @@ def create_engine_metrics(make: Maker) -> EngineMetrics:
         ),
         fenced=make.counter("fenced", "Times a partition lost its right to write and started again.", partition),
         starts_failed=make.counter("starts_failed", "Tries to start a partition that failed, by reason.", ("reason",)),
-        alarms_pending=make.gauge("alarms_pending", "Alarms set and not due.", partition),
-        alarm_late_seconds=make.histogram("alarm_late_seconds", "How late alarms were taken up.", buckets=_SLOW),
-        casualties=make.counter("casualties", "Records given up as dead letters, by partition.", partition),
+        timers_pending=make.gauge("alarms_pending", "Alarms set and not due.", partition),
+        timer_late_seconds=make.histogram("alarm_late_seconds", "How late alarms were taken up.", buckets=_SLOW),
+        dead_lettered=make.counter("casualties", "Records given up as dead letters, by partition.", partition),
         stopped=make.gauge("stopped", "1 while a partition stands still until an operator resumes it.", partition),
     )
 
 
-def _commands(make: Maker) -> CommandMetrics:
+def _commands(make: MetricFactory) -> CommandMetrics:
     return CommandMetrics(
         finished=make.counter(
             "commands_finished", "Commands finished, by command, outcome and effect.", ("command", "outcome", "effect")
@@ -335,13 +335,13 @@ def _commands(make: Maker) -> CommandMetrics:
         observations=make.counter(
             "observations", "Reads by the watcher, by whether they saw something new.", ("result",)
         ),
-        observation_stretch=make.gauge(
+        observation_slowdown=make.gauge(
             "observation_stretch", "How many times longer than set the watcher's steps are, for want of call budget."
         ),
     )
 
 
-def _collate(make: Maker) -> CollateMetrics:
+def _collate(make: MetricFactory) -> CollateMetrics:
     return CollateMetrics(
         attempts=make.counter(
             "collate_attempts",
@@ -367,23 +367,25 @@ def _collate(make: Maker) -> CollateMetrics:
     )
 
 
-def _readmodel(make: Maker) -> ReadModelMetrics:
+def _readmodel(make: MetricFactory) -> ReadModelMetrics:
     return ReadModelMetrics(
         records=make.counter("projected", "Records written into the read model, by topic.", ("topic",)),
         unreadable=make.counter(
             "projector_unreadable", "Records that the projector could not read and passed over, by topic.", ("topic",)
         ),
-        behind=make.gauge("projector_behind", "Records between the read model and the ends of its topics."),
+        lag=make.gauge("projector_behind", "Records between the read model and the ends of its topics."),
         transaction_seconds=make.histogram(
             "projector_transaction_seconds", "Time of one transaction of the projector, its reading of rows included."
         ),
         transaction_records=make.histogram(
             "projector_transaction_records", "Records that one transaction of the projector wrote.", buckets=_COUNTS
         ),
-        outrun=make.counter(
+        stale_offsets=make.counter(
             "projector_outrun", "Transactions rolled back because another projector had written the same records."
         ),
-        swept=make.counter("projector_swept", "Rows deleted because they were past retention, by table.", ("table",)),
+        rows_deleted=make.counter(
+            "projector_swept", "Rows deleted because they were past retention, by table.", ("table",)
+        ),
         away=make.gauge("database_away", "1 while PostgreSQL can't be used, else 0."),
         read_seconds=make.histogram("read_seconds", "Time of one read of the read model, by what was read.", ("read",)),
     )

@@ -25,7 +25,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from runtime.logs import get_log
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
-from runtime.traces import Facts, Kind, allowed
+from runtime.traces import Attributes, Kind, allowed_attributes
 from runtime.version import VERSION
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -49,9 +49,9 @@ class OtelSpan:
         at = self._span.get_span_context()
         return f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"
 
-    def note(self, facts: Facts) -> None:
+    def annotate(self, facts: Attributes) -> None:
         """Add what has become known."""
-        self._span.set_attributes(allowed(facts))
+        self._span.set_attributes(allowed_attributes(facts))
 
     def rename(self, name: str) -> None:
         """Give it the name that is known only now."""
@@ -66,7 +66,7 @@ class OtelSpan:
     def fail(self, kind: str) -> None:
         """Mark it as failed; `kind` is a class's name or a slug, never a message."""
         self._span.set_status(StatusCode.ERROR)
-        self.note({"error.type": kind})
+        self.annotate({"error.type": kind})
 
 
 class Sender(SpanExporter):
@@ -118,8 +118,8 @@ class OtelTraces:
         self._tracer = provider.get_tracer("collate-gateway", VERSION)
 
     @contextmanager
-    def take_up(
-        self, name: str, kind: Kind, traceparent: str | None, facts: Facts, links: Sequence[str | None] = ()
+    def continue_trace(
+        self, name: str, kind: Kind, traceparent: str | None, facts: Attributes, links: Sequence[str | None] = ()
     ) -> Iterator[OtelSpan]:
         """Go on with what somebody else began, or begin; what happens inside becomes its children."""
         at = _context_of(traceparent)
@@ -129,18 +129,22 @@ class OtelTraces:
             yield span
 
     @contextmanager
-    def within(self, name: str, kind: Kind, facts: Facts) -> Iterator[OtelSpan]:
+    def child(self, name: str, kind: Kind, facts: Attributes) -> Iterator[OtelSpan]:
         """Make a part of what is under way in this task."""
         with self._span(name, kind, None, facts, ()) as span:
             yield span
 
-    def past(self, name: str, kind: Kind, seconds: float, facts: Facts, failed: str | None = None) -> str | None:
+    def finished_child(
+        self, name: str, kind: Kind, seconds: float, facts: Attributes, failed: str | None = None
+    ) -> str | None:
         """Put down what took so long until now, if something is under way in this task; return its traceparent."""
         if not trace.get_current_span().is_recording():
             return None
         ended = time.time_ns()
         began = ended - int(seconds * 1e9)
-        made = self._tracer.start_span(name, kind=SpanKind[kind], start_time=began, attributes=allowed(facts))
+        made = self._tracer.start_span(
+            name, kind=SpanKind[kind], start_time=began, attributes=allowed_attributes(facts)
+        )
         span = OtelSpan(made)
         if failed is not None:
             span.fail(failed)
@@ -149,14 +153,14 @@ class OtelTraces:
 
     @contextmanager
     def _span(
-        self, name: str, kind: Kind, context: Context | None, facts: Facts, links: Sequence[str | None]
+        self, name: str, kind: Kind, context: Context | None, facts: Attributes, links: Sequence[str | None]
     ) -> Iterator[OtelSpan]:
         linked = [Link(at) for one in links if (at := _context_of(one)) is not None]
         with self._tracer.start_as_current_span(
             name,
             context=context,
             kind=SpanKind[kind],
-            attributes=allowed(facts),
+            attributes=allowed_attributes(facts),
             links=linked,
             # An exception's message may quote anything.
             record_exception=False,

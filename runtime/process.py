@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from runtime.admin import Lanes, admin_app
+from runtime.admin import PartitionStatus, admin_app
 from runtime.admin_resume import Resume
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
@@ -22,7 +22,7 @@ from runtime.logs import Log, configure_logs, get_log
 from runtime.metrics import Metrics, create_metrics
 from runtime.serving import serving
 from runtime.settings import ProcessSettings
-from runtime.signals import ShutdownWatchdog, heeding_signals
+from runtime.signals import ShutdownWatchdog, handling_signals
 from runtime.version import VERSION
 
 _BEAT_SECONDS = 0.5
@@ -40,7 +40,7 @@ class Process:
     registry: CollectorRegistry
     log: Log
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    lanes: Lanes | None = None
+    partition_status: PartitionStatus | None = None
     resume: Resume | None = None
     failed: bool = False
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -63,16 +63,16 @@ class Process:
         if error is None and self.stop.is_set():
             return
         self.failed = True
-        self.health.died(name, "returned before it was asked to" if error is None else type(error).__name__)
+        self.health.task_failed(name, "returned before it was asked to" if error is None else type(error).__name__)
         self.log.error("task died", task=name, exc_info=error)
         self.stop.set()
 
-    def ask_to_stop(self, why: str) -> None:
+    def request_stop(self, why: str) -> None:
         """Begin to stop, in order."""
         self.log.info("stopping", why=why)
         self.stop.set()
 
-    async def end_tasks(self) -> None:
+    async def cancel_tasks(self) -> None:
         """Cancel what is still running and wait for it."""
         tasks = set(self._tasks)
         for task in tasks:
@@ -95,20 +95,20 @@ def run(name: str, settings: ProcessSettings, main: Main, *, stop_deadline_secon
     if not __debug__:
         return _refuse(log, StartupError(["python -O removes assertions that aiokafka depends on; run without it"]))
     faulthandler.enable()
-    last_resort = ShutdownWatchdog(stop_deadline_seconds + _GRACE_SECONDS)
+    watchdog = ShutdownWatchdog(stop_deadline_seconds + _GRACE_SECONDS)
     try:
-        return uvloop.run(_live(name, settings, main, stop_deadline_seconds, last_resort))
+        return uvloop.run(_live(name, settings, main, stop_deadline_seconds, watchdog))
     except StartupError as refused:
         return _refuse(log, refused)
     except Exception:
         log.exception("process failed")
         return Exit.INTERNAL
     finally:
-        last_resort.disarm()
+        watchdog.disarm()
 
 
 async def _live(
-    name: str, settings: ProcessSettings, main: Main, stop_deadline_seconds: float, last_resort: ShutdownWatchdog
+    name: str, settings: ProcessSettings, main: Main, stop_deadline_seconds: float, watchdog: ShutdownWatchdog
 ) -> int:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -122,8 +122,8 @@ async def _live(
     )
     process.metrics.process.build.labels(version=VERSION, process=name).set(1)
     process.metrics.process.ready.set_function(lambda: float(process.health.ready().good))
-    app = admin_app(process.health, registry, lambda: process.lanes, lambda: process.resume)
-    with heeding_signals(process.ask_to_stop, last_resort):
+    app = admin_app(process.health, registry, lambda: process.partition_status, lambda: process.resume)
+    with handling_signals(process.request_stop, watchdog):
         async with serving(app, settings.admin.host, settings.admin.port, stop_seconds=1.0) as admin:
             process.watch("admin", admin.task)
             process.log.info(
@@ -131,22 +131,22 @@ async def _live(
             )
             process.spawn("loop", _measure_loop(process))
             try:
-                code = await _work(process, main, stop_deadline_seconds, last_resort)
+                code = await _work(process, main, stop_deadline_seconds, watchdog)
             finally:
                 # From here on tasks end because they are meant to.
                 process.stop.set()
-        await process.end_tasks()
+        await process.cancel_tasks()
         process.log.info("stopped", code=int(code))
         return code
 
 
-async def _work(process: Process, main: Main, deadline_seconds: float, last_resort: ShutdownWatchdog) -> Exit:
+async def _work(process: Process, main: Main, deadline_seconds: float, watchdog: ShutdownWatchdog) -> Exit:
     work = asyncio.ensure_future(main(process))
     told = asyncio.create_task(process.stop.wait())
     try:
         await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            last_resort.arm()
+            watchdog.arm()
             process.health.set("process", "waiting", "stopping")
             await asyncio.wait({work}, timeout=deadline_seconds)
     finally:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from runtime.exits import StartupError
 
 
-class PortTaken(StartupError):
+class AddressUnavailable(StartupError):
     """The address to listen on can't be had."""
 
     title = "address"
@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class RunningServer:
     """A running server: where, and the task that must not end before it is asked to."""
 
     host: str
@@ -53,10 +53,10 @@ class Listening:
 @asynccontextmanager
 async def serving(
     app: ASGIApp, host: str, port: int, *, stop_seconds: float, **options: Any
-) -> AsyncIterator[Listening]:
+) -> AsyncIterator[RunningServer]:
     """Serve the app while inside; on leaving, stop accepting and give requests under way `stop_seconds`.
 
-    Options go to uvicorn.Config. Raises PortTaken where the address can't be bound.
+    Options go to uvicorn.Config. Raises AddressUnavailable where the address can't be bound.
     """
     bound = _bind(host, port)
     config = uvicorn.Config(
@@ -76,7 +76,7 @@ async def serving(
         listens = asyncio.create_task(server.listens.wait())
         await asyncio.wait({task, listens}, return_when=asyncio.FIRST_COMPLETED)
         listens.cancel()
-        yield Listening(host, bound.getsockname()[1], task)
+        yield RunningServer(host, bound.getsockname()[1], task)
     finally:
         server.should_exit = True
         done, _ = await asyncio.wait({task}, timeout=stop_seconds + 2.0)
@@ -93,6 +93,6 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken([f"can't listen on {host}:{port}: {(error.strerror or 'refused').lower()}"]) from error
+        raise AddressUnavailable([f"can't listen on {host}:{port}: {(error.strerror or 'refused').lower()}"]) from error
     listener.setblocking(False)
     return listener

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
-from runtime.environ import Section, SettingsInvalid, file_problem, leaves, nest, validate, variable
+from runtime.environ import Section, SettingsInvalid, file_problem, nest, setting_paths, validate, variable_name
 from runtime.units import Duration, Names, Size, Steps, parse_steps
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -499,12 +499,12 @@ def _load(model: type[Loaded], environ: Mapping[str, str], process: str | None) 
     if isinstance(built, list):
         problems += built
     problems += [
-        f"{variable((section, name))}: required for `gateway {process}` but not set"
+        f"{variable_name((section, name))}: required for `gateway {process}` but not set"
         for section, name in _NEEDED.get(process or "", ())
         if name not in mine.get(section, {})
     ]
     problems += [
-        f"{variable(path)}: {problem}"
+        f"{variable_name(path)}: {problem}"
         for path, file in _files(model, mine)
         if _ONLY_FOR.get(path, process) == process and (problem := file_problem(file))
     ]
@@ -514,7 +514,7 @@ def _load(model: type[Loaded], environ: Mapping[str, str], process: str | None) 
 
 
 def _files(model: type[BaseModel], nested: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Path]]:
-    for path in leaves(model):
+    for path in setting_paths(model):
         section, name = path[0], path[-1]
         if name.endswith("_file") and name in nested.get(section, {}):
             yield path, Path(nested[section][name])

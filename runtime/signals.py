@@ -41,8 +41,8 @@ class ShutdownWatchdog:
 
 
 @contextmanager
-def heeding_signals(ask_to_stop: Callable[[str], None], last_resort: ShutdownWatchdog) -> Iterator[None]:
-    """Call `ask_to_stop` in the running loop at the first signal; end the process at the second."""
+def handling_signals(request_stop: Callable[[str], None], watchdog: ShutdownWatchdog) -> Iterator[None]:
+    """Call `request_stop` in the running loop at the first signal; end the process at the second."""
     loop = asyncio.get_running_loop()
     asked = False
 
@@ -53,9 +53,9 @@ def heeding_signals(ask_to_stop: Callable[[str], None], last_resort: ShutdownWat
             _say(f"second signal ({name}); ending the process")
             os._exit(128 + number)
         asked = True
-        last_resort.arm()
+        watchdog.arm()
         # Not logged here: the signal may have interrupted a line being logged, which holds the stream's lock.
-        loop.call_soon_threadsafe(ask_to_stop, name)
+        loop.call_soon_threadsafe(request_stop, name)
 
     before = {number: signal.signal(number, heed) for number in _HEEDED}
     try:

@@ -14,11 +14,11 @@ from runtime.exits import StartupError
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
 
-Facts = Mapping[str, str | int | None]
+Attributes = Mapping[str, str | int | None]
 Kind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
 
 # What a span may carry. The rest is dropped where spans are made, whoever asks for it.
-ATTRIBUTES: Final = frozenset(
+ALLOWED_ATTRIBUTES: Final = frozenset(
     {
         "error.type",
         "gateway.authorization_id",
@@ -50,7 +50,7 @@ ATTRIBUTES: Final = frozenset(
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/{}-]{1,200}")
 
 
-class TracesRefused(StartupError):
+class TracesUnavailable(StartupError):
     """An endpoint is set, and there is nothing to trace with."""
 
     title = "traces"
@@ -63,7 +63,7 @@ class Span(Protocol):
     def traceparent(self) -> str:
         """What somebody else needs to go on from here."""
 
-    def note(self, facts: Facts) -> None:
+    def annotate(self, facts: Attributes) -> None:
         """Add what has become known."""
 
     def rename(self, name: str) -> None:
@@ -79,15 +79,17 @@ class Span(Protocol):
 class Traces(Protocol):
     """The tracer of one process, for every task of it."""
 
-    def take_up(
-        self, name: str, kind: Kind, traceparent: str | None, facts: Facts, links: Sequence[str | None] = ()
+    def continue_trace(
+        self, name: str, kind: Kind, traceparent: str | None, facts: Attributes, links: Sequence[str | None] = ()
     ) -> AbstractContextManager[Span]:
         """Go on with what somebody else began, or begin; what happens inside becomes its children."""
 
-    def within(self, name: str, kind: Kind, facts: Facts) -> AbstractContextManager[Span]:
+    def child(self, name: str, kind: Kind, facts: Attributes) -> AbstractContextManager[Span]:
         """Make a part of what is under way in this task."""
 
-    def past(self, name: str, kind: Kind, seconds: float, facts: Facts, failed: str | None = None) -> str | None:
+    def finished_child(
+        self, name: str, kind: Kind, seconds: float, facts: Attributes, failed: str | None = None
+    ) -> str | None:
         """Put down what took so long until now, if something is under way in this task; return its traceparent."""
 
 
@@ -95,14 +97,14 @@ class Traces(Protocol):
 async def open_traces(
     settings: TraceSettings, process: str, environment: str, metrics: ProcessMetrics
 ) -> AsyncIterator[Traces | None]:
-    """Trace while inside; None where no endpoint is set. Raises TracesRefused without the packages."""
+    """Trace while inside; None where no endpoint is set. Raises TracesUnavailable without the packages."""
     if settings.endpoint is None:
         yield None
         return
     try:
         from runtime.otlp import OtelTraces  # noqa: PLC0415 - who traces nothing pays for none of it
     except ImportError as error:
-        raise TracesRefused(
+        raise TracesUnavailable(
             [f"GATEWAY_TRACES__ENDPOINT is set but {error.name} is missing: install collate-gateway[otel], or unset it"]
         ) from error
     traces = OtelTraces(settings, process, environment, metrics)
@@ -112,12 +114,12 @@ async def open_traces(
         await traces.close(settings.timeout.total_seconds())
 
 
-def allowed(facts: Facts) -> dict[str, str | int]:
+def allowed_attributes(facts: Attributes) -> dict[str, str | int]:
     """Return what of it a span may carry."""
     return {
         name: str(value) if isinstance(value, str) else value
         for name, value in facts.items()
         if value is not None
-        and name in ATTRIBUTES
+        and name in ALLOWED_ATTRIBUTES
         and (not isinstance(value, str) or _WORD.fullmatch(value) is not None)
     }

@@ -242,7 +242,7 @@ class CollateClient:
             if (value := getattr(result, name, None)) is not None:
                 line[name] = value
         if self._traces is not None:
-            self._traces.past(
+            self._traces.finished_child(
                 f"collate {operation.value}",
                 "CLIENT",
                 seconds,

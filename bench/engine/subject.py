@@ -29,7 +29,7 @@ from consumers.engine.engine import Engine
 from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.settings import EngineSettings
 from runtime.gc import tune_gc
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -145,7 +145,7 @@ def _engine(task: Task, work: Work, count: Count) -> Engine:
         client=lambda: {"bootstrap_servers": task.bootstrap},
         slots=2_048,
     )
-    metrics = create_engine_metrics(Maker(CollectorRegistry()))
+    metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
     labelled = metrics.records.labels
 
     class Counting:

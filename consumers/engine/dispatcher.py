@@ -184,8 +184,8 @@ class Dispatcher:
         if behind:
             log.error("engine.turns_left_behind", turns=len(behind))
         for task in behind:
-            self._metrics.turns_left_behind.inc()
-            task.add_done_callback(lambda _: self._metrics.turns_left_behind.dec())
+            self._metrics.abandoned_invocations.inc()
+            task.add_done_callback(lambda _: self._metrics.abandoned_invocations.dec())
 
     def cancel_hung(self) -> int:
         """Cancel the turns that run longer than the limit, and again those that go on. Return how many."""
@@ -268,7 +268,7 @@ class Dispatcher:
         try:
             if record is None:
                 if turn.timer_at is not None:
-                    self._metrics.alarm_late_seconds.observe(turn.now - turn.timer_at)
+                    self._metrics.timer_late_seconds.observe(turn.now - turn.timer_at)
                 lane.failures = self._failing_alarms.get(lane.key, 0)
                 answer = await self._handler.on_timer(turn)
             else:

@@ -215,9 +215,9 @@ class Engine:
             metrics.lag.labels(label).set(partition.lag)
             metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
             metrics.gap.labels(label).set(work.intake.gap if work is not None else 0)
-            metrics.lanes.labels(label).set(len(lanes) if lanes is not None else 0)
+            metrics.key_queues.labels(label).set(len(lanes) if lanes is not None else 0)
             metrics.unfinished.labels(label).set(lanes.records if lanes is not None else 0)
-            metrics.alarms_pending.labels(label).set(lanes.alarms if lanes is not None else 0)
+            metrics.timers_pending.labels(label).set(lanes.alarms if lanes is not None else 0)
             metrics.paused.labels(label).set(partition.is_paused)
             metrics.stopped.labels(label).set(partition.is_stopped)
             waits = lanes.waits() if lanes is not None else {}

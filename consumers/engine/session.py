@@ -293,7 +293,7 @@ class PartitionSession:
         casualties = sum(pending.dead_lettered for pending in batch)
         self._uncommitted_casualties -= casualties
         if casualties:
-            self._metrics.casualties.labels(self._label).inc(casualties)
+            self._metrics.dead_lettered.labels(self._label).inc(casualties)
         share = self._ground.share
         for pending in batch:
             if pending.offset is not None and share.note(dead_lettered=pending.dead_lettered):

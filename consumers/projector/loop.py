@@ -105,7 +105,7 @@ class Loop:
             self._parts.health.set(KAFKA, "waiting", detail)
             log.warning("waiting for Kafka", reason=detail, retry_seconds=_AGAIN_SECONDS)
         except StaleOffsets:
-            self._parts.metrics.outrun.inc()
+            self._parts.metrics.stale_offsets.inc()
             log.warning("another projector writes too, rolled back", stand_back_seconds=_STAND_BACK_SECONDS)
             return _STAND_BACK_SECONDS
         except TopicTruncated as shorter:
@@ -181,7 +181,7 @@ class Loop:
         positions = await source.positions()
         behind = unwritten.records + sum(max(0, end - positions[place]) for place, end in ends.items())
         self._parts.health.set(KAFKA, "ok")
-        self._parts.metrics.behind.set(behind)
+        self._parts.metrics.lag.set(behind)
         await store.pulse(behind)
         caught_up = self._parts.health.component(CAUGHT_UP)
         if not behind or (caught_up is not None and caught_up.state == "failed"):
@@ -191,7 +191,7 @@ class Loop:
         self._swept_at = time.monotonic()
         swept = await sweep(store, self._parts.settings.readmodel.retention.total_seconds(), self._beat)
         for table, count in swept.items():
-            self._parts.metrics.swept.labels(table).inc(count)
+            self._parts.metrics.rows_deleted.labels(table).inc(count)
         if any(swept.values()):
             self._parts.log.info("swept", **swept)
 

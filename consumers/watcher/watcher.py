@@ -174,7 +174,7 @@ class Watcher:
 
     def _note(self, turn: Invocation, draft: UnitOfWork, *, held: bool) -> None:
         self.stretch.note(turn.now, self.cadence.every(draft.memory, turn.now), held=held)
-        self.metrics.observation_stretch.set(self.stretch.factor)
+        self.metrics.observation_slowdown.set(self.stretch.factor)
 
     def _failed(self, turn: Invocation, draft: UnitOfWork, result: str, retry_after_seconds: float | None) -> Done:
         self.metrics.observations.labels(result).inc()

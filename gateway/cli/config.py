@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from runtime.environ import leaves, shown, variable
+from runtime.environ import setting_paths, show_value, variable_name
 from runtime.settings import ProcessSettings, load_process_settings, load_settings, value_at
 
 _NOT_SET = "-"
@@ -48,7 +48,7 @@ def show_config(
         case None:
             settings = load_settings(os.environ)
     model = type(settings)
-    rows = [(variable(path), shown(model, path, value_at(settings, path))) for path in leaves(model)]
+    rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
     if as_json:
         table = {name: {"value": value, "set": name in os.environ} for name, value in rows}
         typer.echo(json.dumps(table, indent=2, ensure_ascii=False))

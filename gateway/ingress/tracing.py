@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.ingress.commands.publisher import Appended, Appends, Headers, NotAppended
 from gateway.ingress.http.exchange import Exchange
-from runtime.traces import Facts, Traces
+from runtime.traces import Attributes, Traces
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SHOWN = ("authorization_id", "command", "command_id", "handoff_id", "problem")
@@ -28,14 +28,16 @@ class TracedRequests:
             await send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        with self._traces.take_up(method, "SERVER", _traceparent(scope), {"http.request.method": method}) as span:
+        with self._traces.continue_trace(
+            method, "SERVER", _traceparent(scope), {"http.request.method": method}
+        ) as span:
             await self._app(scope, receive, noting)
             exchange: Exchange | None = scope.get("exchange")
-            span.note({"http.response.status_code": status})
+            span.annotate({"http.response.status_code": status})
             if exchange is not None:
                 facts = exchange.facts
                 span.rename(f"{method} {facts.route}")
-                span.note({"http.route": facts.route, "gateway.caller": facts.caller} | _shown(exchange))
+                span.annotate({"http.route": facts.route, "gateway.caller": facts.caller} | _shown(exchange))
                 span.link(facts.continues)
             if status >= 500:
                 span.fail(str(status))
@@ -56,17 +58,17 @@ class TracedAppends:
 
     async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> Appended | NotAppended:
         """Write one record under the span of its request."""
-        facts: Facts = {
+        facts: Attributes = {
             "messaging.system": "kafka",
             "messaging.destination.name": self._topic,
             "messaging.destination.partition.id": str(partition),
         }
-        with self._traces.within("publish commands", "PRODUCER", facts) as span:
+        with self._traces.child("publish commands", "PRODUCER", facts) as span:
             others = tuple(header for header in headers if header[0] != "traceparent")
             carried = (*others, ("traceparent", span.traceparent.encode()))
             written = await self._publisher.append(partition, key, value, carried)
             if isinstance(written, Appended):
-                span.note({"messaging.kafka.offset": written.offset})
+                span.annotate({"messaging.kafka.offset": written.offset})
             else:
                 span.fail(written.reason)
             return written

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
-from runtime.metrics import EngineMetrics, Maker, create_engine_metrics
+from runtime.metrics import EngineMetrics, MetricFactory, create_engine_metrics
 from tests.chaos.tally import Journal, TallyHandler
 
 _TELL_SECONDS = 0.05
@@ -94,7 +94,7 @@ class Orders:
 
 def metrics() -> EngineMetrics:
     """Make metrics of their own for one engine."""
-    return create_engine_metrics(Maker(CollectorRegistry()))
+    return create_engine_metrics(MetricFactory(CollectorRegistry()))
 
 
 async def _tell(engine: Engine) -> None:

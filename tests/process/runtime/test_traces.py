@@ -13,7 +13,7 @@ from consumers.engine import Done, Record
 from consumers.tracing import TracedHandler
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
-from runtime.traces import ATTRIBUTES, TracesRefused, allowed, open_traces
+from runtime.traces import ALLOWED_ATTRIBUTES, TracesUnavailable, allowed_attributes, open_traces
 from schemas.topics import catalogue
 from tests.system.collector import collecting
 
@@ -57,24 +57,32 @@ async def test_without_an_endpoint_there_are_no_traces(registry):
 
 async def test_an_endpoint_without_the_packages_is_refused_with_what_to_do(tracing, monkeypatch):
     monkeypatch.setitem(sys.modules, "runtime.otlp", None)
-    with pytest.raises(TracesRefused) as refused:
+    with pytest.raises(TracesUnavailable) as refused:
         await tracing().__aenter__()
     assert "collate-gateway[otel]" in str(refused.value)
 
 
 def test_a_span_carries_words_and_numbers_under_known_names_and_nothing_else():
-    assert "gateway.caller" in ATTRIBUTES
-    assert allowed({"gateway.caller": "intake", "gateway.tries": 3}) == {"gateway.caller": "intake", "gateway.tries": 3}
-    assert allowed({"operator.notes": "x", "gateway.code": SECRET, "gateway.problem": None, "gateway.cause": ""}) == {}
+    assert "gateway.caller" in ALLOWED_ATTRIBUTES
+    assert allowed_attributes({"gateway.caller": "intake", "gateway.tries": 3}) == {
+        "gateway.caller": "intake",
+        "gateway.tries": 3,
+    }
+    assert (
+        allowed_attributes(
+            {"operator.notes": "x", "gateway.code": SECRET, "gateway.problem": None, "gateway.cause": ""}
+        )
+        == {}
+    )
 
 
 async def test_an_exception_is_told_by_its_class_alone(tracing, collector):
     async with tracing() as traces:
 
         def fail():
-            with traces.take_up("turn", "CONSUMER", None, {"gateway.caller": SECRET}) as span:
-                span.note({"gateway.code": SECRET})
-                with traces.within("part", "INTERNAL", {}):
+            with traces.continue_trace("turn", "CONSUMER", None, {"gateway.caller": SECRET}) as span:
+                span.annotate({"gateway.code": SECRET})
+                with traces.child("part", "INTERNAL", {}):
                     raise ValueError(SECRET)
 
         with pytest.raises(ValueError, match=SECRET):
@@ -101,10 +109,10 @@ async def test_a_span_goes_on_with_the_callers_trace_and_the_callers_decision(
     tracing, collector, traceparent, goes_on, is_sent
 ):
     async with tracing() as traces:
-        with traces.take_up("request", "SERVER", traceparent, {}, links=(f"{CALLERS}-01", SECRET)) as span:
+        with traces.continue_trace("request", "SERVER", traceparent, {}, links=(f"{CALLERS}-01", SECRET)) as span:
             handed_on = span.traceparent
-            assert (traces.past("call", "CLIENT", 0.5, {}) is not None) == is_sent
-        assert traces.past("call", "CLIENT", 0.5, {}) is None, "nothing is under way here"
+            assert (traces.finished_child("call", "CLIENT", 0.5, {}) is not None) == is_sent
+        assert traces.finished_child("call", "CLIENT", 0.5, {}) is None, "nothing is under way here"
     assert (handed_on[3:35] == CALLERS[3:35]) == goes_on
     assert (int(handed_on[-2:], 16) & 1 == 1) == is_sent
     assert len(collector.spans) == (2 if is_sent else 0)
@@ -118,7 +126,7 @@ async def test_a_collector_that_hangs_holds_nobody_up_and_what_it_does_not_take_
     collector.open.clear()
     async with tracing(queue=16, timeout=timedelta(seconds=0.3)) as traces:
         for number in range(1_000):
-            with traces.take_up(f"request {number}", "SERVER", None, {}):
+            with traces.continue_trace(f"request {number}", "SERVER", None, {}):
                 pass
         began = time.monotonic()
     assert time.monotonic() - began < 30, "the stop has a deadline of its own"
@@ -128,7 +136,7 @@ async def test_a_collector_that_hangs_holds_nobody_up_and_what_it_does_not_take_
 
 async def test_spans_are_counted_by_what_became_of_them(tracing, registry, collector):
     async with tracing() as traces:
-        with traces.take_up("request", "SERVER", None, {}):
+        with traces.continue_trace("request", "SERVER", None, {}):
             pass
     assert registry.get_sample_value("collate_gateway_spans_total", {"result": "sent"}) == 1
     assert collector.spans[0].service == "collate-gateway-worker"

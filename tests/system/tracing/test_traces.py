@@ -8,7 +8,7 @@ import pytest
 
 from local.event_listener import listening
 from local.installation import Installation
-from runtime.traces import ATTRIBUTES
+from runtime.traces import ALLOWED_ATTRIBUTES
 from tests.system.collector import collecting
 from tests.system.records import everything_in
 
@@ -119,6 +119,6 @@ async def test_a_command_is_one_trace_from_its_caller_to_its_event(traced, proce
 
 
 def says_nothing_else(collector):
-    assert {name for span in collector.spans for name in span.facts} <= ATTRIBUTES
+    assert {name for span in collector.spans for name in span.facts} <= ALLOWED_ATTRIBUTES
     assert b"must-not-travel" not in b"".join(collector.raw)
     assert not [span for span in collector.spans if span.span.events or span.span.status.message]

@@ -10,7 +10,7 @@ from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, PartitionLost, Record
 from consumers.engine.state_store import StateStore
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 LIMITS = InvocationLimits(
     hang_seconds=10.0, memory_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
@@ -98,7 +98,7 @@ class Bench:
             state_topic="state",
             limits=LIMITS,
             clock=self.clock,
-            metrics=create_engine_metrics(Maker(self.registry)),
+            metrics=create_engine_metrics(MetricFactory(self.registry)),
         )
         self._offset = 0
 

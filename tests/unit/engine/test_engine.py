@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine.engine import ConsumerDied, Engine
 from consumers.engine.settings import EngineSettings
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 
 class Consumer:
@@ -20,6 +20,6 @@ class Consumer:
 
 async def test_a_connection_that_is_closed_under_aiokafka_costs_the_consumer_and_not_the_process(bench):
     settings = EngineSettings("commands", "state", 1, "group", dict)
-    engine = Engine(settings, bench.handler, create_engine_metrics(Maker(CollectorRegistry())))
+    engine = Engine(settings, bench.handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
     with pytest.raises(ConsumerDied, match="the handler is closed"):
         await engine._read(Consumer(), SimpleNamespace(failure=None))

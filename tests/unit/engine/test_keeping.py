@@ -17,7 +17,7 @@ from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 
 class Consumer:
@@ -53,7 +53,7 @@ class Life:
 
     def __init__(self, bench):
         settings = EngineSettings("commands", "state", 1, "group", dict, heartbeat_seconds=0.01)
-        metrics = create_engine_metrics(Maker(CollectorRegistry()))
+        metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
         surroundings = EngineContext(settings, bench.handler, ConcurrencyLimiter(1), metrics, LoopLag())
         source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
         self.standing = Standing()

@@ -24,7 +24,7 @@ from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 
 class Consumer:
@@ -49,7 +49,11 @@ class Standing:
 async def partition(bench):
     settings = EngineSettings("commands", "state", 1, "group", dict, slots=1, batch_bytes=10)
     surroundings = EngineContext(
-        settings, bench.handler, ConcurrencyLimiter(1), create_engine_metrics(Maker(CollectorRegistry())), LoopLag()
+        settings,
+        bench.handler,
+        ConcurrencyLimiter(1),
+        create_engine_metrics(MetricFactory(CollectorRegistry())),
+        LoopLag(),
     )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
     partition = Partition(source, state, Consumer(), Standing(), surroundings)
@@ -176,7 +180,7 @@ async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
     bench.handler.record = record
     registry = CollectorRegistry()
     settings = replace(partition._settings, wait_reasons=tuple(WaitReason))
-    engine = Engine(settings, bench.handler, create_engine_metrics(Maker(registry)))
+    engine = Engine(settings, bench.handler, create_engine_metrics(MetricFactory(registry)))
     engine.partitions[0] = partition
 
     def waiting():

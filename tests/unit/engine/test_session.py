@@ -20,7 +20,7 @@ from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
 from consumers.engine.status import key_queues_report
-from runtime.metrics import Maker, create_engine_metrics
+from runtime.metrics import MetricFactory, create_engine_metrics
 
 SOURCE = TopicPartition("commands", 0)
 
@@ -79,7 +79,7 @@ class Room:
         self.engine = Engine(
             EngineSettings("commands", "state", 1, "group", dict, **settings),
             handler,
-            create_engine_metrics(Maker(self.registry)),
+            create_engine_metrics(MetricFactory(self.registry)),
         )
         self.partition = self.engine.add(SOURCE, self.consumer, Standing())
         self.partition.assigned(Membership(1, "member"), uninterrupted=False)

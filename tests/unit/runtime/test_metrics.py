@@ -21,8 +21,8 @@ def test_two_processes_in_one_test_don_t_share_numbers():
 @pytest.mark.parametrize("metric", DESCRIBED, ids=lambda one: one.name)
 def test_a_metric_has_a_sentence_a_unit_and_bounded_labels(metric):
     assert re.fullmatch(r"collate_gateway_[a-z_]+", metric.name)
-    assert metric.sentence[0].isupper() or metric.sentence[0] in "01`"
-    assert metric.sentence.endswith(".")
+    assert metric.description[0].isupper() or metric.description[0] in "01`"
+    assert metric.description.endswith(".")
     # "command" is the kind of command, one of a handful.
     assert not UNBOUNDED - {"command"} & set(metric.labels)
     assert metric.name.endswith("_total") == (metric.kind == "counter")

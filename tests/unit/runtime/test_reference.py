@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from consumers.watcher.cadence import PollClass
-from runtime.environ import field_at, leaves, section_of
+from runtime.environ import field_at, section_of, setting_paths
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
 
@@ -20,7 +20,7 @@ def attributes(tree):
     return [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
 
 
-@pytest.mark.parametrize("path", list(leaves(Settings)), ids="__".join)
+@pytest.mark.parametrize("path", list(setting_paths(Settings)), ids="__".join)
 def test_every_setting_has_its_sentence(path):
     description = field_at(Settings, path).description
     assert description
@@ -32,7 +32,7 @@ def test_every_setting_is_read_by_something():
     called = {id(node.func) for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)}
     read = {node.attr for tree in TREES for node in attributes(tree) if id(node) not in called}
     steps = {kind.value for kind in PollClass}  # read by name
-    assert {"__".join(path) for path in leaves(Settings) if path[-1] not in read | steps} == set()
+    assert {"__".join(path) for path in setting_paths(Settings) if path[-1] not in read | steps} == set()
 
 
 def test_every_metric_is_taken_up_by_something():
@@ -49,7 +49,7 @@ def test_every_metric_is_taken_up_by_something():
 
 
 def test_secrets_come_only_as_files():
-    for path in leaves(Settings):
+    for path in setting_paths(Settings):
         name = path[-1]
         if any(word in name for word in ("password", "api_key", "token", "secret")):
             assert name.endswith("_file"), path
