@@ -2,7 +2,7 @@
 
     python subscriber.py localhost:9092 collate-gateway.
 
-Needs aiokafka and nothing of the gateway. docs/subscribing.md says why the steps stand in this order.
+Needs aiokafka and nothing of the gateway. docs/subscribing.md explains the order of the steps.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-# Of what is silent for so long a sequence may begin anew; no shorter than a rest, no longer than watch.forget_after.
+# After such a silence a sequence may start again at 1. Longer than any pause of an authorization, shorter than
+# watch.forget_after.
 FORGET_AFTER_MILLISECONDS = 60 * 24 * 3600 * 1000
 
 
 async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[tuple[str, str, int, dict[str, Any]]]:
-    """Yield (authorization, type, sequence, data); the type `state` is what was known before the first event."""
+    """Yield (authorization, type, sequence, data); the type `state` is the state before the first event."""
     kafka = {"bootstrap_servers": bootstrap, **security}
     committed = kafka | {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
     async with (
@@ -29,7 +30,7 @@ async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[
         for partition, offset in (await events.end_offsets(events.assignment())).items():
             events.seek(partition, offset)
         ends = await uncommitted.end_offsets(authorizations.assignment())
-        last: dict[str, tuple[int, int]] = {}  # of each authorization: sequence, and when in milliseconds
+        last: dict[str, tuple[int, int]] = {}  # by authorization: sequence, timestamp in milliseconds
         for authorization, record in (await read_until(authorizations, ends)).items():
             last[authorization] = int(header(record, "ce_sequence")), record.timestamp
             yield authorization, "state", last[authorization][0], json.loads(record.value)
@@ -39,7 +40,7 @@ async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[
             if record.timestamp - at > FORGET_AFTER_MILLISECONDS:
                 before = sequence - 1
             if sequence > before + 1:
-                raise RuntimeError(f"{authorization}: events between {before} and {sequence} are gone, begin anew")
+                raise RuntimeError(f"{authorization}: events between {before} and {sequence} are lost; join again")
             if sequence == before + 1:  # else the state includes it
                 last[authorization] = sequence, record.timestamp
                 yield authorization, header(record, "ce_type"), sequence, json.loads(record.value)
@@ -60,9 +61,9 @@ def header(record: ConsumerRecord, name: str) -> str:
 
 
 async def main() -> None:
-    """Print everything, a line of JSON each."""
-    async for told in follow(sys.argv[1], sys.argv[2]):
-        print(json.dumps(told), flush=True)
+    """Print each state and event as a line of JSON."""
+    async for item in follow(sys.argv[1], sys.argv[2]):
+        print(json.dumps(item), flush=True)
 
 
 if __name__ == "__main__":
