@@ -7,7 +7,7 @@ stops it with `bounded_stop`. Some of its fatal states are AssertionErrors, so n
 import asyncio
 from typing import Any, Literal
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import IllegalOperation, KafkaError
 
@@ -97,11 +97,6 @@ def patience(kafka: KafkaSettings) -> dict[str, int]:
         "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
         "metadata_max_age_ms": _milliseconds(kafka.metadata_max_age.total_seconds()),
     }
-
-
-def topic_partitions(topic: str, count: int) -> tuple[TopicPartition, ...]:
-    """Name the partitions of a topic as aiokafka's clients want them."""
-    return tuple(TopicPartition(topic, partition) for partition in range(count))
 
 
 async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float = 2.0) -> bool:

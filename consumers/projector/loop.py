@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from adapters.kafka.clients import KafkaFailure
+from adapters.kafka.topic_reader import TopicReader
 from adapters.postgres.database import DatabaseAway, NotMigrated, connected
 from adapters.postgres.migrate import require_head
 from adapters.postgres.store import SWEEPS, Place, StaleOffsets, Store
 from consumers.projector.batch import Batch, batch_of
 from consumers.projector.lag_poller import LagPoller, ended
-from consumers.projector.source import Source, open_source
+from consumers.projector.source import open_source
 from runtime.health import Health, State
 from runtime.logs import Log
 from runtime.metrics import ReadModelMetrics
@@ -115,7 +116,7 @@ class Loop:
             return _STAND_BACK_SECONDS
         return _AGAIN_SECONDS
 
-    async def _work(self, source: Source, store: Store) -> None:
+    async def _work(self, source: TopicReader[Place], store: Store) -> None:
         """Write one batch while the next is read: what is read ahead is thrown away with whatever fails."""
         offsets = await self._start(source, store)
         looking = LagPoller(source)
@@ -140,11 +141,11 @@ class Loop:
             if following is not None:
                 await ended(following)
 
-    async def _read(self, source: Source, offsets: Mapping[Place, int]) -> Batch:
+    async def _read(self, source: TopicReader[Place], offsets: Mapping[Place, int]) -> Batch:
         return batch_of(await source.read(self._parts.settings.readmodel.batch), offsets)
 
-    async def _start(self, source: Source, store: Store) -> dict[Place, int]:
-        offsets = await store.offsets(source.places)
+    async def _start(self, source: TopicReader[Place], store: Store) -> dict[Place, int]:
+        offsets = await store.offsets(source.partitions)
         begins, ends = await source.begins(), await source.ends()
         for place, offset in offsets.items():
             if offset > ends[place]:
@@ -170,7 +171,7 @@ class Loop:
             metrics.unreadable.labels(topic).inc()
             self._parts.log.error("record unreadable", topic=topic, partition=partition, offset=offset, problem=problem)
 
-    async def _look(self, source: Source, store: Store, looking: LagPoller, unwritten: Batch) -> None:
+    async def _look(self, source: TopicReader[Place], store: Store, looking: LagPoller, unwritten: Batch) -> None:
         """See how far behind we are, and tell everybody. Nothing may be being read meanwhile."""
         if self._until is not None and not unwritten.moved:
             positions = await source.positions()

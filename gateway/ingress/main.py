@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute
 
 from adapters.collate.client import CollateClient, open_client
+from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.oidc.tokens import Tokens
@@ -22,6 +23,7 @@ from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.command_log import AccessRecord
 from gateway.ingress.commands.idempotency import Replays
+from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appends, Kafka, Publisher
 from gateway.ingress.commands.routes import Bounds, Commands
 from gateway.ingress.commands.service import CommandService
@@ -31,11 +33,10 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import Streams
-from gateway.ingress.event_stream.tail import OpenSource, Tail
+from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.edge import Edge
 from gateway.ingress.http.server import ConnectionBounds, bounded_protocol
-from gateway.ingress.kafka_sources import Producers, open_topic
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.routes import LiveCalls
@@ -118,9 +119,9 @@ class KafkaSources:
     """The ways to Kafka: producers of commands, the end of the events, and their past; the dead letters."""
 
     commands: Kafka
-    events: OpenSource
-    history: OpenSource
-    letters: OpenSource
+    events: OpenReader[int]
+    history: OpenReader[int]
+    letters: OpenReader[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def assemble(
     commands: Appends = publisher if traces is None else TracedAppends(publisher, traces, topics.commands.name)
     waiters = Waiters(own.max_waiters, metrics, retention_seconds=KEYS_SECONDS)
     tail = Tail(links.events, partitions, process.health)
-    tail.listen(waiters.notice)
+    tail.add_listener(waiters.notice)
     gate = AccessControl(callers, metrics, rate=own.caller_rate, burst=own.caller_burst)
     replays = Replays(REPLAYS_KEPT, KEYS_SECONDS)
     keeper = CommandService(
@@ -229,13 +230,15 @@ def _reads(settings: Settings, process: Process, gate: AccessControl) -> "tuple[
 
 
 def _links(settings: Settings) -> KafkaSources:
-    kafka, partitions, topics = settings.kafka, settings.topics.partitions, catalogue(settings.topics.prefix)
+    kafka, topics = settings.kafka, catalogue(settings.topics.prefix)
+    events = partitions_of(topics.events.name, settings.topics.partitions)
+    dead_letters = partitions_of(topics.dead_letters.name, settings.topics.partitions)
     linger_seconds = settings.ingress.linger.total_seconds()
     return KafkaSources(
         commands=Producers(kafka, topics.commands.name, linger_seconds=linger_seconds),
-        events=open_topic(kafka, topics.events.name, partitions, reset="latest"),
-        history=open_topic(kafka, topics.events.name, partitions, reset="earliest"),
-        letters=open_topic(kafka, topics.dead_letters.name, partitions, reset="earliest"),
+        events=partial(open_reader, kafka, events, reset="latest"),
+        history=partial(open_reader, kafka, events),
+        letters=partial(open_reader, kafka, dead_letters),
     )
 
 

@@ -6,7 +6,8 @@ Holds public fields and places only, never what a caller wrote; bounded: of too 
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,12 +74,10 @@ class DeadLetterIndex:
         self.left_out = 0
         self._most = most
         self._entries: dict[str, IndexEntry] = {}
+        self.open_by_cause: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def __iter__(self) -> Iterator[IndexEntry]:
-        return iter(self._entries.values())
 
     def take(self, partition: int, offset: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> bool:
         """Take up the next record of a partition; False for one that this version can't read."""
@@ -87,12 +86,13 @@ class DeadLetterIndex:
             case UnreadableRecord():
                 return False
             case DeadLetterEnded():
-                self._entries.pop(letter.command_id, None)
+                self._remove(letter.command_id)
             case DeadLetter(command_id=command_id) if command_id is not None and is_command_id(command_id):
-                self._entries.pop(command_id, None)  # the newest stands at the end
+                self._remove(command_id)  # so that the newest entry is the last one
                 self._entries[command_id] = IndexEntry(partition, offset, _summary(command_id, letter))
+                self.open_by_cause[letter.cause] += 1
                 if len(self._entries) > self._most:
-                    del self._entries[next(iter(self._entries))]
+                    self._remove(next(iter(self._entries)))
                     self.left_out += 1
             case _:
                 return False
@@ -114,7 +114,12 @@ class DeadLetterIndex:
     def _sweep(self, now: datetime) -> None:
         oldest = now - KEPT
         for command_id in [key for key, entry in self._entries.items() if entry.summary.dead_at < oldest]:
-            del self._entries[command_id]
+            self._remove(command_id)
+
+    def _remove(self, command_id: str) -> None:
+        entry = self._entries.pop(command_id, None)
+        if entry is not None:
+            self.open_by_cause[entry.summary.cause] -= 1
 
 
 def _summary(command_id: str, letter: DeadLetter) -> DeadLetterSummary:

@@ -17,11 +17,12 @@ from enum import StrEnum
 from starlette.types import Send
 
 from adapters.kafka.clients import KafkaFailure
+from adapters.kafka.topic_reader import OpenReader, TopicReader
 from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.event_stream.stream_filter import StreamFilter, read_filter, read_vector, write_vector
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
-from gateway.ingress.event_stream.tail import OpenSource, Source, Tail
+from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.http.exchange import Answer, Exchange, Headers, Streaming
 from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
 from runtime.metrics import IngressMetrics
@@ -30,7 +31,6 @@ HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
 MOST_QUEUED = 1_000
 MOST_CATCHING_UP = 8
-CALL_SECONDS = 10.0
 _HEARTBEAT = b": still here\n\n"
 _HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
 
@@ -83,7 +83,7 @@ class Streams:
         self,
         gate: AccessControl,
         tail: Tail,
-        open_history: OpenSource,
+        open_history: OpenReader[int],
         metrics: IngressMetrics,
         *,
         partitions: int,
@@ -154,7 +154,7 @@ class Streams:
         try:
             if since is None:
                 client.floor = self._tail.vector()
-                self._tail.listen(client.offer)
+                self._tail.add_listener(client.offer)
                 await _send(send, _hello(client.floor))
             else:
                 await _send(send, _hello(since))
@@ -163,7 +163,7 @@ class Streams:
         except KafkaFailure:
             ended = Ended.KAFKA
         finally:
-            self._tail.forget(client.offer)
+            self._tail.remove_listener(client.offer)
         if ended is not Ended.CLIENT:
             await _send(send, b'event: stream.ended\ndata: {"reason":"%s"}\n\n' % ended.encode(), is_last=True)
         return ended
@@ -176,20 +176,18 @@ class Streams:
         client.floor = [min(then, now) for then, now in zip(since, self._tail.vector(), strict=True)]
         self._catching_up += 1
         try:
-            async with self._open_history() as source:
-                await self._replay(client, source, send)
+            async with self._open_history() as reader:
+                await self._replay(client, reader, send)
                 # No await stands between the last look at the tail's end and this.
-                self._tail.listen(client.offer)
+                self._tail.add_listener(client.offer)
         finally:
             self._catching_up -= 1
 
-    async def _replay(self, client: _Client, source: Source, send: Send) -> None:
-        source.seek(dict(enumerate(client.floor)))
+    async def _replay(self, client: _Client, reader: TopicReader[int], send: Send) -> None:
+        reader.seek(dict(enumerate(client.floor)))
         told_at = time.monotonic()
         while self._is_behind(client) and not client.is_ended:
-            async with asyncio.timeout(CALL_SECONDS):
-                batches = await source.read(1.0)
-            for partition, records in batches.items():
+            for partition, records in (await reader.read()).items():
                 for record in records:
                     client.floor[partition] = record.offset + 1
                     happening = read_streamed_event(partition, record.offset, tuple(record.headers), record.value)
@@ -202,8 +200,7 @@ class Streams:
             if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
                 await _send(send, _HEARTBEAT)
                 told_at = time.monotonic()
-            async with asyncio.timeout(CALL_SECONDS):
-                positions = await source.positions()
+            positions = await reader.positions()
             client.floor = [max(here, positions[partition]) for partition, here in enumerate(client.floor)]
 
     def _is_behind(self, client: _Client) -> bool:

@@ -124,7 +124,7 @@ class Reader:
     async def positions(self):
         return dict(self.at)
 
-    async def read(self, seconds):
+    async def read(self):
         await asyncio.sleep(0.002)
         if self.fails():
             raise ConnectionError

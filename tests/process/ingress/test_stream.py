@@ -157,7 +157,7 @@ def slow_history(ingress, monkeypatch):
         def seek(self, positions):
             self.at = dict(positions)
 
-        async def read(self, seconds):
+        async def read(self):
             await asyncio.sleep(0.01)
             return {}
 

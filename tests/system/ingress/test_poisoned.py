@@ -7,9 +7,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
+from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, Publisher, Reason
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.kafka_sources import Producers
 from local.kafka.nodes import Cluster
 from runtime.metrics import create_metrics
 from runtime.settings import KafkaSettings

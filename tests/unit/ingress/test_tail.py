@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.ingress.event_stream import tail as module
+from adapters.kafka import topic_follower
 from gateway.ingress.event_stream.tail import Tail
 from runtime.health import Health
 from schemas.cloudevents import to_kafka
@@ -51,7 +51,7 @@ class Topic:
     async def positions(self):
         return dict(self.positions_now)
 
-    async def read(self, seconds):
+    async def read(self):
         await asyncio.sleep(0.001)
         if self.fails:
             raise ConnectionError
@@ -79,10 +79,10 @@ def quick(monkeypatch):
     for name, seconds in {
         "CHECK_EVERY_SECONDS": 0.01,
         "LAGGING_SECONDS": 0.05,
-        "REBUILD_SECONDS": 0.2,
+        "REOPEN_SECONDS": 0.2,
         "BACKOFF_SECONDS": 0.01,
     }.items():
-        monkeypatch.setattr(module, name, seconds)
+        monkeypatch.setattr(topic_follower, name, seconds)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def tail(topic, health):
 
 async def test_it_starts_at_the_end_and_tells_what_comes(topic, tail, eventually):
     heard = []
-    tail.listen(heard.append)
+    tail.add_listener(heard.append)
     await eventually(lambda: tail.is_caught_up)
     topic.put(0)
     topic.put(1)
@@ -118,7 +118,7 @@ async def test_being_caught_up_is_part_of_readiness(topic, tail, health, eventua
 
 async def test_a_reader_built_anew_goes_on_where_the_old_one_was(topic, tail, eventually):
     heard = []
-    tail.listen(heard.append)
+    tail.add_listener(heard.append)
     await eventually(lambda: tail.is_caught_up)
     topic.fails = True
     await eventually(lambda: not tail.is_caught_up)
@@ -136,7 +136,7 @@ async def test_a_reader_that_never_catches_up_is_built_anew(topic, tail, eventua
 
 async def test_a_record_that_is_no_event_is_passed_over(topic, tail, eventually):
     heard = []
-    tail.listen(heard.append)
+    tail.add_listener(heard.append)
     await eventually(lambda: tail.is_caught_up)
     topic.put(0, value=b"junk", headers=())
     topic.put(0)
@@ -145,10 +145,10 @@ async def test_a_record_that_is_no_event_is_passed_over(topic, tail, eventually)
 
 async def test_who_is_forgotten_hears_nothing(topic, tail, eventually):
     heard, others = [], []
-    tail.listen(heard.append)
-    tail.listen(others.append)
+    tail.add_listener(heard.append)
+    tail.add_listener(others.append)
     await eventually(lambda: tail.is_caught_up)
-    tail.forget(heard.append)
+    tail.remove_listener(heard.append)
     topic.put(0)
     await eventually(lambda: len(others) == 1)
     assert heard == []

@@ -1,0 +1,99 @@
+"""A consumer of all partitions of one or more topics: committed records only, without a consumer group.
+
+aiokafka reports nothing when it hangs, so every call has a timeout. After a failure, open a new reader.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Generic, Literal, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from adapters.kafka.clients import bounded_stop, tail_consumer
+from runtime.settings import KafkaSettings
+
+START_SECONDS = 15.0
+CALL_SECONDS = 5.0
+# The longest wait for records. People look at results soon after they act.
+WAIT_SECONDS = 0.5
+MAX_RECORDS = 500
+
+Key = TypeVar("Key")
+
+
+class TopicReader(Generic[Key]):
+    """One consumer, used by one task. The caller chooses the keys of partitions. Calls raise KafkaFailure."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, partitions: Mapping[Key, TopicPartition], call_seconds: float
+    ) -> None:
+        self._consumer = consumer
+        self._partitions = partitions
+        self._keys = {partition: key for key, partition in partitions.items()}
+        self._call_seconds = call_seconds
+
+    @property
+    def partitions(self) -> tuple[Key, ...]:
+        """Every partition that is read."""
+        return tuple(self._partitions)
+
+    def seek(self, positions: Mapping[Key, int]) -> None:
+        """Continue at these offsets."""
+        for key, partition in self._partitions.items():
+            self._consumer.seek(partition, positions[key])
+
+    async def read(self, max_records: int = MAX_RECORDS) -> dict[Key, Sequence[Any]]:
+        """Return the next records by partition; nothing if none arrives within WAIT_SECONDS."""
+        async with asyncio.timeout(WAIT_SECONDS + self._call_seconds):
+            batches = await self._consumer.getmany(timeout_ms=round(WAIT_SECONDS * 1_000), max_records=max_records)
+        return {self._keys[partition]: records for partition, records in batches.items() if records}
+
+    async def begins(self) -> dict[Key, int]:
+        """Return the first offset that each partition still has."""
+        return await self._offsets(self._consumer.beginning_offsets)
+
+    async def ends(self) -> dict[Key, int]:
+        """Return each partition's last stable offset: the end for a reader of committed records."""
+        return await self._offsets(self._consumer.end_offsets)
+
+    async def positions(self) -> dict[Key, int]:
+        """Return the next offset of each partition. It also passes transaction markers, which no record shows."""
+        async with asyncio.timeout(self._call_seconds):
+            return {key: await self._consumer.position(partition) for key, partition in self._partitions.items()}
+
+    async def _offsets(self, fetch: Callable[[list[TopicPartition]], Awaitable[Mapping[Any, int]]]) -> dict[Key, int]:
+        async with asyncio.timeout(self._call_seconds):
+            offsets = await fetch(list(self._partitions.values()))
+        return {key: offsets[partition] for key, partition in self._partitions.items()}
+
+
+OpenReader = Callable[[], AbstractAsyncContextManager[TopicReader[Key]]]
+
+
+@asynccontextmanager
+async def open_reader(
+    kafka: KafkaSettings,
+    partitions: Mapping[Key, tuple[str, int]],
+    *,
+    reset: Literal["earliest", "latest"] = "earliest",
+    call_seconds: float = CALL_SECONDS,
+) -> AsyncIterator[TopicReader[Key]]:
+    """Start a reader of partitions, given as (topic, number); the caller seeks before the first read.
+
+    `reset`: where to continue if a position is gone.
+    """
+    assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
+    consumer = tail_consumer(kafka, reset=reset)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await consumer.start()
+        consumer.assign(list(assigned.values()))
+        yield TopicReader(consumer, assigned, call_seconds)
+    finally:
+        await bounded_stop(consumer)
+
+
+def partitions_of(topic: str, count: int) -> dict[int, tuple[str, int]]:
+    """Name the partitions of one topic, keyed by their number."""
+    return {number: (topic, number) for number in range(count)}
