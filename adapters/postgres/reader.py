@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection
 
 from adapters.postgres.database import DatabaseAway, NotMigrated, conninfo_of, prepare, translated
-from adapters.postgres.migrate import require_head
+from adapters.postgres.schema_version import require_head
 from runtime.logs import Log
 from runtime.metrics import ReadModelMetrics
 from runtime.settings import ReadModelSettings

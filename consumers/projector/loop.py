@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_reader import TopicReader
 from adapters.postgres.database import DatabaseAway, NotMigrated, connected
-from adapters.postgres.migrate import require_head
+from adapters.postgres.schema_version import require_head
 from adapters.postgres.store import SWEEPS, Place, StaleOffsets, Store
 from consumers.projector.batch import Batch, batch_of
 from consumers.projector.lag_poller import LagPoller, ended

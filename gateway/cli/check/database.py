@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from adapters.postgres.database import ConnectionStringRefused, DatabaseAway, NotMigrated, connected, conninfo_of
-from adapters.postgres.migrate import require_head
+from adapters.postgres.schema_version import require_head
 from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
 from runtime.settings import ReadModelSettings

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from adapters.postgres.descriptions import sentence
-from adapters.postgres.migrate import HEAD, as_sql, newest
+from adapters.postgres.migrate import as_sql, newest
+from adapters.postgres.schema_version import HEAD
 from consumers.projector.fold import short
 from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
