@@ -1,4 +1,4 @@
-"""What is told of the calls that a command took: bounded, and nothing that anybody wrote (docs/decisions/0005)."""
+"""The public record of a command's calls to Collate: bounded, without content (docs/decisions/0005)."""
 
 from pydantic import Field
 
@@ -10,15 +10,17 @@ MOST_ATTEMPTS = 16
 
 
 class Attempt(Model):
-    """One call to Collate for a command: what was called and what kind of answer came, nothing of its content."""
+    """One call to Collate for a command: the operation and the kind of response, without content."""
 
-    at: Public[Time] = Field(description="When it began.")
-    operation: Public[Word] = Field(description="Which call.")
-    result: Public[Word] = Field(description="answered, refused, ambiguous (may have been done) or not_sent.")
-    status: Public[int | None] = Field(default=None, description="The HTTP status, if one came.")
-    code: Public[Slug | None] = Field(default=None, description="Collate's code for a refusal, else our cause.")
-    ms: Public[int] = Field(ge=0, description="How long it took, in milliseconds.")
+    at: Public[Time] = Field(description="When the call began.")
+    operation: Public[Word] = Field(description="The operation at Collate.")
+    result: Public[Word] = Field(description="answered, refused, ambiguous (Collate may have applied it) or not_sent.")
+    status: Public[int | None] = Field(default=None, description="The HTTP status, if there was a response.")
+    code: Public[Slug | None] = Field(default=None, description="Collate's error code, or the gateway's own cause.")
+    ms: Public[int] = Field(ge=0, description="The duration in milliseconds.")
     write: Public[int | None] = Field(
-        default=None, ge=1, description="Which write of the command it was; absent for a read."
+        default=None, ge=1, description="The number of the command's write, from 1; absent for a read."
     )
-    request_id: Public[Word | None] = Field(default=None, description="Collate's id of the request, to quote there.")
+    request_id: Public[Word | None] = Field(
+        default=None, description="Collate's id of the request, for support requests to Collate."
+    )

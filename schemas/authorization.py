@@ -1,4 +1,4 @@
-"""The record on `authorizations`: an authorization's latest public state and the `sequence` that it includes."""
+"""The record on `authorizations`: the latest public state of an authorization, up to an event's `sequence`."""
 
 from typing import ClassVar
 
@@ -11,27 +11,29 @@ from schemas.times import Time
 
 
 class ActiveHandoff(Model):
-    """The handoff that is running."""
+    """The running handoff."""
 
-    id: Public[Id] = Field(description="Collate's id of it.")
-    state: Public[Word] = Field(description="Collate's word for its state.")
-    access_available: Public[bool] = Field(description="Whether a link into the session can be had.")
-    final_submit_capable: Public[bool] = Field(description="Whether the operator could submit to the payer.")
-    opened_at: Public[Time | None] = Field(default=None, description="Since when, by Collate's clock.")
+    id: Public[Id] = Field(description="Collate's id of the handoff.")
+    state: Public[Word] = Field(description="The handoff's state, in Collate's words.")
+    access_available: Public[bool] = Field(description="Whether an access grant can be created.")
+    final_submit_capable: Public[bool] = Field(description="Whether the operator can submit to the payer.")
+    opened_at: Public[Time | None] = Field(default=None, description="When the handoff opened, by Collate's clock.")
 
 
 class LastHandoff(Model):
-    """The handoff that ended last."""
+    """The handoff that ended most recently."""
 
-    id: Public[Id] = Field(description="Collate's id of it.")
-    result: Public[Word] = Field(description="Collate's word for how it ended.")
-    by: Public[ClosedBy | None] = Field(default=None, description="Who or what ended it.")
-    reported: Public[Report | None] = Field(default=None, description="What was reported, where it is known.")
-    agreement: Public[Agreement | None] = Field(default=None, description="Absent until it is reconciled.")
+    id: Public[Id] = Field(description="Collate's id of the handoff.")
+    result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
+    by: Public[ClosedBy | None] = Field(default=None, description="The cause of its end.")
+    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    agreement: Public[Agreement | None] = Field(
+        default=None, description="Whether payer truth agrees with the report; absent until Collate has reconciled."
+    )
 
 
 class AuthorizationRecord(Message):
-    """What is known of an authorization after its event number `sequence`."""
+    """The public state of an authorization after its event number `sequence`."""
 
     TYPE: ClassVar[str] = f"{PREFIX}authorization.v1"
     EXAMPLE: ClassVar[Example] = {
@@ -52,24 +54,25 @@ class AuthorizationRecord(Message):
     }
     open_on_the_wire: ClassVar[bool] = True
 
-    sequence: Public[int] = Field(ge=0, description="The last event that this includes.")
+    sequence: Public[int] = Field(ge=0, description="The number of the last event that this state includes.")
     version: Public[int] = Field(description="Collate's version of the authorization.")
-    status: Public[Word] = Field(description="Collate's word for whose move it is.")
-    outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
-    next_action: Public[Word | None] = Field(default=None, description="The type of its next action, if any.")
-    resolution: Public[Word | None] = Field(
-        default=None, description="The kind of resolution that Collate names for its next action."
-    )
+    status: Public[Word] = Field(description="The authorization's status, in Collate's words.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
+    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot to accept before a handoff."
+        default=None, description="The review snapshot that a reviewer must accept before a handoff."
     )
-    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is there.")
-    decision_seen: Public[bool] = Field(description="Whether the payer's decision is there.")
-    active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The handoff that is running.")
-    last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended last.")
-    settled_at: Public[Time | None] = Field(default=None, description="When we saw it completed or canceled.")
-    watched_since: Public[Time] = Field(description="Since when it is followed.")
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
+    active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The running handoff.")
+    last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended most recently.")
+    settled_at: Public[Time | None] = Field(
+        default=None, description="When the gateway first saw it completed or canceled."
+    )
+    watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
     watch_ended_at: Public[Time | None] = Field(
-        default=None, description="When we stopped following one that never settled: it may have moved on since."
+        default=None,
+        description="When the gateway stopped watching before it settled; its state may have changed since.",
     )
-    updated_at: Public[Time] = Field(description="When this record was made.")
+    updated_at: Public[Time] = Field(description="When this record was written.")

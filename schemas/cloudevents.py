@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 over Kafka and HTTP: binary mode written by default, binary and structured read.
+"""CloudEvents 1.0 over Kafka and HTTP. Both modes are read; binary mode is the default for writing.
 
-The envelope's data stays bytes: what is inside is the models' business. Errors name the attribute and what was expected
-of it, never what was found.
+The envelope's data stays bytes; the models parse it. Errors name the attribute and the expected value, never the value
+found.
 """
 
 import base64
@@ -27,15 +27,15 @@ _NAME = re.compile(r"[a-z0-9]{1,64}")
 _JSON_TYPE = re.compile(r"[^/;]+/(json|[^/;]+\+json)\s*(;.*)?", re.IGNORECASE)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CORE = frozenset({"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema"})
-# What we write ourselves is read without looking at each name again.
+# The gateway's own headers need no check of their names.
 _WRITTEN = {f"ce_{name}": name for name in (*_CORE, "caller", "redrive", "sequence", "causationid")}
 _NOT_ATTRIBUTES = frozenset({"data", "data_base64"})
-# CloudEvents section 3.1: no control characters, no surrogates (UTF-8 has none), no noncharacters.
+# CloudEvents 3.1: no control characters, no surrogates (UTF-8 has none), no noncharacters.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class CloudEventError(ValueError):
-    """Not a CloudEvent: which attribute, and what was expected of it."""
+    """The input is not a CloudEvent. `field` is the attribute, `expected` describes a valid value."""
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -45,7 +45,7 @@ class CloudEventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One CloudEvent; `traceparent` travels beside it as the plain W3C header."""
+    """A CloudEvent. `traceparent` is a separate W3C header, not an attribute."""
 
     id: str
     source: str
@@ -60,7 +60,7 @@ class Envelope:
 
 
 def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, bytes | None]:
-    """Return headers and value; without data the value is None, which a compacted topic reads as a deletion."""
+    """Return headers and value. Without data the value is None: in a compacted topic this deletes the key."""
     trace = () if envelope.traceparent is None else (("traceparent", envelope.traceparent.encode()),)
     if mode == "structured":
         return (("content-type", STRUCTURED.encode()), *trace), _to_structured(envelope)
@@ -71,7 +71,11 @@ def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, b
 
 
 def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
-    """Read a record in either mode (CloudEventError)."""
+    """Read a record in either mode.
+
+    Raises:
+        CloudEventError: the record is not a CloudEvent.
+    """
     attributes: dict[str, str] = {}
     content_type = trace = None
     for header, raw in headers:
@@ -100,7 +104,11 @@ def to_http(envelope: Envelope, mode: Mode = "binary") -> tuple[list[tuple[str, 
 
 
 def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
-    """Read a request in either mode (CloudEventError)."""
+    """Read a request in either mode.
+
+    Raises:
+        CloudEventError: the request is not a CloudEvent.
+    """
     attributes: dict[str, str] = {}
     content_type = trace = None
     for name, raw in headers:
@@ -117,12 +125,12 @@ def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether data of this type is JSON (a missing type means JSON, CloudEvents 1.0)."""
+    """Whether data of this type is JSON. In CloudEvents 1.0 a missing type means JSON."""
     return content_type is None or content_type == JSON or _JSON_TYPE.fullmatch(content_type) is not None
 
 
 def _attributes(envelope: Envelope) -> list[tuple[str, str]]:
-    """Walk what becomes a header or a member, in the order in which a person reads it."""
+    """Return the attributes in the order in which they are written."""
     pairs = [
         ("id", envelope.id),
         ("source", envelope.source),
@@ -141,7 +149,7 @@ def _attributes(envelope: Envelope) -> list[tuple[str, str]]:
 
 def _envelope(attributes: dict[str, str], data: bytes | None, content_type: str | None, trace: str | None) -> Envelope:
     if (found := attributes.pop("specversion", None)) != "1.0":
-        raise CloudEventError("specversion", "1.0" if found is not None else "to be there (1.0)")
+        raise CloudEventError("specversion", "1.0" if found is not None else "1.0 (it is missing)")
     id_, source, type_ = (_required(attributes, name) for name in ("id", "source", "type"))
     raw_time = attributes.pop("time", None)
     try:
@@ -185,7 +193,7 @@ def _put(attributes: dict[str, str], name: str, value: str) -> None:
 
 
 def _checked(name: str, value: str) -> str:
-    # Every forbidden character is unprintable, and the regular expression costs more.
+    # isprintable() is cheaper than the regular expression, and false for each forbidden character.
     if not value.isprintable() and _FORBIDDEN.search(value):
         raise CloudEventError(name, "text without control characters")
     return value
@@ -199,19 +207,19 @@ def _text(name: str, raw: bytes) -> str:
 
 
 def _traceparent(raw: str) -> str | None:
-    # A broken trace is no reason to refuse an event, and no way to smuggle text into Kafka (W3C trace context 3.2).
+    # An invalid traceparent is dropped: it must not reject the event or bring text into Kafka (W3C Trace Context 3.2).
     return raw if _TRACEPARENT.fullmatch(raw) else None
 
 
 def _percent(value: str) -> str:
-    # HTTP binding 3.1.3.2: printable ASCII except space, double quote and percent stands for itself.
+    # HTTP binding 3.1.3.2: printable ASCII is not encoded, except space, double quote and percent.
     return quote(value, safe="!#$&'()*+,/:;<=>?@[\\]^`{|}~")
 
 
 def _unpercent(name: str, raw: str) -> str:
     text = raw.strip(" \t")
     if not text.isascii():
-        # Servers hand header bytes on as Latin-1; taking them would be a guess.
+        # Servers decode header bytes as Latin-1, so the caller's encoding is unknown.
         raise CloudEventError(name, "percent-encoded text")
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
@@ -260,9 +268,9 @@ def _from_structured(body: bytes, trace: str | None) -> Envelope:
         is_text = isinstance(data, str) and not is_json(attributes.get("datacontenttype"))
         raw = data.encode() if is_text else to_json(data, inf_nan_mode="constants")
         if not is_text:
-            # 1e999 is JSON, but read it is infinite, and nobody could read what we would write.
+            # 1e999 is valid JSON, but becomes infinity, which has no JSON form.
             _parsed("data", raw)
-    # The JSON format says that a missing datacontenttype next to `data` means JSON.
+    # In the JSON format a missing datacontenttype next to `data` means JSON.
     return _envelope(attributes, raw, JSON if has_data else None, trace)
 
 
@@ -270,7 +278,7 @@ def _as_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
-        # JSON knows one kind of number: 7.0 is the integer 7.
+        # JSON has one kind of number: 7.0 is the integer 7.
         value = int(value)
     if isinstance(value, int) and -(2**31) <= value < 2**31:
         return str(value)

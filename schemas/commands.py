@@ -1,6 +1,6 @@
-"""What can be asked for: the data of every record on `commands`, exactly as the caller sent it.
+"""The commands: the data of every record on `commands`, exactly as the caller sent it.
 
-Nothing is filled in, because a default would change the bytes of a retry: the worker supplies what is absent, from the
+No default is filled in, because a default would change the bytes of a retry. The worker computes absent values from the
 record's time.
 """
 
@@ -23,7 +23,7 @@ class Command(Message):
 
 
 class HandoffRequest(Command):
-    """Ask Collate for a manual handoff."""
+    """Request a manual handoff from Collate."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_REQUEST
     EXAMPLE: ClassVar[Example] = {
@@ -33,55 +33,67 @@ class HandoffRequest(Command):
     }
 
     accepted_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot that a person has accepted; needed if the action covers one."
+        default=None,
+        description="The review snapshot that a reviewer has accepted; required if the next action covers one.",
     )
     expires_at: Public[Time | None] = Field(
-        default=None, description="Do not begin after this time; one hour after acceptance if absent."
+        default=None,
+        description="The command expires if it has not begun by this time; default: one hour after acceptance.",
     )
-    metadata: Public[Metadata | None] = Field(default=None, description="Carried into the events that this causes.")
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="Copied into the events that this command causes."
+    )
 
 
 class Completed(Model):
-    """The operator reports what they saw at the payer."""
+    """The operator reports the result that they saw at the payer."""
 
     type: Public[Literal["completed"]] = "completed"
-    reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(description="A claim, never payer truth.")
-    observed_reference_number: Phi[Reference | None] = Field(default=None, description="The number seen at the payer.")
-    operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; in no event.")
+    reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(
+        description="The operator's report; it is not payer truth."
+    )
+    observed_reference_number: Phi[Reference | None] = Field(
+        default=None, description="The reference number that the payer showed."
+    )
+    operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 
 class UnableToComplete(Model):
-    """The operator could not do it."""
+    """The operator could not complete the payer interaction."""
 
     type: Public[Literal["unable_to_complete"]] = "unable_to_complete"
     reason: Public[Slug] = Field(
         description="channel_blocked, missing_information, credential_or_mfa_issue, channel_outage, "
-        "operator_abandoned_case, wrong_route, other, or a newer word of Collate's."
+        "operator_abandoned_case, wrong_route, other, or a newer reason of Collate's."
     )
-    operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; in no event.")
+    operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 
 class Revoked(Model):
     """The handoff is withdrawn."""
 
     type: Public[Literal["revoked"]] = "revoked"
-    reason: Phi[Why] = Field(description="Free text for Collate; in no event.")
-    notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; in no event.")
+    reason: Phi[Why] = Field(description="Free text for Collate; no event contains it.")
+    notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 
 CloseResult = Annotated[Completed | UnableToComplete | Revoked, Field(discriminator="type")]
 
 
 class HandoffCloseBody(Model):
-    """What a caller sends to close the handoff that the path names."""
+    """The body of a request that closes the handoff in the path."""
 
-    result: Phi[CloseResult] = Field(description="How it ended, by type.")
-    expires_at: Public[Time | None] = Field(default=None, description="Do not begin after this time; never if absent.")
-    metadata: Public[Metadata | None] = Field(default=None, description="Carried into the events that this causes.")
+    result: Phi[CloseResult] = Field(description="The result; its `type` selects the other fields.")
+    expires_at: Public[Time | None] = Field(
+        default=None, description="The command expires if it has not begun by this time; it never expires if absent."
+    )
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="Copied into the events that this command causes."
+    )
 
 
 class HandoffClose(HandoffCloseBody, Command):
-    """Close a handoff with what the operator reports."""
+    """Close a handoff with the operator's report."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_CLOSE
     EXAMPLE: ClassVar[Example] = {
@@ -99,46 +111,50 @@ class HandoffClose(HandoffCloseBody, Command):
 
     @classmethod
     def of(cls, handoff_id: str, body: HandoffCloseBody) -> "HandoffClose":
-        """Join the path's id (checked here: pydantic.ValidationError) with the body."""
+        """Return the command for the id in the path and the body.
+
+        Raises:
+            pydantic.ValidationError: the id is not a Collate id.
+        """
         return cls(handoff_id=handoff_id, result=body.result, expires_at=body.expires_at, metadata=body.metadata)
 
 
 class AuthorizationWatch(Command):
-    """Follow an authorization until it is settled."""
+    """Watch an authorization until it settles."""
 
     TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_WATCH
     EXAMPLE: ClassVar[Example] = {"metadata": {"case": "case-0042"}}
 
-    metadata: Public[Metadata | None] = Field(default=None, description="Carried into the command's own events.")
+    metadata: Public[Metadata | None] = Field(default=None, description="Copied into the command's own events.")
 
 
 class RecordAccess(Command):
-    """Put on record that an operator was given a link into a live session; never the link or its id."""
+    """Record that an operator received a link into a live session. The link and its id are not recorded."""
 
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_RECORD_ACCESS
     EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "operator": "op-7", "grantExpiresAt": "2026-06-02T14:15:00Z"}
 
     handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
-    operator: Public[Name] = Field(description="Who received the link.")
-    grant_expires_at: Public[Time] = Field(description="When the link stops working.")
+    operator: Public[Name] = Field(description="The operator who received the link.")
+    grant_expires_at: Public[Time] = Field(description="When the link expires.")
 
 
 class Original(Model):
-    """A dead-lettered command as it was first accepted."""
+    """The dead-lettered command as it was accepted the first time."""
 
     type: Public[CommandType] = Field(description="The original command's type.")
-    caller: Public[Name] = Field(description="Who asked.")
+    caller: Public[Name] = Field(description="The caller that sent the command.")
     accepted_at: Public[Time] = Field(description="When it was accepted.")
     data: Phi[dict[str, JsonValue]] = Field(description="The original data.")
 
 
-_REASON = Field(default=None, description="Why, in a word that is told; absent in records of older versions.")
-_TICKET = Field(default=None, description="Where more is written, in the operator's own tracker; told as well.")
-_WHY = Field(default=None, description="More in free text; it stays in this record.")
+_REASON = Field(default=None, description="The reason, a public word; absent in records of older versions.")
+_TICKET = Field(default=None, description="A ticket in the operator's own tracker; public.")
+_WHY = Field(default=None, description="The reason in free text; it stays in this record.")
 
 
 class Redrive(Command):
-    """Try a dead-lettered command again, under its own id and with what was already sent."""
+    """Retry a dead-lettered command under its own id, with the writes that it already sent."""
 
     TYPE: ClassVar[CommandType] = CommandType.COMMAND_REDRIVE
     EXAMPLE: ClassVar[Example] = {
@@ -158,17 +174,17 @@ class Redrive(Command):
     }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
-    redrive: Public[int] = Field(ge=1, le=1000, description="How many times it has been redriven, this time included.")
-    requested_by: Public[Name] = Field(description="Who asks.")
+    redrive: Public[int] = Field(ge=1, le=1000, description="The number of redrives of the command, this one included.")
+    requested_by: Public[Name] = Field(description="The operator who decided.")
     reason: Public[DecisionReason | None] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
-    command: Phi[Original] = Field(description="The command.")
-    intent: Phi[dict[str, JsonValue] | None] = Field(default=None, description="A write that may have arrived.")
+    command: Phi[Original] = Field(description="The dead-lettered command as it was accepted.")
+    intent: Phi[dict[str, JsonValue] | None] = Field(default=None, description="A write that may have reached Collate.")
 
 
 class Discard(Command):
-    """Give a dead-lettered command up; it ends as discarded."""
+    """Discard a dead-lettered command: it ends with the outcome discarded."""
 
     TYPE: ClassVar[CommandType] = CommandType.COMMAND_DISCARD
     EXAMPLE: ClassVar[Example] = {
@@ -180,7 +196,7 @@ class Discard(Command):
     }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
-    requested_by: Public[Name] = Field(description="Who asks.")
+    requested_by: Public[Name] = Field(description="The operator who decided.")
     reason: Public[DecisionReason | None] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
@@ -197,4 +213,4 @@ COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
 PUBLIC_COMMANDS: frozenset[str] = frozenset(
     {CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH}
 )
-"""Those that a service may send; the rest are appended by ingress itself."""
+"""The commands that a service may send. Ingress itself appends the others."""

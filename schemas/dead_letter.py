@@ -1,6 +1,6 @@
-"""The records on `dead-letters`: a command that we could not finish, kept whole for a person (may hold PHI); its end.
+"""The records on `dead-letters`: a command that could not be finished, with its original record; the end of one.
 
-Invariant: read in order, the topic alone says what still waits for a person.
+A dead letter may contain PHI. Invariant: the topic alone, read in order, shows which commands wait for an operator.
 """
 
 from base64 import b64decode, b64encode
@@ -16,23 +16,23 @@ from schemas.times import Time
 
 
 class Header(Model):
-    """A header of the original record; the value is base64, because nothing says that it is text."""
+    """A header of the original record. The value is base64 because it may not be text."""
 
-    name: Phi[str] = Field(description="Its name.")
-    value: Phi[str] = Field(description="Its bytes in base64.")
+    name: Phi[str] = Field(description="The header's name.")
+    value: Phi[str] = Field(description="The header's bytes in base64.")
 
 
 class OriginalRecord(Model):
     """The record on `commands`, byte for byte."""
 
-    partition: Public[int] = Field(description="Its partition.")
-    offset: Public[int] = Field(description="Its offset.")
-    value: Phi[str] = Field(description="Its value in base64.")
-    headers: Phi[list[Header]] = Field(description="Its headers, in order.")
+    partition: Public[int] = Field(description="The record's partition.")
+    offset: Public[int] = Field(description="The record's offset.")
+    value: Phi[str] = Field(description="The record's value in base64.")
+    headers: Phi[list[Header]] = Field(description="The record's headers, in order.")
 
     @classmethod
     def of(cls, partition: int, offset: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Self:
-        """Keep a record as it was read."""
+        """Return a copy of a Kafka record."""
         return cls(
             partition=partition,
             offset=offset,
@@ -41,7 +41,7 @@ class OriginalRecord(Model):
         )
 
     def bytes(self) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
-        """Return the headers and the value as they were."""
+        """Return the original headers and value."""
         return tuple((header.name, b64decode(header.value)) for header in self.headers), b64decode(self.value)
 
 
@@ -50,7 +50,7 @@ def _base64(raw: bytes) -> str:
 
 
 class DeadLetter(Message):
-    """A command that waits for a person; what could not be read from the record is absent."""
+    """A command that waits for an operator. A field is absent if the original record does not contain it."""
 
     TYPE: ClassVar[str] = f"{PREFIX}dead_letter.v1"
     EXAMPLE: ClassVar[Example] = {
@@ -73,23 +73,23 @@ class DeadLetter(Message):
     }
     open_on_the_wire: ClassVar[bool] = True
 
-    command_id: Public[Word | None] = Field(default=None, description="The command.")
-    command: Public[Word | None] = Field(default=None, description="Its type.")
-    caller: Public[Name | None] = Field(default=None, description="Who asked.")
+    command_id: Public[Word | None] = Field(default=None, description="The command's id.")
+    command: Public[Word | None] = Field(default=None, description="The command's type.")
+    caller: Public[Name | None] = Field(default=None, description="The caller that sent the command.")
     authorization_id: Phi[str] = Field(
-        description="The record's key as text; a Collate id unless the record is broken."
+        description="The record's key as text: a Collate id, except for a broken record."
     )
-    accepted_at: Public[Time | None] = Field(default=None, description="When it was accepted.")
-    dead_at: Public[Time] = Field(description="When we gave up.")
-    cause: Public[Slug] = Field(description="Why it could not be finished.")
-    advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
-    redrive: Public[int] = Field(default=0, ge=0, description="How many times it had been redriven.")
+    accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
+    dead_at: Public[Time] = Field(description="When the command was dead-lettered.")
+    cause: Public[Slug] = Field(description="The reason why the command could not be finished.")
+    advice: Public[Advice | None] = Field(default=None, description="What an operator should check.")
+    redrive: Public[int] = Field(default=0, ge=0, description="The number of redrives before this dead letter.")
     intents: Phi[list[dict[str, JsonValue]]] = Field(description="The writes that may have reached Collate.")
     record: Phi[OriginalRecord] = Field(description="The original record.")
 
 
 class DeadLetterEnded(Message):
-    """A dead letter waits no more: a redrive of its command has finished, or a person gave it up."""
+    """The end of a dead letter: a redrive of its command has finished, or an operator discarded it."""
 
     TYPE: ClassVar[str] = f"{PREFIX}dead_letter_ended.v1"
     EXAMPLE: ClassVar[Example] = {
@@ -100,7 +100,9 @@ class DeadLetterEnded(Message):
     }
     open_on_the_wire: ClassVar[bool] = True
 
-    command_id: Public[CommandId] = Field(description="The command.")
-    redrive: Public[int] = Field(default=0, ge=0, description="The redrive that ended it; of a discard, the letter's.")
-    outcome: Public[Outcome] = Field(description="How the command ended.")
-    ended_at: Public[Time] = Field(description="When.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    redrive: Public[int] = Field(
+        default=0, ge=0, description="The redrive that ended it; for a discard, the dead letter's own number."
+    )
+    outcome: Public[Outcome] = Field(description="The command's outcome.")
+    ended_at: Public[Time] = Field(description="When the dead letter ended.")

@@ -1,4 +1,4 @@
-"""The words that commands, events and records are made of, each set once."""
+"""The vocabularies of commands, events and records."""
 
 from schemas.field_types import Vocabulary
 
@@ -6,7 +6,7 @@ PREFIX = "collate-gateway."
 
 
 class CommandType(Vocabulary):
-    """What a service, an operator or the gateway itself can ask for."""
+    """The type of a command from a service, an operator or the gateway itself."""
 
     HANDOFF_REQUEST = f"{PREFIX}handoff.request.v1"
     HANDOFF_CLOSE = f"{PREFIX}handoff.close.v1"
@@ -17,7 +17,7 @@ class CommandType(Vocabulary):
 
 
 class EventType(Vocabulary):
-    """What we publish on `events`."""
+    """The type of an event on `events`."""
 
     COMMAND_FINISHED = f"{PREFIX}command.finished.v1"
     COMMAND_WAITING = f"{PREFIX}command.waiting.v1"
@@ -35,7 +35,7 @@ class EventType(Vocabulary):
 
 
 class ReportedOutcome(Vocabulary):
-    """What an operator says they saw at the payer (collate-api.md section 5.4)."""
+    """The result that an operator saw at the payer (docs/collate-contract.md §5.4)."""
 
     SUBMITTED = "submitted"
     DECISION_OBSERVED = "decision_observed"
@@ -44,7 +44,7 @@ class ReportedOutcome(Vocabulary):
 
 
 class Report(Vocabulary):
-    """What was reported at a close: the operator's outcome, or that it could not be done."""
+    """The report at a close: a reported outcome, or that the operator was unable to complete the handoff."""
 
     SUBMITTED = "submitted"
     DECISION_OBSERVED = "decision_observed"
@@ -54,7 +54,7 @@ class Report(Vocabulary):
 
 
 class Outcome(Vocabulary):
-    """How a command ended."""
+    """The outcome of a command."""
 
     APPLIED = "applied"
     ALREADY_DONE = "already_done"
@@ -64,7 +64,7 @@ class Outcome(Vocabulary):
 
 
 class Effect(Vocabulary):
-    """Whether the change at Collate is ours: proven by our own answer, only concluded from a read, or none."""
+    """Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not."""
 
     OURS = "ours"
     INFERRED = "inferred"
@@ -72,7 +72,7 @@ class Effect(Vocabulary):
 
 
 class DecisionReason(Vocabulary):
-    """Why an operator redrove or discarded a dead letter: public, so it names nobody."""
+    """The reason why an operator redrove or discarded a dead letter. It is public and contains no name."""
 
     COLLATE_RECOVERED = "collate_recovered"
     ACCESS_RESTORED = "access_restored"
@@ -86,7 +86,7 @@ class DecisionReason(Vocabulary):
 
 
 class ClosedBy(Vocabulary):
-    """Who or what ended a handoff."""
+    """The cause of a handoff's end."""
 
     US = "us"
     OTHER = "other"
@@ -96,7 +96,7 @@ class ClosedBy(Vocabulary):
 
 
 class Agreement(Vocabulary):
-    """What the payer's truth says about the operator's report."""
+    """Whether payer truth agrees with the operator's report."""
 
     AGREES = "agrees"
     CONTRADICTS = "contradicts"

@@ -1,7 +1,8 @@
-"""What we publish on `events`: public facts only, no free text and no reference number in any of them.
+"""The events on `events`: public facts, without free text and without reference numbers.
 
-The envelope carries the authorization (subject), its `sequence` and the command that caused it (causationid); `version`
-is Collate's version of the authorization where the fact was read from one. A new event: type, model, EVENTS.
+The envelope has the authorization (subject), the event's `sequence` and the command that caused it (causationid).
+`version` is the version of the authorization that showed the fact. A new event needs a type, a model and an entry in
+EVENTS.
 """
 
 from types import MappingProxyType
@@ -17,15 +18,17 @@ from schemas.model import Example, Message, Model, Public
 from schemas.operator_decision import OperatorDecision
 from schemas.times import Time
 
-_METADATA = Field(default=None, description="What the caller attached to the command.")
-_VERSION = Field(default=None, description="Collate's version of the authorization at this fact.")
+_METADATA = Field(default=None, description="The metadata of the command.")
+_VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
-_REDRIVE = Field(default=None, ge=1, description="Which redrive of the command this is; absent for the first run.")
-_DECISION = Field(default=None, description="Of a redrive or discard: who asked for it, and why.")
+_REDRIVE = Field(default=None, ge=1, description="The number of the redrive; absent for the first execution.")
+_DECISION = Field(default=None, description="For a redrive or discard: the operator and the reason.")
 _ATTEMPTS = Field(
-    default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate so far, as far as this worker knows."
+    default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate so far, as far as this worker knows them."
 )
-_LEFT_OUT = Field(default=None, ge=1, description="How many calls between the first and the last ones are left out.")
+_LEFT_OUT = Field(
+    default=None, ge=1, description="The number of calls that are left out between the first and the last ones."
+)
 
 
 class Event(Message):
@@ -36,13 +39,13 @@ class Event(Message):
 
 
 class _CommandEvent(Event):
-    command_id: Public[CommandId] = Field(description="The command.")
-    command: Public[CommandType] = Field(description="Its type.")
-    caller: Public[Name] = Field(description="Who asked.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    command: Public[CommandType] = Field(description="The command's type.")
+    caller: Public[Name] = Field(description="The caller that sent the command.")
 
 
 class CommandFinished(_CommandEvent):
-    """A command has ended; exactly one per command and per redrive."""
+    """A command, or a redrive of it, has ended. Published exactly once for each."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_FINISHED
     EXAMPLE: ClassVar[Example] = {
@@ -74,11 +77,15 @@ class CommandFinished(_CommandEvent):
         ],
     }
 
-    outcome: Public[Outcome] = Field(description="How it ended.")
-    effect: Public[Effect] = Field(description="Whether Collate was changed by us.")
-    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
-    advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
-    handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
+    outcome: Public[Outcome] = Field(description="The command's outcome.")
+    effect: Public[Effect] = Field(description="Whether this command changed Collate.")
+    reason: Public[Slug | None] = Field(
+        default=None, description="The reason why it was not applied, or why it names no handoff."
+    )
+    advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
+    handoff_id: Public[Id | None] = Field(
+        default=None, description="The handoff that the command names or has created."
+    )
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION
@@ -88,7 +95,7 @@ class CommandFinished(_CommandEvent):
 
 
 class CommandWaiting(_CommandEvent):
-    """A command has not ended yet, and why; published after ten seconds and when the reason changes."""
+    """A command has not ended yet. Published after ten seconds, and when the reason changes."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_WAITING
     EXAMPLE: ClassVar[Example] = {
@@ -101,9 +108,9 @@ class CommandWaiting(_CommandEvent):
         "metadata": {"case": "case-0042"},
     }
 
-    reason: Public[Slug] = Field(description="What it waits for.")
-    advice: Public[Advice | None] = Field(default=None, description="The same in a sentence.")
-    until: Public[Time | None] = Field(default=None, description="When it is tried again.")
+    reason: Public[Slug] = Field(description="The reason why the command waits.")
+    advice: Public[Advice | None] = Field(default=None, description="The reason in one sentence.")
+    until: Public[Time | None] = Field(default=None, description="When the gateway retries.")
     redrive: Public[int | None] = _REDRIVE
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
@@ -111,7 +118,7 @@ class CommandWaiting(_CommandEvent):
 
 
 class CommandDeadLettered(_CommandEvent):
-    """A command could not be finished and waits for a person; not final."""
+    """A command could not be finished and waits for an operator. It has not ended."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_DEAD_LETTERED
     EXAMPLE: ClassVar[Example] = {
@@ -123,9 +130,9 @@ class CommandDeadLettered(_CommandEvent):
         "metadata": {"case": "case-0042"},
     }
 
-    cause: Public[Slug] = Field(description="Why it could not be finished.")
-    advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
-    handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about.")
+    cause: Public[Slug] = Field(description="The reason why the command could not be finished.")
+    advice: Public[Advice | None] = Field(default=None, description="What an operator should check.")
+    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names.")
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION
     metadata: Public[Metadata | None] = _METADATA
@@ -134,7 +141,7 @@ class CommandDeadLettered(_CommandEvent):
 
 
 class CommandKeyConflict(_CommandEvent):
-    """Another body came in under a known command id; the first one stands and this one was not applied."""
+    """A second command arrived under a known id with another body. Only the first command is applied."""
 
     TYPE: ClassVar[EventType] = EventType.COMMAND_KEY_CONFLICT
     EXAMPLE: ClassVar[Example] = {
@@ -158,15 +165,15 @@ class HandoffOpened(Event):
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    access_available: Public[bool] = Field(description="Whether a link into the session can be had.")
-    final_submit_capable: Public[bool] = Field(description="Whether the operator could submit to the payer.")
-    opened_at: Public[Time | None] = Field(default=None, description="Since when, by Collate's clock.")
+    access_available: Public[bool] = Field(description="Whether an access grant can be created.")
+    final_submit_capable: Public[bool] = Field(description="Whether the operator can submit to the payer.")
+    opened_at: Public[Time | None] = Field(default=None, description="When the handoff opened, by Collate's clock.")
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
 
 class HandoffClosed(Event):
-    """A handoff has ended; what was reported is a report, not payer truth."""
+    """A handoff has ended. The report is the operator's, not payer truth."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_CLOSED
     EXAMPLE: ClassVar[Example] = {
@@ -179,26 +186,28 @@ class HandoffClosed(Event):
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    result: Public[Word] = Field(description="Collate's word for how it ended.")
-    by: Public[ClosedBy] = Field(description="Who or what ended it.")
-    reported: Public[Report | None] = Field(default=None, description="What the operator reported, where it is known.")
-    reason: Public[Slug | None] = Field(default=None, description="Why the operator was unable to complete it.")
+    result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
+    by: Public[ClosedBy] = Field(description="The cause of its end.")
+    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    reason: Public[Slug | None] = Field(
+        default=None, description="The reason why the operator was unable to complete it."
+    )
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
 
 class PayerTruth(Model):
-    """What the authorization showed."""
+    """The payer's truth in the authorization."""
 
     status: Public[Word] = Field(description="The authorization's status.")
-    outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
-    next_action: Public[Word | None] = Field(default=None, description="The type of its next action, if any.")
-    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is there.")
-    decision_seen: Public[bool] = Field(description="Whether the payer's decision is there.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
 
 
 class HandoffReconciled(Event):
-    """Collate has finished looking after a close; once per handoff."""
+    """Collate has reconciled a closed handoff with the payer. Published once per handoff."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_RECONCILED
     EXAMPLE: ClassVar[Example] = {
@@ -211,26 +220,26 @@ class HandoffReconciled(Event):
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    reported: Public[Report | None] = Field(default=None, description="What the operator reported, where it is known.")
-    payer: Public[PayerTruth] = Field(description="What the authorization shows.")
-    agreement: Public[Agreement] = Field(description="What the second says about the first.")
+    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
+    agreement: Public[Agreement] = Field(description="Whether payer truth agrees with the report.")
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
 
 class HandoffAccessGranted(Event):
-    """An operator was given a link into the live session."""
+    """An operator received a link into the live session."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_ACCESS_GRANTED
     EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "operator": "op-7", "expiresAt": "2026-06-02T14:15:00Z"}
 
     handoff_id: Public[Id] = _HANDOFF
-    operator: Public[Name] = Field(description="Who received it.")
-    expires_at: Public[Time] = Field(description="When it stops working.")
+    operator: Public[Name] = Field(description="The operator who received the link.")
+    expires_at: Public[Time] = Field(description="When the link expires.")
 
 
 class HandoffAtRisk(Event):
-    """An active handoff may soon be ended by Collate."""
+    """Collate may soon end an active handoff."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_AT_RISK
     EXAMPLE: ClassVar[Example] = {
@@ -241,18 +250,18 @@ class HandoffAtRisk(Event):
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    reason: Public[Slug] = Field(description="Why: `grant_expired`, or `open_too_long`.")
-    advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
+    reason: Public[Slug] = Field(description="The reason: `grant_expired` or `open_too_long`.")
+    advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
     ends_at: Public[Time | None] = Field(
         default=None,
-        description="When it is expected to end, if nothing is done. Absent so far: Collate doesn't say how long.",
+        description="When the handoff is expected to end. Absent so far: Collate does not document its limit.",
     )
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
 
 class AuthorizationChanged(Event):
-    """The authorization moved on."""
+    """The authorization has changed."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_CHANGED
     EXAMPLE: ClassVar[Example] = {
@@ -264,18 +273,18 @@ class AuthorizationChanged(Event):
     }
 
     from_status: Public[Word | None] = Field(
-        default=None, alias="from", description="The status seen before; absent at first sight."
+        default=None, alias="from", description="The status before; absent in the first event of an authorization."
     )
-    to_status: Public[Word] = Field(alias="to", description="The status now.")
-    outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
-    next_action: Public[Word | None] = Field(default=None, description="The type of its next action, if any.")
-    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is there.")
-    decision_seen: Public[bool] = Field(description="Whether the payer's decision is there.")
+    to_status: Public[Word] = Field(alias="to", description="The new status.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     version: Public[int | None] = _VERSION
 
 
 class AuthorizationActionRequired(Event):
-    """Collate waits for somebody."""
+    """Collate waits for an action."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_ACTION_REQUIRED
     EXAMPLE: ClassVar[Example] = {
@@ -285,16 +294,16 @@ class AuthorizationActionRequired(Event):
         "version": 23,
     }
 
-    action: Public[Word] = Field(description="The next action's type; complete_payer_interaction asks for a handoff.")
-    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution that Collate names.")
+    action: Public[Word] = Field(description="The next action's type; complete_payer_interaction needs a handoff.")
+    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot to accept before a handoff."
+        default=None, description="The review snapshot that a reviewer must accept before a handoff."
     )
     version: Public[int | None] = _VERSION
 
 
 class AuthorizationSettled(Event):
-    """The authorization is completed or canceled; once."""
+    """The authorization is completed or canceled. Published once."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_SETTLED
     EXAMPLE: ClassVar[Example] = {
@@ -305,15 +314,15 @@ class AuthorizationSettled(Event):
         "version": 31,
     }
 
-    payer: Public[PayerTruth] = Field(description="What the authorization shows.")
+    payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
     handoff_id: Public[Id | None] = Field(default=None, description="The last handoff, if there was one.")
-    reported: Public[Report | None] = Field(default=None, description="What was reported at its close.")
-    agreement: Public[Agreement] = Field(description="What the payer's truth says about that report, finally.")
+    reported: Public[Report | None] = Field(default=None, description="The operator's report at its close.")
+    agreement: Public[Agreement] = Field(description="Whether payer truth, now final, agrees with that report.")
     version: Public[int | None] = _VERSION
 
 
 class AuthorizationWatchEnded(Event):
-    """We stopped following an authorization that never settled."""
+    """The gateway stopped watching an authorization that has not settled."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_WATCH_ENDED
     EXAMPLE: ClassVar[Example] = {
@@ -323,9 +332,11 @@ class AuthorizationWatchEnded(Event):
         "version": 27,
     }
 
-    status: Public[Word] = Field(description="The status last seen.")
-    watched_since: Public[Time] = Field(description="Since when it was followed.")
-    reason: Public[Slug] = Field(description="Why we stopped: its `max_age`, or Collate says that it is `not_found`.")
+    status: Public[Word] = Field(description="The last known status.")
+    watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
+    reason: Public[Slug] = Field(
+        description="The reason: `max_age`, or `not_found` if Collate does not know the authorization."
+    )
     version: Public[int | None] = _VERSION
 
 

@@ -1,6 +1,6 @@
-"""The shapes of single values: ids, short words, free text, open and closed vocabularies.
+"""Types of single values: ids, short words, free text, open and closed vocabularies.
 
-Patterns are the published contract; widening one is additive, narrowing is not.
+The patterns are published. A wider pattern is compatible, a narrower one is not.
 """
 
 import re
@@ -31,29 +31,29 @@ PHRASES = {
     _TEXT: "a text without NUL",
     _SOME_TEXT: "a text, not empty and without NUL",
 }
-"""What a pattern means to a person."""
+"""A description of each pattern for error messages."""
 
 Id = Annotated[str, StringConstraints(pattern=_ID)]
-"""An id of Collate's that may stand in a path and in a Kafka key."""
+"""An id of Collate's. It is safe in a URL path and as a Kafka key."""
 
 CommandId = Annotated[str, StringConstraints(pattern=_UUID)]
 Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
-"""A reason that a program branches on."""
+"""A reason for programs to branch on."""
 
 Word = Annotated[str, StringConstraints(pattern=_SHORT)]
-"""A value from somebody else's vocabulary: short, and never free text."""
+"""A word of a foreign vocabulary: short, never free text."""
 
 Name = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
-"""Who: a caller, an operator; names a member of staff or a service, never a patient."""
+"""The name of a caller or an operator: a service or a member of staff, never a patient."""
 
 Ticket = Annotated[str, StringConstraints(pattern=_TICKET)]
-"""Where more is written: an id in somebody's own tracker, never free text."""
+"""A ticket id in an external tracker, never free text."""
 
 Reference = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
 Notes = Annotated[str, StringConstraints(pattern=_TEXT, max_length=4000)]
 Why = Annotated[str, StringConstraints(pattern=_SOME_TEXT, max_length=500)]
 Advice = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-"""One sentence of ours; never anybody's input."""
+"""One sentence that the gateway wrote; it contains no input."""
 
 
 def _whole(value: object) -> object:
@@ -61,7 +61,7 @@ def _whole(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-"""A number without a fraction as callers send it: to JSON Schema, and to languages without integers, 3.0 is 3."""
+"""An integer in a request. JSON Schema, and languages without integers, treat 3.0 as 3."""
 
 METADATA_PAIRS = 16
 MetadataKey = Annotated[str, StringConstraints(pattern=_METADATA_KEY)]
@@ -75,27 +75,27 @@ _WORD = re.compile(_SHORT[1:-1])
 
 
 def is_id(value: str) -> bool:
-    """Whether a text may stand where an id of Collate's does."""
+    """Whether a text is a valid id of Collate's."""
     return _ID_TEXT.fullmatch(value) is not None
 
 
 def is_command_id(value: str) -> bool:
-    """Whether a text may be the id of a command."""
+    """Whether a text is a valid id of a command."""
     return _UUID_TEXT.fullmatch(value) is not None
 
 
 def is_ticket(value: str) -> bool:
-    """Whether a text may name a ticket."""
+    """Whether a text is a valid ticket id."""
     return _TICKET_TEXT.fullmatch(value) is not None
 
 
 def word(value: str) -> str:
-    """Return a foreign value if it is a word, else `unrecognised`: what we publish must never be free text."""
+    """Return a foreign value if it is a word, else `unrecognised`, so that free text is never published."""
     return value if _WORD.fullmatch(value) else UNRECOGNISED
 
 
 class Vocabulary(StrEnum):
-    """A set of words that may grow: a reader keeps a word that it does not know yet, as a member named UNKNOWN."""
+    """An open set of words. An unknown word becomes a member named UNKNOWN that keeps its text."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -108,15 +108,15 @@ class Vocabulary(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version of us has a meaning for the word."""
+        """Whether this version knows the word."""
         return self._name_ != "UNKNOWN"
 
 
 class KnownOnly:
-    """In a field's annotation: only the words known today (what a caller says must be understood)."""
+    """An annotation of a field: a caller may send known words only."""
 
     def __get_pydantic_core_schema__(self, source: type[Vocabulary], handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check after the enum's own validator, which takes the open vocabulary's way out."""
+        """Validate after the enum's own validator, which accepts unknown words."""
         expected = " or ".join(f"'{member.value}'" for member in source)
 
         def must_be_known(value: Vocabulary) -> Vocabulary:

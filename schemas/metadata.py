@@ -1,4 +1,4 @@
-"""What a caller may attach to a command and finds again in its events: short words, never free text."""
+"""A command's metadata: pairs of short words, without free text, that its events repeat."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from schemas.field_types import METADATA_PAIRS, MetadataKey, MetadataValue
 
 
 def _in_order(metadata: dict[str, str]) -> dict[str, str]:
-    # The same pairs in another order are the same command: a retry must have the same bytes.
+    # A retry must have the same bytes also if it sends the pairs in another order.
     return dict(sorted(metadata.items()))
 
 
-# pydantic would publish patternProperties alone, which lets any other key through.
+# pydantic would publish only patternProperties, which allows any other key.
 _PUBLISHED = WithJsonSchema(
     {
         "type": "object",

@@ -1,8 +1,8 @@
-"""The two kinds of model, and how secret each field is.
+"""The two base classes of models, and the data class of each field.
 
-`Model` is what we and our callers say: closed, exact types, camelCase on the wire. `Tolerant` is what Collate says:
-unknown fields are dropped, types are coerced. Every field declares its data class; one that does not counts as PHI, and
-a repr shows public values only.
+`Model` is for the gateway's own messages: no unknown fields, exact types, camelCase on the wire. `Tolerant` is for
+Collate's responses: unknown fields are dropped, types are coerced. Each field declares its data class; an undeclared
+field counts as PHI. A repr shows public values only.
 """
 
 import typing
@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 
 class DataClass(IntEnum):
-    """How much harm a value does in the wrong place; a greater one includes the care of the lesser."""
+    """The sensitivity of a value. A greater class includes the rules of the lesser ones."""
 
     PUBLIC = 0
     PHI = 1
@@ -28,7 +28,7 @@ PHI = DataClass.PHI
 SECRET = DataClass.SECRET
 
 Example = Mapping[str, Any]
-"""How a message looks on the wire; published with its schema, and checked against it."""
+"""A message as it looks on the wire. It is published with its schema; a test validates it."""
 
 _T = TypeVar("_T")
 Public = Annotated[_T, DataClass.PUBLIC]
@@ -46,14 +46,14 @@ class _Shown(BaseModel):
 
 
 class Hidden:
-    """Stands in a repr for a value that is nobody's business there."""
+    """A placeholder in a repr for a value that is not public."""
 
     def __repr__(self) -> str:
         return "<hidden>"
 
 
 def _mark(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Publish each field's data class, and that a variant's tag must be there."""
+    """Add each field's data class to the schema, and make the type of a variant required."""
     for name, info in model.model_fields.items():
         field = schema["properties"][info.alias or name]
         field["x-data-class"] = data_class(model, name).name.lower()
@@ -63,7 +63,7 @@ def _mark(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
 
 class Model(_Shown):
-    """What we and our callers say."""
+    """A message of the gateway or of its callers."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -78,32 +78,46 @@ class Model(_Shown):
     )
 
     open_on_the_wire: ClassVar[bool] = False
-    """Whether a reader must expect fields that it does not know (the published schema says so)."""
+    """Whether the published schema allows unknown fields, so that new ones can be added."""
 
     def to_json(self) -> bytes:
-        """Return the wire form: compact, camelCase, absent rather than null, fields in declared order."""
+        """Return compact JSON: camelCase, no null values, fields in declared order."""
         return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
 
     @classmethod
     def from_caller(cls, data: bytes | str) -> Self:
-        """Read JSON that must be exactly right; pydantic.ValidationError also for unknown fields."""
+        """Read strict JSON: unknown fields are errors.
+
+        Raises:
+            pydantic.ValidationError: the JSON does not fit the model.
+        """
         return cls.model_validate_json(data, by_alias=True, by_name=False)
 
     @classmethod
     def from_record(cls, data: bytes | str) -> Self:
-        """Read JSON that a newer version of us may have written; unknown fields are dropped."""
+        """Read JSON that a newer version may have written: unknown fields are dropped.
+
+        Raises:
+            pydantic.ValidationError: the JSON does not fit the model.
+        """
         return cls.model_validate_json(data, by_alias=True, by_name=False, extra="ignore")
 
 
+class OpenModel(Model):
+    """A model that may get new fields: its published schema allows unknown ones."""
+
+    open_on_the_wire: ClassVar[bool] = True
+
+
 class Message(Model):
-    """A model that travels as a record of its own."""
+    """The data of a Kafka record."""
 
     TYPE: ClassVar[str]
     EXAMPLE: ClassVar[Example]
 
 
 class Tolerant(_Shown):
-    """What Collate says."""
+    """A message of Collate."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -117,12 +131,16 @@ class Tolerant(_Shown):
 
     @classmethod
     def from_wire(cls, data: bytes | str) -> Self:
-        """Read an answer's body (pydantic.ValidationError if it is not one of these)."""
+        """Read the body of a response.
+
+        Raises:
+            pydantic.ValidationError: the body does not fit the model.
+        """
         return cls.model_validate_json(data, by_alias=True, by_name=False)
 
 
 def declared(model: type[BaseModel], field: str) -> DataClass | None:
-    """Return the data class that stands at the field itself, the greatest if several, None if there is none."""
+    """Return the field's own data class: the greatest one declared, or None without a declaration."""
     info = model.model_fields[field]
     found = [mark for mark in info.metadata if isinstance(mark, DataClass)]
     found.extend(mark for mark in _marks(info.annotation) if mark is not None)
@@ -130,7 +148,7 @@ def declared(model: type[BaseModel], field: str) -> DataClass | None:
 
 
 def data_class(model: type[BaseModel], field: str) -> DataClass:
-    """Return how a field must be treated: what it declares, but never less than what the models inside it hold."""
+    """Return the data class of a field: at least the greatest one of the models inside the field."""
     own = declared(model, field)
     inner = [data_class(nested, name) for nested in nested_models(model, field) for name in nested.model_fields]
     if own is None:
@@ -139,7 +157,7 @@ def data_class(model: type[BaseModel], field: str) -> DataClass:
 
 
 def nested_models(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
-    """Return the models that a field's type mentions, at any depth of unions and containers."""
+    """Return the models inside a field's type, at any depth of unions and containers."""
     return [part for part in _parts(model.model_fields[field].annotation) if _is_model(part)]
 
 
@@ -154,7 +172,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def _marks(annotation: Any) -> Iterator[DataClass | None]:
-    """Walk unions only: what stands inside a list or a dict does not speak for the whole."""
+    """Yield the data classes in a type. A data class inside a list or a dict does not apply to the whole field."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = typing.get_args(annotation)

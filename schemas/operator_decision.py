@@ -1,4 +1,4 @@
-"""What is told of an operator's word on a dead letter: who and why, in words that are nobody's health data.
+"""The public part of an operator's decision about a dead letter.
 
 Free text stays in the record on `commands` (docs/decisions/0006).
 """
@@ -11,10 +11,10 @@ from schemas.model import Model, Public
 
 
 class OperatorDecision(Model):
-    """Who redrove or discarded a command, and why."""
+    """The operator who redrove or discarded a command, and the reason."""
 
-    requested_by: Public[Name] = Field(description="Who asked.")
+    requested_by: Public[Name] = Field(description="The operator who decided.")
     reason: Public[DecisionReason | None] = Field(
-        default=None, description="Why; absent where an older version of the gateway was asked."
+        default=None, description="The reason; absent in decisions made with an older version of the gateway."
     )
-    ticket: Public[Ticket | None] = Field(default=None, description="Where more is written, in their own tracker.")
+    ticket: Public[Ticket | None] = Field(default=None, description="A ticket in the operator's own tracker.")

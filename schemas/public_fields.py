@@ -1,4 +1,4 @@
-"""What of a message may be stored: fields whose data class is public, leaf by leaf; what is undeclared is not."""
+"""The part of a message that may be stored: the fields with the data class public, at every depth."""
 
 from functools import cache
 from typing import Any
@@ -9,8 +9,8 @@ from schemas.model import PUBLIC, Model, data_class, declared
 
 
 def public_json(model: Model, *, without: set[str] | None = None) -> str:
-    """Return the public part of a message as JSON, camelCase and without what is absent."""
-    # Not model_dump_json, whose twenty arguments cost as much as the work.
+    """Return the public part of a message as JSON: camelCase, without absent values."""
+    # model_dump_json would take twice as long, because of its twenty arguments.
     return model.__pydantic_serializer__.to_json(
         model,
         by_alias=True,
@@ -31,7 +31,7 @@ def _is_leaf(model: type[BaseModel], name: str) -> bool:
 
 
 def _included(model: BaseModel) -> dict[str, Any]:
-    """Name the public leaves; a model inside is asked for its own, whatever its field says of the whole."""
+    """Return the public fields. A nested model's own fields count, not the data class of the field that holds it."""
     included: dict[str, Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)

@@ -1,4 +1,4 @@
-"""Times on the wire: RFC 3339 with an offset in, UTC inside, `Z` out."""
+"""Times on the wire: read as RFC 3339 with an offset, kept in UTC, written with `Z`."""
 
 import re
 from datetime import UTC, datetime
@@ -9,12 +9,16 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-# Stricter than datetime.fromisoformat and than pydantic, which also take dates, week dates and Unix times.
+# datetime.fromisoformat and pydantic also accept dates, week dates and Unix times; these are rejected here.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time in UTC; ValueError (without the text in it) unless it is RFC 3339 with an offset."""
+    """Return the time in UTC.
+
+    Raises:
+        ValueError: the text is not RFC 3339 with an offset. The message does not contain the text.
+    """
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time with an offset")
     try:
@@ -23,10 +27,10 @@ def parse_time(text: str) -> datetime:
         raise ValueError("not a time between the years 1 and 9999") from None
 
 
-# One time stands in several headers and fields of the records that one turn writes.
+# Several headers and fields of the records of one invocation have the same time.
 @lru_cache(maxsize=256)
 def format_time(time: datetime) -> str:
-    """Return RFC 3339 with `Z`; microseconds only where there are any."""
+    """Return RFC 3339 with `Z`. Microseconds are written only if they are not zero."""
     return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()[:-6] + "Z"
 
 
@@ -45,7 +49,7 @@ def _from_code(value: datetime) -> datetime:
 
 class _Rfc3339:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Text from JSON, aware datetimes from code."""
+        """Accept text from JSON and aware datetimes from code."""
         del source, handler
         return core_schema.json_or_python_schema(
             json_schema=core_schema.no_info_after_validator_function(_from_wire, core_schema.str_schema()),
@@ -56,7 +60,7 @@ class _Rfc3339:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Publish what is read and written."""
+        """Describe the type in JSON Schema."""
         del schema, handler
         return {"type": "string", "format": "date-time"}
 

@@ -1,7 +1,7 @@
-"""The five topics: their names, what they keep, who writes them, and which partition a key belongs to.
+"""The five topics: names, retention, writers, and the partition of a key.
 
-Replication, partition count and min.insync.replicas are the installation's (settings); what stands here is part of the
-contract and checked at start.
+These values are part of the contract; each process checks them at start. Replication, partition count and
+min.insync.replicas are settings of the installation.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic; every one is keyed by the authorization id."""
+    """A topic. The key of each record is the authorization id."""
 
     name: str
     role: str
@@ -27,13 +27,13 @@ class Topic:
 
     @property
     def is_compacted(self) -> bool:
-        """Whether the latest record of a key is kept for ever."""
+        """Whether Kafka keeps the latest record of each key without a time limit."""
         return self.config["cleanup.policy"] == "compact"
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The catalogue under one prefix."""
+    """The five topics with one prefix."""
 
     commands: Topic
     events: Topic
@@ -42,23 +42,25 @@ class Topics:
     dead_letters: Topic
 
     def __iter__(self) -> Iterator[Topic]:
-        """Walk them in the order of a command's life."""
+        """Iterate over the topics in the order in which a command reaches them."""
         yield from (self.commands, self.events, self.authorizations, self.state, self.dead_letters)
 
 
 def catalogue(prefix: str) -> Topics:
     """Return the topics whose names begin with `prefix`."""
     return Topics(
-        commands=Topic(f"{prefix}commands", "commands", "What was asked for, in order.", "ingress", _kept(days=7)),
-        events=Topic(
-            f"{prefix}events", "events", "What happened, numbered per authorization.", "worker", _kept(days=30)
-        ),
+        commands=Topic(f"{prefix}commands", "commands", "The commands, in order.", "ingress", _kept(days=7)),
+        events=Topic(f"{prefix}events", "events", "The events, numbered per authorization.", "worker", _kept(days=30)),
         authorizations=Topic(
-            f"{prefix}authorizations", "authorizations", "The latest public state of each.", "worker", _latest()
+            f"{prefix}authorizations",
+            "authorizations",
+            "The latest public state of each authorization.",
+            "worker",
+            _latest(),
         ),
-        state=Topic(f"{prefix}state", "state", "The worker's private memory, intents included.", "worker", _latest()),
+        state=Topic(f"{prefix}state", "state", "The worker's private state, with its intents.", "worker", _latest()),
         dead_letters=Topic(
-            f"{prefix}dead-letters", "dead_letters", "Commands that wait for a person.", "worker", _kept(days=30)
+            f"{prefix}dead-letters", "dead_letters", "Commands that wait for an operator.", "worker", _kept(days=30)
         ),
     )
 
@@ -68,7 +70,7 @@ def _kept(days: int) -> Mapping[str, str]:
 
 
 def _latest() -> Mapping[str, str]:
-    # Compaction only touches closed segments: small ones and a bounded lag keep the restore time from growing for ever.
+    # Compaction reads closed segments only. Small segments and a bounded lag keep the restore time bounded.
     return MappingProxyType(
         {
             "cleanup.policy": "compact",
@@ -83,7 +85,7 @@ def _latest() -> Mapping[str, str]:
 
 @lru_cache(maxsize=16_384)
 def partition_for(key: bytes, count: int) -> int:
-    """Return the partition of a key among `count`, as Kafka's Java client and aiokafka choose it."""
+    """Return the partition of a key among `count` partitions: the same as Kafka's Java client and aiokafka."""
     return (murmur2(key) & 0x7FFFFFFF) % count
 
 

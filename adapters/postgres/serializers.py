@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.postgres.descriptions import sentence
 from adapters.postgres.rows import Rank
-from schemas.api.reads import CommandStatus, HandoffStatus, LastGrant, Risk, Stuck, TimelineEntry, WaitsFor
+from schemas.api.reads import CommandStatus, HandoffStatus, LastGrant, Risk, TimelineEntry, UnfinishedCommand, WaitsFor
 from schemas.times import parse_time
 
 Row = Mapping[str, Any]
@@ -39,14 +39,14 @@ def command_status(row: Row) -> CommandStatus:
     )
 
 
-def stuck(row: Row) -> Stuck:
+def stuck(row: Row) -> UnfinishedCommand:
     """Show a command that has not ended; times are text, because the row comes out of JSON."""
     accepted_at, until = row["accepted_at"], row["until"]
     times = {
         "accepted_at": parse_time(accepted_at) if accepted_at else None,
         "until": parse_time(until) if until else None,
     }
-    return Stuck(
+    return UnfinishedCommand(
         command_id=row["command_id"],
         authorization_id=row["authorization_id"],
         type=row["type"],

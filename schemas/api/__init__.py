@@ -1,1 +1,1 @@
-"""Bodies of the HTTP interface that are neither commands nor events."""
+"""Bodies of the HTTP interface other than commands and events."""

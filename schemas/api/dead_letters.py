@@ -1,125 +1,138 @@
-"""What operators hear of dead letters over HTTP, and what they ask. Public but for `DeadLetterOriginal` and `why`.
+"""Bodies of the operators' routes for dead letters. All is public except `DeadLetterOriginal` and `why`.
 
-Answers are open: fields will be added.
+Responses may get new fields.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from schemas.enums import DecisionReason
 from schemas.field_types import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Why, Word
-from schemas.model import Model, Phi, Public
+from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
 
 
 class DeadLetterDecision(Model):
-    """An operator's word on a dead letter that they have looked at."""
+    """An operator's decision about a dead letter that they have read."""
 
-    operator: Public[Name] = Field(description="Who decides: a member of staff, as your own systems name them.")
+    operator: Public[Name] = Field(description="The operator who decides: a member of staff as named in your systems.")
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(
-        description="Why, in a word: it stands in the events and in the timeline."
+        description="The reason. The events and the timeline contain it."
     )
     ticket: Public[Ticket | None] = Field(
-        default=None, description="Where more is written, in your own tracker; it stands there too, so no names."
+        default=None,
+        description="A ticket in your own tracker. The events and the timeline contain it, so it must name no person.",
     )
     why: Phi[Why | None] = Field(
-        default=None, description="More in free text; kept with the request in the commands topic alone."
+        default=None, description="The reason in free text. Only the record on the commands topic contains it."
     )
     redrive: Public[Whole] = Field(
-        ge=0, le=999, description="The letter's `redrive` as they saw it, so that a retry asks for nothing new."
+        ge=0,
+        le=999,
+        description="The dead letter's `redrive` as read. It makes a retry of this request the same decision.",
     )
 
 
-class _Answer(Model):
-    open_on_the_wire: ClassVar[bool] = True
+class DeadLetterSummary(OpenModel):
+    """A command that waits for an operator."""
+
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    command: Public[Word | None] = Field(default=None, description="The command's type, if readable.")
+    caller: Public[Name | None] = Field(default=None, description="The caller that sent the command, if readable.")
+    authorization_id: Public[Id | None] = Field(
+        default=None, description="The authorization's id; absent if the record is broken."
+    )
+    accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
+    dead_at: Public[Time] = Field(description="When the command was dead-lettered.")
+    cause: Public[Slug] = Field(description="The reason why the command could not be finished.")
+    advice: Public[Advice | None] = Field(default=None, description="What an operator should check.")
+    redrive: Public[int] = Field(description="The number of redrives before this dead letter.")
+    writes: Public[int] = Field(description="The number of writes that were sent to Collate.")
+    can_redrive: Public[bool] = Field(description="False if the command is unreadable; then it can only be discarded.")
 
 
-class DeadLetterSummary(_Answer):
-    """A command that waits for a person."""
+class DeadLetterList(OpenModel):
+    """A page of dead letters, oldest first."""
 
-    command_id: Public[CommandId] = Field(description="The command.")
-    command: Public[Word | None] = Field(default=None, description="Its type, where it could be read.")
-    caller: Public[Name | None] = Field(default=None, description="Who asked, where it could be read.")
-    authorization_id: Public[Id | None] = Field(default=None, description="Absent if the record was broken.")
-    accepted_at: Public[Time | None] = Field(default=None, description="When it was kept.")
-    dead_at: Public[Time] = Field(description="When we gave up.")
-    cause: Public[Slug] = Field(description="Why it could not be finished.")
-    advice: Public[Advice | None] = Field(default=None, description="What a person should look at.")
-    redrive: Public[int] = Field(description="How many times it had been redriven.")
-    writes: Public[int] = Field(description="How many requests that may change something were sent to Collate.")
-    can_redrive: Public[bool] = Field(description="False if the command can't be read: it can only be discarded.")
-
-
-class DeadLetterList(_Answer):
-    """What waits for a person, oldest first."""
-
-    dead_letters: Public[list[DeadLetterSummary]] = Field(description="Those that were asked for.")
-    matching: Public[int] = Field(description="How many there are of them, on this page and all others.")
-    left_out: Public[int] = Field(description="How many of the oldest are not kept track of; 0 but in a catastrophe.")
+    dead_letters: Public[list[DeadLetterSummary]] = Field(description="The dead letters on this page.")
+    matching: Public[int] = Field(description="The number of matching dead letters on all pages.")
+    left_out: Public[int] = Field(description="The number of oldest dead letters beyond the memory limit; normally 0.")
     next: Public[Annotated[str, Field(max_length=512)] | None] = Field(
-        default=None, description="Send it as `cursor` for what follows; absent at the end."
+        default=None, description="The `cursor` of the next page; absent on the last page."
     )
 
 
-class DeadLetterWrite(_Answer):
-    """A request that was, or may have been, sent to Collate."""
+class DeadLetterWrite(OpenModel):
+    """A write that was sent, or may have been sent, to Collate."""
 
-    n: Public[int] = Field(description="Its number among the command's different requests.")
-    operation: Public[Word] = Field(description="Which call.")
-    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that it names.")
-    if_match: Public[int | None] = Field(default=None, description="The version that it was made for.")
-    first_sent_at: Public[Time | None] = Field(default=None, description="When it was first sent.")
-    ended: Public[Word | None] = Field(default=None, description="What ended it; absent while it may be in flight.")
-    may_have_arrived: Public[bool] = Field(description="Whether it, or one before it, may have taken effect.")
+    n: Public[int] = Field(description="The write's number among the command's writes.")
+    operation: Public[Word] = Field(description="The operation at Collate.")
+    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the write names.")
+    if_match: Public[int | None] = Field(default=None, description="The version in its If-Match header.")
+    first_sent_at: Public[Time | None] = Field(default=None, description="When the write was first sent.")
+    ended: Public[Word | None] = Field(
+        default=None, description="How the write ended; absent while it may be in flight."
+    )
+    may_have_arrived: Public[bool] = Field(description="Whether this write, or an earlier one, may have been applied.")
 
 
 class DeadLetterDetail(DeadLetterSummary):
-    """A command that waits for a person, with all that is public of it."""
+    """A command that waits for an operator, with all of its public fields."""
 
     asks: Public[dict[str, JsonValue] | None] = Field(
-        default=None, description="What it asks, without free text and reference numbers; absent if unreadable."
+        default=None, description="The command's data without free text and reference numbers; absent if unreadable."
     )
-    sent: Public[list[DeadLetterWrite]] = Field(description="Its requests to Collate, in order.")
-    partition: Public[int] = Field(description="Of the original record; -1 if that is gone.")
-    offset: Public[int] = Field(description="Of the original record; -1 if that is gone.")
+    sent: Public[list[DeadLetterWrite]] = Field(description="The command's writes, in order.")
+    partition: Public[int] = Field(description="The original record's partition; -1 if the record is gone.")
+    offset: Public[int] = Field(description="The original record's offset; -1 if the record is gone.")
 
 
-class DeadLetterOriginal(_Answer):
-    """What the caller sent, free text and reference numbers included. Asking for it is logged."""
+class DeadLetterOriginal(OpenModel):
+    """The original data, with free text and reference numbers. Each access is logged."""
 
-    command_id: Public[CommandId] = Field(description="The command.")
-    data: Phi[dict[str, JsonValue] | None] = Field(default=None, description="Its data; absent if unreadable.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    data: Phi[dict[str, JsonValue] | None] = Field(
+        default=None, description="The command's data; absent if unreadable."
+    )
     value: Phi[str] = Field(description="The original record's value in base64.")
 
 
-class HandoffNow(_Answer):
-    """How the handoff is, that the command is about or that is running."""
+class HandoffNow(OpenModel):
+    """The current state of the handoff that the command names, or of the running handoff."""
 
-    id: Public[Id] = Field(description="Collate's id of it.")
-    state: Public[Word | None] = Field(default=None, description="Collate's word; absent if it can't be read.")
-    result: Public[Word | None] = Field(default=None, description="Collate's word for how it ended.")
-    version: Public[int | None] = Field(default=None, description="Its version.")
+    id: Public[Id] = Field(description="Collate's id of the handoff.")
+    state: Public[Word | None] = Field(
+        default=None, description="The handoff's state, in Collate's words; absent if unreadable."
+    )
+    result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
+    version: Public[int | None] = Field(default=None, description="Collate's version of the handoff.")
 
 
-class DeadLetterSituation(_Answer):
-    """How the authorization of a dead letter is at Collate now."""
+class DeadLetterSituation(OpenModel):
+    """The current state, at Collate, of a dead letter's authorization."""
 
-    command_id: Public[CommandId] = Field(description="The command.")
-    at: Public[Time] = Field(description="When Collate was asked.")
-    authorization_id: Public[Id] = Field(description="The authorization.")
-    version: Public[int] = Field(description="Its version.")
-    status: Public[Word] = Field(description="Collate's word for whose move it is.")
-    outcome: Public[Word | None] = Field(default=None, description="Its outcome, once completed.")
-    next_action: Public[Word | None] = Field(default=None, description="The type of its next action.")
-    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution that Collate names.")
-    covers_review_snapshot_id: Public[Id | None] = Field(default=None, description="The snapshot to accept before.")
-    review_snapshot_id: Public[Id | None] = Field(default=None, description="The snapshot that is there.")
-    review_snapshot_status: Public[Word | None] = Field(default=None, description="Collate's word for its status.")
-    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is there.")
-    decision_seen: Public[bool] = Field(description="Whether the payer's decision is there.")
-    active_handoff_id: Public[Id | None] = Field(default=None, description="The handoff that is running.")
-    handoff: Public[HandoffNow | None] = Field(default=None, description="The one it is about, else the running one.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    at: Public[Time] = Field(description="When the gateway read it from Collate.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    version: Public[int] = Field(description="Collate's version of the authorization.")
+    status: Public[Word] = Field(description="The authorization's status, in Collate's words.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
+    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
+    covers_review_snapshot_id: Public[Id | None] = Field(
+        default=None, description="The review snapshot that a reviewer must accept before a handoff."
+    )
+    review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the current review snapshot.")
+    review_snapshot_status: Public[Word | None] = Field(
+        default=None, description="The snapshot's status, in Collate's words."
+    )
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
+    active_handoff_id: Public[Id | None] = Field(default=None, description="The id of the running handoff.")
+    handoff: Public[HandoffNow | None] = Field(
+        default=None, description="The handoff that the command names, else the running one."
+    )
 
 
 DEAD_LETTER_BODIES: tuple[type[Model], ...] = (
@@ -129,4 +142,4 @@ DEAD_LETTER_BODIES: tuple[type[Model], ...] = (
     DeadLetterOriginal,
     DeadLetterSituation,
 )
-"""Every body of the operators' routes."""
+"""All bodies of the operators' routes."""

@@ -1,7 +1,7 @@
-"""What is wrong with a caller's JSON: a JSON pointer per field and what was expected there, never what was found.
+"""Errors in a caller's JSON: a JSON pointer to each field and the expected value, never the value found.
 
-A pointer names fields. A name of the caller's own making stands in it only if it looks like a name; else the pointer
-stops at the object that holds it. Show and log these, never the ValidationError: its text holds unknown keys as sent.
+The pointer contains an unknown key only if the key looks like a field name. Otherwise it ends at the object with the
+key. Show and log these, never the ValidationError: its text contains unknown keys as sent.
 """
 
 import re
@@ -14,27 +14,27 @@ from pydantic import ValidationError
 from schemas.commands import Completed, Revoked, UnableToComplete
 from schemas.field_types import PHRASES
 
-_MOST = 20
+_MAX_FAULTS = 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _PLACE = re.compile(r"at (line \d+ column \d+)\Z")
 _KEY = "[key]"
-# pydantic puts the chosen variant of a union into the location; it is no part of the document.
+# pydantic adds the variant of a union to the location; it is not part of the document.
 _VARIANTS = frozenset(model.model_fields["type"].default for model in (Completed, UnableToComplete, Revoked))
 _UNION = "result"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
-    """One field that is not as expected; the pointer is empty for the whole document."""
+    """An invalid field. An empty pointer means the whole document."""
 
     pointer: str
     expected: str
 
 
 def faults(error: ValidationError) -> list[FieldFault]:
-    """Return what is wrong, at most twenty of them."""
+    """Return the invalid fields, at most 20."""
     details = error.errors(include_url=False, include_input=False)
-    return [_fault(detail["loc"], detail["type"], detail.get("ctx", {})) for detail in details[:_MOST]]
+    return [_fault(detail["loc"], detail["type"], detail.get("ctx", {})) for detail in details[:_MAX_FAULTS]]
 
 
 def _fault(location: tuple[int | str, ...], kind: str, context: Mapping[str, Any]) -> FieldFault:
@@ -59,7 +59,7 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def _json(context: Mapping[str, Any]) -> str:
     place = _PLACE.search(str(context.get("error", "")))
-    return f"JSON in UTF-8 (it breaks off at {place[1]})" if place else "JSON in UTF-8"
+    return f"JSON in UTF-8 (the error is at {place[1]})" if place else "JSON in UTF-8"
 
 
 def _pattern(context: Mapping[str, Any]) -> str:
@@ -73,7 +73,7 @@ def _always(phrase: str) -> Callable[[Mapping[str, Any]], str]:
 
 _ANYTHING = _always("a value of the documented type")
 _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "missing": _always("to be there: it is required"),
+    "missing": _always("a value: the field is required"),
     "extra_forbidden": _always("no such field"),
     "json_invalid": _json,
     "json_type": _always("JSON in UTF-8"),
@@ -98,4 +98,4 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "union_tag_not_found": _always("one of 'completed', 'unable_to_complete', 'revoked'"),
     "union_tag_invalid": lambda context: f"one of {context['expected_tags']}",
 }
-"""pydantic's kinds of error that our models can raise; a test walks them."""
+"""The expected value by pydantic's error type, for all types that the models can raise; a test checks this."""

@@ -1,106 +1,118 @@
-"""What is said over HTTP beside commands and events: the bodies of live calls, and every answer.
+"""Request bodies of live calls, and the response bodies of commands, live calls and problems.
 
-Answers are open: fields will be added. A grant's id and url are secrets, and exist in no other message.
+Responses may get new fields. A grant's id and url are secret; no other message contains them.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
 from schemas.metadata import Metadata
-from schemas.model import Model, Phi, Public, Secret
+from schemas.model import Model, OpenModel, Phi, Public, Secret
 from schemas.times import Time
 
 
 class AccessGrantBody(Model):
-    """Who will receive the link."""
+    """The request for an access grant."""
 
-    operator: Public[Name] = Field(description="A member of staff, as your own systems name them; never a patient.")
-
-
-class _Answer(Model):
-    open_on_the_wire: ClassVar[bool] = True
+    operator: Public[Name] = Field(
+        description="The operator who will receive the link: a member of staff, never a patient."
+    )
 
 
-class _Known(_Answer):
-    command_id: Public[CommandId] = Field(description="The command; the same for every retry under the same key.")
-    type: Public[CommandType] = Field(description="Its type.")
-    authorization_id: Public[Id] = Field(description="The authorization.")
-    accepted_at: Public[Time] = Field(description="When it was kept.")
+class _CommandResponse(OpenModel):
+    command_id: Public[CommandId] = Field(description="The command's id: the same for each retry with the same key.")
+    type: Public[CommandType] = Field(description="The command's type.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    accepted_at: Public[Time] = Field(description="When the command was accepted.")
 
 
-class CommandAccepted(_Known):
-    """The command is kept, as durably as its topic, and will end with exactly one `command.finished`."""
+class CommandAccepted(_CommandResponse):
+    """The command is stored, as durably as its topic. It will end with exactly one `command.finished`."""
 
     status: Public[Literal["accepted"]] = "accepted"
 
 
-class CommandOutcome(_Known):
-    """The command has finished within the time that `Prefer: wait` gave it."""
+class CommandOutcome(_CommandResponse):
+    """The command finished within the time of `Prefer: wait`."""
 
     status: Public[Literal["finished"]] = "finished"
-    finished_at: Public[Time | None] = Field(default=None, description="When it ended.")
-    outcome: Public[Outcome] = Field(description="How it ended.")
-    effect: Public[Effect] = Field(description="Whether Collate was changed by us.")
-    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
-    advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
-    handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
-    version: Public[int | None] = Field(default=None, description="Collate's version of the authorization then.")
-    redrive: Public[int | None] = Field(default=None, description="Which redrive of the command this is.")
-    metadata: Public[Metadata | None] = Field(default=None, description="What was attached to the command.")
+    finished_at: Public[Time | None] = Field(default=None, description="When the command ended.")
+    outcome: Public[Outcome] = Field(description="The command's outcome.")
+    effect: Public[Effect] = Field(description="Whether this command changed Collate.")
+    reason: Public[Slug | None] = Field(
+        default=None, description="The reason why it was not applied, or why it names no handoff."
+    )
+    advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
+    handoff_id: Public[Id | None] = Field(
+        default=None, description="The handoff that the command names or has created."
+    )
+    version: Public[int | None] = Field(
+        default=None, description="Collate's version of the authorization at the end of the command."
+    )
+    redrive: Public[int | None] = Field(
+        default=None, description="The number of the redrive; absent for the first execution."
+    )
+    metadata: Public[Metadata | None] = Field(default=None, description="The command's metadata.")
 
 
-class AccessGranted(_Answer):
-    """A short-lived link into the live payer session. Hand it to the operator's browser, keep it nowhere."""
+class AccessGranted(OpenModel):
+    """A short-lived link into the live payer session. Pass it to the operator's browser and store it nowhere."""
 
-    handoff_id: Public[Id] = Field(description="The handoff.")
-    id: Secret[str] = Field(description="The grant's id: as secret as the link, of which it is a part.")
-    url: Secret[str] = Field(description="The link: whoever has it is in the session. Never fetch it from a server.")
-    expires_at: Public[Time] = Field(description="When it stops working; ask for another before.")
+    handoff_id: Public[Id] = Field(description="The handoff's id.")
+    id: Secret[str] = Field(description="The grant's id. It is part of the link and as secret.")
+    url: Secret[str] = Field(
+        description="The link. It alone gives access to the session. Never request it from a server."
+    )
+    expires_at: Public[Time] = Field(description="When the link expires. Request a new grant before.")
 
 
-class Review(_Answer):
-    """What a reviewer must read before a submit, passed on from Collate unchanged."""
+class Review(OpenModel):
+    """The content that a reviewer must read before a submission, unchanged from Collate."""
 
-    authorization_id: Public[Id] = Field(description="The authorization.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
     version: Public[int] = Field(description="Collate's version of the authorization.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The snapshot that must have been accepted before a handoff, if one must."
+        default=None, description="The snapshot that a reviewer must accept before a handoff, if there is one."
     )
-    review_snapshot: Phi[dict[str, JsonValue]] = Field(description="Collate's snapshot; its `id` is what is accepted.")
+    review_snapshot: Phi[dict[str, JsonValue]] = Field(description="Collate's snapshot. A reviewer accepts its `id`.")
 
 
-class ProblemFault(_Answer):
-    """One thing to fix: where, and what was expected there."""
+class ProblemFault(OpenModel):
+    """One error in a request: its place and the expected value."""
 
-    pointer: Public[str | None] = Field(default=None, description="RFC 6901, into the request's body.")
+    pointer: Public[str | None] = Field(default=None, description="A JSON pointer (RFC 6901) into the request's body.")
     header: Public[str | None] = Field(default=None, description="A request header.")
-    parameter: Public[str | None] = Field(default=None, description="A part of the URL.")
-    detail: Public[str] = Field(description="What was expected; never what was found.")
+    parameter: Public[str | None] = Field(default=None, description="A parameter of the path or the query.")
+    detail: Public[str] = Field(description="The expected value, never the value found.")
 
 
-class ProblemDetails(_Answer):
-    """RFC 9457."""
+class ProblemDetails(OpenModel):
+    """A problem (RFC 9457)."""
 
-    type: Public[str] = Field(description="Which problem, as a URN; stable.")
-    title: Public[str] = Field(description="The same for every occurrence.")
+    type: Public[str] = Field(description="The problem's URN. It is stable.")
+    title: Public[str] = Field(description="A short title, the same for each occurrence.")
     status: Public[int] = Field(description="The HTTP status.")
     detail: Public[str] = Field(description="What to do next.")
-    request_id: Public[Word] = Field(description="Quote it when you ask for help.")
-    errors: Public[list[ProblemFault] | None] = Field(default=None, description="What to fix, thing by thing.")
+    request_id: Public[Word] = Field(description="The request's id, for support requests.")
+    errors: Public[list[ProblemFault] | None] = Field(default=None, description="The errors in the request.")
     kept: Public[Literal["no", "unknown"] | None] = Field(
-        default=None, description="Of a command answered 503: whether it may be in Kafka after all."
+        default=None, description="For a command with status 503: whether the command may be in Kafka."
     )
-    reason: Public[Slug | None] = Field(default=None, description="Of a live call: why, for a program to branch on.")
-    handoff_id: Public[Id | None] = Field(default=None, description="Of a live call: the handoff.")
+    reason: Public[Slug | None] = Field(
+        default=None, description="For a live call: the reason, for programs to branch on."
+    )
+    handoff_id: Public[Id | None] = Field(default=None, description="For a live call: the handoff's id.")
     result: Public[Word | None] = Field(
-        default=None, description="Of a closed handoff: Collate's word for how it ended."
+        default=None, description="For a closed handoff: its result, in Collate's words."
     )
-    details_reason: Public[Word | None] = Field(default=None, description="Collate's own word for why, if it gave one.")
-    collate_request_id: Public[Word | None] = Field(default=None, description="Of a live call: Collate's own id of it.")
+    details_reason: Public[Word | None] = Field(default=None, description="Collate's own reason, if there is one.")
+    collate_request_id: Public[Word | None] = Field(
+        default=None, description="For a live call: Collate's id of the request."
+    )
 
 
 ANSWERS: tuple[type[Model], ...] = (CommandAccepted, CommandOutcome, AccessGranted, Review, ProblemDetails)
-"""Every body that goes out."""
+"""All response bodies in this module."""

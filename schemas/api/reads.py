@@ -1,166 +1,182 @@
-"""What is answered from the read model: how commands and authorizations are, and what happened, in order.
+"""Response bodies from the read model: the status of commands, authorizations and handoffs, and the timeline.
 
-Everything here is public. Answers are open: fields will be added.
+All fields are public. Responses may get new fields.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from schemas.authorization import AuthorizationRecord
 from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
 from schemas.metadata import Metadata
-from schemas.model import Model, Public
+from schemas.model import Model, OpenModel, Public
 from schemas.times import Time
 
 Cursor = Annotated[str, Field(max_length=512)]
-_NEXT = Field(default=None, description="Send it as `cursor` for what follows; absent at the end.")
+_NEXT = Field(default=None, description="The `cursor` of the next page; absent on the last page.")
 
 
-class _Answer(Model):
-    open_on_the_wire: ClassVar[bool] = True
+class WaitsFor(OpenModel):
+    """The reason why a command has not ended."""
+
+    reason: Public[Slug] = Field(description="The reason why the command waits.")
+    advice: Public[Advice | None] = Field(default=None, description="The reason in one sentence.")
+    until: Public[Time | None] = Field(default=None, description="When the gateway retries.")
 
 
-class WaitsFor(_Answer):
-    """Why a command has not ended."""
+class CommandStatus(OpenModel):
+    """The status of a command."""
 
-    reason: Public[Slug] = Field(description="What it waits for.")
-    advice: Public[Advice | None] = Field(default=None, description="The same in a sentence.")
-    until: Public[Time | None] = Field(default=None, description="When it is tried again.")
-
-
-class CommandStatus(_Answer):
-    """How a command is."""
-
-    command_id: Public[CommandId] = Field(description="The command.")
-    type: Public[Word | None] = Field(default=None, description="Its type; absent while it has only just been kept.")
-    authorization_id: Public[Id | None] = Field(default=None, description="The authorization.")
-    caller: Public[Name | None] = Field(default=None, description="Who asked.")
-    status: Public[Word] = Field(description="accepted, waiting, dead_lettered (a person must decide) or finished.")
-    accepted_at: Public[Time | None] = Field(default=None, description="When it was kept.")
-    expires_at: Public[Time | None] = Field(default=None, description="When it must have begun, if it said so.")
-    waiting: Public[WaitsFor | None] = Field(default=None, description="While it waits or is dead-lettered: why.")
-    finished_at: Public[Time | None] = Field(default=None, description="When it ended.")
-    outcome: Public[Word | None] = Field(default=None, description="How it ended.")
-    effect: Public[Word | None] = Field(default=None, description="Whether Collate was changed by us.")
-    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
-    advice: Public[Advice | None] = Field(default=None, description="What to do about it, in a sentence.")
-    handoff_id: Public[Id | None] = Field(default=None, description="The handoff it was about or brought about.")
-    version: Public[int | None] = Field(default=None, description="Collate's version of the authorization then.")
-    redrive: Public[int | None] = Field(default=None, description="How many times it was redriven.")
-    metadata: Public[Metadata | None] = Field(default=None, description="What was attached to it.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    type: Public[Word | None] = Field(
+        default=None, description="The command's type; absent until the read model has the command."
+    )
+    authorization_id: Public[Id | None] = Field(default=None, description="The authorization's id.")
+    caller: Public[Name | None] = Field(default=None, description="The caller that sent the command.")
+    status: Public[Word] = Field(description="accepted, waiting, dead_lettered (an operator must decide) or finished.")
+    accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
+    expires_at: Public[Time | None] = Field(
+        default=None, description="When the command expires if it has not begun, if the caller sent a time."
+    )
+    waiting: Public[WaitsFor | None] = Field(
+        default=None, description="The reason, while the command waits or is dead-lettered."
+    )
+    finished_at: Public[Time | None] = Field(default=None, description="When the command ended.")
+    outcome: Public[Word | None] = Field(default=None, description="The command's outcome.")
+    effect: Public[Word | None] = Field(default=None, description="Whether this command changed Collate.")
+    reason: Public[Slug | None] = Field(
+        default=None, description="The reason why it was not applied, or why it names no handoff."
+    )
+    advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
+    handoff_id: Public[Id | None] = Field(
+        default=None, description="The handoff that the command names or has created."
+    )
+    version: Public[int | None] = Field(
+        default=None, description="Collate's version of the authorization at the end of the command."
+    )
+    redrive: Public[int | None] = Field(default=None, description="The number of redrives of the command.")
+    metadata: Public[Metadata | None] = Field(default=None, description="The command's metadata.")
 
 
 class AuthorizationStatus(AuthorizationRecord):
-    """How an authorization is: its latest record, as on the topic."""
+    """The status of an authorization: its latest record on `authorizations`."""
 
-    authorization_id: Public[Id] = Field(description="The authorization.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
 
 
-class TimelineEntry(_Answer):
-    """One thing that was asked, attempted or happened."""
+class TimelineEntry(OpenModel):
+    """A command, an attempt or an event of an authorization."""
 
-    at: Public[Time] = Field(description="When, by the clock of the process that says so.")
+    at: Public[Time] = Field(description="When it happened, by the clock of the process that recorded it.")
     kind: Public[Word] = Field(
         description="command.accepted, command.redrive_requested, command.discard_requested, attempt, or an event."
     )
-    says: Public[Advice] = Field(description="The same in a sentence.")
-    command_id: Public[CommandId | None] = Field(default=None, description="The command that it belongs to.")
-    sequence: Public[int | None] = Field(default=None, description="Of an event: its number.")
+    says: Public[Advice] = Field(description="A description of the entry in one sentence.")
+    command_id: Public[CommandId | None] = Field(default=None, description="The command that the entry belongs to.")
+    sequence: Public[int | None] = Field(default=None, description="For an event: its number.")
     data: Public[dict[str, JsonValue]] = Field(description="The public fields of the record.")
 
 
-class Timeline(_Answer):
-    """What happened to an authorization, in order."""
+class Timeline(OpenModel):
+    """The history of an authorization, in order."""
 
-    authorization_id: Public[Id] = Field(description="The authorization.")
-    entries: Public[list[TimelineEntry]] = Field(description="Oldest first.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    entries: Public[list[TimelineEntry]] = Field(description="The entries, oldest first.")
     next: Public[Cursor | None] = _NEXT
 
 
-class Risk(_Answer):
-    """Why Collate may soon end a handoff."""
+class Risk(OpenModel):
+    """The reason why Collate may soon end a handoff."""
 
-    reason: Public[Slug] = Field(description="Why.")
+    reason: Public[Slug] = Field(description="The reason.")
     ends_at: Public[Time | None] = Field(
-        default=None, description="When it is expected to end. Absent so far, as in `handoff.at_risk`."
+        default=None, description="When the handoff is expected to end. Absent so far, as in `handoff.at_risk`."
     )
 
 
-class LastGrant(_Answer):
-    """Who was let in last; never the link."""
+class LastGrant(OpenModel):
+    """The most recent access grant, without the link."""
 
-    operator: Public[Name] = Field(description="Who received it.")
-    expires_at: Public[Time] = Field(description="When it stops working.")
-
-
-class HandoffStatus(_Answer):
-    """How a handoff is."""
-
-    authorization_id: Public[Id] = Field(description="The authorization.")
-    handoff_id: Public[Id] = Field(description="The handoff.")
-    state: Public[Word] = Field(description="Collate's word while it is open; closed or reconciled after.")
-    opened_at: Public[Time | None] = Field(default=None, description="Since when.")
-    access_available: Public[bool | None] = Field(default=None, description="Whether a link can be had.")
-    final_submit_capable: Public[bool | None] = Field(default=None, description="Whether one could submit.")
-    grants: Public[int] = Field(description="How many links were given out.")
-    last_grant: Public[LastGrant | None] = Field(default=None, description="The last of them.")
-    risk: Public[Risk | None] = Field(default=None, description="Absent where there is none.")
-    closed_at: Public[Time | None] = Field(default=None, description="When it ended.")
-    result: Public[Word | None] = Field(default=None, description="Collate's word for how.")
-    closed_by: Public[Word | None] = Field(default=None, description="us, other, expiry, loss or cancellation.")
-    reported: Public[Word | None] = Field(default=None, description="What the operator reported: no payer truth.")
-    agreement: Public[Word | None] = Field(default=None, description="What payer truth says about the report.")
-    metadata: Public[Metadata | None] = Field(default=None, description="What was attached to its request.")
+    operator: Public[Name] = Field(description="The operator who received the link.")
+    expires_at: Public[Time] = Field(description="When the link expires.")
 
 
-class HandoffList(_Answer):
-    """Handoffs, those that have been so for longest first."""
+class HandoffStatus(OpenModel):
+    """The status of a handoff."""
 
-    handoffs: Public[list[HandoffStatus]] = Field(description="A work list.")
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    handoff_id: Public[Id] = Field(description="The handoff's id.")
+    state: Public[Word] = Field(description="Collate's state while the handoff is open, then closed or reconciled.")
+    opened_at: Public[Time | None] = Field(default=None, description="When the handoff opened.")
+    access_available: Public[bool | None] = Field(default=None, description="Whether an access grant can be created.")
+    final_submit_capable: Public[bool | None] = Field(
+        default=None, description="Whether the operator can submit to the payer."
+    )
+    grants: Public[int] = Field(description="The number of access grants.")
+    last_grant: Public[LastGrant | None] = Field(default=None, description="The most recent access grant.")
+    risk: Public[Risk | None] = Field(default=None, description="Absent if there is no known risk.")
+    closed_at: Public[Time | None] = Field(default=None, description="When the handoff ended.")
+    result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
+    closed_by: Public[Word | None] = Field(
+        default=None, description="The cause of its end: us, other, expiry, loss or cancellation."
+    )
+    reported: Public[Word | None] = Field(default=None, description="The operator's report; it is not payer truth.")
+    agreement: Public[Word | None] = Field(default=None, description="Whether payer truth agrees with the report.")
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="The metadata of the command that requested the handoff."
+    )
+
+
+class HandoffList(OpenModel):
+    """Handoffs in one state. The handoff that has been in it longest comes first."""
+
+    handoffs: Public[list[HandoffStatus]] = Field(description="The handoffs.")
     next: Public[Cursor | None] = _NEXT
 
 
-class Stuck(_Answer):
+class UnfinishedCommand(OpenModel):
     """A command that has not ended."""
 
-    command_id: Public[CommandId] = Field(description="The command.")
-    authorization_id: Public[Id] = Field(description="The authorization whose lane it holds.")
-    type: Public[Word] = Field(description="Its type.")
-    caller: Public[Name] = Field(description="Who asked.")
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    authorization_id: Public[Id] = Field(description="The authorization whose later commands wait for this one.")
+    type: Public[Word] = Field(description="The command's type.")
+    caller: Public[Name] = Field(description="The caller that sent the command.")
     status: Public[Word] = Field(description="accepted, waiting or dead_lettered.")
-    accepted_at: Public[Time | None] = Field(default=None, description="When it was kept.")
-    waiting: Public[WaitsFor | None] = Field(default=None, description="Why it has not ended, where it is known.")
+    accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
+    waiting: Public[WaitsFor | None] = Field(default=None, description="The reason why it has not ended, if known.")
 
 
-class Rates(_Answer):
-    """How many in the last minute."""
+class Rates(OpenModel):
+    """The counts of the last minute."""
 
-    accepted: Public[int] = Field(description="Commands kept.")
-    finished: Public[int] = Field(description="Commands ended.")
-    events: Public[int] = Field(description="Events published.")
-    attempts: Public[int] = Field(description="Calls to Collate for commands, as far as they have been told.")
-
-
-class Projector(_Answer):
-    """How fresh all this is."""
-
-    at: Public[Time | None] = Field(default=None, description="When the projector was last heard of.")
-    behind: Public[int | None] = Field(default=None, description="How many records it had not read then.")
+    accepted: Public[int] = Field(description="Accepted commands.")
+    finished: Public[int] = Field(description="Finished commands.")
+    events: Public[int] = Field(description="Published events.")
+    attempts: Public[int] = Field(description="Recorded calls to Collate for commands.")
 
 
-class Overview(_Answer):
-    """The whole gateway at a glance."""
+class Projector(OpenModel):
+    """The freshness of the read model."""
 
-    at: Public[Time] = Field(description="When this was read.")
-    unfinished: Public[dict[str, int]] = Field(description="Commands that have not ended, by status.")
-    waiting: Public[dict[str, int]] = Field(description="Of those that wait: by what they wait for.")
-    oldest: Public[list[Stuck]] = Field(description="Those that wait for longest: each holds an authorization's lane.")
-    dead_letters: Public[list[Stuck]] = Field(description="Those that a person must decide, the oldest first.")
-    last_minute: Public[Rates] = Field(description="How much is going on.")
-    active_handoffs: Public[int] = Field(description="Handoffs that are open.")
-    projector: Public[Projector] = Field(description="How fresh all this is.")
+    at: Public[Time | None] = Field(default=None, description="When the projector last reported.")
+    behind: Public[int | None] = Field(default=None, description="The number of records that it had not read then.")
+
+
+class Overview(OpenModel):
+    """The state of the whole gateway."""
+
+    at: Public[Time] = Field(description="When the read model was read.")
+    unfinished: Public[dict[str, int]] = Field(description="The number of commands that have not ended, by status.")
+    waiting: Public[dict[str, int]] = Field(description="The number of waiting commands, by reason.")
+    oldest: Public[list[UnfinishedCommand]] = Field(
+        description="The commands that have waited longest. Each blocks its authorization's later commands."
+    )
+    dead_letters: Public[list[UnfinishedCommand]] = Field(description="The dead-lettered commands, oldest first.")
+    last_minute: Public[Rates] = Field(description="The counts of the last minute.")
+    active_handoffs: Public[int] = Field(description="The number of open handoffs.")
+    projector: Public[Projector] = Field(description="The freshness of the read model.")
 
 
 READS: tuple[type[Model], ...] = (CommandStatus, AuthorizationStatus, Timeline, HandoffList, Overview)
-"""Every body that is answered from the read model."""
+"""All response bodies from the read model."""

@@ -1,6 +1,6 @@
-"""AsyncAPI 3 from the models and the topic catalogue: what a subscriber, and an auditor of `commands`, needs to know.
+"""The AsyncAPI 3 document, made from the models and the topics. It is for subscribers and for auditors of `commands`.
 
-The private `state` topic is left out: nobody else may read it.
+The `state` topic is left out because it is private to the worker.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.documents.json_schema import json_schema
+from schemas.documents.json_schema import component_schemas, without_key
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message
@@ -23,24 +23,26 @@ _TEXT = {"type": "string"}
 _ENVELOPE: Mapping[str, Mapping[str, Any]] = {
     "ce_specversion": {"const": "1.0", "type": "string"},
     "ce_id": {"type": "string", "format": "uuid"},
-    "ce_source": {"type": "string", "description": "/collate-gateway/ and the environment."},
+    "ce_source": {"type": "string", "description": "`/collate-gateway/` and the environment."},
     "ce_type": _TEXT,
     "ce_subject": {"type": "string", "description": "The authorization id."},
     "ce_time": {"type": "string", "format": "date-time"},
     "content-type": {"const": "application/json", "type": "string"},
-    "traceparent": {"type": "string", "description": "W3C trace context, where the cause was traced."},
+    "traceparent": {"type": "string", "description": "The W3C trace context, if the cause was traced."},
 }
 _NUMBER = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _EXTENSIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "command": {
-        "ce_caller": {"type": "string", "description": "Who asked."},
-        "ce_redrive": _NUMBER | {"description": "Which redrive of a dead-lettered command this is."},
+        "ce_caller": {"type": "string", "description": "The caller that sent the command."},
+        "ce_redrive": _NUMBER | {"description": "The number of the redrive of a dead-lettered command."},
     },
     "event": {
-        "ce_sequence": _NUMBER | {"description": "The number of the event among its authorization's, without gaps."},
-        "ce_causationid": {"type": "string", "description": "The command that caused it, if one did."},
+        "ce_sequence": _NUMBER | {"description": "The number of the event within its authorization, without gaps."},
+        "ce_causationid": {"type": "string", "description": "The command that caused the event, if there is one."},
     },
-    "authorization": {"ce_sequence": _NUMBER | {"description": "The last event that this includes."}},
+    "authorization": {
+        "ce_sequence": _NUMBER | {"description": "The number of the last event that this state includes."}
+    },
     "deadLetter": {},
 }
 _NEEDED = {
@@ -69,9 +71,9 @@ def asyncapi() -> dict[str, Any]:
             "version": VERSION,
             "description": (
                 "Records are CloudEvents 1.0 over Kafka, binary mode; read with isolation.level=read_committed. "
-                "Fields, event types and words of a vocabulary are added without notice: ignore what you do not know. "
-                "A late joiner notes the end offsets of events, reads authorizations to its end, then follows events "
-                "and drops a sequence that it already has."
+                "New fields, event types and words of a vocabulary appear without notice: ignore unknown ones. "
+                "A new subscriber notes the end offsets of events, reads authorizations to its end, then reads events "
+                "from those offsets and skips each sequence that it already has."
             ),
         },
         "defaultContentType": "application/json",
@@ -91,14 +93,14 @@ def _channel(topic: Topic, models: Iterable[type[Message]]) -> dict[str, Any]:
     return {
         "address": topic.name,
         "title": topic.role,
-        "description": f"{topic.purpose} Written by {topic.writer} only; the key is the authorization id.",
+        "description": f"{topic.purpose} Only {topic.writer} writes it; the key is the authorization id.",
         "messages": {model.__name__: {"$ref": f"#/components/messages/{model.__name__}"} for model in models},
         "bindings": {"kafka": {"topicConfiguration": configuration, "bindingVersion": _BINDING_VERSION}},
     }
 
 
 def _operations(channel: str, topic: Topic) -> Iterable[tuple[str, dict[str, Any]]]:
-    # Every channel is ours to write; `commands` is also ours to read.
+    # The gateway writes all channels. It reads `commands` too.
     yield (
         f"{topic.writer}.{channel}",
         {
@@ -110,7 +112,11 @@ def _operations(channel: str, topic: Topic) -> Iterable[tuple[str, dict[str, Any
     if channel == "commands":
         yield (
             "worker.commands",
-            {"action": "receive", "channel": {"$ref": "#/channels/commands"}, "summary": "Apply them, in order."},
+            {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/commands"},
+                "summary": "Apply the commands in order.",
+            },
         )
 
 
@@ -154,24 +160,10 @@ def _headers(kind: str) -> dict[str, Any]:
 
 
 def _schemas(models: Iterable[tuple[str, type[Message]]]) -> dict[str, Any]:
-    """Put every model, and what it refers to, side by side under its own name."""
-    found: dict[str, Any] = {}
-    for _, model in models:
-        schema = json_schema(model)
-        inner = {f"{model.__name__}.{name}": value for name, value in schema.pop("$defs", {}).items()}
-        del schema["$schema"], schema["$id"]
-        found |= {name: _moved(value, model.__name__) for name, value in {model.__name__: schema, **inner}.items()}
-    return found
-
-
-def _moved(schema: Any, owner: str) -> Any:
-    """Point references at the components; a definition stays its owner's, because open and closed ones differ."""
-    if isinstance(schema, list):
-        return [_moved(item, owner) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    # OpenAPI's discriminator means something else in AsyncAPI; the variants' constants say the same.
-    moved = {key: _moved(value, owner) for key, value in schema.items() if key != "discriminator"}
-    if "$ref" in moved:
-        moved["$ref"] = moved["$ref"].replace("#/$defs/", f"#/components/schemas/{owner}.")
-    return moved
+    """Return the component schemas of all models."""
+    # OpenAPI's discriminator has another meaning in AsyncAPI. The variants' constants identify them too.
+    return {
+        name: without_key(schema, "discriminator")
+        for _, model in models
+        for name, schema in component_schemas(model).items()
+    }

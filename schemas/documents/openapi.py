@@ -1,26 +1,35 @@
-"""OpenAPI 3.1 of the ingress, from the models: what a caller may send and what it can hear.
+"""The OpenAPI 3.1 document of the ingress, made from the models.
 
-The ingress's routes are compared with `paths` by a test. CloudEvents' binary mode stands in prose: OpenAPI can't say
-"these headers with that media type".
+A test compares its `paths` with the ingress's routes. CloudEvents' binary mode is described in prose: OpenAPI cannot
+require certain headers for one media type only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from schemas.api.dead_letters import DEAD_LETTER_BODIES
 from schemas.api.messages import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
 from schemas.api.reads import READS
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
-from schemas.documents.json_schema import json_schema
-from schemas.documents.openapi_dead_letters import letter_paths
+from schemas.documents.json_schema import component_schemas
+from schemas.documents.openapi_dead_letters import dead_letter_paths
+from schemas.documents.openapi_parts import (
+    AUTHORIZATION_ID,
+    IDENTIFIER,
+    PREFER,
+    REQUEST_ID,
+    Json,
+    command_responses,
+    json_body,
+    json_response,
+    parameter,
+    problems,
+)
 from schemas.documents.openapi_reads import read_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 
 VERSION = "1.0.0"
-Json = dict[str, Any]
 
-_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 _MODELS: tuple[type[Model], ...] = (
     HandoffRequest,
     HandoffCloseBody,
@@ -74,36 +83,15 @@ _EXAMPLES: Mapping[str, Json] = {
         "type": "urn:collate-gateway:problem:invalid-command",
         "title": "The command does not fit its schema",
         "status": 422,
-        "detail": "Correct the fields named in `errors`; nothing was kept.",
+        "detail": "Correct the fields named in `errors`; nothing was stored.",
         "requestId": "8deacda0e5f320c0",
-        "errors": [{"pointer": "/result/reason", "detail": "expected to be there: it is required"}],
+        "errors": [{"pointer": "/result/reason", "detail": "expected a value: the field is required"}],
     },
 }
 
-# What each status means wherever it stands; `Retry-After` comes with those that ask for it.
-_PROBLEMS: Mapping[int, str] = {
-    400: "Not readable: JSON, a header or the path. `errors` says where.",
-    401: "No credential, or none that is known.",
-    403: "The caller lacks the permission.",
-    404: "Not found.",
-    408: "The body did not arrive in time.",
-    409: "Not possible now; `reason` says why.",
-    413: "The body is larger than 64 KiB.",
-    414: "The URL is longer than 4 KiB.",
-    415: "Not a media type that is read here.",
-    422: "The body does not fit its schema, or the key came with another body before.",
-    429: "The caller is over its rate.",
-    431: "More than 64 headers, or more than 16 KiB of them.",
-    500: "We failed.",
-    502: "Collate's answer could not be used.",
-    503: "Not now. For a command: unknown unless `kept` is `no`; send the same request with the same key again.",
-    504: "It took too long; as with 503, send the same request with the same key again.",
-}
-_PATIENCE = frozenset({429, 503, 504})
 _BODY = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 _LIVE = (404, 409, 502)
-_ANYWHERE = (414, 431)
-# CloudEvents 1.0, 3.1: what an attribute's text is, and how an extension is named.
+# CloudEvents 1.0 section 3.1: the text of an attribute and the name of an extension.
 _ATTRIBUTE = {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*$"}
 _EXTENSION = "^[a-z0-9]{1,64}$"
 
@@ -118,48 +106,40 @@ def openapi() -> Json:
             "title": "Collate handoff gateway",
             "version": VERSION,
             "description": (
-                "Commands are kept in Kafka and answered 202; what became of them is on the events topic, in "
-                "GET /v1/events, or in the answer itself with `Prefer: wait`. Fields are added without notice: "
-                "ignore what you do not know. Errors are RFC 9457 and never repeat what was sent."
+                "The gateway stores a command in Kafka and responds 202. The outcome is on the events topic, in "
+                "GET /v1/events, or in the response itself with `Prefer: wait`. New fields appear without notice: "
+                "ignore unknown ones. Errors are RFC 9457 problems and never repeat the request's values."
             ),
         },
         "servers": [{"url": "/"}],
         "security": [{"credential": []}],
         "paths": {
             f"{authorization}/handoffs": {
-                "post": _command("requestHandoff", "Ask for a manual handoff.", HandoffRequest)
+                "post": _command("requestHandoff", "Request a manual handoff.", HandoffRequest)
             },
             f"{handoff}/close": {
-                "post": _command("closeHandoff", "Close a handoff with what the operator reports.", HandoffCloseBody)
+                "post": _command("closeHandoff", "Close a handoff with the operator's report.", HandoffCloseBody)
             },
             f"{authorization}/watch": {
-                "post": _command("watchAuthorization", "Follow an authorization until it settles.", AuthorizationWatch)
+                "post": _command("watchAuthorization", "Watch an authorization until it settles.", AuthorizationWatch)
             },
             "/v1/commands": {"post": _cloudevent()},
             f"{handoff}/access-grants": {"post": _grant()},
             f"{authorization}/review-snapshot": {"get": _review()},
             "/v1/events": {"get": _events()},
             "/openapi.json": {"get": _document("openApi", "This document.")},
-            "/asyncapi.json": {"get": _document("asyncApi", "Topics and events.")},
+            "/asyncapi.json": {"get": _document("asyncApi", "The topics and events.")},
         }
-        | read_paths(_parameter, _ID_PATTERN, _json_answer, _problems)
-        | letter_paths(
-            _parameter,
-            _ID_PATTERN,
-            answer=_json_answer,
-            body=_json_body,
-            problems=_problems,
-            kept=_kept,
-            prefer=_PREFER,
-        ),
+        | read_paths()
+        | dead_letter_paths(),
         "components": {
             "schemas": _schemas(_MODELS),
             "securitySchemes": {
                 "credential": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The API key that was issued to your service (`cgk_…`), or a token of an issuer "
-                    "that the operators trust. Standard Webhooks signatures are taken as well, at every address: "
+                    "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer. "
+                    "Every route also accepts Standard Webhooks signatures: "
                     "the first `?caller=` names the signer, `webhook-id` is the idempotency key.",
                 }
             },
@@ -171,10 +151,10 @@ def _command(name: str, summary: str, body: type[Model]) -> Json:
     return {
         "operationId": name,
         "summary": summary,
-        "description": "Retry with the same Idempotency-Key: it stays one command, at any replica.",
-        "parameters": [*_path_parameters(name), _idempotency_key(is_required=True), _PREFER, _REQUEST_ID],
-        "requestBody": _json_body(body, is_required=body is HandoffCloseBody),
-        "responses": _kept() | _problems(_BODY),
+        "description": "A retry with the same Idempotency-Key is the same command, at any replica.",
+        "parameters": [*_path_parameters(name), _idempotency_key(is_required=True), PREFER, REQUEST_ID],
+        "requestBody": json_body(body, is_required=body is HandoffCloseBody),
+        "responses": command_responses() | problems(_BODY),
     }
 
 
@@ -182,12 +162,12 @@ def _cloudevent() -> Json:
     variants = [_event_schema(name) for name in sorted(PUBLIC_COMMANDS)]
     return {
         "operationId": "sendCommand",
-        "summary": "Send any of the commands as a CloudEvent 1.0.",
+        "summary": "Send any command as a CloudEvent 1.0.",
         "description": (
-            "Structured mode as described here; binary mode as well: the data as application/json, the attributes as "
-            "`ce-` headers. `source` and `id` are the idempotency key; `subject` is the authorization's id."
+            "This describes structured mode. Binary mode is accepted too: the data as application/json, the attributes "
+            "as `ce-` headers. `source` and `id` are the idempotency key; `subject` is the authorization's id."
         ),
-        "parameters": [_PREFER, _REQUEST_ID],
+        "parameters": [PREFER, REQUEST_ID],
         "requestBody": {
             "required": True,
             "content": {
@@ -204,7 +184,7 @@ def _cloudevent() -> Json:
                 }
             },
         },
-        "responses": _kept() | _problems(_BODY),
+        "responses": command_responses() | problems(_BODY),
     }
 
 
@@ -220,7 +200,7 @@ def _event_schema(name: str) -> Json:
             "id": _ATTRIBUTE,
             "source": _ATTRIBUTE,
             "type": {"const": name},
-            "subject": {"type": "string", "pattern": _ID_PATTERN},
+            "subject": IDENTIFIER,
             "datacontenttype": {"const": "application/json"},
             "data": {"$ref": f"#/components/schemas/{COMMANDS[name].__name__}"},
         },
@@ -229,56 +209,56 @@ def _event_schema(name: str) -> Json:
 
 
 def _grant() -> Json:
-    granted = _json_answer("A link. It is on record, and in no log, topic or database.", AccessGranted)
+    granted = json_response("The link. The grant is recorded, without the link.", AccessGranted)
     return {
         "operationId": "createAccessGrant",
-        "summary": "Get a short-lived link into the live payer session; `active` names the running handoff.",
-        "description": "With an Idempotency-Key a retry after a lost answer is the same mint; without one, another.",
-        "parameters": [*_path_parameters("createAccessGrant"), _idempotency_key(is_required=False), _REQUEST_ID],
-        "requestBody": _json_body(AccessGrantBody, is_required=True),
-        "responses": {"201": granted} | _problems((*_BODY, *_LIVE)),
+        "summary": "Create a short-lived link into the live payer session; `active` means the running handoff.",
+        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new one.",
+        "parameters": [*_path_parameters("createAccessGrant"), _idempotency_key(is_required=False), REQUEST_ID],
+        "requestBody": json_body(AccessGrantBody, is_required=True),
+        "responses": {"201": granted} | problems((*_BODY, *_LIVE)),
     }
 
 
 def _review() -> Json:
     return {
         "operationId": "readReviewSnapshot",
-        "summary": "Read what a reviewer must see before a handoff that covers it.",
-        "parameters": [*_path_parameters("readReviewSnapshot"), _REQUEST_ID],
-        "responses": {"200": _json_answer("The snapshot as Collate has it now.", Review)}
-        | _problems((400, 401, 403, 404, 409, 429, 500, 502, 503, 504)),
+        "summary": "Read the snapshot that a reviewer must accept before a handoff.",
+        "parameters": [*_path_parameters("readReviewSnapshot"), REQUEST_ID],
+        "responses": {"200": json_response("Collate's current snapshot.", Review)}
+        | problems((400, 401, 403, 404, 409, 429, 500, 502, 503, 504)),
     }
 
 
 def _events() -> Json:
     words = {"type": "array", "items": {"enum": sorted(EVENTS)}, "maxItems": 100}
-    ids = {"type": "array", "items": {"type": "string", "pattern": _ID_PATTERN}, "maxItems": 100}
+    ids = {"type": "array", "items": IDENTIFIER, "maxItems": 100}
     return {
         "operationId": "streamEvents",
-        "summary": "Follow the events as server-sent events.",
+        "summary": "Stream the events as server-sent events.",
         "description": (
-            "`data` is a CloudEvent in structured mode, `event` its type. Send the last `id` as Last-Event-ID to go on "
-            "where you were. A stream that we end says why in `stream.ended`."
+            "`data` is a CloudEvent in structured mode, `event` is its type. To resume, send the last `id` as "
+            "Last-Event-ID. If the gateway ends a stream, its last event `stream.ended` has the reason."
         ),
         "parameters": [
-            _parameter("query", "type", words, "Only these types."),
-            _parameter("query", "authorizationId", ids, "Only these authorizations."),
-            _parameter(
+            parameter("query", "type", words, "Only events of these types."),
+            parameter("query", "authorizationId", ids, "Only events of these authorizations."),
+            parameter(
                 "header",
                 "Last-Event-ID",
                 {"type": "string", "pattern": r"^([0-9]{1,18}(\.[0-9]{1,18})*)?$"},
-                "The id of the last event that you have; empty is none.",
+                "The id of the last event received; empty means none.",
             ),
-            _REQUEST_ID,
+            REQUEST_ID,
         ],
         "responses": {
             "200": {
-                "description": "Events, from now on or from where you were.",
-                # Without a type: to some readers it describes the whole text, to others one event.
-                "content": {"text/event-stream": {"schema": {"description": "Events, one after the other."}}},
+                "description": "The events from now on, or after Last-Event-ID.",
+                # The schema has no type: some tools apply it to the whole text, others to one event.
+                "content": {"text/event-stream": {"schema": {"description": "The events in order."}}},
             }
         }
-        | _problems((400, 401, 403, 429, 500, 503)),
+        | problems((400, 401, 403, 429, 500, 503)),
     }
 
 
@@ -288,25 +268,14 @@ def _document(name: str, summary: str) -> Json:
         "summary": summary,
         "security": [],
         "responses": {"200": {"description": summary, "content": {"application/json": {"schema": {"type": "object"}}}}}
-        | _problems((500, 503)),
+        | problems((500, 503)),
     }
 
 
 def _path_parameters(operation: str) -> Iterator[Json]:
-    identifier = {"type": "string", "pattern": _ID_PATTERN}
-    yield _parameter("path", "authorizationId", identifier, "Collate's id of the authorization.")
+    yield AUTHORIZATION_ID
     if operation in {"closeHandoff", "createAccessGrant"}:
-        yield _parameter("path", "handoffId", identifier, "Collate's id of the handoff.")
-
-
-def _parameter(place: str, name: str, schema: Json, description: str) -> Json:
-    return {
-        "name": name,
-        "in": place,
-        "required": place == "path",
-        "schema": schema,
-        "description": description,
-    }
+        yield parameter("path", "handoffId", IDENTIFIER, "Collate's id of the handoff.")
 
 
 def _idempotency_key(*, is_required: bool) -> Json:
@@ -320,81 +289,15 @@ def _idempotency_key(*, is_required: bool) -> Json:
             "maxLength": 255,
             "pattern": r'^([!#-+\--\[\]-~]+|"([ !#-\[\]-~]|\\["\\])+")$',
         },
-        "description": "Fresh for every command, the same for its retries; quoted or bare.",
+        "description": "A new key for each command, the same key for its retries; quoted or unquoted.",
         "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
     }
 
 
-_PREFER: Json = _parameter(
-    "header",
-    "Prefer",
-    {"type": "string"},
-    "`wait=N` (RFC 7240): answer 200 with the outcome if it comes within N seconds, at most 30.",
-)
-_REQUEST_ID: Json = _parameter(
-    "header",
-    "X-Request-Id",
-    {"type": "string"},
-    "Comes back and stands in our log, if it is at most 64 of A-Z a-z 0-9 . _ -.",
-)
-
-
-def _json_body(model: type[Model], *, is_required: bool) -> Json:
-    return {"required": is_required, "content": {"application/json": {"schema": _reference(model)}}}
-
-
-def _json_answer(description: str, model: type[Model], headers: Json | None = None) -> Json:
-    answer: Json = {"description": description, "content": {"application/json": {"schema": _reference(model)}}}
-    return answer | ({"headers": headers} if headers else {})
-
-
-def _kept() -> Json:
-    text = {"schema": {"type": "string"}}
-    replayed = {"Idempotency-Replayed": text | {"description": "`true` where a repeat was recognized."}}
-    applied = {"Preference-Applied": text | {"description": "`wait=N` where it was honoured."}}
-    location = {"Location": text | {"description": "Where its status is read, if this installation keeps status."}}
-    kept = replayed | applied | location
-    return {
-        "200": _json_answer("Finished, whatever the outcome.", CommandOutcome, replayed | applied),
-        "202": _json_answer("Kept; it will end with one `command.finished`.", CommandAccepted, kept),
-    }
-
-
-def _problems(statuses: Iterable[int]) -> Json:
-    found: Json = {}
-    for status in sorted({*statuses, *_ANYWHERE}):
-        content = {"application/problem+json": {"schema": _reference(ProblemDetails)}}
-        found[str(status)] = {"description": _PROBLEMS[status], "content": content}
-        if status in _PATIENCE:
-            found[str(status)]["headers"] = {
-                "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}
-            }
-    return found
-
-
-def _reference(model: type[Model]) -> Json:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
-
-
 def _schemas(models: Iterable[type[Model]]) -> Json:
-    """Put every model, and what it refers to, side by side; a definition stays its owner's."""
     found: Json = {}
     for model in models:
-        schema = json_schema(model)
-        schema.pop("$schema")
-        schema.pop("$id", None)
-        inner = {f"{model.__name__}.{name}": value for name, value in schema.pop("$defs", {}).items()}
+        found |= component_schemas(model)
         if model.__name__ in _EXAMPLES:
-            schema["examples"] = [_EXAMPLES[model.__name__]]
-        found |= {name: _moved(value, model.__name__) for name, value in {model.__name__: schema, **inner}.items()}
+            found[model.__name__]["examples"] = [_EXAMPLES[model.__name__]]
     return dict(sorted(found.items()))
-
-
-def _moved(schema: Any, owner: str) -> Any:
-    if isinstance(schema, list):
-        return [_moved(item, owner) for item in schema]
-    if isinstance(schema, str):
-        return schema.replace("#/$defs/", f"#/components/schemas/{owner}.")
-    if not isinstance(schema, dict):
-        return schema
-    return {key: _moved(value, owner) for key, value in schema.items()}

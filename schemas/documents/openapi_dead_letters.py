@@ -1,7 +1,6 @@
-"""The operators' routes of the OpenAPI document: dead letters, all with permission `operate`."""
+"""The operators' routes of the OpenAPI document: dead letters. All need the permission `operate`."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from pydantic import TypeAdapter
 
@@ -12,89 +11,94 @@ from schemas.api.dead_letters import (
     DeadLetterOriginal,
     DeadLetterSituation,
 )
+from schemas.documents.openapi_parts import (
+    CURSOR,
+    IDENTIFIER,
+    LIMIT,
+    PREFER,
+    UUID,
+    Json,
+    command_responses,
+    json_body,
+    json_response,
+    parameter,
+    problems,
+)
 from schemas.field_types import Name, Slug, Word
-
-Json = dict[str, Any]
+from schemas.model import Model
 
 _READ = (400, 401, 403, 404, 429, 500, 503, 504)
 _LIVE = (*_READ, 409, 502)
 _DECIDE = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
+_COMMAND_ID = parameter("path", "commandId", UUID, "The command's id.")
 
 
-def letter_paths(
-    parameter: Callable[[str, str, Json, str], Json],
-    id_pattern: str,
-    *,
-    answer: Callable[..., Json],
-    body: Callable[..., Json],
-    problems: Callable[[Iterable[int]], Json],
-    kept: Callable[[], Json],
-    prefer: Json,
-) -> Json:
-    """Return the paths, made with the document's own tools."""
+def dead_letter_paths() -> Json:
+    """Return the paths."""
     slug, word, name = (TypeAdapter(shape).json_schema() for shape in (Slug, Word, Name))
-    uuid = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
-    command_id = parameter("path", "commandId", uuid, "The command.")
-    letter = "/v1/dead-letters/{commandId}"
-
-    def get(operation: str, summary: str, model: Any, *parameters: Json, statuses: Iterable[int] = _READ) -> Json:
-        return {
-            "get": {
-                "operationId": operation,
-                "summary": summary,
-                "description": "Needs the permission `operate`.",
-                "parameters": list(parameters),
-                "responses": {"200": answer(summary, model)} | problems(statuses),
-            }
-        }
-
-    def post(operation: str, summary: str, description: str) -> Json:
-        return {
-            "post": {
-                "operationId": operation,
-                "summary": summary,
-                "description": f"Needs the permission `operate`. {description} Send it again if the answer is lost: "
-                "the letter's `redrive` makes it the same request, at any replica.",
-                "parameters": [command_id, prefer],
-                "requestBody": body(DeadLetterDecision, is_required=True),
-                "responses": kept() | problems(_DECIDE),
-            }
-        }
-
+    dead_letter = "/v1/dead-letters/{commandId}"
     return {
-        "/v1/dead-letters": get(
+        "/v1/dead-letters": _get(
             "listDeadLetters",
-            "Commands that wait for a person, oldest first.",
+            "Commands that wait for an operator, oldest first.",
             DeadLetterList,
-            parameter("query", "cause", slug, "Only of this cause."),
-            parameter("query", "command", word, "Only of this type, in full or as in handoff.request."),
-            parameter("query", "caller", name, "Only what this caller asked."),
-            parameter("query", "authorizationId", {"type": "string", "pattern": id_pattern}, "Only of this one."),
-            parameter("query", "since", {"type": "string", "format": "date-time"}, "Only those given up since then."),
-            parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at most; 50."),
-            parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the answer before."),
+            parameter("query", "cause", slug, "Only dead letters with this cause."),
+            parameter("query", "command", word, "Only commands of this type: the full type, or as in handoff.request."),
+            parameter("query", "caller", name, "Only commands of this caller."),
+            parameter("query", "authorizationId", IDENTIFIER, "Only commands for this authorization."),
+            parameter(
+                "query", "since", {"type": "string", "format": "date-time"}, "Only dead letters since this time."
+            ),
+            LIMIT,
+            CURSOR,
         ),
-        letter: get("readDeadLetter", "All that is public of a dead letter.", DeadLetterDetail, command_id),
-        f"{letter}/original": get(
+        dead_letter: _get("readDeadLetter", "All public fields of a dead letter.", DeadLetterDetail, _COMMAND_ID),
+        f"{dead_letter}/original": _get(
             "readDeadLetterOriginal",
-            "What the caller sent, PHI included; who asks is logged.",
+            "The original data, with PHI. The gateway logs the caller and the operator.",
             DeadLetterOriginal,
-            command_id,
-            parameter("query", "operator", name, "Who will see it: a member of staff.") | {"required": True},
+            _COMMAND_ID,
+            parameter("query", "operator", name, "The member of staff who will read it.") | {"required": True},
         ),
-        f"{letter}/situation": get(
+        f"{dead_letter}/situation": _get(
             "readDeadLetterSituation",
-            "How its authorization is at Collate now.",
+            "The current state of its authorization at Collate.",
             DeadLetterSituation,
-            command_id,
+            _COMMAND_ID,
             statuses=_LIVE,
         ),
-        f"{letter}/redrive": post(
+        f"{dead_letter}/redrive": _post(
             "redriveDeadLetter",
-            "Try the command again, with what was sent so far.",
+            "Retry the command with its recorded writes.",
             "It ends with one more `command.finished`, or as a dead letter again.",
         ),
-        f"{letter}/discard": post(
-            "discardDeadLetter", "Give the command up.", "It ends with `command.finished`, outcome discarded."
+        f"{dead_letter}/discard": _post(
+            "discardDeadLetter", "Discard the command.", "It ends with `command.finished`, outcome discarded."
         ),
+    }
+
+
+def _get(operation: str, summary: str, model: type[Model], *parameters: Json, statuses: Iterable[int] = _READ) -> Json:
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "description": "Needs the permission `operate`.",
+            "parameters": list(parameters),
+            "responses": {"200": json_response(summary, model)} | problems(statuses),
+        }
+    }
+
+
+def _post(operation: str, summary: str, description: str) -> Json:
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "description": f"Needs the permission `operate`. {description} If the response is lost, send the request "
+            "again: the dead letter's `redrive` makes it the same request, at any replica.",
+            "parameters": [_COMMAND_ID, PREFER],
+            "requestBody": json_body(DeadLetterDecision, is_required=True),
+            "responses": command_responses() | problems(_DECIDE),
+        }
     }

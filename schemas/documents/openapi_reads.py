@@ -1,73 +1,72 @@
 """The read routes of the OpenAPI document."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
-
-Json = dict[str, Any]
+from schemas.documents.openapi_parts import (
+    AUTHORIZATION_ID,
+    CURSOR,
+    LIMIT,
+    UUID,
+    Json,
+    json_response,
+    parameter,
+    problems,
+)
+from schemas.model import Model
 
 _STATUSES = (400, 401, 403, 404, 429, 500, 503, 504)
-_ETAG: Json = {
-    "ETag": {"schema": {"type": "string"}, "description": "Send it as If-None-Match: 304 if it still is so."}
-}
-_UNCHANGED: Json = {"description": "What you have is what there is."}
+_ETAG: Json = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match: 304 if nothing has changed."}}
+_UNCHANGED: Json = {"description": "Nothing has changed since the ETag in If-None-Match."}
+_IF_NONE_MATCH = parameter("header", "If-None-Match", {"type": "string"}, "The ETag of an earlier response.")
 
 
-def read_paths(
-    parameter: Callable[[str, str, Json, str], Json],
-    id_pattern: str,
-    answer: Callable[[str, Any, Json], Json],
-    problems: Callable[[Iterable[int]], Json],
-) -> Json:
-    """Return the paths, made with the document's own tools."""
-    identifier = {"type": "string", "pattern": id_pattern}
-    authorization = parameter("path", "authorizationId", identifier, "Collate's id of the authorization.")
-    limit = parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at most; 50.")
-    cursor = parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the answer before.")
-    if_none_match = parameter("header", "If-None-Match", {"type": "string"}, "The ETag of what you have.")
-
-    def get(name: str, summary: str, model: Any, *parameters: Json) -> Json:
-        responses = {"200": answer(summary, model, _ETAG), "304": _UNCHANGED} | problems(_STATUSES)
-        return {
-            "get": {
-                "operationId": name,
-                "summary": summary,
-                "description": "503 while status can't be read, 404 where none is kept; commands are taken as ever.",
-                "parameters": [*parameters, if_none_match],
-                "responses": responses,
-            }
-        }
-
-    uuid = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+def read_paths() -> Json:
+    """Return the paths."""
     at = {"type": "string", "pattern": "^[0-9]{1,9}-[0-9]{1,18}$"}
     state = {"enum": ["active", "closed"]}
     return {
-        "/v1/commands/{commandId}": get(
+        "/v1/commands/{commandId}": _get(
             "readCommand",
-            "How a command is: your own, or any with authorization:read.",
+            "The status of a command: your own, or any with authorization:read.",
             CommandStatus,
-            parameter("path", "commandId", uuid, "The commandId of the 202."),
-            parameter("query", "at", at, "From the 202's Location: says `accepted` instead of 404 until it is read."),
+            parameter("path", "commandId", UUID, "The commandId of the 202."),
+            parameter(
+                "query",
+                "at",
+                at,
+                "From the Location of the 202: `accepted` instead of 404 until the command is in the read model.",
+            ),
         ),
-        "/v1/authorizations/{authorizationId}": get(
-            "readAuthorization", "How an authorization is.", AuthorizationStatus, authorization
+        "/v1/authorizations/{authorizationId}": _get(
+            "readAuthorization", "The status of an authorization.", AuthorizationStatus, AUTHORIZATION_ID
         ),
-        "/v1/authorizations/{authorizationId}/timeline": get(
+        "/v1/authorizations/{authorizationId}/timeline": _get(
             "readTimeline",
-            "What was asked, attempted and happened, in order.",
+            "The commands, attempts and events of an authorization, in order.",
             Timeline,
-            authorization,
-            limit,
-            cursor,
+            AUTHORIZATION_ID,
+            LIMIT,
+            CURSOR,
         ),
-        "/v1/handoffs": get(
+        "/v1/handoffs": _get(
             "listHandoffs",
-            "Handoffs by age: a work list.",
+            "Handoffs in one state, the oldest first.",
             HandoffList,
-            parameter("query", "state", state, "active (so if absent) or closed."),
-            limit,
-            cursor,
+            parameter("query", "state", state, "active (the default) or closed."),
+            LIMIT,
+            CURSOR,
         ),
-        "/v1/overview": get("readOverview", "The whole gateway at a glance.", Overview),
+        "/v1/overview": _get("readOverview", "The state of the whole gateway.", Overview),
+    }
+
+
+def _get(name: str, summary: str, model: type[Model], *parameters: Json) -> Json:
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "description": "503 while the read model is not available, 404 without a read model. "
+            "Neither affects commands.",
+            "parameters": [*parameters, _IF_NONE_MATCH],
+            "responses": {"200": json_response(summary, model, _ETAG), "304": _UNCHANGED} | problems(_STATUSES),
+        }
     }

@@ -1,12 +1,13 @@
-"""The published documents: a JSON Schema per message, AsyncAPI and OpenAPI, made from the models (schemas/published).
+"""The published documents in schemas/published: a JSON Schema for each message, AsyncAPI and OpenAPI.
 
-`make docs` writes them.
+`make docs` writes them from the models.
 
-    python -m schemas.documents.publish             list what breaks readers or callers of the last release; exit 1
-    python -m schemas.documents.publish --release   make today's documents the baseline (published/released), if nothing
-                                                    breaks
+    python -m schemas.documents.publish             list the incompatible changes since the last release; exit 1
+                                                    if there is one
+    python -m schemas.documents.publish --release   make today's documents the baseline (published/released), if
+                                                    there is no incompatible change
 
-A change that must break readers or callers gets a new type (`...v2`) beside the old one.
+An incompatible change needs a new type (`...v2`) beside the old one.
 """
 
 import json
@@ -21,11 +22,10 @@ from schemas.api.messages import ANSWERS, AccessGrantBody
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.documents.additive import breaks
 from schemas.documents.asyncapi import asyncapi
+from schemas.documents.compatibility import asyncapi_breaks, openapi_breaks, schema_breaks
 from schemas.documents.json_schema import json_schema
 from schemas.documents.openapi import openapi
-from schemas.documents.withdrawn import from_callers, from_readers
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 
@@ -51,7 +51,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def rendered() -> dict[str, str]:
-    """Return what the files must hold."""
+    """Return the expected text of each file by its path."""
     return {
         path: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         for path, document in sorted(documents().items())
@@ -59,19 +59,19 @@ def rendered() -> dict[str, str]:
 
 
 def read(path: str) -> bytes:
-    """Return a published document, as it is served."""
+    """Return a published document as the ingress serves it."""
     return (PUBLISHED / path).read_bytes()
 
 
 def stale(directory: Path = PUBLISHED) -> list[str]:
-    """Return the files that are not what the models say: missing, different, or of no model."""
+    """Return the files that are missing, differ from the models, or have no model."""
     wanted = rendered()
     found = {path: file.read_text() for path, file in _files(directory)}
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
-def broken(baseline: Path = RELEASED) -> Iterator[str]:
-    """Say what readers and callers of the last release would notice."""
+def release_breaks(baseline: Path = RELEASED) -> Iterator[str]:
+    """Yield the incompatible changes since the last release."""
     today = documents()
     for path, file in _files(baseline):
         if path not in today:
@@ -79,16 +79,16 @@ def broken(baseline: Path = RELEASED) -> Iterator[str]:
             continue
         old, new = json.loads(file.read_text()), today[path]
         if path == "openapi.json":
-            yield from (f"{path}: {found}" for found in from_callers(old, new))
+            yield from (f"{path}: {found}" for found in openapi_breaks(old, new))
         elif path == "asyncapi.json":
-            yield from (f"{path}: {found}" for found in from_readers(old, new))
+            yield from (f"{path}: {found}" for found in asyncapi_breaks(old, new))
         else:
-            said = path.startswith(("answers/", "events/", "records/"))
-            yield from (f"{path}{found.pointer}: {found.what}" for found in breaks(old, new, said=said))
+            outgoing = path.startswith(("answers/", "events/", "records/"))
+            yield from (f"{path}{found.pointer}: {found.what}" for found in schema_breaks(old, new, outgoing=outgoing))
 
 
 def write(directory: Path) -> None:
-    """Write every document below a directory and remove what is no longer one."""
+    """Write all documents below a directory and remove other JSON files."""
     wanted = rendered()
     for path, text in wanted.items():
         target = directory / path
@@ -100,20 +100,20 @@ def write(directory: Path) -> None:
 
 
 def _files(directory: Path) -> list[tuple[str, Path]]:
-    """Return the documents below a directory; the baseline inside the published ones is none of them."""
+    """Return the documents below a directory, without those of the baseline."""
     found = [(file.relative_to(directory).as_posix(), file) for file in sorted(directory.rglob("*.json"))]
     return [(path, file) for path, file in found if not path.startswith(f"{RELEASED.name}/")]
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; return the exit code."""
-    problems = list(broken())
+    problems = list(release_breaks())
     if arguments == ["--release"]:
         if not problems:
             write(RELEASED)
     elif arguments:
         problems = [__doc__ or ""]
-    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- what a command says
+    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- the command's output
     return 1 if problems else 0
 
 

@@ -1,12 +1,12 @@
-"""A document with one careless edit."""
+"""A copy of a document with one planted error."""
 
 from copy import deepcopy
 
 
-def planted(document, way, value):
-    """Put a value where the keys lead; `...` takes away what is there."""
+def planted(document, path, value):
+    """Return a copy with another value at a path of keys; `...` removes the value."""
     copy = deepcopy(document)
-    *steps, last = way
+    *steps, last = path
     at = copy
     for step in steps:
         at = at[step]

@@ -1,4 +1,4 @@
-"""asyncapi.json by the official JSON Schema of AsyncAPI 3.0.0, which stands beside this file, and by our models."""
+"""asyncapi.json fits the official JSON Schema of AsyncAPI 3.0.0 (the file in this folder) and the models."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def walk(value):
         yield from walk(inner)
 
 
-def test_the_document_is_what_the_models_say():
+def test_the_document_is_made_from_the_models():
     assert asyncapi() == DOCUMENT
 
 
@@ -51,11 +51,11 @@ def test_the_document_is_valid_asyncapi_3():
         (("components", "schemas", "HandoffOpened", "type"), "thing"),
     ],
 )
-def test_a_document_that_is_not_is_refused(way, value):
+def test_an_invalid_document_is_rejected(way, value):
     assert not OFFICIAL.is_valid(planted(DOCUMENT, way, value))
 
 
-def test_every_reference_leads_somewhere_inside():
+def test_every_reference_has_a_target_in_the_document():
     references = [
         value["$ref"] for value in walk(DOCUMENT) if isinstance(value, dict) and isinstance(value.get("$ref"), str)
     ]
@@ -65,7 +65,7 @@ def test_every_reference_leads_somewhere_inside():
 
 
 def test_names_of_components_are_allowed():
-    # By the specification's prose; its JSON Schema takes any.
+    # The specification's prose requires this; its JSON Schema does not.
     names = [name for part in DOCUMENT["components"].values() for name in part]
     assert all(re.fullmatch("[A-Za-z0-9._-]+", name) for name in names)
 
@@ -99,7 +99,7 @@ def test_every_command_and_event_is_a_message_of_its_channel():
 @pytest.mark.parametrize(
     "message", DOCUMENT["components"]["messages"].values(), ids=list(DOCUMENT["components"]["messages"])
 )
-def test_a_message_and_its_example_are_right(message):
+def test_a_message_and_its_example_are_valid(message):
     for part in ("headers", "payload"):
         # The default schema format is a superset of JSON Schema draft-07; its references are resolved in the document.
         schema = {**DOCUMENT, **message[part]}
@@ -113,6 +113,6 @@ def test_a_message_and_its_example_are_right(message):
         assert header in target(message["headers"]["$ref"])["properties"]
 
 
-def test_the_headers_of_the_examples_are_the_headers_we_write():
+def test_the_examples_have_the_headers_of_written_records():
     headers = target("#/components/schemas/eventHeaders")["properties"]
     assert {"ce_id", "ce_sequence", "ce_causationid", "ce_subject", "traceparent", "content-type"} <= set(headers)

@@ -1,4 +1,4 @@
-"""The official CloudEvents SDK as oracle for our codec: both modes, Kafka and HTTP, in both directions."""
+"""The codec agrees with the official CloudEvents SDK: both modes, Kafka and HTTP, in both directions."""
 
 import json
 from datetime import UTC, timedelta, timezone
@@ -14,12 +14,12 @@ from schemas.cloudevents import Envelope, from_http, from_kafka, to_http, to_kaf
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=30)
 RESERVED = {"id", "source", "type", "subject", "time", "specversion", "datacontenttype", "dataschema", "data"}
-# partitionkey is the SDK's own word for the Kafka key.
+# The SDK uses the attribute partitionkey for the Kafka key.
 NAMES = st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).filter(lambda name: name not in RESERVED | {"partitionkey"})
 EXTENSIONS = st.dictionaries(NAMES, TEXT, max_size=3)
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 TIMES = st.datetimes(timezones=st.just(UTC) | OFFSETS).filter(lambda time: 1 < time.year < 9999)
-# The SDK takes JSON that is an object; text that merely looks like JSON would be ambiguous in it.
+# The SDK accepts JSON objects. Text that looks like JSON would be ambiguous for it.
 OBJECTS = st.dictionaries(
     TEXT,
     st.recursive(
@@ -56,7 +56,7 @@ EVENTS = st.builds(
 
 
 def same(event, envelope):
-    """The SDK's event and our envelope say the same."""
+    """Whether the SDK's event and the envelope are equal."""
     theirs = dict(event.get_attributes())
     if envelope.time is None:
         # The SDK makes up a time for an event that has none.
@@ -106,7 +106,7 @@ def test_we_read_what_the_sdk_writes_over_http(write, event):
 
 
 @given(st.binary(min_size=1))
-def test_binary_data_crosses_structured_mode_both_ways(data):
+def test_structured_mode_keeps_binary_data_in_both_directions(data):
     envelope = Envelope("1", "/s", "t", data=data, datacontenttype="application/octet-stream")
     headers, value = to_kafka(envelope, "structured")
     read = kafka.from_kafka(kafka.KafkaMessage(dict(headers), None, value), JSONFormat())

@@ -1,4 +1,4 @@
-"""openapi.json by the official JSON Schema of OpenAPI 3.1, which schemathesis brings, and by what that cannot say."""
+"""openapi.json fits the official JSON Schema of OpenAPI 3.1 (from schemathesis) and rules beyond it."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema_rs import ValidationError
 
 from schemas.documents import publish
-from schemas.documents.additive import resolved
+from schemas.documents.compatibility import resolved
 from tests.contract.planted import planted
 
 DOCUMENT = json.loads(publish.read("openapi.json"))
@@ -42,25 +42,25 @@ def test_the_document_is_valid_openapi_3_1():
         (("components", "securitySchemes", "credential", "scheme"), ...),
     ],
 )
-def test_a_document_that_is_not_is_refused(way, value):
+def test_an_invalid_document_is_rejected(way, value):
     with pytest.raises(ValidationError):
         schemathesis.openapi.from_dict(planted(DOCUMENT, way, value)).validate()
 
 
-def test_its_schemas_are_json_schema_2020_12():
+def test_the_schemas_are_valid_json_schema_2020_12():
     schemas = [*DOCUMENT["components"]["schemas"].values(), *found("schema")]
     assert len(schemas) > 300
     for schema in schemas:
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_reference_leads_somewhere_inside():
+def test_every_reference_has_a_target_in_the_document():
     references = found("$ref")
     assert len(references) > 200
     assert all(isinstance(resolved(DOCUMENT, {"$ref": reference}), dict) for reference in references)
 
 
-def test_an_operation_has_a_name_of_its_own_and_exactly_the_parameters_of_its_path():
+def test_an_operation_has_a_unique_name_and_exactly_the_parameters_of_its_path():
     names = [operation["operationId"] for _, operation in OPERATIONS]
     assert len(set(names)) == len(names)
     for path, operation in OPERATIONS:

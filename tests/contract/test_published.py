@@ -1,4 +1,4 @@
-"""The published documents are what the models say, and still say what the last release said."""
+"""The published documents are compatible with the last release, and fit the models."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter
 from schemas.documents import publish
-from schemas.documents.additive import breaks
+from schemas.documents.compatibility import schema_breaks
 from schemas.documents.json_schema import json_schema
 from schemas.events import EVENTS
 
@@ -28,8 +28,8 @@ def name(model):
     return model.__name__
 
 
-def test_published_only_adds_to_the_last_release():
-    assert list(publish.broken()) == [], "give a breaking change a new type beside the old one"
+def test_the_documents_are_compatible_with_the_last_release():
+    assert list(publish.release_breaks()) == [], "give a breaking change a new type beside the old one"
 
 
 def test_every_document_has_a_baseline():
@@ -37,24 +37,24 @@ def test_every_document_has_a_baseline():
 
 
 def behind(changes, baseline):
-    """Return where a baseline is not today's although the newest changes are a release's."""
+    """Return the stale documents of a baseline, if the newest changes are those of a release."""
     newest = re.search(r"^## (.+)$", changes, re.MULTILINE)[1]
     return [] if newest == "Unreleased" else publish.stale(baseline)
 
 
-def test_a_release_takes_the_baseline_along():
+def test_a_release_updates_the_baseline():
     changes = Path(__file__).parents[2] / "CHANGELOG.md"
     assert behind(changes.read_text(), publish.RELEASED) == [], "run `python -m schemas.documents.publish --release`"
 
 
-def test_a_baseline_that_a_release_left_behind_is_noticed(tmp_path):
+def test_a_baseline_older_than_its_release_is_found(tmp_path):
     baseline = shutil.copytree(publish.RELEASED, tmp_path / "released")
     (baseline / "openapi.json").write_text("{}\n")
     assert behind("# Changes\n\n## Unreleased\n\n## 0.1.0\n", baseline) == []
     assert "openapi.json" in behind("# Changes\n\n## 0.1.0\n", baseline)
 
 
-def test_a_stale_missing_or_orphaned_file_is_noticed(tmp_path):
+def test_a_stale_missing_or_orphaned_file_is_found(tmp_path):
     copy = tmp_path / "published"
     shutil.copytree(publish.PUBLISHED, copy, ignore=shutil.ignore_patterns("released"))
     assert publish.stale(copy) == []
@@ -68,13 +68,13 @@ def test_a_stale_missing_or_orphaned_file_is_noticed(tmp_path):
     ]
 
 
-def test_a_type_that_is_gone_is_noticed(tmp_path):
+def test_a_removed_type_is_found(tmp_path):
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "handoff.parked.v1.json").write_text("{}")
-    assert list(publish.broken(tmp_path)) == ["events/handoff.parked.v1.json: is gone"]
+    assert list(publish.release_breaks(tmp_path)) == ["events/handoff.parked.v1.json: is gone"]
 
 
-# Planted on a copy: what a careless edit of a model would do to the document, for every released document.
+# Each function plants one kind of incompatible change in a released document.
 def objects(schema):
     yield from (part for part in [schema, *schema.get("$defs", {}).values()] if "properties" in part)
 
@@ -121,17 +121,17 @@ def with_another_type(schema):
 
 @pytest.mark.parametrize("plant", [without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type])
 @pytest.mark.parametrize("path", RELEASED_SCHEMAS)
-def test_a_planted_break_is_caught(path, plant):
+def test_a_planted_break_is_found(path, plant):
     released = json.loads((publish.RELEASED / path).read_text())
     copy = json.loads((publish.RELEASED / path).read_text())
-    missed = [what for what in plant(copy) if not breaks(released, copy)]
+    missed = [what for what in plant(copy) if not schema_breaks(released, copy)]
     assert missed == []
 
 
-def test_the_gate_sees_models_that_no_longer_fit_the_baseline(tmp_path):
-    # The models cannot be edited here, so the baseline is: it promises what the models do not keep.
+def test_models_that_break_the_baseline_are_found(tmp_path):
+    # A test cannot edit the models, so it edits the baseline: the baseline has properties that the models lack.
     shutil.copytree(publish.RELEASED, tmp_path, dirs_exist_ok=True)
-    assert list(publish.broken(tmp_path)) == []
+    assert list(publish.release_breaks(tmp_path)) == []
     finished = tmp_path / "events" / "command.finished.v1.json"
     promised = json.loads(finished.read_text())
     promised["properties"]["promised"] = {"type": "string"}
@@ -139,7 +139,7 @@ def test_the_gate_sees_models_that_no_longer_fit_the_baseline(tmp_path):
     promised["$defs"]["Outcome"]["enum"].append("promised")
     promised["required"].remove("effect")
     finished.write_text(json.dumps(promised))
-    assert {line.removeprefix("events/command.finished.v1.json") for line in publish.broken(tmp_path)} == {
+    assert {line.removeprefix("events/command.finished.v1.json") for line in publish.release_breaks(tmp_path)} == {
         "/properties/promised: property is gone",
         "/properties/caller: type was narrowed, integer is gone",
         "/properties/outcome: enum was narrowed, promised is gone",
@@ -164,18 +164,18 @@ def test_a_schema_is_valid_json_schema(model):
 
 
 @pytest.mark.parametrize("model", MESSAGES, ids=name)
-def test_an_example_is_right_by_its_schema_and_by_its_model(model):
+def test_an_example_fits_its_schema_and_its_model(model):
     Draft202012Validator(json_schema(model), format_checker=Draft202012Validator.FORMAT_CHECKER).validate(model.EXAMPLE)
     assert json.loads(model.from_caller(json.dumps(model.EXAMPLE)).to_json()) == model.EXAMPLE
 
 
-def test_every_published_property_says_its_data_class():
+def test_every_published_property_has_its_data_class():
     for model in MODELS:
         for part in objects(json_schema(model)):
             assert all("x-data-class" in inner for inner in part["properties"].values()), model
 
 
-def test_what_we_say_is_open_and_never_null_and_what_we_take_is_closed():
+def test_outgoing_schemas_are_open_without_null_and_incoming_ones_are_closed():
     for model in (*EVENTS.values(), AuthorizationRecord, DeadLetter):
         assert '"additionalProperties": false' not in json.dumps(json_schema(model))
         assert '{"type": "null"}' not in json.dumps(json_schema(model))
@@ -184,7 +184,7 @@ def test_what_we_say_is_open_and_never_null_and_what_we_take_is_closed():
 
 
 def documents(schema, root):
-    """Generate documents from a JSON Schema: the subset of it that our models publish."""
+    """Generate documents from a JSON Schema, for the keywords that the models use."""
     if "$ref" in schema:
         return documents(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
     for union in ("anyOf", "oneOf"):
@@ -231,7 +231,7 @@ def mappings(schema, root):
 @pytest.mark.parametrize("model", MODELS, ids=name)
 @settings(max_examples=30)
 @given(data=st.data())
-def test_what_the_schema_allows_the_model_reads_and_writes_back_by_the_schema(model, data):
+def test_the_model_reads_each_valid_document_and_writes_a_valid_one(model, data):
     schema = json_schema(model)
     document = data.draw(documents(schema, schema))
     read = model.from_caller(json.dumps(document))

@@ -1,4 +1,4 @@
-"""The documents as a reader meets them: pages, their blocks of code, and every command line in those."""
+"""The pages of the documents, their code blocks and the command lines in them."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Line:
-    """One command line of a page, continued lines joined; `words` without the assignments before it."""
+    """A command line of a page with its continued lines joined. `words` are without leading assignments."""
 
     page: str
     text: str
@@ -26,7 +26,7 @@ def blocks(page, language):
 
 
 def shell_lines():
-    """Every command line of every shell block, and of README's indented ones, in their order."""
+    """Yield each command line of the shell blocks, and of README's indented blocks, in order."""
     for name, page in PAGES.items():
         text = "\n".join(blocks(page, "(?:sh|bash)"))
         if name == "README.md":

@@ -1,4 +1,4 @@
-"""What the documents say can be done, can be done: commands, settings, metrics, links, values of the chart."""
+"""Commands, settings, metrics, links and chart values in the documents exist."""
 
 import re
 import shlex
@@ -18,12 +18,12 @@ from schemas.enums import DecisionReason
 from schemas.model import PUBLIC, data_class
 from tests.contract.documents.pages import LINES, PAGES, ROOT
 
-# Programs of others that a reader has.
+# Common programs that a reader has.
 OTHERS = {"docker", "kubectl", "helm", "curl", "openssl", "export", "kafka-acls.sh", "python", "printf"}
 
 
 def mentioned():
-    """Every `gateway …` and `make …` in backticks of running text."""
+    """Yield each `gateway …` and `make …` in backticks in the text."""
     for name, page in PAGES.items():
         prose = re.sub(r"^ *```.*?^ *```", "", page, flags=re.MULTILINE | re.DOTALL)
         for code in re.findall(r"`((?:gateway|make) [a-z][^`|…]*)`", prose):
@@ -31,7 +31,7 @@ def mentioned():
 
 
 def own(words):
-    """The part of a line that is ours: what stands behind kubectl exec … --, too."""
+    """Return the gateway's part of a command line, also after `kubectl exec … --`."""
     if words[0] == "kubectl" and "--" in words:
         return words[words.index("--") + 1 :]
     return words
@@ -40,8 +40,8 @@ def own(words):
 OURS = [(line.page, own(line.words)) for line in LINES if own(line.words)[0] in {"gateway", "make"}] + list(mentioned())
 
 
-def judge_gateway(words):
-    """Walk the command line's own tree; return what is wrong with these words."""
+def find_gateway_error(words):
+    """Return the error in a `gateway` command line, found in the CLI's own tree, or None."""
     command, rest = get_command(app), list(words[1:])
     while isinstance(command, click.Group) or hasattr(command, "commands"):
         if not rest or rest[0].startswith("-"):
@@ -55,27 +55,27 @@ def judge_gateway(words):
     return f"{unknown} in `{' '.join(words)}`" if unknown else None
 
 
-def judge_make(words):
+def find_make_error(words):
     verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     unknown = [word for word in words[1:] if "=" not in word and word not in verbs]
     return f"{unknown} in `{' '.join(words)}`" if unknown else None
 
 
-def test_there_are_documents_and_commands_in_them():
+def test_documents_with_commands_are_found():
     assert {"docs/deploy.md", "docs/operations.md", "docs/upgrade.md", "docs/threat-model.md"} <= PAGES.keys()
     assert len(OURS) > 30
 
 
-def test_every_command_that_is_documented_exists():
-    judges = {"gateway": judge_gateway, "make": judge_make}
+def test_every_documented_command_exists():
+    judges = {"gateway": find_gateway_error, "make": find_make_error}
     assert [(page, wrong) for page, words in OURS if (wrong := judges[words[0]](words)) is not None] == []
 
 
-def test_every_other_program_is_one_that_a_reader_has():
+def test_every_other_program_is_a_common_one():
     assert {line.words[0] for line in LINES} <= OTHERS | {"gateway", "make"}
 
 
-def test_every_measured_number_says_by_which_command():
+def test_every_measured_number_has_its_command():
     measured = PAGES["docs/capacity.md"].partition("## What was measured")[2].partition("\n## ")[0]
     rows = [line for line in measured.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 5
@@ -85,13 +85,13 @@ def test_every_measured_number_says_by_which_command():
     assert [name for name in named if not any((ROOT / "bench").glob(f"{name}*"))] == []
 
 
-def test_every_metric_that_is_named_exists():
+def test_every_documented_metric_exists():
     known = {one.name for one in create_metrics(CollectorRegistry()).described}
     named = {(page, name) for page, text in PAGES.items() for name in re.findall(r"`(collate_gateway_\w+)`", text)}
     assert {(page, name) for page, name in named if name not in known} == set()
 
 
-def test_every_setting_that_is_named_exists():
+def test_every_documented_setting_exists():
     variables = {variable(path) for path in leaves(Settings)}
     dotted = {".".join(path) for path in leaves(Settings)}
     sections = {path.partition(".")[0] for path in dotted if "." in path}
@@ -115,7 +115,7 @@ def test_every_setting_that_is_named_exists():
     assert wrong == []
 
 
-def test_every_link_leads_somewhere():
+def test_every_link_has_a_target():
     wrong = []
     for name, page in PAGES.items():
         prose = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
@@ -134,18 +134,18 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_test_that_the_threat_model_names_is_there():
+def test_every_test_in_the_threat_model_exists():
     named = re.findall(r"`(tests/[\w/.]+)`", PAGES["docs/threat-model.md"])
     assert len(named) > 10
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_the_exit_codes_of_check_are_the_ones_that_the_guide_lists():
+def test_the_guide_lists_the_exit_codes_of_check():
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGES["docs/deploy.md"], re.MULTILINE)}
     assert listed == {Exit.OK, Exit.UNAVAILABLE, Exit.DENIED, Exit.CONFIG}
 
 
-def test_data_protection_names_every_field_of_a_command_that_is_phi():
+def test_data_protection_names_every_phi_field_of_a_command():
     page = PAGES["docs/data-protection.md"]
     callers = (
         schema_commands.Completed,
@@ -165,13 +165,13 @@ def test_data_protection_names_every_field_of_a_command_that_is_phi():
     assert all(f"`{name}`" in page for name in phi)
 
 
-def test_operations_names_every_reason_that_an_operator_may_give():
+def test_operations_names_every_decision_reason():
     page = PAGES["docs/operations.md"]
     assert [word for word in DecisionReason if f"`{word}`" not in page] == []
 
 
-def test_the_judge_would_notice():
-    assert judge_gateway(["gateway", "wrker"])
-    assert judge_gateway(["gateway", "topics", "aply"])
-    assert judge_gateway(["gateway", "check", "--offlin"])
-    assert judge_make(["make", "tset"])
+def test_the_checks_find_unknown_commands():
+    assert find_gateway_error(["gateway", "wrker"])
+    assert find_gateway_error(["gateway", "topics", "aply"])
+    assert find_gateway_error(["gateway", "check", "--offlin"])
+    assert find_make_error(["make", "tset"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas.cloudevents import CloudEventError, Envelope, from_http, from_kafka, is_json, to_http, to_kafka
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-# What CloudEvents 1.0 section 3.1 allows in a string.
+# The characters that CloudEvents 1.0 section 3.1 allows in a string.
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Cn"]),
     min_size=1,
@@ -55,19 +55,19 @@ STRUCTURABLE = (
 
 
 @given(ANY)
-def test_binary_mode_carries_everything_over_kafka(envelope):
+def test_binary_mode_keeps_every_attribute_over_kafka(envelope):
     assert from_kafka(*to_kafka(envelope)) == envelope
 
 
 @given(ANY)
-def test_binary_mode_carries_everything_over_http(envelope):
+def test_binary_mode_keeps_every_attribute_over_http(envelope):
     headers, body = to_http(envelope)
     assert all(text.isascii() and text.isprintable() for header in headers for text in header)
     assert from_http(headers, body) == envelope
 
 
 def same(read, written):
-    """Numbers may be spelt differently in structured JSON data; they must mean the same."""
+    """Compare envelopes. Structured JSON data may write an equal number in another form."""
     if read.data != written.data:
         assert json.loads(read.data) == json.loads(written.data)
     assert dict(read.extensions) == dict(written.extensions)
@@ -76,19 +76,19 @@ def same(read, written):
 
 
 @given(STRUCTURABLE)
-def test_structured_mode_carries_everything_over_kafka(envelope):
+def test_structured_mode_keeps_every_attribute_over_kafka(envelope):
     same(from_kafka(*to_kafka(envelope, "structured")), envelope)
 
 
 @given(STRUCTURABLE)
-def test_structured_mode_carries_everything_over_http(envelope):
+def test_structured_mode_keeps_every_attribute_over_http(envelope):
     same(from_http(*to_http(envelope, "structured")), envelope)
 
 
 @given(
     st.lists(st.tuples(st.text(max_size=12), st.binary(max_size=20)), max_size=6), st.none() | st.binary(max_size=60)
 )
-def test_kafka_noise_is_refused_or_read_but_never_a_crash(headers, value):
+def test_random_kafka_records_never_raise_another_error(headers, value):
     named = [("ce_" + name, raw) for name, raw in headers]
     for tried in (headers, named, [("content-type", b"application/cloudevents+json"), *headers]):
         try:
@@ -102,7 +102,7 @@ def test_kafka_noise_is_refused_or_read_but_never_a_crash(headers, value):
         NAMES | st.sampled_from(["id", "source", "type", "specversion", "time", "data", "data_base64"]), JSON_DATA
     )
 )
-def test_structured_noise_is_refused_or_read_but_never_a_crash(members):
+def test_random_structured_events_never_raise_another_error(members):
     body = b"{" + b",".join(json.dumps(name).encode() + b":" + value for name, value in members.items()) + b"}"
     try:
         assert isinstance(from_http([("content-type", "application/cloudevents+json")], body), Envelope)
@@ -141,7 +141,7 @@ def changed(**headers):
         ([("content-type", b"application/cloudevents+json")], "body"),
     ],
 )
-def test_a_bad_event_is_refused_by_the_name_of_its_attribute(headers, field):
+def test_the_error_of_an_invalid_event_names_the_attribute(headers, field):
     with pytest.raises(CloudEventError) as caught:
         from_kafka(headers, b"planted")
     assert caught.value.field == field
@@ -166,19 +166,19 @@ def test_a_bad_event_is_refused_by_the_name_of_its_attribute(headers, field):
         ('{"specversion":"1.0","id":"\\u0000","source":"s","type":"t"}', "id"),
     ],
 )
-def test_a_bad_structured_event_is_refused_by_the_name_of_its_attribute(members, field):
+def test_the_error_of_an_invalid_structured_event_names_the_attribute(members, field):
     with pytest.raises(CloudEventError) as caught:
         from_http([("Content-Type", "application/cloudevents+json; charset=UTF-8")], members.encode())
     assert caught.value.field == field
 
 
-def test_what_overflows_is_not_passed_on_as_json():
+def test_a_number_that_overflows_is_rejected():
     body = b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"n":1e999}}'
     with pytest.raises(CloudEventError, match="data"):
         from_http([("content-type", "application/cloudevents+json")], body)
 
 
-def test_broken_json_data_is_not_written_into_a_structured_event():
+def test_invalid_json_data_is_not_written_into_a_structured_event():
     with pytest.raises(CloudEventError, match="data"):
         to_http(Envelope("1", "/s", "t", data=b'{"a":1},"id":"2"'), "structured")
 
@@ -198,17 +198,17 @@ def test_http_values_are_percent_decoded_and_unquoted(raw):
 
 
 @pytest.mark.parametrize("raw", ["\xe9", "%FF", "%00"])
-def test_http_values_that_are_not_text_are_refused(raw):
+def test_http_values_that_are_not_text_are_rejected(raw):
     with pytest.raises(CloudEventError, match="id"):
         from_http([("ce-id", raw), ("ce-source", "/s"), ("ce-specversion", "1.0"), ("ce-type", "t")], b"")
 
 
-def test_a_broken_trace_is_dropped():
+def test_an_invalid_traceparent_is_dropped():
     assert from_kafka([*GOOD, ("traceparent", b"Jane Roe")], b"").traceparent is None
     assert from_kafka([*GOOD, ("traceparent", TRACE.encode())], b"").traceparent == TRACE
 
 
-def test_what_we_write_is_golden():
+def test_golden_records_and_requests():
     envelope = Envelope(
         id="1",
         source="/collate-gateway/local",
@@ -236,7 +236,7 @@ def test_what_we_write_is_golden():
     )
 
 
-def test_data_is_not_shown_by_a_repr():
+def test_a_repr_does_not_show_data():
     assert "planted" not in repr(Envelope("1", "/s", "t", data=b"planted"))
 
 
@@ -252,5 +252,5 @@ def test_data_is_not_shown_by_a_repr():
         ("text/plain; x=+json", False),
     ],
 )
-def test_json_is_told_by_its_media_type(content_type, answer):
+def test_the_media_type_identifies_json(content_type, answer):
     assert is_json(content_type) is answer

@@ -14,7 +14,7 @@ from schemas.commands import (
 )
 from schemas.enums import CommandType
 
-# The bytes of a command are compared by hash: another spelling of the same command must not look like another command.
+# The gateway compares commands by a hash of their bytes, so every form of one command needs the same bytes.
 CLOSE = (
     b'{"result":{"type":"completed","reportedOutcome":"submitted"},"expiresAt":"2026-01-01T00:00:00Z",'
     b'"metadata":{"a":"1","b":"2"},"handoffId":"mhand_55"}'
@@ -36,7 +36,7 @@ def test_every_spelling_of_a_command_has_the_same_bytes(spelling):
     assert HandoffClose.of("mhand_55", HandoffCloseBody.from_caller(spelling)).to_json() == CLOSE
 
 
-def test_nothing_is_filled_in():
+def test_no_default_is_filled_in():
     assert HandoffRequest.from_caller(b"{}").to_json() == b"{}"
     assert AuthorizationWatch.from_caller(b"{}").to_json() == b"{}"
 
@@ -47,7 +47,7 @@ def test_a_handoff_id_from_a_path_is_checked():
         HandoffClose.of("../../secrets", body)
 
 
-def test_free_text_survives_as_it_is():
+def test_free_text_is_unchanged():
     notes = 'Zeile 1\nZeile 2\t"quoted" é 😀 \\'
     body = HandoffCloseBody.from_caller(
         json.dumps({"result": {"type": "revoked", "reason": notes, "notes": notes}, "metadata": {}})
@@ -73,7 +73,7 @@ def test_free_text_survives_as_it_is():
         '{"result":null}',
     ],
 )
-def test_what_collate_could_not_take_is_refused_at_the_door(document):
+def test_a_command_that_collate_could_not_accept_is_rejected(document):
     with pytest.raises(ValidationError):
         HandoffCloseBody.from_caller(document)
 
@@ -100,7 +100,7 @@ def test_times_are_the_same_instant_in_code_and_on_the_wire():
         HandoffRequest(expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 -- that is what is refused
 
 
-def test_the_registry_holds_every_type():
+def test_the_registry_has_every_type():
     assert set(COMMANDS) == {str(kind) for kind in CommandType}
     assert all(kind == model.TYPE for kind, model in COMMANDS.items())
     assert {"handoff.request", "handoff.close", "authorization.watch"} == {

@@ -11,14 +11,14 @@ FINISHED = (
 )
 
 
-def test_the_registry_holds_every_type():
+def test_the_registry_has_every_type():
     assert set(EVENTS) == {str(kind) for kind in EventType}
     assert len(EVENTS) == 13
     assert not set(EVENTS) & set(COMMANDS)
     assert all(kind == model.TYPE for kind, model in EVENTS.items())
 
 
-def test_code_must_use_the_words_it_knows():
+def test_code_can_only_use_known_words():
     with pytest.raises(ValidationError):
         CommandFinished(
             command_id="2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
@@ -29,7 +29,7 @@ def test_code_must_use_the_words_it_knows():
         )
 
 
-def test_a_word_that_is_newer_than_the_reader_survives():
+def test_a_word_that_the_reader_does_not_know_is_kept():
     read = CommandFinished.from_record(FINISHED.replace(b"applied", b"postponed")[:-1] + b',"by":"a newer worker"}')
     assert read.outcome == "postponed"
     assert not read.outcome.is_known
@@ -38,17 +38,17 @@ def test_a_word_that_is_newer_than_the_reader_survives():
 
 
 @pytest.mark.parametrize("word", ['"a b"', '""', "7", "null", '"' + "x" * 65 + '"'])
-def test_what_is_no_word_is_not_read(word):
+def test_text_that_is_not_a_word_is_rejected(word):
     with pytest.raises(ValidationError):
         CommandFinished.from_record(FINISHED.replace(b'"applied"', word.encode()))
 
 
-def test_free_text_has_no_place():
+def test_an_event_has_no_field_for_free_text():
     with pytest.raises(ValidationError):
         AuthorizationChanged(to_status="Patient called twice", receipt_seen=False, decision_seen=False)
 
 
-def test_wire_words_that_python_reserves():
+def test_wire_names_that_are_python_keywords():
     event = AuthorizationChanged(from_status="processing", to_status="completed", receipt_seen=True, decision_seen=True)
     assert event.to_json() == b'{"from":"processing","to":"completed","receiptSeen":true,"decisionSeen":true}'
 

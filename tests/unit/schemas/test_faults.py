@@ -33,8 +33,8 @@ def found(model, document):
     ("model", "document", "pointer", "expected"),
     [
         (HandoffRequest, [], "", "an object"),
-        (HandoffRequest, b"{", "", "JSON in UTF-8 (it breaks off at line 1 column 1)"),
-        (HandoffRequest, b"\xff", "", "JSON in UTF-8 (it breaks off at line 1 column 1)"),
+        (HandoffRequest, b"{", "", "JSON in UTF-8 (the error is at line 1 column 1)"),
+        (HandoffRequest, b"\xff", "", "JSON in UTF-8 (the error is at line 1 column 1)"),
         (HandoffRequest, {"patient": 1}, "/patient", "no such field"),
         (HandoffRequest, {"acceptedReviewSnapshotId": 7}, "/acceptedReviewSnapshotId", "a text"),
         (
@@ -64,7 +64,7 @@ def found(model, document):
             "/metadata/case",
             "1 to 64 characters of A-Z a-z 0-9 . _ : -",
         ),
-        (HandoffCloseBody, {}, "/result", "to be there: it is required"),
+        (HandoffCloseBody, {}, "/result", "a value: the field is required"),
         (HandoffCloseBody, {"result": 1}, "/result", "an object"),
         (HandoffCloseBody, {"result": {}}, "/result/type", "one of 'completed', 'unable_to_complete', 'revoked'"),
         (
@@ -105,11 +105,11 @@ def found(model, document):
         ),
     ],
 )
-def test_a_fault_points_at_the_field_and_says_what_was_expected(model, document, pointer, expected):
+def test_a_fault_has_a_pointer_to_the_field_and_the_expected_value(model, document, pointer, expected):
     assert found(model, document) == [FieldFault(pointer, expected)]
 
 
-def test_faults_come_all_at_once():
+def test_all_faults_are_listed():
     pointers = [
         fault.pointer for fault in found(HandoffRequest, {"expiresAt": "x", "acceptedReviewSnapshotId": "/", "y": 1})
     ]
@@ -120,7 +120,7 @@ def test_faults_are_bounded():
     assert len(found(HandoffRequest, {f"f{n}": n for n in range(1000)})) == 20
 
 
-def test_a_name_that_does_not_look_like_one_stays_out_of_the_pointer():
+def test_a_key_that_does_not_look_like_a_name_is_not_in_the_pointer():
     assert found(HandoffRequest, {PLANTED: 1}) == [FieldFault("", "no such field")]
     assert found(HandoffRequest, {"a/b~c": 1}) == [FieldFault("", "no such field")]
 
@@ -135,8 +135,8 @@ ANYTHING = st.recursive(
 )
 
 
-def told_about(model, text):
-    """What a caller or a log is shown of a document: nothing if it is accepted."""
+def shown_faults(model, text):
+    """Return the faults of a document as a caller or a log sees them; empty if the document is valid."""
     try:
         model.from_caller(text)
     except ValidationError as error:
@@ -145,15 +145,15 @@ def told_about(model, text):
 
 
 @given(st.sampled_from([HandoffRequest, HandoffCloseBody, RecordAccess, Redrive]), st.dictionaries(FIELDS, ANYTHING))
-def test_no_fault_repeats_what_was_sent(model, document):
-    told = told_about(model, json.dumps(document))
+def test_no_fault_repeats_a_value_of_the_request(model, document):
+    told = shown_faults(model, json.dumps(document))
     assert "plantedzz" not in told
     assert "documented type" not in told
 
 
 @given(st.text(max_size=40))
-def test_broken_json_is_not_quoted(text):
-    assert "plantedzz" not in told_about(HandoffRequest, f'{{"expiresAt": "{PLANTED}" {text}'.encode())
+def test_invalid_json_is_not_quoted(text):
+    assert "plantedzz" not in shown_faults(HandoffRequest, f'{{"expiresAt": "{PLANTED}" {text}'.encode())
 
 
 def test_the_kinds_of_error_are_pydantics():

@@ -1,4 +1,4 @@
-"""The golden values must never change: they are the ids that callers and subscribers hold."""
+"""The golden values must never change: callers and subscribers store these ids."""
 
 from uuid import uuid5
 
@@ -51,7 +51,7 @@ def test_golden_canonical_json(value, golden):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
-def test_what_has_no_spelling_is_refused(value):
+def test_a_value_without_canonical_json_is_rejected(value):
     with pytest.raises(ValueError, match=r".+"):
         canonical_json([value])
 
@@ -63,16 +63,16 @@ def test_ids_are_uuid5_of_the_canonical_json(caller, authorization, key):
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.integers()))
-def test_the_quick_spelling_of_a_list_is_the_canonical_one(parts):
+def test_canonical_list_equals_canonical_json(parts):
     assert canonical_list(parts) == canonical_json(parts)
 
 
-def test_the_quick_spelling_refuses_what_has_no_spelling():
+def test_canonical_list_rejects_a_value_without_canonical_json():
     with pytest.raises(ValueError, match="surrogates"):
         canonical_list(["\ud800"])
 
 
-def test_parts_do_not_run_into_each_other():
+def test_different_parts_never_give_the_same_id():
     ids = {
         identity.command_id_from_key("a", "b", "c"),
         identity.command_id_from_key("ab", "", "c"),

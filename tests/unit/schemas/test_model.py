@@ -51,7 +51,7 @@ def says(model, field):
     return declared(model, field) is not None
 
 
-def test_no_field_declares_less_than_what_is_inside_it():
+def test_no_field_declares_a_lower_class_than_its_content():
     short = [
         f"{model.__name__}.{field}"
         for model in all_models()
@@ -62,7 +62,7 @@ def test_no_field_declares_less_than_what_is_inside_it():
 
 
 @pytest.mark.parametrize("model", [*EVENTS.values(), AuthorizationRecord], ids=lambda model: model.__name__)
-def test_what_is_published_holds_public_fields_only(model):
+def test_published_models_have_public_fields_only(model):
     assert {
         f"{part.__name__}.{field}" for part in within(model) for field in part.model_fields if not_public(part, field)
     } == set()
@@ -72,13 +72,13 @@ def not_public(model, field):
     return data_class(model, field) is not PUBLIC
 
 
-def test_nothing_that_reaches_kafka_can_hold_a_secret():
+def test_no_kafka_record_can_contain_a_secret():
     for model in [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]:
         for part in within(model):
             assert all(data_class(part, field) < SECRET for field in part.model_fields), part
 
 
-def test_an_undeclared_field_counts_as_phi_and_a_container_as_its_worst():
+def test_an_undeclared_field_is_phi_and_a_container_has_the_class_of_its_content():
     class Inner(Model):
         secret: Secret[str]
 
@@ -110,7 +110,7 @@ def test_a_repr_shows_public_values_only():
         assert "Jane" not in shown
 
 
-def test_a_grant_is_shown_by_nothing_but_its_own_word():
+def test_a_grant_is_only_shown_on_explicit_request():
     grant = AccessGrant.from_wire(
         b'{"id":"rag_planted","url":"https://api.example/runtime/access/rag_planted","expiresAt":"2026-06-02T14:15:00Z"}'
     )
@@ -120,18 +120,18 @@ def test_a_grant_is_shown_by_nothing_but_its_own_word():
     assert grant.url.get_secret_value().endswith("rag_planted")
 
 
-def test_a_validation_error_does_not_quote_what_it_was_given():
+def test_a_validation_error_does_not_quote_its_input():
     with pytest.raises(ValueError, match="expiresAt") as caught:
         AccessGrant.from_wire(b'{"id":"rag_planted","url":"https://x/rag_planted","expiresAt":"planted"}')
     assert "planted" not in str(caught.value)
 
 
-def test_python_names_are_for_code_and_wire_names_for_the_wire():
+def test_json_has_wire_names_and_code_has_python_names():
     with pytest.raises(ValueError, match="accepted_review_snapshot_id"):
         COMMANDS["collate-gateway.handoff.request.v1"].from_caller(b'{"accepted_review_snapshot_id":"rev_1"}')
 
 
-def test_a_review_snapshot_passes_through_whole():
+def test_a_review_snapshot_keeps_all_fields():
     text = b'{"id":"rev_1","status":"current","new":{"deep":[1,2.5,null,"\\u00e9"]},"answers":{"item":[]}}'
     assert ReviewSnapshot.from_wire(text).to_json() == text.replace(b"\\u00e9", "é".encode())
     assert "deep" not in repr(ReviewSnapshot.from_wire(text))

@@ -38,14 +38,14 @@ def example(model):
 
 @pytest.mark.parametrize("model", COMMANDS.values(), ids=lambda model: model.__name__)
 @pytest.mark.parametrize("redrive", [0, 3])
-def test_a_command_survives_its_record(model, redrive):
+def test_a_command_is_read_as_written(model, redrive):
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
     assert read_command(*write_command(command, HERE)) == command
 
 
 @pytest.mark.parametrize("trace", [None, TRACE])
 @pytest.mark.parametrize("redrive", [0, 3])
-def test_a_commands_envelope_written_by_hand_is_what_the_codec_writes(redrive, trace):
+def test_a_commands_headers_equal_those_of_the_codec(redrive, trace):
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
     headers, value = write_command(command, HERE)
     assert to_kafka(from_kafka(headers, value))[0] == headers
@@ -53,21 +53,21 @@ def test_a_commands_envelope_written_by_hand_is_what_the_codec_writes(redrive, t
 
 @pytest.mark.parametrize("trace", [None, TRACE])
 @pytest.mark.parametrize("cause", [None, ID])
-def test_an_events_envelope_written_by_hand_is_what_the_codec_writes(cause, trace):
+def test_an_events_headers_equal_those_of_the_codec(cause, trace):
     data = example(EVENTS["collate-gateway.handoff.opened.v1"])
     event = publish(data, authorization_id="a", sequence=4, time=NOW, causation_id=cause, traceparent=trace)
     headers, value = write_event(event, HERE)
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
-def test_an_authorizations_envelope_written_by_hand_is_what_the_codec_writes():
+def test_an_authorizations_headers_equal_those_of_the_codec():
     headers, value = write_authorization("auth_7Q2M", example(AuthorizationRecord), HERE)
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
 @pytest.mark.parametrize("cause", [None, ID])
-def test_an_event_survives_its_record(model, cause):
+def test_an_event_is_read_as_written(model, cause):
     event = publish(
         example(model), authorization_id="auth_7Q2M", sequence=4, time=NOW, causation_id=cause, traceparent=TRACE
     )
@@ -75,12 +75,12 @@ def test_an_event_survives_its_record(model, cause):
     assert read_event(*write_event(event, HERE)) == event
 
 
-def test_an_authorization_survives_its_record():
+def test_an_authorization_is_read_as_written():
     record = example(AuthorizationRecord)
     assert read_authorization(*write_authorization("auth_7Q2M", record, HERE)) == ("auth_7Q2M", record)
 
 
-def test_a_dead_letter_survives_its_record():
+def test_a_dead_letter_is_read_as_written():
     letter = example(DeadLetter)
     assert read_dead_letter(*write_dead_letter(letter, HERE)) == letter
 
@@ -89,7 +89,7 @@ HEADERS = st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=10)), max_
 
 
 @given(HEADERS, st.binary(max_size=100), st.text(max_size=20))
-def test_a_broken_record_is_kept_byte_for_byte_in_its_dead_letter(headers, value, key):
+def test_a_dead_letter_keeps_the_bytes_of_a_broken_record(headers, value, key):
     letter = DeadLetter(
         authorization_id=key,
         dead_at=NOW,
@@ -112,8 +112,8 @@ def without(name):
 @pytest.mark.parametrize(
     ("headers", "value", "problem"),
     [
-        ((), b"{}", "specversion: expected to be there (1.0)"),
-        (COMMAND[0], None, "data: expected JSON in UTF-8 (it breaks off at line 1 column 0)"),
+        ((), b"{}", "specversion: expected 1.0 (it is missing)"),
+        (COMMAND[0], None, "data: expected JSON in UTF-8 (the error is at line 1 column 0)"),
         (COMMAND[0], b"[]", "data: expected an object"),
         (
             COMMAND[0],
@@ -128,14 +128,14 @@ def without(name):
         ((*COMMAND[0], ("ce_redrive", "\u0662".encode())), b"{}", "redrive: expected a number"),
     ],
 )
-def test_what_is_no_command_says_why_and_quotes_nothing(headers, value, problem):
+def test_an_unreadable_command_has_a_reason_without_quoting_the_record(headers, value, problem):
     read = read_command(headers, value)
     assert isinstance(read, UnreadableRecord)
     assert read.problem.startswith(problem)
     assert "planted" not in read.problem
 
 
-def test_events_and_commands_are_not_mistaken_for_each_other():
+def test_an_event_is_not_read_as_a_command_nor_a_command_as_an_event():
     assert isinstance(read_event(*COMMAND), UnreadableRecord)
     event = publish(example(EVENTS["collate-gateway.handoff.opened.v1"]), authorization_id="a", sequence=1, time=NOW)
     assert isinstance(read_command(*write_event(event, HERE)), UnreadableRecord)

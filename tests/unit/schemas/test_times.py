@@ -10,7 +10,7 @@ OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 12, 31), timezones=OFFSETS))  # noqa: DTZ001 -- hypothesis adds the zone
-def test_a_time_survives_the_wire_in_utc(time):
+def test_a_time_is_read_as_written_in_utc(time):
     text = format_time(time)
     assert text.endswith("Z")
     assert parse_time(text) == time
@@ -51,7 +51,7 @@ def test_golden_times(text, golden):
         "2026-01-31T12:00:00Z\n",
     ],
 )
-def test_what_is_not_rfc_3339_is_refused_without_being_quoted(text):
+def test_text_that_is_not_rfc_3339_is_rejected_without_quoting_it(text):
     with pytest.raises(ValueError, match=r"\Anot a") as caught:
         parse_time(text)
     assert not text or text not in str(caught.value)

@@ -18,17 +18,17 @@ from schemas.topics import catalogue, murmur2, partition_for
         (b"abc", 479470107),
     ],
 )
-def test_murmur2_is_the_java_clients(key, golden):
+def test_murmur2_equals_the_java_clients(key, golden):
     assert murmur2(key) == golden & 0xFFFFFFFF
 
 
 @given(st.binary(max_size=300))
-def test_murmur2_is_aiokafkas(key):
+def test_murmur2_equals_aiokafkas(key):
     assert murmur2(key) == aiokafka.partitioner.murmur2(key) & 0xFFFFFFFF
 
 
 @given(st.binary(max_size=64), st.integers(1, 200))
-def test_a_key_goes_where_aiokafka_would_send_it(key, count):
+def test_a_key_has_the_same_partition_as_in_aiokafka(key, count):
     partitions = list(range(count))
     assert partition_for(key, count) == aiokafka.partitioner.DefaultPartitioner()(key, partitions, partitions)
 
@@ -40,7 +40,7 @@ def test_golden_partitions(key, golden):
     assert [partition_for(key, count) for count in (1, 6, 12, 50)] == golden
 
 
-def test_the_catalogue_is_the_design():
+def test_the_catalogue_has_the_documented_topics():
     topics = catalogue("collate-gateway.")
     assert [(topic.name, topic.writer, topic.config["cleanup.policy"]) for topic in topics] == [
         ("collate-gateway.commands", "ingress", "delete"),

@@ -2,7 +2,7 @@ from copy import deepcopy
 
 import pytest
 
-from schemas.documents.additive import Break, breaks
+from schemas.documents.compatibility import Break, schema_breaks
 from tests.contract.planted import planted
 
 OLD = {
@@ -57,12 +57,12 @@ def changed(path, value):
             {"pattern": "^a"},
             Break("/properties/pairs/propertyNames", "pattern has changed"),
         ),
-        ("additionalProperties", False, Break("", "takes no further properties now")),
-        ("properties.plain.not", {}, Break("/properties/plain", "uses not, which this comparison cannot judge")),
+        ("additionalProperties", False, Break("", "rejects unknown properties now")),
+        ("properties.plain.not", {}, Break("/properties/plain", "uses not, which this comparison does not support")),
     ],
 )
-def test_what_takes_something_away_is_caught(path, value, found):
-    assert breaks(OLD, changed(path, value)) == [found]
+def test_an_incompatible_change_is_found(path, value, found):
+    assert schema_breaks(OLD, changed(path, value)) == [found]
 
 
 @pytest.mark.parametrize(
@@ -82,26 +82,26 @@ def test_what_takes_something_away_is_caught(path, value, found):
         ("properties.kind", {"enum": ["x", "y"], "type": "string"}),
     ],
 )
-def test_what_only_adds_passes(path, value):
-    assert breaks(OLD, changed(path, value)) == []
+def test_a_compatible_change_is_accepted(path, value):
+    assert schema_breaks(OLD, changed(path, value)) == []
 
 
 @pytest.mark.parametrize(
     ("path", "value", "what"),
     [
-        ("required", [], "may be absent, which it never was"),
-        ("properties.plain.type", ["string", "null"], "may be null, which it never was"),
+        ("required", [], "may now be absent"),
+        ("properties.plain.type", ["string", "null"], "may now be null"),
         (
             "properties.either.anyOf",
             [{"type": "null"}, {"type": "string"}, {"type": "integer"}],
-            "may be something that it never was",
+            "has a new variant",
         ),
     ],
 )
-def test_a_reader_relies_on_what_we_say(path, value, what):
-    assert [found.what for found in breaks(OLD, changed(path, value), said=True)] == [what]
+def test_a_change_that_breaks_readers_of_outgoing_messages_is_found(path, value, what):
+    assert [found.what for found in schema_breaks(OLD, changed(path, value), outgoing=True)] == [what]
 
 
-def test_nothing_changed_nothing_broken():
-    assert breaks(OLD, deepcopy(OLD)) == []
-    assert breaks(OLD, deepcopy(OLD), said=True) == []
+def test_an_unchanged_schema_is_compatible():
+    assert schema_breaks(OLD, deepcopy(OLD)) == []
+    assert schema_breaks(OLD, deepcopy(OLD), outgoing=True) == []
