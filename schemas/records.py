@@ -196,9 +196,7 @@ def write_dead_letter(dead_letter: DeadLetter, source: str) -> tuple[KafkaHeader
     return to_kafka(envelope)[0], dead_letter.to_json()
 
 
-def write_dead_letter_ended(
-    authorization_id: str, ended: DeadLetterEnded, source: str
-) -> tuple[KafkaHeaders, bytes]:
+def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of the record that ends a dead letter."""
     envelope = Envelope(
         id=dead_letter_ended_id(ended.command_id, ended.redrive),
