@@ -1,6 +1,6 @@
-"""The chart's schema of `settings`, written from the settings themselves, so that a misspelt one fails `helm install`.
+"""Generator of the chart's schema of `settings`, so that `helm install` rejects a misspelt setting.
 
-The chart itself decides addresses, ports, files, names and stop deadlines; these are not values of `settings`.
+The chart itself sets addresses, ports, files, names and stop deadlines; they are not values of `settings`.
 """
 
 import json
@@ -14,7 +14,7 @@ from runtime.environ import section_of
 from runtime.settings import Settings
 from runtime.units import SizeUnit
 
-_CHARTS_OWN = frozenset(
+_SET_BY_CHART = frozenset(
     {
         ("kafka", "username"),
         ("kafka", "oauth_client_id"),
@@ -30,11 +30,11 @@ _CHARTS_OWN = frozenset(
 _DURATION = {"type": "string", "pattern": r"^(\s*\d+(\.\d+)?\s*(ms|s|m|h|d))+\s*$"}
 _SIZE = {"type": ["string", "integer"], "pattern": r"^\d+\s*(B|KiB|MiB|GiB)?$"}
 _LIST = {"type": ["array", "string"], "items": {"type": "string"}}
-_KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern")
+_KEPT_KEYWORDS = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern")
 
 
 def settings_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the chart's `settings`: every section, every setting, nothing else."""
+    """Return the JSON Schema of the chart's `settings`."""
     properties: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         section = section_of(field.annotation)
@@ -54,7 +54,7 @@ def _section(name: str, section: type[BaseModel]) -> dict[str, Any]:
     fields = {
         key: field
         for key, field in section.model_fields.items()
-        if not key.endswith("_file") and (name, key) not in _CHARTS_OWN
+        if not key.endswith("_file") and (name, key) not in _SET_BY_CHART
     }
     required = [key for key, field in fields.items() if field.is_required()]
     return {
@@ -66,7 +66,7 @@ def _section(name: str, section: type[BaseModel]) -> dict[str, Any]:
 
 
 def _one(field: FieldInfo, written: dict[str, Any]) -> dict[str, Any]:
-    # An optional setting is left out of the values, never null.
+    # The values omit an optional setting; they never contain null.
     shape = next((one for one in written.get("anyOf", ()) if one.get("type") != "null"), written)
     kind: dict[str, Any]
     if field.annotation is timedelta:
@@ -79,12 +79,12 @@ def _one(field: FieldInfo, written: dict[str, Any]) -> dict[str, Any]:
         kind = {"type": shape["type"]}
     else:
         kind = {"type": "string"}
-    limits = {key: shape[key] for key in _KEPT if key in shape and key not in kind and kind is not _SIZE}
+    limits = {key: shape[key] for key in _KEPT_KEYWORDS if key in shape and key not in kind and kind is not _SIZE}
     return {**kind, **limits, "description": field.description or ""}
 
 
 def put_into(text: str) -> str:
-    """Return the chart's values.schema.json with the part about settings replaced."""
+    """Return the text of values.schema.json with a current schema of `settings`."""
     schema = json.loads(text)
     schema["properties"]["settings"] = settings_schema()
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""docs/configuration.md and docs/metrics.md, made from the settings and the metrics."""
+"""Generator of docs/configuration.md and docs/metrics.md from the settings and the metrics."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
@@ -9,27 +9,28 @@ from pydantic.fields import FieldInfo
 
 from runtime.environ import PREFIX, field_at, section_of, setting_paths, show_value, variable_name
 from runtime.exits import EXIT_MEANINGS
-from runtime.metrics import create_metrics
+from runtime.metrics import MetricDescription, create_metrics
 from runtime.settings import Settings
 
 _MADE = "<!-- Made by `make docs`; don't edit. -->\n"
 _SETTINGS = f"""# Settings
 
-A setting is an environment variable: `{PREFIX}`, the section, two underscores, the name. Unknown `{PREFIX}` keys,
-contradictions and unreadable files keep a process from starting: it lists all of them and exits 78.
-`gateway config` shows what is in force.
+A setting is an environment variable: `{PREFIX}`, the section, two underscores, the name. `gateway config` shows the
+current values. A process does not start with unknown `{PREFIX}` keys, contradictions or unreadable files: it lists all
+problems and exits with 78.
 
-Secrets come only as files (`…_FILE`), which may be replaced while the process runs. Durations are written `250ms`,
+A secret is always a file (`…_FILE`), which may be replaced while the process runs. Durations are written `250ms`,
 `30s`, `5m`, `1h30m`, `7d`; sizes `64KiB`, `1MiB`; lists with commas; booleans `true` and `false`.
 
 ## General
 """
 _METRICS = """# Metrics
 
-At `/metrics` of the admin port (Prometheus text or OpenMetrics), beside the usual `process_` and `python_gc_` ones.
-Histograms have `_bucket`, `_sum` and `_count`. No label ever holds an authorization, a person or text from outside.
+The admin port serves these metrics at `/metrics` (Prometheus text or OpenMetrics), with the usual `process_` and
+`python_gc_` metrics. Histograms have `_bucket`, `_sum` and `_count`. No label contains an authorization, a person or
+text from outside.
 
-| metric | kind | labels | what it says |
+| metric | kind | labels | meaning |
 |---|---|---|---|"""
 
 
@@ -43,19 +44,18 @@ def configuration_page() -> str:
             lines += [f"## {name.capitalize()}\n", f"{(section.__doc__ or '').strip()}\n", *_table(paths)]
     lines += ["## Exit codes\n", "| code | meaning |", "|---|---|"]
     lines += [f"| {int(code)} | {meaning} |" for code, meaning in EXIT_MEANINGS.items()]
-    lines += ["| 130, 143 | a second SIGINT or SIGTERM ended it on the spot |"]
+    lines += ["| 130, 143 | a second SIGINT or SIGTERM ended the process immediately |"]
     return "\n".join(lines) + "\n"
 
 
 def metrics_page() -> str:
     """Return docs/metrics.md."""
-    described = create_metrics(CollectorRegistry()).described
-    lines = [_MADE, _METRICS]
-    lines += [
-        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.description} |"
-        for one in described
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([_MADE, _METRICS, *map(_row, create_metrics(CollectorRegistry()).described)]) + "\n"
+
+
+def _row(metric: MetricDescription) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.description} |"
 
 
 def _section(name: str) -> type[BaseModel] | None:
@@ -63,13 +63,13 @@ def _section(name: str) -> type[BaseModel] | None:
 
 
 def _table(paths: list[tuple[str, ...]]) -> Iterator[str]:
-    yield "| variable | default | what it is |"
+    yield "| variable | default | meaning |"
     yield "|---|---|---|"
     for path in paths:
         field = field_at(Settings, path)
         choices = _choices(field.annotation)
-        told = f"{field.description or ''}{f' One of {choices}.' if choices else ''}"
-        yield f"| `{variable_name(path)}` | {_default(path, field)} | {told} |"
+        meaning = f"{field.description or ''}{f' One of {choices}.' if choices else ''}"
+        yield f"| `{variable_name(path)}` | {_default(path, field)} | {meaning} |"
     yield ""
 
 

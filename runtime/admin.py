@@ -1,4 +1,4 @@
-"""The admin port: /livez, /readyz, /startupz, /metrics, /lanes, which change nothing; /resume (`resuming`). No PHI."""
+"""The admin port: probes, metrics, partition status (/lanes), and /resume (`admin_resume`). It shows no PHI."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runtime.admin_resume import Resume, answer
+from runtime.admin_resume import Resume, handle_resume
 from runtime.health import Health, Report
 
 PartitionStatus = Callable[[], Any]
@@ -21,10 +21,10 @@ PartitionStatus = Callable[[], Any]
 def admin_app(
     health: Health,
     registry: CollectorRegistry,
-    lanes: Callable[[], PartitionStatus | None],
+    partition_status: Callable[[], PartitionStatus | None],
     resume: Callable[[], Resume | None] = lambda: None,
 ) -> Starlette:
-    """Build the admin port's application; `lanes()` and `resume()` give what is behind them once it is there."""
+    """Build the admin port's application. Both callables return None until the process has partitions."""
 
     async def livez(_: Request) -> Response:
         return _probe(health.live())
@@ -39,19 +39,19 @@ def admin_app(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
-    async def lanes_now(_: Request) -> Response:
-        show = lanes()
-        if show is None:
-            return _json({"summary": "this process has no lanes"}, 404)
-        return _json(show(), 200)
+    async def partitions(_: Request) -> Response:
+        status = partition_status()
+        if status is None:
+            return _json({"summary": "this process has no partitions"}, 404)
+        return _json(status(), 200)
 
-    async def resume_now(request: Request) -> Response:
-        status, body = await answer(request, resume())
+    async def resume_partitions(request: Request) -> Response:
+        status, body = await handle_resume(request, resume())
         return _json(body, status)
 
     async def index(_: Request) -> Response:
         paths = [route.path for route in app.routes if isinstance(route, Route) and route.path != "/"]
-        return _json({"summary": "the admin port; not for callers", "paths": paths}, 200)
+        return _json({"summary": "admin port, not for callers", "paths": paths}, 200)
 
     app = Starlette(
         routes=[
@@ -60,8 +60,8 @@ def admin_app(
             Route("/readyz", readyz),
             Route("/startupz", startupz),
             Route("/metrics", metrics),
-            Route("/lanes", lanes_now),
-            Route("/resume", resume_now, methods=["POST"]),
+            Route("/lanes", partitions),
+            Route("/resume", resume_partitions, methods=["POST"]),
         ]
     )
     return app

@@ -1,8 +1,8 @@
-"""POST /resume on the admin port: an operator's word to a worker that stands still. The one request there that changes.
+"""POST /resume on the admin port: resumes stopped partitions. It is the only request there that changes state.
 
-    another machine · a proxy · a browser's page ─▶ 403      who and why missing ─▶ 422      else ─▶ resumed, and logged
+    from another machine, a proxy or a web page ─▶ 403      operator or why missing ─▶ 422      else ─▶ resumed
 
-Whoever may run a program beside the worker (kubectl exec) may resume it, nobody else: no secret, nothing to rotate.
+Only a program on the worker's machine may call it (kubectl exec), so there is no secret to rotate.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from starlette.requests import Request
 
 from schemas.field_types import Name, Why
 
-_HERE = frozenset({"127.0.0.1", "::1"})
-_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-# A proxy or a mesh's sidecar speaks from this machine for somebody who is not on it.
-_PROXIED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-_MOST_BYTES = 4 << 10
+_LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+# A proxy or a mesh's sidecar connects from this machine on behalf of a client on another one.
+_PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+_MAX_BYTES = 4 << 10
 
 
 class ResumeRequest(BaseModel):
-    """Who wants which partitions to go on, and why; without any named: those that too many dead letters stopped."""
+    """The operator, the reason and the partitions; None means those that stopped because of too many dead letters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -31,32 +31,33 @@ class ResumeRequest(BaseModel):
 
 
 Resume = Callable[[ResumeRequest], dict[str, Any]]
-"""Resumes, and returns what was resumed and what still stands."""
+"""Resumes partitions; returns those that it resumed and those that are still stopped."""
 
 
-async def answer(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
-    """Return the status and the body of the answer."""
+async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of the response."""
     if resume is None:
-        return 404, {"summary": "this process has nothing to resume"}
+        return 404, {"summary": "this process has no partitions to resume"}
     if not _is_local(request):
-        return 403, {"summary": "only from the machine itself: run `gateway worker resume` beside the worker"}
+        return 403, {"summary": "only from the worker's own machine: run `gateway worker resume` beside the worker"}
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return 415, {"summary": "expected application/json"}
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            return 413, {"summary": f"expected at most {_MOST_BYTES} bytes"}
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BYTES:
+            return 413, {"summary": f"expected at most {_MAX_BYTES} bytes"}
     try:
-        asked = ResumeRequest.model_validate_json(bytes(body))
+        resume_request = ResumeRequest.model_validate_json(bytes(body))
     except ValidationError:
-        return 422, {"summary": "expected operator, why and, if only some are meant, partitions"}
-    return 200, resume(asked)
+        return 422, {"summary": "expected operator, why and, optionally, partitions"}
+    return 200, resume(resume_request)
 
 
 def _is_local(request: Request) -> bool:
     host = request.headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    is_direct = not any(header in request.headers for header in (*_PROXIED, "origin"))
+    is_direct = not any(header in request.headers for header in (*_PROXY_HEADERS, "origin"))
     is_envoy = any(header.startswith("x-envoy-") for header in request.headers)
-    return request.client is not None and request.client.host in _HERE and name in _HOSTS and is_direct and not is_envoy
+    is_local_client = request.client is not None and request.client.host in _LOCAL_ADDRESSES
+    return is_local_client and name in _LOCAL_HOSTS and is_direct and not is_envoy

@@ -1,6 +1,6 @@
-"""From environment variables to a settings model: nesting, unknown keys, and every problem at once.
+"""Parsing of environment variables into a settings model, with all problems in one list.
 
-Pure apart from looking at the files that settings name. Knows no particular setting.
+Knows no particular setting. The only I/O is the check of files that settings name.
 """
 
 import difflib
@@ -23,12 +23,12 @@ _SEPARATOR = "__"
 
 
 class Section(BaseModel):
-    """A group of settings; values are immutable and nothing unknown is accepted."""
+    """A group of settings, immutable, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     def contradictions(self) -> list[str]:
-        """Return a sentence for each pair of settings that can't both be meant."""
+        """Return a sentence for each combination of settings that contradicts itself."""
         return []
 
     @model_validator(mode="after")
@@ -40,18 +40,18 @@ class Section(BaseModel):
 
 
 class SettingsInvalid(StartupError):
-    """The settings can't be used; `problems` names every reason, each with what to do."""
+    """The settings are invalid; `problems` lists each reason and its remedy."""
 
     title = "settings"
 
 
 def variable_name(path: tuple[str, ...]) -> str:
-    """Name the environment variable of a setting, e.g. ("kafka", "bootstrap") -> GATEWAY_KAFKA__BOOTSTRAP."""
+    """Return the environment variable of a setting, e.g. ("kafka", "bootstrap") -> GATEWAY_KAFKA__BOOTSTRAP."""
     return PREFIX + _SEPARATOR.join(part.upper() for part in path)
 
 
 def setting_paths(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every single setting of a model, in the order of its fields."""
+    """Yield the path of each setting of a model, in the order of its fields."""
     for name, field in model.model_fields.items():
         section = section_of(field.annotation)
         if section is None:
@@ -61,7 +61,7 @@ def setting_paths(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterato
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that a field holds, or None where the field is a single setting."""
+    """Return the model that a field holds, or None if the field is a single setting."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
@@ -69,7 +69,7 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def nest(environ: Mapping[str, str], known: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
-    """Sort the GATEWAY_ variables into a nested dict; return it with a problem per key that no setting has."""
+    """Return the GATEWAY_ variables as a nested dict, and a problem for each unknown key."""
     names = {variable_name(path): path for path in setting_paths(known)}
     nested: dict[str, Any] = {}
     problems: list[str] = []
@@ -88,9 +88,9 @@ def nest(environ: Mapping[str, str], known: type[BaseModel]) -> tuple[dict[str, 
 
 
 def validate(model: type[Model], nested: dict[str, Any]) -> Model | list[str]:
-    """Build the model, or return one problem per setting that is missing or wrong and per contradiction."""
+    """Build the model, or return one problem per missing setting, wrong setting and contradiction."""
     for name, field in model.model_fields.items():
-        # A section that is missing as a whole is told by the settings that it requires.
+        # For a section that is missing as a whole, pydantic then reports each setting that it requires.
         if field.is_required() and section_of(field.annotation) is not None:
             nested.setdefault(name, {})
     try:
@@ -108,7 +108,7 @@ def validate(model: type[Model], nested: dict[str, Any]) -> Model | list[str]:
 
 
 def _contradictions(section: type[BaseModel] | None, values: dict[str, Any]) -> list[str]:
-    """Look for contradictions among the settings that are right by themselves (pydantic stops at the wrong ones)."""
+    """Return the contradictions among the valid settings of a section that also has invalid ones."""
     if section is None or not issubclass(section, Section):
         return []
     right: dict[str, Any] = {}
@@ -120,13 +120,13 @@ def _contradictions(section: type[BaseModel] | None, values: dict[str, Any]) -> 
         try:
             right[name] = TypeAdapter(kind).validate_python(values[name])
         except ValidationError:
-            # Contradictions with a wrong value wait until it is right.
+            # A wrong value contradicts nothing until it is mended.
             right[name] = None if field.is_required() else field.get_default(call_default_factory=True)
     return section.model_construct(**right).contradictions()
 
 
 def file_problem(path: Path) -> str | None:
-    """Say why a file that a setting names can't be used, or None where it can."""
+    """Return why a file can't be used, or None if it can."""
     if not path.exists():
         return f"{path} does not exist"
     if not path.is_file():
@@ -155,7 +155,7 @@ def _sentence(location: tuple[str, ...], kind: str, message: str) -> str:
 
 
 def show_value(model: type[BaseModel], path: tuple[str, ...], value: object) -> str:
-    """Write a setting's value the way the environment variable takes it; empty where it is not set."""
+    """Format a setting's value as its environment variable accepts it; None becomes an empty string."""
     match value:
         case None:
             return ""
@@ -172,7 +172,7 @@ def show_value(model: type[BaseModel], path: tuple[str, ...], value: object) -> 
 
 
 def field_at(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
-    """Return the declaration of the setting at that path."""
+    """Return the declaration of the setting at the path; raises KeyError."""
     for part in path[:-1]:
         section = section_of(model.model_fields[part].annotation)
         if section is None:

@@ -1,10 +1,10 @@
-"""How a process ends, as a number and as the one exception that means "don't start like this"."""
+"""Exit codes, and the exception that ends a process before it starts its work."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every `gateway` command; sysexits where one fits."""
+    """Exit codes of every `gateway` command; those of sysexits.h where one fits."""
 
     OK = 0
     FAILED = 1
@@ -18,20 +18,20 @@ class Exit(IntEnum):
 
 
 EXIT_MEANINGS = {
-    Exit.OK: "stopped because it was asked to, with everything finished",
-    Exit.FAILED: "a part of the process failed; the last log lines say which and why",
-    Exit.USAGE: "the command line is wrong",
-    Exit.CHANGES: "`gateway topics plan`: there is something to apply",
-    Exit.UNAVAILABLE: "a one-shot command could not reach what it needs",
-    Exit.INTERNAL: "an error that nobody planned, outside any part of the process",
-    Exit.CUT_SHORT: "the stop deadline passed with work unfinished; nothing is lost, the next start takes it up",
-    Exit.DENIED: "`gateway check`: Kafka or Collate is there and does not let us in, or not do what we must",
-    Exit.CONFIG: "the settings or the topics are wrong; every problem is listed on stderr",
+    Exit.OK: "done; for a process: stopped on request, all work finished",
+    Exit.FAILED: "a part of the process failed; its last log lines name the part and the error",
+    Exit.USAGE: "wrong command line",
+    Exit.CHANGES: "`gateway topics plan` found something to change",
+    Exit.UNAVAILABLE: "a one-shot command could not reach a service that it needs",
+    Exit.INTERNAL: "unexpected error outside any part of the process",
+    Exit.CUT_SHORT: "stop deadline exceeded with work unfinished; nothing is lost, the next start resumes it",
+    Exit.DENIED: "`gateway check`: Kafka, Collate or PostgreSQL rejected the credentials, or a permission is missing",
+    Exit.CONFIG: "wrong settings or topics; stderr lists every problem",
 }
 
 
 class StartupError(Exception):
-    """The process must not run like this; `problems` lists every reason, each with what to do."""
+    """The process can't start; `problems` lists each reason and its remedy."""
 
     title = "start"
 
@@ -40,5 +40,5 @@ class StartupError(Exception):
         super().__init__(f"{len(problems)} problem{'s' if len(problems) != 1 else ''} with the {self.title}")
 
     def __str__(self) -> str:
-        """Show the count and one problem per line."""
+        """Return the count, then one problem per line."""
         return "\n".join([str(self.args[0]) + ":", *(f"  - {problem}" for problem in self.problems)])

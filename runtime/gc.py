@@ -1,14 +1,14 @@
-"""Python's garbage collector, kept from walking again and again what stays for the life of a process."""
+"""Tuning of Python's garbage collector for a process with many long-lived objects."""
 
 import gc
 from typing import Final
 
-# Objects made between two looks: a turn, a request or a batch makes hundreds, and next to none in a ring.
-_UNCOLLECTED: Final = 10_000
+# An invocation, a request or a batch allocates hundreds of objects and almost no cycles.
+_THRESHOLD: Final = 10_000
 
 
-def tune_gc(uncollected: int = _UNCOLLECTED) -> None:
-    """Call once what lasts has been built: only what is made from now on is looked at, and less often."""
+def tune_gc(threshold: int = _THRESHOLD) -> None:
+    """Exclude all objects that exist now from collection, and collect less often. Call it once, after start-up."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(uncollected)
+    gc.set_threshold(threshold)

@@ -1,7 +1,7 @@
-"""What a process knows about its own health: components, the beats of its loops, and tasks that died.
+"""The health of one process: its components, the heartbeats of its loops, and its failed tasks.
 
-Synchronous; written by everybody, read by the admin server. Live = our code still runs. Ready = every part it needs is
-well. Waiting for Kafka or Collate is never a reason to be restarted.
+Live means that the process's own code runs; ready means that every component is ok. A process that waits for Kafka or
+Collate stays live, because a restart would not help.
 """
 
 import time
@@ -14,7 +14,7 @@ State = Literal["starting", "ok", "waiting", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part that readiness depends on, and a sentence about it."""
+    """A part that readiness depends on; `detail` explains its state, `since` is when the state began."""
 
     state: State
     detail: str
@@ -23,7 +23,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An answer to a probe: good or not, one sentence, and the parts behind it."""
+    """The result of a probe, a summary in one sentence, and the parts that it was made from."""
 
     good: bool
     summary: str
@@ -32,7 +32,7 @@ class Report:
 
 @dataclass(slots=True)
 class Beat:
-    """The pulse of one loop: call it on every turn, whatever the turn brought."""
+    """The heartbeat of one loop; the loop calls it in every iteration."""
 
     allowed_seconds: float
     clock: Callable[[], float]
@@ -42,12 +42,12 @@ class Beat:
         self.last = self.clock()
 
     def __call__(self) -> None:
-        """Note that the loop runs."""
+        """Record that the loop runs."""
         self.last = self.clock()
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the loop last ran."""
+        """Return the seconds since the loop last ran."""
         return self.clock() - self.last
 
 
@@ -63,41 +63,41 @@ class Health:
         self._started = False
 
     def expect(self, *names: str) -> None:
-        """Name the components that must be ok before the process counts as started; call it before anything is set."""
+        """Name the components that must be ok before the process has started; call this before the first `set`."""
         for name in names:
             self.set(name, "starting")
 
     def set(self, name: str, state: State, detail: str = "") -> None:
-        """Say how a component is; the first word about one makes it required."""
+        """Set a component's state. Readiness requires the component from then on."""
         known = self._components.get(name)
         since = known.since if known is not None and known.state == state else self._clock()
         self._components[name] = Component(state, detail, since)
         self._started = self._started or all(part.state == "ok" for part in self._components.values())
 
     def remove(self, name: str) -> None:
-        """Forget a component that is no longer ours, such as a revoked partition."""
+        """Remove a component, for example a revoked partition."""
         self._components.pop(name, None)
 
     def component(self, name: str) -> Component | None:
-        """Return what was last said about a component."""
+        """Return a component as it was last set."""
         return self._components.get(name)
 
     def beat(self, loop: str, allowed_seconds: float | None = None) -> Beat:
-        """Register a loop; it must call what this returns at least every allowed_seconds, or /livez turns red."""
+        """Register a loop. It must call the returned heartbeat at least every `allowed_seconds`, or /livez fails."""
         beat = Beat(self._stalled_after if allowed_seconds is None else allowed_seconds, self._clock)
         self._beats[loop] = beat
         return beat
 
     def task_failed(self, task: str, error: str) -> None:
-        """Note that a task which should run for ever has ended."""
+        """Record that a task ended although it should run until the process stops."""
         self._dead[task] = error
 
     def live(self) -> Report:
-        """Report whether our own code runs; never red because of somebody else."""
+        """Report whether every loop and task of the process runs."""
         parts: dict[str, dict[str, object]] = {
             name: {
                 "state": "ok" if beat.silent_seconds <= beat.allowed_seconds else "failed",
-                "detail": f"last ran {beat.silent_seconds:.1f} s ago, allowed are {beat.allowed_seconds:g} s",
+                "detail": f"last ran {beat.silent_seconds:.1f} s ago, at most {beat.allowed_seconds:g} s are allowed",
             }
             for name, beat in self._beats.items()
         }
@@ -113,11 +113,11 @@ class Health:
         }
         parts |= {name: {"state": "failed", "detail": f"task ended: {error}"} for name, error in self._dead.items()}
         if not parts:
-            return Report(good=False, summary="not ready: nothing has been started yet", parts={})
+            return Report(good=False, summary="not ready: no component has started yet", parts={})
         return _report("ready", "not ready", parts)
 
     def startup(self) -> Report:
-        """Report whether every component has been ok at the same time once."""
+        """Report whether all components have been ok at the same time, once since the start."""
         if self._started:
             return Report(good=True, summary="started", parts={})
         ready = self.ready()
@@ -128,7 +128,7 @@ def _report(good: str, bad: str, parts: dict[str, dict[str, object]]) -> Report:
     wrong = {name: part for name, part in parts.items() if part["state"] != "ok"}
     if not wrong:
         return Report(good=True, summary=good, parts=parts)
-    told = "; ".join(
+    reasons = "; ".join(
         f"{name} {part['state']}" + (f" ({part['detail']})" * bool(part["detail"])) for name, part in wrong.items()
     )
-    return Report(good=False, summary=f"{bad}: {told}", parts=parts)
+    return Report(good=False, summary=f"{bad}: {reasons}", parts=parts)

@@ -1,7 +1,7 @@
-"""Logs: one line per fact on standard error, a static event name and fields, ours and the libraries' alike.
+"""Logs on standard error: one line per event, with a static event name and fields, also for libraries.
 
-Values that could be PHI or secrets don't belong in fields; tracebacks are written without local variables, and without
-the input that a validation error quotes.
+An event is named `area.object_past_participle`, such as `kafka.topics_found`. A field never holds PHI or a secret.
+Tracebacks contain no local variables and no input quoted by a validation error.
 """
 
 import logging
@@ -21,27 +21,32 @@ from runtime.settings import LogSettings
 Log = FilteringBoundLogger
 Fields = MutableMapping[str, Any]
 
-# These talk a lot about what is no news to us; what they warn of is.
+# Only warnings and errors of these libraries are logged.
 _QUIET = ("aiokafka", "asyncio", "httpcore", "httpx", "uvicorn", "uvicorn.error")
-# One line per request is ours to write.
+# The gateway writes its own line per request.
 _SILENT = ("uvicorn.access",)
 _QUOTED_INPUT = re.compile(r", input_value=.*, input_type=\w+\]")
 
 
 def configure_logs(settings: LogSettings, process: str, stream: TextIO | None = None) -> None:
-    """Send our lines and the libraries' to the stream (standard error), in the format and from the level asked for."""
+    """Write the gateway's and the libraries' lines to the stream (standard error) in the set format and level."""
     out = sys.stderr if stream is None else stream
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     render = _to_json if settings.format == "json" else _to_console(out)
-    ours: list[Processor] = [structlog.contextvars.merge_contextvars, _put_first(process), _tell_exception, render]
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _lead_with(process),
+        _format_exception,
+        render,
+    ]
     structlog.configure(
-        processors=ours,
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_from_library, *ours]))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_from_library, *processors]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
@@ -53,15 +58,14 @@ def configure_logs(settings: LogSettings, process: str, stream: TextIO | None = 
 
 
 def get_log(**fields: Any) -> Log:
-    """Return a log whose every line carries the fields; it follows the configuration of the moment."""
+    """Return a log that adds the fields to each line and follows later changes of the configuration."""
     return cast("Log", structlog.get_logger(**fields))
 
 
 def line_writer(event: str, level: Literal["info", "warning"] = "info") -> Callable[[dict[str, Any]], None]:
-    """Return what writes lines of one kind, as they are configured now, at half the price of a log.
+    """Return a function that writes lines of one event with the current configuration, at half the cost of a log.
 
-    For the one line per request, attempt and outcome: its fields need no binding, and nobody changes the configuration
-    meanwhile.
+    Use it for the frequent lines (request, attempt, outcome), which bind no fields. It ignores later `configure_logs`.
     """
     config = structlog.get_config()
     logger, processors = config["logger_factory"](), config["processors"]
@@ -78,29 +82,29 @@ def line_writer(event: str, level: Literal["info", "warning"] = "info") -> Calla
 
 
 class LineWriters(dict[str, Callable[[dict[str, Any]], None]]):
-    """Line writers by event, each made when it is first used."""
+    """Line writers by event, each created at its first use."""
 
     def __missing__(self, event: str) -> Callable[[dict[str, Any]], None]:
-        """Make one."""
+        """Create the writer of an event."""
         writer = self[event] = line_writer(event)
         return writer
 
 
 def traceback_text(error: BaseException) -> str:
-    """Write an exception with its causes for a log: no local variables, no quoted input."""
+    """Format an exception and its causes without local variables and quoted input."""
     return _QUOTED_INPUT.sub("]", "".join(traceback.format_exception(error)).rstrip())
 
 
-def _put_first(process: str) -> Processor:
-    def put_first(_logger: Any, method: str, fields: Fields) -> Fields:
+def _lead_with(process: str) -> Processor:
+    def lead(_logger: Any, method: str, fields: Fields) -> Fields:
         now = datetime.now(tz=UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
         level = "error" if method == "exception" else method
         return {"time": now, "level": level, "event": fields.pop("event", ""), "process": process, **fields}
 
-    return put_first
+    return lead
 
 
-def _tell_exception(_logger: Any, _method: str, fields: Fields) -> Fields:
+def _format_exception(_logger: Any, _method: str, fields: Fields) -> Fields:
     found = fields.pop("exc_info", None)
     error = found[1] if isinstance(found, tuple) else sys.exception() if found is True else found
     if isinstance(error, BaseException):
@@ -111,17 +115,17 @@ def _tell_exception(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 def _from_library(_logger: Any, _method: str, fields: Fields) -> Fields:
     record: logging.LogRecord = fields["_record"]
-    said: Fields = {"event": "library", "logger": record.name, "message": fields["event"]}
+    line: Fields = {"event": "process.library_logged", "logger": record.name, "message": fields["event"]}
     if "exc_info" in fields:
-        said["exc_info"] = fields["exc_info"]
-    return said
+        line["exc_info"] = fields["exc_info"]
+    return line
 
 
 def _to_json(logger: Any, method: str, fields: Fields) -> str:
     try:
         return to_json(fields, fallback=str, ensure_ascii=True).decode()
     except ValueError:
-        # Half a surrogate pair, in what a library says: the slower writer escapes it.
+        # A library's message may hold half a surrogate pair, which only the slower writer escapes.
         return cast("str", _JSON(logger, method, fields))
 
 

@@ -1,7 +1,7 @@
-"""Every metric of every process, a description each. docs/metrics.md is made from this file.
+"""All metrics of all processes. docs/metrics.md is generated from their descriptions.
 
-No globals: a process creates its metrics with its own registry and hands them on; so does each test. Labels come from
-closed sets or from counts fixed for life (partitions): never an authorization, a caller's text or an error message.
+Each process and each test creates the metrics in its own registry. A label's values come from a closed set or are
+partitions: never an authorization, a text from outside or an error message.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _COUNTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
 
 @dataclass(frozen=True, slots=True)
 class MetricDescription:
-    """One metric as the documentation shows it."""
+    """One metric as docs/metrics.md shows it."""
 
     name: str
     kind: str
@@ -27,36 +27,36 @@ class MetricDescription:
 
 
 class MetricFactory:
-    """Creates metrics in one registry and remembers what they mean."""
+    """A factory of metrics in one registry, with the list of their descriptions."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self.described: list[MetricDescription] = []
 
     def counter(self, name: str, description: str, labels: Sequence[str] = ()) -> Counter:
-        """Create something that only grows."""
-        self._note(f"{name}_total", "counter", labels, description)
+        """Create a counter."""
+        self._describe(f"{name}_total", "counter", labels, description)
         return Counter(PREFIX + name, description, labels, registry=self._registry)
 
     def gauge(self, name: str, description: str, labels: Sequence[str] = ()) -> Gauge:
-        """Create something that goes up and down."""
-        self._note(name, "gauge", labels, description)
+        """Create a gauge."""
+        self._describe(name, "gauge", labels, description)
         return Gauge(PREFIX + name, description, labels, registry=self._registry)
 
     def histogram(
         self, name: str, description: str, labels: Sequence[str] = (), buckets: Sequence[float] = _FAST
     ) -> Histogram:
-        """Create a distribution."""
-        self._note(name, "histogram", labels, description)
+        """Create a histogram."""
+        self._describe(name, "histogram", labels, description)
         return Histogram(PREFIX + name, description, labels, registry=self._registry, buckets=buckets)
 
-    def _note(self, name: str, kind: str, labels: Sequence[str], description: str) -> None:
+    def _describe(self, name: str, kind: str, labels: Sequence[str], description: str) -> None:
         self.described.append(MetricDescription(PREFIX + name, kind, tuple(labels), description))
 
 
 @dataclass(frozen=True, slots=True)
 class EngineMetrics:
-    """Consuming: per partition, because each has one owner."""
+    """Metrics of the engine, by partition where one worker owns the value."""
 
     lag: Gauge
     oldest_unfinished_seconds: Gauge
@@ -85,7 +85,7 @@ class EngineMetrics:
     stopped: Gauge
 
     def forget(self, partition: int) -> None:
-        """Drop the gauges of a partition that is no longer ours, so that only its owner reports it."""
+        """Remove the gauges of a revoked partition, so that only its owner reports them."""
         label = {"partition": str(partition)}
         for gauge in (
             self.lag,
@@ -103,7 +103,7 @@ class EngineMetrics:
 
 @dataclass(frozen=True, slots=True)
 class CommandMetrics:
-    """Commands: how they end, and how long that takes."""
+    """Metrics of commands and observations."""
 
     finished: Counter
     finish_seconds: Histogram
@@ -118,7 +118,7 @@ class CommandMetrics:
 
 @dataclass(frozen=True, slots=True)
 class CollateMetrics:
-    """Calls to Collate."""
+    """Metrics of calls to Collate."""
 
     attempts: Counter
     attempt_seconds: Histogram
@@ -133,7 +133,7 @@ class CollateMetrics:
 
 @dataclass(frozen=True, slots=True)
 class IngressMetrics:
-    """Requests of callers."""
+    """Metrics of the HTTP API."""
 
     requests: Counter
     request_seconds: Histogram
@@ -155,7 +155,7 @@ class IngressMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ReadModelMetrics:
-    """The projector, and the reads of ingress."""
+    """Metrics of the projector and of reads from the read model."""
 
     records: Counter
     unreadable: Counter
@@ -170,7 +170,7 @@ class ReadModelMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ProcessMetrics:
-    """The process itself."""
+    """Metrics of the process itself."""
 
     build: Gauge
     ready: Gauge
@@ -181,7 +181,7 @@ class ProcessMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """All of them; a process uses those that concern it, the others stay at nothing."""
+    """All metrics; each process uses its part of them."""
 
     process: ProcessMetrics
     ingress: IngressMetrics
@@ -209,134 +209,136 @@ def create_metrics(registry: CollectorRegistry) -> Metrics:
 def _process(make: MetricFactory) -> ProcessMetrics:
     return ProcessMetrics(
         build=make.gauge(
-            "build_info", "Always 1; the labels say which version of which process runs.", ("version", "process")
+            "build_info", "Always 1; the labels name the version and the process.", ("version", "process")
         ),
         ready=make.gauge("ready", "1 while every component of the process is ok, else 0."),
-        kafka_away=make.gauge("kafka_away", "1 while Kafka can't be reached, else 0."),
+        kafka_away=make.gauge("kafka_away", "1 while Kafka is unreachable, else 0."),
         loop_delay_seconds=make.histogram(
-            "loop_delay_seconds", "How late the event loop runs what is due; more than a few milliseconds is overload."
+            "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."
         ),
-        spans=make.counter(
-            "spans", "Spans given to the collector, by result (sent, lost); none where traces are off.", ("result",)
-        ),
+        spans=make.counter("spans", "Trace spans by result (sent, lost).", ("result",)),
     )
 
 
 def _ingress(make: MetricFactory) -> IngressMetrics:
     return IngressMetrics(
         requests=make.counter(
-            "requests", "Requests answered, by route template, method and status.", ("route", "method", "status")
+            "requests", "Completed requests, by route template, method and status.", ("route", "method", "status")
         ),
         request_seconds=make.histogram(
-            "request_seconds", "Time from a request's head to the end of its answer.", ("route",)
+            "request_seconds", "Time from a request's head to the end of its response.", ("route",)
         ),
-        requests_in_flight=make.gauge("requests_in_flight", "Requests being worked on."),
+        requests_in_flight=make.gauge("requests_in_flight", "Requests in flight."),
         shed=make.counter(
             "shed",
-            "Requests turned away to protect the rest, by reason (rate, in_flight, publishes, kafka_away, …).",
+            "Requests rejected because of a limit or an outage, by reason (rate, in_flight, publishes, kafka_away, …).",
             ("reason",),
         ),
         publish_seconds=make.histogram(
-            "publish_seconds", "Time from handing a command to Kafka until it is on all in-sync copies."
+            "publish_seconds", "Time from sending a command to Kafka until all in-sync replicas have it."
         ),
         publish_failures=make.counter(
-            "publish_failures", "Commands answered 503 because Kafka did not confirm them, by reason.", ("reason",)
+            "publish_failures", "Commands that got 503 because Kafka did not confirm them, by reason.", ("reason",)
         ),
-        publishes_in_flight=make.gauge("publishes_in_flight", "Commands handed to Kafka and not yet confirmed."),
-        producer_rebuilds=make.counter(
-            "producer_rebuilds", "Times the producer was thrown away after a failed send and built anew."
-        ),
-        waits=make.counter(
-            "waits", "Requests with `Prefer: wait`, by how they ended (finished, timeout, full).", ("result",)
-        ),
-        waiters=make.gauge("waiters", "Requests waiting for the outcome of their command."),
-        streams=make.gauge("streams", "Clients reading the event stream."),
-        streams_dropped=make.counter("streams_dropped", "Event streams ended by us, by reason.", ("reason",)),
-        replays=make.counter("replays", "Requests recognized here as repeats of an accepted command."),
+        publishes_in_flight=make.gauge("publishes_in_flight", "Commands sent to Kafka and not yet confirmed."),
+        producer_rebuilds=make.counter("producer_rebuilds", "Producers replaced after a failed send."),
+        waits=make.counter("waits", "Requests with `Prefer: wait`, by result (finished, timeout, full).", ("result",)),
+        waiters=make.gauge("waiters", "Requests that wait for the outcome of their command."),
+        streams=make.gauge("streams", "Open event streams."),
+        streams_dropped=make.counter("streams_dropped", "Event streams closed by the gateway, by reason.", ("reason",)),
+        replays=make.counter("replays", "Requests that repeat an accepted command and get its response again."),
         key_conflicts=make.counter(
-            "key_conflicts", "Requests refused here because their key came with another body before."
+            "key_conflicts", "Requests rejected because their key was used with another body before."
         ),
         callers_reloads=make.counter(
             "callers_reloads", "Reads of the callers file after a change, by result (ok, refused).", ("result",)
         ),
         dead_letters_open=make.gauge(
             "dead_letters_open",
-            "Dead letters that wait for a person, by cause; every replica counts all of them.",
+            "Dead letters that wait for a decision, by cause; each replica counts all of them.",
             ("cause",),
         ),
     )
 
 
 def create_engine_metrics(make: MetricFactory) -> EngineMetrics:
-    """Create the metrics of the engine alone, for a process or benchmark that runs nothing else."""
+    """Create only the engine's metrics, for a process or benchmark that runs nothing else."""
     partition = ("partition",)
     return EngineMetrics(
-        lag=make.gauge("lag", "Records in the input topic beyond the watermark.", partition),
+        lag=make.gauge("lag", "Records in the input topic after the watermark.", partition),
         oldest_unfinished_seconds=make.gauge(
             "oldest_unfinished_seconds",
-            "Age of the oldest record that is not finished; the first thing to alarm on.",
+            "Age of the oldest unfinished record; the most important value to alert on.",
             partition,
         ),
-        gap=make.gauge("gap", "Records finished beyond the watermark, kept as a bitmap.", partition),
-        key_queues=make.gauge("lanes", "Lanes that hold a record or an alarm being worked on or waiting.", partition),
-        waiting=make.gauge("lanes_waiting", "Lanes that wait, by the reason they gave.", ("partition", "reason")),
-        unfinished=make.gauge("unfinished", "Records taken up and not finished.", partition),
-        paused=make.gauge("paused", "1 while reading is paused because too much is unfinished.", partition),
+        gap=make.gauge("gap", "Finished records after the watermark.", partition),
+        key_queues=make.gauge("lanes", "Key queues with a record or a timer that runs or waits.", partition),
+        waiting=make.gauge("lanes_waiting", "Key queues that wait, by reason.", ("partition", "reason")),
+        unfinished=make.gauge("unfinished", "Records read and not finished.", partition),
+        paused=make.gauge("paused", "1 while reading is paused because too many records are unfinished.", partition),
         records=make.counter("records", "Records finished and committed.", partition),
         outputs=make.counter("outputs", "Records written in committed transactions."),
         transaction_seconds=make.histogram("transaction_seconds", "Time from beginning a transaction to its commit."),
         transaction_records=make.histogram(
-            "transaction_records", "Results and checkpoints that shared one transaction.", buckets=_COUNTS
+            "transaction_records", "Results and checkpoints committed in one transaction.", buckets=_COUNTS
         ),
-        transaction_failures=make.counter(
-            "transaction_failures", "Transactions that failed, by kind of failure.", ("reason",)
-        ),
+        transaction_failures=make.counter("transaction_failures", "Failed transactions, by reason.", ("reason",)),
         handler_seconds=make.histogram(
-            "handler_seconds", "Time of one step of the handler, by kind (record, alarm).", ("kind",), _SLOW
+            "handler_seconds", "Time of one handler invocation, by kind (record, alarm).", ("kind",), _SLOW
         ),
-        handler_failures=make.counter("handler_failures", "Steps that raised, hung or returned too much.", ("reason",)),
+        handler_failures=make.counter(
+            "handler_failures",
+            "Handler invocations that raised, timed out or returned an oversized result.",
+            ("reason",),
+        ),
         abandoned_invocations=make.gauge(
-            "turns_left_behind", "Steps that go on, although cancelled, after their partition was thrown away."
+            "turns_left_behind",
+            "Invocations that ignored their cancellation and still run after their partition was closed.",
         ),
-        restores=make.counter("restores", "Memories read back from Kafka when a partition started."),
+        restores=make.counter("restores", "States read from Kafka when a partition started."),
         restore_seconds=make.histogram(
-            "restore_seconds", "Time from the assignment of a partition until it reads.", buckets=_SLOW
+            "restore_seconds", "Time from a partition's assignment until it reads records.", buckets=_SLOW
         ),
-        rebalances=make.counter("rebalances", "Assignments that the group gave to this worker."),
+        rebalances=make.counter("rebalances", "Assignments of partitions by the consumer group."),
         partitions=make.gauge(
             "partitions", "Partitions of this worker, by state (starting, running, stopped).", ("state",)
         ),
-        fenced=make.counter("fenced", "Times a partition lost its right to write and started again.", partition),
-        starts_failed=make.counter("starts_failed", "Tries to start a partition that failed, by reason.", ("reason",)),
-        timers_pending=make.gauge("alarms_pending", "Alarms set and not due.", partition),
-        timer_late_seconds=make.histogram("alarm_late_seconds", "How late alarms were taken up.", buckets=_SLOW),
-        dead_lettered=make.counter("casualties", "Records given up as dead letters, by partition.", partition),
-        stopped=make.gauge("stopped", "1 while a partition stands still until an operator resumes it.", partition),
+        fenced=make.counter("fenced", "Restarts of a partition after its producer was fenced.", partition),
+        starts_failed=make.counter("starts_failed", "Failed attempts to start a partition, by reason.", ("reason",)),
+        timers_pending=make.gauge("alarms_pending", "Timers that are set and not due.", partition),
+        timer_late_seconds=make.histogram(
+            "alarm_late_seconds", "Delay from a timer's due time to its invocation.", buckets=_SLOW
+        ),
+        dead_lettered=make.counter("casualties", "Records that became dead letters.", partition),
+        stopped=make.gauge("stopped", "1 while a partition is stopped until an operator resumes it.", partition),
     )
 
 
 def _commands(make: MetricFactory) -> CommandMetrics:
     return CommandMetrics(
         finished=make.counter(
-            "commands_finished", "Commands finished, by command, outcome and effect.", ("command", "outcome", "effect")
+            "commands_finished", "Finished commands, by command, outcome and effect.", ("command", "outcome", "effect")
         ),
         finish_seconds=make.histogram(
-            "command_finish_seconds", "Time from acceptance to outcome.", ("command",), _SLOW
+            "command_finish_seconds", "Time from a command's acceptance to its outcome.", ("command",), _SLOW
         ),
-        dead_letters=make.counter("dead_letters", "Commands given up for a person to decide, by cause.", ("cause",)),
-        key_conflicts=make.counter("command_key_conflicts", "Commands whose key came with another body before."),
+        dead_letters=make.counter("dead_letters", "Commands that became dead letters, by cause.", ("cause",)),
+        key_conflicts=make.counter("command_key_conflicts", "Commands whose key was used with another body before."),
         waiting_events=make.counter("command_waiting", "`command.waiting` events, by reason.", ("reason",)),
-        intents_resent=make.counter("intents_resent", "Writes sent again because a crash or timeout hid their answer."),
+        intents_resent=make.counter(
+            "intents_resent", "Writes resent because a crash or a timeout lost their response."
+        ),
         double_effects=make.counter(
             "double_effects",
-            "Creates that may have taken effect twice although key and precondition were sent; alarm on any, and count "
-            "the authorization's handoffs at Collate: another actor's change beside a lost answer looks the same.",
+            "Creates that may have taken effect twice despite key and precondition. Alert on any; then count the "
+            "authorization's handoffs at Collate, because a concurrent change by another actor looks the same.",
         ),
         observations=make.counter(
-            "observations", "Reads by the watcher, by whether they saw something new.", ("result",)
+            "observations", "Reads by the watcher, by result (news, nothing, held, not_found).", ("result",)
         ),
         observation_slowdown=make.gauge(
-            "observation_stretch", "How many times longer than set the watcher's steps are, for want of call budget."
+            "observation_stretch",
+            "Factor by which the watcher's intervals are longer than set, because the call budget is too small.",
         ),
     )
 
@@ -345,24 +347,24 @@ def _collate(make: MetricFactory) -> CollateMetrics:
     return CollateMetrics(
         attempts=make.counter(
             "collate_attempts",
-            "Calls to Collate, by operation and class of result (answered, refused, ambiguous, not_sent).",
+            "Calls to Collate, by operation and result (answered, refused, ambiguous, not_sent).",
             ("operation", "result"),
         ),
         attempt_seconds=make.histogram("collate_attempt_seconds", "Time of one call to Collate.", ("operation",)),
         budget_in_flight=make.gauge("collate_in_flight", "Calls to Collate in flight, by priority.", ("priority",)),
         budget_waiting=make.gauge(
-            "collate_waiting", "Calls to Collate waiting for the budget, by priority.", ("priority",)
+            "collate_waiting", "Calls to Collate that wait for the call budget, by priority.", ("priority",)
         ),
-        budget_limit=make.gauge("collate_limit", "Calls in flight that the budget allows at the moment."),
+        budget_limit=make.gauge("collate_limit", "Current limit of calls in flight."),
         budget_wait_seconds=make.histogram(
-            "collate_wait_seconds", "Time that calls waited for the budget.", ("priority",)
+            "collate_wait_seconds", "Time that calls waited for the call budget.", ("priority",)
         ),
         breaker_open=make.gauge("collate_breaker", "State of the breaker: 0 closed, 1 probing, 2 open."),
         breaker_changes=make.counter(
-            "collate_breaker_changes", "Changes of the breaker, by the state entered.", ("state",)
+            "collate_breaker_changes", "State changes of the breaker, by new state.", ("state",)
         ),
         credentials_refused=make.gauge(
-            "collate_credentials_refused", "1 while Collate answers 401 to our key, else 0."
+            "collate_credentials_refused", "1 while Collate rejects the API key with 401, else 0."
         ),
     )
 
@@ -371,21 +373,21 @@ def _readmodel(make: MetricFactory) -> ReadModelMetrics:
     return ReadModelMetrics(
         records=make.counter("projected", "Records written into the read model, by topic.", ("topic",)),
         unreadable=make.counter(
-            "projector_unreadable", "Records that the projector could not read and passed over, by topic.", ("topic",)
+            "projector_unreadable", "Records that the projector could not parse and skipped, by topic.", ("topic",)
         ),
-        lag=make.gauge("projector_behind", "Records between the read model and the ends of its topics."),
+        lag=make.gauge("projector_behind", "Records in the topics that the read model does not contain yet."),
         transaction_seconds=make.histogram(
-            "projector_transaction_seconds", "Time of one transaction of the projector, its reading of rows included."
+            "projector_transaction_seconds", "Time of one transaction of the projector, including its reads."
         ),
         transaction_records=make.histogram(
-            "projector_transaction_records", "Records that one transaction of the projector wrote.", buckets=_COUNTS
+            "projector_transaction_records", "Records written in one transaction of the projector.", buckets=_COUNTS
         ),
         stale_offsets=make.counter(
             "projector_outrun", "Transactions rolled back because another projector had written the same records."
         ),
-        rows_deleted=make.counter(
-            "projector_swept", "Rows deleted because they were past retention, by table.", ("table",)
+        rows_deleted=make.counter("projector_swept", "Rows deleted after their retention, by table.", ("table",)),
+        away=make.gauge("database_away", "1 while PostgreSQL is unavailable, else 0."),
+        read_seconds=make.histogram(
+            "read_seconds", "Time of one read from the read model, by kind of read.", ("read",)
         ),
-        away=make.gauge("database_away", "1 while PostgreSQL can't be used, else 0."),
-        read_seconds=make.histogram("read_seconds", "Time of one read of the read model, by what was read.", ("read",)),
     )

@@ -1,7 +1,7 @@
-"""OpenTelemetry behind `traces`: tracer, queue and sender. Imported only where an endpoint is set.
+"""The OpenTelemetry implementation of `traces`, imported only if an endpoint is set.
 
-Spans wait in a bounded queue for a thread that sends them; what finds the queue full is lost, what the collector does
-not take is counted as lost. Reads no OTEL_ variable that a setting of ours decides, asks no proxy.
+Spans wait in a bounded queue; a thread sends them. A span is lost if the queue is full or the collector rejects it.
+Settings take precedence over OTEL_ variables, and no proxy is used.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from runtime.version import VERSION
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _EVERY_MS: Final = 1_000.0
 _BATCH: Final = 512
-# Sampled, and (level 2) that the id is random; the other bits are nobody's yet.
+# Bit 0: sampled. Bit 1 (Trace Context level 2): the trace id is random. The other bits are reserved.
 _KNOWN_FLAGS: Final = 0x03
 
 
 class OtelSpan:
-    """One span under way; see `traces.Span`."""
+    """An open span; see `traces.Span`."""
 
     __slots__ = ("_span",)
 
@@ -45,32 +45,32 @@ class OtelSpan:
 
     @property
     def traceparent(self) -> str:
-        """Return what somebody else needs to go on from here (W3C, section 3.2)."""
-        at = self._span.get_span_context()
-        return f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"
+        """See `traces.Span`."""
+        context = self._span.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
-    def annotate(self, facts: Attributes) -> None:
-        """Add what has become known."""
-        self._span.set_attributes(allowed_attributes(facts))
+    def annotate(self, attributes: Attributes) -> None:
+        """See `traces.Span`."""
+        self._span.set_attributes(allowed_attributes(attributes))
 
     def rename(self, name: str) -> None:
-        """Give it the name that is known only now."""
+        """See `traces.Span`."""
         self._span.update_name(name)
 
     def link(self, traceparent: str | None) -> None:
-        """Say which other work this takes up again."""
-        at = _context_of(traceparent)
-        if at is not None:
-            self._span.add_link(at)
+        """See `traces.Span`."""
+        context = _parse_traceparent(traceparent)
+        if context is not None:
+            self._span.add_link(context)
 
     def fail(self, kind: str) -> None:
-        """Mark it as failed; `kind` is a class's name or a slug, never a message."""
+        """See `traces.Span`."""
         self._span.set_status(StatusCode.ERROR)
         self.annotate({"error.type": kind})
 
 
 class Sender(SpanExporter):
-    """Sends batches, in the queue's thread, and counts what became of them."""
+    """An exporter that counts sent and lost spans; the queue's thread runs it."""
 
     def __init__(self, endpoint: str, timeout_seconds: float, metrics: ProcessMetrics) -> None:
         session = requests.Session()
@@ -79,13 +79,13 @@ class Sender(SpanExporter):
         self._sent, self._lost = metrics.spans.labels("sent"), metrics.spans.labels("lost")
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; it is tried again until its timeout."""
+        """Send a batch, with retries until the timeout."""
         result = self._otlp.export(spans)
         (self._sent if result is SpanExportResult.SUCCESS else self._lost).inc(len(spans))
         return result
 
     def shutdown(self) -> None:
-        """Try nothing again from now on."""
+        """Stop all retries."""
         self._otlp.shutdown()
 
 
@@ -119,50 +119,52 @@ class OtelTraces:
 
     @contextmanager
     def continue_trace(
-        self, name: str, kind: Kind, traceparent: str | None, facts: Attributes, links: Sequence[str | None] = ()
+        self, name: str, kind: Kind, traceparent: str | None, attributes: Attributes, links: Sequence[str | None] = ()
     ) -> Iterator[OtelSpan]:
-        """Go on with what somebody else began, or begin; what happens inside becomes its children."""
-        at = _context_of(traceparent)
-        # From an empty context and not the task's: what the task did before is not what this is a part of.
-        context = Context() if at is None else trace.set_span_in_context(NonRecordingSpan(at), Context())
-        with self._span(name, kind, context, facts, links) as span:
+        """See `traces.Traces`."""
+        remote = _parse_traceparent(traceparent)
+        # An empty context, because the task's earlier spans are not parents of this one.
+        context = Context() if remote is None else trace.set_span_in_context(NonRecordingSpan(remote), Context())
+        with self._span(name, kind, context, attributes, links) as span:
             yield span
 
     @contextmanager
-    def child(self, name: str, kind: Kind, facts: Attributes) -> Iterator[OtelSpan]:
-        """Make a part of what is under way in this task."""
-        with self._span(name, kind, None, facts, ()) as span:
+    def child(self, name: str, kind: Kind, attributes: Attributes) -> Iterator[OtelSpan]:
+        """See `traces.Traces`."""
+        with self._span(name, kind, None, attributes, ()) as span:
             yield span
 
     def finished_child(
-        self, name: str, kind: Kind, seconds: float, facts: Attributes, failed: str | None = None
+        self, name: str, kind: Kind, seconds: float, attributes: Attributes, failed: str | None = None
     ) -> str | None:
-        """Put down what took so long until now, if something is under way in this task; return its traceparent."""
+        """See `traces.Traces`."""
         if not trace.get_current_span().is_recording():
             return None
-        ended = time.time_ns()
-        began = ended - int(seconds * 1e9)
-        made = self._tracer.start_span(
-            name, kind=SpanKind[kind], start_time=began, attributes=allowed_attributes(facts)
+        ended_at = time.time_ns()
+        started = self._tracer.start_span(
+            name,
+            kind=SpanKind[kind],
+            start_time=ended_at - int(seconds * 1e9),
+            attributes=allowed_attributes(attributes),
         )
-        span = OtelSpan(made)
+        span = OtelSpan(started)
         if failed is not None:
             span.fail(failed)
-        made.end(end_time=ended)
+        started.end(end_time=ended_at)
         return span.traceparent
 
     @contextmanager
     def _span(
-        self, name: str, kind: Kind, context: Context | None, facts: Attributes, links: Sequence[str | None]
+        self, name: str, kind: Kind, context: Context | None, attributes: Attributes, links: Sequence[str | None]
     ) -> Iterator[OtelSpan]:
-        linked = [Link(at) for one in links if (at := _context_of(one)) is not None]
+        span_links = [Link(linked) for link in links if (linked := _parse_traceparent(link)) is not None]
         with self._tracer.start_as_current_span(
             name,
             context=context,
             kind=SpanKind[kind],
-            attributes=allowed_attributes(facts),
-            links=linked,
-            # An exception's message may quote anything.
+            attributes=allowed_attributes(attributes),
+            links=span_links,
+            # An exception's message may quote PHI.
             record_exception=False,
             set_status_on_exception=False,
         ) as started:
@@ -174,30 +176,30 @@ class OtelTraces:
                 raise
 
     async def close(self, seconds: float) -> None:
-        """Send what is left, within the deadline; what the collector has not taken by then is lost."""
+        """Send the remaining spans within `seconds`; spans that the collector has not accepted by then are lost."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
             self._queue.shutdown()
-            # After the deadline nobody listens any more, and the loop may be gone.
+            # After the deadline the loop may be closed.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(done.set)
 
-        # A thread that nobody waits for at the exit: a collector that hangs must not hold the process.
+        # A daemon thread, so that a collector that hangs does not delay the exit of the process.
         threading.Thread(target=end, name="traces-end", daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
                 await done.wait()
         except TimeoutError:
             self._sender.shutdown()
-            get_log().warning("traces cut short", seconds=seconds)
+            get_log().warning("process.traces_dropped", seconds=seconds)
 
 
-def _context_of(traceparent: str | None) -> SpanContext | None:
-    """Read a traceparent; None for one that can't be read. Whatever version: the first four fields are these."""
+def _parse_traceparent(traceparent: str | None) -> SpanContext | None:
+    """Parse a traceparent; return None if it is invalid. All versions begin with the same four fields."""
     found = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent)
     if found is None or found[1] == "ff":
         return None
     flags = TraceFlags(int(found[4], 16) & _KNOWN_FLAGS)
-    at = SpanContext(int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=flags)
-    return at if at.is_valid else None
+    context = SpanContext(int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=flags)
+    return context if context.is_valid else None

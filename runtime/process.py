@@ -1,7 +1,7 @@
-"""One process from start to exit: loop, logs, signals, admin port, supervised tasks, deadline, exit code.
+"""The life of one process: event loop, logs, signals, admin port, supervised tasks, stop deadline, exit code.
 
-The first SIGTERM or SIGINT sets `process.stop`; the second ends the process on the spot. A task that fails, or ends
-before it is asked to, stops everything: nothing restarts itself silently.
+The first SIGTERM or SIGINT sets `process.stop`; the second ends the process immediately. A task that fails or returns
+before the stop ends the whole process: no task is restarted silently.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from runtime.signals import ShutdownWatchdog, handling_signals
 from runtime.version import VERSION
 
 _BEAT_SECONDS = 0.5
-# What is left for cancelled work after the stop deadline, before the process is ended from outside its loop.
+# Time for cancelled work after the stop deadline, before the watchdog ends the process.
 _GRACE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Process:
-    """What a composition root is handed: the way to stop, and the places to tell how it is."""
+    """The process as its composition root sees it: the stop event, health, metrics, log and supervised tasks."""
 
     name: str
     health: Health
@@ -46,11 +46,11 @@ class Process:
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run work that lasts until `stop`; if it ends before, the process does."""
+        """Start a task that must run until `stop`; if it ends earlier, the process stops and exits with 1."""
         return self.watch(name, asyncio.create_task(work, name=name))
 
     def watch(self, name: str, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        """Treat a task that somebody else made like one that was spawned."""
+        """Supervise an existing task in the same way."""
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(name, done))
         return task
@@ -63,17 +63,17 @@ class Process:
         if error is None and self.stop.is_set():
             return
         self.failed = True
-        self.health.task_failed(name, "returned before it was asked to" if error is None else type(error).__name__)
-        self.log.error("task died", task=name, exc_info=error)
+        self.health.task_failed(name, "returned before the stop" if error is None else type(error).__name__)
+        self.log.error("process.task_failed", task=name, exc_info=error)
         self.stop.set()
 
     def request_stop(self, why: str) -> None:
-        """Begin to stop, in order."""
-        self.log.info("stopping", why=why)
+        """Log the reason and begin an orderly stop."""
+        self.log.info("process.stop_requested", why=why)
         self.stop.set()
 
     async def cancel_tasks(self) -> None:
-        """Cancel what is still running and wait for it."""
+        """Cancel all supervised tasks and wait up to 2 s for them."""
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
@@ -85,29 +85,29 @@ Main = Callable[[Process], Awaitable[None]]
 
 
 def run(name: str, settings: ProcessSettings, main: Main, *, stop_deadline_seconds: float) -> int:
-    """Run a process until it is told to stop; return its exit code (see `exits`).
+    """Run a process until it is stopped; return its exit code (see `exits`).
 
-    `main` builds the parts, works until `process.stop` is set, finishes what is under way within the deadline and
-    returns. Raising Refused (wrong topics, a port that is taken) ends with 78 and the list of problems.
+    `main` builds the parts and works until `process.stop` is set. It then finishes its work within the deadline and
+    returns. If it raises StartupError (wrong topics, an address in use), the exit code is 78.
     """
     configure_logs(settings.log, name)
     log = get_log()
     if not __debug__:
-        return _refuse(log, StartupError(["python -O removes assertions that aiokafka depends on; run without it"]))
+        return _reject(log, StartupError(["python -O removes assertions that aiokafka depends on; run without -O"]))
     faulthandler.enable()
     watchdog = ShutdownWatchdog(stop_deadline_seconds + _GRACE_SECONDS)
     try:
-        return uvloop.run(_live(name, settings, main, stop_deadline_seconds, watchdog))
-    except StartupError as refused:
-        return _refuse(log, refused)
+        return uvloop.run(_run(name, settings, main, stop_deadline_seconds, watchdog))
+    except StartupError as error:
+        return _reject(log, error)
     except Exception:
-        log.exception("process failed")
+        log.exception("process.run_failed")
         return Exit.INTERNAL
     finally:
         watchdog.disarm()
 
 
-async def _live(
+async def _run(
     name: str, settings: ProcessSettings, main: Main, stop_deadline_seconds: float, watchdog: ShutdownWatchdog
 ) -> int:
     registry = CollectorRegistry()
@@ -127,32 +127,32 @@ async def _live(
         async with serving(app, settings.admin.host, settings.admin.port, stop_seconds=1.0) as admin:
             process.watch("admin", admin.task)
             process.log.info(
-                "started", version=VERSION, pid=os.getpid(), admin=admin.url, environment=settings.environment
+                "process.started", version=VERSION, pid=os.getpid(), admin=admin.url, environment=settings.environment
             )
             process.spawn("loop", _measure_loop(process))
             try:
                 code = await _work(process, main, stop_deadline_seconds, watchdog)
             finally:
-                # From here on tasks end because they are meant to.
+                # From here on, a task that returns has not failed.
                 process.stop.set()
         await process.cancel_tasks()
-        process.log.info("stopped", code=int(code))
+        process.log.info("process.stopped", code=int(code))
         return code
 
 
 async def _work(process: Process, main: Main, deadline_seconds: float, watchdog: ShutdownWatchdog) -> Exit:
     work = asyncio.ensure_future(main(process))
-    told = asyncio.create_task(process.stop.wait())
+    stop = asyncio.create_task(process.stop.wait())
     try:
-        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             watchdog.arm()
             process.health.set("process", "waiting", "stopping")
             await asyncio.wait({work}, timeout=deadline_seconds)
     finally:
-        told.cancel()
+        stop.cancel()
     if not work.done():
-        process.log.error("stop deadline passed", seconds=deadline_seconds)
+        process.log.error("process.stop_deadline_exceeded", seconds=deadline_seconds)
         work.cancel()
         await asyncio.wait({work}, timeout=_GRACE_SECONDS / 2)
         return Exit.CUT_SHORT
@@ -160,7 +160,7 @@ async def _work(process: Process, main: Main, deadline_seconds: float, watchdog:
     if isinstance(error, StartupError):
         raise error
     if error is not None:
-        process.log.error("process failed", exc_info=error)
+        process.log.error("process.run_failed", exc_info=error)
         return Exit.FAILED
     return Exit.FAILED if process.failed else Exit.OK
 
@@ -175,6 +175,6 @@ async def _measure_loop(process: Process) -> None:
         beat()
 
 
-def _refuse(log: Log, refused: StartupError) -> int:
-    log.error("refused to run", subject=refused.title, problems=refused.problems)
+def _reject(log: Log, error: StartupError) -> int:
+    log.error("process.start_rejected", subject=error.title, problems=error.problems)
     return Exit.CONFIG

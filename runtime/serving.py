@@ -1,4 +1,4 @@
-"""An HTTP server inside a process's own event loop: no signal handlers, no lifespan, no log lines of its own."""
+"""An HTTP server in the process's event loop, without uvicorn's signal handlers, lifespan and log lines."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from runtime.exits import StartupError
 
 
 class AddressUnavailable(StartupError):
-    """The address to listen on can't be had."""
+    """The process can't bind the address to listen on."""
 
     title = "address"
 
@@ -25,19 +25,19 @@ class _Server(uvicorn.Server):
         self.listens = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start as uvicorn does, and say when it is done."""
+        """Start as uvicorn does, then set `listens`."""
         await super().startup(sockets)
         self.listens.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the process's lifetime."""
+        """Leave the signals to `runtime.signals`."""
         yield
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A running server: where, and the task that must not end before it is asked to."""
+    """The address of a running server, and its task, which must run until the server is stopped."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        """The address as a URL that works on this machine."""
+        """Return a URL that reaches the server from this machine."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.port}"
 
@@ -54,9 +54,9 @@ class RunningServer:
 async def serving(
     app: ASGIApp, host: str, port: int, *, stop_seconds: float, **options: Any
 ) -> AsyncIterator[RunningServer]:
-    """Serve the app while inside; on leaving, stop accepting and give requests under way `stop_seconds`.
+    """Serve the app inside the context. On exit, stop accepting connections and let requests finish in `stop_seconds`.
 
-    Options go to uvicorn.Config. Raises AddressUnavailable where the address can't be bound.
+    Options go to uvicorn.Config. Raises AddressUnavailable if the address can't be bound.
     """
     bound = _bind(host, port)
     config = uvicorn.Config(

@@ -1,7 +1,7 @@
-"""Every setting of every process, a sentence each. docs/configuration.md and `gateway config` are made from this file.
+"""All settings of all processes. docs/configuration.md and the chart's schema are generated from their descriptions.
 
-A setting is an environment variable: GATEWAY_ + section + __ + name (GATEWAY_KAFKA__BOOTSTRAP). Secrets come only as
-files (`…_file`), read when they are needed, so that a rotated file needs no restart. Durations are written 30s, 5m, 1h.
+A setting is an environment variable: GATEWAY_ + section + __ + name (GATEWAY_KAFKA__BOOTSTRAP). A secret is
+always a file (`…_file`), read when it is needed, so that a rotated file needs no restart. Durations: 30s, 5m.
 """
 
 import socket
@@ -35,43 +35,50 @@ def _host_and_port(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class KafkaSettings(Section):
-    """How to reach Kafka and who to be there."""
+    """Address and credentials for Kafka."""
 
     bootstrap: Annotated[Names, Field(min_length=1), AfterValidator(_host_and_port)] = Field(
-        description="Brokers to ask first, as host:port, separated by commas."
+        description="Brokers for the first connection, as host:port, separated by commas."
     )
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="Protocol of the listener; anything but PLAINTEXT needs the settings below."
+        "PLAINTEXT", description="Protocol of the brokers' listener; all but PLAINTEXT need some of the settings below."
     )
     mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"] = Field(
-        "SCRAM-SHA-512", description="How to log in where security is SASL_PLAINTEXT or SASL_SSL."
+        "SCRAM-SHA-512", description="Login mechanism if security is SASL_PLAINTEXT or SASL_SSL."
     )
-    username: str | None = Field(None, description="User to log in as, for SCRAM and PLAIN.")
-    password_file: Path | None = Field(None, description="File with that user's password.")
+    username: str | None = Field(None, description="User name for SCRAM and PLAIN.")
+    password_file: Path | None = Field(None, description="File with the password of `username`.")
     token_file: Path | None = Field(
-        None, description="File with the bearer token for OAUTHBEARER, which somebody replaces before it expires."
+        None,
+        description="File with the bearer token for OAUTHBEARER; another program must renew it in time.",
     )
     oauth_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
-        None, description="Token endpoint (https) for OAUTHBEARER by client credentials, instead of token_file."
+        None, description="Token endpoint (https) for OAUTHBEARER with client credentials; replaces `token_file`."
     )
-    oauth_client_id: str | None = Field(None, description="Client to ask the token endpoint as.")
-    oauth_client_secret_file: Path | None = Field(None, description="File with that client's secret.")
-    oauth_scope: str | None = Field(None, description="Scope to ask the token endpoint for.")
+    oauth_client_id: str | None = Field(None, description="Client id for the token endpoint.")
+    oauth_client_secret_file: Path | None = Field(
+        None, description="File with the client secret for the token endpoint."
+    )
+    oauth_scope: str | None = Field(None, description="Scope of the requested token.")
     ca_file: Path | None = Field(
-        None, description="PEM file with the authorities to trust for the brokers; the system's where it is not set."
+        None,
+        description="PEM file with the brokers' trusted certificate authorities; by default, those of the system.",
     )
-    certificate_file: Path | None = Field(None, description="PEM file with our own certificate, for mutual TLS.")
-    key_file: Path | None = Field(None, description="PEM file with the key of our own certificate, unencrypted.")
-    client_id: str = Field("collate-gateway", description="Name that the brokers' logs and quotas know us by.")
+    certificate_file: Path | None = Field(
+        None, description="PEM file with the gateway's own certificate, for mutual TLS."
+    )
+    key_file: Path | None = Field(None, description="PEM file with the unencrypted key of `certificate_file`.")
+    client_id: str = Field("collate-gateway", description="Client name in the brokers' logs and quotas.")
     request_timeout: Duration = Field(
-        timedelta(seconds=10), description="How long one request to a broker may take before it is tried again."
+        timedelta(seconds=10), description="Timeout of one request to a broker; the client then retries it."
     )
     metadata_max_age: Duration = Field(
-        timedelta(seconds=30), description="How old our picture of brokers and leaders may get before it is asked anew."
+        timedelta(seconds=30),
+        description="Maximum age of the metadata about brokers and leaders before the client refreshes it.",
     )
 
     def contradictions(self) -> list[str]:
-        """Security and what belongs to it come together."""
+        """Check that the credentials match `security` and `mechanism`."""
         sasl, tls = self.security.startswith("SASL"), self.security.endswith("SSL")
         wrong = self._login_contradictions() if sasl else []
         if not sasl and (self.username is not None or self.password_file is not None):
@@ -85,7 +92,7 @@ class KafkaSettings(Section):
                 f"ca_file, certificate_file and key_file are for SSL and SASL_SSL, but security is {self.security}"
             )
         if (self.certificate_file is None) != (self.key_file is None):
-            wrong.append("certificate_file and key_file come together or not at all")
+            wrong.append("certificate_file and key_file must be set together")
         return wrong
 
     def _login_contradictions(self) -> list[str]:
@@ -97,320 +104,346 @@ class KafkaSettings(Section):
         if self.username is not None or self.password_file is not None:
             wrong.append("username and password_file are for SCRAM and PLAIN, but mechanism is OAUTHBEARER")
         if (self.token_file is None) == (self.oauth_url is None):
-            wrong.append("mechanism OAUTHBEARER needs token_file or oauth_url, one of them")
+            wrong.append("mechanism OAUTHBEARER needs either token_file or oauth_url")
         if self.oauth_url is not None:
             if self.oauth_client_id is None or self.oauth_client_secret_file is None:
                 wrong.append("oauth_url needs oauth_client_id and oauth_client_secret_file")
             if not self.oauth_url.startswith("https://"):
-                wrong.append("oauth_url is http://, which sends the client's secret in the clear; use https://")
+                wrong.append("oauth_url is http://, which sends the client's secret unencrypted; use https://")
         return wrong
 
 
 class TopicSettings(Section):
-    """The five topics, alike in number of partitions and in durability."""
+    """The five topics, with the same number of partitions and the same durability."""
 
     prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,128}$")] = Field(
-        "collate-gateway.", description="What the names of all topics start with."
+        "collate-gateway.", description="Prefix of all topic names."
     )
     partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
-        12, description="Partitions of every topic; fixed for life, because an authorization's partition depends on it."
+        12,
+        description="Partitions of each topic; never change it, because it determines an authorization's partition.",
     )
     replication: Annotated[int, Field(ge=1, le=10)] = Field(
-        3, description="Copies of every record; a 202 is as durable as this."
+        3, description="Replicas of each record; they determine the durability behind a 202 response."
     )
     min_insync: Annotated[int, Field(ge=1, le=10)] = Field(
-        2, description="Copies that must have a record before it counts as written."
+        2, description="Replicas that must have a record before it counts as written."
     )
 
     def contradictions(self) -> list[str]:
-        """No more copies can be in sync than there are."""
+        """Check that `min_insync` does not exceed `replication`."""
         if self.min_insync > self.replication:
             return [f"min_insync {self.min_insync} can't be more than replication {self.replication}"]
         return []
 
 
 class CollateSettings(Section):
-    """The third party: where it is, who we are there, how hard we may ask, and readings of its open questions."""
+    """Address, key, limits and timeouts for Collate's API, and choices where its documentation is ambiguous."""
 
     base_url: Annotated[str, AfterValidator(_http_url)] = Field(
-        description="Collate's API, e.g. https://api.sandbox.trycollate.ai; each environment has its own keys."
+        description="URL of Collate's API, e.g. https://api.sandbox.trycollate.ai; each environment has its own keys."
     )
-    api_key_file: Path = Field(description="File with the API key; read again whenever it changes.")
-    allow_plain_http: bool = Field(False, description="Accept an http:// base_url; for the simulated Collate only.")
+    api_key_file: Path = Field(description="File with the API key; the gateway rereads it after each change.")
+    allow_plain_http: bool = Field(False, description="Accept an http:// `base_url`; only for the simulated Collate.")
     ca_file: Path | None = Field(
-        None, description="PEM file with the authorities to trust; the system's where not set."
+        None, description="PEM file with the trusted certificate authorities; by default, those of the system."
     )
     send_idempotency_key: Literal["all", "create_only"] = Field(
         "all",
-        description="Send Idempotency-Key on every handoff write, or on the create alone (a later reading of the API).",
+        description="Send Idempotency-Key with every handoff write, or only with the create.",
     )
     if_match_on_close: Literal["authorization", "handoff"] = Field(
-        "authorization", description="Whose version goes into If-Match on the three closes."
+        "authorization", description="Source of the version in If-Match of the three close calls."
     )
     if_match_is_honoured: bool = Field(
-        True, description="Turn off for a Collate that ignores If-Match: no effect is then said to be surely ours."
+        True,
+        description="Set false if Collate ignores If-Match; no effect then counts as certainly the gateway's own.",
     )
     key_retention: Duration = Field(
         timedelta(hours=24),
-        description="How long Collate remembers an idempotency key; older writes are decided by reading.",
+        description="How long Collate remembers an idempotency key; the gateway resolves older writes by reading.",
     )
     calls_per_second: Annotated[float, Field(gt=0)] = Field(
-        20.0, description="Calls per second that all processes together may make; each takes its share by max_replicas."
+        20.0,
+        description="Limit of calls per second for all processes together; each process gets 1/`max_replicas` of it.",
     )
     concurrency: Annotated[int, Field(ge=1)] = Field(
-        32, description="Calls in flight that all processes together may have; each takes its share by max_replicas."
+        32, description="Limit of calls in flight for all processes together; each process gets 1/`max_replicas` of it."
     )
     max_replicas: Annotated[int, Field(ge=1)] = Field(
-        1, description="Most processes (ingress and workers) that call Collate at the same time."
+        1, description="Maximum number of processes (ingress and workers) that call Collate at the same time."
     )
     live_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.25, description="Share of a process's calls kept free for people who wait for a grant or a review snapshot."
+        0.25,
+        description="Share of a process's calls reserved for access grants and review snapshots.",
     )
-    connect_timeout: Duration = Field(timedelta(seconds=3), description="How long opening a connection may take.")
-    write_timeout: Duration = Field(timedelta(seconds=5), description="How long sending a piece of a request may take.")
-    read_timeout: Duration = Field(timedelta(seconds=10), description="How long a piece of an answer may take to come.")
+    connect_timeout: Duration = Field(timedelta(seconds=3), description="Timeout for opening a connection.")
+    write_timeout: Duration = Field(timedelta(seconds=5), description="Timeout for sending a chunk of a request.")
+    read_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a chunk of a response.")
     turn_timeout: Duration = Field(
         timedelta(seconds=2),
-        description="How long a grant or review snapshot may wait for its turn; commands wait as timers instead.",
+        description="How long an access grant or review snapshot may wait for the call budget.",
     )
-    total_timeout: Duration = Field(timedelta(seconds=15), description="How long one call may take in all.")
+    total_timeout: Duration = Field(timedelta(seconds=15), description="Timeout of one call in total.")
     max_response: Size = Field(
-        2 << 20, ge=1 << 10, description="Largest answer that is read; a longer one is ambiguous."
+        2 << 20,
+        ge=1 << 10,
+        description="Maximum size of a response; the result of a call with a larger one counts as unknown.",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
         5,
-        description="Authorizations that must fail in a row, nothing succeeding between, before only probes go out.",
+        description="Number of authorizations whose calls fail in a row, without a success, before the breaker opens.",
     )
     breaker_open: Duration = Field(
-        timedelta(seconds=5), description="How long calls stop before the first probe; doubled up to six times as long."
+        timedelta(seconds=5),
+        description="How long the breaker stays open before a probe; failed probes extend it up to six times.",
     )
     ramp_up: Duration = Field(
-        timedelta(seconds=30), description="How long after an outage the full rate is reached again."
+        timedelta(seconds=30), description="How long the gateway takes to return to the full call rate after an outage."
     )
 
     def contradictions(self) -> list[str]:
-        """The key never travels in the clear by accident, and the timeouts fit into each other."""
+        """Check that the key is encrypted in transit, and that `total_timeout` covers the other timeouts."""
         wrong = []
         if (self.base_url or "").startswith("http://") and not self.allow_plain_http:
             wrong.append(
-                "base_url is http://, which sends the API key in the clear; use https:// (or allow_plain_http)"
+                "base_url is http://, which sends the API key unencrypted; use https:// (or set allow_plain_http)"
             )
         if self.total_timeout < max(self.connect_timeout, self.write_timeout, self.read_timeout):
-            wrong.append("total_timeout is shorter than one of the timeouts inside it")
+            wrong.append("total_timeout is shorter than connect_timeout, write_timeout or read_timeout")
         return wrong
 
 
 class IngressSettings(Section):
-    """The HTTP side: where to listen, whom to know, and when to say no."""
+    """The HTTP API: its address, its callers and its limits."""
 
-    host: str = Field("0.0.0.0", description="Address to listen on for callers.")  # noqa: S104 - a container's only interface
-    port: Port = Field(8080, description="Port to listen on for callers; 0 takes a free one.")
+    host: str = Field("0.0.0.0", description="Address that the API listens on.")  # noqa: S104 - a container's only interface
+    port: Port = Field(8080, description="Port that the API listens on; 0 selects a free port.")
     callers_file: Path | None = Field(
-        None, description="File that lists the callers, their keys (hashed) and permissions."
+        None, description="File with the callers, their hashed keys and their permissions."
     )
-    max_body: Size = Field(64 << 10, ge=1 << 10, description="Largest request body; a larger one is answered 413.")
-    body_timeout: Duration = Field(timedelta(seconds=10), description="How long a request body may take to arrive.")
+    max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
+    body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
-        1_000, description="Requests worked on at the same time; one more is answered 503 at once."
+        1_000, description="Maximum number of requests in flight; a further request immediately gets 503."
     )
     max_publishes_in_flight: Annotated[int, Field(ge=1)] = Field(
-        500, description="Records on their way to Kafka at the same time; one more is answered 503 at once."
+        500, description="Maximum number of unconfirmed records sent to Kafka; a further command immediately gets 503."
     )
     publish_deadline: Duration = Field(
-        timedelta(seconds=5), description="How long Kafka may take for one command before the answer is 503 (unknown)."
+        timedelta(seconds=5),
+        description="How long Kafka may take to confirm a command; after that, the caller gets 503 (result unknown).",
     )
     linger: Duration = Field(
-        timedelta(milliseconds=2), description="How long a command waits for company before it is sent to Kafka."
+        timedelta(milliseconds=2),
+        description="How long the producer waits for further commands before it sends a batch to Kafka.",
     )
-    max_wait: Duration = Field(timedelta(seconds=30), description="Longest `Prefer: wait` that is honoured.")
+    max_wait: Duration = Field(
+        timedelta(seconds=30), description="Maximum wait that a request can ask for with `Prefer: wait`."
+    )
     max_waiters: Annotated[int, Field(ge=0)] = Field(
-        2_000, description="Requests that may wait for an outcome at once."
+        2_000, description="Maximum number of requests that wait for an outcome at the same time."
     )
     max_streams: Annotated[int, Field(ge=0)] = Field(
-        200, description="Clients that may read the event stream at once; more is a case for a Kafka consumer."
+        200, description="Maximum number of open event streams; use a Kafka consumer for more clients."
     )
     max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
-        20, description="Event streams that one caller may have open at this process."
+        20, description="Maximum number of open event streams per caller and process."
     )
     stream_life: Duration = Field(
         timedelta(hours=1),
-        description="How long one event stream lasts; its client connects again, and is judged anew.",
+        description="Maximum duration of an event stream; the client then reconnects with its current permissions.",
     )
     caller_rate: Annotated[float, Field(gt=0)] = Field(
-        200.0, description="Requests per second that one caller may make at this process, on average."
+        200.0, description="Average requests per second that one caller may send to one process."
     )
-    caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may make in one go.")
+    caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
     stop_deadline: Duration = Field(
-        timedelta(seconds=20), description="How long requests under way may take to finish after SIGTERM."
+        timedelta(seconds=20), description="How long requests in flight may take to finish after SIGTERM."
     )
 
 
 class WorkerSettings(Section):
-    """Consuming: the group, its transactions, its bounds, and how long a command may live."""
+    """The worker: its consumer group, its limits, and the time limits of commands."""
 
     group: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,128}$")] = Field(
-        "collate-gateway-worker", description="Consumer group, and the start of every transactional id."
+        "collate-gateway-worker", description="Consumer group, and prefix of all transactional ids."
     )
     instance: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,128}$")] = Field(
         default_factory=socket.gethostname,
-        description="Stable name of this worker, unique in the group (its pod name); two alike evict each other.",
+        description="Stable name of this worker, unique in the group; two with one name evict each other.",
         json_schema_extra={"shown_default": "the host's name"},
     )
     digest_key_file: Path | None = Field(
-        None, description="File with the secret under which bodies are compared: one for all workers, 16 bytes or more."
+        None,
+        description="File with the secret for digests of command bodies; the same for all workers, at least 16 bytes.",
     )
     session_timeout: Duration = Field(
-        timedelta(seconds=10), description="How long a worker may be silent before its partitions move to another."
+        timedelta(seconds=10),
+        description="How long a worker may send no heartbeat before its partitions move to another worker.",
     )
-    heartbeat: Duration = Field(timedelta(seconds=1), description="How often a worker says that it is there.")
+    heartbeat: Duration = Field(timedelta(seconds=1), description="Interval between heartbeats of a worker.")
     transaction_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
     )
     turns: Annotated[int, Field(ge=1)] = Field(
-        512, description="Authorizations that one worker process works on at the same time."
+        512, description="Maximum number of authorizations that one worker processes at the same time."
     )
     read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        2_000, description="Records of one partition taken up and not finished, before reading pauses."
+        2_000, description="Maximum number of unfinished records of a partition; reading pauses at this number."
     )
     read_ahead_size: Size = Field(
-        16 << 20, ge=1 << 20, description="Size of the records of one partition not finished, before reading pauses."
+        16 << 20,
+        ge=1 << 20,
+        description="Maximum size of the unfinished records of a partition; reading pauses at this size.",
     )
     handler_deadline: Duration = Field(
-        timedelta(seconds=120), description="How long one step of a command may take before it counts as hung."
+        timedelta(seconds=120),
+        description="How long one invocation of the handler may take before the worker cancels it.",
     )
     max_memory: Size = Field(
-        256 << 10, ge=4 << 10, description="Largest memory of one authorization; beyond it its commands are refused."
+        256 << 10,
+        ge=4 << 10,
+        description="Maximum size of one authorization's stored state; its commands are rejected above this size.",
     )
     command_max_age: Duration = Field(
         timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."
     )
     request_expiry: Duration = Field(
-        timedelta(hours=1), description="How long after its acceptance a handoff.request without expiresAt expires."
+        timedelta(hours=1), description="How long after its acceptance a handoff.request without `expiresAt` expires."
     )
     waiting_after: Duration = Field(
-        timedelta(seconds=10), description="How long a command waits before `command.waiting` says why."
+        timedelta(seconds=10),
+        description="How long a command waits before a `command.waiting` event reports the reason.",
     )
     watch_max_age: Duration = Field(
-        timedelta(days=90), description="How long an authorization is watched before `authorization.watch_ended`."
+        timedelta(days=90),
+        description="How long the watcher follows an authorization before it emits `authorization.watch_ended`.",
     )
     dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.2,
-        description="Share of dead letters among the last records above which a partition stops until it is resumed.",
+        description="Share of dead letters above which a partition stops until an operator resumes it.",
     )
     dead_letter_window: Annotated[int, Field(ge=10)] = Field(
-        50, description="How many of a partition's last records that share is counted over."
+        50, description="Number of a partition's last records over which `dead_letter_share` is calculated."
     )
     stop_deadline: Duration = Field(
-        timedelta(seconds=20), description="How long work under way may take to finish after SIGTERM."
+        timedelta(seconds=20), description="How long invocations in progress may take to finish after SIGTERM."
     )
 
     def contradictions(self) -> list[str]:
-        """One lost heartbeat doesn't move partitions."""
+        """Check that one lost heartbeat does not move partitions."""
         if self.heartbeat * 3 > self.session_timeout:
-            return ["heartbeat must be at most a third of session_timeout, or one lost beat moves the partitions"]
+            return ["heartbeat must be at most a third of session_timeout, or one lost heartbeat moves partitions"]
         return []
 
 
 def _steps(text: str, description: str) -> Any:
-    return Field(parse_steps(text), description=f"How often to look {description}.")
+    return Field(parse_steps(text), description=f"Intervals between reads {description}.")
 
 
 class WatchSettings(Section):
-    """When a watched authorization is looked at again; an age counts from when something new was last seen."""
+    """How often the watcher reads an authorization; an age counts from the last change that it saw."""
 
     ended: Steps = _steps("2s until 1m, 5s until 10m, 30s", "after a handoff has ended, while Collate reconciles")
     open: Steps = _steps("5s until 10m, 15s until 1h, 1m", "while a handoff is open")
-    processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate works")
-    action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while somebody must act")
+    processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate processes the authorization")
+    action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
     payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
     jitter: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.1, description="Share by which each step is made shorter or longer, so that looks don't come in herds."
+        0.1, description="Random share added to or subtracted from each interval, so that reads are spread over time."
     )
     longest_stretch: Annotated[float, Field(ge=1)] = Field(
-        16.0, description="How many times longer all steps may get while the call budget is too short for them."
+        16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
     )
     open_too_long: Duration = Field(
         timedelta(hours=4),
-        description="How long a handoff may be open, since Collate opened it, before `handoff.at_risk` says so.",
+        description="How long a handoff may be open at Collate before the watcher emits `handoff.at_risk`.",
     )
     forget_after: Duration = Field(
         timedelta(days=90),
-        description="How long one that is over is remembered; then its record goes and its numbering may begin anew.",
+        description="How long a settled authorization's state is kept; its event numbers then start again.",
     )
 
     def contradictions(self) -> list[str]:
-        """No event number is used again while the first one may still be in the topic (30 days)."""
+        """Check that no event number is reused while its first event may still be in the topic (30 days)."""
         if self.forget_after < timedelta(days=60):
-            return ["forget_after must be 60d or more: events stay for 30d, and their numbers may not be used again"]
+            return [
+                "forget_after must be 60d or more: events stay for 30d, and their numbers must not be reused meanwhile"
+            ]
         return []
 
 
 class ReadModelSettings(Section):
-    """What became of every command, in PostgreSQL; without `dsn_file` there is none and nothing needs it."""
+    """The optional read model in PostgreSQL, with status and timelines; it is off without `dsn_file`."""
 
     dsn_file: Path | None = Field(
         None, description="File with PostgreSQL's connection string, e.g. postgresql://user:password@host/database."
     )
     schema_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
         "collate_gateway",
-        description="Schema of the tables; a rebuild makes one beside it, with `_next` behind the name.",
+        description="Schema of the tables; a rebuild fills a second schema with `_next` appended to the name.",
     )
     retention: Duration = Field(
-        timedelta(days=90), description="How long what is over stays in the read model before it is swept."
+        timedelta(days=90),
+        description="How long finished commands and settled authorizations stay in the read model.",
     )
     batch: Annotated[int, Field(ge=1, le=5_000)] = Field(
-        2_000, description="Records that the projector writes in one transaction, at most."
+        2_000, description="Maximum number of records that the projector writes in one transaction."
     )
     connections: Annotated[int, Field(ge=1, le=100)] = Field(
-        4, description="Connections that one ingress process reads with, at most."
+        4, description="Maximum number of database connections of one ingress process."
     )
     read_timeout: Duration = Field(
-        timedelta(seconds=2), description="How long one read may take, its wait for a connection included."
+        timedelta(seconds=2), description="Timeout of one read, including its wait for a connection."
     )
 
 
 class AdminSettings(Section):
-    """The admin port: health, metrics, lanes, resume. Not for the outside."""
+    """The admin port: health, metrics, partition status, resume. Never expose it to callers."""
 
-    host: str = Field("0.0.0.0", description="Address of the admin port.")  # noqa: S104 - probes come from outside the container
-    port: Port = Field(9090, description="Port of /livez, /readyz, /startupz, /metrics and /lanes; 0 takes a free one.")
+    host: str = Field("0.0.0.0", description="Address that the admin port listens on.")  # noqa: S104 - probes come from outside the container
+    port: Port = Field(
+        9090, description="Port of /livez, /readyz, /startupz, /metrics, /lanes and /resume; 0 selects a free port."
+    )
     stalled_after: Duration = Field(
-        timedelta(seconds=30), description="How long a loop may not have run before /livez is red."
+        timedelta(seconds=30), description="How long a loop may be silent before /livez fails."
     )
 
 
 class LogSettings(Section):
-    """What goes to standard error."""
+    """Logs on standard error."""
 
-    format: Literal["json", "console"] = Field("json", description="One JSON object per line, or coloured for people.")
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least serious level that is written."
+    format: Literal["json", "console"] = Field(
+        "json", description="Log format: one JSON object per line, or coloured text for people."
     )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
 
 class TraceSettings(Section):
-    """OpenTelemetry, of ingress and worker; without `endpoint` nothing is traced, and nothing of it is imported."""
+    """OpenTelemetry traces of ingress and worker; they are off without `endpoint`."""
 
     endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
         None,
-        description="Where spans go by OTLP/HTTP, e.g. http://collector:4318/v1/traces; needs the extra `otel`.",
+        description="OTLP/HTTP collector, e.g. http://collector:4318/v1/traces; needs the extra `otel`.",
     )
     sample: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="Share of requests traced of those whose caller has not decided it by its `traceparent`."
+        1.0, description="Share of requests that are traced, unless the caller's `traceparent` decides it."
     )
     queue: Annotated[int, Field(ge=16, le=100_000)] = Field(
-        4_096, description="Spans that may wait to be sent; those that find no room are lost."
+        4_096, description="Maximum number of spans that wait to be sent; further spans are lost."
     )
     timeout: Duration = Field(
-        timedelta(seconds=3), description="How long the collector may take for one batch, and for the last at the stop."
+        timedelta(seconds=3),
+        description="How long the collector may take for one batch, and for the last batch when the process stops.",
     )
 
 
 class ClusterSettings(Section):
-    """What `gateway topics` needs: Kafka alone."""
+    """The settings of `gateway topics`: only Kafka's."""
 
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = Field(
-        description="Name of this installation (production, staging, local), part of every record's source."
+        description="Name of this installation (production, staging, local); part of each record's `source`."
     )
     kafka: KafkaSettings
     topics: TopicSettings = TopicSettings()
@@ -418,20 +451,20 @@ class ClusterSettings(Section):
 
 
 class AccessSettings(ClusterSettings):
-    """What `gateway topics acls` needs: Kafka and the names that permissions are given for."""
+    """The settings of `gateway topics acls`: Kafka's, and the worker's names that permissions refer to."""
 
     worker: WorkerSettings = WorkerSettings()
 
 
 class ProcessSettings(ClusterSettings):
-    """What the projector and `gateway migrate` need: Kafka and the read model; no key of Collate's."""
+    """The settings of the projector and `gateway migrate`: Kafka and the read model, without Collate."""
 
     admin: AdminSettings = AdminSettings()
     readmodel: ReadModelSettings = ReadModelSettings()
 
 
 class Settings(ProcessSettings):
-    """Everything; what ingress and worker are started with."""
+    """All settings; ingress and worker need them."""
 
     collate: CollateSettings
     ingress: IngressSettings = IngressSettings()
@@ -442,14 +475,14 @@ class Settings(ProcessSettings):
 
 Loaded = TypeVar("Loaded", bound=ClusterSettings)
 
-# What a process needs although others do without it.
+# Settings that one process requires although they are optional for the others.
 _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ingress": (("ingress", "callers_file"),),
     "worker": (("worker", "digest_key_file"),),
     "projector": (("readmodel", "dsn_file"),),
     "migrate": (("readmodel", "dsn_file"),),
 }
-# Files that only one process opens; the others may run where they are not mounted.
+# Files that only one process opens; they need not be mounted for the others.
 _ONLY_FOR: Mapping[tuple[str, ...], str] = {
     ("ingress", "callers_file"): "ingress",
     ("worker", "digest_key_file"): "worker",
@@ -457,35 +490,35 @@ _ONLY_FOR: Mapping[tuple[str, ...], str] = {
 
 
 def load_settings(environ: Mapping[str, str], process: Literal["ingress", "worker"] | None = None) -> Settings:
-    """Read the settings for a process (None: for showing them, without what only one process needs).
+    """Load the settings of a process; None skips the checks that only one process needs.
 
-    Raises SettingsInvalid with every problem: unknown GATEWAY_ keys, missing and wrong values, contradictions, files.
+    Raises SettingsInvalid with all problems: unknown GATEWAY_ keys, missing and wrong values, contradictions, files.
     """
     return _load(Settings, environ, process)
 
 
 def load_process_settings(environ: Mapping[str, str], process: Literal["projector", "migrate"]) -> ProcessSettings:
-    """Read what the projector or `gateway migrate` needs, as above; Collate's settings are not looked at."""
+    """Load the settings of the projector or `gateway migrate`; the values of other settings are not checked."""
     return _load(ProcessSettings, environ, process)
 
 
 def load_cluster_settings(environ: Mapping[str, str]) -> ClusterSettings:
-    """Read only what concerns Kafka, for `gateway topics`; keys of the other settings are known but not looked at."""
+    """Load the settings of `gateway topics`; the values of other settings are not checked."""
     return _load(ClusterSettings, environ, None)
 
 
 def load_access_settings(environ: Mapping[str, str]) -> AccessSettings:
-    """Read only what `gateway topics acls` needs, as above."""
+    """Load the settings of `gateway topics acls`; the values of other settings are not checked."""
     return _load(AccessSettings, environ, "topics")
 
 
 def read_secret(path: Path) -> SecretStr:
-    """Read a secret from its file now, without the line end that editors add."""
+    """Read a secret from its file, without the line end that editors add."""
     return SecretStr(path.read_text(encoding="utf-8").rstrip("\r\n"))
 
 
 def value_at(settings: BaseModel, path: tuple[str, ...]) -> object:
-    """Return the value of the setting at that path."""
+    """Return the value of the setting at the path."""
     found: object = settings
     for part in path:
         found = getattr(found, part)

@@ -1,6 +1,7 @@
-"""SIGTERM and SIGINT: the first asks to stop, the second ends the process on the spot; a deadline that always holds.
+"""Stopping on SIGTERM and SIGINT: the first signal requests a stop, the second ends the process immediately.
 
-Works while the event loop is stuck: handlers are Python's own, and the deadline is a thread.
+The watchdog bounds the time to stop. Both work while the event loop is blocked: the handlers are plain Python signal
+handlers, and the watchdog is a thread.
 """
 
 import asyncio
@@ -13,30 +14,30 @@ from types import FrameType
 
 from runtime.exits import Exit
 
-_HEEDED = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ShutdownWatchdog:
-    """Ends the process from outside its loop when stopping takes longer than it may."""
+    """Ends the process with exit code 75 if stopping takes longer than `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timer: threading.Timer | None = None
 
     def arm(self) -> None:
-        """Start the clock, once."""
+        """Start the timer; further calls do nothing."""
         if self._timer is None:
             self._timer = threading.Timer(self._seconds, self._end)
             self._timer.daemon = True
             self._timer.start()
 
     def disarm(self) -> None:
-        """Stop the clock: the process has come to its end by itself."""
+        """Stop the timer, because the process ends on its own."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _end(self) -> None:
-        _say(f"not stopped after {self._seconds:g} s; ending the process")
+        _write(f"not stopped after {self._seconds:g} s; ending the process")
         os._exit(Exit.CUT_SHORT)
 
 
@@ -44,20 +45,20 @@ class ShutdownWatchdog:
 def handling_signals(request_stop: Callable[[str], None], watchdog: ShutdownWatchdog) -> Iterator[None]:
     """Call `request_stop` in the running loop at the first signal; end the process at the second."""
     loop = asyncio.get_running_loop()
-    asked = False
+    stop_requested = False
 
-    def heed(number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal stop_requested
         name = signal.Signals(number).name
-        if asked:
-            _say(f"second signal ({name}); ending the process")
+        if stop_requested:
+            _write(f"second signal ({name}); ending the process")
             os._exit(128 + number)
-        asked = True
+        stop_requested = True
         watchdog.arm()
-        # Not logged here: the signal may have interrupted a line being logged, which holds the stream's lock.
+        # No log line here: the signal may interrupt the logging of a line, which holds the stream's lock.
         loop.call_soon_threadsafe(request_stop, name)
 
-    before = {number: signal.signal(number, heed) for number in _HEEDED}
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -65,5 +66,5 @@ def handling_signals(request_stop: Callable[[str], None], watchdog: ShutdownWatc
             signal.signal(number, handler)
 
 
-def _say(text: str) -> None:
+def _write(text: str) -> None:
     os.write(2, f"{text}\n".encode())

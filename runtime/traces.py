@@ -1,8 +1,7 @@
-"""Traces as the rest of the gateway sees them. OpenTelemetry itself is in `otlp`, imported where an endpoint is set.
+"""The tracing interface of the gateway. OpenTelemetry is used only in `otlp`, which is imported if an endpoint is set.
 
-A span carries the names below with values that are words or numbers, and nothing else: no exception's text, no
-`tracestate`, no baggage, since all of these may quote a patient. Nothing here ever waits for the collector but the end
-of the process, and that has a deadline.
+A span carries only the attributes below, with words or numbers as values. It carries no exception text, no `tracestate`
+and no baggage, because they may quote a patient. Only the end of the process waits for the collector, with a deadline.
 """
 
 import re
@@ -17,7 +16,7 @@ from runtime.settings import TraceSettings
 Attributes = Mapping[str, str | int | None]
 Kind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
 
-# What a span may carry. The rest is dropped where spans are made, whoever asks for it.
+# All other attributes are dropped when a span is created or annotated.
 ALLOWED_ATTRIBUTES: Final = frozenset(
     {
         "error.type",
@@ -51,58 +50,61 @@ _WORD: Final = re.compile(r"[A-Za-z0-9._:/{}-]{1,200}")
 
 
 class TracesUnavailable(StartupError):
-    """An endpoint is set, and there is nothing to trace with."""
+    """An endpoint is set, but the packages for tracing are missing."""
 
     title = "traces"
 
 
 class Span(Protocol):
-    """One span under way."""
+    """An open span."""
 
     @property
     def traceparent(self) -> str:
-        """What somebody else needs to go on from here."""
+        """The traceparent by which another process continues this span's trace (W3C Trace Context, 3.2)."""
 
-    def annotate(self, facts: Attributes) -> None:
-        """Add what has become known."""
+    def annotate(self, attributes: Attributes) -> None:
+        """Add attributes."""
 
     def rename(self, name: str) -> None:
-        """Give it the name that is known only now."""
+        """Replace the span's name, for example once the route is known."""
 
     def link(self, traceparent: str | None) -> None:
-        """Say which other work this takes up again."""
+        """Link the span of the earlier work that this span repeats or resumes."""
 
     def fail(self, kind: str) -> None:
-        """Mark it as failed; `kind` is a class's name or a slug, never a message."""
+        """Mark the span as failed; `kind` is a class name or a slug, never a message."""
 
 
 class Traces(Protocol):
-    """The tracer of one process, for every task of it."""
+    """The tracer of one process."""
 
     def continue_trace(
-        self, name: str, kind: Kind, traceparent: str | None, facts: Attributes, links: Sequence[str | None] = ()
+        self, name: str, kind: Kind, traceparent: str | None, attributes: Attributes, links: Sequence[str | None] = ()
     ) -> AbstractContextManager[Span]:
-        """Go on with what somebody else began, or begin; what happens inside becomes its children."""
+        """Open a span below the traceparent, or the root of a new trace without a valid one."""
 
-    def child(self, name: str, kind: Kind, facts: Attributes) -> AbstractContextManager[Span]:
-        """Make a part of what is under way in this task."""
+    def child(self, name: str, kind: Kind, attributes: Attributes) -> AbstractContextManager[Span]:
+        """Open a child of the current task's span."""
 
     def finished_child(
-        self, name: str, kind: Kind, seconds: float, facts: Attributes, failed: str | None = None
+        self, name: str, kind: Kind, seconds: float, attributes: Attributes, failed: str | None = None
     ) -> str | None:
-        """Put down what took so long until now, if something is under way in this task; return its traceparent."""
+        """Record a child of the current task's span that took `seconds` and ends now.
+
+        Returns its traceparent, or None if the task has no span.
+        """
 
 
 @asynccontextmanager
 async def open_traces(
     settings: TraceSettings, process: str, environment: str, metrics: ProcessMetrics
 ) -> AsyncIterator[Traces | None]:
-    """Trace while inside; None where no endpoint is set. Raises TracesUnavailable without the packages."""
+    """Yield a tracer, or None if no endpoint is set. Raises TracesUnavailable if the packages are missing."""
     if settings.endpoint is None:
         yield None
         return
     try:
-        from runtime.otlp import OtelTraces  # noqa: PLC0415 - who traces nothing pays for none of it
+        from runtime.otlp import OtelTraces  # noqa: PLC0415 - a process without traces does not load OpenTelemetry
     except ImportError as error:
         raise TracesUnavailable(
             [f"GATEWAY_TRACES__ENDPOINT is set but {error.name} is missing: install collate-gateway[otel], or unset it"]
@@ -114,11 +116,11 @@ async def open_traces(
         await traces.close(settings.timeout.total_seconds())
 
 
-def allowed_attributes(facts: Attributes) -> dict[str, str | int]:
-    """Return what of it a span may carry."""
+def allowed_attributes(attributes: Attributes) -> dict[str, str | int]:
+    """Return the attributes that a span may carry."""
     return {
         name: str(value) if isinstance(value, str) else value
-        for name, value in facts.items()
+        for name, value in attributes.items()
         if value is not None
         and name in ALLOWED_ATTRIBUTES
         and (not isinstance(value, str) or _WORD.fullmatch(value) is not None)

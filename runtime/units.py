@@ -1,4 +1,4 @@
-"""How durations, sizes, lists and steps are written in a setting: `30s`, `64KiB`, `a,b`, `5s until 10m, 15s`. Pure."""
+"""Notation of durations, sizes, lists and steps in a setting: `30s`, `64KiB`, `a,b`, `5s until 10m, 15s`."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def parse_duration(value: Any) -> Any:
-    """Turn `250ms`, `30s`, `5m`, `24h` or `30d` into a timedelta; leave other types to pydantic."""
+    """Parse `250ms`, `30s`, `5m`, `24h` or `30d` into a timedelta; return other types unchanged for pydantic."""
     if not isinstance(value, str):
         return value
     total, at = 0.0, 0
@@ -28,12 +28,12 @@ def parse_duration(value: Any) -> Any:
     if not text or at != len(text):
         raise ValueError("expected a number with a unit (ms, s, m, h or d), like 30s or 1h30m")
     if total > timedelta.max.total_seconds():
-        raise ValueError("longer than any duration can be")
+        raise ValueError("the duration is too long")
     return timedelta(seconds=total)
 
 
 def show_duration(value: timedelta) -> str:
-    """Write a duration the way a setting takes it, in the fewest parts."""
+    """Format a duration as a setting accepts it, with one unit."""
     milliseconds = round(value.total_seconds() * 1_000)
     if milliseconds % 1_000:
         return f"{milliseconds}ms"
@@ -45,7 +45,7 @@ def show_duration(value: timedelta) -> str:
 
 
 def parse_size(value: Any) -> Any:
-    """Turn `64KiB`, `1MiB` or a bare number of bytes into an int."""
+    """Parse `64KiB`, `1MiB` or a bare number of bytes into an int."""
     if not isinstance(value, str):
         return value
     match = _SIZE.fullmatch(value.strip())
@@ -55,7 +55,7 @@ def parse_size(value: Any) -> Any:
 
 
 def show_size(value: int) -> str:
-    """Write a size the way a setting takes it, in its largest whole unit."""
+    """Format a size as a setting accepts it, in its largest whole unit."""
     for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if value >= length and value % length == 0:
             return f"{value // length}{unit}"
@@ -63,7 +63,7 @@ def show_size(value: int) -> str:
 
 
 def parse_list(value: Any) -> Any:
-    """Split `a, b` at its commas; leave a sequence as it is."""
+    """Split `a, b` at its commas; return a sequence unchanged."""
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -71,26 +71,26 @@ def parse_list(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Do something this often up to that age; the last step has no end."""
+    """An interval that applies up to an age; the last step has no end."""
 
     every: timedelta
     until: timedelta | None = None
 
     def __str__(self) -> str:
-        """Write it the way a setting takes it."""
+        """Format the step as a setting accepts it."""
         end = "" if self.until is None else f" until {show_duration(self.until)}"
         return show_duration(self.every) + end
 
 
 def parse_steps(value: Any) -> Any:
-    """Turn `5s until 10m, 15s until 1h, 60s` into steps: ages grow, and the last step holds for ever."""
+    """Parse `5s until 10m, 15s until 1h, 60s` into steps with growing ages; the last step has none."""
     if not isinstance(value, str):
         return value
     steps = tuple(_step(part) for part in value.split(","))
     ends = [step.until for step in steps[:-1] if step.until is not None]
     is_whole = len(ends) == len(steps) - 1 and steps[-1].until is None
     if not is_whole or ends != sorted(set(ends)):
-        raise ValueError("expected ages that grow and a last step without one, like 5s until 10m, 15s until 1h, 60s")
+        raise ValueError("expected growing ages and a last step without an age, like 5s until 10m, 15s until 1h, 60s")
     return steps
 
 
@@ -103,7 +103,7 @@ def _step(text: str) -> Step:
 
 
 class SizeUnit:
-    """Marks an int field that is a number of bytes, so that tables show it as `64KiB`."""
+    """A marker for an int field in bytes, which tables show as `64KiB`."""
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]

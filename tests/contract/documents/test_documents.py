@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
 from gateway.cli.app import app
-from runtime.environ import leaves, variable
+from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
@@ -92,8 +92,8 @@ def test_every_documented_metric_exists():
 
 
 def test_every_documented_setting_exists():
-    variables = {variable(path) for path in leaves(Settings)}
-    dotted = {".".join(path) for path in leaves(Settings)}
+    variables = {variable_name(path) for path in setting_paths(Settings)}
+    dotted = {".".join(path) for path in setting_paths(Settings)}
     sections = {path.partition(".")[0] for path in dotted if "." in path}
     charts = yaml.safe_load((ROOT / "helm" / "gateway" / "values.yaml").read_text())
     wrong = []

@@ -1,4 +1,4 @@
-"""A process on `lifetime.run`, in as many ways as there are arguments; started by test_lifetime.py."""
+"""A process on `process.run` that behaves as its argument says; test_process.py starts it."""
 
 import asyncio
 import sys

@@ -20,13 +20,13 @@ def health(clock):
     return Health(stalled_after_seconds=30, clock=clock)
 
 
-def test_nothing_started_is_live_but_not_ready(health):
+def test_a_process_without_components_is_live_but_not_ready(health):
     assert health.live().good
     assert not health.ready().good
     assert not health.startup().good
 
 
-def test_waiting_for_another_is_never_a_reason_to_be_restarted(health):
+def test_a_waiting_or_failed_component_does_not_end_liveness(health):
     health.set("kafka", "waiting", "kafka:9092: connection refused")
     health.set("partition 3", "failed", "out of range")
     assert health.live().good
@@ -48,14 +48,14 @@ def test_ready_when_every_component_is_ok(health, clock):
     assert report.parts["tail"]["forSeconds"] == 7.0
 
 
-def test_saying_the_same_again_does_not_restart_the_clock(health, clock):
+def test_setting_the_same_state_again_keeps_its_start_time(health, clock):
     health.set("kafka", "waiting", "refused")
     clock.now += 5
     health.set("kafka", "waiting", "timed out")
     assert health.ready().parts["kafka"] == {"state": "waiting", "detail": "timed out", "forSeconds": 5.0}
 
 
-def test_started_once_stays_started(health):
+def test_a_started_process_stays_started(health):
     health.expect("kafka", "tail")
     health.set("kafka", "ok")
     assert health.startup().summary == "not started: tail starting"
@@ -65,14 +65,14 @@ def test_started_once_stays_started(health):
     assert not health.ready().good
 
 
-def test_a_loop_that_has_not_run_is_what_makes_a_process_not_live(health, clock):
+def test_a_process_is_not_live_while_a_loop_exceeds_its_limit(health, clock):
     beat = health.beat("reader")
     clock.now += 30
     assert health.live().good
     clock.now += 0.1
     report = health.live()
     assert not report.good
-    assert report.summary == "not live: reader failed (last ran 30.1 s ago, allowed are 30 s)"
+    assert report.summary == "not live: reader failed (last ran 30.1 s ago, at most 30 s are allowed)"
     beat()
     assert health.live().good
 
@@ -85,14 +85,14 @@ def test_a_loop_may_have_its_own_limit(health, clock):
     assert not health.live().good
 
 
-def test_a_dead_task_is_neither_live_nor_ready(health):
+def test_a_failed_task_ends_liveness_and_readiness(health):
     health.set("kafka", "ok")
     health.task_failed("reader", "KeyError")
     assert not health.live().good
     assert health.ready().summary == "not ready: reader failed (task ended: KeyError)"
 
 
-def test_a_component_that_is_no_longer_ours_does_not_count(health):
+def test_a_removed_component_does_not_count(health):
     health.set("kafka", "ok")
     health.set("partition 3", "failed")
     health.remove("partition 3")

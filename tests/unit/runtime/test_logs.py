@@ -60,7 +60,7 @@ def test_libraries_speak_in_the_same_form_and_only_when_it_matters(lines):
     (line,) = lines()
     assert (line["level"], line["event"], line["logger"], line["message"]) == (
         "warning",
-        "library",
+        "process.library_logged",
         "aiokafka.client",
         "no broker",
     )

@@ -81,10 +81,10 @@ def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, tol
         ({"GATEWAY_KAFKA__CA_FILE": "{secret}"}, "ca_file, certificate_file and key_file are for SSL and SASL_SSL"),
         (
             {"GATEWAY_KAFKA__SECURITY": "SSL", "GATEWAY_KAFKA__KEY_FILE": "{secret}"},
-            "certificate_file and key_file come together",
+            "certificate_file and key_file must be set together",
         ),
         ({"GATEWAY_KAFKA__TOKEN_FILE": "{secret}"}, "token_file and oauth_url are for mechanism OAUTHBEARER"),
-        (OAUTH, "mechanism OAUTHBEARER needs token_file or oauth_url, one of them"),
+        (OAUTH, "mechanism OAUTHBEARER needs either token_file or oauth_url"),
         (
             OAUTH | {"GATEWAY_KAFKA__TOKEN_FILE": "{secret}", "GATEWAY_KAFKA__USERNAME": "u"},
             "username and password_file are for SCRAM and PLAIN",
@@ -100,11 +100,11 @@ def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, tol
                 "GATEWAY_KAFKA__OAUTH_CLIENT_ID": "c",
                 "GATEWAY_KAFKA__OAUTH_CLIENT_SECRET_FILE": "{secret}",
             },
-            "sends the client's secret in the clear",
+            "sends the client's secret unencrypted",
         ),
         ({"GATEWAY_TOPICS__MIN_INSYNC": "4"}, "min_insync 4 can't be more than replication 3"),
-        ({"GATEWAY_COLLATE__BASE_URL": "http://collate.test"}, "sends the API key in the clear"),
-        ({"GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s"}, "total_timeout is shorter than one of the timeouts inside it"),
+        ({"GATEWAY_COLLATE__BASE_URL": "http://collate.test"}, "sends the API key unencrypted"),
+        ({"GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s"}, "total_timeout is shorter than connect_timeout"),
         ({"GATEWAY_WORKER__HEARTBEAT": "5s"}, "heartbeat must be at most a third of session_timeout"),
     ],
 )

@@ -33,7 +33,7 @@ class Started:
         return self.process.wait(within)
 
     def get(self, path):
-        return httpx.get(self.line("started")["admin"] + path, timeout=5)
+        return httpx.get(self.line("process.started")["admin"] + path, timeout=5)
 
 
 @pytest.fixture
@@ -58,8 +58,14 @@ async def test_a_signal_stops_in_order(start, eventually, number):
     await eventually(lambda: program.line("working"))
     program.signal(number)
     assert program.code() == 0
-    assert [line["event"] for line in program.lines()] == ["started", "working", "stopping", "drained", "stopped"]
-    assert program.line("stopping")["why"] == number.name
+    assert [line["event"] for line in program.lines()] == [
+        "process.started",
+        "working",
+        "process.stop_requested",
+        "drained",
+        "process.stopped",
+    ]
+    assert program.line("process.stop_requested")["why"] == number.name
 
 
 async def test_what_takes_longer_than_the_deadline_is_cut_short(start, eventually):
@@ -67,7 +73,7 @@ async def test_what_takes_longer_than_the_deadline_is_cut_short(start, eventuall
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
     assert program.code() == 75
-    assert program.line("stop deadline passed")["seconds"] == 0.5
+    assert program.line("process.stop_deadline_exceeded")["seconds"] == 0.5
 
 
 @pytest.mark.parametrize("how", ["drains_for_ever", "sticks_when_stopping"])
@@ -95,7 +101,7 @@ async def test_a_stuck_loop_ends_at_the_last_resort(start, eventually):
 def test_a_failed_task_is_told_and_ends_the_process(start):
     program = start("has_a_task_that_fails")
     assert program.code() == 1
-    line = program.line("task died")
+    line = program.line("process.task_failed")
     assert (line["task"], line["error"]) == ("reader", "LookupError")
     assert "lost the thread" in line["traceback"]
     assert program.line("drained")
@@ -104,20 +110,20 @@ def test_a_failed_task_is_told_and_ends_the_process(start):
 def test_a_task_that_returns_early_ends_the_process_too(start):
     program = start("has_a_task_that_returns")
     assert program.code() == 1
-    assert program.line("task died")["task"] == "reader"
+    assert program.line("process.task_failed")["task"] == "reader"
 
 
 def test_an_error_of_the_process_itself_is_told(start):
     program = start("raises")
     assert program.code() == 1
-    assert "at the start" in program.line("process failed")["traceback"]
+    assert "at the start" in program.line("process.run_failed")["traceback"]
 
 
 def test_a_refusal_lists_every_problem(start):
     program = start("refuses")
     assert program.code() == 78
-    assert program.line("refused to run")["problems"] == ["first reason", "second reason"]
-    assert [line["event"] for line in program.lines()] == ["started", "refused to run"]
+    assert program.line("process.start_rejected")["problems"] == ["first reason", "second reason"]
+    assert [line["event"] for line in program.lines()] == ["process.started", "process.start_rejected"]
 
 
 def test_a_port_that_is_taken_is_a_refusal(start):
@@ -125,13 +131,15 @@ def test_a_port_that_is_taken_is_a_refusal(start):
         port = other.getsockname()[1]
         program = start("works", port=port)
         assert program.code() == 78
-    assert program.line("refused to run")["problems"] == [f"can't listen on 127.0.0.1:{port}: address already in use"]
+    assert program.line("process.start_rejected")["problems"] == [
+        f"can't listen on 127.0.0.1:{port}: address already in use"
+    ]
 
 
 def test_it_does_not_run_without_assertions(start):
     program = start("works", flags=["-O"])
     assert program.code() == 78
-    assert "aiokafka depends on" in program.line("refused to run")["problems"][0]
+    assert "aiokafka depends on" in program.line("process.start_rejected")["problems"][0]
 
 
 async def test_the_admin_port_tells_how_the_process_is(start, eventually):
@@ -157,7 +165,7 @@ async def test_without_kafka_it_waits_says_why_and_stays_alive(start, eventually
     await eventually(lambda: [line["event"] for line in program.lines()].count("waiting for Kafka") >= 3)
     told = program.line("waiting for Kafka")
     assert told["reason"] == "127.0.0.1:1: connection refused"
-    assert {line["event"] for line in program.lines()} == {"started", "waiting for Kafka"}
+    assert {line["event"] for line in program.lines()} == {"process.started", "waiting for Kafka"}
     ready = program.get("/readyz")
     assert ready.status_code == 503
     assert "kafka waiting (127.0.0.1:1: connection refused)" in ready.json()["summary"]
