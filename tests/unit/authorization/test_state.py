@@ -1,5 +1,6 @@
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,14 @@ from consumers.authorization.state import (
     LastCommand,
     Missing,
     OpenDeadLetter,
+    Part,
     StateTooLarge,
     StateUnreadable,
     Watch,
 )
 
+# The bytes that the release before the renaming wrote: field names on disk never change.
+STORED = Path(__file__).with_name("stored_state.json").read_bytes()
 FULL = AuthorizationState(
     sequence=7,
     floor=3,
@@ -98,3 +102,21 @@ def test_a_changed_memory_leaves_the_old_one_alone():
     changed = FULL.but(sequence=9)
     assert (FULL.sequence, changed.sequence) == (7, 9)
     assert changed.known is FULL.known
+
+
+def test_a_stored_state_with_every_field_is_read_and_written_back_byte_for_byte():
+    state = AuthorizationState.decode(STORED)
+    assert state.encode() == STORED
+
+
+def test_the_stored_state_holds_every_field_with_a_value_that_is_not_the_default():
+    def check(part):
+        for name, field in type(part).model_fields.items():
+            value = getattr(part, name)
+            assert value != field.default, f"{type(part).__name__}.{name} is missing in stored_state.json"
+            parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+            for one in parts:
+                if isinstance(one, Part):
+                    check(one)
+
+    check(AuthorizationState.decode(STORED))
