@@ -32,10 +32,10 @@ from bench.installed import PARTITIONS, make_authorizations, post, unlimited
 from consumers.authorization import recent_commands
 from consumers.authorization.handoffs import ended as handoff_ended
 from consumers.authorization.handoffs import reconciled
-from consumers.authorization.recent_commands import Ending
-from consumers.authorization.state import AuthorizationState, Closer, Handoff, Known, LastCommand, Watch
+from consumers.authorization.recent_commands import CommandEnd
+from consumers.authorization.state import AuthorizationState, Closer, CommandRef, Handoff, Known, WatchStatus
 from consumers.engine.state_store import state_record
-from consumers.watcher.cadence import Cadence, PollClass, kind_of
+from consumers.watcher.cadence import Cadence, PollClass, poll_class_of
 from local.installation import Installation, Program, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
@@ -55,37 +55,37 @@ _STATUS = {PollClass.PROCESSING: "processing", PollClass.ACTION: "requires_actio
 MIX = ((0.01, 0.5 * HOUR), (0.09, 12 * HOUR), (0.90, 30 * DAY))
 
 
-def watched(kind: PollClass, now: float, age: float) -> AuthorizationState:
+def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState:
     """Return the memory of an authorization that has come a usual way, in that class, with nothing new for so long."""
     handoff = Handoff(
         id="mhand_0123456789abcdef",
         version=3,
         state="active",
-        access_available=kind is PollClass.OPEN,
+        access_available=poll_class is PollClass.OPEN,
         opened_at=now - age,
         seen_at=now - age,
         open_version=24,
-        told_open=True,
-        opener=LastCommand(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
+        open_emitted=True,
+        opener=CommandRef(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
     )
-    closer = Closer(asked=LastCommand(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
-    over = handoff_ended(handoff.but(closer=closer), "completed_reported")
-    if kind is not PollClass.ENDED:
+    closer = Closer(caused_by=CommandRef(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
+    over = handoff_ended(handoff.replace(closer=closer), "completed_reported")
+    if poll_class is not PollClass.ENDED:
         over = reconciled(over, Agreement.AGREES)
     packed = ""
     for _ in range(3):
-        packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", Ending.FINISHED, now)
-    status = _STATUS.get(kind, "processing")
-    is_at_payer = kind is PollClass.PAYER
+        packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", CommandEnd.FINISHED, now)
+    status = _STATUS.get(poll_class, "processing")
+    is_at_payer = poll_class is PollClass.PAYER
     return AuthorizationState(
         sequence=9,
         floor=VERSION,
         known=Known(version=VERSION, status=status, receipt=is_at_payer),
-        active=handoff if kind is PollClass.OPEN else None,
-        last=None if kind is PollClass.OPEN else over,
-        ended=() if kind is PollClass.OPEN else (over.id,),
-        watch=Watch(since=now - age, until=now + 90 * DAY, moved_at=now - age),
-        remembered=packed,
+        active=handoff if poll_class is PollClass.OPEN else None,
+        last=None if poll_class is PollClass.OPEN else over,
+        ended=() if poll_class is PollClass.OPEN else (over.id,),
+        watch=WatchStatus(since=now - age, until=now + 90 * DAY, moved_at=now - age),
+        recent_commands=packed,
     )
 
 
@@ -97,13 +97,13 @@ class Pace:
     looks_per_hour: float
 
 
-def play(cadence: Cadence, kind: PollClass, age: float) -> Pace:
+def play(cadence: Cadence, poll_class: PollClass, age: float) -> Pace:
     """Look many times at that age, and let a change come at a random moment between each two looks."""
     randomness, now = random.Random(1), 1_800_000_000.0
-    memory = watched(kind, now, age)
-    if kind_of(memory) is not kind:
-        raise RuntimeError(f"a memory of the class {kind_of(memory)} instead of {kind}")
-    gaps = [(cadence.next_look(memory, now, randomness.random) or now) - now for _ in range(LOOKS)]
+    memory = watched(poll_class, now, age)
+    if poll_class_of(memory) is not poll_class:
+        raise RuntimeError(f"a memory of the class {poll_class_of(memory)} instead of {poll_class}")
+    gaps = [(cadence.next_timer(memory, now, randomness.random) or now) - now for _ in range(LOOKS)]
     # A change meets a gap as often as the gap is long.
     reactions = sorted(gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=LOOKS))
     return Pace(reactions, HOUR * len(gaps) / sum(gaps))
@@ -116,13 +116,13 @@ def paces() -> None:
     table = Table(title="A change at Collate until the look that sees it, and calls per watched authorization and hour")
     for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "looks/h", "formula"):
         table.add_column(column, justify="right")
-    for kind in PollClass:
+    for poll_class in PollClass:
         before = 0.0
-        for step in cadence.steps[kind]:
-            pace, every = play(cadence, kind, before + 1e-3), step.every_seconds
+        for step in cadence.steps[poll_class]:
+            pace, every = play(cadence, poll_class, before + 1e-3), step.every_seconds
             reactions = pace.reactions
             table.add_row(
-                kind.value,
+                poll_class.value,
                 f"{step.until_age_seconds:,.0f} s",
                 f"{every:,.0f} s",
                 f"{statistics.fmean(reactions):,.2f} s",

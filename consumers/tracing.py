@@ -1,7 +1,7 @@
-"""The worker's lane with traces on: a span per turn on a record, under the request that wrote it.
+"""Traces of the worker's handler: a span for each invocation on a record, below the request that wrote the record.
 
-Each turn links to the one before it on the same record, and each event carries a span of its turn. Nothing in the lane
-knows of this, and where traces are off it is not there. Observations belong to no request and have no span.
+Each span links to the previous invocation on the same record, and each event carries a span of its invocation. The
+wrapped handler does not know of traces. Observations belong to no request and have no span.
 """
 
 from collections import OrderedDict
@@ -17,61 +17,61 @@ _MOST_WAITING = 10_000
 
 
 class TracedHandler:
-    """See the module."""
+    """A handler that traces another handler."""
 
-    def __init__(self, lane: Handler, traces: Traces, topics: Topics) -> None:
-        self._lane = lane
+    def __init__(self, handler: Handler, traces: Traces, topics: Topics) -> None:
+        self._handler = handler
         self._traces = traces
         self._commands = topics.commands.name
         self._events = topics.events.name
-        self._turns: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._spans: OrderedDict[tuple[int, int], str] = OrderedDict()
 
-    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
-        """Take a turn."""
+    async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
+        """Handle a record within a span."""
         headers = dict(record.headers)
-        place = record.partition, record.offset
-        before = self._turns.pop(place, None)
-        facts = self._facts(turn, record, headers)
+        position = record.partition, record.offset
+        before = self._spans.pop(position, None)
+        attributes = self._attributes(invocation, record, headers)
         parent = _text(headers, "traceparent")
-        with self._traces.continue_trace("process commands", "CONSUMER", parent, facts, (before,)) as span:
-            self._turns[place] = span.traceparent
-            if len(self._turns) > _MOST_WAITING:
-                self._turns.popitem(last=False)
-            answer = await self._lane.on_record(_TracedInvocation(turn, self), record)
-            if isinstance(answer, RetryAt):
-                span.annotate({"gateway.waits_for": answer.reason.value})
-                return answer
-            self._turns.pop(place, None)  # the bound may have dropped it meanwhile
-            return answer._replace(outputs=self.carried(answer.outputs))
+        with self._traces.continue_trace("process commands", "CONSUMER", parent, attributes, (before,)) as span:
+            self._spans[position] = span.traceparent
+            if len(self._spans) > _MOST_WAITING:
+                self._spans.popitem(last=False)
+            result = await self._handler.on_record(_TracedInvocation(invocation, self), record)
+            if isinstance(result, RetryAt):
+                span.annotate({"gateway.waits_for": result.reason.value})
+                return result
+            self._spans.pop(position, None)  # the bound may have dropped it
+            return result._replace(outputs=self.with_spans(result.outputs))
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
-        """Observe: nobody's request."""
-        return await self._lane.on_timer(turn)
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
+        """Observe without a span: no request caused it."""
+        return await self._handler.on_timer(invocation)
 
-    def checkpointing(self) -> AbstractContextManager[Span]:
-        """Show how long a commit in the middle of a turn takes."""
+    def checkpoint_span(self) -> AbstractContextManager[Span]:
+        """Return the span of a checkpoint."""
         return self._traces.child("checkpoint", "INTERNAL", {"messaging.system": "kafka"})
 
-    def carried(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-        """Give every event a span, and have it carry that."""
+    def with_spans(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+        """Return the outputs; each event has a span and carries its traceparent."""
         return tuple(self._event(output) if output.topic == self._events else output for output in outputs)
 
     def _event(self, output: Output) -> Output:
         headers = dict(output.headers)
-        facts: Attributes = {
+        attributes: Attributes = {
             "messaging.system": "kafka",
             "messaging.destination.name": self._events,
             "gateway.event": _text(headers, "ce_type"),
             "gateway.sequence": _text(headers, "ce_sequence"),
         }
-        # The record is made here; it becomes visible with the transaction that also moves the input's offset.
-        traceparent = self._traces.finished_child("create events", "PRODUCER", 0.0, facts)
+        # The event is created here and becomes visible with the transaction that finishes the input record.
+        traceparent = self._traces.finished_child("create events", "PRODUCER", 0.0, attributes)
         if traceparent is None:
             return output
         others = tuple(header for header in output.headers if header[0] != "traceparent")
         return output._replace(headers=(*others, ("traceparent", traceparent.encode())))
 
-    def _facts(self, turn: Invocation, record: Record, headers: dict[str, bytes]) -> Attributes:
+    def _attributes(self, invocation: Invocation, record: Record, headers: dict[str, bytes]) -> Attributes:
         command, command_id, key = _text(headers, "ce_type"), _text(headers, "ce_id"), record.key.decode("latin-1")
         redrive = _text(headers, "ce_redrive")
         return {
@@ -79,58 +79,58 @@ class TracedHandler:
             "messaging.destination.name": self._commands,
             "messaging.destination.partition.id": str(record.partition),
             "messaging.kafka.offset": record.offset,
-            # A record may be anything: what is no word of ours is not shown.
+            # A record may contain anything: only values of our own form are shown.
             "gateway.command": command if command in COMMANDS else "unrecognised",
             "gateway.command_id": command_id if command_id is not None and is_command_id(command_id) else None,
             "gateway.authorization_id": key if is_id(key) else None,
             "gateway.redrive": redrive if redrive is not None and redrive.isdigit() else None,
-            "gateway.tries": turn.tries,
+            "gateway.tries": invocation.tries,
         }
 
 
 class _TracedInvocation:
-    """A turn whose checkpoints and their events are shown."""
+    """An invocation with spans for its checkpoints and their events."""
 
-    __slots__ = ("_lane", "_turn")
+    __slots__ = ("_handler", "_invocation")
 
-    def __init__(self, turn: Invocation, lane: TracedHandler) -> None:
-        self._turn = turn
-        self._lane = lane
+    def __init__(self, invocation: Invocation, handler: TracedHandler) -> None:
+        self._invocation = invocation
+        self._handler = handler
 
     @property
     def key(self) -> bytes:
-        return self._turn.key
+        return self._invocation.key
 
     @property
     def state(self) -> bytes | None:
-        return self._turn.state
+        return self._invocation.state
 
     @property
     def now(self) -> float:
-        return self._turn.now
+        return self._invocation.now
 
     @property
     def timer_at(self) -> float | None:
-        return self._turn.timer_at
+        return self._invocation.timer_at
 
     @property
     def since(self) -> float:
-        return self._turn.since
+        return self._invocation.since
 
     @property
     def tries(self) -> int:
-        return self._turn.tries
+        return self._invocation.tries
 
     @property
     def failures(self) -> int:
-        return self._turn.failures
+        return self._invocation.failures
 
     async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
-        with self._lane.checkpointing():
-            await self._turn.checkpoint(state, self._lane.carried(outputs))
+        with self._handler.checkpoint_span():
+            await self._invocation.checkpoint(state, self._handler.with_spans(outputs))
 
     async def ensure_owned(self) -> None:
-        await self._turn.ensure_owned()
+        await self._invocation.ensure_owned()
 
 
 def _text(headers: dict[str, bytes], name: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Composition root of `gateway worker`: settings in, every part built and handed over, one process until SIGTERM.
+"""Composition root of `gateway worker`: reads the settings, builds the parts, and runs until SIGTERM.
 
-It waits for Kafka and the topics (readiness red, one clear line), then joins the group. Readiness is green while every
-partition of ours is being worked on; stopping drains what runs, within the deadline, and gives the partitions back.
+Waits for Kafka and the topics with readiness red, then joins the group. Readiness is green while every partition of
+this worker is running. A stop drains running work within the deadline, then gives the partitions back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.retry_policy import RetryPolicy
+from consumers.applier.settings import ApplierSettings
 from consumers.authorization.event_writer import EventWriter
-from consumers.authorization.reducer import Rules
+from consumers.authorization.reducer import RiskRules
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine, PartitionCountChanged
@@ -49,25 +49,25 @@ _HEALTH_SECONDS = 0.5
 
 
 class DigestKeyRefused(StartupError):
-    """The digest key can't be used."""
+    """The digest key is unusable."""
 
     title = "digest key"
 
 
 class TopicRefused(StartupError):
-    """The input topic is not what the settings say."""
+    """The input topic differs from the settings."""
 
     title = "commands topic"
 
 
 def serve(settings: Settings) -> int:
-    """Run the process until it is told to stop; return its exit code."""
+    """Run the process until SIGTERM; return its exit code."""
     drain = settings.worker.stop_deadline.total_seconds()
     return run("worker", settings, partial(work, settings), stop_deadline_seconds=drain + 10.0)
 
 
 async def work(settings: Settings, process: Process) -> None:
-    """Build the parts, consume until `process.stop`, end in order."""
+    """Build the parts, consume until `process.stop`, close the parts in order."""
     digest_key = _read_digest_key(settings)
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
@@ -79,47 +79,47 @@ async def work(settings: Settings, process: Process) -> None:
         open_client(settings.collate, process.metrics.collate, traces) as collate,
     ):
         handler = _handler(settings, topics, collate, process, digest_key)
-        told = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
-        lane = handler if traces is None else TracedHandler(handler, traces, topics)
-        engine = Engine(told, lane, process.metrics.engine)
+        own = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
+        traced = handler if traces is None else TracedHandler(handler, traces, topics)
+        engine = Engine(own, traced, process.metrics.engine)
         process.partition_status = partial(key_queues_report, engine)
         process.resume = partial(_resume, engine, process)
-        watching = asyncio.create_task(_tell_health(engine, process))
+        reporting = asyncio.create_task(_report_health(engine, process))
         tune_gc()
         try:
             await engine.run(process.stop)
         except PartitionCountChanged as changed:
             raise TopicRefused([str(changed)]) from changed
         finally:
-            watching.cancel()
+            reporting.cancel()
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationHandler:
-    """Commands to the applier, alarms to the watcher: one lane does both, one at a time."""
+    """The handler of the engine: records go to the applier, timers to the watcher."""
 
     applier: Applier
     watcher: Watcher
 
-    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
-        """Take a command."""
-        return await self.applier.on_record(turn, record)
+    async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
+        """Apply a command."""
+        return await self.applier.on_record(invocation, record)
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
-        """Look again."""
-        return await self.watcher.on_timer(turn)
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
+        """Observe the authorization."""
+        return await self.watcher.on_timer(invocation)
 
 
 def _handler(
     settings: Settings, topics: Topics, collate: CollateClient, process: Process, digest_key: bytes
 ) -> AuthorizationHandler:
-    publication = EventWriter(topics, source(settings.environment))
+    event_writer = EventWriter(topics, source(settings.environment))
     metrics = process.metrics.commands
     chance = random.random
-    rules = Rules(open_too_long_seconds=settings.watch.open_too_long.total_seconds())
+    rules = RiskRules(open_too_long_seconds=settings.watch.open_too_long.total_seconds())
     watcher = Watcher(
         collate,
-        publication,
+        event_writer,
         metrics,
         chance,
         Cadence.of(settings.watch),
@@ -127,20 +127,20 @@ def _handler(
         Slowdown(settings.watch.longest_stretch),
         settings.worker.command_max_age.total_seconds(),
     )
-    desk = ApplierContext(
+    context = ApplierContext(
         collate=collate,
-        publication=publication,
-        policy=RetryPolicy.of(settings.worker, settings.collate, digest_key),
+        event_writer=event_writer,
+        settings=ApplierSettings.of(settings.worker, settings.collate, digest_key),
         metrics=metrics,
-        next_look=watcher.next_look,
+        next_timer=watcher.next_timer,
         chance=chance,
         rules=rules,
     )
-    return AuthorizationHandler(Applier(desk), watcher)
+    return AuthorizationHandler(Applier(context), watcher)
 
 
 def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
-    """Tell the engine what the settings say."""
+    """Return the settings of the engine."""
     worker = settings.worker
     transaction = worker.transaction_timeout.total_seconds()
     return EngineSettings(
@@ -159,7 +159,8 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         session_seconds=worker.session_timeout.total_seconds(),
         heartbeat_seconds=worker.heartbeat.total_seconds(),
         transaction_timeout_seconds=transaction,
-        transaction_seconds=transaction * 0.8,  # ours ends first: then we know that it is in doubt
+        transaction_seconds=transaction
+        * 0.8,  # our deadline is earlier than the broker's: then the state of a commit is known to be in doubt
         drain_seconds=worker.stop_deadline.total_seconds(),
         limits=InvocationLimits(
             hang_seconds=worker.handler_deadline.total_seconds(),
@@ -168,15 +169,17 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     )
 
 
-def _resume(engine: Engine, process: Process, asked: ResumeRequest) -> dict[str, Any]:
-    """Let stopped partitions go on; one that lost its offsets goes on from the oldest record, so it must be named."""
+def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
+    """Resume stopped partitions. One that lost its offsets resumes from the oldest record, so it must be named."""
     stopped = {number: one for number, one in sorted(engine.partitions.items()) if one.is_stopped}
-    meant = (
-        {number for number, one in stopped.items() if one.is_tripped} if asked.partitions is None else asked.partitions
+    wanted = (
+        {number for number, one in stopped.items() if one.is_tripped}
+        if command.partitions is None
+        else command.partitions
     )
-    resumed = [number for number in stopped if number in meant and stopped[number].resume()]
+    resumed = [number for number in stopped if number in wanted and stopped[number].resume()]
     left = [{"partition": number, "detail": one.detail} for number, one in stopped.items() if number not in resumed]
-    process.log.warning("partitions resumed", partitions=resumed, operator=asked.operator, why=asked.why)
+    process.log.warning("engine.partitions_resumed", partitions=resumed, operator=command.operator, why=command.why)
     return {"resumed": resumed, "stopped": left}
 
 
@@ -192,8 +195,8 @@ def _read_digest_key(settings: Settings) -> bytes:
     return key
 
 
-async def _tell_health(engine: Engine, process: Process) -> None:
-    """Pass on how the engine is; its reader may wait for the group as long as that takes, and for nothing else."""
+async def _report_health(engine: Engine, process: Process) -> None:
+    """Report the engine's health. The reader may wait for the group without limit, but for nothing else."""
     beat = process.health.beat("reader")
     while True:
         is_ready, detail = readiness(engine)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
-from consumers.applier.reasons import WAITING, DeadLetterCause, Reason
+from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.wait_reasons import WaitReason
 
 _HEAD = """# What becomes of a command
@@ -24,7 +25,7 @@ def page() -> str:
     for name, rows in (("handoff.request", REQUEST), ("handoff.close", CLOSE), ("authorization.watch", WATCH)):
         cells = [(str(number), row.when, _then(row)) for number, row in enumerate(rows, 1)]
         parts.append(f"## `{name}`\n\n{_table(('', 'when', 'then'), cells)}")
-    reasons = [(f"`{reason.value}`", reason.advice) for reason in Reason]
+    reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason]
     heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` that names no handoff"
     parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
     causes = [(f"`{cause.value}`", cause.advice) for cause in DeadLetterCause]
@@ -37,7 +38,7 @@ def page() -> str:
 def _then(row: Row) -> str:
     if isinstance(row.then, WaitReason):
         return f"wait: `{row.then.value}`"
-    if isinstance(row.then, Reason):
+    if isinstance(row.then, OutcomeReason):
         return f"rejected: `{row.then.value}`"
     return {Write: "**write to Collate**", AlreadyDone: "already done", Watch: "applied: it is watched"}[row.then]
 

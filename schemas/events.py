@@ -245,7 +245,7 @@ class HandoffAtRisk(Event):
     EXAMPLE: ClassVar[Example] = {
         "handoffId": "mhand_55",
         "reason": "grant_expired",
-        "advice": "The operator's last link has expired: ask for a new access grant, or close the handoff.",
+        "advice": "The operator's last access grant has expired: request a new grant, or close the handoff.",
         "version": 24,
     }
 

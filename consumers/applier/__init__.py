@@ -1,6 +1,7 @@
-"""Command -> decision -> intent -> attempts -> outcome (docs/decisions/0002).
+"""Applies commands to Collate: command -> decision -> intent -> attempts -> outcome (docs/decisions/0002).
 
-job        a record, read                 decide, situation   the table of what to do
-writing    turn by turn to the end        resolve             what a re-read says about a lost answer
-sending    one request and its answer     run, outcome        how a turn ends
+applier    the handler of records     task            a record, parsed
+decide     the decision table         decision_input  the values that the table reads
+workflow   one invocation, in order   delivery        sends an intent, interprets the response
+resolve    whether a lost write had an effect          execution, outcome, dead_letters   how a command ends
 """

@@ -1,27 +1,27 @@
-"""What this process knows of the intent in flight beyond what is committed. A successor doesn't have it and needs not.
+"""What this process knows about an uncommitted detail of the current intent. A successor works without it.
 
-Without a note an intent counts as *sent, perhaps applied* (decision 0002). A note makes us bolder, so it holds only for
-the lane it was made in (`since`): a lane that begins anew may have had another owner in between. Where lanes are kept
-although there was one, whatever we conclude needs a commit, and that is fenced. Bounded; losing a note is safe.
+Without a hint an intent counts as sent and perhaps applied (decision 0002). A hint allows more, so it is valid only for
+the key queue that created it (`since`): a new key queue may follow another owner. A key queue that was kept through a
+rebalance is safe too: every conclusion needs a commit, and a fenced commit fails. Bounded; losing a hint is safe.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-_MOST: Final = 20_000
+_MOST_HINTS: Final = 20_000
 
 
 @dataclass(slots=True)
 class AttemptHint:
-    """Of one intent.
+    """What this process knows about one intent.
 
     Attributes:
-        since: when the lane took the record up.
-        unsent: nothing of it ever left this machine, and nobody but this process can have sent it.
-        clean: every attempt had a definite answer without effect, so it was not applied.
-        fault: the last answer that a store could replay for ever, as status and code.
-        faults: how many in a row were equal to it.
+        since: when this process first received the record.
+        unsent: no byte of the request left this machine, and only this process can have sent it.
+        clean: every attempt had a definite response without effect, so the write was not applied.
+        fault: status and code of the last response that Collate may have stored and replay.
+        faults: the number of equal faults in a row.
     """
 
     since: float
@@ -30,34 +30,34 @@ class AttemptHint:
     fault: tuple[int, str | None] | None = None
     faults: int = 0
 
-    def fails(self, fault: tuple[int, str | None] | None) -> int:
-        """Count an answer; return how many equal faults came in a row."""
+    def count_fault(self, fault: tuple[int, str | None] | None) -> int:
+        """Count a response; return the number of equal faults in a row. None is a response without a fault."""
         self.faults = self.faults + 1 if fault is not None and fault == self.fault else int(fault is not None)
         self.fault = fault
         return self.faults
 
 
 class AttemptHints:
-    """Notes by intent's key."""
+    """Hints by the key of their intent."""
 
     def __init__(self) -> None:
-        self._notes: OrderedDict[str, AttemptHint] = OrderedDict()
+        self._hints: OrderedDict[str, AttemptHint] = OrderedDict()
 
     def of(self, key: str, since: float) -> AttemptHint:
-        """Return the note of an intent; a cautious one if there is none of this lane."""
-        note = self._notes.get(key)
-        if note is None or note.since != since:
-            note = self._notes[key] = AttemptHint(since)
-            if len(self._notes) > _MOST:
-                self._notes.popitem(last=False)
-        return note
+        """Return the hint of an intent; a cautious one if this key queue has none."""
+        hint = self._hints.get(key)
+        if hint is None or hint.since != since:
+            hint = self._hints[key] = AttemptHint(since)
+            if len(self._hints) > _MOST_HINTS:
+                self._hints.popitem(last=False)
+        return hint
 
     def begin(self, key: str, since: float) -> AttemptHint:
-        """Note an intent that this very process has just committed."""
-        note = self.of(key, since)
-        note.unsent = note.clean = True
-        return note
+        """Add the hint of an intent that this process has just committed."""
+        hint = self.of(key, since)
+        hint.unsent = hint.clean = True
+        return hint
 
     def drop(self, key: str) -> None:
-        """Forget an intent that is over."""
-        self._notes.pop(key, None)
+        """Remove the hint of an intent that is over."""
+        self._hints.pop(key, None)

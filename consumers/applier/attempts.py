@@ -1,6 +1,6 @@
-"""The calls to Collate that a command took, for its events (docs/decisions/0005). Kept in this process and bounded.
+"""The calls to Collate for each command, for its events (docs/decisions/0005). In memory and bounded.
 
-Nothing decides by them and nothing waits for them: losing them loses a part of the timeline, nothing else.
+No decision reads them and no commit waits for them: if they are lost, events show fewer attempts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class Attempts:
-    """Of one command: the first few, the last dozen, and how many there were between."""
+    """The attempts of one command: the first 4, the last 12, and the number of those between."""
 
     __slots__ = ("_first", "_last", "left_out")
 
@@ -43,7 +43,7 @@ class Attempts:
         self.left_out = 0
 
     def add(self, attempt: Attempt) -> None:
-        """Keep one more."""
+        """Add an attempt."""
         if len(self._first) < _FIRST:
             self._first.append(attempt)
             return
@@ -54,18 +54,18 @@ class Attempts:
 
     @property
     def kept(self) -> list[Attempt] | None:
-        """Return those that are kept, in order; None where there were none."""
+        """Return the attempts that are kept, in order; None if there were none."""
         return [*self._first, *self._last] or None
 
 
 class AttemptLog:
-    """By the command's record; the one that was touched longest ago goes first."""
+    """Attempts by the record of their command. Above 4,096 commands the least recently used is dropped."""
 
     def __init__(self) -> None:
         self._attempts: OrderedDict[str, Attempts] = OrderedDict()
 
     def of(self, record_id: str) -> Attempts:
-        """Return what is known of a command's calls."""
+        """Return the attempts of a command."""
         attempts = self._attempts.get(record_id)
         if attempts is None:
             attempts = self._attempts[record_id] = Attempts()
@@ -76,8 +76,8 @@ class AttemptLog:
         return attempts
 
 
-class Recording:
-    """Collate, with every call noted; `n` says which write of the command is under way, `now` is Unix seconds."""
+class RecordedCalls:
+    """Calls to Collate that record their attempts; `n` is the number of the current write, `now` is Unix seconds."""
 
     def __init__(
         self, collate: CollateCalls, attempts: Attempts, n: Callable[[], int | None], now: Callable[[], float]
@@ -89,18 +89,18 @@ class Recording:
 
     async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
         """Read an authorization."""
-        return await self._note(Operation.GET_AUTHORIZATION, self._collate.get_authorization(authorization_id))
+        return await self._record(Operation.GET_AUTHORIZATION, self._collate.get_authorization(authorization_id))
 
     async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
         """Read a handoff."""
-        return await self._note(Operation.GET_HANDOFF, self._collate.get_handoff(authorization_id, handoff_id))
+        return await self._record(Operation.GET_HANDOFF, self._collate.get_handoff(authorization_id, handoff_id))
 
     async def create_handoff(
         self, authorization_id: str, *, if_match: int, key: str, body: bytes
     ) -> Result[ManualHandoff]:
         """Create a handoff."""
         call = self._collate.create_handoff(authorization_id, if_match=if_match, key=key, body=body)
-        return await self._note(Operation.CREATE_HANDOFF, call)
+        return await self._record(Operation.CREATE_HANDOFF, call)
 
     async def close_handoff(
         self, authorization_id: str, handoff_id: str, operation: Close, *, if_match: int, key: str, body: bytes
@@ -109,25 +109,25 @@ class Recording:
         call = self._collate.close_handoff(
             authorization_id, handoff_id, operation, if_match=if_match, key=key, body=body
         )
-        return await self._note(Operation(operation), call)
+        return await self._record(Operation(operation), call)
 
-    async def _note(self, operation: Operation, call: Awaitable[Result[Model]]) -> Result[Model]:
+    async def _record(self, operation: Operation, call: Awaitable[Result[Model]]) -> Result[Model]:
         began = self._now()
         result = await call
         if not isinstance(result, Deferred):
             n = self._n() if operation.writes else None
-            self._attempts.add(attempt(operation, result, n, began, self._now()))
+            self._attempts.add(to_attempt(operation, result, n, began, self._now()))
         return result
 
 
-def attempt(
+def to_attempt(
     operation: Operation,
     result: Answered[Model] | Refused | Ambiguous | NotSent,
     n: int | None,
     began: float,
     ended: float,
 ) -> Attempt:
-    """Put an answer into words that anybody may see."""
+    """Return the public form of a response."""
     status = code = request = None
     match result:
         case Answered():
@@ -146,6 +146,6 @@ def attempt(
         code=code if code is not None and _SLUG.fullmatch(code) else None,
         ms=max(0, round((ended - began) * 1_000)),
         write=n,
-        # Whatever Collate calls a request: if it is no word, nobody can quote it.
+        # Only a word: a request id of Collate could contain anything.
         request_id=None if request is None or word(request) == UNRECOGNISED else request,
     )

@@ -1,4 +1,4 @@
-"""What every turn of the applier works with: the parts that live as long as the process."""
+"""The dependencies of the applier: they live as long as the process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from consumers.applier.attempt_hints import AttemptHints
 from consumers.applier.attempts import AttemptLog
-from consumers.authorization.observation import Reads
-from consumers.authorization.reducer import Rules
+from consumers.authorization.observation import AuthorizationReads
+from consumers.authorization.reducer import RiskRules
 from runtime.logs import LineWriters
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from adapters.collate.answers import Result
     from adapters.collate.client import Close
-    from consumers.applier.retry_policy import RetryPolicy
+    from consumers.applier.settings import ApplierSettings
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
     from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 
-class CollateCalls(Reads, Protocol):
-    """What the applier may ask of Collate: no grant, no live session."""
+class CollateCalls(AuthorizationReads, Protocol):
+    """The calls of the applier: no grants, no live sessions."""
 
     async def create_handoff(
         self, authorization_id: str, *, if_match: int, key: str, body: bytes
@@ -42,22 +42,23 @@ class CollateCalls(Reads, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApplierContext:
-    """See the module.
+    """The dependencies of the applier.
 
     Attributes:
-        next_look: when the watcher wants to look next (its cadence), or to forget; None for never.
+        next_timer: the watcher's next observation, or the time to delete the state; None for never.
         chance: uniform in [0, 1), for jitter.
-        clock: seconds, for how long a turn has taken.
+        clock: seconds, to measure how long an invocation has run.
+        lines: the writers of the log lines, one for each event name.
     """
 
     collate: CollateCalls
-    publication: EventWriter
-    policy: RetryPolicy
+    event_writer: EventWriter
+    settings: ApplierSettings
     metrics: CommandMetrics
-    next_look: Callable[[AuthorizationState, float], float | None]
+    next_timer: Callable[[AuthorizationState, float], float | None]
     chance: Callable[[], float]
     clock: Callable[[], float] = monotonic
-    rules: Rules = field(default_factory=Rules)
-    notes: AttemptHints = field(default_factory=AttemptHints)
+    rules: RiskRules = field(default_factory=RiskRules)
+    hints: AttemptHints = field(default_factory=AttemptHints)
     attempts: AttemptLog = field(default_factory=AttemptLog)
     lines: LineWriters = field(default_factory=LineWriters)

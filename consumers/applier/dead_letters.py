@@ -1,39 +1,80 @@
-"""Dead letters: what a person, and a redrive, must find in one. Pure."""
+"""Dead letters: their causes, and the records of the `dead-letters` topic that open and end them. Pure.
+
+A dead letter contains what an operator needs for a decision, and what a redrive needs for the next write.
+"""
 
 from typing import Any
 
-from consumers.applier.outcome import DeadLettered
-from consumers.applier.reasons import DeadLetterCause
-from consumers.applier.task import CommandTask, Invalid
+from consumers.applier.reasons import AdvisedSlug
+from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
 from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent
 from consumers.engine import Record
+from schemas.commands import Discard
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
 from schemas.field_types import word
 
 
-def letter(
-    job: CommandTask, ending: DeadLettered, record: Record, now: float, writes: list[dict[str, Any]]
+class DeadLetterCause(AdvisedSlug):
+    """Why a command became a dead letter. The slugs are published."""
+
+    INVALID_RECORD = (
+        "invalid_record",
+        "The record on the commands topic is unreadable; find out which program wrote it.",
+    )
+    OUTCOME_UNKNOWN = (
+        "outcome_unknown",
+        "A write may have had an effect that no read shows: check Collate, then redrive (may write again) or discard.",
+    )
+    RECORD_LOST = (
+        "record_lost",
+        "A write may have had an effect, but its command record is gone; check Collate, then discard.",
+    )
+    TOO_OLD = (
+        "too_old",
+        "The command reached its maximum age; see its last command.waiting, then redrive or discard.",
+    )
+    HANDLER_FAILED = (
+        "handler_failed",
+        "The gateway failed on the command repeatedly; see the error log, and redrive after a fix.",
+    )
+    TOO_MANY_WRITES = (
+        "too_many_writes",
+        "Collate refused eight different requests although each read required one; see the codes of the attempts.",
+    )
+    REQUEST_REFUSED = (
+        "request_refused",
+        "Collate cannot read our request, or refuses it for an unknown reason; see the codes of the attempts.",
+    )
+    FORBIDDEN = (
+        "forbidden",
+        "Collate denies access now, but an earlier attempt may have had an effect; check the authorization in Collate.",
+    )
+
+
+def dead_letter(
+    task: CommandTask, cause: DeadLetterCause, record: Record, now: float, writes: list[dict[str, Any]]
 ) -> DeadLetter:
     """Return the dead letter of a command; `writes` are its `intents`."""
     return DeadLetter(
-        command_id=job.command_id,
-        command=job.type.value,
-        caller=job.caller,
-        authorization_id=job.authorization_id,
-        accepted_at=at(job.accepted_at),
+        command_id=task.command_id,
+        command=task.type.value,
+        caller=task.caller,
+        authorization_id=task.authorization_id,
+        accepted_at=at(task.accepted_at),
         dead_at=at(now),
-        cause=ending.cause.value,
-        advice=ending.cause.advice,
-        redrive=job.redrive,
+        cause=cause.value,
+        advice=cause.advice,
+        redrive=task.redrive,
         intents=writes,
         record=OriginalRecord.of(record.partition, record.offset, record.headers, record.value),
     )
 
 
-def broken_letter(invalid: Invalid, command_id: str, ending: DeadLettered, record: Record, now: float) -> DeadLetter:
-    """Return the dead letter of a record that is no command, under the id that its event has too."""
+def invalid_record(invalid: InvalidRecord, command_id: str, record: Record, now: float) -> DeadLetter:
+    """Return the dead letter of an unreadable record; its event has the same id."""
+    cause = DeadLetterCause.INVALID_RECORD
     return DeadLetter(
         command_id=command_id,
         command=_word(invalid.command),
@@ -41,18 +82,17 @@ def broken_letter(invalid: Invalid, command_id: str, ending: DeadLettered, recor
         authorization_id=record.key.decode("utf-8", "replace"),
         accepted_at=None if invalid.accepted_at is None else at(invalid.accepted_at),
         dead_at=at(now),
-        cause=ending.cause.value,
-        advice=ending.cause.advice,
+        cause=cause.value,
+        advice=cause.advice,
         redrive=invalid.redrive,
         intents=[],
         record=OriginalRecord.of(record.partition, record.offset, record.headers, record.value),
     )
 
 
-def orphan_letter(
-    work: CommandWork, key: bytes, cause: DeadLetterCause, now: float, writes: list[dict[str, Any]]
-) -> DeadLetter:
-    """Return the dead letter of a write whose command record is gone: only the writes are left."""
+def lost_record(work: CommandWork, key: bytes, now: float) -> DeadLetter:
+    """Return the dead letter of a write without its command record: it contains the writes alone."""
+    cause = DeadLetterCause.RECORD_LOST
     return DeadLetter(
         command_id=work.command_id,
         command=work.command,
@@ -62,28 +102,30 @@ def orphan_letter(
         cause=cause.value,
         advice=cause.advice,
         redrive=work.redrive,
-        intents=writes,
+        intents=intents(work, work.ambiguous),
         record=OriginalRecord.of(-1, -1, (), None),
     )
 
 
-def ended_letter(command_id: str, redrive: int, outcome: Outcome, now: float) -> DeadLetterEnded:
-    """Return what says that a dead letter waits no more."""
-    return DeadLetterEnded(command_id=command_id, redrive=redrive, outcome=outcome, ended_at=at(now))
+def redriven(task: CommandTask, outcome: Outcome, now: float) -> DeadLetterEnded:
+    """Return the record that ends a dead letter after a redrive."""
+    return DeadLetterEnded(command_id=task.command_id, redrive=task.redrive, outcome=outcome, ended_at=at(now))
 
 
-def intents(work: CommandWork | None, maybe: AmbiguousWrite | None) -> list[dict[str, Any]]:
-    """Return every write so far, one in flight last; each with the first that may have been applied, if any."""
+def discarded(decision: Discard, redrive: int, now: float) -> DeadLetterEnded:
+    """Return the record that ends a dead letter after a discard."""
+    return DeadLetterEnded(command_id=decision.command_id, redrive=redrive, outcome=Outcome.DISCARDED, ended_at=at(now))
+
+
+def intents(work: CommandWork | None, ambiguous: AmbiguousWrite | None) -> list[dict[str, Any]]:
+    """Return all writes so far, the current one last; each names the first ambiguous write, if any."""
     if work is None:
         return []
-    writes: list[EndedIntent | Intent] = [*work.past, *([work.intent] if work.intent else [])]
-    return [_shown(write, maybe) for write in writes]
-
-
-def _shown(write: EndedIntent | Intent, maybe: AmbiguousWrite | None) -> dict[str, Any]:
-    shown = write.model_dump(mode="json", exclude_none=True)
-    if maybe is not None:
-        shown["maybe"] = maybe.model_dump(mode="json")
+    writes: list[EndedIntent | Intent] = [*work.ended_intents, *([work.intent] if work.intent else [])]
+    shown = [write.model_dump(mode="json", exclude_none=True) for write in writes]
+    if ambiguous is not None:
+        for write in shown:
+            write["maybe"] = ambiguous.model_dump(mode="json")
     return shown
 
 

@@ -1,7 +1,7 @@
-"""What to do about a command: a table, read from the top, the first row whose condition holds decides. Pure.
+"""The decision about a command: a table. The first row, from the top, whose condition holds decides. Pure.
 
-docs/decide.md is made from these rows, and so is the test that walks every combination. Collate's safety rules
-(collate-api.md section 6) are rows of it: no handoff while Collate works, none without the accepted current snapshot.
+docs/decide.md and the test of every combination are made from these rows. They contain Collate's safety rules
+(docs/collate-contract.md §6): no handoff while Collate works, and none without the accepted current review snapshot.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.applier.decision_input import DecisionInput
-from consumers.applier.reasons import Reason
+from consumers.applier.reasons import OutcomeReason
 from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffResult
@@ -18,36 +18,36 @@ from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Send the command's write; for a close, to this handoff."""
+    """Send the command's write; a close names its handoff."""
 
     handoff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyDone:
-    """What was asked is so already; nothing is sent."""
+    """Send nothing: Collate is already in the wanted state."""
 
     handoff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A watch needs nothing of Collate."""
+    """Watch the authorization; nothing is sent to Collate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """It can't be done, and waiting for Collate alone doesn't help."""
+    """Reject the command: waiting for Collate alone would not help."""
 
-    reason: Reason
+    reason: OutcomeReason
     handoff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RereadLater:
-    """Look again soon."""
+    """Wait, then read again."""
 
-    wait: WaitReason
+    reason: WaitReason
 
 
 Decision = Write | AlreadyDone | Watch | Reject | RereadLater
@@ -55,62 +55,62 @@ Decision = Write | AlreadyDone | Watch | Reject | RereadLater
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A condition in words and in code, and what follows."""
+    """A condition as a sentence and as code, and the decision."""
 
     when: str
     holds: Callable[[DecisionInput], bool]
-    then: type[Write] | type[AlreadyDone] | type[Watch] | Reason | WaitReason
+    then: type[Write] | type[AlreadyDone] | type[Watch] | OutcomeReason | WaitReason
 
 
 _FIRST: Final = (
     Row(
-        "Collate doesn't know the authorization, which we had read before (for a minute)",
-        lambda s: s.is_unknown and s.was_known,
+        "Collate does not find the authorization, but we have read it before (for a minute)",
+        lambda d: d.is_unknown and d.was_known,
         WaitReason.STALE_READ,
     ),
-    Row("Collate doesn't know the authorization", lambda s: s.is_unknown, Reason.AUTHORIZATION_NOT_FOUND),
-    Row("the version read is below the highest one seen", lambda s: s.is_stale, WaitReason.STALE_READ),
+    Row("Collate does not find the authorization", lambda d: d.is_unknown, OutcomeReason.AUTHORIZATION_NOT_FOUND),
+    Row("the version is lower than the highest version read so far", lambda d: d.is_stale, WaitReason.STALE_READ),
 )
 
 REQUEST: Final = (
     *_FIRST,
-    Row("completed", lambda s: s.status_is(Status.COMPLETED), Reason.AUTHORIZATION_COMPLETED),
-    Row("canceled", lambda s: s.status_is(Status.CANCELED), Reason.AUTHORIZATION_CANCELED),
-    Row("the open handoff is closing", lambda s: s.is_closing, WaitReason.CLOSING),
+    Row("completed", lambda d: d.status_is(Status.COMPLETED), OutcomeReason.AUTHORIZATION_COMPLETED),
+    Row("canceled", lambda d: d.status_is(Status.CANCELED), OutcomeReason.AUTHORIZATION_CANCELED),
+    Row("the open handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
     Row(
-        "the authorization points at a handoff that has ended (for a minute)",
-        lambda s: s.is_closed and s.doubt,
+        "the authorization names a handoff that has ended (for a minute)",
+        lambda d: d.is_closed and d.may_be_stale,
         WaitReason.STALE_READ,
     ),
-    Row("a handoff is open (offered, active, or in a state that we don't know)", lambda s: s.is_open, AlreadyDone),
-    Row("processing", lambda s: s.status_is(Status.PROCESSING), Reason.AUTHORIZATION_PROCESSING),
-    Row("waiting_on_payer", lambda s: s.status_is(Status.WAITING_ON_PAYER), Reason.WAITING_ON_PAYER),
-    Row("a status that we don't know", lambda s: not s.status_is(Status.REQUIRES_ACTION), Reason.STATUS_UNKNOWN),
+    Row("a handoff is open (offered, active, or in an unknown state)", lambda d: d.is_open, AlreadyDone),
+    Row("processing", lambda d: d.status_is(Status.PROCESSING), OutcomeReason.AUTHORIZATION_PROCESSING),
+    Row("waiting_on_payer", lambda d: d.status_is(Status.WAITING_ON_PAYER), OutcomeReason.WAITING_ON_PAYER),
+    Row("an unknown status", lambda d: not d.status_is(Status.REQUIRES_ACTION), OutcomeReason.STATUS_UNKNOWN),
     Row(
-        "requires_action, but the read doesn't show the end of the last handoff yet (for a minute)",
-        lambda s: s.is_before_the_end,
+        "requires_action, but the read does not show the end of the last handoff yet (for a minute)",
+        lambda d: d.is_before_last_end,
         WaitReason.STALE_READ,
     ),
-    Row("requires_action without a next action", lambda s: s.action is None, Reason.NO_ACTION_NAMED),
+    Row("requires_action without a next action", lambda d: d.action is None, OutcomeReason.NO_ACTION_NAMED),
     Row(
-        "the next action isn't complete_payer_interaction",
-        lambda s: not s.asks_for_a_handoff,
-        Reason.ACTION_IS_NOT_A_HANDOFF,
+        "the next action is not complete_payer_interaction",
+        lambda d: not d.requires_handoff,
+        OutcomeReason.ACTION_IS_NOT_A_HANDOFF,
     ),
     Row(
-        "the next action names another resolution than manual_handoff",
-        lambda s: s.resolution_is_other,
-        Reason.RESOLUTION_IS_NOT_A_HANDOFF,
+        "the next action names a resolution other than manual_handoff",
+        lambda d: d.requires_other_resolution,
+        OutcomeReason.RESOLUTION_IS_NOT_A_HANDOFF,
     ),
     Row(
-        "the next action covers a review snapshot and none was accepted",
-        lambda s: s.covered is not None and s.accepted is None,
-        Reason.REVIEW_SNAPSHOT_REQUIRED,
+        "the next action covers a review snapshot, and the command accepts none",
+        lambda d: d.covered is not None and d.accepted is None,
+        OutcomeReason.REVIEW_SNAPSHOT_REQUIRED,
     ),
     Row(
-        "the accepted review snapshot isn't the covered, current one",
-        lambda s: s.accepted is not None and not s.accepted_is_current,
-        Reason.REVIEW_SNAPSHOT_STALE,
+        "the accepted review snapshot is not the covered, current one",
+        lambda d: d.accepted is not None and not d.accepted_is_current,
+        OutcomeReason.REVIEW_SNAPSHOT_STALE,
     ),
     Row("otherwise", lambda _: True, Write),
 )
@@ -118,47 +118,55 @@ REQUEST: Final = (
 CLOSE: Final = (
     *_FIRST,
     Row(
-        "the handoff can't be read, but we know it (for a minute)",
-        lambda s: _is_gone(s) and s.was_seen,
+        "the handoff cannot be read, but we have read it before (for a minute)",
+        lambda d: d.is_absent and d.absence_may_be_stale,
         WaitReason.STALE_READ,
     ),
-    Row("no such handoff", lambda s: _is_gone(s) or s.is_elsewhere, Reason.HANDOFF_NOT_FOUND),
-    Row("the handoff is closing", lambda s: s.is_closing, WaitReason.CLOSING),
-    Row("closed by us with the same report", lambda s: s.is_closed and s.report_was_ours, AlreadyDone),
+    Row("no such handoff", lambda d: d.is_absent or d.belongs_elsewhere, OutcomeReason.HANDOFF_NOT_FOUND),
+    Row("the handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
+    Row("closed by us with the same report", lambda d: d.is_closed and d.has_same_report, AlreadyDone),
     Row(
-        "closed as this close would have: revoked, or unable to complete",
-        lambda s: _ended(s, HandoffResult.REVOKED, HandoffResult.UNABLE_TO_COMPLETE) and s.result_is_ours,
+        "closed with the result of this close: revoked, or unable to complete",
+        lambda d: _ended(d, HandoffResult.REVOKED, HandoffResult.UNABLE_TO_COMPLETE) and d.has_wanted_result,
         AlreadyDone,
     ),
-    Row("closed: expired", lambda s: _ended(s, HandoffResult.EXPIRED), Reason.HANDOFF_EXPIRED),
+    Row("closed: expired", lambda d: _ended(d, HandoffResult.EXPIRED), OutcomeReason.HANDOFF_EXPIRED),
     Row(
         "closed: the payer session was lost",
-        lambda s: _ended(s, HandoffResult.INTERACTION_LOST_UNRECOVERABLE),
-        Reason.HANDOFF_LOST,
+        lambda d: _ended(d, HandoffResult.INTERACTION_LOST_UNRECOVERABLE),
+        OutcomeReason.HANDOFF_LOST,
     ),
-    Row("closed: canceled", lambda s: _ended(s, HandoffResult.CANCELED), Reason.HANDOFF_CANCELED),
-    Row("closed: revoked", lambda s: _ended(s, HandoffResult.REVOKED), Reason.HANDOFF_REVOKED),
+    Row("closed: canceled", lambda d: _ended(d, HandoffResult.CANCELED), OutcomeReason.HANDOFF_CANCELED),
+    Row("closed: revoked", lambda d: _ended(d, HandoffResult.REVOKED), OutcomeReason.HANDOFF_REVOKED),
     Row(
         "closed: unable to complete",
-        lambda s: _ended(s, HandoffResult.UNABLE_TO_COMPLETE),
-        Reason.HANDOFF_REPORTED_UNABLE,
+        lambda d: _ended(d, HandoffResult.UNABLE_TO_COMPLETE),
+        OutcomeReason.HANDOFF_REPORTED_UNABLE,
     ),
     Row(
-        "closed: completed, by another or with another report",
-        lambda s: _ended(s, HandoffResult.COMPLETED_REPORTED),
-        Reason.HANDOFF_REPORTED_COMPLETED,
+        "closed: completed, by another actor or with another report",
+        lambda d: _ended(d, HandoffResult.COMPLETED_REPORTED),
+        OutcomeReason.HANDOFF_REPORTED_COMPLETED,
     ),
-    Row("closed with a result that we don't know", lambda s: s.is_closed, Reason.HANDOFF_CLOSED),
-    Row("open, but completed", lambda s: s.status_is(Status.COMPLETED), Reason.AUTHORIZATION_COMPLETED),
-    Row("open, but canceled", lambda s: s.status_is(Status.CANCELED), Reason.AUTHORIZATION_CANCELED),
-    Row("otherwise: offered, active, or in a state that we don't know", lambda _: True, Write),
+    Row("closed with an unknown result", lambda d: d.is_closed, OutcomeReason.HANDOFF_CLOSED),
+    Row(
+        "open, but the authorization is completed",
+        lambda d: d.status_is(Status.COMPLETED),
+        OutcomeReason.AUTHORIZATION_COMPLETED,
+    ),
+    Row(
+        "open, but the authorization is canceled",
+        lambda d: d.status_is(Status.CANCELED),
+        OutcomeReason.AUTHORIZATION_CANCELED,
+    ),
+    Row("otherwise: offered, active, or in an unknown state", lambda _: True, Write),
 )
 
 WATCH: Final = (
     *_FIRST,
     Row(
         "completed or canceled: there is nothing to wait for",
-        lambda s: s.status_is(Status.COMPLETED, Status.CANCELED),
+        lambda d: d.status_is(Status.COMPLETED, Status.CANCELED),
         AlreadyDone,
     ),
     Row("otherwise", lambda _: True, Watch),
@@ -167,34 +175,27 @@ WATCH: Final = (
 TABLE: Final = {HandoffRequest: REQUEST, HandoffClose: CLOSE, AuthorizationWatch: WATCH}
 
 
-def decide(situation: DecisionInput) -> Decision:
-    """Return what follows from the first row that holds."""
-    return decision_of(deciding_row(situation), situation)
+def decide(decision_input: DecisionInput) -> Decision:
+    """Return the decision of the first row that holds."""
+    return decision_of(deciding_row(decision_input), decision_input)
 
 
-def deciding_row(situation: DecisionInput) -> Row:
-    """Return the first row that holds; the last of each table always does."""
-    return next(row for row in TABLE[type(situation.asking)] if row.holds(situation))
+def deciding_row(decision_input: DecisionInput) -> Row:
+    """Return the first row that holds; the last row of each table always holds."""
+    return next(row for row in TABLE[type(decision_input.payload)] if row.holds(decision_input))
 
 
-def decision_of(row: Row, situation: DecisionInput) -> Decision:
-    """Return what a row means here."""
-    then, handoff_id = row.then, situation.handoff_id
+def decision_of(row: Row, decision_input: DecisionInput) -> Decision:
+    """Return the decision of a row for this input."""
+    then, handoff_id = row.then, decision_input.handoff_id
     if isinstance(then, WaitReason):
         return RereadLater(then)
-    if isinstance(then, Reason):
+    if isinstance(then, OutcomeReason):
         return Reject(then, handoff_id)
     if then is Write:
-        return Write(handoff_id if isinstance(situation.asking, HandoffClose) else None)
+        return Write(handoff_id if isinstance(decision_input.payload, HandoffClose) else None)
     return AlreadyDone(handoff_id) if then is AlreadyDone else Watch()
 
 
-def _is_gone(situation: DecisionInput) -> bool:
-    points_at_it = situation.found.active_handoff_id == situation.handoff_id
-    known = situation.remembered
-    is_known_closed = known is not None and known.result is not None
-    return situation.handoff is None and not points_at_it and not is_known_closed
-
-
-def _ended(situation: DecisionInput, *results: HandoffResult) -> bool:
-    return situation.is_closed and situation.result in results
+def _ended(decision_input: DecisionInput, *results: HandoffResult) -> bool:
+    return decision_input.is_closed and decision_input.result in results

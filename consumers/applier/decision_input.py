@@ -1,73 +1,93 @@
-"""What a decision looks at, worked out once from the command, one look at Collate, and memory. Pure."""
+"""The values that a decision reads, derived from the command, one observation of Collate and the state. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from adapters.collate.operations import Operation
-from consumers.applier.task import Asking
+from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
-from consumers.authorization.observation import NotThere
+from consumers.authorization.observation import NotFound
 from consumers.authorization.state import AuthorizationState, Handoff
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import Report
 
-# How long an answer that contradicts what we know is taken for a lagging replica rather than for the truth.
-DOUBT_SECONDS: Final = 60.0
+# How long a read that contradicts the state counts as the read of a lagging replica. Later it counts as the truth.
+STALE_READ_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionInput:
-    """Everything that the table's conditions ask about.
+    """Everything that the conditions of the table read.
 
     Attributes:
-        asking: the command's data.
-        authorization: as read; None if Collate knows none.
-        memory: what was known before.
-        doubt: whether an answer that contradicts memory may still be a stale one (False after DOUBT_SECONDS).
-        handoff: for a close the handoff that it names, for a request the open one; None if Collate shows none.
-        handoff_id: its id, also where it could not be read.
+        payload: the payload of the command.
+        authorization: the authorization as read; None if Collate does not find it.
+        state: the stored state.
+        may_be_stale: whether a read that contradicts the state may come from a lagging replica.
+        handoff: the handoff that a close names, or the open handoff for a request; None if Collate shows none.
+        handoff_id: the id of that handoff, also if it could not be read.
     """
 
-    asking: Asking
+    payload: CommandPayload
     authorization: PriorAuthorization | None
-    memory: AuthorizationState
-    doubt: bool
+    state: AuthorizationState
+    may_be_stale: bool
     handoff: ManualHandoff | None
     handoff_id: str | None
+
+    @classmethod
+    def of(
+        cls,
+        payload: CommandPayload,
+        observation: Observed | NotFound,
+        state: AuthorizationState,
+        *,
+        may_be_stale: bool,
+    ) -> "DecisionInput":
+        """Derive the input of a decision."""
+        if isinstance(observation, NotFound):
+            named = payload.handoff_id if isinstance(payload, HandoffClose) else None
+            return cls(payload, None, state, may_be_stale, None, named)
+        authorization = observation.authorization
+        if isinstance(payload, HandoffClose):
+            handoff_id: str | None = payload.handoff_id
+        else:
+            handoff_id = authorization.active_handoff_id or _still_open(observation, state)
+        return cls(payload, authorization, state, may_be_stale, observation.handoff(handoff_id), handoff_id)
 
     # The authorization
 
     @property
     def found(self) -> PriorAuthorization:
-        """Return the authorization; only asked where it is there."""
+        """Return the authorization; only for conditions that follow `is_unknown`."""
         if self.authorization is None:
-            raise LookupError("a condition asked about an authorization that Collate doesn't know")
+            raise LookupError("a condition reads an authorization that Collate does not find")
         return self.authorization
 
     @property
     def is_unknown(self) -> bool:
-        """Whether Collate knows no such authorization."""
+        """Whether Collate does not find the authorization."""
         return self.authorization is None
 
     @property
     def was_known(self) -> bool:
-        """Whether we had read the authorization before, and lately enough to doubt that it is gone."""
-        return self.memory.known is not None and self.doubt
+        """Whether the authorization has been read before, and its absence may be stale."""
+        return self.state.known is not None and self.may_be_stale
 
     @property
     def is_stale(self) -> bool:
-        """Whether the read is older than one that we had."""
-        return self.authorization is not None and self.authorization.version < self.memory.floor
+        """Whether an earlier read showed a higher version."""
+        return self.authorization is not None and self.authorization.version < self.state.floor
 
     @property
-    def is_before_the_end(self) -> bool:
-        """Whether the read doesn't show the end of the last handoff yet."""
-        last = self.memory.last
+    def is_before_last_end(self) -> bool:
+        """Whether the read may be older than the end of the last handoff."""
+        last = self.state.last
         return (
-            self.doubt
+            self.may_be_stale
             and last is not None
             and last.agreement is None
             and self.found.version <= last.open_version
@@ -75,7 +95,7 @@ class DecisionInput:
         )
 
     def status_is(self, *statuses: Status) -> bool:
-        """Whether the authorization's status is one of these."""
+        """Whether the authorization has one of these statuses."""
         return self.found.status in statuses
 
     @property
@@ -84,13 +104,13 @@ class DecisionInput:
         return self.found.next_action.type if self.found.next_action else None
 
     @property
-    def asks_for_a_handoff(self) -> bool:
-        """Whether the next action is one that a handoff resolves."""
+    def requires_handoff(self) -> bool:
+        """Whether a handoff resolves the next action."""
         return self.action == ActionType.COMPLETE_PAYER_INTERACTION
 
     @property
-    def resolution_is_other(self) -> bool:
-        """Whether Collate names a kind of resolution that is no handoff (V3's third test; V2 names none)."""
+    def requires_other_resolution(self) -> bool:
+        """Whether the action names a resolution that is no handoff (V3's third test; V2 names no resolution)."""
         action = self.found.next_action
         kind = action.resolution.kind if action and action.resolution else None
         return kind not in {None, "manual_handoff"}
@@ -100,16 +120,16 @@ class DecisionInput:
     @property
     def accepted(self) -> str | None:
         """Return the snapshot that the caller's reviewer accepted."""
-        return self.asking.accepted_review_snapshot_id if isinstance(self.asking, HandoffRequest) else None
+        return self.payload.accepted_review_snapshot_id if isinstance(self.payload, HandoffRequest) else None
 
     @property
     def covered(self) -> str | None:
-        """Return the snapshot that must have been accepted."""
+        """Return the snapshot that must be accepted."""
         return self.found.covers_review_snapshot_id
 
     @property
     def accepted_is_current(self) -> bool:
-        """Whether the accepted snapshot is the one that the action covers and that stands, as far as Collate says."""
+        """Whether the accepted snapshot is the covered one, and is current if Collate shows its status."""
         current = self.found.review_snapshot
         if current is not None and current.id == self.accepted:
             return current.status in {None, "current"} and self.covered in {None, self.accepted}
@@ -118,90 +138,80 @@ class DecisionInput:
     # The handoff
 
     @property
-    def state(self) -> str | None:
-        """Return the handoff's state: as read, else as known; None if there is no such handoff."""
-        if self.handoff_id in self.memory.ended:
+    def handoff_state(self) -> str | None:
+        """Return the handoff's state as read, else as stored; None if there is no such handoff."""
+        if self.handoff_id in self.state.ended:
             return HandoffState.CLOSED.value
         if self.handoff is not None:
             return self.handoff.state
-        known = self.remembered
-        return known.state if known is not None else None
+        return self.stored.state if self.stored is not None else None
 
     @property
-    def remembered(self) -> Handoff | None:
-        """Return what we remember of that handoff."""
-        for handoff in (self.memory.active, self.memory.last):
+    def stored(self) -> Handoff | None:
+        """Return the handoff as stored."""
+        for handoff in (self.state.active, self.state.last):
             if handoff is not None and handoff.id == self.handoff_id:
                 return handoff
         return None
 
     @property
     def is_closing(self) -> bool:
-        """Whether the handoff's end is under way."""
-        return self.state == HandoffState.CLOSING
+        """Whether Collate is closing the handoff."""
+        return self.handoff_state == HandoffState.CLOSING
 
     @property
     def is_closed(self) -> bool:
         """Whether the handoff has ended."""
-        return self.state == HandoffState.CLOSED
+        return self.handoff_state == HandoffState.CLOSED
 
     @property
     def is_open(self) -> bool:
-        """Whether the handoff may be worked in; a state that we don't know counts as open."""
+        """Whether an operator may work in the handoff. An unknown state counts as open."""
         return self.handoff_id is not None and not self.is_closing and not self.is_closed
 
     @property
-    def was_seen(self) -> bool:
-        """Whether we know the handoff, although it can't be read now, and lately enough to doubt that it is gone."""
-        known = self.remembered is not None or self.handoff_id in self.memory.ended
-        return known and self.doubt
+    def is_absent(self) -> bool:
+        """Whether Collate shows no such handoff, and the state does not contain its result."""
+        is_active = self.found.active_handoff_id == self.handoff_id
+        has_result = self.stored is not None and self.stored.result is not None
+        return self.handoff is None and not is_active and not has_result
 
     @property
-    def is_elsewhere(self) -> bool:
+    def absence_may_be_stale(self) -> bool:
+        """Whether the state contains the handoff, and its absence may be stale."""
+        return (self.stored is not None or self.handoff_id in self.state.ended) and self.may_be_stale
+
+    @property
+    def belongs_elsewhere(self) -> bool:
         """Whether the handoff belongs to another authorization."""
         owner = self.handoff.prior_authorization_id if self.handoff else None
         return owner is not None and owner != self.found.id
 
     @property
     def result(self) -> str | None:
-        """Return how the handoff ended, as read, else as known."""
-        known = self.remembered
+        """Return the result of the handoff as read, else as stored."""
         if self.handoff is not None and self.handoff.result is not None:
             return self.handoff.result
-        return known.result if known is not None else None
+        return self.stored.result if self.stored is not None else None
 
     @property
-    def result_is_ours(self) -> bool:
-        """Whether it ended as this close would have ended it."""
-        return isinstance(self.asking, HandoffClose) and self.result == RESULT_OF[operation_of(self.asking)]
+    def has_wanted_result(self) -> bool:
+        """Whether the handoff has the result that this close would give it."""
+        return isinstance(self.payload, HandoffClose) and self.result == RESULT_OF[operation_of(self.payload)]
 
     @property
-    def report_was_ours(self) -> bool:
-        """Whether an earlier command of ours closed it with this very report."""
-        known = self.remembered
-        if known is None or known.closer is None or known.by != "us" or not isinstance(self.asking, HandoffClose):
+    def has_same_report(self) -> bool:
+        """Whether an earlier command closed the handoff with the same report."""
+        stored = self.stored
+        if stored is None or stored.closer is None or stored.by != "us" or not isinstance(self.payload, HandoffClose):
             return False
-        same = known.closer.operation == operation_of(self.asking) and known.closer.reported == reported(self.asking)
-        return same and known.closer.reason == reason_of(self.asking)
-
-
-def decision_input(
-    asking: Asking, seen: Observed | NotThere, memory: AuthorizationState, *, doubt: bool
-) -> DecisionInput:
-    """Work out what a decision looks at."""
-    if isinstance(seen, NotThere):
-        named = asking.handoff_id if isinstance(asking, HandoffClose) else None
-        return DecisionInput(asking, None, memory, doubt, None, named)
-    authorization = seen.authorization
-    if isinstance(asking, HandoffClose):
-        handoff_id: str | None = asking.handoff_id
-    else:
-        handoff_id = authorization.active_handoff_id or _still_open(seen, memory)
-    return DecisionInput(asking, authorization, memory, doubt, seen.handoff(handoff_id), handoff_id)
+        closer = stored.closer
+        is_same = closer.operation == operation_of(self.payload) and closer.reported == report_of(self.payload)
+        return is_same and closer.reason == reason_of(self.payload)
 
 
 def operation_of(close: HandoffClose) -> Operation:
-    """Return the call that makes this close."""
+    """Return the operation of a close."""
     match close.result:
         case Completed():
             return Operation.COMPLETE
@@ -211,8 +221,8 @@ def operation_of(close: HandoffClose) -> Operation:
             return Operation.REVOKE
 
 
-def reported(close: HandoffClose) -> str | None:
-    """Return the report as a word; a revocation reports nothing."""
+def report_of(close: HandoffClose) -> str | None:
+    """Return the reported word; None for a revocation, which reports nothing."""
     match close.result:
         case Completed(reported_outcome=outcome):
             return outcome.value
@@ -223,15 +233,15 @@ def reported(close: HandoffClose) -> str | None:
 
 
 def reason_of(close: HandoffClose) -> str | None:
-    """Return the operator's reason where it is a word; a revocation's is free text."""
+    """Return the operator's reason if it is a word; the reason of a revocation is free text."""
     return close.result.reason if isinstance(close.result, UnableToComplete) else None
 
 
-def _still_open(seen: Observed, memory: AuthorizationState) -> str | None:
-    """Return the remembered handoff if it isn't read as ended, though the authorization doesn't point at it."""
-    active = memory.active
-    if active is None or active.id in seen.missing:
+def _still_open(observation: Observed, state: AuthorizationState) -> str | None:
+    """Return the stored open handoff, unless a read shows its end. The authorization may no longer name it."""
+    active = state.active
+    if active is None or active.id in observation.missing:
         return None
-    handoff = seen.handoff(active.id)
-    is_over = handoff is not None and handoff.state == HandoffState.CLOSED
-    return None if is_over else active.id
+    handoff = observation.handoff(active.id)
+    has_ended = handoff is not None and handoff.state == HandoffState.CLOSED
+    return None if has_ended else active.id

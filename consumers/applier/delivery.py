@@ -1,21 +1,22 @@
-"""Sends an intent that is committed, and says what the answer means (decision 0002). None: this request is over.
+"""Sends a committed intent and interprets the response (decision 0002). A result of None: this request is over.
 
-Nothing here decides *whether* to write; nothing here begins a write that is not in memory already.
+This module never decides whether to write, and it starts no write that is not in the committed state.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import Operation
-from consumers.applier.decision_input import operation_of, reason_of, reported
+from consumers.applier.dead_letters import DeadLetterCause
+from consumers.applier.decision_input import operation_of, reason_of, report_of
 from consumers.applier.execution import rejection
 from consumers.applier.outcome import Applied, Rejected
-from consumers.applier.reasons import DeadLetterCause
-from consumers.applier.retry_policy import MOST_WRITES, SAME_FAULTS, fault_patience
-from consumers.authorization.facts import Closed, Created
+from consumers.authorization.facts import CloseAnswered, CreateAnswered
+from consumers.authorization.retry_policy import MOST_WRITES, SAME_FAULTS, stored_fault_seconds
 from consumers.authorization.state import Closer, Intent
 from consumers.authorization.wait_reasons import WaitReason
 from runtime.logs import get_log
@@ -29,153 +30,172 @@ if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution
     from consumers.engine import Done, RetryAt
 
+WAIT_REASONS: Final = MappingProxyType(
+    {
+        HoldReason.CREDENTIALS: WaitReason.CREDENTIALS,
+        HoldReason.FORBIDDEN: WaitReason.FORBIDDEN,
+        HoldReason.BREAKER: WaitReason.BREAKER,
+        HoldReason.RATE_LIMITED: WaitReason.RATE_LIMITED,
+        HoldReason.BUDGET: WaitReason.BUDGET,
+    }
+)
+"""Why a command waits, for each reason of the call budget."""
+
 _CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
 _OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
-_CHECKS: Final = 3
+_MOST_CHECKS: Final = 3
 
 
-async def send(run: CommandExecution, intent: Intent, body: bytes, *, again: bool) -> Done | RetryAt | None:
-    """Send it, and take the answer. `again`: it may have been sent before."""
-    note = run.note(intent)
-    was_clean, was_unsent = note.clean, note.unsent
-    await run.turn.ensure_owned()  # a resend commits nothing that would tell us that a successor has begun
-    # Until an answer says otherwise it was sent: this turn may be cancelled here and another one go on.
-    note.clean = note.unsent = False
-    result = await _call(run, intent, body)
+async def send(execution: CommandExecution, intent: Intent, body: bytes, *, is_resend: bool) -> Done | RetryAt | None:
+    """Send an intent and interpret the response; `is_resend` means that it may have been sent before."""
+    hint = execution.hint(intent)
+    was_clean, was_unsent = hint.clean, hint.unsent
+    await execution.invocation.ensure_owned()  # a resend commits nothing, so no commit would detect a successor
+    # Sent, until a result proves otherwise: the invocation may be cancelled during the call, and another may follow.
+    hint.clean = hint.unsent = False
+    result = await _call(execution, intent, body)
     if isinstance(result, Answered):
         if isinstance(result.model, ManualHandoff):
-            return await _created(run, intent, result.model, resent=again and not was_clean)
-        return _closed(run, intent, result.model)
+            return await _created(execution, intent, result.model, was_resent=is_resend and not was_clean)
+        return _closed(execution, intent, result.model)
     if isinstance(result, NotSent | Deferred):
-        note.clean, note.unsent = was_clean, was_unsent
+        hint.clean, hint.unsent = was_clean, was_unsent
     elif isinstance(result, Refused):
-        note.clean = was_clean
-    return await _unanswered(run, intent, result)
+        hint.clean = was_clean
+    return await _unanswered(execution, intent, result)
 
 
-async def wait_for(run: CommandExecution, result: Unanswered, wait_seconds: float | None) -> Done | RetryAt:
-    """Wait as long as Collate, the budget or our own patience says."""
+async def wait_for(execution: CommandExecution, result: Unanswered, wait_seconds: float | None) -> Done | RetryAt:
+    """Wait as long as the call budget or Collate requires, else for the pause of the retry policy."""
     if isinstance(result, Deferred):
-        return await run.wait(WaitReason(result.reason.value), result.until)
+        return await execution.wait(WAIT_REASONS[result.reason], result.until)
     reason = WaitReason.RETRY_AFTER if wait_seconds else WaitReason.BACKOFF
     if isinstance(result, Refused):
         if result.suspended:
             reason = WaitReason.CREDENTIALS if result.status == 401 else WaitReason.FORBIDDEN
         elif result.status == 429:
             reason = WaitReason.RATE_LIMITED
-    # Spread a little, so that all who were told the same time don't come back at once.
-    at = run.turn.now + wait_seconds * (1.0 + 0.1 * run.desk.chance()) if wait_seconds else None
-    return await run.wait(reason, at)
+    # Up to 10 % longer, so that commands with the same Retry-After do not all return at the same moment.
+    at = execution.invocation.now + wait_seconds * (1.0 + 0.1 * execution.context.chance()) if wait_seconds else None
+    return await execution.wait(reason, at)
 
 
-def closer(run: CommandExecution, close: HandoffClose) -> Closer:
-    """Return what is remembered of our close: words, no free text."""
+def closer(execution: CommandExecution, close: HandoffClose) -> Closer:
+    """Return the stored form of our close: words, no free text."""
     return Closer(
-        asked=run.job.asked, operation=operation_of(close).value, reported=reported(close), reason=reason_of(close)
+        caused_by=execution.task.ref,
+        operation=operation_of(close).value,
+        reported=report_of(close),
+        reason=reason_of(close),
     )
 
 
-async def _call(run: CommandExecution, intent: Intent, body: bytes) -> Result[ManualHandoff] | Result[CloseAnswer]:
-    collate, authorization_id = run.collate, run.job.authorization_id
+async def _call(
+    execution: CommandExecution, intent: Intent, body: bytes
+) -> Result[ManualHandoff] | Result[CloseAnswer]:
+    collate, authorization_id = execution.collate, execution.task.authorization_id
     if intent.handoff_id is None:
         return await collate.create_handoff(authorization_id, if_match=intent.if_match, key=intent.key, body=body)
     operation = Operation(intent.operation)
     if operation not in _CLOSES:
-        raise ValueError("an intent names an operation that is no close")
+        raise ValueError("expected an intent whose operation is a close")
     return await collate.close_handoff(
         authorization_id, intent.handoff_id, operation, if_match=intent.if_match, key=intent.key, body=body
     )
 
 
-async def _unanswered(run: CommandExecution, intent: Intent, result: Unanswered) -> Done | RetryAt | None:
-    way = route(Operation(intent.operation), result, after_ambiguous=run.maybe is not None)
-    if _is_stored(run, intent, result, way):
-        run.end_intent("same_fault")
+async def _unanswered(execution: CommandExecution, intent: Intent, result: Unanswered) -> Done | RetryAt | None:
+    way = route(Operation(intent.operation), result, after_ambiguous=execution.ambiguous is not None)
+    if _is_stored(execution, intent, result, way):
+        execution.end_intent("same_fault")
         return None
     if not isinstance(result, Refused) or way.disposition in {Disposition.RESEND, Disposition.SUSPEND}:
-        return await wait_for(run, result, way.wait_seconds)
-    run.end_intent(result.code or f"status_{result.status}")
-    _learn_version(run, intent, result)
+        return await wait_for(execution, result, way.wait_seconds)
+    execution.end_intent(result.code or f"status_{result.status}")
+    _raise_floor(execution, intent, result)
     if way.disposition is Disposition.DEAD_LETTER:
-        return run.bury(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
-    # We have just read it: a 404 is a lagging replica's until the next read agrees.
+        return execution.dead_letter(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
+    # The write follows a successful read, so a 404 comes from a lagging replica until the next read confirms it.
     if way.disposition is Disposition.REJECT and result.status != 404:
-        return run.finish(Rejected(rejection(way.reason), intent.handoff_id))
-    return await wait_for(run, result, way.wait_seconds) if way.wait_seconds or result.retryable else None
+        return execution.finish(Rejected(rejection(way.reason), intent.handoff_id))
+    return await wait_for(execution, result, way.wait_seconds) if way.wait_seconds or result.retryable else None
 
 
-def _is_stored(run: CommandExecution, intent: Intent, result: Unanswered, way: Route) -> bool:
-    """Whether Collate has kept a failure under the key, so that only another request can get through."""
+def _is_stored(execution: CommandExecution, intent: Intent, result: Unanswered, way: Route) -> bool:
+    """Whether Collate has stored a failure under the key, so that only a different request can succeed."""
     fault: tuple[int, str | None] | None = None
     match result:
         case Ambiguous(status=int(status), code=code) if status >= 500:
             fault = status, code
         case Refused(status=status, code=code) if way.reason == RETRYABLE.reason:
             fault = status, code
-    nth = intent.n - (run.work.asked_n if run.work else 0)
-    if run.note(intent).fails(fault) < SAME_FAULTS or nth >= MOST_WRITES:
+    nth = intent.n - (execution.work.inherited_n if execution.work else 0)
+    if execution.hint(intent).count_fault(fault) < SAME_FAULTS or nth >= MOST_WRITES:
         return False
-    # "Again, later" may be said of an attempt that is still under way; a 5xx ends what it answers.
-    may_be_under_way = isinstance(result, Refused) and run.maybe is not None
-    return run.turn.now - intent.first_sent_at >= fault_patience(nth, may_be_under_way=may_be_under_way)
+    # A retryable refusal may refer to an attempt that is still running; a 5xx ends its own attempt.
+    may_be_running = isinstance(result, Refused) and execution.ambiguous is not None
+    age = execution.invocation.now - intent.first_sent_at
+    return age >= stored_fault_seconds(nth, may_be_running=may_be_running)
 
 
-async def _created(run: CommandExecution, intent: Intent, handoff: ManualHandoff, *, resent: bool) -> Done | None:
-    """A create was answered with a handoff: ours, or one that was there (decision 0002, proof)."""
-    policy, draft = run.desk.policy, run.draft
+async def _created(
+    execution: CommandExecution, intent: Intent, handoff: ManualHandoff, *, was_resent: bool
+) -> Done | None:
+    """Handle the handoff in the response to a create: ours, or one that existed before (decision 0002, proof)."""
+    settings, unit_of_work = execution.context.settings, execution.unit_of_work
     started = handoff.created_at or handoff.activated_at
-    since = run.maybe.since if run.maybe else intent.first_sent_at
-    is_older = started is not None and started.timestamp() < since - policy.clock_skew_seconds
-    if is_older or handoff.id in draft.memory.ended:
-        run.end_intent("anothers_handoff")
+    since = execution.ambiguous.since if execution.ambiguous else intent.first_sent_at
+    is_older = started is not None and started.timestamp() < since - settings.clock_skew_seconds
+    if is_older or handoff.id in unit_of_work.state.ended:
+        execution.end_intent("anothers_handoff")
         return None
-    effect = Effect.OURS if policy.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
-    if resent and not await _moved_once(run, intent, handoff.id):
+    effect = Effect.OURS if settings.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
+    if was_resent and not await _moved_once(execution, intent, handoff.id):
         effect = Effect.INFERRED
-    draft.absorb(Created(handoff, intent.version, run.job.asked))
-    return run.finish(Applied(effect, handoff.id))
+    unit_of_work.apply(CreateAnswered(handoff, intent.version, execution.task.ref))
+    return execution.finish(Applied(effect, handoff.id))
 
 
-async def _moved_once(run: CommandExecution, intent: Intent, handoff_id: str) -> bool:
-    """Whether a resent create is seen to have had one effect; False as well where nothing can be seen."""
-    for _ in range(_CHECKS):
-        result = await run.collate.get_authorization(run.job.authorization_id)
+async def _moved_once(execution: CommandExecution, intent: Intent, handoff_id: str) -> bool:
+    """Whether a read shows that a resent create had one effect; False also if all reads fail."""
+    for _ in range(_MOST_CHECKS):
+        result = await execution.collate.get_authorization(execution.task.authorization_id)
         if not isinstance(result, Answered):
             continue
         found = result.model
         if found.active_handoff_id == handoff_id and found.version > intent.version + 1:
-            suspect_double_effect(run, handoff_id, intent.version, found.version)
+            report_double_effect(execution, handoff_id, intent.version, found.version)
             return False
         if found.active_handoff_id == handoff_id or found.version > intent.version:
             return True
     return False
 
 
-def suspect_double_effect(run: CommandExecution, handoff_id: str | None, if_match: int, version: int) -> None:
-    """Alarm: a create was sent more than once, and the version moved further than by one opening."""
-    run.desk.metrics.double_effects.inc()
+def report_double_effect(execution: CommandExecution, handoff_id: str | None, if_match: int, version: int) -> None:
+    """Count and log a suspected double effect: after a resent create the version moved by more than one opening."""
+    execution.context.metrics.double_effects.inc()
     get_log().error(
         "command.double_effect_suspected",
-        authorization_id=run.job.authorization_id,
-        command_id=run.job.command_id,
+        authorization_id=execution.task.authorization_id,
+        command_id=execution.task.command_id,
         handoff_id=handoff_id,
         if_match=if_match,
         version=version,
     )
 
 
-def _closed(run: CommandExecution, intent: Intent, answer: CloseAnswer) -> Done:
-    job = run.job
-    if not isinstance(job.data, HandoffClose):
-        raise TypeError("a close was answered to a command that closes nothing")
-    run.draft.absorb(Closed(answer, closer(run, job.data)))
-    effect = Effect.OURS if run.desk.policy.if_match_is_honoured else Effect.INFERRED
-    return run.finish(Applied(effect, intent.handoff_id))
+def _closed(execution: CommandExecution, intent: Intent, answer: CloseAnswer) -> Done:
+    payload = execution.task.payload
+    if not isinstance(payload, HandoffClose):
+        raise TypeError("expected a close command for the response to a close")
+    execution.unit_of_work.apply(CloseAnswered(answer, closer(execution, payload)))
+    effect = Effect.OURS if execution.context.settings.if_match_is_honoured else Effect.INFERRED
+    return execution.finish(Applied(effect, intent.handoff_id))
 
 
-def _learn_version(run: CommandExecution, intent: Intent, refused: Refused) -> None:
-    """A conflict names the version that Collate has: older reads are stale from now on."""
-    is_handoffs = intent.handoff_id is not None and run.desk.policy.if_match_on_close == "handoff"
-    actual, memory = refused.actual_version, run.draft.memory
-    if actual is not None and not is_handoffs and memory.floor < actual:
-        run.draft.memory = memory.but(floor=actual)
+def _raise_floor(execution: CommandExecution, intent: Intent, refused: Refused) -> None:
+    """Store the version that a conflict names: reads of lower versions are stale from now on."""
+    is_handoff_version = intent.handoff_id is not None and execution.context.settings.if_match_on_close == "handoff"
+    actual, state = refused.actual_version, execution.unit_of_work.state
+    if actual is not None and not is_handoff_version and state.floor < actual:
+        execution.unit_of_work.state = state.replace(floor=actual)

@@ -1,6 +1,6 @@
-"""What a redrive would do now: the worker's own table, asked about what Collate shows. Pure; nothing is sent.
+"""The dry run of a redrive: the worker's own table, applied to what Collate shows now. Pure; nothing is sent.
 
-The worker also knows what it remembers of the authorization, and Collate may move before it looks: this is a forecast.
+It is a forecast: the worker also has its stored state, and Collate may change before the worker reads.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from adapters.collate.operations import Operation
 from consumers.applier.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
-from consumers.applier.decision_input import decision_input
-from consumers.applier.reasons import WAITING, Reason
-from consumers.applier.task import Asking
+from consumers.applier.decision_input import DecisionInput
+from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
-from consumers.authorization.observation import NotThere
+from consumers.authorization.observation import NotFound
 from consumers.authorization.state import AuthorizationState
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
@@ -25,89 +25,97 @@ from schemas.times import parse_time
 
 Json = dict[str, Any]
 
-# The worker's defaults; its own settings may say otherwise.
+# The worker's defaults; its settings may differ.
 REQUEST_EXPIRY: Final = timedelta(hours=1)
 KEY_RETENTION: Final = timedelta(hours=24)
-_ASKING: Final[dict[str, type[Asking]]] = {
+_PAYLOADS: Final[dict[str, type[CommandPayload]]] = {
     model.TYPE.value: model for model in (HandoffRequest, HandoffClose, AuthorizationWatch)
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
-    """A verdict for programs (`write`, `already_done`, `rejected:reason`, …) and the same for a person."""
+class Forecast:
+    """The expected result: a verdict for programs, such as `rejected:reason`, and a sentence for people."""
 
     verdict: str
-    says: str
+    sentence: str
 
 
-def prospect(letter: Json, now_at_collate: Json | None, now: datetime) -> Prospect:
-    """Say what a redrive would do.
+def forecast(dead_letter: Json, situation: Json | None, now: datetime) -> Forecast:
+    """Return the expected result of a redrive.
 
     Args:
-        letter: a dead letter as the gateway shows it.
-        now_at_collate: its situation; None if Collate knows no such authorization.
+        dead_letter: a dead letter as the gateway shows it.
+        situation: the authorization at Collate as the gateway shows it; None if Collate does not find it.
         now: the time.
     """
-    asking = _asking(letter)
-    if asking is None:
-        return Prospect("not_redrivable", "The command can't be read: it can only be discarded.")
-    if (expired := _expired(letter, asking, now)) is not None:
+    payload = _payload(dead_letter)
+    if payload is None:
+        return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
+    if (expired := _expired(dead_letter, payload, now)) is not None:
         return expired
-    seen: Observed | NotThere = NotThere() if now_at_collate is None else _looked(now_at_collate)
-    looked = decision_input(asking, seen, AuthorizationState(), doubt=False)
-    row = deciding_row(looked)
-    decided = _decided(decision_of(row, looked), row.when)
-    return _after_what_was_sent(letter, decided, now)
+    observation: Observed | NotFound = NotFound() if situation is None else _observation(situation)
+    decision_input = DecisionInput.of(payload, observation, AuthorizationState(), may_be_stale=False)
+    row = deciding_row(decision_input)
+    decided = _decided(decision_of(row, decision_input), row.when)
+    return _after_writes(dead_letter, decided, now)
 
 
-def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when: str) -> Prospect:
+def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when: str) -> Forecast:
     match decision:
         case Write():
-            return Prospect("write", "It would be sent to Collate: nothing there stands against it.")
+            return Forecast("write", "The command would be sent to Collate: its current state allows it.")
         case AlreadyDone(handoff_id):
             at = f" ({handoff_id})" if handoff_id else ""
-            return Prospect("already_done", f"Nothing would be sent, it is so already{at}: {when}.")
+            return Forecast(
+                "already_done", f"Nothing would be sent, the authorization is already in this state{at}: {when}."
+            )
         case Watch():
-            return Prospect("write", "The authorization would be followed; nothing is sent to Collate.")
+            return Forecast("write", "The authorization would be watched; nothing would be sent to Collate.")
         case Reject(reason):
-            return Prospect(f"rejected:{reason.value}", f"It would be rejected: {when}. {reason.advice}")
-        case RereadLater(wait):
-            return Prospect(f"waiting:{wait.value}", f"It would wait: {when}. {WAITING[wait]}")
+            return Forecast(f"rejected:{reason.value}", f"The command would be rejected: {when}. {reason.advice}")
+        case RereadLater(reason):
+            return Forecast(f"waiting:{reason.value}", f"The command would wait: {when}. {WAITING[reason]}")
 
 
-def _after_what_was_sent(letter: Json, decided: Prospect, now: datetime) -> Prospect:
-    """What may have arrived is looked into before anything new is sent."""
-    last: Json | None = letter["sent"][-1] if letter["sent"] else None
+def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Forecast:
+    """Return the result after the earlier writes: a write that may have arrived is resolved before a new one."""
+    last: Json | None = dead_letter["sent"][-1] if dead_letter["sent"] else None
     if last is None or not last["mayHaveArrived"]:
         return decided
-    which = f"Write {last['n']} ({last['operation']}) may have arrived"
+    write = f"Write {last['n']} ({last['operation']}) may have arrived"
     sent_at = last.get("firstSentAt")
     if "ended" not in last and sent_at is not None and now - parse_time(sent_at) < KEY_RETENTION:
-        first = f"{which}: first that very request is sent again, which Collate answers as it did then. "
-        return Prospect(f"resend,{decided.verdict}", f"{first}If it had no effect: {decided.says}")
+        resend = f"{write}: the same request is sent again first, and Collate repeats its response. "
+        return Forecast(f"resend,{decided.verdict}", f"{resend}If it had no effect: {decided.sentence}")
     is_opening = last["operation"] == Operation.CREATE_HANDOFF and decided.verdict == "already_done"
-    named = " The outcome may name no handoff: others may have changed the authorization as well." * is_opening
-    again = " This sends it once more, although the first may have had an effect." * (decided.verdict == "write")
-    return Prospect(decided.verdict, f"{which}; Collate shows what became of it. {decided.says}{named}{again}")
+    unnamed = " The outcome may name no handoff: another actor may have changed the authorization too." * is_opening
+    again = " The redrive sends the write once more, although the first may have had an effect." * (
+        decided.verdict == "write"
+    )
+    return Forecast(
+        decided.verdict, f"{write}; a read shows whether it had an effect. {decided.sentence}{unnamed}{again}"
+    )
 
 
-def _expired(letter: Json, asking: Asking, now: datetime) -> Prospect | None:
-    if letter["sent"] or isinstance(asking, AuthorizationWatch):
+def _expired(dead_letter: Json, payload: CommandPayload, now: datetime) -> Forecast | None:
+    if dead_letter["sent"] or isinstance(payload, AuthorizationWatch):
         return None
-    expires_at = asking.expires_at
-    accepted = letter.get("acceptedAt")
-    if expires_at is None and isinstance(asking, HandoffRequest) and accepted is not None:
+    expires_at = payload.expires_at
+    accepted = dead_letter.get("acceptedAt")
+    if expires_at is None and isinstance(payload, HandoffRequest) and accepted is not None:
         expires_at = parse_time(accepted) + REQUEST_EXPIRY
     if expires_at is None or now < expires_at:
         return None
-    told = f"It would expire at once: nothing was sent by {expires_at:%Y-%m-%d %H:%M} UTC. {Reason.EXPIRED.advice}"
-    return Prospect("expired", told)
+    told = (
+        f"It would expire at once: nothing was sent by {expires_at:%Y-%m-%d %H:%M} UTC. {OutcomeReason.EXPIRED.advice}"
+    )
+    return Forecast("expired", told)
 
 
-def _asking(letter: Json) -> Asking | None:
-    """Return the command without what people wrote: no decision depends on that."""
-    asks, model = letter.get("asks"), _ASKING.get(letter.get("command") or "")
+def _payload(dead_letter: Json) -> CommandPayload | None:
+    """Return the payload without free text, which no decision reads; None if it is unreadable."""
+    asks, model = dead_letter.get("asks"), _PAYLOADS.get(dead_letter.get("command") or "")
     if asks is None or model is None:
         return None
     result = asks.get("result")
@@ -119,28 +127,30 @@ def _asking(letter: Json) -> Asking | None:
         return None
 
 
-def _looked(now: Json) -> Observed:
-    """Return the situation as if Collate itself had been asked."""
+def _observation(situation: Json) -> Observed:
+    """Return the observation that a read of Collate would give."""
     action: Json | None = None
-    if now.get("nextAction") is not None:
+    if situation.get("nextAction") is not None:
         action = {
-            "type": now["nextAction"],
-            "resolution": {"kind": now["resolution"]} if now.get("resolution") else None,
-            "covers": {"reviewSnapshotId": now["coversReviewSnapshotId"]} if "coversReviewSnapshotId" in now else None,
+            "type": situation["nextAction"],
+            "resolution": {"kind": situation["resolution"]} if situation.get("resolution") else None,
+            "covers": {"reviewSnapshotId": situation["coversReviewSnapshotId"]}
+            if "coversReviewSnapshotId" in situation
+            else None,
         }
-    snapshot = now.get("reviewSnapshotId")
+    snapshot = situation.get("reviewSnapshotId")
     authorization: Json = {
-        "id": now["authorizationId"],
-        "version": now["version"],
-        "status": now["status"],
-        "outcome": now.get("outcome"),
+        "id": situation["authorizationId"],
+        "version": situation["version"],
+        "status": situation["status"],
+        "outcome": situation.get("outcome"),
         "nextAction": action,
-        "submission": {"reviewSnapshot": {"id": snapshot, "status": now.get("reviewSnapshotStatus")}}
+        "submission": {"reviewSnapshot": {"id": snapshot, "status": situation.get("reviewSnapshotStatus")}}
         if snapshot
         else None,
-        "activeManualHandoff": {"id": now["activeHandoffId"]} if "activeHandoffId" in now else None,
+        "activeManualHandoff": {"id": situation["activeHandoffId"]} if "activeHandoffId" in situation else None,
     }
-    handoff: Json = now.get("handoff") or {}
+    handoff: Json = situation.get("handoff") or {}
     is_read = "state" in handoff
     return Observed(
         PriorAuthorization.from_wire(canonical_json(authorization)),

@@ -1,23 +1,30 @@
-"""One turn on one command: everything that it can end with, except how to write to Collate (`writing`).
+"""One invocation on one command: its state, its intents, and its results. `workflow` decides which result.
 
-finish   the outcome, once, with all that was learned on the way
-bury     a dead letter with the intents, and its event
-wait     Again; before that whatever a successor or a reader must know: an intent that ended, why it takes so long
+finish        the outcome, with everything that was read on the way
+dead_letter   a dead letter with all writes, and its event
+wait          RetryAt; first commits an ended intent and `command.waiting`, so that a successor and readers see them
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumers.applier.attempts import Recording
-from consumers.applier.dead_letters import ended_letter, intents, letter
-from consumers.applier.outcome import DeadLettered, Rejected, dead_lettered, finished
-from consumers.applier.reasons import WAITING, DeadLetterCause, Reason
-from consumers.applier.retry_policy import pause
+from consumers.applier import dead_letters
+from consumers.applier.attempts import RecordedCalls
+from consumers.applier.dead_letters import DeadLetterCause
+from consumers.applier.outcome import Rejected, dead_lettered, finished
+from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.event_factory import at as time_at
-from consumers.authorization.recent_commands import Ending as Remembered
-from consumers.authorization.recent_commands import short
-from consumers.authorization.state import MOST_PAST, AmbiguousWrite, CommandWork, EndedIntent, OpenDeadLetter, Waiting
+from consumers.authorization.recent_commands import CommandEnd, short
+from consumers.authorization.retry_policy import pause
+from consumers.authorization.state import (
+    MOST_ENDED_INTENTS,
+    AmbiguousWrite,
+    CommandWork,
+    EndedIntent,
+    OpenDeadLetter,
+    Waiting,
+)
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
@@ -27,40 +34,50 @@ from schemas.events import CommandWaiting
 if TYPE_CHECKING:
     from consumers.applier.attempt_hints import AttemptHint
     from consumers.applier.context import ApplierContext
-    from consumers.applier.outcome import Ending
+    from consumers.applier.outcome import CommandOutcome
     from consumers.applier.task import CommandTask
     from consumers.authorization.state import AuthorizationState, Intent
     from consumers.engine import Invocation, Output, Record
 
-_REASON_OF_MOVE: Final = {
-    "forbidden": Reason.FORBIDDEN,
-    "review_stale": Reason.REVIEW_SNAPSHOT_STALE,
-    "requirements_not_satisfied": Reason.REQUIREMENTS_OPEN,
+# From the reasons of the error router (adapters/collate/errors.py) for a final refusal.
+_REJECTIONS: Final = {
+    "forbidden": OutcomeReason.FORBIDDEN,
+    "review_stale": OutcomeReason.REVIEW_SNAPSHOT_STALE,
+    "requirements_not_satisfied": OutcomeReason.REQUIREMENTS_OPEN,
 }
 
 
 class CommandExecution:
-    """See the module."""
+    """One invocation on one command."""
 
     def __init__(
-        self, desk: ApplierContext, turn: Invocation, record: Record, job: CommandTask, memory: AuthorizationState
+        self,
+        context: ApplierContext,
+        invocation: Invocation,
+        record: Record,
+        task: CommandTask,
+        state: AuthorizationState,
     ) -> None:
-        self.desk = desk
-        self.turn = turn
-        self.job = job
-        self.draft = UnitOfWork(turn, memory, desk.publication, desk.rules, job.traceparent, taken=self._taken)
-        self.attempts = desk.attempts.of(job.record_id)
-        self.collate = Recording(desk.collate, self.attempts, self._write_number, lambda: turn.now + self._taken())
+        self.context = context
+        self.invocation = invocation
+        self.task = task
+        self.unit_of_work = UnitOfWork(
+            invocation, state, context.event_writer, context.rules, task.traceparent, elapsed=self._elapsed
+        )
+        self.attempts = context.attempts.of(task.record_id)
+        self.collate = RecordedCalls(
+            context.collate, self.attempts, self._write_number, lambda: invocation.now + self._elapsed()
+        )
         self._record = record
-        self._began = desk.clock()
+        self._began = context.clock()
 
-    # What is known of the writes so far
+    # The writes so far
 
     @property
     def work(self) -> CommandWork | None:
-        """Return what was written for this run of the command; None before its first intent."""
-        work, job = self.draft.memory.work, self.job
-        is_this = work is not None and work.command_id == job.command_id and work.redrive == job.redrive
+        """Return the writes of this run of the command; None before its first intent."""
+        work, task = self.unit_of_work.state.work, self.task
+        is_this = work is not None and work.command_id == task.command_id and work.redrive == task.redrive
         return work if is_this else None
 
     @property
@@ -69,30 +86,30 @@ class CommandExecution:
         return self.work.intent if self.work else None
 
     @property
-    def maybe(self) -> AmbiguousWrite | None:
+    def ambiguous(self) -> AmbiguousWrite | None:
         """Return the first write that may have been applied, ended or in flight."""
         work = self.work
-        if work is None or work.maybe is not None:
-            return work.maybe if work else None
+        if work is None or work.ambiguous is not None:
+            return work.ambiguous if work else None
         intent = work.intent
-        if intent is None or self.note(intent).clean:
+        if intent is None or self.hint(intent).clean:
             return None
         return AmbiguousWrite(version=intent.version, since=intent.first_sent_at)
 
-    def note(self, intent: Intent) -> AttemptHint:
-        """Return what this process knows of an intent."""
-        return self.desk.notes.of(intent.key, self.turn.since)
+    def hint(self, intent: Intent) -> AttemptHint:
+        """Return what this process knows about an intent."""
+        return self.context.hints.of(intent.key, self.invocation.since)
 
     def set_work(self, work: CommandWork | None) -> None:
-        """Change what was written."""
-        self.draft.memory = self.draft.memory.but(work=work)
+        """Replace the writes so far."""
+        self.unit_of_work.state = self.unit_of_work.state.replace(work=work)
 
     def end_intent(self, ended: str) -> None:
-        """Put the intent aside: its request is over, and the next write takes the next n."""
+        """End the current intent: its request is over, and the next write takes the next n."""
         work, intent = self.work, self.intent
         if work is None or intent is None:
             return
-        past = EndedIntent(
+        over = EndedIntent(
             n=intent.n,
             operation=intent.operation,
             key=intent.key,
@@ -101,169 +118,178 @@ class CommandExecution:
             first_sent_at=intent.first_sent_at,
             ended=ended,
         )
-        self.set_work(work.but(intent=None, maybe=self.maybe, past=(*work.past, past)[-MOST_PAST:]))
-        self.desk.notes.drop(intent.key)
+        ended_intents = (*work.ended_intents, over)[-MOST_ENDED_INTENTS:]
+        self.set_work(work.replace(intent=None, ambiguous=self.ambiguous, ended_intents=ended_intents))
+        self.context.hints.drop(intent.key)
 
     def withdraw_intent(self) -> None:
-        """Take back an intent of which nothing left this machine: as if it had never been."""
+        """Remove an intent that never left this machine: its n is free again."""
         work, intent = self.work, self.intent
         if work is not None and intent is not None:
-            self.set_work(work.but(intent=None, n=intent.n - 1) if intent.n > 1 else None)
-            self.desk.notes.drop(intent.key)
+            self.set_work(work.replace(intent=None, n=intent.n - 1) if intent.n > 1 else None)
+            self.context.hints.drop(intent.key)
 
     @property
     def is_expired(self) -> bool:
-        """Whether it is too late to begin; never after something may have been sent."""
-        expires_at = self.job.expires_at(self.desk.policy.request_expiry_seconds)
-        return self.work is None and expires_at is not None and expires_at <= self.turn.now
+        """Whether the command has expired; never after a write that may have been sent."""
+        expires_at = self.task.expires_at(self.context.settings.request_expiry_seconds)
+        return self.work is None and expires_at is not None and expires_at <= self.invocation.now
 
     def has_time(self, seconds: float) -> bool:
-        """Whether this turn has not taken that long yet: a turn must end before the engine takes it for hung."""
-        return self._taken() < seconds
+        """Whether the invocation has run for less: it must end before the engine's handler deadline."""
+        return self._elapsed() < seconds
 
-    def _taken(self) -> float:
-        return self.desk.clock() - self._began
+    def _elapsed(self) -> float:
+        return self.context.clock() - self._began
 
     def _write_number(self) -> int | None:
         return self.work.n if self.work else None
 
-    # How a turn ends
+    # The result of the invocation
 
-    def finish(self, ending: Ending) -> Done:
-        """End the command."""
-        draft, job, desk = self.draft, self.job, self.desk
-        known = draft.memory.known
-        event = finished(job, ending, known.version if known else None, self.attempts)
-        draft.tell(event, job.command_id)
-        self._forget_work()
-        draft.remember(job.command_id, job.digest, Remembered.FINISHED)
+    def finish(self, ending: CommandOutcome) -> Done:
+        """End the command with an outcome."""
+        unit_of_work, task, context = self.unit_of_work, self.task, self.context
+        known = unit_of_work.state.known
+        event = finished(task, ending, known.version if known else None, self.attempts)
+        unit_of_work.emit(event, task.command_id)
+        self._clear_work()
+        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED)
         others: tuple[Output, ...] = ()
-        if job.redrive:
-            ended = ended_letter(job.command_id, job.redrive, event.outcome, self.turn.now)
-            others = (desk.publication.dead_letter_ended(self.turn.key, ended),)
-            draft.raise_dead(job.command_id)
-            draft.remember(job.record_id, job.digest, Remembered.FINISHED)
-        if draft.memory.known is not None:
-            draft.follow(desk.policy.watch_seconds)
+        if task.redrive:
+            ended = dead_letters.redriven(task, event.outcome, self.invocation.now)
+            others = (context.event_writer.dead_letter_ended(self.invocation.key, ended),)
+            unit_of_work.remove_dead_letter(task.command_id)
+            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED)
+        if unit_of_work.state.known is not None:
+            unit_of_work.watch(context.settings.watch_seconds)
         outcome, effect = event.outcome.value, event.effect.value
-        desk.metrics.finished.labels(job.type.value, outcome, effect).inc()
-        desk.metrics.finish_seconds.labels(job.type.value).observe(max(0.0, self.turn.now - job.accepted_at))
-        self._say("command.finished", outcome=outcome, effect=effect, reason=event.reason)
-        return draft.done(desk.next_look(draft.memory, self.turn.now), *others)
+        context.metrics.finished.labels(task.type.value, outcome, effect).inc()
+        context.metrics.finish_seconds.labels(task.type.value).observe(max(0.0, self.invocation.now - task.accepted_at))
+        self._log("command.finished", outcome=outcome, effect=effect, reason=event.reason)
+        return unit_of_work.done(context.next_timer(unit_of_work.state, self.invocation.now), *others)
 
-    def refuse(self, reason: Reason, *, remembering: bool) -> Done:
-        """End a run that was never taken up: nothing that is known of the command itself changes."""
-        draft, job, turn = self.draft, self.job, self.turn
-        draft.tell(finished(job, Rejected(reason), None), job.command_id)
-        if remembering:
-            draft.remember(job.record_id, job.digest, Remembered.FINISHED)
-        self.desk.metrics.finished.labels(job.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
-        self._say("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
-        timer_at = turn.timer_at if turn.timer_at is not None else self.desk.next_look(draft.memory, turn.now)
-        return draft.done(timer_at)
+    def refuse(self, reason: OutcomeReason, *, remember: bool) -> Done:
+        """Reject a record before its first step; the state of the command itself does not change."""
+        unit_of_work, task, invocation = self.unit_of_work, self.task, self.invocation
+        unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id)
+        if remember:
+            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED)
+        self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
+        self._log("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
+        timer_at = invocation.timer_at
+        if timer_at is None:
+            timer_at = self.context.next_timer(unit_of_work.state, invocation.now)
+        return unit_of_work.done(timer_at)
 
-    def bury(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
-        """Give the command up for a person to decide."""
-        draft, job, desk, work = self.draft, self.job, self.desk, self.work
-        ending = DeadLettered(cause, handoff_id)
-        draft.tell(dead_lettered(job, ending, self.attempts), job.command_id)
-        dead = letter(job, ending, self._record, self.turn.now, intents(work, self.maybe))
-        self._forget_work()
-        draft.remember(job.command_id, job.digest, Remembered.DEAD)
-        draft.remember(job.record_id, job.digest, Remembered.DEAD)
-        draft.bury(
-            job.command_id,
+    def dead_letter(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
+        """End the command as a dead letter, for an operator's decision."""
+        unit_of_work, task, context, work = self.unit_of_work, self.task, self.context, self.work
+        unit_of_work.emit(dead_lettered(task, cause, handoff_id, self.attempts), task.command_id)
+        writes = dead_letters.intents(work, self.ambiguous)
+        record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
+        self._clear_work()
+        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.DEAD_LETTERED)
+        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.DEAD_LETTERED)
+        unit_of_work.add_dead_letter(
+            task.command_id,
             OpenDeadLetter(
-                redrive=job.redrive,
-                at=self.turn.now,
-                command=job.type.value,
-                caller=job.caller,
-                digest=short(job.digest).hex(),
-                metadata=job.metadata,
+                redrive=task.redrive,
+                at=self.invocation.now,
+                command=task.type.value,
+                caller=task.caller,
+                digest=short(task.digest).hex(),
+                metadata=task.metadata,
             ),
         )
-        if draft.memory.known is not None:
-            # Who decides about it needs to know how it went on, and a handoff may have been opened unseen.
-            draft.follow(desk.policy.watch_seconds)
-        desk.metrics.dead_letters.labels(cause.value).inc()
-        self._say("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
-        output = desk.publication.dead_letter(self.turn.key, dead)
-        return draft.done(desk.next_look(draft.memory, self.turn.now), output, dead_lettered=True)
+        if unit_of_work.state.known is not None:
+            # The operator needs later observations for the decision, and a handoff may have been opened unseen.
+            unit_of_work.watch(context.settings.watch_seconds)
+        context.metrics.dead_letters.labels(cause.value).inc()
+        self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
+        output = context.event_writer.dead_letter(self.invocation.key, record)
+        timer_at = context.next_timer(unit_of_work.state, self.invocation.now)
+        return unit_of_work.done(timer_at, output, dead_lettered=True)
 
     async def wait(self, reason: WaitReason, at: float | None = None) -> Done | RetryAt:
-        """Stay on the command; `at` where somebody has said when. Too old a command is buried instead."""
-        turn, policy = self.turn, self.desk.policy
-        dies_at = self.job.alive_since + policy.life_seconds
-        if turn.now >= dies_at:
-            return self.bury(DeadLetterCause.TOO_OLD)
+        """Stay on the command until `at`, or for the pause of the retry policy. A command that is too old ends."""
+        invocation, settings = self.invocation, self.context.settings
+        dies_at = self.task.alive_since + settings.command_max_age_seconds
+        if invocation.now >= dies_at:
+            return self.dead_letter(DeadLetterCause.TOO_OLD)
         if at is None:
-            at = turn.now + pause(reason, turn.tries, self.desk.chance)
-        at = max(turn.now, min(at, dies_at))
-        if self._must_tell(reason, at):
-            self._tell_waiting(reason, at)
-        saved = self.draft.saved.work
-        has_ended_intent = saved is not None and saved.intent is not None and self.intent is None
-        if self.draft.has_news or has_ended_intent:
-            await self.draft.checkpoint()
+            at = invocation.now + pause(reason, invocation.tries, self.context.chance)
+        at = max(invocation.now, min(at, dies_at))
+        if self._must_emit_waiting(reason, at):
+            self._emit_waiting(reason, at)
+        committed = self.unit_of_work.committed.work
+        has_ended_intent = committed is not None and committed.intent is not None and self.intent is None
+        if self.unit_of_work.has_pending_events or has_ended_intent:
+            await self.unit_of_work.checkpoint()
         return RetryAt(at, reason)
 
-    async def tell_failures(self) -> None:
-        """Say before another try that those before have failed: a turn that fails or hangs can't say it itself."""
-        at = self.turn.now + self.desk.policy.waiting_after_seconds
-        if self._must_tell(WaitReason.HANDLER_FAILED, at):
-            self._tell_waiting(WaitReason.HANDLER_FAILED, at)
-            await self.draft.checkpoint()
+    async def report_failures(self) -> None:
+        """Publish `command.waiting` for earlier handler failures: a failing invocation cannot publish it itself."""
+        at = self.invocation.now + self.context.settings.waiting_after_seconds
+        if self._must_emit_waiting(WaitReason.HANDLER_FAILED, at):
+            self._emit_waiting(WaitReason.HANDLER_FAILED, at)
+            await self.unit_of_work.checkpoint()
 
-    def _must_tell(self, reason: WaitReason, at: float) -> bool:
-        policy, told, job = self.desk.policy, self.draft.memory.waiting, self.job
-        if at - self.turn.since < policy.waiting_after_seconds:
+    def _must_emit_waiting(self, reason: WaitReason, at: float) -> bool:
+        settings, last, task = self.context.settings, self.unit_of_work.state.waiting, self.task
+        if at - self.invocation.since < settings.waiting_after_seconds:
             return False
-        if told is None or (told.command_id, told.redrive, told.reason) != (job.command_id, job.redrive, reason):
+        if last is None or (last.command_id, last.redrive, last.reason) != (task.command_id, task.redrive, reason):
             return True
-        is_over, is_old = told.until < self.turn.now, self.turn.now - told.told_at >= policy.waiting_again_seconds
-        return is_over and is_old
+        is_over = last.until < self.invocation.now
+        return is_over and self.invocation.now - last.emitted_at >= settings.waiting_again_seconds
 
-    def _tell_waiting(self, reason: WaitReason, at: float) -> None:
-        job, now = self.job, self.turn.now
-        self.draft.tell(
+    def _emit_waiting(self, reason: WaitReason, at: float) -> None:
+        task = self.task
+        self.unit_of_work.emit(
             CommandWaiting(
-                command_id=job.command_id,
-                command=job.type,
-                caller=job.caller,
+                command_id=task.command_id,
+                command=task.type,
+                caller=task.caller,
                 reason=reason.value,
                 advice=WAITING[reason],
                 until=time_at(at),
-                redrive=job.redrive or None,
-                metadata=job.metadata,
+                redrive=task.redrive or None,
+                metadata=task.metadata,
                 attempts=self.attempts.kept,
                 attempts_left_out=self.attempts.left_out or None,
             ),
-            job.command_id,
+            task.command_id,
         )
-        self.draft.memory = self.draft.memory.but(
-            waiting=Waiting(command_id=job.command_id, redrive=job.redrive, reason=reason.value, until=at, told_at=now)
+        waiting = Waiting(
+            command_id=task.command_id,
+            redrive=task.redrive,
+            reason=reason.value,
+            until=at,
+            emitted_at=self.invocation.now,
         )
-        self.desk.metrics.waiting_events.labels(reason.value).inc()
-        self._say("command.waiting", reason=reason.value, until=round(at, 3))
+        self.unit_of_work.state = self.unit_of_work.state.replace(waiting=waiting)
+        self.context.metrics.waiting_events.labels(reason.value).inc()
+        self._log("command.waiting", reason=reason.value, until=round(at, 3))
 
-    def _forget_work(self) -> None:
+    def _clear_work(self) -> None:
         if self.intent is not None:
-            self.desk.notes.drop(self.intent.key)
-        kept = None if self.work is not None else self.draft.memory.work
-        self.draft.memory = self.draft.memory.but(work=kept, waiting=None)
+            self.context.hints.drop(self.intent.key)
+        others = None if self.work is not None else self.unit_of_work.state.work
+        self.unit_of_work.state = self.unit_of_work.state.replace(work=others, waiting=None)
 
-    def _say(self, event: str, **facts: object) -> None:
-        job = self.job
+    def _log(self, event: str, **fields: object) -> None:
+        task = self.task
         line = {
-            "authorization_id": job.authorization_id,
-            "command_id": job.command_id,
-            "command": job.type.value,
-            "redrive": job.redrive or None,
-            "tries": self.turn.tries,
+            "authorization_id": task.authorization_id,
+            "command_id": task.command_id,
+            "command": task.type.value,
+            "redrive": task.redrive or None,
+            "tries": self.invocation.tries,
         }
-        self.desk.lines[event](line | facts)
+        self.context.lines[event](line | fields)
 
 
-def rejection(reason: str) -> Reason:
-    """Return our reason for a refusal that the error router takes for final."""
-    return _REASON_OF_MOVE.get(reason, Reason.NOT_ALLOWED)
+def rejection(reason: str) -> OutcomeReason:
+    """Return our reason for a final refusal of Collate."""
+    return _REJECTIONS.get(reason, OutcomeReason.NOT_ALLOWED)

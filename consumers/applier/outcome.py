@@ -1,12 +1,13 @@
-"""How a run of a command ends, as values, and the event that says so. Pure."""
+"""The outcomes of a command as values, and the events that publish them. Pure."""
 
 from dataclasses import dataclass
 from typing import assert_never
 
 from consumers.applier.attempts import Attempts
-from consumers.applier.reasons import DeadLetterCause, Reason
-from consumers.applier.task import CommandTask, decided
-from consumers.authorization.state import OpenDeadLetter
+from consumers.applier.dead_letters import DeadLetterCause
+from consumers.applier.reasons import OutcomeReason
+from consumers.applier.task import CommandTask, operator_decision
+from consumers.authorization.state import CommandWork, OpenDeadLetter
 from schemas.commands import Discard
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict
@@ -14,111 +15,130 @@ from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConfl
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Collate is as asked."""
+    """Collate is in the wanted state through this command."""
 
     effect: Effect
     handoff_id: str | None = None
-    reason: Reason | None = None
+    reason: OutcomeReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyDoneOutcome:
-    """Collate was as asked before."""
+class AlreadyApplied:
+    """Collate was already in the wanted state."""
 
     handoff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It can't be done."""
+    """The command cannot be applied."""
 
-    reason: Reason
+    reason: OutcomeReason
     handoff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """It was not begun in time."""
+    """The command expired before its first write."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLettered:
-    """A person must look."""
-
-    cause: DeadLetterCause
-    handoff_id: str | None = None
-
-
-Ending = Applied | AlreadyDoneOutcome | Rejected | Expired
+CommandOutcome = Applied | AlreadyApplied | Rejected | Expired
 
 
 def finished(
-    job: CommandTask, ending: Ending, version: int | None, attempts: Attempts | None = None
+    task: CommandTask, ending: CommandOutcome, version: int | None, attempts: Attempts | None = None
 ) -> CommandFinished:
-    """Tell how a command ended."""
+    """Return the event of a finished command."""
     outcome, effect, reason = Outcome.ALREADY_DONE, Effect.NONE, None
     match ending:
         case Applied():
             outcome, effect, reason = Outcome.APPLIED, ending.effect, ending.reason
-        case AlreadyDoneOutcome():
+        case AlreadyApplied():
             pass
         case Rejected():
             outcome, reason = Outcome.REJECTED, ending.reason
         case Expired():
-            outcome, reason = Outcome.EXPIRED, Reason.EXPIRED
+            outcome, reason = Outcome.EXPIRED, OutcomeReason.EXPIRED
         case _:
             assert_never(ending)
     return CommandFinished(
-        command_id=job.command_id,
-        command=job.type,
-        caller=job.caller,
+        command_id=task.command_id,
+        command=task.type,
+        caller=task.caller,
         outcome=outcome,
         effect=effect,
         reason=None if reason is None else reason.value,
         advice=None if reason is None else reason.advice,
         handoff_id=None if isinstance(ending, Expired) else ending.handoff_id,
         version=version,
-        redrive=job.redrive or None,
-        decision=job.decision,
-        metadata=job.metadata,
+        redrive=task.redrive or None,
+        decision=task.decision,
+        metadata=task.metadata,
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
     )
 
 
-def dead_lettered(job: CommandTask, ending: DeadLettered, attempts: Attempts | None = None) -> CommandDeadLettered:
-    """Tell that a command waits for a person."""
+def dead_lettered(
+    task: CommandTask, cause: DeadLetterCause, handoff_id: str | None, attempts: Attempts
+) -> CommandDeadLettered:
+    """Return the event of a dead-lettered command."""
     return CommandDeadLettered(
-        command_id=job.command_id,
-        command=job.type,
-        caller=job.caller,
-        cause=ending.cause.value,
-        advice=ending.cause.advice,
-        handoff_id=ending.handoff_id,
-        redrive=job.redrive or None,
-        decision=job.decision,
-        metadata=job.metadata,
-        attempts=attempts.kept if attempts else None,
-        attempts_left_out=attempts.left_out or None if attempts else None,
+        command_id=task.command_id,
+        command=task.type,
+        caller=task.caller,
+        cause=cause.value,
+        advice=cause.advice,
+        handoff_id=handoff_id,
+        redrive=task.redrive or None,
+        decision=task.decision,
+        metadata=task.metadata,
+        attempts=attempts.kept,
+        attempts_left_out=attempts.left_out or None,
     )
 
 
-def discarded(data: Discard, dead: OpenDeadLetter) -> CommandFinished:
-    """Tell that a person gave a dead letter up."""
+def record_lost(work: CommandWork) -> CommandDeadLettered:
+    """Return the event of a dead-lettered write without its command record."""
+    cause = DeadLetterCause.RECORD_LOST
+    return CommandDeadLettered(
+        command_id=work.command_id,
+        command=CommandType(work.command),
+        caller=work.caller,
+        cause=cause.value,
+        advice=cause.advice,
+        redrive=work.redrive or None,
+    )
+
+
+def record_invalid(command_id: str, command: str | None, caller: str | None) -> CommandDeadLettered:
+    """Return the event of a dead-lettered record that is no command."""
+    cause = DeadLetterCause.INVALID_RECORD
+    return CommandDeadLettered(
+        command_id=command_id,
+        command=CommandType(command or "unrecognised"),
+        caller=caller or "unknown",
+        cause=cause.value,
+        advice=cause.advice,
+    )
+
+
+def discarded(decision: Discard, dead_letter: OpenDeadLetter) -> CommandFinished:
+    """Return the event of a discarded command."""
     return CommandFinished(
-        command_id=data.command_id,
-        command=CommandType(dead.command),
-        caller=dead.caller,
+        command_id=decision.command_id,
+        command=CommandType(dead_letter.command),
+        caller=dead_letter.caller,
         outcome=Outcome.DISCARDED,
         effect=Effect.NONE,
-        reason=Reason.DISCARDED.value,
-        advice=Reason.DISCARDED.advice,
-        redrive=dead.redrive or None,
-        decision=decided(data),
-        metadata=dead.metadata,
+        reason=OutcomeReason.DISCARDED.value,
+        advice=OutcomeReason.DISCARDED.advice,
+        redrive=dead_letter.redrive or None,
+        decision=operator_decision(decision),
+        metadata=dead_letter.metadata,
     )
 
 
-def key_conflict(job: CommandTask) -> CommandKeyConflict:
-    """Tell that another body came in under a known id."""
-    return CommandKeyConflict(command_id=job.command_id, command=job.type, caller=job.caller)
+def key_conflict(task: CommandTask) -> CommandKeyConflict:
+    """Return the event of a known id that came with a different body."""
+    return CommandKeyConflict(command_id=task.command_id, command=task.type, caller=task.caller)

@@ -1,6 +1,6 @@
-"""Why a command ended as it did, or can't end yet: a stable slug for programs, a sentence for people.
+"""Reasons: why a command ended as it did, or why it waits. A stable slug for programs, a sentence for people.
 
-Slugs are published: one that exists keeps its meaning. The sentences say what to do and hold nobody's input.
+Slugs are published: an existing slug keeps its meaning. The sentences give advice and contain no input.
 """
 
 from enum import StrEnum
@@ -10,78 +10,81 @@ from typing import Final, Self
 from consumers.authorization.wait_reasons import WaitReason
 
 
-class _Sentence(StrEnum):
+class AdvisedSlug(StrEnum):
+    """A slug with a sentence of advice."""
+
     advice: str
 
     def __new__(cls, slug: str, advice: str) -> Self:
+        """Return a member whose value is the slug."""
         member = str.__new__(cls, slug)
         member._value_ = slug
         member.advice = advice
         return member
 
 
-class Reason(_Sentence):
-    """Why a command was rejected, expired or discarded, or why an applied one names no handoff."""
+class OutcomeReason(AdvisedSlug):
+    """Why a command was rejected, expired or discarded, or why an applied command names no handoff."""
 
     AUTHORIZATION_NOT_FOUND = (
         "authorization_not_found",
-        "Check the authorization id and that it belongs to this environment and organization.",
+        "Check the authorization id, and that it belongs to this environment and organization.",
     )
     AUTHORIZATION_COMPLETED = (
         "authorization_completed",
-        "The authorization is completed; nothing more can be done to it.",
+        "The authorization is completed; it accepts no further commands.",
     )
     AUTHORIZATION_CANCELED = (
         "authorization_canceled",
-        "The authorization is canceled; nothing more can be done to it.",
+        "The authorization is canceled; it accepts no further commands.",
     )
     AUTHORIZATION_PROCESSING = (
         "authorization_processing",
-        "Collate is working on the authorization; ask again when authorization.action_required asks for a handoff.",
+        "Collate is processing the authorization; send a new request after authorization.action_required for a handoff.",
     )
     WAITING_ON_PAYER = (
         "waiting_on_payer",
-        "The payer has it; ask again when authorization.action_required asks for a handoff.",
+        "The payer has the authorization; send a new request after authorization.action_required for a handoff.",
     )
     ACTION_IS_NOT_A_HANDOFF = (
         "action_is_not_a_handoff",
-        "The authorization needs something else first; its next action stands in the authorization's record.",
+        "The authorization requires another action first; see the next action in its record.",
     )
     RESOLUTION_IS_NOT_A_HANDOFF = (
         "resolution_is_not_a_handoff",
-        "Collate wants this action resolved in another way than by a handoff; see the authorization's next action.",
+        "A handoff does not resolve this action; see the authorization's next action.",
     )
     NO_ACTION_NAMED = (
         "no_action_named",
-        "Collate asks for an action without naming it; wait for authorization.action_required and ask again.",
+        "Collate requires an action but does not name it; send a new request after authorization.action_required.",
     )
     STATUS_UNKNOWN = (
         "status_unknown",
-        "Collate shows a status that this gateway doesn't know; ask its operators to update it.",
+        "Collate shows a status that this gateway does not know; its operators must update the gateway.",
     )
     REVIEW_SNAPSHOT_REQUIRED = (
         "review_snapshot_required",
-        "Show the review snapshot to a reviewer and ask again with its id as acceptedReviewSnapshotId.",
+        "Let a reviewer accept the review snapshot, then send its id as acceptedReviewSnapshotId.",
     )
     REVIEW_SNAPSHOT_STALE = (
         "review_snapshot_stale",
-        "The accepted review snapshot isn't the current one; let the reviewer accept the current one and ask again.",
+        "The accepted review snapshot is not the current one; let a reviewer accept the current one, then send its id.",
     )
     HANDOFF_NOT_FOUND = (
         "handoff_not_found",
-        "This authorization has no such handoff; take the id from handoff.opened or from the command that opened it.",
+        "The authorization has no such handoff; use the id from handoff.opened or from the outcome of the request.",
     )
     HANDOFF_EXPIRED = (
         "handoff_expired",
-        "The handoff was ended by Collate before this close; what the operator did is found by reconciliation.",
+        "Collate ended the handoff before this close; reconciliation finds the result of the operator's work.",
     )
     HANDOFF_LOST = (
         "handoff_lost",
-        "The payer session was lost before this close; what the operator did is found by reconciliation.",
+        "The payer session was lost before this close; reconciliation finds the result of the operator's work.",
     )
     HANDOFF_CANCELED = (
         "handoff_canceled",
-        "The authorization was canceled, and the handoff with it.",
+        "The handoff ended when the authorization was canceled.",
     )
     HANDOFF_REVOKED = (
         "handoff_revoked",
@@ -93,7 +96,7 @@ class Reason(_Sentence):
     )
     HANDOFF_REPORTED_COMPLETED = (
         "handoff_reported_completed",
-        "The handoff was already closed as completed, with another or an unknown report; this close was not recorded.",
+        "The handoff was already closed as completed, with a different or unknown report; this close was not recorded.",
     )
     HANDOFF_CLOSED = (
         "handoff_closed",
@@ -101,91 +104,54 @@ class Reason(_Sentence):
     )
     NOT_ALLOWED = (
         "not_allowed_by_collate",
-        "Collate refuses this although the authorization seems to ask for it; look at it in Collate first.",
+        "Collate refuses the command although the authorization seems to require it; check Collate.",
     )
     FORBIDDEN = (
         "forbidden",
-        "Collate doesn't let this gateway's key act on this authorization; ask Collate for access.",
+        "This gateway's API key has no access to the authorization; request access from Collate.",
     )
     REQUIREMENTS_OPEN = (
         "requirements_not_satisfied",
-        "Resolve the authorization's open requirements first, then ask again.",
+        "Resolve the authorization's open requirements, then send a new command.",
     )
     EXPIRED = (
         "expired",
-        "It was not begun before its expiresAt; nothing was sent to Collate, so ask again if it is still wanted.",
+        "The command expired before its first write, so nothing was sent to Collate; send a new command if needed.",
     )
     DISCARDED = (
         "discarded",
-        "An operator gave it up; send a new command if it is still wanted.",
+        "An operator discarded the command; send a new command if needed.",
     )
     TOO_MANY_COMMANDS = (
         "too_many_commands",
-        "This authorization had 1,024 commands in 24 hours; send fewer.",
+        "This authorization had 1,024 commands in 24 hours; send fewer commands.",
     )
     OPENING_NOT_IDENTIFIED = (
         "opening_not_identified",
-        "A handoff is open, maybe not the one that this command opened; take its id from the authorization's record.",
+        "A handoff is open, but another actor may have opened it; use the id in the authorization's record.",
     )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",
-        "There is no such dead letter any more: it was redriven, discarded, or is too old; send a new command.",
-    )
-
-
-class DeadLetterCause(_Sentence):
-    """Why a command became a dead letter."""
-
-    INVALID_RECORD = (
-        "invalid_record",
-        "The record on the commands topic can't be read; find out what wrote it.",
-    )
-    OUTCOME_UNKNOWN = (
-        "outcome_unknown",
-        "A write may have taken effect, nothing shows it: look in Collate, then redrive (may write again) or discard.",
-    )
-    RECORD_LOST = (
-        "record_lost",
-        "A write may be in flight whose command record is gone; look at the authorization in Collate, then discard.",
-    )
-    TOO_OLD = (
-        "too_old",
-        "It could not be finished within its life; see its last command.waiting, then redrive or discard.",
-    )
-    HANDLER_FAILED = (
-        "handler_failed",
-        "The gateway failed on it again and again; see the error log, redrive after a fix.",
-    )
-    TOO_MANY_WRITES = (
-        "too_many_writes",
-        "Collate refused eight different requests although each read asked for one; see the attempts' codes.",
-    )
-    REQUEST_REFUSED = (
-        "request_refused",
-        "Collate can't read our request or refuses it for a reason we don't know; see the attempts' codes.",
-    )
-    FORBIDDEN = (
-        "forbidden",
-        "Collate forbids it now, but an earlier attempt may have taken effect; look at the authorization in Collate.",
+        "The dead letter no longer exists: it was redriven, discarded, or is too old; send a new command.",
     )
 
 
 WAITING: Final = MappingProxyType(
     {
-        WaitReason.RETRY_AFTER: "Collate asked us to wait before the next try.",
-        WaitReason.RATE_LIMITED: "Collate limits how often we may ask; the next try waits for its turn.",
-        WaitReason.BREAKER: "Collate fails on everything at the moment; the next try comes when it answers again.",
-        WaitReason.BUDGET: "Other calls to Collate go first; the next try waits for its turn.",
-        WaitReason.CREDENTIALS: "Collate refuses our API key; work goes on by itself once the key is right.",
-        WaitReason.FORBIDDEN: "Collate forbids us several authorizations; work resumes once access is restored.",
-        WaitReason.STALE_READ: "Collate shows an older state than it showed before; it is read again.",
-        WaitReason.CLOSING: "The handoff is being closed; the command goes on when it is closed.",
-        WaitReason.BACKOFF: "The last call had no definite answer; the same request is sent again.",
-        WaitReason.HANDLER_FAILED: "The gateway failed on it more than once and retries; its operators are alerted.",
+        WaitReason.RETRY_AFTER: "Collate asked us to wait before the next attempt.",
+        WaitReason.RATE_LIMITED: "The rate limit of Collate is reached; the next attempt waits for a free slot.",
+        WaitReason.BREAKER: "Collate fails on all calls; the next attempt follows when Collate responds again.",
+        WaitReason.BUDGET: "Other calls to Collate have priority; the next attempt waits for a free slot.",
+        WaitReason.CREDENTIALS: "Collate rejects our API key; work resumes when the key is valid.",
+        WaitReason.FORBIDDEN: "Collate denies access to several authorizations; work resumes when access is restored.",
+        WaitReason.STALE_READ: "Collate returned an older state than before; the gateway reads again.",
+        WaitReason.CLOSING: "Collate is closing the handoff; the command continues when it is closed.",
+        WaitReason.BACKOFF: "The last call had no definite response; the gateway sends the same request again.",
+        WaitReason.HANDLER_FAILED: "The gateway failed on the command more than once; it retries and alerts operators.",
     }
 )
-"""Behind every reason to wait, a sentence for the reader of `command.waiting`.
+"""The advice of `command.waiting` for each reason.
 
-Whatever way a turn fails (`handler_hung`, `too_large`), the next one tells it as `handler_failed`. Where the memory
-can't be read (`memory_unreadable`) nothing can be published, since the memory numbers the events.
+After any kind of handler failure (`handler_hung`, `too_large`) the next invocation reports `handler_failed`. With an
+unreadable state (`memory_unreadable`) nothing can be published, because the state numbers the events.
 """

@@ -1,4 +1,4 @@
-"""What a re-read says about a write that may have been applied: the table of decision 0002. Pure."""
+"""Resolves a write that may have been applied, from a read: the table of decision 0002. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,86 +12,85 @@ from schemas.commands import HandoffClose
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """It shows what our write would have done."""
+    """The read shows the effect of our write."""
 
     handoff_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unidentified:
-    """A handoff is open, and more was changed than one opening changes: ours may be this one, or over already."""
+    """A handoff is open, but one opening does not explain the version: our handoff may be this one or a closed one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignHandoff:
-    """It shows a handoff that is older than our write: another's."""
+    """The read shows a handoff that is older than our write, so another actor opened it."""
 
     handoff_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nothing shows whether there was an effect."""
+    """The read does not show whether there was an effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoEffect:
-    """There was no effect (so far), or it wasn't ours: decide anew."""
+    """Our write has had no effect so far: decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingIntent:
-    """Look again soon."""
+    """The read is not conclusive yet: read again later."""
 
-    wait: WaitReason
+    reason: WaitReason
 
 
 Verdict = Inferred | Unidentified | ForeignHandoff | Unknown | NoEffect | PendingIntent
 
 
-def resolve(situation: DecisionInput, maybe: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
-    """Say what became of the write; only asked if it may have been applied."""
-    if situation.is_stale or (situation.is_unknown and situation.doubt):
+def resolve(decision_input: DecisionInput, write: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
+    """Return whether an ambiguous write had an effect."""
+    if decision_input.is_stale or (decision_input.is_unknown and decision_input.may_be_stale):
         return PendingIntent(WaitReason.STALE_READ)
-    if situation.is_unknown:
+    if decision_input.is_unknown:
         return Unknown()
-    if isinstance(situation.asking, HandoffClose):
-        return _close(situation, situation.asking)
-    return _create(situation, maybe, clock_skew_seconds)
+    if isinstance(decision_input.payload, HandoffClose):
+        return _close(decision_input, decision_input.payload)
+    return _create(decision_input, write, clock_skew_seconds)
 
 
-def _create(situation: DecisionInput, maybe: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
-    handoff_id = situation.handoff_id
+def _create(decision_input: DecisionInput, write: AmbiguousWrite, clock_skew_seconds: float) -> Verdict:
+    handoff_id = decision_input.handoff_id
     if handoff_id is None:
-        return NoEffect() if situation.found.version == maybe.version else Unknown()
-    opened_at = _opened_at(situation)
-    if opened_at is not None and opened_at < maybe.since - clock_skew_seconds:
+        return NoEffect() if decision_input.found.version == write.version else Unknown()
+    opened_at = _opened_at(decision_input)
+    if opened_at is not None and opened_at < write.since - clock_skew_seconds:
         return ForeignHandoff(handoff_id)
-    if situation.found.version <= maybe.version + 1:
+    if decision_input.found.version <= write.version + 1:
         return Inferred(handoff_id)
-    if situation.is_closing:
+    if decision_input.is_closing:
         return PendingIntent(WaitReason.CLOSING)
-    if situation.is_closed:
-        return PendingIntent(WaitReason.STALE_READ) if situation.doubt else Unknown()
+    if decision_input.is_closed:
+        return PendingIntent(WaitReason.STALE_READ) if decision_input.may_be_stale else Unknown()
     return Unidentified()
 
 
-def _close(situation: DecisionInput, close: HandoffClose) -> Verdict:
-    if situation.state is None:
-        return PendingIntent(WaitReason.STALE_READ) if situation.doubt else Unknown()
-    if situation.is_closing:
+def _close(decision_input: DecisionInput, close: HandoffClose) -> Verdict:
+    if decision_input.handoff_state is None:
+        return PendingIntent(WaitReason.STALE_READ) if decision_input.may_be_stale else Unknown()
+    if decision_input.is_closing:
         return PendingIntent(WaitReason.CLOSING)
-    if not situation.is_closed:
+    if not decision_input.is_closed:
         return NoEffect()
-    if situation.result == RESULT_OF[operation_of(close)]:
+    if decision_input.result == RESULT_OF[operation_of(close)]:
         return Inferred(close.handoff_id)
-    return NoEffect() if situation.result in set(HandoffResult) else Unknown()
+    return NoEffect() if decision_input.result in set(HandoffResult) else Unknown()
 
 
-def _opened_at(situation: DecisionInput) -> float | None:
-    handoff = situation.handoff
+def _opened_at(decision_input: DecisionInput) -> float | None:
+    handoff = decision_input.handoff
     if handoff is not None:
         started = handoff.created_at or handoff.activated_at
         return started.timestamp() if started else None
-    known = situation.remembered
-    return known.opened_at if known is not None else None
+    return decision_input.stored.opened_at if decision_input.stored is not None else None

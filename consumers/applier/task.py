@@ -1,6 +1,6 @@
-"""A record of `commands`, read: what is to be done, for whom, and until when. Pure.
+"""Parses a record of `commands` into a task. Pure.
 
-`CommandTask` is one run of a caller's command, first or redriven; the rest are the gateway's own records.
+A `CommandTask` is one run of a caller's command, first or redriven. The other tasks are the gateway's own records.
 """
 
 from dataclasses import dataclass, replace
@@ -9,24 +9,28 @@ from typing import Final
 from pydantic import ValidationError
 
 from consumers.authorization.recent_commands import digest
-from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent, LastCommand
+from consumers.authorization.state import AmbiguousWrite, CommandRef, CommandWork, EndedIntent, Intent
 from consumers.engine import Record
 from schemas.commands import (
     COMMANDS,
     PUBLIC_COMMANDS,
     AuthorizationWatch,
+    Completed,
     Discard,
     HandoffClose,
     HandoffRequest,
     RecordAccess,
     Redrive,
+    Revoked,
+    UnableToComplete,
 )
 from schemas.enums import CommandType
 from schemas.identity import canonical_json
 from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, UnreadableRecord, read_command
 
-Asking = HandoffRequest | HandoffClose | AuthorizationWatch
+CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
+_PAYLOADS: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +38,21 @@ class CommandTask:
     """One run of a command.
 
     Attributes:
-        command_id: of the command, also when it is redriven.
-        record_id: of this record; the command's own on the first run.
-        data: what the caller asks.
+        command_id: the id of the command; a redrive keeps it.
+        record_id: the id of this record; equal to `command_id` on the first run.
         accepted_at: when the command was accepted, Unix seconds; its default expiry counts from here.
-        alive_since: when this run was accepted; its life counts from here.
-        redrive: which redrive this is; 0 on the first run.
-        digest: keyed digest of type and data.
-        decision: who asked for the redrive, and why.
-        inherited: what a redrive brings back of the writes so far.
+        alive_since: when this run was accepted; its maximum age counts from here.
+        redrive: the number of this redrive; 0 on the first run.
+        digest: keyed digest of type and payload.
+        decision: the operator's decision to redrive.
+        inherited: the writes that a redrive takes over from the dead letter.
     """
 
     command_id: str
     record_id: str
     caller: str
     authorization_id: str
-    data: Asking
+    payload: CommandPayload
     accepted_at: float
     alive_since: float
     digest: bytes
@@ -60,22 +63,22 @@ class CommandTask:
 
     @property
     def type(self) -> CommandType:
-        """Return the command's type."""
-        return self.data.TYPE
+        """Return the type of the command."""
+        return self.payload.TYPE
 
     @property
     def metadata(self) -> dict[str, str] | None:
-        """Return what the caller attached."""
-        return self.data.metadata
+        """Return the caller's metadata."""
+        return self.payload.metadata
 
     @property
-    def asked(self) -> LastCommand:
-        """Return what events remember of it."""
-        return LastCommand(command_id=self.command_id, metadata=self.metadata)
+    def ref(self) -> CommandRef:
+        """Return the reference that later events keep of this command."""
+        return CommandRef(command_id=self.command_id, metadata=self.metadata)
 
     def expires_at(self, request_expiry_seconds: float) -> float | None:
-        """Return until when it may be begun; None for never too late."""
-        match self.data:
+        """Return the latest time for the first write; None if there is none."""
+        match self.payload:
             case HandoffRequest(expires_at=None):
                 return self.accepted_at + request_expiry_seconds
             case HandoffRequest(expires_at=time) | HandoffClose(expires_at=time) if time is not None:
@@ -85,30 +88,30 @@ class CommandTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """An access grant that ingress puts on record."""
+class AccessTask:
+    """An access grant that the ingress put on record."""
 
     record_id: str
     caller: str
-    data: RecordAccess
+    payload: RecordAccess
     digest: bytes
     traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Discarding:
-    """An operator gives a dead letter up."""
+class DiscardTask:
+    """An operator's decision to discard a dead letter."""
 
     record_id: str
     caller: str
-    data: Discard
+    payload: Discard
     digest: bytes
     traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
-    """No command that this version knows; what could be read of it anyway."""
+class InvalidRecord:
+    """A record that is no command of this version, with the fields that were readable."""
 
     problem: str
     command_id: str | None = None
@@ -118,17 +121,17 @@ class Invalid:
     redrive: int = 0
 
 
-Task = CommandTask | Access | Discarding | Invalid
+Task = CommandTask | AccessTask | DiscardTask | InvalidRecord
 
 
 def read(record: Record, digest_key: bytes) -> Task:
-    """Read a record; whatever is wrong with it is a value."""
+    """Parse a record; an unreadable record is an `InvalidRecord`, not an error."""
     accepted = read_command(record.headers, record.value)
     if isinstance(accepted, UnreadableRecord):
         envelope = accepted.envelope
         if envelope is None:
-            return Invalid(accepted.problem)
-        return Invalid(
+            return InvalidRecord(accepted.problem)
+        return InvalidRecord(
             accepted.problem,
             envelope.id,
             envelope.type,
@@ -137,7 +140,7 @@ def read(record: Record, digest_key: bytes) -> Task:
         )
     data, time = accepted.data, accepted.accepted_at.timestamp()
     if accepted.authorization_id.encode() != record.key:
-        return Invalid("key: expected the subject", accepted.id, data.TYPE, accepted.caller, time)
+        return InvalidRecord("key: expected the subject", accepted.id, data.TYPE, accepted.caller, time)
     body = digest(digest_key, data.TYPE.encode(), data.to_json())
     match data:
         case HandoffRequest() | HandoffClose() | AuthorizationWatch():
@@ -146,7 +149,7 @@ def read(record: Record, digest_key: bytes) -> Task:
                 record_id=accepted.id,
                 caller=accepted.caller,
                 authorization_id=accepted.authorization_id,
-                data=data,
+                payload=data,
                 accepted_at=time,
                 alive_since=time,
                 digest=body,
@@ -155,16 +158,45 @@ def read(record: Record, digest_key: bytes) -> Task:
         case Redrive():
             return _redriven(accepted, data, digest_key)
         case RecordAccess():
-            return Access(accepted.id, accepted.caller, data, body, accepted.traceparent)
+            return AccessTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
         case Discard():
-            return Discarding(accepted.id, accepted.caller, data, body, accepted.traceparent)
+            return DiscardTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
         case _:
-            return Invalid("type: expected a command that the worker knows", accepted.id, data.TYPE)
+            return InvalidRecord("type: expected a command that the worker knows", accepted.id, data.TYPE)
 
 
-def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | Invalid:
+def request_body(payload: CommandPayload) -> bytes:
+    """Return the body of the command's write: always the same bytes (docs/collate-contract.md §5.1, §5.4 to §5.6).
+
+    Raises:
+        ValueError: the command writes nothing.
+    """
+    match payload:
+        case HandoffRequest(accepted_review_snapshot_id=accepted):
+            fields = {"acceptedReviewSnapshotId": accepted}
+        case HandoffClose(result=Completed() as completed):
+            fields = {
+                "reportedOutcome": completed.reported_outcome.value,
+                "observedReferenceNumber": completed.observed_reference_number,
+                "operatorNotes": completed.operator_notes,
+            }
+        case HandoffClose(result=UnableToComplete() as unable):
+            fields = {"reason": unable.reason, "operatorNotes": unable.operator_notes}
+        case HandoffClose(result=Revoked() as revoked):
+            fields = {"reason": revoked.reason, "notes": revoked.notes}
+        case _:
+            raise ValueError("only a request and a close write to Collate")
+    return canonical_json({name: value for name, value in fields.items() if value is not None})
+
+
+def operator_decision(data: Redrive | Discard) -> OperatorDecision:
+    """Return the public part of an operator's decision."""
+    return OperatorDecision(requested_by=data.requested_by, reason=data.reason, ticket=data.ticket)
+
+
+def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | InvalidRecord:
     original = data.command
-    unreadable = Invalid(
+    invalid = InvalidRecord(
         "data/command: expected a command that can be redriven",
         data.command_id,
         original.type,
@@ -173,56 +205,48 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
         data.redrive,
     )
     if original.type not in PUBLIC_COMMANDS:
-        return unreadable
+        return invalid
     try:
-        asking = COMMANDS[original.type].from_record(canonical_json(original.data))
+        payload = COMMANDS[original.type].from_record(canonical_json(original.data))
     except (ValidationError, ValueError):
-        return unreadable
-    if not isinstance(asking, _ASKING):
-        return unreadable
+        return invalid
+    if not isinstance(payload, _PAYLOADS):
+        return invalid
     try:
         inherited = None if data.intent is None else _inherited(data, original.type)
     except ValidationError:
-        return replace(unreadable, problem="data/intent: expected a write as its dead letter shows it")
+        return replace(invalid, problem="data/intent: expected a write as its dead letter shows it")
     return CommandTask(
         command_id=data.command_id,
         record_id=accepted.id,
         caller=original.caller,
         authorization_id=accepted.authorization_id,
-        data=asking,
+        payload=payload,
         accepted_at=original.accepted_at.timestamp(),
         alive_since=accepted.accepted_at.timestamp(),
-        digest=digest(digest_key, asking.TYPE.encode(), asking.to_json()),
+        digest=digest(digest_key, payload.TYPE.encode(), payload.to_json()),
         redrive=data.redrive,
-        decision=decided(data),
+        decision=operator_decision(data),
         inherited=inherited,
         traceparent=accepted.traceparent,
     )
 
 
-def decided(data: Redrive | Discard) -> OperatorDecision:
-    """Return what is told of an operator's word."""
-    return OperatorDecision(requested_by=data.requested_by, reason=data.reason, ticket=data.ticket)
-
-
 def _inherited(data: Redrive, command: CommandType) -> CommandWork:
-    """Return the writes so far. A person asks again in spite of them: `asked_n`."""
+    """Return the writes so far. The operator wants another write in spite of them: `inherited_n`."""
     write: dict[str, object] = dict(data.intent or {})
-    maybe = write.pop("maybe", None)
-    live = None if "ended" in write else Intent.model_validate(write)
-    over = EndedIntent.model_validate(write) if live is None else None
-    last = live or over
+    ambiguous = write.pop("maybe", None)
+    intent = None if "ended" in write else Intent.model_validate(write)
+    ended = EndedIntent.model_validate(write) if intent is None else None
+    last = intent or ended
     return CommandWork(
         command_id=data.command_id,
         command=command.value,
         caller=data.command.caller,
         redrive=data.redrive,
         n=last.n if last else 0,
-        asked_n=last.n if last else 0,
-        maybe=None if maybe is None else AmbiguousWrite.model_validate(maybe),
-        intent=live,
-        past=(over,) if over else (),
+        inherited_n=last.n if last else 0,
+        ambiguous=None if ambiguous is None else AmbiguousWrite.model_validate(ambiguous),
+        intent=intent,
+        ended_intents=(ended,) if ended else (),
     )
-
-
-_ASKING: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)

@@ -1,5 +1,7 @@
-"""One authorization's remembered state and the reducer that changes it: used by applier and watcher alike.
+"""One authorization: its stored state, its events and its observations. The applier and the watcher both use it.
 
-`memory` is the shape, `facts` what is told to it, `reducer` what becomes of it, `publication` how that is written,
-`look` how Collate is read. Everything but `look` is pure.
+state          what is stored                 unit_of_work   the changes of one invocation, with their events
+facts          what changes a state           reducer        (state, fact) -> (state, events)
+observation    the reads of Collate           event_writer   events and states as Kafka records
+wait_reasons, retry_policy: why a command waits, and for how long
 """

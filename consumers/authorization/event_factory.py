@@ -1,4 +1,4 @@
-"""The events of handoffs and authorizations, made from memory: which field comes from where. Pure."""
+"""The events of handoffs and authorizations, made from the state: the source of each field. Pure."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -21,18 +21,18 @@ from schemas.events import (
 GRANT_EXPIRED: Final = "grant_expired"
 OPEN_TOO_LONG: Final = "open_too_long"
 _ADVICE: Final = {
-    GRANT_EXPIRED: "The operator's last link has expired: ask for a new access grant, or close the handoff.",
-    OPEN_TOO_LONG: "The handoff has been open for long: close it as soon as the operator is done.",
+    GRANT_EXPIRED: "The operator's last access grant has expired: request a new grant, or close the handoff.",
+    OPEN_TOO_LONG: "The handoff has been open for a long time: close it as soon as the operator has finished.",
 }
 
 
 def at(time: float) -> datetime:
-    """Return Unix seconds as an aware time."""
+    """Return Unix seconds as an aware UTC time."""
     return datetime.fromtimestamp(time, UTC)
 
 
 def opened(handoff: Handoff, version: int | None) -> HandoffOpened:
-    """Tell that a handoff is active."""
+    """Return the event of an opened handoff."""
     return HandoffOpened(
         handoff_id=handoff.id,
         access_available=handoff.access_available,
@@ -44,7 +44,7 @@ def opened(handoff: Handoff, version: int | None) -> HandoffOpened:
 
 
 def closed(handoff: Handoff, version: int | None) -> HandoffClosed:
-    """Tell that a handoff has ended."""
+    """Return the event of a closed handoff."""
     closer = handoff.closer if handoff.by == ClosedBy.US else None
     return HandoffClosed(
         handoff_id=handoff.id,
@@ -57,25 +57,25 @@ def closed(handoff: Handoff, version: int | None) -> HandoffClosed:
     )
 
 
-def reconciled(handoff: Handoff, truth: Known, verdict: Agreement) -> HandoffReconciled:
-    """Tell that Collate has finished looking."""
+def reconciled(handoff: Handoff, known: Known, verdict: Agreement) -> HandoffReconciled:
+    """Return the event of a handoff that Collate has reconciled."""
     return HandoffReconciled(
         handoff_id=handoff.id,
         reported=_report(handoff.reported),
-        payer=payer(truth),
+        payer=payer_truth(known),
         agreement=verdict,
-        version=truth.version,
+        version=known.version,
         metadata=_metadata(handoff.closer),
     )
 
 
 def access_granted(handoff_id: str, operator: str, expires_at: float) -> HandoffAccessGranted:
-    """Tell who was let in; never the link."""
+    """Return the event of an access grant: the operator and the expiry, never the link."""
     return HandoffAccessGranted(handoff_id=handoff_id, operator=operator, expires_at=at(expires_at))
 
 
 def at_risk(handoff: Handoff, reason: str, known: Known | None) -> HandoffAtRisk:
-    """Tell that Collate may end a handoff soon."""
+    """Return the event of a handoff that Collate may end soon."""
     return HandoffAtRisk(
         handoff_id=handoff.id,
         reason=reason,
@@ -86,7 +86,7 @@ def at_risk(handoff: Handoff, reason: str, known: Known | None) -> HandoffAtRisk
 
 
 def changed(before: str | None, after: Known) -> AuthorizationChanged:
-    """Tell that the authorization moved on."""
+    """Return the event of a changed authorization."""
     return AuthorizationChanged(
         from_status=before,
         to_status=after.status,
@@ -99,7 +99,7 @@ def changed(before: str | None, after: Known) -> AuthorizationChanged:
 
 
 def action_required(known: Known) -> AuthorizationActionRequired:
-    """Tell what Collate waits for."""
+    """Return the event of an action that Collate requires."""
     return AuthorizationActionRequired(
         action=known.action or "unrecognised",
         resolution=known.resolution,
@@ -109,9 +109,9 @@ def action_required(known: Known) -> AuthorizationActionRequired:
 
 
 def settled(known: Known, handoff: Handoff | None, verdict: Agreement) -> AuthorizationSettled:
-    """Tell the end."""
+    """Return the event of a settled authorization."""
     return AuthorizationSettled(
-        payer=payer(known),
+        payer=payer_truth(known),
         handoff_id=handoff.id if handoff else None,
         reported=_report(handoff.reported) if handoff else None,
         agreement=verdict,
@@ -120,12 +120,12 @@ def settled(known: Known, handoff: Handoff | None, verdict: Agreement) -> Author
 
 
 def watch_ended(known: Known, since: float, reason: str) -> AuthorizationWatchEnded:
-    """Tell that nobody looks any more."""
+    """Return the event of a watch that ended."""
     return AuthorizationWatchEnded(status=known.status, watched_since=at(since), reason=reason, version=known.version)
 
 
-def payer(known: Known) -> PayerTruth:
-    """Return what the authorization shows."""
+def payer_truth(known: Known) -> PayerTruth:
+    """Return the payer truth: the fields of the authorization."""
     return PayerTruth(
         status=known.status,
         outcome=known.outcome,
@@ -140,4 +140,4 @@ def _report(word: str | None) -> Report | None:
 
 
 def _metadata(closer: Closer | None) -> dict[str, str] | None:
-    return closer.asked.metadata if closer is not None and closer.asked is not None else None
+    return closer.caused_by.metadata if closer is not None and closer.caused_by is not None else None

@@ -1,6 +1,6 @@
-"""Events and the public record as Kafka outputs: numbers the events, freezes the bytes.
+"""Writes events and the public record as Kafka outputs: numbers the events and serialises them.
 
-The only place where `sequence` grows, so that it has no gaps: whoever publishes takes the memory back from here.
+Only this module increments `sequence`, so that it has no gaps. A caller must store the state that `outputs` returns.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from schemas.topics import Topics
 
 @dataclass(frozen=True, slots=True)
 class EventWriter:
-    """Where and as whom we publish."""
+    """Writes to the topics, under the CloudEvents `source` of this environment."""
 
     topics: Topics
     source: str
@@ -29,56 +29,56 @@ class EventWriter:
         key: bytes,
         before: AuthorizationState,
         after: AuthorizationState,
-        told: Sequence[PendingEvent],
+        events: Sequence[PendingEvent],
         *,
         now: float,
         traceparent: str | None = None,
     ) -> tuple[AuthorizationState, tuple[Output, ...]]:
-        """Return the memory with its new sequence, and the records: the events in order, then the public state."""
+        """Return the state with its new sequence, and the records: the events in order, then the public record."""
         authorization_id, sequence, time = key.decode("utf-8", "replace"), after.sequence, at(now)
         outputs: list[Output] = []
-        for one in told:
+        for pending in events:
             sequence += 1
             published = publish(
-                one.event,
+                pending.event,
                 authorization_id=authorization_id,
                 sequence=sequence,
                 time=time,
-                causation_id=one.cause,
+                causation_id=pending.cause,
                 traceparent=traceparent,
             )
             headers, value = write_event(published, self.source)
             outputs.append(Output(self.topics.events.name, key, value, headers))
-        if told:
-            after = after.but(sequence=sequence)
-        # With every event, so that a reader who begins with the record sees no gap behind it.
-        if (told or _shows_something_new(before, after)) and (public := record(after, now)) is not None:
+        if events:
+            after = after.replace(sequence=sequence)
+        # Written with every event, so that a reader that starts from the record finds no gap after its sequence.
+        if (events or _is_public_change(before, after)) and (public := public_record(after, now)) is not None:
             headers, value = write_authorization(authorization_id, public, self.source)
             outputs.append(Output(self.topics.authorizations.name, key, value, headers))
         return after, tuple(outputs)
 
-    def dead_letter(self, key: bytes, letter: DeadLetter) -> Output:
-        """Return a dead letter's record."""
-        headers, value = write_dead_letter(letter, self.source)
+    def dead_letter(self, key: bytes, dead_letter: DeadLetter) -> Output:
+        """Return the record of a dead letter."""
+        headers, value = write_dead_letter(dead_letter, self.source)
         return Output(self.topics.dead_letters.name, key, value, headers)
 
     def dead_letter_ended(self, key: bytes, ended: DeadLetterEnded) -> Output:
-        """Return the record that takes a dead letter from the list of what waits for a person."""
+        """Return the record that ends a dead letter: it no longer waits for a decision."""
         headers, value = write_dead_letter_ended(key.decode("utf-8", "replace"), ended, self.source)
         return Output(self.topics.dead_letters.name, key, value, headers)
 
     def tombstone(self, key: bytes) -> Output:
-        """Return what removes the public record."""
+        """Return the record that deletes the public record."""
         return Output(self.topics.authorizations.name, key, None)
 
 
-def record(memory: AuthorizationState, now: float) -> AuthorizationRecord | None:
-    """Return the public state; None while the authorization has never been read."""
-    known = memory.known
+def public_record(state: AuthorizationState, now: float) -> AuthorizationRecord | None:
+    """Return the public record; None before the first read of the authorization."""
+    known = state.known
     if known is None:
         return None
     return AuthorizationRecord(
-        sequence=memory.sequence,
+        sequence=state.sequence,
         version=known.version,
         status=known.status,
         outcome=known.outcome,
@@ -87,17 +87,17 @@ def record(memory: AuthorizationState, now: float) -> AuthorizationRecord | None
         covers_review_snapshot_id=known.covers,
         receipt_seen=known.receipt,
         decision_seen=known.decision,
-        active_handoff=_active(memory.active) if memory.active else None,
-        last_handoff=_last(memory.last) if memory.last else None,
-        settled_at=None if memory.settled_at is None else at(memory.settled_at),
-        watched_since=at(memory.watch.since if memory.watch else now),
-        watch_ended_at=at(memory.watch.moved_at) if memory.watch and memory.watch.ended else None,
+        active_handoff=_active(state.active) if state.active else None,
+        last_handoff=_last(state.last) if state.last else None,
+        settled_at=None if state.settled_at is None else at(state.settled_at),
+        watched_since=at(state.watch.since if state.watch else now),
+        watch_ended_at=at(state.watch.moved_at) if state.watch and state.watch.ended else None,
         updated_at=at(now),
     )
 
 
-def _shows_something_new(before: AuthorizationState, after: AuthorizationState) -> bool:
-    # Parts are immutable, so what did not change is the same object.
+def _is_public_change(before: AuthorizationState, after: AuthorizationState) -> bool:
+    # Parts are immutable: an unchanged part is the same object.
     return (
         before.known is not after.known
         or before.active is not after.active

@@ -1,48 +1,48 @@
-"""What the reducer is told: reads of Collate, and Collate's answers to our own writes.
+"""The facts that change a state: reads of Collate, and Collate's responses to our own writes.
 
-A fact carries Collate's own models; who caused it and what was reported comes from the command.
+A fact carries Collate's own models. The causing command and the report come from the command.
 """
 
 from dataclasses import dataclass
 
-from consumers.authorization.state import Closer, LastCommand
+from consumers.authorization.state import Closer, CommandRef
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look: the authorization, then the handoffs that had to be read to understand it (None: Collate has none)."""
+    """One observation: the authorization, and the handoffs that were read. `missing` are handoffs that got a 404."""
 
     authorization: PriorAuthorization
     handoffs: tuple[ManualHandoff, ...] = ()
     missing: tuple[str, ...] = ()
 
     def handoff(self, handoff_id: str | None) -> ManualHandoff | None:
-        """Return that handoff as this look read it."""
+        """Return a handoff as this observation read it."""
         return next((handoff for handoff in self.handoffs if handoff.id == handoff_id), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """Our create was answered with this handoff, and it is ours; `version` is the one that the intent was made from."""
+class CreateAnswered:
+    """The 2xx response to our create with a handoff that is ours; `version` is the version of the intent."""
 
     handoff: ManualHandoff
     version: int
-    asked: LastCommand
+    caused_by: CommandRef
 
 
 @dataclass(frozen=True, slots=True)
 class CreateInferred:
-    """A look, reduced before this, shows an open handoff that our create may have opened."""
+    """An open handoff that our create may have opened; the observation that shows it is reduced before this fact."""
 
     handoff_id: str
-    asked: LastCommand
+    caused_by: CommandRef
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
-    """Our close was answered 2xx."""
+class CloseAnswered:
+    """The 2xx response to our close."""
 
     answer: CloseAnswer
     closer: Closer
@@ -50,15 +50,15 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class CloseInferred:
-    """A look shows a handoff ended as our close would have ended it; the look is reduced after this."""
+    """A handoff that ended as our close would have ended it; the observation is reduced after this fact."""
 
     handoff_id: str
     closer: Closer
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """An operator was given a link into the session."""
+class GrantRecorded:
+    """An access grant for an operator."""
 
     handoff_id: str
     operator: str
@@ -68,7 +68,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Time went by; nothing was read."""
+    """The passing of time, without a read."""
 
 
-Fact = Observed | Created | CreateInferred | Closed | CloseInferred | Granted | TimePassed
+Fact = Observed | CreateAnswered | CreateInferred | CloseAnswered | CloseInferred | GrantRecorded | TimePassed

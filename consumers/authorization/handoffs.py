@@ -1,4 +1,4 @@
-"""A handoff in memory: how one is taken up, brought up to date, and ended. Pure."""
+"""Transitions of a stored handoff: first seen, updated, ended, reconciled. Pure."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ from consumers.authorization.state import Handoff, Known
 from schemas.collate.handoff import HandoffResult, HandoffState, ManualHandoff
 from schemas.enums import Agreement, ClosedBy, Report
 
-# One-way (collate-api.md section 5); a word that we don't know counts as open.
+# States only move forward (docs/collate-contract.md §5). An unknown state counts as open.
 _RANK: Final = {HandoffState.OFFERED: 0, HandoffState.ACTIVE: 1, HandoffState.CLOSING: 2, HandoffState.CLOSED: 3}
-_BY_ITSELF: Final = {
+_CLOSED_BY: Final = {
     HandoffResult.EXPIRED: ClosedBy.EXPIRY,
     HandoffResult.INTERACTION_LOST_UNRECOVERABLE: ClosedBy.LOSS,
     HandoffResult.CANCELED: ClosedBy.CANCELLATION,
@@ -16,17 +16,17 @@ _BY_ITSELF: Final = {
 
 
 def rank(state: str) -> int:
-    """Return how far a state is; states never go back."""
-    return _RANK.get(state, 1)  # type: ignore[call-overload, no-any-return]  # a StrEnum's key is found by its text
+    """Return the position of a state; a handoff never moves to a lower one."""
+    return _RANK.get(state, 1)  # type: ignore[call-overload, no-any-return]  # a StrEnum key equals its text
 
 
-def is_newer(known: Handoff, handoff: ManualHandoff) -> bool:
-    """Whether a read is not older than what is known (a replica may lag)."""
+def is_current(known: Handoff, handoff: ManualHandoff) -> bool:
+    """Whether a read is at least as new as the stored handoff (a replica may lag)."""
     return handoff.version >= known.version and rank(handoff.state) >= rank(known.state)
 
 
-def opened(handoff: ManualHandoff, version: int, truth: Known | None, now: float) -> Handoff:
-    """Take up a handoff seen for the first time, at that version of its authorization."""
+def first_seen(handoff: ManualHandoff, version: int, known: Known | None, now: float) -> Handoff:
+    """Return the stored form of a new handoff; `version` is the version of its authorization."""
     started = handoff.activated_at or handoff.created_at
     return Handoff(
         id=handoff.id,
@@ -37,20 +37,20 @@ def opened(handoff: ManualHandoff, version: int, truth: Known | None, now: float
         opened_at=started.timestamp() if started else None,
         seen_at=now,
         open_version=version,
-        had_receipt=truth is not None and truth.receipt,
-        had_decision=truth is not None and truth.decision,
+        had_receipt=known is not None and known.receipt,
+        had_decision=known is not None and known.decision,
     )
 
 
 def open_since(handoff: Handoff) -> float:
-    """Return when it began, by Collate's word where there is one; never later than it was seen, whatever clocks say."""
+    """Return when the handoff opened, according to Collate if known, but no later than our first read of it."""
     return handoff.seen_at if handoff.opened_at is None else min(handoff.opened_at, handoff.seen_at)
 
 
-def seen(known: Handoff, handoff: ManualHandoff, open_version: int) -> Handoff:
-    """Bring a handoff up to date with a read that is not older."""
+def updated(known: Handoff, handoff: ManualHandoff, open_version: int) -> Handoff:
+    """Return the handoff after a read that is not older."""
     started = handoff.activated_at or handoff.created_at
-    return known.but(
+    return known.replace(
         version=handoff.version,
         state=handoff.state,
         access_available=handoff.access_available,
@@ -61,9 +61,9 @@ def seen(known: Handoff, handoff: ManualHandoff, open_version: int) -> Handoff:
 
 
 def ended(known: Handoff, result: str | None) -> Handoff:
-    """End a handoff: by whom, and what is known of the report."""
+    """Return the handoff after its end, with its cause and, if we know it, the report."""
     word = result or "unrecognised"
-    by = _BY_ITSELF.get(word)  # type: ignore[call-overload]  # a StrEnum's key is found by its text
+    by = _CLOSED_BY.get(word)  # type: ignore[call-overload]  # a StrEnum key equals its text
     reported = None
     if by is None:
         by = ClosedBy.OTHER
@@ -71,23 +71,23 @@ def ended(known: Handoff, result: str | None) -> Handoff:
             by, reported = ClosedBy.US, known.closer.reported
         elif word == HandoffResult.UNABLE_TO_COMPLETE:
             reported = Report.UNABLE_TO_COMPLETE.value
-    return known.but(
+    return known.replace(
         state=HandoffState.CLOSED.value,
         access_available=False,
         result=word,
         by=by.value,
         reported=reported,
         opener=None,
-        told_open=False,
-        told_risks=(),
+        open_emitted=False,
+        emitted_risks=(),
         grant_until=None,
     )
 
 
 def reconciled(known: Handoff, verdict: Agreement) -> Handoff:
-    """Keep what later commands and the end may ask about, and no more: this is remembered for months."""
-    closer = None if known.closer is None else known.closer.but(asked=None)
-    return known.but(agreement=verdict.value, closer=closer, seen_at=0.0)
+    """Return the handoff after its reconciliation, without fields that nothing needs later: it stays for months."""
+    closer = None if known.closer is None else known.closer.replace(caused_by=None)
+    return known.replace(agreement=verdict.value, closer=closer, seen_at=0.0)
 
 
 RESULT_OF: Final = {
@@ -95,4 +95,4 @@ RESULT_OF: Final = {
     "unable-to-complete": HandoffResult.UNABLE_TO_COMPLETE.value,
     "revoke": HandoffResult.REVOKED.value,
 }
-"""The result that each of our closes gives a handoff (collate-api.md section 5)."""
+"""The result of a handoff after each of our closes (docs/collate-contract.md §5)."""

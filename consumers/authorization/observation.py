@@ -1,6 +1,6 @@
-"""One look at Collate: the authorization first, then only the handoffs without which it can't be understood.
+"""One observation of Collate: reads the authorization first, then only the handoffs that are needed to understand it.
 
-The order matters: what a handoff says is never older than the authorization beside it. At most three calls.
+This order ensures that a handoff is never older than the authorization beside it. At most three calls.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import HandoffState, ManualHandoff
 
 
-class Reads(Protocol):
-    """What a look needs of the Collate client."""
+class AuthorizationReads(Protocol):
+    """The reads of an observation."""
 
     async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
         """Read an authorization."""
@@ -28,58 +28,58 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NotThere:
-    """Collate knows no such authorization, or hides it from us."""
+class NotFound:
+    """An authorization that Collate does not find, or hides from us."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A call had no usable answer."""
+class ReadFailed:
+    """A read without a usable response."""
 
     operation: Operation
     result: Unanswered
 
 
 async def observe(
-    reads: Reads,
+    reads: AuthorizationReads,
     authorization_id: str,
-    memory: AuthorizationState,
+    state: AuthorizationState,
     *,
     also: str | None = None,
     thorough: bool = False,
     observing: bool = False,
-) -> Observed | NotThere | Unread:
-    """Read what is needed.
+) -> Observed | NotFound | ReadFailed:
+    """Read an authorization and the handoffs that are needed.
 
     Args:
         reads: the client.
-        authorization_id: whom to look at.
-        memory: what is known; it says which handoffs must be read.
-        also: a handoff that the caller asks about.
+        authorization_id: the authorization.
+        state: the stored state; it decides which handoffs must be read.
+        also: a handoff that the command names.
         thorough: read the open handoff in any case.
-        observing: read the open handoff also when the version moved, or while there is no access to it.
+        observing: read the open handoff also if the version changed, or while it has no access.
     """
     result = await reads.get_authorization(authorization_id)
     if not isinstance(result, Answered):
         if _is_absent(Operation.GET_AUTHORIZATION, result):
-            return NotThere()
-        return Unread(Operation.GET_AUTHORIZATION, result)
+            return NotFound()
+        return ReadFailed(Operation.GET_AUTHORIZATION, result)
     authorization = result.model
-    if authorization.version < memory.floor:
+    if authorization.version < state.floor:
         return Observed(authorization)
     handoffs: list[ManualHandoff] = []
     missing: list[str] = []
-    if observing and (active := memory.active) is not None:
-        known_version = memory.known.version if memory.known else 0
+    if observing and (active := state.active) is not None:
+        known_version = state.known.version if state.known else 0
         thorough = authorization.version != known_version or not active.access_available
-    for handoff_id in _wanted(authorization, memory, also, thorough=thorough):
+    for handoff_id in _needed(authorization, state, also, thorough=thorough):
         answer = await reads.get_handoff(authorization_id, handoff_id)
         if isinstance(answer, Answered):
             handoffs.append(answer.model)
         elif _is_absent(Operation.GET_HANDOFF, answer):
             missing.append(handoff_id)
         else:
-            return Unread(Operation.GET_HANDOFF, answer)
+            return ReadFailed(Operation.GET_HANDOFF, answer)
     return Observed(authorization, tuple(handoffs), tuple(missing))
 
 
@@ -91,16 +91,16 @@ def _is_absent(operation: Operation, result: Unanswered) -> bool:
     )
 
 
-def _wanted(
-    authorization: PriorAuthorization, memory: AuthorizationState, also: str | None, *, thorough: bool
+def _needed(
+    authorization: PriorAuthorization, state: AuthorizationState, also: str | None, *, thorough: bool
 ) -> list[str]:
-    pointer, active = authorization.active_handoff_id, memory.active
-    wanted: list[str] = []
+    pointer, active = authorization.active_handoff_id, state.active
+    needed: list[str] = []
     if active is not None and (thorough or pointer != active.id or active.state != HandoffState.ACTIVE):
-        wanted.append(active.id)
-    if pointer is not None and (active is None or pointer != active.id) and pointer not in memory.ended:
-        wanted.append(pointer)
+        needed.append(active.id)
+    if pointer is not None and (active is None or pointer != active.id) and pointer not in state.ended:
+        needed.append(pointer)
     known_open = active is not None and also == active.id == pointer and active.state == HandoffState.ACTIVE
-    if also is not None and also not in wanted and (thorough or not known_open):
-        wanted.append(also)
-    return wanted
+    if also is not None and also not in needed and (thorough or not known_open):
+        needed.append(also)
+    return needed

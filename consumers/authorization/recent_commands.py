@@ -1,8 +1,8 @@
-"""Ids of commands that ended, packed: 24 bytes each, oldest first, at most 1,024, for 24 hours.
+"""The ids of commands that ended, packed: 24 bytes each, oldest first, at most 1,024, for 24 hours.
 
-    16 bytes command id | 4 bytes keyed digest of what was asked | 4 bytes: 2 bits state, 30 bits seconds since 2024
+    16 bytes command id | 4 bytes keyed digest of the command | 4 bytes: 2 bits how it ended, 30 bits seconds since 2024
 
-Pure functions over base64 text. The digest is keyed: `state` must not be a dictionary of what people wrote.
+Pure functions over base64 text. The digest is keyed, so that nobody can look up free text by its digest in `state`.
 """
 
 import hmac
@@ -16,38 +16,38 @@ MOST: Final = 1024
 KEPT_SECONDS: Final = 24 * 3600.0
 _SIZE: Final = 24
 _DIGEST: Final = 4
-_EPOCH: Final = 1_704_067_200  # 2024-01-01; 30 bits of seconds reach to 2058
+_EPOCH: Final = 1_704_067_200  # 2024-01-01; 30 bits of seconds last until 2058
 _SECONDS: Final = (1 << 30) - 1
 
 
-class Ending(IntEnum):
-    """How a remembered command ended."""
+class CommandEnd(IntEnum):
+    """How a recent command ended."""
 
     FINISHED = 0
-    DEAD = 1
+    DEAD_LETTERED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """One remembered command."""
+class RecentCommand:
+    """One recent command."""
 
     digest: bytes
-    ending: Ending
+    end: CommandEnd
     at: float
 
 
 def digest(key: bytes, *parts: bytes) -> bytes:
-    """Return the keyed digest of what a command asks (32 bytes; ids keep 4 of them, intents 16)."""
+    """Return the keyed digest of a command (32 bytes; this module keeps 4 of them, an intent 16)."""
     return hmac.digest(key, b"".join([len(part).to_bytes(8, "big") + part for part in parts]), "sha256")
 
 
-def short(what: bytes) -> bytes:
-    """Return what is kept of a digest."""
-    return what[:_DIGEST]
+def short(full_digest: bytes) -> bytes:
+    """Return the part of a digest that is kept."""
+    return full_digest[:_DIGEST]
 
 
-def find(packed: str, command_id: str) -> Ended | None:
-    """Return what is remembered of a command."""
+def find(packed: str, command_id: str) -> RecentCommand | None:
+    """Return a recent command; None if its id is not here."""
     if not packed:
         return None
     entries = b64decode(packed)
@@ -55,8 +55,8 @@ def find(packed: str, command_id: str) -> Ended | None:
     return None if at is None else _entry(entries, at)
 
 
-def add(packed: str, command_id: str, what: bytes, ending: Ending, now: float) -> str:
-    """Remember a command; an entry of the same id is replaced, and what is too old or too much goes."""
+def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: float) -> str:
+    """Add a command. Replaces an entry of the same id; drops entries that are too old, and the oldest above 1,024."""
     entries, wanted = b64decode(packed), _id_bytes(command_id)
     known_at = _at(entries, wanted)
     if known_at is not None:
@@ -65,12 +65,12 @@ def add(packed: str, command_id: str, what: bytes, ending: Ending, now: float) -
     oldest = _seconds(now - KEPT_SECONDS)
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
-    stamp = ending << 30 | _seconds(now)
-    return b64encode(entries[begin:] + wanted + short(what) + stamp.to_bytes(4, "big")).decode("ascii")
+    stamp = end << 30 | _seconds(now)
+    return b64encode(entries[begin:] + wanted + short(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
 def is_full(packed: str, now: float) -> bool:
-    """Whether remembering one more would push out one that must still be known."""
+    """Whether one more command would drop one that is less than 24 hours old."""
     if len(packed) < MOST * _SIZE * 4 // 3:
         return False
     entries = b64decode(packed)
@@ -78,7 +78,7 @@ def is_full(packed: str, now: float) -> bool:
 
 
 def last_at(packed: str) -> float | None:
-    """Return when the newest one ended; None if none is remembered."""
+    """Return when the newest command ended; None if there is none."""
     if not packed:
         return None
     entries = b64decode(packed)
@@ -86,7 +86,7 @@ def last_at(packed: str) -> float | None:
 
 
 def ids(packed: str) -> Iterator[str]:
-    """Walk the remembered ids, oldest first."""
+    """Return the ids, oldest first."""
     entries = b64decode(packed)
     for at in range(0, len(entries), _SIZE):
         text = entries[at : at + 16].hex()
@@ -100,9 +100,9 @@ def _at(entries: bytes, wanted: bytes) -> int | None:
     return at if at >= 0 else None
 
 
-def _entry(entries: bytes, at: int) -> Ended:
+def _entry(entries: bytes, at: int) -> RecentCommand:
     stamp = _stamp(entries, at)
-    return Ended(entries[at + 16 : at + 20], Ending(stamp >> 30), float((stamp & _SECONDS) + _EPOCH))
+    return RecentCommand(entries[at + 16 : at + 20], CommandEnd(stamp >> 30), float((stamp & _SECONDS) + _EPOCH))
 
 
 def _stamp(entries: bytes, at: int) -> int:

@@ -1,6 +1,6 @@
-"""One reduction under way: the memory so far, what is to be told so far, and the few ways in which a handoff changes.
+"""One reduction in progress: the state so far, the events so far, and the transitions of a handoff.
 
-Each of them tells what it changes, so that no handoff can change silently or be told of twice.
+Each transition emits its event, so that no change of a handoff is silent or published twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from consumers.authorization import event_factory
 from consumers.authorization.handoffs import ended, reconciled
-from consumers.authorization.state import MOST_ENDED, AuthorizationState, Handoff, Known, LastCommand
+from consumers.authorization.state import MOST_ENDED_HANDOFFS, AuthorizationState, CommandRef, Handoff, Known
 from schemas.collate.handoff import HandoffState
 
 if TYPE_CHECKING:
@@ -20,60 +20,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that is to be published, and the command that caused it."""
+    """An event for the next commit, and the id of the command that caused it."""
 
     event: Event
     cause: str | None = None
 
 
 class Reduction:
-    """See the module."""
+    """The state and the events so far."""
 
-    __slots__ = ("memory", "now", "told")
+    __slots__ = ("events", "now", "state")
 
-    def __init__(self, memory: AuthorizationState, now: float) -> None:
-        self.memory = memory
+    def __init__(self, state: AuthorizationState, now: float) -> None:
+        self.state = state
         self.now = now
-        self.told: list[PendingEvent] = []
+        self.events: list[PendingEvent] = []
 
-    def tell(self, event: Event, asked: LastCommand | None = None) -> None:
-        """Publish an event, caused by that command."""
-        self.told.append(PendingEvent(event, asked.command_id if asked else None))
+    def emit(self, event: Event, command: CommandRef | None = None) -> None:
+        """Add an event that a command caused, if any."""
+        self.events.append(PendingEvent(event, command.command_id if command else None))
 
     def open(self, handoff: Handoff, version: int | None) -> None:
-        """Take up a handoff, with what was granted before it was seen."""
-        grant = self.memory.early_grant
+        """Add a new handoff, with the grant that was recorded before our first read of it."""
+        grant = self.state.early_grant
         if grant is not None and grant.handoff_id == handoff.id:
-            handoff = handoff.but(grant_until=grant.until)
-            self.memory = self.memory.but(early_grant=None)
-        self.memory = self.memory.but(active=handoff, told_action=None)
+            handoff = handoff.replace(grant_until=grant.until)
+            self.state = self.state.replace(early_grant=None)
+        self.state = self.state.replace(active=handoff, emitted_action=None)
         self.update(handoff, version)
 
     def update(self, handoff: Handoff, version: int | None) -> None:
-        """Bring the open handoff up to date, and tell of it once it is active."""
-        if not handoff.told_open and handoff.state != HandoffState.OFFERED:
-            handoff = handoff.but(told_open=True)
-            self.tell(event_factory.opened(handoff, version), handoff.opener)
-        if handoff != self.memory.active:
-            self.memory = self.memory.but(active=handoff)
+        """Replace the open handoff, and emit `handoff.opened` once it is active."""
+        if not handoff.open_emitted and handoff.state != HandoffState.OFFERED:
+            handoff = handoff.replace(open_emitted=True)
+            self.emit(event_factory.opened(handoff, version), handoff.opener)
+        if handoff != self.state.active:
+            self.state = self.state.replace(active=handoff)
 
     def end(self, handoff: Handoff, version: int, result: str | None) -> None:
-        """End a handoff."""
-        if not handoff.told_open:
-            handoff = handoff.but(told_open=True)
-            self.tell(event_factory.opened(handoff, version), handoff.opener)
+        """End the open handoff."""
+        if not handoff.open_emitted:
+            handoff = handoff.replace(open_emitted=True)
+            self.emit(event_factory.opened(handoff, version), handoff.opener)
         handoff = ended(handoff, result)
-        self.memory = self.memory.but(
-            active=None, last=handoff, ended=(*self.memory.ended, handoff.id)[-MOST_ENDED:], told_action=None
+        self.state = self.state.replace(
+            active=None, last=handoff, ended=(*self.state.ended, handoff.id)[-MOST_ENDED_HANDOFFS:], emitted_action=None
         )
-        by_us = handoff.closer.asked if handoff.closer is not None and handoff.by == "us" else None
-        self.tell(event_factory.closed(handoff, version), by_us)
+        by_us = handoff.closer.caused_by if handoff.closer is not None and handoff.by == "us" else None
+        self.emit(event_factory.closed(handoff, version), by_us)
 
-    def reconcile(self, last: Handoff, truth: Known, verdict: Agreement) -> None:
-        """Note that Collate has finished looking."""
-        self.memory = self.memory.but(last=reconciled(last, verdict))
-        self.tell(event_factory.reconciled(last, truth, verdict), last.closer.asked if last.closer else None)
+    def reconcile(self, last: Handoff, known: Known, verdict: Agreement) -> None:
+        """Mark the last handoff as reconciled by Collate."""
+        self.state = self.state.replace(last=reconciled(last, verdict))
+        self.emit(event_factory.reconciled(last, known, verdict), last.closer.caused_by if last.closer else None)
 
     def has_ended(self, handoff_id: str) -> bool:
-        """Whether a handoff is known to have ended."""
-        return handoff_id in self.memory.ended
+        """Whether the state contains the end of a handoff."""
+        return handoff_id in self.state.ended

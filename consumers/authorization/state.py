@@ -1,41 +1,65 @@
-"""What is remembered of one authorization, in the `state` topic: the worker's private memory, intents included.
+"""The worker's private state of one authorization, as the `state` topic holds it, the current intent included.
 
-Owns the shape and the JSON; what changes it is `reducer`, the applier and the watcher. Immutable. Fields that a newer
-version of us wrote are kept and written back. No free text, no reference number, no grant: nothing here is PHI.
+Owns the fields and their JSON; the reducer, the applier and the watcher change it. Immutable. Fields that a newer
+version wrote are kept and written back. No free text, no reference number, no grant: the state holds no PHI.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-LARGEST: Final = 256 * 1024
-MOST_PAST: Final = 8
-MOST_DEAD: Final = 64
-DEAD_KEPT_SECONDS: Final = 30 * 24 * 3600.0
-MOST_ENDED: Final = 16
+MOST_BYTES: Final = 256 * 1024
+MOST_ENDED_INTENTS: Final = 8
+MOST_DEAD_LETTERS: Final = 64
+DEAD_LETTER_SECONDS: Final = 30 * 24 * 3600.0
+MOST_ENDED_HANDOFFS: Final = 16
+
+# The names on disk of the fields that the code calls by another name. A name on disk never changes.
+_STORED_NAMES: Final = MappingProxyType(
+    {
+        "inherited_n": "asked_n",
+        "ambiguous": "maybe",
+        "ended_intents": "past",
+        "emitted_at": "told_at",
+        "caused_by": "asked",
+        "open_emitted": "told_open",
+        "emitted_risks": "told_risks",
+        "emitted_action": "told_action",
+        "observations": "looks",
+        "recent_commands": "remembered",
+        "dead_letters": "dead",
+    }
+)
 
 
 class StateUnreadable(Exception):
-    """A `state` record that is no memory: expected JSON of ours, found something else; see the decision in 0002."""
+    """A `state` record that is not the JSON of an authorization's state."""
 
 
 class StateTooLarge(Exception):
-    """A memory over 256 KiB: nothing of ours grows so far, so unknown fields must have."""
+    """A state of more than 256 KiB. All known fields are bounded, so unknown fields must have grown."""
 
 
 class Part(BaseModel):
-    """A piece of memory: frozen, and tolerant of fields that it does not know."""
+    """A part of the state: frozen, and tolerant of fields that this version does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        hide_input_in_errors=True,
+        alias_generator=lambda name: _STORED_NAMES.get(name, name),
+        populate_by_name=True,
+    )
 
-    def but(self, **changes: Any) -> Self:
-        """Return it with some fields changed (not validated: callers are ours and typed)."""
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed. The values are not validated: callers are typed."""
         cls = type(self)
         if not changes.keys() <= cls.__pydantic_fields__.keys():
             raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls.__pydantic_fields__.keys())}")
-        # What model_copy does, at a quarter of its time: this runs a dozen times per command.
+        # The steps of model_copy in a quarter of its time: this runs a dozen times per command.
         changed = cls.__new__(cls)
         set_on = object.__setattr__
         set_on(changed, "__dict__", self.__dict__ | changes)
@@ -46,10 +70,10 @@ class Part(BaseModel):
 
 
 class Intent(Part):
-    """The write that may be in flight: everything that makes a resend identical (decision 0002).
+    """The write that may be in flight: every value that makes a resend identical (decision 0002).
 
-    `version` is the authorization's at the read that it was made from; `if_match` is what the header says (a handoff's
-    version under if_match_on_close = handoff). `body_digest` is keyed; the body itself stands in the command record.
+    `version` is the authorization's version at the read that led to the write. `if_match` is the value of the header (a
+    handoff's version under if_match_on_close = handoff). `body_digest` is keyed; the command record has the body.
     """
 
     n: int
@@ -63,7 +87,7 @@ class Intent(Part):
 
 
 class EndedIntent(Part):
-    """A write of the same command that is over."""
+    """A write of the same command that is over. `ended` is the code of the response, or our reason."""
 
     n: int
     operation: str
@@ -75,7 +99,7 @@ class EndedIntent(Part):
 
 
 class AmbiguousWrite(Part):
-    """The first write of a command that may have been applied: the version it was made from, and since when."""
+    """The first write of a command that may have had an effect: its authorization version and when it was sent."""
 
     version: int
     since: float
@@ -84,8 +108,10 @@ class AmbiguousWrite(Part):
 class CommandWork(Part):
     """The command that is being applied, from its first intent until its outcome.
 
-    `n`: the last n used. `asked_n`: intents up to this n came with a redrive: a person asks again in spite of them.
-    `maybe`: an intent that has ended had an ambiguous attempt, so its effect may be seen or still come.
+    Attributes:
+        n: the last n used.
+        inherited_n: intents up to this n came with a redrive: an operator wants another write in spite of them.
+        ambiguous: the first write with an ambiguous attempt; its effect may exist or still come.
     """
 
     command_id: str
@@ -93,10 +119,10 @@ class CommandWork(Part):
     caller: str
     redrive: int = 0
     n: int = 0
-    asked_n: int = 0
-    maybe: AmbiguousWrite | None = None
+    inherited_n: int = 0
+    ambiguous: AmbiguousWrite | None = None
     intent: Intent | None = None
-    past: tuple[EndedIntent, ...] = ()
+    ended_intents: tuple[EndedIntent, ...] = ()
 
 
 class Waiting(Part):
@@ -106,11 +132,11 @@ class Waiting(Part):
     redrive: int = 0
     reason: str
     until: float
-    told_at: float
+    emitted_at: float
 
 
 class Known(Part):
-    """The authorization as last seen. `whole` is false while only a close's answer told of this version."""
+    """The authorization as last read. `whole` is false while only the response to a close has shown this version."""
 
     version: int
     whole: bool = True
@@ -123,26 +149,26 @@ class Known(Part):
     decision: bool = False
 
 
-class LastCommand(Part):
-    """The command behind something, for `causationid` and metadata of later events."""
+class CommandRef(Part):
+    """The command that caused a change, for `causationid` and the metadata of later events."""
 
     command_id: str
     metadata: dict[str, str] | None = None
 
 
 class Closer(Part):
-    """Our close of a handoff: what was reported (a word, never free text), and until it is reconciled, who asked."""
+    """Our close of a handoff: the report (a word, never free text) and, until it is reconciled, the command."""
 
-    asked: LastCommand | None = None
+    caused_by: CommandRef | None = None
     operation: str
     reported: str | None = None
     reason: str | None = None
 
 
 class Handoff(Part):
-    """A handoff, from when we first saw it.
+    """A handoff, from our first read of it.
 
-    `open_version`: the highest authorization version at which it was, or may have been, not closed.
+    `open_version` is the highest authorization version at which the handoff was not closed, or may not have been.
     """
 
     id: str
@@ -153,12 +179,12 @@ class Handoff(Part):
     opened_at: float | None = None
     seen_at: float = 0.0
     open_version: int
-    told_open: bool = False
-    told_risks: tuple[str, ...] = ()
+    open_emitted: bool = False
+    emitted_risks: tuple[str, ...] = ()
     had_receipt: bool = False
     had_decision: bool = False
     grant_until: float | None = None
-    opener: LastCommand | None = None
+    opener: CommandRef | None = None
     closer: Closer | None = None
     result: str | None = None
     by: str | None = None
@@ -167,21 +193,21 @@ class Handoff(Part):
 
 
 class Grant(Part):
-    """The last link into a handoff that was not seen open yet: until when it is good."""
+    """The expiry of the last access grant for a handoff that was not yet seen open."""
 
     handoff_id: str
     until: float
 
 
 class Missing(Part):
-    """Since when, and how often up to a few, Collate has said at every look that it knows no such authorization."""
+    """Since when Collate has answered every observation with "not found", and the number of observations, up to 3."""
 
     since: float
-    looks: int = 0
+    observations: int = 0
 
 
-class Watch(Part):
-    """Since when and until when it is followed. `moved_at`: when something new was last seen."""
+class WatchStatus(Part):
+    """Since when and until when the authorization is watched. `moved_at` is the time of the last news."""
 
     since: float
     until: float
@@ -192,10 +218,9 @@ class Watch(Part):
 
 
 class OpenDeadLetter(Part):
-    """A dead-lettered command that a person may redrive or discard; it outlives its entry in `remembered`.
+    """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
-    `digest`: what `remembered` kept of what was asked, in hex; none of a record that couldn't be read, or of an older
-    memory's.
+    `digest` is the short digest of the command, in hex; None for an unreadable record and in states of older versions.
     """
 
     redrive: int = 0
@@ -207,7 +232,7 @@ class OpenDeadLetter(Part):
 
 
 class AuthorizationState(Part):
-    """All of it. `floor`: the highest version seen; a read below it is stale and decides nothing."""
+    """The whole state. `floor` is the highest version read; a read below it is stale and decides nothing."""
 
     sequence: int = 0
     floor: int = 0
@@ -216,30 +241,30 @@ class AuthorizationState(Part):
     last: Handoff | None = None
     early_grant: Grant | None = None
     ended: tuple[str, ...] = ()
-    told_action: tuple[str | None, str | None, str | None] | None = None
+    emitted_action: tuple[str | None, str | None, str | None] | None = None
     settled_at: float | None = None
-    watch: Watch | None = None
+    watch: WatchStatus | None = None
     work: CommandWork | None = None
     waiting: Waiting | None = None
-    remembered: str = ""
-    dead: dict[str, OpenDeadLetter] = {}
+    recent_commands: str = ""
+    dead_letters: dict[str, OpenDeadLetter] = {}
 
     def encode(self) -> bytes:
-        """Return the JSON; absent rather than default. Raises MemoryTooLarge."""
-        encoded = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
-        if len(encoded) > LARGEST:
-            raise StateTooLarge(f"a memory of {len(encoded)} bytes; at most {LARGEST}")
+        """Return the JSON without default values; raise StateTooLarge."""
+        encoded = self.__pydantic_serializer__.to_json(self, exclude_defaults=True, by_alias=True)
+        if len(encoded) > MOST_BYTES:
+            raise StateTooLarge(f"a state of {len(encoded)} bytes; at most {MOST_BYTES}")
         return encoded
 
     @classmethod
     def decode(cls, encoded: bytes | None) -> AuthorizationState:
-        """Read what `encode` wrote, here or in a newer version; None is an authorization never met."""
+        """Read the bytes of `encode`, also of a newer version's; None is a new authorization. Raise StateUnreadable."""
         if encoded is None:
-            return FRESH
+            return NEW
         try:
             return cls.model_validate_json(encoded)
         except ValidationError as error:
-            raise StateUnreadable(f"{error.error_count()} fields of the memory are not as expected") from None
+            raise StateUnreadable(f"{error.error_count()} fields of the state are not as expected") from None
 
 
-FRESH: Final = AuthorizationState()
+NEW: Final = AuthorizationState()

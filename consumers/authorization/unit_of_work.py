@@ -1,7 +1,7 @@
-"""What one turn has changed so far: the memory, and the events that must become visible with it.
+"""The changes of one invocation so far: the state, and the events that are committed together with it.
 
-Every road to Kafka leads through here, so memory and events can't be committed apart: `checkpoint` now, `done` at the
-end. Owned by one turn.
+Every path to Kafka leads through this module, so state and events cannot be committed apart: `checkpoint` commits now,
+`done` at the end. Owned by one invocation.
 """
 
 from __future__ import annotations
@@ -10,119 +10,123 @@ from typing import TYPE_CHECKING
 
 from consumers.authorization import recent_commands
 from consumers.authorization.facts import Observed
-from consumers.authorization.reducer import Rules, reduce
+from consumers.authorization.reducer import RiskRules, reduce
 from consumers.authorization.reduction import PendingEvent
-from consumers.authorization.state import DEAD_KEPT_SECONDS, MOST_DEAD, AuthorizationState, OpenDeadLetter, Watch
+from consumers.authorization.state import (
+    DEAD_LETTER_SECONDS,
+    MOST_DEAD_LETTERS,
+    AuthorizationState,
+    OpenDeadLetter,
+    WatchStatus,
+)
 from consumers.engine import UNCHANGED, Done, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.facts import Fact
-    from consumers.authorization.recent_commands import Ending
+    from consumers.authorization.recent_commands import CommandEnd
     from consumers.engine import Invocation
     from schemas.events import Event
 
 
 class UnitOfWork:
-    """See the module. `memory` is the newest; `saved` is what a successor would find."""
+    """The state as changed so far; `committed` is the state that a successor would find."""
 
-    __slots__ = ("_publication", "_rules", "_taken", "_told", "_traceparent", "_turn", "memory", "saved")
+    __slots__ = ("_elapsed", "_event_writer", "_invocation", "_pending", "_rules", "_traceparent", "committed", "state")
 
     def __init__(
         self,
-        turn: Invocation,
-        memory: AuthorizationState,
-        publication: EventWriter,
-        rules: Rules,
+        invocation: Invocation,
+        state: AuthorizationState,
+        event_writer: EventWriter,
+        rules: RiskRules,
         traceparent: str | None = None,
         *,
-        taken: Callable[[], float] = float,
+        elapsed: Callable[[], float] = float,
     ) -> None:
-        """`taken` says how many seconds the turn has taken so far: events are of the time at which they are told."""
-        self.memory = self.saved = memory
-        self._turn = turn
-        self._publication = publication
+        """`elapsed` returns the seconds since the invocation began; an event's time is the time of its commit."""
+        self.state = self.committed = state
+        self._invocation = invocation
+        self._event_writer = event_writer
         self._rules = rules
         self._traceparent = traceparent
-        self._taken = taken
-        self._told: list[PendingEvent] = []
+        self._elapsed = elapsed
+        self._pending: list[PendingEvent] = []
 
     @property
-    def has_news(self) -> bool:
-        """Whether there are events that nobody has seen yet."""
-        return bool(self._told)
+    def has_pending_events(self) -> bool:
+        """Whether there are events that are not committed yet."""
+        return bool(self._pending)
 
     @property
-    def watches_anew(self) -> bool:
-        """Whether the authorization is watched now, and was not as it was committed: no look of it is due yet."""
-        before, now = self.saved.watch, self.memory.watch
+    def starts_watch(self) -> bool:
+        """Whether this invocation started a watch, so that no observation is scheduled yet."""
+        before, now = self.committed.watch, self.state.watch
         return now is not None and not now.ended and (before is None or before.ended)
 
-    def absorb(self, fact: Fact) -> None:
-        """Let a fact change what is known, and keep what is to be told."""
-        self.memory, told = reduce(self.memory, fact, self._turn.now, self._rules)
-        if isinstance(fact, Observed) and (watch := self.memory.watch) is not None and watch.missing is not None:
-            self.memory = self.memory.but(watch=watch.but(missing=None))
-        if told:
-            self._told += told
-            if (watch := self.memory.watch) is not None:
-                self.memory = self.memory.but(watch=watch.but(moved_at=self._turn.now))
+    def apply(self, fact: Fact) -> None:
+        """Reduce a fact, and keep its events for the next commit."""
+        self.state, events = reduce(self.state, fact, self._invocation.now, self._rules)
+        if isinstance(fact, Observed) and (watch := self.state.watch) is not None and watch.missing is not None:
+            self.state = self.state.replace(watch=watch.replace(missing=None))
+        if events:
+            self._pending += events
+            if (watch := self.state.watch) is not None:
+                self.state = self.state.replace(watch=watch.replace(moved_at=self._invocation.now))
 
-    def tell(self, event: Event, cause: str | None = None) -> None:
-        """Publish an event with the next commit."""
-        self._told.append(PendingEvent(event, cause))
+    def emit(self, event: Event, cause: str | None = None) -> None:
+        """Publish an event with the next commit; `cause` is the id of the command that caused it."""
+        self._pending.append(PendingEvent(event, cause))
 
-    def follow(self, watch_seconds: float) -> None:
-        """Watch the authorization from now on, unless it is settled."""
-        memory, now = self.memory, self._turn.now
-        if memory.settled_at is not None:
+    def watch(self, watch_seconds: float) -> None:
+        """Start or prolong the watch, unless the authorization is settled."""
+        state, now = self.state, self._invocation.now
+        if state.settled_at is not None:
             return
-        watch = memory.watch
+        watch = state.watch
         if watch is None or watch.ended:
-            watch = Watch(since=now, until=now + watch_seconds, moved_at=now)
-        else:
-            # Every command postpones the end, but not by writing a new time each second.
-            watch = watch if watch.until >= now + 0.9 * watch_seconds else watch.but(until=now + watch_seconds)
-        if watch is not memory.watch:
-            self.memory = memory.but(watch=watch)
+            watch = WatchStatus(since=now, until=now + watch_seconds, moved_at=now)
+        elif watch.until < now + 0.9 * watch_seconds:
+            # Only when a tenth has passed: otherwise every command would write a new time.
+            watch = watch.replace(until=now + watch_seconds)
+        if watch is not state.watch:
+            self.state = state.replace(watch=watch)
 
-    def remember(self, command_id: str, digest: bytes, ending: Ending) -> None:
-        """Know a command again that has ended."""
-        packed = recent_commands.add(self.memory.remembered, command_id, digest, ending, self._turn.now)
-        self.memory = self.memory.but(remembered=packed)
+    def add_recent_command(self, command_id: str, digest: bytes, end: CommandEnd) -> None:
+        """Store the id of a command that ended, so that a duplicate is recognised."""
+        packed = recent_commands.add(self.state.recent_commands, command_id, digest, end, self._invocation.now)
+        self.state = self.state.replace(recent_commands=packed)
 
-    def bury(self, command_id: str, dead: OpenDeadLetter) -> None:
-        """Know a dead letter until a person has decided; the oldest go first where there are too many."""
-        oldest = self._turn.now - DEAD_KEPT_SECONDS
-        others = {key: one for key, one in self.memory.dead.items() if key != command_id and one.at > oldest}
-        kept = dict(list(others.items())[-(MOST_DEAD - 1) :])
-        self.memory = self.memory.but(dead=kept | {command_id: dead})
+    def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> None:
+        """Store a dead letter until its decision; drops those that are too old, and the oldest above 64."""
+        oldest = self._invocation.now - DEAD_LETTER_SECONDS
+        others = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}
+        kept = dict(list(others.items())[-(MOST_DEAD_LETTERS - 1) :])
+        self.state = self.state.replace(dead_letters=kept | {command_id: dead_letter})
 
-    def raise_dead(self, command_id: str) -> None:
-        """Forget a dead letter that a person has decided."""
-        if command_id in self.memory.dead:
-            kept: Mapping[str, OpenDeadLetter] = {
-                key: dead for key, dead in self.memory.dead.items() if key != command_id
-            }
-            self.memory = self.memory.but(dead=kept)
+    def remove_dead_letter(self, command_id: str) -> None:
+        """Remove a dead letter after its decision."""
+        if command_id in self.state.dead_letters:
+            others = {key: one for key, one in self.state.dead_letters.items() if key != command_id}
+            self.state = self.state.replace(dead_letters=others)
 
     async def checkpoint(self, *others: Output) -> None:
-        """Commit memory and events now. Raises Lost."""
-        memory, outputs = self._frozen()
-        await self._turn.checkpoint(memory.encode(), outputs + others)
-        self.memory = self.saved = memory
-        self._told = []
+        """Commit state and events now. Raise PartitionLost."""
+        state, outputs = self._outputs()
+        await self._invocation.checkpoint(state.encode(), outputs + others)
+        self.state = self.committed = state
+        self._pending = []
 
     def done(self, timer_at: float | None, *others: Output, dead_lettered: bool = False) -> Done:
-        """End the turn with everything so far."""
-        memory, outputs = self._frozen()
-        encoded = UNCHANGED if memory is self.saved else memory.encode()
+        """Return the result of the invocation with all state and events so far."""
+        state, outputs = self._outputs()
+        encoded = UNCHANGED if state is self.committed else state.encode()
         return Done(outputs + others, encoded, timer_at, dead_lettered=dead_lettered)
 
-    def _frozen(self) -> tuple[AuthorizationState, tuple[Output, ...]]:
-        now = self._turn.now + self._taken()
-        return self._publication.outputs(
-            self._turn.key, self.saved, self.memory, self._told, now=now, traceparent=self._traceparent
+    def _outputs(self) -> tuple[AuthorizationState, tuple[Output, ...]]:
+        now = self._invocation.now + self._elapsed()
+        return self._event_writer.outputs(
+            self._invocation.key, self.committed, self.state, self._pending, now=now, traceparent=self._traceparent
         )

@@ -1,6 +1,4 @@
-"""Why a command waits. A closed set, so that it can be a metric's label; the engine's own failures are among them."""
-
-from __future__ import annotations
+"""Why a command waits: a closed set, because the values are labels of metrics and events."""
 
 from enum import StrEnum
 
@@ -8,7 +6,7 @@ from consumers.engine import HandlerFailure
 
 
 class WaitReason(StrEnum):
-    """Why a command of an authorization, or an observation of it, is tried again later."""
+    """Why a command or an observation of an authorization is retried later."""
 
     RETRY_AFTER = "retry_after"
     RATE_LIMITED = "rate_limited"
@@ -20,4 +18,4 @@ class WaitReason(StrEnum):
     CLOSING = "closing"
     BACKOFF = "backoff"
     HANDLER_FAILED = HandlerFailure.RAISED.value
-    MEMORY_UNREADABLE = "memory_unreadable"
+    STATE_UNREADABLE = "memory_unreadable"

@@ -1,1 +1,1 @@
-"""Observations of watched authorizations: when (`cadence`) and what becomes of them (`watcher`)."""
+"""Watches authorizations: `watcher` observes, `cadence` says when, `slowdown` stretches the steps."""

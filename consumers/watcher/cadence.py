@@ -1,33 +1,31 @@
-"""When to look at an authorization next: the table of the `watch` settings. Pure; `chance` is uniform in [0, 1).
+"""When to observe an authorization next: the table of the `watch` settings. Pure.
 
     class        the authorization
-    ended        a handoff has ended, Collate reconciles
+    ended        a handoff has ended, and Collate reconciles it
     open         a handoff is open
-    processing   Collate works
-    action       somebody must act; also a status that we don't know
+    processing   Collate processes the authorization
+    action       an action is required; also any unknown status
     payer        the payer decides
 
-A class's steps grow with age, which counts from when something new was last seen. Each is jittered. A look that failed
-waits longer each time, up to the class's own step or a minute, whichever is more. What isn't watched is only kept to be
-forgotten. What happens while the call budget is short is `stretch`'s.
+The steps of a class grow with the age: the time since the last news. Each step is jittered. After a failure the step
+grows (retry_policy). The timer of an authorization that is not watched deletes its state. `slowdown` stretches the
+steps while the call budget is too small.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from consumers.authorization import recent_commands
-from consumers.authorization.state import DEAD_KEPT_SECONDS, AuthorizationState
+from consumers.authorization.retry_policy import observation_backoff
+from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationState
 from runtime.settings import WatchSettings
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
 
-_MINUTE: Final = 60.0
-
 
 class PollClass(StrEnum):
-    """The classes of the table, named as their settings."""
+    """The classes of the table. The values are the names of their settings."""
 
     ENDED = "ended"
     OPEN = "open"
@@ -37,93 +35,94 @@ class PollClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Look this often while nothing new has been seen for less than `until_age_seconds`."""
+class CadenceStep:
+    """The interval between observations while the last news is younger than `until_age_seconds`."""
 
     every_seconds: float
     until_age_seconds: float = float("inf")
 
 
-def _table(watch: WatchSettings) -> dict[PollClass, tuple[Step, ...]]:
+def _table(watch: WatchSettings) -> dict[PollClass, tuple[CadenceStep, ...]]:
     return {
-        kind: tuple(
-            Step(step.every.total_seconds(), step.until.total_seconds() if step.until else float("inf"))
-            for step in getattr(watch, kind.value)
+        poll_class: tuple(
+            CadenceStep(step.every.total_seconds(), step.until.total_seconds() if step.until else float("inf"))
+            for step in getattr(watch, poll_class.value)
         )
-        for kind in PollClass
+        for poll_class in PollClass
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """The table, and how long one that is over is remembered."""
+    """The table, and how long a state is kept after its last use."""
 
-    steps: Mapping[PollClass, tuple[Step, ...]] = field(default_factory=lambda: _table(WatchSettings()))
+    steps: Mapping[PollClass, tuple[CadenceStep, ...]] = field(default_factory=lambda: _table(WatchSettings()))
     jitter: float = 0.1
     forget_after_seconds: float = 90 * 86_400.0
 
     @classmethod
     def of(cls, watch: WatchSettings) -> "Cadence":
-        """Take what the settings say."""
+        """Convert the process's settings."""
         return cls(_table(watch), watch.jitter, watch.forget_after.total_seconds())
 
-    def next_look(self, memory: AuthorizationState, now: float, chance: Callable[[], float]) -> float | None:
-        """Return when to look next, or when to forget; None if there is nothing to remember."""
-        watch = memory.watch
-        if watch is None or not is_watched(memory):
-            return forget_at(memory, self.forget_after_seconds)
-        step = self.step(memory, now)
+    def next_timer(self, state: AuthorizationState, now: float, chance: Callable[[], float]) -> float | None:
+        """Return the time of the next observation, or of the deletion; None without a state to delete.
+
+        `chance` is uniform in [0, 1).
+        """
+        watch = state.watch
+        if watch is None or not is_watched(state):
+            return delete_at(state, self.forget_after_seconds)
+        step = self.step(state, now)
         jitter = step * self.jitter
         return min(now + step - jitter + 2 * jitter * chance(), max(watch.until, now))
 
-    def step(self, memory: AuthorizationState, now: float) -> float:
-        """Return how long to wait before the next look, without jitter: the step that holds, or more after failures."""
-        every, failures = self.every(memory, now), memory.watch.failures if memory.watch else 0
-        return min(max(every, _MINUTE), every * 2.0 ** min(failures, 10)) if failures else every
+    def step(self, state: AuthorizationState, now: float) -> float:
+        """Return the seconds until the next observation without jitter, longer after failures."""
+        return observation_backoff(self.every(state, now), state.watch.failures if state.watch else 0)
 
-    def every(self, memory: AuthorizationState, now: float) -> float:
-        """Return the step that holds."""
-        age = now - memory.watch.moved_at if memory.watch else 0.0
-        steps = self.steps[kind_of(memory)]
+    def every(self, state: AuthorizationState, now: float) -> float:
+        """Return the interval from the table."""
+        age = now - state.watch.moved_at if state.watch else 0.0
+        steps = self.steps[poll_class_of(state)]
         return next((step.every_seconds for step in steps if age < step.until_age_seconds), steps[-1].every_seconds)
 
 
-def kind_of(memory: AuthorizationState) -> PollClass:
+def poll_class_of(state: AuthorizationState) -> PollClass:
     """Return the class of an authorization."""
-    active, last = memory.active, memory.last
+    active, last = state.active, state.last
     if active is not None:
         return PollClass.ENDED if active.state == HandoffState.CLOSING else PollClass.OPEN
     if last is not None and last.agreement is None:
         return PollClass.ENDED
-    status = memory.known.status if memory.known else None
+    status = state.known.status if state.known else None
     if status == Status.PROCESSING:
         return PollClass.PROCESSING
     return PollClass.PAYER if status == Status.WAITING_ON_PAYER else PollClass.ACTION
 
 
-def is_watched(memory: AuthorizationState) -> bool:
-    """Whether anybody still looks at it."""
-    return memory.watch is not None and not memory.watch.ended and not is_over(memory)
+def is_watched(state: AuthorizationState) -> bool:
+    """Whether the authorization is still observed."""
+    return state.watch is not None and not state.watch.ended and not is_settled(state)
 
 
-def is_over(memory: AuthorizationState) -> bool:
-    """Whether nothing more can happen: settled, and no handoff left to hear of."""
-    return memory.settled_at is not None and memory.active is None
+def is_settled(state: AuthorizationState) -> bool:
+    """Whether nothing more can happen: the authorization is settled, and no handoff is open."""
+    return state.settled_at is not None and state.active is None
 
 
-def forget_at(memory: AuthorizationState, after_seconds: float) -> float | None:
-    """Return when nothing of this authorization is worth remembering any more; None if nothing is remembered.
+def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
+    """Return when the state may be deleted; None if it is empty.
 
-    Its `sequence` outlives its events (30 days) by far, so that no event number is ever used twice for one that a
-    subscriber may still have.
+    Its `sequence` must outlive its events (30 days), so that no subscriber sees two events with the same number.
     """
-    ends = [dead.at + DEAD_KEPT_SECONDS for dead in memory.dead.values()]
-    if (last := recent_commands.last_at(memory.remembered)) is not None:
+    ends = [dead_letter.at + DEAD_LETTER_SECONDS for dead_letter in state.dead_letters.values()]
+    if (last := recent_commands.last_at(state.recent_commands)) is not None:
         ends.append(last + recent_commands.KEPT_SECONDS)
-    if memory.watch is not None:
-        ends.append(memory.watch.moved_at)
-    if memory.settled_at is not None:
-        ends.append(memory.settled_at)
+    if state.watch is not None:
+        ends.append(state.watch.moved_at)
+    if state.settled_at is not None:
+        ends.append(state.settled_at)
     if not ends:
         return None
-    return max(ends) + (after_seconds if memory.sequence else 0.0)
+    return max(ends) + (after_seconds if state.sequence else 0.0)

@@ -1,13 +1,13 @@
-"""The watcher: an alarm of the lane is one observation of its authorization. Events only through the shared reducer.
+"""The watcher: a timer of a key is one observation of its authorization. All events come from the shared reducer.
 
-not watched, or over ─▶ forget, once nothing is worth remembering
-a write is under way ─▶ Done, the next alarm; its command looks, and knows what it did
-too old              ─▶ authorization.watch_ended (max_age)
-budget is short      ─▶ Done, the next alarm; a look once its stretched step is over
-look ─▶ nothing new  ─▶ Done, nothing written, the next alarm
-     ─▶ news         ─▶ events and record
-     ─▶ no answer    ─▶ Done, the next alarm later (as Collate or the budget says)
-     ─▶ not there    ─▶ likewise; for a whole day: authorization.watch_ended (not_found)
+not watched, or settled    ─▶ delete the state, once it is old enough
+a write may be in flight   ─▶ next timer; the command reads the authorization itself, and knows its own effect
+watched for too long       ─▶ authorization.watch_ended (max_age)
+slowdown                   ─▶ next timer, at the end of the stretched step
+observation ─▶ nothing new ─▶ next timer; nothing is written
+            ─▶ news        ─▶ events and the public record
+            ─▶ failed      ─▶ a later timer, as Collate or the budget requires
+            ─▶ not found   ─▶ likewise; for a whole day: authorization.watch_ended (not_found)
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
 from adapters.collate.budget import Priority
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
-from consumers.authorization.observation import NotThere, Unread, observe
-from consumers.authorization.reducer import Rules
+from consumers.authorization.observation import NotFound, ReadFailed, observe
+from consumers.authorization.reducer import RiskRules
+from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
-from consumers.watcher.cadence import Cadence, forget_at, is_watched
+from consumers.watcher.cadence import Cadence, delete_at, is_watched
 from consumers.watcher.slowdown import Slowdown
 from runtime.logs import get_log
 
@@ -39,17 +40,15 @@ if TYPE_CHECKING:
     from schemas.collate.authorization import PriorAuthorization
     from schemas.collate.handoff import ManualHandoff
 
-_UNREADABLE_SECONDS: Final = 60.0
-_FORGETTING_SECONDS: Final = 3600.0
-_MOST_FAILURES: Final = 8
-# A replica may lag for minutes, and somebody may take our access away and give it back within a working day.
+_DELETION_SPREAD_SECONDS: Final = 3600.0
+# A replica may lag for minutes, and access may be taken away and given back within a working day.
 _MISSING_SECONDS: Final = 86_400.0
-_MISSING_LOOKS: Final = 3
-_TOO_SHORT: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
+_LEAST_MISSING_OBSERVATIONS: Final = 3
+_BUDGET_TOO_SMALL: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 
 
 class ObservationCalls(Protocol):
-    """What the watcher may ask of Collate."""
+    """The calls of the watcher."""
 
     async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
         """Read an authorization."""
@@ -61,8 +60,8 @@ class ObservationCalls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Observing:
-    """Reads that let commands and people go first."""
+class _LowPriorityReads:
+    """Reads that give commands and live calls priority."""
 
     collate: ObservationCalls
 
@@ -75,141 +74,147 @@ class _Observing:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """The engine's handler of alarms."""
+    """The handler of timers."""
 
     collate: ObservationCalls
-    publication: EventWriter
+    event_writer: EventWriter
     metrics: CommandMetrics
     chance: Callable[[], float]
     cadence: Cadence = field(default_factory=Cadence)
-    rules: Rules = field(default_factory=Rules)
-    stretch: Slowdown = field(default_factory=Slowdown)
-    command_life_seconds: float = 24 * 3600.0
+    rules: RiskRules = field(default_factory=RiskRules)
+    slowdown: Slowdown = field(default_factory=Slowdown)
+    command_max_age_seconds: float = 24 * 3600.0
 
-    def next_look(self, memory: AuthorizationState, now: float) -> float | None:
-        """Say when to look next; the applier asks this at the end of every command."""
-        return self.cadence.next_look(memory, now, self.chance)
+    def next_timer(self, state: AuthorizationState, now: float) -> float | None:
+        """Return the time of the next timer; the applier calls this at the end of each command."""
+        return self.cadence.next_timer(state, now, self.chance)
 
-    def spread_seconds(self, memory: bytes | None, now: float) -> float:
-        """Say over which time a look that is overdue after a restart may be put: one step of its own."""
+    def spread_seconds(self, state: bytes | None, now: float) -> float:
+        """Return the time over which an overdue timer may be spread after a restart: one step of the cadence."""
         try:
-            decoded = AuthorizationState.decode(memory)
+            decoded = AuthorizationState.decode(state)
         except StateUnreadable:
-            return _UNREADABLE_SECONDS
-        return self.cadence.every(decoded, now) if is_watched(decoded) else _FORGETTING_SECONDS
+            return UNREADABLE_STATE_SECONDS
+        return self.cadence.every(decoded, now) if is_watched(decoded) else _DELETION_SPREAD_SECONDS
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
-        """Observe once."""
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
+        """Observe the authorization once."""
         try:
-            memory = AuthorizationState.decode(turn.state)
+            state = AuthorizationState.decode(invocation.state)
         except StateUnreadable as unreadable:
-            get_log().error("memory.unreadable", detail=str(unreadable))
-            return RetryAt(turn.now + _UNREADABLE_SECONDS, WaitReason.MEMORY_UNREADABLE)
-        draft = UnitOfWork(turn, memory, self.publication, self.rules)
-        watch = memory.watch
-        if watch is None or not is_watched(memory):
-            return self._forget(turn, draft)
-        if watch.until <= turn.now:
-            return self._end(turn, draft, "max_age")
-        if _is_being_written(memory, since=turn.now - self.command_life_seconds):
-            return self._postponed(turn, draft, turn.now + self.cadence.step(memory, turn.now))
-        due = self.stretch.due(turn.key, self.cadence.step(memory, turn.now), turn.now)
-        if due > turn.now:
-            return self._postponed(turn, draft, due)
-        return await self._observe(turn, draft)
+            get_log().error("watcher.state_unreadable", detail=str(unreadable))
+            return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
+        unit_of_work = UnitOfWork(invocation, state, self.event_writer, self.rules)
+        watch = state.watch
+        if watch is None or not is_watched(state):
+            return self._delete(invocation, unit_of_work)
+        if watch.until <= invocation.now:
+            return self._end(invocation, unit_of_work, "max_age")
+        if _has_write_in_flight(state, since=invocation.now - self.command_max_age_seconds):
+            return self._postpone(invocation, unit_of_work, invocation.now + self.cadence.step(state, invocation.now))
+        due = self.slowdown.due(invocation.key, self.cadence.step(state, invocation.now), invocation.now)
+        if due > invocation.now:
+            return self._postpone(invocation, unit_of_work, due)
+        return await self._observe(invocation, unit_of_work)
 
-    async def _observe(self, turn: Invocation, draft: UnitOfWork) -> Done:
-        seen = await observe(_Observing(self.collate), turn.key.decode(), draft.memory, observing=True)
-        if isinstance(seen, Unread):
-            return self._unread(turn, draft, seen)
-        if isinstance(seen, NotThere):
-            return self._missing(turn, draft)
-        is_stale = seen.authorization.version < draft.memory.floor
-        draft.absorb(seen)
+    async def _observe(self, invocation: Invocation, unit_of_work: UnitOfWork) -> Done:
+        reads = _LowPriorityReads(self.collate)
+        observation = await observe(reads, invocation.key.decode(), unit_of_work.state, observing=True)
+        if isinstance(observation, ReadFailed):
+            return self._read_failed(invocation, unit_of_work, observation)
+        if isinstance(observation, NotFound):
+            return self._not_found(invocation, unit_of_work)
+        is_stale = observation.authorization.version < unit_of_work.state.floor
+        unit_of_work.apply(observation)
         if is_stale:
-            return self._failed(turn, draft, "stale", None)
-        watch = draft.memory.watch
+            return self._fail(invocation, unit_of_work, "stale", None)
+        watch = unit_of_work.state.watch
         if watch is not None and watch.failures:
-            draft.memory = draft.memory.but(watch=watch.but(failures=0))
-        self.metrics.observations.labels("news" if draft.has_news else "nothing").inc()
-        self.stretch.looked(turn.key, turn.now)
-        self._note(turn, draft, held=False)
-        return draft.done(self.next_look(draft.memory, turn.now))
+            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(failures=0))
+        self.metrics.observations.labels("news" if unit_of_work.has_pending_events else "nothing").inc()
+        self.slowdown.observed(invocation.key, invocation.now)
+        self._count(invocation, unit_of_work, deferred=False)
+        return unit_of_work.done(self.next_timer(unit_of_work.state, invocation.now))
 
-    def _missing(self, turn: Invocation, draft: UnitOfWork) -> Done:
-        """Believe that Collate knows it no more only once it has said nothing else for long."""
-        watch = draft.memory.watch
-        missing = (watch.missing if watch else None) or Missing(since=turn.now)
-        if missing.looks >= _MISSING_LOOKS and missing.since + _MISSING_SECONDS <= turn.now:
+    def _not_found(self, invocation: Invocation, unit_of_work: UnitOfWork) -> Done:
+        """End the watch only after Collate has found no such authorization for a whole day."""
+        watch = unit_of_work.state.watch
+        missing = (watch.missing if watch else None) or Missing(since=invocation.now)
+        is_confirmed = missing.observations >= _LEAST_MISSING_OBSERVATIONS
+        if is_confirmed and missing.since + _MISSING_SECONDS <= invocation.now:
             self.metrics.observations.labels("not_found").inc()
-            return self._end(turn, draft, "not_found")
-        if watch is not None and missing.looks < _MISSING_LOOKS:
-            draft.memory = draft.memory.but(watch=watch.but(missing=missing.but(looks=missing.looks + 1)))
-        return self._failed(turn, draft, "not_found", None)
+            return self._end(invocation, unit_of_work, "not_found")
+        if watch is not None and not is_confirmed:
+            missing = missing.replace(observations=missing.observations + 1)
+            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(missing=missing))
+        return self._fail(invocation, unit_of_work, "not_found", None)
 
-    def _postponed(self, turn: Invocation, draft: UnitOfWork, due: float) -> Done:
-        draft.absorb(TimePassed())
-        at = self.next_look(draft.memory, turn.now)
-        return draft.done(due if at is None else min(at, due))
+    def _postpone(self, invocation: Invocation, unit_of_work: UnitOfWork, due: float) -> Done:
+        unit_of_work.apply(TimePassed())
+        at = self.next_timer(unit_of_work.state, invocation.now)
+        return unit_of_work.done(due if at is None else min(at, due))
 
-    def _unread(self, turn: Invocation, draft: UnitOfWork, unread: Unread) -> Done:
-        match unread.result:
+    def _read_failed(self, invocation: Invocation, unit_of_work: UnitOfWork, failed: ReadFailed) -> Done:
+        match failed.result:
             case Deferred():
-                return self._held(turn, draft, unread.result)
+                return self._defer(invocation, unit_of_work, failed.result)
             case Refused(retry_after_seconds=seconds) | Ambiguous(retry_after_seconds=seconds):
-                return self._failed(turn, draft, "no_answer", seconds)
+                return self._fail(invocation, unit_of_work, "no_answer", seconds)
             case _:
-                return self._failed(turn, draft, "no_answer", None)
+                return self._fail(invocation, unit_of_work, "no_answer", None)
 
-    def _held(self, turn: Invocation, draft: UnitOfWork, held: Deferred) -> Done:
-        """Not Collate's failure: the budget has other things to do, or knows that it is no use now."""
+    def _defer(self, invocation: Invocation, unit_of_work: UnitOfWork, deferred: Deferred) -> Done:
+        """Postpone an observation that the call budget deferred. This is not a failure of Collate."""
         self.metrics.observations.labels("held").inc()
-        draft.absorb(TimePassed())
-        # Somewhere in the next step: at once, all who are held would ask all the time; together, they'd stay a herd.
-        at = self.next_look(draft.memory, turn.now)
-        at = turn.now if at is None else turn.now + (at - turn.now) * self.chance()
-        if held.reason in _TOO_SHORT:
-            self._note(turn, draft, held=True)
-        return draft.done(max(held.until, at))
+        unit_of_work.apply(TimePassed())
+        # At a random time within the next step: immediate retries would never stop, and equal times would coincide.
+        at = self.next_timer(unit_of_work.state, invocation.now)
+        at = invocation.now if at is None else invocation.now + (at - invocation.now) * self.chance()
+        if deferred.reason in _BUDGET_TOO_SMALL:
+            self._count(invocation, unit_of_work, deferred=True)
+        return unit_of_work.done(max(deferred.until, at))
 
-    def _note(self, turn: Invocation, draft: UnitOfWork, *, held: bool) -> None:
-        self.stretch.note(turn.now, self.cadence.every(draft.memory, turn.now), held=held)
-        self.metrics.observation_slowdown.set(self.stretch.factor)
+    def _count(self, invocation: Invocation, unit_of_work: UnitOfWork, *, deferred: bool) -> None:
+        step = self.cadence.every(unit_of_work.state, invocation.now)
+        self.slowdown.count(invocation.now, step, deferred=deferred)
+        self.metrics.observation_slowdown.set(self.slowdown.factor)
 
-    def _failed(self, turn: Invocation, draft: UnitOfWork, result: str, retry_after_seconds: float | None) -> Done:
+    def _fail(
+        self, invocation: Invocation, unit_of_work: UnitOfWork, result: str, retry_after_seconds: float | None
+    ) -> Done:
         self.metrics.observations.labels(result).inc()
-        self.stretch.looked(turn.key, turn.now)
-        draft.absorb(TimePassed())
-        if (watch := draft.memory.watch) is not None and watch.failures < _MOST_FAILURES:
-            draft.memory = draft.memory.but(watch=watch.but(failures=watch.failures + 1))
-        at = self.next_look(draft.memory, turn.now)
+        self.slowdown.observed(invocation.key, invocation.now)
+        unit_of_work.apply(TimePassed())
+        if (watch := unit_of_work.state.watch) is not None and watch.failures < MOST_OBSERVATION_FAILURES:
+            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(failures=watch.failures + 1))
+        at = self.next_timer(unit_of_work.state, invocation.now)
         if retry_after_seconds is not None and at is not None:
-            at = max(at, turn.now + retry_after_seconds)
-        return draft.done(at)
+            at = max(at, invocation.now + retry_after_seconds)
+        return unit_of_work.done(at)
 
-    def _end(self, turn: Invocation, draft: UnitOfWork, reason: str) -> Done:
-        memory, now = draft.memory, turn.now
-        if memory.watch is not None:
-            draft.memory = memory.but(watch=memory.watch.but(ended=True, moved_at=now))
-            if memory.known is not None:
-                draft.tell(event_factory.watch_ended(memory.known, memory.watch.since, reason))
-        return draft.done(self.next_look(draft.memory, now))
+    def _end(self, invocation: Invocation, unit_of_work: UnitOfWork, reason: str) -> Done:
+        state, now = unit_of_work.state, invocation.now
+        if state.watch is not None:
+            unit_of_work.state = state.replace(watch=state.watch.replace(ended=True, moved_at=now))
+            if state.known is not None:
+                unit_of_work.emit(event_factory.watch_ended(state.known, state.watch.since, reason))
+        return unit_of_work.done(self.next_timer(unit_of_work.state, now))
 
-    def _forget(self, turn: Invocation, draft: UnitOfWork) -> Done:
-        at = forget_at(draft.memory, self.cadence.forget_after_seconds)
-        if at is not None and at > turn.now:
-            return draft.done(at)
-        outputs = (self.publication.tombstone(turn.key),) if draft.memory.known is not None else ()
+    def _delete(self, invocation: Invocation, unit_of_work: UnitOfWork) -> Done:
+        at = delete_at(unit_of_work.state, self.cadence.forget_after_seconds)
+        if at is not None and at > invocation.now:
+            return unit_of_work.done(at)
+        outputs = (self.event_writer.tombstone(invocation.key),) if unit_of_work.state.known is not None else ()
         return Done(outputs, state=None)
 
 
-def _is_being_written(memory: AuthorizationState, since: float) -> bool:
-    """Whether a write may have been applied whose command comes again: as after a restart, before its record.
+def _has_write_in_flight(state: AuthorizationState, since: float) -> bool:
+    """Whether a command will still resolve a write that may have been applied, as after a restart.
 
-    One sent before `since` has outlived its command, whose record must be gone.
+    A write sent before `since` is older than the maximum age of a command, so its record must be gone.
     """
-    work = memory.work
+    work = state.work
     if work is None:
         return False
-    sent_at = work.intent.first_sent_at if work.intent else work.maybe.since if work.maybe else None
+    sent_at = work.intent.first_sent_at if work.intent else work.ambiguous.since if work.ambiguous else None
     return sent_at is not None and sent_at > since

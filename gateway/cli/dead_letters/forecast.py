@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from consumers.applier.dry_run import Prospect, prospect
+from consumers.applier.dry_run import Forecast, forecast
 from gateway.cli.api_client import ApiClient, Declined
 
 Json = dict[str, Any]
@@ -21,13 +21,13 @@ def forecasts(gateway: ApiClient, letters: Iterable[Json], verb: str, now: datet
         except Declined as declined:
             yield told | {"verdict": "unknown", "says": str(declined)}
             continue
-        found = prospect(whole, seen, now) if verb == "redrive" else _discarded(whole)
+        found = forecast(whole, seen, now) if verb == "redrive" else _discarded(whole)
         at_collate = (
             {name: seen[name] for name in ("version", "status", "nextAction", "handoff") if name in seen}
             if seen
             else None
         )
-        yield told | {"verdict": found.verdict, "says": found.says, "atCollate": at_collate}
+        yield told | {"verdict": found.verdict, "says": found.sentence, "atCollate": at_collate}
 
 
 def _situation(gateway: ApiClient, command_id: str) -> Json | None:
@@ -40,11 +40,11 @@ def _situation(gateway: ApiClient, command_id: str) -> Json | None:
     return found
 
 
-def _discarded(letter: Json) -> Prospect:
+def _discarded(letter: Json) -> Forecast:
     if any(write["mayHaveArrived"] for write in letter["sent"]):
-        return Prospect(
+        return Forecast(
             "discarded",
             "It would end as discarded. What was sent may have had its effect, which nobody will be told of: look in "
             "Collate first.",
         )
-    return Prospect("discarded", "It would end as discarded; nothing of it is at Collate.")
+    return Forecast("discarded", "It would end as discarded; nothing of it is at Collate.")

@@ -17,7 +17,7 @@ from adapters.collate.client import open_client
 from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.retry_policy import RetryPolicy
+from consumers.applier.settings import ApplierSettings
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import UNCHANGED, Done, PartitionLost, Record, RetryAt
@@ -101,7 +101,7 @@ class Lane:
     sim: SimulatedCollate
     client: object
     authorization_id: str
-    policy: RetryPolicy
+    policy: ApplierSettings
     memory: bytes | None = None
     timer_at: float | None = None
     records: list = field(default_factory=list)
@@ -133,7 +133,7 @@ class Lane:
         chance = random.Random(7).random
         self.watcher = Watcher(collate, publication, self.metrics, chance)
         self.applier = Applier(
-            ApplierContext(collate, publication, self.policy, self.metrics, self.watcher.next_look, chance)
+            ApplierContext(collate, publication, self.policy, self.metrics, self.watcher.next_timer, chance)
         )
         self.since, self.tries, self.failures = 0.0, 0, 0
 
@@ -298,7 +298,7 @@ def make_lane(sim, connected):
         if profile or readings:
             sim.world.profile = named(profile, readings or {})
         authorization_id = authorization_id or sim.create(**wanted)[0]
-        return Lane(sim, connected, authorization_id, policy or RetryPolicy(digest_key=b"k" * 32))
+        return Lane(sim, connected, authorization_id, policy or ApplierSettings(digest_key=b"k" * 32))
 
     return make
 

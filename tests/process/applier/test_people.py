@@ -137,8 +137,8 @@ async def dead_for_longer_than_ids_are_remembered(make_lane):
     lane.send(AuthorizationWatch())
     await lane.drain()
     memory = lane.remembered()
-    assert recent_commands.find(memory.remembered, asked) is None
-    assert asked in memory.dead
+    assert recent_commands.find(memory.recent_commands, asked) is None
+    assert asked in memory.dead_letters
     return lane, asked, letter
 
 
@@ -151,14 +151,14 @@ async def test_another_body_under_a_dead_letters_id_is_a_conflict_for_as_long_as
     await lane.drain()
     (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == asked
-    assert asked in lane.remembered().dead
+    assert asked in lane.remembered().dead_letters
 
 
 async def test_a_dead_letter_of_an_older_memory_has_no_body_to_compare_with(make_lane):
     lane, asked, _ = await dead_for_longer_than_ids_are_remembered(make_lane)
     memory = lane.remembered()
-    dead = {key: one.but(digest=None) for key, one in memory.dead.items()}
-    lane.memory = memory.but(dead=dead).encode()
+    dead = {key: one.replace(digest=None) for key, one in memory.dead_letters.items()}
+    lane.memory = memory.replace(dead_letters=dead).encode()
     lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
     await lane.drain()
     assert not lane.events(EventType.COMMAND_KEY_CONFLICT)

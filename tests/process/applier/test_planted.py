@@ -42,7 +42,7 @@ async def test_a_new_key_per_retry(make_lane, monkeypatch):
     honest = delivery._call
 
     async def bold(run, intent, body):
-        return await honest(run, intent.but(key=f"cg1-{uuid.uuid4().hex}"), body)
+        return await honest(run, intent.replace(key=f"cg1-{uuid.uuid4().hex}"), body)
 
     readings = {"create_while_active": "replace"}
     assert (await lost_answer(make_lane("ignores_preconditions", readings=readings))).effect == "ours"

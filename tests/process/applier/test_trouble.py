@@ -304,7 +304,7 @@ async def test_a_stored_error_is_left_behind_by_the_next_n(make_lane):
 
 async def test_an_error_that_never_ends_is_a_dead_letter_when_the_commands_life_is_over(make_lane):
     lane = make_lane()
-    lane.policy = replace(lane.policy, life_seconds=2.5 * 3600)
+    lane.policy = replace(lane.policy, command_max_age_seconds=2.5 * 3600)
     lane.restart()
     lane.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error")
     asked = lane.send(HandoffRequest())
@@ -479,7 +479,7 @@ async def test_a_close_of_any_age_gets_one_try(make_lane, close):
 async def test_a_command_lives_a_day_then_it_is_a_dead_letter(make_lane, close):
     lane = make_lane(readings={"abandonment_seconds": None})
     handoff = await opened(lane)
-    lane.policy = replace(lane.policy, life_seconds=300.0)
+    lane.policy = replace(lane.policy, command_max_age_seconds=300.0)
     lane.restart()
     lane.sim.fault("hang", method="GET")
     lane.send(close(handoff))

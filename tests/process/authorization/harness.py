@@ -22,7 +22,7 @@ from adapters.collate.credentials import ApiKey
 from adapters.collate.http_response import KEPT_HEADERS, HttpResponse
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.retry_policy import RetryPolicy
+from consumers.applier.settings import ApplierSettings
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
@@ -129,7 +129,7 @@ class Lane:
     sim: object
     key_file: object
     authorization_id: str
-    policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(digest_key=b"k" * 32))
+    policy: ApplierSettings = field(default_factory=lambda: ApplierSettings(digest_key=b"k" * 32))
     cadence: Cadence = field(default_factory=Cadence)
     metrics: object = field(default_factory=lambda: create_metrics(CollectorRegistry()))
     bounds: Bounds = PLENTY
@@ -179,7 +179,7 @@ class Lane:
         client = CollateClient(self.wire, ApiKey(self.key_file), turns, metrics.collate, unix=clock)
         publication = EventWriter(TOPICS, SOURCE)
         self.watcher = Watcher(client, publication, metrics.commands, self.chance, self.cadence)
-        desk = ApplierContext(client, publication, self.policy, metrics.commands, self.watcher.next_look, self.chance)
+        desk = ApplierContext(client, publication, self.policy, metrics.commands, self.watcher.next_timer, self.chance)
         self.applier = Applier(desk)
         self.since, self.tries, self.again_at, self.blows_in = 0.0, 0, 0.0, None
         self.timer_at = self.written_alarm_at

@@ -1,11 +1,11 @@
 from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.operations import Operation
-from consumers.applier.attempts import AttemptLog, Attempts, Recording, attempt
+from consumers.applier.attempts import AttemptLog, Attempts, RecordedCalls, to_attempt
 from schemas.attempts import MOST_ATTEMPTS
 
 
 def made(number):
-    return attempt(Operation.CREATE_HANDOFF, NotSent(Cause.DNS), number, float(number), float(number))
+    return to_attempt(Operation.CREATE_HANDOFF, NotSent(Cause.DNS), number, float(number), float(number))
 
 
 def test_the_first_and_the_last_are_kept_and_the_rest_is_counted():
@@ -31,7 +31,7 @@ def test_the_log_forgets_the_command_that_was_touched_longest_ago(monkeypatch):
 
 def test_an_answer_becomes_words_and_nothing_that_is_none():
     def said(result):
-        told = attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
+        told = to_attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
         assert told.pop("ms") == 250
         assert told.pop("write") == 1
         assert told.pop("operation") == "complete"
@@ -70,7 +70,7 @@ class Answering:
 async def test_a_read_has_no_write_number_and_what_was_held_back_is_no_attempt():
     attempts = Attempts()
     collate = Answering(Answered(200, None, b""), Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
-    recording = Recording(collate, attempts, lambda: 3, lambda: 5.0)
+    recording = RecordedCalls(collate, attempts, lambda: 3, lambda: 5.0)
     await recording.get_authorization("auth")
     await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")
     await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")

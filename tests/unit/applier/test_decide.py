@@ -5,12 +5,13 @@ from functools import cache
 
 import pytest
 
+from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decide import TABLE, AlreadyDone, Reject, RereadLater, Watch, Write, decide, deciding_row
-from consumers.applier.decision_input import decision_input
-from consumers.applier.reasons import WAITING, DeadLetterCause, Reason
+from consumers.applier.decision_input import DecisionInput
+from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.facts import Observed
-from consumers.authorization.observation import NotThere
-from consumers.authorization.state import FRESH, AuthorizationState, Closer, Handoff, Known, LastCommand
+from consumers.authorization.observation import NotFound
+from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import HandlerFailure
 from schemas.collate.authorization import PriorAuthorization
@@ -66,12 +67,12 @@ def known_handoff(state="active", **more):
 
 
 def closed_by_us(operation="complete", reported="submitted", reason=None, result="completed_reported"):
-    closer = Closer(asked=LastCommand(command_id="c"), operation=operation, reported=reported, reason=reason)
+    closer = Closer(caused_by=CommandRef(command_id="c"), operation=operation, reported=reported, reason=reason)
     return known_handoff("closed", result=result, by="us", reported=reported, closer=closer)
 
 
-def decided(asking, seen, memory=FRESH, *, doubt=True):
-    return decide(decision_input(asking, seen, memory, doubt=doubt))
+def decided(asking, seen, memory=NEW, *, may_be_stale=True):
+    return decide(DecisionInput.of(asking, seen, memory, may_be_stale=may_be_stale))
 
 
 def close(result=SUBMITTED, handoff_id="mh_1"):
@@ -79,7 +80,7 @@ def close(result=SUBMITTED, handoff_id="mh_1"):
 
 
 MEMORIES = [
-    FRESH,
+    NEW,
     AuthorizationState(floor=9, known=Known(version=9, status="processing")),
     AuthorizationState(floor=5, known=Known(version=5, status="processing"), active=known_handoff()),
     AuthorizationState(floor=5, known=Known(version=5, status="processing"), active=known_handoff("closing")),
@@ -87,7 +88,7 @@ MEMORIES = [
     AuthorizationState(
         floor=5,
         known=Known(version=5, status="requires_action"),
-        last=closed_by_us().but(open_version=5),
+        last=closed_by_us().replace(open_version=5),
         ended=("mh_1",),
     ),
 ]
@@ -99,21 +100,21 @@ _authorization, _handoff = cache(authorization), cache(handoff)
 def everything():
     askings = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
     askings += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
-    for asking, memory, doubt in itertools.product(askings, MEMORIES, (True, False)):
-        yield asking, NotThere(), memory, doubt
+    for asking, memory, may_be_stale in itertools.product(askings, MEMORIES, (True, False)):
+        yield asking, NotFound(), memory, may_be_stale
         for status, action, kind in itertools.product(STATUSES, ACTIONS, KINDS):
             for covers, pointer in itertools.product((None, "rev_1", "rev_2"), (None, "mh_1")):
                 found = _authorization(status, action, kind, covers=covers, pointer=pointer)
-                yield asking, Observed(found), memory, doubt
+                yield asking, Observed(found), memory, may_be_stale
         for status, state, result, pointer in itertools.product(STATUSES, STATES[1:], RESULTS, (None, "mh_1")):
             seen = Observed(_authorization(status, pointer=pointer), (_handoff(state, result),))
-            yield asking, seen, memory, doubt
+            yield asking, seen, memory, may_be_stale
 
 
 def test_every_combination_has_an_answer_and_every_row_decides_something():
     used, total = set(), 0
-    for asking, seen, memory, doubt in everything():
-        now = decision_input(asking, seen, memory, doubt=doubt)
+    for asking, seen, memory, may_be_stale in everything():
+        now = DecisionInput.of(asking, seen, memory, may_be_stale=may_be_stale)
         row = deciding_row(now)
         used.add(id(row))
         total += 1
@@ -121,7 +122,7 @@ def test_every_combination_has_an_answer_and_every_row_decides_something():
         if isinstance(answer, Write):
             check_safety(asking, seen, memory)
     assert total > 20_000
-    seldom = {"the accepted review snapshot isn't the covered, current one"}
+    seldom = {"the accepted review snapshot is not the covered, current one"}
     missed = {row.when for rows in TABLE.values() for row in rows if id(row) not in used} - seldom
     assert missed == set()
 
@@ -141,11 +142,11 @@ def check_safety(asking, seen, memory):
 
 
 def test_reasons_have_one_sentence_of_advice():
-    for word in (*Reason, *DeadLetterCause):
+    for word in (*OutcomeReason, *DeadLetterCause):
         assert word.advice.endswith(".")
         assert len(word.advice) < 160
         assert word.value.replace("_", "").isalpha()
-    untold = {HandlerFailure.TIMED_OUT, HandlerFailure.RESULT_TOO_LARGE, WaitReason.MEMORY_UNREADABLE}
+    untold = {HandlerFailure.TIMED_OUT, HandlerFailure.RESULT_TOO_LARGE, WaitReason.STATE_UNREADABLE}
     assert set(WAITING) == set(WaitReason) - untold
 
 
@@ -153,16 +154,18 @@ def test_reasons_have_one_sentence_of_advice():
 
 
 def test_no_handoff_during_processing():
-    assert decided(HandoffRequest(), Observed(authorization("processing"))) == Reject(Reason.AUTHORIZATION_PROCESSING)
+    assert decided(HandoffRequest(), Observed(authorization("processing"))) == Reject(
+        OutcomeReason.AUTHORIZATION_PROCESSING
+    )
 
 
 def test_no_review_backed_handoff_without_the_accepted_current_snapshot():
     covering = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "current"})
     stale = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "superseded"})
-    assert decided(HandoffRequest(), Observed(covering)) == Reject(Reason.REVIEW_SNAPSHOT_REQUIRED)
+    assert decided(HandoffRequest(), Observed(covering)) == Reject(OutcomeReason.REVIEW_SNAPSHOT_REQUIRED)
     for wrong, seen in (("rev_0", covering), ("rev_1", stale), ("rev_1", authorization())):
         answer = decided(HandoffRequest(accepted_review_snapshot_id=wrong), Observed(seen))
-        assert answer == Reject(Reason.REVIEW_SNAPSHOT_STALE)
+        assert answer == Reject(OutcomeReason.REVIEW_SNAPSHOT_STALE)
     assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(covering)) == Write()
     uncovered = authorization(snapshot={"id": "rev_1", "status": "current"})
     assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(uncovered)) == Write()
@@ -187,22 +190,22 @@ def test_a_handoff_that_we_know_to_be_open_counts_though_a_lagging_read_does_not
 def test_an_old_read_is_never_decided_on(asking):
     memory = AuthorizationState(floor=6, known=Known(version=6, status="processing"))
     assert decided(asking, Observed(authorization()), memory) == RereadLater(WaitReason.STALE_READ)
-    assert decided(asking, NotThere(), memory) == RereadLater(WaitReason.STALE_READ)
-    assert decided(asking, NotThere(), memory, doubt=False).reason is Reason.AUTHORIZATION_NOT_FOUND
-    assert decided(asking, NotThere()).reason is Reason.AUTHORIZATION_NOT_FOUND
+    assert decided(asking, NotFound(), memory) == RereadLater(WaitReason.STALE_READ)
+    assert decided(asking, NotFound(), memory, may_be_stale=False).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
+    assert decided(asking, NotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
 
 
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        ("expired", Reason.HANDOFF_EXPIRED),
-        ("interaction_lost_unrecoverable", Reason.HANDOFF_LOST),
-        ("canceled", Reason.HANDOFF_CANCELED),
-        ("revoked", Reason.HANDOFF_REVOKED),
-        ("unable_to_complete", Reason.HANDOFF_REPORTED_UNABLE),
-        ("completed_reported", Reason.HANDOFF_REPORTED_COMPLETED),
-        ("brand_new", Reason.HANDOFF_CLOSED),
-        (None, Reason.HANDOFF_CLOSED),
+        ("expired", OutcomeReason.HANDOFF_EXPIRED),
+        ("interaction_lost_unrecoverable", OutcomeReason.HANDOFF_LOST),
+        ("canceled", OutcomeReason.HANDOFF_CANCELED),
+        ("revoked", OutcomeReason.HANDOFF_REVOKED),
+        ("unable_to_complete", OutcomeReason.HANDOFF_REPORTED_UNABLE),
+        ("completed_reported", OutcomeReason.HANDOFF_REPORTED_COMPLETED),
+        ("brand_new", OutcomeReason.HANDOFF_CLOSED),
+        (None, OutcomeReason.HANDOFF_CLOSED),
     ],
 )
 def test_a_close_after_the_end_is_told_how_it_ended(result, reason):
@@ -215,19 +218,19 @@ def test_the_same_report_again_is_done_and_another_one_is_not():
     seen = Observed(authorization("processing", None), (handoff("closed", "completed_reported"),))
     assert decided(close(), seen, memory) == AlreadyDone("mh_1")
     other = close(Completed(reported_outcome=ReportedOutcome.DECISION_OBSERVED))
-    assert decided(other, seen, memory) == Reject(Reason.HANDOFF_REPORTED_COMPLETED, "mh_1")
+    assert decided(other, seen, memory) == Reject(OutcomeReason.HANDOFF_REPORTED_COMPLETED, "mh_1")
     revoked = Observed(authorization("processing", None), (handoff("closed", "revoked"),))
     assert decided(close(Revoked(reason="r")), revoked) == AlreadyDone("mh_1")
 
 
 def test_a_close_of_a_handoff_of_another_authorization_is_not_found():
     seen = Observed(authorization(), (handoff(owner="auth_2"),))
-    assert decided(close(), seen) == Reject(Reason.HANDOFF_NOT_FOUND, "mh_1")
+    assert decided(close(), seen) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
 
 
 def test_a_close_before_the_opening_is_seen_waits_only_for_what_we_know():
     seen = Observed(authorization(), (), ("mh_1",))
-    assert decided(close(), seen) == Reject(Reason.HANDOFF_NOT_FOUND, "mh_1")
+    assert decided(close(), seen) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
     assert decided(close(), seen, AuthorizationState(floor=5, active=known_handoff())) == RereadLater(
         WaitReason.STALE_READ
     )

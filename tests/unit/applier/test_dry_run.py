@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.applier.dry_run import prospect
+from consumers.applier.dry_run import forecast
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 ASKS = {"acceptedReviewSnapshotId": "rev_90"}
@@ -73,18 +73,18 @@ def closing(kind="completed", **more):
     ],
 )
 def test_verdicts(dead, now, verdict):
-    found = prospect(dead, now, NOW)
+    found = forecast(dead, now, NOW)
     assert found.verdict == verdict
-    assert found.says.endswith(".")
+    assert found.sentence.endswith(".")
 
 
 def test_a_second_write_after_one_that_may_have_arrived_is_said_plainly():
-    says = prospect(letter(sent=[write(ended="not_resent")]), WANTED, NOW).says
+    says = forecast(letter(sent=[write(ended="not_resent")]), WANTED, NOW).sentence
     assert "once more, although the first may have had an effect" in says
 
 
 def test_an_opening_that_may_have_arrived_may_end_without_a_name_and_a_close_may_not():
-    assert "may name no handoff" in prospect(letter(sent=[write(ended="not_resent")]), OPEN, NOW).says
+    assert "may name no handoff" in forecast(letter(sent=[write(ended="not_resent")]), OPEN, NOW).sentence
     closed = WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}}
     revoked = letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])
-    assert "no handoff" not in prospect(revoked, closed, NOW).says
+    assert "no handoff" not in forecast(revoked, closed, NOW).sentence

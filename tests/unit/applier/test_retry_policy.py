@@ -1,7 +1,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from consumers.applier.retry_policy import RetryPolicy
+from consumers.applier.settings import ApplierSettings
 from runtime.settings import CollateSettings, WorkerSettings
 
 
@@ -19,10 +19,10 @@ def test_every_setting_arrives_in_the_policy():
         if_match_on_close="handoff",
         if_match_is_honoured=False,
     )
-    assert RetryPolicy.of(worker, collate, b"k") == RetryPolicy(
+    assert ApplierSettings.of(worker, collate, b"k") == ApplierSettings(
         digest_key=b"k",
         request_expiry_seconds=61.0,
-        life_seconds=3_602.0,
+        command_max_age_seconds=3_602.0,
         waiting_after_seconds=3.0,
         watch_seconds=86_404.0,
         key_retention_seconds=3_605.0,

@@ -1,4 +1,4 @@
-"""What the published examples show is what we publish."""
+"""The published examples equal the events that the gateway publishes."""
 
 import json
 
@@ -7,7 +7,7 @@ from consumers.authorization.state import Handoff, Known
 from schemas.events import HandoffAtRisk
 
 
-def test_the_example_of_a_handoff_at_risk_is_one_that_we_publish():
+def test_the_example_of_a_handoff_at_risk_equals_the_published_event():
     example = HandoffAtRisk.EXAMPLE
     handoff = Handoff(id=example["handoffId"], state="active", open_version=1)
     known = Known(version=example["version"], status="requires_action")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.authorization import recent_commands
-from consumers.authorization.recent_commands import Ending
+from consumers.authorization.recent_commands import CommandEnd
 
 NOW = 1_800_000_000.0
 ids = st.uuids().map(str)
@@ -13,42 +13,42 @@ ids = st.uuids().map(str)
 
 def test_an_entry_takes_24_bytes_and_comes_back():
     one = str(uuid.uuid4())
-    packed = recent_commands.add("", one, b"abcdefgh", Ending.DEAD, NOW + 0.7)
+    packed = recent_commands.add("", one, b"abcdefgh", CommandEnd.DEAD_LETTERED, NOW + 0.7)
     assert len(packed) == 32
-    assert recent_commands.find(packed, one) == recent_commands.Ended(b"abcd", Ending.DEAD, NOW)
+    assert recent_commands.find(packed, one) == recent_commands.RecentCommand(b"abcd", CommandEnd.DEAD_LETTERED, NOW)
     assert recent_commands.find(packed, str(uuid.uuid4())) is None
     assert recent_commands.find("", one) is None
     assert list(recent_commands.ids(packed)) == [one]
 
 
 @given(st.lists(st.tuples(ids, st.binary(min_size=4, max_size=4)), max_size=20))
-def test_everything_remembered_is_found(entries):
+def test_every_recent_command_is_found(entries):
     packed = ""
     for at, (one, digest) in enumerate(entries):
-        packed = recent_commands.add(packed, one, digest, Ending.FINISHED, NOW + at)
+        packed = recent_commands.add(packed, one, digest, CommandEnd.FINISHED, NOW + at)
     last = dict(entries)
     assert {one: recent_commands.find(packed, one).digest for one in last} == last
     assert len(list(recent_commands.ids(packed))) == len(last)
 
 
-def test_an_id_inside_another_entry_is_not_taken_for_one():
+def test_an_id_that_crosses_two_entries_is_not_found():
     head, tail = b"\x01" * 8, b"\x02" * 8
-    packed = recent_commands.add("", str(uuid.UUID(bytes=head + head)), head[:4], Ending.FINISHED, NOW)
-    packed = recent_commands.add(packed, str(uuid.UUID(bytes=tail + tail)), head[:4], Ending.FINISHED, NOW)
+    packed = recent_commands.add("", str(uuid.UUID(bytes=head + head)), head[:4], CommandEnd.FINISHED, NOW)
+    packed = recent_commands.add(packed, str(uuid.UUID(bytes=tail + tail)), head[:4], CommandEnd.FINISHED, NOW)
     assert recent_commands.find(packed, str(uuid.UUID(bytes=head + head[:4] + b"\x01" * 4))) is not None
     crossing = str(uuid.UUID(bytes=b"\x01" * 4 + head[:4] + b"\x02" * 8))
     assert recent_commands.find(packed, crossing) is None
 
 
-def test_after_a_day_it_is_forgotten_and_never_more_than_1024_are_kept():
+def test_an_id_is_dropped_after_a_day_and_at_most_1024_are_kept():
     packed, everyone = "", [str(uuid.uuid4()) for _ in range(1_030)]
     for at, one in enumerate(everyone):
         assert recent_commands.is_full(packed, NOW + at) == (at >= 1024)
-        packed = recent_commands.add(packed, one, b"dddd", Ending.FINISHED, NOW + at)
+        packed = recent_commands.add(packed, one, b"dddd", CommandEnd.FINISHED, NOW + at)
     assert list(recent_commands.ids(packed)) == everyone[-1024:]
     later = NOW + 24 * 3600 + 500
     assert not recent_commands.is_full(packed, later)
-    kept = list(recent_commands.ids(recent_commands.add(packed, everyone[0], b"dddd", Ending.FINISHED, later)))
+    kept = list(recent_commands.ids(recent_commands.add(packed, everyone[0], b"dddd", CommandEnd.FINISHED, later)))
     assert kept == [*everyone[500:], everyone[0]]
     assert recent_commands.last_at(packed) == NOW + 1029
 
@@ -59,6 +59,6 @@ def test_the_digest_is_keyed_and_its_parts_do_not_run_together():
 
 
 @pytest.mark.parametrize("time", [0.0, 4e9])
-def test_clocks_far_off_do_not_break_it(time):
+def test_a_wrong_clock_does_not_lose_an_id(time):
     one = str(uuid.uuid4())
-    assert recent_commands.find(recent_commands.add("", one, b"dddd", Ending.FINISHED, time), one) is not None
+    assert recent_commands.find(recent_commands.add("", one, b"dddd", CommandEnd.FINISHED, time), one) is not None

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.authorization.facts import Closed, Granted, Observed, TimePassed
-from consumers.authorization.reducer import Rules, reduce
-from consumers.authorization.state import FRESH, AuthorizationState, Closer, LastCommand
+from consumers.authorization.facts import CloseAnswered, GrantRecorded, Observed, TimePassed
+from consumers.authorization.reducer import RiskRules, reduce
+from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
@@ -27,7 +27,7 @@ def handoff(state="active", handoff_id="mh_1", version=1, **more):
     return ManualHandoff(id=handoff_id, version=version, state=state, access_available=True, **more)
 
 
-RULES = Rules()
+RULES = RiskRules()
 
 
 def told(memory, fact, now=NOW, rules=RULES):
@@ -36,7 +36,7 @@ def told(memory, fact, now=NOW, rules=RULES):
 
 
 def test_the_first_sight_tells_where_it_stands():
-    memory, names, events = told(FRESH, look())
+    memory, names, events = told(NEW, look())
     assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
     assert (events[0].from_status, events[0].to_status) == (None, "requires_action")
     _, names, _ = told(memory, look())
@@ -44,7 +44,7 @@ def test_the_first_sight_tells_where_it_stands():
 
 
 def test_the_order_of_events_of_one_look():
-    memory, names, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, names, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
     assert names == ["HandoffOpened", "AuthorizationChanged"]
     end = look(9, "completed", [handoff("closed", version=3, result="completed_reported")], outcome="approved")
     memory, names, events = told(memory, end)
@@ -55,7 +55,7 @@ def test_the_order_of_events_of_one_look():
 
 
 def test_an_action_is_required_again_only_after_it_was_gone_or_changed():
-    memory, _, _ = told(FRESH, look(1))
+    memory, _, _ = told(NEW, look(1))
     memory, names, _ = told(memory, look(2))
     assert names == []
     memory, names, _ = told(memory, look(3, action="approve_submission"))
@@ -67,8 +67,8 @@ def test_an_action_is_required_again_only_after_it_was_gone_or_changed():
 
 
 def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
-    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
-    memory, names, _ = told(memory, Granted("mh_1", "op", NOW + 300, "c"))
+    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, names, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 300, "c"))
     assert names == ["HandoffAccessGranted"]
     memory, names, _ = told(memory, TimePassed(), NOW + 299)
     assert names == []
@@ -76,17 +76,17 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     assert (names, events[0].reason) == (["HandoffAtRisk"], "grant_expired")
     memory, names, _ = told(memory, TimePassed(), NOW + 400)
     assert names == []
-    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 700, "c"), NOW + 410)
+    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 700, "c"), NOW + 410)
     memory, names, _ = told(memory, TimePassed(), NOW + 701)
     assert names == ["HandoffAtRisk"]
-    _, names, events = told(memory, TimePassed(), NOW + 4_000, Rules(open_too_long_seconds=3_600))
+    _, names, events = told(memory, TimePassed(), NOW + 4_000, RiskRules(open_too_long_seconds=3_600))
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
 
 
 @pytest.mark.parametrize("looked_after", [10, 400], ids=["before the link expires", "after it"])
 def test_a_grant_that_was_recorded_before_its_handoff_was_seen_expires_like_any_other(looked_after):
-    memory, names, _ = told(FRESH, Granted("mh_1", "op", NOW + 300, "c"))
-    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    memory, names, _ = told(NEW, GrantRecorded("mh_1", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 200, "c"))
     assert names == ["HandoffAccessGranted"]
     memory = AuthorizationState.decode(memory.encode())
     memory, names, _ = told(memory, look(1, pointer="mh_1", handoffs=[handoff()]), NOW + looked_after)
@@ -100,14 +100,14 @@ def test_a_grant_that_was_recorded_before_its_handoff_was_seen_expires_like_any_
 
 
 def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that_has_ended():
-    memory, _, _ = told(FRESH, Granted("mh_0", "op", NOW + 300, "c"))
-    memory, _, _ = told(memory, Granted("mh_1", "op", NOW + 200, "c"))
+    memory, _, _ = told(NEW, GrantRecorded("mh_0", "op", NOW + 300, "c"))
+    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 200, "c"))
     assert memory.early_grant.handoff_id == "mh_1"
     memory, names, _ = told(memory, look(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
     assert "HandoffAtRisk" not in names
     end = look(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
     memory, _, _ = told(memory, end)
-    memory, _, _ = told(memory, Granted("mh_2", "op", NOW + 900, "c"))
+    memory, _, _ = told(memory, GrantRecorded("mh_2", "op", NOW + 900, "c"))
     assert memory.early_grant.handoff_id == "mh_1"
 
 
@@ -123,7 +123,7 @@ def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that
 def test_a_handoff_is_open_for_too_long_by_the_time_that_collate_opened_it(opened_ago, at_risk_after):
     opened_at = None if opened_ago is None else datetime.fromtimestamp(NOW - opened_ago, UTC)
     sight = look(1, pointer="mh_1", handoffs=[handoff(activated_at=opened_at)])
-    memory, names, _ = told(FRESH, sight)
+    memory, names, _ = told(NEW, sight)
     assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
     if at_risk_after:
         assert names[2:] == []
@@ -136,35 +136,35 @@ def test_a_handoff_is_open_for_too_long_by_the_time_that_collate_opened_it(opene
 
 def test_a_handoff_that_is_only_offered_is_at_no_risk():
     created_at = datetime.fromtimestamp(NOW - 10 * HOUR, UTC)
-    memory, names, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
+    memory, names, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
     assert names == ["AuthorizationChanged"]
     _, names, _ = told(memory, look(2, pointer="mh_1", handoffs=[handoff(version=2, created_at=created_at)]))
     assert names == ["HandoffOpened", "HandoffAtRisk"]
 
 
 def test_a_handoff_in_the_place_of_another_ends_the_other():
-    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
     memory, names, events = told(memory, look(7, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
     assert names == ["HandoffClosed", "HandoffReconciled", "HandoffOpened"]
     assert (events[0].result, events[0].by) == ("unrecognised", "other")
 
 
 def test_words_of_a_newer_collate_are_passed_on_not_guessed():
-    memory, names, events = told(FRESH, look(1, "paused", action=None))
+    memory, names, events = told(NEW, look(1, "paused", action=None))
     assert names == ["AuthorizationChanged"]
     assert events[0].to_status == "paused"
-    assert memory.told_action is None
+    assert memory.emitted_action is None
 
 
 def our_close(memory, version=2):
     answer = {"manualHandoffId": "mh_1", "state": "closed", "result": "completed_reported"}
     answer |= {"authorization": {"id": "auth_1", "version": version, "status": "processing"}}
-    closer = Closer(asked=LastCommand(command_id="c"), operation="complete", reported="submitted")
-    return told(memory, Closed(CloseAnswer.model_validate(answer), closer))
+    closer = Closer(caused_by=CommandRef(command_id="c"), operation="complete", reported="submitted")
+    return told(memory, CloseAnswered(CloseAnswer.model_validate(answer), closer))
 
 
 def test_a_replica_that_has_not_heard_of_our_close_tells_nothing():
-    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
     memory, names, _ = our_close(memory)
     assert names == ["HandoffClosed", "AuthorizationChanged"]
     for old in (look(1), look(1, pointer="mh_1", handoffs=[handoff()]), look(1, "completed", outcome="approved")):
@@ -173,16 +173,16 @@ def test_a_replica_that_has_not_heard_of_our_close_tells_nothing():
 
 def test_a_receipt_that_was_there_before_the_handoff_says_nothing_about_its_report():
     receipt = {"submission": {"payerReceipt": {"referenceNumber": "r"}}}
-    memory, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()], **receipt))
+    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()], **receipt))
     memory, _, _ = our_close(memory)
     _, names, events = told(memory, look(3, "waiting_on_payer", **receipt))
     assert names == ["AuthorizationChanged", "HandoffReconciled"]
     assert (events[-1].reported, events[-1].agreement) == ("submitted", "undetermined")
-    first, _, _ = told(FRESH, look(1, pointer="mh_1", handoffs=[handoff()]))
+    first, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
     first, _, _ = our_close(first)
     assert told(first, look(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
 
 
 def test_a_fact_that_the_reducer_does_not_know_is_an_error_and_no_silence():
     with pytest.raises(AssertionError, match="unreachable"):
-        reduce(FRESH, object(), NOW)
+        reduce(NEW, object(), NOW)

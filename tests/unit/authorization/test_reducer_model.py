@@ -1,7 +1,7 @@
-"""Random schedules of everybody's doings, looks, stale looks, lost answers and restarts.
+"""Random schedules of actions, observations, stale observations, lost responses and restarts.
 
-What a subscriber computes from the events equals Collate's state as soon as somebody has looked; nothing is told twice,
-nothing is invented. The world is the simulated Collate's own, without its sockets.
+After an observation the state that a subscriber computes from the events equals Collate's state. No event is repeated,
+and no event is untrue. The world is the simulated Collate's own, without sockets.
 """
 
 from dataclasses import replace
@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from adapters.collate.answers import Answered, Refused
-from consumers.authorization.facts import Closed, CloseInferred, Created, CreateInferred, Granted, Observed, TimePassed
+from consumers.authorization.facts import (
+    CloseAnswered,
+    CloseInferred,
+    CreateAnswered,
+    CreateInferred,
+    GrantRecorded,
+    Observed,
+    TimePassed,
+)
 from consumers.authorization.handoffs import RESULT_OF, rank
-from consumers.authorization.observation import NotThere, observe
-from consumers.authorization.reducer import Rules, reduce
-from consumers.authorization.state import FRESH, AuthorizationState, Closer, LastCommand
+from consumers.authorization.observation import NotFound, observe
+from consumers.authorization.reducer import RiskRules, reduce
+from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
 from local.collate.http import wire
 from local.collate.model import actors, rules
 from local.collate.model.authorization import HandoffState
@@ -63,7 +71,7 @@ PROFILES = [
     Profile(abandonment_seconds=None),
     Profile(abandonment_seconds=None, closing_seconds=0.0),
 ]
-LONG = Rules().open_too_long_seconds
+LONG = RiskRules().open_too_long_seconds
 CLOSES = {
     "complete": ({"reportedOutcome": "submitted"}, "submitted"),
     "unable-to-complete": ({"reason": "other"}, "unable_to_complete"),
@@ -72,16 +80,16 @@ CLOSES = {
 
 
 def finished(coroutine):
-    """The value of a coroutine that waits for nothing."""
+    """Return the value of a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
         return stop.value
-    raise AssertionError("it waits for something")
+    raise AssertionError("the coroutine waits")
 
 
-class Reads:
-    """Reads of the world, now or as it was; something may happen between two of them."""
+class WorldReads:
+    """Reads of the world, now or in the past; something may happen between two of them."""
 
     def __init__(self, model, at=None, between=()):
         self.model, self.at, self.between = model, at, list(between)
@@ -109,7 +117,7 @@ class Reads:
 
 
 class Subscriber:
-    """What somebody knows who reads nothing but the events; it complains about what can't be."""
+    """The state that a subscriber computes from the events alone; fails on impossible events."""
 
     def __init__(self):
         self.status = None
@@ -117,7 +125,7 @@ class Subscriber:
         self.open, self.closed, self.reconciled = [], {}, {}
         self.action, self.risks = None, set()
 
-    def take(self, event):
+    def receive(self, event):
         match event:
             case AuthorizationChanged():
                 assert event.from_status == self.status
@@ -162,10 +170,10 @@ class Model(RuleBasedStateMachine):
         self.world = World(profile, lambda _: None, seed=1)
         wanted = replace(Wanted("org"), review_backed=review)
         (self.id,) = actors.create(self.world, wanted, self.now)
-        self.memory, self.subscriber, self.history = FRESH, Subscriber(), [self.world.authorizations[self.id]]
+        self.state, self.subscriber, self.history = NEW, Subscriber(), [self.world.authorizations[self.id]]
         self.ours, self.lost_opening, self.lost_closings = {}, None, {}
         self.claimed, self.granted_until = {}, {}
-        self.numbered, self.told_version = 0, 0
+        self.numbered, self.last_version = 0, 0
 
     # The world
 
@@ -181,7 +189,7 @@ class Model(RuleBasedStateMachine):
         self.here()
 
     @rule(doing=st.sampled_from(OTHERS))
-    def somebody_does(self, doing):
+    def another_actor_acts(self, doing):
         self.act(doing)
 
     @rule(seconds=st.sampled_from([0.1, 0.3, 2.0, 60.0, 2000.0]))
@@ -189,28 +197,28 @@ class Model(RuleBasedStateMachine):
         self.now += seconds
         self.here()
 
-    # We
+    # The worker
 
-    def absorb(self, fact):
-        before = self.memory.active
+    def apply(self, fact):
+        before = self.state.active
         match fact:
-            case Closed():
+            case CloseAnswered():
                 self.claimed[fact.answer.manual_handoff_id] = fact.closer
             case CloseInferred():
                 self.claimed[fact.handoff_id] = fact.closer
-        self.memory, told = reduce(self.memory, fact, self.now)
-        for one in told:
-            self.check_against_history(one.event)
-            self.subscriber.take(one.event)
-        after = self.memory.active
+        self.state, events = reduce(self.state, fact, self.now)
+        for pending in events:
+            self.check_against_history(pending.event)
+            self.subscriber.receive(pending.event)
+        after = self.state.active
         if before is not None and after is not None and before.id == after.id:
             assert rank(after.state) >= rank(before.state), "a handoff went back"
         if isinstance(fact, Observed | TimePassed):
-            assert self.subscriber.risks >= self.risks_by(self.now - 1.0), "a risk was not told"
+            assert self.subscriber.risks >= self.risks_by(self.now - 1.0), "a risk was not published"
 
     def risks_by(self, then):
-        """What an open handoff that nobody is closing was at risk of, at that time or before."""
-        active = self.memory.active
+        """Return the risks of an open handoff until that time, unless it is closing."""
+        active = self.state.active
         if active is None or active.id not in self.subscriber.open or active.state == "closing":
             return set()
         handoff = next(one for one in self.here().handoffs if one.id == active.id)
@@ -221,16 +229,16 @@ class Model(RuleBasedStateMachine):
         return {(active.id, risk) for risk, is_there in risks.items() if is_there}
 
     def check_against_history(self, event):
-        """What is told must have been so at the version that the event names, and versions never go back."""
+        """Check that an event was true at its version, and that versions never decrease."""
         if isinstance(event, HandoffAtRisk):
             assert (event.handoff_id, event.reason) in self.risks_by(self.now + 1.0), "at no risk"
         if isinstance(event, HandoffClosed) and (closer := self.claimed.get(event.handoff_id)) is not None:
-            is_as_asked = event.result == RESULT_OF[closer.operation]
-            assert not is_as_asked or (event.by, event.reported) == ("us", closer.reported), "our own close"
+            has_wanted_result = event.result == RESULT_OF[closer.operation]
+            assert not has_wanted_result or (event.by, event.reported) == ("us", closer.reported), "our own close"
         if isinstance(event, HandoffAccessGranted) or event.version is None:
             return
-        assert event.version >= self.told_version, f"{type(event).__name__} of an older version"
-        self.told_version = event.version
+        assert event.version >= self.last_version, f"{type(event).__name__} of an older version"
+        self.last_version = event.version
         then = [self.as_shown(one) for one in self.history if one.version == event.version]
         match event:
             case AuthorizationChanged():
@@ -244,89 +252,89 @@ class Model(RuleBasedStateMachine):
                     if (handoff := one.handoff(event.handoff_id)) and handoff.state is HandoffState.CLOSED
                 )
                 at_rest = [one for one in self.history if one.version >= ended_at and one.status != "processing"]
-                assert at_rest, "reconciled before Collate had finished looking"
+                assert at_rest, "reconciled before Collate had finished"
                 assert at_rest[0].version <= event.version
 
     def as_shown(self, authorization):
         return PriorAuthorization.model_validate(wire.authorization_json(authorization, self.world.profile))
 
-    def asked(self):
+    def command(self):
         self.numbered += 1
-        return LastCommand(command_id=f"c{self.numbered}")
+        return CommandRef(command_id=f"c{self.numbered}")
 
     @rule(lost=st.booleans())
-    def we_open(self, lost):
+    def the_worker_opens(self, lost):
         self.observe()
         current = self.here()
         accepting = actors._accepting(current)
         if current.open_handoff is not None or rules.handoff_refused(current, accepting, self.world.profile):
             return
-        asked = self.asked()
+        command = self.command()
         opened = self.world.open_handoff(current, Cause("client"), self.now)
         handoff = opened.handoffs[-1]
         self.history.append(opened)
         self.here()
         if lost:
-            self.lost_opening = (handoff.id, asked)
+            self.lost_opening = (handoff.id, command)
             return
         answer = ManualHandoff.model_validate(wire.handoff_json(opened, handoff, self.world.profile))
-        self.absorb(Created(answer, current.version, asked))
+        self.apply(CreateAnswered(answer, current.version, command))
 
     @rule(operation=st.sampled_from(sorted(CLOSES)), lost=st.booleans())
-    def we_close(self, operation, lost):
+    def the_worker_closes(self, operation, lost):
         self.observe()
         current = self.here()
         handoff = current.open_handoff
         if handoff is None or rules.close_refused(handoff):
             return
         body, reported = CLOSES[operation]
-        asked = self.asked()
-        closer = Closer(asked=asked, operation=operation, reported=reported)
+        command = self.command()
+        closer = Closer(caused_by=command, operation=operation, reported=reported)
         report = rules.report_from(operation, body, "canonical")
         closed = self.world.close_handoff(current, handoff, report, Cause("client"), self.now)
-        self.ours[handoff.id] = asked.command_id
+        self.ours[handoff.id] = command.command_id
         self.history.append(closed)
         self.here()
         if lost:
             self.lost_closings[handoff.id] = closer
             return
         answer = wire.close_json(closed, closed.handoffs[-1], self.world.profile)
-        self.absorb(Closed(CloseAnswer.model_validate(answer), closer))
+        self.apply(CloseAnswered(CloseAnswer.model_validate(answer), closer))
 
     @rule(seconds=st.sampled_from([0.2, 10.0, 3000.0]))
-    def an_operator_is_let_in(self, seconds):
-        """Our own record of a link, which may come before anybody has seen its handoff."""
+    def a_grant_is_recorded(self, seconds):
+        """Record a grant, possibly before the first read of its handoff."""
         handoff = self.here().open_handoff
-        if handoff is not None and handoff.id not in self.memory.ended:
+        if handoff is not None and handoff.id not in self.state.ended:
             self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, 0.0), self.now + seconds)
-            self.absorb(Granted(handoff.id, "op", self.now + seconds, self.asked().command_id))
+            self.apply(GrantRecorded(handoff.id, "op", self.now + seconds, self.command().command_id))
 
     @rule(seen=st.booleans(), link_seconds=st.sampled_from([None, 10.0]), seconds=st.sampled_from([20.0, 2 * LONG]))
     def a_handoff_is_left_open(self, seen, link_seconds, seconds):
-        self.somebody_does({"do": "open_handoff"})
+        self.another_actor_acts({"do": "open_handoff"})
         if seen:
             self.observe()
         if link_seconds is not None:
-            self.an_operator_is_let_in(link_seconds)
+            self.a_grant_is_recorded(link_seconds)
         self.time_passes(seconds)
         self.observe()
 
     @rule()
-    def nobody_looks(self):
-        self.absorb(TimePassed())
+    def time_passes_without_a_read(self):
+        self.apply(TimePassed())
 
     @rule(between=st.lists(st.sampled_from(OTHERS), max_size=2))
     def observe(self, between=()):
-        seen = finished(observe(Reads(self, between=between), self.id, self.memory, observing=True))
+        seen = finished(observe(WorldReads(self, between=between), self.id, self.state, observing=True))
         self.infer(seen)
-        self.absorb(seen)
+        self.apply(seen)
         if self.lost_opening is not None:
-            self.absorb(CreateInferred(*self.lost_opening))
+            self.apply(CreateInferred(*self.lost_opening))
         if not between:
-            self.what_is_required_is_told()
+            self.the_required_action_is_published()
 
-    def what_is_required_is_told(self):
-        """After a look at how it is: whoever waits for an action to be required has heard of it."""
+    def the_required_action_is_published(self):
+        """After a current observation the required action has been published."""
         current, subscriber = self.here(), self.subscriber
         shown = self.as_shown(current)
         if current.open_handoff or subscriber.open or set(subscriber.reconciled) != set(subscriber.closed):
@@ -338,20 +346,20 @@ class Model(RuleBasedStateMachine):
         assert subscriber.action == wanted
 
     @rule(back=st.integers(1, 4))
-    def look_at_a_lagging_replica(self, back):
-        seen = finished(observe(Reads(self, at=back), self.id, self.memory, observing=True))
-        assert not isinstance(seen, NotThere)
-        self.absorb(seen)
+    def a_lagging_replica_is_observed(self, back):
+        seen = finished(observe(WorldReads(self, at=back), self.id, self.state, observing=True))
+        assert not isinstance(seen, NotFound)
+        self.apply(seen)
 
     def infer(self, seen):
-        """The applier resolves a lost close before the look is reduced."""
+        """Infer a lost close before the observation is reduced, as the applier does."""
         for handoff_id, closer in self.lost_closings.items():
             if (handoff := seen.handoff(handoff_id)) is not None and handoff.state == "closed":
-                self.absorb(CloseInferred(handoff_id, closer))
+                self.apply(CloseInferred(handoff_id, closer))
 
     @rule()
     def restart(self):
-        self.memory = AuthorizationState.decode(self.memory.encode())
+        self.state = AuthorizationState.decode(self.state.encode())
 
     # What must hold
 
@@ -394,11 +402,11 @@ class Model(RuleBasedStateMachine):
         at_rest = current.open_handoff is None and shown.status != "processing"
         if at_rest:
             assert set(subscriber.reconciled) == set(subscriber.closed)
-        known = self.memory.known
+        known = self.state.known
         assert (known.version, known.status) == (current.version, shown.status)
-        before = self.memory
+        before = self.state
         self.observe()
-        assert self.memory is before or self.memory == before, "a look at nothing new changed something"
+        assert self.state is before or self.state == before, "a look at nothing new changed something"
 
 
 Model.TestCase.settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=30, deadline=None)

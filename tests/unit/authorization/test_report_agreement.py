@@ -1,6 +1,6 @@
 import pytest
 
-from consumers.authorization.report_agreement import agreement, final
+from consumers.authorization.report_agreement import agreement, final_agreement
 from consumers.authorization.state import Handoff, Known
 
 
@@ -10,47 +10,47 @@ def ended(reported=None, by="us", result="completed_reported", **more):
     )
 
 
-def truth(status="processing", *, receipt=False, decision=False, outcome=None, action=None):
+def known(status="processing", *, receipt=False, decision=False, outcome=None, action=None):
     return Known(version=9, status=status, receipt=receipt, decision=decision, outcome=outcome, action=action)
 
 
-BACK = truth("requires_action", action="complete_payer_interaction")
+BACK = known("requires_action", action="complete_payer_interaction")
 
 
 @pytest.mark.parametrize(
-    ("handoff", "seen", "verdict"),
+    ("handoff", "authorization", "verdict"),
     [
-        (ended("submitted"), truth("waiting_on_payer", receipt=True), "agrees"),
+        (ended("submitted"), known("waiting_on_payer", receipt=True), "agrees"),
         (ended("submitted"), BACK, "contradicts"),
-        (ended("submitted"), truth("requires_action", action="resolve_requirements"), "undetermined"),
-        (ended("submitted", had_receipt=True), truth("waiting_on_payer", receipt=True), "undetermined"),
-        (ended("decision_observed"), truth("completed", receipt=True, decision=True, outcome="denied"), "agrees"),
-        (ended("decision_observed"), truth("waiting_on_payer", receipt=True), "undetermined"),
-        (ended("not_required_observed"), truth("completed", outcome="not_required"), "agrees"),
-        (ended("not_required_observed"), truth("completed", outcome="approved"), "undetermined"),
+        (ended("submitted"), known("requires_action", action="resolve_requirements"), "undetermined"),
+        (ended("submitted", had_receipt=True), known("waiting_on_payer", receipt=True), "undetermined"),
+        (ended("decision_observed"), known("completed", receipt=True, decision=True, outcome="denied"), "agrees"),
+        (ended("decision_observed"), known("waiting_on_payer", receipt=True), "undetermined"),
+        (ended("not_required_observed"), known("completed", outcome="not_required"), "agrees"),
+        (ended("not_required_observed"), known("completed", outcome="approved"), "undetermined"),
         (ended("follow_up_required_observed"), BACK, "agrees"),
-        (ended("follow_up_required_observed"), truth("waiting_on_payer"), "undetermined"),
-        (ended("unable_to_complete", result="unable_to_complete"), truth(receipt=True), "contradicts"),
+        (ended("follow_up_required_observed"), known("waiting_on_payer"), "undetermined"),
+        (ended("unable_to_complete", result="unable_to_complete"), known(receipt=True), "contradicts"),
         (
             ended("unable_to_complete", result="unable_to_complete", had_receipt=True),
-            truth(receipt=True),
+            known(receipt=True),
             "undetermined",
         ),
         (ended("unable_to_complete", result="unable_to_complete"), BACK, "undetermined"),
-        (ended(None, by="other"), truth(receipt=True), "undetermined"),
-        (ended(None, result="revoked"), truth(receipt=True), "no_report"),
+        (ended(None, by="other"), known(receipt=True), "undetermined"),
+        (ended(None, result="revoked"), known(receipt=True), "no_report"),
         (ended(None, by="expiry", result="expired"), BACK, "no_report"),
         (ended(None, by="loss", result="interaction_lost_unrecoverable"), BACK, "no_report"),
-        (ended(None, by="cancellation", result="canceled"), truth("canceled"), "no_report"),
-        (ended("brand_new"), truth(receipt=True), "undetermined"),
+        (ended(None, by="cancellation", result="canceled"), known("canceled"), "no_report"),
+        (ended("brand_new"), known(receipt=True), "undetermined"),
     ],
 )
-def test_the_table(handoff, seen, verdict):
-    assert agreement(handoff, seen) == verdict
+def test_the_agreement_of_each_row(handoff, authorization, verdict):
+    assert agreement(handoff, authorization) == verdict
 
 
-def test_what_was_open_at_the_reconciliation_is_asked_again_at_the_end():
-    decided = truth("completed", receipt=True, decision=True, outcome="approved")
-    assert final(ended("decision_observed", agreement="undetermined"), decided) == "agrees"
-    assert final(ended("submitted", agreement="contradicts"), decided) == "contradicts"
-    assert final(ended(None, by="expiry", agreement="no_report"), decided) == "no_report"
+def test_an_undetermined_agreement_is_decided_again_after_settlement():
+    decided = known("completed", receipt=True, decision=True, outcome="approved")
+    assert final_agreement(ended("decision_observed", agreement="undetermined"), decided) == "agrees"
+    assert final_agreement(ended("submitted", agreement="contradicts"), decided) == "contradicts"
+    assert final_agreement(ended(None, by="expiry", agreement="no_report"), decided) == "no_report"

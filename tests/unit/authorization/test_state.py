@@ -6,21 +6,21 @@ import pytest
 
 from consumers.authorization import recent_commands
 from consumers.authorization.state import (
-    FRESH,
-    LARGEST,
+    MOST_BYTES,
+    NEW,
     AuthorizationState,
+    CommandRef,
     CommandWork,
     Grant,
     Handoff,
     Intent,
     Known,
-    LastCommand,
     Missing,
     OpenDeadLetter,
     Part,
     StateTooLarge,
     StateUnreadable,
-    Watch,
+    WatchStatus,
 )
 
 # The bytes that the release before the renaming wrote: field names on disk never change.
@@ -29,8 +29,8 @@ FULL = AuthorizationState(
     sequence=7,
     floor=3,
     known=Known(version=3, status="requires_action", action="complete_payer_interaction"),
-    active=Handoff(id="mh_1", state="active", seen_at=1.5, open_version=3, opener=LastCommand(command_id="c")),
-    told_action=("complete_payer_interaction", None, "rev_1"),
+    active=Handoff(id="mh_1", state="active", seen_at=1.5, open_version=3, opener=CommandRef(command_id="c")),
+    emitted_action=("complete_payer_interaction", None, "rev_1"),
     ended=("mh_0",),
     work=CommandWork(
         command_id="c",
@@ -39,16 +39,16 @@ FULL = AuthorizationState(
         n=1,
         intent=Intent(n=1, operation="create", if_match=3, version=3, key="k", body_digest="d", first_sent_at=2.0),
     ),
-    dead={"d": OpenDeadLetter(at=1.0, command="t", caller="me", digest="00000000")},
+    dead_letters={"d": OpenDeadLetter(at=1.0, command="t", caller="me", digest="00000000")},
     early_grant=Grant(handoff_id="mh_2", until=1.5),
-    watch=Watch(since=1.0, until=2.0, moved_at=1.5, failures=8, missing=Missing(since=1.5, looks=3)),
+    watch=WatchStatus(since=1.0, until=2.0, moved_at=1.5, failures=8, missing=Missing(since=1.5, observations=3)),
 )
 
 
 def test_it_comes_back_as_it_was():
     assert AuthorizationState.decode(FULL.encode()) == FULL
-    assert AuthorizationState.decode(None) is FRESH
-    assert FRESH.encode() == b"{}"
+    assert AuthorizationState.decode(None) is NEW
+    assert NEW.encode() == b"{}"
 
 
 def test_fields_of_a_newer_version_are_kept_at_every_depth():
@@ -57,7 +57,7 @@ def test_fields_of_a_newer_version_are_kept_at_every_depth():
     wire["known"]["newer"] = "x"
     wire["work"]["intent"]["newer"] = 5
     memory = AuthorizationState.decode(json.dumps(wire).encode())
-    memory = memory.but(sequence=8, known=memory.known.but(version=4))
+    memory = memory.replace(sequence=8, known=memory.known.replace(version=4))
     again = json.loads(memory.encode())
     assert (again["newer"], again["known"]["newer"], again["work"]["intent"]["newer"]) == ({"a": [1]}, "x", 5)
     assert (again["sequence"], again["known"]["version"]) == (8, 4)
@@ -73,33 +73,35 @@ def test_what_is_no_memory_says_so_without_quoting_it(wrong):
 def test_a_full_memory_stays_far_below_the_limit():
     packed = ""
     for at in range(1024):
-        packed = recent_commands.add(packed, str(uuid.uuid4()), b"dddd", recent_commands.Ending.FINISHED, 1.8e9 + at)
+        packed = recent_commands.add(
+            packed, str(uuid.uuid4()), b"dddd", recent_commands.CommandEnd.FINISHED, 1.8e9 + at
+        )
     metadata = {f"k{i:063}": "v" * 64 for i in range(16)}
     one = OpenDeadLetter(at=1.0, command="t" * 64, caller="c" * 128, digest="0" * 8, metadata=metadata)
     dead = {str(uuid.uuid4()): one for _ in range(64)}
-    assert len(FULL.but(remembered=packed, dead=dead).encode()) < LARGEST
+    assert len(FULL.replace(recent_commands=packed, dead_letters=dead).encode()) < MOST_BYTES
     with pytest.raises(StateTooLarge):
-        AuthorizationState.decode(json.dumps({"newer": "x" * LARGEST}).encode()).encode()
+        AuthorizationState.decode(json.dumps({"newer": "x" * MOST_BYTES}).encode()).encode()
 
 
 def test_a_watched_authorization_takes_less_than_a_kibibyte():
-    assert len(FULL.but(work=None, dead={}).encode()) < 1024
+    assert len(FULL.replace(work=None, dead_letters={}).encode()) < 1024
 
 
 def test_a_memory_of_before_the_newest_fields_is_read_as_without_them():
     wire = json.loads(FULL.encode())
     del wire["early_grant"], wire["watch"]["missing"], wire["dead"]["d"]["digest"]
     memory = AuthorizationState.decode(json.dumps(wire).encode())
-    assert (memory.early_grant, memory.watch.missing, memory.dead["d"].digest) == (None, None, None)
+    assert (memory.early_grant, memory.watch.missing, memory.dead_letters["d"].digest) == (None, None, None)
 
 
 def test_a_typo_in_a_change_is_an_error():
     with pytest.raises(TypeError, match="sequense"):
-        FULL.but(sequense=1)
+        FULL.replace(sequense=1)
 
 
 def test_a_changed_memory_leaves_the_old_one_alone():
-    changed = FULL.but(sequence=9)
+    changed = FULL.replace(sequence=9)
     assert (FULL.sequence, changed.sequence) == (7, 9)
     assert changed.known is FULL.known
 

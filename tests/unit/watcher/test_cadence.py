@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.authorization import recent_commands
-from consumers.authorization.recent_commands import Ending
-from consumers.authorization.state import FRESH, AuthorizationState, Handoff, Known, OpenDeadLetter, Watch
-from consumers.watcher.cadence import Cadence, PollClass, Step, kind_of
+from consumers.authorization.recent_commands import CommandEnd
+from consumers.authorization.state import NEW, AuthorizationState, Handoff, Known, OpenDeadLetter, WatchStatus
+from consumers.watcher.cadence import Cadence, CadenceStep, PollClass, poll_class_of
 from runtime.settings import WatchSettings
 
 NOW = 1_800_000_000.0
@@ -19,7 +19,7 @@ def half():
 
 
 def watched(status="requires_action", age=0.0, **more):
-    watch = Watch(since=NOW - age, until=NOW + 90 * DAY, moved_at=NOW - age, failures=more.pop("failures", 0))
+    watch = WatchStatus(since=NOW - age, until=NOW + 90 * DAY, moved_at=NOW - age, failures=more.pop("failures", 0))
     return AuthorizationState(sequence=3, known=Known(version=1, status=status), watch=watch, **more)
 
 
@@ -39,11 +39,11 @@ def handoff(state="active", **more):
         (watched("requires_action"), PollClass.ACTION),
         (watched("waiting_on_payer"), PollClass.PAYER),
         (watched("new_word"), PollClass.ACTION),
-        (FRESH, PollClass.ACTION),
+        (NEW, PollClass.ACTION),
     ],
 )
 def test_classes(memory, kind):
-    assert kind_of(memory) is kind
+    assert poll_class_of(memory) is kind
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_classes(memory, kind):
     ],
 )
 def test_the_table(memory, seconds):
-    assert CADENCE.next_look(memory, NOW, half) == NOW + seconds
+    assert CADENCE.next_timer(memory, NOW, half) == NOW + seconds
 
 
 @given(
@@ -69,36 +69,36 @@ def test_the_table(memory, seconds):
 def test_each_step_is_spread_and_never_far_off(chance, status, age):
     memory = watched(status, age=age)
     every = CADENCE.every(memory, NOW)
-    assert 0.9 * every <= CADENCE.next_look(memory, NOW, lambda: chance) - NOW <= 1.1 * every
+    assert 0.9 * every <= CADENCE.next_timer(memory, NOW, lambda: chance) - NOW <= 1.1 * every
 
 
 def test_failures_stretch_it_up_to_a_minute_or_the_class_own_step():
-    assert CADENCE.next_look(watched(active=handoff(), failures=2), NOW, half) == NOW + 20
-    assert CADENCE.next_look(watched(active=handoff(), failures=8), NOW, half) == NOW + 60
-    assert CADENCE.next_look(watched("waiting_on_payer", age=7 * DAY, failures=8), NOW, half) == NOW + 3600
+    assert CADENCE.next_timer(watched(active=handoff(), failures=2), NOW, half) == NOW + 20
+    assert CADENCE.next_timer(watched(active=handoff(), failures=8), NOW, half) == NOW + 60
+    assert CADENCE.next_timer(watched("waiting_on_payer", age=7 * DAY, failures=8), NOW, half) == NOW + 3600
 
 
 def test_it_never_looks_past_the_end_of_the_watch():
     memory = watched("waiting_on_payer", age=7 * DAY)
-    memory = memory.but(watch=memory.watch.but(until=NOW + 10))
-    assert CADENCE.next_look(memory, NOW, half) == NOW + 10
+    memory = memory.replace(watch=memory.watch.replace(until=NOW + 10))
+    assert CADENCE.next_timer(memory, NOW, half) == NOW + 10
 
 
 def test_settled_it_is_only_kept_to_be_forgotten():
     memory = watched("completed", settled_at=NOW)
-    assert CADENCE.next_look(memory, NOW, half) == NOW + 90 * DAY
-    assert CADENCE.next_look(FRESH, NOW, half) is None
-    packed = recent_commands.add("", ID, b"dddd", Ending.FINISHED, NOW)
-    assert CADENCE.next_look(AuthorizationState(remembered=packed), NOW, half) == NOW + DAY
+    assert CADENCE.next_timer(memory, NOW, half) == NOW + 90 * DAY
+    assert CADENCE.next_timer(NEW, NOW, half) is None
+    packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW)
+    assert CADENCE.next_timer(AuthorizationState(recent_commands=packed), NOW, half) == NOW + DAY
     dead = {ID: OpenDeadLetter(at=NOW, command="t", caller="c")}
-    assert CADENCE.next_look(AuthorizationState(dead=dead), NOW, half) == NOW + 30 * DAY
+    assert CADENCE.next_timer(AuthorizationState(dead_letters=dead), NOW, half) == NOW + 30 * DAY
 
 
 def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
     memory = watched("completed", settled_at=NOW, active=handoff())
-    assert CADENCE.next_look(memory, NOW, half) == NOW + 5
+    assert CADENCE.next_timer(memory, NOW, half) == NOW + 5
 
 
 def test_the_table_is_a_setting():
-    quick = Cadence(steps={kind: (Step(1.0),) for kind in PollClass}, jitter=0.0, forget_after_seconds=DAY)
-    assert quick.next_look(watched(), NOW, half) == NOW + 1
+    quick = Cadence(steps={kind: (CadenceStep(1.0),) for kind in PollClass}, jitter=0.0, forget_after_seconds=DAY)
+    assert quick.next_timer(watched(), NOW, half) == NOW + 1

@@ -8,7 +8,7 @@ import pytest
 from consumers.watcher.slowdown import Slowdown
 
 
-def simulate(authorizations, *, step, per_second, seconds, stretch):
+def simulate(authorizations, *, step, per_second, seconds, slowdown):
     """Play a population that looks every `step` against a budget (a rate, or one for each time); return the looks.
 
     Each is (when, seconds since the same authorization's last look); and when some were held.
@@ -22,37 +22,37 @@ def simulate(authorizations, *, step, per_second, seconds, stretch):
         now, key = heapq.heappop(due)
         tokens, before = min(5.0, tokens + (now - before) * budget(now)), now
         wait = step * (0.9 + 0.2 * randomness.random())
-        if (may := stretch.due(b"%d" % key, step, now)) > now:
+        if (may := slowdown.due(b"%d" % key, step, now)) > now:
             wait = min(wait, may - now)
         elif tokens >= 1.0:
             tokens -= 1.0
             looks.append((now, now - last.get(key, now)))
             last[key] = now
-            stretch.looked(b"%d" % key, now)
-            stretch.note(now, step, held=False)
+            slowdown.observed(b"%d" % key, now)
+            slowdown.count(now, step, deferred=False)
         else:
             held.append(now)
             wait *= randomness.random()
-            stretch.note(now, step, held=True)
+            slowdown.count(now, step, deferred=True)
         heapq.heappush(due, (now + wait, key))
     return looks, held
 
 
 def test_a_budget_that_is_long_enough_stretches_nothing():
-    stretch = Slowdown()
-    simulate(1_000, step=60.0, per_second=50.0, seconds=600.0, stretch=stretch)
-    assert stretch.factor < 1.05
+    slowdown = Slowdown()
+    simulate(1_000, step=60.0, per_second=50.0, seconds=600.0, slowdown=slowdown)
+    assert slowdown.factor < 1.05
 
 
 @pytest.mark.parametrize("shortage", [2.0, 8.0])
 def test_a_short_budget_is_shared_evenly_and_hardly_asked_in_vain(shortage):
-    stretch = Slowdown()
+    slowdown = Slowdown()
     authorizations, step = 1_000, 10.0
     per_second = authorizations / step / shortage
-    looks, held = simulate(authorizations, step=step, per_second=per_second, seconds=1_000.0, stretch=stretch)
+    looks, held = simulate(authorizations, step=step, per_second=per_second, seconds=1_000.0, slowdown=slowdown)
     assert len(looks) > 0.8 * per_second * 1_000.0, "the budget is used"
     in_vain = sum(at > 250.0 for at in held)
-    assert in_vain < 0.5 * len(looks), "and hardly asked in vain: without a stretch it is 2 and 14 times as often"
+    assert in_vain < 0.5 * len(looks), "and hardly asked in vain: without a slowdown it is 2 and 14 times as often"
     gaps = sorted(gap for at, gap in looks if at > 500.0)
     assert gaps[len(gaps) // 2] < 1.3 * shortage * step
     assert gaps[-1] < 6 * shortage * step, "nobody starves"
@@ -61,54 +61,54 @@ def test_a_short_budget_is_shared_evenly_and_hardly_asked_in_vain(shortage):
 @pytest.mark.parametrize("authorizations", [1, 3, 300])
 @pytest.mark.parametrize("left", [0.0, 0.05, 0.5], ids=["nothing", "a twentieth", "half"])
 def test_after_a_bad_time_everybody_is_back_at_the_table_within_a_few_steps(authorizations, left):
-    stretch, step, begins, ends = Slowdown(), 60.0, 600.0, 3_000.0
+    slowdown, step, begins, ends = Slowdown(), 60.0, 600.0, 3_000.0
 
     def budget(now):
         return left * authorizations / step if begins <= now < ends else authorizations
 
-    looks, held = simulate(authorizations, step=step, per_second=budget, seconds=ends + 50 * step, stretch=stretch)
+    looks, held = simulate(authorizations, step=step, per_second=budget, seconds=ends + 50 * step, slowdown=slowdown)
     assert held, "it was a bad time"
-    assert stretch.factor == 1.0
+    assert slowdown.factor == 1.0
     gaps = [gap for at, gap in looks if at > ends + 40 * step]
     assert len(gaps) > 8 * authorizations
     assert max(gaps) <= 1.1 * step
 
 
 def test_nothing_that_was_set_in_a_bad_time_outlives_it():
-    stretch = Slowdown()
+    slowdown = Slowdown()
     for second in range(100):
-        stretch.note(second, 60.0, held=True)
-    stretch.looked(b"key", 100.0)
-    assert stretch.due(b"key", 60.0, 100.0) == 100.0 + 16.0 * 60.0
-    while stretch.factor > 1.0:
+        slowdown.count(second, 60.0, deferred=True)
+    slowdown.observed(b"key", 100.0)
+    assert slowdown.due(b"key", 60.0, 100.0) == 100.0 + 16.0 * 60.0
+    while slowdown.factor > 1.0:
         second += 1
-        stretch.note(second, 60.0, held=False)
-    assert stretch.due(b"key", 60.0, second) < 100.0
+        slowdown.count(second, 60.0, deferred=False)
+    assert slowdown.due(b"key", 60.0, second) < 100.0
     assert second < 100.0 + 20 * 60.0
 
 
 def test_keys_that_are_not_looked_at_any_more_are_not_kept_for_ever():
-    stretch = Slowdown()
+    slowdown = Slowdown()
     for second in range(100):
-        stretch.note(second, 60.0, held=True)
+        slowdown.count(second, 60.0, deferred=True)
     for number in range(10_000):
-        stretch.looked(b"%d" % number, number * 3_600.0)
-    assert stretch.due(b"0", 60.0, 0.0) < 0.0
-    assert stretch.due(b"9999", 60.0, 0.0) > 9_999 * 3_600.0
+        slowdown.observed(b"%d" % number, number * 3_600.0)
+    assert slowdown.due(b"0", 60.0, 0.0) < 0.0
+    assert slowdown.due(b"9999", 60.0, 0.0) > 9_999 * 3_600.0
 
 
 def test_it_goes_no_further_than_the_setting_and_back_by_itself():
-    stretch = Slowdown(4.0)
+    slowdown = Slowdown(4.0)
     for second in range(1_000):
-        stretch.note(second, 10.0, held=True)
-    assert stretch.factor == 4.0
+        slowdown.count(second, 10.0, deferred=True)
+    assert slowdown.factor == 4.0
     for second in range(1_000, 2_000):
-        stretch.note(second, 10.0, held=False)
-    assert stretch.factor == 1.0
+        slowdown.count(second, 10.0, deferred=False)
+    assert slowdown.factor == 1.0
 
 
 def test_a_few_looks_held_now_and_then_stretch_nothing():
-    stretch = Slowdown()
+    slowdown = Slowdown()
     for second in range(1_000):
-        stretch.note(second, 10.0, held=second % 50 == 0)
-    assert stretch.factor == 1.0
+        slowdown.count(second, 10.0, deferred=second % 50 == 0)
+    assert slowdown.factor == 1.0
