@@ -40,7 +40,7 @@ class OutcomeReason(AdvisedSlug):
     )
     AUTHORIZATION_PROCESSING = (
         "authorization_processing",
-        "Collate is processing the authorization; send a new request after authorization.action_required for a handoff.",
+        "Collate processes the authorization; send a new request after authorization.action_required for a handoff.",
     )
     WAITING_ON_PAYER = (
         "waiting_on_payer",
