@@ -30,38 +30,38 @@ FAULTS = [
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("operation", ["create", "close"])
-async def test_killed_at_every_await_point(make_lane, close, profile, fault, operation):
+async def test_killed_at_every_await_point(make_queue, close, profile, fault, operation):
     outcomes = set()
     for point in range(MOST_POINTS):
-        lane = make_lane(profile)
+        queue = make_queue(profile)
         handoff = None
         if operation == "close":
-            first = lane.send(HandoffRequest())
-            await lane.drain()
-            handoff = lane.check(first).handoff_id
-        lane.sim.faults.clear()
+            first = queue.send(HandoffRequest())
+            await queue.drain()
+            handoff = queue.check(first).handoff_id
+        queue.sim.faults.clear()
         if fault:
-            lane.sim.fault(method="POST", path=f"{lane.authorization_id}/manual-handoffs", **fault)
-        asked = lane.send(close(handoff) if handoff else HandoffRequest())
-        lane.fuse.passed, lane.fuse.blows_at = 0, point
-        await lane.drain()
-        passed, lane.fuse.blows_at = lane.fuse.passed, None
-        outcome = lane.check(asked)
+            queue.sim.fault(method="POST", path=f"{queue.authorization_id}/manual-handoffs", **fault)
+        asked = queue.send(close(handoff) if handoff else HandoffRequest())
+        queue.fuse.arm(point)
+        await queue.drain()
+        passed, queue.fuse.blows_at = queue.fuse.passed, None
+        outcome = queue.check(asked)
         if outcome is None:
             # Refused for certain, killed before that was committed: perhaps applied (decision 0002, row 9).
-            (letter,) = lane.dead_letters()
+            (letter,) = queue.dead_letters()
             assert (letter.cause, operation, fault and fault["do"]) == ("outcome_unknown", "create", "act"), (
                 letter.intents
             )
-            assert lane.effects_of(asked) == []
+            assert queue.effects_of(asked) == []
             continue
         assert outcome.outcome == "applied"
-        assert len(lane.effects_of(asked)) == 1
+        assert len(queue.effects_of(asked)) == 1
         outcomes.add(outcome.effect.value)
         kind = EventType.HANDOFF_OPENED if operation == "create" else EventType.HANDOFF_CLOSED
         if operation == "close":
-            assert (await lane.observe_until(kind)).data.by == "us"
-        assert len(lane.events(kind)) == 1
+            assert (await queue.observe_until(kind)).data.by == "us"
+        assert len(queue.events(kind)) == 1
         if passed <= point:
             break
     else:
@@ -71,99 +71,101 @@ async def test_killed_at_every_await_point(make_lane, close, profile, fault, ope
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("operation", ["create", "close"])
-async def test_killed_with_the_request_on_its_way_which_arrives_later(make_lane, close, eventually, profile, operation):
-    lane = make_lane(profile)
+async def test_killed_with_the_request_on_its_way_which_arrives_later(
+    make_queue, close, eventually, profile, operation
+):
+    queue = make_queue(profile)
     handoff = None
     if operation == "close":
-        first = lane.send(HandoffRequest())
-        await lane.drain()
-        handoff = lane.check(first).handoff_id
-    lane.sim.fault("delay", method="POST", path=f"{lane.authorization_id}/manual-handoffs", seconds=0.2, count=1)
-    asked = lane.send(close(handoff) if handoff else HandoffRequest())
-    turn = asyncio.ensure_future(lane.turn())
-    await eventually(lambda: lane.remembered().work and lane.sim.ledger.calls[-1].method == "POST")
+        first = queue.send(HandoffRequest())
+        await queue.drain()
+        handoff = queue.check(first).handoff_id
+    queue.sim.fault("delay", method="POST", path=f"{queue.authorization_id}/manual-handoffs", seconds=0.2, count=1)
+    asked = queue.send(close(handoff) if handoff else HandoffRequest())
+    turn = asyncio.ensure_future(queue.invoke())
+    await eventually(lambda: queue.decoded_state().work and queue.sim.ledger.calls[-1].method == "POST")
     turn.cancel()
     await asyncio.wait([turn])
-    lane.restart()
-    await lane.drain()
-    outcome = lane.check(asked)
+    queue.restart()
+    await queue.drain()
+    outcome = queue.check(asked)
     assert outcome.outcome == "applied"
     # The first request still arrives, and finds that it is too late or a replay.
-    await eventually(lambda: all(call.ended != "open" for call in lane.sim.ledger.calls))
-    assert len(lane.effects_of(asked)) == 1
+    await eventually(lambda: all(call.ended != "open" for call in queue.sim.ledger.calls))
+    assert len(queue.effects_of(asked)) == 1
 
 
-async def test_a_zombie_sends_its_old_request_once_more(make_lane, close):
-    lane = make_lane()
-    asked = lane.send(HandoffRequest())
-    lane.fuse.blows_at = 3  # the intent is committed, the create not yet sent
-    await lane.drain()
-    handoff = lane.check(asked).handoff_id
-    lane.send(close(handoff))
-    await lane.drain()
-    await lane.observe_until(EventType.HANDOFF_RECONCILED)
-    create = next(call for call in lane.sim.ledger.calls if call.path.endswith("/manual-handoffs"))
+async def test_a_zombie_sends_its_old_request_once_more(make_queue, close, connected):
+    queue = make_queue()
+    asked = queue.send(HandoffRequest())
+    queue.fuse.arm(3)  # the intent is committed, the create not yet sent
+    await queue.drain()
+    handoff = queue.check(asked).handoff_id
+    queue.send(close(handoff))
+    await queue.drain()
+    await queue.observe_until(EventType.HANDOFF_RECONCILED)
+    create = next(call for call in queue.sim.ledger.calls if call.path.endswith("/manual-handoffs"))
     for profile in ("v2", "forgets_keys", "ignores_preconditions"):
-        lane.sim.use(profile)
-        await lane.client.create_handoff(
-            lane.authorization_id, if_match=int(create.if_match.strip('"')), key=create.key, body=b"{}"
+        queue.sim.use(profile)
+        await connected.create_handoff(
+            queue.authorization_id, if_match=int(create.if_match.strip('"')), key=create.key, body=b"{}"
         )
-    assert len(lane.effects_of(asked)) == 1
+    assert len(queue.effects_of(asked)) == 1
 
 
-async def test_a_write_whose_command_record_is_gone_is_dead_lettered_before_anything_else(make_lane):
-    lane = make_lane()
-    lost = lane.send(HandoffRequest())
-    lane.sim.fault("reset", method="POST", when="before", count=1)
-    assert isinstance(await lane.turn(), RetryAt)
-    lane.records.clear()
-    lane.restart()
-    asked = lane.send(HandoffRequest())
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+async def test_a_write_whose_command_record_is_gone_is_dead_lettered_before_anything_else(make_queue):
+    queue = make_queue()
+    lost = queue.send(HandoffRequest())
+    queue.sim.fault("reset", method="POST", when="before", count=1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.records.clear()
+    queue.restart()
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert (letter.command_id, letter.cause) == (lost, "record_lost")
     assert letter.intents[0]["n"] == 1
-    assert lane.check(asked).outcome == "applied"
+    assert queue.check(asked).outcome == "applied"
 
 
-async def test_a_body_that_this_version_would_write_otherwise_is_never_resent(make_lane):
-    lane = make_lane()
-    asked = lane.send(HandoffRequest())
-    lane.sim.fault("reset", method="POST", when="after", count=1)
-    assert isinstance(await lane.turn(), RetryAt)
-    memory = lane.remembered()
-    intent = memory.work.intent.replace(body_digest="00" * 16)
-    lane.memory = memory.replace(work=memory.work.replace(intent=intent)).encode()
-    lane.restart()
-    posts = [name for name, _ in lane.collate.calls].count("create_handoff")
-    await lane.drain()
-    assert [name for name, _ in lane.collate.calls].count("create_handoff") == posts
-    assert lane.check(asked).effect == "inferred"
+async def test_a_body_that_this_version_would_write_otherwise_is_never_resent(make_queue):
+    queue = make_queue()
+    asked = queue.send(HandoffRequest())
+    queue.sim.fault("reset", method="POST", when="after", count=1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    state = queue.decoded_state()
+    intent = state.work.intent.replace(body_digest="00" * 16)
+    queue.state = state.replace(work=state.work.replace(intent=intent)).encode()
+    queue.restart()
+    posts = [name for name, _ in queue.collate.calls].count("create_handoff")
+    await queue.drain()
+    assert [name for name, _ in queue.collate.calls].count("create_handoff") == posts
+    assert queue.check(asked).effect == "inferred"
 
 
-async def test_a_command_on_which_the_gateway_itself_fails_is_a_dead_letter(make_lane):
-    lane = make_lane()
-    asked = lane.send(HandoffRequest())
-    lane.failures = 5
-    await lane.turn()
-    (letter,) = lane.dead_letters()
+async def test_a_command_on_which_the_gateway_itself_fails_is_a_dead_letter(make_queue):
+    queue = make_queue()
+    asked = queue.send(HandoffRequest())
+    queue.failures = 5
+    await queue.invoke()
+    (letter,) = queue.dead_letters()
     assert (letter.command_id, letter.cause) == (asked, "handler_failed")
 
 
-async def test_an_unreadable_memory_stops_the_lane_and_writes_nothing(make_lane):
-    lane = make_lane()
-    lane.memory = b'{"sequence": "many"}'
-    lane.send(HandoffRequest())
-    answer = await lane.turn()
+async def test_an_unreadable_memory_stops_the_lane_and_writes_nothing(make_queue):
+    queue = make_queue()
+    queue.state = b'{"sequence": "many"}'
+    queue.send(HandoffRequest())
+    answer = await queue.invoke()
     assert isinstance(answer, RetryAt)
-    assert lane.outputs == []
+    assert queue.outputs == []
 
 
-async def test_that_tries_failed_is_told_by_the_next_one(make_lane):
-    lane = make_lane()
-    asked = lane.send(HandoffRequest())
-    lane.failures = 2
-    await lane.drain()
-    (waiting,) = lane.events(EventType.COMMAND_WAITING)
+async def test_that_tries_failed_is_told_by_the_next_one(make_queue):
+    queue = make_queue()
+    asked = queue.send(HandoffRequest())
+    queue.failures = 2
+    await queue.drain()
+    (waiting,) = queue.events(EventType.COMMAND_WAITING)
     assert (waiting.data.command_id, waiting.data.reason) == (asked, "handler_failed")
-    assert lane.check(asked).effect == "ours"
+    assert queue.check(asked).effect == "ours"

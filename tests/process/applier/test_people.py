@@ -14,21 +14,21 @@ from schemas.times import parse_time
 CREATE = "/manual-handoffs$"
 
 
-async def unknown_outcome(make_lane):
-    """A lane with one dead letter: a create that may have come and gone (and did)."""
-    lane = make_lane("forgets_keys")
-    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    asked = lane.send(HandoffRequest())
-    assert isinstance(await lane.turn(), RetryAt)
-    lane.sim.act(lane.authorization_id, "revoke", reason="somebody else")
-    lane.sim.act(lane.authorization_id, "reconcile", truth="nothing")
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+async def unknown_outcome(make_queue):
+    """A queue with one dead letter: a create that may have come and gone (and did)."""
+    queue = make_queue("forgets_keys")
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "reconcile", truth="nothing")
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert letter.cause == "outcome_unknown"
-    return lane, asked, letter
+    return queue, asked, letter
 
 
-def redrive(lane, letter, number, **said):
+def redrive(queue, letter, number, **said):
     original = Original(type=CommandType(letter.command), caller=letter.caller, accepted_at=letter.accepted_at, data={})
     data = Redrive(
         command_id=letter.command_id,
@@ -38,165 +38,165 @@ def redrive(lane, letter, number, **said):
         command=original,
         intent=letter.intents[-1] if letter.intents else None,
     )
-    return lane.send(data, command_id=request_id("redrive", letter.command_id, number), redrive=number)
+    return queue.send(data, command_id=request_id("redrive", letter.command_id, number), redrive=number)
 
 
 def told(decision):
     return decision.requested_by, decision.reason, decision.ticket
 
 
-async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    redrive(lane, letter, 1)
-    redrive(lane, letter, 1)
-    await lane.drain()
-    outcome = lane.finished_of(asked, redrive=1)
+async def test_a_redrive_may_write_again_and_ends_once_under_the_commands_own_id(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    redrive(queue, letter, 1)
+    redrive(queue, letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(asked, redrive=1)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert outcome.caller == "intake"
     assert told(outcome.decision) == ("op", "checked_by_hand", "OPS-1")
-    assert len(lane.effects_of(asked)) == 2, "the lost one, and the one that a person asked for"
-    assert lane.ended_letters() == [(asked, 1, "applied")]
+    assert len(queue.effects_of(asked)) == 2, "the lost one, and the one that a person asked for"
+    assert queue.ended_dead_letters() == [(asked, 1, "applied")]
 
 
-async def test_a_redrive_after_too_many_writes_may_write_again(make_lane):
-    lane = make_lane()
-    lane.sim.fault("answer", method="POST", path=CREATE, status=409, code="version_conflict")
-    asked = lane.send(HandoffRequest())
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+async def test_a_redrive_after_too_many_writes_may_write_again(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="version_conflict")
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert (letter.cause, len(letter.intents)) == ("too_many_writes", 8)
-    lane.sim.faults.clear()
-    redrive(lane, letter, 1)
-    await lane.drain()
-    assert lane.finished_of(asked, redrive=1).effect == "ours"
+    queue.sim.faults.clear()
+    redrive(queue, letter, 1)
+    await queue.drain()
+    assert queue.finished_of(asked, redrive=1).effect == "ours"
 
 
-async def test_a_redrive_that_an_older_ingress_kept_ends_too(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    redrive(lane, letter, 1, why="looked at it")
-    await lane.drain()
-    outcome = lane.finished_of(asked, redrive=1)
+async def test_a_redrive_that_an_older_ingress_kept_ends_too(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    redrive(queue, letter, 1, why="looked at it")
+    await queue.drain()
+    outcome = queue.finished_of(asked, redrive=1)
     assert (outcome.outcome, told(outcome.decision)) == ("applied", ("op", None, None))
 
 
-async def test_a_redrive_after_the_end_is_refused(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    redrive(lane, letter, 1)
-    redrive(lane, letter, 2)
-    await lane.drain()
-    assert lane.finished_of(asked, redrive=1).outcome == "applied"
-    refused = lane.finished_of(asked, redrive=2)
+async def test_a_redrive_after_the_end_is_refused(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    redrive(queue, letter, 1)
+    redrive(queue, letter, 2)
+    await queue.drain()
+    assert queue.finished_of(asked, redrive=1).outcome == "applied"
+    refused = queue.finished_of(asked, redrive=2)
     assert (refused.outcome, refused.reason) == ("rejected", "not_dead_lettered")
-    assert len(lane.effects_of(asked)) == 2
+    assert len(queue.effects_of(asked)) == 2
 
 
-async def test_a_redrive_first_resends_what_may_have_arrived(make_lane):
-    lane = make_lane()
-    lane.sim.fault("answer", method="POST", path=CREATE, when="after", status=400, code="bad_request", count=1)
-    asked = lane.send(HandoffRequest())
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+async def test_a_redrive_first_resends_what_may_have_arrived(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, when="after", status=400, code="bad_request", count=1)
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert letter.cause == "request_refused"
-    redrive(lane, letter, 1)
-    await lane.drain()
-    assert lane.finished_of(asked, redrive=1).outcome == "already_done"
-    assert len(lane.effects_of(asked)) == 1
+    redrive(queue, letter, 1)
+    await queue.drain()
+    assert queue.finished_of(asked, redrive=1).outcome == "already_done"
+    assert len(queue.effects_of(asked)) == 1
 
 
-async def test_a_redrive_that_dies_again_can_be_redriven_again(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    lane.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
-    redrive(lane, letter, 1)
-    await lane.drain()
-    second = lane.dead_letters()[-1]
+async def test_a_redrive_that_dies_again_can_be_redriven_again(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
+    redrive(queue, letter, 1)
+    await queue.drain()
+    second = queue.dead_letters()[-1]
     assert (second.redrive, second.cause) == (1, "request_refused")
-    lane.sim.faults.clear()
-    redrive(lane, second, 2)
-    await lane.drain()
-    assert lane.finished_of(asked, redrive=2).outcome == "applied"
-    assert lane.ended_letters() == [(asked, 2, "applied")]
+    queue.sim.faults.clear()
+    redrive(queue, second, 2)
+    await queue.drain()
+    assert queue.finished_of(asked, redrive=2).outcome == "applied"
+    assert queue.ended_dead_letters() == [(asked, 2, "applied")]
     assert len({intent["n"] for intent in second.intents}) == len(second.intents)
 
 
-async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    redrive(lane, letter, 1)
-    assert isinstance(await lane.turn(), RetryAt)
-    lane.sim.act(lane.authorization_id, "revoke", reason="again")
-    lane.sim.advance(5)
-    await lane.drain()
-    assert lane.dead_letters()[-1].cause == "outcome_unknown"
-    assert lane.dead_letters()[-1].redrive == 1
-    assert len(lane.effects_of(asked)) == 2
+async def test_what_a_redrive_itself_left_unknown_is_not_sent_again_unasked(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    redrive(queue, letter, 1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="again")
+    queue.sim.advance(5)
+    await queue.drain()
+    assert queue.dead_letters()[-1].cause == "outcome_unknown"
+    assert queue.dead_letters()[-1].redrive == 1
+    assert len(queue.effects_of(asked)) == 2
 
 
-async def dead_for_longer_than_ids_are_remembered(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
-    lane.sim.advance(25 * 3600.0)
-    lane.send(AuthorizationWatch())
-    await lane.drain()
-    memory = lane.remembered()
-    assert recent_commands.find(memory.recent_commands, asked) is None
-    assert asked in memory.dead_letters
-    return lane, asked, letter
+async def dead_for_longer_than_ids_are_remembered(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
+    queue.sim.advance(25 * 3600.0)
+    queue.send(AuthorizationWatch())
+    await queue.drain()
+    state = queue.decoded_state()
+    assert recent_commands.find(state.recent_commands, asked) is None
+    assert asked in state.dead_letters
+    return queue, asked, letter
 
 
-async def test_another_body_under_a_dead_letters_id_is_a_conflict_for_as_long_as_it_waits(make_lane):
-    lane, asked, _ = await dead_for_longer_than_ids_are_remembered(make_lane)
-    lane.send(HandoffRequest(), command_id=asked)
-    await lane.drain()
-    assert not lane.events(EventType.COMMAND_KEY_CONFLICT), "the same body is the same command"
-    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
-    await lane.drain()
-    (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
+async def test_another_body_under_a_dead_letters_id_is_a_conflict_for_as_long_as_it_waits(make_queue):
+    queue, asked, _ = await dead_for_longer_than_ids_are_remembered(make_queue)
+    queue.send(HandoffRequest(), command_id=asked)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT), "the same body is the same command"
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await queue.drain()
+    (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == asked
-    assert asked in lane.remembered().dead_letters
+    assert asked in queue.decoded_state().dead_letters
 
 
-async def test_a_dead_letter_of_an_older_memory_has_no_body_to_compare_with(make_lane):
-    lane, asked, _ = await dead_for_longer_than_ids_are_remembered(make_lane)
-    memory = lane.remembered()
-    dead = {key: one.replace(digest=None) for key, one in memory.dead_letters.items()}
-    lane.memory = memory.replace(dead_letters=dead).encode()
-    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
-    await lane.drain()
-    assert not lane.events(EventType.COMMAND_KEY_CONFLICT)
+async def test_a_dead_letter_of_an_older_memory_has_no_body_to_compare_with(make_queue):
+    queue, asked, _ = await dead_for_longer_than_ids_are_remembered(make_queue)
+    state = queue.decoded_state()
+    dead = {key: one.replace(digest=None) for key, one in state.dead_letters.items()}
+    queue.state = state.replace(dead_letters=dead).encode()
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
 
 
-async def test_a_discard_ends_it(make_lane):
-    lane, asked, letter = await unknown_outcome(make_lane)
+async def test_a_discard_ends_it(make_queue):
+    queue, asked, letter = await unknown_outcome(make_queue)
     for _ in range(2):
-        lane.send(
+        queue.send(
             Discard(command_id=asked, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED),
             command_id=str(uuid.uuid4()),
         )
-    redrive(lane, letter, 1)
-    await lane.drain()
-    outcome = lane.finished_of(asked)
+    redrive(queue, letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(asked)
     assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", letter.command)
     assert told(outcome.decision) == ("op", "no_longer_wanted", None)
-    assert lane.ended_letters() == [(asked, 0, "discarded")]
-    assert lane.finished_of(asked, redrive=1).reason == "not_dead_lettered"
+    assert queue.ended_dead_letters() == [(asked, 0, "discarded")]
+    assert queue.finished_of(asked, redrive=1).reason == "not_dead_lettered"
 
 
-async def test_a_discarded_command_that_comes_again_is_itself_and_another_body_is_a_conflict(make_lane):
-    lane, asked, _ = await unknown_outcome(make_lane)
+async def test_a_discarded_command_that_comes_again_is_itself_and_another_body_is_a_conflict(make_queue):
+    queue, asked, _ = await unknown_outcome(make_queue)
     discard = Discard(command_id=asked, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
-    lane.send(discard, command_id=str(uuid.uuid4()))
-    lane.send(HandoffRequest(), command_id=asked)
-    await lane.drain()
-    assert not lane.events(EventType.COMMAND_KEY_CONFLICT)
-    lane.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
-    await lane.drain()
-    (conflict,) = lane.events(EventType.COMMAND_KEY_CONFLICT)
+    queue.send(discard, command_id=str(uuid.uuid4()))
+    queue.send(HandoffRequest(), command_id=asked)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=asked)
+    await queue.drain()
+    (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == asked
 
 
-async def test_dead_letters_hold_the_record_byte_for_byte(make_lane):
-    lane, _, letter = await unknown_outcome(make_lane)
+async def test_dead_letters_hold_the_record_byte_for_byte(make_queue):
+    queue, _, letter = await unknown_outcome(make_queue)
     headers, value = letter.record.bytes()
-    assert (headers, value) == (lane.records[0].headers, lane.records[0].value)
+    assert (headers, value) == (queue.records[0].headers, queue.records[0].value)
     assert letter.accepted_at == parse_time(dict(headers)["ce_time"].decode())
 
 
@@ -208,33 +208,33 @@ async def test_dead_letters_hold_the_record_byte_for_byte(make_lane):
         ((("content-type", b"application/cloudevents+json"),), b"{"),
     ],
 )
-async def test_a_record_that_is_no_command_is_dead_lettered_and_the_lane_moves_on(make_lane, headers, value):
-    lane = make_lane()
-    lane.append(headers, value)
-    asked = lane.send(HandoffRequest())
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+async def test_a_record_that_is_no_command_is_dead_lettered_and_the_lane_moves_on(make_queue, headers, value):
+    queue = make_queue()
+    queue.append(headers, value)
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert letter.cause == "invalid_record"
-    (event,) = lane.events(EventType.COMMAND_DEAD_LETTERED)
+    (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
     assert event.data.caller == "unknown"
-    assert lane.check(asked).outcome == "applied"
-    assert lane.casualties == 1
+    assert queue.check(asked).outcome == "applied"
+    assert queue.dead_lettered == 1
 
 
 @pytest.mark.parametrize("change", [("ce_type", b"collate-gateway.newer.v1"), ("ce_subject", b"auth_other"), "data"])
-async def test_a_command_that_this_version_cannot_read_is_dead_lettered_once(make_lane, change):
-    lane = make_lane()
-    asked = lane.send(HandoffRequest())
-    record = lane.records.pop()
+async def test_a_command_that_this_version_cannot_read_is_dead_lettered_once(make_queue, change):
+    queue = make_queue()
+    asked = queue.send(HandoffRequest())
+    record = queue.records.pop()
     headers, value = dict(record.headers), record.value
     if change == "data":
         value = b'{"expiresAt": 5}'
     else:
         headers[change[0]] = change[1]
     for _ in range(2):
-        lane.append(tuple(headers.items()), value)
-    await lane.drain()
-    (letter,) = lane.dead_letters()
+        queue.append(tuple(headers.items()), value)
+    await queue.drain()
+    (letter,) = queue.dead_letters()
     assert (letter.command_id, letter.caller) == (asked, "intake")
-    (event,) = lane.events(EventType.COMMAND_DEAD_LETTERED)
+    (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
     assert event.data.command_id == asked

@@ -14,57 +14,57 @@ from schemas.enums import Effect, EventType
 CREATE = "/manual-handoffs$"
 
 
-async def lost_answer(lane, crashing_at=None):
-    lane.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    asked = lane.send(HandoffRequest())
-    lane.fuse.passed, lane.fuse.blows_at = 0, crashing_at
-    await lane.drain()
-    opened = [effect for _, effect in lane.sim.ledger.effects if effect.kind == "handoff_opened"]
+async def lost_answer(queue, crashing_at=None):
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    asked = queue.send(HandoffRequest())
+    queue.fuse.arm(crashing_at)
+    await queue.drain()
+    opened = [effect for _, effect in queue.sim.ledger.effects if effect.kind == "handoff_opened"]
     assert len(opened) == 1, "two effects"
-    return lane.check(asked)
+    return queue.check(asked)
 
 
-async def test_no_intent_before_the_effect(make_lane, monkeypatch):
-    async def pretend(draft, *_):
-        draft.saved = draft.memory
+async def test_no_intent_before_the_effect(make_queue, monkeypatch):
+    async def pretend(unit_of_work, *_):
+        unit_of_work.committed = unit_of_work.state
 
-    assert (await lost_answer(make_lane("forgets_keys"), crashing_at=5)).effect == "inferred"
+    assert (await lost_answer(make_queue("forgets_keys"), crashing_at=5)).effect == "inferred"
     monkeypatch.setattr(UnitOfWork, "checkpoint", pretend)
-    lane = make_lane("forgets_keys")
-    lane.sim.ledger.clear()
+    queue = make_queue("forgets_keys")
+    queue.sim.ledger.clear()
     with pytest.raises(AssertionError):
-        await lost_answer(lane, crashing_at=3)
-    (told,) = lane.events(EventType.COMMAND_FINISHED)
+        await lost_answer(queue, crashing_at=3)
+    (told,) = queue.events(EventType.COMMAND_FINISHED)
     assert told.data.outcome == "already_done", "its own handoff, taken for another's"
 
 
-async def test_a_new_key_per_retry(make_lane, monkeypatch):
+async def test_a_new_key_per_retry(make_queue, monkeypatch):
     honest = delivery._call
 
-    async def bold(run, intent, body):
-        return await honest(run, intent.replace(key=f"cg1-{uuid.uuid4().hex}"), body)
+    async def bold(execution, intent, body):
+        return await honest(execution, intent.replace(key=f"cg1-{uuid.uuid4().hex}"), body)
 
     readings = {"create_while_active": "replace"}
-    assert (await lost_answer(make_lane("ignores_preconditions", readings=readings))).effect == "ours"
+    assert (await lost_answer(make_queue("ignores_preconditions", readings=readings))).effect == "ours"
     monkeypatch.setattr(delivery, "_call", bold)
-    lane = make_lane("ignores_preconditions", readings=readings)
-    lane.sim.ledger.clear()
+    queue = make_queue("ignores_preconditions", readings=readings)
+    queue.sim.ledger.clear()
     with pytest.raises(AssertionError, match="two effects"):
-        await lost_answer(lane)
+        await lost_answer(queue)
 
 
-async def test_409_taken_for_done(make_lane, monkeypatch):
+async def test_409_taken_for_done(make_queue, monkeypatch):
     honest = delivery._unanswered
 
-    async def hopeful(run, intent, result):
+    async def hopeful(execution, intent, result):
         if isinstance(result, Refused) and result.status == 409:
-            return run.finish(Applied(Effect.OURS))
-        return await honest(run, intent, result)
+            return execution.finish(Applied(Effect.OURS))
+        return await honest(execution, intent, result)
 
     monkeypatch.setattr(delivery, "_unanswered", hopeful)
-    lane = make_lane()
-    lane.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
-    asked = lane.send(HandoffRequest())
-    await lane.drain()
+    queue = make_queue()
+    queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
     with pytest.raises(AssertionError):
-        lane.check(asked)
+        queue.check(asked)

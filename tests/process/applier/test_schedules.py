@@ -1,4 +1,4 @@
-"""Random schedules of one lane: commands, other actors, faults, crashes, observations. The promises always hold."""
+"""Random schedules of one queue: commands, other actors, faults, crashes, observations. The promises always hold."""
 
 import random
 
@@ -32,37 +32,37 @@ OTHERS = [
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("seed", range(6))
-async def test_the_promises_hold(make_lane, close, profile, seed):
+async def test_the_promises_hold(make_queue, close, profile, seed):
     chance = random.Random(f"{profile}{seed}")
-    lane = make_lane(profile, truth="nothing", readings={"reconcile_seconds": 0.5})
-    asked, handoffs = [lane.send(AuthorizationWatch())], ["mhand_nobody"]
+    queue = make_queue(profile, truth="nothing", readings={"reconcile_seconds": 0.5})
+    asked, handoffs = [queue.send(AuthorizationWatch())], ["mhand_nobody"]
     for _ in range(14):
         for _ in range(chance.randrange(3)):
-            lane.sim.fault(path=lane.authorization_id, nth=chance.randrange(1, 6), **chance.choice(FAULTS))
-        lane.fuse.passed, lane.fuse.blows_at = 0, chance.choice([None, chance.randrange(12)])
+            queue.sim.fault(path=queue.authorization_id, nth=chance.randrange(1, 6), **chance.choice(FAULTS))
+        queue.fuse.arm(chance.choice([None, chance.randrange(12)]))
         match chance.randrange(5):
             case 0 | 1:
-                asked.append(lane.send(HandoffRequest()))
+                asked.append(queue.send(HandoffRequest()))
             case 2 | 3:
-                asked.append(lane.send(close(chance.choice(handoffs[-2:]))))
+                asked.append(queue.send(close(chance.choice(handoffs[-2:]))))
             case _:
                 doing, more = chance.choice(OTHERS)
-                lane.sim.act(lane.authorization_id, doing, **more)
+                queue.sim.act(queue.authorization_id, doing, **more)
         if chance.random() < 0.2:
-            lane.send(HandoffRequest(), command_id=chance.choice(asked))
-        await lane.drain()
-        lane.fuse.blows_at = None
-        lane.sim.faults.clear()
-        if lane.timer_at and chance.random() < 0.5:
-            await lane.observe()
-        handoffs += [event.data.handoff_id for event in lane.events(EventType.HANDOFF_OPENED)][-1:]
+            queue.send(HandoffRequest(), command_id=chance.choice(asked))
+        await queue.drain()
+        queue.fuse.arm(None)
+        queue.sim.faults.clear()
+        if queue.timer_at and chance.random() < 0.5:
+            await queue.observe()
+        handoffs += [event.data.handoff_id for event in queue.events(EventType.HANDOFF_OPENED)][-1:]
     for command in asked:
-        outcome = lane.check(command)
-        dead = [letter.cause for letter in lane.dead_letters() if letter.command_id == command]
+        outcome = queue.check(command)
+        dead = [letter.cause for letter in queue.dead_letters() if letter.command_id == command]
         assert outcome is not None or dead == ["outcome_unknown"], dead
-    opened = [event.data.handoff_id for event in lane.events(EventType.HANDOFF_OPENED)]
-    closed = [event.data.handoff_id for event in lane.events(EventType.HANDOFF_CLOSED)]
-    reconciled = [event.data.handoff_id for event in lane.events(EventType.HANDOFF_RECONCILED)]
+    opened = [event.data.handoff_id for event in queue.events(EventType.HANDOFF_OPENED)]
+    closed = [event.data.handoff_id for event in queue.events(EventType.HANDOFF_CLOSED)]
+    reconciled = [event.data.handoff_id for event in queue.events(EventType.HANDOFF_RECONCILED)]
     for once in (opened, closed, reconciled):
         assert len(once) == len(set(once))
     assert set(reconciled) <= set(closed) <= set(opened)

@@ -29,7 +29,8 @@ from schemas.commands import (
 )
 from schemas.enums import DecisionReason, ReportedOutcome
 from schemas.records import read_dead_letter
-from tests.process.authorization.harness import TOPICS, Lane, key_file
+from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
+from tests.process.key_queue import TOPICS
 
 CANARY = "Jane Roe, born 1971-02-03"
 REFERENCE = "PA-CANARY-4711"
@@ -72,11 +73,11 @@ class Heard:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     records: list = field(default_factory=list)
     letters: list = field(default_factory=list)
-    memories: list = field(default_factory=list)
-    lane: object = None
+    states: list = field(default_factory=list)
+    queue: object = None
 
     def take(self, outputs):
-        self.memories.append(self.lane.memory or b"")
+        self.states.append(self.queue.state or b"")
         for output in outputs:
             if output.topic == TOPICS.dead_letters.name:
                 self.letters.append(read_dead_letter(output.headers, output.value))
@@ -84,7 +85,7 @@ class Heard:
                 self.records += [output.topic.encode(), output.value or b"", *(value for _, value in output.headers)]
 
     def everything(self):
-        said = [self.log.getvalue().encode(), generate_latest(self.registry), *self.records, *self.memories]
+        said = [self.log.getvalue().encode(), generate_latest(self.registry), *self.records, *self.states]
         return b"\n".join(said).decode()
 
 
@@ -97,30 +98,30 @@ def heard():
 
 
 @pytest.fixture
-def make_lane(heard, tmp_path):
+def make_queue(heard, tmp_path):
     def make():
         sim = Simulation(Options(seed=1))
         sim.clock.freeze()
         (authorization,) = sim.create()
         sim.act(authorization, "overlay", **OVERLAY)
         metrics = create_metrics(heard.registry)
-        heard.lane = Lane(sim, key_file(tmp_path), authorization, metrics=metrics)
-        heard.lane.on_outputs = heard.take
-        return heard.lane
+        heard.queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization, metrics=metrics)
+        heard.queue.on_outputs = heard.take
+        return heard.queue
 
     return make
 
 
-def opened(lane):
+def opened(queue):
     """Open a handoff with an operator in it; return its id and its grant."""
-    lane.send(HandoffRequest())
-    lane.run_for(1.0)
-    (handoff,) = lane.sim.world.authorizations[lane.authorization_id].handoffs
-    lane.sim.act(lane.authorization_id, "mint_grant")
-    (grant,) = lane.sim.world.grants.values()
+    queue.send(HandoffRequest())
+    queue.run_for(1.0)
+    (handoff,) = queue.sim.world.authorizations[queue.authorization_id].handoffs
+    queue.sim.act(queue.authorization_id, "mint_grant")
+    (grant,) = queue.sim.world.grants.values()
     until = datetime.fromtimestamp(grant.expires_at, UTC)
-    lane.send(RecordAccess(handoff_id=handoff.id, operator="op-7", grant_expires_at=until))
-    lane.run_for(1.0)
+    queue.send(RecordAccess(handoff_id=handoff.id, operator="op-7", grant_expires_at=until))
+    queue.run_for(1.0)
     return handoff.id, grant.id
 
 
@@ -134,51 +135,51 @@ def nothing_is_told(heard, *more):
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("result", RESULTS)
-def test_a_close_through_every_trouble(make_lane, heard, result, trouble):
-    lane = make_lane()
-    handoff, grant = opened(lane)
+def test_a_close_through_every_trouble(make_queue, heard, result, trouble):
+    queue = make_queue()
+    handoff, grant = opened(queue)
     if TROUBLES[trouble]:
-        lane.sim.fault(method="POST", **TROUBLES[trouble])
+        queue.sim.fault(method="POST", **TROUBLES[trouble])
     close = HandoffClose(handoff_id=handoff, result=RESULTS[result])
-    command = lane.send(close)
-    lane.run_for(5.0)
-    lane.send(AuthorizationWatch(), command)
-    lane.send(close, command)
-    lane.sim.act(lane.authorization_id, "payer", truth="denied")
-    lane.run_for(7200.0)
-    assert lane.is_idle
+    command = queue.send(close)
+    queue.run_for(5.0)
+    queue.send(AuthorizationWatch(), command)
+    queue.send(close, command)
+    queue.sim.act(queue.authorization_id, "payer", truth="denied")
+    queue.run_for(7200.0)
+    assert queue.is_idle
     nothing_is_told(heard, grant)
-    assert CANARY in b"".join(record.value for record in lane.records).decode(), "planted"
+    assert CANARY in b"".join(record.value for record in queue.records).decode(), "planted"
 
 
-def test_a_dead_letter_holds_the_command_and_its_event_does_not(make_lane, heard):
-    lane = make_lane()
-    handoff, grant = opened(lane)
-    lane.sim.fault("answer", method="POST", status=400, code="bad_request")
-    close = lane.send(HandoffClose(handoff_id=handoff, result=RESULTS["completed"]))
-    lane.run_for(60.0)
+def test_a_dead_letter_holds_the_command_and_its_event_does_not(make_queue, heard):
+    queue = make_queue()
+    handoff, grant = opened(queue)
+    queue.sim.fault("answer", method="POST", status=400, code="bad_request")
+    close = queue.send(HandoffClose(handoff_id=handoff, result=RESULTS["completed"]))
+    queue.run_for(60.0)
     (letter,) = [letter for letter in heard.letters if letter.command_id == close]
     assert CANARY.encode() in letter.record.bytes()[1]
-    lane.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
-    lane.run_for(60.0)
+    queue.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
+    queue.run_for(60.0)
     nothing_is_told(heard, grant)
 
 
-def test_records_and_memories_that_cannot_be_read(make_lane, heard):
-    lane = make_lane()
-    opened(lane)
-    headers, value = lane.records[0].headers, lane.records[0].value
+def test_records_and_memories_that_cannot_be_read(make_queue, heard):
+    queue = make_queue()
+    opened(queue)
+    headers, value = queue.records[0].headers, queue.records[0].value
     for broken in (CANARY.encode(), json.dumps({"result": CANARY, CANARY: 1}).encode(), b"{"):
-        lane.append(headers, broken)
-    lane.append(((CANARY, CANARY.encode()), *headers), value)
-    lane.append(tuple((name, CANARY.encode() if name == "ce_type" else text) for name, text in headers), value)
-    lane.run_for(60.0)
-    assert lane.is_idle
+        queue.append(headers, broken)
+    queue.append(((CANARY, CANARY.encode()), *headers), value)
+    queue.append(tuple((name, CANARY.encode() if name == "ce_type" else text) for name, text in headers), value)
+    queue.run_for(60.0)
+    assert queue.is_idle
     nothing_is_told(heard)
 
-    lane.memory = json.dumps({"sequence": CANARY, "known": {CANARY: REFERENCE}}).encode()
-    lane.send(AuthorizationWatch())
-    lane.act()
-    heard.memories = [memory for memory in heard.memories if memory is not lane.memory]
+    queue.state = json.dumps({"sequence": CANARY, "known": {CANARY: REFERENCE}}).encode()
+    queue.send(AuthorizationWatch())
+    queue.act()
+    heard.states = [state for state in heard.states if state is not queue.state]
     nothing_is_told(heard)
-    assert not lane.is_idle
+    assert not queue.is_idle

@@ -34,8 +34,9 @@ from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType, DecisionReason, ReportedOutcome
 from schemas.identity import request_id
 from schemas.records import read_authorization, read_dead_letter, read_event
-from tests.process.authorization.harness import TOPICS, Lane, key_file
+from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
 from tests.process.authorization.truth import Subscriber, Truth
+from tests.process.key_queue import TOPICS
 
 READINGS = {
     "keys_on": st.sampled_from(["all", "create_authorization"]),
@@ -111,7 +112,7 @@ class Model(RuleBasedStateMachine):
         # A receipt of an earlier submission says nothing about what is reported from now on.
         before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
         (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
-        self.lane = Lane(self.sim, self.key_file, self.id, on_outputs=self.commit)
+        self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit)
         self.is_sound = True
         self.marks, self.letters, self.commands, self.calls = [], [], {}, 0
         self.truth = Truth(self.sim.world, self.id, self.mark)
@@ -137,29 +138,31 @@ class Model(RuleBasedStateMachine):
 
     def mark(self, at, patience=None):
         """Note how long it may take from here until somebody looks; by default what the cadence says of the moment."""
-        memory = AuthorizationState.decode(self.lane.memory)
-        watch = memory.watch
-        if watch is None or watch.ended or memory.settled_at is not None or not self.lane.is_idle:
+        state = AuthorizationState.decode(self.queue.state)
+        watch = state.watch
+        if watch is None or watch.ended or state.settled_at is not None or not self.queue.is_idle:
             patience = float("inf")  # nobody looks, or not before the command that waits has ended
         if patience is None:
-            every = self.lane.cadence.every(memory, at)
+            every = self.queue.cadence.every(state, at)
             patience = max(every, 60.0) if watch.failures else every
         self.marks.append((at, JITTER * patience + 0.1))
 
     def act(self):
-        """Let the lane do the next thing; a disturbed call, or a command, moves the next look."""
-        before = self.lane.finished
-        self.lane.act()
+        """Let the queue do the next thing; a disturbed call, or a command, moves the next look."""
+        before = self.queue.finished
+        self.queue.act()
         new = list(itertools.takewhile(lambda call: call.number > self.calls, reversed(self.sim.ledger.calls)))
         self.calls = new[0].number if new else self.calls
         disturbed = any(call.faults or call.ended != "answered" for call in new)
-        if not self.lane.is_idle:
-            self.mark(self.lane.now(), float("inf"))
+        if not self.queue.is_idle:
+            self.mark(self.queue.now(), float("inf"))
         elif disturbed or not new or self.sim.world.profile.stale_probability:
             # What fails is tried again within a minute or its step; what the budget holds back (nothing new) likewise.
-            self.mark(self.lane.now(), max(60.0, self.lane.cadence.every(self.lane.remembered(), self.lane.now())))
-        elif self.lane.finished != before:
-            self.mark(self.lane.now())
+            self.mark(
+                self.queue.now(), max(60.0, self.queue.cadence.every(self.queue.decoded_state(), self.queue.now()))
+            )
+        elif self.queue.finished != before:
+            self.mark(self.queue.now())
 
     # What happens
 
@@ -172,14 +175,14 @@ class Model(RuleBasedStateMachine):
         covered = self.sim.world.authorizations[self.id].covered_snapshot
         accepted = {"current": covered.id if covered else None, "none": None, "wrong": "rev_wrong"}[snapshot]
         self.send(HandoffRequest(accepted_review_snapshot_id=accepted))
-        self.lane.run_for(then, self.act)
+        self.queue.run_for(then, self.act)
 
     @rule(result=st.sampled_from(RESULTS), which=st.sampled_from([0, 0, 0, 1, 2]), then=THEN)
     def we_close(self, result, which, then):
         handoffs = list(self.truth.handoffs)
         handoff_id = handoffs[-1 - which] if which < len(handoffs) else "mhand_none"
         self.send(HandoffClose(handoff_id=handoff_id, result=result))
-        self.lane.run_for(then, self.act)
+        self.queue.run_for(then, self.act)
 
     @rule(result=st.sampled_from(RESULTS), open_seconds=st.sampled_from([0.05, 4.0, 70.0]), then=THEN)
     def we_have_a_handoff(self, result, open_seconds, then):
@@ -191,29 +194,29 @@ class Model(RuleBasedStateMachine):
         self.sim.change(stale_probability=1.0, stale_seconds=lag)
         self.we_close(result, 0, then)
         self.sim.change(stale_probability=0.0)
-        self.mark(self.lane.now(), 60.0)
+        self.mark(self.queue.now(), 60.0)
 
     def send(self, data):
-        self.commands[self.lane.send(data)] = data
+        self.commands[self.queue.send(data)] = data
 
     @rule(seconds=st.sampled_from([5.0, 100.0]))
     def an_operator_is_let_in(self, seconds):
         if (handoffs := list(self.truth.handoffs)) and self.sim.act(self.id, "mint_grant") is None:
-            until = datetime.fromtimestamp(self.lane.now() + seconds, UTC)
-            self.lane.send(RecordAccess(handoff_id=handoffs[-1], operator="op", grant_expires_at=until))
+            until = datetime.fromtimestamp(self.queue.now() + seconds, UTC)
+            self.queue.send(RecordAccess(handoff_id=handoffs[-1], operator="op", grant_expires_at=until))
 
     @precondition(lambda self: getattr(self, "commands", None))
     @rule(which=st.integers(0, 5), other=st.booleans())
     def a_command_comes_twice(self, which, other):
         command_id, data = list(self.commands.items())[which % len(self.commands)]
-        self.lane.send(AuthorizationWatch(metadata={"another": "body"}) if other else data, command_id)
+        self.queue.send(AuthorizationWatch(metadata={"another": "body"}) if other else data, command_id)
 
     @precondition(lambda self: getattr(self, "letters", None))
     @rule(again=st.booleans())
     def a_person_looks_at_a_dead_letter(self, again):
         letter = self.letters[-1]
         if not again:
-            self.lane.send(Discard(command_id=letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
+            self.queue.send(Discard(command_id=letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
             return
         number = letter.redrive + 1
         original = Original(
@@ -230,13 +233,13 @@ class Model(RuleBasedStateMachine):
             command=original,
             intent=letter.intents[-1] if letter.intents else None,
         )
-        self.lane.send(redrive, request_id("redrive", letter.command_id, number), number)
+        self.queue.send(redrive, request_id("redrive", letter.command_id, number), number)
 
     @rule(doing=st.sampled_from(OTHERS), then=THEN)
     def somebody_does(self, doing, then):
-        if doing["do"] != "cancel" or len(self.lane.records) > 3:
+        if doing["do"] != "cancel" or len(self.queue.records) > 3:
             self.sim.act(self.id, **doing)
-            self.lane.run_for(then, self.act)
+            self.queue.run_for(then, self.act)
 
     @rule(trouble=st.sampled_from(TROUBLES), method=st.sampled_from(["GET", "POST"]), count=st.integers(1, 3))
     def trouble_lies_ahead(self, trouble, method, count):
@@ -244,23 +247,23 @@ class Model(RuleBasedStateMachine):
 
     @rule(point=st.integers(0, 8))
     def the_process_will_die(self, point):
-        self.lane.blows_in = point
+        self.queue.fuse.arm(point)
 
     @rule()
     def the_process_is_started_again(self):
-        self.lane.restart()
-        self.mark(self.lane.now())
+        self.queue.restart()
+        self.mark(self.queue.now())
 
     @rule()
     def the_lane_does_one_thing(self):
-        due = self.lane.next_due()
-        if due is not None and due <= self.lane.now() + 1.0:
-            self.lane.wire.advance(max(0.001, due - self.lane.now()))
+        due = self.queue.next_due()
+        if due is not None and due <= self.queue.now() + 1.0:
+            self.queue.advance(max(0.001, due - self.queue.now()))
             self.act()
 
     @rule(seconds=st.sampled_from([0.05, 0.5, 3.0, 15.0, 90.0, 900.0, 9_000.0]))
     def time_passes(self, seconds):
-        self.lane.run_for(seconds, self.act)
+        self.queue.run_for(seconds, self.act)
 
     # What must hold
 
@@ -270,13 +273,13 @@ class Model(RuleBasedStateMachine):
             assert self.truth.now()[1].status in {"completed", "canceled"}
 
     def teardown(self):
-        if not hasattr(self, "lane") or not self.is_sound:
+        if not hasattr(self, "queue") or not self.is_sound:
             return
         self.sim.faults.clear()
         self.sim.change(stale_probability=0.0)
-        self.lane.blows_in = None
-        self.mark(self.lane.now(), 60.0)
-        self.lane.run_for(3 * 3600.0, self.act)
+        self.queue.fuse.arm(None)
+        self.mark(self.queue.now(), 60.0)
+        self.queue.run_for(3 * 3600.0, self.act)
         self.nothing_that_lasted_is_missing()
         self.the_state_is_known()
         self.our_closes_are_told_as_ours()
@@ -296,15 +299,15 @@ class Model(RuleBasedStateMachine):
             event("a state that lasted")
 
     def the_state_is_known(self):
-        memory = self.lane.remembered()
-        if memory.known is None:
+        state = self.queue.decoded_state()
+        if state.known is None:
             assert self.subscriber.shown.status is None
             return
         version, shown = self.truth.now()
-        if memory.watch is None or (memory.watch.ended and memory.settled_at is None):
+        if state.watch is None or (state.watch.ended and state.settled_at is None):
             return
         assert self.subscriber.shown == shown
-        assert memory.known.version == version
+        assert state.known.version == version
         assert (self.subscriber.settled is not None) == (shown.status in {"completed", "canceled"})
         if shown.open is None and shown.status != "processing":
             assert set(self.subscriber.reconciled) == set(self.subscriber.closed)
@@ -323,22 +326,22 @@ class Model(RuleBasedStateMachine):
             event("a close of ours")
 
     def every_command_has_ended(self):
-        assert self.lane.is_idle
+        assert self.queue.is_idle
         dead = {letter.command_id for letter in self.letters}
         ended = {command_id for command_id, _ in self.subscriber.outcomes}
         assert set(self.commands) <= ended | dead
 
     def a_look_at_nothing_new_changes_nothing(self):
-        if self.lane.timer_at is None or self.lane.timer_at > self.lane.now() + 86_400.0:
+        if self.queue.timer_at is None or self.queue.timer_at > self.queue.now() + 86_400.0:
             return
-        before = len(self.lane.outputs), self.lane.memory
-        self.lane.run_for(max(0.0, self.lane.timer_at - self.lane.now()) + 0.01)
-        assert (len(self.lane.outputs), self.lane.memory) == before
+        before = len(self.queue.outputs), self.queue.state
+        self.queue.run_for(max(0.0, self.queue.timer_at - self.queue.now()) + 0.01)
+        assert (len(self.queue.outputs), self.queue.state) == before
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _surroundings(tmp_path_factory):
-    Model.key_file = key_file(tmp_path_factory.mktemp("lane"))
+    Model.key_file = key_file(tmp_path_factory.mktemp("queue"))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()

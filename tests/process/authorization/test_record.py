@@ -11,43 +11,44 @@ from local.collate.simulation import Simulation
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
 from schemas.enums import EventType, ReportedOutcome
 from schemas.records import read_authorization, read_event
-from tests.process.authorization.harness import TOPICS, Lane, key_file
+from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
+from tests.process.key_queue import TOPICS
 
 DAY = 86_400.0
 
 
 @pytest.fixture
-def lane(tmp_path):
+def queue(tmp_path):
     sim = Simulation(Options(seed=1))
     sim.clock.freeze()
     (authorization,) = sim.create(review_backed=True)
-    return Lane(sim, key_file(tmp_path), authorization)
+    return InMemoryKeyQueue(sim, key_file(tmp_path), authorization)
 
 
-def record(lane):
-    last = [output for output in lane.outputs if output.topic == TOPICS.authorizations.name][-1]
+def record(queue):
+    last = [output for output in queue.outputs if output.topic == TOPICS.authorizations.name][-1]
     return read_authorization(last.headers, last.value)[1] if last.value is not None else None
 
 
-def walked(lane):
+def walked(queue):
     """Watch, open, close, hear the truth."""
-    lane.send(AuthorizationWatch())
-    lane.run_for(1.0)
-    yield record(lane)
-    lane.send(HandoffRequest(accepted_review_snapshot_id=record(lane).covers_review_snapshot_id))
-    lane.run_for(1.0)
-    yield record(lane)
+    queue.send(AuthorizationWatch())
+    queue.run_for(1.0)
+    yield record(queue)
+    queue.send(HandoffRequest(accepted_review_snapshot_id=record(queue).covers_review_snapshot_id))
+    queue.run_for(1.0)
+    yield record(queue)
     completed = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
-    lane.send(HandoffClose(handoff_id=record(lane).active_handoff.id, result=completed))
-    lane.run_for(60.0)
-    yield record(lane)
-    lane.sim.act(lane.authorization_id, "payer", truth="denied")
-    lane.run_for(3600.0)
-    yield record(lane)
+    queue.send(HandoffClose(handoff_id=record(queue).active_handoff.id, result=completed))
+    queue.run_for(60.0)
+    yield record(queue)
+    queue.sim.act(queue.authorization_id, "payer", truth="denied")
+    queue.run_for(3600.0)
+    yield record(queue)
 
 
-def test_it_tells_at_every_station_what_the_events_told(lane):
-    needed, running, reported, settled = walked(lane)
+def test_it_tells_at_every_station_what_the_events_told(queue):
+    needed, running, reported, settled = walked(queue)
     assert (needed.status, needed.next_action, needed.resolution) == (
         *("requires_action", "complete_payer_interaction", "manual_handoff"),
     )
@@ -64,9 +65,9 @@ def test_it_tells_at_every_station_what_the_events_told(lane):
     assert {one.watched_since for one in (needed, running, reported, settled)} == {needed.watched_since}
 
 
-def test_every_event_comes_with_the_record_that_includes_it(lane):
-    list(walked(lane))
-    kinds = groupby(lane.outputs, lambda output: output.topic)
+def test_every_event_comes_with_the_record_that_includes_it(queue):
+    list(walked(queue))
+    kinds = groupby(queue.outputs, lambda output: output.topic)
     said = [(topic, list(outputs)) for topic, outputs in kinds]
     assert {topic for topic, _ in said[1::2]} == {TOPICS.authorizations.name}
     for (_, events), (_, records) in zip(said[::2], said[1::2], strict=True):
@@ -74,31 +75,31 @@ def test_every_event_comes_with_the_record_that_includes_it(lane):
         assert first.sequence == read_event(events[-1].headers, events[-1].value).sequence
 
 
-def test_one_that_is_no_longer_followed_says_so_until_it_is_followed_again(lane):
-    lane.policy = replace(lane.policy, watch_seconds=600.0)
-    lane.restart()
-    lane.send(AuthorizationWatch())
-    lane.run_for(599.0)
-    assert record(lane).watch_ended_at is None
-    lane.run_for(60.0)
-    (ended,) = lane.events(EventType.AUTHORIZATION_WATCH_ENDED)
-    assert record(lane).watch_ended_at == ended.time
-    assert record(lane).sequence == ended.sequence
-    lane.send(AuthorizationWatch())
-    lane.run_for(1.0)
-    assert record(lane).watch_ended_at is None
-    assert record(lane).watched_since > at(lane.now() - 10.0)
+def test_one_that_is_no_longer_followed_says_so_until_it_is_followed_again(queue):
+    queue.settings = replace(queue.settings, watch_seconds=600.0)
+    queue.restart()
+    queue.send(AuthorizationWatch())
+    queue.run_for(599.0)
+    assert record(queue).watch_ended_at is None
+    queue.run_for(60.0)
+    (ended,) = queue.events(EventType.AUTHORIZATION_WATCH_ENDED)
+    assert record(queue).watch_ended_at == ended.time
+    assert record(queue).sequence == ended.sequence
+    queue.send(AuthorizationWatch())
+    queue.run_for(1.0)
+    assert record(queue).watch_ended_at is None
+    assert record(queue).watched_since > at(queue.now() - 10.0)
 
 
-def test_one_that_is_forgotten_is_removed_long_after_its_last_event_and_its_numbers_begin_anew(lane):
-    *_, settled = walked(lane)
-    lane.run_for(89 * DAY)
-    assert record(lane) == settled, "a settled one is left alone"
-    lane.run_for(5 * DAY)
-    assert (record(lane), lane.memory, lane.timer_at) == (None, None, None)
-    last = lane.events()[-1]
-    assert lane.now() - last.time.timestamp() > 90 * DAY
-    lane.send(AuthorizationWatch())
-    lane.run_for(1.0)
-    assert record(lane).status == "completed"
-    assert [event.sequence for event in lane.events() if event.time > last.time] == [1, 2, 3]
+def test_one_that_is_forgotten_is_removed_long_after_its_last_event_and_its_numbers_begin_anew(queue):
+    *_, settled = walked(queue)
+    queue.run_for(89 * DAY)
+    assert record(queue) == settled, "a settled one is left alone"
+    queue.run_for(5 * DAY)
+    assert (record(queue), queue.state, queue.timer_at) == (None, None, None)
+    last = queue.events()[-1]
+    assert queue.now() - last.time.timestamp() > 90 * DAY
+    queue.send(AuthorizationWatch())
+    queue.run_for(1.0)
+    assert record(queue).status == "completed"
+    assert [event.sequence for event in queue.events() if event.time > last.time] == [1, 2, 3]

@@ -1,0 +1,132 @@
+"""A key queue in world time, without sockets: its client reaches the simulated Collate through memory.
+
+Nothing here waits for real time, so a property test plays hours of an authorization in milliseconds.
+"""
+
+import heapq
+import itertools
+
+from adapters.collate.answers import Cause
+from adapters.collate.budget import Bounds, Budget
+from adapters.collate.call_queue import CallQueue
+from adapters.collate.client import CollateClient
+from adapters.collate.connection import NoReply
+from adapters.collate.credentials import ApiKey
+from adapters.collate.http_response import KEPT_HEADERS, HttpResponse
+from consumers.engine import PartitionLost
+from local.collate import DEFAULT_KEY
+from local.collate.http.message import Request
+from tests.process.key_queue import Crash, KeyQueue
+
+PLENTY = Bounds(1e9, 64, live_share=0.0, failures=5, open_seconds=5.0, ramp_seconds=0.001)
+
+
+def run_now(coroutine):
+    """Return the value of a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("the coroutine waits")
+
+
+class Exchange:
+    """How a request ends at the simulated Collate; everything but a whole answer is lost on the client."""
+
+    def __init__(self, wire):
+        self.result, self.on_end, self._wire, self._left = None, None, wire, False
+
+    def later(self, seconds, then):
+        """The client has given up by then; the request goes on."""
+        self._wire.late(seconds, then)
+        self.result, self._left = NoReply(Cause.READ_TIMEOUT, sent=True), True
+
+    def reply(self, reply):
+        headers = {name.lower().encode(): value.encode() for name, value in reply.headers}
+        kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
+        self._end(HttpResponse(reply.status, kept, reply.body), "answered")
+
+    def lose(self, *_):
+        self._end(NoReply(Cause.RESET, sent=True), "reset")
+
+    reset = truncate = trickle = drop = garbage = endless = hang = lose
+
+    def _end(self, result, how):
+        if not self._left:
+            self.result = result
+        self.on_end(how)
+
+
+class Wire:
+    """Stands for the transport: hands each request to the simulated Collate at once."""
+
+    own_delay_seconds = 0.0
+
+    def __init__(self, sim):
+        self._sim, self._late, self._order = sim, [], itertools.count()
+
+    async def send(self, request):
+        exchange = Exchange(self)
+        headers = {name.lower(): value for name, value in request.headers}
+        self._sim.handle(Request(request.method, request.path, "", headers, request.body or b""), exchange)
+        return exchange.result
+
+    def late(self, seconds, then):
+        heapq.heappush(self._late, (self._sim.clock.now() + seconds, next(self._order), then))
+
+    def advance(self, seconds):
+        """Let world time pass, and let requests arrive that were on their way."""
+        until = self._sim.clock.now() + seconds
+        while self._late and self._late[0][0] <= until:
+            at, _, then = heapq.heappop(self._late)
+            self._sim.advance(max(0.0, at - self._sim.clock.now()))
+            then()
+        self._sim.advance(max(0.0, until - self._sim.clock.now()))
+
+
+class InMemoryKeyQueue(KeyQueue):
+    """A key queue without sockets: its steps are plain calls."""
+
+    def __init__(self, sim, key_file, authorization_id, *, bounds=PLENTY, **more):
+        wire = Wire(sim)
+
+        def connect(queue):
+            clock, metrics = sim.clock.now, queue.metrics.collate
+            calls = CallQueue(
+                Budget(bounds, queue.now(), queue.chance),
+                live_patience_seconds=1.0,
+                most_waiting=0,
+                metrics=metrics,
+                monotonic=clock,
+                unix=clock,
+            )
+            return CollateClient(wire, ApiKey(key_file), calls, metrics, unix=clock)
+
+        super().__init__(sim, connect, authorization_id, advance=wire.advance, **more)
+
+    def next_due(self):
+        """Return when this queue has something to do; None for never."""
+        return self.retry_at if not self.is_idle else self.timer_at
+
+    def act(self):
+        """Do the next step: the oldest record, else the timer that is due."""
+        try:
+            run_now(self.fire_timer() if self.is_idle else self.invoke())
+            self.fuse.point()
+        except (Crash, PartitionLost):
+            self.restart()
+
+    def run_for(self, seconds, step=None):
+        """Let time pass and do what is due on the way, a millisecond apart at least."""
+        until = self.now() + seconds
+        while (due := self.next_due()) is not None and due <= until:
+            self.advance(max(0.001, due - self.now()))
+            (step or self.act)()
+        self.advance(max(0.0, until - self.now()))
+
+
+def key_file(directory):
+    """Put the simulated Collate's key where the client finds it."""
+    file = directory / "key"
+    file.write_text(DEFAULT_KEY)
+    return file

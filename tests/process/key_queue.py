@@ -1,0 +1,289 @@
+"""The engine's key queue of one authorization: the real applier and watcher on a simulated Collate, one step at a time.
+
+The only harness for a key queue. Time is the simulated world's. Committed state survives a restart; a timer that the
+engine keeps only in memory does not. A crash abandons the invocation at a chosen await point.
+"""
+
+import random
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry
+
+from adapters.collate.operations import Operation, write_key
+from consumers.applier.applier import Applier
+from consumers.applier.context import ApplierContext
+from consumers.applier.settings import ApplierSettings
+from consumers.authorization.event_writer import EventWriter
+from consumers.authorization.state import AuthorizationState
+from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
+from consumers.watcher.cadence import Cadence
+from consumers.watcher.watcher import Watcher
+from runtime.metrics import create_metrics
+from schemas.dead_letter import DeadLetter, DeadLetterEnded
+from schemas.enums import EventType
+from schemas.records import RecordedCommand, read_authorization, read_dead_letter, read_event, write_command
+from schemas.topics import catalogue
+
+TOPICS = catalogue("t.")
+SOURCE = "/collate-gateway/test"
+MOST_INVOCATIONS = 400
+WRITES = (Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@dataclass
+class Fuse:
+    """Counts await points, and crashes at one of them."""
+
+    blows_at: int | None = None
+    passed: int = 0
+
+    def arm(self, points):
+        """Crash at the point after that many; None for never."""
+        self.passed, self.blows_at = 0, points
+
+    def point(self):
+        self.passed += 1
+        if self.passed - 1 == self.blows_at:
+            self.blows_at = None
+            raise Crash
+
+
+class QueueInvocation:
+    """The engine's `Invocation`."""
+
+    def __init__(self, queue):
+        self.key, self.state, self.timer_at, self.now = queue.key, queue.state, queue.timer_at, queue.now()
+        self.since, self.tries, self.failures = queue.since, queue.tries, queue.failures
+        self._queue = queue
+
+    async def checkpoint(self, state, outputs=()):
+        self._queue.fuse.point()
+        self._queue.commit(outputs, state, self.timer_at)
+        self.state = state
+        self._queue.fuse.point()
+
+    async def ensure_owned(self):
+        self._queue.fuse.point()
+        if self._queue.is_lost:
+            raise PartitionLost
+
+
+@dataclass
+class KeyQueue:
+    """What Kafka holds of one authorization, and the process that works on it.
+
+    `connect` returns the process's client for Collate; it is called at each restart.
+    """
+
+    sim: object
+    connect: object
+    authorization_id: str
+    settings: ApplierSettings = field(default_factory=lambda: ApplierSettings(digest_key=b"k" * 32))
+    cadence: Cadence = field(default_factory=Cadence)
+    metrics: object = field(default_factory=lambda: create_metrics(CollectorRegistry()))
+    on_outputs: object = lambda outputs: None
+    advance: object = None
+    state: bytes | None = None
+    timer_at: float | None = None
+    stored_timer_at: float | None = None
+    records: list = field(default_factory=list)
+    outputs: list = field(default_factory=list)
+    finished: int = 0
+    since: float = 0.0
+    tries: int = 0
+    failures: int = 0
+    retry_at: float = 0.0
+    waits: list = field(default_factory=list)
+    dead_lettered: int = 0
+    is_lost: bool = False
+    fuse: Fuse = field(default_factory=Fuse)
+    _sequence: int = 0
+    _sent: int = 0
+
+    def __post_init__(self):
+        self.chance = random.Random(7).random
+        self.advance = self.advance or self.sim.advance
+        self.restart()
+
+    @property
+    def key(self):
+        return self.authorization_id.encode()
+
+    def now(self):
+        return self.sim.now()
+
+    def restart(self):
+        """Start a new process with what Kafka holds; an overdue timer is spread over one step."""
+        self.fuse.blows_at = None
+        self.collate = self.connect(self)
+        writer, metrics = EventWriter(TOPICS, SOURCE), self.metrics.commands
+        self.watcher = Watcher(self.collate, writer, metrics, self.chance, self.cadence)
+        self.applier = Applier(
+            ApplierContext(self.collate, writer, self.settings, metrics, self.watcher.next_timer, self.chance)
+        )
+        self._next_record()
+        self.timer_at = self.stored_timer_at
+        if self.timer_at is not None and self.timer_at <= self.now():
+            self.timer_at = self.now() + self.chance() * self.watcher.spread_seconds(self.state, self.now())
+
+    def commit(self, outputs, state, timer_at):
+        """Commit as the engine does: state and timer are written if the state changed, or the timer became earlier."""
+        after = self.state if state is UNCHANGED else state
+        timer_at = None if after is None else timer_at
+        stored = self.stored_timer_at
+        is_earlier = timer_at is not stored if None in (timer_at, stored) else timer_at < stored
+        for output in outputs:
+            if output.topic == TOPICS.events.name:
+                self._sequence += 1
+                assert read_event(output.headers, output.value).sequence == self._sequence, "sequence has a gap"
+        if after != self.state or is_earlier:
+            self.state, self.stored_timer_at = after, timer_at
+        if after is None:
+            self._sequence = 0
+        self.outputs += outputs
+        self.on_outputs(outputs)
+
+    def _next_record(self):
+        self.since, self.tries, self.failures, self.retry_at = 0.0, 0, 0, 0.0
+
+    # One step
+
+    def send(self, data, command_id=None, redrive=0, accepted_at=None, caller="intake"):
+        """Append a command; return its id."""
+        self._sent += 1
+        command_id = command_id or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.authorization_id} {self._sent}"))
+        time = datetime.fromtimestamp(accepted_at or self.now(), UTC)
+        command = RecordedCommand(command_id, caller, self.authorization_id, time, data, redrive)
+        self.append(*write_command(command, SOURCE))
+        return command_id
+
+    def append(self, headers, value):
+        self.records.append(Record(0, len(self.records), self.key, value, headers, self.now()))
+
+    async def invoke(self):
+        """Invoke the applier on the oldest unfinished record; return its result."""
+        self.since = self.since or self.now()
+        result = await self.applier.on_record(QueueInvocation(self), self.records[self.finished])
+        if isinstance(result, RetryAt):
+            self.tries += 1
+            self.retry_at = result.at
+            self.waits.append(result)
+            return result
+        self.fuse.point()
+        self.finished += 1
+        self.dead_lettered += result.dead_lettered
+        self._next_record()
+        self._finish(result)
+        return result
+
+    async def fire_timer(self):
+        """Invoke the watcher; return its result."""
+        result = await self.watcher.on_timer(QueueInvocation(self))
+        self.fuse.point()
+        if isinstance(result, RetryAt):
+            self.timer_at = result.at
+        else:
+            self._finish(result)
+        return result
+
+    def _finish(self, result):
+        self.timer_at = result.timer_at
+        self.commit(result.outputs, result.state, result.timer_at)
+
+    # Many steps
+
+    @property
+    def is_idle(self):
+        return self.finished == len(self.records)
+
+    def pass_until(self, at):
+        self.advance(max(0.0, at - self.now()) + 0.001)
+
+    async def drain(self):
+        """Invoke until every record is finished; waits pass immediately. A crash starts a new process."""
+        for _ in range(MOST_INVOCATIONS):
+            if self.is_idle:
+                return
+            try:
+                result = await self.invoke()
+            except Crash:
+                self.restart()
+                continue
+            if isinstance(result, RetryAt):
+                self.pass_until(result.at)
+        reasons = Counter(wait.reason for wait in self.waits)
+        raise AssertionError(f"not finished after {MOST_INVOCATIONS} invocations; waits: {reasons}")
+
+    async def observe(self):
+        """Let time pass until the timer, and fire it; return the result."""
+        assert self.timer_at is not None
+        self.pass_until(self.timer_at)
+        return await self.fire_timer()
+
+    async def observe_until(self, event_type, most=200):
+        for _ in range(most):
+            if found := self.events(event_type):
+                return found[-1]
+            await self.observe()
+        raise AssertionError(f"no {event_type} after {most} observations: {[e.data.TYPE for e in self.events()]}")
+
+    # What is visible from outside
+
+    def events(self, *types):
+        events = [read_event(o.headers, o.value) for o in self.outputs if o.topic == TOPICS.events.name]
+        return [event for event in events if not types or event.data.TYPE in types]
+
+    def finished_of(self, command_id, redrive=None):
+        """The one command.finished of a command."""
+        found = [
+            event.data
+            for event in self.events(EventType.COMMAND_FINISHED)
+            if event.data.command_id == command_id and event.data.redrive == redrive
+        ]
+        assert len(found) == 1, found
+        return found[0]
+
+    def dead_letters(self):
+        return [one for one in self._of_dead_letters() if isinstance(one, DeadLetter)]
+
+    def ended_dead_letters(self):
+        """Command, redrive and outcome of each dead letter that ended."""
+        ended = [one for one in self._of_dead_letters() if isinstance(one, DeadLetterEnded)]
+        return [(one.command_id, one.redrive, one.outcome) for one in ended]
+
+    def _of_dead_letters(self):
+        return [read_dead_letter(o.headers, o.value) for o in self.outputs if o.topic == TOPICS.dead_letters.name]
+
+    def public_record(self):
+        """The latest public record; None after its deletion."""
+        records = [o for o in self.outputs if o.topic == TOPICS.authorizations.name]
+        return read_authorization(records[-1].headers, records[-1].value)[1] if records and records[-1].value else None
+
+    def decoded_state(self):
+        return AuthorizationState.decode(self.state)
+
+    def effects_of(self, command_id):
+        """The effects at Collate of all writes of this command."""
+        keys = {write_key(command_id, operation, n) for operation in WRITES for n in range(1, 10)}
+        kinds = {"handoff_opened", "handoff_closing"}
+        return [e for _, e in self.sim.ledger.effects if e.kind in kinds and e.cause.key in keys]
+
+    def check(self, command_id):
+        """Check the promises that always hold; return the outcome, or None for a dead letter."""
+        effects = self.effects_of(command_id)
+        assert len(effects) <= 1, effects
+        if any(dead_letter.command_id == command_id for dead_letter in self.dead_letters()):
+            return None
+        outcome = self.finished_of(command_id)
+        if outcome.effect == "ours":
+            assert len(effects) == 1, outcome
+        if outcome.outcome in {"rejected", "expired", "already_done"}:
+            assert not effects, outcome
+        return outcome
