@@ -13,8 +13,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-# After such a silence a sequence may start again at 1. Longer than any pause of an authorization, shorter than
-# watch.forget_after.
+# After 60 days without an event, the sequence may have ended: accept any next number. At most watch.forget_after.
 FORGET_AFTER_MILLISECONDS = 60 * 24 * 3600 * 1000
 
 

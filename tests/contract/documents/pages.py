@@ -8,13 +8,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "local" / "collate" / "README.md")
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "local/collate/README.md")
 }
 
 
 @dataclass(frozen=True)
 class Line:
-    """A command line of a page with its continued lines joined. `words` are without leading assignments."""
+    """A command line of a page with its continued lines joined. `words` omits leading assignments."""
 
     page: str
     text: str
@@ -26,10 +26,10 @@ def blocks(page, language):
 
 
 def shell_lines():
-    """Yield each command line of the shell blocks, and of README's indented blocks, in order."""
+    """Yield each command line of the shell blocks, and of the indented blocks of top-level pages, in order."""
     for name, page in PAGES.items():
         text = "\n".join(blocks(page, "(?:sh|bash)"))
-        if name == "README.md":
+        if "/" not in name:
             text += "\n" + "\n".join(re.findall(r"^    (\S.*)$", page, re.MULTILINE))
         for line in re.sub(r"\\\n\s*", " ", text).splitlines():
             words = shlex.split(line, comments=True)

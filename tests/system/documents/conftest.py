@@ -1,4 +1,4 @@
-"""A reader with an empty directory, a cluster, a secured Kafka whose administrator he is, a Collate, a PostgreSQL."""
+"""A reader with an empty directory, a cluster, administration of a secured Kafka, a Collate and a PostgreSQL."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ from local.processes.cache import cache_directory
 from tests.system.documents.kubernetes import Kubernetes
 from tests.system.documents.reader import Reader
 
-# What Kafka's tool needs of Kafka; without the rest, and with its classes kept between its nine runs, it costs half.
+# The jars that Kafka's tool needs. With only these, and a class cache for its nine runs, it takes half the time.
 JARS = ("kafka-tools", "kafka-clients", "kafka-server", "kafka-server-common", "jopt-simple", "slf4j-api")
 PROCESSES = ("ingress", "worker", "projector", "topics")
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -23,8 +23,8 @@ ssl.truststore.location={authorities}
 
 
 @pytest.fixture
-def administrator_s_tool(to_secured, tmp_path):
-    """Kafka's own kafka-acls.sh, and the properties with which an administrator runs it."""
+def kafka_acls_tool(to_secured, tmp_path):
+    """Create kafka-acls.sh and the properties file of an administrator."""
     jars = fetch([jar for jar in read_lock() if jar.artifact in JARS], cache_directory() / "jars")
     tool = tmp_path / "kafka-acls.sh"
     kept = f"-XX:+AutoCreateSharedArchive -XX:SharedArchiveFile={tmp_path / 'classes.jsa'}"
@@ -41,8 +41,8 @@ def administrator_s_tool(to_secured, tmp_path):
 
 
 @pytest.fixture
-def handed_over(to_secured):
-    """The Secrets that whoever runs Kafka makes."""
+def kafka_secrets(to_secured):
+    """The Secrets that the administrator of Kafka creates."""
     users = {process: to_secured("SASL_SSL", user=f"gateway-{process}") for process in PROCESSES}
     return {
         f"kafka-gateway-{process}": {"password": settings.password_file.read_bytes()}
@@ -51,8 +51,8 @@ def handed_over(to_secured):
 
 
 @pytest.fixture
-def here(to_secured, collate):
-    """What differs on this machine from what the guide's values say."""
+def overrides(to_secured, collate):
+    """The settings of this machine that differ from the guide's values."""
     return {
         "GATEWAY_KAFKA__BOOTSTRAP": ",".join(to_secured("SASL_SSL").bootstrap),
         "GATEWAY_TOPICS__REPLICATION": "1",
@@ -65,19 +65,19 @@ def here(to_secured, collate):
 
 
 @pytest.fixture
-def reader(tmp_path, run, here, handed_over, administrator_s_tool):
-    assert administrator_s_tool.parent == tmp_path, "he finds it in his directory"
-    reader = Reader(tmp_path, Kubernetes(tmp_path, run, here, handed_over))
-    reader.stands_for = {
-        "kafka-0.example.com:9093,kafka-1.example.com:9093": here["GATEWAY_KAFKA__BOOTSTRAP"],
+def reader(tmp_path, run, overrides, kafka_secrets, kafka_acls_tool):
+    assert kafka_acls_tool.parent == tmp_path, "the reader finds the tool in its directory"
+    reader = Reader(tmp_path, Kubernetes(tmp_path, run, overrides, kafka_secrets))
+    reader.replacements = {
+        "kafka-0.example.com:9093,kafka-1.example.com:9093": overrides["GATEWAY_KAFKA__BOOTSTRAP"],
     }
-    reader.keep_values()
+    reader.write_values()
     return reader
 
 
 @pytest.fixture
 def acls(reader):
-    """Run what `gateway topics acls` has printed, as an administrator would."""
+    """Return a function that runs the output of `gateway topics acls`, as an administrator does."""
 
     def run(script):
         done = subprocess.run(

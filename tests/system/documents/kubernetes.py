@@ -1,7 +1,7 @@
-"""A stand-in for Kubernetes: `helm` and `kubectl` as the documents call them, over what the real Helm renders.
+"""A stand-in for Kubernetes: `helm` and `kubectl` as the documents use them, over the output of the real Helm.
 
-Refuses what a cluster would: releases, namespaces, pods, ports, Secrets and their keys that are not there. What a pod
-runs, runs on this machine, with the pod's own environment and files; `here` is what differs on it.
+It refuses missing releases, namespaces, pods, ports, Secrets and keys of Secrets, as a cluster does. Processes of pods
+run on this machine with the pod's environment and files; `overrides` has the settings that differ here.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from tests.contract.documents.pages import ROOT
 BIN = Path(sys.executable).parent
 IN_THE_IMAGE = {"gateway", "python"}
 WARNING = 2
-TRIES = 4
+MOST_TRIES = 4
 
 
-class Refused(Exception):
-    """What helm, kubectl or the cluster would say to this line."""
+class CommandRefused(Exception):
+    """A refusal by helm, kubectl or the cluster, with its message."""
 
 
 class Arguments(argparse.ArgumentParser):
@@ -40,7 +40,7 @@ class Arguments(argparse.ArgumentParser):
             self.add_argument(f"--{name.replace('_', '-')}", action=action, default=[] if action == "append" else None)
 
     def error(self, message):
-        raise Refused(message)
+        raise CommandRefused(message)
 
 
 HELM = {
@@ -57,7 +57,7 @@ KUBECTL = {
 
 @dataclass
 class Pod:
-    """A pod that can be run: the name, the spec, and the objects that were rendered with it."""
+    """A pod that can run: its name, its spec, and the objects of the same revision."""
 
     name: str
     spec: dict
@@ -78,38 +78,38 @@ class Pod:
 
 @dataclass
 class Kubernetes:
-    """One cluster, seen by a reader who works in `directory`. `run` starts what keeps running."""
+    """One cluster. The reader works in `directory`; `run` starts long-running processes."""
 
     directory: Path
     run: object
-    here: dict
+    overrides: dict
     secrets: dict
     namespaces: set = field(default_factory=set)
     releases: dict = field(default_factory=dict)
     forwarded: dict = field(default_factory=dict)
     programs: dict = field(default_factory=dict)
-    answers: dict = field(default_factory=dict)
+    results: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
 
     def helm(self, words):
         verb, *rest = words
-        asked = HELM[verb].parse_args(rest)
-        revisions = self.releases.setdefault((asked.namespace, asked.release), [])
-        if asked.namespace not in self.namespaces:
-            raise Refused(f"there is no namespace {asked.namespace}")
-        if not revisions and not (verb == "upgrade" and asked.install):
-            raise Refused(f"there is no release {asked.release}")
+        arguments = HELM[verb].parse_args(rest)
+        revisions = self.releases.setdefault((arguments.namespace, arguments.release), [])
+        if arguments.namespace not in self.namespaces:
+            raise CommandRefused(f"there is no namespace {arguments.namespace}")
+        if not revisions and not (verb == "upgrade" and arguments.install):
+            raise CommandRefused(f"there is no release {arguments.release}")
         match verb:
             case "upgrade":
-                self._deploy(asked, revisions)
+                self._deploy(arguments, revisions)
             case "test":
                 hooks = [one for one in revisions[-1] if "helm.sh/hook" in one["metadata"].get("annotations", {})]
-                assert hooks, "there is nothing to test"
+                assert hooks, "the chart has no test hook"
                 for one in hooks:
                     self._complete(Pod(one["metadata"]["name"], one["spec"], revisions[-1]))
             case "rollback":
                 if len(revisions) < 2:
-                    raise Refused(f"{asked.release} has no revision before this one")
+                    raise CommandRefused(f"{arguments.release} has no revision before this one")
                 revisions.append(revisions[-2])
 
     def kubectl(self, words):
@@ -117,39 +117,39 @@ class Kubernetes:
         if words == ["create", "namespace", words[-1]]:
             self.namespaces.add(words[-1])
             return ""
-        # What kubectl is to do may stand behind its options.
+        # The verb of kubectl may follow its options.
         space, words = (words[:2], words[2:]) if words[0] == "--namespace" else ([], words)
         verb = next(verb for verb in KUBECTL if tuple(words[: len(verb)]) == verb)
-        asked = KUBECTL[verb].parse_args([*space, *words[len(verb) :]])
-        if asked.namespace not in self.namespaces:
-            raise Refused(f"there is no namespace {asked.namespace}")
+        arguments = KUBECTL[verb].parse_args([*space, *words[len(verb) :]])
+        if arguments.namespace not in self.namespaces:
+            raise CommandRefused(f"there is no namespace {arguments.namespace}")
         match verb[0]:
             case "create":
-                files = dict(one.split("=", 1) for one in asked.from_file)
+                files = dict(one.split("=", 1) for one in arguments.from_file)
                 content = {key: (self.directory / file).read_bytes() for key, file in files.items()}
-                self.secrets[asked.name] = content
+                self.secrets[arguments.name] = content
             case "port-forward":
-                self._forward(asked)
+                self._forward(arguments)
             case "exec":
-                return self.execute(self.pod(asked.pod), command)
+                return self.execute(self.pod(arguments.pod), command)
         return ""
 
     def current(self):
-        """All objects of the newest revision of every release."""
+        """Return all objects of the newest revision of every release."""
         return [one for revisions in self.releases.values() for one in revisions[-1]]
 
     def pod(self, name):
-        """Find a pod that has this name for good: one of a StatefulSet."""
+        """Return the pod of a StatefulSet with this name."""
         objects = self.current()
         for one in objects:
             if one["kind"] == "StatefulSet":
                 for number in range(one["spec"]["replicas"]):
                     if f"{one['metadata']['name']}-{number}" == name:
                         return Pod(name, one["spec"]["template"]["spec"], objects)
-        raise Refused(f"there is no pod {name}")
+        raise CommandRefused(f"there is no pod {name}")
 
     def start(self, workload):
-        """Run one pod of a workload, in place of the one before; return the program that it is."""
+        """Stop the running pod of a workload, start a new one, and return its program."""
         objects = self.current()
         (owner,) = [
             one
@@ -170,9 +170,9 @@ class Kubernetes:
         return program
 
     def execute(self, pod, command):
-        """Run something in a pod; the same in the same pod is run once."""
+        """Run a command in a pod. The same command in the same environment runs once."""
         if not command or command[0] not in IN_THE_IMAGE:
-            raise Refused(f"the image has no {command}")
+            raise CommandRefused(f"the image has no {command}")
         assert pod.port("admin") == 9090
         workload = pod.name.rpartition("-")[0]
         environ = self.environ(pod)
@@ -180,10 +180,10 @@ class Kubernetes:
             real = self.programs[workload].admin_url
             command = [word.replace("http://127.0.0.1:9090", real) for word in command]
             environ["GATEWAY_ADMIN__PORT"] = real.rpartition(":")[2]
-        return self._answer(command, environ)
+        return self._run(command, environ)
 
     def environ(self, pod):
-        """What the container's environment would be, its files laid out on this machine."""
+        """Return the container's environment, and write its files on this machine."""
         config = {one["metadata"]["name"]: one["data"] for one in pod.objects if one["kind"] == "ConfigMap"}
         mounts = {one["name"]: one["mountPath"] for one in pod.container["volumeMounts"]}
         place = self.directory / "pods" / pod.name
@@ -196,27 +196,27 @@ class Kubernetes:
             environ[one["name"]] = one.get("value", pod.name)
         for path in mounts.values():
             environ = {name: value.replace(path, f"{place}{path}") for name, value in environ.items()}
-        return environ | self.here
+        return environ | self.overrides
 
-    def _deploy(self, asked, revisions):
-        if not (ROOT / asked.chart / "Chart.yaml").exists():
-            raise Refused(f"there is no chart {asked.chart}")
-        values = yaml.safe_load((self.directory / asked.values).read_text())
-        for one in asked.set:
+    def _deploy(self, arguments, revisions):
+        if not (ROOT / arguments.chart / "Chart.yaml").exists():
+            raise CommandRefused(f"there is no chart {arguments.chart}")
+        values = yaml.safe_load((self.directory / arguments.values).read_text())
+        for one in arguments.set:
             path, _, value = one.partition("=")
             *sections, name = path.split(".")
             section = values
             for key in sections:
                 section = section.setdefault(key, {})
             section[name] = value
-        report = helm.lint(ROOT / asked.chart, values, namespace=asked.namespace)
+        report = helm.lint(ROOT / arguments.chart, values, namespace=arguments.namespace)
         if report["errors"] or [one for one in report["messages"] if one["severity"] >= WARNING]:
-            raise Refused(str(report))
-        with helm.Chart.load(ROOT / asked.chart) as chart:
+            raise CommandRefused(str(report))
+        with helm.Chart.load(ROOT / arguments.chart) as chart:
             rendered = chart.render(
                 values,
-                name=asked.release,
-                namespace=asked.namespace,
+                name=arguments.release,
+                namespace=arguments.namespace,
                 is_install=not revisions,
                 is_upgrade=bool(revisions),
             )
@@ -230,12 +230,12 @@ class Kubernetes:
                 self._complete(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"], objects))
 
     def _complete(self, pod):
-        return self._answer(pod.argv, self.environ(pod))
+        return self._run(pod.argv, self.environ(pod))
 
-    def _answer(self, command, environ):
-        asked = (tuple(command), tuple(sorted(environ.items())))
-        if asked not in self.answers:
-            self.answers[asked] = until_reachable(
+    def _run(self, command, environ):
+        arguments = (tuple(command), tuple(sorted(environ.items())))
+        if arguments not in self.results:
+            self.results[arguments] = until_reachable(
                 lambda: subprocess.run(
                     [BIN / command[0], *command[1:]],
                     env=environ,
@@ -246,9 +246,9 @@ class Kubernetes:
                     check=False,
                 )
             )
-        done = self.answers[asked]
+        done = self.results[arguments]
         if done.returncode:
-            raise Refused(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
+            raise CommandRefused(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def _mount(self, volume, place):
@@ -259,17 +259,17 @@ class Kubernetes:
             name = secret.get("name", secret.get("secretName"))
             for item in secret["items"]:
                 if item["key"] not in self.secrets.get(name, {}):
-                    raise Refused(f"the Secret {name} has no key {item['key']}")
+                    raise CommandRefused(f"the Secret {name} has no key {item['key']}")
                 (place / item["path"]).write_bytes(self.secrets[name][item["key"]])
 
-    def _forward(self, asked):
-        kind, _, name = asked.target.partition("/")
-        outside, _, port = asked.ports.partition(":")
+    def _forward(self, arguments):
+        kind, _, name = arguments.target.partition("/")
+        outside, _, port = arguments.ports.partition(":")
         objects = self.current()
         found = [one for one in objects if one["kind"].lower() == kind and one["metadata"]["name"] == name]
         ports = {str(one["port"]): one["targetPort"] for service in found for one in service["spec"]["ports"]}
         if port not in ports:
-            raise Refused(f"there is no {asked.target} with port {port}")
+            raise CommandRefused(f"there is no {arguments.target} with port {port}")
         wanted = found[0]["spec"]["selector"].items()
         (workload,) = [
             one
@@ -281,10 +281,10 @@ class Kubernetes:
         self.forwarded[f"http://127.0.0.1:{outside}"] = self.programs[workload["metadata"]["name"]].url
 
 
-def until_reachable(ask):
-    """Ask again where something can't be reached, as a Job or a person does: this broker drops logins after 4 s."""
-    for _ in range(TRIES):
-        done = ask()
+def until_reachable(run):
+    """Retry while something is unreachable, as a Job or a person does: this broker drops logins after 4 s."""
+    for _ in range(MOST_TRIES):
+        done = run()
         if done.returncode != Exit.UNAVAILABLE:
             break
     return done

@@ -1,4 +1,4 @@
-"""local/collate/README.md, followed: each way to start it, and each fault that it shows how to ask for."""
+"""Every command line of local/collate/README.md runs: each start, and each requested fault."""
 
 import json
 import os
@@ -16,13 +16,13 @@ STARTS = [line for line in OWN if line.words[0] == "python"]
 FAULTS = [line for line in OWN if line.words[0] == "curl"]
 
 
-def test_these_are_all_lines_of_it():
+def test_all_its_lines_are_starts_or_faults():
     assert (len(STARTS), len(FAULTS)) == (2, 3)
     assert len(OWN) == len(STARTS) + len(FAULTS)
 
 
 @pytest.mark.parametrize("line", STARTS, ids=lambda line: " ".join(line.words))
-def test_it_starts_and_takes_every_fault_that_is_shown(line, eventually_blocking):
+def test_it_starts_and_accepts_every_shown_fault(line, eventually_blocking):
     environ = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     with Run("readme") as run:
         log = run.directory / "log"

@@ -1,6 +1,6 @@
-"""docs/deploy.md, operations.md and upgrade.md, followed line by line on real servers.
+"""docs/deploy.md, docs/operations.md and docs/upgrade.md, run line by line on real servers.
 
-Kafka has an authorizer on, and each process is the user that the guide gives it, with what Kafka's own tool gave it.
+Kafka has an authorizer. Each process is the user of the guide, with the permissions that Kafka's own tool granted.
 """
 
 import asyncio
@@ -12,47 +12,47 @@ import pytest
 
 from local.event_listener import listening
 from tests.contract.documents.pages import LINES, ROOT
-from tests.system.documents.reader import ELSEWHERE
+from tests.system.documents.reader import RUN_ELSEWHERE
 
 pytestmark = pytest.mark.timeout(600)
 CREATE = "/manual-handoffs$"
 UPGRADE = next(line for line in LINES if line.page == "docs/upgrade.md" and line.words[:2] == ("helm", "upgrade"))
 
 
-async def test_every_line_of_the_guides_does_what_it_says(reader, acls, collate, secured, to_secured, postgres):  # noqa: PLR0917 - all that he has
+async def test_every_command_line_of_the_guides_runs(reader, acls, collate, secured, to_secured, postgres):  # noqa: PLR0917 - the reader needs all of them
     (authorization,) = collate.create()
     reader.environ |= {"COLLATE_API_KEY": "local-collate-key", "AUTHORIZATION": authorization}
     for line in reader.lines_of("docs/deploy.md"):
-        told = await reader.follow(line)
+        output = await reader.follow(line)
         match line.words:
             case ("gateway", "topics", "acls"):
-                assert await asyncio.to_thread(acls, told)
+                assert await asyncio.to_thread(acls, output)
             case ("gateway", "callers", "new", *_):
                 reader.environ["CALLER_KEY"] = reader.stderr.strip()
             case ("helm", "upgrade", *_):
                 await begin(reader, to_secured)
             case ("curl", *_):
-                # What was refused for a moment was asked again: the last answer counts.
-                assert '"commandId"' in told.rpartition("}{")[2], told
+                # curl retries a refused request; the last response counts.
+                assert '"commandId"' in output.rpartition("}{")[2], output
 
     await add_read_model(reader, postgres)
-    letters = await make_dead_letters(reader, collate, secured)
-    reader.environ["COMMAND"] = letters.pop()
+    dead_letters = await create_dead_letters(reader, collate, secured)
+    reader.environ["COMMAND"] = dead_letters.pop()
     for line in reader.lines_of("docs/operations.md"):
-        told = await reader.follow(line)
+        output = await reader.follow(line)
         decided = {"redrive": "applied", "discard": "discarded"}.get(line.words[2] if len(line.words) > 2 else "")
         if decided and "$COMMAND" in line.words and "--dry-run" not in line.words:
-            assert f"{reader.environ['COMMAND']}  {decided}" in told
-            # The next decision is another letter's; what is looked at later may have been decided.
-            reader.environ["COMMAND"] = letters.pop() if letters else reader.environ["COMMAND"]
+            assert f"{reader.environ['COMMAND']}  {decided}" in output
+            # The next decision is about another dead letter; later lines may show a decided one.
+            reader.environ["COMMAND"] = dead_letters.pop() if dead_letters else reader.environ["COMMAND"]
 
     for line in reader.lines_of("docs/upgrade.md"):
         await reader.follow(line)
-    assert not_done(reader) == []
+    assert lines_not_run(reader) == []
 
 
 async def begin(reader, to_secured):
-    """Let Kubernetes start the pods; from here on the reader has a process's settings, and is Kafka's administrator."""
+    """Start the pods. From then on the reader has the settings of a process and is Kafka's administrator."""
     kubernetes, own = reader.kubernetes, to_secured("SASL_SSL")
     await asyncio.to_thread(kubernetes.start, "gateway-worker")
     await asyncio.to_thread(kubernetes.start, "gateway-ingress")
@@ -65,7 +65,7 @@ async def begin(reader, to_secured):
 
 
 async def add_read_model(reader, postgres):
-    """What section 7 asks for, and an operator's key."""
+    """Create the database and user of docs/deploy.md, \"Optional: status and timelines\", and an operator's key."""
     made = await asyncio.to_thread(
         subprocess.run,
         shlex.split("gateway callers new oncall --may operate --may authorization:read"),
@@ -86,14 +86,14 @@ async def add_read_model(reader, postgres):
     for workload in ("gateway-projector", "gateway-ingress"):
         await asyncio.to_thread(reader.kubernetes.start, workload)
     programs = reader.kubernetes.programs
-    reader.stands_for |= {
+    reader.replacements |= {
         "https://gateway.example": programs["gateway-ingress"].url,
         "http://127.0.0.1:9090": programs["gateway-worker"].admin_url,
     }
 
 
-async def make_dead_letters(reader, collate, secured):
-    """Let Collate refuse two handoffs as nobody expects it to; return the commands."""
+async def create_dead_letters(reader, collate, secured):
+    """Let Collate refuse two handoffs with an unexpected code; return their commands."""
     url, commands = reader.kubernetes.programs["gateway-ingress"].url, []
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
     async with (
@@ -107,23 +107,22 @@ async def make_dead_letters(reader, collate, secured):
                 json={},
                 headers={"Authorization": f"Bearer {reader.environ['CALLER_KEY']}", "Idempotency-Key": authorization},
             )
-            while (answer := await http.send(post)).status_code == httpx.codes.SERVICE_UNAVAILABLE:  # noqa: ASYNC110 - as it says
+            while (answer := await http.send(post)).status_code == httpx.codes.SERVICE_UNAVAILABLE:  # noqa: ASYNC110 - obeys Retry-After
                 await asyncio.sleep(float(answer.headers["retry-after"]))
             assert answer.status_code == httpx.codes.ACCEPTED, answer.text
             commands.append(answer.json()["commandId"])
         for command in commands:
             await listener.wait_for("command.dead_lettered", 60, commandId=command)
     collate.faults.clear()
-    # Lists and looks ask the read model, which follows.
     return commands
 
 
-def not_done(reader):
-    """Which lines of any document neither the reader nor a test that is named has done."""
+def lines_not_run(reader):
+    """Return the lines of all documents that neither the reader nor another named test has run."""
     pods = {tuple(pod) for pod in reader.kubernetes.ran}
     return [
         f"{line.page}: {line.text}"
         for line in LINES
-        if line.words not in reader.did | pods
-        and not (line.words[:2] in ELSEWHERE and (ROOT / ELSEWHERE[line.words[:2]]).exists())
+        if line.words not in reader.lines_run | pods
+        and not (line.words[:2] in RUN_ELSEWHERE and (ROOT / RUN_ELSEWHERE[line.words[:2]]).exists())
     ]

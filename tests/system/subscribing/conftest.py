@@ -1,4 +1,4 @@
-"""The example of docs/examples, and commands with their outcomes, for tests of subscribers."""
+"""The example of docs/examples, and a gateway that accepts commands, for tests of subscribers."""
 
 import importlib.util
 import itertools
@@ -25,7 +25,7 @@ def example():
 
 @dataclass
 class Gateway:
-    """Ingress and a worker that run, the Collate behind them, and where their topics are."""
+    """A running ingress and worker, the Collate behind them, and the addresses of their topics."""
 
     installation: Installation
     collate: SimulatedCollate
@@ -40,7 +40,7 @@ class Gateway:
         return self.installation.prefix
 
     async def command(self, authorization, path, body=None, *, wait=20):
-        """Send a command; return its outcome, or without `wait` that it was accepted."""
+        """Send a command; return its outcome, or with `wait=0` the response of its acceptance."""
         key = self.installation.caller_key
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"c-{next(self.numbers)}"}
         if wait:
@@ -53,7 +53,7 @@ class Gateway:
 
 @pytest.fixture
 async def gateway(installation, start, collate, kafka):
-    """A gateway that runs."""
+    """A running gateway."""
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
     async with httpx.AsyncClient(timeout=40) as http:
         yield Gateway(installation, collate, kafka, ingress, worker, http)

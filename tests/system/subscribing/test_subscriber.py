@@ -1,4 +1,4 @@
-"""What docs/subscribing.md promises to a subscriber, on real Kafka with real processes."""
+"""The promises of docs/subscribing.md, on real Kafka with real processes."""
 
 import asyncio
 import contextlib
@@ -21,10 +21,10 @@ CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 CLOSE = {"result": {"type": "completed", "reportedOutcome": "submitted"}}
 
 
-def computed(told):
-    """What somebody knows after these lines: status and open handoff of each authorization, and the sequences seen."""
+def subscriber_view(items):
+    """Return what these items say: status and open handoff of each authorization, and the sequences read."""
     known, sequences = defaultdict(dict), defaultdict(list)
-    for authorization, kind, sequence, data in told:
+    for authorization, kind, sequence, data in items:
         sequences[authorization].append(sequence)
         one = known[authorization]
         match kind.removeprefix("collate-gateway.").removesuffix(".v1"):
@@ -39,8 +39,8 @@ def computed(told):
     return dict(known), sequences
 
 
-def shown(collate, authorizations):
-    """What Collate's state is."""
+def collate_view(collate, authorizations):
+    """Return the same facts as Collate has them."""
     state = {}
     for one in authorizations:
         current = collate.world.authorizations[one]
@@ -48,27 +48,27 @@ def shown(collate, authorizations):
     return state
 
 
-def is_whole(sequences):
+def has_no_gaps(sequences):
     return sequences == list(range(sequences[0], sequences[-1] + 1))
 
 
 @pytest.fixture
 async def subscribe(example, gateway):
-    """Start the example as a program of its own; return the lines that it prints, as they come."""
+    """Return a function that starts the example as a program and returns its growing list of items."""
     programs = []
 
     async def start_program():
         program = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", example.__file__, gateway.bootstrap, gateway.prefix), stdout=subprocess.PIPE
         )
-        told = []
+        items = []
 
         async def read():
             while line := await program.stdout.readline():
-                told.append(json.loads(line))
+                items.append(json.loads(line))
 
         programs.append((program, asyncio.create_task(read())))
-        return told
+        return items
 
     yield start_program
     for program, reading in programs:
@@ -78,7 +78,7 @@ async def subscribe(example, gateway):
         await reading
 
 
-async def test_a_late_joiner_knows_what_collate_shows_through_a_handoff_and_a_killed_worker(
+async def test_a_late_joiner_has_collates_state_after_a_handoff_and_a_killed_worker(
     gateway, start, subscribe, eventually
 ):
     collate, command = gateway.collate, gateway.command
@@ -89,10 +89,10 @@ async def test_a_late_joiner_knows_what_collate_shows_through_a_handoff_and_a_ki
     collate.act(done, "payer", truth="approved")
     await command(done, "watch")
 
-    told = await subscribe()
-    await eventually(lambda: len(told) >= 3, within=30)
-    assert {kind for _, kind, _, _ in told} == {"state"}, "each authorization's state comes first"
-    assert computed(told)[0] == shown(collate, authorizations)
+    items = await subscribe()
+    await eventually(lambda: len(items) >= 3, within=30)
+    assert {kind for _, kind, _, _ in items} == {"state"}, "the state of each authorization comes first"
+    assert subscriber_view(items)[0] == collate_view(collate, authorizations)
 
     gateway.worker.process.kill()
     await asyncio.to_thread(gateway.worker.process.wait)
@@ -102,19 +102,19 @@ async def test_a_late_joiner_knows_what_collate_shows_through_a_handoff_and_a_ki
     collate.act(handed, "payer", truth="approved")
     await command(quiet, "watch")
     wanted = {(one, "collate-gateway.authorization.settled.v1") for one in (quiet, handed)}
-    await eventually(lambda: wanted <= {(one, kind) for one, kind, _, _ in told}, within=60)
+    await eventually(lambda: wanted <= {(one, kind) for one, kind, _, _ in items}, within=60)
 
-    known, sequences = computed(told)
-    assert known == shown(collate, authorizations)
+    known, sequences = subscriber_view(items)
+    assert known == collate_view(collate, authorizations)
     for one in authorizations:
-        assert is_whole(sequences[one])
+        assert has_no_gaps(sequences[one])
 
 
-async def test_whoever_joins_at_any_moment_misses_nothing_and_hears_nothing_twice(gateway, example):
+async def test_a_subscriber_that_joins_at_any_moment_gets_every_event_once(gateway, example):
     collate, command, randomness = gateway.collate, gateway.command, random.Random(6)
     authorizations = collate.create(count=8)
 
-    async def ask(one):
+    async def send_commands(one):
         for path in ("watch", "handoffs", "watch"):
             await asyncio.sleep(randomness.uniform(0, 0.5))
             await command(one, path, wait=0)
@@ -123,29 +123,29 @@ async def test_whoever_joins_at_any_moment_misses_nothing_and_hears_nothing_twic
 
     async def join(after):
         await asyncio.sleep(after)
-        told = []
+        items = []
         async for one in example.follow(gateway.bootstrap, gateway.prefix):
-            told.append(one)
-            _, sequences = computed(told)
+            items.append(one)
+            _, sequences = subscriber_view(items)
             if len(sequences) == len(authorizations) and all(max(seen) >= EVENTS for seen in sequences.values()):
-                return told
+                return items
         raise AssertionError("follow ended")
 
     async with listening(gateway.bootstrap, gateway.prefix) as listener:
         joiners = [asyncio.create_task(join(randomness.uniform(0, 4))) for _ in range(12)]
-        await asyncio.gather(*(ask(one) for one in authorizations))
+        await asyncio.gather(*(send_commands(one) for one in authorizations))
         for joiner in joiners:
-            known, sequences = computed(await asyncio.wait_for(joiner, 30))
-            assert known == shown(collate, authorizations)
-            assert all(is_whole(sequences[one]) for one in authorizations)
+            known, sequences = subscriber_view(await asyncio.wait_for(joiner, 30))
+            assert known == collate_view(collate, authorizations)
+            assert all(has_no_gaps(sequences[one]) for one in authorizations)
         from_the_beginning = defaultdict(list)
         while len(from_the_beginning) < len(authorizations) or min(map(len, from_the_beginning.values())) < EVENTS:
             for event in await listener.take(5):
                 from_the_beginning[event.authorization_id].append(event.sequence)
-    assert all(numbers[0] == 1 and is_whole(numbers) for numbers in from_the_beginning.values())
+    assert all(numbers[0] == 1 and has_no_gaps(numbers) for numbers in from_the_beginning.values())
 
 
-async def test_a_sequence_that_begins_anew_after_months_is_followed(installation, kafka, prefix, example):
+async def test_a_sequence_that_restarts_after_months_is_accepted(installation, kafka, prefix, example):
     await asyncio.to_thread(installation.apply_topics)
     month, now = 30 * 24 * 3600 * 1000, round(time.time() * 1000)
     following = example.follow(kafka, prefix)
@@ -161,14 +161,14 @@ async def test_a_sequence_that_begins_anew_after_months_is_followed(installation
         while not first.done():
             await put(7, now - 4 * month)
             await asyncio.sleep(0.2)
-        told = [(await first)[2]]
+        items = [(await first)[2]]
         await put(7, now - 4 * month)
         for sequence, at in ((8, now - 3 * month), (1, now), (1, now), (2, now)):
             await put(sequence, at)
         async with asyncio.timeout(20):
-            told += [(await anext(following))[2] for _ in range(3)]
+            items += [(await anext(following))[2] for _ in range(3)]
     await following.aclose()
-    assert told == [7, 8, 1, 2]
+    assert items == [7, 8, 1, 2]
 
 
 # Of each authorization above: changed, action_required, finished; opened, finished; finished; finished.
