@@ -1,10 +1,9 @@
-"""HTTP in, Kafka out.
+"""The ingress: HTTP requests in, Kafka records out.
 
-    server ─▶ edge ─▶ verification ─▶ app ─▶ authentication ─▶ commands ─▶ keeping ─▶ publisher ─▶ answers
-    bounds    id,      tokens (jwks),  the    callers,          strict_json,  idempotency,  kafka     202, 200
-    of the    deadline, signatures     route  rates             preferences   waiting
-    head      log line
+    http/server ─▶ http/middleware ─▶ auth/authentication ─▶ routes ─▶ service ─▶ publisher ─▶ response
+    limits of      id, log line,      keys, tokens,          commands,  idempotency,  Kafka    202, 200
+    the head       deadline, limits   signatures             reads, …   waiting
 
-What happens comes back by `tail`, to who waits (`waiting`) and who streams (`stream`). `live_calls` never cross Kafka,
-but their `audit` does. Whatever goes wrong is one of `problems`. `main` puts everything together.
+`event_stream.tail` reads the events back, for waiting requests and for streams. The live calls go to Collate and not
+through Kafka, except for their audit records. Every failure is one of `http.problems`. `main` builds all of it.
 """

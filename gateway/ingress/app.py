@@ -1,34 +1,98 @@
-"""The addresses, and which handler answers at each."""
+"""The Starlette application of the ingress: its routes, its middleware and its exception handlers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
-from gateway.ingress.http.exchange import Answer, Exchange, Streaming
+from adapters.oidc.tokens import Tokens
+from gateway.ingress.auth.authentication import Authentication
+from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.commands.routes import Commands
+from gateway.ingress.dead_letters.routes import DeadLetters
+from gateway.ingress.documents import document
+from gateway.ingress.event_stream.routes import EventStreams
+from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.http.middleware import (
+    BodyLimit,
+    ErrorBoundary,
+    InFlightLimit,
+    RequestDeadline,
+    RequestIds,
+    RequestLog,
+    RequestRecorder,
+    StrictHeaders,
+)
+from gateway.ingress.http.responses import EXCEPTION_HANDLERS
+from gateway.ingress.live.routes import LiveCalls
+from gateway.ingress.tracing import RequestSpans
+from runtime.metrics import IngressMetrics
+from runtime.settings import IngressSettings
+from runtime.traces import Traces
 
-Handler = Callable[[Exchange], Awaitable[Answer | Streaming]]
+if TYPE_CHECKING:
+    from gateway.ingress.no_reads import NoReads
+    from gateway.ingress.reads import Reads
 
 
-class Endpoint:
-    """A handler as the ASGI application that starlette's router wants; the edge sends what it answers."""
-
-    def __init__(self, path: str, handler: Handler) -> None:
-        self._path = path
-        self._handler = handler
-
-    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
-        """Leave the answer at the exchange."""
-        exchange: Exchange = scope["exchange"]
-        exchange.facts.route = self._path
-        exchange.answer = await self._handler(exchange)
+def create_app(routes: Sequence[Route], middleware: Sequence[Middleware]) -> Starlette:
+    """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md says why."""
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
+    # A redirect would repeat the Host header, which the caller chooses.
+    app.router.redirect_slashes = False
+    return app
 
 
-def route(method: str, path: str, handler: Handler) -> BaseRoute:
-    """Bind a handler to a method and a path template."""
-    return Route(path, Endpoint(path, handler), methods=[method])
+def middleware(
+    settings: IngressSettings,
+    *,
+    metrics: IngressMetrics,
+    recorder: RequestRecorder,
+    deadlines: Deadlines,
+    callers: CallersFile,
+    tokens: Tokens,
+    traces: Traces | None,
+) -> Sequence[Middleware]:
+    """Return the middleware, outermost first."""
+    return [
+        *([] if traces is None else [Middleware(RequestSpans, traces)]),
+        Middleware(RequestIds),
+        Middleware(RequestLog, recorder),
+        Middleware(InFlightLimit, metrics, max_in_flight=settings.max_requests_in_flight),
+        Middleware(ErrorBoundary),
+        Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
+        Middleware(StrictHeaders),
+        Middleware(BodyLimit, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2),
+        Middleware(Authentication, callers, tokens),
+    ]
 
 
-def router(routes: list[BaseRoute]) -> Router:
-    """Return the router: no redirects, and what is not found is the edge's problem."""
-    return Router(routes, redirect_slashes=False)
+def routes(
+    commands: Commands, live: LiveCalls, streams: EventStreams, reads: "Reads | NoReads", dead_letters: DeadLetters
+) -> Sequence[Route]:
+    """Return the routes."""
+    authorization, dead_letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
+    return [
+        Route(f"{authorization}/handoffs", commands.request, methods=["POST"]),
+        Route(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),
+        Route(f"{authorization}/watch", commands.watch, methods=["POST"]),
+        Route("/v1/commands", commands.cloudevent, methods=["POST"]),
+        Route(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
+        Route(f"{authorization}/review-snapshot", live.review),
+        Route("/v1/events", streams.events),
+        Route("/v1/commands/{commandId}", reads.command),
+        Route(authorization, reads.authorization),
+        Route(f"{authorization}/timeline", reads.timeline),
+        Route("/v1/handoffs", reads.handoffs),
+        Route("/v1/overview", reads.overview),
+        Route("/v1/dead-letters", dead_letters.list_page),
+        Route(dead_letter, dead_letters.show),
+        Route(f"{dead_letter}/original", dead_letters.original),
+        Route(f"{dead_letter}/situation", dead_letters.situation),
+        Route(f"{dead_letter}/redrive", dead_letters.redrive, methods=["POST"]),
+        Route(f"{dead_letter}/discard", dead_letters.discard, methods=["POST"]),
+        Route("/openapi.json", document("openapi.json")),
+        Route("/asyncapi.json", document("asyncapi.json")),
+    ]

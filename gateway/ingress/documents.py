@@ -1,16 +1,18 @@
-"""The published documents, as they are checked in: GET /openapi.json and /asyncapi.json, for anybody."""
+"""The published documents: GET /openapi.json and /asyncapi.json, without authentication."""
 
 from collections.abc import Awaitable, Callable
 
-from gateway.ingress.http.exchange import Answer, Exchange
+from starlette.requests import Request
+from starlette.responses import Response
+
 from schemas.documents.publish import read
 
 
-def document(path: str) -> Callable[[Exchange], Awaitable[Answer]]:
-    """Return the handler that serves a document; it is read once."""
-    answer = Answer(200, read(path), [(b"content-type", b"application/json"), (b"access-control-allow-origin", b"*")])
+def document(path: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a document."""
+    response = Response(read(path), headers={"access-control-allow-origin": "*"}, media_type="application/json")
 
-    async def serve(_: Exchange) -> Answer:
-        return answer
+    async def serve(_: Request) -> Response:
+        return response
 
     return serve

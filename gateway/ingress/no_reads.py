@@ -1,20 +1,20 @@
-"""The read routes of an installation without a read model: they say so, to callers that are known."""
+"""The read routes of an installation without a read model: an authenticated caller gets a problem that says so."""
 
-from typing import NoReturn
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.exchange import Exchange
 from gateway.ingress.http.problems import NoReadModel
 
 
 class NoReads:
-    """The handlers; nothing behind them needs what PostgreSQL needs."""
+    """The endpoints. They import no database client."""
 
-    def __init__(self, gate: AccessControl) -> None:
-        self._gate = gate
+    def __init__(self, access: AccessControl) -> None:
+        self._access = access
 
-    async def _refuse(self, exchange: Exchange) -> NoReturn:
-        self._gate.admit(exchange)
-        raise NoReadModel("Follow GET /v1/events, or send commands with `Prefer: wait`; nothing else is kept here.")
+    async def _reject(self, request: Request) -> Response:
+        self._access.admit(request)
+        raise NoReadModel("Follow GET /v1/events, or send commands with `Prefer: wait`.")
 
-    command = authorization = timeline = handoffs = overview = _refuse
+    command = authorization = timeline = handoffs = overview = _reject

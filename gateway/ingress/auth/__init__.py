@@ -1,1 +1,1 @@
-"""Who the caller is, and what the caller may do."""
+"""Authentication (who is the caller) and authorization (what may the caller do)."""

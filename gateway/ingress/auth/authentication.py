@@ -1,73 +1,101 @@
-"""Credentials that take an await: a token's issuer may have to be asked for its keys, a signature covers the body.
+"""Authentication: who is the caller? API keys, tokens (JWT) and signatures (Standard Webhooks).
 
-An ASGI application between edge and router. It leaves the caller at the exchange; whether that is enough is the gate's
-decision. API keys pass by: the gate looks them up itself.
+The innermost middleware. It sets Starlette's `request.user` and rejects nobody: an endpoint that needs a caller asks
+`permissions.AccessControl`. A verified signature also removes the signer's name from the query.
 """
 
 import time
-from collections.abc import Callable
-from urllib.parse import parse_qs
+from collections.abc import Mapping
+from urllib.parse import parse_qs, parse_qsl
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.oidc.tokens import Tokens
-from gateway.ingress.auth.callers import KEY_PREFIX, Caller, Callers
+from gateway.ingress.auth.callers import KEY_PREFIX, Caller
+from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.signatures import verify
-from gateway.ingress.http.exchange import Exchange
+from gateway.ingress.http.context import context_of
+from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.responses import ProblemResponse
 
-BEARER = b"bearer "
-LONGEST_CREDENTIAL = 8 << 10
-_KEY = KEY_PREFIX.encode() + b"_"
+_BEARER = b"bearer "
+_KEY_START = KEY_PREFIX.encode() + b"_"
+_MAX_CREDENTIAL_BYTES = 8 << 10
 _NO_SECRET = (bytes(32),)
 
 
 class Authentication:
-    """Verifies tokens and signatures, and goes on to the router."""
+    """Identifies the caller of every request by the one credential that it carries."""
 
-    def __init__(
-        self,
-        router: ASGIApp,
-        callers: Callable[[], Callers],
-        tokens: Tokens,
-        *,
-        max_body: int,
-        deadline_seconds: float,
-    ) -> None:
-        self.router = router
+    def __init__(self, app: ASGIApp, callers: CallersFile, tokens: Tokens) -> None:
+        self.app = app
         self._callers = callers
         self._tokens = tokens
-        self._max_body = max_body
-        self._deadline_seconds = deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Look for a credential of either kind."""
-        exchange: Exchange = scope["exchange"]
-        authorization = exchange.headers.get(b"authorization")
-        if authorization is None:
-            if b"webhook-signature" in exchange.headers:
-                exchange.verified = await self._signer(exchange)
-        elif authorization[:7].lower() == BEARER and not authorization[7:].startswith(_KEY):
-            exchange.verified = await self._subject(authorization[7:].strip())
-        await self.router(scope, receive, send)
+        """Serve one request."""
+        headers = context_of(scope).headers
+        authorization = headers.get(b"authorization")
+        scope["user"] = None
+        if authorization is not None:
+            scope["user"] = await self._bearer(authorization)
+        elif b"webhook-signature" in headers:
+            try:
+                body = await Request(scope, receive).body()
+            except Problem as problem:
+                await ProblemResponse(problem)(scope, receive, send)
+                return
+            scope["user"] = self._signer(scope, headers, body)
+            receive = _replayed(body, receive)
+        await self.app(scope, receive, send)
 
-    async def _subject(self, credential: bytes) -> Caller | None:
-        if credential.count(b".") != 2 or len(credential) > LONGEST_CREDENTIAL or not self._callers().issuers:
+    async def _bearer(self, authorization: bytes) -> Caller | None:
+        credential = authorization[7:].strip()
+        if authorization[:7].lower() != _BEARER or len(authorization) > _MAX_CREDENTIAL_BYTES:
             return None
+        callers = self._callers.current
+        if credential.startswith(_KEY_START):
+            return callers.by_key(credential.decode("latin-1"), time.time())
+        if credential.count(b".") != 2 or not callers.issuers:
+            return None
+        # This may wait for the issuer's keys.
         subject = await self._tokens.subject(credential.decode("latin-1"))
-        return None if subject is None else self._callers().by_subject(subject)
+        return None if subject is None else self._callers.current.by_subject(subject)
 
-    async def _signer(self, exchange: Exchange) -> Caller | None:
-        """Return who signed. The URL's `caller` says whose secrets to try, so that a guess costs one comparison.
+    def _signer(self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Caller | None:
+        """Return the caller that signed the body. The query's `caller` names it, so a guess costs one comparison.
 
-        A name that is nobody's costs the same body and comparison, so that no answer tells which names there are.
+        An unknown name needs the same body and the same comparison, so that no response shows which names exist.
         """
-        # The URL's length is bounded, and so is the number of fields.
-        query = parse_qs(exchange.scope["query_string"].decode("latin-1"))
-        signer = self._callers().signer(query.get("caller", [""])[0])
-        body = await exchange.body(self._max_body, self._deadline_seconds)
+        # The server bounds the URL, and so the number of parameters.
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        signer = self._callers.current.signer(query.get("caller", [""])[0])
         secrets = _NO_SECRET if signer is None else signer.signing_secrets
-        signed_id = verify(exchange.headers, body, secrets, time.time())
+        signed_id = verify(headers, body, secrets, time.time())
         if signer is None or signed_id is None:
             return None
-        exchange.signed_id = signed_id
+        context_of(scope).signed_id = signed_id
+        scope["query_string"] = _without_signer(scope["query_string"], signer.caller.name)
         return signer.caller
+
+
+def _without_signer(query: bytes, name: str) -> bytes:
+    terms = query.split(b"&")
+    signer = [("caller", name)]
+    at = next(at for at, term in enumerate(terms) if parse_qsl(term.decode("latin-1")) == signer)
+    return b"&".join(terms[:at] + terms[at + 1 :])
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that delivers the body again, because every `Request` reads the body on its own."""
+    is_replayed = False
+
+    async def replay() -> Message:
+        nonlocal is_replayed
+        if is_replayed:
+            return await receive()
+        is_replayed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

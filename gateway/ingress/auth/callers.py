@@ -1,6 +1,6 @@
-"""Who may ask for what: the callers of one reading of the callers' file, found by key, token or name.
+"""The callers of one version of the callers file, by API key, token subject and name.
 
-Keys are 256 random bits, so a plain sha256 can't be searched. Invariant: no key is kept, only its hash.
+A key has 256 random bits, so its plain sha256 can't be reversed by search. Invariant: only the hash of a key is stored.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from enum import StrEnum
 from adapters.oidc.tokens import Issuer, Subject
 
 KEY_PREFIX = "cgk"
-_NO_SUCH_KEY = bytes(32)
+_UNKNOWN_KEY_DIGEST = bytes(32)
 
 
 class Permission(StrEnum):
-    """What a caller may do."""
+    """A permission of a caller."""
 
     HANDOFF_REQUEST = "handoff:request"
     HANDOFF_CLOSE = "handoff:close"
@@ -31,7 +31,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A service that asked, once it is known."""
+    """An authenticated service. Without `rate` and `burst` the settings of the process apply."""
 
     name: str
     permissions: frozenset[Permission]
@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class HashedKey:
-    """An API key as the file knows it."""
+    """An API key as the callers file has it. `expires_at` is a Unix time."""
 
     key_id: str
     digest: bytes
@@ -50,7 +50,7 @@ class HashedKey:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All the ways in which one caller shows who it is."""
+    """The credentials of one caller."""
 
     caller: Caller
     keys: tuple[HashedKey, ...] = ()
@@ -59,33 +59,33 @@ class Credentials:
 
 
 class Callers:
-    """The callers of one reading of the file; immutable."""
+    """The callers of one version of the file. Immutable."""
 
-    def __init__(self, everybody: Iterable[Credentials] = (), issuers: Iterable[Issuer] = ()) -> None:
-        everybody = tuple(everybody)
-        self.names = frozenset(each.caller.name for each in everybody)
+    def __init__(self, credentials: Iterable[Credentials] = (), issuers: Iterable[Issuer] = ()) -> None:
+        credentials = tuple(credentials)
+        self.names = frozenset(each.caller.name for each in credentials)
         self.issuers = {issuer.url: issuer for issuer in issuers}
-        self._keys = {key.key_id: (key, each.caller) for each in everybody for key in each.keys}
-        self._subjects = {subject: each.caller for each in everybody for subject in each.subjects}
-        self._by_name = {each.caller.name: each for each in everybody}
+        self._keys = {key.key_id: (key, each.caller) for each in credentials for key in each.keys}
+        self._subjects = {subject: each.caller for each in credentials for subject in each.subjects}
+        self._by_name = {each.caller.name: each for each in credentials}
 
     def by_key(self, presented: str, now: float) -> Caller | None:
-        """Return whose key this is. An unknown id costs the same hash and comparison as a wrong key."""
+        """Return the caller of a key. An unknown key id takes the same hash and comparison as a wrong key."""
         parts = presented.split("_", 2)
         found = self._keys.get(parts[1]) if len(parts) == 3 and parts[0] == KEY_PREFIX else None
         digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
-        is_right = hmac.compare_digest(digest, found[0].digest if found else _NO_SUCH_KEY)
-        if found is None or not is_right:
+        is_valid = hmac.compare_digest(digest, found[0].digest if found else _UNKNOWN_KEY_DIGEST)
+        if found is None or not is_valid:
             return None
         key, caller = found
         return caller if key.expires_at is None or now < key.expires_at else None
 
     def by_subject(self, subject: Subject) -> Caller | None:
-        """Return whom a good token is about."""
+        """Return the caller of a verified token's subject."""
         return self._subjects.get(subject)
 
     def signer(self, name: str) -> Credentials | None:
-        """Return a caller that signs its requests, with its secrets."""
+        """Return the credentials of a caller that signs its requests."""
         found = self._by_name.get(name)
         return found if found is not None and found.signing_secrets else None
 
@@ -95,16 +95,16 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made: `key` is for the service and shown once, the entry is for the file."""
+    """A new key. `key` is for the service and shown once; `entry` is for the callers file."""
 
     key: str
     entry: str
 
 
 def new_key(now: datetime | None = None) -> NewKey:
-    """Make a key and the TOML lines under which a caller's entry knows it."""
-    made_at = now or datetime.now(UTC)
-    key_id = f"{made_at:%y%m%d}{secrets.token_hex(4)}"
+    """Create a key and the TOML lines for its caller's entry."""
+    created_at = now or datetime.now(UTC)
+    key_id = f"{created_at:%y%m%d}{secrets.token_hex(4)}"
     key = f"{KEY_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     return NewKey(key, f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n')

@@ -1,23 +1,23 @@
-"""The callers' file (TOML): read whole or not at all, and read again when it or a secret that it names changes.
+"""The callers file (TOML). It is read again when it or a secret file changes; an invalid version is ignored as a whole.
 
-[[issuer]]                      # whose tokens are taken
+[[issuer]]                      # an issuer whose tokens are accepted
 url = "https://login.example"
 audience = "collate-gateway"
-algorithms = ["RS256"]          # asymmetric ones only
-keys = "https://login.example/jwks.json"    # or a file
+algorithms = ["RS256"]          # asymmetric algorithms only
+keys = "https://login.example/jwks.json"    # or a path
 
 [[caller]]
 name = "scheduling"
 permissions = ["handoff:request", "handoff:close", "authorization:watch"]
-rate_per_second = 50            # optional, with burst; else the process's settings
-[[caller.key]]                  # API keys, several
+rate_per_second = 50            # optional, with burst; default: the settings of the process
+[[caller.key]]                  # API keys; several are possible
 id = "sch2026a"
 sha256 = "…"                    # of the whole key, in hex
 expires = 2027-01-01T00:00:00Z  # optional
-[[caller.token]]                # tokens about this subject
+[[caller.token]]                # tokens with this subject
 issuer = "https://login.example"
 subject = "scheduling-client"
-[[caller.signature]]            # Standard Webhooks, several
+[[caller.signature]]            # secrets of Standard Webhooks; several are possible
 secret_file = "/run/secrets/scheduling"
 """
 
@@ -42,11 +42,11 @@ from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey
 from gateway.ingress.auth.signatures import SecretInvalid, read_secret
 from runtime.file_watcher import FileWatcher
 
-_KEYS_PLACE = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
+_KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
 
 
 class CallersInvalid(Exception):
-    """The callers' file can't be used; the message lists every problem and shows no value of it."""
+    """The callers file is invalid. The message lists every problem and shows no value of the file."""
 
 
 def _algorithm(value: str) -> str:
@@ -55,8 +55,8 @@ def _algorithm(value: str) -> str:
     return value
 
 
-def _keys_place(value: str) -> str:
-    if not _KEYS_PLACE.fullmatch(value):
+def _keys_location(value: str) -> str:
+    if not _KEYS_LOCATION.fullmatch(value):
         raise ValueError("expected an https URL or the absolute path of a file")
     return value
 
@@ -66,16 +66,16 @@ class _Entry(BaseModel):
 
 
 class IssuerEntry(_Entry):
-    """Whose tokens are taken, and on what terms."""
+    """An issuer and the rules for its tokens."""
 
     url: Annotated[str, StringConstraints(min_length=1)]
     audience: Annotated[str, StringConstraints(min_length=1)]
     algorithms: frozenset[Annotated[str, AfterValidator(_algorithm)]] = Field(min_length=1)
-    keys: Annotated[str, AfterValidator(_keys_place)]
+    keys: Annotated[str, AfterValidator(_keys_location)]
 
 
 class KeyEntry(_Entry):
-    """A key's id, its hash, and until when it holds."""
+    """An API key: id, hash and expiry."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,32}$")]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -83,20 +83,20 @@ class KeyEntry(_Entry):
 
 
 class TokenEntry(_Entry):
-    """A subject of an issuer above."""
+    """A subject of one of the file's issuers."""
 
     issuer: str
     subject: Annotated[str, StringConstraints(min_length=1)]
 
 
 class SignatureEntry(_Entry):
-    """A signing secret, in a file of its own."""
+    """A signing secret in a separate file."""
 
     secret_file: Path
 
 
 class CallerEntry(_Entry):
-    """One caller of the file."""
+    """A caller and its credentials."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     permissions: frozenset[Permission] = Field(min_length=1)
@@ -112,23 +112,23 @@ class _File(_Entry):
     caller: tuple[CallerEntry, ...] = ()
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
+    def _check_references(self) -> Self:
         urls = [entry.url for entry in self.issuer]
         names = [entry.name for entry in self.caller]
         ids = [key.id for entry in self.caller for key in entry.key]
         subjects = [(token.issuer, token.subject) for entry in self.caller for token in entry.token]
-        for what, values in (("issuer's url", urls), ("caller's name", names), ("key's id", ids)):
+        for name, values in (("an issuer's url", urls), ("a caller's name", names), ("a key's id", ids)):
             if len(set(values)) != len(values):
-                raise ValueError(f"a {what} stands twice")
+                raise ValueError(f"{name} occurs twice")
         if len(set(subjects)) != len(subjects):
-            raise ValueError("a subject stands for two callers")
+            raise ValueError("a subject belongs to two callers")
         if not {issuer for issuer, _ in subjects} <= set(urls):
             raise ValueError("a token names an issuer that is not in the file")
         return self
 
 
 def read_callers(content: bytes) -> Callers:
-    """Read the file's content, and the secrets that it names; raises CallersInvalid with every problem."""
+    """Parse the content of the file and read its secret files. Raises CallersInvalid with every problem."""
     return _callers(_parse(content))
 
 
@@ -136,13 +136,13 @@ def _parse(content: bytes) -> _File:
     try:
         return _File.model_validate(tomllib.loads(content.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise CallersInvalid("not TOML in UTF-8") from None
+        raise CallersInvalid("expected TOML in UTF-8") from None
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, found['loc'])) or 'file'}: {found['msg']}"
-            for found in error.errors(include_input=False, include_url=False, include_context=False)
+        problems = [
+            f"{'.'.join(map(str, detail['loc'])) or 'file'}: {detail['msg']}"
+            for detail in error.errors(include_input=False, include_url=False, include_context=False)
         ]
-        raise CallersInvalid("; ".join(wrong)) from None
+        raise CallersInvalid("; ".join(problems)) from None
 
 
 def _callers(file: _File) -> Callers:
@@ -172,10 +172,10 @@ def _secret(path: Path) -> bytes:
 
 
 class CallersFile:
-    """The file and its last good reading. `current` never fails; a bad file leaves the old reading in place."""
+    """The file and its last valid version. An invalid file leaves `current` as it is and sets `problem`."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file; raises CallersInvalid, because a process without callers serves nobody."""
+        """Read the file. Raises CallersInvalid, because a process without callers is useless."""
         self._path = path
         self._watcher = FileWatcher(path)
         self._watcher.changed()
@@ -183,7 +183,7 @@ class CallersFile:
         self.problem: str | None = None
 
     def reread_if_changed(self) -> bool:
-        """Read the file and its secrets if one has changed; return whether the callers are new."""
+        """Read the file and its secrets if one of them has changed. Return whether `current` is new."""
         if not self._watcher.changed():
             return False
         try:
@@ -195,7 +195,7 @@ class CallersFile:
         return True
 
     def _read(self) -> Callers:
-        """Read the file and the secrets that it names. A rejected file is read again once it or a secret changes."""
+        """Read the file and its secrets. A rejected file is read again when it or a secret changes."""
         self._watcher.mark_read()
         try:
             content = self._path.read_bytes()

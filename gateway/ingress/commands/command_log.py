@@ -1,16 +1,26 @@
-"""The record of every link handed out: an internal command, which the worker publishes when it arrives."""
+"""The `commands` topic as the ingress writes it: one way to append a record, for callers, operators and the audit."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.ingress.commands.publisher import Appended, Appends
-from gateway.ingress.live.outcomes import Access
-from schemas.commands import RecordAccess
+from gateway.ingress.commands.publisher import Appended, Appends, Headers, NotAppended, Reason
+from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
 from schemas.records import RecordedCommand, write_command
 from schemas.topics import partition_for
 
 
-class AccessRecord:
-    """Appends accesses to `commands`."""
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """A serialized command."""
+
+    key: bytes
+    headers: Headers
+    value: bytes
+
+
+class CommandLog:
+    """Serializes commands and appends them to their authorization's partition."""
 
     def __init__(self, publisher: Appends, *, source: str, partitions: int) -> None:
         self._publisher = publisher
@@ -18,24 +28,50 @@ class AccessRecord:
         self._partitions = partitions
 
     @property
-    def is_open(self) -> bool:
-        """Whether Kafka is there."""
+    def is_up(self) -> bool:
+        """Whether Kafka accepts records now."""
         return self._publisher.is_up
 
-    async def put(self, access: Access) -> float | None:
-        """Append the fact; None once it is on all in-sync copies, else the seconds after which to try again."""
-        headers, value = write_command(
-            RecordedCommand(
-                id=access.record_id,
-                caller=access.caller,
-                authorization_id=access.authorization_id,
-                accepted_at=datetime.now(UTC),
-                data=RecordAccess(
-                    handoff_id=access.handoff_id, operator=access.operator, grant_expires_at=access.expires_at
-                ),
-            ),
-            self._source,
+    def serialize(self, command: RecordedCommand) -> CommandRecord:
+        """Return the record of a command."""
+        headers, value = write_command(command, self._source)
+        return CommandRecord(command.authorization_id.encode(), headers, value)
+
+    async def append(self, record: CommandRecord) -> Appended | NotAppended:
+        """Write a record and return its position, or why it may be missing."""
+        partition = partition_for(record.key, self._partitions)
+        return await self._publisher.append(partition, record.key, record.value, record.headers)
+
+
+def acceptance_time() -> datetime:
+    """Return the current time in whole milliseconds, as records and responses show it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+
+
+def problem_of_append(failure: NotAppended) -> Problem:
+    """Return the problem of a record that is not known to be in the topic."""
+    again = "Send the same request with the same key again"
+    if failure.reason is Reason.FULL:
+        return Overloaded(
+            f"The command was not accepted. {again}, after Retry-After.",
+            retry_after_seconds=failure.retry_after_seconds,
+            members={"kept": "no"},
         )
-        key = access.authorization_id.encode()
-        written = await self._publisher.append(partition_for(key, self._partitions), key, value, headers)
-        return None if isinstance(written, Appended) else written.retry_after_seconds
+    if failure.reason is Reason.STOPPING:
+        return Stopping(
+            f"The command was not accepted. {again}: another replica will accept it.",
+            retry_after_seconds=failure.retry_after_seconds,
+            members={"kept": "no"},
+        )
+    if failure.is_certain:
+        return KafkaUnavailable(
+            f"The command was not accepted. {again}, after Retry-After.",
+            retry_after_seconds=failure.retry_after_seconds,
+            members={"kept": "no"},
+        )
+    return KafkaUnavailable(
+        f"It is unknown whether the command was accepted. {again}: the gateway will apply it only once.",
+        retry_after_seconds=failure.retry_after_seconds,
+        members={"kept": "unknown"},
+    )

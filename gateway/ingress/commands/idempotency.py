@@ -1,6 +1,7 @@
-"""The Idempotency-Key header (IETF draft, quoted and bare), and what this replica remembers of accepted commands.
+"""The Idempotency-Key header (IETF draft, quoted and bare), and the commands that this replica remembers.
 
-Best effort by design: the worker always knows; a replica forgets the oldest. Bodies are kept as a keyed digest only.
+A replica forgets its oldest commands, and that is safe: the worker recognizes every repeated command. A body is stored
+as a keyed digest only.
 """
 
 import hashlib
@@ -12,17 +13,17 @@ from dataclasses import dataclass
 from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidHeader, KeyMissing
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 _BARE = re.compile(rb"[!#-+\--\[\]-~]+")  # visible ASCII without the quote, comma and backslash of structured fields
 _QUOTED = re.compile(rb'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
 
 
 def read_key(header: bytes | None) -> str:
-    """Return the key; `"abc"` and `abc` are the same key. Raises KeyMissing or InvalidHeader."""
+    """Return the key. `"abc"` and `abc` are the same key. Raises KeyMissing and InvalidHeader."""
     if header is None:
         raise KeyMissing(
-            "Send a fresh Idempotency-Key per command, and the same one again when you retry it.",
+            "Send a new Idempotency-Key with every command, and the same key with a retry.",
             faults=(Fault("required: 1 to 255 characters, quoted or bare", header="Idempotency-Key"),),
         )
     header = header.strip(b" \t")
@@ -31,57 +32,55 @@ def read_key(header: bytes | None) -> str:
     elif _BARE.fullmatch(header):
         key = header
     else:
-        raise _invalid("printable ASCII, in double quotes if it has spaces, commas or backslashes")
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise _invalid(f"1 to {LONGEST_KEY} characters")
+        raise _invalid_key("printable ASCII, in double quotes if it has spaces, commas or backslashes")
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise _invalid_key(f"1 to {MAX_KEY_LENGTH} characters")
     return key.decode("ascii")
 
 
-def _invalid(expected: str) -> InvalidHeader:
-    return InvalidHeader(
-        "Send an Idempotency-Key that can be read.", faults=(Fault(expected, header="Idempotency-Key"),)
-    )
+def _invalid_key(expected: str) -> InvalidHeader:
+    return InvalidHeader("Send a well-formed Idempotency-Key.", faults=(Fault(expected, header="Idempotency-Key"),))
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A command that this replica has seen appended: a keyed digest of its body, what its 202 said, and where it is."""
+    """A command that this replica has appended: a keyed digest of its body, its acceptance time and its position."""
 
     digest: bytes
     accepted_at: str
-    place: str = ""
+    position: str = ""
 
 
 class Replays:
-    """The last accepted commands of this replica, bounded in number and age."""
+    """The last commands of this replica, bounded in number and age. The caller of a method passes the time."""
 
     def __init__(self, capacity: int, retention_seconds: float) -> None:
         self._capacity = capacity
         self._retention_seconds = retention_seconds
         self._secret = secrets.token_bytes(32)
-        # Plain tuples of plain values: the garbage collector does not look at them, however many there are.
+        # Tuples of plain values, because the garbage collector does not traverse these.
         self._entries: OrderedDict[str, tuple[bytes, str, str, float]] = OrderedDict()
 
     def digest(self, body: bytes) -> bytes:
-        """Return the keyed digest under which bodies are compared."""
+        """Return the keyed digest of a body."""
         return hashlib.blake2b(body, digest_size=16, key=self._secret).digest()
 
     def recall(self, command_id: str, now: float) -> Remembered | None:
-        """Return what is known of this command, if anything is."""
+        """Return the command, if this replica remembers it."""
         entry = self._entries.get(command_id)
         if entry is None:
             return None
-        digest, accepted_at, place, since = entry
+        digest, accepted_at, position, since = entry
         if now - since > self._retention_seconds:
             del self._entries[command_id]
             return None
-        return Remembered(digest, accepted_at, place)
+        return Remembered(digest, accepted_at, position)
 
     def remember(self, command_id: str, command: Remembered, now: float) -> None:
-        """Keep an appended command; the first body stands, the oldest entry goes."""
+        """Remember an appended command. A known command stays as it is, and the oldest one makes room."""
         if command_id in self._entries:
             return
-        self._entries[command_id] = (command.digest, command.accepted_at, command.place, now)
+        self._entries[command_id] = (command.digest, command.accepted_at, command.position, now)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 

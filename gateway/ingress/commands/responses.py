@@ -1,66 +1,68 @@
-"""What a caller is told about its command: 202 as soon as it is kept, 200 once it has finished."""
+"""Responses to a command: 202 when the command is in the topic, 200 when it has finished while the request waited."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import Response
+
 from gateway.ingress.commands.waiters import Finished
-from gateway.ingress.http.exchange import Answer, Headers
 from schemas.times import format_time
 
-_JSON = (b"content-type", b"application/json")
-_REPLAYED = (b"idempotency-replayed", b"true")
 
+@dataclass(frozen=True, slots=True)
+class CommandReceipt:
+    """A command that is in the topic.
 
-def accepted(
-    command_id: str,
-    command_type: str,
-    authorization_id: str,
-    accepted_at: str,
-    *,
-    is_replay: bool,
-    waited: int,
-    place: str | None = None,
-) -> Answer:
-    """Tell that the command is kept: in `place`, where its status can be read.
-
-    `waited` seconds of the caller's preference were honoured.
+    Attributes:
+        waited_seconds: The seconds of `Prefer: wait` that the gateway honoured.
+        position: `<partition>-<offset>` of the record, if an endpoint serves the command's status.
+        outcome: The outcome, if the command finished within `waited_seconds`.
     """
-    # Every value is an id, a type or a time: nothing in them needs escaping.
-    body = (
-        f'{{"commandId":"{command_id}","type":"{command_type}","authorizationId":"{authorization_id}",'
-        f'"status":"accepted","acceptedAt":"{accepted_at}"}}'
+
+    command_id: str
+    command_type: str
+    authorization_id: str
+    accepted_at: str
+    is_replay: bool = False
+    waited_seconds: int = 0
+    position: str | None = None
+    outcome: Finished | None = None
+
+
+def command_response(receipt: CommandReceipt) -> Response:
+    """Return the 202 or the 200 for a command."""
+    headers = {}
+    if receipt.is_replay:
+        headers["idempotency-replayed"] = "true"
+    if receipt.waited_seconds:
+        headers["preference-applied"] = f"wait={receipt.waited_seconds}"
+    if receipt.outcome is not None:
+        return Response(_finished(receipt, receipt.outcome), 200, headers, "application/json")
+    if receipt.position is not None:
+        headers["location"] = f"/v1/commands/{receipt.command_id}?at={receipt.position}"
+    return Response(_accepted(receipt), 202, headers, "application/json")
+
+
+def _accepted(receipt: CommandReceipt) -> str:
+    # Every value is an id, a type or a time, so nothing needs escaping.
+    return (
+        f'{{"commandId":"{receipt.command_id}","type":"{receipt.command_type}",'
+        f'"authorizationId":"{receipt.authorization_id}","status":"accepted","acceptedAt":"{receipt.accepted_at}"}}'
     )
-    headers = _headers(is_replay=is_replay, waited=waited)
-    if place is not None:
-        headers.append((b"location", f"/v1/commands/{command_id}?at={place}".encode()))
-    return Answer(202, body.encode(), headers)
 
 
-def finished(
-    command_type: str, authorization_id: str, accepted_at: str, outcome: Finished, *, is_replay: bool, waited: int
-) -> Answer:
-    """Tell how the command ended."""
+def _finished(receipt: CommandReceipt, outcome: Finished) -> str:
     event = outcome.event.model_dump(mode="json", by_alias=True, exclude_none=True)
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "commandId": event.pop("commandId"),
-        "type": command_type,
-        "authorizationId": authorization_id,
+        "type": receipt.command_type,
+        "authorizationId": receipt.authorization_id,
         "status": "finished",
-        "acceptedAt": accepted_at,
+        "acceptedAt": receipt.accepted_at,
     }
     if outcome.finished_at is not None:
-        told["finishedAt"] = format_time(outcome.finished_at)
+        document["finishedAt"] = format_time(outcome.finished_at)
     for name in ("command", "caller", "attempts", "attemptsLeftOut"):
         event.pop(name, None)
-    return Answer(
-        200, json.dumps(told | event, separators=(",", ":")).encode(), _headers(is_replay=is_replay, waited=waited)
-    )
-
-
-def _headers(*, is_replay: bool, waited: int) -> Headers:
-    headers = [_JSON]
-    if is_replay:
-        headers.append(_REPLAYED)
-    if waited:
-        headers.append((b"preference-applied", b"wait=%d" % waited))
-    return headers
+    return json.dumps(document | event, separators=(",", ":"))

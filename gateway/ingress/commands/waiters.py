@@ -1,7 +1,7 @@
-"""Who waits for which command's outcome, and the outcomes of the last while for those who come late.
+"""Requests that wait for a command's outcome, and recent outcomes for requests that come later.
 
-Synchronous; told by the tail. A waiter registers before its command is produced, so that no outcome can slip past it,
-whichever replica's worker finishes it.
+The tail of `events` feeds it. A waiter registers before its command is appended, so it misses no outcome, whichever
+replica received the command.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from schemas.events import CommandFinished
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A command's outcome, and when the worker published it."""
+    """A command's outcome, and the time when the worker published it."""
 
     event: CommandFinished
     finished_at: datetime | None
 
 
 class Waiters:
-    """Waiting requests by command, at most `capacity` of them; and the last `remembered` outcomes.
+    """At most `capacity` waiting requests by command, and the last `remembered` outcomes.
 
-    An outcome is remembered for `retention_seconds`, as a key is: after that the same id is another command.
+    An outcome is remembered for `retention_seconds`, like an idempotency key: later the same id is another command.
     """
 
     def __init__(
@@ -45,21 +45,21 @@ class Waiters:
         self._outcomes: OrderedDict[str, tuple[Finished, float]] = OrderedDict()
         self._count = 0
 
-    def known(self, command_id: str) -> Finished | None:
-        """Return the command's outcome, if it was told lately."""
+    def recent_outcome(self, command_id: str) -> Finished | None:
+        """Return the command's outcome, if this replica remembers it."""
         finished, since = self._outcomes.get(command_id, (None, 0.0))
         return finished if time.monotonic() - since <= self._retention_seconds else None
 
     @contextmanager
-    def waiting(self, command_id: str) -> Iterator[asyncio.Future[Finished | None] | None]:
-        """Give a future of the command's outcome, or None where no more may wait."""
+    def register(self, command_id: str) -> Iterator[asyncio.Future[Finished | None] | None]:
+        """Provide a future of the command's outcome, or None if too many requests wait."""
         if self._count >= self._capacity:
             self._metrics.waits.labels("full").inc()
             yield None
             return
         future: asyncio.Future[Finished | None] = asyncio.get_running_loop().create_future()
-        if known := self.known(command_id):
-            future.set_result(known)
+        if outcome := self.recent_outcome(command_id):
+            future.set_result(outcome)
         self._futures.setdefault(command_id, []).append(future)
         self._count += 1
         self._metrics.waiters.set(self._count)
@@ -68,14 +68,14 @@ class Waiters:
         finally:
             self._count -= 1
             self._metrics.waiters.set(self._count)
-            left = [other for other in self._futures[command_id] if other is not future]
-            if left:
-                self._futures[command_id] = left
+            others = [other for other in self._futures[command_id] if other is not future]
+            if others:
+                self._futures[command_id] = others
             else:
                 del self._futures[command_id]
 
-    async def outcome(self, future: asyncio.Future[Finished | None], seconds: float) -> Finished | None:
-        """Wait for the outcome; None if it does not come in time, or this process stops."""
+    async def wait(self, future: asyncio.Future[Finished | None], seconds: float) -> Finished | None:
+        """Wait for the outcome. Return None after `seconds`, or when this process stops."""
         try:
             async with asyncio.timeout(seconds):
                 finished = await future
@@ -85,25 +85,25 @@ class Waiters:
         return finished
 
     def release(self) -> None:
-        """Let everybody go who still waits: this process stops."""
+        """End all waits, because this process stops."""
         for futures in self._futures.values():
             for future in futures:
                 if not future.done():
                     future.set_result(None)
 
-    def notice(self, happening: StreamedEvent) -> None:
-        """Take up an event: an outcome is remembered, and told to those who wait for it."""
-        if happening.type != EventType.COMMAND_FINISHED:
+    def on_event(self, event: StreamedEvent) -> None:
+        """Remember the outcome in an event and pass it to its waiters."""
+        if event.type != EventType.COMMAND_FINISHED:
             return
         try:
-            event = CommandFinished.from_record(happening.data)
+            data = CommandFinished.from_record(event.data)
         except ValidationError:
-            return  # of a version of us that is newer: those who wait get their 202
-        finished = Finished(event, happening.envelope.time)
-        self._outcomes[event.command_id] = finished, time.monotonic()
-        self._outcomes.move_to_end(event.command_id)
+            return  # a newer version of the gateway wrote the event; the waiters get their 202
+        outcome = Finished(data, event.envelope.time)
+        self._outcomes[data.command_id] = outcome, time.monotonic()
+        self._outcomes.move_to_end(data.command_id)
         if len(self._outcomes) > self._remembered:
             self._outcomes.popitem(last=False)
-        for future in self._futures.get(event.command_id, ()):
+        for future in self._futures.get(data.command_id, ()):
             if not future.done():
-                future.set_result(finished)
+                future.set_result(outcome)

@@ -1,41 +1,41 @@
-"""A redrive or a discard as a record of `commands`: who, why, and of a redrive the command and its last write.
+"""A redrive or a discard as a record of `commands`. It names the operator and the reason.
 
-Its id follows from the command and the number of the redrive, so that asking again asks for nothing new: the worker
-takes up each number once. Invariant: what is appended is the letter that the operator saw.
+A redrive also holds the original command and its last write. The id of the record derives from the command and the
+number of the redrive. So a repeated request is the same record, and the worker applies each number once.
+Invariant: the record describes the dead letter that the operator saw.
 """
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.ingress.commands.publisher import Appends, NotAppended
-from gateway.ingress.commands.service import refusal, traceparent
-from gateway.ingress.http.exchange import Exchange
+from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
+from gateway.ingress.commands.publisher import NotAppended
+from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.problems import NotRedrivable
+from gateway.ingress.http.request import traceparent
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.commands import PUBLIC_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType
 from schemas.identity import request_id
-from schemas.records import RecordedCommand, UnreadableRecord, read_command, write_command
+from schemas.records import RecordedCommand, UnreadableRecord, read_command
 from schemas.times import format_time
-from schemas.topics import partition_for
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
-    """A letter's command and authorization."""
+class DeadLetterTarget:
+    """The command and the authorization of a dead letter."""
 
     command_id: str
     authorization_id: str
 
 
-def original_of(letter: DeadLetter) -> Original | None:
-    """Return the command as the caller sent it, also from a letter that a redrive left; None if it is unreadable."""
-    headers, value = letter.record.bytes()
+def original_of(dead_letter: DeadLetter) -> Original | None:
+    """Return the caller's command, also if the dead letter is that of a redrive. None if its record is unreadable."""
+    headers, value = dead_letter.record.bytes()
     accepted = read_command(headers, value)
     if isinstance(accepted, UnreadableRecord):
         return None
@@ -52,66 +52,79 @@ def original_of(letter: DeadLetter) -> Original | None:
         return None
 
 
-def trace_of(letter: DeadLetter) -> str | None:
-    """Return the traceparent that the letter's record was written under."""
-    headers, _ = letter.record.bytes()
+def traceparent_of(dead_letter: DeadLetter) -> str | None:
+    """Return the traceparent of the dead letter's record."""
+    headers, _ = dead_letter.record.bytes()
     return next((str(value, "latin-1") for name, value in headers if name == "traceparent"), None)
 
 
-def redrive_of(command_id: str, letter: DeadLetter, decision: DeadLetterDecision) -> Redrive:
-    """Return the redrive of a letter; raises NotRedrivable."""
-    original = original_of(letter)
+def not_redrivable() -> NotRedrivable:
+    """Return the problem of a dead letter whose command is unreadable."""
+    return NotRedrivable("The command's record can't be read. Discard it, and ask its caller to send it again.")
+
+
+def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDecision) -> Redrive:
+    """Return the redrive of a dead letter. Raises NotRedrivable."""
+    original = original_of(dead_letter)
     if original is None:
-        raise NotRedrivable("The command's record can't be read. Discard it, and have its caller ask again.")
+        raise not_redrivable()
     return Redrive(
         command_id=command_id,
-        redrive=letter.redrive + 1,
+        redrive=dead_letter.redrive + 1,
         requested_by=decision.operator,
         reason=decision.reason,
         ticket=decision.ticket,
         why=decision.why,
         command=original,
-        intent=letter.intents[-1] if letter.intents else None,
+        intent=dead_letter.intents[-1] if dead_letter.intents else None,
+    )
+
+
+def discard_of(command_id: str, decision: DeadLetterDecision) -> Discard:
+    """Return the discard of a dead letter."""
+    return Discard(
+        command_id=command_id,
+        requested_by=decision.operator,
+        reason=decision.reason,
+        ticket=decision.ticket,
+        why=decision.why,
     )
 
 
 class DeadLetterActions:
-    """Appends them."""
+    """Appends redrives and discards."""
 
-    def __init__(self, publisher: Appends, *, source: str, partitions: int) -> None:
-        self._publisher = publisher
-        self._source = source
-        self._partitions = partitions
+    def __init__(self, commands: CommandLog) -> None:
+        self._commands = commands
 
-    async def append(self, exchange: Exchange, to: Addressed, caller: str, request: Redrive | Discard, of: int) -> str:
-        """Put the request on record and return when, as an RFC 3339 time; `of` is the letter's redrive number.
+    async def append(
+        self, context: RequestContext, target: DeadLetterTarget, caller: str, action: Redrive | Discard, redrive: int
+    ) -> str:
+        """Append the action and return its acceptance time (RFC 3339). `redrive` is the dead letter's redrive number.
 
-        Raises Unavailable problems where it is not known to be kept.
+        Raises an Unavailable problem if the action is not known to be in the topic.
         """
-        now = datetime.now(UTC)
-        accepted_at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
-        record_id, number = _identity(to, request, of)
-        headers, value = write_command(
+        accepted_at = acceptance_time()
+        record_id, number = _identity(target, action, redrive)
+        record = self._commands.serialize(
             RecordedCommand(
                 id=record_id,
                 caller=caller,
-                authorization_id=to.authorization_id,
+                authorization_id=target.authorization_id,
                 accepted_at=accepted_at,
-                data=request,
+                data=action,
                 redrive=number,
-                traceparent=traceparent(exchange),
-            ),
-            self._source,
+                traceparent=traceparent(context),
+            )
         )
-        key = to.authorization_id.encode()
-        written = await self._publisher.append(partition_for(key, self._partitions), key, value, headers)
-        if isinstance(written, NotAppended):
-            raise refusal(written)
-        exchange.facts.fields |= {"record_id": record_id, "partition": written.partition, "offset": written.offset}
+        result = await self._commands.append(record)
+        if isinstance(result, NotAppended):
+            raise problem_of_append(result)
+        context.log_fields |= {"record_id": record_id, "partition": result.partition, "offset": result.offset}
         return format_time(accepted_at)
 
 
-def _identity(to: Addressed, request: Redrive | Discard, of: int) -> tuple[str, int]:
-    if isinstance(request, Redrive):
-        return request_id("redrive", to.command_id, request.redrive), request.redrive
-    return request_id("discard", to.command_id, of), 0
+def _identity(target: DeadLetterTarget, action: Redrive | Discard, redrive: int) -> tuple[str, int]:
+    if isinstance(action, Redrive):
+        return request_id("redrive", target.command_id, action.redrive), action.redrive
+    return request_id("discard", target.command_id, redrive), 0

@@ -1,4 +1,4 @@
-"""What an operator is shown of a letter: public fields of what it asks, of what was sent, and Collate's. Pure."""
+"""A dead letter as operators see it: public fields of its command, of its writes and of Collate's state. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -18,50 +18,49 @@ from schemas.identity import canonical_json
 from schemas.public_fields import public_json
 
 
-def detail(entry: IndexEntry, letter: DeadLetter) -> DeadLetterDetail:
-    """Return all that is public of a letter."""
-    shown = dict(entry.summary)
+def detail(entry: IndexEntry, dead_letter: DeadLetter) -> DeadLetterDetail:
+    """Return the public fields of a dead letter."""
     return DeadLetterDetail(
-        **shown,
-        asks=_asks(letter),
-        sent=[_write(one) for one in letter.intents],
-        partition=letter.record.partition,
-        offset=letter.record.offset,
+        **dict(entry.summary),
+        asks=_public_command(dead_letter),
+        sent=[_write(intent) for intent in dead_letter.intents],
+        partition=dead_letter.record.partition,
+        offset=dead_letter.record.offset,
     )
 
 
-def _asks(letter: DeadLetter) -> dict[str, Any] | None:
-    original = original_of(letter)
+def _public_command(dead_letter: DeadLetter) -> dict[str, Any] | None:
+    original = original_of(dead_letter)
     if original is None:
         return None
     try:
         data = COMMANDS[original.type].from_record(canonical_json(original.data))
     except (ValidationError, ValueError):
         return None
-    asks: dict[str, Any] = json.loads(public_json(data))
-    return asks
+    fields: dict[str, Any] = json.loads(public_json(data))
+    return fields
 
 
-def _write(write: Mapping[str, Any]) -> DeadLetterWrite:
-    ended, sent_at = write.get("ended"), write.get("first_sent_at")
+def _write(intent: Mapping[str, Any]) -> DeadLetterWrite:
+    ended, sent_at = intent.get("ended"), intent.get("first_sent_at")
     return DeadLetterWrite(
-        n=write["n"],
-        operation=word(str(write["operation"])),
-        handoff_id=write.get("handoff_id"),
-        if_match=write.get("if_match"),
+        n=intent["n"],
+        operation=word(str(intent["operation"])),
+        handoff_id=intent.get("handoff_id"),
+        if_match=intent.get("if_match"),
         first_sent_at=None if sent_at is None else datetime.fromtimestamp(sent_at, UTC),
         ended=None if ended is None else word(str(ended)),
-        may_have_arrived=ended is None or "maybe" in write,
+        may_have_arrived=ended is None or "maybe" in intent,
     )
 
 
 def situation(command_id: str, found: Situation) -> DeadLetterSituation:
-    """Return how a letter's authorization is."""
-    it, handoff = found.authorization, found.handoff
-    action, snapshot = it.next_action, it.review_snapshot
-    now = None
+    """Return the state of a dead letter's authorization at Collate."""
+    authorization, handoff = found.authorization, found.handoff
+    action, snapshot = authorization.next_action, authorization.review_snapshot
+    handoff_now = None
     if found.handoff_id is not None:
-        now = HandoffNow(
+        handoff_now = HandoffNow(
             id=found.handoff_id,
             state=handoff.state if handoff else None,
             result=handoff.result if handoff else None,
@@ -70,17 +69,17 @@ def situation(command_id: str, found: Situation) -> DeadLetterSituation:
     return DeadLetterSituation(
         command_id=command_id,
         at=datetime.now(UTC),
-        authorization_id=it.id,
-        version=it.version,
-        status=it.status,
-        outcome=it.outcome,
+        authorization_id=authorization.id,
+        version=authorization.version,
+        status=authorization.status,
+        outcome=authorization.outcome,
         next_action=action.type if action else None,
         resolution=action.resolution.kind if action and action.resolution else None,
-        covers_review_snapshot_id=it.covers_review_snapshot_id,
+        covers_review_snapshot_id=authorization.covers_review_snapshot_id,
         review_snapshot_id=snapshot.id if snapshot else None,
         review_snapshot_status=snapshot.status if snapshot else None,
-        receipt_seen=it.receipt_seen,
-        decision_seen=it.decision_seen,
-        active_handoff_id=it.active_handoff_id,
-        handoff=now,
+        receipt_seen=authorization.receipt_seen,
+        decision_seen=authorization.decision_seen,
+        active_handoff_id=authorization.active_handoff_id,
+        handoff=handoff_now,
     )

@@ -1,18 +1,28 @@
-"""The operators' routes: what waits for a person, and what they decide. All need the permission `operate`.
+"""The operators' routes for dead letters. All of them need the permission `operate`.
 
-What a caller wrote leaves by `original` alone, to a named operator, with a line in the log.
+Only `original` returns the caller's content. It needs the operator's name and writes a log line.
 """
 
 from datetime import UTC, datetime
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from adapters.postgres.cursor import write_cursor
 from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.commands import responses
-from gateway.ingress.commands.routes import Bounds, parse
+from gateway.ingress.commands.responses import CommandReceipt, command_response
+from gateway.ingress.commands.service import RESPONSE_MARGIN_SECONDS
 from gateway.ingress.commands.waiters import Finished, Waiters
-from gateway.ingress.dead_letters import queries
-from gateway.ingress.dead_letters.actions import Addressed, DeadLetterActions, original_of, redrive_of, trace_of
+from gateway.ingress.dead_letters.actions import (
+    DeadLetterActions,
+    DeadLetterTarget,
+    discard_of,
+    not_redrivable,
+    original_of,
+    redrive_of,
+    traceparent_of,
+)
 from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import (
@@ -21,217 +31,198 @@ from gateway.ingress.dead_letters.reader import (
     DeadLettersBusy,
     DeadLettersUnavailable,
 )
-from gateway.ingress.http.exchange import Answer, Exchange
-from gateway.ingress.http.preferences import wait_seconds
-from gateway.ingress.http.problem import Fault
+from gateway.ingress.http.context import context_of
+from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import (
     DeadLetterMoved,
     DeadLettersUnread,
-    InvalidParameter,
     NotADeadLetter,
     NotRedrivable,
     Overloaded,
 )
+from gateway.ingress.http.query import read_after, read_limit, read_query, read_since, require_shape
+from gateway.ingress.http.request import parse, path_command_id, read_json, wait_seconds
+from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
-from gateway.ingress.live.routes import LIVE_SECONDS
 from gateway.ingress.live.situations import Situations
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
 from schemas.commands import Discard, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import Outcome
-from schemas.field_types import is_command_id
-from schemas.model import Model
-
-_MARGIN_SECONDS = 2.0
-_JSON = (b"content-type", b"application/json")
 
 log = get_log()
 
 
 class DeadLetters:
-    """The handlers."""
+    """The endpoints."""
 
     def __init__(
         self,
-        gate: AccessControl,
-        topic: DeadLetterReader,
-        *,
-        requests: DeadLetterActions,
+        access: AccessControl,
+        reader: DeadLetterReader,
+        actions: DeadLetterActions,
         situations: Situations,
         waiters: Waiters,
-        bounds: Bounds,
+        *,
+        max_wait_seconds: int,
     ) -> None:
-        self._gate = gate
-        self._topic = topic
-        self._requests = requests
+        self._access = access
+        self._reader = reader
+        self._actions = actions
         self._situations = situations
         self._waiters = waiters
-        self._bounds = bounds
+        self._max_wait_seconds = max_wait_seconds
 
-    async def listing(self, exchange: Exchange) -> Answer:
+    async def list_page(self, request: Request) -> Response:
         """GET /v1/dead-letters."""
-        self._gate.admit(exchange, Permission.OPERATE)
-        query = queries.query(exchange, "cause", "command", "caller", "authorizationId", "since", "limit", "cursor")
+        self._access.admit(request, Permission.OPERATE)
+        query = read_query(request, "cause", "command", "caller", "authorizationId", "since", "limit", "cursor")
         wanted = DeadLetterFilter(
             query.get("cause"),
             query.get("command"),
             query.get("caller"),
             query.get("authorizationId"),
-            queries.since(query.get("since")),
+            read_since(query),
         )
         self._require_caught_up()
-        page = self._topic.index.page(
-            wanted, queries.behind(query.get("cursor")), queries.limit(query.get("limit")), datetime.now(UTC)
-        )
-        return _answer(
+        page = self._reader.index.page(wanted, read_after(query, str), read_limit(query), datetime.now(UTC))
+        return ModelResponse(
             DeadLetterList(
                 dead_letters=[entry.summary for entry in page.entries],
                 matching=page.matching,
-                left_out=self._topic.index.left_out,
+                left_out=self._reader.index.left_out,
                 next=write_cursor(*page.entries[-1].order) if page.has_more else None,
             )
         )
 
-    async def show(self, exchange: Exchange) -> Answer:
+    async def show(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}."""
-        self._gate.admit(exchange, Permission.OPERATE)
-        queries.query(exchange)
-        entry, letter = await self._whole(exchange)
-        return _answer(detail(entry, letter))
+        self._access.admit(request, Permission.OPERATE)
+        read_query(request)
+        entry = self._find(request)
+        return ModelResponse(detail(entry, await self._fetch(entry)))
 
-    async def original(self, exchange: Exchange) -> Answer:
-        """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so who sees it is on record."""
-        caller = self._gate.admit(exchange, Permission.OPERATE)
-        operator = queries.operator(queries.query(exchange, "operator").get("operator"))
-        _, letter = await self._whole(exchange)
-        command_id = exchange.path["commandId"]
-        exchange.facts.fields["operator"] = operator
-        log.warning("dead_letter.revealed", command_id=command_id, operator=operator, caller=caller.name)
-        original = original_of(letter)
-        return _answer(
+    async def original(self, request: Request) -> Response:
+        """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the log names the operator."""
+        caller = self._access.admit(request, Permission.OPERATE)
+        operator = require_shape(read_query(request, "operator"), "operator")
+        entry = self._find(request)
+        dead_letter = await self._fetch(entry)
+        command_id = entry.summary.command_id
+        context_of(request).log_fields["operator"] = operator
+        log.warning("ingress.original_revealed", command_id=command_id, operator=operator, caller=caller.name)
+        original = original_of(dead_letter)
+        return ModelResponse(
             DeadLetterOriginal(
-                command_id=command_id, data=None if original is None else original.data, value=letter.record.value
+                command_id=command_id, data=None if original is None else original.data, value=dead_letter.record.value
             )
         )
 
-    async def situation(self, exchange: Exchange) -> Answer:
-        """GET /v1/dead-letters/{commandId}/situation: asks Collate."""
-        self._gate.admit(exchange, Permission.OPERATE)
-        queries.query(exchange)
-        exchange.extend(LIVE_SECONDS)
-        entry, letter = await self._whole(exchange)
-        authorization_id = _addressed(entry).authorization_id
-        original = original_of(letter)
-        named = None if original is None else original.data.get("handoffId")
-        found = await self._situations.read(authorization_id, named if isinstance(named, str) else None)
-        if isinstance(found, UpstreamError):
-            raise problem_of(found)
-        return _answer(situation(entry.summary.command_id, found))
+    async def situation(self, request: Request) -> Response:
+        """GET /v1/dead-letters/{commandId}/situation: the state at Collate now."""
+        self._access.admit(request, Permission.OPERATE)
+        read_query(request)
+        context_of(request).deadline.extend(LIVE_CALL_SECONDS)
+        entry = self._find(request)
+        dead_letter = await self._fetch(entry)
+        authorization_id = _target(entry).authorization_id
+        original = original_of(dead_letter)
+        handoff_id = None if original is None else original.data.get("handoffId")
+        result = await self._situations.read(authorization_id, handoff_id if isinstance(handoff_id, str) else None)
+        if isinstance(result, UpstreamError):
+            raise problem_of(result)
+        return ModelResponse(situation(entry.summary.command_id, result))
 
-    async def redrive(self, exchange: Exchange) -> Answer:
+    async def redrive(self, request: Request) -> Response:
         """POST /v1/dead-letters/{commandId}/redrive."""
-        caller, decision, entry = await self._decision(exchange)
+        caller, decision, entry = await self._read_decision(request)
         if not entry.summary.can_redrive:
-            raise NotRedrivable("The command's record can't be read. Discard it, and have its caller ask again.")
-        letter = await self._fetch(entry)
-        request = redrive_of(entry.summary.command_id, letter, decision)
-        exchange.facts.continues = trace_of(letter)
-        return await self._request(exchange, caller, entry, request)
+            raise not_redrivable()
+        dead_letter = await self._fetch(entry)
+        action = redrive_of(entry.summary.command_id, dead_letter, decision)
+        context_of(request).trace_link = traceparent_of(dead_letter)
+        return await self._append(request, caller, entry, action)
 
-    async def discard(self, exchange: Exchange) -> Answer:
+    async def discard(self, request: Request) -> Response:
         """POST /v1/dead-letters/{commandId}/discard."""
-        caller, decision, entry = await self._decision(exchange)
-        request = Discard(
-            command_id=entry.summary.command_id,
-            requested_by=decision.operator,
-            reason=decision.reason,
-            ticket=decision.ticket,
-            why=decision.why,
-        )
-        return await self._request(exchange, caller, entry, request)
+        caller, decision, entry = await self._read_decision(request)
+        return await self._append(request, caller, entry, discard_of(entry.summary.command_id, decision))
 
-    async def _decision(self, exchange: Exchange) -> tuple[str, DeadLetterDecision, IndexEntry]:
-        caller = self._gate.admit(exchange, Permission.OPERATE)
-        queries.query(exchange)
-        body = await exchange.body(self._bounds.max_body, self._bounds.deadline_seconds)
-        exchange.require_json(body)
-        decision = parse(DeadLetterDecision, body or b"{}")
-        entry = self._find(exchange)
-        exchange.facts.fields |= {
+    async def _read_decision(self, request: Request) -> tuple[str, DeadLetterDecision, IndexEntry]:
+        caller = self._access.admit(request, Permission.OPERATE)
+        read_query(request)
+        decision = parse(DeadLetterDecision, await read_json(request))
+        entry = self._find(request)
+        context_of(request).log_fields |= {
             "operator": decision.operator,
             "reason": decision.reason.value,
             "ticket": decision.ticket,
             "redrive": entry.summary.redrive,
         }
         if entry.summary.redrive != decision.redrive:
-            raise DeadLetterMoved("It was tried again and given up again. Look at it as it is now, then decide.")
+            raise DeadLetterMoved("A redrive has failed since then. Read the dead letter again, then decide.")
         return caller.name, decision, entry
 
-    async def _request(self, exchange: Exchange, caller: str, entry: IndexEntry, request: Redrive | Discard) -> Answer:
-        """Append the request; 200 if it ends within the caller's `Prefer: wait`, else 202."""
-        to, summary = _addressed(entry), entry.summary
-        seconds = wait_seconds(exchange.headers.get(b"prefer"), self._bounds.max_wait_seconds)
-        command = summary.command or "unrecognised"
-        with self._waiters.waiting(to.command_id) as outcome:
-            accepted_at = await self._requests.append(exchange, to, caller, request, summary.redrive)
-            waited = seconds if outcome is not None else 0
-            if outcome is not None and seconds:
-                exchange.extend(seconds + _MARGIN_SECONDS)
-                ended = await self._waiters.outcome(outcome, seconds)
-                if ended is not None and _is_of(request, ended):
-                    return responses.finished(
-                        command, to.authorization_id, accepted_at, ended, is_replay=False, waited=seconds
-                    )
-        return responses.accepted(
-            to.command_id, command, to.authorization_id, accepted_at, is_replay=False, waited=waited
+    async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
+        """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""
+        context, target, summary = context_of(request), _target(entry), entry.summary
+        seconds = wait_seconds(context, self._max_wait_seconds)
+        outcome: Finished | None = None
+        with self._waiters.register(target.command_id) as waiter:
+            accepted_at = await self._actions.append(context, target, caller, action, summary.redrive)
+            if waiter is not None and seconds:
+                context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
+                outcome = await self._waiters.wait(waiter, seconds)
+        receipt = CommandReceipt(
+            command_id=target.command_id,
+            command_type=summary.command or "unrecognised",
+            authorization_id=target.authorization_id,
+            accepted_at=accepted_at,
+            waited_seconds=0 if waiter is None else seconds,
+            outcome=outcome if outcome is not None and _is_outcome_of(action, outcome) else None,
         )
+        return command_response(receipt)
 
     def _require_caught_up(self) -> None:
-        if not self._topic.is_caught_up:
-            raise DeadLettersUnread("They are still being read, or Kafka is away. Ask again.", retry_after_seconds=2)
+        if not self._reader.is_caught_up:
+            raise DeadLettersUnread(
+                "The gateway still reads the dead letters, or Kafka is not available. Retry after Retry-After.",
+                retry_after_seconds=2,
+            )
 
-    def _find(self, exchange: Exchange) -> IndexEntry:
-        command_id = exchange.path["commandId"]
-        if not is_command_id(command_id):
-            raise InvalidParameter("Send the id of a command.", faults=(Fault("a UUID", parameter="commandId"),))
-        exchange.facts.fields["command_id"] = command_id
+    def _find(self, request: Request) -> IndexEntry:
+        command_id = path_command_id(request)
         self._require_caught_up()
-        entry = self._topic.index.find(command_id, datetime.now(UTC))
+        entry = self._reader.index.find(command_id, datetime.now(UTC))
         if entry is None:
-            raise NotADeadLetter("It waits for nobody: it has ended, was decided already, or is past retention.")
+            raise NotADeadLetter("The command has no dead letter: it has ended, was decided, or has expired.")
         return entry
-
-    async def _whole(self, exchange: Exchange) -> tuple[IndexEntry, DeadLetter]:
-        entry = self._find(exchange)
-        return entry, await self._fetch(entry)
 
     async def _fetch(self, entry: IndexEntry) -> DeadLetter:
         try:
-            return await self._topic.fetch(entry)
+            return await self._reader.fetch(entry)
         except DeadLetterGone:
-            raise NotADeadLetter("Its record is past the topic's retention.") from None
+            raise NotADeadLetter("The record of the dead letter has expired.") from None
         except DeadLettersUnavailable:
-            raise DeadLettersUnread("Kafka does not answer now. Ask again.", retry_after_seconds=2) from None
+            raise DeadLettersUnread(
+                "Kafka is not available now. Retry after Retry-After.", retry_after_seconds=2
+            ) from None
         except DeadLettersBusy:
-            raise Overloaded("Ask again, after Retry-After.", retry_after_seconds=1) from None
+            raise Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1) from None
 
 
-def _is_of(request: Redrive | Discard, ended: Finished) -> bool:
-    """Whether this is how the request itself ended: an earlier redrive may have, in vain."""
-    if isinstance(request, Redrive):
-        return ended.event.redrive == request.redrive
-    return ended.event.outcome == Outcome.DISCARDED
+def _is_outcome_of(action: Redrive | Discard, outcome: Finished) -> bool:
+    """Return whether the outcome is that of this action. An earlier redrive may have finished as a dead letter."""
+    if isinstance(action, Redrive):
+        return outcome.event.redrive == action.redrive
+    return outcome.event.outcome == Outcome.DISCARDED
 
 
-def _addressed(entry: IndexEntry) -> Addressed:
+def _target(entry: IndexEntry) -> DeadLetterTarget:
     if entry.summary.authorization_id is None:
         raise NotRedrivable(
-            "Its record names no authorization, so nothing can be asked of it. It leaves after 30 days."
+            "The record names no authorization, so it can be neither redriven nor discarded. It expires after 30 days."
         )
-    return Addressed(entry.summary.command_id, entry.summary.authorization_id)
-
-
-def _answer(model: Model) -> Answer:
-    return Answer(200, model.to_json(), [_JSON])
+    return DeadLetterTarget(entry.summary.command_id, entry.summary.authorization_id)

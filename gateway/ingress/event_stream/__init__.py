@@ -1,1 +1,1 @@
-"""Events over HTTP: one reader of the events topic, for streams and for waiting callers."""
+"""Events over HTTP: one reader of the events topic, for streams and for waiting requests."""

@@ -1,20 +1,23 @@
-"""GET /v1/events: what happens, as server-sent events, from now on or from where a client left off.
+"""GET /v1/events: events as server-sent events, from now on or from the position where a client left off.
 
     Last-Event-ID (next offset of every partition) ──▶ catch up from the topic ──▶ follow the tail
     none ───────────────────────────────────────────────────────────────────────▶ follow the tail
 
-An event's `id` is the vector of next offsets once it has been read: with it a client misses nothing at any replica. It
-may see again what lies between two ids; `sequence` tells. Bounded: clients, queued events, the time of one write, the
-life of a stream; who can't follow is told why and dropped.
+The `id` of an event is the vector of next offsets after it. With it a client misses no event at any replica. The client
+may receive events between two ids again; `sequence` identifies them. The number of clients, the queue of a client, the
+time of one write and the life of a stream are bounded. A stream that the gateway ends tells its client the reason.
 """
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from starlette.types import Send
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_reader import OpenReader, TopicReader
@@ -23,19 +26,20 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.event_stream.stream_filter import StreamFilter, read_filter, read_vector, write_vector
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
 from gateway.ingress.event_stream.tail import Tail
-from gateway.ingress.http.exchange import Answer, Exchange, Headers, Streaming
+from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
+from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
-MOST_QUEUED = 1_000
-MOST_CATCHING_UP = 8
+MAX_QUEUED = 1_000
+MAX_CATCHING_UP = 8
 _HEARTBEAT = b": still here\n\n"
-_HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+_HEADERS = {"content-type": "text/event-stream", "x-accel-buffering": "no"}
 
 
-class Ended(StrEnum):
+class EndReason(StrEnum):
     """Why a stream ended."""
 
     CLIENT = "client_gone"
@@ -45,192 +49,205 @@ class Ended(StrEnum):
     RENEW = "renew"
 
 
+class EventStreamResponse(Response):
+    """A response whose body `write` sends piece by piece. The log line says why the stream ended.
+
+    Starlette's StreamingResponse does not bound the time of a write, and it cancels the body when the client leaves.
+    """
+
+    def __init__(self, write: Callable[[Receive, Send], Awaitable[EndReason]]) -> None:
+        self.status_code = 200
+        self._write = write
+        self.init_headers(_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head and the body."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        context_of(scope).log_fields["ended"] = await self._write(receive, send)
+
+
 @dataclass(slots=True, eq=False)
 class _Client:
-    """A client's queue; `floor` are the next offsets that it has been sent up to. `offer` never blocks."""
+    """A client and its queue. `vector` has the next offsets that the client has not received. `offer` never blocks."""
 
     filter: StreamFilter
     caller: str
-    floor: list[int]
-    queue: asyncio.Queue[StreamedEvent | Ended] = field(default_factory=lambda: asyncio.Queue(MOST_QUEUED + 1))
+    vector: list[int]
+    queue: asyncio.Queue[StreamedEvent | EndReason] = field(default_factory=lambda: asyncio.Queue(MAX_QUEUED + 1))
 
-    def offer(self, happening: StreamedEvent) -> None:
-        if happening.offset < self.floor[happening.partition] or not self.filter.accepts(happening):
+    def offer(self, event: StreamedEvent) -> None:
+        if event.offset < self.vector[event.partition] or not self.filter.accepts(event):
             return
-        if self.queue.qsize() < MOST_QUEUED:
-            self.queue.put_nowait(happening)
+        if self.queue.qsize() < MAX_QUEUED:
+            self.queue.put_nowait(event)
         else:
-            self.end(Ended.SLOW)
+            self.end(EndReason.SLOW)
 
     @property
     def is_ended(self) -> bool:
-        """Whether there is a reason to end while nothing has been offered yet."""
+        """Whether the stream has a reason to end. Valid while the client catches up: it has no events queued then."""
         return not self.queue.empty()
 
-    def end(self, why: Ended) -> None:
+    def end(self, reason: EndReason) -> None:
         if not self.queue.full():
-            self.queue.put_nowait(why)
+            self.queue.put_nowait(reason)
 
 
 class _TooSlow(Exception):
-    """The client did not take its bytes in time."""
+    """The client did not read in time."""
 
 
-class Streams:
-    """The handler behind /v1/events, and its clients."""
+class EventStreams:
+    """The endpoint of /v1/events, and its clients."""
 
     def __init__(
         self,
-        gate: AccessControl,
+        access: AccessControl,
         tail: Tail,
         open_history: OpenReader[int],
         metrics: IngressMetrics,
         *,
         partitions: int,
-        most: int,
-        most_per_caller: int,
+        max_streams: int,
+        max_per_caller: int,
         life_seconds: float,
     ) -> None:
-        """`life_seconds`: a stream is ended in order after this long, so that a caller's rights are looked at again."""
-        self._gate = gate
+        """`life_seconds`: the life of a stream. Its client connects again, and its permissions are checked again."""
+        self._access = access
         self._tail = tail
         self._open_history = open_history
         self._metrics = metrics
         self._partitions = partitions
-        self._most = most
-        self._most_per_caller = most_per_caller
+        self._max_streams = max_streams
+        self._max_per_caller = max_per_caller
         self._life_seconds = life_seconds
         self._clients: set[_Client] = set()
         self._catching_up = 0
         self._is_stopping = False
         metrics.streams.set_function(lambda: len(self._clients))
 
-    async def events(self, exchange: Exchange) -> Answer | Streaming:
+    async def events(self, request: Request) -> Response:
         """GET /v1/events?type=…&authorizationId=…, both repeatable."""
-        caller = self._gate.admit(exchange, Permission.AUTHORIZATION_READ)
-        wanted = read_filter(exchange.query)
-        since = read_vector(exchange.headers.get(b"last-event-id"), self._partitions)
-        if exchange.scope["method"] == "HEAD":
-            return Answer(200, b"", _HEADERS)
-        self._require_room(caller.name, is_late=since is not None)
-        client = _Client(wanted, caller.name, self._tail.vector())
+        caller = self._access.admit(request, Permission.AUTHORIZATION_READ)
+        stream_filter = read_filter(request.scope["query_string"])
+        since = read_vector(context_of(request).headers.get(b"last-event-id"), self._partitions)
+        if request.method == "HEAD":
+            return Response(headers=_HEADERS)
+        self._require_room(caller.name, is_catching_up=since is not None)
+        client = _Client(stream_filter, caller.name, self._tail.vector())
         self._clients.add(client)
 
-        async def write(send: Send) -> str:
-            gone = asyncio.create_task(exchange.gone())
-            gone.add_done_callback(lambda _: client.end(Ended.CLIENT))
+        async def write(receive: Receive, send: Send) -> EndReason:
+            departure = asyncio.create_task(disconnected(receive))
+            departure.add_done_callback(lambda _: client.end(EndReason.CLIENT))
             try:
-                ended = await self._serve(client, since, send)
+                reason = await self._serve(client, since, send)
             except _TooSlow:
-                ended = Ended.SLOW
+                reason = EndReason.SLOW
             finally:
-                gone.cancel()
+                departure.cancel()
                 self._clients.discard(client)
-            if ended is not Ended.CLIENT:
-                self._metrics.streams_dropped.labels(ended).inc()
-            return ended
+            if reason is not EndReason.CLIENT:
+                self._metrics.streams_dropped.labels(reason).inc()
+            return reason
 
-        return Streaming(_HEADERS, write)
+        return EventStreamResponse(write)
 
     def stop(self) -> None:
-        """End every stream; its client connects to another replica."""
+        """End all streams. Their clients connect to another replica."""
         self._is_stopping = True
         for client in self._clients:
-            client.end(Ended.STOPPING)
+            client.end(EndReason.STOPPING)
 
-    def _require_room(self, caller: str, *, is_late: bool) -> None:
+    def _require_room(self, caller: str, *, is_catching_up: bool) -> None:
         if self._is_stopping:
-            raise Stopping("Connect again; another replica will take it.", retry_after_seconds=1)
+            raise Stopping("Connect again: another replica will accept the stream.", retry_after_seconds=1)
         per_caller = Counter(client.caller for client in self._clients)
-        is_full = len(self._clients) >= self._most or per_caller[caller] >= self._most_per_caller
-        if is_full or (is_late and self._catching_up >= MOST_CATCHING_UP):
+        is_full = len(self._clients) >= self._max_streams or per_caller[caller] >= self._max_per_caller
+        if is_full or (is_catching_up and self._catching_up >= MAX_CATCHING_UP):
             self._metrics.shed.labels("streams").inc()
             raise Overloaded("Keep fewer streams, or connect again later.", retry_after_seconds=10)
         if not self._tail.is_caught_up:
             raise KafkaUnavailable("The events can't be read now. Connect again.", retry_after_seconds=2)
 
-    async def _serve(self, client: _Client, since: list[int] | None, send: Send) -> Ended:
+    async def _serve(self, client: _Client, since: list[int] | None, send: Send) -> EndReason:
         ends_at = time.monotonic() + self._life_seconds
         try:
             if since is None:
-                client.floor = self._tail.vector()
+                client.vector = self._tail.vector()
                 self._tail.add_listener(client.offer)
-                await _send(send, _hello(client.floor))
+                await _send(send, _first_frame(client.vector))
             else:
-                await _send(send, _hello(since))
+                await _send(send, _first_frame(since))
                 await self._catch_up(client, since, send)
-            ended = await self._follow(client, ends_at, send)
+            reason = await self._follow(client, ends_at, send)
         except KafkaFailure:
-            ended = Ended.KAFKA
+            reason = EndReason.KAFKA
         finally:
             self._tail.remove_listener(client.offer)
-        if ended is not Ended.CLIENT:
-            await _send(send, b'event: stream.ended\ndata: {"reason":"%s"}\n\n' % ended.encode(), is_last=True)
-        return ended
+        if reason is not EndReason.CLIENT:
+            await _send(send, b'event: stream.ended\ndata: {"reason":"%s"}\n\n' % reason.encode(), is_last=True)
+        return reason
 
     async def _catch_up(self, client: _Client, since: list[int], send: Send) -> None:
-        """Send what lies between `since` and the tail; then the client listens, and nothing lies between.
+        """Send the events between `since` and the tail, then register the client with the tail.
 
-        Ends early where the stream ends: `_follow` finds the reason in the client's queue.
+        Returns early if the stream has to end: `_follow` reads the reason from the client's queue.
         """
-        client.floor = [min(then, now) for then, now in zip(since, self._tail.vector(), strict=True)]
+        client.vector = [min(then, now) for then, now in zip(since, self._tail.vector(), strict=True)]
         self._catching_up += 1
         try:
             async with self._open_history() as reader:
                 await self._replay(client, reader, send)
-                # No await stands between the last look at the tail's end and this.
+                # No `await` since the last comparison with the tail, so the client misses no event.
                 self._tail.add_listener(client.offer)
         finally:
             self._catching_up -= 1
 
     async def _replay(self, client: _Client, reader: TopicReader[int], send: Send) -> None:
-        reader.seek(dict(enumerate(client.floor)))
-        told_at = time.monotonic()
-        while self._is_behind(client) and not client.is_ended:
+        reader.seek(dict(enumerate(client.vector)))
+        sent_at = time.monotonic()
+        while self._is_behind_tail(client) and not client.is_ended:
             for partition, records in (await reader.read()).items():
                 for record in records:
-                    client.floor[partition] = record.offset + 1
-                    happening = read_streamed_event(partition, record.offset, tuple(record.headers), record.value)
-                    if happening is not None and client.filter.accepts(happening):
-                        happening.vector = write_vector(client.floor)
-                        await _send(send, _frame(happening))
-                        told_at = time.monotonic()
+                    client.vector[partition] = record.offset + 1
+                    event = read_streamed_event(partition, record.offset, tuple(record.headers), record.value)
+                    if event is not None and client.filter.accepts(event):
+                        event.vector = write_vector(client.vector)
+                        await _send(send, _frame(event))
+                        sent_at = time.monotonic()
                         if client.is_ended:
                             return
-            if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
+            if time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
                 await _send(send, _HEARTBEAT)
-                told_at = time.monotonic()
+                sent_at = time.monotonic()
             positions = await reader.positions()
-            client.floor = [max(here, positions[partition]) for partition, here in enumerate(client.floor)]
+            client.vector = [max(here, positions[partition]) for partition, here in enumerate(client.vector)]
 
-    def _is_behind(self, client: _Client) -> bool:
-        return any(here < end for here, end in zip(client.floor, self._tail.vector(), strict=True))
+    def _is_behind_tail(self, client: _Client) -> bool:
+        return any(here < end for here, end in zip(client.vector, self._tail.vector(), strict=True))
 
-    async def _follow(self, client: _Client, ends_at: float, send: Send) -> Ended:
+    async def _follow(self, client: _Client, ends_at: float, send: Send) -> EndReason:
         while (left := ends_at - time.monotonic()) > 0:
             try:
                 async with asyncio.timeout(min(HEARTBEAT_SECONDS, left)):
-                    happening = await client.queue.get()
+                    item = await client.queue.get()
             except TimeoutError:
                 if left > HEARTBEAT_SECONDS:
                     await _send(send, _HEARTBEAT)
                 continue
-            if isinstance(happening, Ended):
-                return happening
-            await _send(send, _frame(happening))
-        return Ended.RENEW
+            if isinstance(item, EndReason):
+                return item
+            await _send(send, _frame(item))
+        return EndReason.RENEW
 
 
-def _hello(vector: list[int]) -> bytes:
+def _first_frame(vector: list[int]) -> bytes:
     return b"retry: 2000\nid: %s\n: connected\n\n" % write_vector(vector).encode()
 
 
-def _frame(happening: StreamedEvent) -> bytes:
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (
-        happening.vector.encode(),
-        happening.type.encode(),
-        happening.structured(),
-    )
+def _frame(event: StreamedEvent) -> bytes:
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.vector.encode(), event.type.encode(), event.structured())
 
 
 async def _send(send: Send, data: bytes, *, is_last: bool = False) -> None:

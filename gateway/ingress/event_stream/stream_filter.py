@@ -1,4 +1,4 @@
-"""What a client of the event stream asks for: which events, and from where. Pure."""
+"""The filter and the start position of an event stream, as its client requests them. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -11,55 +11,55 @@ from schemas.events import EVENTS
 from schemas.field_types import is_id
 
 _OFFSET = re.compile(r"[0-9]{1,18}")
-_MOST_TERMS = 200
+_MAX_PARAMETERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class StreamFilter:
-    """Which events a client wants; empty sets want all."""
+    """The events that a client wants. An empty set accepts every value."""
 
     types: frozenset[str] = frozenset()
     authorizations: frozenset[str] = frozenset()
 
-    def accepts(self, happening: StreamedEvent) -> bool:
-        """Whether the client wants this one."""
-        return (not self.types or happening.type in self.types) and (
-            not self.authorizations or happening.authorization_id in self.authorizations
+    def accepts(self, event: StreamedEvent) -> bool:
+        """Return whether the client wants the event."""
+        return (not self.types or event.type in self.types) and (
+            not self.authorizations or event.authorization_id in self.authorizations
         )
 
 
 def read_filter(query: bytes) -> StreamFilter:
-    """Read the query; raises InvalidParameter for names and values that mean nothing."""
+    """Parse the query. Raises InvalidParameter for unknown names and values."""
     types, authorizations = set(), set()
     try:
-        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_TERMS)
+        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError:
-        raise _not_a_filter("query") from None
+        raise _invalid_filter("query") from None
     for name, value in terms:
         if name == "type" and value in EVENTS:
             types.add(value)
         elif name == "authorizationId" and is_id(value):
             authorizations.add(value)
         else:
-            raise _not_a_filter(name if name in {"type", "authorizationId"} else "query")
+            raise _invalid_filter(name if name in {"type", "authorizationId"} else "query")
     return StreamFilter(frozenset(types), frozenset(authorizations))
 
 
-def _not_a_filter(parameter: str) -> InvalidParameter:
+def _invalid_filter(parameter: str) -> InvalidParameter:
     return InvalidParameter(
-        f"Filter by type and authorizationId, each as often as you like, {_MOST_TERMS} in all.",
+        f"Filter by type and authorizationId. Both are repeatable, {_MAX_PARAMETERS} parameters at most.",
         faults=(Fault("a type of /asyncapi.json, or an authorization's id", parameter=parameter),),
     )
 
 
 def read_vector(header: bytes | None, partitions: int) -> list[int] | None:
-    """Read a Last-Event-ID; raises InvalidHeader for one that is not ours."""
+    """Parse a Last-Event-ID: the next offset of every partition. Raises InvalidHeader for a malformed one."""
     if not header:
         return None
     offsets = header.decode("latin-1").split(".")
     if len(offsets) != partitions or not all(_OFFSET.fullmatch(offset) for offset in offsets):
         raise InvalidHeader(
-            "Send the id of the last event that you have, unchanged, or none.",
+            "Send the id of the last event that you received, unchanged, or no Last-Event-ID.",
             faults=(Fault("an id that this stream has sent", header="Last-Event-ID"),),
         )
     return [int(offset) for offset in offsets]

@@ -1,4 +1,4 @@
-"""An event as it came off the topic: what waiting and streaming look at, rendered no more often than once."""
+"""An event as it came from the topic, for streams and for waiting requests. It is rendered at most once."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ KafkaHeaders = tuple[tuple[str, bytes], ...]
 
 @dataclass(slots=True)
 class StreamedEvent:
-    """One event. `vector` are the next offsets of all partitions once it has been read."""
+    """One event. `vector` has the next offsets of all partitions after the event, as the id of the stream."""
 
     partition: int
     offset: int
@@ -25,7 +25,7 @@ class StreamedEvent:
         return self.envelope.type
 
     def structured(self) -> bytes:
-        """Return the event as one JSON object (CloudEvents structured mode), made once for all readers."""
+        """Return the event as one JSON object (CloudEvents structured mode)."""
         if self._structured is None:
             self._structured = to_http(self.envelope, "structured")[1]
         return self._structured
@@ -34,7 +34,7 @@ class StreamedEvent:
 def read_streamed_event(
     partition: int, offset: int, headers: KafkaHeaders, value: bytes | None
 ) -> StreamedEvent | None:
-    """Return the record as an event, or None for what is none: readers skip it, the worker never writes it."""
+    """Return the record as an event, or None for another record, which the worker never writes."""
     try:
         envelope = from_kafka(headers, value)
     except CloudEventError:

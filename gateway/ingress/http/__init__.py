@@ -1,1 +1,1 @@
-"""HTTP for the ingress: limits, requests, responses and problems."""
+"""HTTP of the ingress: server limits, middleware, request helpers, responses and problems."""

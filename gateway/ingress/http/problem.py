@@ -1,17 +1,17 @@
-"""A problem as RFC 9457 wants it: what every kind has, and how it is rendered. `problems` lists the kinds."""
+"""The base of all problems (RFC 9457) and how a problem is rendered. `problems` has the tree of kinds."""
 
 import json
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-MEDIA_TYPE = b"application/problem+json"
+MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:collate-gateway:problem:"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing to fix: exactly one of pointer (RFC 6901), header or parameter says where."""
+    """One thing to fix. Exactly one of pointer (RFC 6901), header and parameter says where."""
 
     expected: str
     pointer: str | None = None
@@ -25,7 +25,7 @@ class Fault:
 
 
 class Problem(Exception):
-    """The request could not be served."""
+    """The gateway can't serve the request."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "problem"
@@ -36,26 +36,26 @@ class Problem(Exception):
         *,
         faults: tuple[Fault, ...] = (),
         retry_after_seconds: float | None = None,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
+        headers: dict[str, str] | None = None,
         close: bool = False,
         members: dict[str, str | bool | int] | None = None,
     ) -> None:
-        """Say what to do next in `detail`; `close` ends the connection, because its body was not read to the end."""
+        """`detail` says what to do next. `close` ends the connection, because a part of the body is unread."""
         super().__init__(detail)
         self.detail = detail
         self.faults = faults
         self.retry_after_seconds = retry_after_seconds
-        self.extra_headers = headers
+        self.extra_headers = headers or {}
         self.close = close
         self.members = members or {}
 
     @classmethod
     def title(cls) -> str:
-        """Return the class's docstring: the same for every occurrence, as RFC 9457 asks."""
+        """Return the first line of the class's docstring. RFC 9457 wants the same title for every occurrence."""
         return (cls.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
 
     def body(self, request_id: str) -> bytes:
-        """Render application/problem+json."""
+        """Render the body."""
         document: dict[str, object] = {
             "type": TYPE_PREFIX + self.slug,
             "title": self.title(),
@@ -68,11 +68,11 @@ class Problem(Exception):
         document.update(self.members)
         return json.dumps(document).encode()
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers that belong to this problem, beside its media type."""
-        headers = [(b"content-type", MEDIA_TYPE), *self.extra_headers]
+    def headers(self) -> dict[str, str]:
+        """Return the headers of this problem."""
+        headers = {"content-type": MEDIA_TYPE, **self.extra_headers}
         if self.retry_after_seconds is not None:
-            headers.append((b"retry-after", str(max(1, math.ceil(self.retry_after_seconds))).encode()))
+            headers["retry-after"] = str(max(1, math.ceil(self.retry_after_seconds)))
         if self.close:
-            headers.append((b"connection", b"close"))
+            headers["connection"] = "close"
         return headers

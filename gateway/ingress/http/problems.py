@@ -1,90 +1,89 @@
-"""What can go wrong for a caller, as RFC 9457 problems: one class per thing that a caller fixes differently.
+"""The problems that a caller can get (RFC 9457): one class per thing that a caller fixes differently.
 
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
     ├─ Unauthenticated (401) · NotPermitted (403)
-    ├─ NotFound, NoReadModel (404) · MethodNotAllowed (405) · BodyTimedOut (408)
-    ├─ TooLarge                BodyTooLarge (413) · UrlTooLong (414) · HeadersTooLarge (431)
-    ├─ UnsupportedMediaType (415)
-    ├─ InvalidCommand (422) · KeyReused (422)
-    ├─ TooManyRequests (429)
-    ├─ dead letters            NotADeadLetter (404) · DeadLetterMoved · NotRedrivable (409) · DeadLettersUnread (503)
+    ├─ NotFound (404)          NoReadModel · NotADeadLetter
+    ├─ MethodNotAllowed (405) · BodyTimedOut (408)
+    ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
+    ├─ InvalidCommand (422) · KeyReused (422) · TooManyRequests (429)
+    ├─ dead letters (409)      DeadLetterMoved · NotRedrivable
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
     │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
-    ├─ Broken (500) · CollateBroken (502) · DeadlinePassed (504)
-    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · ReadModelUnavailable
-                               Overloaded · Stopping
+    ├─ InternalError (500) · CollateFailed (502) · DeadlinePassed (504)
+    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · DeadLettersUnread
+                               ReadModelUnavailable · Overloaded · Stopping
 
-A docstring is the `title`, `slug` is the last part of `type` and the metric label. No problem ever carries a value that
-a caller sent: it says where (a JSON pointer, a header, a parameter) and what was expected there.
+The docstring of a class is the `title`. `slug` is the last part of `type` and the label of metrics. A problem never
+carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and says what is expected there.
 """
 
 from gateway.ingress.http.problem import Problem
 
 
 class Unreadable(Problem):
-    """The request can't be read."""
+    """The request is malformed."""
 
     status, slug = 400, "unreadable"
 
 
 class MalformedJson(Unreadable):
-    """The body is not the JSON that was expected."""
+    """The body is not one JSON object."""
 
     slug = "malformed-json"
 
 
 class InvalidHeader(Unreadable):
-    """A header is missing, doubled or malformed."""
+    """A header is missing, repeated or malformed."""
 
     slug = "invalid-header"
 
 
 class InvalidParameter(Unreadable):
-    """A part of the URL is malformed."""
+    """A parameter of the URL is invalid."""
 
     slug = "invalid-parameter"
 
 
 class KeyMissing(Unreadable):
-    """The Idempotency-Key header is required."""
+    """The Idempotency-Key header is missing."""
 
     slug = "idempotency-key-missing"
 
 
 class Unauthenticated(Problem):
-    """The caller is not known."""
+    """The caller is not authenticated."""
 
     status, slug = 401, "unauthenticated"
 
     def __init__(self) -> None:
-        """Tell nothing about which part was wrong."""
+        """Say nothing about the wrong part: the reason helps an attacker."""
         super().__init__(
             "Send the credential that was issued to your service, unexpired, as `Authorization: Bearer <credential>`.",
-            headers=((b"www-authenticate", b"Bearer"),),
+            headers={"www-authenticate": "Bearer"},
         )
 
 
 class NotPermitted(Problem):
-    """The caller may not do this."""
+    """The caller lacks the permission."""
 
     status, slug = 403, "not-permitted"
 
 
 class NotFound(Problem):
-    """Nothing is here."""
+    """The resource does not exist."""
 
     status, slug = 404, "not-found"
 
 
 class NoReadModel(NotFound):
-    """This installation keeps no status."""
+    """This installation has no read model."""
 
     slug = "no-read-model"
 
 
 class MethodNotAllowed(Problem):
-    """This address takes another method."""
+    """The path does not support this method."""
 
     status, slug = 405, "method-not-allowed"
 
@@ -108,25 +107,25 @@ class UrlTooLong(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body's media type is not one that is read here."""
+    """The media type of the body is not supported."""
 
     status, slug = 415, "unsupported-media-type"
 
 
 class InvalidCommand(Problem):
-    """The command does not fit its schema."""
+    """The body does not match its schema."""
 
     status, slug = 422, "invalid-command"
 
 
 class KeyReused(Problem):
-    """The Idempotency-Key was used for another body."""
+    """The Idempotency-Key was used with another body."""
 
     status, slug = 422, "idempotency-key-reused"
 
 
 class TooManyRequests(Problem):
-    """The caller is over its rate."""
+    """The caller exceeds its request rate."""
 
     status, slug = 429, "too-many-requests"
 
@@ -138,13 +137,13 @@ class HeadersTooLarge(Problem):
 
 
 class HandoffNotOpen(Problem):
-    """There is no open handoff to enter."""
+    """The handoff is not open."""
 
     status, slug = 409, "handoff-not-open"
 
 
 class AccessUnavailable(Problem):
-    """The handoff can't be entered now."""
+    """Access to the handoff is not available now."""
 
     status, slug = 409, "access-unavailable"
 
@@ -156,31 +155,31 @@ class NoReviewSnapshot(Problem):
 
 
 class AuthorizationNotFound(Problem):
-    """Collate knows no such authorization."""
+    """Collate does not know the authorization."""
 
     status, slug = 404, "authorization-not-found"
 
 
 class HandoffNotFound(Problem):
-    """Collate knows no such handoff of this authorization."""
+    """Collate does not know the handoff of this authorization."""
 
     status, slug = 404, "handoff-not-found"
 
 
 class NotADeadLetter(NotFound):
-    """The command is no dead letter."""
+    """The command is not a dead letter."""
 
     slug = "not-a-dead-letter"
 
 
 class DeadLetterMoved(Problem):
-    """The dead letter is not as you saw it."""
+    """The dead letter has changed since it was read."""
 
     status, slug = 409, "dead-letter-moved"
 
 
 class NotRedrivable(Problem):
-    """The command can't be tried again."""
+    """The command can't be redriven."""
 
     status, slug = 409, "not-redrivable"
 
@@ -198,19 +197,19 @@ class InternalError(Problem):
 
 
 class CollateFailed(Problem):
-    """Collate's answer can't be used."""
+    """Collate sent an unusable response."""
 
     status, slug = 502, "collate-broken"
 
 
 class Unavailable(Problem):
-    """The gateway can't serve this now."""
+    """The gateway can't serve the request now."""
 
     status, slug = 503, "unavailable"
 
 
 class KafkaUnavailable(Unavailable):
-    """The command could not be kept."""
+    """The command could not be written to Kafka."""
 
     slug = "kafka-unavailable"
 
@@ -222,7 +221,7 @@ class AuditUnavailable(Unavailable):
 
 
 class CollateUnavailable(Unavailable):
-    """Collate can't be reached now."""
+    """Collate is not available now."""
 
     slug = "collate-unavailable"
 
@@ -234,13 +233,13 @@ class DeadLettersUnread(Unavailable):
 
 
 class ReadModelUnavailable(Unavailable):
-    """Status can't be read now."""
+    """The read model is not available now."""
 
     slug = "read-model-unavailable"
 
 
 class Overloaded(Unavailable):
-    """The gateway has too much to do."""
+    """The gateway is overloaded."""
 
     slug = "overloaded"
 
@@ -258,7 +257,7 @@ class DeadlinePassed(Problem):
 
 
 def every_problem(root: type[Problem] = Problem) -> list[type[Problem]]:
-    """List the tree's classes, for the documents and the tests."""
+    """List the classes of the tree, for documents and tests."""
     found = [root]
     for child in root.__subclasses__():
         found += every_problem(child)

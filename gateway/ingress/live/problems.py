@@ -1,15 +1,16 @@
-"""What Collate answered to a live call, as the problem that the caller's UI can act on. Pure.
+"""The problem for each result of a live call, so that the caller's UI can act on it. Pure.
 
-    Held · NotSent                         503 collate-unavailable, with Retry-After
-    Ambiguous   no answer, 5xx             503 collate-unavailable
-                not Collate's words        502 collate-broken
-    Refused     ours to fix (key, 400)     503 collate-unavailable · 502 collate-broken
-                not found                  404 authorization-not-found · handoff-not-found
-                asks for patience          503 collate-unavailable, with Retry-After
-                state of the handoff       409 access-unavailable
-                anything else              409 collate-refused
+    Deferred · NotSent                         503 collate-unavailable, with Retry-After
+    Ambiguous   no response, 5xx               503 collate-unavailable
+                a response not from Collate    502 collate-broken
+    Refused     a fault of ours (key, 400)     503 collate-unavailable · 502 collate-broken
+                not found                      404 authorization-not-found · handoff-not-found
+                a later retry                  503 collate-unavailable, with Retry-After
+                the state of the handoff       409 access-unavailable
+                anything else                  409 collate-refused
 
-`reason` is the error router's stable word, `detail` its advice. Collate's message may quote people and is dropped.
+`reason` is the stable reason of the error router, and `detail` is its advice. Collate's message is dropped: it may
+quote people.
 """
 
 import time
@@ -31,15 +32,15 @@ from gateway.ingress.http.problems import (
 from gateway.ingress.live.outcomes import NotOpen, Unavailable, UpstreamError
 
 Members = dict[str, str | bool | int]
-_SOON_SECONDS: Final = 2.0
-_NOT_COLLATES_WORDS: Final = frozenset(
+_RETRY_SECONDS: Final = 2.0
+_NOT_FROM_COLLATE: Final = frozenset(
     {Cause.REDIRECT, Cause.UNTYPED, Cause.UNREADABLE, Cause.MALFORMED, Cause.TOO_LARGE, Cause.TRUNCATED}
 )
 _ADVICE: Final = {
-    Unavailable.NO_ACTIVE_HANDOFF: "No handoff is running. Request one, if the authorization still asks for it.",
-    Unavailable.HANDOFF_NOT_ACTIVE_YET: "The handoff is offered and not active yet. Ask again in a few seconds.",
-    Unavailable.HANDOFF_CLOSING: "The handoff is being closed and can't be entered any more.",
-    Unavailable.HANDOFF_CLOSED: "The handoff has ended. Request another one, if the authorization still asks for it.",
+    Unavailable.NO_ACTIVE_HANDOFF: "No handoff is active. Request one if the authorization still requires it.",
+    Unavailable.HANDOFF_NOT_ACTIVE_YET: "The handoff is offered and not active yet. Retry in a few seconds.",
+    Unavailable.HANDOFF_CLOSING: "The handoff is closing, so access is no longer available.",
+    Unavailable.HANDOFF_CLOSED: "The handoff is closed. Request another one if the authorization still requires it.",
     Unavailable.ACCESS_NOT_AVAILABLE: "Collate offers no access to this session now. Retry in a few seconds, or "
     "close the handoff as unable_to_complete.",
     Unavailable.GRANTS_TOO_SHORT: "Every link from Collate was about to expire. Retry with a new Idempotency-Key.",
@@ -47,76 +48,80 @@ _ADVICE: Final = {
 _ENDED: Final = frozenset({Unavailable.NO_ACTIVE_HANDOFF, Unavailable.HANDOFF_CLOSING, Unavailable.HANDOFF_CLOSED})
 
 
-def problem_of_not_open(shut: NotOpen) -> Problem:
-    """Return the 409 that says why a handoff can't be entered."""
-    members: Members = {"reason": str(shut.reason)}
-    if shut.handoff_id is not None:
-        members["handoffId"] = shut.handoff_id
-    if shut.result is not None:
-        members["result"] = shut.result
-    kind = HandoffNotOpen if shut.reason in _ENDED else AccessUnavailable
-    return kind(_ADVICE[shut.reason], members=members)
+def problem_of_not_open(not_open: NotOpen) -> Problem:
+    """Return the 409 with the reason why access is not available."""
+    members: Members = {"reason": str(not_open.reason)}
+    if not_open.handoff_id is not None:
+        members["handoffId"] = not_open.handoff_id
+    if not_open.result is not None:
+        members["result"] = not_open.result
+    kind = HandoffNotOpen if not_open.reason in _ENDED else AccessUnavailable
+    return kind(_ADVICE[not_open.reason], members=members)
 
 
-def problem_of(declined: UpstreamError) -> Problem:
-    """Return the problem of a call to Collate that was no 2xx."""
-    answer = declined.answer
+def problem_of(error: UpstreamError) -> Problem:
+    """Return the problem of a call to Collate without a 2xx response."""
+    answer = error.answer
     match answer:
         case Deferred():
             return CollateUnavailable(
-                "Calls to Collate are held back for a moment. Ask again, after Retry-After.",
+                "Calls to Collate are deferred for a moment. Retry after Retry-After.",
                 retry_after_seconds=max(1.0, answer.until - time.time()),
                 members={"reason": str(answer.reason)},
             )
         case NotSent():
             return CollateUnavailable(
-                "Collate could not be reached. Ask again, after Retry-After.",
-                retry_after_seconds=_SOON_SECONDS,
+                "Collate could not be reached. Retry after Retry-After.",
+                retry_after_seconds=_RETRY_SECONDS,
                 members={"reason": "not_sent"},
             )
         case Ambiguous():
             return _ambiguous(answer)
         case Refused():
-            return _refused(declined.operation, answer)
+            return _refused(error.operation, answer)
         case _:
             assert_never(answer)
 
 
 def _ambiguous(answer: Ambiguous) -> Problem:
     members = _members("ambiguous", answer.request_id)
-    if answer.cause in _NOT_COLLATES_WORDS:
-        return CollateFailed("Collate's answer could not be read. Ask again; tell us if it stays so.", members=members)
+    if answer.cause in _NOT_FROM_COLLATE:
+        return CollateFailed(
+            "Collate's response could not be read. Retry; if it fails again, report the requestId to the operators.",
+            members=members,
+        )
     return CollateUnavailable(
-        "Collate gave no answer. Ask again, after Retry-After.",
-        retry_after_seconds=answer.retry_after_seconds or _SOON_SECONDS,
+        "Collate sent no response. Retry after Retry-After.",
+        retry_after_seconds=answer.retry_after_seconds or _RETRY_SECONDS,
         members=members,
     )
 
 
 def _refused(operation: Operation, answer: Refused) -> Problem:
-    todo = route(operation, answer)
-    members = _members(todo.reason, answer.request_id)
+    ruling = route(operation, answer)
+    members = _members(ruling.reason, answer.request_id)
     if answer.details_reason is not None:
         members["detailsReason"] = answer.details_reason
-    match todo.reason:
+    match ruling.reason:
         case "authorization_not_found":
-            return AuthorizationNotFound(todo.advice, members=members)
+            return AuthorizationNotFound(ruling.advice, members=members)
         case "not_found":
             kind = AuthorizationNotFound if operation is Operation.GET_AUTHORIZATION else HandoffNotFound
-            return kind(todo.advice, members=members)
+            return kind(ruling.advice, members=members)
         case "credentials" | "rate_limited" | "collate_says_retry":
             return CollateUnavailable(
-                "Collate does not serve us now. Ask again, after Retry-After.",
-                retry_after_seconds=todo.wait_seconds or _SOON_SECONDS,
+                "Collate does not accept calls of the gateway now. Retry after Retry-After.",
+                retry_after_seconds=ruling.wait_seconds or _RETRY_SECONDS,
                 members=members,
             )
         case "request_refused" | "unexpected_code":
             return CollateFailed(
-                "Collate refused our request for a reason that you can't mend. Tell us the requestId.", members=members
+                "Collate refused the request because of a fault in the gateway. Report the requestId to the operators.",
+                members=members,
             )
-    if operation is Operation.MINT_GRANT and todo.disposition in {Disposition.REREAD, Disposition.MINT_ANEW}:
-        return AccessUnavailable(todo.advice, members=members)
-    return CollateRefused(todo.advice, members=members)
+    if operation is Operation.MINT_GRANT and ruling.disposition in {Disposition.REREAD, Disposition.MINT_ANEW}:
+        return AccessUnavailable(ruling.advice, members=members)
+    return CollateRefused(ruling.advice, members=members)
 
 
 def _members(reason: str, request_id: str | None) -> Members:

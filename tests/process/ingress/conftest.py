@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.client import open_client
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.http.server import ConnectionBounds, bounded_protocol
+from gateway.ingress.http.server import ConnectionLimits, limited_protocol
 from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
 from runtime.health import Health
@@ -149,10 +149,13 @@ class Ingress:
     port: int
     key: str
     kafka: Kafka
-    parts: object
+    components: object
     process: Process
     settings: object
     callers_file: object
+
+    def metric(self, name, **labels):
+        return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     async def open(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -226,13 +229,13 @@ def lines():
 
 
 @pytest.fixture
-def bounds():
-    """What a connection may take."""
-    return ConnectionBounds(head_seconds=0.5)
+def limits():
+    """The limits of a connection."""
+    return ConnectionLimits(head_seconds=0.5)
 
 
 @pytest.fixture
-async def ingress(kafka, collate, tmp_path, settings_of, *, bounds, eventually):
+async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually):
     key = new_key()
     callers_file = tmp_path / "callers.toml"
     everything = [
@@ -260,18 +263,27 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, bounds, eventually):
     )
     registry = CollectorRegistry()
     process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
-    links = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_letters)
+    sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
-        parts = assemble(settings, process, CallersFile(callers_file), client, links)
-        runs = (parts.deadlines.run(), parts.publisher.run(), parts.tail.run(), parts.letters.run())
+        components = assemble(settings, process, CallersFile(callers_file), client, sources)
+        runs = (
+            components.deadlines.run(),
+            components.publisher.run(),
+            components.tail.run(),
+            components.dead_letters.run(),
+        )
         tasks = [asyncio.create_task(run) for run in runs]
-        protocol = bounded_protocol(bounds, parts.edge.refused)
-        async with serving(parts.edge, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
-            await eventually(lambda: parts.publisher.is_up and parts.tail.is_caught_up and parts.letters.is_caught_up)
-            yield Ingress(listening.port, key.key, kafka, parts, process, settings, callers_file)
-            parts.waiters.release()
-            parts.streams.stop()
+        protocol = limited_protocol(limits, components.recorder.record_rejected)
+        async with serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
+            await eventually(
+                lambda: (
+                    components.publisher.is_up and components.tail.is_caught_up and components.dead_letters.is_caught_up
+                )
+            )
+            yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file)
+            components.waiters.release()
+            components.streams.stop()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await parts.publisher.close()
+        await components.publisher.close()

@@ -26,7 +26,7 @@ async def test_who_is_not_known_is_told_nothing(ingress, kafka, method, path, cr
     assert reply.headers["www-authenticate"] == "Bearer"
     assert {name: value for name, value in reply.json.items() if name != "requestId"} == {
         "type": "urn:collate-gateway:problem:unauthenticated",
-        "title": "The caller is not known",
+        "title": "The caller is not authenticated",
         "status": 401,
         "detail": "Send the credential that was issued to your service, unexpired, as "
         "`Authorization: Bearer <credential>`.",
@@ -38,7 +38,7 @@ async def test_who_is_not_known_is_told_nothing(ingress, kafka, method, path, cr
 async def test_who_may_not_is_refused(ingress, kafka, method, path):
     key = new_key()
     ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["operate"]\n{key.entry}')
-    ingress.parts.gate._callers.reread_if_changed()
+    ingress.components.callers.reread_if_changed()
     ingress.key = key.key
     assert (await ingress.call(method, path)).status == 403
     assert kafka.commands == []
@@ -47,7 +47,7 @@ async def test_who_may_not_is_refused(ingress, kafka, method, path):
 async def test_a_cloudevent_needs_the_permission_of_its_command(ingress, kafka):
     key = new_key()
     ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["authorization:watch"]\n{key.entry}')
-    ingress.parts.gate._callers.reread_if_changed()
+    ingress.components.callers.reread_if_changed()
     ingress.key = key.key
     statuses = []
     for name, data in [("authorization.watch", {}), ("handoff.request", {})]:
@@ -67,7 +67,7 @@ async def test_a_cloudevent_needs_the_permission_of_its_command(ingress, kafka):
 async def test_a_key_that_is_taken_out_of_the_file_no_longer_works(ingress):
     assert (await ingress.post(REQUEST)).status == 202
     ingress.callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')
-    ingress.parts.gate._callers.reread_if_changed()
+    ingress.components.callers.reread_if_changed()
     assert (await ingress.post(REQUEST)).status == 401
 
 

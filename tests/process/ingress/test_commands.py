@@ -215,7 +215,7 @@ async def test_an_outcome_that_comes_before_the_append_is_confirmed_is_not_misse
     waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
     await eventually(lambda: kafka.commands)
     kafka.publish(finished(kafka.read()[0].id))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     kafka.confirm()
     assert (await waiting).status == 200
 
@@ -228,14 +228,14 @@ async def test_who_waits_in_vain_has_its_202(ingress):
 async def test_a_repeat_may_wait_for_an_outcome_that_came_before(ingress, kafka, eventually):
     first = await ingress.post(REQUEST)
     kafka.publish(finished(first.json["commandId"]))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     reply = await ingress.post(REQUEST, Prefer="wait=5")
     assert (reply.status, reply.headers["idempotency-replayed"]) == (200, "true")
 
 
 async def test_a_key_whose_command_ended_as_another_type_at_another_replica_is_refused(ingress, kafka, eventually):
     kafka.publish(finished(command_id_from_key("desk", "auth_1", "k-1")))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     for prefer in ({}, {"Prefer": "wait=5"}):
         reply = await ingress.post(WATCH, **prefer)
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")

@@ -39,7 +39,7 @@ secret_file = "{tmp_path}/secret"
 name = "other"
 permissions = ["handoff:request"]
 """)
-    assert ingress.parts.gate._callers.reread_if_changed()
+    assert ingress.components.callers.reread_if_changed()
     ingress.key = None
     return ingress
 

@@ -170,7 +170,7 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing(ingress, eventu
     writer.write(ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"}) + b"\r\n{")
     await writer.drain()
     writer.close()
-    await eventually(lambda: ingress.parts.edge._in_flight == 0)
+    await eventually(lambda: ingress.metric("requests_in_flight") == 0)
     del reader
 
 
@@ -341,7 +341,7 @@ async def test_what_nobody_planned_is_500_without_a_traceback(ingress, monkeypat
     def fails(*_):
         raise RuntimeError("Jane Doe")
 
-    monkeypatch.setattr(ingress.parts.gate, "admit", fails)
+    monkeypatch.setattr(ingress.components.access, "admit", fails)
     reply = await ingress.post(REQUEST)
     assert is_problem(reply, 500, "broken")
     assert "Jane" not in reply.body.decode()

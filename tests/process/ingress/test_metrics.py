@@ -76,7 +76,7 @@ async def test_an_event_stream_is_counted_when_it_ends(ingress, metrics, eventua
     await reader.readuntil(b": connected\n")
     assert (await metrics())("streams") == 1
     writer.close()
-    await eventually(lambda: not ingress.parts.streams._clients)
+    await eventually(lambda: not ingress.components.streams._clients)
     tell = await metrics()
     assert tell("streams") == 0
     assert tell("requests_total", route="/v1/events", method="GET", status="200") == 1
@@ -106,7 +106,7 @@ class TestShed:
         key = new_key()
         caller = '[[caller]]\nname = "desk"\npermissions = ["handoff:request"]\nrate_per_second = 0.1\nburst = 1\n'
         ingress.callers_file.write_text(caller + key.entry)
-        assert ingress.parts.gate._callers.reread_if_changed()
+        assert ingress.components.callers.reread_if_changed()
         ingress.key = key.key
         assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
         assert (await metrics())("shed_total", reason="rate") == 2
@@ -120,7 +120,7 @@ class TestShed:
         head = ingress.head("POST", REQUEST, {"Idempotency-Key": "k-3", "Content-Length": "10"})
         _, slow = await ingress.open()
         slow.write(head + b"\r\n")
-        await eventually(lambda: ingress.parts.edge._in_flight == 2)
+        await eventually(lambda: ingress.metric("requests_in_flight") == 2)
         assert (await ingress.get("/openapi.json")).status == 503
         assert (await metrics())("shed_total", reason="in_flight") == 1
         kafka.confirm()
@@ -140,7 +140,7 @@ class TestShed:
         assert (await ingress.post(REQUEST, key="k-1")).status == 503
         tell = await metrics()
         assert tell("publish_failures_total", reason="deadline") == 1
-        ingress.parts.publisher._say_away("as the test says")
+        ingress.components.publisher._say_away("as the test says")
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
         tell = await metrics()
         assert tell("shed_total", reason="kafka_away") == 1

@@ -74,7 +74,7 @@ async def connect(ingress):
 
 async def test_a_client_hears_what_happens_from_now_on(ingress, kafka, connect, eventually):
     kafka.publish(opened(1))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect()
     kafka.publish(opened(2))
     kafka.publish(required(3), partition=5)
@@ -168,17 +168,17 @@ def slow_history(ingress, monkeypatch):
     async def open_history():
         yield Source()
 
-    monkeypatch.setattr(ingress.parts.streams, "_open_history", open_history)
+    monkeypatch.setattr(ingress.components.streams, "_open_history", open_history)
 
 
 @pytest.mark.usefixtures("slow_history")
 async def test_a_client_that_leaves_while_it_catches_up_gives_its_place_back(ingress, kafka, connect, eventually):
     kafka.publish(opened(1))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect(last_id="0." * 11 + "0")
-    assert ingress.parts.streams._catching_up == 1
+    assert ingress.components.streams._catching_up == 1
     stream.close()
-    await eventually(lambda: not ingress.parts.streams._catching_up and not ingress.parts.streams._clients)
+    await eventually(lambda: not ingress.components.streams._catching_up and not ingress.components.streams._clients)
 
 
 @pytest.mark.usefixtures("slow_history")
@@ -187,23 +187,23 @@ async def test_a_client_that_catches_up_for_long_hears_that_it_lives_and_that_th
 ):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     kafka.publish(opened(1))
-    await eventually(lambda: ingress.parts.tail.vector()[0] == 1)
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect(last_id="0." * 11 + "0")
     async with asyncio.timeout(10):
         await stream.reader.readuntil(b": still here\n\n")
-    ingress.parts.streams.stop()
+    ingress.components.streams.stop()
     assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
 
 
 async def test_a_client_that_cannot_follow_is_told_and_dropped(monkeypatch, ingress, kafka, connect, eventually):
-    monkeypatch.setattr(module, "MOST_QUEUED", 3)
+    monkeypatch.setattr(module, "MAX_QUEUED", 3)
     stream = await connect()
     for sequence in range(1, 50):
         kafka.publish(opened(sequence))
     while (frame := await stream.frame())[0] != "stream.ended":
         pass
     assert frame[1] == {"reason": "slow"}
-    await eventually(lambda: not ingress.parts.streams._clients)
+    await eventually(lambda: not ingress.components.streams._clients)
 
 
 async def test_a_client_that_reads_nothing_is_dropped(monkeypatch, ingress, kafka, connect, eventually):
@@ -213,22 +213,22 @@ async def test_a_client_that_reads_nothing_is_dropped(monkeypatch, ingress, kafk
     def flood():
         for sequence in range(1, 400):
             kafka.publish(opened(sequence))
-        return not ingress.parts.streams._clients
+        return not ingress.components.streams._clients
 
     await eventually(flood)
 
 
 async def test_a_client_that_left_is_forgotten(ingress, connect, eventually):
     stream = await connect()
-    assert len(ingress.parts.streams._clients) == 1
+    assert len(ingress.components.streams._clients) == 1
     stream.close()
-    await eventually(lambda: not ingress.parts.streams._clients)
-    assert ingress.parts.edge._in_flight == 0
+    await eventually(lambda: not ingress.components.streams._clients)
+    assert ingress.metric("requests_in_flight") == 0
 
 
 async def test_a_stopping_process_says_so(ingress, connect):
     stream = await connect()
-    ingress.parts.streams.stop()
+    ingress.components.streams.stop()
     assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
     assert (await ingress.get("/v1/events")).status == 503
 
@@ -253,7 +253,7 @@ class TestBounds:
         reply = await ingress.get("/v1/events")
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "overloaded")
         first.close()
-        await eventually(lambda: len(ingress.parts.streams._clients) == 1)
+        await eventually(lambda: len(ingress.components.streams._clients) == 1)
         await connect()
 
 

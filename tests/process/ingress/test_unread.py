@@ -5,14 +5,14 @@ import socket
 
 import pytest
 
-from gateway.ingress.http.server import BoundedProtocol, ConnectionBounds
+from gateway.ingress.http.server import ConnectionLimits, LimitedProtocol
 
 from .conftest import read_reply
 
 
 @pytest.fixture
-def bounds():
-    return ConnectionBounds(write_seconds=1.0)
+def limits():
+    return ConnectionLimits(write_seconds=1.0)
 
 
 async def test_a_client_that_asks_and_does_not_read_is_hung_up_on(ingress, eventually):
@@ -32,10 +32,10 @@ async def test_a_client_that_asks_and_does_not_read_is_hung_up_on(ingress, event
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel bounds no unread bytes")
 async def test_a_few_unread_bytes_keep_no_connection(ingress, eventually, monkeypatch):
     ends = []
-    made = BoundedProtocol.connection_made
-    lost = BoundedProtocol.connection_lost
-    monkeypatch.setattr(BoundedProtocol, "connection_made", lambda self, end: (ends.append(end), made(self, end))[1])
-    monkeypatch.setattr(BoundedProtocol, "connection_lost", lambda self, exc: (ends.clear(), lost(self, exc))[1])
+    made = LimitedProtocol.connection_made
+    lost = LimitedProtocol.connection_lost
+    monkeypatch.setattr(LimitedProtocol, "connection_made", lambda self, end: (ends.append(end), made(self, end))[1])
+    monkeypatch.setattr(LimitedProtocol, "connection_lost", lambda self, exc: (ends.clear(), lost(self, exc))[1])
     reader, writer = await ingress.open()
     writer.transport.pause_reading()
     await eventually(lambda: ends)

@@ -206,7 +206,7 @@ async def test_what_a_caller_wrote_is_shown_on_request_alone_and_that_is_logged(
     assert "Doe" not in await gateway.run("dead-letters", "show", command)
     assert "Ms Doe called." in await gateway.run("dead-letters", "show", command, "--reveal")
     log = gateway.ingress.log.read_text()
-    assert "dead_letter.revealed" in log
+    assert "ingress.original_revealed" in log
     assert "Doe" not in log
 
 

@@ -90,7 +90,7 @@ async def test_a_changed_callers_file_needs_no_restart(ingress, run, eventually)
 
     await eventually(lambda: status(403))
     path.write_text("nonsense")
-    await eventually(lambda: "the old one holds" in program.log.read_text())
+    await eventually(lambda: "ingress.callers_file_rejected" in program.log.read_text())
     assert await status(403)
     path.write_text(before)
     await eventually(lambda: status(202))

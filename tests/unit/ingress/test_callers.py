@@ -73,8 +73,8 @@ def test_the_file_holds_no_key():
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"name = ", "not TOML"),
-        (b"\xff", "not TOML"),
+        (b"name = ", "expected TOML"),
+        (b"\xff", "expected TOML"),
         (b'[[caller]]\nname = "a"\npermissions = []\n', "caller.0.permissions"),
         (b'[[caller]]\nname = "a"\npermissions = ["everything"]\n', "caller.0.permissions.0"),
         (b'[[caller]]\nname = "a b"\npermissions = ["operate"]\n', "caller.0.name"),

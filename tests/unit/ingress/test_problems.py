@@ -35,6 +35,6 @@ def test_faults_say_where_in_one_way():
     ]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.01, b"1"), (1, b"1"), (1.2, b"2"), (60, b"60")])
+@pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (1, "1"), (1.2, "2"), (60, "60")])
 def test_retry_after_is_whole_seconds_and_never_nothing(seconds, told):
-    assert (b"retry-after", told) in Problem("Wait.", retry_after_seconds=seconds).headers()
+    assert Problem("Wait.", retry_after_seconds=seconds).headers()["retry-after"] == told

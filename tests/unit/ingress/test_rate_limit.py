@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ingress.auth.rate_limit import Buckets
+from gateway.ingress.auth.rate_limit import RateLimits
 
 PAUSES = st.lists(st.floats(0, 5), max_size=200)
 
 
 @given(PAUSES, st.floats(0.5, 50), st.integers(1, 20))
 def test_nobody_ever_gets_more_than_the_burst_and_the_rate(pauses, rate, burst):
-    buckets, now, taken = Buckets(), 0.0, []
+    buckets, now, taken = RateLimits(), 0.0, []
     for pause in pauses:
         now += pause
         if buckets.take("caller", rate, burst, now) == 0:
@@ -21,7 +21,7 @@ def test_nobody_ever_gets_more_than_the_burst_and_the_rate(pauses, rate, burst):
 
 @given(st.floats(0.5, 50), st.integers(1, 20))
 def test_who_waits_as_long_as_told_is_served(rate, burst):
-    buckets = Buckets()
+    buckets = RateLimits()
     for _ in range(burst):
         assert buckets.take("caller", rate, burst, 0.0) == 0
     wait = buckets.take("caller", rate, burst, 0.0)
@@ -30,20 +30,20 @@ def test_who_waits_as_long_as_told_is_served(rate, burst):
 
 
 def test_one_callers_tokens_are_not_anothers():
-    buckets = Buckets()
+    buckets = RateLimits()
     assert buckets.take("a", 1, 1, 0) == 0
     assert buckets.take("a", 1, 1, 0) > 0
     assert buckets.take("b", 1, 1, 0) == 0
 
 
 def test_new_limits_count_at_once():
-    buckets = Buckets()
+    buckets = RateLimits()
     buckets.take("a", 1, 1, 0)
     assert buckets.take("a", 1, 2, 0) == 0
 
 
 def test_strangers_are_forgotten():
-    buckets = Buckets()
+    buckets = RateLimits()
     buckets.take("a", 1, 1, 0)
     buckets.keep_only(frozenset())
     assert buckets.take("a", 1, 1, 0) == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ingress.http.problems import MalformedJson
-from gateway.ingress.http.strict_json import DEEPEST, read_object
+from gateway.ingress.http.strict_json import MAX_DEPTH, read_object
 
 NAMES = st.text(max_size=8).filter(lambda name: "\ud800" not in name)
 VALUES = st.recursive(
@@ -43,7 +43,7 @@ def test_any_plain_object_is_read_as_json_reads_it(document):
         (b"\xff\xfe{\x00}\x00", "UTF-8"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "smaller numbers"),
         (b'{"a": ' + b"[" * 60_000, "Nest less"),
-        (b'{"a": ' + b"[" * DEEPEST + b"]" * DEEPEST + b"}", "Nest less"),
+        (b'{"a": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}", "Nest less"),
         (b"{'a': 1}", "line 1"),
     ],
 )

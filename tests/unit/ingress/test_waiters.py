@@ -34,55 +34,55 @@ def waiters(metrics):
 
 
 async def test_who_waits_hears_the_outcome(waiters):
-    with waiters.waiting(COMMAND) as future:
-        waiters.notice(finished(handoff_id="mhand_1"))
-        outcome = await waiters.outcome(future, 1)
+    with waiters.register(COMMAND) as future:
+        waiters.on_event(finished(handoff_id="mhand_1"))
+        outcome = await waiters.wait(future, 1)
     assert outcome.event.handoff_id == "mhand_1"
     assert outcome.finished_at == AT
 
 
 async def test_several_may_wait_for_one_command(waiters):
-    with waiters.waiting(COMMAND) as first, waiters.waiting(COMMAND) as second:
-        waiters.notice(finished())
-        assert await waiters.outcome(first, 1) == await waiters.outcome(second, 1)
+    with waiters.register(COMMAND) as first, waiters.register(COMMAND) as second:
+        waiters.on_event(finished())
+        assert await waiters.wait(first, 1) == await waiters.wait(second, 1)
 
 
 async def test_who_comes_late_hears_what_is_remembered(waiters):
-    waiters.notice(finished())
-    with waiters.waiting(COMMAND) as future:
-        assert await waiters.outcome(future, 1) is not None
+    waiters.on_event(finished())
+    with waiters.register(COMMAND) as future:
+        assert await waiters.wait(future, 1) is not None
 
 
 async def test_only_the_last_outcomes_are_remembered(waiters):
     ids = [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
     for command_id in ids:
-        waiters.notice(finished(command_id))
-    with waiters.waiting(ids[0]) as gone, waiters.waiting(ids[2]) as here:
+        waiters.on_event(finished(command_id))
+    with waiters.register(ids[0]) as gone, waiters.register(ids[2]) as here:
         assert (gone.done(), here.done()) == (False, True)
 
 
 async def test_an_outcome_is_forgotten_when_its_key_is(metrics):
     waiters = Waiters(2, metrics, retention_seconds=-1)
-    waiters.notice(finished())
-    with waiters.waiting(COMMAND) as future:
+    waiters.on_event(finished())
+    with waiters.register(COMMAND) as future:
         assert not future.done()
 
 
 async def test_nobody_waits_longer_than_asked(waiters):
-    with waiters.waiting(COMMAND) as future:
-        assert await waiters.outcome(future, 0.01) is None
+    with waiters.register(COMMAND) as future:
+        assert await waiters.wait(future, 0.01) is None
 
 
 async def test_more_than_allowed_do_not_wait(waiters):
-    with waiters.waiting(COMMAND), waiters.waiting(COMMAND), waiters.waiting(COMMAND) as third:
+    with waiters.register(COMMAND), waiters.register(COMMAND), waiters.register(COMMAND) as third:
         assert third is None
-    with waiters.waiting(COMMAND) as again:
+    with waiters.register(COMMAND) as again:
         assert again is not None
 
 
 async def test_a_stopping_process_lets_everybody_go(waiters):
-    with waiters.waiting(COMMAND) as future:
-        waiting = asyncio.create_task(waiters.outcome(future, 60))
+    with waiters.register(COMMAND) as future:
+        waiting = asyncio.create_task(waiters.wait(future, 60))
         await asyncio.sleep(0)
         waiters.release()
         assert await waiting is None
@@ -91,6 +91,6 @@ async def test_a_stopping_process_lets_everybody_go(waiters):
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):
     happening = finished()
     happening.data = b'{"commandId": 7}'
-    with waiters.waiting(COMMAND) as future:
-        waiters.notice(happening)
+    with waiters.register(COMMAND) as future:
+        waiters.on_event(happening)
         assert not future.done()

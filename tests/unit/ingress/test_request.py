@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.ingress.http.preferences import wait_seconds
+from gateway.ingress.http.context import RequestContext
+from gateway.ingress.http.request import wait_seconds
 
 
 @pytest.mark.parametrize(
@@ -25,4 +26,5 @@ from gateway.ingress.http.preferences import wait_seconds
     ],
 )
 def test_a_wait_is_read_and_everything_else_is_no_preference(header, seconds):
-    assert wait_seconds(header, 30) == seconds
+    headers = {} if header is None else {b"prefer": header}
+    assert wait_seconds(RequestContext("r", headers), 30) == seconds

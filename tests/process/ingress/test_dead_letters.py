@@ -74,7 +74,7 @@ def bury(ingress, kafka, eventually):
         last = letters[-1]
         await eventually(
             lambda: (
-                (found := ingress.parts.letters.index.find(last.command_id, datetime.now(UTC)))
+                (found := ingress.components.dead_letters.index.find(last.command_id, datetime.now(UTC)))
                 and found.summary.redrive == last.redrive
             )
         )
@@ -92,7 +92,7 @@ async def test_all_of_it_needs_the_permission_to_operate(ingress, kafka, bury):
     dead = await bury(letter())
     text = ingress.callers_file.read_text().replace(', "operate"', "")
     ingress.callers_file.write_text(text)
-    ingress.parts.gate._callers.reread_if_changed()
+    ingress.components.callers.reread_if_changed()
     path = f"/v1/dead-letters/{dead.command_id}"
     for reading in ("/v1/dead-letters", path, f"{path}/original?operator=op", f"{path}/situation"):
         assert (await ingress.get(reading)).status == 403
@@ -119,7 +119,7 @@ async def test_what_has_ended_is_no_longer_listed(ingress, kafka, bury, eventual
     await bury(first, second)
     ended = DeadLetterEnded(command_id=first.command_id, redrive=1, outcome=Outcome.APPLIED, ended_at=datetime.now(UTC))
     kafka.end(ended, partition=0)
-    await eventually(lambda: len(ingress.parts.letters.index) == 1)
+    await eventually(lambda: len(ingress.components.dead_letters.index) == 1)
     assert [one["commandId"] for one in (await ingress.get("/v1/dead-letters")).json["deadLetters"]] == [
         second.command_id
     ]
@@ -194,7 +194,7 @@ async def test_the_original_goes_to_a_named_operator_and_that_is_logged(lines, i
     assert (await ingress.get(path)).status == 400
     reply = await ingress.get(f"{path}?operator=op-7")
     assert reply.json["data"]["result"]["operatorNotes"] == "Ms Doe called."
-    (line,) = [line for line in lines() if line["event"] == "dead_letter.revealed"]
+    (line,) = [line for line in lines() if line["event"] == "ingress.original_revealed"]
     assert (line["operator"], line["caller"], line["command_id"]) == ("op-7", "desk", dead.command_id)
     assert "Doe" not in json.dumps(lines())
 
@@ -347,20 +347,20 @@ async def test_while_they_cannot_be_read_operators_are_told_so_and_nobody_else_n
 ):
     dead = await bury(letter())
     kafka.letters_away = True
-    await eventually(lambda: not ingress.parts.letters.is_caught_up)
+    await eventually(lambda: not ingress.components.dead_letters.is_caught_up)
     for path in ("/v1/dead-letters", f"/v1/dead-letters/{dead.command_id}"):
         reply = await ingress.get(path)
         assert (reply.status, reply.headers["retry-after"]) == (503, "2")
     assert (await ingress.post("/v1/authorizations/auth_1/handoffs")).status == 202
     assert "dead" not in repr(ingress.process.health.ready().parts)
     kafka.letters_away = False
-    await eventually(lambda: ingress.parts.letters.is_caught_up)
+    await eventually(lambda: ingress.components.dead_letters.is_caught_up)
     assert (await ingress.get(f"/v1/dead-letters/{dead.command_id}")).status == 200
 
 
 async def test_while_kafka_takes_nothing_a_decision_is_503_and_says_whether_it_was_kept(ingress, kafka, bury):
     dead = await bury(letter())
-    ingress.parts.publisher._say_away("test")
+    ingress.components.publisher._say_away("test")
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
     assert (reply.status, reply.json["kept"]) == (503, "no")
 

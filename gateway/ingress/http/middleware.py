@@ -1,0 +1,311 @@
+"""The middleware around the endpoints, outermost first. Each class has one concern.
+
+    RequestIds        context, X-Request-Id, security headers
+    RequestLog        one log line and the metrics of every request
+    InFlightLimit     503 above `max_in_flight` requests
+    ErrorBoundary     500 for an unexpected exception
+    RequestDeadline   408 or 504 for a request that takes too long
+    StrictHeaders     400 for a repeated header
+    BodyLimit         413 and 415 while the body is read
+
+`auth.authentication.Authentication` is the innermost. docs/decisions/0008-http-layer.md gives the reasons.
+The server runs without websockets and lifespan, so every scope is an HTTP request.
+"""
+
+import asyncio
+import itertools
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.ingress.http.context import RequestContext, context_of, route_label
+from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.http.problem import Fault, Problem
+from gateway.ingress.http.problems import (
+    BodyTimedOut,
+    BodyTooLarge,
+    DeadlinePassed,
+    InternalError,
+    InvalidHeader,
+    Overloaded,
+    UnsupportedMediaType,
+)
+from gateway.ingress.http.responses import ProblemResponse, with_common_headers
+from runtime.logs import get_log, line_writer
+from runtime.metrics import IngressMetrics
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# An id of our own is the process's random prefix and a number.
+_ID_PREFIX = secrets.token_hex(4)
+_id_numbers = itertools.count()
+# Other method names come from callers. As labels they would be unbounded.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+# A repetition of these headers is ambiguous: a proxy may have checked another one than we read.
+_SINGLE_HEADERS = frozenset(
+    (
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"last-event-id",
+        b"traceparent",
+        b"webhook-id",
+        b"webhook-signature",
+        b"webhook-timestamp",
+        b"x-request-id",
+    )
+)
+
+
+class RequestIds:
+    """Creates the context of every request. Adds the request's id and the security headers to its response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        context = RequestContext(_request_id(scope))
+        scope["state"]["context"] = context
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                context.status = message["status"]
+                message["headers"] = with_common_headers(message["headers"], context.request_id)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return f"{_ID_PREFIX}{next(_id_numbers) & 0xFFFFFFFF:08x}"
+
+
+class RequestRecorder:
+    """Writes the log line of a request and counts it. Shared by `RequestLog` and the server."""
+
+    def __init__(self, metrics: IngressMetrics) -> None:
+        self._metrics = metrics
+        self._write_line = line_writer("request")
+        # `labels` takes a lock and builds a key; the series of a process are few.
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+
+    def record(self, scope: Scope, seconds: float) -> None:
+        """Record a request that has ended. Status 499 means that the client closed the connection first."""
+        context = context_of(scope)
+        route, status = route_label(scope), context.status or 499
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        series = route, method, status
+        counter = self._counters.get(series)
+        if counter is None:
+            counter = self._counters[series] = self._metrics.requests.labels(*series)
+            self._histograms[route] = self._metrics.request_seconds.labels(route)
+        counter.inc()
+        self._histograms[route].observe(seconds)
+        self._write_line(
+            {
+                "request_id": context.request_id,
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1_000, 2),
+                "caller": context.caller,
+                **context.log_fields,
+            }
+        )
+
+    def record_rejected(self, problem: Problem, request_id: str) -> None:
+        """Record a request that the server rejected before it reached the application."""
+        self._metrics.requests.labels("unreadable", "other", problem.status).inc()
+        self._write_line(
+            {"request_id": request_id, "route": "unreadable", "status": problem.status, "problem": problem.slug}
+        )
+
+
+class RequestLog:
+    """Records every request when its response is complete."""
+
+    def __init__(self, app: ASGIApp, recorder: RequestRecorder) -> None:
+        self.app = app
+        self._recorder = recorder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        started_at = time.perf_counter()
+        await self.app(scope, receive, send)
+        self._recorder.record(scope, time.perf_counter() - started_at)
+
+
+class InFlightLimit:
+    """Serves at most `max_in_flight` requests at a time. A request counts until its response starts."""
+
+    def __init__(self, app: ASGIApp, metrics: IngressMetrics, *, max_in_flight: int) -> None:
+        self.app = app
+        self._metrics = metrics
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+        metrics.requests_in_flight.set_function(lambda: self._in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or reject one request."""
+        if self._in_flight >= self._max_in_flight:
+            self._metrics.shed.labels("in_flight").inc()
+            problem = Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1)
+            await ProblemResponse(problem)(scope, receive, send)
+            return
+        self._in_flight += 1
+        is_counted = True
+
+        async def send_and_release(message: Message) -> None:
+            nonlocal is_counted
+            if is_counted:
+                is_counted = False
+                self._in_flight -= 1
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_release)
+        finally:
+            if is_counted:
+                self._in_flight -= 1
+
+
+class ErrorBoundary:
+    """Turns an unexpected exception into a log line and a 500 without its text. A vanished client gets no response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._log = get_log()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Raises only after the response has started: the server then closes the connection."""
+        context = context_of(scope)
+        try:
+            await self.app(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            if context.status is not None:
+                raise
+            self._log.error("ingress.request_failed", request_id=context.request_id, exc_info=error)
+            detail = "Send the request again. If it fails again, report the requestId to the operators."
+            await ProblemResponse(InternalError(detail))(scope, receive, send)
+
+
+class RequestDeadline:
+    """Gives every request a deadline by which its response must start. `RequestContext.deadline` may extend it."""
+
+    def __init__(self, app: ASGIApp, deadlines: Deadlines, *, seconds: float) -> None:
+        self.app = app
+        self._deadlines = deadlines
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        context = context_of(scope)
+        deadline = context.deadline = self._deadlines.start(self._seconds)
+
+        async def send_in_time(message: Message) -> None:
+            self._deadlines.end(deadline)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_in_time)
+        except asyncio.CancelledError:
+            if not deadline.claim():
+                raise
+            await ProblemResponse(_problem_of_timeout(context))(scope, receive, send)
+        finally:
+            self._deadlines.end(deadline)
+
+
+def _problem_of_timeout(context: RequestContext) -> Problem:
+    if context.is_reading_body:
+        return BodyTimedOut("Send the body without pauses, right after the headers.", close=True)
+    return DeadlinePassed(
+        "It is unknown whether the command was accepted. Send the same request with the same key again.",
+        retry_after_seconds=1,
+    )
+
+
+class StrictHeaders:
+    """Reads the headers once into the context. Rejects a repeated header that must be single."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or reject one request."""
+        headers = context_of(scope).headers
+        for name, value in scope["headers"]:
+            if name not in headers:
+                headers[name] = value
+            elif name in _SINGLE_HEADERS or name.startswith(b"ce-"):
+                fault = Fault("to be given once", header=name.decode("latin-1"))
+                await ProblemResponse(InvalidHeader("Send this header once.", faults=(fault,)))(scope, receive, send)
+                return
+            else:
+                headers[name] += b", " + value
+        await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """Bounds the body while it is read. A request whose body nobody reads is not rejected for its body.
+
+    `receive` raises BodyTooLarge and UnsupportedMediaType (compressed). A body of several pieces restarts the deadline
+    when it is complete: `seconds` remain for the work.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
+        self.app = app
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        context = context_of(scope)
+        size, pieces = 0, 0
+
+        async def receive_bounded() -> Message:
+            nonlocal size, pieces
+            if not pieces:
+                pieces = 1
+                self._check_headers(context.headers)
+            context.is_reading_body = True
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return message
+            is_last = not message["more_body"]
+            if is_last:
+                context.is_reading_body = False
+            size += len(message["body"])
+            if size > self._max_bytes:
+                raise self._too_large()
+            if is_last and pieces > 1:
+                context.deadline.extend(self._seconds)
+            pieces += 1
+            return message
+
+        await self.app(scope, receive_bounded, send)
+
+    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("Send the body uncompressed.", close=True)
+        if int(headers.get(b"content-length", b"0")) > self._max_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"Send at most {self._max_bytes} bytes.", close=True)

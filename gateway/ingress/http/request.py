@@ -1,0 +1,107 @@
+"""What endpoints read from a request: ids of the path, the body as a model, preferences, the trace.
+
+Nothing is filled in for the caller, so that a retry has the same bytes.
+"""
+
+import re
+from typing import TypeVar
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.types import Receive
+
+from gateway.ingress.http.context import RequestContext, context_of
+from gateway.ingress.http.problem import Fault, Problem
+from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson, UnsupportedMediaType
+from gateway.ingress.http.strict_json import read_object
+from schemas.api.faults import faults
+from schemas.field_types import PHRASES, is_command_id, is_id
+from schemas.model import Model
+
+ID_PHRASE = next(iter(PHRASES.values()))
+_JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+_WAIT = re.compile(rb'wait\s*=\s*(?:"(\d{1,4})"|(\d{1,4}))\s*(?:;.*)?', re.IGNORECASE)
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+Parsed = TypeVar("Parsed", bound=Model)
+
+
+def path_id(request: Request, name: str) -> str:
+    """Return an id of Collate from the path. Raises InvalidParameter."""
+    value: str = request.path_params[name]
+    if not is_id(value):
+        raise InvalidParameter("Send an id as Collate returns it.", faults=(Fault(ID_PHRASE, parameter=name),))
+    return value
+
+
+def path_command_id(request: Request) -> str:
+    """Return the command id from the path and add it to the log line. Raises InvalidParameter."""
+    value: str = request.path_params["commandId"]
+    if not is_command_id(value):
+        raise InvalidParameter(
+            "Send the commandId of a 202 response.", faults=(Fault("a UUID", parameter="commandId"),)
+        )
+    context_of(request).log_fields["command_id"] = value
+    return value
+
+
+async def read_json(request: Request) -> bytes:
+    """Read the body; an empty body is an empty object. Raises UnsupportedMediaType for another media type than JSON."""
+    body = await request.body()
+    content_type = context_of(request).headers.get(b"content-type")
+    if content_type is None and not body:
+        return b"{}"
+    if content_type is None or not _JSON_TYPE.fullmatch(content_type):
+        raise UnsupportedMediaType(
+            "Send the body as application/json, in UTF-8.",
+            faults=(Fault("application/json", header="Content-Type"),),
+        )
+    return body or b"{}"
+
+
+def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
+    """Parse a body. Raises MalformedJson, or InvalidCommand with a pointer per field, each below `under`."""
+    read_object(body)
+    try:
+        return model.from_caller(body)
+    except ValidationError as error:
+        raise _problem_of_validation(error, under) from None
+
+
+def _problem_of_validation(error: ValidationError, under: str) -> Problem:
+    if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
+        return MalformedJson("Send complete characters: the body has a string that can't be decoded.")
+    return InvalidCommand(
+        "Correct the fields named in `errors`. The command was not accepted.",
+        faults=tuple(Fault(f"expected {fault.expected}", pointer=under + fault.pointer) for fault in faults(error)),
+    )
+
+
+def wait_seconds(context: RequestContext, most: int) -> int:
+    """Return the seconds of `Prefer: wait` (RFC 7240), at most `most`; 0 without the preference.
+
+    RFC 7240 section 2: unknown preferences are ignored, and the first of several equal preferences counts.
+    """
+    header = context.headers.get(b"prefer")
+    if header is None:
+        return 0
+    for preference in header.split(b","):
+        if match := _WAIT.fullmatch(preference.strip()):
+            return min(int(match.group(1) or match.group(2)), most)
+    return 0
+
+
+def traceparent(context: RequestContext) -> str | None:
+    """Return the request's W3C trace context, if it is well-formed."""
+    value = context.headers.get(b"traceparent")
+    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has closed its connection. Pieces of a body are dropped, whatever their size."""
+    while True:
+        try:
+            if (await receive())["type"] == "http.disconnect":
+                return
+        except Problem:
+            continue
