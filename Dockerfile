@@ -1,12 +1,12 @@
-# The production image: the gateway and its pinned dependencies, and nothing of development.
-# tests/system/image runs these very steps in a clean directory.
+# The production image: the gateway and its pinned dependencies, without development tools.
+# tests/system/image runs these steps in a clean directory.
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 WORKDIR /src
 COPY requirements/ requirements/
-# Pinned with hashes; wheels alone, because building a source distribution would run code that no hash covers.
+# Pinned with hashes. Only wheels, because building a source distribution would run code that no hash covers.
 RUN python -m venv /opt/gateway && \
     /opt/gateway/bin/pip install --require-hashes --only-binary :all: --requirement requirements/runtime.txt && \
     python -m venv /opt/build && \
@@ -17,7 +17,7 @@ COPY runtime/ runtime/
 COPY adapters/ adapters/
 COPY consumers/ consumers/
 COPY gateway/ gateway/
-# The image needs no pip, and nobody who gets into it should find one.
+# The image needs no pip, and an intruder must not find one.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && \
     /opt/gateway/bin/pip install --no-deps --no-index /opt/wheels/*.whl && \
     /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
@@ -31,7 +31,7 @@ LABEL org.opencontainers.image.title="collate-gateway" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/gateway /opt/gateway
-# Nothing is written anywhere, so the root may be read-only; output is never held back.
+# The processes write no files, so the root may be read-only. Output is not buffered.
 ENV PATH=/opt/gateway/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /

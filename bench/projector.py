@@ -33,7 +33,7 @@ from consumers.projector.loop import UNCOLLECTED, Loop, Parts
 from consumers.projector.source import open_source
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
-from local.sample_records import stories
+from local.sample_records import sample_records
 from runtime.gc import tune_gc
 from runtime.health import Health
 from runtime.metrics import create_metrics
@@ -43,7 +43,7 @@ from schemas.topics import catalogue, partition_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.sample_records import Written
+    from local.sample_records import SampleRecord
 
 TABLES = ("commands", "handoffs", "authorizations", "timeline")
 PARTITIONS = 12
@@ -65,7 +65,7 @@ class Run:
         return self.floor_seconds / self.projector_seconds
 
 
-async def fill(settings: ProcessSettings, records: Sequence[Written]) -> None:
+async def fill(settings: ProcessSettings, records: Sequence[SampleRecord]) -> None:
     """Make the topics and write the records."""
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics(topics, settings.topics)
@@ -125,7 +125,7 @@ def insert(conninfo: str, schema: str, rows: dict[str, list[tuple[Any, ...]]], t
         return time.perf_counter() - began
 
 
-async def repeat(settings: ProcessSettings, conninfo: str, records: Sequence[Written]) -> Run:
+async def repeat(settings: ProcessSettings, conninfo: str, records: Sequence[SampleRecord]) -> Run:
     """Measure both once, each into a schema of its own."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
     own = settings.model_copy(update={"readmodel": settings.readmodel.model_copy(update={"schema_name": name})})
@@ -159,7 +159,7 @@ async def measure(bootstrap: str, conninfo: str, dsn: Path, asked: Asked) -> lis
         ),
         readmodel=ReadModelSettings(dsn_file=dsn, batch=asked.batch),
     )
-    records = list(stories(asked.authorizations))
+    records = list(sample_records(asked.authorizations))
     await fill(settings, records)
     tune_gc(UNCOLLECTED)
     return [await repeat(settings, conninfo, records) for _ in range(asked.repetitions)]

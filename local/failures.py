@@ -1,20 +1,20 @@
-"""Why something local could not start, each with what to do next.
+"""Errors of local servers. Each message names the next step.
 
 LocalError
-├── NoJava       this platform has no packaged Java runtime
-├── NoJars       the jars are neither in the cache nor to be downloaded
-├── NoPostgres   this platform has no packaged PostgreSQL
+├── NoJava       the platform has no packaged Java runtime
+├── NoJars       a jar is not in the cache and cannot be downloaded
+├── NoPostgres   the platform has no packaged PostgreSQL
 ├── NoSpace      the disk is too full
-└── StartFailed  a server was started and did not become ready
+└── StartFailed  a server did not become ready
 """
 
 
 class LocalError(Exception):
-    """Something local could not start."""
+    """A local server could not start."""
 
 
 class NoJava(LocalError):
-    """No Java runtime comes packaged for this platform."""
+    """The platform has no packaged Java runtime."""
 
 
 class NoJars(LocalError):
@@ -22,7 +22,7 @@ class NoJars(LocalError):
 
 
 class NoPostgres(LocalError):
-    """No PostgreSQL comes packaged for this platform."""
+    """The platform has no packaged PostgreSQL."""
 
 
 class NoSpace(LocalError):
@@ -34,6 +34,5 @@ class StartFailed(LocalError):
 
 
 USE_AN_EXISTING_CLUSTER = (
-    "To use a Kafka that you have: TEST_KAFKA=host:port for the tests, "
-    "GATEWAY_KAFKA__BOOTSTRAP=host:port for the gateway."
+    "To use your own Kafka: TEST_KAFKA=host:port for the tests, GATEWAY_KAFKA__BOOTSTRAP=host:port for the gateway."
 )

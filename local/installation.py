@@ -1,7 +1,7 @@
-"""A gateway on this machine: its processes, over a Kafka and a Collate (and a PostgreSQL) that are given.
+"""The gateway's processes on this machine, for a given Kafka, Collate and, optionally, PostgreSQL.
 
-Owns their settings, a caller and its key, and their logs. Used by `gateway dev`, the demo and system tests. Knows the
-gateway by its command line, its settings and its HTTP interfaces alone.
+`Installation` owns the settings, a caller with its key, and the logs. `gateway dev`, the demo and system tests use it.
+It uses the gateway's command line, settings and HTTP interfaces only.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from local.processes.run import Run, stop
 
 GATEWAY = Path(sys.executable).with_name("gateway")
 COLLATE_KEY = "local-collate-key"
-# One machine has one worker or a few: more partitions would only be slower to start.
+# One machine has few workers; more partitions would only start more slowly.
 PARTITIONS = 4
 CALLER = "scheduling"
 PERMISSIONS = (
@@ -42,7 +42,7 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One running process of the gateway."""
+    """A running process of the gateway."""
 
     name: str
     url: str
@@ -51,7 +51,11 @@ class Program:
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def await_ready(self, within_seconds: float = READY_WITHIN_SECONDS) -> None:
-        """Return when its readiness is green; raises StartFailed with the end of its log."""
+        """Wait until the process is ready.
+
+        Raises:
+            StartFailed: the process has ended or is not ready in time. The message has the end of its log.
+        """
         deadline = time.monotonic() + within_seconds
         with http_here() as http:
             while (missing := self._missing(http)) is not None:
@@ -61,25 +65,25 @@ class Program:
                 time.sleep(POLL_SECONDS)
 
     def require_running(self) -> None:
-        """Raise StartFailed, with the end of its log, if it has ended."""
+        """Raise StartFailed, with the end of its log, if the process has ended."""
         if (code := self.process.poll()) is not None:
             raise failure(self.name, f"it ended with exit code {code}", [self.log])
 
     def stop(self) -> int:
-        """Ask it to end, as Kubernetes would, and return its exit code."""
+        """Stop the process with SIGTERM, as Kubernetes does, and return its exit code."""
         stop([self.process], STOPPED_WITHIN_SECONDS)
         return self.process.returncode
 
     def _missing(self, http: httpx.Client) -> str | None:
         try:
-            answer = http.get(f"{self.admin_url}/readyz")
+            response = http.get(f"{self.admin_url}/readyz")
         except httpx.TransportError as error:
             return type(error).__name__
-        return None if answer.is_success else answer.text
+        return None if response.is_success else response.text
 
 
 class Installation:
-    """Starts the gateway's processes, all with the same settings; `settings` go over what is set here."""
+    """Starts the gateway's processes with the same settings. `settings` replace the defaults of this class."""
 
     def __init__(
         self,
@@ -92,7 +96,7 @@ class Installation:
         database: str | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`database` is the conninfo of a PostgreSQL for the read model; without one there is none."""
+        """`database` is the conninfo of the read model's PostgreSQL; None means no read model."""
         self._run = run
         self.prefix = prefix
         self.caller_key, callers = _new_caller()
@@ -112,7 +116,7 @@ class Installation:
             "GATEWAY_COLLATE__BASE_URL": collate_url,
             "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
             "GATEWAY_COLLATE__API_KEY_FILE": str(run.directory / "collate-key"),
-            # The simulated Collate is ours alone: no reason to ask it gently.
+            # No other client uses this simulated Collate, so high limits are safe.
             "GATEWAY_COLLATE__CALLS_PER_SECOND": "2000",
             "GATEWAY_COLLATE__CONCURRENCY": "256",
             "GATEWAY_INGRESS__HOST": "127.0.0.1",
@@ -126,18 +130,26 @@ class Installation:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment that the processes get, but for their own ports and names."""
+        """The processes' environment, without their own ports and names."""
         return dict(self._environ)
 
     def apply_topics(self) -> None:
-        """Create what topics are missing; raises StartFailed."""
-        self._do("topics", "apply")
+        """Create the missing topics.
+
+        Raises:
+            StartFailed: the command failed.
+        """
+        self._run_verb("topics", "apply")
 
     def migrate(self) -> None:
-        """Make the tables of the read model; raises StartFailed."""
-        self._do("migrate")
+        """Create the tables of the read model.
 
-    def _do(self, *verb: str) -> None:
+        Raises:
+            StartFailed: the command failed.
+        """
+        self._run_verb("migrate")
+
+    def _run_verb(self, *verb: str) -> None:
         log = self._run.directory / f"{verb[0]}.log"
         with log.open("ab") as output:
             done = subprocess.run([GATEWAY, *verb], env=self._environ, stdout=output, stderr=output, check=False)
@@ -145,19 +157,19 @@ class Installation:
             raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {done.returncode}", [log])
 
     def start(self, verb: str, name: str | None = None, port: int | None = None) -> Program:
-        """Start `gateway ingress`, `worker` or `projector`, on free ports unless one is given; does not wait."""
-        named = name or verb
+        """Start `gateway ingress`, `worker` or `projector` without waiting. Default: free ports."""
+        name = name or verb
         free, admin = free_ports(2)
-        own = port or free
-        log = self._run.directory / f"{named}.log"
+        port = port or free
+        log = self._run.directory / f"{name}.log"
         environ = {
             **self._environ,
-            "GATEWAY_INGRESS__PORT": str(own),
+            "GATEWAY_INGRESS__PORT": str(port),
             "GATEWAY_ADMIN__PORT": str(admin),
-            "GATEWAY_WORKER__INSTANCE": named,
+            "GATEWAY_WORKER__INSTANCE": name,
         }
         process = self._run.spawn([GATEWAY, verb], log=log, environ=environ)
-        return Program(named, f"http://127.0.0.1:{own}", f"http://127.0.0.1:{admin}", log, process)
+        return Program(name, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}", log, process)
 
     def _write_secret(self, name: str, content: str) -> None:
         path = self._run.directory / name
@@ -166,7 +178,7 @@ class Installation:
 
 
 def _new_caller() -> tuple[str, str]:
-    """Make a caller that may do everything: its key, and the callers' file."""
+    """Return the key of a new caller with all permissions, and the callers' file."""
     key_id = secrets.token_hex(4)
     key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
     permissions = ", ".join(f'"{one}"' for one in PERMISSIONS)
@@ -177,27 +189,27 @@ def _new_caller() -> tuple[str, str]:
 
 
 def http_here() -> httpx.Client:
-    """Make a client for this machine, past any proxy; to be kept, since each one reads the system's certificates."""
+    """Return a client for this machine that uses no proxy. Reuse it: creating one reads the system's certificates."""
     return httpx.Client(trust_env=False)
 
 
 def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHIN_SECONDS) -> str:
-    """Start the simulated Collate as a process of its own and return its URL."""
+    """Start the simulated Collate in its own process and return its URL."""
     (port,) = free_ports(1)
     log = run.directory / "collate.log"
     process = run.spawn([sys.executable, "-m", "local.collate", "--port", str(port), *arguments], log=log)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + within_seconds
     with http_here() as http:
-        while not _answers(http, f"{url}/health"):
+        while not _is_healthy(http, f"{url}/health"):
             if (code := process.poll()) is not None:
                 raise failure("collate", f"it ended with exit code {code}", [log])
             if time.monotonic() > deadline:
-                raise StartFailed(f"The simulated Collate does not answer after {within_seconds:.0f} s.")
+                raise StartFailed(f"The simulated Collate does not respond after {within_seconds:.0f} s.")
             time.sleep(POLL_SECONDS)
     return url
 
 
-def _answers(http: httpx.Client, url: str) -> bool:
+def _is_healthy(http: httpx.Client, url: str) -> bool:
     try:
         return http.get(url).is_success
     except httpx.TransportError:

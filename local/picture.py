@@ -1,4 +1,4 @@
-"""What was told on a recording console, as an SVG for the README: it loads nothing, so it looks the same everywhere."""
+"""An SVG of a console's output, for the README. It loads no font, so it looks the same everywhere."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
-# As wide as the longest line of the story; a page shows it at about half its size.
+# The width of the demo's longest line. A page shows the picture at about half of its size.
 WIDTH = 120
 _FETCHED_FONTS = re.compile(r"@font-face \{\{.*?\n    \}\}\s*", re.DOTALL)
 _FONTS = "font-family: Fira Code, DejaVu Sans Mono, Menlo, Consolas, monospace;"
@@ -15,13 +15,13 @@ _FORMAT = _FETCHED_FONTS.sub("", CONSOLE_SVG_FORMAT).replace("font-family: Fira 
 
 
 def recording_console() -> Console:
-    """Make a console whose output can be drawn."""
+    """Return a console that records its output."""
     return Console(highlight=False, soft_wrap=True, record=True, width=WIDTH)
 
 
 def draw(console: Console, path: Path, title: str) -> None:
-    """Write what the console has shown so far."""
-    # One id for the same title: rich's own depends on the content, and every line of the file would change with it.
+    """Write the console's output so far as an SVG."""
+    # rich derives the id from the content. A fixed id keeps the diff of the file small.
     svg = console.export_svg(
         title=title, theme=DIMMED_MONOKAI, code_format=_FORMAT, unique_id=title.replace(" ", "-"), clear=False
     )

@@ -1,6 +1,7 @@
-"""Records as a busy gateway writes them, made up: for tests and benchmarks of whoever reads the topics.
+"""Made-up records of a busy gateway, for tests and benchmarks of the topics' readers.
 
-Believable per authorization (its events are numbered, its commands end), the same for the same seed, and of any number.
+The records of an authorization are consistent: events have sequence numbers, commands end. The same seed gives the same
+records.
 """
 
 import random
@@ -41,14 +42,14 @@ from schemas.events import (
 from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, publish, write_authorization, write_command, write_event
 
-SOURCE = "/collate-gateway/story"
+SOURCE = "/collate-gateway/sample"
 BEGAN = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
 CALLERS = ("intake", "scheduling", "billing")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One record: on which topic (its role), for which authorization."""
+class SampleRecord:
+    """A record of a topic; `topic` is the topic's role."""
 
     topic: str
     authorization_id: str
@@ -56,35 +57,35 @@ class Written:
     value: bytes
 
 
-class Story:
-    """What is written for one authorization, from its watch to its end."""
+class SampleAuthorization:
+    """The records of one authorization, from its watch to its end."""
 
     def __init__(self, authorization_id: str, seed: int) -> None:
         self.authorization_id = authorization_id
-        self._chance = random.Random(f"{seed}-{authorization_id}")
-        self._now = BEGAN + timedelta(seconds=self._chance.random() * 3600)
+        self._random = random.Random(f"{seed}-{authorization_id}")
+        self._now = BEGAN + timedelta(seconds=self._random.random() * 3600)
         self._sequence = 0
         self._version = 1
-        self._written: list[Written] = []
-        self._asked: dict[str, RecordedCommand] = {}
+        self._records: list[SampleRecord] = []
+        self._commands: dict[str, RecordedCommand] = {}
 
-    def tell(self) -> list[Written]:
-        """Write it all."""
-        watch = self._ask(AuthorizationWatch(metadata={"case": f"case-{self._chance.randrange(1000):04}"}))
+    def records(self) -> list[SampleRecord]:
+        """Return all records in order."""
+        watch = self._command(AuthorizationWatch(metadata={"case": f"case-{self._random.randrange(1000):04}"}))
         self._finish(watch, reads=1)
-        self._say(AuthorizationActionRequired(action="complete_payer_interaction", version=self._version))
+        self._event(AuthorizationActionRequired(action="complete_payer_interaction", version=self._version))
         request = HandoffRequest(metadata={"case": "c-1"})
-        opening = self._ask(request)
-        if self._chance.random() < 0.3:
-            self._keep_again()
-        if self._chance.random() < 0.2:
+        opening = self._command(request)
+        if self._random.random() < 0.3:
+            self._append_duplicate()
+        if self._random.random() < 0.2:
             self._wait(opening)
-        handoff = f"mhand_{self._chance.randrange(10**6)}"
-        if self._chance.random() < 0.15:
-            redrives = self._die(opening, request)
+        handoff = f"mhand_{self._random.randrange(10**6)}"
+        if self._random.random() < 0.15:
+            redrives = self._dead_letter(opening, request)
             if redrives is None:
-                return self._written
-        self._say(
+                return self._records
+        self._event(
             HandoffOpened(
                 handoff_id=handoff,
                 access_available=True,
@@ -95,18 +96,18 @@ class Story:
             opening,
         )
         self._finish(opening, handoff=handoff, reads=1)
-        self._stand(handoff, None)
-        for _ in range(self._chance.randrange(3)):
+        self._snapshot(handoff, None)
+        for _ in range(self._random.randrange(3)):
             self._grant(handoff)
-        if self._chance.random() < 0.1:
-            return self._written
+        if self._random.random() < 0.1:
+            return self._records
         result = Completed(
             reported_outcome=ReportedOutcome.SUBMITTED,
             observed_reference_number="PHI-0001",
-            operator_notes="free text of a person: PHI",
+            operator_notes="free text: PHI",
         )
-        closing = self._ask(HandoffClose(handoff_id=handoff, result=result))
-        self._say(
+        closing = self._command(HandoffClose(handoff_id=handoff, result=result))
+        self._event(
             HandoffClosed(
                 handoff_id=handoff,
                 result="completed_reported",
@@ -118,52 +119,55 @@ class Story:
         )
         self._finish(closing, handoff=handoff, reads=1)
         self._end(handoff, closing)
-        return self._written
+        return self._records
 
     def _end(self, handoff: str, closing: str) -> None:
         truth = PayerTruth(status="completed", outcome="approved", receipt_seen=True, decision_seen=True)
         agrees = Agreement.AGREES
-        self._say(
+        self._event(
             AuthorizationChanged(
                 from_status="processing", to_status="completed", receipt_seen=True, decision_seen=True, version=9
             )
         )
-        self._say(
+        self._event(
             HandoffReconciled(handoff_id=handoff, reported=Report.SUBMITTED, payer=truth, agreement=agrees), closing
         )
-        self._say(AuthorizationSettled(payer=truth, handoff_id=handoff, reported=Report.SUBMITTED, agreement=agrees))
-        self._stand(None, handoff)
+        self._event(AuthorizationSettled(payer=truth, handoff_id=handoff, reported=Report.SUBMITTED, agreement=agrees))
+        self._snapshot(None, handoff)
 
-    def _ask(self, data: Command, record_id: str | None = None) -> str:
-        command_id = record_id or str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
-        command = RecordedCommand(command_id, self._chance.choice(CALLERS), self.authorization_id, self._tick(), data)
-        self._asked[command_id] = command
-        self._keep("commands", *write_command(command, SOURCE))
+    def _command(self, data: Command, record_id: str | None = None) -> str:
+        command_id = record_id or str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        command = RecordedCommand(command_id, self._random.choice(CALLERS), self.authorization_id, self._tick(), data)
+        self._commands[command_id] = command
+        self._append("commands", *write_command(command, SOURCE))
         return command_id
 
-    def _keep_again(self) -> None:
-        self._written.append(self._written[-1])
+    def _append_duplicate(self) -> None:
+        self._records.append(self._records[-1])
 
     def _wait(self, command_id: str) -> None:
         event = CommandWaiting(
             command_id=command_id,
             command=HandoffRequest.TYPE,
-            caller=self._asked[command_id].caller,
+            caller=self._commands[command_id].caller,
             reason="breaker",
-            advice="Collate fails for many authorizations; it is tried again by itself.",
+            advice="Collate fails for many authorizations; the gateway retries automatically.",
             until=self._now + timedelta(seconds=30),
             attempts=self._attempts(1),
         )
-        self._say(event, command_id)
+        self._event(event, command_id)
 
-    def _die(self, command_id: str, request: HandoffRequest) -> int | None:
-        """Dead-letter it, then redrive it (once or twice), discard it or leave it (None)."""
+    def _dead_letter(self, command_id: str, request: HandoffRequest) -> int | None:
+        """Dead-letter a command, then redrive it once or twice, discard it, or leave it waiting.
+
+        Returns the redrive that finished the command, or None.
+        """
         for redrive in (1, 2):
-            self._say(
+            self._event(
                 CommandDeadLettered(
                     command_id=command_id,
                     command=request.TYPE,
-                    caller=self._asked[command_id].caller,
+                    caller=self._commands[command_id].caller,
                     cause="outcome_unknown",
                     advice="Look at the authorization, then redrive or discard.",
                     redrive=redrive - 1 or None,
@@ -171,17 +175,17 @@ class Story:
                 ),
                 command_id,
             )
-            if (then := self._chance.random()) < 0.2:
+            if (choice := self._random.random()) < 0.2:
                 return None
-            if then < 0.4:
+            if choice < 0.4:
                 break
             original = Original(
                 type=request.TYPE,
-                caller=self._asked[command_id].caller,
-                accepted_at=self._asked[command_id].accepted_at,
+                caller=self._commands[command_id].caller,
+                accepted_at=self._commands[command_id].accepted_at,
                 data={},
             )
-            self._ask(
+            self._command(
                 Redrive(
                     command_id=command_id,
                     redrive=redrive,
@@ -191,10 +195,10 @@ class Story:
                     command=original,
                 )
             )
-            if self._chance.random() < 0.6:
+            if self._random.random() < 0.6:
                 self._finish(command_id, redrive=redrive)
                 return redrive
-        self._ask(
+        self._command(
             Discard(
                 command_id=command_id,
                 requested_by="op-7",
@@ -203,11 +207,11 @@ class Story:
                 why="PHI why",
             )
         )
-        self._say(
+        self._event(
             CommandFinished(
                 command_id=command_id,
                 command=request.TYPE,
-                caller=self._asked[command_id].caller,
+                caller=self._commands[command_id].caller,
                 outcome=Outcome.DISCARDED,
                 effect=Effect.NONE,
                 reason="discarded",
@@ -219,11 +223,11 @@ class Story:
 
     def _finish(self, command_id: str, *, handoff: str | None = None, reads: int = 0, redrive: int = 0) -> None:
         self._version += handoff is not None
-        self._say(
+        self._event(
             CommandFinished(
                 command_id=command_id,
-                command=self._asked[command_id].data.TYPE,
-                caller=self._asked[command_id].caller,
+                command=self._commands[command_id].data.TYPE,
+                caller=self._commands[command_id].caller,
                 outcome=Outcome.APPLIED,
                 effect=Effect.OURS if handoff else Effect.NONE,
                 handoff_id=handoff,
@@ -243,10 +247,10 @@ class Story:
 
     def _grant(self, handoff: str) -> None:
         expires = self._now + timedelta(minutes=15)
-        record = self._ask(RecordAccess(handoff_id=handoff, operator="op-7", grant_expires_at=expires))
-        self._say(HandoffAccessGranted(handoff_id=handoff, operator="op-7", expires_at=expires), record)
+        record = self._command(RecordAccess(handoff_id=handoff, operator="op-7", grant_expires_at=expires))
+        self._event(HandoffAccessGranted(handoff_id=handoff, operator="op-7", expires_at=expires), record)
 
-    def _say(self, event: Event, cause: str | None = None) -> None:
+    def _event(self, event: Event, cause: str | None = None) -> None:
         self._sequence += 1
         published = publish(
             event,
@@ -255,9 +259,9 @@ class Story:
             time=self._tick(),
             causation_id=cause,
         )
-        self._keep("events", *write_event(published, SOURCE))
+        self._append("events", *write_event(published, SOURCE))
 
-    def _stand(self, active: str | None, last: str | None) -> None:
+    def _snapshot(self, active: str | None, last: str | None) -> None:
         record = AuthorizationRecord(
             sequence=self._sequence,
             version=self._version,
@@ -274,22 +278,22 @@ class Story:
             watched_since=BEGAN,
             updated_at=self._now,
         )
-        self._keep("authorizations", *write_authorization(self.authorization_id, record, SOURCE))
+        self._append("authorizations", *write_authorization(self.authorization_id, record, SOURCE))
 
-    def _keep(self, topic: str, headers: KafkaHeaders, value: bytes | None) -> None:
-        self._written.append(Written(topic, self.authorization_id, headers, value or b""))
+    def _append(self, topic: str, headers: KafkaHeaders, value: bytes | None) -> None:
+        self._records.append(SampleRecord(topic, self.authorization_id, headers, value or b""))
 
     def _tick(self) -> datetime:
-        self._now += timedelta(milliseconds=self._chance.randrange(1, 5_000))
+        self._now += timedelta(milliseconds=self._random.randrange(1, 5_000))
         return self._now
 
 
-def stories(authorizations: int, seed: int = 1) -> Iterator[Written]:
-    """Tell the stories of so many authorizations, interleaved, each in its order."""
-    chance = random.Random(seed)
-    open_ = [Story(f"auth_{number:06}", seed).tell()[::-1] for number in range(authorizations)]
+def sample_records(authorizations: int, seed: int = 1) -> Iterator[SampleRecord]:
+    """Yield the records of several authorizations, interleaved; those of each authorization are in order."""
+    chooser = random.Random(seed)
+    open_ = [SampleAuthorization(f"auth_{number:06}", seed).records()[::-1] for number in range(authorizations)]
     while open_:
-        at = chance.randrange(len(open_))
+        at = chooser.randrange(len(open_))
         yield open_[at].pop()
         if not open_[at]:
             open_[at] = open_[-1]

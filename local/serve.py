@@ -1,4 +1,4 @@
-"""`gateway local kafka`, `postgres` and `collate`: one local server alone, until Ctrl-C."""
+"""`gateway local kafka`, `postgres` and `collate`: run one local server until Ctrl-C."""
 
 import sys
 import time
@@ -13,17 +13,17 @@ from local.processes.run import until_interrupted
 
 Server = TypeVar("Server", Cluster, Postgres)
 
-LOOK_EVERY_SECONDS = 1.0
-UNAVAILABLE = 69  # sysexits: a service is not to be had
+CHECK_EVERY_SECONDS = 1.0
+UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits
 
 
 def kafka(brokers: int = 1, port: int | None = None) -> int:
-    """Run a cluster, print where it is, and return the exit code."""
+    """Run a cluster, print its addresses, and return the exit code."""
     return _serve(Cluster(brokers, port=port), lambda cluster: cluster.bootstrap)
 
 
 def postgres() -> int:
-    """Run a PostgreSQL, print where it is, and return the exit code."""
+    """Run a PostgreSQL server, print its conninfo, and return the exit code."""
     return _serve(Postgres(), lambda server: server.conninfo)
 
 
@@ -33,7 +33,7 @@ def _serve(server: Server, address: Callable[[Server], str]) -> int:
             print(address(server), flush=True)
             while True:
                 server.require_running()
-                time.sleep(LOOK_EVERY_SECONDS)
+                time.sleep(CHECK_EVERY_SECONDS)
     except LocalError as error:
         print(error, file=sys.stderr)
         return UNAVAILABLE
@@ -41,5 +41,5 @@ def _serve(server: Server, address: Callable[[Server], str]) -> int:
 
 
 def collate(port: int | None = None) -> int:
-    """Run the simulated Collate, print where it is, and return the exit code."""
+    """Run the simulated Collate, print its URL, and return the exit code."""
     return serve_collate(["--port", str(port or 0)])

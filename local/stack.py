@@ -1,6 +1,7 @@
-"""Everything that the gateway is and needs, on this machine: Kafka, PostgreSQL, a simulated Collate, its processes.
+"""The whole gateway on this machine, for `gateway demo` and `gateway dev`.
 
-For `gateway demo` and `gateway dev`. Nothing of it is left when the block ends.
+The stack has Kafka, PostgreSQL, a simulated Collate and the gateway's processes. When its block ends, all processes are
+stopped and all files are removed.
 """
 
 import subprocess
@@ -18,12 +19,12 @@ from local.postgres import Postgres
 from local.processes.logs import failure
 from local.processes.run import Run
 
-TOLD_WITHIN_SECONDS = 30.0
+OUTPUT_WITHIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What is running, and where."""
+class LocalStack:
+    """The running servers and processes."""
 
     cluster: Cluster
     collate_url: str
@@ -34,14 +35,17 @@ class Stage:
     projector: Program
 
     def require_running(self) -> None:
-        """Raise StartFailed, with the end of its log, if anything has ended by itself."""
+        """Raise StartFailed, with the end of the log, if a server or process has ended."""
         self.cluster.require_running()
         self.database.require_running()
         for program in (self.ingress, self.worker, self.projector):
             program.require_running()
 
-    def ask(self, *verb: str, until: str, columns: int | None = None) -> str:
-        """Return what a caller's `gateway VERB …` prints, once that text is in it: the read model follows soon."""
+    def cli_output(self, *verb: str, until: str, columns: int | None = None) -> str:
+        """Run `gateway VERB …` as the caller, until its output contains a text, and return the output.
+
+        The read model lags behind the events, so the first output may be incomplete.
+        """
         environ = (
             self.installation.environ
             | {
@@ -50,35 +54,39 @@ class Stage:
             }
             | ({"COLUMNS": str(columns)} if columns else {})
         )
-        deadline = time.monotonic() + TOLD_WITHIN_SECONDS
+        deadline = time.monotonic() + OUTPUT_WITHIN_SECONDS
         while True:
-            told = subprocess.run([GATEWAY, *verb], env=environ, capture_output=True, text=True, check=False)
-            if until in told.stdout:
-                return told.stdout
+            done = subprocess.run([GATEWAY, *verb], env=environ, capture_output=True, text=True, check=False)
+            if until in done.stdout:
+                return done.stdout
             if time.monotonic() > deadline:
-                raise failure("projector", f"{told.stderr}{told.stdout}", [self.ingress.log, self.projector.log])
+                raise failure("projector", f"{done.stderr}{done.stdout}", [self.ingress.log, self.projector.log])
 
     def failure(self, why: str) -> StartFailed:
-        """Describe what went wrong between ingress and worker, with the ends of their logs."""
+        """Return an error with the ends of the logs of ingress and worker."""
         return failure("gateway", why, [self.ingress.log, self.worker.log])
 
 
 @contextmanager
-def stage(console: Console, *, collate: Sequence[str] = (), port: int | None = None) -> Iterator[Stage]:
-    """Start everything and tell the console what is ready; raises LocalErrors."""
-    with ExitStack() as open_until_the_end:
-        since = time.monotonic()
+def local_stack(console: Console, *, collate: Sequence[str] = (), port: int | None = None) -> Iterator[LocalStack]:
+    """Start the stack and print each part when it is ready.
 
-        def tell(what: str, where: str) -> None:
-            console.print(f"  [green]✓[/] {what:<20} [dim]{where}, after {time.monotonic() - since:.1f} s[/]")
+    Raises:
+        LocalError: a part could not start.
+    """
+    with ExitStack() as exits:
+        started = time.monotonic()
 
-        cluster = open_until_the_end.enter_context(Cluster())
-        tell("Apache Kafka", cluster.bootstrap)
-        database = open_until_the_end.enter_context(Postgres())
-        tell("PostgreSQL", "a socket of its own")
-        run = open_until_the_end.enter_context(Run("gateway"))
+        def report(part: str, place: str) -> None:
+            console.print(f"  [green]✓[/] {part:<20} [dim]{place}, after {time.monotonic() - started:.1f} s[/]")
+
+        cluster = exits.enter_context(Cluster())
+        report("Apache Kafka", cluster.bootstrap)
+        database = exits.enter_context(Postgres())
+        report("PostgreSQL", "a private socket")
+        run = exits.enter_context(Run("gateway"))
         collate_url = start_collate(run, *collate)
-        tell("a simulated Collate", collate_url)
+        report("a simulated Collate", collate_url)
         installation = Installation(
             run, bootstrap=cluster.bootstrap, collate_url=collate_url, database=database.conninfo
         )
@@ -87,9 +95,9 @@ def stage(console: Console, *, collate: Sequence[str] = (), port: int | None = N
         projector = installation.start("projector")
         installation.migrate()
         ingress.await_ready()
-        tell("ingress", ingress.url)
+        report("ingress", ingress.url)
         worker.await_ready()
-        tell("worker", f"health and metrics at {worker.admin_url}")
+        report("worker", f"health and metrics at {worker.admin_url}")
         projector.await_ready()
-        tell("projector", "status and timelines")
-        yield Stage(cluster, collate_url, installation, ingress, worker, database, projector)
+        report("projector", "status and timelines")
+        yield LocalStack(cluster, collate_url, installation, ingress, worker, database, projector)

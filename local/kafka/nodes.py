@@ -3,9 +3,8 @@
     with Cluster(brokers=1) as cluster:
         connect_to(cluster.bootstrap)
 
-Synchronous: for fixtures, the CLI and chaos tests. Owns the life of the nodes; `local.processes.run` sees to it that
-nothing is
-left, whatever ends this process.
+The class is synchronous, for fixtures, the CLI and chaos tests. It owns the nodes' processes. `local.processes.run`
+removes all of them however this process ends.
 """
 
 import base64
@@ -31,18 +30,18 @@ if TYPE_CHECKING:
 
 READY_WITHIN_SECONDS = 90.0
 STOPPED_WITHIN_SECONDS = 15.0
-CLOSED_WITHIN_SECONDS = 3.0  # the last of three can hand its leadership to nobody, and would wait for ever
+CLOSED_WITHIN_SECONDS = 3.0  # the last of three nodes cannot pass its leadership on and would never stop
 POLL_SECONDS = 0.05
 TRIES = 3
 SPACE_PER_NODE = 200 << 20
 
 
 class Cluster:
-    """Nodes that start together, die and come back one by one, and are gone after `close`.
+    """A cluster whose nodes start together and can be stopped and started one by one. `close` removes all of them.
 
-    `properties` go over every broker's defaults, e.g. `{"broker.session.timeout.ms": "3000"}`. With `port`, the first
-    broker listens there and the others behind it. `long_lived` brokers are slower to start and, after some minutes,
-    as quick as in production: for measurements.
+    `properties` replace the defaults of each broker, e.g. `{"broker.session.timeout.ms": "3000"}`. `port` is the first
+    broker's port; the others have the next ports. `long_lived` brokers start more slowly and, after some minutes, are
+    as fast as in production: use them for measurements.
     """
 
     def __init__(
@@ -67,47 +66,51 @@ class Cluster:
 
     @property
     def bootstrap(self) -> str:
-        """Addresses of all brokers, comma-separated."""
+        """The addresses of all brokers, comma-separated."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes)
 
     def open(self) -> Self:
-        """Start all nodes and return when they answer; raises a LocalError that shows the ends of their logs."""
+        """Start all nodes and return when they are ready.
+
+        Raises:
+            LocalError: a node could not start. The message has the ends of its logs.
+        """
         self._jars = fetch(read_lock(), cache_directory() / "jars")
         for tries_left in reversed(range(TRIES)):
             try:
                 self._open()
             except BaseException as error:
                 # A free port can be taken by another process before the broker listens on it.
-                again = isinstance(error, StartFailed) and any(node.lost_its_port() for node in self._nodes)
+                may_retry = isinstance(error, StartFailed) and any(node.lost_its_port() for node in self._nodes)
                 self.close()
-                if not (again and tries_left and self._port is None):
+                if not (may_retry and tries_left and self._port is None):
                     raise
             else:
                 break
         return self
 
     def start(self, index: int, *, wait: bool = True) -> None:
-        """Start a node that was killed or stopped, with the data it has."""
+        """Start a killed or stopped node with its existing data."""
         self._launch(index)
         if wait:
             self._await_ready([index])
 
     def kill(self, index: int, sig: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal; return when the node is dead, if the signal is one that ends it."""
+        """Send a signal. If the signal ends the process, return after its end."""
         self._processes[index].send_signal(sig)
         if sig in {signal.SIGKILL, signal.SIGTERM}:
             self._processes[index].wait(STOPPED_WITHIN_SECONDS)
 
     def stop(self, index: int) -> None:
-        """Stop a node in order, or kill it if that takes too long."""
+        """Stop a node in order; kill it if that takes too long."""
         stop([self._processes[index]], STOPPED_WITHIN_SECONDS)
 
     def is_running(self, index: int) -> bool:
-        """Say whether a node's process exists."""
+        """Whether a node's process exists."""
         return self._processes[index].poll() is None
 
     def await_ready(self) -> None:
-        """Return when every running node answers."""
+        """Return when every running node is ready."""
         self._await_ready([index for index in self.brokers if self.is_running(index)])
 
     def require_running(self) -> None:
@@ -125,7 +128,7 @@ class Cluster:
     def _open(self) -> None:
         self._run = Run("kafka")
         require_space(self._run.directory, SPACE_PER_NODE * len(self.brokers))
-        self._nodes = self._lay_out(self._run.directory)
+        self._nodes = self._plan_nodes(self._run.directory)
         for node in self._nodes:
             node.write(self._nodes, self._jars, self._properties)
         self._format(self._run)
@@ -133,7 +136,7 @@ class Cluster:
             self._launch(index)
         self._await_ready(self.brokers)
 
-    def _lay_out(self, directory: Path) -> list[Node]:
+    def _plan_nodes(self, directory: Path) -> list[Node]:
         ports = free_ports(2 * len(self.brokers))
         clients, controllers = ports[::2], ports[1::2]
         if self._port is not None:

@@ -1,6 +1,6 @@
-"""Ask a broker, in Kafka's own protocol, whether it is ready: a port that is open is not a broker that answers.
+"""Check, with Kafka's own protocol, whether a broker is ready. An open port alone does not mean a ready broker.
 
-Blocking and without a client library, so that it works from any thread, with or without an event loop.
+The check is blocking and uses no client library, so it works in any thread, with or without an event loop.
 """
 
 import socket
@@ -8,46 +8,51 @@ import struct
 from dataclasses import dataclass
 
 FIND_COORDINATOR, METADATA = 10, 3
-VERSION = 1  # of both requests: the oldest that names the controller and the coordinator's kind
+VERSION = 1  # of both requests: the oldest one with the controller and the coordinator's kind
 GROUP, TRANSACTION = 0, 1
 TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """What the broker did not answer yet."""
+    """The reason why a broker is not ready."""
 
     why: str
 
 
 def check(port: int, node: int, nodes: int) -> NotReady | None:
-    """Ask one broker for itself among `nodes` live ones, and for both coordinators; None means ready."""
+    """Return why a broker is not ready, or None.
+
+    A ready broker is among at least `nodes` live ones and knows both coordinators.
+    """
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
-            live = _live_nodes(_Answer(_ask(connection, METADATA, struct.pack(">i", 0))))
+            live = _live_nodes(_Response(_request(connection, METADATA, struct.pack(">i", 0))))
             if node not in live or len(live) < nodes:
                 return NotReady(f"its metadata shows the nodes {sorted(live)} of {nodes}")
             for kind, name in ((GROUP, "group"), (TRANSACTION, "transaction")):
-                answer = _Answer(_ask(connection, FIND_COORDINATOR, _string("readiness") + struct.pack(">b", kind)))
-                answer.integer()  # throttle time
-                if code := answer.short():
+                response = _Response(
+                    _request(connection, FIND_COORDINATOR, _string("readiness") + struct.pack(">b", kind))
+                )
+                response.integer()  # throttle time
+                if code := response.short():
                     return NotReady(f"there is no {name} coordinator yet (error {code})")
     except (OSError, struct.error) as error:
-        return NotReady(f"port {port} does not answer ({type(error).__name__})")
+        return NotReady(f"port {port} does not respond ({type(error).__name__})")
     return None
 
 
-def _live_nodes(answer: "_Answer") -> set[int]:
+def _live_nodes(response: "_Response") -> set[int]:
     nodes = set()
-    for _ in range(answer.integer()):
-        nodes.add(answer.integer())
-        answer.string()  # host
-        answer.integer()  # port
-        answer.string()  # rack
+    for _ in range(response.integer()):
+        nodes.add(response.integer())
+        response.string()  # host
+        response.integer()  # port
+        response.string()  # rack
     return nodes
 
 
-def _ask(connection: socket.socket, request: int, body: bytes) -> bytes:
+def _request(connection: socket.socket, request: int, body: bytes) -> bytes:
     message = struct.pack(">hhi", request, VERSION, 0) + _string("readiness") + body
     connection.sendall(struct.pack(">i", len(message)) + message)
     (size,) = struct.unpack(">i", _read(connection, 4))
@@ -68,7 +73,7 @@ def _string(value: str) -> bytes:
     return struct.pack(">h", len(value)) + value.encode()
 
 
-class _Answer:
+class _Response:
     """A cursor over a response."""
 
     def __init__(self, content: bytes) -> None:

@@ -1,7 +1,7 @@
-"""A Kafka as production has it: TLS, SCRAM, bearer tokens, client certificates and an authorizer. For tests.
+"""A secured Kafka for tests: TLS, SCRAM, bearer tokens, client certificates and an authorizer.
 
-Its certificates, users and tokens are made here, of throw-away keys. PLAINTEXT is the administrator (super user); on
-the other listeners nobody may do anything until an ACL says so, except the users given as `super_users`.
+This module creates the certificates, users and tokens with temporary keys. PLAINTEXT is for the administrator (a super
+user). On the other listeners a user needs ACLs, except the `super_users`.
 """
 
 import base64
@@ -33,7 +33,7 @@ _STORE_PASSWORD = b"store-password"
 
 
 class Authority:
-    """A certificate authority of its own, and the certificates that it gives out."""
+    """A private certificate authority."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -45,18 +45,18 @@ class Authority:
         )
 
     def write(self, path: Path) -> Path:
-        """Write its own certificate, for those who are to trust it."""
+        """Write the authority's certificate, for clients and servers that trust it."""
         path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
     def issue(self, name: str, certificate: Path, key: Path, *, days: float = 1, addresses: Iterable[str] = ()) -> None:
-        """Give out a certificate for CN=`name` and write it and its key."""
+        """Issue a certificate for CN=`name`, and write the certificate and its key."""
         own, builder = self._issue(name, days, addresses)
         certificate.write_bytes(builder.public_bytes(serialization.Encoding.PEM))
         key.write_bytes(_private_pem(own))
 
     def key_store(self, name: str, addresses: Iterable[str]) -> bytes:
-        """Give out a certificate as a PKCS#12 store, which is what the broker takes."""
+        """Issue a certificate as a PKCS#12 store, the broker's format."""
         own, certificate = self._issue(name, 1, addresses)
         secret = serialization.BestAvailableEncryption(_STORE_PASSWORD)
         return pkcs12.serialize_key_and_certificates(b"broker", own, certificate, [self.certificate], secret)
@@ -75,7 +75,7 @@ class Authority:
 
 
 class TokenIssuer:
-    """Signs bearer tokens; a broker that knows its key set takes them."""
+    """An issuer of bearer tokens. A broker with its key set accepts them."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(65_537, 2048)
@@ -94,7 +94,7 @@ class TokenIssuer:
         return json.dumps({"keys": [key]})
 
     def token(self, subject: str, *, seconds: float = 300, audience: str = AUDIENCE) -> str:
-        """Sign a token for that user."""
+        """Return a signed token for a user."""
         now = int(time.time())
         claims = {"sub": subject, "aud": audience, "iss": ISSUER, "iat": now - 5, "exp": int(now + seconds)}
         signed = f"{_json({'alg': 'RS256', 'kid': '1', 'typ': 'JWT'})}.{_json(claims)}"
@@ -102,7 +102,7 @@ class TokenIssuer:
 
 
 class SecuredCluster(Cluster):
-    """One broker with every kind of listener; `ports` tells where each is."""
+    """A broker with each kind of listener. `ports` has the port of each."""
 
     def __init__(
         self,
@@ -122,8 +122,8 @@ class SecuredCluster(Cluster):
         self._store.write_bytes(self.authority.key_store("broker", ["127.0.0.1"]))
         self._key_set.write_text(self.tokens.key_set())
 
-    def _lay_out(self, directory: Path) -> list[Node]:
-        (node,) = nodes = super()._lay_out(directory)
+    def _plan_nodes(self, directory: Path) -> list[Node]:
+        (node,) = nodes = super()._plan_nodes(directory)
         self.ports = {"PLAINTEXT": node.port, **dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))}
         self._properties = {**self._security(node), **self._properties}
         return nodes
@@ -135,7 +135,7 @@ class SecuredCluster(Cluster):
             for argument in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         ]
         for node in self._nodes:
-            # Kafka takes keys of tokens only from where the JVM was told that it may.
+            # Kafka reads token keys only from URLs that this JVM property allows.
             with (node.directory / "java.arguments").open("a") as arguments:
                 arguments.write(f"-D{_KAFKA}.sasl.oauthbearer.allowed.urls=file://{self._key_set}\n")
             tool = run.spawn([*node.format_command(self._cluster_id), *added], log=node.output)

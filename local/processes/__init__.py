@@ -1,1 +1,1 @@
-"""Child processes of a local run: started, supervised, logged and cleaned up."""
+"""Child processes of a local run: start, supervision, logs and clean-up."""

@@ -1,10 +1,10 @@
-"""Where local servers keep what outlives them: downloads, and the logs of failures."""
+"""The cache directory of local servers: downloads and the logs of failures."""
 
 import os
 from pathlib import Path
 
 
 def cache_directory() -> Path:
-    """Find the directory: below XDG_CACHE_HOME, else ~/.cache."""
+    """Return the directory below XDG_CACHE_HOME, or below ~/.cache."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "collate-gateway"

@@ -1,4 +1,4 @@
-"""Logs of local servers: their ends are shown, and they are kept, when a server fails; else they go with its run."""
+"""Logs of failed local servers: the error shows their ends, and a copy stays in the cache."""
 
 import shutil
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ TAIL_CHARACTERS = 4_000
 
 
 def failure(name: str, why: str, logs: Sequence[Path]) -> StartFailed:
-    """Describe what happened to a server with the ends of its logs, and keep the logs: its run's directory goes."""
+    """Return an error with the ends of a server's logs. Copy the logs, because the run's directory will be removed."""
     written = [log for log in logs if log.exists() and log.stat().st_size]
     kept = cache_directory() / "failed" / name
     shutil.rmtree(kept, ignore_errors=True)
@@ -19,4 +19,4 @@ def failure(name: str, why: str, logs: Sequence[Path]) -> StartFailed:
     for log in written:
         shutil.copy(log, kept)
     tails = [f"--- {log.name}\n{log.read_text(errors='replace')[-TAIL_CHARACTERS:]}" for log in written]
-    return StartFailed("\n".join([f"{name} failed: {why}.", *tails, f"Its logs are kept in {kept}."]))
+    return StartFailed("\n".join([f"{name} failed: {why}.", *tails, f"The logs are in {kept}."]))

@@ -1,7 +1,7 @@
 """Free TCP ports on the loopback interface.
 
-They lie below the range that systems hand to outgoing connections, so a client that reconnects to a killed server
-cannot take its port. A free port can still be lost to another process before it is used: who starts a server retries.
+The ports are below the range for outgoing connections, so a client that reconnects to a killed server cannot take the
+server's port. Another process can still take a free port before its use, so a caller that starts a server must retry.
 """
 
 import random
@@ -13,7 +13,7 @@ FIRST, LAST = 20_000, 31_999
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that nothing listens on, all different."""
+    """Return different ports on which no process listens."""
     held: list[socket.socket] = []
     try:
         for port in random.sample(range(FIRST, LAST + 1), LAST + 1 - FIRST):
@@ -28,7 +28,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_or(wanted: int) -> int:
-    """Return the wanted port if it is free, else one that is."""
+    """Return the wanted port if it is free, else another free port."""
     holder = _bind(wanted)
     if holder is None:
         return free_ports(1)[0]

@@ -1,9 +1,8 @@
 """A run: a temporary directory and the processes that work in it.
 
-Owns their end: on close, on Ctrl-C and on the parent's own SIGKILL (by way of `local.processes.supervisor`) no
-process and no
-directory is left. All processes stand in the keeper's process group, so a Ctrl-C at the terminal reaches the parent
-alone, which then stops them in order.
+After a close, a Ctrl-C or a SIGKILL of the parent, no process and no directory is left; `local.processes.supervisor`
+ensures this. All processes are in the supervisor's process group. So a Ctrl-C in the terminal reaches only the parent,
+which stops the processes in order.
 """
 
 import shutil
@@ -18,18 +17,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-KEEPER = Path(__file__).with_name("supervisor.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 class Run:
-    """Start processes that share one temporary directory and end with this object or this process."""
+    """Starts processes that share a temporary directory and end with this object or this process."""
 
     def __init__(self, name: str, within: Path | None = None) -> None:
-        """`within` is for who can't work in the usual directory for temporary files."""
+        """`within` is the parent directory; default: the system's directory for temporary files."""
         self.directory = Path(tempfile.mkdtemp(prefix=f"collate-gateway-{name}-", dir=within))
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(KEEPER), str(self.directory)],
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SUPERVISOR), str(self.directory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -44,7 +43,7 @@ class Run:
         environ: Mapping[str, str] | None = None,
         user: str | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a process whose output is appended to a log file; `user` is for root, who may start it as another."""
+        """Start a process that appends its output to a log file. Only root may give a `user` to run it as."""
         with log.open("ab") as output:
             process = subprocess.Popen(
                 argv,
@@ -53,32 +52,32 @@ class Run:
                 stderr=output,
                 env=environ,
                 cwd=self.directory,
-                process_group=self._keeper.pid,
+                process_group=self._supervisor.pid,
                 user=user,
             )
         self._processes.append(process)
         return process
 
     def close(self, grace_seconds: float = 15) -> None:
-        """Stop what still runs, all at once, and remove the directory."""
+        """Stop all processes at the same time, and remove the directory."""
         try:
             stop(self._processes, grace_seconds)
         finally:
             stop(self._processes, 0)
             self._processes.clear()
-            self._release_keeper()
-            # In case somebody killed the keeper.
+            self._release_supervisor()
+            # The supervisor may have been killed.
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _release_keeper(self) -> None:
-        """Have it kill what an exception made us lose track of; its output ends when the directory is gone."""
-        closing, gone = self._keeper.stdin, self._keeper.stdout
-        if closing is None or gone is None or gone.closed:
+    def _release_supervisor(self) -> None:
+        """Make the supervisor kill the rest of its group. Its output ends when the directory is removed."""
+        stdin, stdout = self._supervisor.stdin, self._supervisor.stdout
+        if stdin is None or stdout is None or stdout.closed:
             return
-        closing.close()
-        with gone:
-            gone.read()
-        self._keeper.wait()
+        stdin.close()
+        with stdout:
+            stdout.read()
+        self._supervisor.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -90,12 +89,12 @@ class Run:
 
 
 def stop(processes: Iterable[subprocess.Popen[bytes]], grace_seconds: float) -> None:
-    """Ask processes to end, all at once, and kill those that have not ended in time."""
+    """Send SIGTERM to all processes, and SIGKILL to those that have not ended in time."""
     running = [process for process in processes if process.poll() is None]
     if grace_seconds > 0:
         for process in running:
             process.terminate()
-            process.send_signal(signal.SIGCONT)  # a frozen process could not obey
+            process.send_signal(signal.SIGCONT)  # a frozen process cannot handle SIGTERM
     deadline = time.monotonic() + grace_seconds
     for process in running:
         try:
@@ -107,7 +106,7 @@ def stop(processes: Iterable[subprocess.Popen[bytes]], grace_seconds: float) -> 
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """End the block quietly at Ctrl-C, and let SIGTERM and SIGHUP do the same."""
+    """End the block without an error at Ctrl-C, SIGTERM or SIGHUP."""
     before = {sig: signal.signal(sig, signal.default_int_handler) for sig in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield

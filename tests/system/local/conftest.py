@@ -1,4 +1,4 @@
-"""A temporary directory of the test's own, to see what is left in it and who still works in it."""
+"""A private temporary directory, to check which files and processes are left."""
 
 import psutil
 import pytest
@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """The only place where this process and those it starts put temporary files."""
+    """The only directory in which this process and its children create temporary files."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
@@ -14,7 +14,7 @@ def temporary(tmp_path, monkeypatch):
 
 @pytest.fixture
 def processes_in():
-    """Find the command lines of processes that work in a directory."""
+    """Return the command lines of the processes that use a directory."""
 
     def find(directory):
         found = []

@@ -1,4 +1,4 @@
-"""`gateway demo` and `gateway dev`, as a person runs them."""
+"""`gateway demo` and `gateway dev`, as a user runs them."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 
 PICTURE = Path(__file__).parents[3] / "docs" / "images" / "demo.svg"
 GATEWAY = Path(sys.executable).with_name("gateway")
-STORY = (
+EVENTS = (
     "authorization.action_required",
     "handoff.opened",
     "handoff.access_granted",
@@ -22,42 +22,42 @@ STORY = (
 )
 
 
-def test_the_demo_tells_the_whole_story_and_leaves_nothing(temporary, processes_in, tmp_path_factory, monkeypatch):
+def test_the_demo_shows_all_events_and_leaves_nothing(temporary, processes_in, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     drawn = tmp_path_factory.mktemp("picture") / "demo.svg"
-    told = subprocess.run(
+    done = subprocess.run(
         [GATEWAY, "demo", "--screenshot", drawn], capture_output=True, text=True, timeout=110, check=False
     )
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    table = told.stdout.partition("What was published, in order")[2]
-    places = [table.index(kind) for kind in STORY]
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = done.stdout.partition("All published events, in order")[2]
+    places = [table.index(kind) for kind in EVENTS]
     assert places == sorted(places)
     assert table.count("agreement agrees") == 2
-    printed = told.stdout.partition("gateway timeline auth_demo")[2]
+    printed = done.stdout.partition("gateway timeline auth_demo")[2]
     readme = (Path(__file__).parents[3] / "README.md").read_text().partition("`gateway timeline auth_demo`")[2]
     assert timeline(printed) == timeline(readme.partition("## ")[0])
     assert len(timeline(printed)) > 15
-    assert "rag_" not in told.stdout  # a grant's id is as secret as its link
+    assert "rag_" not in done.stdout  # a grant's id is as secret as its link
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
 
-    assert steps(PICTURE) == steps(drawn), "docs/images/demo.svg tells another story; README says how to draw it anew"
+    assert steps(PICTURE) == steps(drawn), "docs/images/demo.svg is stale; README says how to write it again"
     assert len(steps(drawn)) == 9
     for svg in (PICTURE, drawn):
-        assert set(re.findall(r"url\((.)", svg.read_text())) == {"#"}, "it would load something"
+        assert set(re.findall(r"url\((.)", svg.read_text())) == {"#"}, "the picture loads something"
         assert "rag_" not in svg.read_text()
 
 
 def steps(svg):
-    """What a picture of the demo says at the beginning of each step."""
+    """Return the first text of each step in a picture of the demo."""
     texts = [text.text.replace("\xa0", " ") for text in ET.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
     begins = [at for at, text in enumerate(texts) if re.match(r" *\d  \w", text)]
     return [" ".join(texts[at : at + 2]).strip() for at in begins]
 
 
 def timeline(text):
-    """The entries of a printed timeline without what differs: times, ids, and what a look happened to find first."""
+    """Return the entries of a printed timeline without the parts that differ between runs."""
     entries = re.findall(r"^(?:\d+|·) +[\d:.]{12}  (\S+) +(?:[0-9a-f]{8})?  (.+)$", text, re.MULTILINE)
     assert entries, text
     moving = re.compile(r"\d+ ms|version \d+|(?<=_)[0-9a-f]{11}|[\d-]{10}T[\d:]{8}Z")
@@ -72,11 +72,11 @@ def dev(temporary):
     process.communicate()
 
 
-def test_dev_prints_commands_that_work_when_pasted_and_ends_on_ctrl_c(dev, temporary, processes_in):
+def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processes_in):
     to_paste = []
     while len(to_paste) < 3:
         line = dev.stdout.readline()
-        assert line, "it ended"
+        assert line, "the process has ended"
         if line.startswith("curl "):
             to_paste.append(line)
     watched, opened, granted = (json.loads(paste(line)) for line in to_paste)
@@ -86,9 +86,9 @@ def test_dev_prints_commands_that_work_when_pasted_and_ends_on_ctrl_c(dev, tempo
     assert granted["handoffId"] == opened["handoffId"]
     assert re.match(r"http://127\.0\.0\.1:\d+/", granted["url"])
     dev.send_signal(signal.SIGINT)
-    said, _ = dev.communicate(timeout=60)
-    assert dev.returncode == 0, said
-    assert "authorization.action_required" in said
+    output, _ = dev.communicate(timeout=60)
+    assert dev.returncode == 0, output
+    assert "authorization.action_required" in output
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
 

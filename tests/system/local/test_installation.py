@@ -1,4 +1,4 @@
-"""The gateway as local processes: how they start, and what is shown when they don't."""
+"""The gateway as local processes: their start, and the error of a failed start."""
 
 import httpx
 import pytest
@@ -9,14 +9,14 @@ from local.processes.cache import cache_directory
 from local.processes.run import Run
 
 
-def answers(url):
+def responds(url):
     try:
         return bool(httpx.get(f"{url}/livez").status_code)
     except httpx.TransportError:
         return False
 
 
-async def test_ingress_takes_a_command_of_its_caller_and_stops_in_order(installation, start):
+async def test_ingress_accepts_a_command_and_stops_in_order(installation, start):
     ingress = await start(installation, "ingress")
 
     async with httpx.AsyncClient(base_url=ingress.url) as http:
@@ -29,7 +29,7 @@ async def test_ingress_takes_a_command_of_its_caller_and_stops_in_order(installa
     assert ingress.stop() == 0
 
 
-def test_a_process_that_ends_at_once_is_shown_with_its_log_and_the_log_is_kept(tmp_path, monkeypatch):
+def test_the_error_of_a_process_that_ends_shows_its_log_and_the_log_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Run("test") as run:
         wrong = Installation(
@@ -43,18 +43,18 @@ def test_a_process_that_ends_at_once_is_shown_with_its_log_and_the_log_is_kept(t
     assert "GATEWAY_INGRESS__CALLER" in (cache_directory() / "failed" / "ingress" / "ingress.log").read_text()
 
 
-def test_a_process_that_never_gets_ready_says_what_it_waits_for(tmp_path, monkeypatch, eventually_blocking):
+def test_the_error_of_a_process_that_is_never_ready_names_the_missing_part(tmp_path, monkeypatch, eventually_blocking):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Run("test") as run:
         lonely = Installation(run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1")
         ingress = lonely.start("ingress")
 
-        eventually_blocking(lambda: answers(ingress.admin_url))
+        eventually_blocking(lambda: responds(ingress.admin_url))
         with pytest.raises(StartFailed, match=r"not ready(?s:.*)kafka"):
             ingress.await_ready(within_seconds=1)
 
 
-def test_secrets_are_for_their_owner_alone(tmp_path):
+def test_only_the_owner_can_read_secrets(tmp_path):
     with Run("test") as run:
         Installation(run, bootstrap="127.0.0.1:1", collate_url="http://127.0.0.1:1")
 
@@ -62,19 +62,19 @@ def test_secrets_are_for_their_owner_alone(tmp_path):
             assert (run.directory / name).stat().st_mode & 0o077 == 0
 
 
-def test_the_machines_own_settings_do_not_reach_the_processes(monkeypatch):
+def test_the_processes_do_not_inherit_gateway_settings(monkeypatch):
     monkeypatch.setenv("GATEWAY_INGRESS__PORT", "1")
     with Run("test") as run:
         assert "GATEWAY_INGRESS__PORT" not in Installation(run, bootstrap="a:1", collate_url="http://a").environ
 
 
-def test_the_simulated_collate_as_a_process_answers_when_it_is_said_to_be_started():
+def test_the_simulated_collate_responds_once_started():
     with Run("test") as run:
         url = start_collate(run)
 
         assert httpx.get(f"{url}/health").status_code == 200
 
 
-def test_a_simulated_collate_that_cannot_start_shows_why():
+def test_the_error_of_a_simulated_collate_that_cannot_start_has_the_reason():
     with Run("test") as run, pytest.raises(StartFailed, match="invalid choice"):
         start_collate(run, "--profile", "v9")

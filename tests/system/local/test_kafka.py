@@ -1,4 +1,4 @@
-"""Real brokers: what `local.kafka.nodes` promises to those who build on it."""
+"""`local.kafka.nodes` starts, stops, kills and restarts real brokers."""
 
 import signal
 import socket
@@ -16,7 +16,7 @@ from local.processes.cache import cache_directory
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A cache of the test's own, with the jars that are already there."""
+    """A private cache with the jars that are already downloaded."""
     jars = cache_directory() / "jars"
     (tmp_path / "collate-gateway").mkdir()
     (tmp_path / "collate-gateway" / "jars").symlink_to(jars)
@@ -71,7 +71,7 @@ async def test_transactions_and_groups_work_as_soon_as_it_is_ready(kafka, prefix
     assert record.value == b"one"
 
 
-async def test_a_killed_node_comes_back_with_its_data(kafka3, prefix):
+async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
     topic = prefix + "records"
     await make_topic(kafka3.bootstrap, topic, replication=3)
     await write(kafka3.bootstrap, topic, b"before", prefix + "writer")
@@ -88,7 +88,7 @@ async def test_a_killed_node_comes_back_with_its_data(kafka3, prefix):
     assert await read_all(kafka3.bootstrap, topic) == [b"before", b"while one is away"]
 
 
-def test_a_frozen_node_is_still_stopped(kafka3):
+def test_a_frozen_node_can_be_stopped(kafka3):
     kafka3.kill(2, signal.SIGSTOP)
     assert kafka3.is_running(2)
 
@@ -97,7 +97,7 @@ def test_a_frozen_node_is_still_stopped(kafka3):
     assert not kafka3.is_running(2)
 
 
-def test_a_failed_start_shows_and_keeps_the_log_and_leaves_nothing(cache, tmp_path, monkeypatch):
+def test_a_failed_start_shows_and_keeps_the_log_and_leaves_no_files(cache, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with pytest.raises(StartFailed) as failed:

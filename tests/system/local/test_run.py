@@ -1,4 +1,4 @@
-"""Nothing is left, whatever ends the process that started it."""
+"""A run leaves no process and no file, however its parent ends."""
 
 import os
 import signal
@@ -31,10 +31,10 @@ def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary, processes_in)
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP])
-def test_being_asked_to_stop_is_like_ctrl_c(sig):
+def test_sigterm_and_sighup_act_like_ctrl_c(sig):
     with until_interrupted():
         os.kill(os.getpid(), sig)
-        pytest.fail("the block went on")
+        pytest.fail("the block continued")
 
 
 def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, processes_in, eventually_blocking):
@@ -57,7 +57,7 @@ def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, processes_
         eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
 
 
-def test_ctrl_c_at_the_terminal_reaches_the_parent_alone(temporary):
+def test_ctrl_c_in_the_terminal_reaches_only_the_parent(temporary):
     with Run("test") as run:
         child = run.spawn(["sleep", "1000"], log=temporary / "log")
 
@@ -65,7 +65,7 @@ def test_ctrl_c_at_the_terminal_reaches_the_parent_alone(temporary):
         assert os.getsid(child.pid) == os.getsid(0)
 
 
-def test_a_child_that_ignores_being_asked_is_killed(temporary, eventually_blocking):
+def test_a_child_that_ignores_sigterm_is_killed(temporary, eventually_blocking):
     with Run("test") as run:
         deaf = run.spawn(
             [
@@ -91,8 +91,8 @@ def test_grandchildren_end_too(temporary, processes_in, eventually_blocking):
     eventually_blocking(lambda: not processes_in(run.directory))
 
 
-def test_a_closed_run_survives_its_keeper_being_killed(temporary):
+def test_close_removes_everything_after_its_supervisor_was_killed(temporary):
     with Run("test") as run:
-        psutil.Process(run._keeper.pid).kill()
+        psutil.Process(run._supervisor.pid).kill()
 
     assert not run.directory.exists()

@@ -12,7 +12,7 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
 from consumers.projector.loop import Loop, Parts
-from local.sample_records import stories
+from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import create_metrics
@@ -80,7 +80,7 @@ async def writer(settings):
 @pytest.fixture
 async def told(writer):
     """What has been written: the stories of some authorizations."""
-    records = list(stories(60))
+    records = list(sample_records(60))
     await writer.write(records)
     return records
 

@@ -11,7 +11,7 @@ import pytest
 from adapters.postgres.migrate import migrate
 from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
 from local.installation import Installation
-from local.sample_records import stories
+from local.sample_records import sample_records
 
 KILLS = 20
 
@@ -44,7 +44,7 @@ def read_up_to(settings):
 @pytest.mark.timeout(600)
 async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer, projector, read_up_to, eventually):
     chance = random.Random(8)
-    records = list(stories(150, seed=8))
+    records = list(sample_records(150, seed=8))
     step = len(records) // KILLS
     kills = 0
     for number in range(KILLS):
@@ -70,7 +70,7 @@ async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer,
 
 @pytest.mark.timeout(300)
 async def test_a_frozen_projector_that_wakes_finds_itself_outrun(model, writer, projector, read_up_to, eventually):
-    records = list(stories(60, seed=9))
+    records = list(sample_records(60, seed=9))
     zombie = projector("zombie")
     await writer.write(records[:100])
     await asyncio.to_thread(zombie.await_ready)

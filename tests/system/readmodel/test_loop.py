@@ -14,7 +14,7 @@ from adapters.postgres.store import StaleOffsets, Store
 from consumers.projector.loop import sweep
 from consumers.projector.rebuild import work as rebuild
 from local.postgres import Postgres
-from local.sample_records import stories
+from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import create_metrics
@@ -58,7 +58,7 @@ async def test_the_database_goes_away_and_comes_back(model, writer, running, eve
         settings.readmodel.dsn_file.write_text(server.conninfo)
         await asyncio.to_thread(migrate, settings.readmodel)
         parts = running(settings)
-        records = list(stories(30))
+        records = list(sample_records(30))
         await writer.write(records[:200])
         await eventually(lambda: parts.health.ready().good, within=30)
 
@@ -110,7 +110,7 @@ async def test_two_live_projectors_write_everything_once(model, writer, running,
     settings = model.settings
     one = running(settings)
     two = running(settings)
-    records = list(stories(40))
+    records = list(sample_records(40))
     for start in range(0, len(records), 100):
         await writer.write(records[start : start + 100])
     expected = await model.replayed()

@@ -12,7 +12,7 @@ from adapters.postgres.serializers import command_status
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
 from consumers.projector.parsing import EventRecord, SnapshotRecord, read
-from local.sample_records import Story
+from local.sample_records import SampleAuthorization
 from schemas.authorization import AuthorizationRecord
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished, CommandWaiting
@@ -33,7 +33,7 @@ class Record:
 def told(authorization_id, seed):
     """What a story left in each topic, by offset."""
     topics = {topic: [] for topic in TOPICS}
-    for written in Story(authorization_id, seed).tell():
+    for written in SampleAuthorization(authorization_id, seed).records():
         records = topics[written.topic]
         records.append(Record(len(records), written.headers, written.value))
     return topics
