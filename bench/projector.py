@@ -1,8 +1,7 @@
-"""`python -m bench.projector`: the projector beside a bare psycopg insert of the same rows, in one run, medians.
+"""`python -m bench.projector`: compares the projector with a bare psycopg insert of the same rows; medians of one run.
 
-The floor gets the finished rows as tuples and inserts them with executemany in as many transactions: no Kafka, no
-reading, no folding, no row touched twice. The projector reads the topics, reads the rows that it changes, and writes
-them with its offsets.
+The floor inserts the final rows with executemany, in as many transactions: no Kafka, no reading, no folding, and each
+row once. The projector reads the topics, loads the rows that it changes, and saves them with its offsets.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from rich.table import Table
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
-from consumers.projector.loop import UNCOLLECTED, Loop, Parts
+from consumers.projector.loop import GC_THRESHOLD, ProjectorContext, ProjectorLoop
 from consumers.projector.source import open_source
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
@@ -66,7 +65,7 @@ class Run:
 
 
 async def fill(settings: ProcessSettings, records: Sequence[SampleRecord]) -> None:
-    """Make the topics and write the records."""
+    """Create the topics and write the records."""
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics(topics, settings.topics)
     async with open_cluster(settings.kafka) as cluster:
@@ -84,13 +83,13 @@ async def fill(settings: ProcessSettings, records: Sequence[SampleRecord]) -> No
 
 
 async def project(settings: ProcessSettings) -> float:
-    """Return how long the projector takes for what is in the topics, connecting to both servers included."""
+    """Return the seconds that the projector takes for all records, including connecting to both servers."""
     async with open_source(settings.kafka, catalogue(settings.topics.prefix), PARTITIONS) as source:
         until = await source.ends()
     metrics = create_metrics(CollectorRegistry()).readmodel
-    parts = Parts(settings, Health(), metrics, structlog.get_logger(), asyncio.Event())
+    context = ProjectorContext(settings, Health(), metrics, structlog.get_logger(), asyncio.Event())
     began = time.perf_counter()
-    await Loop(parts, until=until).run()
+    await ProjectorLoop(context, until=until).run()
     return time.perf_counter() - began
 
 
@@ -107,7 +106,7 @@ def read_rows(conninfo: str, schema: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def insert(conninfo: str, schema: str, rows: dict[str, list[tuple[Any, ...]]], transactions: int) -> float:
-    """Return how long a bare insert of the rows takes, in so many transactions."""
+    """Return the seconds that a bare insert of the rows takes, in this number of transactions."""
     with psycopg.connect(conninfo) as connection:
         connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
         connection.commit()
@@ -119,14 +118,16 @@ def insert(conninfo: str, schema: str, rows: dict[str, list[tuple[Any, ...]]], t
                     continue
                 size = -(-len(whole) // transactions)
                 piece = whole[number * size : (number + 1) * size]
-                places = sql.SQL(", ").join(sql.Placeholder() * len(whole[0]))
-                cursor.executemany(sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(table), places), piece)
+                placeholders = sql.SQL(", ").join(sql.Placeholder() * len(whole[0]))
+                cursor.executemany(
+                    sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(table), placeholders), piece
+                )
             connection.commit()
         return time.perf_counter() - began
 
 
 async def repeat(settings: ProcessSettings, conninfo: str, records: Sequence[SampleRecord]) -> Run:
-    """Measure both once, each into a schema of its own."""
+    """Measure projector and floor once, each into its own schema."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
     own = settings.model_copy(update={"readmodel": settings.readmodel.model_copy(update={"schema_name": name})})
     await asyncio.to_thread(migrate, own.readmodel)
@@ -141,32 +142,32 @@ async def repeat(settings: ProcessSettings, conninfo: str, records: Sequence[Sam
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What to measure."""
+class Scope:
+    """The amount of work to measure."""
 
     authorizations: int
     repetitions: int
     batch: int
 
 
-async def measure(bootstrap: str, conninfo: str, dsn: Path, asked: Asked) -> list[Run]:
-    """Write the stories once, and measure so often."""
+async def measure(bootstrap: str, conninfo: str, dsn: Path, scope: Scope) -> list[Run]:
+    """Write the stories once, then measure repeatedly."""
     settings = ProcessSettings(
         environment="bench",
         kafka=KafkaSettings(bootstrap=tuple(bootstrap.split(","))),
         topics=TopicSettings(
             prefix=f"bench-{uuid.uuid4().hex[:8]}-", partitions=PARTITIONS, replication=1, min_insync=1
         ),
-        readmodel=ReadModelSettings(dsn_file=dsn, batch=asked.batch),
+        readmodel=ReadModelSettings(dsn_file=dsn, batch=scope.batch),
     )
-    records = list(sample_records(asked.authorizations))
+    records = list(sample_records(scope.authorizations))
     await fill(settings, records)
-    tune_gc(UNCOLLECTED)
-    return [await repeat(settings, conninfo, records) for _ in range(asked.repetitions)]
+    tune_gc(GC_THRESHOLD)
+    return [await repeat(settings, conninfo, records) for _ in range(scope.repetitions)]
 
 
 def show(runs: list[Run], batch: int) -> None:
-    """Print medians as a table, and all of it as one JSON line."""
+    """Print the medians as a table, and all repetitions as one JSON line."""
     middle = sorted(runs, key=lambda run: run.ratio)[len(runs) // 2]
     table = Table(title=f"{middle.records} records, {middle.events} events, {middle.rows} rows, batches of {batch}")
     for column in ("", "seconds", "events/s", "rows/s"):
@@ -198,12 +199,12 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--batch", type=int, default=ReadModelSettings.model_fields["batch"].default)
     given = parser.parse_args()
-    asked = Asked(given.authorizations, given.repetitions, given.batch)
+    scope = Scope(given.authorizations, given.repetitions, given.batch)
     with Cluster(long_lived=True) as cluster, Postgres() as postgres, tempfile.TemporaryDirectory() as directory:
         dsn = Path(directory) / "dsn"
         dsn.write_text(postgres.conninfo)
-        runs = asyncio.run(measure(cluster.bootstrap, postgres.conninfo, dsn, asked))
-    show(runs, asked.batch)
+        runs = asyncio.run(measure(cluster.bootstrap, postgres.conninfo, dsn, scope))
+    show(runs, scope.batch)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ has passed an end that was fetched earlier.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from adapters.kafka.clients import KafkaFailure
-from adapters.kafka.topic_reader import OpenReader, TopicReader
+from adapters.kafka.topic_reader import OpenReader, TopicReader, TopicRecord
 from runtime.logs import get_log
 
 CHECK_EVERY_SECONDS = 1.0
@@ -26,14 +25,6 @@ BACKOFF_SECONDS = 1.0
 log = get_log()
 
 
-class Record(Protocol):
-    """The fields of a Kafka record that are used."""
-
-    offset: int
-    headers: Sequence[tuple[str, bytes]]
-    value: bytes | None
-
-
 class TopicFollower:
     """Hands every record of a topic to `take`, in the order of its partition. `run` must run as a task."""
 
@@ -41,7 +32,7 @@ class TopicFollower:
         self,
         topic: str,
         open_reader: OpenReader[int],
-        take: Callable[[int, Record], None],
+        take: Callable[[int, TopicRecord], None],
         *,
         positions: Mapping[int, int] | None,
         on_check: Callable[[str | None], None] = lambda _problem: None,

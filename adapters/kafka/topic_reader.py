@@ -6,7 +6,7 @@ aiokafka reports nothing when it hangs, so every call has a timeout. After a fai
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -20,6 +20,17 @@ WAIT_SECONDS = 0.5
 MAX_RECORDS = 500
 
 Key = TypeVar("Key")
+
+
+class TopicRecord(Protocol):
+    """The fields of a Kafka record that are used."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 class TopicReader(Generic[Key]):
@@ -43,13 +54,13 @@ class TopicReader(Generic[Key]):
         for key, partition in self._partitions.items():
             self._consumer.seek(partition, positions[key])
 
-    async def read(self, max_records: int = MAX_RECORDS) -> dict[Key, Sequence[Any]]:
+    async def read(self, max_records: int = MAX_RECORDS) -> dict[Key, Sequence[TopicRecord]]:
         """Return the next records by partition; nothing if none arrives within WAIT_SECONDS."""
         async with asyncio.timeout(WAIT_SECONDS + self._call_seconds):
             batches = await self._consumer.getmany(timeout_ms=round(WAIT_SECONDS * 1_000), max_records=max_records)
         return {self._keys[partition]: records for partition, records in batches.items() if records}
 
-    async def begins(self) -> dict[Key, int]:
+    async def beginnings(self) -> dict[Key, int]:
         """Return the first offset that each partition still has."""
         return await self._offsets(self._consumer.beginning_offsets)
 

@@ -1,6 +1,9 @@
-"""What became of every command, in PostgreSQL: written by the projector, read by ingress (docs/decisions/0005).
+"""The read model in PostgreSQL: the projector writes it, the ingress reads it (docs/decisions/0005).
 
-rows         the tables as values              store      the projector's transaction
-public       what of a message may be stored   reading    queries for people, `reader` the connections for them
-migrations   the schema's history (Alembic)    sentences  a timeline in words
+rows            the tables as values              tables        SQL generated from the rows
+store           the projector's transaction       swap          replace a schema by its rebuild
+queries         one statement per request         reader        the connections for queries
+serializers     rows -> response models           descriptions  timeline entries in plain words
+migrations      the schema's history (Alembic)    migrate       run the migrations
+schema_version  the revision of this version      cursor        page cursors
 """

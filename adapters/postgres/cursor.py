@@ -1,4 +1,4 @@
-"""Where a page ended, as an opaque word: the sort key of its last row, in base64url JSON."""
+"""Page cursors: the sort key of a page's last row, as base64url JSON that is opaque to callers."""
 
 import binascii
 import json
@@ -8,22 +8,22 @@ from typing import Any
 
 from schemas.times import format_time, parse_time
 
-_LONGEST = 512
+_MAX_LENGTH = 512
 
 
 class CursorInvalid(ValueError):
-    """Not a cursor of ours."""
+    """The text is not a cursor of this gateway."""
 
 
 def write_cursor(at: datetime, *rest: int | str) -> str:
-    """Return the cursor behind a row."""
+    """Return the cursor after the row with this sort key."""
     return urlsafe_b64encode(json.dumps([format_time(at), *rest], separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str, *types: type) -> tuple[Any, ...]:
-    """Return the sort key: a time and values of these types. Raises CursorInvalid."""
+    """Return the sort key: a time, then values of these types. Raises CursorInvalid."""
     try:
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_LENGTH:
             raise CursorInvalid
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         at, *rest = key
@@ -36,4 +36,4 @@ def read_cursor(text: str, *types: type) -> tuple[Any, ...]:
             raise CursorInvalid
         return parse_time(at), *rest
     except (ValueError, TypeError, binascii.Error, RecursionError):
-        raise CursorInvalid("expected a cursor as an answer gave it") from None
+        raise CursorInvalid("expected the `next` of an earlier response") from None

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL, made from settings: where, in which schema, and how long anything may take.
+"""Connections to PostgreSQL from settings, each with a schema and time limits.
 
-The connection string is read from its file at each connection, so that a rotated password needs no restart. It is
-never shown: what a failure says names host, database and user at most.
+Each connection reads the connection string from its file, so a rotated password needs no restart. Error messages never
+contain the string: they name host, database and user at most.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,7 +17,7 @@ from runtime.exits import StartupError
 from runtime.settings import ReadModelSettings, read_secret
 
 CONNECT_SECONDS = 5
-# A zombie that was stopped inside a transaction holds locks that its successor needs.
+# A zombie that is frozen inside a transaction holds locks that its successor needs.
 _IDLE_IN_TRANSACTION = "10s"
 _LOCK = "15s"
 
@@ -26,15 +26,15 @@ _NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName
 
 
 class DatabaseAway(Exception):
-    """PostgreSQL can't be used right now; the message says where and why."""
+    """PostgreSQL is unreachable or rejects the connection; the message names the host and the reason."""
 
 
 class NotMigrated(Exception):
-    """The schema is not the one that this version of us knows: `gateway migrate` has to run."""
+    """The schema is not at this version's revision; `gateway migrate` must run."""
 
 
 class ConnectionStringRefused(StartupError):
-    """The connection string can't be used."""
+    """The connection string is missing or invalid."""
 
     title = "connection string"
 
@@ -51,17 +51,17 @@ def _checked(path: Path) -> str:
     try:
         parts = conninfo_to_dict(read_secret(path).get_secret_value())
     except psycopg.ProgrammingError:
-        # libpq's own words quote the string, password included.
+        # libpq's message quotes the string, including the password.
         raise ConnectionStringRefused(
             [f"{path}: expected one connection string such as postgresql://user:password@host:5432/database"]
         ) from None
     except OSError as error:
         raise ConnectionStringRefused([f"{path}: {(error.strerror or 'unreadable').lower()}"]) from None
-    return make_conninfo(**{**_PATIENCE, **{name: value for name, value in parts.items() if value is not None}})
+    return make_conninfo(**{**_TIMEOUTS, **{name: value for name, value in parts.items() if value is not None}})
 
 
-# A server that vanished without a word is missed within half a minute.
-_PATIENCE: Mapping[str, Any] = {
+# A server that vanishes without closing the connection is detected within 30 s.
+_TIMEOUTS: Mapping[str, Any] = {
     "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -72,7 +72,7 @@ _PATIENCE: Mapping[str, Any] = {
 
 
 async def prepare(connection: AsyncConnection[Any], schema: str, statement_seconds: float) -> None:
-    """Set what every session of ours has: its schema and its bounds."""
+    """Set the schema and the time limits of a session."""
     settings = {
         "search_path": schema,
         "statement_timeout": f"{round(statement_seconds * 1_000)}ms",
@@ -88,7 +88,7 @@ async def prepare(connection: AsyncConnection[Any], schema: str, statement_secon
 async def connected(
     settings: ReadModelSettings, schema: str, *, statement_seconds: float
 ) -> AsyncIterator[AsyncConnection[Any]]:
-    """Open one connection in autocommit. What is done inside raises DatabaseAway and NotMigrated, as this does."""
+    """Open one connection in autocommit mode. Raises DatabaseAway and NotMigrated, also for errors inside the block."""
     with translated():
         connection = await AsyncConnection.connect(conninfo_of(settings), autocommit=True)
         try:
@@ -100,17 +100,17 @@ async def connected(
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Put what psycopg raises into our words; a mistake of ours in SQL or data stays what it is."""
+    """Translate psycopg's errors to DatabaseAway and NotMigrated; errors in SQL or data stay as they are."""
     try:
         yield
     except _NOT_MIGRATED as error:
-        raise NotMigrated("its tables are missing or of another version; run `gateway migrate`") from error
+        raise NotMigrated("the schema's tables are missing or of another version; run `gateway migrate`") from error
     except (*_FAILURES, ConnectionStringRefused) as error:
-        raise DatabaseAway(say(error)) from error
+        raise DatabaseAway(_first_line(error)) from error
 
 
-def say(error: BaseException) -> str:
-    """Put a failure on one line, without the hints that follow it."""
+def _first_line(error: BaseException) -> str:
+    """Return the first line of an error message; libpq adds hints below it."""
     if isinstance(error, ConnectionStringRefused):
         return error.problems[0]
     lines = str(error).strip().splitlines()

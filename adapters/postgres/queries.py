@@ -1,6 +1,6 @@
-"""The questions that people and services ask, each one statement: its answer is of one moment.
+"""The queries of the read model. Each is one SQL statement, so its result shows one moment.
 
-A question is bound to its arguments and then asked on a connection (`Reader.ask`).
+A query is an object that holds its arguments; `ReadModelReader.fetch` runs it on a connection.
 """
 
 import json
@@ -14,17 +14,17 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.cursor import write_cursor
 from adapters.postgres.rows import Rank
-from adapters.postgres.serializers import command_status, entry, handoff_status, stuck
+from adapters.postgres.serializers import command_status, handoff_status, timeline_entry, unfinished_command
 from schemas.api.reads import CommandStatus, HandoffList, HandoffStatus, Overview, Projector, Rates, Timeline
 
 Connection = AsyncConnection[Any]
 Row = Mapping[str, Any]
-MOST_STUCK = 10
+MAX_UNFINISHED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a command stands in its topic."""
+class CommandPosition:
+    """A command's position in its topic."""
 
     partition: int
     offset: int
@@ -32,14 +32,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class CommandFound:
-    """A command, or that it has not been read yet, or that there is none."""
+    """The result of CommandById. `is_awaited`: the projector has not reached the command yet."""
 
     status: CommandStatus | None
     is_awaited: bool = False
 
 
 _COMMAND = """
-SELECT c.*, p.next_offset AS read_up_to
+SELECT c.*, p.next_offset
 FROM (SELECT 1) one
 LEFT JOIN commands c ON c.command_id = %(command_id)s
 LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
@@ -48,29 +48,29 @@ LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
 
 @dataclass(frozen=True, slots=True)
 class CommandById:
-    """How is this command? `at` is where ingress kept it, if the caller knows."""
+    """The status of a command. `at` is its position in the topic, if the caller knows it."""
 
     command_id: str
-    at: Place | None = None
+    at: CommandPosition | None = None
 
     async def __call__(self, connection: Connection) -> CommandFound:
-        """Ask."""
+        """Return the command's status."""
         partition = self.at.partition if self.at else None
         row = await _one(connection, _COMMAND, command_id=self.command_id, partition=partition)
         if row["command_id"] is not None:
             return CommandFound(command_status(row))
-        read_up_to = row["read_up_to"] or 0
-        return CommandFound(None, is_awaited=self.at is not None and self.at.offset >= read_up_to)
+        next_offset = row["next_offset"] or 0
+        return CommandFound(None, is_awaited=self.at is not None and self.at.offset >= next_offset)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationById:
-    """How is this authorization?"""
+    """The public record of an authorization."""
 
     authorization_id: str
 
     async def __call__(self, connection: Connection) -> str | None:
-        """Ask; the answer is the record as JSON."""
+        """Return the record as JSON, or None."""
         statement = "SELECT record::text AS record FROM authorizations WHERE authorization_id = %(id)s"
         rows = await _all(connection, statement, id=self.authorization_id)
         return str(rows[0]["record"]) if rows else None
@@ -86,15 +86,15 @@ ORDER BY at, rank, ordinal LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """What happened to this authorization, behind a cursor's key?"""
+    """A page of an authorization's timeline; `after` is the sort key from a cursor."""
 
     authorization_id: str
     limit: int
-    behind: tuple[datetime, int, int] | None = None
+    after: tuple[datetime, int, int] | None = None
 
     async def __call__(self, connection: Connection) -> Timeline:
-        """Ask."""
-        at, rank, ordinal = self.behind or (None, None, None)
+        """Return the page."""
+        at, rank, ordinal = self.after or (None, None, None)
         rows = await _all(
             connection,
             _TIMELINE,
@@ -107,7 +107,7 @@ class TimelinePage:
         rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
         return Timeline(
             authorization_id=self.authorization_id,
-            entries=[entry(row) for row in rows],
+            entries=[timeline_entry(row) for row in rows],
             next=write_cursor(last["at"], last["rank"], last["ordinal"]) if last else None,
         )
 
@@ -132,15 +132,15 @@ ORDER BY closed_at, authorization_id, handoff_id LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class HandoffPage:
-    """Which handoffs are open, or closed, behind a cursor's key?"""
+    """A page of the open or closed handoffs; `after` is the sort key from a cursor."""
 
     state: Literal["active", "closed"]
     limit: int
-    behind: tuple[datetime, str, str] | None = None
+    after: tuple[datetime, str, str] | None = None
 
     async def __call__(self, connection: Connection) -> HandoffList:
-        """Ask."""
-        at, authorization_id, handoff_id = self.behind or (None, None, None)
+        """Return the page."""
+        at, authorization_id, handoff_id = self.after or (None, None, None)
         rows = await _all(
             connection,
             _ACTIVE if self.state == "active" else _CLOSED,
@@ -168,33 +168,33 @@ SELECT
     (SELECT coalesce(json_object_agg(coalesce(reason, 'unknown'), n), '{{}}')
         FROM unfinished WHERE status = 'waiting') AS waiting,
     (SELECT coalesce(json_agg(o), '[]')
-        FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MOST_STUCK)}) o) AS oldest,
+        FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MAX_UNFINISHED)}) o) AS oldest,
     (SELECT coalesce(json_agg(d), '[]')
-        FROM ({_UNFINISHED.format(_UNDECIDED, MOST_STUCK)}) d) AS dead_letters,
+        FROM ({_UNFINISHED.format(_UNDECIDED, MAX_UNFINISHED)}) d) AS dead_letters,
     (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
     (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.HAPPENED:d}) AS events,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPTED:d}) AS attempts,
+    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.EVENT:d}) AS events,
+    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPT:d}) AS attempts,
     (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
-    (SELECT at FROM pulse) AS pulse_at,
-    (SELECT behind FROM pulse) AS behind
-"""  # noqa: S608 - constants of ours
+    (SELECT at FROM pulse) AS heartbeat_at,
+    (SELECT behind FROM pulse) AS lag
+"""  # noqa: S608 - all parts are constants
 
 
 async def overview(connection: Connection) -> Overview:
-    """How is the whole gateway?"""
+    """Return the overview of the whole gateway."""
     row = await _one(connection, _OVERVIEW)
     return Overview(
         at=datetime.now(UTC),
         unfinished=row["unfinished"],
         waiting=row["waiting"],
-        oldest=[stuck(one) for one in row["oldest"]],
-        dead_letters=[stuck(one) for one in row["dead_letters"]],
+        oldest=[unfinished_command(one) for one in row["oldest"]],
+        dead_letters=[unfinished_command(one) for one in row["dead_letters"]],
         last_minute=Rates(
             accepted=row["accepted"], finished=row["finished"], events=row["events"], attempts=row["attempts"]
         ),
         active_handoffs=row["active"],
-        projector=Projector(at=row["pulse_at"], behind=row["behind"]),
+        projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),
     )
 
 
@@ -210,5 +210,5 @@ async def _one(connection: Connection, statement: Any, **values: Any) -> dict[st
 
 
 def authorization_json(authorization_id: str, record: str) -> bytes:
-    """Return the answer about an authorization: its record, with its id in front."""
+    """Return the response body for an authorization: its id, then the members of its record."""
     return f'{{"authorizationId":{json.dumps(authorization_id)},{record[1:]}'.encode()

@@ -1,6 +1,6 @@
-"""The few connections that reads share: bounded, quick to say no, and never in the way of anything else.
+"""The connections for reads: a bounded pool with a time limit per read.
 
-While the database is known to be away every read is told so at once; a probe a second finds out when it is back.
+While the database is away, reads fail immediately. A probe every second detects when it is back.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from runtime.metrics import ReadModelMetrics
 from runtime.settings import ReadModelSettings
 
 PROBE_SECONDS = 1.0
-Found = TypeVar("Found")
-Question = Callable[[AsyncConnection[Any]], Awaitable[Found]]
+Result = TypeVar("Result")
+Query = Callable[[AsyncConnection[Any]], Awaitable[Result]]
 
 
-class Busy(Exception):
-    """Every connection is in use, or the read took too long."""
+class ReadModelBusy(Exception):
+    """All connections are in use, or the read exceeded its time limit."""
 
 
-class Reader:
-    """Asks questions of the read model."""
+class ReadModelReader:
+    """Runs queries on the read model. `run` must run as a task."""
 
     def __init__(self, settings: ReadModelSettings, metrics: ReadModelMetrics, log: Log) -> None:
         self._settings = settings
@@ -35,14 +35,14 @@ class Reader:
         self._seconds = settings.read_timeout.total_seconds()
         self._slots = asyncio.Semaphore(settings.connections)
         self._idle: list[AsyncConnection[Any]] = []
-        self._away: str | None = "it has not been reached yet"
+        self._problem: str | None = "not connected yet"
 
-    async def ask(self, name: str, question: Question[Found]) -> Found:
-        """Return the answer. Raises DatabaseAway, NotMigrated, Busy."""
-        if self._away is not None:
-            raise DatabaseAway(self._away)
+    async def fetch(self, name: str, query: Query[Result]) -> Result:
+        """Return the query's result; `name` labels the metric. Raises DatabaseAway, NotMigrated, ReadModelBusy."""
+        if self._problem is not None:
+            raise DatabaseAway(self._problem)
         with self._metrics.read_seconds.labels(name).time():
-            return await self._ask(question)
+            return await self._fetch(query)
 
     async def run(self) -> None:
         """Probe the database until cancelled."""
@@ -51,24 +51,24 @@ class Reader:
                 await self._probe()
                 await asyncio.sleep(PROBE_SECONDS)
         finally:
-            await self._drop_idle()
+            await self._close_idle()
 
-    async def _ask(self, question: Question[Found]) -> Found:
+    async def _fetch(self, query: Query[Result]) -> Result:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds), self._slots:
                 if self._idle:
                     connection = self._idle.pop()
                     try:
-                        return await self._use(connection, question)
+                        return await self._use(connection, query)
                     except DatabaseAway:
-                        # It may only be this connection that has died since; the others have then as well.
-                        await self._drop_idle()
-                return await self._use(await self._connect(), question)
+                        # An idle connection died, so the others have probably died too. Retry once on a new one.
+                        await self._close_idle()
+                return await self._use(await self._connect(), query)
         except TimeoutError:
-            raise Busy(f"no answer within {time.monotonic() - began:.1f} s") from None
+            raise ReadModelBusy(f"no result within {time.monotonic() - began:.1f} s") from None
         except (DatabaseAway, NotMigrated) as away:
-            self._tell(str(away))
+            self._report(str(away))
             raise
 
     async def _connect(self) -> AsyncConnection[Any]:
@@ -81,37 +81,37 @@ class Reader:
                 raise
         return connection
 
-    async def _use(self, connection: AsyncConnection[Any], question: Question[Found]) -> Found:
+    async def _use(self, connection: AsyncConnection[Any], query: Query[Result]) -> Result:
         try:
             with translated():
-                found = await question(connection)
+                result = await query(connection)
         except BaseException:
-            # Whatever happened, a cancelled query among it: nobody should find this connection in the middle of it.
+            # A cancelled query may still be running on this connection, so never reuse it.
             await connection.close()
             raise
         self._idle.append(connection)
-        return found
+        return result
 
     async def _probe(self) -> None:
         try:
-            await self._ask(require_head)
+            await self._fetch(require_head)
         except (DatabaseAway, NotMigrated):
-            pass  # told
-        except Busy as busy:
+            pass  # already reported
+        except ReadModelBusy as busy:
             if not self._slots.locked():
-                self._tell(str(busy))
+                self._report(str(busy))
         else:
-            self._tell(None)
+            self._report(None)
 
-    def _tell(self, away: str | None) -> None:
-        self._metrics.away.set(away is not None)
-        if away != self._away and away is not None:
-            self._log.warning("database away", reason=away)
-        elif away is None and self._away is not None:
-            self._log.info("database reached")
-        self._away = away
+    def _report(self, problem: str | None) -> None:
+        self._metrics.away.set(problem is not None)
+        if problem is not None and problem != self._problem:
+            self._log.warning("postgres.connection_lost", reason=problem)
+        elif problem is None and self._problem is not None:
+            self._log.info("postgres.connection_established")
+        self._problem = problem
 
-    async def _drop_idle(self) -> None:
+    async def _close_idle(self) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:
             await connection.close()

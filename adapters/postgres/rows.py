@@ -1,7 +1,7 @@
-"""The tables as values: what the projector loads, folds and saves. JSON columns are text here.
+"""Rows of the tables, as the projector loads, folds and saves them. JSON columns are text here.
 
-Owned by one batch while it is folded. A row's fields of a command's record and of its events never overlap, so the
-order in which the two topics are read does not show (docs/decisions/0005).
+One batch owns its rows while it folds them. A command's record and its events set different fields, so the order in
+which the two topics are read has no effect (docs/decisions/0005).
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from enum import IntEnum
 
 @dataclass(slots=True)
 class CommandRow:
-    """One command: as it was asked (its record), and how it is (its events, up to `sequence`)."""
+    """One command. Its record sets the fields up to `asked_redrive`; its events, up to `sequence`, set the others."""
 
     command_id: str
     authorization_id: str
@@ -38,7 +38,7 @@ class CommandRow:
 
 @dataclass(slots=True)
 class HandoffRow:
-    """One handoff, from its events."""
+    """One handoff, built from its events."""
 
     authorization_id: str
     handoff_id: str
@@ -63,7 +63,7 @@ class HandoffRow:
 
 @dataclass(slots=True)
 class AuthorizationRow:
-    """One authorization, as its latest record on `authorizations` shows it."""
+    """One authorization: its latest record on `authorizations`."""
 
     authorization_id: str
     sequence: int
@@ -76,16 +76,16 @@ class AuthorizationRow:
 
 
 class Rank(IntEnum):
-    """What comes first of the same moment."""
+    """The order of timeline entries with the same time."""
 
-    ASKED = 0
-    ATTEMPTED = 1
-    HAPPENED = 2
+    COMMAND = 0
+    ATTEMPT = 1
+    EVENT = 2
 
 
 @dataclass(slots=True)
-class Entry:
-    """One entry of a timeline; `ordinal` is the offset of a record, the sequence of an event, 0 for an attempt."""
+class TimelineRow:
+    """One entry of a timeline. `ordinal`: a command's offset, an event's sequence, 0 for an attempt."""
 
     authorization_id: str
     at: datetime
@@ -100,8 +100,8 @@ HandoffKey = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Keys:
-    """Whose rows a batch needs."""
+class RowKeys:
+    """The keys of the rows that a batch needs."""
 
     commands: set[str] = field(default_factory=set)
     handoffs: set[HandoffKey] = field(default_factory=set)
@@ -110,9 +110,9 @@ class Keys:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of a batch by key, and what it adds to timelines."""
+    """The rows of a batch by key, and its new timeline entries."""
 
     commands: dict[str, CommandRow] = field(default_factory=dict)
     handoffs: dict[HandoffKey, HandoffRow] = field(default_factory=dict)
     authorizations: dict[str, AuthorizationRow] = field(default_factory=dict)
-    timeline: list[Entry] = field(default_factory=list)
+    timeline: list[TimelineRow] = field(default_factory=list)

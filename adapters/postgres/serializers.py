@@ -1,10 +1,10 @@
-"""From rows of the database to what is answered. Pure."""
+"""Serializers: rows of the database to response models. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.postgres.descriptions import sentence
+from adapters.postgres.descriptions import describe
 from adapters.postgres.rows import Rank
 from schemas.api.reads import CommandStatus, HandoffStatus, LastGrant, Risk, TimelineEntry, UnfinishedCommand, WaitsFor
 from schemas.times import parse_time
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 def command_status(row: Row) -> CommandStatus:
-    """Show a command; one that is being redriven is accepted again."""
+    """Return the status of a command. A command with a pending redrive is accepted again."""
     status, redrive = row["status"], row["redrive"]
     if status == "dead_lettered" and row["asked_redrive"] > redrive:
         status, redrive = "accepted", row["asked_redrive"]
@@ -39,8 +39,8 @@ def command_status(row: Row) -> CommandStatus:
     )
 
 
-def stuck(row: Row) -> UnfinishedCommand:
-    """Show a command that has not ended; times are text, because the row comes out of JSON."""
+def unfinished_command(row: Row) -> UnfinishedCommand:
+    """Return an unfinished command. Times are text, because the row comes from a JSON aggregate."""
     accepted_at, until = row["accepted_at"], row["until"]
     times = {
         "accepted_at": parse_time(accepted_at) if accepted_at else None,
@@ -63,20 +63,20 @@ def _waits_for(row: Row) -> WaitsFor | None:
     return WaitsFor(reason=row["reason"], advice=row["advice"], until=row["until"])
 
 
-def entry(row: Row) -> TimelineEntry:
-    """Show an entry of a timeline, in words too."""
+def timeline_entry(row: Row) -> TimelineEntry:
+    """Return an entry of a timeline, with its description."""
     return TimelineEntry(
         at=_utc(row["at"]),
         kind=row["kind"],
-        says=sentence(row["kind"], row["data"]),
+        says=describe(row["kind"], row["data"]),
         command_id=row["command_id"],
-        sequence=row["ordinal"] if row["rank"] == Rank.HAPPENED else None,
+        sequence=row["ordinal"] if row["rank"] == Rank.EVENT else None,
         data=row["data"],
     )
 
 
 def handoff_status(row: Row) -> HandoffStatus:
-    """Show a handoff: an open one as its authorization's record has it, with what its events add."""
+    """Return a handoff. For an open one, the authorization's record takes precedence over the handoff's events."""
     active: Row = (row.get("record") or {}).get("activeHandoff") or {}
     operator, expires_at = row["operator"], row["grant_expires_at"]
     return HandoffStatus(

@@ -1,34 +1,36 @@
-"""The projector's side of the database: offsets and rows in one transaction, or neither.
+"""The projector's writes: offsets and rows change in one transaction.
 
     lock ─▶ compare and set the offsets ─▶ load rows ─▶ fold ─▶ save rows ─▶ commit
 
-Whoever finds other offsets than it read from is a zombie, or late: `StaleOffsets`, and everything is rolled back.
+A projector that finds other offsets than those it read from is late, or a zombie. It gets `StaleOffsets`, and the
+transaction is rolled back.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 from pydantic_core import to_json
 
-from adapters.postgres.rows import Keys, Rows
+from adapters.postgres.rows import RowKeys, Rows
 from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE, Row, Table
 
-Place = tuple[str, int]
-"""A topic's role and a partition."""
+PartitionKey = tuple[str, int]
+"""The role of a topic and the number of a partition."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))"
-_MOVE = """
+_MOVE_OFFSETS = """
 UPDATE progress p SET next_offset = m.to_offset
 FROM json_to_recordset(%s::json) AS m(topic text, partition int, from_offset bigint, to_offset bigint)
 WHERE p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.from_offset
 """
-_PLACES = """
+_ADD_PARTITIONS = """
 INSERT INTO progress SELECT topic, partition, 0
 FROM json_to_recordset(%s::json) AS p(topic text, partition int) ON CONFLICT DO NOTHING
 """
-_PULSE = """
+_HEARTBEAT = """
 INSERT INTO pulse (id, at, behind) VALUES (1, now(), %s)
 ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at, behind = EXCLUDED.behind
 """
@@ -38,11 +40,11 @@ SWEEPS: Mapping[str, LiteralString] = {
     "handoffs": "closed_at < %(before)s",
     "authorizations": "updated_at < %(before)s AND active_handoff_id IS NULL",
 }
-"""What is past retention, by table. A command that waits for a person and an open handoff are never swept."""
+"""The rows past retention, by table. Commands that wait for a person and open handoffs are never deleted."""
 
 
 class StaleOffsets(Exception):
-    """Another projector has written what we were about to write."""
+    """Another projector has already written these records."""
 
 
 class Store:
@@ -51,44 +53,46 @@ class Store:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    async def offsets(self, places: Iterable[Place]) -> dict[Place, int]:
-        """Return where to go on reading; a place never read begins at 0."""
-        named = to_json([{"topic": topic, "partition": partition} for topic, partition in places])
-        await self._connection.execute(_PLACES, (named.decode(),))
+    async def offsets(self, partitions: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
+        """Return the next offset of each partition; a new partition begins at 0."""
+        named = to_json([{"topic": topic, "partition": partition} for topic, partition in partitions])
+        await self._connection.execute(_ADD_PARTITIONS, (named.decode(),))
         rows = await self._connection.execute("SELECT topic, partition, next_offset FROM progress")
         return {(topic, partition): offset async for topic, partition, offset in rows}
 
-    async def write(self, moved: Mapping[Place, tuple[int, int]], keys: Keys, fold: Callable[[Rows], None]) -> None:
-        """Move the offsets and let `fold` change the rows of those keys. Raises Outrun."""
+    async def write(
+        self, moved: Mapping[PartitionKey, tuple[int, int]], keys: RowKeys, fold: Callable[[Rows], None]
+    ) -> None:
+        """Move the offsets from before to after, and let `fold` change the rows of the keys. Raises StaleOffsets."""
         moves = [
             {"topic": topic, "partition": partition, "from_offset": before, "to_offset": after}
             for (topic, partition), (before, after) in moved.items()
         ]
         async with self._connection.transaction():
             await self._connection.execute(_LOCK)
-            done = await self._connection.execute(_MOVE, (to_json(moves).decode(),))
+            done = await self._connection.execute(_MOVE_OFFSETS, (to_json(moves).decode(),))
             if done.rowcount != len(moves):
                 raise StaleOffsets
             rows = await self._load(keys)
             fold(rows)
             await self._save(rows)
 
-    async def pulse(self, behind: int) -> None:
-        """Say that a projector is there, and how far it is behind."""
-        await self._connection.execute(_PULSE, (behind,))
+    async def heartbeat(self, lag: int) -> None:
+        """Record that a projector runs, and its lag in records."""
+        await self._connection.execute(_HEARTBEAT, (lag,))
 
-    async def sweep(self, table: str, before: Any, most: int) -> int:
-        """Delete what is past retention from a table, at most so many rows; return how many."""
+    async def sweep(self, table: str, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows past retention from a table; return their number."""
         condition = sql.SQL(SWEEPS[table])
         statement = sql.SQL(
-            "DELETE FROM {0} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {0} WHERE {1} LIMIT %(most)s FOR UPDATE))"
+            "DELETE FROM {0} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {0} WHERE {1} LIMIT %(limit)s FOR UPDATE))"
         ).format(sql.Identifier(table), condition)
         async with self._connection.transaction():
             await self._connection.execute(_LOCK)
-            deleted = await self._connection.execute(statement, {"before": before, "most": most})
+            deleted = await self._connection.execute(statement, {"before": before, "limit": limit})
         return deleted.rowcount
 
-    async def _load(self, keys: Keys) -> Rows:
+    async def _load(self, keys: RowKeys) -> Rows:
         rows = Rows()
         for command in await self._rows(COMMANDS, ((key,) for key in keys.commands)):
             rows.commands[command.command_id] = command

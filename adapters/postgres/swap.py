@@ -1,4 +1,4 @@
-"""Two schemas of one read model: the one in use, and the next, which takes its name in one transaction."""
+"""Two schemas of one read model: the one in use, and the next one, which replaces it in one transaction."""
 
 from psycopg import sql
 
@@ -10,12 +10,12 @@ _OLD, _NEXT = "_old", "_next"
 
 
 def next_of(schema: str) -> str:
-    """Name the schema that is being filled."""
+    """Return the name of the schema that a rebuild fills."""
     return schema + _NEXT
 
 
 async def drop_next(settings: ReadModelSettings) -> None:
-    """Remove what an earlier rebuild left behind."""
+    """Drop the schemas of an earlier rebuild that failed."""
     name = settings.schema_name
     async with connected(settings, name, statement_seconds=_SWAP_SECONDS) as connection:
         for schema in (next_of(name), name + _OLD):
@@ -23,7 +23,7 @@ async def drop_next(settings: ReadModelSettings) -> None:
 
 
 async def swap(settings: ReadModelSettings) -> None:
-    """Give the next schema the name of the one in use, and drop that. Readers and projectors see one or the other."""
+    """Rename the next schema to the name in use, and drop the old one. Every session sees one of the two."""
     name = settings.schema_name
     current, following, old = (sql.Identifier(one) for one in (name, next_of(name), name + _OLD))
     rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")

@@ -1,6 +1,6 @@
-"""SQL made from the rows' own fields: one statement per table to load by key, and one to save any number of rows.
+"""SQL statements generated from the fields of the rows: per table one to load rows by key, and one to save rows.
 
-Rows travel as one JSON parameter, which PostgreSQL takes apart faster than Python puts arrays together.
+Rows are sent as one JSON parameter: PostgreSQL parses JSON faster than Python builds arrays.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from typing import Any, Generic, LiteralString, TypeVar
 from psycopg import sql
 from pydantic_core import to_json
 
-from adapters.postgres.rows import AuthorizationRow, CommandRow, Entry, HandoffRow
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, TimelineRow
 
-Row = TypeVar("Row", CommandRow, HandoffRow, AuthorizationRow, Entry)
+Row = TypeVar("Row", CommandRow, HandoffRow, AuthorizationRow, TimelineRow)
 
 _SQL_TYPES: dict[str, LiteralString] = {
     "str": "text",
@@ -25,22 +25,22 @@ _SQL_TYPES: dict[str, LiteralString] = {
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[Row]):
-    """One table: its row class, its key, and which of its text fields are JSON."""
+    """One table: its row class, its key columns, and its JSON columns."""
 
     name: str
     row: type[Row]
     key: tuple[str, ...]
     json: frozenset[str] = frozenset()
 
-    @cache  # noqa: B019 - four tables, which live as long as the process
+    @cache  # noqa: B019 - four tables that live as long as the process
     def load(self) -> bytes:
-        """Select the rows whose keys are in the one JSON parameter."""
+        """Return the statement that selects the rows whose keys are in the JSON parameter."""
         columns = sql.SQL(", ").join(
             sql.SQL("{0}::text AS {0}" if name in self.json else "{0}").format(sql.Identifier(name))
             for name in self._columns()
         )
         matches = sql.SQL(" AND ").join(sql.SQL("t.{0} = k.{0}").format(sql.Identifier(name)) for name in self.key)
-        # LIMIT keeps this one look into the index per key, whatever the planner believes of a table that grows.
+        # LIMIT forces one index lookup per key, even with stale statistics of a growing table.
         statement = sql.SQL(
             "SELECT r.* FROM json_to_recordset(%s::json) AS k({}), LATERAL (SELECT {} FROM {} t WHERE {} LIMIT 1) r"
         ).format(self._recordset(self.key), columns, sql.Identifier(self.name), matches)
@@ -48,7 +48,7 @@ class Table(Generic[Row]):
 
     @cache  # noqa: B019 - as above
     def save(self) -> bytes:
-        """Insert the rows of the one JSON parameter; a row of the same key is replaced, a timeline's entry kept."""
+        """Return the statement that upserts rows of the JSON parameter; timeline entries stay unchanged."""
         columns = self._columns()
         values = sql.SQL(", ").join(
             sql.SQL("{}::jsonb").format(sql.Identifier(name)) if name in self.json else sql.Identifier(name)
@@ -57,7 +57,7 @@ class Table(Generic[Row]):
         rest = [name for name in columns if name not in self.key]
         conflict = (
             sql.SQL("DO NOTHING")
-            if self.row is Entry
+            if self.row is TimelineRow
             else sql.SQL("DO UPDATE SET {}").format(
                 sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in rest)
             )
@@ -75,11 +75,11 @@ class Table(Generic[Row]):
         return statement.as_bytes()
 
     def rows(self, rows: Iterable[Row]) -> bytes:
-        """Return rows as that parameter."""
+        """Return rows as the JSON parameter of `save`."""
         return to_json(list(rows))
 
     def keys(self, keys: Iterable[tuple[str, ...]]) -> bytes:
-        """Return keys as that parameter."""
+        """Return keys as the JSON parameter of `load`."""
         return to_json([dict(zip(self.key, key, strict=True)) for key in keys])
 
     def _columns(self) -> tuple[str, ...]:
@@ -104,4 +104,4 @@ def _names(names: Iterable[str]) -> sql.Composed:
 COMMANDS = Table("commands", CommandRow, ("command_id",), frozenset({"metadata"}))
 HANDOFFS = Table("handoffs", HandoffRow, ("authorization_id", "handoff_id"), frozenset({"metadata"}))
 AUTHORIZATIONS = Table("authorizations", AuthorizationRow, ("authorization_id",), frozenset({"record"}))
-TIMELINE = Table("timeline", Entry, ("authorization_id", "at", "rank", "ordinal"), frozenset({"data"}))
+TIMELINE = Table("timeline", TimelineRow, ("authorization_id", "at", "rank", "ordinal"), frozenset({"data"}))

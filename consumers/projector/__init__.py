@@ -1,6 +1,7 @@
-"""Topics -> read model (docs/decisions/0005): a loop of its own, because its offsets live in SQL.
+"""The projector: builds the read model in SQL from three topics (docs/decisions/0005). Its offsets are in SQL too.
 
-source     records of three topics, by offset      reading   what a record says
-fold       batch -> rows (pure)                    loop      one transaction after another
-projector  composition root                        rebuild   the same into a second schema, then swap
+source     reader of the three topics              parsing     record -> item
+fold       items -> rows (pure)                    batch       the contents of one transaction
+loop       one transaction after another           lag_poller  the ends of the topics
+projector  composition root                        rebuild     fill a second schema, then swap
 """

@@ -1,49 +1,50 @@
-"""One batch of records: where it begins and ends in each partition, whose rows it needs, and what it says."""
+"""One batch of records: its offsets in each partition, the keys of the rows that it needs, and its parsed items."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.postgres.rows import Keys, Rows
-from adapters.postgres.store import Place
+from adapters.kafka.topic_reader import TopicRecord
+from adapters.postgres.rows import RowKeys, Rows
+from adapters.postgres.store import PartitionKey
 from consumers.projector.fold import fold
-from consumers.projector.parsing import Ignored, Item, TopicRecord, need, read
+from consumers.projector.parsing import Ignored, Item, add_keys, parse
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes."""
+    """The contents of one transaction. `moved` holds each partition's next offset before and after."""
 
-    moved: dict[Place, tuple[int, int]] = field(default_factory=dict)
-    keys: Keys = field(default_factory=Keys)
+    moved: dict[PartitionKey, tuple[int, int]] = field(default_factory=dict)
+    keys: RowKeys = field(default_factory=RowKeys)
     items: list[Item] = field(default_factory=list)
-    unreadable: list[tuple[Place, int, str]] = field(default_factory=list)
+    unreadable: list[tuple[PartitionKey, int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def records(self) -> int:
-        """How many records it holds."""
+        """The number of records in the batch."""
         return self.counts.total()
 
     def fold(self, rows: Rows) -> None:
-        """Change the rows."""
+        """Apply the items to the rows."""
         fold(rows, self.items)
 
 
-def batch_of(batches: Mapping[Place, Sequence[TopicRecord]], offsets: Mapping[Place, int]) -> Batch:
-    """Read the records that are not below the offsets (a late fetch may bring what has been written)."""
+def batch_of(batches: Mapping[PartitionKey, Sequence[TopicRecord]], offsets: Mapping[PartitionKey, int]) -> Batch:
+    """Parse the records at or above the offsets. A late fetch may return records that are already written."""
     batch = Batch()
-    for place, records in batches.items():
-        fresh = [record for record in records if record.offset >= offsets[place]]
+    for key, records in batches.items():
+        fresh = [record for record in records if record.offset >= offsets[key]]
         if not fresh:
             continue
-        batch.moved[place] = offsets[place], fresh[-1].offset + 1
-        batch.counts[place[0]] += len(fresh)
+        batch.moved[key] = offsets[key], fresh[-1].offset + 1
+        batch.counts[key[0]] += len(fresh)
         for record in fresh:
-            item = read(*place, record)
+            item = parse(*key, record)
             if not isinstance(item, Ignored):
                 batch.items.append(item)
-                need(batch.keys, item)
+                add_keys(batch.keys, item)
             elif item.problem is not None:
-                batch.unreadable.append((place, record.offset, item.problem))
+                batch.unreadable.append((key, record.offset, item.problem))
     return batch

@@ -1,8 +1,8 @@
-"""From what was read to rows: the rules of the read model, all of them. Pure; changes the rows it is handed.
+"""All rules of the read model: items in, rows changed. Pure.
 
-A command's record and its events write different fields, and events are guarded by `sequence`, so the result does not
-depend on how topics, batches and crashes interleave. Status moves forward only: `finished` gives way to nothing but a
-later `finished`.
+A command's record and its events write different fields, and `sequence` guards the events. So the result does not
+depend on how topics, batches and crashes interleave. Status moves forward only: only a later `finished` replaces a
+`finished`.
 """
 
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from datetime import datetime
 
 from pydantic_core import to_json
 
-from adapters.postgres.rows import AuthorizationRow, CommandRow, Entry, HandoffRow, Rank, Rows
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Rank, Rows, TimelineRow
 from consumers.projector.parsing import (
     CommandRecord,
     EventRecord,
     Item,
     SnapshotRecord,
     UnknownRecord,
-    command_in,
-    command_of,
-    handoff_of,
+    command_id_of,
+    handoff_id_of,
+    target_command,
 )
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import Redrive
@@ -39,73 +39,74 @@ from schemas.events import (
 from schemas.field_types import word
 from schemas.metadata import Metadata
 from schemas.public_fields import public_json
-from schemas.records import PublishedEvent, RecordedCommand
+from schemas.records import PublishedEvent
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
-# A redrive that came too late or twice ends as rejected; its command stays as it was.
-_OF_THE_REDRIVE = "not_dead_lettered"
+# A late or repeated redrive ends as rejected with this reason; its command does not change.
+_REDRIVE_REJECTED = "not_dead_lettered"
 
 _WITH_ATTEMPTS = (CommandFinished, CommandWaiting, CommandDeadLettered)
 _ATTEMPTS = {"attempts"}
 
 
 def fold(rows: Rows, items: Iterable[Item]) -> None:
-    """Take up what was read, in order."""
+    """Apply the items to the rows, in order."""
     for item in items:
         match item:
             case CommandRecord():
-                _asked(rows, item)
+                _apply_command(rows, item)
             case EventRecord(event=event):
-                _happened(rows, event)
+                _apply_event(rows, event)
             case UnknownRecord():
-                _strange(rows, item)
+                _apply_unknown_event(rows, item)
             case SnapshotRecord():
-                _stands(rows, item.authorization_id, item.record)
+                _apply_snapshot(rows, item.authorization_id, item.record)
             case _:
                 pass
 
 
-# Commands, as they were asked
+# Commands
 
 
-def _asked(rows: Rows, asked: CommandRecord) -> None:
-    command = asked.command
-    about = command_of(command.data)
-    place = f'"partition":{asked.partition},"offset":{asked.offset}'
+def _apply_command(rows: Rows, item: CommandRecord) -> None:
+    command = item.command
+    target = target_command(command.data)
+    position = f'"partition":{item.partition},"offset":{item.offset}'
     public = public_json(command.data)
-    data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{place}{_members(public)}}}'
-    kind = short(command.data.TYPE) + "_requested" if about else "command.accepted"
+    data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{position}{_members(public)}}}'
+    kind = short(command.data.TYPE) + "_requested" if target else "command.accepted"
     rows.timeline.append(
-        Entry(
+        TimelineRow(
             command.authorization_id,
             command.accepted_at,
-            Rank.ASKED,
-            asked.offset,
+            Rank.COMMAND,
+            item.offset,
             kind,
-            about or command.id,
+            target or command.id,
             data,
         )
     )
-    if about is None:
-        _accepted(rows, command, asked)
+    if target is None:
+        _accept(rows, item)
     elif isinstance(command.data, Redrive):
         original = command.data.command
-        row = _command(rows, command.data.command_id, command.authorization_id, original.type, original.caller)
+        row = _command_row(rows, command.data.command_id, command.authorization_id, original.type, original.caller)
         row.asked_redrive = max(row.asked_redrive, command.data.redrive)
         row.accepted_at = row.accepted_at or original.accepted_at
 
 
-def _accepted(rows: Rows, command: RecordedCommand, asked: CommandRecord) -> None:
-    row = _command(rows, command.id, command.authorization_id, command.data.TYPE, command.caller)
+def _accept(rows: Rows, item: CommandRecord) -> None:
+    command = item.command
+    row = _command_row(rows, command.id, command.authorization_id, command.data.TYPE, command.caller)
     if row.position is not None:
-        return  # a retry that was kept twice: the first record in the log is the command
-    # Had its events been read before, they said the same of type and caller.
-    row.accepted_at, row.partition, row.position = command.accepted_at, asked.partition, asked.offset
+        return  # a retry was recorded twice: the first record in the log is the command
+    # Its events may already have created the row; they carry the same type and caller.
+    row.accepted_at, row.partition, row.position = command.accepted_at, item.partition, item.offset
     row.expires_at = getattr(command.data, "expires_at", None)
     row.metadata = _metadata(getattr(command.data, "metadata", None))
 
 
-def _command(rows: Rows, command_id: str, authorization_id: str, type_: str, caller: str) -> CommandRow:
+def _command_row(rows: Rows, command_id: str, authorization_id: str, type_: str, caller: str) -> CommandRow:
     row = rows.commands.get(command_id)
     if row is None:
         row = rows.commands[command_id] = CommandRow(command_id, authorization_id, str(type_), caller)
@@ -115,16 +116,16 @@ def _command(rows: Rows, command_id: str, authorization_id: str, type_: str, cal
 # Events
 
 
-def _happened(rows: Rows, published: PublishedEvent) -> None:
+def _apply_event(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     attempts = (event.attempts if isinstance(event, _WITH_ATTEMPTS) else None) or ()
-    command_id = command_in(event) or published.causation_id
+    command_id = command_id_of(event) or published.causation_id
     for attempt in attempts:
         rows.timeline.append(
-            Entry(
+            TimelineRow(
                 published.authorization_id,
                 attempt.at,
-                Rank.ATTEMPTED,
+                Rank.ATTEMPT,
                 0,
                 "attempt",
                 command_id,
@@ -132,29 +133,29 @@ def _happened(rows: Rows, published: PublishedEvent) -> None:
             )
         )
     rows.timeline.append(
-        Entry(
+        TimelineRow(
             published.authorization_id,
             published.time,
-            Rank.HAPPENED,
+            Rank.EVENT,
             published.sequence,
             short(event.TYPE),
             command_id,
             public_json(event, without=_ATTEMPTS if attempts else None),
         )
     )
-    _of_command(rows, published)
-    _of_handoff(rows, published)
+    _change_command(rows, published)
+    _change_handoff(rows, published)
 
 
-def _strange(rows: Rows, strange: UnknownRecord) -> None:
-    envelope = strange.envelope
+def _apply_unknown_event(rows: Rows, item: UnknownRecord) -> None:
+    envelope = item.envelope
     if envelope.time is not None:
         rows.timeline.append(
-            Entry(
-                strange.authorization_id,
+            TimelineRow(
+                item.authorization_id,
                 envelope.time,
-                Rank.HAPPENED,
-                strange.sequence,
+                Rank.EVENT,
+                item.sequence,
                 word(envelope.type),
                 envelope.extensions.get("causationid"),
                 "{}",
@@ -162,13 +163,13 @@ def _strange(rows: Rows, strange: UnknownRecord) -> None:
         )
 
 
-def _of_command(rows: Rows, published: PublishedEvent) -> None:
+def _change_command(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     if not isinstance(event, _WITH_ATTEMPTS):
         return
-    if isinstance(event, CommandFinished) and event.redrive is not None and event.reason == _OF_THE_REDRIVE:
+    if isinstance(event, CommandFinished) and event.redrive is not None and event.reason == _REDRIVE_REJECTED:
         return
-    row = _command(rows, event.command_id, published.authorization_id, event.command, event.caller)
+    row = _command_row(rows, event.command_id, published.authorization_id, event.command, event.caller)
     if published.sequence <= row.sequence:
         return
     if isinstance(event, CommandFinished):
@@ -186,9 +187,9 @@ def _of_command(rows: Rows, published: PublishedEvent) -> None:
         row.handoff_id = event.handoff_id or row.handoff_id
 
 
-def _of_handoff(rows: Rows, published: PublishedEvent) -> None:
+def _change_handoff(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
-    handoff_id = handoff_of(event)
+    handoff_id = handoff_id_of(event)
     if handoff_id is None:
         return
     key = published.authorization_id, handoff_id
@@ -200,10 +201,10 @@ def _of_handoff(rows: Rows, published: PublishedEvent) -> None:
     if published.sequence <= row.sequence:
         return
     row.sequence = published.sequence
-    _change_handoff(row, event, published.time)
+    _apply_to_handoff(row, event, published.time)
 
 
-def _change_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
+def _apply_to_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
     match event:
         case HandoffOpened():
             row.opened_at = event.opened_at or time
@@ -229,7 +230,7 @@ def _change_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
 # Authorizations
 
 
-def _stands(rows: Rows, authorization_id: str, record: AuthorizationRecord) -> None:
+def _apply_snapshot(rows: Rows, authorization_id: str, record: AuthorizationRecord) -> None:
     known = rows.authorizations.get(authorization_id)
     if known is not None and known.sequence > record.sequence:
         return
@@ -247,7 +248,7 @@ def _stands(rows: Rows, authorization_id: str, record: AuthorizationRecord) -> N
 
 
 def short(type_: str) -> str:
-    """Return a type without prefix and version: what people read and filter by."""
+    """Return a type without its prefix and version, as people read it and filter by it."""
     return type_.removeprefix(PREFIX).rpartition(".")[0]
 
 

@@ -1,50 +1,53 @@
-"""Where the topics end, asked beside the reading: the answer waits for a fetch in flight, and nobody for the answer."""
+"""The ends of the topics, fetched in the background: the response waits behind a running fetch of records.
+
+Waiting for it in the loop would delay every batch.
+"""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from adapters.postgres.store import Place
+from adapters.postgres.store import PartitionKey
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
-class Ends(Protocol):
-    """What this needs of a source."""
+class TopicEnds(Protocol):
+    """The one method of a reader that is used."""
 
-    async def ends(self) -> Mapping[Place, int]:
-        """Return the offsets behind the last committed records."""
+    async def ends(self) -> Mapping[PartitionKey, int]:
+        """Return the last stable offset of each partition."""
         ...
 
 
 class LagPoller:
-    """Asks every second, one question at a time."""
+    """Fetches the ends every POLL_SECONDS, one request at a time."""
 
-    def __init__(self, source: Ends) -> None:
+    def __init__(self, source: TopicEnds) -> None:
         self._source = source
-        self._asking: asyncio.Task[Mapping[Place, int]] | None = None
-        self._asked_at = float("-inf")
+        self._fetching: asyncio.Task[Mapping[PartitionKey, int]] | None = None
+        self._fetched_at = float("-inf")
 
-    def ends(self) -> Mapping[Place, int] | None:
-        """Return the answer to the question of before, once; None while there is none. Raises KafkaFailure."""
-        answer = None
-        if self._asking is not None and self._asking.done():
-            asked, self._asking = self._asking, None
-            answer = asked.result()
-        if self._asking is None and time.monotonic() - self._asked_at >= LOOK_SECONDS:
-            self._asked_at = time.monotonic()
-            self._asking = asyncio.ensure_future(self._source.ends())
-        return answer
+    def ends(self) -> Mapping[PartitionKey, int] | None:
+        """Return the result of the last request once, else None; start the next one. Raises KafkaFailure."""
+        ends = None
+        if self._fetching is not None and self._fetching.done():
+            fetched, self._fetching = self._fetching, None
+            ends = fetched.result()
+        if self._fetching is None and time.monotonic() - self._fetched_at >= POLL_SECONDS:
+            self._fetched_at = time.monotonic()
+            self._fetching = asyncio.ensure_future(self._source.ends())
+        return ends
 
-    async def end(self) -> None:
-        """Ask no more."""
-        if self._asking is not None:
-            await ended(self._asking)
+    async def close(self) -> None:
+        """Cancel the running request."""
+        if self._fetching is not None:
+            await cancel(self._fetching)
 
 
-async def ended(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end; whatever it failed with is no news to anybody."""
+async def cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end; ignore its failure."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():

@@ -1,13 +1,12 @@
-"""What a record of the three topics says to the read model, and whose rows it concerns. Pure.
+"""Parsing of the records of the three topics, and the keys of the rows that each item changes. Pure.
 
-Nothing is raised for what can't be read: it is `Ignored`, with the reason, and the offset moves past it.
+An unreadable record raises nothing: it becomes `Ignored` with a problem, and the offset moves past it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from adapters.postgres.rows import Keys
+from adapters.kafka.topic_reader import TopicRecord
+from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders
 from schemas.commands import Command, Discard, RecordAccess, Redrive
@@ -36,20 +35,9 @@ COMMANDS, EVENTS, AUTHORIZATIONS = "commands", "events", "authorizations"
 TOPICS = (COMMANDS, EVENTS, AUTHORIZATIONS)
 
 
-class TopicRecord(Protocol):
-    """A record as Kafka's clients hand it out."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A command, redrive or discard was accepted, at this place of `commands`."""
+    """A command, redrive or discard, and its position in `commands`."""
 
     command: RecordedCommand
     partition: int
@@ -58,14 +46,14 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """An event was published."""
+    """An event that this version knows."""
 
     event: PublishedEvent
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownRecord:
-    """An event of a newer version of us: it happened, and that is all that can be said."""
+    """An event of a newer version: only its envelope can be read."""
 
     envelope: Envelope
     authorization_id: str
@@ -74,7 +62,7 @@ class UnknownRecord:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRecord:
-    """How an authorization is."""
+    """The public state of an authorization."""
 
     authorization_id: str
     record: AuthorizationRecord
@@ -82,7 +70,7 @@ class SnapshotRecord:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A record that tells the read model nothing; a problem if it should have."""
+    """A record without effect on the read model; `problem` is set if it is unreadable."""
 
     problem: str | None = None
 
@@ -93,16 +81,18 @@ _OF_COMMANDS = frozenset(model for model in EVENT_MODELS.values() if "command_id
 _OF_HANDOFFS = (HandoffOpened, HandoffClosed, HandoffReconciled, HandoffAccessGranted, HandoffAtRisk)
 
 
-def read(topic: str, partition: int, record: TopicRecord) -> Item:
-    """Read one record of a topic (by its role)."""
+def parse(topic: str, partition: int, record: TopicRecord) -> Item:
+    """Parse one record; `topic` is the role of its topic."""
     headers: KafkaHeaders = tuple(record.headers)
     if topic == EVENTS:
         return _event(headers, record.value)
     if topic == AUTHORIZATIONS:
         if record.value is None:
-            return Ignored()  # forgotten by the worker: what was known stays until it is swept
-        stands = read_authorization(headers, record.value)
-        return Ignored(stands.problem) if isinstance(stands, UnreadableRecord) else SnapshotRecord(*stands)
+            return (
+                Ignored()
+            )  # the worker deletes its state earlier than the read model, which sweeps by its own retention
+        snapshot = read_authorization(headers, record.value)
+        return Ignored(snapshot.problem) if isinstance(snapshot, UnreadableRecord) else SnapshotRecord(*snapshot)
     command = read_command(headers, record.value)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
@@ -122,35 +112,35 @@ def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
     return UnknownRecord(envelope, envelope.subject, int(sequence))
 
 
-def need(keys: Keys, item: Item) -> None:
-    """Name the rows that an item concerns."""
+def add_keys(keys: RowKeys, item: Item) -> None:
+    """Add the keys of the rows that an item changes."""
     match item:
         case CommandRecord(command=command):
-            keys.commands.add(command_of(command.data) or command.id)
+            keys.commands.add(target_command(command.data) or command.id)
         case SnapshotRecord(authorization_id=authorization_id):
             keys.authorizations.add(authorization_id)
         case EventRecord(event=event):
-            if (command_id := command_in(event.data)) is not None:
+            if (command_id := command_id_of(event.data)) is not None:
                 keys.commands.add(command_id)
-            if (handoff_id := handoff_of(event.data)) is not None:
+            if (handoff_id := handoff_id_of(event.data)) is not None:
                 keys.handoffs.add((event.authorization_id, handoff_id))
         case _:
             pass
 
 
-def command_of(data: Command) -> str | None:
-    """Return the command that a redrive or discard is about."""
+def target_command(data: Command) -> str | None:
+    """Return the id of the command that a redrive or discard decides on."""
     return data.command_id if isinstance(data, Redrive | Discard) else None
 
 
-def command_in(event: Event) -> str | None:
-    """Return the command that an event is about."""
-    # An attribute that a model lacks costs more to ask for than all of this.
+def command_id_of(event: Event) -> str | None:
+    """Return the id of an event's command."""
+    # getattr on a model without the attribute costs more than the set.
     return event.command_id if type(event) in _OF_COMMANDS else None  # type: ignore[attr-defined]
 
 
-def handoff_of(event: Event) -> str | None:
-    """Return the handoff whose row an event changes."""
+def handoff_id_of(event: Event) -> str | None:
+    """Return the id of the handoff whose row an event changes."""
     if isinstance(event, (*_OF_HANDOFFS, AuthorizationSettled)):
         return event.handoff_id
     return None

@@ -1,6 +1,6 @@
-"""The read model made anew from the topics, beside the one in use, then swapped; with a progress bar for whoever waits.
+"""The rebuild of the read model: fills a second schema from the topics, shows progress, then swaps the schemas.
 
-It holds what the topics hold. Whatever ends it before the swap leaves the read model as it was.
+The new read model holds only what the topics still hold. A failure before the swap leaves the old one in use.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.postgres.migrate import migrate
-from adapters.postgres.store import Place
+from adapters.postgres.store import PartitionKey
 from adapters.postgres.swap import drop_next, next_of, swap
-from consumers.projector.loop import CAUGHT_UP, DATABASE, UNCOLLECTED, Loop, Parts
+from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorContext, ProjectorLoop
 from consumers.projector.parsing import TOPICS
 from consumers.projector.projector import STOP_SECONDS
 from consumers.projector.source import open_source
@@ -32,37 +32,37 @@ def serve(settings: ProcessSettings) -> int:
 
 
 async def work(settings: ProcessSettings, process: Process) -> None:
-    """Fill the next schema up to where the topics end now, then swap."""
+    """Fill the next schema up to the present ends of the topics, then swap."""
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     async with open_source(settings.kafka, topics, settings.topics.partitions) as source:
-        begins, ends = await source.begins(), await source.ends()
+        beginnings, ends = await source.beginnings(), await source.ends()
     schema = next_of(settings.readmodel.schema_name)
     await asyncio.to_thread(migrate, settings.readmodel)
     await drop_next(settings.readmodel)
     await asyncio.to_thread(migrate, settings.readmodel, schema)
-    parts = Parts(settings, process.health, process.metrics.readmodel, process.log, process.stop)
-    total = sum(ends[place] - begins[place] for place in ends)
-    tune_gc(UNCOLLECTED)
+    context = ProjectorContext(settings, process.health, process.metrics.readmodel, process.log, process.stop)
+    total = sum(ends[key] - beginnings[key] for key in ends)
+    tune_gc(GC_THRESHOLD)
     with _bar() as progress:
         bar = progress.add_task("records", total=total)
 
-        def tell(offsets: Mapping[Place, int]) -> None:
+        def show(offsets: Mapping[PartitionKey, int]) -> None:
             done = sum(
-                min(max(offset, begins[place]), ends[place]) - begins[place] for place, offset in offsets.items()
+                min(max(offset, beginnings[key]), ends[key]) - beginnings[key] for key, offset in offsets.items()
             )
             progress.update(bar, completed=done)
 
-        loop = Loop(parts, schema=schema, until=ends, told=tell)
+        loop = ProjectorLoop(context, schema=schema, until=ends, on_progress=show)
         await loop.run()
         if loop.is_done:
             progress.update(bar, completed=total)
     if loop.is_done:
         await swap(settings.readmodel)
-        process.log.info("rebuilt", records=total, schema=settings.readmodel.schema_name)
+        process.log.info("projector.schema_rebuilt", records=total, schema=settings.readmodel.schema_name)
 
 
 def _bar() -> Progress:

@@ -52,7 +52,7 @@ from schemas.records import source
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
-    from adapters.postgres.reader import Reader
+    from adapters.postgres.reader import ReadModelReader
     from gateway.ingress.reads import Reads
 
 MAX_REPLAYS = 100_000
@@ -138,7 +138,7 @@ class Components:
     waiters: Waiters
     streams: EventStreams
     deadlines: Deadlines
-    reader: "Reader | None"
+    reader: "ReadModelReader | None"
 
 
 def assemble(
@@ -229,14 +229,16 @@ def assemble(
     )
 
 
-def _reads(settings: Settings, process: Process, access: AccessControl) -> "tuple[Reads | NoReads, Reader | None]":
+def _reads(
+    settings: Settings, process: Process, access: AccessControl
+) -> "tuple[Reads | NoReads, ReadModelReader | None]":
     if settings.readmodel.dsn_file is None:
         return NoReads(access), None
     # An installation without a read model needs no database client.
-    from adapters.postgres.reader import Reader  # noqa: PLC0415 - optional dependency
+    from adapters.postgres.reader import ReadModelReader  # noqa: PLC0415 - optional dependency
     from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
 
-    reader = Reader(settings.readmodel, process.metrics.readmodel, process.log)
+    reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
     return Reads(access, reader), reader
 
 

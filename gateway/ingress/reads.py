@@ -14,13 +14,13 @@ from adapters.postgres.database import DatabaseAway, NotMigrated
 from adapters.postgres.queries import (
     AuthorizationById,
     CommandById,
+    CommandPosition,
     HandoffPage,
-    Place,
     TimelinePage,
     authorization_json,
     overview,
 )
-from adapters.postgres.reader import Busy, Question, Reader
+from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
 from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.http.context import context_of
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 class Reads:
     """The endpoints of the read routes."""
 
-    def __init__(self, access: AccessControl, reader: Reader) -> None:
+    def __init__(self, access: AccessControl, reader: ReadModelReader) -> None:
         self._access = access
         self._reader = reader
 
@@ -98,16 +98,16 @@ class Reads:
         context_of(request).log_fields["authorization_id"] = authorization_id
         return authorization_id
 
-    async def _fetch(self, name: str, query: Question[Result]) -> Result:
+    async def _fetch(self, name: str, query: Query[Result]) -> Result:
         try:
-            return await self._reader.ask(name, query)
+            return await self._reader.fetch(name, query)
         except (DatabaseAway, NotMigrated):
             # The cause may name hosts and users: it is in the log of the database client, for operators only.
             raise ReadModelUnavailable(
                 "The read model is not available now. Commands are accepted as usual. Retry after Retry-After.",
                 retry_after_seconds=2,
             ) from None
-        except Busy:
+        except ReadModelBusy:
             raise Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1) from None
 
 
@@ -115,7 +115,7 @@ def _may_read(caller: Caller, status: CommandStatus) -> bool:
     return status.caller == caller.name or Permission.AUTHORIZATION_READ in caller.permissions
 
 
-def _read_position(text: str | None) -> Place | None:
+def _read_position(text: str | None) -> CommandPosition | None:
     if text is None:
         return None
     partition, dash, offset = text.partition("-")
@@ -123,7 +123,7 @@ def _read_position(text: str | None) -> Place | None:
         raise invalid_parameter("at", "partition-offset, as in the Location of the 202")
     if int(partition) >= _MAX_PARTITION or int(offset) >= _MAX_OFFSET:
         raise invalid_parameter("at", "partition-offset, as in the Location of the 202")
-    return Place(int(partition), int(offset))
+    return CommandPosition(int(partition), int(offset))
 
 
 def _respond(request: Request, model: Model) -> Response:

@@ -1,4 +1,4 @@
-"""Where Alembic runs the files beside it: on the connection that `adapters.postgres.migrate` hands over, or as text."""
+"""Alembic's environment: runs the migrations on the connection from `adapters.postgres.migrate`, or prints them."""
 
 from alembic import context
 

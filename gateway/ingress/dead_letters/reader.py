@@ -7,8 +7,8 @@ import asyncio
 from functools import partial
 
 from adapters.kafka.clients import KafkaFailure
-from adapters.kafka.topic_follower import Record, TopicFollower
-from adapters.kafka.topic_reader import OpenReader, TopicReader
+from adapters.kafka.topic_follower import TopicFollower
+from adapters.kafka.topic_reader import OpenReader, TopicReader, TopicRecord
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from runtime.health import Health
 from runtime.logs import get_log
@@ -56,7 +56,7 @@ class DeadLetterReader:
         """Follow the topic until cancelled."""
         await self._follower.run(self._health.beat("dead letters"))
 
-    def _take(self, partition: int, record: Record) -> None:
+    def _take(self, partition: int, record: TopicRecord) -> None:
         if not self.index.take(partition, record.offset, tuple(record.headers), record.value):
             log.warning("ingress.dead_letter_unreadable", partition=partition, offset=record.offset)
         open_by_cause = self.index.open_by_cause

@@ -5,8 +5,8 @@ Listeners receive every event from their registration on. They are synchronous a
 
 from collections.abc import Callable
 
-from adapters.kafka.topic_follower import Record, TopicFollower
-from adapters.kafka.topic_reader import OpenReader
+from adapters.kafka.topic_follower import TopicFollower
+from adapters.kafka.topic_reader import OpenReader, TopicRecord
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
 from runtime.health import Health
 from runtime.logs import get_log
@@ -48,7 +48,7 @@ class Tail:
         """Follow the topic until cancelled."""
         await self._follower.run(self._health.beat("tail"))
 
-    def _take(self, partition: int, record: Record) -> None:
+    def _take(self, partition: int, record: TopicRecord) -> None:
         if not self._listeners:
             return
         event = read_streamed_event(partition, record.offset, tuple(record.headers), record.value)

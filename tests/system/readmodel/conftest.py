@@ -1,4 +1,4 @@
-"""A read model over real Kafka and a real PostgreSQL, and records as a busy gateway writes them."""
+"""A read model on real Kafka and a real PostgreSQL, and records like those of a busy gateway."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
-from consumers.projector.loop import Loop, Parts
+from consumers.projector.loop import ProjectorContext, ProjectorLoop
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
@@ -25,7 +25,7 @@ TABLES = ("commands", "handoffs", "authorizations", "timeline")
 
 @pytest.fixture
 async def settings(kafka, prefix, postgres, tmp_path):
-    """Settings of a projector whose topics and tables exist."""
+    """The settings of a projector whose topics and tables exist."""
     dsn = tmp_path / "dsn"
     dsn.write_text(postgres)
     settings = ProcessSettings(
@@ -42,7 +42,7 @@ async def settings(kafka, prefix, postgres, tmp_path):
 
 
 class Writer:
-    """Appends records as they stand in a story; in transactions, as the worker does."""
+    """Appends the records of a story in transactions, like the worker."""
 
     def __init__(self, settings):
         self._topics = catalogue(settings.topics.prefix)
@@ -78,16 +78,16 @@ async def writer(settings):
 
 
 @pytest.fixture
-async def told(writer):
-    """What has been written: the stories of some authorizations."""
+async def written(writer):
+    """The records of 60 authorizations, written to the topics."""
     records = list(sample_records(60))
     await writer.write(records)
     return records
 
 
-def parts(settings, stop=None):
+def projector_context(settings, stop=None):
     metrics = create_metrics(CollectorRegistry()).readmodel
-    return Parts(settings, Health(), metrics, get_log(), stop or asyncio.Event())
+    return ProjectorContext(settings, Health(), metrics, get_log(), stop or asyncio.Event())
 
 
 async def ends(settings):
@@ -98,7 +98,7 @@ async def ends(settings):
 
 
 def rows(settings, schema=None):
-    """Return all rows of all tables, in one order."""
+    """Return all rows of all tables, sorted."""
     with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
         return {
             table: [
@@ -113,14 +113,16 @@ def rows(settings, schema=None):
 
 
 class Model:
-    """The read model of some settings, and what it would be if it were made anew."""
+    """The read model of one set of settings, and a replay of it for comparison."""
 
     def __init__(self, settings):
         self.settings = settings
 
     async def project(self, schema=None, settings=None):
-        """Project until everything that is in the topics now has been written."""
-        loop = Loop(parts(settings or self.settings), schema=schema, until=await ends(self.settings))
+        """Project until everything that the topics hold now is written."""
+        loop = ProjectorLoop(
+            projector_context(settings or self.settings), schema=schema, until=await ends(self.settings)
+        )
         async with asyncio.timeout(60):
             await loop.run()
 
@@ -128,7 +130,7 @@ class Model:
         return rows(self.settings, schema)
 
     async def replayed(self, settings=None):
-        """Return the rows of a projector that reads everything from the beginning, once and undisturbed."""
+        """Return the rows of one undisturbed projection from the beginning."""
         await asyncio.to_thread(migrate, self.settings.readmodel, "replayed")
         await self.project("replayed", settings)
         return self.rows("replayed")
@@ -141,13 +143,13 @@ def model(settings):
 
 @pytest.fixture
 async def running():
-    """Start loops that last until the test ends; returns what they work with."""
+    """Start loops that run until the test ends; returns their contexts."""
     started = []
 
     def start(settings):
-        made = parts(settings)
-        started.append((made.stop, asyncio.create_task(Loop(made).run())))
-        return made
+        context = projector_context(settings)
+        started.append((context.stop, asyncio.create_task(ProjectorLoop(context).run())))
+        return context
 
     yield start
     for stop, task in started:

@@ -1,4 +1,4 @@
-"""A terminal of a certain size with a program in it: what it shows, what is typed."""
+"""A pseudo-terminal of a given width that runs a program: its output, and Ctrl-C."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """Runs a command in a pseudo-terminal until it ends or the `with` does."""
+    """Runs a command in a pseudo-terminal until the command or the `with` block ends."""
 
     def __init__(self, command, environ, columns):
         self._master, slave = pty.openpty()
@@ -46,7 +46,7 @@ class Terminal:
             while more := os.read(self._master, 65_536):
                 self._raw += more
         except OSError:
-            pass  # how Linux says that nobody holds the other end any more
+            pass  # on Linux: the other end is closed
 
     @property
     def raw(self):
@@ -54,16 +54,16 @@ class Terminal:
 
     @property
     def text(self):
-        """Everything shown so far, without colours and movements."""
+        """All output so far, without control sequences."""
         return _CONTROL.sub("", self.raw).replace("\r\n", "\n")
 
     def ctrl_c(self):
-        """Press Ctrl-C and return how it ended."""
+        """Press Ctrl-C and return the exit code."""
         self._process.send_signal(signal.SIGINT)
         return self.ended()
 
     def ended(self, within=20):
-        """Return the exit code, once all it said has been read."""
+        """Return the exit code after all output is read."""
         code = self._process.wait(within)
         self._reader.join(within)
         return code

@@ -1,4 +1,4 @@
-"""Real projector processes, killed and frozen at random moments: the rows are those of one undisturbed reading."""
+"""Real projector processes, killed and frozen at random moments: the rows equal those of an undisturbed projection."""
 
 import asyncio
 import random
@@ -35,14 +35,14 @@ def projector(settings, run, kafka):
 
 @pytest.fixture
 def read_up_to(settings):
-    """Return how many offsets have been written."""
+    """Return the sum of the written offsets."""
     with psycopg.connect(settings.readmodel.dsn_file.read_text(), autocommit=True) as connection:
         statement = "SELECT coalesce(sum(next_offset), 0) FROM collate_gateway.progress"
         yield lambda: connection.execute(statement).fetchone()[0]
 
 
 @pytest.mark.timeout(600)
-async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer, projector, read_up_to, eventually):
+async def test_after_twenty_kills_the_rows_equal_those_of_a_replay(model, writer, projector, read_up_to, eventually):
     chance = random.Random(8)
     records = list(sample_records(150, seed=8))
     step = len(records) // KILLS
@@ -51,9 +51,9 @@ async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer,
         process = projector(f"projector-{number}").process
         await writer.write(records[number * step : (number + 1) * step])
         target = read_up_to() + chance.randrange(1, step)
-        looks = chance.randrange(4)  # a moment longer or shorter: anywhere between two commits
+        polls = chance.randrange(4)  # a random delay, so that kills hit any moment between two commits
         await eventually(lambda wanted=target: read_up_to() >= wanted, within=60)
-        for _ in range(looks):
+        for _ in range(polls):
             read_up_to()
         process.kill()
         process.wait()
@@ -69,7 +69,7 @@ async def test_killed_twenty_times_the_rows_are_those_of_a_replay(model, writer,
 
 
 @pytest.mark.timeout(300)
-async def test_a_frozen_projector_that_wakes_finds_itself_outrun(model, writer, projector, read_up_to, eventually):
+async def test_a_frozen_projector_that_wakes_is_rolled_back(model, writer, projector, read_up_to, eventually):
     records = list(sample_records(60, seed=9))
     zombie = projector("zombie")
     await writer.write(records[:100])
@@ -84,7 +84,7 @@ async def test_a_frozen_projector_that_wakes_finds_itself_outrun(model, writer, 
     expected = await model.replayed()
 
     await eventually(lambda: model.rows() == expected, within=60)
-    await eventually(lambda: "rolled back" in zombie.log.read_text() + successor.log.read_text())
+    await eventually(lambda: "projector.batch_rolled_back" in zombie.log.read_text() + successor.log.read_text())
     assert zombie.stop() == 0
     assert successor.stop() == 0
 
@@ -100,6 +100,6 @@ async def test_the_tables_have_the_columns_of_the_rows(settings):
             assert [name for (name,) in found] == [column.name for column in fields(table.row)]
 
 
-async def test_migrate_is_said_and_done_once(settings):
+async def test_migrate_reports_both_revisions_and_can_be_repeated(settings):
     assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (None, "0001")
     assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == ("0001", "0001")

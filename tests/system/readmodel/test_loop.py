@@ -1,4 +1,4 @@
-"""The projector's loop on real servers: what is in the topics is in the tables, once, whatever goes away meanwhile."""
+"""The projector's loop on real servers: every record of the topics changes the tables once, despite outages."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from adapters.postgres import database
 from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
-from adapters.postgres.rows import Keys
+from adapters.postgres.rows import RowKeys
 from adapters.postgres.store import StaleOffsets, Store
 from consumers.projector.loop import sweep
 from consumers.projector.rebuild import work as rebuild
@@ -21,25 +21,27 @@ from runtime.metrics import create_metrics
 from runtime.process import Process
 
 
-async def test_what_is_in_the_topics_is_in_the_tables_and_nothing_of_it_is_phi(model, told):
+async def test_the_tables_hold_the_topics_without_phi(model, written):
     await model.project()
 
     rows = model.rows()
-    events = {(record.authorization_id, record.value) for record in told if record.topic == "events"}
+    events = {(record.authorization_id, record.value) for record in written if record.topic == "events"}
     assert sum('"rank": 2' in row for row in rows["timeline"]) == len(events)
-    assert len(rows["authorizations"]) == len({one.authorization_id for one in told if one.topic == "authorizations"})
+    assert len(rows["authorizations"]) == len(
+        {one.authorization_id for one in written if one.topic == "authorizations"}
+    )
     assert "PHI" not in str(rows)
-    assert "PHI" in str(told)
+    assert "PHI" in str(written)
 
 
-async def test_another_batch_size_makes_the_same_rows(settings, told, model):
+async def test_another_batch_size_gives_the_same_rows(settings, written, model):
     await model.project()
     smaller = settings.model_copy(update={"readmodel": settings.readmodel.model_copy(update={"batch": 7})})
 
     assert await model.replayed(smaller) == model.rows()
 
 
-async def test_it_waits_for_the_schema_and_says_what_to_do(settings, told, running, eventually):
+async def test_readiness_names_the_command_that_creates_the_schema(settings, written, running, eventually):
     elsewhere = settings.model_copy(
         update={"readmodel": settings.readmodel.model_copy(update={"schema_name": "later"})}
     )
@@ -52,7 +54,7 @@ async def test_it_waits_for_the_schema_and_says_what_to_do(settings, told, runni
     await eventually(lambda: parts.health.ready().good, within=30)
 
 
-async def test_the_database_goes_away_and_comes_back(model, writer, running, eventually):
+async def test_the_projector_resumes_after_a_database_outage(model, writer, running, eventually):
     settings = model.settings
     with Postgres() as server:
         settings.readmodel.dsn_file.write_text(server.conninfo)
@@ -74,39 +76,39 @@ async def test_the_database_goes_away_and_comes_back(model, writer, running, eve
         await eventually(lambda: parts.health.ready().good)
 
 
-async def test_who_reads_from_other_offsets_than_stand_there_is_rolled_back(settings):
+async def test_a_write_from_stale_offsets_is_rolled_back(settings):
     async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
-        store, place = Store(connection), ("events", 0)
-        await store.offsets([place])
-        await store.write({place: (0, 5)}, Keys(), lambda _: None)
+        store, key = Store(connection), ("events", 0)
+        await store.offsets([key])
+        await store.write({key: (0, 5)}, RowKeys(), lambda _: None)
 
         def fold(_):
-            raise AssertionError("no row may be touched")
+            raise AssertionError("fold must not be called")
 
         with pytest.raises(StaleOffsets):
-            await store.write({place: (0, 9)}, Keys(), fold)
-        assert (await store.offsets([place]))[place] == 5
+            await store.write({key: (0, 9)}, RowKeys(), fold)
+        assert (await store.offsets([key]))[key] == 5
 
 
-async def test_a_zombie_inside_its_transaction_is_ended_by_the_database(settings, monkeypatch):
+async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monkeypatch):
     monkeypatch.setattr(database, "_IDLE_IN_TRANSACTION", "500ms")
-    place = ("events", 0)
+    key = ("events", 0)
     async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as successor:
-        await Store(successor).offsets([place])
+        await Store(successor).offsets([key])
         async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as zombie:
             await zombie.execute("BEGIN")
             await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
             await zombie.execute("UPDATE progress SET next_offset = 77")
 
             async with asyncio.timeout(10):
-                await Store(successor).write({place: (0, 1)}, Keys(), lambda _: None)
+                await Store(successor).write({key: (0, 1)}, RowKeys(), lambda _: None)
 
             with pytest.raises(psycopg.Error):
                 await zombie.execute("COMMIT")
-        assert (await Store(successor).offsets([place]))[place] == 1
+        assert (await Store(successor).offsets([key]))[key] == 1
 
 
-async def test_two_live_projectors_write_everything_once(model, writer, running, eventually):
+async def test_two_live_projectors_write_every_record_once(model, writer, running, eventually):
     settings = model.settings
     one = running(settings)
     two = running(settings)
@@ -118,7 +120,7 @@ async def test_two_live_projectors_write_everything_once(model, writer, running,
     await eventually(lambda: one.health.ready().good and two.health.ready().good, within=30)
 
 
-async def test_a_rebuild_swaps_in_what_the_topics_hold_while_a_projector_runs(model, told, running, eventually, capfd):
+async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written, running, eventually, capfd):
     settings = model.settings
     running(settings)
     expected = await model.replayed()
@@ -139,10 +141,10 @@ async def test_a_rebuild_swaps_in_what_the_topics_hold_while_a_projector_runs(mo
     assert left == [("collate_gateway",)]
 
 
-async def test_a_sweep_takes_what_is_over_and_old_and_nothing_else(model, told, monkeypatch):
+async def test_a_sweep_deletes_only_old_finished_rows(model, written, monkeypatch):
     await model.project()
     before = model.rows()
-    monkeypatch.setattr("consumers.projector.loop._SWEPT_AT_ONCE", 50)
+    monkeypatch.setattr("consumers.projector.loop._SWEEP_ROWS", 50)
 
     async with connected(model.settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
         assert set((await sweep(Store(connection), 100 * 365 * 86_400)).values()) == {0}
@@ -161,7 +163,7 @@ async def test_a_sweep_takes_what_is_over_and_old_and_nothing_else(model, told, 
     assert after["handoffs"]
 
 
-async def test_a_topic_that_is_shorter_than_what_was_read_is_told_and_not_read(model, told, running, eventually):
+async def test_a_topic_that_ends_before_the_stored_offset_is_reported_and_not_read(model, written, running, eventually):
     settings = model.settings
     await model.project()
     with psycopg.connect(settings.readmodel.dsn_file.read_text(), autocommit=True) as connection:
@@ -169,5 +171,5 @@ async def test_a_topic_that_is_shorter_than_what_was_read_is_told_and_not_read(m
 
     parts = running(settings)
 
-    await eventually(lambda: "1000000 had been read" in parts.health.ready().summary)
+    await eventually(lambda: "the read model is at 1000000" in parts.health.ready().summary)
     assert parts.health.component("caught-up").state == "failed"

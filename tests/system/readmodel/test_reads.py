@@ -1,4 +1,4 @@
-"""Real processes: what became of it, asked over HTTP and by the command line, with a caller's key."""
+"""Real processes: the read routes and the CLI's read verbs, with a caller's key."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ LEFT = "\x1b[?1049l"
 
 @pytest.fixture
 def database():
-    """A server of the test's own, to be killed."""
+    """A PostgreSQL for one test, which may kill it."""
     with Postgres() as server:
         yield server
 
@@ -36,7 +36,7 @@ async def installed(run, kafka, prefix, collate, database):
 
 
 class Gateway:
-    """An ingress with a read model; other processes are for the test to start."""
+    """An ingress with a read model; the test starts the other processes."""
 
     def __init__(self, installed, ingress, http, start):
         self.ingress, self.http = ingress, http
@@ -56,8 +56,8 @@ class Gateway:
         """Run `gateway VERB …` in a terminal."""
         return Terminal([GATEWAY, *verb], self.environ(key), columns)
 
-    async def ask(self, *verb, key=None):
-        """Run `gateway VERB …` as a caller, into a pipe."""
+    async def cli(self, *verb, key=None):
+        """Run `gateway VERB …` with a caller's key; return the completed process."""
         environ, command = self.environ(key), [GATEWAY, *verb]
         return await asyncio.to_thread(
             subprocess.run, command, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -84,13 +84,13 @@ async def status_of(http, location):
 
 
 @pytest.mark.timeout(240)
-async def test_a_command_can_be_asked_for_from_the_moment_it_is_kept(gateway, collate, eventually):
+async def test_a_command_is_readable_from_its_202_on(gateway, collate, eventually):
     http = gateway.http
     collate.create(ids=[AUTHORIZATION])
-    kept = await send(http, "watch", {"metadata": {"case": "c-7"}})
-    assert kept.status_code == 202, kept.text
-    location = kept.headers["location"]
-    command = kept.json()["commandId"]
+    accepted = await send(http, "watch", {"metadata": {"case": "c-7"}})
+    assert accepted.status_code == 202, accepted.text
+    location = accepted.headers["location"]
+    command = accepted.json()["commandId"]
 
     assert location.startswith(f"/v1/commands/{command}?at=")
     assert await status_of(http, location) == {"commandId": command, "status": "accepted"}
@@ -101,8 +101,8 @@ async def test_a_command_can_be_asked_for_from_the_moment_it_is_kept(gateway, co
     await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
     await gateway.start("worker")
     await eventually(lambda: _is(http, location, "finished", outcome="applied", metadata={"case": "c-7"}), within=30)
-    nobodys = await http.get(f"/v1/commands/{uuid.uuid4()}?{location.partition('?')[2]}")
-    assert nobodys.status_code == 404
+    missing = await http.get(f"/v1/commands/{uuid.uuid4()}?{location.partition('?')[2]}")
+    assert missing.status_code == 404
 
 
 async def _is(http, location, status, **facts):
@@ -111,7 +111,7 @@ async def _is(http, location, status, **facts):
 
 
 @pytest.mark.timeout(240)
-async def test_the_story_of_a_handoff_can_be_read(gateway, collate, eventually):
+async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventually):
     http = gateway.http
     collate.create(ids=[AUTHORIZATION])
     for verb in ("worker", "projector"):
@@ -123,7 +123,7 @@ async def test_the_story_of_a_handoff_can_be_read(gateway, collate, eventually):
         handoff = opened.json()["handoffId"]
         await eventually(lambda: f"Handoff {handoff} is open" in watched.text, within=20)
         assert await asyncio.to_thread(watched.ctrl_c) == 0
-        assert watched.text.count("scheduling asked: handoff.request.") == 1
+        assert watched.text.count("scheduling sent handoff.request.") == 1
         assert "Traceback" not in watched.text
 
     at = f"/v1/authorizations/{AUTHORIZATION}"
@@ -156,13 +156,13 @@ async def test_the_story_of_a_handoff_can_be_read(gateway, collate, eventually):
     assert active["accessAvailable"] is True
     assert (await http.get("/v1/handoffs?state=closed")).json() == {"handoffs": []}
 
-    shown = await gateway.ask("timeline", AUTHORIZATION)
+    shown = await gateway.cli("timeline", AUTHORIZATION)
     assert shown.returncode == 0, shown.stderr
-    assert "scheduling asked: handoff.request." in shown.stdout
+    assert "scheduling sent handoff.request." in shown.stdout
     assert f"Handoff {handoff} is open" in shown.stdout
-    told = await gateway.ask("timeline", AUTHORIZATION, "--json")
-    assert [json.loads(line) for line in told.stdout.splitlines()] == page["entries"]
-    status = await gateway.ask("status", opened.json()["commandId"])
+    as_json = await gateway.cli("timeline", AUTHORIZATION, "--json")
+    assert [json.loads(line) for line in as_json.stdout.splitlines()] == page["entries"]
+    status = await gateway.cli("status", opened.json()["commandId"])
     assert "finished" in status.stdout
     assert "applied" in status.stdout
 
@@ -172,7 +172,7 @@ async def _count(http, path, least):
 
 
 @pytest.mark.timeout(240)
-async def test_top_names_the_one_stuck_authorization_within_a_minute(gateway, collate, eventually):
+async def test_top_shows_a_stuck_authorization_within_a_minute(gateway, collate, eventually):
     http = gateway.http
     collate.create(ids=[AUTHORIZATION, "auth_well"])
     collate.fault("answer", path=AUTHORIZATION, status=503)
@@ -181,7 +181,7 @@ async def test_top_names_the_one_stuck_authorization_within_a_minute(gateway, co
     stuck = (await send(http, "handoffs")).json()["commandId"]
 
     async def named():
-        top = await gateway.ask("top", "--once", "--json", "--worker", worker.admin_url)
+        top = await gateway.cli("top", "--once", "--json", "--worker", worker.admin_url)
         assert top.returncode == 0, top.stderr
         found = json.loads(top.stdout)
         return found if found["waiting"] else None
@@ -191,19 +191,19 @@ async def test_top_names_the_one_stuck_authorization_within_a_minute(gateway, co
     assert (oldest["commandId"], oldest["authorizationId"], oldest["status"]) == (stuck, AUTHORIZATION, "waiting")
     assert found["workers"][0]["waiting"]
     assert found["workers"][0]["breaker"] == "closed"
-    assert f"\n{AUTHORIZATION} " not in (await gateway.ask("top", "--once")).stdout, "columns, where nothing is narrow"
+    assert f"\n{AUTHORIZATION} " not in (await gateway.cli("top", "--once")).stdout, "columns are not narrow in a pipe"
     with gateway.terminal("top", "--worker", worker.admin_url, columns=72) as live:
         await eventually(
             lambda: f"{AUTHORIZATION}  " in live.text and "lanes waiting: backoff: 1" in live.text, within=30
         )
         assert LEFT not in live.raw
         assert await asyncio.to_thread(live.ctrl_c) == 0
-        assert LEFT in live.raw, "the screen is as it was before"
+        assert LEFT in live.raw, "the screen is restored"
         assert "Traceback" not in live.text
 
 
 @pytest.mark.timeout(240)
-async def test_without_its_database_the_gateway_goes_on_accepting(gateway, database, eventually):
+async def test_without_its_database_the_gateway_accepts_commands(gateway, database, eventually):
     http = gateway.http
     await gateway.start("projector")
     location = (await send(http, "watch")).headers["location"]
@@ -211,29 +211,27 @@ async def test_without_its_database_the_gateway_goes_on_accepting(gateway, datab
 
     with gateway.terminal("top") as live, gateway.terminal("watch", AUTHORIZATION) as watched:
         await eventually(
-            lambda: "last minute  1 accepted" in live.text and "scheduling asked" in watched.text, within=30
+            lambda: "last minute  1 accepted" in live.text and "scheduling sent" in watched.text, within=30
         )
         await asyncio.to_thread(database.kill)
         await eventually(lambda: "503" in live.text and "asking on" in watched.text, within=30)
-        assert "last minute  1 accepted" in live.text.rpartition("this was so at")[2], (
-            "the last page still stands there"
-        )
-        await _is_told_and_accepted_anyway(gateway, location, eventually)
+        assert "last minute  1 accepted" in live.text.rpartition("this was so at")[2], "the last page is still visible"
+        await _reads_fail_and_commands_are_accepted(gateway, location, eventually)
         await asyncio.to_thread(database.start)
         await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
-        await eventually(lambda: watched.text.count("scheduling asked") == 2, within=30)
+        await eventually(lambda: watched.text.count("scheduling sent") == 2, within=30)
         for terminal in (live, watched):
             assert await asyncio.to_thread(terminal.ctrl_c) == 0
 
 
-async def _is_told_and_accepted_anyway(gateway, location, eventually):
+async def _reads_fail_and_commands_are_accepted(gateway, location, eventually):
     http = gateway.http
     answer = await eventually(lambda: _unavailable(http, location))
     assert answer.json()["type"] == "urn:collate-gateway:problem:read-model-unavailable"
     assert answer.headers["retry-after"] == "2"
     assert (await send(http, "watch")).status_code == 202
     assert (await http.get(f"{gateway.ingress.admin_url}/readyz")).status_code == 200
-    shown = await gateway.ask("status", location.removeprefix("/v1/commands/").partition("?")[0])
+    shown = await gateway.cli("status", location.removeprefix("/v1/commands/").partition("?")[0])
     assert shown.returncode == 69
     assert "commands are kept as ever" in shown.stderr
 
@@ -243,7 +241,7 @@ async def _unavailable(http, location):
     return answer if answer.status_code == 503 else None
 
 
-async def test_what_can_t_be_asked_is_told_and_a_stranger_is_told_nothing(gateway, eventually):
+async def test_invalid_queries_get_400_and_unknown_callers_get_401(gateway, eventually):
     http = gateway.http
 
     async def wrong(path, parameter):
@@ -264,13 +262,13 @@ async def test_what_can_t_be_asked_is_told_and_a_stranger_is_told_nothing(gatewa
 
     stranger = await http.get("/v1/overview", headers={"Authorization": "Bearer cgk_none_none"})
     assert stranger.status_code == 401
-    refused = await gateway.ask("top", "--once", key="cgk_none_none")
+    refused = await gateway.cli("top", "--once", key="cgk_none_none")
     assert refused.returncode == 1
     assert "401" in refused.stderr
     with gateway.terminal("top", key="cgk_none_none") as live:
         assert await asyncio.to_thread(live.ended) == 1
-        assert "401" in live.raw.rpartition(LEFT)[2], "told where it stays on the screen"
-    nothing = await gateway.ask("timeline", "auth_unknown")
+        assert "401" in live.raw.rpartition(LEFT)[2], "the error is printed after the full screen ends"
+    nothing = await gateway.cli("timeline", "auth_unknown")
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "nothing is known of auth_unknown" in nothing.stderr
 

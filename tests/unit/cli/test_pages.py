@@ -48,7 +48,7 @@ QUIET = OVERVIEW | {"unfinished": {}, "waiting": {}, "oldest": [], "deadLetters"
 ENTRY = {
     "at": "2026-06-02T14:06:00.123Z",
     "kind": "authorization.action_required",
-    "says": "Collate waits for somebody: complete_payer_interaction; review snapshot rev_08faa100001 first, version 3.",
+    "says": "Collate waits for a person: complete_payer_interaction; review snapshot rev_08faa100001 first, version 3.",
     "commandId": ID,
     "sequence": 1234,
 }

@@ -1,4 +1,4 @@
-"""The rules of the read model: what becomes of records does not depend on how they were read."""
+"""The rules of the read model: the rows do not depend on the order in which topics and batches are read."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from adapters.postgres.rows import Rows
 from adapters.postgres.serializers import command_status
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
-from consumers.projector.parsing import EventRecord, SnapshotRecord, read
+from consumers.projector.parsing import EventRecord, SnapshotRecord, parse
 from local.sample_records import SampleAuthorization
 from schemas.authorization import AuthorizationRecord
 from schemas.enums import CommandType, Effect, Outcome
@@ -30,8 +30,8 @@ class Record:
     value: bytes
 
 
-def told(authorization_id, seed):
-    """What a story left in each topic, by offset."""
+def records_of_story(authorization_id, seed):
+    """The records of a story in each topic, in the order of their offsets."""
     topics = {topic: [] for topic in TOPICS}
     for written in SampleAuthorization(authorization_id, seed).records():
         records = topics[written.topic]
@@ -44,64 +44,64 @@ def as_values(rows):
         "commands": {key: asdict(row) for key, row in rows.commands.items()},
         "handoffs": {key: asdict(row) for key, row in rows.handoffs.items()},
         "authorizations": {key: asdict(row) for key, row in rows.authorizations.items()},
-        "timeline": {(one.at, one.rank, one.ordinal): one for one in rows.timeline},
+        "timeline": {(entry.at, entry.rank, entry.ordinal): entry for entry in rows.timeline},
     }
 
 
-def in_one_go(topics):
+def folded_once(topics):
     rows = Rows()
     for topic in TOPICS:
-        fold(rows, [read(topic, 0, record) for record in topics[topic]])
+        fold(rows, [parse(topic, 0, record) for record in topics[topic]])
     return as_values(rows)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
-def test_any_interleaving_of_topics_and_any_cut_into_batches_makes_the_same_rows(seed, cuts):
+def test_every_interleaving_of_topics_and_batches_gives_the_same_rows(seed, cuts):
     chance = random.Random(cuts)
-    topics = told("auth_1", seed)
+    topics = records_of_story("auth_1", seed)
     offsets = {(topic, 0): 0 for topic in TOPICS}
     rows = Rows()
     while any(offsets[topic, 0] < len(records) for topic, records in topics.items()):
         fetched = {}
         for topic, records in topics.items():
             at = offsets[topic, 0]
-            # What was fetched late may begin before what has been written: those are passed over.
+            # A late fetch may begin with records that are already written; the batch skips them.
             begin = chance.randint(max(0, at - 2), at)
             end = chance.randint(at, min(len(records), at + 4))
             fetched[topic, 0] = records[begin:end]
         batch = batch_of(fetched, offsets)
         batch.fold(rows)
-        offsets |= {place: after for place, (_, after) in batch.moved.items()}
-        for place, (before, after) in batch.moved.items():
-            assert before < after, place
-    assert as_values(rows) == in_one_go(topics)
+        offsets |= {key: after for key, (_, after) in batch.moved.items()}
+        for key, (before, after) in batch.moved.items():
+            assert before < after, key
+    assert as_values(rows) == folded_once(topics)
 
 
 @given(st.integers(0, 10_000))
-def test_nothing_that_is_phi_gets_into_a_row(seed):
-    assert "PHI" not in str(in_one_go(told("auth_1", seed)))
+def test_no_row_contains_phi(seed):
+    assert "PHI" not in str(folded_once(records_of_story("auth_1", seed)))
 
 
-def happened(sequence, data):
+def event(sequence, data):
     return EventRecord(
         publish(data, authorization_id="auth_1", sequence=sequence, time=AT + timedelta(seconds=sequence))
     )
 
 
-def about(**facts):
-    return {"command_id": COMMAND, "command": CommandType.HANDOFF_REQUEST, "caller": "intake", **facts}
+def command_fields(**fields):
+    return {"command_id": COMMAND, "command": CommandType.HANDOFF_REQUEST, "caller": "intake", **fields}
 
 
-def waiting(**facts):
-    return CommandWaiting(**about(reason="breaker", **facts))
+def waiting(**fields):
+    return CommandWaiting(**command_fields(reason="breaker", **fields))
 
 
-def dead(**facts):
-    return CommandDeadLettered(**about(cause="outcome_unknown", **facts))
+def dead_lettered(**fields):
+    return CommandDeadLettered(**command_fields(cause="outcome_unknown", **fields))
 
 
-def finished(**facts):
-    return CommandFinished(**about(outcome=Outcome.APPLIED, effect=Effect.OURS, **facts))
+def finished(**fields):
+    return CommandFinished(**command_fields(outcome=Outcome.APPLIED, effect=Effect.OURS, **fields))
 
 
 def status_after(*items):
@@ -112,38 +112,40 @@ def status_after(*items):
 
 
 def test_status_moves_forward_by_sequence_only():
-    assert status_after(happened(1, waiting())) == ("waiting", 0, "breaker")
-    assert status_after(happened(2, dead()), happened(1, waiting())) == ("dead_lettered", 0, "outcome_unknown")
-    assert status_after(happened(3, finished()), happened(2, dead())) == ("finished", 0, None)
-    again = (happened(1, dead()), happened(2, waiting(redrive=1)), happened(3, finished(redrive=1)))
+    assert status_after(event(1, waiting())) == ("waiting", 0, "breaker")
+    assert status_after(event(2, dead_lettered()), event(1, waiting())) == ("dead_lettered", 0, "outcome_unknown")
+    assert status_after(event(3, finished()), event(2, dead_lettered())) == ("finished", 0, None)
+    again = (event(1, dead_lettered()), event(2, waiting(redrive=1)), event(3, finished(redrive=1)))
     assert status_after(*again) == ("finished", 1, None)
 
 
-def test_finished_gives_way_to_nothing_but_a_later_finished():
-    rejected = CommandFinished(**about(outcome=Outcome.REJECTED, effect=Effect.NONE, reason="too_many_commands"))
-    assert status_after(happened(1, rejected), happened(2, waiting())) == ("finished", 0, "too_many_commands")
-    assert status_after(happened(1, rejected), happened(2, waiting()), happened(3, finished())) == ("finished", 0, None)
-
-
-def test_a_refused_redrive_leaves_its_command_as_it_was():
-    refused = CommandFinished(
-        **about(outcome=Outcome.REJECTED, effect=Effect.NONE, reason="not_dead_lettered", redrive=1)
+def test_only_a_later_finished_replaces_a_finished():
+    rejected = CommandFinished(
+        **command_fields(outcome=Outcome.REJECTED, effect=Effect.NONE, reason="too_many_commands")
     )
-    assert status_after(happened(1, finished()), happened(2, refused)) == ("finished", 0, None)
+    assert status_after(event(1, rejected), event(2, waiting())) == ("finished", 0, "too_many_commands")
+    assert status_after(event(1, rejected), event(2, waiting()), event(3, finished())) == ("finished", 0, None)
+
+
+def test_a_rejected_redrive_does_not_change_its_command():
+    rejected = CommandFinished(
+        **command_fields(outcome=Outcome.REJECTED, effect=Effect.NONE, reason="not_dead_lettered", redrive=1)
+    )
+    assert status_after(event(1, finished()), event(2, rejected)) == ("finished", 0, None)
     rows = Rows()
-    fold(rows, [happened(1, refused)])
+    fold(rows, [event(1, rejected)])
     assert rows.commands == {}
     assert [entry.kind for entry in rows.timeline] == ["command.finished"]
 
 
-def test_a_command_that_is_being_redriven_is_accepted_again():
+def test_a_command_with_a_pending_redrive_is_accepted_again():
     rows = Rows()
-    fold(rows, [happened(1, dead())])
+    fold(rows, [event(1, dead_lettered())])
     row = rows.commands[COMMAND]
     assert command_status(asdict(row)).waiting.reason == "outcome_unknown"
     row.asked_redrive = 1
-    shown = command_status(asdict(row))
-    assert (shown.status, shown.redrive, shown.waiting) == ("accepted", 1, None)
+    status = command_status(asdict(row))
+    assert (status.status, status.redrive, status.waiting) == ("accepted", 1, None)
 
 
 def test_an_older_record_of_an_authorization_changes_nothing():
@@ -156,22 +158,22 @@ def test_an_older_record_of_an_authorization_changes_nothing():
     assert rows.authorizations["auth_1"].status == "waiting_on_payer"
 
 
-def test_an_event_of_a_newer_version_happened_and_that_is_all_that_is_said():
-    records = told("auth_1", 1)["events"]
+def test_an_event_of_a_newer_version_adds_an_entry_without_data():
+    records = records_of_story("auth_1", 1)["events"]
     headers = tuple(
         (header, b"collate-gateway.handoff.moved.v9" if header == "ce_type" else value)
         for header, value in records[0].headers
     )
     rows = Rows()
-    fold(rows, [read("events", 0, Record(0, headers, b'{"secret": "PHI"}'))])
+    fold(rows, [parse("events", 0, Record(0, headers, b'{"secret": "PHI"}'))])
     (entry,) = rows.timeline
     assert (entry.kind, entry.data, entry.ordinal) == ("collate-gateway.handoff.moved.v9", "{}", 1)
 
 
-def test_what_can_t_be_read_is_passed_over_and_told():
+def test_an_unreadable_record_is_skipped_and_reported():
     batch = batch_of({("events", 0): [Record(7, (("ce_id", b"\xff"),), b"")]}, {("events", 0): 5})
     assert batch.moved == {("events", 0): (5, 8)}
-    ((place, offset, problem),) = batch.unreadable
-    assert (place, offset) == (("events", 0), 7)
+    ((key, offset, problem),) = batch.unreadable
+    assert (key, offset) == (("events", 0), 7)
     assert problem
     assert batch.items == []
