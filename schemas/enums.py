@@ -34,8 +34,9 @@ class EventType(Vocabulary):
     AUTHORIZATION_WATCH_ENDED = f"{PREFIX}authorization.watch_ended.v1"
 
 
+# docs/collate-contract.md §5.4. The docstring is published, so it does not cite the file.
 class ReportedOutcome(Vocabulary):
-    """The result that an operator saw at the payer (docs/collate-contract.md §5.4)."""
+    """The result that an operator saw at the payer."""
 
     SUBMITTED = "submitted"
     DECISION_OBSERVED = "decision_observed"

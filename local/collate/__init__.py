@@ -1,6 +1,6 @@
-"""The simulated Collate: a standalone HTTP server that behaves as collate-api.md says, with faults and a ledger.
+"""The simulated Collate: an HTTP server that follows docs/collate-contract.md, with faults and a ledger.
 
-Imports nothing of ours, so that it can't share a mistake with what it checks. README.md shows how to drive it.
+It imports nothing of the gateway, so it cannot share the gateway's mistakes. README.md describes its control API.
 """
 
 from local.collate.http.server import SimulatedCollate

@@ -1,6 +1,6 @@
-"""The world's clock: real time plus an offset that tests move.
+"""The simulated clock: real time plus an offset that tests change. It never goes back.
 
-Nothing in the simulated Collate sleeps: what is due is found by asking this clock. It never runs backwards.
+The simulated Collate never sleeps: it compares due times with this clock.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 
 def rfc3339(at: float) -> str:
-    """Write unix seconds as RFC 3339 in UTC, the form of every time in collate-api.md 3."""
+    """Return Unix seconds as RFC 3339 in UTC, the form of all times in docs/collate-contract.md §3."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Clock:
-    """World time in unix seconds; running, or frozen until it is advanced or released."""
+    """Simulated time in Unix seconds. It runs, or is frozen until `advance`, `set` or `release`."""
 
     def __init__(self) -> None:
         self._offset = 0.0
@@ -23,15 +23,15 @@ class Clock:
 
     @property
     def is_frozen(self) -> bool:
-        """Time stands still."""
+        """Whether the time is frozen."""
         return self._frozen_at is not None
 
     def now(self) -> float:
-        """World time, unix seconds."""
+        """Return the simulated time in Unix seconds."""
         return time.time() + self._offset if self._frozen_at is None else self._frozen_at
 
     def advance(self, seconds: float) -> float:
-        """Move the world forward and return its new time."""
+        """Move the time forward by `seconds` and return it."""
         if seconds < 0:
             raise ValueError(f"the clock only moves forward, not by {seconds} s")
         if self._frozen_at is None:
@@ -41,15 +41,15 @@ class Clock:
         return self.now()
 
     def set(self, at: float) -> float:
-        """Move the world forward to `at` and return it."""
+        """Move the time forward to `at` and return it."""
         return self.advance(at - self.now())
 
     def freeze(self) -> None:
-        """Stop the world's time until it is advanced, set or released."""
+        """Freeze the time."""
         self._frozen_at = self.now()
 
     def release(self) -> None:
-        """Let a frozen world run on from where it stands."""
+        """Let a frozen clock run again from its current time."""
         if self._frozen_at is not None:
             self._offset = self._frozen_at - time.time()
             self._frozen_at = None

@@ -1,6 +1,6 @@
 """The control API under `/_sim/`: ledger, faults, profile, clock, scenarios, actors, outage, reset.
 
-Every answer is JSON; what makes no sense is a 400 whose `problem` says why. README.md has the table.
+All responses are JSON. An invalid request gets 400 with a `problem`. README.md has the table of calls.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from local.collate.http import wire
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.ledger import Call, effect_json, page
 from local.collate.model import actors
-from local.collate.model.creation import STATES, Wanted
+from local.collate.model.creation import STATES, AuthorizationSpec
 from local.collate.profile import NAMED, named
 from local.collate.simulation import DEFAULT_ORGANIZATION
 
@@ -28,30 +28,30 @@ _PAGE = 100_000
 
 
 class Outage(Protocol):
-    """The switch for the public listener; the server provides it."""
+    """The switch of the public listener. The server implements it."""
 
     def begin_outage(self, seconds: float | None) -> None:
-        """Refuse connections from now on."""
+        """Refuse connections."""
 
     def end_outage(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
 
 
 def answer(simulation: Simulation, outage: Outage, request: Request) -> Reply:
-    """Answer one control request."""
+    """Return the response to a control request."""
     try:
         body = json.loads(request.body) if request.body else {}
         if not isinstance(body, dict):
-            raise ValueError("the body is a JSON object")  # noqa: TRY004, TRY301 - one shape of trouble: 400
+            raise ValueError("the body must be a JSON object")  # noqa: TRY004, TRY301 - each invalid request is a 400
         return _route(simulation, outage, request, body)
-    except (ValueError, TypeError, KeyError) as trouble:
-        return json_reply(400, {"problem": str(trouble)})
+    except (ValueError, TypeError, KeyError) as error:
+        return json_reply(400, {"problem": str(error)})
 
 
 def _route(simulation: Simulation, outage: Outage, request: Request, body: dict[str, Any]) -> Reply:
     match request.method, request.path.strip("/").split("/")[1:]:
         case "GET", []:
-            return json_reply(200, {"states": list(STATES), "profiles": list(NAMED), "actors": list(actors.DOINGS)})
+            return json_reply(200, {"states": list(STATES), "profiles": list(NAMED), "actors": list(actors.ACTIONS)})
         case _, ["ledger", *rest]:
             return _ledger(simulation, request, rest)
         case _, ["faults", *rest]:
@@ -82,7 +82,7 @@ def _switch(simulation: Simulation, outage: Outage, request: Request, body: dict
         case "POST", ["reset"]:
             simulation.reset()
             return json_reply(200, {"reset": True})
-    return json_reply(404, {"problem": "no such control call; see local/collate/README.md"})
+    return json_reply(404, {"problem": "unknown control call; see local/collate/README.md"})
 
 
 def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
@@ -91,10 +91,10 @@ def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
     limit, after = int(query.get("limit", _PAGE)), int(query.get("after", 0))
     match request.method, rest:
         case "GET", ["calls"]:
-            calls = page(ledger.calls, _calls_like(query, after), limit)
+            calls = page(ledger.calls, _matching_calls(query, after), limit)
             return json_reply(200, {"calls": [call.as_json() for call in calls]})
         case "GET", ["effects"]:
-            effects = page(ledger.effects, _effects_like(query, after), limit)
+            effects = page(ledger.effects, _matching_effects(query, after), limit)
             return json_reply(200, {"effects": [effect_json(number, effect) for number, effect in effects]})
         case "GET", ["summary"]:
             return json_reply(200, ledger.summary())
@@ -106,22 +106,22 @@ def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
     return json_reply(404, {"problem": "ledger/calls, ledger/effects, ledger/summary or ledger/rates"})
 
 
-def _calls_like(query: Mapping[str, str], after: int) -> Callable[[Call], bool]:
+def _matching_calls(query: Mapping[str, str], after: int) -> Callable[[Call], bool]:
     path = re.compile(query.get("path", ""))
     exact = {name: query[name] for name in ("method", "key", "status", "ended", "code") if name in query}
 
-    def wanted(call: Call) -> bool:
+    def matches(call: Call) -> bool:
         return (
             call.number > after
             and path.search(call.path) is not None
             and all(str(getattr(call, name)) == value for name, value in exact.items())
         )
 
-    return wanted
+    return matches
 
 
-def _effects_like(query: Mapping[str, str], after: int) -> Callable[[tuple[int, Effect]], bool]:
-    def wanted(numbered: tuple[int, Effect]) -> bool:
+def _matching_effects(query: Mapping[str, str], after: int) -> Callable[[tuple[int, Effect]], bool]:
+    def matches(numbered: tuple[int, Effect]) -> bool:
         number, effect = numbered
         facts = {
             "kind": effect.kind.value,
@@ -132,7 +132,7 @@ def _effects_like(query: Mapping[str, str], after: int) -> Callable[[tuple[int, 
         }
         return number > after and all(facts[name] == query[name] for name in facts if name in query)
 
-    return wanted
+    return matches
 
 
 def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:
@@ -153,10 +153,10 @@ def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str
 def _profile(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
     match method:
         case "PUT":
-            simulation.world.profile = named(body.get("named", ()), body.get("readings"))
+            simulation.state.profile = named(body.get("named", ()), body.get("readings"))
         case "PATCH":
             simulation.change(**body)
-    return json_reply(200, simulation.world.profile.as_json())
+    return json_reply(200, simulation.state.profile.as_json())
 
 
 def _clock(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
@@ -176,14 +176,14 @@ def _authorizations(simulation: Simulation, method: str, rest: list[str], body: 
     now = simulation.now()
     match method, rest:
         case "GET", []:
-            return json_reply(200, {"ids": list(simulation.world.authorizations)})
+            return json_reply(200, {"ids": list(simulation.state.authorizations)})
         case "POST", []:
             organization = next(iter(simulation.api.organizations.values()), DEFAULT_ORGANIZATION)
-            return json_reply(201, {"ids": simulation.create_wanted(Wanted.from_json(body, organization))})
+            return json_reply(201, {"ids": simulation.create_from(AuthorizationSpec.from_json(body, organization))})
         case "GET", [authorization_id]:
             return _state(simulation, authorization_id)
         case "POST", [authorization_id, "act"]:
-            refusal = actors.act(simulation.world, authorization_id, actors.checked(body), now)
+            refusal = actors.act(simulation.state, authorization_id, actors.validated(body), now)
             if refusal is not None:
                 return json_reply(refusal.status, {"problem": f"{refusal.code}: {refusal.message}"})
             return _state(simulation, authorization_id)
@@ -191,10 +191,10 @@ def _authorizations(simulation: Simulation, method: str, rest: list[str], body: 
 
 
 def _state(simulation: Simulation, authorization_id: str) -> Reply:
-    """The present, whatever replicas a client would be shown."""
-    authorization, profile = simulation.world.authorizations.get(authorization_id), simulation.world.profile
+    """Return the current state, also if clients read from stale replicas."""
+    authorization, profile = simulation.state.authorizations.get(authorization_id), simulation.state.profile
     if authorization is None:
-        return json_reply(404, {"problem": f"no authorization {authorization_id}"})
+        return json_reply(404, {"problem": f"unknown authorization {authorization_id}"})
     return json_reply(
         200,
         {

@@ -1,7 +1,7 @@
-"""What was asked and what it changed: the oracle of every test that counts effects.
+"""The ledger of calls and effects, with which tests count effects.
 
-Bounded by `limit` rows each, the oldest go first and are counted; the rates per second of real time always stay.
-Holds digests and a few harmless fields of bodies, never the bodies.
+It has at most `limit` calls and `limit` effects, drops the oldest ones, and counts them. It also has the call rate per
+second of real time. It keeps digests and a few harmless fields of bodies, never the bodies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ID_PLACES = {"v1": (3, 5), "runtime": (3,)}
 
 @dataclass(slots=True)
 class Call:
-    """One request. `answered` is the status that the world gave, `status` the one that the client was sent."""
+    """A request. `answered` is the status of the simulation, `status` the one sent to the client."""
 
     number: int
     at: float
@@ -44,7 +44,7 @@ class Call:
     faults: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The row, as the control API shows it."""
+        """Return the call as the control API shows it."""
         return {
             "number": self.number,
             "at": self.at,
@@ -66,7 +66,7 @@ class Call:
 
 
 def effect_json(number: int, effect: Effect) -> dict[str, Any]:
-    """An effect, as the control API shows it."""
+    """Return an effect as the control API shows it."""
     return {
         "number": number,
         "kind": effect.kind,
@@ -82,7 +82,7 @@ def effect_json(number: int, effect: Effect) -> dict[str, Any]:
 
 
 class Ledger:
-    """Calls and effects in their order, numbered from 1."""
+    """Calls and effects in order, numbered from 1."""
 
     def __init__(self, limit: int) -> None:
         self.calls: deque[Call] = deque(maxlen=limit)
@@ -92,7 +92,7 @@ class Ledger:
         self._numbered_effects = 0
 
     def open(self, method: str, path: str, at: float, body: bytes, **known: Any) -> Call:
-        """Write down a request on its arrival."""
+        """Record a request at its arrival."""
         self._numbered_calls += 1
         digest = sha256(body).hexdigest()[:32] if body else None
         call = Call(self._numbered_calls, at, method, path, digest=digest, **known)
@@ -104,18 +104,18 @@ class Ledger:
         return call
 
     def record(self, effect: Effect) -> None:
-        """Write down an effect."""
+        """Record an effect."""
         self._numbered_effects += 1
         self.effects.append((self._numbered_effects, effect))
 
     def clear(self) -> None:
-        """Forget everything; numbers go on."""
+        """Remove all calls and effects. The numbering continues."""
         self.calls.clear()
         self.effects.clear()
         self.per_second.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Counts, and every key that had more than one effect of a kind."""
+        """Return counts, and each key with more than one effect of a kind."""
         effects = [effect for _, effect in self.effects]
         by_key = Counter((effect.kind.value, effect.cause.key) for effect in effects if effect.cause.key is not None)
         return {
@@ -133,13 +133,13 @@ class Ledger:
         }
 
 
-def page(rows: Iterable[Any], wanted: Callable[[Any], bool], limit: int) -> list[Any]:
-    """The first `limit` rows that are wanted."""
-    return list(islice(filter(wanted, rows), limit))
+def page(rows: Iterable[Any], matches: Callable[[Any], bool], limit: int) -> list[Any]:
+    """Return the first `limit` matching rows."""
+    return list(islice(filter(matches, rows), limit))
 
 
 def _route(path: str) -> str:
-    """A path with its ids taken out."""
+    """Return a path with its ids replaced by `*`."""
     parts = path.split("/")
     for place in _ID_PLACES.get(parts[1] if len(parts) > 1 else "", ()):
         if len(parts) > place and parts[place - 1] != "live-session":

@@ -1,6 +1,6 @@
-"""Every reading of Collate's contract that we must survive, as one frozen value (collate-api.md 10b and 11).
+"""The readings of the contract that the gateway must support, as a frozen value (docs/collate-contract.md §10b, §11).
 
-The defaults are the readings that we settled; a named profile is a few fields of it; names combine.
+The defaults are the settled readings. A named profile changes some of them; profiles can be combined.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How this Collate behaves. Durations are seconds of world time; `None` means never."""
+    """The behaviour of the simulated Collate. Durations are seconds of simulated time; None means never."""
 
     # Idempotency keys
     keys_on: Literal["all", "create_authorization"] = "all"
@@ -50,7 +50,7 @@ class Profile:
     grant_single_use: bool = False
     grant_replaces_others: bool = False
 
-    # What Collate and the payer do by themselves
+    # Automatic actions of Collate and the payer
     reconcile_seconds: float | None = 1.0
     automation_seconds: float | None = 1.0
     decision_seconds: float | None = None
@@ -63,18 +63,22 @@ class Profile:
     rate_burst: float = 10.0
 
     @property
-    def closes_at_once(self) -> bool:
-        """A close skips the state `closing`."""
+    def closes_immediately(self) -> bool:
+        """Whether a close skips the state `closing`."""
         return self.closing_seconds <= 0
 
     def with_readings(self, readings: Mapping[str, Any]) -> Profile:
-        """Change single readings; raises ValueError naming every unknown or ill-typed one."""
+        """Return a copy with changed readings.
+
+        Raises:
+            ValueError: a reading is unknown or has a wrong type.
+        """
         if problems := [problem for name, value in readings.items() if (problem := _problem(name, value))]:
             raise ValueError("; ".join(problems))
         return replace(self, **readings)
 
     def as_json(self) -> dict[str, Any]:
-        """All readings by name."""
+        """Return all readings by name."""
         return asdict(self)
 
 
@@ -90,18 +94,22 @@ NAMED: dict[str, dict[str, Any]] = {
 
 
 def named(names: Iterable[str], readings: Mapping[str, Any] | None = None) -> Profile:
-    """Combine named profiles, then single readings; raises ValueError for an unknown name."""
+    """Return named profiles combined with single readings.
+
+    Raises:
+        ValueError: a name or reading is unknown, or a value is invalid.
+    """
     profile = Profile()
     for name in names:
         if name not in NAMED:
-            raise ValueError(f"no profile {name!r}; there are {', '.join(NAMED)}")
+            raise ValueError(f"unknown profile {name!r}; known: {', '.join(NAMED)}")
         profile = profile.with_readings(NAMED[name])
     return profile.with_readings(readings or {})
 
 
 def _problem(name: str, value: object) -> str | None:
     if name not in _FIELDS:
-        return f"no reading {name!r}; there are {', '.join(sorted(_FIELDS))}"
+        return f"unknown reading {name!r}; known: {', '.join(sorted(_FIELDS))}"
     hint = _HINTS[name]
     if get_origin(hint) is Literal:
         choices = get_args(hint)

@@ -1,4 +1,4 @@
-"""The whole simulated Collate without its sockets: the parts, put together from the options it was started with."""
+"""The simulated Collate without its sockets, made from its options."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from local.collate.calls.api import Api
 from local.collate.calls.keys import Keys
 from local.collate.clock import Clock
-from local.collate.faults.fault_gate import Gate
-from local.collate.faults.rules import Faults
+from local.collate.faults.fault_gate import FaultGate
+from local.collate.faults.rules import FaultRules
 from local.collate.ledger import Ledger
 from local.collate.model import actors
-from local.collate.model.creation import Wanted
-from local.collate.model.state import World
+from local.collate.model.creation import AuthorizationSpec
+from local.collate.model.state import CollateState
 from local.collate.profile import Profile, named
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DEFAULT_ORGANIZATION = "org_local"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a simulated Collate starts, and what a reset goes back to."""
+    """The options at the start. A reset returns to them."""
 
     profile: Profile = field(default_factory=Profile)
     keys: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_KEY: DEFAULT_ORGANIZATION})
@@ -41,7 +41,7 @@ class Options:
 
 
 class Simulation:
-    """The parts, and the few verbs that tests and the control API share."""
+    """The parts of the simulated Collate, and the operations for tests and the control API."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -49,63 +49,71 @@ class Simulation:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the start: an empty world, no faults, real time, the options' profile and keys."""
+        """Return to the start: no authorizations, no faults, real time, the options' profile and keys."""
         options = self.options
         self.clock = Clock()
         self.ledger = Ledger(options.ledger_limit)
-        self.faults = Faults()
-        self.world = World(options.profile, self.ledger.record, options.seed)
-        self.api = Api(self.world, Keys(options.keys_limit), dict(options.keys))
-        self.gate = Gate(self.api, self.clock, self.ledger, self.faults, options.latency_seconds)
+        self.faults = FaultRules()
+        self.state = CollateState(options.profile, self.ledger.record, options.seed)
+        self.api = Api(self.state, Keys(options.keys_limit), dict(options.keys))
+        self.gate = FaultGate(self.api, self.clock, self.ledger, self.faults, options.latency_seconds)
         self.set_base_url(self.base_url)
 
     def set_base_url(self, base_url: str) -> None:
-        """Say where grant links lead."""
+        """Set the base URL of grant links."""
         self.base_url = self.api.writes.base_url = base_url
 
     def handle(self, request: Request, exchange: Exchange) -> None:
-        """Take up a public request."""
+        """Handle a public request."""
         self.gate.handle(request, exchange)
 
     def now(self) -> float:
-        """World time, with everything that is due by it done."""
+        """Return the simulated time, after all due transitions."""
         now = self.clock.now()
-        self.world.catch_up(now)
+        self.state.catch_up(now)
         return now
 
     def advance(self, seconds: float) -> float:
-        """Move the world forward and let everything happen that falls due."""
+        """Move the time forward, run all due transitions, and return the new time."""
         self.clock.advance(seconds)
         return self.now()
 
     def use(self, *names: str, **readings: Any) -> Profile:
-        """Change to named profiles and single readings; raises ValueError for unknown ones."""
-        self.world.profile = named(names, readings)
-        return self.world.profile
+        """Set the profile from named profiles and single readings.
+
+        Raises:
+            ValueError: a name or reading is unknown.
+        """
+        self.state.profile = named(names, readings)
+        return self.state.profile
 
     def change(self, **readings: Any) -> Profile:
-        """Change single readings of the profile in force."""
-        self.world.profile = self.world.profile.with_readings(readings)
-        return self.world.profile
+        """Change single readings of the current profile."""
+        self.state.profile = self.state.profile.with_readings(readings)
+        return self.state.profile
 
-    def create(self, state: str = "complete_payer_interaction", **wanted: Any) -> list[str]:
-        """Make authorizations (fields of `creation.Wanted`) and return their ids."""
+    def create(self, state: str = "complete_payer_interaction", **fields: Any) -> list[str]:
+        """Create authorizations (with the fields of `AuthorizationSpec`) and return their ids."""
         organization = next(iter(self.api.organizations.values()), DEFAULT_ORGANIZATION)
-        return self.create_wanted(replace(Wanted(organization), state=state, **wanted))
+        return self.create_from(replace(AuthorizationSpec(organization), state=state, **fields))
 
-    def create_wanted(self, wanted: Wanted) -> list[str]:
-        """Make the authorizations that are wanted and return their ids."""
-        return actors.create(self.world, wanted, self.now())
+    def create_from(self, wanted: AuthorizationSpec) -> list[str]:
+        """Create the specified authorizations and return their ids."""
+        return actors.create(self.state, wanted, self.now())
 
-    def act(self, authorization_id: str, do: str, **doing: Any) -> Refusal | None:
-        """Let another actor do something; None if it was done."""
-        return actors.act(self.world, authorization_id, actors.checked({"do": do, **doing}), self.now())
+    def act(self, authorization_id: str, do: str, **fields: Any) -> Refusal | None:
+        """Let another actor act. Return None, or the refusal if the rules forbid it."""
+        return actors.act(self.state, authorization_id, actors.validated({"do": do, **fields}), self.now())
 
-    def fault(self, do: str, **wanted: Any) -> Rule:
-        """Add a fault rule in its JSON form; raises ValueError if it makes no sense."""
-        return self.faults.add({"do": do, **wanted}, self.clock.now())
+    def fault(self, do: str, **fields: Any) -> Rule:
+        """Add a fault rule in its JSON form.
+
+        Raises:
+            ValueError: the rule is invalid.
+        """
+        return self.faults.add({"do": do, **fields}, self.clock.now())
 
     def revoke_keys(self, tokens: Iterable[str] | None = None) -> None:
-        """Make API keys invalid, all of them by default."""
+        """Revoke API keys; default: all of them."""
         for token in list(self.api.organizations if tokens is None else tokens):
             self.api.organizations.pop(token, None)

@@ -115,7 +115,7 @@ class Callers:
 
     async def _request(self, chance: random.Random, name: str, authorization: str) -> str | None:
         """Ask for a handoff, perhaps several callers at once; return its id, if there is one."""
-        covered = self._sim.world.authorizations[authorization].covered_snapshot
+        covered = self._sim.state.authorizations[authorization].covered_snapshot
         body: dict[str, Any] = {"metadata": {"case": name}}
         if covered is not None and chance.random() < 0.9:
             body["acceptedReviewSnapshotId"] = covered.id if chance.random() < 0.9 else "rev_wrong"

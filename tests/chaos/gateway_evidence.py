@@ -28,16 +28,16 @@ class Past:
     def __init__(self, sim: Simulation) -> None:
         self.shown: dict[tuple[str, int], tuple[float, Truth]] = {}
         self._sim = sim
-        record = sim.world.record
+        record = sim.state.record
 
         def recording(effect: Effect) -> None:
             record(effect)
             self._note(effect)
 
-        sim.world.record = recording
+        sim.state.record = recording
 
     def _note(self, effect: Effect) -> None:
-        world = self._sim.world
+        world = self._sim.state
         seen = wire.authorization_json(world.authorizations[effect.authorization_id], world.profile)
         submission = seen["submission"]
         truth = Truth(

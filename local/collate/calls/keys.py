@@ -1,6 +1,6 @@
-"""Idempotency keys: what was answered under which key (collate-api.md 2, and the store of 10b).
+"""Idempotency keys and their stored replies (docs/collate-contract.md §2, and the store of 10b).
 
-Scope: organization + path + key. Invariant: while a key is remembered, its effect happens once.
+Scope: organization, path and key. Invariant: while a key is stored, its effect happens once.
 """
 
 from __future__ import annotations
@@ -20,54 +20,56 @@ Scope = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Stored:
     fingerprint: str
     reply: Reply
     at: float
 
 
 def fingerprint(body: Any, if_match: str | None, profile: Profile) -> str:
-    """What makes two requests the same: JSON-equal bodies, and If-Match where the profile says so."""
+    """Return the fingerprint of a request: its JSON body, and If-Match if the profile includes it."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return f"{if_match} {canonical}" if profile.key_covers_if_match else canonical
 
 
 class Keys:
-    """The key store, bounded by `limit` entries (the oldest go first)."""
+    """The key store. It drops the oldest keys above `limit` entries."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: OrderedDict[Scope, _Kept] = OrderedDict()
+        self._stored: OrderedDict[Scope, _Stored] = OrderedDict()
         self._in_flight: dict[Scope, int] = {}
 
-    def recall(self, scope: Scope, print_: str, request: int, now: float, profile: Profile) -> Reply | Refusal | None:
-        """Answer what is known under a key: the first result, a reuse, one that runs, or nothing."""
+    def recall(
+        self, scope: Scope, request_fingerprint: str, request: int, now: float, profile: Profile
+    ) -> Reply | Refusal | None:
+        """Return the stored reply of a key, a refusal (key reused or in flight), or None for a new key."""
         if self.knows(scope, now, profile):
-            kept = self._kept[scope]
-            return kept.reply if kept.fingerprint == print_ else KEY_REUSED
+            stored = self._stored[scope]
+            return stored.reply if stored.fingerprint == request_fingerprint else KEY_REUSED
         if profile.key_in_flight == "conflict" and self._in_flight.get(scope, request) != request:
             return KEY_IN_FLIGHT
         return None
 
     def knows(self, scope: Scope, now: float, profile: Profile) -> bool:
-        """Something is remembered under this key."""
-        kept = self._kept.get(scope)
-        return kept is not None and now - kept.at < profile.key_retention_seconds
+        """Whether the key has a stored reply."""
+        stored = self._stored.get(scope)
+        return stored is not None and now - stored.at < profile.key_retention_seconds
 
-    def keep(self, scope: Scope, print_: str, reply: Reply, now: float, profile: Profile) -> None:
-        """Remember an answer, if this profile remembers such answers."""
+    def keep(self, scope: Scope, request_fingerprint: str, reply: Reply, now: float, profile: Profile) -> None:
+        """Store a reply, if the profile stores such replies."""
         if profile.key_retention_seconds <= 0 or (profile.keys_keep == "success" and reply.status >= 300):
             return
-        self._kept.pop(scope, None)
-        self._kept[scope] = _Kept(print_, reply, now)
-        while len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
+        self._stored.pop(scope, None)
+        self._stored[scope] = _Stored(request_fingerprint, reply, now)
+        while len(self._stored) > self._limit:
+            self._stored.popitem(last=False)
 
     def begin(self, scope: Scope, request: int) -> None:
-        """Say that a request with this key is running."""
+        """Mark a key as in flight."""
         self._in_flight.setdefault(scope, request)
 
     def end(self, scope: Scope, request: int) -> None:
-        """Say that it is done, whoever hears of it."""
+        """End the in-flight mark of a request."""
         if self._in_flight.get(scope) == request:
             del self._in_flight[scope]

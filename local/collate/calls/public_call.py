@@ -1,4 +1,4 @@
-"""One authenticated public call: what it asks, what it counts as under its idempotency key, and when it is."""
+"""An authenticated public call: its body, its idempotency scope and its time."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
     from local.collate.ledger import Call
     from local.collate.profile import Profile
 
-# What the ledger may show of a body: ids and enum values, no free text and no reference number.
-_NOTED = ("acceptedReviewSnapshotId", "reportedOutcome")
+# The fields of a body that the ledger may show: ids and enum values, no free text and no reference number.
+_RECORDED = ("acceptedReviewSnapshotId", "reportedOutcome")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A call on its way through the checks."""
+class PublicCall:
+    """An authenticated call. `entry` is its row in the ledger, `now` the simulated time."""
 
-    call: Call
+    entry: Call
     organization: str
     body: dict[str, Any]
-    print_: str
+    fingerprint: str
     now: float
 
     @property
     def cause(self) -> Cause:
-        """Whose doing an effect of this call is."""
-        return Cause("client", self.call.key, self.call.number)
+        """The cause of this call's effects."""
+        return Cause("client", self.entry.key, self.entry.number)
 
     @property
     def scope(self) -> Scope:
-        """Within what its idempotency key is unique."""
-        return (self.organization, self.call.path, self.call.key or "")
+        """The scope in which its idempotency key is unique."""
+        return (self.organization, self.entry.path, self.entry.key or "")
 
     @property
     def canonical(self) -> str:
-        """The body, so that JSON-equal bodies are equal."""
+        """The canonical JSON of the body."""
         return json.dumps(self.body, sort_keys=True, separators=(",", ":"))
 
 
-def read(request: Request, call: Call, organization: str, now: float, profile: Profile) -> Asked | Refusal:
-    """Read a request's body and note its harmless fields in the ledger."""
+def read_call(request: Request, call: Call, organization: str, now: float, profile: Profile) -> PublicCall | Refusal:
+    """Parse a request's body and record its harmless fields in the ledger."""
     body: Any = {}
     if request.method == "POST" and request.body:
         try:
@@ -55,12 +55,12 @@ def read(request: Request, call: Call, organization: str, now: float, profile: P
             return bad_request("The body is not JSON.")
         if not isinstance(body, dict):
             return bad_request("The body is not a JSON object.")
-        call.fields = {name: body[name] for name in _NOTED if isinstance(body.get(name), str)}
-    print_ = "" if call.key is None else fingerprint(body, call.if_match, profile)
-    return Asked(call, organization, body, print_, now)
+        call.fields = {name: body[name] for name in _RECORDED if isinstance(body.get(name), str)}
+    own = "" if call.key is None else fingerprint(body, call.if_match, profile)
+    return PublicCall(call, organization, body, own, now)
 
 
-def refused(call: Call, refusal: Refusal) -> Reply:
-    """Turn a refusal into its error envelope, and note its code."""
+def error_reply(call: Call, refusal: Refusal) -> Reply:
+    """Return the error envelope of a refusal, and record its code."""
     call.code = refusal.code
     return json_reply(refusal.status, refusal.envelope(f"req_{call.number:08x}"))

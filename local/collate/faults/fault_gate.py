@@ -1,7 +1,7 @@
-"""The way of one request: ledger, faults before, the world, faults after, its end.
+"""The path of a request: ledger, faults before the effect, the API, faults after the effect, the reply.
 
-arrive ─▶ [delay, others act] ─▶ (spoilt before: the world is not touched)
-                              └▶ api ─▶ [delay, rewrite] ─▶ (spoilt after) or the answer
+request ─▶ [delay, act] ─▶ (fault before: no effect)
+                        └▶ api ─▶ [delay, rewrite] ─▶ (fault after the effect) or the reply
 """
 
 from __future__ import annotations
@@ -35,47 +35,47 @@ if TYPE_CHECKING:
 
     from local.collate.calls.api import Api
     from local.collate.clock import Clock
-    from local.collate.faults.rules import End, Faults, When
+    from local.collate.faults.rules import End, FaultRules, When
     from local.collate.ledger import Call, Ledger
 
 
 class Exchange(Protocol):
-    """How a request ends; the connection provides it."""
+    """The ways to end a request. The connection implements them."""
 
     on_end: Callable[[str], None] | None
 
     def later(self, seconds: float, then: Callable[[], None]) -> None:
-        """Go on after a while."""
+        """Call `then` after a delay."""
 
     def reply(self, reply: Reply) -> None:
-        """Answer."""
+        """Send the reply."""
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Reset the connection."""
 
     def truncate(self, reply: Reply) -> None:
-        """Answer by half."""
+        """Send half of the reply."""
 
     def trickle(self, reply: Reply, seconds: float) -> None:
-        """Answer byte by byte."""
+        """Send the reply byte by byte."""
 
     def drop(self, reply: Reply) -> None:
-        """Answer and close."""
+        """Send the reply and close."""
 
     def garbage(self) -> None:
-        """Answer with no HTTP."""
+        """Send bytes that are not HTTP."""
 
     def endless(self, part: str) -> None:
-        """Answer without an end."""
+        """Send an endless reply."""
 
     def hang(self) -> None:
-        """Don't answer."""
+        """Send nothing."""
 
 
-class Gate:
-    """Takes every public request through the faults to the API and back."""
+class FaultGate:
+    """Applies the faults to each public request before and after the API."""
 
-    def __init__(self, api: Api, clock: Clock, ledger: Ledger, faults: Faults, latency_seconds: float) -> None:
+    def __init__(self, api: Api, clock: Clock, ledger: Ledger, faults: FaultRules, latency_seconds: float) -> None:
         self.api = api
         self.clock = clock
         self.ledger = ledger
@@ -85,7 +85,7 @@ class Gate:
         self._tokens_at = time.monotonic()
 
     def handle(self, request: Request, exchange: Exchange) -> None:
-        """Take up a request."""
+        """Handle a request."""
         now, headers = self.clock.now(), request.headers
         call = self.ledger.open(
             request.method,
@@ -96,7 +96,7 @@ class Gate:
             key=headers.get("idempotency-key"),
             if_match=headers.get("if-match"),
         )
-        rules = self.faults.strike(request.method, request.path, now)
+        rules = self.faults.matching(request.method, request.path, now)
         call.faults = tuple(rule.id for rule in rules)
         if call.key is not None:
             self.api.writes.keys.begin(_scope(call), call.number)
@@ -108,10 +108,10 @@ class Gate:
 
     def _apply(self, request: Request, call: Call, rules: tuple[Rule, ...], exchange: Exchange) -> None:
         now = self.clock.now()
-        self.api.world.catch_up(now)
+        self.api.state.catch_up(now)
         for rule in rules:
-            if isinstance(rule.doing, Act):
-                actors.act(self.api.world, *_actor_and_doing(request, rule.doing), now)
+            if isinstance(rule.fault, Act):
+                actors.act(self.api.state, *_authorization_and_action(request, rule.fault), now)
         end = _end(rules, "before") or self._limited()
         if end is None:
             reply = _rewritten(self.api.answer(request, call, now), rules)
@@ -131,7 +131,7 @@ class Gate:
             self._finish(end, reply, call, exchange)
 
     def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
-        # Also of a client that has hung up the request runs until here.
+        # The request is in flight until here, also after its client has disconnected.
         self.api.writes.keys.end(_scope(call), call.number)
         match end:
             case Reset():
@@ -156,8 +156,8 @@ class Gate:
                 exchange.reply(reply)
 
     def _limited(self) -> Answer | None:
-        """A token bucket in real time, as a rate limit is."""
-        profile = self.api.world.profile
+        """Return a 429 if the token bucket, in real time, is empty."""
+        profile = self.api.state.profile
         if profile.rate_per_second is None:
             return None
         now = time.monotonic()
@@ -186,16 +186,16 @@ def _end(rules: tuple[Rule, ...], when: When) -> End | None:
     return next((end for rule in rules if (end := rule.ends(when)) is not None), None)
 
 
-def _actor_and_doing(request: Request, act: Act) -> tuple[str, dict[str, object]]:
-    doing = dict(act.doing)
+def _authorization_and_action(request: Request, act: Act) -> tuple[str, dict[str, object]]:
+    action = dict(act.action)
     parts = request.path.split("/")
-    of_the_path = parts[3] if len(parts) > 3 else ""
-    return str(doing.pop("authorizationId", of_the_path)), doing
+    path_id = parts[3] if len(parts) > 3 else ""
+    return str(action.pop("authorizationId", path_id)), action
 
 
 def _rewritten(reply: Reply, rules: tuple[Rule, ...]) -> Reply:
     for rule in rules:
-        if isinstance(rule.doing, Rewrite) and reply.content_type == "application/json":
-            overlaid = merged(json.loads(reply.body), dict(rule.doing.overlay))
+        if isinstance(rule.fault, Rewrite) and reply.content_type == "application/json":
+            overlaid = merged(json.loads(reply.body), dict(rule.fault.overlay))
             reply = Reply(reply.status, json_reply(200, overlaid).body, headers=reply.headers)
     return reply

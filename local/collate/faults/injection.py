@@ -1,4 +1,4 @@
-"""The answers that a fault gives in Collate's place: typed errors, and what gateways and proxies send."""
+"""The replies of faults: typed errors of Collate, and errors of gateways and proxies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BOMB_BYTES = 64 << 20
 
 
 def injected(answer: Answer, call: Call) -> Reply:
-    """Make the answer of a fault, and note its code in the ledger."""
+    """Return the reply of a fault, and record its code in the ledger."""
     headers: tuple[tuple[str, str], ...] = ()
     if answer.location is not None:
         headers += (("location", answer.location),)
@@ -36,7 +36,7 @@ def injected(answer: Answer, call: Call) -> Reply:
         headers += _retry_after(answer.retry_after)
     match answer.shape:
         case "typed":
-            call.code = answer.code or _CODES.get(answer.status, "unknown_trouble")
+            call.code = answer.code or _CODES.get(answer.status, "unknown_error")
             refusal = Refusal(answer.status, call.code, "An injected fault.", answer.retryable, dict(answer.details))
             typed = json_reply(answer.status, refusal.envelope(f"req_{call.number:08x}"))
             return Reply(answer.status, typed.body, headers=headers)
@@ -46,7 +46,7 @@ def injected(answer: Answer, call: Call) -> Reply:
             page = f"<html><head><title>{answer.status}</title></head><body><h1>{answer.status}</h1></body></html>"
             return Reply(answer.status, page.encode(), "text/html", headers)
         case "text":
-            return Reply(answer.status, str(answer.body or "upstream trouble").encode(), "text/plain", headers)
+            return Reply(answer.status, str(answer.body or "upstream error").encode(), "text/plain", headers)
         case "gzip_bomb":
             return Reply(answer.status, _bomb(), headers=(*headers, ("content-encoding", "gzip")))
     return Reply(answer.status, b"", "text/plain", headers)
@@ -55,7 +55,7 @@ def injected(answer: Answer, call: Call) -> Reply:
 def _retry_after(wanted: str) -> tuple[tuple[str, str], ...]:
     if not wanted.startswith("date:"):
         return (("retry-after", wanted),)
-    # A client reads the date against its own, real, clock.
+    # A client compares the date with its own clock, which has the real time.
     now = time.time()
     at = math.ceil(now + float(wanted.removeprefix("date:")))
     return (("date", formatdate(now, usegmt=True)), ("retry-after", formatdate(at, usegmt=True)))
@@ -63,7 +63,7 @@ def _retry_after(wanted: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _bomb() -> bytes:
-    """Sixty kilobytes that unpack to as many megabytes."""
+    """Return 64 KB that unpack to 64 MiB."""
     packer = zlib.compressobj(9, wbits=31)
     megabyte = bytes(1 << 20)
     return b"".join(packer.compress(megabyte) for _ in range(_BOMB_BYTES >> 20)) + packer.flush()

@@ -1,7 +1,7 @@
-"""Faults by rule: which calls they strike, and what they do to them.
+"""Fault rules: the calls that they match, and their faults.
 
-A rule strikes a call when method and path match and its counters, its probability (seeded) and its window of world
-time say so. `before` means: the world was not touched; `after`: the effect has happened and the answer is spoilt.
+A rule matches a call by method, path, counters, probability (seeded) and a window of simulated time. A fault `before`
+happens without an effect; a fault `after` happens after the effect.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait that long, or up to that long; before applying, it makes an effect that comes after its client gave up."""
+    """Wait for `seconds`, or up to `up_to`. `before` can delay the effect past the client's timeout."""
 
     seconds: float
     when: When
@@ -30,7 +30,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer with this status instead."""
+    """Reply with this status instead."""
 
     when: When
     status: int
@@ -45,71 +45,71 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A TCP RST."""
+    """Reset the connection (TCP RST)."""
 
     when: When
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Never answer."""
+    """Send no reply."""
 
     when: When
 
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """Send half of the answer's body, then close."""
+    """Send half of the reply's body, then close."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trickle:
-    """Send the answer's body byte by byte: no read ever times out, only a deadline ends it."""
+    """Send the reply's body byte by byte. No single read times out; only a total deadline ends it."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Answer, then close the connection that the client means to use again."""
+    """Send the reply, then close the keep-alive connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Answer with bytes that are no HTTP."""
+    """Send bytes that are not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """Send a head or a body that doesn't end."""
+    """Send an endless head or body."""
 
     part: str
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Let another actor do something first."""
+    """Let another actor act before the call."""
 
-    doing: Mapping[str, Any]
+    action: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Lay JSON over the answer: unknown fields, values, codes."""
+    """Merge JSON into the reply: unknown fields, values, codes."""
 
     overlay: Mapping[str, Any]
 
 
 End = Answer | Reset | Hang | Truncate | Trickle | Drop | Garbage | Endless
-Doing = Delay | End | Act | Rewrite
+Fault = Delay | End | Act | Rewrite
 
 
 @dataclass(slots=True)
 class Rule:
-    """One rule with its counters."""
+    """A rule with its counters."""
 
     id: str
-    doing: Doing
+    fault: Fault
     path: re.Pattern[str]
     method: str | None = None
     nth: frozenset[int] | None = None
@@ -121,8 +121,8 @@ class Rule:
     seen: int = 0
     struck: int = 0
 
-    def strikes(self, method: str, path: str, now: float) -> bool:
-        """Count a call, and say whether it is struck."""
+    def matches(self, method: str, path: str, now: float) -> bool:
+        """Count a call, and return whether the rule applies to it."""
         if (self.method is not None and self.method != method) or self.path.search(path) is None:
             return False
         if self.until is not None and now >= self.until:
@@ -138,16 +138,16 @@ class Rule:
         return True
 
     def waits(self, when: When) -> float:
-        """Seconds that this rule makes a call wait."""
-        match self.doing:
+        """Return the seconds by which the rule delays a call."""
+        match self.fault:
             case Delay(seconds, at, up_to) if at == when:
                 return seconds if up_to is None else self.random.uniform(seconds, up_to)
             case _:
                 return 0.0
 
     def ends(self, when: When) -> End | None:
-        """How this rule ends a call, if it does so before, or after, the world was touched."""
-        match self.doing:
+        """Return how the rule ends a call before, or after, the effect; None if it does not."""
+        match self.fault:
             case (Answer() | Reset() | Hang()) as end:
                 return end if end.when == when else None
             case (Truncate() | Trickle() | Drop() | Garbage() | Endless()) as end:
@@ -156,10 +156,10 @@ class Rule:
                 return None
 
     def as_json(self) -> dict[str, Any]:
-        """The rule with its counters, as the control API shows it."""
+        """Return the rule with its counters as the control API shows it."""
         return {
             "id": self.id,
-            "do": type(self.doing).__name__.lower(),
+            "do": type(self.fault).__name__.lower(),
             "method": self.method,
             "path": self.path.pattern,
             "seen": self.seen,
@@ -167,8 +167,8 @@ class Rule:
         }
 
 
-class Faults:
-    """The rules in force; all that strike a call are applied, in their order."""
+class FaultRules:
+    """The active rules. All matching rules apply to a call, in order."""
 
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
@@ -177,37 +177,45 @@ class Faults:
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
 
-    def strike(self, method: str, path: str, now: float) -> tuple[Rule, ...]:
-        """The rules that strike this call."""
+    def matching(self, method: str, path: str, now: float) -> tuple[Rule, ...]:
+        """Return the rules that apply to this call."""
         if not self._rules:
             return ()
-        return tuple(rule for rule in self._rules.values() if rule.strikes(method, path, now))
+        return tuple(rule for rule in self._rules.values() if rule.matches(method, path, now))
 
     def add(self, wanted: Mapping[str, Any], now: float) -> Rule:
-        """Add a rule from its JSON form; raises ValueError that says what is wrong."""
+        """Add a rule from its JSON form.
+
+        Raises:
+            ValueError: the rule is invalid.
+        """
         self._numbered += 1
         rule = parse(dict(wanted), f"fault-{self._numbered}", now)
         self._rules[rule.id] = rule
         return rule
 
     def remove(self, rule_id: str) -> bool:
-        """Take a rule away; False if there is none of that id."""
+        """Remove a rule; return False if the id is unknown."""
         return self._rules.pop(rule_id, None) is not None
 
     def clear(self) -> None:
-        """Take all rules away."""
+        """Remove all rules."""
         self._rules.clear()
 
 
 def parse(wanted: dict[str, Any], default_id: str, now: float) -> Rule:
-    """Read a rule; raises ValueError that names what is missing or unknown."""
-    doing = _doing(wanted)
+    """Parse a rule.
+
+    Raises:
+        ValueError: a field is missing, unknown or of a wrong type.
+    """
+    fault = _fault(wanted)
     nth = wanted.pop("nth", None)
     window = wanted.pop("forSeconds", None)
     try:
         rule = Rule(
             id=str(wanted.pop("id", default_id)),
-            doing=doing,
+            fault=fault,
             path=re.compile(wanted.pop("path", "")),
             method=wanted.pop("method", None),
             nth=None if nth is None else frozenset([nth] if isinstance(nth, int) else nth),
@@ -224,7 +232,7 @@ def parse(wanted: dict[str, Any], default_id: str, now: float) -> Rule:
     return rule
 
 
-def _doing(wanted: dict[str, Any]) -> Doing:
+def _fault(wanted: dict[str, Any]) -> Fault:
     what, when = wanted.pop("do", None), wanted.pop("when", "before")
     if when not in ("before", "after"):
         raise ValueError("`when` is before or after")
@@ -233,7 +241,7 @@ def _doing(wanted: dict[str, Any]) -> Doing:
     try:
         return _READERS[what](wanted, when)
     except KeyError as missing:
-        raise ValueError(f"a fault that does {what!r} needs the field {missing}") from missing
+        raise ValueError(f"the fault {what!r} needs the field {missing}") from missing
 
 
 def _answer(wanted: dict[str, Any], when: When) -> Answer:
@@ -257,7 +265,7 @@ def _redirect(wanted: dict[str, Any], when: When) -> Answer:
     return Answer(when, int(wanted.pop("status", 307)), "empty", location=str(wanted.pop("location")))
 
 
-_READERS: dict[str, Callable[[dict[str, Any], When], Doing]] = {
+_READERS: dict[str, Callable[[dict[str, Any], When], Fault]] = {
     "delay": lambda wanted, when: Delay(float(wanted.pop("seconds")), when, wanted.pop("upToSeconds", None)),
     "answer": _answer,
     "redirect": _redirect,
@@ -268,6 +276,6 @@ _READERS: dict[str, Callable[[dict[str, Any], When], Doing]] = {
     "drop": lambda _, __: Drop(),
     "garbage": lambda _, __: Garbage(),
     "endless": lambda wanted, _: Endless(str(wanted.pop("part", "body"))),
-    "act": lambda wanted, _: Act(actors.checked(wanted.pop("actor"))),
+    "act": lambda wanted, _: Act(actors.validated(wanted.pop("actor"))),
     "rewrite": lambda wanted, _: Rewrite(dict(wanted.pop("overlay"))),
 }

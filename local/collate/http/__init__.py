@@ -1,1 +1,1 @@
-"""The wire: sockets, messages, JSON and error bodies."""
+"""HTTP: sockets, messages, JSON and error bodies."""

@@ -1,7 +1,7 @@
-"""One client connection: HTTP/1.1 in by httptools, answers out, and the ways in which a connection can go wrong.
+"""A client connection: HTTP/1.1 requests parsed by httptools, replies, and the faults of a connection.
 
-No task and no queue per request: a request is handed on synchronously, its exchange is finished at once or by a
-timer. Pipelined requests wait their turn.
+A request has no task of its own: its handler runs synchronously, and the exchange ends immediately or by a timer.
+Pipelined requests wait in order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ENDLESS_CHUNK = b"%x\r\n%s\r\n" % (16_384, b" " * 16_384)
 
 
 class Exchange:
-    """One request that waits for its end; whatever ends it first stands, and tells `on_end`."""
+    """A request that waits for its end. Only the first end counts; it calls `on_end`."""
 
     __slots__ = ("_connection", "is_over", "on_end")
 
@@ -39,51 +39,51 @@ class Exchange:
         self.on_end: Callable[[str], None] | None = None
 
     def later(self, seconds: float, then: Callable[[], None]) -> None:
-        """Go on after that many seconds of real time, also when the client is gone by then."""
+        """Call `then` after some seconds of real time, also if the client has disconnected."""
         self._connection.loop.call_later(seconds, then)
 
     def reply(self, reply: Reply) -> None:
-        """Answer."""
+        """Send the reply."""
         if self._ends("answered"):
             self._connection.send(reply)
 
     def reset(self) -> None:
-        """Break the connection with a TCP RST."""
+        """Reset the connection (TCP RST)."""
         if self._ends("reset"):
             self._connection.reset()
 
     def truncate(self, reply: Reply) -> None:
-        """Promise the whole body, send half of it, and close."""
+        """Announce the whole body, send half of it, and close."""
         if self._ends("truncated"):
             self._connection.send_half(reply)
 
     def trickle(self, reply: Reply, seconds: float) -> None:
-        """Answer byte by byte, one after every so many seconds."""
+        """Send the reply byte by byte, one byte each `seconds`."""
         if self._ends("trickled"):
             self._connection.send_slowly(reply, seconds)
 
     def drop(self, reply: Reply) -> None:
-        """Answer, and close a connection that was to stay open."""
+        """Send the reply, and close the keep-alive connection."""
         if self._ends("dropped"):
             self._connection.send(reply)
             self._connection.close()
 
     def garbage(self) -> None:
-        """Send what is no HTTP, and close."""
+        """Send bytes that are not HTTP, and close."""
         if self._ends("garbage"):
-            self._connection.write_raw(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+            self._connection.write_raw(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
             self._connection.close()
 
     def endless(self, part: str) -> None:
-        """Send a head or a body without an end, as fast as the client reads."""
+        """Send an endless head or body, as fast as the client reads."""
         if self._ends("endless"):
             self._connection.send_endlessly(part)
 
     def hang(self) -> None:
-        """Never answer."""
+        """Send nothing."""
 
     def client_left(self) -> None:
-        """The client closed the connection before its answer."""
+        """Record that the client disconnected before the reply."""
         self._ends("client_left")
 
     def _ends(self, how: str) -> bool:
@@ -96,7 +96,7 @@ class Exchange:
 
 
 class Connection(asyncio.Protocol):
-    """Parses requests and writes answers for one socket."""
+    """Parses requests and writes replies for one socket."""
 
     def __init__(self, handle: Callable[[Request, Exchange], None], open_connections: set[Connection]) -> None:
         self._handle = handle
@@ -113,13 +113,13 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Transport: a client is here."""
-        # uvloop's transports are transports by their methods only.
+        """Transport: a client has connected."""
+        # uvloop's transports have the methods, but not the base class.
         self._transport = cast("asyncio.Transport", transport)
         self._open.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Transport: the client is gone, or we are."""
+        """Transport: the connection is closed."""
         self._open.discard(self)
         self._waiting.clear()
         self._endless_piece = b""
@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
             self.send(Reply(400, b"not HTTP/1.1\n", "text/plain"))
 
     def resume_writing(self) -> None:
-        """Transport: the client has read, an endless body goes on."""
+        """Transport: the client has read; continue an endless reply."""
         if self._endless_piece:
             self.loop.call_soon(self._write_endless)
 
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Parser: the head is whole."""
+        """Parser: the head is complete."""
         if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             self.reset()
 
     def on_message_complete(self) -> None:
-        """Parser: the request is whole; take it up unless one is running."""
+        """Parser: the request is complete; handle it unless another one is running."""
         if self._transport is None or self._transport.is_closing():
             return
         url = httptools.parse_url(self._url)
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def send(self, reply: Reply) -> None:
-        """Write a whole answer and take up the next request."""
+        """Write a complete reply and handle the next request."""
         if self._transport is None:
             return
         self._transport.write(self._head(reply) + reply.body)
@@ -198,12 +198,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def send_slowly(self, reply: Reply, seconds: float) -> None:
-        """Write the head at once and the body byte by byte."""
+        """Write the head immediately and the body byte by byte."""
         self.write_raw(self._head(reply))
         self._write_byte(reply.body, 0, seconds)
 
     def send_endlessly(self, part: str) -> None:
-        """Write headers, or chunks of a body, until the client goes away."""
+        """Write headers, or chunks of a body, until the client disconnects."""
         self._endless_piece = _ENDLESS_HEADER if part == "head" else _ENDLESS_CHUNK
         self.write_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n")
         if part != "head":
@@ -211,12 +211,12 @@ class Connection(asyncio.Protocol):
         self._write_endless()
 
     def write_raw(self, data: bytes) -> None:
-        """Write bytes, if the client is still here."""
+        """Write bytes, if the client is connected."""
         if self._transport is not None:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close with FIN, after what was written."""
+        """Close with FIN after all written data."""
         if self._transport is not None:
             self._transport.close()
 

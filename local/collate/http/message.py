@@ -1,4 +1,4 @@
-"""A parsed HTTP request and an answer to it. Header names are lower-case."""
+"""A parsed HTTP request and a reply. Header names are lower-case."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# Made once: json.dumps with separators makes an encoder per call.
+# Created once, because json.dumps with separators creates an encoder per call.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(slots=True)
 class Request:
-    """What a client sent."""
+    """A client's request."""
 
     method: str
     path: str
@@ -27,13 +27,13 @@ class Request:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Query parameters; of a repeated one, the last."""
+        """The query parameters. The last value of a repeated one counts."""
         return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered."""
+    """A reply."""
 
     status: int
     body: bytes
@@ -42,5 +42,5 @@ class Reply:
 
 
 def json_reply(status: int, value: Any) -> Reply:
-    """Answer with JSON."""
+    """Return a JSON reply."""
     return Reply(status, _encode(value).encode())

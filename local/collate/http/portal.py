@@ -1,6 +1,6 @@
-"""The payer session behind a grant's link: a page where a human does, or fails to do, the work (collate-api.md 6).
+"""The payer session behind a grant's link: a page for the human (docs/collate-contract.md §6).
 
-What is done here becomes the payer's truth. Nothing here closes a handoff: that is what the operator reports.
+The human's action becomes the payer's truth. It does not close the handoff; the operator's report does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from local.collate.http.refusal import ROUTE_NOT_FOUND, Refusal, bad_request
 from local.collate.model.authorization import Truth
 
 if TYPE_CHECKING:
-    from local.collate.model.state import Grant, World
+    from local.collate.model.state import CollateState, Grant
 
 WORK = {
     "submitted": (Truth.RECEIVED, "Submit to the payer"),
@@ -40,25 +40,25 @@ background:#f8fafb;cursor:pointer}button:first-child{background:#0b6e63;border-c
 .done{background:#e5f5ec;border-radius:8px;padding:.7rem 1rem}"""
 
 
-def answer(world: World, request: Request, grant_id: str, rest: list[str], now: float) -> Reply | Refusal:
-    """Open a grant's link (GET), or do something in the session behind it (POST `did`)."""
+def answer(state: CollateState, request: Request, grant_id: str, rest: list[str], now: float) -> Reply | Refusal:
+    """Open a grant's link (GET), or act in the session (POST `did`)."""
     wants_json = "application/json" in request.headers.get("accept", "")
     outcome: Grant | Refusal
     did: str | None = None
     if rest or request.method not in ("GET", "POST"):
         return ROUTE_NOT_FOUND
     if request.method == "GET":
-        outcome = world.open_grant(grant_id, now)
+        outcome = state.open_grant(grant_id, now)
     else:
-        outcome = world.grant_in_force(grant_id, now)
+        outcome = state.valid_grant(grant_id, now)
         did = _did(request)
         if did not in WORK:
             return bad_request(f"did is one of {', '.join(WORK)}.", "did")
         if not isinstance(outcome, Refusal):
-            world.work(outcome, WORK[did][0], now)
+            state.work(outcome, WORK[did][0], now)
     if isinstance(outcome, Refusal):
-        return outcome if wants_json else _page(outcome.status, "This link does not open", f"<p>{outcome.message}</p>")
-    return _json(outcome, did) if wants_json else _session(world, outcome, did)
+        return outcome if wants_json else _page(outcome.status, "This link is not valid", f"<p>{outcome.message}</p>")
+    return _json(outcome, did) if wants_json else _session(state, outcome, did)
 
 
 def _did(request: Request) -> str | None:
@@ -85,8 +85,8 @@ def _json(grant: Grant, did: str | None) -> Reply:
     return Reply(reply.status, reply.body, headers=_SECRET_PAGE)
 
 
-def _session(world: World, grant: Grant, did: str | None) -> Reply:
-    authorization = world.authorizations[grant.authorization_id]
+def _session(state: CollateState, grant: Grant, did: str | None) -> Reply:
+    authorization = state.authorizations[grant.authorization_id]
     facts = {
         "Authorization": authorization.id,
         "Payer": "Example Health",
@@ -95,14 +95,12 @@ def _session(world: World, grant: Grant, did: str | None) -> Reply:
         "Link valid until": rfc3339(grant.expires_at),
     }
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    done = (
-        "" if did is None else f'<p class="done">Done: {escape(WORK[did][1])}. Now report it and close the handoff.</p>'
-    )
+    done = "" if did is None else f'<p class="done">Done: {escape(WORK[did][1])}. Now report it: close the handoff.</p>'
     buttons = "".join(
         f'<button name="did" value="{name}">{escape(label)}</button>' for name, (_, label) in WORK.items()
     )
     body = (
-        f"<p><small>A simulated payer session. What you do here is what Collate will find at the payer.</small></p>"
+        f"<p><small>A simulated payer session. Collate will find your action here as the payer's truth.</small></p>"
         f'<dl>{rows}</dl>{done}<form method="post">{buttons}</form>'
     )
     return _page(200, "Payer portal", body)

@@ -1,4 +1,4 @@
-"""Collate's typed error answers (collate-api.md 7), and the untabled ones that a client must survive.
+"""Collate's typed errors (docs/collate-contract.md §7), and undocumented ones that a client must handle.
 
 Refusal ── status, code, message, retryable, details, issues ──▶ {"error": {...}, "requestId": "req_..."}
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call was not carried out."""
+    """A typed error: the reason why a call has no effect."""
 
     status: int
     code: str
@@ -21,7 +21,7 @@ class Refusal:
     issues: tuple[dict[str, Any], ...] = ()
 
     def envelope(self, request_id: str) -> dict[str, Any]:
-        """The error envelope of collate-api.md 7."""
+        """The error envelope of docs/collate-contract.md §7."""
         return {
             "error": {
                 "code": self.code,
@@ -54,13 +54,13 @@ GRANT_NOT_FOUND = Refusal(404, "access_grant_not_found", "No such link.")
 
 
 def bad_request(message: str, field_name: str | None = None) -> Refusal:
-    """400 bad_request, with an issue where a field is to blame."""
+    """Return 400 bad_request, with an issue if one field is invalid."""
     issues = () if field_name is None else ({"code": "invalid", "field": field_name, "message": message},)
     return Refusal(400, "bad_request", message, issues=issues)
 
 
 def version_conflict(expected: int, actual: int) -> Refusal:
-    """409 version_conflict: what the client sent, and what the server has (collate-api.md 2)."""
+    """Return 409 version_conflict with the client's and the server's version (docs/collate-contract.md §2)."""
     return Refusal(
         409,
         "version_conflict",
@@ -70,11 +70,11 @@ def version_conflict(expected: int, actual: int) -> Refusal:
 
 
 def header_missing(name: str, status: int) -> Refusal:
-    """A required header is not there; which status that is, is unknown (collate-api.md 10b)."""
+    """Return the error for a missing header. Its status is undocumented (docs/collate-contract.md §10b)."""
     code = {422: "validation_failed", 428: "precondition_required"}.get(status, "bad_request")
     return Refusal(status, code, f"The {name} header is required.")
 
 
 def live_session_not_available(reason: str) -> Refusal:
-    """409 live_session_not_available with its reason (collate-api.md 6)."""
+    """Return 409 live_session_not_available with its reason (docs/collate-contract.md §6)."""
     return Refusal(409, "live_session_not_available", "No live session to show.", details={"reason": reason})

@@ -1,4 +1,4 @@
-"""The simulated Collate on real sockets: one public listener, one for control that stays up through an outage."""
+"""The simulated Collate on real sockets: a public listener, and one for control that stays up during an outage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL = "/_sim"
 
 
 class SimulatedCollate(Simulation):
-    """`async with SimulatedCollate() as sim:` serves on free ports: `sim.url`, `sim.control_url`, `sim.world`."""
+    """`async with SimulatedCollate() as sim:` serves on free ports: `sim.url`, `sim.control_url`, `sim.state`."""
 
     def __init__(
         self, options: Options | None = None, *, host: str = "127.0.0.1", port: int = 0, control_port: int = 0
@@ -38,12 +38,12 @@ class SimulatedCollate(Simulation):
 
     @property
     def url(self) -> str:
-        """Where the public API is."""
+        """The URL of the public API."""
         return f"http://{self._host}:{self._ports[0]}"
 
     @property
     def control_url(self) -> str:
-        """Where the control API is, also during an outage (otherwise it is under `url` too)."""
+        """The URL of the control API. Except during an outage, the API is under `url` too."""
         return f"http://{self._host}:{self._ports[1]}{_CONTROL}"
 
     async def __aenter__(self) -> Self:
@@ -73,11 +73,11 @@ class SimulatedCollate(Simulation):
                 server.close()
         self._drop(self._connections)
         self._drop(self._control_connections)
-        # One turn of the loop lets the transports tell their protocols.
+        # In the next iteration of the loop the transports call connection_lost of their protocols.
         await asyncio.sleep(0)
 
     def begin_outage(self, seconds: float | None = None) -> None:
-        """Refuse connections and break those that are open, for that many real seconds or until `end_outage`."""
+        """Refuse connections and reset open ones, for some seconds of real time or until `end_outage`."""
         if self._public is not None:
             self._public.close()
             self._public = None

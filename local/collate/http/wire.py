@@ -1,4 +1,4 @@
-"""The JSON of collate-api.md 3, 5 and 6. Fields whose shape is unknown there are the ones it assumes."""
+"""The JSON of docs/collate-contract.md §3, §5, §6. Fields of undocumented shape have the assumed one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _RESOLUTION = {
 
 
 def authorization_json(authorization: Authorization, profile: Profile) -> dict[str, Any]:
-    """PriorAuthorization, collate-api.md 3."""
+    """PriorAuthorization, docs/collate-contract.md §3."""
     case, handoff = authorization.case, authorization.open_handoff
     is_active = handoff is not None and handoff.state in (HandoffState.OFFERED, HandoffState.ACTIVE)
     hides_action = is_active and profile.status_while_active == "processing"
@@ -78,7 +78,7 @@ def authorization_json(authorization: Authorization, profile: Profile) -> dict[s
 
 
 def handoff_json(authorization: Authorization, handoff: Handoff, profile: Profile) -> dict[str, Any]:
-    """ManualHandoff, collate-api.md 5: no grant, no claim."""
+    """ManualHandoff, docs/collate-contract.md §5: no grant, no report."""
     value = {
         "id": handoff.id,
         "version": handoff.version,
@@ -96,7 +96,7 @@ def handoff_json(authorization: Authorization, handoff: Handoff, profile: Profil
 
 
 def close_json(authorization: Authorization, handoff: Handoff, profile: Profile) -> dict[str, Any]:
-    """The answer of the three closes, collate-api.md 5.4: not a ManualHandoff."""
+    """The response of the three closes, docs/collate-contract.md §5.4: not a ManualHandoff."""
     value = {
         "manualHandoffId": handoff.id,
         "state": handoff.state,
@@ -112,17 +112,17 @@ def close_json(authorization: Authorization, handoff: Handoff, profile: Profile)
 
 
 def grant_json(grant: Grant, url: str, profile: Profile) -> dict[str, Any]:
-    """ManualHandoffAccessGrant, collate-api.md 5.3."""
+    """ManualHandoffAccessGrant, docs/collate-contract.md §5.3."""
     return _finished({"id": grant.id, "url": url, "expiresAt": rfc3339(grant.expires_at)}, None, profile)
 
 
 def live_session_grant_json(grant_id: str, base_url: str, expires_at: float) -> dict[str, Any]:
-    """A read-only grant, collate-api.md 6: the shape of a handoff's grant."""
+    """A read-only grant, docs/collate-contract.md §6: the shape of a handoff's grant."""
     return {"id": grant_id, "url": f"{base_url}/runtime/live/{grant_id}", "expiresAt": rfc3339(expires_at)}
 
 
 def live_session_json(authorization: Authorization, profile: Profile) -> dict[str, Any]:
-    """The read-only live session, collate-api.md 6."""
+    """The read-only live session, docs/collate-contract.md §6."""
     handoff = authorization.open_handoff
     is_live = handoff is not None or authorization.status is Status.PROCESSING
     allowed = authorization.action is Action.COMPLETE_PAYER_INTERACTION and handoff is None
@@ -152,7 +152,7 @@ def live_session_json(authorization: Authorization, profile: Profile) -> dict[st
 
 
 def merged(value: Any, overlay: Any) -> Any:
-    """Lay an overlay over JSON: objects merge key by key, everything else is replaced."""
+    """Merge an overlay into JSON: objects merge key by key, other values are replaced."""
     if isinstance(value, dict) and isinstance(overlay, dict):
         return value | {key: merged(value.get(key), item) for key, item in overlay.items()}
     return overlay
@@ -211,5 +211,5 @@ def time_json(at: float | None) -> str | None:
 def _finished(value: dict[str, Any], overlay: Mapping[str, Any] | None, profile: Profile) -> dict[str, Any]:
     if profile.unknown_fields:
         value |= _NEWER
-    laid: dict[str, Any] = merged(value, dict(overlay)) if overlay else value
-    return laid
+    final: dict[str, Any] = merged(value, dict(overlay)) if overlay else value
+    return final

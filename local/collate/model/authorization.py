@@ -1,6 +1,6 @@
-"""What Collate knows of one prior authorization: frozen values, changed only by lifecycle.py.
+"""The state of a prior authorization: frozen values that only lifecycle.py changes.
 
-An authorization holds its handoffs; at most one of them is not closed, and that one is the active handoff.
+An authorization has its handoffs. At most one of them is not closed: the active handoff.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """Who owns the next move (collate-api.md 3)."""
+    """`status` of an authorization (docs/collate-contract.md §3)."""
 
     REQUIRES_ACTION = "requires_action"
     PROCESSING = "processing"
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class Action(StrEnum):
-    """`nextAction.type` (collate-api.md 3)."""
+    """`nextAction.type` (docs/collate-contract.md §3)."""
 
     RESOLVE_REQUIREMENTS = "resolve_requirements"
     CONTINUE_AUTHORIZATION = "continue_authorization"
@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 
 class HandoffState(StrEnum):
-    """`state` of a manual handoff (collate-api.md 5)."""
+    """`state` of a manual handoff (docs/collate-contract.md §5)."""
 
     OFFERED = "offered"
     ACTIVE = "active"
@@ -42,7 +42,7 @@ class HandoffState(StrEnum):
 
 
 class Result(StrEnum):
-    """How a handoff ended (collate-api.md 5)."""
+    """`result` of a handoff (docs/collate-contract.md §5)."""
 
     COMPLETED_REPORTED = "completed_reported"
     UNABLE_TO_COMPLETE = "unable_to_complete"
@@ -53,7 +53,7 @@ class Result(StrEnum):
 
 
 class Truth(StrEnum):
-    """What Collate will find at the payer when it next looks; `AS_REPORTED` believes the operator."""
+    """The truth that Collate finds at its next reconciliation. `AS_REPORTED`: the operator's report is true."""
 
     AS_REPORTED = "as_reported"
     NOTHING = "nothing"
@@ -68,7 +68,7 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was said at a close: a claim, never payer truth."""
+    """The report of a close. It is not payer truth."""
 
     result: Result
     outcome: str | None = None
@@ -78,7 +78,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """One manual handoff; `due_at` is when it next changes by itself."""
+    """A manual handoff. `due_at` is the time of its next automatic change."""
 
     id: str
     version: int
@@ -98,7 +98,7 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A review snapshot; the one that an authorization holds is the current one."""
+    """A review snapshot. An authorization has only its current one."""
 
     id: str
     generated_at: float
@@ -107,7 +107,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What never changes after the create, and what a test injects into every answer."""
+    """The constant part of an authorization, and the overlays that a test adds to each response."""
 
     organization: str
     created_at: float
@@ -123,7 +123,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """The prior authorization; `finds_at` and `decides_at` are when Collate and the payer next act by themselves."""
+    """A prior authorization. Collate acts next at `finds_at`, the payer at `decides_at`."""
 
     id: str
     case: Case
@@ -145,23 +145,23 @@ class Authorization:
 
     @property
     def is_terminal(self) -> bool:
-        """No further writes (collate-api.md 4)."""
+        """Whether further writes are refused (docs/collate-contract.md §4)."""
         return self.status in (Status.COMPLETED, Status.CANCELED)
 
     @property
     def open_handoff(self) -> Handoff | None:
-        """The handoff that is not closed (`activeManualHandoff`)."""
+        """The handoff that is not closed (`activeManualHandoff`), if there is one."""
         last = self.handoffs[-1] if self.handoffs else None
         return None if last is None or last.state is HandoffState.CLOSED else last
 
     @property
     def last_report(self) -> Report | None:
-        """What was said when the last handoff was closed."""
+        """The report of the last handoff's close."""
         return self.handoffs[-1].report if self.handoffs else None
 
     @property
     def covered_snapshot(self) -> Snapshot | None:
-        """The snapshot that the next action was issued against, if it covers one."""
+        """The snapshot that the next action covers, if there is one."""
         if self.action is Action.APPROVE_SUBMISSION:
             return self.snapshot
         if self.action is Action.COMPLETE_PAYER_INTERACTION and self.case.review_backed:
@@ -170,11 +170,11 @@ class Authorization:
 
     @property
     def due_at(self) -> float | None:
-        """When something next happens by itself."""
+        """The time of the next automatic change."""
         handoff = self.open_handoff
         dues = (self.finds_at, self.decides_at, handoff.due_at if handoff else None)
         return min((due for due in dues if due is not None), default=None)
 
     def handoff(self, handoff_id: str) -> Handoff | None:
-        """The handoff of that id."""
+        """Return the handoff with this id, or None."""
         return next((handoff for handoff in reversed(self.handoffs) if handoff.id == handoff_id), None)

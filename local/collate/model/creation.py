@@ -1,4 +1,4 @@
-"""Authorizations made: by a client's create call, or for a test in whichever state it needs."""
+"""New authorizations: from a client's create call, or for a test in a given state."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STATES: dict[str, tuple[Status, Action | None]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which authorizations a test wants; field names are those of the control API, in snake case."""
+class AuthorizationSpec:
+    """The authorizations to create. The fields are those of the control API, in snake case."""
 
     organization: str
     state: str = DEFAULT_STATE
@@ -45,51 +45,55 @@ class Wanted:
     handoff_overlay: Mapping[str, Any] | None = None
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], organization: str) -> Wanted:
-        """Read the control API's form; raises ValueError for what it doesn't know."""
+    def from_json(cls, value: Mapping[str, Any], organization: str) -> AuthorizationSpec:
+        """Parse the control API's JSON.
+
+        Raises:
+            ValueError: a field, state or truth is unknown.
+        """
         known = {_camel(one.name): one.name for one in fields(cls)}
         if unknown := sorted(set(value) - set(known)):
             raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-        wanted = {"organization": organization} | {known[name]: item for name, item in value.items()}
-        wanted["ids"] = tuple(wanted.get("ids", ()))
-        wanted["truth"] = Truth(wanted.get("truth", Truth.AS_REPORTED))
-        if wanted.get("state", DEFAULT_STATE) not in STATES:
-            raise ValueError(f"no state {wanted['state']!r}; there are {', '.join(STATES)}")
-        return cls(**wanted)
+        values = {"organization": organization} | {known[name]: item for name, item in value.items()}
+        values["ids"] = tuple(values.get("ids", ()))
+        values["truth"] = Truth(values.get("truth", Truth.AS_REPORTED))
+        if values.get("state", DEFAULT_STATE) not in STATES:
+            raise ValueError(f"unknown state {values['state']!r}; known: {', '.join(STATES)}")
+        return cls(**values)
 
 
-def wanted_authorization(
-    wanted: Wanted, authorization_id: str, now: float, new_id: Callable[[str], str]
+def authorization_from(
+    spec: AuthorizationSpec, authorization_id: str, now: float, new_id: Callable[[str], str]
 ) -> Authorization:
-    """Make one authorization in the state that is wanted."""
-    status, action = STATES[wanted.state]
-    with_snapshot = wanted.review_backed or action is Action.APPROVE_SUBMISSION
-    is_received = status is Status.WAITING_ON_PAYER or wanted.state == "completed"
-    decision_at = now if wanted.state == "completed" else None
-    finds = wanted.finds_after_seconds
+    """Return a new authorization in the specified state."""
+    status, action = STATES[spec.state]
+    with_snapshot = spec.review_backed or action is Action.APPROVE_SUBMISSION
+    is_received = status is Status.WAITING_ON_PAYER or spec.state == "completed"
+    decision_at = now if spec.state == "completed" else None
+    finds = spec.finds_after_seconds
     return Authorization(
         id=authorization_id,
         case=Case(
-            organization=wanted.organization,
+            organization=spec.organization,
             created_at=now,
-            metadata=wanted.metadata,
-            review_backed=wanted.review_backed,
-            overlay=wanted.overlay,
-            handoff_overlay=wanted.handoff_overlay,
+            metadata=spec.metadata,
+            review_backed=spec.review_backed,
+            overlay=spec.overlay,
+            handoff_overlay=spec.handoff_overlay,
         ),
-        version=wanted.version,
+        version=spec.version,
         status=status,
         updated_at=now,
         action=action,
         outcome="approved" if decision_at is not None else None,
-        snapshot=Snapshot(new_id("rev"), now, wanted.version) if with_snapshot else None,
+        snapshot=Snapshot(new_id("rev"), now, spec.version) if with_snapshot else None,
         receipt=(now, new_id("PA").upper()) if is_received else None,
         decision=(now, "approved") if decision_at is not None else None,
-        truth=Truth(wanted.truth),
-        decision_seconds=wanted.decision_seconds,
+        truth=Truth(spec.truth),
+        decision_seconds=spec.decision_seconds,
         finds_at=now + finds if finds is not None and status is Status.PROCESSING else None,
-        decides_at=now + wanted.decision_seconds
-        if wanted.decision_seconds is not None and status is Status.WAITING_ON_PAYER
+        decides_at=now + spec.decision_seconds
+        if spec.decision_seconds is not None and status is Status.WAITING_ON_PAYER
         else None,
         completed_at=decision_at,
         canceled_at=now if status is Status.CANCELED else None,
@@ -99,7 +103,7 @@ def wanted_authorization(
 def from_create_body(
     body: Mapping[str, Any], authorization_id: str, organization: str, now: float
 ) -> Authorization | Refusal:
-    """Make what POST /v1/prior-authorizations asks for (collate-api.md 3, other write endpoints)."""
+    """Return the authorization of a POST /v1/prior-authorizations, or a refusal (docs/collate-contract.md §3)."""
     policy = body.get("policy")
     final_submission = policy.get("finalSubmission") if isinstance(policy, dict) else None
     if final_submission not in ("automatic", "requires_approval"):

@@ -1,4 +1,4 @@
-"""An effect: something that changed in the world, and whose doing it was. What the ledger counts."""
+"""Effects: the changes that the ledger counts, each with its cause."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What changed."""
+    """The kind of a change."""
 
     AUTHORIZATION_CREATED = "authorization_created"
     AUTHORIZATION_CONFIRMED = "authorization_confirmed"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Whose doing an effect is: `client`, `other` (another actor), `human` (in the portal) or `collate`."""
+    """The cause of an effect: `client`, `other` (another actor), `human` (in the portal) or `collate`."""
 
     by: str
     key: str | None = None
@@ -43,7 +43,7 @@ COLLATE = Cause("collate")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One change, with the authorization's version after it."""
+    """A change, with the authorization's version after it."""
 
     kind: Kind
     at: float
@@ -56,7 +56,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An authorization after a transition, and what changed on the way."""
+    """An authorization after a transition, and the effects of the transition."""
 
     authorization: Authorization
     effects: tuple[Effect, ...]

@@ -1,11 +1,11 @@
-"""How an authorization and its handoffs change (collate-api.md 4, 5). Pure: time, ids and profile come in.
+"""Transitions of an authorization and its handoffs (docs/collate-contract.md §4, §5). Pure.
 
       requires_action ──open──▶ offered ─▶ active ──close──▶ closing ─▶ closed        the handoff
              ▲                                                  │
              └───────────── conclude ◀───── processing ◀────────┘                     the authorization
                                └──▶ waiting_on_payer ──decide──▶ completed
 
-A report moves nothing but the handoff: only `conclude`, with the payer's truth, moves the authorization on.
+A report changes only the handoff. Only `conclude`, with the payer's truth, changes the authorization's status.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DECISIONS = (Truth.APPROVED, Truth.DENIED, Truth.MODIFIED)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happens, by whom, in which kind of world, and how that names new things."""
+    """The context of a transition: simulated time, cause, profile and id generator."""
 
     now: float
     cause: Cause
@@ -50,12 +50,12 @@ class Moment:
     new_id: Callable[[str], str]
 
     def after(self, seconds: float | None) -> float | None:
-        """World time that many seconds later; never, if that is never."""
+        """Return the time `seconds` later, or None for never."""
         return None if seconds is None else self.now + seconds
 
 
 def open_handoff(authorization: Authorization, at: Moment) -> Step:
-    """Open a handoff: active at once, or offered for a while."""
+    """Open a handoff: active immediately, or offered first."""
     offered = Handoff(
         id=at.new_id("mhand"),
         version=0,
@@ -78,11 +78,11 @@ def open_handoff(authorization: Authorization, at: Moment) -> Step:
 
 
 def close_handoff(authorization: Authorization, handoff: Handoff, report: Report, at: Moment) -> Step:
-    """Close a handoff by a call: `closing` for a while, then closed."""
-    if at.profile.closes_at_once:
+    """Close a handoff by a call: `closing` first, then closed."""
+    if at.profile.closes_immediately:
         closed = _closed(authorization, handoff, report, replace(at, cause=COLLATE))
-        asked = _effect(Kind.HANDOFF_CLOSING, closed.authorization, at, handoff, result=report.result)
-        return Step(closed.authorization, (asked, *closed.effects))
+        called = _effect(Kind.HANDOFF_CLOSING, closed.authorization, at, handoff, result=report.result)
+        return Step(closed.authorization, (called, *closed.effects))
     closing = replace(
         handoff,
         version=handoff.version + 1,
@@ -97,12 +97,12 @@ def close_handoff(authorization: Authorization, handoff: Handoff, report: Report
 
 
 def end_handoff(authorization: Authorization, handoff: Handoff, result: Result, at: Moment) -> Step:
-    """End a handoff by no call of its own: abandoned, lost, canceled, replaced. A claim that is closing stands."""
+    """End a handoff without a close call (expired, lost, canceled). A handoff in `closing` keeps its report."""
     return _closed(authorization, handoff, handoff.report or Report(result), at)
 
 
 def conclude(authorization: Authorization, at: Moment) -> Step:
-    """Let Collate look at the payer: the truth, not the report, decides what the authorization becomes."""
+    """Reconcile with the payer: the truth, not the report, decides the new status."""
     truth = _truth(authorization)
     found = replace(
         authorization,
@@ -115,7 +115,7 @@ def conclude(authorization: Authorization, at: Moment) -> Step:
     if truth is Truth.FOLLOW_UP:
         found = replace(found, status=Status.REQUIRES_ACTION, action=Action.RESOLVE_REQUIREMENTS)
     elif truth is Truth.NOTHING and found.receipt is None:
-        found = _needs_a_person(found, at)
+        found = _needs_handoff(found, at)
     elif truth in (Truth.NOTHING, Truth.RECEIVED):
         wait = at.profile.decision_seconds if found.decision_seconds is None else found.decision_seconds
         found = replace(_received(found, at), status=Status.WAITING_ON_PAYER, decides_at=at.after(wait))
@@ -127,13 +127,13 @@ def conclude(authorization: Authorization, at: Moment) -> Step:
 
 
 def confirm(authorization: Authorization, at: Moment) -> Step:
-    """Hand the case to Collate's automation."""
+    """Start Collate's automation."""
     confirmed = replace(_processing(authorization, at), finds_at=at.after(at.profile.automation_seconds))
     return Step(confirmed, (_effect(Kind.AUTHORIZATION_CONFIRMED, confirmed, at),))
 
 
 def cancel(authorization: Authorization, at: Moment) -> Step:
-    """Cancel locally; an active handoff ends with it, receipt and decision stay."""
+    """Cancel the authorization and its active handoff. Receipt and decision stay."""
     effects: tuple[Effect, ...] = ()
     if (handoff := authorization.open_handoff) is not None:
         ended = end_handoff(authorization, handoff, Result.CANCELED, at)
@@ -152,7 +152,7 @@ def cancel(authorization: Authorization, at: Moment) -> Step:
 
 
 def edit(authorization: Authorization, at: Moment, *, fresh_snapshot: bool) -> Step:
-    """Somebody edits the case: the version moves, and with a fresh snapshot the old one is stale."""
+    """Edit the case: the version increases. With a fresh snapshot the old one is stale."""
     version = authorization.version + 1
     snapshot = Snapshot(at.new_id("rev"), at.now, version) if fresh_snapshot else authorization.snapshot
     edited = replace(authorization, version=version, snapshot=snapshot, updated_at=at.now)
@@ -160,14 +160,14 @@ def edit(authorization: Authorization, at: Moment, *, fresh_snapshot: bool) -> S
 
 
 def run_due(authorization: Authorization, at: Moment) -> Step | None:
-    """Do the one thing that is due by `at`; None when nothing is."""
+    """Return the next transition that is due by `at`, or None."""
     handoff = authorization.open_handoff
     if handoff is not None and handoff.due_at is not None and handoff.due_at <= at.now:
         if handoff.state is HandoffState.OFFERED:
             active = _activated(handoff, at)
             activated = _with_handoff(authorization, active)
             return Step(activated, (_effect(Kind.HANDOFF_ACTIVATED, activated, at, active),))
-        # One that is closing ends with the result that it was closed with, any other as abandoned.
+        # A handoff in `closing` ends with its own result, any other one as expired.
         return end_handoff(authorization, handoff, Result.EXPIRED, at)
     if authorization.finds_at is not None and authorization.finds_at <= at.now:
         return conclude(authorization, at)
@@ -176,8 +176,10 @@ def run_due(authorization: Authorization, at: Moment) -> Step | None:
     return None
 
 
-def kept_by_grant(authorization: Authorization, handoff: Handoff, expires_at: float, profile: Profile) -> Authorization:
-    """A grant keeps its handoff from being abandoned; no version moves (collate-api.md 10b)."""
+def extended_by_grant(
+    authorization: Authorization, handoff: Handoff, expires_at: float, profile: Profile
+) -> Authorization:
+    """Extend the handoff's abandonment deadline past a grant. No version changes (docs/collate-contract.md §10b)."""
     due_at = None if profile.abandonment_seconds is None else expires_at + profile.abandonment_seconds
     return _with_handoff(authorization, replace(handoff, due_at=due_at))
 
@@ -214,7 +216,7 @@ def _truth(authorization: Authorization) -> Truth:
     return _REPORTED.get(report.outcome or "", Truth.NOTHING) if report else Truth.NOTHING
 
 
-def _needs_a_person(authorization: Authorization, at: Moment) -> Authorization:
+def _needs_handoff(authorization: Authorization, at: Moment) -> Authorization:
     snapshot = authorization.snapshot
     if authorization.case.review_backed:
         snapshot = Snapshot(at.new_id("rev"), at.now, authorization.version)

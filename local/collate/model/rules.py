@@ -1,4 +1,4 @@
-"""What may be done to an authorization and its handoffs, and the code of a refusal (collate-api.md 5, 10b)."""
+"""The rules for writes, and the codes of refusals (docs/collate-contract.md §5, §10b)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STRONG_TAG = re.compile(r'"(\d{1,18})"', re.ASCII)
 
 
 def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal | None:
-    """Check If-Match: a strong quoted version (collate-api.md 2)."""
+    """Check If-Match: a strong quoted version (docs/collate-contract.md §2)."""
     if not profile.checks_if_match:
         return None
     if if_match is None:
@@ -43,7 +43,7 @@ def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal
 
 
 def handoff_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
-    """Say why no handoff may be opened now (collate-api.md 5.1)."""
+    """Say why no handoff may be opened now (docs/collate-contract.md §5.1)."""
     accepted = body.get("acceptedReviewSnapshotId")
     if accepted is not None and not isinstance(accepted, str):
         return bad_request("acceptedReviewSnapshotId is a string.", "acceptedReviewSnapshotId")
@@ -57,26 +57,26 @@ def handoff_refused(authorization: Authorization, body: dict[str, Any], profile:
 
 
 def close_refused(handoff: Handoff) -> Refusal | None:
-    """Say why this handoff can't be closed by a call; the code is not in the tables (collate-api.md 5)."""
+    """Return why this handoff cannot be closed by a call; the code is undocumented (docs/collate-contract.md §5)."""
     return HANDOFF_NOT_ACTIVE if handoff.state in (HandoffState.CLOSING, HandoffState.CLOSED) else None
 
 
 def confirm_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
-    """Say why the next action can't be confirmed (collate-api.md 3)."""
+    """Return why the next action cannot be confirmed (docs/collate-contract.md §3)."""
     if authorization.action not in (Action.CONTINUE_AUTHORIZATION, Action.APPROVE_SUBMISSION):
         return Refusal(409, "prior_authorization_not_actionable", "The next action is not one to confirm.")
     return _review_refused(authorization, body.get("acceptedReviewSnapshotId"), profile)
 
 
 def ended(authorization: Authorization) -> Refusal | None:
-    """Say that no write is taken any more (collate-api.md 4)."""
+    """Return a refusal if the authorization has ended (docs/collate-contract.md §4)."""
     if authorization.is_terminal:
         return Refusal(409, "prior_authorization_not_actionable", "The prior authorization has ended.")
     return None
 
 
 def report_from(operation: str, body: dict[str, Any], canonical: str) -> Report | Refusal:
-    """Read what a close reports (collate-api.md 5.4 to 5.6)."""
+    """Return the report of a close, or why it is invalid (docs/collate-contract.md §5.4 to §5.6)."""
     texts = {"complete": ("observedReferenceNumber", "operatorNotes"), "unable-to-complete": ("operatorNotes",)}
     for name in texts.get(operation, ("notes",)):
         if not isinstance(body.get(name, ""), str | None):

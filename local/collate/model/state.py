@@ -1,7 +1,7 @@
-"""The simulated Collate's state: authorizations, grants, and what is due. Synchronous, and time is an argument.
+"""The simulated Collate's state: authorizations, grants and due transitions. Synchronous; time is an argument.
 
-Every change goes through `_put`, which tells the ledger. Invariant: versions never fall, and at most one handoff
-of an authorization is not closed.
+`_put` makes each change and records it in the ledger. Invariants: versions never decrease; at most one handoff of an
+authorization is not closed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Grant:
     is_opened: bool = False
 
 
-class World:
+class CollateState:
     """All authorizations of all organizations."""
 
     def __init__(self, profile: Profile, record: Callable[[Effect], None], seed: int | None = None) -> None:
@@ -59,21 +59,21 @@ class World:
         self._due: list[tuple[float, int, str]] = []
         self._tie = count()
         self._ids = count(1)
-        # Ids differ between two runs of the server, so that a topic which outlives it can't confuse their handoffs.
+        # Ids differ between runs of the server, so that a topic that outlives one run has no ambiguous handoffs.
         self._run = secrets.token_hex(3) if seed is None else f"{seed:06x}"
         self._random = Random(seed)
 
     def new_id(self, prefix: str) -> str:
-        """A fresh id like `mhand_1f00a2-7`."""
+        """Return a new id such as `mhand_1f00a200007`."""
         return f"{prefix}_{self._run}{next(self._ids):05d}"
 
     def visible(self, authorization_id: str, organization: str) -> Authorization | None:
-        """The authorization, if that organization may see it (collate-api.md 1, tenancy)."""
+        """Return the authorization if it belongs to the organization (docs/collate-contract.md §1, tenancy)."""
         authorization = self.authorizations.get(authorization_id)
         return authorization if authorization and authorization.case.organization == organization else None
 
     def as_read(self, authorization: Authorization, now: float) -> Authorization:
-        """What a read answers: the present, or under stale_replicas now and then the past."""
+        """Return the state for a read: the current one, or sometimes a past one with stale_replicas."""
         if self.profile.stale_probability and self._random.random() < self.profile.stale_probability:
             cut = now - self.profile.stale_seconds
             past = self._past.get(authorization.id, ())
@@ -81,14 +81,14 @@ class World:
         return authorization
 
     def add(self, authorization: Authorization, cause: Cause) -> Authorization:
-        """Put a new authorization into the world."""
+        """Add a new authorization."""
         created = Effect(
             Kind.AUTHORIZATION_CREATED, authorization.updated_at, authorization.id, authorization.version, cause
         )
         return self._put(Step(authorization, (created,)), authorization.updated_at)
 
     def catch_up(self, now: float) -> None:
-        """Let everything happen that is due by `now`, in the order of its time."""
+        """Run all transitions that are due by `now`, in order of time."""
         while self._due and self._due[0][0] <= now:
             at, _, authorization_id = heapq.heappop(self._due)
             authorization = self.authorizations.get(authorization_id)
@@ -98,7 +98,7 @@ class World:
                 self._put(step, at)
 
     def open_handoff(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
-        """Open a handoff; one that is active is replaced (only the profile `create_while_active=replace` asks that)."""
+        """Open a handoff. It replaces an active one (only with the profile `create_while_active=replace`)."""
         if (active := authorization.open_handoff) is not None:
             action, status = authorization.action, authorization.status
             authorization = self.end_handoff(authorization, active, Result.REVOKED, cause, now)
@@ -118,27 +118,27 @@ class World:
         return self._put(lifecycle.end_handoff(authorization, handoff, result, self._at(cause, now)), now)
 
     def conclude(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
-        """Let Collate find the payer's truth now."""
+        """Reconcile with the payer now."""
         return self._put(lifecycle.conclude(authorization, self._at(cause, now)), now)
 
     def confirm(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
-        """Confirm, and let Collate's automation go on."""
+        """Confirm, and start Collate's automation."""
         return self._put(lifecycle.confirm(authorization, self._at(cause, now)), now)
 
     def cancel(self, authorization: Authorization, cause: Cause, now: float) -> Authorization:
-        """Cancel an authorization and the handoff that it has."""
+        """Cancel an authorization and its handoff."""
         return self._put(lifecycle.cancel(authorization, self._at(cause, now)), now)
 
     def edit(self, authorization: Authorization, cause: Cause, now: float, *, fresh_snapshot: bool) -> Authorization:
-        """Move the version, as somebody else's write does."""
+        """Increase the version, as another client's write does."""
         return self._put(lifecycle.edit(authorization, self._at(cause, now), fresh_snapshot=fresh_snapshot), now)
 
     def replace_silently(self, authorization: Authorization, now: float) -> Authorization:
-        """Put an authorization that changed in nothing a ledger counts (its truth, its access)."""
+        """Replace an authorization without an effect in the ledger (truth, access)."""
         return self._put(Step(authorization, ()), now)
 
     def mint(self, authorization: Authorization, handoff: Handoff, cause: Cause, now: float) -> Grant | Refusal:
-        """Mint a grant for an active handoff (collate-api.md 5.3, 6)."""
+        """Mint a grant for an active handoff (docs/collate-contract.md §5.3, §6)."""
         if handoff.state is not HandoffState.ACTIVE:
             return HANDOFF_NOT_ACTIVE
         if self.profile.grant_needs_access and not handoff.access_available:
@@ -147,14 +147,14 @@ class World:
             self._revoke_grants(handoff.id)
         grant = Grant(f"rag_{secrets.token_hex(12)}", authorization.id, handoff.id, now + self.profile.grant_seconds)
         self.grants[grant.id] = grant
-        touched = lifecycle.kept_by_grant(authorization, handoff, grant.expires_at, self.profile)
+        extended = lifecycle.extended_by_grant(authorization, handoff, grant.expires_at, self.profile)
         details = {"grant_id": grant.id, "expires_at": grant.expires_at}
         minted = Effect(Kind.GRANT_MINTED, now, authorization.id, authorization.version, cause, handoff.id, details)
-        self._put(Step(touched, (minted,)), now)
+        self._put(Step(extended, (minted,)), now)
         return grant
 
-    def grant_in_force(self, grant_id: str, now: float) -> Grant | Refusal:
-        """The grant, if its link still leads somewhere (collate-api.md 6, opening failures)."""
+    def valid_grant(self, grant_id: str, now: float) -> Grant | Refusal:
+        """Return the grant if its link is valid, else the refusal (docs/collate-contract.md §6, opening failures)."""
         grant = self.grants.get(grant_id)
         if grant is None:
             return GRANT_NOT_FOUND
@@ -166,8 +166,8 @@ class World:
         return GRANT_EXPIRED if grant.expires_at <= now else grant
 
     def open_grant(self, grant_id: str, now: float) -> Grant | Refusal:
-        """Follow a grant's link into the session."""
-        grant = self.grant_in_force(grant_id, now)
+        """Open the session behind a grant's link."""
+        grant = self.valid_grant(grant_id, now)
         if isinstance(grant, Refusal):
             return grant
         if grant.is_opened and self.profile.grant_single_use:
@@ -177,15 +177,15 @@ class World:
         return opened
 
     def work(self, grant: Grant, truth: Truth, now: float) -> None:
-        """The human in the payer session does something: the payer's truth changes, the authorization doesn't."""
+        """Act as the human in the payer session: change the payer's truth, not the authorization."""
         self.replace_silently(replace(self.authorizations[grant.authorization_id], truth=truth), now)
         self._note(Kind.PORTAL_WORKED, grant, now, truth=truth)
 
     def handoff_of(self, grant: Grant) -> Handoff:
-        """The handoff that a grant leads to."""
+        """Return the handoff of a grant."""
         handoff = self.authorizations[grant.authorization_id].handoff(grant.handoff_id)
         if handoff is None:
-            raise LookupError("a grant outlived its handoff, which lifecycle.py never removes")
+            raise LookupError("a grant has no handoff, but lifecycle.py never removes one")
         return handoff
 
     def _at(self, cause: Cause, now: float) -> lifecycle.Moment:
@@ -205,7 +205,7 @@ class World:
         before = self.authorizations.get(authorization.id)
         self.authorizations[authorization.id] = authorization
         due_at = authorization.due_at
-        # What is due at this very moment lost its place in the queue when the thing before it was taken up.
+        # A transition that is due now may have lost its queue entry when the previous one was popped.
         if due_at is not None and (before is None or before.due_at != due_at or due_at <= now):
             heapq.heappush(self._due, (due_at, next(self._tie), authorization.id))
         if before is not None and self.profile.stale_probability:

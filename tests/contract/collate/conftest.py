@@ -1,4 +1,4 @@
-"""A simulated Collate on a real socket whose time stands still, and a caller that reads before it writes."""
+"""A simulated Collate on a real socket with a frozen clock, and a caller that reads before it writes."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ TAKEN_FROM_THE_READ = object()
 
 
 class Caller:
-    """An integrator: every call over the socket, every key its own unless one is given."""
+    """An integrator that calls over the socket. Each call has a new key, unless one is given."""
 
     def __init__(self, http):
         self.http = http
@@ -39,7 +39,7 @@ class Caller:
         return await self.http.post(f"{ROOT}/{authorization_id}/{path}", json=body or {}, headers=headers)
 
     async def write(self, authorization_id, path, body=None, *, key=None, version=TAKEN_FROM_THE_READ):
-        """POST with a key and the version just read, as an integrator should."""
+        """POST with a key and the version from a fresh read, as an integrator should."""
         if version is TAKEN_FROM_THE_READ:
             version = (await self.read(authorization_id))["version"]
         return await self.post(authorization_id, path, body, key=key or self.key(), if_match=f'"{version}"')
@@ -67,7 +67,7 @@ async def sim():
 
 @pytest.fixture
 async def http(sim):
-    # Loading the certificates that plain HTTP never asks for takes longer than a test.
+    # Loading certificates, which plain HTTP does not need, takes longer than a test.
     headers = {"authorization": f"Bearer {DEFAULT_KEY}"}
     async with httpx.AsyncClient(base_url=sim.url, headers=headers, timeout=5, verify=False) as client:
         yield client
@@ -93,7 +93,7 @@ def effects(sim):
 
 @pytest.fixture
 def code():
-    """Check a refusal's status and answer its code; every typed error has the envelope of section 7."""
+    """Check a refusal's status and envelope (section 7), and return its code."""
 
     def checked(answer, status):
         assert answer.status_code == status, answer.text

@@ -1,4 +1,4 @@
-"""The control API under /_sim: what tests and the demo drive the simulated Collate with, over HTTP."""
+"""The control API under /_sim, with which tests and the demo control the simulated Collate."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ async def control(sim):
         yield client
 
 
-async def test_authorizations_are_made_in_bulk_and_in_any_state(control, caller):
+async def test_authorizations_can_be_created_in_bulk_and_in_any_state(control, caller):
     made = await control.post("/authorizations", json={"count": 5000, "state": "processing", "version": 9})
     ids = made.json()["ids"]
     assert (made.status_code, len(set(ids))) == (201, 5000)
@@ -28,17 +28,17 @@ async def test_authorizations_are_made_in_bulk_and_in_any_state(control, caller)
     assert (await control.post("/authorizations", json=named)).json() == {"ids": ["auth_mine"]}
     assert (await caller.read("auth_mine"))["metadata"] == {"externalCaseId": "c-1"}
     again = await control.post("/authorizations", json=named)
-    assert (again.status_code, "already" in again.json()["problem"]) == (400, True)
+    assert (again.status_code, "in use" in again.json()["problem"]) == (400, True)
 
 
-async def test_a_processing_authorization_may_come_to_need_a_person_later(control, caller):
+async def test_a_processing_authorization_may_need_a_handoff_later(control, caller):
     wanted = {"state": "processing", "findsAfterSeconds": 30}
     [authorization] = (await control.post("/authorizations", json=wanted)).json()["ids"]
     await control.post("/clock", json={"advanceSeconds": 30})
     assert (await caller.read(authorization))["nextAction"]["type"] == "complete_payer_interaction"
 
 
-async def test_actors_act_and_the_present_is_shown(control, caller, sim):
+async def test_actors_act_and_the_current_state_is_shown(control, caller, sim):
     [authorization] = sim.create()
     opened = await control.post(f"/authorizations/{authorization}/act", json={"do": "open_handoff"})
     assert [handoff["state"] for handoff in opened.json()["handoffs"]] == ["active"]
@@ -54,7 +54,7 @@ async def test_actors_act_and_the_present_is_shown(control, caller, sim):
     assert missing.status_code == 404
 
 
-async def test_the_ledger_tells_calls_and_effects(control, caller, sim):
+async def test_the_ledger_lists_calls_and_effects(control, caller, sim):
     [authorization] = sim.create()
     handoff = await caller.open(authorization, key="open-it")
     await caller.complete(authorization, handoff, key="close-it")
@@ -76,7 +76,7 @@ async def test_the_ledger_tells_calls_and_effects(control, caller, sim):
     assert (await control.get("/ledger/calls")).json()["calls"] == []
 
 
-async def test_reading_the_ledger_first_does_what_is_due(control, caller, sim):
+async def test_reading_the_ledger_first_runs_due_transitions(control, caller, sim):
     [authorization] = sim.create()
     await caller.open(authorization)
     await control.post("/clock", json={"advanceSeconds": 900})
@@ -84,7 +84,7 @@ async def test_reading_the_ledger_first_does_what_is_due(control, caller, sim):
     assert [effect["details"]["result"] for effect in effects] == ["expired"]
 
 
-async def test_the_ledger_never_keeps_free_text_or_reference_numbers(control, caller, sim):
+async def test_the_ledger_never_contains_free_text_or_reference_numbers(control, caller, sim):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     body = {"reportedOutcome": "submitted", "observedReferenceNumber": "PA-CANARY", "operatorNotes": "Jane Canary"}
@@ -105,7 +105,7 @@ async def test_the_clock_advances_freezes_and_never_goes_back(control):
     assert (await control.get("/clock")).json()["unix"] > 4_102_444_800
 
 
-async def test_the_profile_is_replaced_or_changed(control, caller, sim, code):
+async def test_the_profile_can_be_replaced_or_changed(control, caller, sim, code):
     changed = await control.put("/profile", json={"named": ["v3"], "readings": {"closing_seconds": 0}})
     assert (changed.json()["keys_on"], changed.json()["closing_seconds"]) == ("create_authorization", 0)
     assert (await control.patch("/profile", json={"pointer": "full"})).json()["keys_on"] == "create_authorization"
@@ -131,7 +131,7 @@ async def test_credentials_rotate(control, http, sim, code):
     assert answer.status_code == 200
 
 
-async def test_latency_is_set_for_every_answer(control, http, sim):
+async def test_latency_delays_every_response(control, http, sim):
     await control.put("/latency", json={"seconds": 0.05})
     await http.get("/health")
     assert sim.ledger.calls[-1].seconds >= 0.05
@@ -156,7 +156,7 @@ async def _is_up(http):
         return False
 
 
-async def test_a_reset_goes_back_to_the_start(control, http, sim):
+async def test_a_reset_returns_to_the_start(control, http, sim):
     sim.create()
     sim.fault("answer", status=500)
     sim.use("v3")
@@ -179,7 +179,7 @@ async def test_a_reset_goes_back_to_the_start(control, http, sim):
         ("GET", "/ledger/nothing", "", 404),
     ],
 )
-async def test_what_makes_no_sense_is_answered_with_a_problem(control, method, path, body, status):
+async def test_an_invalid_request_gets_a_problem(control, method, path, body, status):
     answer = await control.request(method, path, content=body)
     assert (answer.status_code, bool(answer.json()["problem"])) == (status, True)
 
@@ -200,7 +200,7 @@ async def test_pipelined_requests_are_answered_in_their_order(sim):
     writer.close()
 
 
-def test_the_command_serves_until_it_is_told_to_end(eventually_blocking):
+def test_the_command_serves_until_a_signal(eventually_blocking):
     command = [sys.executable, "-m", "local.collate", "--set", "reconcile_seconds=5", "--profile", "v3"]
     command += ["--key", "secret=org_x", "--latency-ms", "1", "--ledger-limit", "10", "--seed", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -224,14 +224,14 @@ def test_the_command_serves_until_it_is_told_to_end(eventually_blocking):
 
 
 @pytest.mark.parametrize("wrong", [["--set", "colour=red"], ["--set", "closing_seconds"], ["--key", "x"]])
-def test_the_command_refuses_what_it_does_not_know(wrong):
+def test_the_command_rejects_unknown_values(wrong):
     refused = subprocess.run(
         [sys.executable, "-m", "local.collate", *wrong], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, "error:" in refused.stderr) == (2, True)
 
 
-def test_the_command_ends_with_the_process_that_started_it(eventually_blocking):
+def test_the_command_ends_with_its_parent(eventually_blocking):
     starter = """import subprocess, sys
 command = [sys.executable, "-m", "local.collate", "--exit-with-parent"]
 child = subprocess.Popen(command, stdout=subprocess.PIPE)

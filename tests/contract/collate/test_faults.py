@@ -1,4 +1,4 @@
-"""Section 8 leaves every kind of trouble open; these are the kinds that the simulated Collate can make."""
+"""The faults of the simulated Collate. Section 8 of the contract excludes none of them."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ HANDOFFS = "manual-handoffs$"
 
 
 @pytest.mark.parametrize(("when", "opened"), [("before", 0), ("after", 1)])
-async def test_a_reset_comes_before_or_after_the_effect(sim, caller, effects, when, opened):
+async def test_a_reset_happens_before_or_after_the_effect(sim, caller, effects, when, opened):
     [authorization] = sim.create()
     sim.fault("reset", when=when, path=HANDOFFS, count=1)
     with pytest.raises(httpx.ReadError):
@@ -31,7 +31,7 @@ async def test_a_reset_is_a_real_rst(sim):
 
 
 @pytest.mark.parametrize(("when", "opened"), [("before", 0), ("after", 1)])
-async def test_a_hang_comes_before_or_after_the_effect(sim, caller, effects, eventually, *, when, opened):
+async def test_a_hang_happens_before_or_after_the_effect(sim, caller, effects, eventually, *, when, opened):
     [authorization] = sim.create()
     sim.fault("hang", when=when, path=HANDOFFS)
     caller.http.timeout = httpx.Timeout(0.1)
@@ -41,7 +41,7 @@ async def test_a_hang_comes_before_or_after_the_effect(sim, caller, effects, eve
     await eventually(lambda: sim.ledger.calls[-1].ended == "client_left")
 
 
-async def test_a_delay_before_makes_an_effect_after_its_client_gave_up(sim, caller, effects, eventually):
+async def test_a_delay_before_can_delay_the_effect_past_the_clients_timeout(sim, caller, effects, eventually):
     [authorization] = sim.create()
     sim.fault("delay", seconds=0.2, when="before", path=HANDOFFS)
     caller.http.timeout = httpx.Timeout(0.05)
@@ -119,7 +119,7 @@ async def test_an_endless_head_never_ends(sim, http):
         await http.get("/health")
 
 
-async def test_a_trickle_feeds_a_reader_just_enough(sim, http):
+async def test_a_trickle_never_lets_a_read_time_out(sim, http):
     sim.fault("trickle", seconds=0.02)
     http.timeout = httpx.Timeout(0.15)
     started = time.monotonic()
@@ -127,12 +127,12 @@ async def test_a_trickle_feeds_a_reader_just_enough(sim, http):
     assert time.monotonic() - started > 0.15
 
 
-async def test_a_dropped_connection_answered_before_it_closed(sim, http):
+async def test_a_dropped_connection_responds_before_it_closes(sim, http):
     sim.fault("drop", count=1)
     assert [(await http.get("/health")).status_code for _ in range(2)] == [200, 200]
 
 
-async def test_garbage_is_no_http(sim, http):
+async def test_garbage_is_not_http(sim, http):
     sim.fault("garbage")
     with pytest.raises(httpx.RemoteProtocolError):
         await http.get("/health")
@@ -170,7 +170,7 @@ async def test_another_actor_acts_between_a_read_and_the_write(sim, caller, code
     assert effects("handoff_opened", by="other") == 1
 
 
-async def test_another_actor_may_close_what_is_about_to_be_closed(sim, caller, code, effects):
+async def test_another_actor_may_close_a_handoff_before_its_close_call(sim, caller, code, effects):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     sim.fault("act", actor={"do": "complete", "reportedOutcome": "submitted"}, path="complete$")
@@ -178,7 +178,7 @@ async def test_another_actor_may_close_what_is_about_to_be_closed(sim, caller, c
     assert effects("handoff_closing", by="other") == 1
 
 
-async def test_several_rules_may_strike_one_call(sim, caller, effects):
+async def test_several_rules_may_apply_to_one_call(sim, caller, effects):
     [authorization] = sim.create()
     sim.fault("act", actor={"do": "edit"}, path=HANDOFFS)
     sim.fault("reset", when="after", path=HANDOFFS)
@@ -187,14 +187,14 @@ async def test_several_rules_may_strike_one_call(sim, caller, effects):
     assert effects("handoff_opened") == 1
 
 
-async def test_an_answer_may_be_rewritten(sim, caller):
+async def test_a_response_may_be_rewritten(sim, caller):
     [authorization] = sim.create()
     sim.fault("rewrite", overlay={"status": "on_hold", "payer": {"tier": 2}}, method="GET")
     read = await caller.read(authorization)
     assert (read["status"], read["payer"]["tier"], read["payer"]["id"]) == ("on_hold", 2, "payer_example")
 
 
-async def test_a_rule_strikes_by_method_path_nth_skip_and_count(sim, http):
+async def test_a_rule_matches_by_method_path_nth_skip_and_count(sim, http):
     rule = sim.fault("answer", status=500, method="GET", path="^/health$", skip=1, count=2)
     statuses = [(await http.get("/health")).status_code for _ in range(5)]
     assert statuses == [200, 500, 500, 200, 200]
@@ -228,6 +228,6 @@ async def test_a_probability_is_repeatable_by_its_seed(sim, http):
         ({"do": "act", "actor": {"do": "payer", "truth": "maybe"}}, "not a valid Truth"),
     ],
 )
-def test_a_rule_that_makes_no_sense_says_why(sim, wanted, problem):
+def test_the_error_of_an_invalid_rule_has_the_reason(sim, wanted, problem):
     with pytest.raises(ValueError, match=problem):
         sim.fault(**wanted)

@@ -30,7 +30,7 @@ async def test_sec2_a_constant_grant_key_replays_a_grant_that_has_expired(sim, c
     assert (await caller.mint(authorization, handoff)).json()["id"] != first["id"]
 
 
-async def test_sec6_opening_needs_no_key_and_shows_a_page_that_is_not_kept(sim, caller, http):
+async def test_sec6_opening_needs_no_key_and_shows_a_page_that_is_not_cached(sim, caller, http):
     [authorization] = sim.create()
     grant = (await caller.mint(authorization, await caller.open(authorization))).json()
     page = await http.get(grant["url"], headers={"authorization": "", "accept": "text/html"})
@@ -40,7 +40,7 @@ async def test_sec6_opening_needs_no_key_and_shows_a_page_that_is_not_kept(sim, 
     assert "Submit to the payer" in page.text
 
 
-async def test_sec6_what_is_done_in_the_session_is_payer_truth_only_after_reconciliation(sim, caller, http, effects):
+async def test_sec6_an_action_in_the_session_is_payer_truth_only_after_reconciliation(sim, caller, http, effects):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     grant = (await caller.mint(authorization, handoff)).json()
@@ -83,7 +83,7 @@ async def test_sec6_a_live_session_is_always_readable_and_changes_nothing(sim, h
     assert len(sim.ledger.effects) == before
 
 
-async def test_sec6_a_live_session_grant_is_in_the_ledger_so_that_nobody_mints_one_unseen(sim, caller, code, effects):
+async def test_sec6_a_live_session_grant_is_in_the_ledger(sim, caller, code, effects):
     quiet, busy = sim.create(count=2)
     await caller.open(busy)
     refused = await caller.post(quiet, "live-session/access-grants", key="a")

@@ -73,7 +73,7 @@ async def test_sec5_1_a_covered_review_snapshot_must_be_accepted_and_current(sim
     assert answer.json()["finalSubmitCapable"] is True
 
 
-async def test_sec5_2_retrieve_tells_neither_grant_nor_claim(sim, caller, code, http):
+async def test_sec5_2_retrieve_has_neither_grant_nor_report(sim, caller, code, http):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     await caller.mint(authorization, handoff)
@@ -83,7 +83,7 @@ async def test_sec5_2_retrieve_tells_neither_grant_nor_claim(sim, caller, code, 
 
 
 @pytest.mark.parametrize("operation", CLOSES)
-async def test_sec5_4_to_5_6_a_close_answers_its_own_shape_and_starts_reconciliation(sim, caller, operation):
+async def test_sec5_4_to_5_6_a_close_response_has_its_own_shape_and_starts_reconciliation(sim, caller, operation):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     before = await caller.read(authorization)
@@ -102,7 +102,7 @@ async def test_sec5_4_to_5_6_a_close_answers_its_own_shape_and_starts_reconcilia
 @pytest.mark.parametrize(
     "outcome", ["submitted", "decision_observed", "not_required_observed", "follow_up_required_observed"]
 )
-async def test_sec5_4_every_reported_outcome_is_taken(sim, caller, outcome):
+async def test_sec5_4_every_reported_outcome_is_accepted(sim, caller, outcome):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     assert (await caller.complete(authorization, handoff, outcome)).status_code == 200
@@ -127,7 +127,7 @@ async def test_sec5_4_to_5_6_an_incomplete_report_is_refused(sim, caller, code, 
     assert code(answer, 400) == "bad_request"
 
 
-async def test_sec5_5_an_unknown_reason_is_taken_since_the_list_is_open(sim, caller):
+async def test_sec5_5_an_unknown_reason_is_accepted_since_the_list_is_open(sim, caller):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     answer = await caller.write(
@@ -148,7 +148,7 @@ async def test_sec5_a_closed_handoff_stays_closed(sim, caller, code):
     assert (await caller.read_handoff(authorization, handoff))["result"] == "completed_reported"
 
 
-async def test_sec5_a_handoff_that_is_not_visited_expires(sim, caller, effects):
+async def test_sec5_a_handoff_without_visits_expires(sim, caller, effects):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     sim.advance(899)
@@ -170,7 +170,7 @@ async def test_sec5_a_grant_keeps_its_handoff_from_expiring(sim, caller):
     assert (await caller.read_handoff(authorization, handoff))["result"] == "expired"
 
 
-async def test_sec5_a_lost_session_ends_the_handoff_and_says_nothing_of_the_payer(sim, caller):
+async def test_sec5_a_lost_session_ends_the_handoff_without_payer_truth(sim, caller):
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
     sim.act(authorization, "lose_session")
@@ -188,7 +188,7 @@ async def test_sec5_cancel_ends_the_active_handoff(sim, caller, code):
     assert code(await caller.write(authorization, "cancel"), 409) == "prior_authorization_not_actionable"
 
 
-async def test_sec5_an_offered_handoff_turns_active_by_itself(sim, caller, code):
+async def test_sec5_an_offered_handoff_becomes_active_automatically(sim, caller, code):
     sim.use(offered_seconds=5)
     [authorization] = sim.create()
     handoff = await caller.open(authorization)

@@ -1,8 +1,8 @@
-"""Sections 1, 2 and 7: who may call, idempotency keys, preconditions, the envelope."""
+"""Sections 1, 2 and 7: credentials, idempotency keys, preconditions, the error envelope."""
 
 import pytest
 
-from local.collate.model.creation import Wanted
+from local.collate.model.creation import AuthorizationSpec
 
 ROOT = "/v1/prior-authorizations"
 
@@ -19,7 +19,7 @@ async def test_sec1_v1_needs_a_valid_bearer_key(sim, http, code, header):
     assert code(answer, 401) == "unauthorized"
 
 
-async def test_sec1_several_keys_are_valid_at_once(sim, http):
+async def test_sec1_several_keys_are_valid_at_the_same_time(sim, http):
     [authorization] = sim.create()
     sim.api.organizations["the-next-key"] = sim.api.organizations["local-collate-key"]
     for key in ("local-collate-key", "the-next-key"):
@@ -27,8 +27,8 @@ async def test_sec1_several_keys_are_valid_at_once(sim, http):
         assert answer.status_code == 200
 
 
-async def test_sec1_another_organizations_authorization_looks_like_none(sim, http, code):
-    [theirs] = sim.create_wanted(Wanted("org_other"))
+async def test_sec1_another_organizations_authorization_is_not_found(sim, http, code):
+    [theirs] = sim.create_from(AuthorizationSpec("org_other"))
     assert code(await http.get(f"{ROOT}/{theirs}"), 404) == "prior_authorization_not_found"
     assert code(await http.get(f"{ROOT}/auth_none"), 404) == "prior_authorization_not_found"
 
@@ -42,7 +42,7 @@ async def test_sec2_same_key_and_body_replays_the_first_result(sim, caller, effe
     assert [call.is_replay for call in sim.ledger.calls] == [False, True]
 
 
-async def test_sec2_a_replay_outlives_the_state_that_it_was_made_in(sim, caller, effects):
+async def test_sec2_a_replay_works_after_the_state_has_changed(sim, caller, effects):
     [authorization] = sim.create()
     first = await caller.write(authorization, "manual-handoffs", key="k", version=3)
     await caller.complete(authorization, first.json()["id"])
@@ -84,7 +84,7 @@ async def test_sec2_if_match_is_a_strong_quoted_version(sim, caller, code, if_ma
     assert code(answer, 400) == "bad_request"
 
 
-async def test_sec2_a_stale_if_match_tells_both_versions(sim, caller, code):
+async def test_sec2_the_error_of_a_stale_if_match_has_both_versions(sim, caller, code):
     [authorization] = sim.create(version=3)
     answer = await caller.write(authorization, "manual-handoffs", version=2)
     assert code(answer, 409) == "version_conflict"
@@ -116,7 +116,7 @@ async def test_sec7_a_malformed_body_is_a_bad_request(sim, http, code, body):
     assert code(answer, 400) == "bad_request"
 
 
-async def test_sec7_a_request_id_stands_beside_the_error_and_differs_by_call(http, code):
+async def test_sec7_the_envelope_has_a_request_id_that_differs_by_call(http, code):
     answers = [await http.get(f"{ROOT}/auth_none") for _ in range(2)]
     assert len({answer.json()["requestId"] for answer in answers}) == 2
     assert all(answer.json()["requestId"].startswith("req_") for answer in answers)

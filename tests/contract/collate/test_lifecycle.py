@@ -1,4 +1,4 @@
-"""Sections 3 and 4: the authorization, what moves it, and that a report is not payer truth."""
+"""Sections 3 and 4: the authorization and its transitions; a report is not payer truth."""
 
 import pytest
 
@@ -45,14 +45,14 @@ async def test_sec3_a_next_action_names_its_resolution(sim, caller, state, kind)
 
 
 @pytest.mark.parametrize("state", ["processing", "waiting_on_payer", "completed", "canceled"])
-async def test_sec4_a_next_action_is_there_only_while_action_is_required(sim, caller, state):
+async def test_sec4_a_next_action_exists_only_while_action_is_required(sim, caller, state):
     [authorization] = sim.create(state)
     read = await caller.read(authorization)
     assert (read["status"], read["nextAction"]) == (state, None)
     assert (read["submission"]["payerReceipt"] is not None) == (state in {"waiting_on_payer", "completed"})
 
 
-async def test_sec3_the_review_snapshot_is_what_the_action_covers(sim, caller):
+async def test_sec3_the_action_covers_the_review_snapshot(sim, caller):
     [authorization] = sim.create(review_backed=True)
     read = await caller.read(authorization)
     snapshot = read["submission"]["reviewSnapshot"]
@@ -60,7 +60,7 @@ async def test_sec3_the_review_snapshot_is_what_the_action_covers(sim, caller):
     assert read["nextAction"]["covers"]["reviewSnapshotId"] == snapshot["id"]
 
 
-async def test_sec4_confirm_hands_over_and_automation_comes_back_for_a_person(sim, caller, code):
+async def test_sec4_confirm_starts_automation_which_may_need_a_handoff(sim, caller, code):
     [authorization] = sim.create("approve_submission")
     assert code(await caller.write(authorization, "confirm"), 409) == "review_stale"
     snapshot = (await caller.read(authorization))["submission"]["reviewSnapshot"]["id"]
@@ -105,7 +105,7 @@ async def test_sec4_the_payers_truth_decides_whatever_was_reported(sim, caller, 
         ("follow_up_required_observed", "requires_action"),
     ],
 )
-async def test_sec4_unless_a_test_says_otherwise_the_report_was_right(sim, caller, reported, status):
+async def test_sec4_by_default_the_report_is_true(sim, caller, reported, status):
     [authorization] = sim.create()
     await caller.complete(authorization, await caller.open(authorization), reported)
     sim.advance(2)
@@ -124,14 +124,14 @@ async def test_sec4_the_payer_decides_after_the_receipt(sim, caller):
     assert read["completedAt"] is not None
 
 
-async def test_sec4_a_payer_that_wants_more_sends_it_back(sim, caller):
+async def test_sec4_a_payer_that_needs_more_requires_an_action(sim, caller):
     [authorization] = sim.create("waiting_on_payer")
     sim.act(authorization, "payer", truth="follow_up")
     read = await caller.read(authorization)
     assert (read["status"], read["nextAction"]["type"]) == ("requires_action", "resolve_requirements")
 
 
-async def test_sec4_every_change_moves_the_version_forward(sim, caller):
+async def test_sec4_every_change_increases_the_version(sim, caller):
     [authorization] = sim.create(decision_seconds=5)
     versions = [(await caller.read(authorization))["version"]]
     handoff = await caller.open(authorization)

@@ -1,4 +1,4 @@
-"""Section 10b: every other reading of the contract that a client must survive, each a profile or a single switch."""
+"""Section 10b: the other readings of the contract that a client must support, each a profile or a single reading."""
 
 import asyncio
 
@@ -56,7 +56,7 @@ async def test_sec10b_v2_stores_only_successes(sim, caller, code):
     assert (await caller.write(authorization, "manual-handoffs", key="k", version=3)).status_code == 200
 
 
-async def test_sec10b_stores_errors_replays_a_refusal_whatever_has_changed(sim, caller, code):
+async def test_sec10b_stores_errors_replays_a_refusal_after_the_state_has_changed(sim, caller, code):
     sim.use("stores_errors")
     [authorization] = sim.create()
     refused = await caller.write(authorization, "manual-handoffs", key="k", version=2)
@@ -96,14 +96,14 @@ async def test_sec10b_keys_are_kept_for_24_hours(sim, caller, code, effects):
     assert code(late, 409) == "version_conflict"
 
 
-async def test_sec10b_forgets_keys_runs_every_request_anew(sim, caller, code):
+async def test_sec10b_forgets_keys_applies_every_request_again(sim, caller, code):
     sim.use("forgets_keys")
     authorization, handoff, answer = await closed_handoff(sim, caller)
     again = await caller.complete(authorization, handoff, key="close", version=4)
     assert (answer.status_code, code(again, 409)) == (200, "version_conflict")
 
 
-async def test_sec10b_fingerprints_if_match_takes_a_new_version_for_another_request(sim, caller, code):
+async def test_sec10b_fingerprints_if_match_treats_a_new_version_as_another_request(sim, caller, code):
     sim.use("fingerprints_if_match")
     [authorization] = sim.create()
     await caller.write(authorization, "manual-handoffs", key="k", version=3)
@@ -211,7 +211,7 @@ async def test_sec10b_create_while_active_may_replace_the_active_one(sim, caller
 
 
 @pytest.mark.parametrize(("bumps", "version"), [(True, 4), (False, 3)])
-async def test_sec10b_a_create_moves_the_version_or_not_and_a_grant_never(sim, caller, bumps, version):
+async def test_sec10b_a_create_may_increase_the_version_and_a_grant_never_does(sim, caller, bumps, version):
     sim.use(create_bumps_version=bumps)
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
@@ -221,7 +221,7 @@ async def test_sec10b_a_create_moves_the_version_or_not_and_a_grant_never(sim, c
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
-async def test_sec11_any_2xx_may_answer_a_create(sim, caller, status):
+async def test_sec11_a_create_may_have_any_2xx_status(sim, caller, status):
     sim.use(created_status=status)
     [authorization] = sim.create()
     assert (await caller.write(authorization, "manual-handoffs")).status_code == status
@@ -247,7 +247,7 @@ async def test_sec10b_terminal_authorizations_refuse_with_one_of_three_codes(sim
     assert code(await caller.write(authorization, "manual-handoffs"), 409) == expected
 
 
-async def test_sec10b_a_second_identical_close_is_a_conflict_with_an_untabled_code(sim, caller, code):
+async def test_sec10b_a_second_identical_close_is_a_conflict_with_an_undocumented_code(sim, caller, code):
     authorization, handoff, _ = await closed_handoff(sim, caller)
     assert code(await caller.complete(authorization, handoff), 409) == "manual_handoff_not_active"
 
@@ -278,7 +278,7 @@ async def test_sec10b_closing_keeps_the_pointer_and_has_no_result_and_no_grants(
     assert code(await caller.write(authorization, "manual-handoffs"), 409) == "manual_handoff_not_allowed"
 
 
-async def test_sec10b_a_close_may_go_straight_to_closed(sim, caller, effects):
+async def test_sec10b_a_close_may_skip_closing(sim, caller, effects):
     sim.use(closing_seconds=0)
     authorization, _, answer = await closed_handoff(sim, caller)
     assert (answer.json()["state"], answer.json()["result"]) == ("closed", "completed_reported")
@@ -286,7 +286,7 @@ async def test_sec10b_a_close_may_go_straight_to_closed(sim, caller, effects):
     assert effects("handoff_closing", by="client", key="close") == effects("handoff_closed") == 1
 
 
-async def test_sec11_the_pointer_may_hold_more_than_an_id(sim, caller):
+async def test_sec11_the_pointer_may_have_more_than_an_id(sim, caller):
     sim.use(pointer="full")
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
@@ -316,7 +316,7 @@ async def test_sec10b_grants_may_be_for_a_single_use(sim, caller, http):
     assert (await http.get(grant["url"])).status_code == 404
 
 
-async def test_sec10b_a_new_grant_may_kill_the_old_one(sim, caller, http):
+async def test_sec10b_a_new_grant_may_revoke_the_old_one(sim, caller, http):
     sim.use(grant_replaces_others=True)
     [authorization] = sim.create()
     handoff = await caller.open(authorization)
@@ -328,7 +328,7 @@ async def test_sec10b_a_new_grant_may_kill_the_old_one(sim, caller, http):
 # Reads
 
 
-async def test_sec10b_stale_replicas_answer_the_past_now_and_then(sim, caller, http):
+async def test_sec10b_stale_replicas_sometimes_return_a_past_state(sim, caller, http):
     sim.use("stale_replicas")
     [authorization] = sim.create()
     sim.advance(10)
@@ -341,7 +341,7 @@ async def test_sec10b_stale_replicas_answer_the_past_now_and_then(sim, caller, h
     assert {(await caller.read(authorization))["version"] for _ in range(40)} == {4}
 
 
-async def test_sec11_answers_may_hold_fields_and_values_that_were_introduced_later(sim, caller):
+async def test_sec11_responses_may_have_unknown_fields_and_values(sim, caller):
     sim.use(unknown_fields=True)
     [authorization] = sim.create(overlay={"status": "paused_by_payer", "nextAction": {"priority": "high"}})
     read = await caller.read(authorization)
@@ -363,9 +363,9 @@ async def test_sec8_a_rate_limit_answers_429_with_retry_after(sim, http, code):
 def test_profiles_combine_and_unknown_readings_are_named():
     both = named(["v3", "stale_replicas"], {"closing_seconds": 0})
     assert (both.keys_on, both.stale_seconds, both.closing_seconds) == ("create_authorization", 2.0, 0)
-    with pytest.raises(ValueError, match="no profile 'v9'"):
+    with pytest.raises(ValueError, match="unknown profile 'v9'"):
         named(["v9"])
-    with pytest.raises(ValueError, match="no reading 'colour'"):
+    with pytest.raises(ValueError, match="unknown reading 'colour'"):
         named(["v2"], {"colour": "red"})
     with pytest.raises(ValueError, match="check_order is one of"):
         named(["v2"], {"check_order": "random"})

@@ -64,7 +64,7 @@ async def connected(sim, tmp_path):
 def make_queue(sim, connected):
     def make(*profile, authorization_id=None, settings=None, readings=None, **wanted):
         if profile or readings:
-            sim.world.profile = named(profile, readings or {})
+            sim.state.profile = named(profile, readings or {})
         authorization_id = authorization_id or sim.create(**wanted)[0]
         more = {} if settings is None else {"settings": settings}
         return KeyQueue(sim, lambda queue: FusedCollate(connected, queue.fuse), authorization_id, **more)

@@ -170,7 +170,7 @@ async def ended_watch(make_queue):
 
 def access(queue, seconds=300.0):
     """An operator is let into the handoff that is open."""
-    (handoff,) = queue.sim.world.authorizations[queue.authorization_id].handoffs
+    (handoff,) = queue.sim.state.authorizations[queue.authorization_id].handoffs
     until = datetime.fromtimestamp(queue.now() + seconds, UTC)
     queue.send(RecordAccess(handoff_id=handoff.id, operator="op", grant_expires_at=until))
 

@@ -116,9 +116,9 @@ def opened(queue):
     """Open a handoff with an operator in it; return its id and its grant."""
     queue.send(HandoffRequest())
     queue.run_for(1.0)
-    (handoff,) = queue.sim.world.authorizations[queue.authorization_id].handoffs
+    (handoff,) = queue.sim.state.authorizations[queue.authorization_id].handoffs
     queue.sim.act(queue.authorization_id, "mint_grant")
-    (grant,) = queue.sim.world.grants.values()
+    (grant,) = queue.sim.state.grants.values()
     until = datetime.fromtimestamp(grant.expires_at, UTC)
     queue.send(RecordAccess(handoff_id=handoff.id, operator="op-7", grant_expires_at=until))
     queue.run_for(1.0)

@@ -115,7 +115,7 @@ class Model(RuleBasedStateMachine):
         self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit)
         self.is_sound = True
         self.marks, self.letters, self.commands, self.calls = [], [], {}, 0
-        self.truth = Truth(self.sim.world, self.id, self.mark)
+        self.truth = Truth(self.sim.state, self.id, self.mark)
         self.truth.note(self.sim.now())
         self.subscriber = Subscriber(self.truth)
 
@@ -156,7 +156,7 @@ class Model(RuleBasedStateMachine):
         disturbed = any(call.faults or call.ended != "answered" for call in new)
         if not self.queue.is_idle:
             self.mark(self.queue.now(), float("inf"))
-        elif disturbed or not new or self.sim.world.profile.stale_probability:
+        elif disturbed or not new or self.sim.state.profile.stale_probability:
             # What fails is tried again within a minute or its step; what the budget holds back (nothing new) likewise.
             self.mark(
                 self.queue.now(), max(60.0, self.queue.cadence.every(self.queue.decoded_state(), self.queue.now()))
@@ -172,7 +172,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(snapshot=st.sampled_from([*["current"] * 4, "none", "wrong"]), then=THEN)
     def we_ask_for_a_handoff(self, snapshot, then):
-        covered = self.sim.world.authorizations[self.id].covered_snapshot
+        covered = self.sim.state.authorizations[self.id].covered_snapshot
         accepted = {"current": covered.id if covered else None, "none": None, "wrong": "rev_wrong"}[snapshot]
         self.send(HandoffRequest(accepted_review_snapshot_id=accepted))
         self.queue.run_for(then, self.act)

@@ -43,7 +43,7 @@ def collate_view(collate, authorizations):
     """Return the same facts as Collate has them."""
     state = {}
     for one in authorizations:
-        current = collate.world.authorizations[one]
+        current = collate.state.authorizations[one]
         state[one] = {"status": current.status.value, "open": current.open_handoff and current.open_handoff.id}
     return state
 

@@ -27,9 +27,9 @@ from consumers.authorization.state import NEW, AuthorizationState, Closer, Comma
 from local.collate.http import wire
 from local.collate.model import actors, rules
 from local.collate.model.authorization import HandoffState
-from local.collate.model.creation import Wanted
+from local.collate.model.creation import AuthorizationSpec
 from local.collate.model.effect import Cause
-from local.collate.model.state import World
+from local.collate.model.state import CollateState
 from local.collate.profile import Profile
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
@@ -167,8 +167,8 @@ class Model(RuleBasedStateMachine):
     @initialize(profile=st.sampled_from(PROFILES), review=st.booleans())
     def begin(self, profile, review):
         self.now = 1_800_000_000.0
-        self.world = World(profile, lambda _: None, seed=1)
-        wanted = replace(Wanted("org"), review_backed=review)
+        self.world = CollateState(profile, lambda _: None, seed=1)
+        wanted = replace(AuthorizationSpec("org"), review_backed=review)
         (self.id,) = actors.create(self.world, wanted, self.now)
         self.state, self.subscriber, self.history = NEW, Subscriber(), [self.world.authorizations[self.id]]
         self.ours, self.lost_opening, self.lost_closings = {}, None, {}

@@ -1,4 +1,4 @@
-"""What holds in the simulated Collate whatever clients, others, the human, the payer and time do, in every profile."""
+"""Invariants of the simulated Collate, for any actions of clients, others, the human, the payer and time."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from local.collate import DEFAULT_KEY, named
 from local.collate.http.message import Request
 from local.collate.http.portal import WORK
-from local.collate.model.actors import DOINGS
+from local.collate.model.actors import ACTIONS
 from local.collate.model.authorization import HandoffState, Status, Truth
 from local.collate.model.effect import Kind
 from local.collate.simulation import Options, Simulation
@@ -46,8 +46,8 @@ ONCE_PER_KEY = (Kind.HANDOFF_OPENED, Kind.HANDOFF_CLOSING, Kind.GRANT_MINTED, Ki
 KEYS = st.sampled_from(["k1", "k2", "k3", "k4"])
 
 
-class Answered:
-    """An exchange that remembers its answer; time in it doesn't pass."""
+class FakeExchange:
+    """An exchange that keeps its reply. Its delays take no time."""
 
     on_end = None
 
@@ -62,8 +62,8 @@ class Answered:
         self.on_end("answered")
 
 
-class World(RuleBasedStateMachine):
-    """One authorization or two, clients that obey and clients that don't."""
+class Machine(RuleBasedStateMachine):
+    """One or two authorizations; clients that follow the contract and clients that do not."""
 
     @initialize(
         readings=st.fixed_dictionaries({}, optional=READINGS),
@@ -78,7 +78,7 @@ class World(RuleBasedStateMachine):
         self.grants = []
 
     def send(self, method, path, body=None, **headers):
-        exchange = Answered()
+        exchange = FakeExchange()
         named_headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         named_headers["authorization"] = f"Bearer {DEFAULT_KEY}"
         content = b"" if body is None else json.dumps(body).encode()
@@ -86,7 +86,7 @@ class World(RuleBasedStateMachine):
         return exchange.status, json.loads(exchange.body) if exchange.body[:1] == b"{" else None
 
     def pick(self, which):
-        return self.simulation.world.authorizations[self.ids[which]]
+        return self.simulation.state.authorizations[self.ids[which]]
 
     @rule(which=st.integers(0, 1), key=KEYS, behind=st.integers(0, 1), accepts=st.booleans())
     def open_handoff(self, which, key, behind, accepts):
@@ -98,13 +98,13 @@ class World(RuleBasedStateMachine):
         if status < 300:
             assert self.pick(which).handoff(answer["id"]) is not None
 
-    @precondition(lambda self: any(one.handoffs for one in self.simulation.world.authorizations.values()))
+    @precondition(lambda self: any(one.handoffs for one in self.simulation.state.authorizations.values()))
     @rule(which=st.integers(0, 1), key=KEYS, operation=st.sampled_from(list(CLOSES)), last=st.booleans())
     def close_handoff(self, which, key, operation, last):
         one = self.pick(which)
         if one.handoffs:
             handoff = one.handoffs[-1 if last else 0]
-            by_handoff = self.simulation.world.profile.if_match_on_close == "handoff"
+            by_handoff = self.simulation.state.profile.if_match_on_close == "handoff"
             path = f"{ROOT}/{one.id}/manual-handoffs/{handoff.id}/{operation}"
             tag = f'"{handoff.version if by_handoff else one.version}"'
             self.send("POST", path, CLOSES[operation], idempotency_key=key, if_match=tag)
@@ -130,7 +130,7 @@ class World(RuleBasedStateMachine):
         if path != "cancel" or len(self.simulation.ledger.calls) % 7 == 0:
             self.send("POST", f"{ROOT}/{one.id}/{path}", {}, idempotency_key=key, if_match=f'"{one.version}"')
 
-    @rule(which=st.integers(0, 1), do=st.sampled_from(DOINGS), truth=st.sampled_from(list(Truth)), flag=st.booleans())
+    @rule(which=st.integers(0, 1), do=st.sampled_from(ACTIONS), truth=st.sampled_from(list(Truth)), flag=st.booleans())
     def act(self, which, do, truth, flag):
         doing = {"reportedOutcome": "submitted", "reason": "other", "available": flag, "freshSnapshot": flag}
         if do not in {"cancel", "overlay"}:
@@ -149,14 +149,14 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_handoff_is_not_closed_and_it_is_the_last(self):
-        for one in self.simulation.world.authorizations.values():
+        for one in self.simulation.state.authorizations.values():
             is_open = [handoff.state is not HandoffState.CLOSED for handoff in one.handoffs]
             assert sum(is_open) <= 1
             assert not any(is_open[:-1])
 
     @invariant()
     def versions_never_fall_and_ends_are_final(self):
-        for one in self.simulation.world.authorizations.values():
+        for one in self.simulation.state.authorizations.values():
             before = self.seen.get(one.id, one)
             assert one.version >= before.version
             assert one.receipt or not before.receipt
@@ -172,15 +172,15 @@ class World(RuleBasedStateMachine):
             self.seen[one.id] = one
 
     @invariant()
-    def a_result_stands_exactly_on_what_is_closed(self):
-        for one in self.simulation.world.authorizations.values():
+    def exactly_the_closed_handoffs_have_a_result(self):
+        for one in self.simulation.state.authorizations.values():
             for handoff in one.handoffs:
                 assert (handoff.result is not None) == (handoff.state is HandoffState.CLOSED)
                 assert not handoff.access_available or handoff.state is HandoffState.ACTIVE
 
     @invariant()
     def status_outcome_and_action_agree(self):
-        for one in self.simulation.world.authorizations.values():
+        for one in self.simulation.state.authorizations.values():
             assert (one.action is not None) == (one.status is Status.REQUIRES_ACTION)
             assert (one.outcome is not None) == (one.status is Status.COMPLETED)
             assert one.status is not Status.WAITING_ON_PAYER or one.receipt is not None
@@ -188,16 +188,16 @@ class World(RuleBasedStateMachine):
     @invariant()
     def nothing_is_overdue(self):
         now = self.simulation.now()
-        for one in self.simulation.world.authorizations.values():
+        for one in self.simulation.state.authorizations.values():
             assert one.due_at is None or one.due_at > now
 
     @invariant()
-    def the_ledger_tells_the_story_of_every_handoff(self):
+    def the_ledger_has_the_effects_of_every_handoff(self):
         stories = {}
         for _, effect in self.simulation.ledger.effects:
             if effect.kind in {Kind.HANDOFF_OPENED, Kind.HANDOFF_CLOSING, Kind.HANDOFF_CLOSED}:
                 stories.setdefault(effect.handoff_id, []).append(effect.kind)
-        handoffs = [handoff for one in self.simulation.world.authorizations.values() for handoff in one.handoffs]
+        handoffs = [handoff for one in self.simulation.state.authorizations.values() for handoff in one.handoffs]
         assert set(stories) == {handoff.id for handoff in handoffs}
         for handoff in handoffs:
             closing = [Kind.HANDOFF_CLOSING] * (Kind.HANDOFF_CLOSING in stories[handoff.id])
@@ -205,8 +205,8 @@ class World(RuleBasedStateMachine):
             assert stories[handoff.id] == [Kind.HANDOFF_OPENED, *closing, *closed]
 
     @invariant()
-    def one_key_has_one_effect_while_it_is_remembered(self):
-        profile = self.simulation.world.profile
+    def one_key_has_one_effect_while_it_is_stored(self):
+        profile = self.simulation.state.profile
         if profile.keys_on != "all" or profile.key_retention_seconds < 86_400 or profile.check_order == "active_first":
             return
         paths = {call.number: call.path for call in self.simulation.ledger.calls}
@@ -218,5 +218,5 @@ class World(RuleBasedStateMachine):
         assert all(count == 1 for count in counted.values())
 
 
-World.TestCase.settings = settings(stateful_step_count=30, deadline=None)
-TestWorld = World.TestCase
+Machine.TestCase.settings = settings(stateful_step_count=30, deadline=None)
+TestState = Machine.TestCase
