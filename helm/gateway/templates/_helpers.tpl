@@ -36,7 +36,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 {{- end -}}
 
-{{/* The image of a component; during an upgrade in two steps it may have a tag of its own. Takes root and component. */}}
+{{/* The image of a component, with its own tag during an upgrade in two steps. Takes root and component. */}}
 {{- define "gateway.image" -}}
 {{- $image := .root.Values.image -}}
 {{- $own := (index .root.Values .component).imageTag -}}
@@ -49,7 +49,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 {{- end -}}
 
-{{/* Most processes that call Collate at the same time; a rolling update of ingress adds one. */}}
+{{/* The most processes that can call Collate at the same time; a rolling update of ingress adds one. */}}
 {{- define "gateway.callingProcesses" -}}
 {{- $ingress := ternary (int .Values.ingress.autoscaling.maxReplicas) (int .Values.ingress.replicas) .Values.ingress.autoscaling.enabled -}}
 {{- add $ingress 1 (include "gateway.mostWorkers" .) -}}
@@ -59,7 +59,7 @@ app.kubernetes.io/component: {{ . }}
 {{- ternary (int .Values.worker.keda.maxReplicas) (int .Values.worker.replicas) .Values.worker.keda.enabled -}}
 {{- end -}}
 
-{{/* A setting's value as its environment variable takes it; toJson, because a number may come as 1e+06. */}}
+{{/* A setting's value for its environment variable. toJson, because a number may arrive as 1e+06. */}}
 {{- define "gateway.value" -}}
 {{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
 {{- end -}}
@@ -83,7 +83,7 @@ GATEWAY_WORKER__STOP_DEADLINE: {{ printf "%ds" (int .Values.worker.stopSeconds) 
 GATEWAY_ADMIN__PORT: "9090"
 {{- end -}}
 
-{{/* Kafka's login of one process: what holds for all, and what this one has instead. Takes root and component. */}}
+{{/* The Kafka login of one process: the common values and its overrides. Takes root and component. */}}
 {{- define "gateway.kafka" -}}
 {{- $own := (index .root.Values .component).kafka | default dict -}}
 {{- $login := mergeOverwrite (deepCopy .root.Values.kafka) (deepCopy $own) -}}
@@ -118,7 +118,7 @@ GATEWAY_ADMIN__PORT: "9090"
 {{- toJson $files -}}
 {{- end -}}
 
-{{/* Environment of a container: the shared settings, where its files are, who it is in Kafka. */}}
+{{/* The environment of a container: shared settings, paths of its files, its Kafka user. */}}
 {{- define "gateway.containerEnvironment" -}}
 envFrom:
   - configMapRef:
@@ -168,7 +168,7 @@ volumeMounts:
     readOnly: true
 {{- end -}}
 
-{{/* Whole directories, never subPath: only those follow a Secret that changes. */}}
+{{/* Whole directories, never subPath: only directories follow a changed Secret. */}}
 {{- define "gateway.volumes" -}}
 {{- $login := include "gateway.kafka" . | fromJson -}}
 {{- $own := include "gateway.secretFiles" . | fromJson -}}
@@ -222,11 +222,11 @@ volumes:
         {{- end }}
 {{- end -}}
 
-{{/* Restricted Pod Security; the image writes nowhere. */}}
+{{/* Restricted Pod Security; the image writes no file. */}}
 {{- define "gateway.podSecurity" -}}
 serviceAccountName: {{ include "gateway.serviceAccount" . }}
 automountServiceAccountToken: false
-# A Service named gateway would put GATEWAY_PORT and its like into the environment, and unknown GATEWAY_ keys are fatal.
+# A Service named gateway would add GATEWAY_PORT and others to the environment, and unknown GATEWAY_ keys are fatal.
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
