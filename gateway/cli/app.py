@@ -1,6 +1,6 @@
-"""The one command, `gateway`: help that teaches, one function per verb, exit codes from `runtime.exits`.
+"""The program `gateway`: its help, its verbs and its exit codes (`runtime.exits`).
 
-Every room is imported by the verb that needs it, so that help is quick and a missing room breaks one verb alone.
+A verb imports the packages that it needs when it runs. So help is quick, and a missing package breaks only one verb.
 """
 
 import sys
@@ -15,35 +15,37 @@ from runtime.exits import Exit, StartupError
 from runtime.logs import traceback_text
 
 _HELP = """
-Manual handoffs of Collate prior authorizations: commands in over HTTP, kept in Kafka, applied at most once, events out.
+Manual handoffs of Collate prior authorizations. Callers send commands over HTTP; the gateway stores them in Kafka, \
+applies each at most once to Collate, and publishes events.
 
-Two processes do the work, and both need Kafka. [bold]ingress[/bold] takes commands and makes the live calls (access \
-grants, review snapshots). [bold]worker[/bold] applies each command to Collate, watches authorizations until the \
-payer's truth is known, and publishes what happened.
+Two processes are required, and both need Kafka. [bold]ingress[/bold] accepts commands and serves live calls (access \
+grants, review snapshots). [bold]worker[/bold] applies commands to Collate, watches authorizations until they are \
+settled, and publishes events.
 
 [bold]First steps on your machine[/bold] (real local Kafka, simulated Collate, no Docker):
 
-  gateway demo          one handoff, told step by step
-  gateway dev           everything running, with commands to paste
+  gateway demo          show one handoff, step by step
+  gateway dev           run everything and print commands to paste
 
 [bold]First steps of an installation[/bold]:
 
-  gateway config        every setting in force, or all that is wrong
-  gateway check         would it run: Kafka, topics, permissions, Collate, the clock?
-  gateway topics plan   what the topics lack
-  gateway topics apply  create them
-  gateway worker        waits for what is missing, and says so (/readyz)
+  gateway config        show all settings, or all their problems
+  gateway check         check Kafka, topics, permissions, Collate and clock
+  gateway topics plan   show missing or wrong topics
+  gateway topics apply  create the missing topics
+  gateway ingress       accept commands; /readyz names what it waits for
+  gateway worker        apply commands; /readyz names what it waits for
 
-Optional, with PostgreSQL: [bold]projector[/bold] keeps status and timelines, which [bold]status[/bold], \
-[bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold] show.
+Optional, with PostgreSQL: [bold]projector[/bold] maintains the read model for [bold]status[/bold], \
+[bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold].
 
-Settings are environment variables GATEWAY_…, secrets are files; docs/configuration.md lists them all.
+A setting is an environment variable GATEWAY_…; a secret is a file. docs/configuration.md lists all settings.
 """
 
 _EPILOG = (
-    "Exit codes: 0 done or stopped in order, 1 a part failed, 2 wrong command line, 3 topics plan has changes, "
-    "69 something needed is away, 70 an unplanned error, 75 stopped at the deadline, 77 Kafka or Collate does not let "
-    "us in, 78 wrong settings or topics."
+    "Exit codes: 0 done, or stopped on request; 1 failed; 2 wrong command line; 3 `topics plan` found changes; "
+    "69 a service is unreachable; 70 unexpected error; 75 stop deadline exceeded; 77 credentials rejected or "
+    "permission missing; 78 wrong settings or topics."
 )
 
 app = typer.Typer(
@@ -68,12 +70,12 @@ local.add_to(app)
 
 
 def main() -> None:
-    """Run the command line; every way to end has its exit code."""
+    """Run the command line and exit with the code of its result."""
     try:
         app()
-    except StartupError as refused:
-        hint = "\n`gateway config` shows what is in force; docs/configuration.md explains each setting."
-        sys.stderr.write(f"{refused}{hint if isinstance(refused, SettingsInvalid) else ''}\n")
+    except StartupError as error:
+        hint = "\n`gateway config` shows the current settings; docs/configuration.md explains each of them."
+        sys.stderr.write(f"{error}{hint if isinstance(error, SettingsInvalid) else ''}\n")
         sys.exit(Exit.CONFIG)
     except Exception as error:  # noqa: BLE001 - the process boundary
         sys.stderr.write(traceback_text(error) + "\n")

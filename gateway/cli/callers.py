@@ -1,4 +1,4 @@
-"""`gateway callers new`: a caller's key, shown once, and the lines by which the callers' file knows it. Asks nobody."""
+"""`gateway callers new`: creates an API key and its entry for the callers file. Makes no network call."""
 
 import re
 from typing import Annotated
@@ -10,28 +10,28 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Make an entry of the callers' file.")
+    group = typer.Typer(no_args_is_help=True, help="Create entries for the callers file.")
     group.callback()(lambda: None)
     group.command()(new)
     app.add_typer(group, name="callers", rich_help_panel="Installation")
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The service's name; it stands in every event that it causes.")],
-    may: Annotated[list[str], typer.Option("--may", help="What it may do, e.g. handoff:request; repeatable.")],
+    name: Annotated[str, typer.Argument(help="Name of the calling service; its events contain this name.")],
+    may: Annotated[list[str], typer.Option("--may", help="Permission, e.g. handoff:request; repeatable.")],
 ) -> None:
-    """Make a key for a service. The file's lines go to standard output, the key alone to standard error.
+    """Create an API key for a service. Prints the entry on standard output and the key on standard error.
 
-    The key is shown this once and kept nowhere: the file holds its hash. For a second key of a caller that is there,
-    take the lines from [[caller.key]] on.
+    The key is shown only now: the entry contains only its hash.
+    To give an existing caller a second key, copy only the section caller.key.
     """
-    from gateway.ingress.auth.callers import Permission, new_key  # noqa: PLC0415 - a room is imported by its verb
+    from gateway.ingress.auth.callers import Permission, new_key  # noqa: PLC0415 - imported by the verb that needs it
 
     known = [str(permission) for permission in Permission]
-    if unknown := [one for one in may if one not in known]:
+    if unknown := [permission for permission in may if permission not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(known)}", param_hint="--may")
     if not re.fullmatch(_NAME, name):
-        raise typer.BadParameter("expected letters, digits, dots, hyphens, 64 at most", param_hint="NAME")
+        raise typer.BadParameter("expected at most 64 letters, digits, dots and hyphens", param_hint="NAME")
     made = new_key()
     permissions = ", ".join(f'"{permission}"' for permission in dict.fromkeys(may))
     typer.echo(f'[[caller]]\nname = "{name}"\npermissions = [{permissions}]\n{made.entry.rstrip()}')

@@ -1,4 +1,4 @@
-"""`gateway config`: every setting in force, where it comes from, and no secret."""
+"""`gateway config`: shows all settings and their origin, but no secret."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _NOT_SET = "-"
 
 
 class ProcessName(StrEnum):
-    """Whose needs are checked too."""
+    """The process whose requirements are checked as well."""
 
     ingress = "ingress"
     worker = "worker"
@@ -29,13 +29,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def show_config(
-    process: Annotated[ProcessName | None, typer.Option("--for", help="Check what this process needs, too.")] = None,
+    process: Annotated[
+        ProcessName | None, typer.Option("--for", help="Also check the settings that this process requires.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show every setting in force. Secrets are files: their paths are shown, what is in them never is.
+    """Show all current settings. For a secret, show the path of its file, never its content.
 
-    Exits 78 and lists every problem where the settings can't be used.
+    Exits with 78 and lists all problems if the settings are invalid.
     """
     settings: ProcessSettings
     match process:

@@ -1,6 +1,6 @@
-"""How things are shown to people: the console, and layouts that stay readable where the terminal is narrow.
+"""The console, and layouts that stay readable in a narrow terminal.
 
-Without a terminal nothing is wrapped: one thing a line, for grep.
+Without a terminal no line is wrapped, so that grep finds whole entries.
 """
 
 import os
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE = 110
-"""From this many columns on, things stand in columns; below, in two lines each."""
+"""Minimum width of the terminal for a table; a narrower one gets a few lines per entry."""
 
 _UNWRAPPED = 10_000
 _INDENT = (0, 0, 0, 4)
@@ -22,29 +22,29 @@ _NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
 
 
 def console() -> Console:
-    """Return the console that people read."""
-    found = Console(highlight=False)
-    if found.is_terminal or "COLUMNS" in os.environ:
-        return found
+    """Return a console for standard output, without wrapping if it is no terminal."""
+    terminal = Console(highlight=False)
+    if terminal.is_terminal or "COLUMNS" in os.environ:
+        return terminal
     return Console(highlight=False, width=_UNWRAPPED)
 
 
 def stacked(head: Text, *lines: str | Text) -> list[RenderableType]:
-    """Lay one thing out for a narrow terminal: what it is, and indented what there is to say."""
+    """Lay out one entry for a narrow terminal: its head, and its other lines indented."""
     return [head, *(Padding(Text(line) if isinstance(line, str) else line, _INDENT, expand=False) for line in lines)]
 
 
 def day_of(entry: dict[str, Any]) -> str:
-    """Return the day of an entry, as it is here."""
+    """Return an entry's day in local time."""
     return local_time(entry["at"])[:10]
 
 
 def headline(width: int) -> Text:
-    """Name the columns of entries; empty where there are none."""
+    """Return the column names of entries, or an empty text if the terminal is too narrow for columns."""
     if width < WIDE:
         return Text()
-    names = (("#", _NUMBER), ("time", _TIME), ("what", _KIND), ("command", _COMMAND))
-    return Text("  ".join(f"{name:<{size}}" for name, size in names) + "  in words", "bold")
+    names = (("#", _NUMBER), ("time", _TIME), ("event", _KIND), ("command", _COMMAND))
+    return Text("  ".join(f"{name:<{size}}" for name, size in names) + "  description", "bold")
 
 
 def entry_of(entry: dict[str, Any], width: int) -> list[RenderableType]:
@@ -63,12 +63,12 @@ def entry_of(entry: dict[str, Any], width: int) -> list[RenderableType]:
 
 
 def local_time(text: str) -> str:
-    """Return a time as people here read it."""
+    """Return a time in local time, with milliseconds and offset."""
     return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec="milliseconds")
 
 
 def age(since: str | None, now: str) -> str:
-    """Say how long ago it was."""
+    """Return the time between two timestamps in one unit, such as `12 min`; `?` if the first is unknown."""
     if since is None:
         return "?"
     seconds = max(0, round((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()))

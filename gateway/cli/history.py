@@ -1,4 +1,4 @@
-"""`gateway status | timeline | watch`: what became of a command, and what happened or happens to an authorization."""
+"""`gateway status`, `timeline` and `watch`: the state of a command, and the history of an authorization."""
 
 import contextlib
 import time
@@ -14,10 +14,10 @@ from gateway.cli.api_client import HERE, ApiClient, AsJson, KeyFile, Unanswered,
 from gateway.cli.formatting import console, day_of, entry_of, headline, local_time
 from runtime.exits import Exit
 
-_PANEL = "What happened"
+_PANEL = "Commands and authorizations"
 _EVERY_SECONDS = 1.0
 _SETTLED = frozenset({"authorization.settled", "authorization.watch_ended"})
-CommandArgument = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId of a 202.")]
+CommandArgument = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId from a 202 response.")]
 AuthorizationArgument = Annotated[str, typer.Argument(metavar="AUTH", help="Collate's id of the authorization.")]
 
 
@@ -30,13 +30,15 @@ def add_to(app: typer.Typer) -> None:
 
 def status(
     command: CommandArgument,
-    at: Annotated[str | None, typer.Option(help="From the 202's Location, for one that has just been kept.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="The `at` from the 202's Location, if the command has just been accepted.")
+    ] = None,
     *,
     url: Url = HERE,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a command is: accepted, waiting and why, waiting for a person, or finished and how."""
+    """Show the state of a command: accepted, waiting, dead-lettered or finished, with reason and outcome."""
     caller = ApiClient(url, key_file)
     try:
         found = caller.get("commands", command, at=at)
@@ -47,14 +49,14 @@ def status(
         return
     rows = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _flat(found):
-        rows.add_row(Text(name, "bold"), Text(_moment(name, value) or str(value), overflow="fold"))
+        rows.add_row(Text(name, "bold"), Text(_time_text(name, value) or str(value), overflow="fold"))
     console().print(rows)
 
 
 def timeline(
     authorization: AuthorizationArgument, *, url: Url = HERE, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:
-    """Show what was asked for an authorization, what was tried, and what happened, in order."""
+    """Show the history of an authorization in order: commands, calls to Collate, and events."""
     caller = ApiClient(url, key_file)
     try:
         entries = list(caller.timeline(authorization))
@@ -65,16 +67,16 @@ def timeline(
             print_json(entry)
         return
     if not entries:
-        fail(Exit.FAILED, f"nothing is known of {authorization}: nothing was asked for it, or it is past retention")
+        fail(Exit.FAILED, f"{authorization} is unknown: it has no commands, or its entries have expired")
     _Timeline().show(entries)
 
 
 def watch(
     authorization: AuthorizationArgument, *, url: Url = HERE, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:
-    """Show what happens to an authorization as it happens, until it is settled or you press Ctrl-C.
+    """Show new entries of an authorization live, until it is settled or you press Ctrl-C.
 
-    Goes on by itself when the gateway or its database was away.
+    Retries while the gateway or its database is unavailable.
     """
     caller = ApiClient(url, key_file)
     with contextlib.suppress(KeyboardInterrupt):
@@ -82,40 +84,40 @@ def watch(
 
 
 def _watch(caller: ApiClient, authorization: str, *, as_json: bool) -> None:
-    shown = _Timeline()
+    printed = _Timeline()
     seen: set[tuple[Any, ...]] = set()
-    told = ""
+    last_problem = ""
     while True:
-        trouble = ""
+        problem = ""
         try:
-            fresh = [entry for entry in caller.timeline(authorization) if _identity(entry) not in seen]
+            new = [entry for entry in caller.timeline(authorization) if _identity(entry) not in seen]
         except Unanswered as unanswered:
-            fresh, trouble = [], f"{unanswered}; asking on"
-        if not (seen or fresh or trouble):
-            trouble = f"nothing is known of {authorization} yet; waiting"
-        if trouble and trouble != told:
-            typer.echo(f"gateway: {trouble}", err=True)
-        told = trouble
-        seen.update(_identity(entry) for entry in fresh)
+            new, problem = [], f"{unanswered}; retrying"
+        if not (seen or new or problem):
+            problem = f"{authorization} has no entries yet; waiting"
+        if problem and problem != last_problem:
+            typer.echo(f"gateway: {problem}", err=True)
+        last_problem = problem
+        seen.update(_identity(entry) for entry in new)
         if as_json:
-            for entry in fresh:
+            for entry in new:
                 print_json(entry)
         else:
-            shown.show(fresh)
-        if any(entry["kind"] in _SETTLED for entry in fresh):
+            printed.show(new)
+        if any(entry["kind"] in _SETTLED for entry in new):
             return
         time.sleep(_EVERY_SECONDS)
 
 
 class _Timeline:
-    """Prints entries one below the other, and each new day above its first."""
+    """A printer of entries that prints each day above its first entry."""
 
     def __init__(self) -> None:
         self._console = console()
         self._day: str | None = None
 
     def show(self, entries: Iterable[dict[str, Any]]) -> None:
-        """Print these."""
+        """Print entries."""
         for entry in entries:
             if self._day is None and (head := headline(self._console.width)):
                 self._console.print(head)
@@ -138,12 +140,13 @@ def _flat(found: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _moment(name: str, value: object) -> str | None:
-    """Return a time as people here read it; None for anything else."""
+def _time_text(name: str, value: object) -> str | None:
+    """Return a timestamp in local time; None for any other value."""
     if not isinstance(value, str) or len(value) < 20 or value[10:11] != "T" or not value.endswith("Z"):
         return None
     try:
+        # A command.waiting event is emitted when the reason changes, not for each wait, so `until` may have passed.
         has_passed = name == "waiting.until" and datetime.fromisoformat(value) < datetime.now(UTC)
-        return local_time(value) + (" (and again since then, for the same reason)" if has_passed else "")
+        return local_time(value) + (" (extended since then, for the same reason)" if has_passed else "")
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""`gateway ingress`, `worker`, `projector`: settings, then the room's own composition root; `migrate` and `version`."""
+"""`gateway ingress`, `worker` and `projector`, which load settings and start a process; `migrate` and `version`."""
 
 import os
 import platform
@@ -25,9 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ingress() -> None:
-    """Take commands over HTTP and keep them in Kafka; answer live calls. Runs until SIGTERM or Ctrl-C."""
+    """Accept commands over HTTP, store them in Kafka, and serve live calls. Runs until SIGTERM or Ctrl-C."""
     settings = load_settings(os.environ, "ingress")
-    from gateway.ingress.main import serve  # noqa: PLC0415 - a room is imported by the verb that needs it
+    from gateway.ingress.main import serve  # noqa: PLC0415 - imported by the verb that needs it
 
     raise typer.Exit(serve(settings))
 
@@ -45,12 +45,13 @@ def worker(context: typer.Context) -> None:
 def projector(
     *,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the read model anew from the topics, and end.")
+        bool, typer.Option("--rebuild", help="Rebuild the read model from the topics, then exit.")
     ] = False,
 ) -> None:
-    """Keep the read model in PostgreSQL: status and timelines. Optional; runs until SIGTERM or Ctrl-C.
+    """Maintain the optional read model in PostgreSQL (status, timelines). Runs until SIGTERM or Ctrl-C.
 
-    A rebuild fills a second schema beside the one in use and swaps them at the end, while everything goes on.
+    A rebuild fills a second schema and swaps the schemas at the end.
+    All processes continue meanwhile.
     """
     settings = load_process_settings(os.environ, "projector")
     if rebuild:
@@ -65,9 +66,9 @@ def projector(
 def migrate(
     *, as_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL for an empty schema; change nothing.")] = False
 ) -> None:
-    """Make the read model's tables in PostgreSQL, or bring them up to this version; again changes nothing.
+    """Create the read model's tables in PostgreSQL, or upgrade them to this version. Safe to repeat.
 
-    Exits 0 when they are right, 69 if PostgreSQL could not be reached.
+    Exits with 0 when the tables are right, 69 if PostgreSQL is unreachable.
     """
     from adapters.postgres import migrate as schema  # noqa: PLC0415 - as above
     from adapters.postgres.database import DatabaseAway  # noqa: PLC0415 - as above
@@ -83,7 +84,7 @@ def migrate(
         raise typer.Exit(Exit.UNAVAILABLE) from away
     name = settings.readmodel.schema_name
     typer.echo(
-        f"Schema {name} is at {after}" + (", as it was." if before == after else f"; it was at {before or 'nothing'}.")
+        f"Schema {name} is at {after}" + (", unchanged." if before == after else f"; before: {before or 'no tables'}.")
     )
 
 

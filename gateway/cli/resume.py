@@ -1,4 +1,4 @@
-"""`gateway worker resume`: let a worker on this machine go on with partitions that stand still."""
+"""`gateway worker resume`: resumes stopped partitions of the worker on this machine, through its admin port."""
 
 import getpass
 import json
@@ -18,65 +18,72 @@ _SECONDS = 10.0
 
 def resume(
     *,
-    why: Annotated[str, typer.Option(help="Your reason; it is logged, so no names of patients.")],
+    why: Annotated[str, typer.Option(help="Your reason. It is logged: never write a patient's name.")],
     operator: Annotated[
-        str | None, typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Who you are; your user name if not given.")
+        str | None, typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Your name; by default your user name.")
     ] = None,
     partition: Annotated[
         list[int] | None,
         typer.Option(
             min=0,
-            help="Only this one; repeatable. One that lost its offsets goes on only if it is named, from the "
-            "oldest record there is.",
+            help="Resume only this partition; repeatable. A partition that lost its offsets must be named here; it "
+            "resumes at the oldest record.",
         ),
     ] = None,
     admin: Annotated[
-        str | None, typer.Option(help="The worker's admin port, if not http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
+        str | None, typer.Option(help="URL of the admin port; by default http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Let the worker on this machine go on with partitions that too many dead letters have stopped.
+    """Resume partitions of this worker that stopped because of too many dead letters.
 
-    Run it beside the worker (kubectl exec POD -- gateway worker resume --why …), after the cause has been mended: the
-    count begins anew. Exits 0 if one was resumed, 1 if there was none, 69 if no worker answers here.
+    First remove the cause, then run this on the worker's machine:
+
+      kubectl exec POD -- gateway worker resume --why "…"
+
+    The count of dead letters restarts at zero. Exit codes:
+
+      0   at least one partition was resumed
+      1   no partition was resumed
+      69  no worker answers
     """
     url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
     if urlsplit(url).scheme != "http" or not urlsplit(url).hostname:
         fail(Exit.USAGE, "--admin: expected a URL like http://127.0.0.1:9090")
-    found = _ask(url, {"operator": operator or getpass.getuser(), "why": why, "partitions": partition})
+    result = _post(url, {"operator": operator or getpass.getuser(), "why": why, "partitions": partition})
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        _tell(found)
-    raise typer.Exit(Exit.OK if found["resumed"] else Exit.FAILED)
+        _print(result)
+    raise typer.Exit(Exit.OK if result["resumed"] else Exit.FAILED)
 
 
-def _ask(url: str, body: dict[str, Any]) -> Any:
+def _post(url: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         f"{url.rstrip('/')}/resume", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    # A proxy would make it somebody else's request, which the worker refuses.
+    # The worker rejects a request that comes through a proxy.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=_SECONDS) as answer:
-            return json.loads(answer.read())
-    except urllib.error.HTTPError as refused:
-        with refused:
+        with direct.open(request, timeout=_SECONDS) as response:
+            return json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
             try:
-                told = json.loads(refused.read())["summary"]
+                summary = json.loads(error.read())["summary"]
             except (ValueError, KeyError, OSError):
-                told = "not a gateway's admin port"
-        fail(Exit.FAILED, f"{refused.code}: {told}")
+                summary = "not the admin port of a gateway"
+        fail(Exit.FAILED, f"{error.code}: {summary}")
     except (urllib.error.URLError, OSError, ValueError) as error:
         fail(Exit.UNAVAILABLE, f"no worker answers at {url}: {getattr(error, 'reason', error)}")
 
 
-def _tell(found: dict[str, Any]) -> None:
-    if found["resumed"]:
-        typer.echo(f"Resumed: partition {', '.join(map(str, found['resumed']))}.")
+def _print(result: dict[str, Any]) -> None:
+    if result["resumed"]:
+        typer.echo(f"Resumed: partition {', '.join(map(str, result['resumed']))}.")
     else:
         typer.echo(
-            "Nothing was resumed: too many dead letters have stopped none of this worker's partitions.", err=True
+            "Nothing was resumed: no partition of this worker stopped because of too many dead letters.", err=True
         )
-    for one in found["stopped"]:
-        typer.echo(f"Partition {one['partition']} still stands: {one['detail']}", err=True)
+    for partition in result["stopped"]:
+        typer.echo(f"Partition {partition['partition']} is still stopped: {partition['detail']}", err=True)

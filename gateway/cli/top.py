@@ -1,7 +1,7 @@
-"""`gateway top`: the whole gateway at a glance, again and again: rates, what waits and why, the oldest commands.
+"""`gateway top`: a live overview of the gateway: rates, waiting commands and their reasons, the oldest commands.
 
-All of it comes from ingress with a caller's key. Who can reach the workers' admin ports may name them, and sees lag,
-lanes, breaker and budget as they are at this moment.
+The overview comes from ingress, with a caller's key. With --worker, the admin ports of workers add lag, waiting keys,
+breaker and call budget.
 """
 
 import contextlib
@@ -29,102 +29,102 @@ _BREAKER = {0: "closed", 1: "probing", 2: "open"}
 _WORKER_SECONDS = 5.0
 Workers = Annotated[
     list[str] | None,
-    typer.Option("--worker", metavar="URL", help="A worker's admin port, for lag, lanes, breaker, budget; repeatable."),
+    typer.Option("--worker", metavar="URL", help="Admin port of a worker; adds lag, breaker and budget; repeatable."),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="What happened")(top)
+    app.command(rich_help_panel="Commands and authorizations")(top)
 
 
 def top(
     worker: Workers = None,
-    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 2.0,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two updates.")] = 2.0,
     *,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show one overview, then exit.")] = False,
     url: Url = HERE,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is going on and what is stuck, live: the oldest command stands first, with why it waits.
+    """Show commands in progress live: rates, the oldest unfinished commands, and the reasons why they wait.
 
-    Without a terminal, or with --json, each look is printed below the one before.
+    Without a terminal, or with --json, prints each update below the last one.
     """
-    caller, shown = ApiClient(url, key_file), console()
-    workers = [_checked(one) for one in worker or []]
+    client, output = ApiClient(url, key_file), console()
+    workers = [_valid_url(worker_url) for worker_url in worker or []]
     try:
         if once:
-            _print(look(caller, workers), shown, as_json=as_json)
+            _print(read_overview(client, workers), output, as_json=as_json)
             return
         with contextlib.suppress(KeyboardInterrupt):
-            if as_json or not shown.is_terminal:
-                _go_on(caller, workers, every, shown, as_json=as_json)
+            if as_json or not output.is_terminal:
+                _print_updates(client, workers, every, output, as_json=as_json)
             else:
-                _live(caller, workers, every, shown)
+                _redraw(client, workers, every, output)
     except Unanswered as unanswered:
         fail(Exit.UNAVAILABLE, str(unanswered))
     except Declined as declined:
         fail(Exit.FAILED, str(declined))
 
 
-def _print(found: dict[str, Any], shown: Console, *, as_json: bool) -> None:
+def _print(overview: dict[str, Any], output: Console, *, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(overview)
     else:
-        shown.print(page(found, shown.width))
+        output.print(page(overview, output.width))
 
 
-def _go_on(caller: ApiClient, workers: list[str], every: float, shown: Console, *, as_json: bool) -> None:
+def _print_updates(client: ApiClient, workers: list[str], every: float, output: Console, *, as_json: bool) -> None:
     while True:
         try:
-            _print(look(caller, workers), shown, as_json=as_json)
+            _print(read_overview(client, workers), output, as_json=as_json)
         except Unanswered as unanswered:
-            typer.echo(f"gateway: {unanswered}; asking on", err=True)
+            typer.echo(f"gateway: {unanswered}; retrying", err=True)
         else:
             if not as_json:
-                shown.print()
+                output.print()
         time.sleep(every)
 
 
-def _live(caller: ApiClient, workers: list[str], every: float, shown: Console) -> None:
-    """Redraw one page. What ends it is raised, and so told once the screen is as it was before."""
+def _redraw(client: ApiClient, workers: list[str], every: float, output: Console) -> None:
+    """Redraw one page. An error leaves the loop, so that its message appears on the restored screen."""
     last: dict[str, Any] | None = None
-    with Live(Text("asking …", "dim"), console=shown, screen=True, auto_refresh=False) as live:
+    with Live(Text("loading …", "dim"), console=output, screen=True, auto_refresh=False) as live:
         while True:
-            trouble = ""
+            problem = ""
             try:
-                last = look(caller, workers)
+                last = read_overview(client, workers)
             except Unanswered as unanswered:
-                trouble = f"{unanswered}; asking on"
+                problem = f"{unanswered}; retrying"
             if last is None:
-                live.update(Text(trouble, "bold red"), refresh=True)
+                live.update(Text(problem, "bold red"), refresh=True)
             else:
-                since = f"\nthis was so at {local_time(last['at'])[11:19]}:" if trouble else ""
-                live.update(page(last, shown.width, trouble + since), refresh=True)
+                since = f"\nlast update at {local_time(last['at'])[11:19]}:" if problem else ""
+                live.update(page(last, output.width, problem + since), refresh=True)
             time.sleep(every)
 
 
-def look(caller: ApiClient, workers: list[str]) -> dict[str, Any]:
-    """Ask ingress, and the workers that are named. Raises Unanswered, Declined."""
-    found: dict[str, Any] = caller.read("overview")
-    return found | {"workers": [_worker(url) for url in workers]} if workers else found
+def read_overview(client: ApiClient, workers: list[str]) -> dict[str, Any]:
+    """Read the overview from ingress, and the state of the named workers. Raises Unanswered, Declined."""
+    overview: dict[str, Any] = client.read("overview")
+    return overview | {"workers": [_worker(url) for url in workers]} if workers else overview
 
 
-def _checked(url: str) -> str:
+def _valid_url(url: str) -> str:
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         fail(Exit.USAGE, f"{url}: expected a URL like http://worker-0:9090")
     return url.rstrip("/")
 
 
 def _worker(url: str) -> dict[str, Any]:
-    """Ask one worker's admin port; what can't be had is said."""
+    """Read one worker's admin port; return the problem if it does not answer."""
     try:
-        lanes, metrics = json.loads(_read(f"{url}/lanes")), _read(f"{url}/metrics").decode()
+        status, metrics = json.loads(_read(f"{url}/lanes")), _read(f"{url}/metrics").decode()
     except (OSError, HTTPException, ValueError) as error:
         return {"url": url, "problem": said(getattr(error, "reason", error))}
     samples = {(found["name"], found["labels"] or ""): float(found["value"]) for found in _SAMPLE.finditer(metrics)}
-    partitions = lanes.get("partitions", [])
+    partitions = status.get("partitions", [])
     waiting: dict[str, int] = {}
     for partition in partitions:
         for reason, count in partition["waiting"].items():

@@ -1,4 +1,4 @@
-"""What `gateway top` shows, laid out for people: in columns, or stacked where the terminal is narrow. Pure."""
+"""The page of `gateway top`: tables, or a few lines per entry in a narrow terminal."""
 
 from typing import Any
 
@@ -12,34 +12,38 @@ from schemas.enums import PREFIX
 Json = dict[str, Any]
 
 
-def page(found: Json, width: int, trouble: str = "") -> Group:
-    """Lay an overview out; `trouble` says that it is the last one there was."""
-    parts: list[RenderableType] = [Text(trouble, "bold red"), ""] if trouble else []
-    parts.append(_head(found))
-    if found["oldest"]:
-        parts += ["", _title("Unfinished, the oldest first"), *_stuck(found["oldest"], found["at"], width)]
-    if found["deadLetters"]:
-        parts += ["", _title("Waiting for a person"), *_stuck(found["deadLetters"], found["at"], width)]
-        parts.append(Text("gateway dead-letters list shows what can be done", "dim"))
-    if found.get("workers"):
-        parts += ["", *_workers(found["workers"], width)]
+def page(overview: Json, width: int, problem: str = "") -> Group:
+    """Lay out an overview; a `problem` means that the overview is the last one before it."""
+    parts: list[RenderableType] = [Text(problem, "bold red"), ""] if problem else []
+    parts.append(_head(overview))
+    if overview["oldest"]:
+        parts += [
+            "",
+            _title("Unfinished commands, oldest first"),
+            *_commands(overview["oldest"], overview["at"], width),
+        ]
+    if overview["deadLetters"]:
+        parts += ["", _title("Dead letters, oldest first"), *_commands(overview["deadLetters"], overview["at"], width)]
+        parts.append(Text("next: gateway dead-letters list", "dim"))
+    if overview.get("workers"):
+        parts += ["", *_workers(overview["workers"], width)]
     return Group(*parts)
 
 
-def _head(found: Json) -> Text:
-    rates, unfinished, projector = found["lastMinute"], found["unfinished"], found["projector"]
+def _head(overview: Json) -> Text:
+    rates, unfinished, projector = overview["lastMinute"], overview["unfinished"], overview["projector"]
     counts = ", ".join(f"{count} {status.replace('_', '-')}" for status, count in sorted(unfinished.items()))
-    handoffs = found["activeHandoffs"]
+    handoffs = overview["activeHandoffs"]
     return Text.assemble(
         ("last minute  ", "bold"),
         f"{rates['accepted']} accepted, {rates['finished']} finished, {rates['events']} events, "
-        f"{rates['attempts']} calls told of",
+        f"{rates['attempts']} calls reported",
         ("\nnow          ", "bold"),
-        f"{counts or 'nothing is unfinished'}; {handoffs} {'handoff' if handoffs == 1 else 'handoffs'} open",
-        ("\nwaiting for  ", "bold"),
-        _counted(found["waiting"]) or "nothing",
+        f"{counts or 'no unfinished command'}; {handoffs} open {'handoff' if handoffs == 1 else 'handoffs'}",
+        ("\nwaiting      ", "bold"),
+        _counted(overview["waiting"]) or "none",
         ("\nread model   ", "bold"),
-        _freshness(projector, found["at"]),
+        _freshness(projector, overview["at"]),
     )
 
 
@@ -47,95 +51,95 @@ def _title(text: str) -> Text:
     return Text(text, "bold")
 
 
-def _stuck(commands: list[Json], now: str, width: int) -> list[RenderableType]:
+def _commands(commands: list[Json], now: str, width: int) -> list[RenderableType]:
     if width < WIDE:
-        return [part for one in commands for part in _stuck_lines(one, now)]
+        return [part for command in commands for part in _command_lines(command, now)]
     rows = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("age", "authorization", "asked for", "by", "command"):
+    for column in ("age", "authorization", "type", "caller", "command"):
         rows.add_column(column, no_wrap=True)
-    rows.add_column("why", overflow="fold")
-    for one in commands:
+    rows.add_column("reason", overflow="fold")
+    for command in commands:
         rows.add_row(
-            age(one.get("acceptedAt"), now),
-            Text(one["authorizationId"], "bold"),
-            _asked(one),
-            Text(one["caller"]),
-            Text(one["commandId"][:8], "dim"),
-            _why(one),
+            age(command.get("acceptedAt"), now),
+            Text(command["authorizationId"], "bold"),
+            _type(command),
+            Text(command["caller"]),
+            Text(command["commandId"][:8], "dim"),
+            _reason(command),
         )
     return [rows]
 
 
-def _stuck_lines(one: Json, now: str) -> list[RenderableType]:
-    head = Text.assemble((one["authorizationId"], "bold"), f"  {age(one.get('acceptedAt'), now)}")
-    return stacked(head, f"{_asked(one)}, by {one['caller']}, {one['commandId'][:8]}", _why(one))
+def _command_lines(command: Json, now: str) -> list[RenderableType]:
+    head = Text.assemble((command["authorizationId"], "bold"), f"  {age(command.get('acceptedAt'), now)}")
+    return stacked(head, f"{_type(command)} by {command['caller']}, {command['commandId'][:8]}", _reason(command))
 
 
-def _asked(one: Json) -> str:
-    return str(one["type"]).removeprefix(PREFIX).rpartition(".")[0]
+def _type(command: Json) -> str:
+    return str(command["type"]).removeprefix(PREFIX).rpartition(".")[0]
 
 
-def _why(one: Json) -> Text:
-    """Say what it waits for; of one that nobody has said anything of, that it stands in line or has just come."""
-    waiting = one.get("waiting")
+def _reason(command: Json) -> Text:
+    """Return why a command waits; without an event about it yet, its status."""
+    waiting = command.get("waiting")
     if not waiting:
-        return Text("taken, nothing said yet" if one["status"] == "accepted" else one["status"], "dim")
+        return Text("accepted, no progress yet" if command["status"] == "accepted" else command["status"], "dim")
     advice = waiting.get("advice")
     return Text.assemble((waiting["reason"], "yellow"), f": {advice}" if advice else "")
 
 
 def _freshness(projector: Json, now: str) -> Text:
     if projector.get("at") is None:
-        return Text("no projector has been heard of", "red")
+        return Text("no heartbeat of a projector", "red")
     behind = projector["behind"]
-    return Text(f"{behind} {'record' if behind == 1 else 'records'} behind, heard of {age(projector['at'], now)} ago")
+    return Text(f"{behind} {'record' if behind == 1 else 'records'} behind, updated {age(projector['at'], now)} ago")
 
 
 def _workers(workers: list[Json], width: int) -> list[RenderableType]:
     if width < WIDE:
-        return [part for one in workers for part in _worker_lines(one)]
-    columns = ("worker", "partitions", "lag", "oldest", "running", "lanes waiting", "breaker", "budget")
+        return [part for worker in workers for part in _worker_lines(worker)]
+    columns = ("worker", "partitions", "lag", "oldest", "running", "keys waiting", "breaker", "budget")
     rows = Table(*columns, box=None, pad_edge=False, header_style="dim")
     parts: list[RenderableType] = []
-    for one in workers:
-        if "problem" in one:
-            parts.append(_problem(one))
+    for worker in workers:
+        if "problem" in worker:
+            parts.append(_problem(worker))
             continue
         rows.add_row(
-            one["url"],
-            str(one["partitions"]),
-            str(one["lag"]),
-            f"{one['oldestSeconds']:.0f} s",
-            str(one["running"]),
-            _counted(one["waiting"]) or "none",
-            _breaker(one),
-            _budget(one),
+            worker["url"],
+            str(worker["partitions"]),
+            str(worker["lag"]),
+            f"{worker['oldestSeconds']:.0f} s",
+            str(worker["running"]),
+            _counted(worker["waiting"]) or "none",
+            _breaker(worker),
+            _budget(worker),
         )
     return [*([rows] if rows.row_count else []), *parts]
 
 
-def _worker_lines(one: Json) -> list[RenderableType]:
-    if "problem" in one:
-        return [_problem(one)]
+def _worker_lines(worker: Json) -> list[RenderableType]:
+    if "problem" in worker:
+        return [_problem(worker)]
     return stacked(
-        Text(one["url"], "bold"),
-        f"{one['partitions']} partitions, lag {one['lag']}, oldest {one['oldestSeconds']:.0f} s, "
-        f"{one['running']} running",
-        f"lanes waiting: {_counted(one['waiting']) or 'none'}",
-        Text.assemble("breaker ", _breaker(one), f"; {_budget(one)}"),
+        Text(worker["url"], "bold"),
+        f"{worker['partitions']} partitions, lag {worker['lag']}, oldest {worker['oldestSeconds']:.0f} s, "
+        f"{worker['running']} running",
+        f"keys waiting: {_counted(worker['waiting']) or 'none'}",
+        Text.assemble("breaker ", _breaker(worker), f"; {_budget(worker)}"),
     )
 
 
-def _problem(one: Json) -> Text:
-    return Text.assemble(one["url"], "  ", (one["problem"], "red"))
+def _problem(worker: Json) -> Text:
+    return Text.assemble(worker["url"], "  ", (worker["problem"], "red"))
 
 
-def _breaker(one: Json) -> Text:
-    return Text(one["breaker"], "green" if one["breaker"] == "closed" else "red")
+def _breaker(worker: Json) -> Text:
+    return Text(worker["breaker"], "green" if worker["breaker"] == "closed" else "red")
 
 
-def _budget(one: Json) -> str:
-    return f"{one['inFlight']:.0f} of {one['limit']:.0f} calls, {one['queued']:.0f} queued"
+def _budget(worker: Json) -> str:
+    return f"{worker['inFlight']:.0f} of {worker['limit']:.0f} calls, {worker['queued']:.0f} queued"
 
 
 def _counted(reasons: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""`gateway topics plan | apply`: the topics as they are against the topics as they must be."""
+"""`gateway topics`: compares the topics with the required ones, creates them, and prints ACL commands."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ from runtime.settings import ClusterSettings, load_access_settings, load_cluster
 from schemas.topics import catalogue
 
 _VISIBLE_WITHIN_SECONDS = 15.0
-_ALL_WELL = "Every topic is as it must be."
-Answer = TypeVar("Answer")
+_NO_DIFFERENCE = "All topics are correct."
+Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Compare the five topics with what they must be, and create them.")
+    group = typer.Typer(no_args_is_help=True, help="Compare the five topics with the required ones, and create them.")
     group.command()(plan)
     group.command(name="apply")(apply_plan)
     group.command()(acls)
@@ -34,52 +34,58 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(*, as_json: AsJson = False) -> None:
-    """Show what the topics lack; change nothing.
+    """Show the differences between the topics and the required ones. Changes nothing.
 
-    Exits 0 if nothing, 3 if `apply` would change something, 78 if something must be done by hand before processes run.
+    Exit codes:
+
+      0   there is no difference
+      3   `gateway topics apply` would change something
+      78  you must change something by hand before the processes can run
     """
     settings = load_cluster_settings(os.environ)
-    differences = _ask(_plan(settings))
+    differences = _run(_plan(settings))
     if as_json:
         _print_json(differences=differences)
     elif differences:
         _print_table("Differences", differences)
     else:
-        typer.echo(_ALL_WELL)
+        typer.echo(_NO_DIFFERENCE)
     raise typer.Exit(_code(differences, changes=Exit.CHANGES))
 
 
 def apply_plan(*, as_json: AsJson = False) -> None:
-    """Create missing topics and set what can be set; never touch partitions, replicas, cleanup policy or records.
+    """Create missing topics and correct configs. Never changes partitions, replicas, cleanup policy or records.
 
-    Exits 0 when processes can run, 78 if something must be done by hand first, 69 if Kafka could not be reached or did
-    not do it in time. Running it again changes nothing.
+    Safe to repeat. Exit codes:
+
+      0   the processes can run
+      69  Kafka is unreachable, or did not apply the changes in time
+      78  you must change something by hand before the processes can run
     """
     settings = load_cluster_settings(os.environ)
-    done, left = _ask(_apply(settings))
+    applied, left = _run(_apply(settings))
     if as_json:
-        _print_json(applied=done, left=left)
+        _print_json(applied=applied, left=left)
     else:
-        for one in done:
-            typer.echo(_applied(one))
+        for difference in applied:
+            typer.echo(_applied(difference))
         if left:
-            _print_table("Left", left)
+            _print_table("Remaining differences", left)
         else:
-            typer.echo(_ALL_WELL)
+            typer.echo(_NO_DIFFERENCE)
     raise typer.Exit(_code(left, changes=Exit.UNAVAILABLE))
 
 
 def acls(
-    ingress: Annotated[str, typer.Option(help="Who ingress is in Kafka.")] = "User:gateway-ingress",
-    worker: Annotated[str, typer.Option(help="Who the worker is in Kafka.")] = "User:gateway-worker",
-    projector: Annotated[
-        str, typer.Option(help="Who the projector is, where there is one.")
-    ] = "User:gateway-projector",
-    topics: Annotated[str, typer.Option(help="Who runs `gateway topics apply`.")] = "User:gateway-topics",
+    ingress: Annotated[str, typer.Option(help="Kafka principal of ingress.")] = "User:gateway-ingress",
+    worker: Annotated[str, typer.Option(help="Kafka principal of the worker.")] = "User:gateway-worker",
+    projector: Annotated[str, typer.Option(help="Kafka principal of the projector.")] = "User:gateway-projector",
+    topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
 ) -> None:
-    """Print the commands that give each process what it needs in Kafka, and nothing more, with these names and topics.
+    """Print the kafka-acls.sh commands that grant each process exactly the permissions that it needs.
 
-    They are for somebody who may alter ACLs, with Kafka's own kafka-acls.sh; this asks and changes nothing.
+    Run the printed commands as a user who may alter ACLs.
+    This verb does not connect to Kafka and changes nothing.
     """
     settings = load_access_settings(os.environ)
     principals: dict[Process, str] = {
@@ -108,7 +114,7 @@ async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tup
 
 
 async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[Wanted, ...]) -> tuple[Difference, ...]:
-    """Compare again; what one broker has done, the broker asked next may learn a moment later."""
+    """Compare until the changes are visible, because another broker may show them with a delay."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _VISIBLE_WITHIN_SECONDS
     while True:
@@ -126,7 +132,7 @@ def _wanted(settings: ClusterSettings) -> tuple[Wanted, ...]:
     return wanted_topics(catalogue(settings.topics.prefix), settings.topics)
 
 
-def _ask(work: Coroutine[Any, Any, Answer]) -> Answer:
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
     except KafkaAway as away:
@@ -151,13 +157,17 @@ def _applied(difference: Difference) -> str:
 
 
 def _print_json(**lists: Iterable[Difference]) -> None:
-    whole = {name: [asdict(one) for one in differences] for name, differences in lists.items()}
-    typer.echo(json.dumps(whole, indent=2))
+    document = {name: [asdict(difference) for difference in differences] for name, differences in lists.items()}
+    typer.echo(json.dumps(document, indent=2))
 
 
 def _print_table(title: str, differences: Iterable[Difference]) -> None:
-    table = Table("topic", "what", "is", "must be", "then", title=title, title_justify="left", box=None, pad_edge=False)
-    for one in differences:
-        style = "red" if one.remedy == "by hand" and one.fatal else "yellow" if one.remedy == "by hand" else ""
-        table.add_row(one.topic, one.aspect, one.found, one.wanted, one.advice, style=style)
+    columns = ("topic", "aspect", "found", "required", "remedy")
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for difference in differences:
+        by_hand = difference.remedy == "by hand"
+        style = "red" if by_hand and difference.fatal else "yellow" if by_hand else ""
+        table.add_row(
+            difference.topic, difference.aspect, difference.found, difference.wanted, difference.advice, style=style
+        )
     Console().print(table)

@@ -1,1 +1,1 @@
-"""gateway check: would a process run here?"""
+"""`gateway check`: the verb, one module per service that it checks, and the results."""

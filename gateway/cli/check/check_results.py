@@ -1,4 +1,4 @@
-"""What `gateway check` finds: one line each, and the exit code that all of them come to."""
+"""The results of `gateway check`: one line each, and one exit code for all."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Literal
 from runtime.exits import Exit
 
 State = Literal["ok", "differs", "FAILED", "skipped"]
-# The first of these that any finding calls for: what nobody but us can mend comes first.
-_GRAVEST_FIRST = (Exit.CONFIG, Exit.DENIED, Exit.UNAVAILABLE)
+# The first of these codes that a result has is the exit code.
+_BY_PRIORITY = (Exit.CONFIG, Exit.DENIED, Exit.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was looked at. `code` is what a failure calls for; only FAILED ones have another than OK."""
+    """The result of one check. Only a FAILED result has a `code` other than OK."""
 
     what: str
     state: State
@@ -22,26 +22,26 @@ class CheckResult:
 
 
 def ok(what: str, detail: str) -> CheckResult:
-    """It is as it must be."""
+    """Return a result for a check that passed."""
     return CheckResult(what, "ok", detail)
 
 
 def differs(what: str, detail: str) -> CheckResult:
-    """It works, and is not as it should be."""
+    """Return a warning: the process works, but a value differs from the recommended one."""
     return CheckResult(what, "differs", detail)
 
 
 def skipped(what: str, why: str) -> CheckResult:
-    """It could not be looked at, or was not asked for."""
+    """Return a result for a check that was not possible or not requested."""
     return CheckResult(what, "skipped", why)
 
 
 def failed(what: str, detail: str, code: Exit) -> CheckResult:
-    """A process would not run, or not work, like this."""
+    """Return a result for a problem that keeps the process from starting or working."""
     return CheckResult(what, "FAILED", detail, code)
 
 
-def verdict(findings: Iterable[CheckResult]) -> Exit:
-    """Return the one exit code of all findings."""
-    codes = {finding.code for finding in findings}
-    return next((code for code in _GRAVEST_FIRST if code in codes), Exit.OK)
+def exit_code(results: Iterable[CheckResult]) -> Exit:
+    """Return the exit code of all results."""
+    codes = {result.code for result in results}
+    return next((code for code in _BY_PRIORITY if code in codes), Exit.OK)

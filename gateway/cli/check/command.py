@@ -1,4 +1,4 @@
-"""`gateway check`: would a process run here? Settings, files, Kafka, topics, permissions, Collate, clock, database."""
+"""The verb `gateway check`: checks settings, files, Kafka, topics, permissions, Collate, clock and database."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.check.check_results import CheckResult, ok, skipped, verdict
+from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import (
     ClusterSettings,
@@ -24,7 +24,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
 
 class Subject(StrEnum):
-    """Whose needs are checked."""
+    """The process whose requirements are checked."""
 
     ingress = "ingress"
     worker = "worker"
@@ -39,32 +39,37 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     subject: Annotated[
-        Subject | None, typer.Option("--for", help="Check what this process needs, its permissions included.")
+        Subject | None, typer.Option("--for", help="Also check the requirements and permissions of this process.")
     ] = None,
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Look at settings and files; ask nobody.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Check only settings and files; make no network call.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check all that a process needs, with the settings in force, a line for each. Changes nothing anywhere.
+    """Check the current settings and everything that a process needs. Changes nothing.
 
-    Exits 0 if it would run, 69 if Kafka, Collate or the database can't be reached, 77 if one of them is there and does
-    not let us in or not do what we must (a wrong password, key or permission), 78 if settings, files, topics, tables
-    or the clock are wrong. Where several are so, the last of these wins.
+    Exit codes; if several apply, the highest:
+
+      0   the process can run
+      69  Kafka, Collate or the database is unreachable
+      77  one of them rejects the credentials, or a permission is missing
+      78  settings, files, topics, tables or the clock are wrong
     """
     process = None if subject is None else subject.value
     settings = _load(process)
-    from gateway.cli.check.files import look_at_files  # noqa: PLC0415 - rooms are imported by the verb that needs them
+    from gateway.cli.check.files import check_files  # noqa: PLC0415 - imported by the verb that needs it
 
-    findings = [ok("settings", f"environment {settings.environment}"), *look_at_files(settings, process)]
+    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, process)]
     if not offline:
-        findings += asyncio.run(_ask(settings, subject))
-    code = verdict(findings)
+        results += asyncio.run(_check_services(settings, subject))
+    code = exit_code(results)
     if as_json:
-        checks = [{"check": one.what, "state": one.state.lower(), "detail": one.detail} for one in findings]
+        checks = [{"check": result.what, "state": result.state.lower(), "detail": result.detail} for result in results]
         typer.echo(json.dumps({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2))
     else:
-        for finding in findings:
-            _tell(finding)
+        for result in results:
+            _print(result)
     raise typer.Exit(code)
 
 
@@ -80,38 +85,38 @@ def _load(process: str | None) -> ClusterSettings:
             return load_settings(os.environ, None)
 
 
-async def _ask(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
-    # Side by side: each may take its whole time-out.
-    found = await asyncio.gather(_kafka(settings, subject), _collate(settings, subject), _database(settings, subject))
-    return [finding for part in found for finding in part]
+async def _check_services(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
+    # In parallel, because each may take its whole timeout.
+    parts = await asyncio.gather(_kafka(settings, subject), _collate(settings, subject), _database(settings, subject))
+    return [result for part in parts for result in part]
 
 
 async def _kafka(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
-    from gateway.cli.check.kafka import look_at_kafka  # noqa: PLC0415 - as above
+    from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
 
-    return await _all(look_at_kafka(settings, None if subject is None else subject.value))
+    return await _all(check_kafka(settings, None if subject is None else subject.value))
 
 
 async def _collate(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
     from gateway.cli.check.collate import look_at_collate  # noqa: PLC0415 - as above
 
     if not isinstance(settings, Settings):
-        return [skipped("collate", f"{subject} never asks it")]
+        return [skipped("collate", f"{subject} does not call Collate")]
     return await _all(look_at_collate(settings.collate))
 
 
 async def _database(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
     if not isinstance(settings, ProcessSettings) or subject is Subject.worker or settings.readmodel.dsn_file is None:
         return []
-    from gateway.cli.check.database import look_at_database  # noqa: PLC0415 - as above
+    from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
 
-    return await _all(look_at_database(settings.readmodel))
-
-
-async def _all(findings: AsyncIterator[CheckResult]) -> list[CheckResult]:
-    return [finding async for finding in findings]
+    return await _all(check_database(settings.readmodel))
 
 
-def _tell(finding: CheckResult) -> None:
-    colour = _COLOURS.get(finding.state, typer.colors.YELLOW)
-    typer.echo(f"{typer.style(f'{finding.state:<8}', fg=colour)}{finding.what:<12} {finding.detail}")
+async def _all(results: AsyncIterator[CheckResult]) -> list[CheckResult]:
+    return [result async for result in results]
+
+
+def _print(result: CheckResult) -> None:
+    colour = _COLOURS.get(result.state, typer.colors.YELLOW)
+    typer.echo(f"{typer.style(f'{result.state:<8}', fg=colour)}{result.what:<12} {result.detail}")

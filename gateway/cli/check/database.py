@@ -1,4 +1,4 @@
-"""`gateway check`: is PostgreSQL there, does it let us in, are the tables those of this version? Changes nothing."""
+"""Checks of PostgreSQL: address, credentials and version of the tables."""
 
 from collections.abc import AsyncIterator
 
@@ -8,11 +8,11 @@ from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
 from runtime.settings import ReadModelSettings
 
-_REFUSED = "28"  # SQLSTATE class: invalid authorization specification
+_INVALID_AUTHORIZATION = "28"  # SQLSTATE class: invalid authorization specification
 
 
-async def look_at_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckResult]:
-    """Log in and compare the schema's revision with the one that this version knows."""
+async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckResult]:
+    """Log in and compare the schema's revision with this version's."""
     try:
         conninfo_of(readmodel)
         statement_seconds = readmodel.read_timeout.total_seconds()
@@ -23,13 +23,13 @@ async def look_at_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckR
     except NotMigrated as lacking:
         yield failed("database", str(lacking), Exit.CONFIG)
     except DatabaseAway as away:
-        yield failed("database", str(away), Exit.DENIED if _is_refusal(away) else Exit.UNAVAILABLE)
+        yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
-        yield ok("database", f"schema {readmodel.schema_name} is of this version")
+        yield ok("database", f"schema {readmodel.schema_name} has this version")
 
 
-def _is_refusal(away: DatabaseAway) -> bool:
-    """Tell whether PostgreSQL is there and refused who we are; libpq gives no code before a session exists."""
+def _is_denied(away: DatabaseAway) -> bool:
+    """Return whether PostgreSQL rejected the credentials. Before a session exists, libpq gives only a text."""
     state = getattr(away.__cause__, "sqlstate", None)  # the driver's own error carries it
     words = ("authentication failed", "no pg_hba.conf entry", "does not exist", "permission denied")
-    return (state or "").startswith(_REFUSED) or any(word in str(away) for word in words)
+    return (state or "").startswith(_INVALID_AUTHORIZATION) or any(word in str(away) for word in words)

@@ -1,4 +1,4 @@
-"""`gateway check`: do the files that settings name hold what they must? Looks at nothing but files."""
+"""Checks of the files that settings name, without any network call."""
 
 import ssl
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from runtime.settings import ClusterSettings, Settings, read_secret
 _DIGEST_KEY_BYTES = 16
 
 
-def look_at_files(settings: ClusterSettings, process: str | None) -> Iterator[CheckResult]:
-    """Open what can be judged without asking anybody: certificates, the callers' file, the digest key."""
+def check_files(settings: ClusterSettings, process: str | None) -> Iterator[CheckResult]:
+    """Check the certificates, the callers file and the digest key."""
     if settings.kafka.security.endswith("SSL"):
         yield _kafka_tls(settings)
     if not isinstance(settings, Settings):
@@ -30,20 +30,20 @@ def _kafka_tls(settings: ClusterSettings) -> CheckResult:
     try:
         RotatingContext(settings.kafka)
     except OSError as error:
-        return failed("kafka tls", f"its files can't be used: {_reason(error)}", Exit.CONFIG)
-    return ok("kafka tls", "its certificates and keys fit together")
+        return failed("kafka tls", f"unusable certificate or key file: {_reason(error)}", Exit.CONFIG)
+    return ok("kafka tls", "certificates and keys match")
 
 
 def _collate_tls(settings: Settings) -> CheckResult:
     try:
         client_tls(settings.collate.ca_file)
     except OSError as error:
-        return failed("collate tls", f"GATEWAY_COLLATE__CA_FILE can't be used: {_reason(error)}", Exit.CONFIG)
-    return ok("collate tls", "its authorities can be read")
+        return failed("collate tls", f"GATEWAY_COLLATE__CA_FILE is unusable: {_reason(error)}", Exit.CONFIG)
+    return ok("collate tls", "certificate authorities are readable")
 
 
 def _callers(settings: Settings) -> CheckResult:
-    from gateway.ingress.auth.callers_file import CallersInvalid, read_callers  # noqa: PLC0415 - a room is imported when needed
+    from gateway.ingress.auth.callers_file import CallersInvalid, read_callers  # noqa: PLC0415 - imported when needed
 
     path = settings.ingress.callers_file
     if path is None:
@@ -59,11 +59,11 @@ def _digest_key(settings: Settings) -> CheckResult:
     path = settings.worker.digest_key_file
     size = 0 if path is None else len(read_secret(path).get_secret_value().encode())
     if size < _DIGEST_KEY_BYTES:
-        return failed("digest key", f"{path} holds {size} bytes, at least {_DIGEST_KEY_BYTES} are needed", Exit.CONFIG)
+        return failed("digest key", f"{path} has {size} bytes, at least {_DIGEST_KEY_BYTES} are required", Exit.CONFIG)
     return ok("digest key", f"{size} bytes")
 
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "not what was expected").replace("_", " ").lower()
+        return (error.reason or "unexpected content").replace("_", " ").lower()
     return (error.strerror or type(error).__name__).lower()

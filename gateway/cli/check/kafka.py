@@ -1,4 +1,4 @@
-"""`gateway check`: is Kafka there, does it let us in, are the topics right, may we do what we must? Changes nothing."""
+"""Checks of Kafka: address, credentials, topics and permissions. Changes nothing."""
 
 from collections.abc import AsyncIterator
 
@@ -11,8 +11,8 @@ from runtime.settings import ClusterSettings, KafkaSettings, Settings
 from schemas.topics import catalogue
 
 
-async def look_at_kafka(settings: ClusterSettings, process: Process | None) -> AsyncIterator[CheckResult]:
-    """Log in, then look at the topics of the process (all of them without one) and at its permissions."""
+async def check_kafka(settings: ClusterSettings, process: Process | None) -> AsyncIterator[CheckResult]:
+    """Log in, then check the process's topics (all topics without a process) and its permissions."""
     try:
         async with open_cluster(settings.kafka) as cluster:
             needed = _needs(settings, process)
@@ -23,11 +23,13 @@ async def look_at_kafka(settings: ClusterSettings, process: Process | None) -> A
             denied = {
                 need.name for need, lack in zip(needed, missing, strict=True) if lack and need.resource == "topic"
             }
-            for finding in _topics(wanted, compare(wanted, found), denied, process):
-                yield finding
+            for result in _topics(wanted, compare(wanted, found), denied, process):
+                yield result
             unread = [name for name, topic in found.items() if topic.config is None and name not in denied]
             if unread:
-                yield differs("topic", f"{', '.join(unread)}: durability not checked, we may not describe its configs")
+                yield differs(
+                    "topic", f"{', '.join(unread)}: durability not checked, permission to describe configs is missing"
+                )
     except KafkaDenied as denial:
         yield failed("kafka", str(denial), Exit.DENIED)
         return
@@ -38,14 +40,14 @@ async def look_at_kafka(settings: ClusterSettings, process: Process | None) -> A
         yield failed("topics", str(refused), Exit.DENIED)
         return
     if process is None:
-        yield skipped("acls", "name a process with --for to check what it may do")
+        yield skipped("acls", "use --for to check the permissions of a process")
         return
     lacking = [(need, lack) for need, lack in zip(needed, missing, strict=True) if lack]
     for need, lack in lacking:
         names = ", ".join(operation.tool_name for operation in sorted(lack))
         yield failed("acl", f"{need}: {names} missing ({need.why}); see `gateway topics acls`", Exit.DENIED)
     if not lacking:
-        yield ok("acls", f"all that {process} must do, it may: {', '.join(map(str, needed))}")
+        yield ok("acls", f"{process} has all its permissions: {', '.join(map(str, needed))}")
 
 
 def _needs(settings: ClusterSettings, process: Process | None) -> tuple[Need, ...]:
@@ -66,25 +68,25 @@ def _wanted(settings: ClusterSettings, process: Process | None, needed: tuple[Ne
 def _topics(
     wanted: tuple[Wanted, ...], differences: tuple[Difference, ...], denied: set[str], process: Process | None
 ) -> list[CheckResult]:
-    findings = []
+    results = []
     for topic in wanted:
         own = [difference for difference in differences if difference.topic == topic.name]
         for difference in own:
-            # A topic that we may not see looks like one that is not there; the permission's own line tells which.
+            # A topic without the permission to describe it looks missing; the permission has its own line.
             if difference.remedy == "create" and topic.name in denied:
-                findings.append(skipped("topic", f"{topic.name}: we may not see it"))
+                results.append(skipped("topic", f"{topic.name}: permission to describe it is missing"))
             elif difference.fatal or (difference.remedy == "create" and process != "topics"):
-                findings.append(failed("topic", str(difference), Exit.CONFIG))
+                results.append(failed("topic", str(difference), Exit.CONFIG))
             else:
-                findings.append(differs("topic", str(difference)))
+                results.append(differs("topic", str(difference)))
         if not own:
-            findings.append(ok("topic", topic.name))
-    return findings
+            results.append(ok("topic", topic.name))
+    return results
 
 
 def _how(kafka: KafkaSettings) -> str:
     if not kafka.security.startswith("SASL"):
-        return kafka.security + (" with our certificate" if kafka.certificate_file else "")
+        return kafka.security + (" with a client certificate" if kafka.certificate_file else "")
     if kafka.mechanism == "OAUTHBEARER":
         return f"{kafka.security} with a bearer token"
     return f"{kafka.security} as {kafka.username}"

@@ -1,1 +1,1 @@
-"""gateway dead-letters: list, show, redrive and discard."""
+"""`gateway dead-letters`: list, show, redrive and discard commands that could not be finished."""

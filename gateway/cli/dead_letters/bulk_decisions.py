@@ -1,4 +1,4 @@
-"""Carrying a decision out, letter by letter, no faster than asked; each is a request that may be sent again."""
+"""Sending one decision for many dead letters at a limited rate. Each request is idempotent, so all can be repeated."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.cli.api_client import ApiClient, Declined, Unanswered
 
 Json = dict[str, Any]
-_TELL_EVERY_SECONDS = 10.0
-# A busy or restarting gateway is asked again that often before a person is.
-_TRIES = 3
+_PROGRESS_SECONDS = 10.0
+_ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, who says so and why; `wait_seconds` are for a single letter's outcome."""
+    """The decision, its operator and its reason. `wait_seconds` applies to a single dead letter."""
 
     verb: Literal["redrive", "discard"]
     operator: str
@@ -31,66 +30,67 @@ class Decision:
     wait_seconds: int
 
 
-def decide_all(gateway: ApiClient, letters: list[Json], decision: Decision, tell: Callable[[Json], None]) -> int:
-    """Ask for all of them, tell how each went, and return how many were refused. Raises Unanswered."""
-    refused = done = 0
+def decide_all(gateway: ApiClient, dead_letters: list[Json], decision: Decision, report: Callable[[Json], None]) -> int:
+    """Send the decision for each dead letter, report each result, and return how many were rejected.
+
+    Raises Unanswered if the gateway stays unavailable.
+    """
+    rejected = done = 0
     started = time.monotonic()
-    wait_seconds = decision.wait_seconds if len(letters) == 1 else 0
-    with _progress(decision.verb, len(letters)) as advance:
-        for number, letter in enumerate(letters):
+    wait_seconds = decision.wait_seconds if len(dead_letters) == 1 else 0
+    with _progress(decision.verb, len(dead_letters)) as advance:
+        for number, dead_letter in enumerate(dead_letters):
             time.sleep(max(0.0, started + number / decision.per_second - time.monotonic()))
             try:
-                told = _decide(gateway, letter, decision, wait_seconds)
+                result = _decide(gateway, dead_letter, decision, wait_seconds)
             except Unanswered as unanswered:
                 raise Unanswered(
-                    f"{unanswered}. {done} of {len(letters)} were taken; run the same again, nothing is done twice"
+                    f"{unanswered}. {done} of {len(dead_letters)} were sent; it is safe to run the same command again"
                 ) from unanswered
-            refused += told["result"] == "refused"
+            rejected += result["result"] == "refused"
             done += 1
-            tell(told)
+            report(result)
             advance()
-    return refused
+    return rejected
 
 
-def _decide(gateway: ApiClient, letter: Json, decision: Decision, wait_seconds: int) -> Json:
-    command_id = letter["commandId"]
-    said = {"ticket": decision.ticket, "why": decision.why}
-    body = {"operator": decision.operator, "reason": decision.reason, "redrive": letter["redrive"]} | {
-        name: value for name, value in said.items() if value is not None
+def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seconds: int) -> Json:
+    command_id = dead_letter["commandId"]
+    optional = {"ticket": decision.ticket, "why": decision.why}
+    body = {"operator": decision.operator, "reason": decision.reason, "redrive": dead_letter["redrive"]} | {
+        name: value for name, value in optional.items() if value is not None
     }
-    told = {"commandId": command_id, "authorizationId": letter.get("authorizationId"), "asked": decision.verb}
-    for again in range(_TRIES):
+    result = {"commandId": command_id, "authorizationId": dead_letter.get("authorizationId"), "asked": decision.verb}
+    for attempt in range(_ATTEMPTS):
         try:
-            answer = gateway.post("dead-letters", command_id, decision.verb, body=body, wait_seconds=wait_seconds)
+            response = gateway.post("dead-letters", command_id, decision.verb, body=body, wait_seconds=wait_seconds)
             break
         except Declined as declined:
-            return told | {"result": "refused", "reason": declined.slug, "says": str(declined)}
+            return result | {"result": "refused", "reason": declined.slug, "says": str(declined)}
         except Unanswered:
-            if again == _TRIES - 1:
+            if attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(_PAUSE_SECONDS)
-    if answer["status"] == "finished":
-        found = {
-            name: answer[name] for name in ("outcome", "effect", "reason", "advice", "handoffId") if name in answer
-        }
-        return told | {"result": "finished"} | found
-    if wait_seconds and (cause := _died_again(gateway, command_id, letter["redrive"])) is not None:
-        return told | {"result": "dead_lettered", "reason": cause}
-    return told | {"result": "accepted"}
+    if response["status"] == "finished":
+        shown = ("outcome", "effect", "reason", "advice", "handoffId")
+        return result | {"result": "finished"} | {name: response[name] for name in shown if name in response}
+    if wait_seconds and (cause := _new_cause(gateway, command_id, dead_letter["redrive"])) is not None:
+        return result | {"result": "dead_lettered", "reason": cause}
+    return result | {"result": "accepted"}
 
 
-def _died_again(gateway: ApiClient, command_id: str, redrive: int) -> str | None:
-    """Return why it was given up once more, if it was."""
+def _new_cause(gateway: ApiClient, command_id: str, redrive: int) -> str | None:
+    """Return the new cause if the command became a dead letter again."""
     try:
-        now = gateway.read("dead-letters", command_id)
+        current = gateway.read("dead-letters", command_id)
     except (Declined, Unanswered):
         return None
-    return str(now["cause"]) if now["redrive"] > redrive else None
+    return str(current["cause"]) if current["redrive"] > redrive else None
 
 
 @contextmanager
 def _progress(verb: str, count: int) -> Iterator[Callable[[], None]]:
-    """Show people a bar, and others a line every now and then."""
+    """Show a progress bar on a terminal, else a line every 10 s."""
     console = Console(stderr=True)
     if count == 1:
         yield lambda: None
@@ -100,17 +100,17 @@ def _progress(verb: str, count: int) -> Iterator[Callable[[], None]]:
             task = bar.add_task(verb, total=count)
             yield lambda: bar.advance(task)
     else:
-        yield _lines(console, verb, count)
+        yield _progress_lines(console, verb, count)
 
 
-def _lines(console: Console, verb: str, count: int) -> Callable[[], None]:
-    done, told_at = 0, time.monotonic()
+def _progress_lines(console: Console, verb: str, count: int) -> Callable[[], None]:
+    done, printed_at = 0, time.monotonic()
 
     def advance() -> None:
-        nonlocal done, told_at
+        nonlocal done, printed_at
         done += 1
-        if time.monotonic() - told_at > _TELL_EVERY_SECONDS:
-            told_at = time.monotonic()
+        if time.monotonic() - printed_at > _PROGRESS_SECONDS:
+            printed_at = time.monotonic()
             console.print(f"{verb}: {done} of {count}")
 
     return advance

@@ -1,4 +1,4 @@
-"""Which dead letters: what an operator's filters or names leave, read page by page; and what is said meanwhile."""
+"""The selection of dead letters by filters or ids, read page by page; and messages while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which letters."""
+    """Filters on dead letters."""
 
     cause: str | None = None
     command: str | None = None
@@ -28,45 +28,45 @@ class Filters:
 
     @property
     def query(self) -> dict[str, str | None]:
-        """Return them as the gateway takes them."""
+        """Return the filters as query parameters."""
         return {
             "cause": self.cause,
             "command": self.command,
             "caller": self.caller,
             "authorizationId": self.authorization,
-            "since": None if self.since is None else _since(self.since),
+            "since": None if self.since is None else _parse_since(self.since),
         }
 
     @property
-    def are_any(self) -> bool:
-        """Whether anything is filtered."""
+    def are_set(self) -> bool:
+        """Whether at least one filter is set."""
         return any(self.query.values())
 
 
-def chosen(gateway: ApiClient, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
-    """Return the letters that were named, or all that the filters leave."""
-    if bool(ids) == everything or (ids and filters.are_any):
-        fail(Exit.USAGE, "name commands, or say --all, with filters if you like")
-    with told(), progress("reading the dead letters"):
+def select(gateway: ApiClient, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
+    """Return the dead letters with these ids, or all that match the filters."""
+    if bool(ids) == everything or (ids and filters.are_set):
+        fail(Exit.USAGE, "give either command ids, or --all with optional filters")
+    with report_errors(), progress("reading dead letters"):
         if everything:
-            return collect(gateway, filters, None)[0]
-        return [gateway.read("dead-letters", one) for one in dict.fromkeys(ids)]
+            return read_list(gateway, filters, None)[0]
+        return [gateway.read("dead-letters", command_id) for command_id in dict.fromkeys(ids)]
 
 
-def collect(gateway: ApiClient, filters: Filters, most: int | None) -> tuple[list[dict[str, Any]], int, int]:
-    """Return the first letters, all if `most` is None; how many there are; and how many the gateway left out."""
-    letters: list[dict[str, Any]] = []
+def read_list(gateway: ApiClient, filters: Filters, limit: int | None) -> tuple[list[dict[str, Any]], int, int]:
+    """Return up to `limit` dead letters (None: all), how many match, and how many the gateway does not list."""
+    dead_letters: list[dict[str, Any]] = []
     cursor = None
     while True:
-        size = _PAGE if most is None else min(_PAGE, most - len(letters))
+        size = _PAGE if limit is None else min(_PAGE, limit - len(dead_letters))
         page = gateway.read("dead-letters", limit=size, cursor=cursor, **filters.query)
-        letters += page["deadLetters"]
+        dead_letters += page["deadLetters"]
         cursor = page.get("next")
-        if cursor is None or (most is not None and len(letters) >= most):
-            return letters, page["matching"], page["leftOut"]
+        if cursor is None or (limit is not None and len(dead_letters) >= limit):
+            return dead_letters, page["matching"], page["leftOut"]
 
 
-def _since(text: str) -> str:
+def _parse_since(text: str) -> str:
     try:
         return format_time(datetime.now(UTC) - parse_duration(text))
     except ValueError:
@@ -78,8 +78,8 @@ def _since(text: str) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """End the program with a sentence where the gateway does not answer, or says no."""
+def report_errors() -> Iterator[None]:
+    """End the program with a message if the gateway does not answer, or rejects a request."""
     try:
         yield
     except Unanswered as unanswered:
@@ -89,11 +89,11 @@ def told() -> Iterator[None]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Show that something goes on, to people only."""
+def progress(activity: str) -> Iterator[None]:
+    """Show the activity on a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
         return
-    with console.status(f"{what} …"):
+    with console.status(f"{activity} …"):
         yield

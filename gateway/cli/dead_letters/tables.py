@@ -1,4 +1,4 @@
-"""Dead letters for people: tables, pages and sentences."""
+"""Tables, pages and sentences about dead letters."""
 
 import json
 from collections import Counter
@@ -20,119 +20,120 @@ _WIDE = 150
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red"}
 
 
-def nothing(*, is_filtered: bool) -> str:
-    """Say that there is nothing, and where to look next."""
+def empty_text(*, is_filtered: bool) -> str:
+    """Return the text for an empty list, with the next verbs to try."""
     if is_filtered:
-        return "No such command waits for a person. `gateway dead-letters list` without filters shows all that do."
+        return "No dead letter matches. `gateway dead-letters list` without filters shows all dead letters."
     return (
-        "No command waits for a person. What still waits for Collate, and why: `gateway top`; "
-        "what became of one: `gateway status COMMAND`."
+        "There are no dead letters. `gateway top` shows the commands that wait for Collate; "
+        "`gateway status COMMAND` shows one command."
     )
 
 
-def table_of(letters: Iterable[Json], now: datetime, width: int) -> Table | Group:
-    """Lay a list out."""
+def list_table(dead_letters: Iterable[Json], now: datetime, width: int) -> Table | Group:
+    """Lay out a list: a table, or two lines per dead letter in a narrow terminal."""
     if width < _WIDE:
-        return Group(*(part for letter in letters for part in _lines_of(letter, now)))
+        return Group(*(part for dead_letter in dead_letters for part in _lines_of(dead_letter, now)))
     rows = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("command", "type", "authorization", "caller", "cause", "since", "writes", "redriven"):
         rows.add_column(column, no_wrap=column in {"command", "cause", "since"}, overflow="fold")
-    for letter in letters:
+    for dead_letter in dead_letters:
         rows.add_row(
-            letter["commandId"],
-            _type(letter),
-            letter.get("authorizationId", "(broken)"),
-            letter.get("caller", "unknown"),
-            _cause(letter),
-            _age(letter["deadAt"], now),
-            str(letter["writes"]),
-            str(letter["redrive"] or ""),
+            dead_letter["commandId"],
+            _type(dead_letter),
+            dead_letter.get("authorizationId", "(broken)"),
+            dead_letter.get("caller", "unknown"),
+            _cause(dead_letter),
+            _age(dead_letter["deadAt"], now),
+            str(dead_letter["writes"]),
+            str(dead_letter["redrive"] or ""),
         )
     return rows
 
 
-def _lines_of(letter: Json, now: datetime) -> list[RenderableType]:
-    redriven = f", redriven {letter['redrive']} times" if letter["redrive"] else ""
+def _lines_of(dead_letter: Json, now: datetime) -> list[RenderableType]:
+    redriven = f", redriven {dead_letter['redrive']} times" if dead_letter["redrive"] else ""
     return stacked(
-        Text.assemble(letter["commandId"], "  ", _cause(letter), f"  {_age(letter['deadAt'], now)}"),
-        f"{_type(letter)} of {letter.get('authorizationId', '(broken)')}, by {letter.get('caller', 'unknown')}; "
-        f"{_writes(letter)}{redriven}",
+        Text.assemble(dead_letter["commandId"], "  ", _cause(dead_letter), f"  {_age(dead_letter['deadAt'], now)}"),
+        f"{_type(dead_letter)} of {dead_letter.get('authorizationId', '(broken)')}, "
+        f"by {dead_letter.get('caller', 'unknown')}; {_writes(dead_letter)}{redriven}",
     )
 
 
-def _cause(letter: Json) -> Text:
-    return Text(letter["cause"], "red" if letter["cause"] == "outcome_unknown" else "")
+def _cause(dead_letter: Json) -> Text:
+    return Text(dead_letter["cause"], "red" if dead_letter["cause"] == "outcome_unknown" else "")
 
 
-def after_the_list(letters: list[Json], matching: int, left_out: int) -> Iterator[str]:
-    """Say what is not in a list, and what to do with what is."""
-    if matching > len(letters):
-        yield f"{len(letters)} of {matching}; --limit shows more."
+def list_notes(dead_letters: list[Json], matching: int, left_out: int) -> Iterator[str]:
+    """Yield notes below a list: what it omits, and the next verb."""
+    if matching > len(dead_letters):
+        yield f"{len(dead_letters)} of {matching}; --limit shows more."
     if left_out:
-        yield f"{left_out} older ones are too many to be kept track of: decide these, then restart ingress."
-    yield f"Next: gateway dead-letters show {letters[0]['commandId']}"
+        yield f"{left_out} older ones exceed ingress's limit: decide the listed ones, then restart ingress."
+    yield f"Next: gateway dead-letters show {dead_letters[0]['commandId']}"
 
 
-def page_of(letter: Json, original: Json | None) -> Group:
-    """Lay one out: the facts, what was sent, and what can be done."""
+def details(dead_letter: Json, original: Json | None) -> Group:
+    """Lay out one dead letter: its facts, the writes that were sent, and the possible decisions."""
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name in ("commandId", "command", "caller", "authorizationId", "acceptedAt", "deadAt", "cause", "advice"):
-        if name in letter:
-            facts.add_row(Text(name, "bold"), Text(str(letter[name])))
-    if letter["redrive"]:
-        facts.add_row(Text("redriven", "bold"), Text(f"{letter['redrive']} times"))
-    if "asks" in letter:
-        facts.add_row(Text("asks", "bold"), Text(_json(letter["asks"])))
+        if name in dead_letter:
+            facts.add_row(Text(name, "bold"), Text(str(dead_letter[name])))
+    if dead_letter["redrive"]:
+        facts.add_row(Text("redriven", "bold"), Text(f"{dead_letter['redrive']} times"))
+    if "asks" in dead_letter:
+        facts.add_row(Text("content", "bold"), Text(_json(dead_letter["asks"])))
     if original is not None:
-        shown = original.get("data")
-        told = _json(shown) if shown is not None else f"not readable; base64: {original['value']}"
-        facts.add_row(Text("original", "bold red"), Text(told))
-    return Group(facts, Text(""), *_sent(letter), Text(""), *(Text(line) for line in _next(letter)))
+        data = original.get("data")
+        text = _json(data) if data is not None else f"not readable; base64: {original['value']}"
+        facts.add_row(Text("original", "bold red"), Text(text))
+    return Group(facts, Text(""), *_sent(dead_letter), Text(""), *(Text(line) for line in _next(dead_letter)))
 
 
-def forecast_table(found: Iterable[Json]) -> Table:
-    """Lay out what would happen."""
+def forecast_table(forecasts: Iterable[Json]) -> Table:
+    """Lay out the forecasts of a dry run."""
     rows = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("command", "verdict", "at Collate", "in words"):
+    for column in ("command", "verdict", "at Collate", "description"):
         rows.add_column(column, no_wrap=column == "command", overflow="fold")
-    for one in found:
-        at = one.get("atCollate") or {}
+    for forecast in forecasts:
+        at = forecast.get("atCollate") or {}
         handoff = at.get("handoff")
-        shown = " ".join(str(at[name]) for name in ("status", "nextAction") if name in at) or "unknown there"
+        shown = " ".join(str(at[name]) for name in ("status", "nextAction") if name in at) or "unknown"
         if handoff:
             shown += f", {handoff['id']} {handoff.get('result') or handoff.get('state') or 'not readable'}"
-        rows.add_row(one["commandId"], one["verdict"], shown, one["says"])
+        rows.add_row(forecast["commandId"], forecast["verdict"], shown, forecast["says"])
     return rows
 
 
-def tell(told: Json) -> None:
-    """Say how one decision went, on a line."""
-    result = told["result"]
-    words = {
-        "finished": f"{told.get('outcome')}, effect {told.get('effect')}",
-        "accepted": "asked for; its command.finished tells the outcome, or it is listed again",
-        "dead_lettered": f"given up again: {told.get('reason')}",
-        "refused": told.get("says"),
-    }[result]
-    more = f" ({told['reason']}: {told.get('advice', '')})" if result == "finished" and "reason" in told else ""
-    handoff = f", {told['handoffId']}" if "handoffId" in told else ""
-    typer.echo(f"{told['commandId']}  {typer.style(str(words), fg=_COLOURS[result])}{handoff}{more}")
+def print_result(result: Json) -> None:
+    """Print the result of one decision on one line."""
+    text = {
+        "finished": f"{result.get('outcome')}, effect {result.get('effect')}",
+        "accepted": "accepted; command.finished will report the outcome, or the command is listed again",
+        "dead_lettered": f"dead letter again: {result.get('reason')}",
+        "refused": result.get("says"),
+    }[result["result"]]
+    is_explained = result["result"] == "finished" and "reason" in result
+    explanation = f" ({result['reason']}: {result.get('advice', '')})" if is_explained else ""
+    handoff = f", {result['handoffId']}" if "handoffId" in result else ""
+    colour = _COLOURS[result["result"]]
+    typer.echo(f"{result['commandId']}  {typer.style(str(text), fg=colour)}{handoff}{explanation}")
 
 
-def by_cause(letters: Iterable[Json]) -> str:
-    """Count letters by cause."""
-    causes = Counter(letter["cause"] for letter in letters)
+def by_cause(dead_letters: Iterable[Json]) -> str:
+    """Count dead letters by cause, in words."""
+    causes = Counter(dead_letter["cause"] for dead_letter in dead_letters)
     return ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
 
 
-def _sent(letter: Json) -> Iterator[Table | Text]:
-    if not letter["sent"]:
-        yield Text("Nothing that may change anything was sent to Collate.")
+def _sent(dead_letter: Json) -> Iterator[Table | Text]:
+    if not dead_letter["sent"]:
+        yield Text("No write was sent to Collate.")
         return
     rows = Table(
         "n", "write", "handoff", "if-match", "first sent", "ended", "may have arrived", box=None, pad_edge=False
     )
-    for write in letter["sent"]:
+    for write in dead_letter["sent"]:
         rows.add_row(
             str(write["n"]),
             write["operation"],
@@ -145,18 +146,18 @@ def _sent(letter: Json) -> Iterator[Table | Text]:
     yield rows
 
 
-def _next(letter: Json) -> Iterator[str]:
-    command_id = letter["commandId"]
-    if letter["canRedrive"]:
-        yield f"What would a redrive do?  gateway dead-letters redrive {command_id} --dry-run"
-        yield f"Try it again:             gateway dead-letters redrive {command_id} --reason …"
+def _next(dead_letter: Json) -> Iterator[str]:
+    command_id = dead_letter["commandId"]
+    if dead_letter["canRedrive"]:
+        yield f"Forecast a redrive: gateway dead-letters redrive {command_id} --dry-run"
+        yield f"Redrive:            gateway dead-letters redrive {command_id} --reason …"
     else:
-        yield "It can't be tried again: its record can't be read. Its caller must ask anew."
-    yield f"Give it up:               gateway dead-letters discard {command_id} --reason …"
+        yield "A redrive is impossible, because the record can't be parsed. The caller must send a new command."
+    yield f"Discard:            gateway dead-letters discard {command_id} --reason …"
 
 
-def _type(letter: Json) -> str:
-    return str(letter.get("command", "unrecognised")).removeprefix(PREFIX).removesuffix(".v1")
+def _type(dead_letter: Json) -> str:
+    return str(dead_letter.get("command", "unrecognised")).removeprefix(PREFIX).removesuffix(".v1")
 
 
 def _age(at: str, now: datetime) -> str:
@@ -171,5 +172,5 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _writes(letter: Json) -> str:
-    return f"{letter['writes']} {'write' if letter['writes'] == 1 else 'writes'}"
+def _writes(dead_letter: Json) -> str:
+    return f"{dead_letter['writes']} {'write' if dead_letter['writes'] == 1 else 'writes'}"

@@ -5,7 +5,7 @@ from email.utils import formatdate
 import pytest
 
 from adapters.collate.http_response import HttpResponse
-from gateway.cli.check.check_results import verdict
+from gateway.cli.check.check_results import exit_code
 from gateway.cli.check.collate import _clock, look_at_collate
 from runtime.exits import Exit
 from runtime.settings import CollateSettings
@@ -19,7 +19,7 @@ def look(collate, tmp_path):
         key.write_text(with_key)
         settings = CollateSettings(base_url=url or collate.url, api_key_file=key, allow_plain_http=True)
         findings = [finding async for finding in look_at_collate(settings)]
-        return {finding.what: (finding.state, finding.detail) for finding in findings}, verdict(findings)
+        return {finding.what: (finding.state, finding.detail) for finding in findings}, exit_code(findings)
 
     return look
 

@@ -119,7 +119,7 @@ def test_check_offline_looks_into_the_files_of_a_process(gateway, tmp_path):
     assert {
         "check": "digest key",
         "state": "failed",
-        "detail": f"{digest} holds 5 bytes, at least 16 are needed",
+        "detail": f"{digest} has 5 bytes, at least 16 are required",
     } in told["checks"]
 
 

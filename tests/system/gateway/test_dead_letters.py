@@ -123,13 +123,13 @@ def opened(collate):
 
 async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installation, gateway_of, collate, eventually):
     gateway = await gateway_of(installation)
-    assert "No command waits for a person" in await gateway.run("dead-letters", "list")
+    assert "There are no dead letters" in await gateway.run("dead-letters", "list")
     command = await lose_a_create(gateway, collate, eventually)
 
     (letter,) = await gateway.listed(eventually, 1)
     assert (letter["commandId"], letter["cause"], letter["writes"]) == (command, "outcome_unknown", 1)
     assert command in await gateway.run("dead-letters", "list", "--cause", "outcome_unknown", "--since", "1h")
-    assert "No such command" in await gateway.run("dead-letters", "list", "--cause", "too_old")
+    assert "No dead letter matches" in await gateway.run("dead-letters", "list", "--cause", "too_old")
     shown = await gateway.run("dead-letters", "show", command)
     assert "create" in shown
     assert "dead-letters redrive" in shown
@@ -138,7 +138,7 @@ async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installatio
     assert (forecast["verdict"], forecast["atCollate"]["status"]) == ("write", "requires_action")
     assert "although the first may have had an effect" in forecast["says"]
     assert len(opened(collate)) == 1, "a dry run does nothing"
-    assert "--reason is required, one of collate_recovered" in await gateway.run(
+    assert "--reason is required: one of collate_recovered" in await gateway.run(
         "dead-letters", "redrive", command, expect=2
     )
 

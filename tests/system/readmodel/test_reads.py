@@ -117,7 +117,7 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
     for verb in ("worker", "projector"):
         await gateway.start(verb)
     with gateway.terminal("watch", AUTHORIZATION) as watched:
-        await eventually(lambda: f"nothing is known of {AUTHORIZATION} yet; waiting" in watched.text, within=30)
+        await eventually(lambda: f"{AUTHORIZATION} has no entries yet; waiting" in watched.text, within=30)
         opened = await send(http, "handoffs", Prefer="wait=20")
         assert opened.status_code == 200, opened.text
         handoff = opened.json()["handoffId"]
@@ -194,7 +194,7 @@ async def test_top_shows_a_stuck_authorization_within_a_minute(gateway, collate,
     assert f"\n{AUTHORIZATION} " not in (await gateway.cli("top", "--once")).stdout, "columns are not narrow in a pipe"
     with gateway.terminal("top", "--worker", worker.admin_url, columns=72) as live:
         await eventually(
-            lambda: f"{AUTHORIZATION}  " in live.text and "lanes waiting: backoff: 1" in live.text, within=30
+            lambda: f"{AUTHORIZATION}  " in live.text and "keys waiting: backoff: 1" in live.text, within=30
         )
         assert LEFT not in live.raw
         assert await asyncio.to_thread(live.ctrl_c) == 0
@@ -214,8 +214,8 @@ async def test_without_its_database_the_gateway_accepts_commands(gateway, databa
             lambda: "last minute  1 accepted" in live.text and "scheduling sent" in watched.text, within=30
         )
         await asyncio.to_thread(database.kill)
-        await eventually(lambda: "503" in live.text and "asking on" in watched.text, within=30)
-        assert "last minute  1 accepted" in live.text.rpartition("this was so at")[2], "the last page is still visible"
+        await eventually(lambda: "503" in live.text and "retrying" in watched.text, within=30)
+        assert "last minute  1 accepted" in live.text.rpartition("last update at")[2], "the last page is still visible"
         await _reads_fail_and_commands_are_accepted(gateway, location, eventually)
         await asyncio.to_thread(database.start)
         await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
@@ -270,7 +270,7 @@ async def test_invalid_queries_get_400_and_unknown_callers_get_401(gateway, even
         assert "401" in live.raw.rpartition(LEFT)[2], "the error is printed after the full screen ends"
     nothing = await gateway.cli("timeline", "auth_unknown")
     assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "nothing is known of auth_unknown" in nothing.stderr
+    assert "auth_unknown is unknown" in nothing.stderr
 
 
 async def _answered(http, path):

@@ -4,7 +4,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from adapters.postgres.migrate import migrate
-from gateway.cli.check.database import look_at_database
+from gateway.cli.check.database import check_database
 from runtime.exits import Exit
 from runtime.settings import ReadModelSettings
 
@@ -15,7 +15,7 @@ def look(tmp_path):
 
     async def look(conninfo):
         dsn.write_text(conninfo)
-        (finding,) = [finding async for finding in look_at_database(ReadModelSettings(dsn_file=dsn))]
+        (finding,) = [finding async for finding in check_database(ReadModelSettings(dsn_file=dsn))]
         return finding
 
     return look

@@ -47,7 +47,7 @@ def test_plan_then_apply_then_nothing_to_do(gateway, prefix):
     assert applied.returncode == 0, applied.stderr
     assert applied.stdout.splitlines() == [
         *(f"created {prefix}{name}" for name in ("commands", "events", "authorizations", "state", "dead-letters")),
-        "Every topic is as it must be.",
+        "All topics are correct.",
     ]
 
     assert gateway("topics", "plan").returncode == 0

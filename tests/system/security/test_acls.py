@@ -13,7 +13,7 @@ from aiokafka.errors import (
 from adapters.kafka.acls import Need, Operation
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
-from gateway.cli.check.kafka import look_at_kafka
+from gateway.cli.check.kafka import check_kafka
 from runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue
 
@@ -54,8 +54,8 @@ async def test_check_says_what_to_do_about_a_missing_permission(rights, to_secur
         topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
     )
     await rights.forbid("ingress", needed("ingress")[0])
-    findings = [(one.what, one.state, one.detail) async for one in look_at_kafka(settings, "ingress")]
-    assert ("topic", "skipped", f"{prefix}commands: we may not see it") in findings
+    findings = [(one.what, one.state, one.detail) async for one in check_kafka(settings, "ingress")]
+    assert ("topic", "skipped", f"{prefix}commands: permission to describe it is missing") in findings
     (told,) = [detail for what, state, detail in findings if (what, state) == ("acl", "FAILED")]
     assert told.startswith(f"topic {prefix}commands: Write, DescribeConfigs missing")
     assert "gateway topics acls" in told

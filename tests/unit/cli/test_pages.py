@@ -1,4 +1,4 @@
-"""How things are laid out for people: nothing is cut off, however narrow the terminal."""
+"""Layouts for people: no text is cut off at any width of the terminal."""
 
 import io
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ WIDTHS = [40, 72, 80, 110, 140, 10_000]
 
 
 def shown(width, *parts):
-    """What a terminal of that width shows, line by line."""
+    """Return the lines that a terminal of this width shows."""
     out = io.StringIO()
     terminal = Console(file=out, width=width, highlight=False)
     for part in parts:
@@ -79,46 +79,48 @@ def flat(lines):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_an_overview_says_all_that_there_is_at_any_width(width):
+def test_an_overview_is_complete_at_any_width(width):
     lines = shown(width, page(OVERVIEW, width))
     assert all(len(line) <= width for line in lines)
-    told = flat(lines)
+    text = flat(lines)
     for part in ("auth_2F1C6D1E0D555B4E", "handoff.request", "scheduling", "2f1c6d1e", "4 min", "http://worker-0:9090"):
-        assert part in told
-    for part in ("1 dead-lettered, 1 waiting; 1 handoff open", "1 record behind", "open", "2 of 64 calls, 5 queued"):
-        assert part in told
-    assert "http://worker-1:9090 connection refused" in told
-    assert "…" not in told
+        assert part in text
+    for part in ("1 dead-lettered, 1 waiting; 1 open handoff", "1 record behind", "open", "2 of 64 calls, 5 queued"):
+        assert part in text
+    assert "http://worker-1:9090 connection refused" in text
+    assert "…" not in text
     if width >= 72:
-        assert WAITS["advice"].split()[-1] in told
-        assert told.index("backoff: The last") < told.index("Waiting for a person") < told.index("outcome_unknown")
+        assert WAITS["advice"].split()[-1] in text
+        assert (
+            text.index("backoff: The last") < text.index("Dead letters, oldest first") < text.index("outcome_unknown")
+        )
 
 
-def test_an_overview_of_nothing_says_that_it_is_nothing():
-    told = flat(shown(100, page(QUIET, 100)))
-    assert "nothing is unfinished" in told
-    assert "waiting for nothing" in told
-    assert "no projector has been heard of" in told
-    assert "Unfinished, the oldest" not in told
+def test_an_empty_overview_names_what_is_absent():
+    text = flat(shown(100, page(QUIET, 100)))
+    assert "no unfinished command" in text
+    assert "waiting none" in text
+    assert "no heartbeat of a projector" in text
+    assert "Unfinished commands" not in text
 
 
-def test_an_old_overview_says_on_top_that_it_is_old():
-    assert shown(120, page(OVERVIEW, 120, "no answer; asking on"))[0] == "no answer; asking on"
+def test_an_overview_begins_with_the_problem_of_its_last_update():
+    assert shown(120, page(OVERVIEW, 120, "no answer; retrying"))[0] == "no answer; retrying"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_an_entry_is_whole_at_any_width(width):
+def test_an_entry_is_complete_at_any_width(width):
     lines = shown(width, *entry_of(ENTRY, width))
     assert all(len(line) <= width for line in lines)
-    told = flat(lines)
+    text = flat(lines)
     for word in ("1234", "authorization.action_required", "2f1c6d1e", *ENTRY["says"].split()):
-        assert word in told
+        assert word in text
 
 
-def test_columns_stand_below_their_names_and_a_pipe_gets_one_line_an_entry():
+def test_columns_align_with_their_names_and_a_pipe_gets_one_line_per_entry():
     (row,) = shown(10_000, *entry_of(ENTRY, 10_000))
     head = str(headline(10_000))
-    assert [head.index(name) for name in ("time", "what", "command", "in words")] == [
+    assert [head.index(name) for name in ("time", "event", "command", "description")] == [
         row.index(part) for part in (row.split()[1], ENTRY["kind"], "2f1c6d1e", "Collate waits")
     ]
     assert row == row.rstrip()
@@ -126,14 +128,14 @@ def test_columns_stand_below_their_names_and_a_pipe_gets_one_line_an_entry():
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_dead_letter_in_a_list_is_whole_at_any_width(width):
+def test_a_dead_letter_in_a_list_is_complete_at_any_width(width):
     now = datetime(2026, 6, 2, 14, 10, tzinfo=UTC)
-    told = flat(shown(width, tables.table_of([LETTER], now, width)))
+    text = flat(shown(width, tables.list_table([LETTER], now, width)))
     for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3h"):
-        assert part in told
+        assert part in text
 
 
-def test_without_a_terminal_nothing_is_wrapped_unless_asked_for(monkeypatch):
+def test_without_a_terminal_lines_wrap_only_at_columns(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     assert console().width == 10_000
     monkeypatch.setenv("COLUMNS", "72")
@@ -151,5 +153,5 @@ def test_without_a_terminal_nothing_is_wrapped_unless_asked_for(monkeypatch):
         (None, "?"),
     ],
 )
-def test_ages_are_told_in_the_unit_that_fits(since, expected):
+def test_an_age_has_the_largest_fitting_unit(since, expected):
     assert age(since, NOW) == expected

@@ -1,0 +1,50 @@
+"""`--dry-run`: reads the current situation of each dead letter at Collate and forecasts the result of a decision."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from consumers.applier.dry_run import Forecast, forecast
+from gateway.cli.api_client import ApiClient, Declined
+
+Json = dict[str, Any]
+_SHOWN = ("version", "status", "nextAction", "handoff")
+
+
+def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: datetime) -> Iterator[Json]:
+    """Yield a forecast for each dead letter. Raises Unanswered."""
+    for dead_letter in dead_letters:
+        command = {
+            "commandId": dead_letter["commandId"],
+            "authorizationId": dead_letter.get("authorizationId"),
+            "cause": dead_letter["cause"],
+        }
+        try:
+            details = dead_letter if "sent" in dead_letter else gateway.read("dead-letters", dead_letter["commandId"])
+            situation = _situation(gateway, dead_letter["commandId"])
+        except Declined as declined:
+            yield command | {"verdict": "unknown", "says": str(declined)}
+            continue
+        expected = forecast(details, situation, now) if verb == "redrive" else _discard(details)
+        at_collate = {name: situation[name] for name in _SHOWN if name in situation} if situation else None
+        yield command | {"verdict": expected.verdict, "says": expected.sentence, "atCollate": at_collate}
+
+
+def _situation(gateway: ApiClient, command_id: str) -> Json | None:
+    try:
+        situation: Json = gateway.read("dead-letters", command_id, "situation")
+    except Declined as declined:
+        if declined.slug == "authorization-not-found":
+            return None
+        raise
+    return situation
+
+
+def _discard(dead_letter: Json) -> Forecast:
+    if any(write["mayHaveArrived"] for write in dead_letter["sent"]):
+        return Forecast(
+            "discarded",
+            "The command would end as discarded. A write may have had an effect, and no event would report it: check "
+            "Collate first.",
+        )
+    return Forecast("discarded", "The command would end as discarded; it changed nothing at Collate.")
