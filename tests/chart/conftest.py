@@ -1,4 +1,4 @@
-"""Renders the chart with the real Helm, and validates what comes out as strictly as Kubernetes can."""
+"""The chart, rendered by the real Helm and validated as strictly as Kubernetes validates."""
 
 import copy
 import functools
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 CHART = Path(__file__).parents[2] / "helm" / "gateway"
-# The oldest Kubernetes that the chart names, and the newest whose schemas we have.
+# The oldest Kubernetes that the chart supports, and the newest one with known schemas.
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 MINIMAL = {
     "settings": {
@@ -24,16 +24,16 @@ MINIMAL = {
 
 
 class StrictLoader(yaml.CSafeLoader):
-    """YAML in which a key that stands twice is an error, as it is for Kubernetes."""
+    """YAML in which a repeated key is an error, as it is for Kubernetes."""
 
     def construct_mapping(self, node, deep=False):  # noqa: FBT002 - PyYAML's own signature
         keys = [key.value for key, _ in node.value]
-        assert len(keys) == len(set(keys)), f"a key stands twice at {node.start_mark}: {sorted(keys)}"
+        assert len(keys) == len(set(keys)), f"a key is repeated at {node.start_mark}: {sorted(keys)}"
         return super().construct_mapping(node, deep)
 
 
 def merged(*layers):
-    """Lay values over each other, maps key by key."""
+    """Merge values, later layers over earlier ones, maps key by key."""
     whole = {}
     for layer in layers:
         for key, value in layer.items():
@@ -65,7 +65,7 @@ class Rendered:
         return found
 
     def pods(self):
-        """Every pod that would run: its owner's kind and name, its labels and its spec."""
+        """Yield every pod that would run: its owner, its labels and its spec."""
         for one in self.objects:
             if one["kind"] == "Pod":
                 yield one, one["metadata"]["labels"], one["spec"]
@@ -82,13 +82,13 @@ def chart():
 
 @pytest.fixture
 def minimal():
-    """What an installation must say, and no more."""
+    """The required values only."""
     return copy.deepcopy(MINIMAL)
 
 
 @pytest.fixture(scope="session")
 def render(chart):
-    """Render with values over the minimal ones: `render({"projector": {"enabled": True}})`."""
+    """Render with these values over the required ones: `render({"projector": {"enabled": True}})`."""
 
     @functools.cache
     def manifests(values, name, namespace):
@@ -107,7 +107,7 @@ def _valid(text, version):
 
 @pytest.fixture(scope="session")
 def validate():
-    """Validate an object against the strict schemas of every Kubernetes that counts."""
+    """Validate an object against the strict schemas of both Kubernetes versions."""
 
     def validate(one):
         text = yaml.safe_dump(one)

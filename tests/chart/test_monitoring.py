@@ -1,4 +1,4 @@
-"""Alerts and the dashboard: every expression parses, every metric in it exists, every alert has its page."""
+"""Alerts and the dashboard: every expression parses, every metric in it exists, every alert has its section."""
 
 import json
 import re
@@ -12,14 +12,14 @@ from runtime.metrics import create_metrics
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
-# What Prometheus and the operator add to every sample, and the process's own metrics.
+# Labels that Prometheus and its operator add to every sample; metrics of the process itself.
 ADDED = {"namespace", "job", "pod", "service", "endpoint", "instance", "le"}
 NOT_OURS = {"process_resident_memory_bytes"}
 NAMESPACE, JOB = "payers", "prod-gateway-admin"
 
 
 def described():
-    """Every series that the gateway has, with its labels, in the names that Prometheus sees."""
+    """Return every series of the gateway with its labels, by the name that Prometheus uses."""
     series = {}
     for one in create_metrics(CollectorRegistry()).described:
         endings = ("_bucket", "_sum", "_count") if one.kind == "histogram" else ("",)
@@ -36,7 +36,7 @@ def walk(node):
                 yield from walk(child)
 
 
-def judge(expression):
+def errors_in(expression):
     """Return what is wrong with an expression."""
     known, wrong = described(), []
     nodes = list(walk(promql_parser.parse(expression)))
@@ -69,17 +69,17 @@ def alerts(render):
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
-def test_every_alert_s_expression_is_right(alerts):
-    assert {name: judge(alert["expr"]) for name, alert in alerts.items() if judge(alert["expr"])} == {}
+def test_the_expression_of_every_alert_is_valid(alerts):
+    assert {name: errors_in(alert["expr"]) for name, alert in alerts.items() if errors_in(alert["expr"])} == {}
 
 
-def test_what_scales_workers_asks_for_a_metric_that_exists(render):
+def test_the_trigger_that_scales_workers_uses_an_existing_metric(render):
     scaled = render({"worker": {"keda": {"enabled": True, "prometheusServer": "http://p"}}}).one("ScaledObject")
     (trigger,) = scaled["spec"]["triggers"]
-    assert judge(trigger["metadata"]["query"]) == []
+    assert errors_in(trigger["metadata"]["query"]) == []
 
 
-def test_alerts_look_at_this_release_alone(alerts):
+def test_alerts_select_only_this_release(alerts):
     for alert in alerts.values():
         selectors = [node for node in walk(promql_parser.parse(alert["expr"])) if hasattr(node, "matchers")]
         for selector in selectors:
@@ -87,7 +87,7 @@ def test_alerts_look_at_this_release_alone(alerts):
             assert (matchers["namespace"], matchers["job"]) == (NAMESPACE, JOB)
 
 
-def test_what_a_summary_tells_is_a_label_of_its_expression(alerts):
+def test_a_summary_uses_only_labels_of_its_expression(alerts):
     for name, alert in alerts.items():
         for label in re.findall(r"\$labels\.(\w+)", alert["annotations"]["summary"]):
             aggregations = [
@@ -99,7 +99,7 @@ def test_what_a_summary_tells_is_a_label_of_its_expression(alerts):
 
 
 def anchors(page):
-    """The anchors of a page's headings, as repositories make them."""
+    """Return the anchors of a page's headings, as repository hosts make them."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -136,10 +136,10 @@ TARGETS = [(panel["title"], target["expr"]) for panel in PANELS for target in pa
 
 
 @pytest.mark.parametrize(("title", "expression"), TARGETS)
-def test_every_panel_s_expression_is_right(title, expression):
+def test_the_expression_of_every_panel_is_valid(title, expression):
     # Grafana's variables are filled in before Prometheus sees them.
     filled = expression.replace("$__rate_interval", "1m").replace("$namespace", NAMESPACE).replace("$job", JOB)
-    assert judge(filled) == [], title
+    assert errors_in(filled) == [], title
 
 
 def test_every_panel_says_what_it_shows():
@@ -156,7 +156,7 @@ def test_the_dashboard_arrives_whole(render):
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "expected"),
     [
         ('nonsense{namespace="a", job="b"} > 0', "nonsense is no metric"),
         ('collate_gateway_ready{namespace="a", job="b", color="red"}', "has no label color"),
@@ -164,5 +164,5 @@ def test_the_dashboard_arrives_whole(render):
         ('sum by (color) (collate_gateway_ready{namespace="a", job="b"})', "nothing has a label color"),
     ],
 )
-def test_the_judge_would_notice(expression, told):
-    assert any(told in wrong for wrong in judge(expression))
+def test_a_wrong_expression_is_found(expression, expected):
+    assert any(expected in wrong for wrong in errors_in(expression))

@@ -1,4 +1,4 @@
-"""Whatever values are given: what comes out is valid for Kubernetes and keeps to the house's policies."""
+"""For all tried values, every object is valid for Kubernetes and obeys the security policies."""
 
 import re
 
@@ -114,14 +114,14 @@ def test_pods_meet_the_restricted_pod_security_standard(rendered):
         assert all(volume.keys() - {"name"} <= {"secret", "projected"} for volume in spec["volumes"])
 
 
-def test_pods_get_no_token_and_no_environment_that_they_did_not_ask_for(rendered):
+def test_pods_get_no_token_and_no_undeclared_environment(rendered):
     for _, _, spec in rendered.pods():
         assert spec["automountServiceAccountToken"] is False
         # Service links would add GATEWAY_… variables for a Service of that name, and the gateway refuses unknown ones.
         assert spec["enableServiceLinks"] is False
 
 
-def test_every_container_says_what_it_needs(rendered):
+def test_every_container_declares_its_resources(rendered):
     for _, _, spec in rendered.pods():
         for container in spec["containers"]:
             assert container["resources"]["requests"].keys() >= {"cpu", "memory"}
@@ -130,7 +130,7 @@ def test_every_container_says_what_it_needs(rendered):
             assert "cpu" not in container["resources"]["limits"]
 
 
-def test_secrets_are_files_alone_and_follow_their_secret(rendered):
+def test_secrets_are_mounted_only_as_files_that_follow_their_secret(rendered):
     for owner, _, spec in rendered.pods():
         for container in spec["containers"]:
             assert not [one for one in container["env"] if "secretKeyRef" in one.get("valueFrom", {})]
@@ -155,7 +155,7 @@ def test_every_file_that_a_setting_names_is_mounted(rendered):
             assert files == mounted, owner["metadata"]["name"]
 
 
-def test_selectors_find_the_pods_they_mean_and_no_others(rendered):
+def test_each_selector_matches_its_own_pods_only(rendered):
     pods = [(labels, owner) for owner, labels, _ in rendered.pods()]
 
     def found(selector):
@@ -181,8 +181,8 @@ def test_selectors_find_the_pods_they_mean_and_no_others(rendered):
             assert any(selector.items() <= labels.items() for selector in covered), owner["metadata"]["name"]
 
 
-def test_the_environment_is_one_that_the_gateway_accepts(rendered, tmp_path, monkeypatch):
-    """Every setting that the chart makes is known, and none contradicts another."""
+def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
+    """Every setting of the chart is known, and no two contradict each other."""
     from runtime import settings as runtime_settings  # noqa: PLC0415 - only this test needs it
 
     monkeypatch.setattr(runtime_settings, "file_problem", lambda _: None)
@@ -201,8 +201,8 @@ def test_the_environment_is_one_that_the_gateway_accepts(rendered, tmp_path, mon
         load[labels["app.kubernetes.io/component"]](shared | own)
 
 
-def test_charts_words_are_the_commands_words(rendered):
-    """What a container is told to run exists."""
+def test_every_command_of_a_container_exists(rendered):
+    """The command line has each verb and option that a container uses."""
     from typer.main import get_command  # noqa: PLC0415 - only this test needs it
 
     from gateway.cli.app import app  # noqa: PLC0415 - as above
@@ -247,7 +247,7 @@ def many(shape):
     return {"type": "array", "items": shape, "minItems": 1}
 
 
-# What these operators' own definitions say of the fields that the chart uses.
+# The fields that the chart uses, as the operators' own definitions describe them.
 CUSTOM = {
     "ServiceMonitor": custom(
         "monitoring.coreos.com/v1",
@@ -311,7 +311,7 @@ CUSTOM = {
 }
 
 
-def test_a_kind_without_a_schema_would_be_noticed(validate):
+def test_a_kind_without_a_schema_fails_validation(validate):
     with pytest.raises(kubernetes_validate.SchemaNotFoundError):
         validate({"apiVersion": "v1", "kind": "Nonsense", "metadata": {"name": "x"}})
     with pytest.raises(kubernetes_validate.ValidationError, match=re.escape("Additional properties")):

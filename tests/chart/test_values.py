@@ -1,4 +1,4 @@
-"""What values do: wrong ones are refused before anything is installed, the others mean what they say."""
+"""Values: wrong ones fail before an installation, and the others have their documented effect."""
 
 import json
 import tomllib
@@ -16,7 +16,7 @@ CHART = ROOT / "helm" / "gateway"
 
 
 def test_lint_finds_nothing(tmp_path):
-    # The defaults alone are refused, because they name no Kafka; linting takes them as they are.
+    # An installation rejects the defaults, because they name no Kafka; lint accepts them.
     whole = {
         name: value
         for name, value in yaml.safe_load((CHART / "values.yaml").read_text()).items()
@@ -34,7 +34,7 @@ def test_lint_finds_nothing(tmp_path):
     assert [one for one in found["messages"] if "icon" not in str(one)] == []
 
 
-def test_there_is_one_version():
+def test_chart_and_gateway_have_one_version():
     described = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert described["version"] == described["appVersion"] == VERSION
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -48,7 +48,7 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
     def names(shape, defaults, path=""):
         shape = schema["$defs"][shape["$ref"].rpartition("/")[2]] if "$ref" in shape else shape
         for name, own in shape.get("properties", {}).items():
-            # What goes over another value is empty by default; what Helm itself adds has none.
+            # A value that overrides another is empty by default; values that Helm adds have no default.
             if path == "" and name == "global":
                 continue
             assert name in defaults, f"{path}{name} has no default in values.yaml"
@@ -62,7 +62,7 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
         ({"settings": {"environment": ""}}, "environment"),
         ({"settings": {"kafka": {"bootstrp": "k:9092"}}}, "bootstrp"),
@@ -86,13 +86,13 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_a_wrong_value_is_refused_by_its_name(render, values, told):
-    with pytest.raises(helm.HelmError, match=told):
+def test_a_wrong_value_is_rejected_and_named(render, values, expected):
+    with pytest.raises(helm.HelmError, match=expected):
         render(values)
 
 
 @pytest.mark.parametrize("missing", ["environment", "bootstrap", "base_url", "existingSecret"])
-def test_what_an_installation_must_say_has_no_default(chart, minimal, missing):
+def test_a_required_value_has_no_default(chart, minimal, missing):
     def without(values):
         return {
             name: without(value) if isinstance(value, dict) else value
@@ -108,7 +108,7 @@ def settings_of(rendered):
     return rendered.one("ConfigMap", "prod-gateway")["data"]
 
 
-def test_a_setting_becomes_its_variable_in_the_form_that_the_gateway_reads(render):
+def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
     found = settings_of(
         render(
             {
@@ -139,7 +139,7 @@ def test_a_setting_becomes_its_variable_in_the_form_that_the_gateway_reads(rende
         ({"settings": {"collate": {"max_replicas": 50}}}, "50"),
     ],
 )
-def test_collate_s_budget_is_shared_by_as_many_processes_as_there_can_be(render, values, processes):
+def test_the_call_budget_is_divided_by_the_most_processes_that_can_run(render, values, processes):
     assert settings_of(render(values))["GATEWAY_COLLATE__MAX_REPLICAS"] == processes
 
 
@@ -153,7 +153,7 @@ def test_kubernetes_waits_longer_than_a_process_may_take_to_stop(render, stop):
         assert grace > deadline + more
 
 
-def test_a_worker_is_known_in_its_group_by_its_pod_s_name(render):
+def test_a_worker_uses_its_pods_name_in_the_consumer_group(render):
     worker = render().one("StatefulSet")
     (instance,) = [
         one
@@ -164,7 +164,7 @@ def test_a_worker_is_known_in_its_group_by_its_pod_s_name(render):
     assert worker["spec"]["serviceName"] == "prod-gateway-worker"
 
 
-def test_probes_ask_the_admin_port(render):
+def test_probes_use_the_admin_port(render):
     for owner, _, spec in render({"projector": {"enabled": True}}).pods():
         if owner["kind"] not in {"Deployment", "StatefulSet"}:
             continue
@@ -178,7 +178,7 @@ def test_probes_ask_the_admin_port(render):
         }
 
 
-def test_who_scales_a_workload_alone_sets_its_replicas(render):
+def test_only_the_autoscaler_sets_the_replicas_of_a_scaled_workload(render):
     fixed = render({"worker": {"replicas": 5}})
     assert fixed.one("StatefulSet")["spec"]["replicas"] == 5
     assert fixed.one("Deployment")["spec"]["replicas"] == 2
@@ -196,7 +196,7 @@ def jobs(rendered):
     return {one["metadata"]["name"]: one for one in rendered.of("Job")}
 
 
-def test_jobs_are_no_hooks_so_that_waiting_for_pods_never_waits_for_their_own_topics(render):
+def test_jobs_are_not_hooks_so_that_pods_never_wait_for_their_own_topics(render):
     found = jobs(render({"projector": {"enabled": True}}))
     assert [one["spec"]["template"]["spec"]["containers"][0]["args"] for one in found.values()] == [
         ["topics", "apply"],
@@ -216,14 +216,14 @@ def test_jobs_are_no_hooks_so_that_waiting_for_pods_never_waits_for_their_own_to
         ({"ingress": {"podAnnotations": {"team": "payers"}}}, False),
     ],
 )
-def test_a_job_that_would_change_is_a_new_one_because_jobs_can_t_be_changed(render, change, is_new):
+def test_changed_inputs_make_a_new_job_because_jobs_are_immutable(render, change, is_new):
     (before,), (after,) = jobs(render()), jobs(render(change))
     assert (before != after) is is_new
     if not is_new:
         assert jobs(render())[before]["spec"] == jobs(render(change))[after]["spec"]
 
 
-def test_new_settings_roll_the_pods(render):
+def test_new_settings_restart_the_pods(render):
     def checksum(values):
         return render(values).one("StatefulSet")["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
 
@@ -236,7 +236,7 @@ def allowed_ports(rendered, component):
     return [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
 
 
-def test_processes_may_go_where_they_must_and_nowhere_else(render):
+def test_egress_is_limited_to_the_needed_destinations(render):
     rendered = render({"projector": {"enabled": True}})
     dns, kafka, collate, database = [53, 53], [9093], [443], [5432]
     assert allowed_ports(rendered, "worker") == dns + kafka + collate
@@ -247,7 +247,7 @@ def test_processes_may_go_where_they_must_and_nowhere_else(render):
     assert rendered.one("NetworkPolicy", "-topics")["spec"]["ingress"] == []
 
 
-def test_spans_may_leave_where_traces_are_on(render):
+def test_egress_of_spans_is_allowed_if_traces_are_on(render):
     traces = {"settings": {"traces": {"endpoint": "http://collector:4318/v1/traces"}}, "projector": {"enabled": True}}
     rendered = render(traces)
     assert [4318 in allowed_ports(rendered, one) for one in ("ingress", "worker", "projector")] == [True, True, False]
@@ -270,7 +270,7 @@ def test_ports_follow_the_settings(render):
     assert allowed_ports(rendered, "worker") == [53, 53, 19092, 19093, 8443, 9443]
 
 
-def test_callers_reach_http_and_monitoring_the_admin_port(render):
+def test_callers_may_reach_http_and_monitoring_may_reach_the_admin_port(render):
     peers = {"callers": [{"podSelector": {"matchLabels": {"a": "b"}}}], "monitoring": [{"namespaceSelector": {}}]}
     rules = render({"networkPolicy": peers}).one("NetworkPolicy", "-ingress")["spec"]["ingress"]
     assert rules == [
@@ -304,7 +304,7 @@ def test_each_process_has_its_own_user_and_its_own_files(render):
         assert ("GATEWAY_COLLATE__API_KEY_FILE" in opened) is (component != "topics")
 
 
-def test_what_the_callers_file_names_is_mounted_beside_it_for_ingress_alone(render):
+def test_files_named_in_the_callers_file_are_mounted_only_in_ingress(render):
     rendered = render({"secrets": {"callersFiles": ["scheduling-secret"]}})
     for kind, expected in (("Deployment", True), ("StatefulSet", False)):
         volumes = rendered.one(kind)["spec"]["template"]["spec"]["volumes"]
@@ -312,7 +312,7 @@ def test_what_the_callers_file_names_is_mounted_beside_it_for_ingress_alone(rend
         assert ({"key": "scheduling-secret", "path": "scheduling-secret"} in secret["items"]) is expected
 
 
-def test_an_upgrade_in_two_steps_leaves_ingress_where_it_is(render):
+def test_the_first_step_of_an_upgrade_leaves_ingress_unchanged(render):
     def images(values):
         rendered = render(values)
         return [
@@ -326,7 +326,7 @@ def test_an_upgrade_in_two_steps_leaves_ingress_where_it_is(render):
     assert images({"image": {"digest": digest}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "b" * 64, "b" * 64]
 
 
-def test_helm_test_asks_as_each_process_would(render):
+def test_helm_test_checks_as_each_process(render):
     found = {
         one["metadata"]["name"]: one["spec"]["containers"][0]["args"]
         for one in render({"projector": {"enabled": True}}).of("Pod")
