@@ -1,7 +1,7 @@
-"""Several services that ask a gateway for handoffs over HTTP, as callers do: impatient, repeating, now and then wrong.
+"""Services that send commands to the gateway over HTTP: with short timeouts, with retries, and sometimes wrong.
 
-Each case is one authorization and what happens to it; it follows from the seed and the case's number. A caller sends
-again, under the same key, whatever it has no answer to.
+A case is one authorization with its commands. The seed and the case's number determine it. A caller retries a request
+without a response, with the same key.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CALLERS: Final = ("scheduling", "intake", "billing")
 PATIENCE_SECONDS: Final = 60.0
-MARK: Final = "Lotte-Mustermann"  # stands in everything that must never leave the command
+MARK: Final = "Lotte-Mustermann"  # part of each value that must never leave the command
 STATES: Final = (*["complete_payer_interaction"] * 6, "processing", "approve_submission", "waiting_on_payer")
 TRUTHS: Final = (*["as_reported"] * 4, "nothing", "received", "approved", "denied", "follow_up", "not_required")
 OUTCOMES: Final = (
@@ -41,7 +41,7 @@ OUTCOMES: Final = (
 
 
 def write_callers(path: Path) -> dict[str, str]:
-    """Write a file of callers that may do everything; return their keys."""
+    """Write a callers file with all permissions; return the keys by caller."""
     keys, entries = {}, []
     for name in CALLERS:
         key_id = secrets.token_hex(4)
@@ -57,22 +57,22 @@ def write_callers(path: Path) -> dict[str, str]:
 
 
 class Callers:
-    """All callers, what they were promised, and what they have heard."""
+    """All callers, their accepted commands and the received outcomes."""
 
     def __init__(self, sim: Simulation, urls: list[str], keys: dict[str, str], seed: int) -> None:
-        self.promised: dict[str, float] = {}  # command id: when (monotonic seconds)
+        self.accepted: dict[str, float] = {}  # command id: when (monotonic seconds)
         self.ended: dict[str, float] = {}
         self.granted: set[str] = set()
         self.links: list[str] = []
         self.authorizations: list[str] = []
-        self.strange: list[str] = []  # answers that no caller should get
+        self.unexpected: list[str] = []  # responses that no caller should get
         self._sim, self._urls, self._keys, self._seed = sim, urls, keys, seed
         self._http = httpx.AsyncClient(timeout=12, trust_env=False, limits=httpx.Limits(max_connections=200))
-        self._turn = itertools.count()
+        self._request_number = itertools.count()
         self._ends: dict[str, asyncio.Future[Event]] = {}
 
-    def hear(self, event: Event) -> None:
-        """Take an event as any subscriber gets it."""
+    def on_event(self, event: Event) -> None:
+        """Record the end of a command."""
         if event.kind in {"command.finished", "command.dead_lettered"}:
             command = event.data["commandId"]
             self.ended.setdefault(command, time.monotonic())
@@ -80,11 +80,11 @@ class Callers:
                 end.set_result(event)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._http.aclose()
 
-    async def ask_until(self, end: float, per_second: float) -> None:
-        """Begin a case every so often; return when all of them are over."""
+    async def run_until(self, end: float, per_second: float) -> None:
+        """Start `per_second` cases until a time (monotonic seconds); return when all have ended."""
         async with asyncio.TaskGroup() as cases:
             for number in itertools.count():
                 if time.monotonic() > end:
@@ -103,7 +103,7 @@ class Callers:
         )
         self.authorizations.append(authorization)
         if chance.random() < 0.4:
-            await self._ask(chance, f"{number}-watch", authorization, "watch", {})
+            await self._send_command(chance, f"{number}-watch", authorization, "watch", {})
         for round_ in range(chance.choice([1, 1, 2])):
             handoff = await self._request(chance, f"{number}-{round_}", authorization)
             if handoff is None:
@@ -114,30 +114,32 @@ class Callers:
             await self._close(chance, f"{number}-{round_}", authorization, handoff)
 
     async def _request(self, chance: random.Random, name: str, authorization: str) -> str | None:
-        """Ask for a handoff, perhaps several callers at once; return its id, if there is one."""
+        """Request a handoff, sometimes from two callers; return its id, if there is one."""
         covered = self._sim.state.authorizations[authorization].covered_snapshot
         body: dict[str, Any] = {"metadata": {"case": name}}
         if covered is not None and chance.random() < 0.9:
             body["acceptedReviewSnapshotId"] = covered.id if chance.random() < 0.9 else "rev_wrong"
-        asking = [self._ask(chance, f"{name}-request", authorization, "handoffs", body)]
-        if chance.random() < 0.15:  # another service wants the same
-            asking.append(self._ask(chance, f"{name}-request", authorization, "handoffs", body, caller=CALLERS[0]))
-        handoffs = [await self._handoff_of(command) for command in await asyncio.gather(*asking)]
+        requests = [self._send_command(chance, f"{name}-request", authorization, "handoffs", body)]
+        if chance.random() < 0.15:  # another service sends the same request
+            requests.append(
+                self._send_command(chance, f"{name}-request", authorization, "handoffs", body, caller=CALLERS[0])
+            )
+        handoffs = [await self._handoff_of(command) for command in await asyncio.gather(*requests)]
         return next(filter(None, handoffs), None)
 
     async def _close(self, chance: random.Random, name: str, authorization: str, handoff: str) -> None:
         path = f"handoffs/{handoff}/close"
-        closing = [self._ask(chance, f"{name}-close", authorization, path, _result(chance))]
-        if chance.random() < 0.2:  # somebody else reports something else
-            closing.append(self._ask(chance, f"{name}-other", authorization, path, _result(chance)))
+        closing = [self._send_command(chance, f"{name}-close", authorization, path, _result(chance))]
+        if chance.random() < 0.2:  # another caller sends another report
+            closing.append(self._send_command(chance, f"{name}-other", authorization, path, _result(chance)))
         if chance.random() < 0.05:
             closing.append(
-                self._ask(chance, f"{name}-none", authorization, "handoffs/mhand_none/close", _result(chance))
+                self._send_command(chance, f"{name}-none", authorization, "handoffs/mhand_none/close", _result(chance))
             )
         for command in await asyncio.gather(*closing):
             await self._handoff_of(command)
 
-    async def _ask(
+    async def _send_command(
         self,
         chance: random.Random,
         key: str,
@@ -147,62 +149,62 @@ class Callers:
         *,
         caller: str | None = None,
     ) -> str | None:
-        """Send a command, sometimes twice at once and sometimes with another body under its key; return its id."""
-        who, path = caller or chance.choice(CALLERS), f"/v1/authorizations/{authorization}/{path}"
+        """Send a command, sometimes twice and sometimes with another body under its key; return its id."""
+        sender, path = caller or chance.choice(CALLERS), f"/v1/authorizations/{authorization}/{path}"
         wait = chance.choice([None, None, 2])
-        sends = [self._post(who, path, body, key, wait)]
+        sends = [self._post(sender, path, body, key, wait)]
         if chance.random() < 0.15:
-            sends.append(self._post(who, path, body, key, None))
+            sends.append(self._post(sender, path, body, key, None))
         if chance.random() < 0.08:
-            sends.append(self._post(who, path, body | {"metadata": {"case": "another"}}, key, None))
-        answers = await asyncio.gather(*sends)
+            sends.append(self._post(sender, path, body | {"metadata": {"case": "another"}}, key, None))
+        responses = await asyncio.gather(*sends)
         if chance.random() < 0.1:
-            answers.append(await self._post(who, path, body, key, None))
-        return next((answer["commandId"] for answer in answers if answer is not None), None)
+            responses.append(await self._post(sender, path, body, key, None))
+        return next((response["commandId"] for response in responses if response is not None), None)
 
     async def _post(
         self, caller: str, path: str, body: dict[str, Any], key: str, wait: int | None
     ) -> dict[str, Any] | None:
         headers = {"Idempotency-Key": key} | ({} if wait is None else {"Prefer": f"wait={wait}"})
-        answer = await self._until_answered(caller, path, body, headers)
-        if answer is None or answer.status_code == 422:  # 422: another body was first, and this replica knew it
+        response = await self._until_response(caller, path, body, headers)
+        if response is None or response.status_code == 422:  # 422: this replica knows the key with another body
             return None
-        if answer.status_code not in {200, 202}:
-            self.strange.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+        if response.status_code not in {200, 202}:
+            self.unexpected.append(f"{path}: {response.status_code} {response.text[:200]}")
             return None
-        told: dict[str, Any] = answer.json()
-        self.promised.setdefault(told["commandId"], time.monotonic())
-        return told
+        content: dict[str, Any] = response.json()
+        self.accepted.setdefault(content["commandId"], time.monotonic())
+        return content
 
     async def _grant(self, name: str, authorization: str, handoff: str) -> None:
         path = f"/v1/authorizations/{authorization}/handoffs/{handoff}/access-grants"
         caller, operator = CALLERS[1], f"op-{name}"
-        # Once: whoever asks again gets another link, and each one must be on record.
+        # No retry: it would return another link, and each link needs an event.
         with contextlib.suppress(httpx.TransportError):
-            answer = await self._send(caller, path, {"operator": operator}, {})
-            if answer.status_code == 201:
+            response = await self._send(caller, path, {"operator": operator}, {})
+            if response.status_code == 201:
                 self.granted.add(operator)
-                self.links += [answer.json()["id"], answer.json()["url"]]
+                self.links += [response.json()["id"], response.json()["url"]]
 
-    async def _until_answered(
+    async def _until_response(
         self, caller: str, path: str, body: dict[str, Any], headers: dict[str, str]
     ) -> httpx.Response | None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                answer = await self._send(caller, path, body, headers)
-                if answer.status_code not in {408, 429, 503}:
-                    return answer
+                response = await self._send(caller, path, body, headers)
+                if response.status_code not in {408, 429, 503}:
+                    return response
             await asyncio.sleep(0.5)
         return None
 
     async def _send(self, caller: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response:
-        url = self._urls[next(self._turn) % len(self._urls)]
+        url = self._urls[next(self._request_number) % len(self._urls)]
         authorized = headers | {"Authorization": f"Bearer {self._keys[caller]}"}
         return await self._http.post(f"{url}{path}", json=body, headers=authorized)
 
     async def _handoff_of(self, command: str | None) -> str | None:
-        """Wait for a command's end, for a while; return the handoff that it names."""
+        """Wait for a command's end; return the handoff that it names, or None after a timeout."""
         if command is None:
             return None
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Gathers what a run of the gateway left behind: its topics, its logs, and the simulated Collate's ledger and past."""
+"""The evidence of a run: its topics, its logs, and the ledger and past states of the simulated Collate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.cloudevents import from_kafka
 from schemas.enums import PREFIX
 from schemas.records import read_authorization, read_dead_letter
 from schemas.topics import catalogue
-from tests.chaos.gateway_judge import Asked, Changed, Run, Sent, Told, Truth
+from tests.chaos.gateway_checks import CollateEffect, CollateRequest, LoggedCommand, LoggedEvent, Run, Truth
 from tests.chaos.records import read_topic
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from local.collate.simulation import Simulation
 
 
-class Past:
-    """Remembers what every version of every authorization showed, and since when."""
+class PastStates:
+    """Records the state of each version of each authorization, and since when it was shown."""
 
     def __init__(self, sim: Simulation) -> None:
         self.shown: dict[tuple[str, int], tuple[float, Truth]] = {}
@@ -37,8 +37,8 @@ class Past:
         sim.state.record = recording
 
     def _note(self, effect: Effect) -> None:
-        world = self._sim.state
-        seen = wire.authorization_json(world.authorizations[effect.authorization_id], world.profile)
+        state = self._sim.state
+        seen = wire.authorization_json(state.authorizations[effect.authorization_id], state.profile)
         submission = seen["submission"]
         truth = Truth(
             str(seen["status"]),
@@ -52,51 +52,53 @@ class Past:
 async def gather(
     bootstrap: str, prefix: str, partitions: int, sim: Simulation, shown: dict[tuple[str, int], tuple[float, Truth]]
 ) -> Run:
-    """Read everything that was published and everything that happened."""
+    """Read all topics and the ledger."""
     topics = catalogue(prefix)
-    sim.now()  # what is due happens
+    sim.now()  # runs due transitions
     commands = await read_topic(bootstrap, topics.commands.name, partitions)
     events = await read_topic(bootstrap, topics.events.name, partitions)
-    letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
+    dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
     records = await read_topic(bootstrap, topics.authorizations.name, partitions)
     return Run(
-        asked=[_asked(record) for record in commands],
-        told=[_told(record) for record in events],
-        changed=[_changed(effect) for _, effect in sim.ledger.effects],
-        sent=[
-            Sent(call.key, (call.method, call.path, call.digest, call.if_match))
+        commands=[_command(record) for record in commands],
+        events=[_event(record) for record in events],
+        effects=[_effect(effect) for _, effect in sim.ledger.effects],
+        requests=[
+            CollateRequest(call.key, (call.method, call.path, call.digest, call.if_match))
             for call in sim.ledger.calls
             if call.key is not None and not call.path.endswith("/access-grants")
         ],
-        letters={letter.command_id: letter.cause for letter in map(_letter, letters) if hasattr(letter, "cause")},
+        dead_letters={one.command_id: one.cause for one in map(_dead_letter, dead_letters) if hasattr(one, "cause")},
         shown=shown,
         records=dict(map(_record, records)),
     )
 
 
 def leaks(directory: Path, run: Run, secrets: list[str]) -> list[str]:
-    """Return where one of these words stands that must not: in a log, or in an event."""
+    """Return the logs and events that contain one of these secrets."""
     found = []
     texts = [(log.name, log.read_text(errors="replace")) for log in directory.glob("*.log")]
-    texts.append(("events", "\n".join(json.dumps(dict(told.data)) for told in run.told)))
+    texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
     for name, text in texts:
         found += [f"{name}: {word[:8]}…" for word in secrets if word in text]
     return found
 
 
 def kind_of(type_: str) -> str:
-    """Return a type without the common prefix and the version."""
+    """Return a type without prefix and version."""
     return type_.removeprefix(PREFIX).rpartition(".")[0]
 
 
-def _asked(record: ConsumerRecord) -> Asked:
+def _command(record: ConsumerRecord) -> LoggedCommand:
     envelope = from_kafka(record.headers, record.value)
-    return Asked(envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + record.value)
+    return LoggedCommand(
+        envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + record.value
+    )
 
 
-def _told(record: ConsumerRecord) -> Told:
+def _event(record: ConsumerRecord) -> LoggedEvent:
     envelope = from_kafka(record.headers, record.value)
-    return Told(
+    return LoggedEvent(
         envelope.subject or "",
         int(envelope.extensions["sequence"]),
         kind_of(envelope.type),
@@ -106,7 +108,7 @@ def _told(record: ConsumerRecord) -> Told:
     )
 
 
-def _letter(record: ConsumerRecord) -> object:
+def _dead_letter(record: ConsumerRecord) -> object:
     return read_dead_letter(record.headers, record.value)
 
 
@@ -116,9 +118,9 @@ def _record(record: ConsumerRecord) -> tuple[str, tuple[int, Truth]]:
     return authorization_id, (latest.version, truth)
 
 
-def _changed(effect: Effect) -> Changed:
+def _effect(effect: Effect) -> CollateEffect:
     result = effect.details.get("result")
-    return Changed(
+    return CollateEffect(
         effect.kind.value,
         effect.at,
         effect.handoff_id,
