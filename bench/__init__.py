@@ -1,1 +1,1 @@
-"""Benchmarks and their floors: speed as a ratio to what the bare parts do in the same run on the same machine."""
+"""Benchmarks and their floors. A floor is a minimal program without our promises, measured in the same run."""

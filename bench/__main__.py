@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each beside its floor, one after the other. ARGS="engine:restore chain" picks."""
+"""`make bench`: run all benchmarks, one after another. ARGS="engine:restore chain" selects some."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import sys
 from rich.console import Console
 
 _BENCHMARKS = {
-    "engine": "the engine beside the bare exactly-once loop",
-    "ingress": "the ingress beside bare Starlette and aiokafka",
-    "chain": "a command's whole way beside a floor without promises",
-    "transport": "calls to Collate beside a bare socket",
-    "watcher": "50,000 watched authorizations beside none, and the cadence beside its formulas",
-    "reaction": "a change at Collate to its visible event, and calls per hour, beside the cadence's formulas",
-    "projector": "the read model beside a bare insert of the same rows",
+    "engine": "the engine and the bare exactly-once loop",
+    "ingress": "the ingress, and bare Starlette with aiokafka",
+    "chain": "a command from POST to event, and a floor without promises",
+    "transport": "calls to Collate, and a bare socket",
+    "watcher": "50,000 watched authorizations and none; the cadence and its formulas",
+    "reaction": "the time from a change at Collate to its event, the calls per hour, and the cadence's formulas",
+    "projector": "the read model, and a bare insert of the same rows",
 }
 
 
 def main() -> int:
-    """Run what was asked for; return the worst exit code."""
+    """Run the selected benchmarks; return the highest exit code."""
     parser = argparse.ArgumentParser(
         prog="make bench",
-        description="Measures speed as a ratio to a floor of the same run; absolute numbers depend on the machine.",
+        description="Measures speed as a ratio to a floor in the same run. Absolute numbers depend on the machine.",
         epilog="  ".join(f"{name}: {what}." for name, what in _BENCHMARKS.items()),
     )
     parser.add_argument(
         "names",
         nargs="*",
-        help=f"which ones ({', '.join(_BENCHMARKS)}); default: all. engine:restore is one run of one",
+        help=f"benchmarks ({', '.join(_BENCHMARKS)}); default: all. engine:restore is one run of the engine's",
     )
     names = parser.parse_args().names or list(_BENCHMARKS)
     if unknown := [name for name in names if name.partition(":")[0] not in _BENCHMARKS]:
-        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(_BENCHMARKS)}")
+        parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {', '.join(_BENCHMARKS)}")
     console = Console()
     worst = 0
     for name in names:

@@ -1,6 +1,6 @@
-"""A server in a process of its own that answers every request after 5 ms: what transports are measured against.
+"""A server process that responds to each request after 5 ms, for the benchmark of transports.
 
-Prints its port, and ends when its standard input does.
+It prints its port, and ends at the end of its standard input.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ BODY = (
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
-class Answering(asyncio.Protocol):
-    """Looks only for the ends of requests, so that the client is what is measured."""
+class DelayedServer(asyncio.Protocol):
+    """Finds only the ends of requests, so that the client's cost dominates."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -29,7 +29,7 @@ class Answering(asyncio.Protocol):
         self._unread = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer each whole request after the delay."""
+        """Respond to each complete request after the delay."""
         self._unread += data
         while (end := self._unread.find(b"\r\n\r\n")) >= 0:
             head = self._unread[:end].lower()
@@ -38,16 +38,16 @@ class Answering(asyncio.Protocol):
             if len(self._unread) < end + 4 + body:
                 return
             self._unread = self._unread[end + 4 + body :]
-            asyncio.get_running_loop().call_later(DELAY_SECONDS, self._answer)
+            asyncio.get_running_loop().call_later(DELAY_SECONDS, self._respond)
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         if not self._transport.is_closing():
             self._transport.write(ANSWER)
 
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(DelayedServer, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

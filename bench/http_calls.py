@@ -1,4 +1,4 @@
-"""One HTTP call of a fixed delay: a server that answers after it, and a lean client, for what calls cost at best."""
+"""HTTP calls with a fixed delay: a server and a minimal client, for the lowest cost of a call."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 
 async def serve(delay_seconds: float) -> asyncio.Server:
-    """Serve on a free port of the loopback; every request is answered after the delay."""
+    """Serve on a free port of the loopback interface, and respond to each request after the delay."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 await asyncio.sleep(delay_seconds)
@@ -24,11 +24,11 @@ async def serve(delay_seconds: float) -> asyncio.Server:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    return await asyncio.start_server(answer, "127.0.0.1", 0)
+    return await asyncio.start_server(respond, "127.0.0.1", 0)
 
 
 class Connections:
-    """A lean client: kept-alive connections to one address, as many as are in use at once."""
+    """A minimal client with keep-alive connections to one address, one per concurrent call."""
 
     def __init__(self, address: str) -> None:
         self._host, _, port = address.partition(":")
@@ -36,7 +36,7 @@ class Connections:
         self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request and return the status and the body of its answer."""
+        """Send a request; return the status and the body of the response."""
         connection = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
         reader, writer = connection
         writer.write(request)
@@ -48,7 +48,7 @@ class Connections:
 
 
 async def caller(address: str) -> Callable[[], Awaitable[None]]:
-    """Return a function that makes one call over a kept-alive connection of its own."""
+    """Return a function that makes one call over a keep-alive connection."""
     connections = Connections(address)
     request = f"POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n".encode()
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of the whole gateway share: its settings, Collate's control API, and commands as records."""
+"""Shared parts of the benchmarks of the whole gateway: settings, Collate's control API, command records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTITIONS = 12
 
 
 def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
-    """Return settings under which nothing but the processes themselves bounds the rate."""
+    """Return settings without limits on rates."""
     return {
         "GATEWAY_TOPICS__PARTITIONS": str(partitions),
         "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
@@ -31,28 +31,28 @@ def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Ask the simulated Collate's control API."""
+    """Call the simulated Collate's control API."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        result: dict[str, Any] = json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        result: dict[str, Any] = json.load(response)
     return result
 
 
 def make_authorizations(collate: str, count: int) -> list[str]:
-    """Have the simulated Collate make so many that wait for a person; return their ids."""
+    """Create authorizations that need a handoff at the simulated Collate; return their ids."""
     ids: list[str] = post(f"{collate}/_sim/authorizations", {"count": count})["ids"]
     return ids
 
 
 def command_record(authorization: str, data: Command, partitions: int = PARTITIONS) -> dict[str, Any]:
-    """Return a command as the ingress would write it: what a producer's `send` takes beside the topic."""
-    accepted = RecordedCommand(
+    """Return a command as the ingress writes it: the arguments of a producer's `send` without the topic."""
+    command = RecordedCommand(
         id=command_id_from_key(CALLER, authorization, "bench"),
         caller=CALLER,
         authorization_id=authorization,
         accepted_at=datetime.now(UTC),
         data=data,
     )
-    headers, value = write_command(accepted, source("local"))
+    headers, value = write_command(command, source("local"))
     key = authorization.encode()
     return {"value": value, "key": key, "partition": partition_for(key, partitions), "headers": list(headers)}

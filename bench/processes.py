@@ -1,6 +1,6 @@
-"""Where processor time goes: what each process of a run has used, by what it does there.
+"""The processor time of each process of a run, by role.
 
-Processor time and counts can be compared between runs on a machine that does other things too; wall time cannot.
+Processor time and counts of two runs can be compared even if the machine runs other work; wall time cannot.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ LOAD = "load and readers"
 
 
 class ProcessorTime:
-    """The processor seconds of this process and of those that it started, since this was made."""
+    """The processor seconds of this process and its children since the creation of this object."""
 
     def __init__(self) -> None:
         self._before = _used()
 
     def since(self) -> dict[str, float]:
-        """Return the seconds by role; what plays none is left out."""
+        """Return the seconds by role, without processes that have no role."""
         return {role: seconds - self._before.get(role, 0.0) for role, seconds in sorted(_used().items())}
 
 
@@ -37,7 +37,7 @@ def _used() -> dict[str, float]:
         try:
             times, command = process.cpu_times(), " ".join(process.cmdline())
         except psutil.NoSuchProcess:
-            continue  # it has just ended
+            continue  # the process has just ended
         role = LOAD if process == this else next((role for part, role in _ROLES.items() if part in command), None)
         if role is not None:
             used[role] += times.user + times.system

@@ -1,1 +1,1 @@
-"""The whole chain, from the POST of a command to its visible outcome."""
+"""The benchmark of the whole chain, from the POST of a command to its event."""

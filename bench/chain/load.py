@@ -1,7 +1,7 @@
-"""The load of the whole chain: commands at a steady rate over HTTP, and the reader that sees their outcomes.
+"""The load of the chain benchmark: commands at a steady rate over HTTP, and a reader of their outcomes.
 
-Each authorization gets a request and a revocation in turns, so that all authorizations stay in use, as many handoffs
-end as begin, and every command is one read and one write at Collate.
+Each authorization gets a request and a revocation alternately. So all authorizations stay in use, equally many handoffs
+begin and end, and each command is one read and one write at Collate.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 WARM_UP_SECONDS = 3.0
-_PATIENCE_SECONDS = 60.0
+_OUTCOME_WITHIN_SECONDS = 60.0
 _RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """When a command was seen to be finished, how, and about which handoff."""
+    """The outcome of a command, its handoff, and the time at which the reader saw it."""
 
     at: float
     outcome: str
@@ -36,34 +36,38 @@ class Outcome:
 
 
 class Outcomes:
-    """Reads committed events from now on, and notes each outcome."""
+    """Reads committed events and keeps each outcome."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self.seen: dict[str, Outcome] = {}
         self._consumer = consumer
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def read(self) -> None:
-        """Read for ever."""
+        """Read until canceled."""
         while True:
             for records in (await self._consumer.getmany(timeout_ms=200)).values():
                 now = time.perf_counter()
                 for record in records:
                     headers = dict(record.headers)
-                    if (kind := headers.get("ce_type")) is None:  # the floor's
+                    if (kind := headers.get("ce_type")) is None:  # a record of the floor
                         self.seen.setdefault(record.value.decode(), Outcome(now, "applied", None))
                     elif b"command.finished" in kind:
-                        said = json.loads(record.value)
-                        outcome = Outcome(now, said["outcome"], said.get("handoffId"))
+                        data = json.loads(record.value)
+                        outcome = Outcome(now, data["outcome"], data.get("handoffId"))
                         self.seen.setdefault(headers["ce_causationid"].decode(), outcome)
-            self._news.set()
+            self._changed.set()
 
     async def of(self, command_id: str) -> Outcome:
-        """Wait for the outcome of a command; TimeoutError after a minute."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        """Return the outcome of a command.
+
+        Raises:
+            TimeoutError: there is no outcome after a minute.
+        """
+        async with asyncio.timeout(_OUTCOME_WITHIN_SECONDS):
             while command_id not in self.seen:
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
         return self.seen[command_id]
 
 
@@ -89,15 +93,15 @@ async def reading_outcomes(bootstrap: str, topic: str) -> AsyncIterator[Outcomes
 
 
 @dataclass(slots=True)
-class Steady:
-    """What came out of a steady rate, the warm-up left out.
+class SteadyResult:
+    """The result of a steady rate, without the warm-up.
 
     Attributes:
-        seconds: from each POST to its visible outcome, sorted.
-        last: the same of the last second's commands, sorted: whether it kept up.
-        late: POSTs that had to wait for the outcome of the command before on that authorization.
-        refused: POSTs that were answered 503 and sent again.
-        not_applied: how many ended otherwise.
+        seconds: the time from each POST to its visible outcome, sorted.
+        last: the same for the commands of the last second: these show whether the gateway kept up.
+        late: POSTs that waited for the outcome of the authorization's previous command.
+        refused: POSTs with a 503 response, which were sent again.
+        not_applied: the number of other outcomes than applied.
         processor: processor seconds by role.
     """
 
@@ -111,25 +115,25 @@ class Steady:
 
 async def steady(
     address: str,
-    asks: Callable[[int, str, str | None], bytes],
+    make_request: Callable[[int, str, str | None], bytes],
     authorizations: list[str],
     outcomes: Outcomes,
     *,
     rate: float,
     seconds: float,
-) -> Steady:
-    """Send commands at a steady rate, the authorizations in turns, and wait for all outcomes.
+) -> SteadyResult:
+    """Send commands at a steady rate to all authorizations in turn, and wait for all outcomes.
 
-    `asks` makes the HTTP request of a command from its number, its authorization, and the handoff to revoke if any.
+    `make_request` relocks the HTTP request of a command for its number, its authorization, and the handoff to revoke.
     """
-    connections, found = Connections(address), Steady()
+    connections, found = Connections(address), SteadyResult()
     before: dict[str, tuple[str, bool]] = {}
-    turns = {authorization: asyncio.Lock() for authorization in authorizations}
+    locks = {authorization: asyncio.Lock() for authorization in authorizations}
     sent: dict[str, float] = {}
     processor: ProcessorTime | None = None
 
-    async def ask(number: int, authorization: str) -> None:
-        async with turns[authorization]:  # where the command before is late, so is this one
+    async def send(number: int, authorization: str) -> None:
+        async with locks[authorization]:  # a late command delays the authorization's next one
             await in_turn(number, authorization)
 
     async def in_turn(number: int, authorization: str) -> None:
@@ -140,11 +144,11 @@ async def steady(
             outcome = await outcomes.of(command_id)
             handoff_id = outcome.handoff_id if was_request else None
         at = time.perf_counter()
-        request = asks(number, authorization, handoff_id)
-        while (answer := await connections.call(request))[0] == 503:
+        request = make_request(number, authorization, handoff_id)
+        while (response := await connections.call(request))[0] == 503:
             found.refused += 1
             await asyncio.sleep(_RETRY_SECONDS)
-        status, body = answer
+        status, body = response
         if status != 202:
             raise RuntimeError(f"expected 202, got {status}: {body[:200]!r}")
         command_id = json.loads(body)["commandId"]
@@ -158,7 +162,7 @@ async def steady(
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
         if processor is None and number >= rate * WARM_UP_SECONDS:
             processor, found.late = ProcessorTime(), 0
-        tasks.append(asyncio.create_task(ask(number, authorizations[number % len(authorizations)])))
+        tasks.append(asyncio.create_task(send(number, authorizations[number % len(authorizations)])))
     ended = time.perf_counter()
     await asyncio.gather(*tasks)
     ends = {command_id: await outcomes.of(command_id) for command_id in sent}

@@ -1,14 +1,14 @@
 """`python -m bench.chain`: the whole chain, from the POST of a command to its visible `command.finished`.
 
-Ours: `gateway ingress` and `gateway worker` as processes, everything on; each command is one GET, one intent and one
-POST at a simulated Collate that answers in 5 ms. Floor: an HTTP handler that appends, and the bare exactly-once loop
-that makes the same two calls; no intent, no decision, one event. Both in turns in one run, over one real broker whose
-JVM has had a minute to compile what it needs.
+Subject: the processes `gateway ingress` and `gateway worker` with all features. Each command is one GET, one intent and
+one POST at a simulated Collate with a latency of 5 ms. Floor: an HTTP handler that appends, and the bare exactly-once
+loop with the same two calls, without intents and decisions. Both alternate in one run, with one real broker whose JVM
+has warmed up for a minute.
 
-Latency is taken at steady rates: one request for each authorization, and, in a run of its own, a request and a
-revocation in turns, with all that Collate and the watcher then do. How much one worker does: commands that are all in
-the topic already, and the highest rate of several at which the last second's commands were no later than a second.
-Beside it: what each process spent on a command, and what it did for it.
+Latency is measured at steady rates: with one request per authorization, and with alternating requests and revocations,
+which cause further work of Collate and the watcher. Throughput of one worker is measured with commands that are already
+in the topic, and as the highest rate at which the commands of the last second are at most a second late. The benchmark
+also prints processor time and counts per command.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain.load import WARM_UP_SECONDS, Steady, reading_outcomes, steady
+from bench.chain.load import WARM_UP_SECONDS, SteadyResult, reading_outcomes, steady
 from bench.engine.topics import make_topics
 from bench.installed import PARTITIONS, command_record, make_authorizations, unlimited
 from bench.processes import ProcessorTime
@@ -43,7 +43,7 @@ from schemas.topics import catalogue
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    Subject = Callable[[str, float, float, int], Awaitable[tuple[Steady, dict[str, float]]]]
+    Subject = Callable[[str, float, float, int], Awaitable[tuple[SteadyResult, dict[str, float]]]]
 
 console = Console()
 COLLATE_MILLISECONDS = 5
@@ -53,12 +53,13 @@ WARM_UP_RATE = 200.0
 _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
-async def latency_of_ours(
-    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS, *, in_turns: bool = False
-) -> tuple[Steady, dict[str, float]]:
-    """Run the gateway's processes at a steady rate; return what came out, and counts per command.
+async def latency_of_gateway(
+    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS, *, with_revocations: bool = False
+) -> tuple[SteadyResult, dict[str, float]]:
+    """Run the gateway at a steady rate; return the result, and counts per command.
 
-    `in_turns`: each of 1,000 authorizations (or more) gets a request and a revocation in turns; else one request each.
+    With `with_revocations`, each of at least 1,000 authorizations gets requests and revocations alternately. Otherwise
+    each authorization gets one request.
     """
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
@@ -69,12 +70,12 @@ async def latency_of_ours(
         ingress, worker = installed.start("ingress"), installed.start("worker")
         await asyncio.to_thread(ingress.await_ready)
         await asyncio.to_thread(worker.await_ready)
-        # A revoked handoff takes Collate a second to look after, so nobody is asked for again sooner.
-        count = max(AUTHORIZATIONS, int(5 * rate)) if in_turns else int(rate * (WARM_UP_SECONDS + seconds))
+        # Collate reconciles a revoked handoff for a second, so an authorization must not be used again earlier.
+        count = max(AUTHORIZATIONS, int(5 * rate)) if with_revocations else int(rate * (WARM_UP_SECONDS + seconds))
         authorizations = make_authorizations(collate, count)
         address = ingress.url.removeprefix("http://")
 
-        def asks(number: int, authorization: str, handoff_id: str | None) -> bytes:
+        def make_request(number: int, authorization: str, handoff_id: str | None) -> bytes:
             close = "" if handoff_id is None else f"/{handoff_id}/close"
             body = "{}" if handoff_id is None else _REVOCATION
             return (
@@ -84,20 +85,20 @@ async def latency_of_ours(
             ).encode()
 
         async with reading_outcomes(bootstrap, catalogue(prefix).events.name) as outcomes:
-            found = await steady(address, asks, authorizations, outcomes, rate=rate, seconds=seconds)
+            found = await steady(address, make_request, authorizations, outcomes, rate=rate, seconds=seconds)
             return found, _counts(worker.admin_url, collate, len(outcomes.seen))
 
 
 def _counts(admin: str, collate: str, commands: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"{admin}/metrics") as answer:
-        samples = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[:1] != "#")
-    with urllib.request.urlopen(f"{collate}/_sim/ledger/summary") as answer:
-        routes = json.load(answer)["byRoute"]
+    with urllib.request.urlopen(f"{admin}/metrics") as response:
+        samples = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines() if line[:1] != "#")
+    with urllib.request.urlopen(f"{collate}/_sim/ledger/summary") as response:
+        routes = json.load(response)["byRoute"]
     read = {name: float(value) for name, value in samples.items()}
     counts = {
         "writes at Collate": sum(calls for route, calls in routes.items() if route.startswith("POST /v1")),
         "reads at Collate": sum(calls for route, calls in routes.items() if route.startswith("GET /v1")),
-        "of these the watcher's": sum(
+        "of these by the watcher": sum(
             value
             for name, value in read.items()
             if name.startswith("collate_gateway_observations_total") and 'result="held"' not in name
@@ -125,23 +126,23 @@ async def _floor(bootstrap: str, collate: str, prefix: str, partitions: int) -> 
 
 async def latency_of_floor(
     bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS
-) -> tuple[Steady, dict[str, float]]:
-    """Run the floor and measure at the same rate."""
+) -> tuple[SteadyResult, dict[str, float]]:
+    """Run the floor at a steady rate."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = await make_topics(bootstrap, partitions)
         async with _floor(bootstrap, collate, prefix, partitions) as address:
             authorizations = make_authorizations(collate, AUTHORIZATIONS)
 
-            def asks(_number: int, authorization: str, _handoff_id: str | None) -> bytes:
+            def make_request(_number: int, authorization: str, _handoff_id: str | None) -> bytes:
                 return (f"POST /{authorization} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\n\r\n{{}}").encode()
 
             async with reading_outcomes(bootstrap, f"{prefix}events") as outcomes:
-                return await steady(address, asks, authorizations, outcomes, rate=rate, seconds=seconds), {}
+                return await steady(address, make_request, authorizations, outcomes, rate=rate, seconds=seconds), {}
 
 
 async def drained(bootstrap: str, commands: int, partitions: int) -> tuple[float, dict[str, float]]:
-    """Put all commands into the topic, start one worker; return commands/s and processor ms per command."""
+    """Append all commands, then start one worker; return commands/s and processor ms per command."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -152,7 +153,7 @@ async def drained(bootstrap: str, commands: int, partitions: int) -> tuple[float
         await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands), partitions)
         async with reading_outcomes(bootstrap, topics.events.name) as outcomes:
             worker = installed.start("worker")
-            while not outcomes.seen:  # noqa: ASYNC110 - sampling is what a measurement does
+            while not outcomes.seen:  # noqa: ASYNC110 - a measurement polls
                 await asyncio.sleep(0.01)
             began, base = time.perf_counter(), len(outcomes.seen)
             processor = ProcessorTime()
@@ -185,7 +186,7 @@ def milliseconds(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] * 1000
 
 
-def _said(values: dict[str, float]) -> str:
+def _formatted(values: dict[str, float]) -> str:
     return " · ".join(f"{name} {value:.2f}" for name, value in values.items())
 
 
@@ -193,21 +194,21 @@ def _median(of: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in of) for name in of[0]}
 
 
-async def _latency(bootstrap: str, rate: float, asked: argparse.Namespace) -> None:
+async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> None:
     table = Table(
-        title=f"POST to visible command.finished, {rate:.0f} commands/s, {asked.partitions} partitions (medians, ms)"
+        title=f"POST to visible command.finished, {rate:.0f} commands/s, {options.partitions} partitions (medians, ms)"
     )
-    for column in ("subject", "p50", "p99", "of the floor's p50", "of the floor's p99", "late", "503", "not applied"):
+    for column in ("subject", "p50", "p99", "x floor p50", "x floor p99", "late", "503", "not applied"):
         table.add_column(column, justify="right")
     subjects: dict[str, Subject] = {
         "floor": latency_of_floor,
-        "gateway": latency_of_ours,
-        "with revocations": partial(latency_of_ours, in_turns=True),
+        "gateway": latency_of_gateway,
+        "with revocations": partial(latency_of_gateway, with_revocations=True),
     }
-    runs: dict[str, list[tuple[Steady, dict[str, float]]]] = {name: [] for name in subjects}
-    for _ in range(asked.repetitions):
+    runs: dict[str, list[tuple[SteadyResult, dict[str, float]]]] = {name: [] for name in subjects}
+    for _ in range(options.repetitions):
         for name, subject in subjects.items():
-            runs[name].append(await subject(bootstrap, rate, asked.seconds, asked.partitions))
+            runs[name].append(await subject(bootstrap, rate, options.seconds, options.partitions))
     base: list[float] = []
     for name, repeated in runs.items():
         at = [statistics.median(milliseconds(one.seconds, share) for one, _ in repeated) for share in (0.5, 0.99)]
@@ -218,33 +219,35 @@ async def _latency(bootstrap: str, rate: float, asked: argparse.Namespace) -> No
     console.print(table)
     for name, repeated in runs.items():
         spent = _median([_per_command(one.processor, len(one.seconds)) for one, _ in repeated])
-        console.print(f"{name}: processor ms per command: {_said(spent)} · together {sum(spent.values()):.2f}")
+        console.print(f"{name}: processor ms per command: {_formatted(spent)} · total {sum(spent.values()):.2f}")
         if repeated[0][1]:
-            console.print(f"{name}: per command: {_said(_median([counts for _, counts in repeated]))}")
+            console.print(f"{name}: per command: {_formatted(_median([counts for _, counts in repeated]))}")
 
 
 async def _highest(bootstrap: str, rates: list[float], partitions: int) -> None:
     for rate in rates:
-        found, _ = await latency_of_ours(bootstrap, rate, 5.0, partitions)
+        found, _ = await latency_of_gateway(bootstrap, rate, 5.0, partitions)
         last = milliseconds(found.last, 0.99)
         console.print(
             f"{rate:.0f} commands/s: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
-            f" (p99 of the last second {last:,.0f} ms; {_said(_per_command(found.processor, len(found.seconds)))})"
+            f" (p99 of the last second {last:,.0f} ms; {_formatted(_per_command(found.processor, len(found.seconds)))})"
         )
         if last >= KEPT_UP_MILLISECONDS:
             return
 
 
-async def _main(asked: argparse.Namespace) -> None:
+async def _main(options: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
-        await latency_of_floor(cluster.bootstrap, WARM_UP_RATE, asked.warm_up)
-        for rate in asked.steady:
-            await _latency(cluster.bootstrap, rate, asked)
-        await _highest(cluster.bootstrap, asked.rates, asked.partitions)
-        rates = [await drained(cluster.bootstrap, asked.commands, asked.partitions) for _ in range(asked.repetitions)]
+        await latency_of_floor(cluster.bootstrap, WARM_UP_RATE, options.warm_up)
+        for rate in options.steady:
+            await _latency(cluster.bootstrap, rate, options)
+        await _highest(cluster.bootstrap, options.rates, options.partitions)
+        rates = [
+            await drained(cluster.bootstrap, options.commands, options.partitions) for _ in range(options.repetitions)
+        ]
         console.print(
             f"Drained by one worker process: {statistics.median(rate for rate, _ in rates):,.0f} commands/s; "
-            f"processor ms per command: {_said(_median([spent for _, spent in rates]))}"
+            f"processor ms per command: {_formatted(_median([spent for _, spent in rates]))}"
         )
 
 
@@ -252,10 +255,12 @@ def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steady", type=float, nargs="*", default=[20, 200], help="commands per second (20 200)")
-    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="the one worker's partitions (default 12)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure at each (default 15)")
-    parser.add_argument("--warm-up", type=float, default=60.0, help="seconds of load before, for the broker's JVM (60)")
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="partitions of the one worker (default 12)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds to measure at each rate (default 15)")
+    parser.add_argument(
+        "--warm-up", type=float, default=60.0, help="seconds of load before, to warm up the broker's JVM (60)"
+    )
     parser.add_argument("--rates", type=float, nargs="*", default=[300, 500, 750, 1_000, 1_500], help="rates to try")
     parser.add_argument("--commands", type=int, default=10_000, help="commands to drain (default 10,000)")
-    parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
+    parser.add_argument("--repetitions", type=int, default=3, help="repetitions of each run (default 3)")
     uvloop.run(_main(parser.parse_args()))

@@ -1,1 +1,1 @@
-"""What the bare parts do: the least code that does a comparable job, without the promises."""
+"""The floors: minimal programs that do a comparable job without our promises."""

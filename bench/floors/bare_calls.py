@@ -1,4 +1,4 @@
-"""The floor of HTTP calls: bytes out, bytes counted in, on as many connections as there are calls in flight."""
+"""The floor of HTTP calls: write the request, count the bytes of the response, one connection per call in flight."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import cast
 
 
 class BareConnection(asyncio.Protocol):
-    """One connection that knows how long every answer is."""
+    """A connection with a known length of each response."""
 
     def __init__(self, length: int) -> None:
         self._length = length
@@ -20,13 +20,13 @@ class BareConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Count."""
+        """Count the bytes."""
         self._missing -= len(data)
         if self._missing <= 0 and self._done is not None:
             self._done.set_result(None)
 
     def call(self, request: bytes) -> asyncio.Future[None]:
-        """Send the request; the future is done when the answer is in."""
+        """Send the request; the future is done when the response is complete."""
         self._done = asyncio.get_running_loop().create_future()
         self._missing = self._length
         if self._transport is not None:

@@ -1,4 +1,4 @@
-"""The floor of the whole chain, in one process: an HTTP handler that appends, a bare loop that makes two calls."""
+"""The floor of the chain, in one process: an HTTP handler that appends, and a bare loop with two calls."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str)
     )
     running = asyncio.create_task(loop.run(asyncio.Event()))
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no other signal
         await asyncio.sleep(0.05)
-    await asyncio.sleep(3)  # until every partition of the loop has its producer
+    await asyncio.sleep(3)  # until each partition of the loop has its producer
     print(f"127.0.0.1:{port}", flush=True)
     await asyncio.wait([running, serving], return_when=asyncio.FIRST_COMPLETED)
 

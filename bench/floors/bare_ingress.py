@@ -1,4 +1,4 @@
-"""The ingress's floor: bare Starlette, aiokafka and one pydantic model. No caller, no id, no log, no bound."""
+"""The floor of the ingress: bare Starlette, aiokafka and one pydantic model, without callers, ids, logs and limits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The floor of the engine: consume, call, produce, exactly once, one transactional id per partition, and nothing else.
+"""The floor of the engine: consume, call, produce exactly once, one transactional id per partition, nothing else.
 
-No restore, no membership check, no alarms, no bounds on memory, no recovery: an error ends it. What it shares with the
-engine is what costs time at best: a task per busy key, group commit, a bitmap of what is finished, a pause per commit.
+It has no restore, no membership check, no timers, no memory limit and no recovery: an error ends it. It shares the
+unavoidable costs with the engine: a task per busy key, group commit, a bitmap of finished records, a pause per commit.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-_MOST_PENDING = 2_000
+_MAX_PENDING = 2_000
 _BATCH = 500
 _PAUSE_SECONDS = 0.002
 
 
 class BarePartition:
-    """One partition of the loop."""
+    """A partition of the loop."""
 
     def __init__(self, loop: BareLoop, source: TopicPartition) -> None:
         self._loop = loop
         self._source = source
-        self._lanes: dict[bytes, deque[ConsumerRecord]] = {}
+        self._queues: dict[bytes, deque[ConsumerRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: list[ConsumerRecord] = []
         self._order: deque[int] = deque()
@@ -42,7 +42,7 @@ class BarePartition:
         self.is_ready = False
 
     async def run(self) -> None:
-        """Start the producer, then commit for ever."""
+        """Start the producer, then commit until canceled."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._loop.bootstrap,
             transactional_id=f"{self._loop.group}-{self._source.partition}",
@@ -63,34 +63,34 @@ class BarePartition:
                     continue
                 await self._commit(producer)
                 await asyncio.sleep(_PAUSE_SECONDS)
-                if self._is_paused and len(self._order) < _MOST_PENDING // 2:
+                if self._is_paused and len(self._order) < _MAX_PENDING // 2:
                     self._is_paused = False
                     self._loop.consumer.resume(self._source)
         finally:
             await producer.stop()
 
     def feed(self, records: Sequence[ConsumerRecord]) -> None:
-        """Put fetched records into their lanes."""
+        """Add fetched records to their key queues."""
         for record in records:
             self._order.append(record.offset)
-            lane = self._lanes.get(record.key)
-            if lane is None:
-                lane = self._lanes[record.key] = deque([record])
-                task = asyncio.create_task(self._work(record.key, lane))
+            queue = self._queues.get(record.key)
+            if queue is None:
+                queue = self._queues[record.key] = deque([record])
+                task = asyncio.create_task(self._work(record.key, queue))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
-                lane.append(record)
-        if len(self._order) > _MOST_PENDING and not self._is_paused:
+                queue.append(record)
+        if len(self._order) > _MAX_PENDING and not self._is_paused:
             self._is_paused = True
             self._loop.consumer.pause(self._source)
 
-    async def _work(self, key: bytes, lane: deque[ConsumerRecord]) -> None:
-        while lane:
-            await self._loop.handler(lane[0])
-            self._finished.append(lane.popleft())
+    async def _work(self, key: bytes, queue: deque[ConsumerRecord]) -> None:
+        while queue:
+            await self._loop.handler(queue[0])
+            self._finished.append(queue.popleft())
             self._wake.set()
-        del self._lanes[key]
+        del self._queues[key]
 
     async def _commit(self, producer: AIOKafkaProducer) -> None:
         batch, self._finished = self._finished[:_BATCH], self._finished[_BATCH:]
@@ -150,14 +150,14 @@ class BareLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is u
 
     @property
     def is_ready(self) -> bool:
-        """Whether it reads every partition."""
+        """Whether the loop reads all partitions."""
         return bool(self._partitions) and all(partition.is_ready for partition in self._partitions.values())
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing: the floor has one member."""
+        """Do nothing: the floor has one member."""
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Start every partition."""
+        """Start all partitions."""
         sources = list(assigned)
         self.consumer.pause(*sources)
         for source in sources:
@@ -165,7 +165,7 @@ class BareLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is u
             self._tasks.append(asyncio.create_task(partition.run()))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until told to stop."""
+        """Consume until `stop` is set."""
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             group_id=self.group,

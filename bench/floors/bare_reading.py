@@ -1,4 +1,4 @@
-"""The floor of a restore: read a topic's one partition to its end and keep the last value of each key, no more."""
+"""The floor of a restore: read a topic's only partition to its end, and keep the last value of each key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BareReading:
-    """One reading."""
+    """A read of one partition."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._bootstrap = bootstrap

@@ -1,4 +1,4 @@
-"""Two floors of the engine that most services are: a serial consumer, and one transaction per record."""
+"""Two common designs as floors of the engine: a serial consumer, and one transaction per record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SimpleLoop:
-    """One record after the other; with or without a transaction around each."""
+    """One record after another, with or without a transaction for each."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SimpleLoop:
         self._transactional = transactional
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until told to stop."""
+        """Consume until `stop` is set."""
         group = f"{self._prefix}simple"
         consumer = AIOKafkaConsumer(
             f"{self._prefix}commands",

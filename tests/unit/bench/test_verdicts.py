@@ -1,4 +1,4 @@
-"""What the engine's bench makes of its checker's verdicts."""
+"""The exit code of the engine's benchmark follows from its checker's verdicts."""
 
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ CLEAN = Verdict(10, 0, 0, 0)
 
 @pytest.fixture
 def found(monkeypatch):
-    """What the checker finds after each throughput run, in order; nothing runs."""
+    """The verdicts of the throughput runs, in order. Nothing runs."""
     found = []
 
     async def throughput(*_, **__):
@@ -30,7 +30,7 @@ def found(monkeypatch):
 
 @pytest.mark.parametrize("run", ["throughput", "http"])
 @pytest.mark.parametrize("bad", [Verdict(9, 1, 0, 0), Verdict(11, 0, 1, 0), Verdict(10, 0, 0, 1)], ids=str)
-async def test_what_is_lost_doubled_or_unordered_fails_the_bench_whatever_came_after_it(found, run, bad):
+async def test_a_lost_duplicate_or_unordered_record_fails_the_bench_even_if_later_runs_are_clean(found, run, bad):
     found += [CLEAN, bad]
     assert await engine_bench._main([run, "http"], 2, 1.0) == 1
 
