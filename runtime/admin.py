@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.admin_resume import Resume, handle_resume
-from runtime.health import Health, Report
+from runtime.health import Health, ProbeResult
 
 PartitionStatus = Callable[[], Any]
 
@@ -67,8 +67,8 @@ def admin_app(
     return app
 
 
-def _probe(report: Report) -> Response:
-    return _json(asdict(report), 200 if report.good else 503)
+def _probe(result: ProbeResult) -> Response:
+    return _json(asdict(result), 200 if result.good else 503)
 
 
 def _json(body: Any, status: int) -> Response:

@@ -22,7 +22,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProbeResult:
     """The result of a probe, a summary in one sentence, and the parts that it was made from."""
 
     good: bool
@@ -92,8 +92,8 @@ class Health:
         """Record that a task ended although it should run until the process stops."""
         self._dead[task] = error
 
-    def live(self) -> Report:
-        """Report whether every loop and task of the process runs."""
+    def live(self) -> ProbeResult:
+        """Return whether every loop and task of the process runs."""
         parts: dict[str, dict[str, object]] = {
             name: {
                 "state": "ok" if beat.silent_seconds <= beat.allowed_seconds else "failed",
@@ -102,10 +102,10 @@ class Health:
             for name, beat in self._beats.items()
         }
         parts |= {name: {"state": "failed", "detail": f"task ended: {error}"} for name, error in self._dead.items()}
-        return _report("live", "not live", parts)
+        return _probe_result("live", "not live", parts)
 
-    def ready(self) -> Report:
-        """Report whether every component is ok."""
+    def ready(self) -> ProbeResult:
+        """Return whether every component is ok."""
         now = self._clock()
         parts: dict[str, dict[str, object]] = {
             name: {"state": part.state, "detail": part.detail, "forSeconds": round(now - part.since, 1)}
@@ -113,22 +113,24 @@ class Health:
         }
         parts |= {name: {"state": "failed", "detail": f"task ended: {error}"} for name, error in self._dead.items()}
         if not parts:
-            return Report(good=False, summary="not ready: no component has started yet", parts={})
-        return _report("ready", "not ready", parts)
+            return ProbeResult(good=False, summary="not ready: no component has started yet", parts={})
+        return _probe_result("ready", "not ready", parts)
 
-    def startup(self) -> Report:
-        """Report whether all components have been ok at the same time, once since the start."""
+    def startup(self) -> ProbeResult:
+        """Return whether all components have been ok at the same time, once since the start."""
         if self._started:
-            return Report(good=True, summary="started", parts={})
+            return ProbeResult(good=True, summary="started", parts={})
         ready = self.ready()
-        return Report(good=ready.good, summary=ready.summary.replace("not ready", "not started"), parts=ready.parts)
+        return ProbeResult(
+            good=ready.good, summary=ready.summary.replace("not ready", "not started"), parts=ready.parts
+        )
 
 
-def _report(good: str, bad: str, parts: dict[str, dict[str, object]]) -> Report:
+def _probe_result(good: str, bad: str, parts: dict[str, dict[str, object]]) -> ProbeResult:
     wrong = {name: part for name, part in parts.items() if part["state"] != "ok"}
     if not wrong:
-        return Report(good=True, summary=good, parts=parts)
+        return ProbeResult(good=True, summary=good, parts=parts)
     reasons = "; ".join(
         f"{name} {part['state']}" + (f" ({part['detail']})" * bool(part["detail"])) for name, part in wrong.items()
     )
-    return Report(good=False, summary=f"{bad}: {reasons}", parts=parts)
+    return ProbeResult(good=False, summary=f"{bad}: {reasons}", parts=parts)

@@ -23,7 +23,7 @@ from runtime.settings import (
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
 
-class Subject(StrEnum):
+class CheckedProcess(StrEnum):
     """The process whose requirements are checked."""
 
     ingress = "ingress"
@@ -39,7 +39,8 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     subject: Annotated[
-        Subject | None, typer.Option("--for", help="Also check the requirements and permissions of this process.")
+        CheckedProcess | None,
+        typer.Option("--for", help="Also check the requirements and permissions of this process."),
     ] = None,
     *,
     offline: Annotated[
@@ -85,19 +86,19 @@ def _load(process: str | None) -> ClusterSettings:
             return load_settings(os.environ, None)
 
 
-async def _check_services(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
+async def _check_services(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
     # In parallel, because each may take its whole timeout.
     parts = await asyncio.gather(_kafka(settings, subject), _collate(settings, subject), _database(settings, subject))
     return [result for part in parts for result in part]
 
 
-async def _kafka(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
+async def _kafka(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
     from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
 
     return await _all(check_kafka(settings, None if subject is None else subject.value))
 
 
-async def _collate(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
+async def _collate(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
     from gateway.cli.check.collate import look_at_collate  # noqa: PLC0415 - as above
 
     if not isinstance(settings, Settings):
@@ -105,8 +106,12 @@ async def _collate(settings: ClusterSettings, subject: Subject | None) -> list[C
     return await _all(look_at_collate(settings.collate))
 
 
-async def _database(settings: ClusterSettings, subject: Subject | None) -> list[CheckResult]:
-    if not isinstance(settings, ProcessSettings) or subject is Subject.worker or settings.readmodel.dsn_file is None:
+async def _database(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
+    if (
+        not isinstance(settings, ProcessSettings)
+        or subject is CheckedProcess.worker
+        or settings.readmodel.dsn_file is None
+    ):
         return []
     from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
 

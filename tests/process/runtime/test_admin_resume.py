@@ -1,4 +1,4 @@
-"""The one request of the admin port that changes something: from this machine, by somebody with a name and a reason."""
+"""POST /resume on the admin port: only from the same machine, with an operator and a reason."""
 
 import httpx
 import pytest
@@ -7,22 +7,22 @@ from prometheus_client import CollectorRegistry
 from runtime.admin import admin_app
 from runtime.health import Health
 
-ASKED = {"operator": "op-7", "why": "The deploy was rolled back."}
+REQUEST = {"operator": "op-7", "why": "The deploy was rolled back."}
 
 
 @pytest.fixture
-def asked():
+def resumed():
     return []
 
 
 @pytest.fixture
-def client_of(asked):
-    def resume(what):
-        asked.append(what)
+def client_of(resumed):
+    def resume(request):
+        resumed.append(request)
         return {"resumed": [3], "stopped": []}
 
-    def client_of(peer="127.0.0.1", base="http://127.0.0.1:9090", *, has_lanes=True):
-        app = admin_app(Health(), CollectorRegistry(), lambda: None, lambda: resume if has_lanes else None)
+    def client_of(peer="127.0.0.1", base="http://127.0.0.1:9090", *, has_partitions=True):
+        app = admin_app(Health(), CollectorRegistry(), lambda: None, lambda: resume if has_partitions else None)
         return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 5)), base_url=base)
 
     return client_of
@@ -37,10 +37,10 @@ def client_of(asked):
         ("::1", "http://[::1]:9090"),
     ],
 )
-async def test_somebody_on_the_machine_may_resume(client_of, asked, peer, base):
-    reply = await client_of(peer, base).post("/resume", json=ASKED)
+async def test_a_client_on_the_same_machine_may_resume(client_of, resumed, peer, base):
+    reply = await client_of(peer, base).post("/resume", json=REQUEST)
     assert (reply.status_code, reply.json()["resumed"]) == (200, [3])
-    (one,) = asked
+    (one,) = resumed
     assert (one.operator, one.why, one.partitions) == ("op-7", "The deploy was rolled back.", None)
 
 
@@ -57,9 +57,9 @@ async def test_somebody_on_the_machine_may_resume(client_of, asked, peer, base):
         ("127.0.0.1", "http://127.0.0.1:9090", {"Origin": "http://attacker.example"}),
     ],
 )
-async def test_another_machine_a_proxy_or_a_browsers_page_may_not(client_of, asked, peer, base, headers):
-    assert (await client_of(peer, base).post("/resume", json=ASKED, headers=headers)).status_code == 403
-    assert asked == []
+async def test_another_machine_a_proxy_and_a_web_page_get_403(client_of, resumed, peer, base, headers):
+    assert (await client_of(peer, base).post("/resume", json=REQUEST, headers=headers)).status_code == 403
+    assert resumed == []
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ async def test_another_machine_a_proxy_or_a_browsers_page_may_not(client_of, ask
         (b"x" * 5_000, 413),
     ],
 )
-async def test_who_and_why_must_be_said(client_of, asked, body, status):
+async def test_operator_and_why_are_required(client_of, resumed, body, status):
     reply = await client_of().post("/resume", content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == status
-    assert asked == []
+    assert resumed == []
 
 
-async def test_a_form_of_a_page_is_not_read(client_of, asked):
+async def test_only_json_is_accepted(client_of, resumed):
     assert (await client_of().post("/resume", content=b"{}", headers={"Content-Type": "text/plain"})).status_code == 415
-    assert asked == []
+    assert resumed == []
 
 
-async def test_a_process_without_partitions_says_so(client_of):
-    assert (await client_of(has_lanes=False).post("/resume", json=ASKED)).status_code == 404
+async def test_a_process_without_partitions_answers_404(client_of):
+    assert (await client_of(has_partitions=False).post("/resume", json=REQUEST)).status_code == 404
 
 
-async def test_looking_resumes_nothing(client_of, asked):
+async def test_get_does_not_resume(client_of, resumed):
     assert (await client_of().get("/resume")).status_code == 405
-    assert asked == []
+    assert resumed == []

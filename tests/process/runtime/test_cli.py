@@ -30,14 +30,14 @@ def gateway(tmp_path):
     return run
 
 
-def test_help_teaches_what_it_is_and_where_to_begin(gateway):
+def test_help_explains_the_gateway_and_the_first_steps(gateway):
     ended = gateway("--help")
     assert ended.returncode == 0
-    for said in ("Manual handoffs", "gateway dev", "gateway topics apply", "gateway worker", "78 wrong settings"):
-        assert said in " ".join(ended.stdout.split())
+    for text in ("Manual handoffs", "gateway dev", "gateway topics apply", "gateway worker", "78 wrong settings"):
+        assert text in " ".join(ended.stdout.split())
 
 
-def test_no_verb_shows_the_help_and_a_wrong_one_says_so(gateway):
+def test_without_a_verb_help_is_shown_and_a_wrong_verb_is_an_error(gateway):
     assert "First steps" in gateway().stdout
     ended = gateway("wrker")
     assert ended.returncode == 2
@@ -47,7 +47,7 @@ def test_no_verb_shows_the_help_and_a_wrong_one_says_so(gateway):
 @pytest.mark.parametrize(
     "verb", [["ingress"], ["worker"], ["config"], ["check"], ["topics", "plan"], ["topics", "apply"]]
 )
-def test_bad_settings_stop_every_verb_with_78_and_all_problems(gateway, verb):
+def test_wrong_settings_end_every_verb_with_78_and_all_problems(gateway, verb):
     ended = gateway(*verb, GATEWAY_KAFKA__SECURTY="SSL", GATEWAY_TOPICS__MIN_INSYNC="9")
     assert ended.returncode == 78
     assert ended.stdout == ""
@@ -67,7 +67,7 @@ def test_config_shows_every_setting_and_no_secret(gateway):
     assert "sk-planted-secret" not in ended.stdout
 
 
-def test_what_config_prints_can_be_set_again(gateway):
+def test_the_output_of_config_is_a_valid_environment(gateway):
     first = json.loads(gateway("config", "--json").stdout)
     again = {name: one["value"] for name, one in first.items() if one["value"]}
     second = json.loads(gateway("config", "--json", **again).stdout)
@@ -76,14 +76,14 @@ def test_what_config_prints_can_be_set_again(gateway):
     assert first["GATEWAY_COLLATE__ALLOW_PLAIN_HTTP"] == {"value": "false", "set": False}
 
 
-def test_config_checks_what_one_process_needs(gateway):
+def test_config_checks_the_requirements_of_one_process(gateway):
     ended = gateway("config", "--for", "ingress")
     assert ended.returncode == 78
     assert "GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress`" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", [["topics", "plan"], ["topics", "apply"]])
-def test_without_kafka_a_topics_verb_says_so(gateway, verb):
+def test_a_topics_verb_without_kafka_names_the_broker(gateway, verb):
     ended = gateway(*verb)
     assert ended.returncode == 69
     assert ended.stderr == "gateway topics: Kafka at 127.0.0.1:1: connection refused\n"
@@ -99,13 +99,13 @@ def test_check_without_kafka_and_collate_names_both_and_ends_with_69(gateway):
     ]
 
 
-def test_check_offline_asks_nobody(gateway):
+def test_check_offline_makes_no_network_call(gateway):
     ended = gateway("check", "--offline")
     assert ended.returncode == 0
     assert ended.stdout.splitlines() == ["ok      settings     environment test"]
 
 
-def test_check_offline_looks_into_the_files_of_a_process(gateway, tmp_path):
+def test_check_offline_checks_the_files_of_a_process(gateway, tmp_path):
     callers, digest = tmp_path / "callers.toml", tmp_path / "digest"
     callers.write_text("[[caller]]\nname = 'a b'\n")
     digest.write_text("short")
@@ -114,16 +114,16 @@ def test_check_offline_looks_into_the_files_of_a_process(gateway, tmp_path):
     assert f"FAILED  callers      {callers}: " in ended.stdout
     ended = gateway("check", "--offline", "--for", "worker", "--json", GATEWAY_WORKER__DIGEST_KEY_FILE=str(digest))
     assert ended.returncode == 78
-    told = json.loads(ended.stdout)
-    assert (told["ok"], told["code"]) == (False, 78)
+    message = json.loads(ended.stdout)
+    assert (message["ok"], message["code"]) == (False, 78)
     assert {
         "check": "digest key",
         "state": "failed",
         "detail": f"{digest} has 5 bytes, at least 16 are required",
-    } in told["checks"]
+    } in message["checks"]
 
 
-def test_the_acls_are_printed_for_the_names_in_force(gateway):
+def test_acls_are_printed_for_the_current_names(gateway):
     ended = gateway("topics", "acls", "--worker", "User:w", GATEWAY_TOPICS__PREFIX="t.", GATEWAY_WORKER__GROUP="g")
     assert ended.returncode == 0, ended.stderr
     start = "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --command-config admin.properties --add --allow-principal"
@@ -134,7 +134,7 @@ def test_the_acls_are_printed_for_the_names_in_force(gateway):
     assert all(line.startswith(start) for line in lines)
 
 
-def test_a_new_caller_s_lines_are_what_check_accepts_and_its_key_is_shown_apart(gateway, tmp_path):
+def test_check_accepts_a_new_callers_entry_and_the_key_is_printed_separately(gateway, tmp_path):
     made = gateway("callers", "new", "scheduling", "--may", "handoff:request", "--may", "authorization:watch")
     assert made.returncode == 0, made.stderr
     key = made.stderr.strip()
@@ -155,7 +155,7 @@ def test_version(gateway):
 
 
 @pytest.mark.parametrize("verb", [["dev"], ["demo"], ["local", "kafka"], ["local", "collate"]])
-def test_an_image_without_local_says_what_is_missing(monkeypatch, verb):
+def test_an_image_without_the_package_local_names_it(monkeypatch, verb):
     monkeypatch.setitem(sys.modules, "local", None)
     for name in [name for name in sys.modules if name.startswith("local.")]:
         monkeypatch.delitem(sys.modules, name)

@@ -53,7 +53,7 @@ def start(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_in_order(start, eventually, number):
+async def test_a_signal_stops_the_process_in_order(start, eventually, number):
     program = start("works")
     await eventually(lambda: program.line("working"))
     program.signal(number)
@@ -68,7 +68,7 @@ async def test_a_signal_stops_in_order(start, eventually, number):
     assert program.line("process.stop_requested")["why"] == number.name
 
 
-async def test_what_takes_longer_than_the_deadline_is_cut_short(start, eventually):
+async def test_work_beyond_the_stop_deadline_is_cancelled(start, eventually):
     program = start("drains_for_ever")
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
@@ -78,7 +78,7 @@ async def test_what_takes_longer_than_the_deadline_is_cut_short(start, eventuall
 
 @pytest.mark.parametrize("how", ["drains_for_ever", "sticks_when_stopping"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_second_signal_ends_it_on_the_spot_even_when_its_loop_is_stuck(start, eventually, how, number):
+async def test_a_second_signal_ends_the_process_immediately_even_if_its_loop_is_blocked(start, eventually, how, number):
     program = start(how)
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
@@ -90,7 +90,7 @@ async def test_a_second_signal_ends_it_on_the_spot_even_when_its_loop_is_stuck(s
     assert "second signal" in program.log.read_text()
 
 
-async def test_a_stuck_loop_ends_at_the_last_resort(start, eventually):
+async def test_the_watchdog_ends_a_process_whose_loop_is_blocked(start, eventually):
     program = start("sticks_when_stopping")
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
@@ -98,7 +98,7 @@ async def test_a_stuck_loop_ends_at_the_last_resort(start, eventually):
     assert "not stopped after 5.5 s" in program.log.read_text()
 
 
-def test_a_failed_task_is_told_and_ends_the_process(start):
+def test_a_failed_task_is_logged_and_ends_the_process(start):
     program = start("has_a_task_that_fails")
     assert program.code() == 1
     line = program.line("process.task_failed")
@@ -107,26 +107,26 @@ def test_a_failed_task_is_told_and_ends_the_process(start):
     assert program.line("drained")
 
 
-def test_a_task_that_returns_early_ends_the_process_too(start):
+def test_a_task_that_returns_before_the_stop_ends_the_process(start):
     program = start("has_a_task_that_returns")
     assert program.code() == 1
     assert program.line("process.task_failed")["task"] == "reader"
 
 
-def test_an_error_of_the_process_itself_is_told(start):
+def test_an_error_of_the_main_function_is_logged(start):
     program = start("raises")
     assert program.code() == 1
     assert "at the start" in program.line("process.run_failed")["traceback"]
 
 
-def test_a_refusal_lists_every_problem(start):
+def test_a_startup_error_lists_every_problem(start):
     program = start("refuses")
     assert program.code() == 78
     assert program.line("process.start_rejected")["problems"] == ["first reason", "second reason"]
     assert [line["event"] for line in program.lines()] == ["process.started", "process.start_rejected"]
 
 
-def test_a_port_that_is_taken_is_a_refusal(start):
+def test_an_address_in_use_is_a_startup_error(start):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         program = start("works", port=port)
@@ -136,13 +136,13 @@ def test_a_port_that_is_taken_is_a_refusal(start):
     ]
 
 
-def test_it_does_not_run_without_assertions(start):
+def test_a_process_does_not_run_without_assertions(start):
     program = start("works", flags=["-O"])
     assert program.code() == 78
     assert "aiokafka depends on" in program.line("process.start_rejected")["problems"][0]
 
 
-async def test_the_admin_port_tells_how_the_process_is(start, eventually):
+async def test_the_admin_port_serves_probes_status_and_metrics(start, eventually):
     program = start("works")
     await eventually(lambda: program.line("working"))
     for path in ("/livez", "/readyz", "/startupz"):
@@ -160,11 +160,11 @@ async def test_the_admin_port_tells_how_the_process_is(start, eventually):
     assert program.get("/nope").status_code == 404
 
 
-async def test_without_kafka_it_waits_says_why_and_stays_alive(start, eventually):
+async def test_without_kafka_a_process_waits_and_stays_live(start, eventually):
     program = start("waits_for_kafka")
     await eventually(lambda: [line["event"] for line in program.lines()].count("waiting for Kafka") >= 3)
-    told = program.line("waiting for Kafka")
-    assert told["reason"] == "127.0.0.1:1: connection refused"
+    message = program.line("waiting for Kafka")
+    assert message["reason"] == "127.0.0.1:1: connection refused"
     assert {line["event"] for line in program.lines()} == {"process.started", "waiting for Kafka"}
     ready = program.get("/readyz")
     assert ready.status_code == 503

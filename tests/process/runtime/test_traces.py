@@ -1,4 +1,4 @@
-"""Traces against a collector on this machine: what they cost when off, what they may say, and that they never wait."""
+"""Traces with a local collector: no cost when off, only allowed attributes, and no waiting."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def tracing(collector, registry):
     return tracing
 
 
-def test_who_traces_nothing_imports_nothing_of_it():
+def test_without_traces_opentelemetry_is_not_imported():
     program = (
         "import sys, gateway.ingress.main, consumers.worker\n"
         "assert not [name for name in sys.modules if name.startswith(('opentelemetry', 'google.protobuf', 'requests'))]"
@@ -55,14 +55,14 @@ async def test_without_an_endpoint_there_are_no_traces(registry):
         assert traces is None
 
 
-async def test_an_endpoint_without_the_packages_is_refused_with_what_to_do(tracing, monkeypatch):
+async def test_an_endpoint_without_the_packages_is_a_startup_error_with_a_remedy(tracing, monkeypatch):
     monkeypatch.setitem(sys.modules, "runtime.otlp", None)
     with pytest.raises(TracesUnavailable) as refused:
         await tracing().__aenter__()
     assert "collate-gateway[otel]" in str(refused.value)
 
 
-def test_a_span_carries_words_and_numbers_under_known_names_and_nothing_else():
+def test_a_span_carries_only_known_names_with_words_or_numbers():
     assert "gateway.caller" in ALLOWED_ATTRIBUTES
     assert allowed_attributes({"gateway.caller": "intake", "gateway.tries": 3}) == {
         "gateway.caller": "intake",
@@ -76,7 +76,7 @@ def test_a_span_carries_words_and_numbers_under_known_names_and_nothing_else():
     )
 
 
-async def test_an_exception_is_told_by_its_class_alone(tracing, collector):
+async def test_a_span_contains_only_the_class_of_an_exception(tracing, collector):
     async with tracing() as traces:
 
         def fail():
@@ -105,14 +105,14 @@ async def test_an_exception_is_told_by_its_class_alone(tracing, collector):
         (None, False, True),
     ],
 )
-async def test_a_span_goes_on_with_the_callers_trace_and_the_callers_decision(
+async def test_a_span_continues_the_callers_trace_and_its_sampling_decision(
     tracing, collector, traceparent, goes_on, is_sent
 ):
     async with tracing() as traces:
         with traces.continue_trace("request", "SERVER", traceparent, {}, links=(f"{CALLERS}-01", SECRET)) as span:
             handed_on = span.traceparent
             assert (traces.finished_child("call", "CLIENT", 0.5, {}) is not None) == is_sent
-        assert traces.finished_child("call", "CLIENT", 0.5, {}) is None, "nothing is under way here"
+        assert traces.finished_child("call", "CLIENT", 0.5, {}) is None, "no span is open here"
     assert (handed_on[3:35] == CALLERS[3:35]) == goes_on
     assert (int(handed_on[-2:], 16) & 1 == 1) == is_sent
     assert len(collector.spans) == (2 if is_sent else 0)
@@ -122,19 +122,19 @@ async def test_a_span_goes_on_with_the_callers_trace_and_the_callers_decision(
         assert call.span.end_time_unix_nano - call.span.start_time_unix_nano == 500_000_000
 
 
-async def test_a_collector_that_hangs_holds_nobody_up_and_what_it_does_not_take_is_lost(tracing, collector):
+async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(tracing, collector):
     collector.open.clear()
     async with tracing(queue=16, timeout=timedelta(seconds=0.3)) as traces:
         for number in range(1_000):
             with traces.continue_trace(f"request {number}", "SERVER", None, {}):
                 pass
         began = time.monotonic()
-    assert time.monotonic() - began < 30, "the stop has a deadline of its own"
+    assert time.monotonic() - began < 30, "closing has a deadline"
     collector.open.set()
     assert len(collector.spans) < 1_000
 
 
-async def test_spans_are_counted_by_what_became_of_them(tracing, registry, collector):
+async def test_spans_are_counted_by_result(tracing, registry, collector):
     async with tracing() as traces:
         with traces.continue_trace("request", "SERVER", None, {}):
             pass
@@ -142,7 +142,7 @@ async def test_spans_are_counted_by_what_became_of_them(tracing, registry, colle
     assert collector.spans[0].service == "collate-gateway-worker"
 
 
-async def test_a_turn_ends_well_although_more_records_wait_than_are_linked(tracing, monkeypatch):
+async def test_an_invocation_succeeds_if_too_many_records_wait_to_be_linked(tracing, monkeypatch):
     monkeypatch.setattr("consumers.tracing._MOST_WAITING", 0)
 
     class Finishing:

@@ -43,9 +43,9 @@ def test_ready_when_every_component_is_ok(health, clock):
     assert not health.ready().good
     health.set("tail", "ok")
     clock.now += 7
-    report = health.ready()
-    assert report.good
-    assert report.parts["tail"]["forSeconds"] == 7.0
+    result = health.ready()
+    assert result.good
+    assert result.parts["tail"]["forSeconds"] == 7.0
 
 
 def test_setting_the_same_state_again_keeps_its_start_time(health, clock):
@@ -70,9 +70,9 @@ def test_a_process_is_not_live_while_a_loop_exceeds_its_limit(health, clock):
     clock.now += 30
     assert health.live().good
     clock.now += 0.1
-    report = health.live()
-    assert not report.good
-    assert report.summary == "not live: reader failed (last ran 30.1 s ago, at most 30 s are allowed)"
+    result = health.live()
+    assert not result.good
+    assert result.summary == "not live: reader failed (last ran 30.1 s ago, at most 30 s are allowed)"
     beat()
     assert health.live().good
 

@@ -46,14 +46,14 @@ def test_a_line_is_one_json_object_with_a_static_event_and_fields(lines):
     }
 
 
-def test_a_log_made_before_the_configuration_follows_it(lines):
+def test_a_log_follows_a_later_configuration(lines):
     log = get_log()
     log.debug("too small a thing")
     log.warning("noticed")
     assert [line["event"] for line in lines()] == ["noticed"]
 
 
-def test_libraries_speak_in_the_same_form_and_only_when_it_matters(lines):
+def test_lines_of_libraries_have_the_same_form_and_only_warnings_pass(lines):
     logging.getLogger("aiokafka.client").warning("no %s", "broker")
     logging.getLogger("aiokafka.client").info("chatter")
     logging.getLogger("uvicorn.access").error("GET /secret")
@@ -66,7 +66,7 @@ def test_libraries_speak_in_the_same_form_and_only_when_it_matters(lines):
     )
 
 
-def test_a_warning_is_a_line_too(lines):
+def test_a_python_warning_is_a_line(lines):
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(capture=False)
@@ -115,7 +115,7 @@ def group_error():
         return error
 
 
-def test_people_get_a_short_line_and_the_traceback_below(capsys):
+def test_the_console_format_has_a_short_line_with_the_traceback_below(capsys):
     out = io.StringIO()
     configure_logs(LogSettings(format="console", level="debug"), "worker", out)
     try:
@@ -131,7 +131,7 @@ def test_people_get_a_short_line_and_the_traceback_below(capsys):
     assert "\x1b[" not in text
 
 
-def test_a_writer_of_one_kind_of_line_writes_what_the_log_writes(lines):
+def test_a_line_writer_writes_the_same_line_as_the_log(lines):
     get_log().info("request", status=202, caller=None)
     line_writer("request")({"status": 202, "caller": None})
     logged, written = lines()
@@ -139,7 +139,7 @@ def test_a_writer_of_one_kind_of_line_writes_what_the_log_writes(lines):
     assert list(logged) == list(written)
 
 
-def test_a_writer_keeps_to_the_level(lines):
+def test_a_line_writer_obeys_the_level(lines):
     out = io.StringIO()
     configure_logs(LogSettings(level="warning"), "ingress", out)
     line_writer("request")({"status": 202})

@@ -10,7 +10,7 @@ DESCRIBED = create_metrics(CollectorRegistry()).described
 UNBOUNDED = {"authorization", "command", "handoff", "caller", "operator", "url", "path", "message", "error", "offset"}
 
 
-def test_two_processes_in_one_test_don_t_share_numbers():
+def test_each_registry_has_its_own_metrics():
     one, other = CollectorRegistry(), CollectorRegistry()
     create_metrics(one).engine.rebalances.inc()
     create_metrics(other)
@@ -19,7 +19,7 @@ def test_two_processes_in_one_test_don_t_share_numbers():
 
 
 @pytest.mark.parametrize("metric", DESCRIBED, ids=lambda one: one.name)
-def test_a_metric_has_a_sentence_a_unit_and_bounded_labels(metric):
+def test_a_metric_has_a_description_and_bounded_labels(metric):
     assert re.fullmatch(r"collate_gateway_[a-z_]+", metric.name)
     assert metric.description[0].isupper() or metric.description[0] in "01`"
     assert metric.description.endswith(".")
@@ -28,7 +28,7 @@ def test_a_metric_has_a_sentence_a_unit_and_bounded_labels(metric):
     assert metric.name.endswith("_total") == (metric.kind == "counter")
 
 
-def test_only_its_owner_reports_a_partition():
+def test_a_revoked_partition_has_no_gauges():
     registry = CollectorRegistry()
     engine = create_metrics(registry).engine
     for partition in ("3", "4"):

@@ -21,21 +21,21 @@ def attributes(tree):
 
 
 @pytest.mark.parametrize("path", list(setting_paths(Settings)), ids="__".join)
-def test_every_setting_has_its_sentence(path):
+def test_every_setting_has_a_description(path):
     description = field_at(Settings, path).description
     assert description
     assert description[0].isupper()
     assert description.endswith(".")
 
 
-def test_every_setting_is_read_by_something():
+def test_every_setting_is_used():
     called = {id(node.func) for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)}
     read = {node.attr for tree in TREES for node in attributes(tree) if id(node) not in called}
     steps = {kind.value for kind in PollClass}  # read by name
     assert {"__".join(path) for path in setting_paths(Settings) if path[-1] not in read | steps} == set()
 
 
-def test_every_metric_is_taken_up_by_something():
+def test_every_metric_is_used():
     metrics = create_metrics(CollectorRegistry())
     groups = {field.name for field in fields(metrics)} - {"described"}
     holders = groups | {"metrics", "_metrics"}
@@ -55,7 +55,7 @@ def test_secrets_come_only_as_files():
             assert name.endswith("_file"), path
 
 
-def test_every_section_says_what_it_is_about():
+def test_every_section_has_a_description():
     for field in Settings.model_fields.values():
         section = section_of(field.annotation)
         assert section is None or (section.__doc__ and section.__doc__ != BaseModel.__doc__)

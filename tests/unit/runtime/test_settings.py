@@ -42,13 +42,13 @@ def test_five_settings_are_enough_for_a_worker(good):
     assert settings.worker.session_timeout == timedelta(seconds=10)
 
 
-def test_an_ingress_needs_its_callers_too(good, secret):
+def test_ingress_requires_the_callers_file(good, secret):
     assert problems_of(good, "ingress") == ["GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set"]
     settings = load_settings(good | {"GATEWAY_INGRESS__CALLERS_FILE": str(secret)}, "ingress")
     assert settings.ingress.callers_file == secret
 
 
-def test_nothing_set_lists_everything_that_is_required():
+def test_without_settings_all_required_ones_are_listed():
     assert problems_of({}, "ingress") == [
         "GATEWAY_ENVIRONMENT: required but not set",
         "GATEWAY_KAFKA__BOOTSTRAP: required but not set",
@@ -59,7 +59,7 @@ def test_nothing_set_lists_everything_that_is_required():
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "message"),
     [
         ("GATEWAY_TOPICS__PREFX", "GATEWAY_TOPICS__PREFX: unknown; did you mean GATEWAY_TOPICS__PREFIX?"),
         ("GATEWAY_KAFKA_BOOTSTRAP", "GATEWAY_KAFKA_BOOTSTRAP: unknown; did you mean GATEWAY_KAFKA__BOOTSTRAP?"),
@@ -69,12 +69,12 @@ def test_nothing_set_lists_everything_that_is_required():
         ("GATEWAY_XYZZY", "GATEWAY_XYZZY: unknown"),
     ],
 )
-def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, told):
-    assert problems_of(good | {key: "x"}) == [told]
+def test_an_unknown_key_is_an_error_with_a_suggestion(good, key, message):
+    assert problems_of(good | {key: "x"}) == [message]
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ({"GATEWAY_KAFKA__SECURITY": "SASL_SSL"}, "security SASL_SSL needs username and password_file"),
         ({"GATEWAY_KAFKA__USERNAME": "u"}, "username and password_file are for SASL_PLAINTEXT and SASL_SSL"),
@@ -108,14 +108,14 @@ def test_an_unknown_key_is_fatal_and_says_what_was_probably_meant(good, key, tol
         ({"GATEWAY_WORKER__HEARTBEAT": "5s"}, "heartbeat must be at most a third of session_timeout"),
     ],
 )
-def test_a_contradiction_is_fatal(good, secret, setting, told):
+def test_a_contradiction_is_an_error(good, secret, setting, message):
     (problem,) = problems_of(good | {key: value.format(secret=secret) for key, value in setting.items()})
     section = next(iter(setting)).split("__", maxsplit=1)[0]
     assert problem.startswith(f"{section}__…: ")
-    assert told in problem
+    assert message in problem
 
 
-def test_every_kind_of_problem_is_listed_in_one_go(tmp_path):
+def test_all_kinds_of_problems_are_listed_together(tmp_path):
     problems = problems_of(
         {
             "GATEWAY_ENVIRONMENT": "Not A Name",
@@ -128,7 +128,7 @@ def test_every_kind_of_problem_is_listed_in_one_go(tmp_path):
         },
         "ingress",
     )
-    told = "\n".join(problems)
+    message = "\n".join(problems)
     for expected in (
         "GATEWAY_TOPICS__PREFX: unknown",
         "GATEWAY_ENVIRONMENT: ",
@@ -141,12 +141,12 @@ def test_every_kind_of_problem_is_listed_in_one_go(tmp_path):
         "GATEWAY_WORKER__…: heartbeat",
         "GATEWAY_INGRESS__CALLERS_FILE: required",
     ):
-        assert expected in told
+        assert expected in message
     assert len(problems) == 10
 
 
-def test_a_problem_never_repeats_the_value(good):
-    told = "\n".join(
+def test_a_problem_never_contains_the_value(good):
+    message = "\n".join(
         problems_of(
             good
             | {
@@ -157,11 +157,11 @@ def test_a_problem_never_repeats_the_value(good):
             }
         )
     )
-    assert "hunter2" not in told
-    assert "GATEWAY_KAFKA__PASSWORD: unknown; did you mean GATEWAY_KAFKA__PASSWORD_FILE?" in told
+    assert "hunter2" not in message
+    assert "GATEWAY_KAFKA__PASSWORD: unknown; did you mean GATEWAY_KAFKA__PASSWORD_FILE?" in message
 
 
-def test_a_file_must_be_one_that_can_be_read_and_has_something_in_it(good, tmp_path):
+def test_a_setting_must_name_a_readable_nonempty_file(good, tmp_path):
     empty = tmp_path / "empty"
     empty.touch()
     key = "GATEWAY_COLLATE__API_KEY_FILE"
@@ -169,7 +169,7 @@ def test_a_file_must_be_one_that_can_be_read_and_has_something_in_it(good, tmp_p
     assert problems_of(good | {key: str(tmp_path)}) == [f"{key}: {tmp_path} is not a file"]
 
 
-def test_a_file_that_another_user_owns_is_told(good, secret, monkeypatch):
+def test_an_unreadable_file_is_an_error(good, secret, monkeypatch):
     # Tests may run as root, who reads everything.
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
     assert problems_of(good) == [
@@ -178,24 +178,24 @@ def test_a_file_that_another_user_owns_is_told(good, secret, monkeypatch):
     ]
 
 
-def test_a_worker_does_not_look_for_the_callers_file(good, tmp_path):
+def test_a_worker_ignores_the_callers_file(good, tmp_path):
     load_settings(good | {"GATEWAY_INGRESS__CALLERS_FILE": str(tmp_path / "absent")}, "worker")
 
 
-def test_topics_need_kafka_alone_but_know_every_key(good):
+def test_cluster_settings_need_only_kafka_but_reject_unknown_keys(good):
     environ = {key: value for key, value in good.items() if "COLLATE" not in key} | {"GATEWAY_WORKER__TURNS": "many"}
     assert load_cluster_settings(environ).kafka.bootstrap[0] == "kafka-1:9092"
     with pytest.raises(SettingsInvalid, match="GATEWAY_WORKER__TURN: unknown"):
         load_cluster_settings(environ | {"GATEWAY_WORKER__TURN": "1"})
 
 
-def test_a_secret_loses_the_line_end_and_shows_nothing(secret):
+def test_a_secret_loses_its_line_end_and_never_appears_in_a_repr(secret):
     value = read_secret(secret)
     assert value.get_secret_value() == "s3cret"
     assert "s3cret" not in f"{value} {value!r}"
 
 
 @pytest.mark.parametrize("value", ["kafka", "kafka:", ":9092", "kafka:0", "kafka:x", ""])
-def test_a_broker_is_a_host_and_a_port(good, value):
+def test_a_broker_has_a_host_and_a_port(good, value):
     (problem,) = problems_of(good | {"GATEWAY_KAFKA__BOOTSTRAP": value})
     assert problem.startswith("GATEWAY_KAFKA__BOOTSTRAP: ")

@@ -6,7 +6,7 @@ from runtime.settings import WatchSettings
 from runtime.units import Step, parse_steps
 
 
-def test_steps_are_written_by_age():
+def test_steps_are_parsed_by_age():
     steps = parse_steps("5s until 10m, 15s until 1h,60s")
     assert steps == (
         Step(timedelta(seconds=5), timedelta(minutes=10)),
@@ -30,11 +30,11 @@ def test_steps_are_written_by_age():
         "10ms",
     ],
 )
-def test_anything_else_is_told_what_to_write(text):
+def test_the_error_about_steps_gives_an_example(text):
     with pytest.raises(ValueError, match="expected"):
         parse_steps(text)
 
 
-def test_an_authorization_is_not_forgotten_before_its_events():
+def test_the_state_of_an_authorization_outlives_its_events():
     with pytest.raises(ValueError, match="forget_after must be 60d or more"):
         WatchSettings(forget_after=timedelta(days=30))
