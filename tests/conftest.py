@@ -1,7 +1,8 @@
-"""Fixtures that every kind of test may ask for. Servers start with the first test that needs them.
+"""Fixtures for all tests. A server starts with the first test that needs it.
 
-TEST_KAFKA=host:port points the tests at an existing cluster; what they create there begins with `test-` and is removed.
-TEST_POSTGRES=postgresql://user@host/database does the same for PostgreSQL; the user must be allowed to make databases.
+With TEST_KAFKA=host:port the tests use an existing cluster. Their topics begin with `test-`; the tests remove them.
+With TEST_POSTGRES=postgresql://user@host/database they use an existing PostgreSQL. The user must be able to create
+databases.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import uuid
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no reason to fail, and CI judges every commit by the same examples.
+# No deadlines, because machines may be busy. CI uses the same examples for each commit.
 settings.register_profile(
     "house",
     max_examples=60,
@@ -24,14 +25,14 @@ settings.register_profile(
     derandomize="CI" in os.environ,
     print_blob=True,
 )
-# For `make unit`, which is run between two thoughts.
+# For `make unit`, which must be fast.
 settings.register_profile("quick", settings.get_profile("house"), max_examples=10)
 settings.load_profile("house")
 
-# A shell lets what it starts in the background ignore Ctrl-C, and that is handed on to every process a test starts.
+# A background process of a shell ignores SIGINT, and the processes that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The machine's own settings must not reach a test, nor the processes that it starts.
+# The machine's own settings must not reach a test or its processes.
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
 
@@ -40,7 +41,7 @@ POLL_SECONDS = 0.02
 
 @pytest.fixture
 def eventually():
-    """Repeat a check, plain or async, until it returns something true without a failed assertion; return that.
+    """Repeat a check, sync or async, until it returns a true value without a failed assertion; return the value.
 
     `value = await eventually(lambda: ledger.effects, within=5)`
     """
@@ -80,11 +81,11 @@ def eventually_blocking():
 
 @pytest.fixture(scope="session")
 def kafka():
-    """Bootstrap servers of a real Kafka: TEST_KAFKA, or one broker that lives as long as the session."""
+    """Bootstrap servers of a real Kafka: TEST_KAFKA, or one broker for the whole session."""
     if existing := os.environ.get("TEST_KAFKA"):
         yield existing
         return
-    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests do not need this import
 
     with Cluster(brokers=1) as cluster:
         yield cluster.bootstrap
@@ -94,7 +95,7 @@ def kafka():
 def three_brokers():
     from local.kafka.nodes import Cluster  # noqa: PLC0415 - as above
 
-    # A killed node is missed after 3 s instead of 9, so tests that kill one end sooner.
+    # The cluster detects a killed node after 3 s instead of 9, so tests are faster.
     properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     with Cluster(brokers=3, properties=properties) as cluster:
         yield cluster
@@ -102,7 +103,7 @@ def three_brokers():
 
 @pytest.fixture
 def kafka3(three_brokers):
-    """A cluster of three to kill and restart nodes of; every test finds and leaves all of them running."""
+    """A cluster of three nodes that a test may kill and restart. All nodes run before and after each test."""
     yield three_brokers
     down = [index for index in three_brokers.brokers if not three_brokers.is_running(index)]
     for index in down:
@@ -112,11 +113,11 @@ def kafka3(three_brokers):
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    """The conninfo of a real PostgreSQL: TEST_POSTGRES, or a server that lives as long as the session."""
+    """The conninfo of a real PostgreSQL: TEST_POSTGRES, or a server for the whole session."""
     if existing := os.environ.get("TEST_POSTGRES"):
         yield existing
         return
-    from local.postgres import Postgres  # noqa: PLC0415 - unit tests must not pay for it
+    from local.postgres import Postgres  # noqa: PLC0415 - unit tests do not need this import
 
     with Postgres() as server:
         yield server.conninfo
@@ -124,7 +125,7 @@ def postgres_server():
 
 @pytest.fixture
 def postgres(postgres_server):
-    """The conninfo of an empty database, new for every test."""
+    """The conninfo of a new, empty database."""
     import psycopg  # noqa: PLC0415 - as above
 
     name = f"test_{uuid.uuid4().hex[:12]}"
@@ -136,7 +137,7 @@ def postgres(postgres_server):
 
 @pytest.fixture
 async def collate():
-    """A simulated Collate on a free port, new for every test: `collate.url`, `collate.create()`, `collate.fault(…)`."""
+    """A new simulated Collate on a free port: `collate.url`, `collate.create()`, `collate.fault(…)`."""
     from local.collate.http.server import SimulatedCollate  # noqa: PLC0415 - as above
 
     async with SimulatedCollate() as simulated:
@@ -153,7 +154,7 @@ def _prefixes():
 
 @pytest.fixture
 def prefix(_prefixes):
-    """A topic prefix that no other test has; also good for group and transactional ids."""
+    """A unique topic prefix, also for group and transactional ids."""
     return next(_prefixes)
 
 

@@ -1,6 +1,6 @@
-"""How `make test` spreads the tests over processes: `pytest -p tests.spread --numprocesses 3`.
+"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 3`.
 
-A file stays in one process, and so do files that share a costly server. What waits longest begins first.
+The tests of a file run in one process, and so do files that share an expensive server. The slowest tests begin first.
 """
 
 from pathlib import PurePath
@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# By path below tests/: what shares three brokers, a secured broker, an image.
+# Paths below tests/ whose tests share three brokers, a secured broker or an image.
 _SHARED: Final = {
     "three brokers": ("system/engine/test_three_brokers.py", "system/ingress/test_outages.py"),
     "secured": ("system/security", "system/documents", "system/runtime"),
@@ -29,8 +29,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Every process collects all, and all must have the same order.
-    items.sort(key=lambda item: _turn(item.nodeid))
+    # Each process collects all tests; all must have the same order.
+    items.sort(key=lambda item: _order(item.nodeid))
 
 
 def _scope(nodeid: str) -> str:
@@ -42,6 +42,6 @@ def _scope(nodeid: str) -> str:
     return str(path)
 
 
-def _turn(nodeid: str) -> tuple[bool, int, str]:
+def _order(nodeid: str) -> tuple[bool, int, str]:
     scope = _scope(nodeid)
     return scope not in _SHARED, _KINDS.index(PurePath(nodeid).parts[1]), scope

@@ -15,7 +15,7 @@ ROOT = "/v1/prior-authorizations"
 
 @pytest.fixture
 async def control(sim):
-    async with httpx.AsyncClient(base_url=sim.control_url, timeout=5, verify=False) as client:
+    async with httpx.AsyncClient(base_url=sim.control_url, timeout=30, verify=False) as client:
         yield client
 
 
@@ -219,7 +219,7 @@ def test_the_command_serves_until_a_signal(eventually_blocking):
             assert summary["byKind"]["handoff_opened"] == 1
         finally:
             process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
 
 

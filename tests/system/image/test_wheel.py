@@ -1,4 +1,4 @@
-"""What a release is: a wheel, a source distribution that makes the same wheel, and a bill of materials."""
+"""A release: a wheel, a source distribution that gives the same wheel, and a bill of materials."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from runtime.version import VERSION
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
 pytestmark = pytest.mark.timeout(600)
-PACKAGES = ("gateway", "consumers", "schemas")
+PACKAGES = ("gateway", "consumers", "adapters", "runtime", "schemas")
 
 
 def build(source, target, kind):
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
     return build(ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
 
 
-def test_the_wheel_holds_the_three_packages_whole_and_nothing_else(wheel):
+def test_the_wheel_has_exactly_the_files_of_the_packages(wheel):
     expected = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_three_packages_whole_and_nothing_else(wheel):
     assert contents(wheel).keys() == expected
 
 
-def test_the_source_distribution_makes_the_same_wheel(wheel, tmp_path):
+def test_the_source_distribution_gives_the_same_wheel(wheel, tmp_path):
     with tarfile.open(build(ROOT, tmp_path / "sdist", "sdist")) as archive:
         archive.extractall(tmp_path / "source", filter="data")
     (source,) = (tmp_path / "source").iterdir()
@@ -54,7 +54,7 @@ def test_the_source_distribution_makes_the_same_wheel(wheel, tmp_path):
     assert not (source / "tests").exists()
 
 
-def test_the_wheel_says_its_version_and_its_command(wheel):
+def test_the_wheel_has_its_version_and_its_command(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (described,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(described).decode())
@@ -63,7 +63,7 @@ def test_the_wheel_says_its_version_and_its_command(wheel):
     assert commands.split() == ["[console_scripts]", "gateway", "=", "gateway.cli.app:main"]
 
 
-def test_the_bill_of_materials_lists_all_that_is_in_the_image(image, tmp_path):
+def test_the_bill_of_materials_lists_all_packages_of_the_image(image, tmp_path):
     tool = Path(sys.executable).with_name("cyclonedx-py")
     command = [tool, "environment", str(image.root / "opt/gateway"), "--output-file", str(tmp_path / "sbom.json")]
     subprocess.run([*command, "--pyproject", str(ROOT / "pyproject.toml")], check=True, capture_output=True)
