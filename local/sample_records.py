@@ -24,7 +24,7 @@ from schemas.commands import (
     RecordAccess,
     Redrive,
 )
-from schemas.enums import Agreement, ClosedBy, DecisionReason, Effect, Outcome, Report, ReportedOutcome
+from schemas.enums import Agreement, ClosedBy, CloseReport, DecisionReason, Effect, Outcome, ReportedOutcome
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
@@ -112,7 +112,7 @@ class SampleAuthorization:
                 handoff_id=handoff,
                 result="completed_reported",
                 by=ClosedBy.US,
-                reported=Report.SUBMITTED,
+                reported=CloseReport.SUBMITTED,
                 version=self._version,
             ),
             closing,
@@ -130,9 +130,12 @@ class SampleAuthorization:
             )
         )
         self._event(
-            HandoffReconciled(handoff_id=handoff, reported=Report.SUBMITTED, payer=truth, agreement=agrees), closing
+            HandoffReconciled(handoff_id=handoff, reported=CloseReport.SUBMITTED, payer=truth, agreement=agrees),
+            closing,
         )
-        self._event(AuthorizationSettled(payer=truth, handoff_id=handoff, reported=Report.SUBMITTED, agreement=agrees))
+        self._event(
+            AuthorizationSettled(payer=truth, handoff_id=handoff, reported=CloseReport.SUBMITTED, agreement=agrees)
+        )
         self._snapshot(None, handoff)
 
     def _command(self, data: Command, record_id: str | None = None) -> str:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.enums import PREFIX, Agreement, ClosedBy, Report
+from schemas.enums import PREFIX, Agreement, ClosedBy, CloseReport
 from schemas.field_types import Id, Word
 from schemas.model import Example, Message, Model, Public
 from schemas.times import Time
@@ -26,7 +26,7 @@ class LastHandoff(Model):
     id: Public[Id] = Field(description="Collate's id of the handoff.")
     result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
     by: Public[ClosedBy | None] = Field(default=None, description="The cause of its end.")
-    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
     agreement: Public[Agreement | None] = Field(
         default=None, description="Whether payer truth agrees with the report; absent until Collate has reconciled."
     )

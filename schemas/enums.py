@@ -44,7 +44,7 @@ class ReportedOutcome(Vocabulary):
     FOLLOW_UP_REQUIRED_OBSERVED = "follow_up_required_observed"
 
 
-class Report(Vocabulary):
+class CloseReport(Vocabulary):
     """The report at a close: a reported outcome, or that the operator was unable to complete the handoff."""
 
     SUBMITTED = "submitted"

@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.enums import Agreement, ClosedBy, CommandType, Effect, EventType, Outcome, Report
+from schemas.enums import Agreement, ClosedBy, CloseReport, CommandType, Effect, EventType, Outcome
 from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Public
@@ -188,7 +188,7 @@ class HandoffClosed(Event):
     handoff_id: Public[Id] = _HANDOFF
     result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
     by: Public[ClosedBy] = Field(description="The cause of its end.")
-    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
     reason: Public[Slug | None] = Field(
         default=None, description="The reason why the operator was unable to complete it."
     )
@@ -220,7 +220,7 @@ class HandoffReconciled(Event):
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    reported: Public[Report | None] = Field(default=None, description="The operator's report, if known.")
+    reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
     payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
     agreement: Public[Agreement] = Field(description="Whether payer truth agrees with the report.")
     version: Public[int | None] = _VERSION
@@ -316,7 +316,7 @@ class AuthorizationSettled(Event):
 
     payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
     handoff_id: Public[Id | None] = Field(default=None, description="The last handoff, if there was one.")
-    reported: Public[Report | None] = Field(default=None, description="The operator's report at its close.")
+    reported: Public[CloseReport | None] = Field(default=None, description="The operator's report at its close.")
     agreement: Public[Agreement] = Field(description="Whether payer truth, now final, agrees with that report.")
     version: Public[int | None] = _VERSION
 

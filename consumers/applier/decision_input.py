@@ -12,7 +12,7 @@ from consumers.authorization.state import AuthorizationState, Handoff
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
-from schemas.enums import Report
+from schemas.enums import CloseReport
 
 # How long a read that contradicts the state counts as the read of a lagging replica. Later it counts as the truth.
 STALE_READ_SECONDS: Final = 60.0
@@ -227,7 +227,7 @@ def report_of(close: HandoffClose) -> str | None:
         case Completed(reported_outcome=outcome):
             return outcome.value
         case UnableToComplete():
-            return Report.UNABLE_TO_COMPLETE.value
+            return CloseReport.UNABLE_TO_COMPLETE.value
         case Revoked():
             return None
 

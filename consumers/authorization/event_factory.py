@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from consumers.authorization.state import Closer, Handoff, Known
-from schemas.enums import Agreement, ClosedBy, Report
+from schemas.enums import Agreement, ClosedBy, CloseReport
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
@@ -135,8 +135,8 @@ def payer_truth(known: Known) -> PayerTruth:
     )
 
 
-def _report(word: str | None) -> Report | None:
-    return None if word is None else Report(word)
+def _report(word: str | None) -> CloseReport | None:
+    return None if word is None else CloseReport(word)
 
 
 def _metadata(closer: Closer | None) -> dict[str, str] | None:

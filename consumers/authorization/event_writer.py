@@ -12,7 +12,7 @@ from consumers.authorization.state import AuthorizationState, Handoff
 from consumers.engine import Output
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.enums import Agreement, ClosedBy, Report
+from schemas.enums import Agreement, ClosedBy, CloseReport
 from schemas.records import publish, write_authorization, write_dead_letter, write_dead_letter_ended, write_event
 from schemas.topics import Topics
 
@@ -121,6 +121,6 @@ def _last(handoff: Handoff) -> LastHandoff:
         id=handoff.id,
         result=handoff.result or "unrecognised",
         by=None if handoff.by is None else ClosedBy(handoff.by),
-        reported=None if handoff.reported is None else Report(handoff.reported),
+        reported=None if handoff.reported is None else CloseReport(handoff.reported),
         agreement=None if handoff.agreement is None else Agreement(handoff.agreement),
     )

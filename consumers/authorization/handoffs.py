@@ -4,7 +4,7 @@ from typing import Final
 
 from consumers.authorization.state import Handoff, Known
 from schemas.collate.handoff import HandoffResult, HandoffState, ManualHandoff
-from schemas.enums import Agreement, ClosedBy, Report
+from schemas.enums import Agreement, ClosedBy, CloseReport
 
 # States only move forward (docs/collate-contract.md §5). An unknown state counts as open.
 _RANK: Final = {HandoffState.OFFERED: 0, HandoffState.ACTIVE: 1, HandoffState.CLOSING: 2, HandoffState.CLOSED: 3}
@@ -70,7 +70,7 @@ def ended(known: Handoff, result: str | None) -> Handoff:
         if known.closer is not None and (result is None or word == RESULT_OF.get(known.closer.operation)):
             by, reported = ClosedBy.US, known.closer.reported
         elif word == HandoffResult.UNABLE_TO_COMPLETE:
-            reported = Report.UNABLE_TO_COMPLETE.value
+            reported = CloseReport.UNABLE_TO_COMPLETE.value
     return known.replace(
         state=HandoffState.CLOSED.value,
         access_available=False,

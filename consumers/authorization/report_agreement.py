@@ -14,7 +14,7 @@ this report.
 
 from consumers.authorization.state import Handoff, Known
 from schemas.collate.authorization import ActionType, Status
-from schemas.enums import Agreement, Report
+from schemas.enums import Agreement, CloseReport
 
 _CLOSED_BY_COLLATE = frozenset({"expiry", "loss", "cancellation"})
 
@@ -28,17 +28,17 @@ def agreement(handoff: Handoff, known: Known) -> Agreement:
     requires_action = known.status == Status.REQUIRES_ACTION
     agrees = contradicts = False
     match handoff.reported:
-        case Report.SUBMITTED:
+        case CloseReport.SUBMITTED:
             agrees = new_receipt
             back = requires_action and known.action == ActionType.COMPLETE_PAYER_INTERACTION
             contradicts = not known.receipt and back
-        case Report.DECISION_OBSERVED:
+        case CloseReport.DECISION_OBSERVED:
             agrees = new_decision
-        case Report.NOT_REQUIRED_OBSERVED:
+        case CloseReport.NOT_REQUIRED_OBSERVED:
             agrees = known.outcome == "not_required"
-        case Report.FOLLOW_UP_REQUIRED_OBSERVED:
+        case CloseReport.FOLLOW_UP_REQUIRED_OBSERVED:
             agrees = requires_action
-        case Report.UNABLE_TO_COMPLETE:
+        case CloseReport.UNABLE_TO_COMPLETE:
             contradicts = new_receipt
         case _:
             pass

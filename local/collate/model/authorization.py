@@ -84,7 +84,6 @@ class Handoff:
     version: int
     state: HandoffState
     created_at: float
-    opened_by: str
     activated_at: float | None = None
     closed_at: float | None = None
     result: Result | None = None

@@ -61,7 +61,6 @@ def open_handoff(authorization: Authorization, at: Moment) -> Step:
         version=0,
         state=HandoffState.OFFERED,
         created_at=at.now,
-        opened_by=at.cause.by,
         final_submit_capable=authorization.case.review_backed,
     )
     if at.profile.offered_seconds > 0:

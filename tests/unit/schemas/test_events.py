@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.commands import COMMANDS
-from schemas.enums import Agreement, CommandType, Effect, EventType, Outcome, Report, ReportedOutcome
+from schemas.enums import Agreement, CloseReport, CommandType, Effect, EventType, Outcome, ReportedOutcome
 from schemas.events import EVENTS, AuthorizationChanged, CommandFinished
 
 FINISHED = (
@@ -54,6 +54,6 @@ def test_wire_names_that_are_python_keywords():
 
 
 def test_a_report_is_any_reported_outcome_or_inability():
-    assert {str(word) for word in Report} == {str(word) for word in ReportedOutcome} | {"unable_to_complete"}
-    assert Report(ReportedOutcome.SUBMITTED) is Report.SUBMITTED
+    assert {str(word) for word in CloseReport} == {str(word) for word in ReportedOutcome} | {"unable_to_complete"}
+    assert CloseReport(ReportedOutcome.SUBMITTED) is CloseReport.SUBMITTED
     assert [word.is_known for word in Agreement] == [True] * 4
