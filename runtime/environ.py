@@ -120,7 +120,7 @@ def _contradictions(section: type[BaseModel] | None, values: dict[str, Any]) -> 
         try:
             right[name] = TypeAdapter(kind).validate_python(values[name])
         except ValidationError:
-            # A wrong value contradicts nothing until it is mended.
+            # A wrong value contradicts nothing until it is corrected.
             right[name] = None if field.is_required() else field.get_default(call_default_factory=True)
     return section.model_construct(**right).contradictions()
 

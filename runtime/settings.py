@@ -196,7 +196,7 @@ class CollateSettings(Section):
     )
     breaker_open: Duration = Field(
         timedelta(seconds=5),
-        description="How long the breaker stays open before a probe; failed probes extend it up to six times.",
+        description="How long the breaker stays open before a probe; failed probes double it, up to sixfold.",
     )
     ramp_up: Duration = Field(
         timedelta(seconds=30), description="How long the gateway takes to return to the full call rate after an outage."

@@ -39,9 +39,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the state of a command: accepted, waiting, dead-lettered or finished, with reason and outcome."""
-    caller = ApiClient(url, key_file)
+    client = ApiClient(url, key_file)
     try:
-        found = caller.get("commands", command, at=at)
+        found = client.get("commands", command, at=at)
     except Unanswered as unanswered:
         fail(Exit.UNAVAILABLE, str(unanswered))
     if as_json:
@@ -57,9 +57,9 @@ def timeline(
     authorization: AuthorizationArgument, *, url: Url = HERE, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:
     """Show the history of an authorization in order: commands, calls to Collate, and events."""
-    caller = ApiClient(url, key_file)
+    client = ApiClient(url, key_file)
     try:
-        entries = list(caller.timeline(authorization))
+        entries = list(client.timeline(authorization))
     except Unanswered as unanswered:
         fail(Exit.UNAVAILABLE, str(unanswered))
     if as_json:
@@ -78,19 +78,19 @@ def watch(
 
     Retries while the gateway or its database is unavailable.
     """
-    caller = ApiClient(url, key_file)
+    client = ApiClient(url, key_file)
     with contextlib.suppress(KeyboardInterrupt):
-        _watch(caller, authorization, as_json=as_json)
+        _watch(client, authorization, as_json=as_json)
 
 
-def _watch(caller: ApiClient, authorization: str, *, as_json: bool) -> None:
+def _watch(client: ApiClient, authorization: str, *, as_json: bool) -> None:
     printed = _Timeline()
     seen: set[tuple[Any, ...]] = set()
     last_problem = ""
     while True:
         problem = ""
         try:
-            new = [entry for entry in caller.timeline(authorization) if _identity(entry) not in seen]
+            new = [entry for entry in client.timeline(authorization) if _identity(entry) not in seen]
         except Unanswered as unanswered:
             new, problem = [], f"{unanswered}; retrying"
         if not (seen or new or problem):

@@ -59,7 +59,7 @@ def resume(
 
 
 def _post(url: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked
         f"{url.rstrip('/')}/resume", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
     # The worker rejects a request that comes through a proxy.

@@ -145,6 +145,6 @@ def _worker(url: str) -> dict[str, Any]:
 
 
 def _read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=_WORKER_SECONDS) as answer:  # noqa: S310 - the scheme was looked at
+    with urllib.request.urlopen(url, timeout=_WORKER_SECONDS) as answer:  # noqa: S310 - the scheme is checked
         content: bytes = answer.read()
         return content

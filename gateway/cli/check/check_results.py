@@ -15,30 +15,30 @@ _BY_PRIORITY = (Exit.CONFIG, Exit.DENIED, Exit.UNAVAILABLE)
 class CheckResult:
     """The result of one check. Only a FAILED result has a `code` other than OK."""
 
-    what: str
+    subject: str
     state: State
     detail: str
     code: Exit = Exit.OK
 
 
-def ok(what: str, detail: str) -> CheckResult:
+def ok(subject: str, detail: str) -> CheckResult:
     """Return a result for a check that passed."""
-    return CheckResult(what, "ok", detail)
+    return CheckResult(subject, "ok", detail)
 
 
-def differs(what: str, detail: str) -> CheckResult:
+def differs(subject: str, detail: str) -> CheckResult:
     """Return a warning: the process works, but a value differs from the recommended one."""
-    return CheckResult(what, "differs", detail)
+    return CheckResult(subject, "differs", detail)
 
 
-def skipped(what: str, why: str) -> CheckResult:
+def skipped(subject: str, why: str) -> CheckResult:
     """Return a result for a check that was not possible or not requested."""
-    return CheckResult(what, "skipped", why)
+    return CheckResult(subject, "skipped", why)
 
 
-def failed(what: str, detail: str, code: Exit) -> CheckResult:
+def failed(subject: str, detail: str, code: Exit) -> CheckResult:
     """Return a result for a problem that keeps the process from starting or working."""
-    return CheckResult(what, "FAILED", detail, code)
+    return CheckResult(subject, "FAILED", detail, code)
 
 
 def exit_code(results: Iterable[CheckResult]) -> Exit:

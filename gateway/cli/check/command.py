@@ -66,7 +66,7 @@ def check(
         results += asyncio.run(_check_services(settings, subject))
     code = exit_code(results)
     if as_json:
-        checks = [{"check": result.what, "state": result.state.lower(), "detail": result.detail} for result in results]
+        checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
         typer.echo(json.dumps({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2))
     else:
         for result in results:
@@ -124,4 +124,4 @@ async def _all(results: AsyncIterator[CheckResult]) -> list[CheckResult]:
 
 def _print(result: CheckResult) -> None:
     colour = _COLOURS.get(result.state, typer.colors.YELLOW)
-    typer.echo(f"{typer.style(f'{result.state:<8}', fg=colour)}{result.what:<12} {result.detail}")
+    typer.echo(f"{typer.style(f'{result.state:<8}', fg=colour)}{result.subject:<12} {result.detail}")

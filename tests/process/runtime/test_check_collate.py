@@ -19,7 +19,7 @@ def look(collate, tmp_path):
         key.write_text(with_key)
         settings = CollateSettings(base_url=url or collate.url, api_key_file=key, allow_plain_http=True)
         findings = [finding async for finding in look_at_collate(settings)]
-        return {finding.what: (finding.state, finding.detail) for finding in findings}, exit_code(findings)
+        return {finding.subject: (finding.state, finding.detail) for finding in findings}, exit_code(findings)
 
     return look
 

@@ -54,7 +54,7 @@ async def test_check_says_what_to_do_about_a_missing_permission(rights, to_secur
         topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
     )
     await rights.forbid("ingress", needed("ingress")[0])
-    findings = [(one.what, one.state, one.detail) async for one in check_kafka(settings, "ingress")]
+    findings = [(one.subject, one.state, one.detail) async for one in check_kafka(settings, "ingress")]
     assert ("topic", "skipped", f"{prefix}commands: permission to describe it is missing") in findings
     (told,) = [detail for what, state, detail in findings if (what, state) == ("acl", "FAILED")]
     assert told.startswith(f"topic {prefix}commands: Write, DescribeConfigs missing")
