@@ -26,7 +26,7 @@ dependencies, as a CycloneDX bill of materials.
 | package | licence |
 |---|---|
 """
-# Permissive licences, and weak copyleft licences: these ask nothing of a program that only uses the library.
+# Permissive licences, and weak copyleft licences: these do not affect a program that only uses the library.
 _ACCEPTED: Final = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "LGPL", "Unlicense")
 
 

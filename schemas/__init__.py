@@ -1,1 +1,1 @@
-"""What we say (commands, events, records, topics) and what Collate says to us; no I/O."""
+"""The gateway's messages (commands, events, records), its topics, and Collate's wire models. No I/O."""

@@ -49,8 +49,10 @@ class Topics:
 def catalogue(prefix: str) -> Topics:
     """Return the topics whose names begin with `prefix`."""
     return Topics(
-        commands=Topic(f"{prefix}commands", "commands", "The commands, in order.", "ingress", _kept(days=7)),
-        events=Topic(f"{prefix}events", "events", "The events, numbered per authorization.", "worker", _kept(days=30)),
+        commands=Topic(f"{prefix}commands", "commands", "The commands, in order.", "ingress", _retained(days=7)),
+        events=Topic(
+            f"{prefix}events", "events", "The events, numbered per authorization.", "worker", _retained(days=30)
+        ),
         authorizations=Topic(
             f"{prefix}authorizations",
             "authorizations",
@@ -60,12 +62,12 @@ def catalogue(prefix: str) -> Topics:
         ),
         state=Topic(f"{prefix}state", "state", "The worker's private state, with its intents.", "worker", _latest()),
         dead_letters=Topic(
-            f"{prefix}dead-letters", "dead_letters", "Commands that wait for an operator.", "worker", _kept(days=30)
+            f"{prefix}dead-letters", "dead_letters", "Commands that wait for an operator.", "worker", _retained(days=30)
         ),
     )
 
 
-def _kept(days: int) -> Mapping[str, str]:
+def _retained(days: int) -> Mapping[str, str]:
     return MappingProxyType({"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)})
 
 

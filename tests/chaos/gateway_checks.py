@@ -130,12 +130,12 @@ def effects_of(run: Run) -> tuple[dict[str, list[CollateEffect]], list[CollateEf
     }
     ours: dict[str, list[CollateEffect]] = defaultdict(list)
     unknown = []
-    for changed in run.effects:
-        if changed.by == "client" and changed.kind in {"handoff_opened", "handoff_closing"}:
-            if changed.key in owner:
-                ours[owner[changed.key]].append(changed)
+    for effect in run.effects:
+        if effect.by == "client" and effect.kind in {"handoff_opened", "handoff_closing"}:
+            if effect.key in owner:
+                ours[owner[effect.key]].append(effect)
             else:
-                unknown.append(changed)
+                unknown.append(effect)
     return ours, unknown
 
 
@@ -189,8 +189,8 @@ def _promises(run: Run) -> Iterator[Violation]:
 
 def _effects(run: Run) -> Iterator[Violation]:
     ours, unknown = effects_of(run)
-    for changed in unknown:
-        yield Violation("an effect has a key of no command", f"{changed.kind} of {changed.handoff_id}")
+    for effect in unknown:
+        yield Violation("an effect has a key of no command", f"{effect.kind} of {effect.handoff_id}")
     for command, effects in ours.items():
         if len(effects) > 1:
             yield Violation("a command has more than one effect", f"{command}: {[one.handoff_id for one in effects]}")

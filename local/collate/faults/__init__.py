@@ -1,1 +1,1 @@
-"""Faults: which calls they hit, and what they do to them."""
+"""Fault rules and their effects on calls."""

@@ -1,1 +1,1 @@
-"""Authorizations and handoffs, and how they change. Synchronous; the time is an argument."""
+"""Authorizations, handoffs and their transitions. Synchronous; the time is an argument."""

@@ -43,7 +43,7 @@ def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal
 
 
 def handoff_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
-    """Say why no handoff may be opened now (docs/collate-contract.md §5.1)."""
+    """Return why no handoff may be opened now (docs/collate-contract.md §5.1)."""
     accepted = body.get("acceptedReviewSnapshotId")
     if accepted is not None and not isinstance(accepted, str):
         return bad_request("acceptedReviewSnapshotId is a string.", "acceptedReviewSnapshotId")

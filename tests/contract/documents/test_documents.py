@@ -37,7 +37,9 @@ def own(words):
     return words
 
 
-OURS = [(line.page, own(line.words)) for line in LINES if own(line.words)[0] in {"gateway", "make"}] + list(mentioned())
+OWN_LINES = [(line.page, own(line.words)) for line in LINES if own(line.words)[0] in {"gateway", "make"}] + list(
+    mentioned()
+)
 
 
 def find_gateway_error(words):
@@ -63,12 +65,12 @@ def find_make_error(words):
 
 def test_documents_with_commands_are_found():
     assert {"docs/deploy.md", "docs/operations.md", "docs/upgrade.md", "docs/threat-model.md"} <= PAGES.keys()
-    assert len(OURS) > 30
+    assert len(OWN_LINES) > 30
 
 
 def test_every_documented_command_exists():
-    judges = {"gateway": find_gateway_error, "make": find_make_error}
-    assert [(page, wrong) for page, words in OURS if (wrong := judges[words[0]](words)) is not None] == []
+    checks = {"gateway": find_gateway_error, "make": find_make_error}
+    assert [(page, wrong) for page, words in OWN_LINES if (wrong := checks[words[0]](words)) is not None] == []
 
 
 def test_every_other_program_is_a_common_one():

@@ -146,9 +146,9 @@ def shown_faults(model, text):
 
 @given(st.sampled_from([HandoffRequest, HandoffCloseBody, RecordAccess, Redrive]), st.dictionaries(FIELDS, ANYTHING))
 def test_no_fault_repeats_a_value_of_the_request(model, document):
-    told = shown_faults(model, json.dumps(document))
-    assert "plantedzz" not in told
-    assert "documented type" not in told
+    shown = shown_faults(model, json.dumps(document))
+    assert "plantedzz" not in shown
+    assert "documented type" not in shown
 
 
 @given(st.text(max_size=40))

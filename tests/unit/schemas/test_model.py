@@ -41,13 +41,16 @@ def within(model, seen=None):
 
 def test_every_field_of_every_model_declares_its_data_class():
     silent = [
-        f"{model.__name__}.{field}" for model in all_models() for field in model.model_fields if not says(model, field)
+        f"{model.__name__}.{field}"
+        for model in all_models()
+        for field in model.model_fields
+        if not is_declared(model, field)
     ]
     assert len(all_models()) > 40
     assert silent == []
 
 
-def says(model, field):
+def is_declared(model, field):
     return declared(model, field) is not None
 
 

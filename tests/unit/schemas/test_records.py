@@ -81,8 +81,8 @@ def test_an_authorization_is_read_as_written():
 
 
 def test_a_dead_letter_is_read_as_written():
-    letter = example(DeadLetter)
-    assert read_dead_letter(*write_dead_letter(letter, HERE)) == letter
+    dead_letter = example(DeadLetter)
+    assert read_dead_letter(*write_dead_letter(dead_letter, HERE)) == dead_letter
 
 
 HEADERS = st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=10)), max_size=4).map(tuple)
@@ -90,15 +90,15 @@ HEADERS = st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=10)), max_
 
 @given(HEADERS, st.binary(max_size=100), st.text(max_size=20))
 def test_a_dead_letter_keeps_the_bytes_of_a_broken_record(headers, value, key):
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         authorization_id=key,
         dead_at=NOW,
         cause="unreadable",
         intents=[],
         record=OriginalRecord.of(3, 17, headers, value),
     )
-    read = read_dead_letter(*write_dead_letter(letter, HERE))
-    assert read == letter
+    read = read_dead_letter(*write_dead_letter(dead_letter, HERE))
+    assert read == dead_letter
     assert read.record.bytes() == (headers, value)
 
 
