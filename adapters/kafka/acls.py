@@ -1,7 +1,7 @@
-"""What each process may do in Kafka and no more: the one table behind `gateway topics acls`, `gateway check` and tests.
+"""The access to Kafka that each process needs: the one table of `gateway topics acls`, `gateway check` and the tests.
 
-Pure. READ and WRITE include DESCRIBE. Every process may DESCRIBE_CONFIGS of its topics, because a 202 is only as
-durable as min.insync.replicas, which is checked at each start.
+Pure. READ and WRITE include DESCRIBE. Every process needs DESCRIBE_CONFIGS on its topics: each start checks
+min.insync.replicas, on which the durability of a 202 depends.
 """
 
 import shlex
@@ -17,7 +17,7 @@ Resource = Literal["topic", "group", "transactional-id"]
 
 
 class Operation(IntEnum):
-    """Operations with Kafka's own numbers (org.apache.kafka.common.acl.AclOperation)."""
+    """Operations, with Kafka's numbers (org.apache.kafka.common.acl.AclOperation)."""
 
     READ = 3
     WRITE = 4
@@ -28,13 +28,13 @@ class Operation(IntEnum):
 
     @property
     def tool_name(self) -> str:
-        """As Kafka's command line tool writes it."""
+        """The operation's name in kafka-acls.sh."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """One resource that a process touches, and what it does there."""
+class ResourceAccess:
+    """One resource of Kafka, and the operations that a process needs on it."""
 
     resource: Resource
     name: str
@@ -43,51 +43,55 @@ class Need:
     why: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Name the resource."""
+        """Return the kind and the name of the resource."""
         return f"{self.resource} {self.name}{'*' if self.is_prefix else ''}"
 
 
-def needs(process: Process, topics: Topics, prefix: str, group: str) -> tuple[Need, ...]:
-    """List what a process needs; `prefix` is the topics', `group` the worker's."""
-    read, write, look = Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS
+def required_access(process: Process, topics: Topics, prefix: str, group: str) -> tuple[ResourceAccess, ...]:
+    """List the access that a process needs; `prefix` is the topics', `group` the worker's consumer group."""
+    read, write, check = Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS
     match process:
         case "ingress":
             return (
-                _topic(topics.commands.name, write, look, why="commands come in through ingress alone"),
-                _topic(topics.events.name, read, look, why="`Prefer: wait` and the event stream"),
-                _topic(topics.dead_letters.name, read, look, why="what operators list, redrive and discard"),
+                _topic(topics.commands.name, write, check, why="ingress alone writes commands"),
+                _topic(topics.events.name, read, check, why="`Prefer: wait` and the event stream"),
+                _topic(topics.dead_letters.name, read, check, why="operators list, redrive and discard them"),
             )
         case "worker":
             return (
-                _topic(topics.commands.name, read, look, why="its input"),
+                _topic(topics.commands.name, read, check, why="its input"),
                 *(
-                    _topic(topic.name, write, look, why="its output")
+                    _topic(topic.name, write, check, why="its output")
                     for topic in (topics.events, topics.authorizations, topics.dead_letters)
                 ),
-                _topic(topics.state.name, read, write, look, why="its memory"),
-                Need("group", group, frozenset({read}), why="membership and progress"),
-                Need("transactional-id", f"{group}-", frozenset({write}), is_prefix=True, why="one per partition"),
+                _topic(topics.state.name, read, write, check, why="its state"),
+                ResourceAccess("group", group, frozenset({read}), why="membership and progress"),
+                ResourceAccess(
+                    "transactional-id", f"{group}-", frozenset({write}), is_prefix=True, why="one per partition"
+                ),
             )
         case "projector":
             return tuple(
-                _topic(topic.name, read, look, why="what the read model is made of")
+                _topic(topic.name, read, check, why="the read model is built from it")
                 for topic in (topics.commands, topics.events, topics.authorizations)
             )
         case "topics":
-            own = frozenset({Operation.CREATE, Operation.DESCRIBE, look, Operation.ALTER_CONFIGS})
-            return (Need("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
+            own = frozenset({Operation.CREATE, Operation.DESCRIBE, check, Operation.ALTER_CONFIGS})
+            return (ResourceAccess("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
 
 
-def commands(principals: Mapping[Process, str], wanted: Mapping[Process, Iterable[Need]]) -> Iterator[list[str]]:
-    """Write, as arguments of Kafka's kafka-acls.sh, what gives each principal what its process needs.
+def acl_commands(
+    principals: Mapping[Process, str], required: Mapping[Process, Iterable[ResourceAccess]]
+) -> Iterator[list[str]]:
+    """Return the arguments of the kafka-acls.sh calls that grant each principal the access of its process.
 
-    The tool takes a second or two each time, so what is alike goes into one call.
+    Each call takes one or two seconds, so resources with the same operations share a call.
     """
-    for process, needed in wanted.items():
-        alike: dict[tuple[Resource, frozenset[Operation], bool], list[str]] = {}
-        for need in needed:
-            alike.setdefault((need.resource, need.operations, need.is_prefix), []).append(need.name)
-        for (resource, operations, is_prefix), names in alike.items():
+    for process, accesses in required.items():
+        grouped: dict[tuple[Resource, frozenset[Operation], bool], list[str]] = {}
+        for access in accesses:
+            grouped.setdefault((access.resource, access.operations, access.is_prefix), []).append(access.name)
+        for (resource, operations, is_prefix), names in grouped.items():
             yield [
                 "--add",
                 *("--allow-principal", principals[process]),
@@ -97,11 +101,11 @@ def commands(principals: Mapping[Process, str], wanted: Mapping[Process, Iterabl
             ]
 
 
-def script(bootstrap: str, all_arguments: Iterable[list[str]]) -> str:
-    """Write those commands for a shell."""
+def acl_script(bootstrap: str, all_arguments: Iterable[list[str]]) -> str:
+    """Return the calls as a shell script."""
     start = ["kafka-acls.sh", "--bootstrap-server", bootstrap, "--command-config", "admin.properties"]
     return "".join(shlex.join([*start, *arguments]) + "\n" for arguments in all_arguments)
 
 
-def _topic(name: str, *operations: Operation, why: str) -> Need:
-    return Need("topic", name, frozenset(operations), why=why)
+def _topic(name: str, *operations: Operation, why: str) -> ResourceAccess:
+    return ResourceAccess("topic", name, frozenset(operations), why=why)

@@ -1,7 +1,7 @@
-"""Clients of Kafka, made from settings, for every room but the engine, which makes its own.
+"""aiokafka clients from settings, for every package but the engine, which creates its own.
 
-aiokafka retries for ever and can hang when it stops: whoever awaits one of these clients puts a time-out around it and
-stops it with `bounded_stop`. Some of its fatal states are AssertionErrors, so never run with `python -O`.
+aiokafka retries without a limit and can hang while it stops. So put a timeout around each call, and stop a client with
+`bounded_stop`. Some of aiokafka's fatal states are AssertionErrors, so never run with `python -O`.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from adapters.kafka.aiokafka_internals import connections_of, fail_undelivered, 
 from adapters.kafka.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from runtime.settings import KafkaSettings, read_secret
 
-# What a call on a client may raise; asyncio's own TimeoutError is an OSError. aiokafka raises AssertionError where its
-# producer is in a state that it can't leave, IllegalOperation for a step of a transaction that an error has ended under
-# us, uvloop RuntimeError for a connection just closed under aiokafka.
+# All errors that a call on a client can raise. TimeoutError is an OSError. AssertionError: the producer is in a state
+# that it can't leave. IllegalOperation: an error has already ended the transaction. RuntimeError: uvloop's error for a
+# connection that has just been closed.
 KafkaFailure = (KafkaError, IllegalOperation, AssertionError, OSError, RuntimeError)
 
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the arguments that every aiokafka client takes: where, who, how secured.
+    """Return the connection arguments of every aiokafka client: servers, client id, security.
 
-    Passwords, tokens and certificates are read at each new connection, so that rotated files need no restart (except
-    for PLAIN, whose password a client keeps for its life).
+    Passwords, tokens and certificates are read at each new connection, so rotated files need no restart. The exception
+    is PLAIN: a client keeps its password until it is closed.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.bootstrap),
@@ -56,7 +56,7 @@ def _login(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 class _Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no types
-    """A source of bearer tokens as aiokafka wants it; asked at each login."""
+    """Adapts a token source to aiokafka, which calls it at each login."""
 
     def __init__(self, source: TokenFile | TokenEndpoint) -> None:
         self._source = source
@@ -68,10 +68,10 @@ class _Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no ty
 def idempotent_producer(
     kafka: KafkaSettings, *, linger_seconds: float = 0.0, max_batch_bytes: int = 256 << 10
 ) -> AIOKafkaProducer:
-    """Make a producer whose retries are written once (acks=all). A failed send breaks it: build a new one."""
+    """Create a producer that writes each record once (acks=all). After a failed send, create a new producer."""
     return AIOKafkaProducer(
         **connection(kafka),
-        **patience(kafka),
+        **timeouts(kafka),
         enable_idempotence=True,
         acks="all",
         linger_ms=_milliseconds(linger_seconds),
@@ -79,11 +79,13 @@ def idempotent_producer(
     )
 
 
-def tail_consumer(kafka: KafkaSettings, *, reset: Literal["earliest", "latest", "none"] = "latest") -> AIOKafkaConsumer:
-    """Make a reader of committed records without a group; the caller assigns partitions and seeks."""
+def committed_consumer(
+    kafka: KafkaSettings, *, reset: Literal["earliest", "latest", "none"] = "latest"
+) -> AIOKafkaConsumer:
+    """Create a read_committed consumer without a group; the caller assigns partitions and seeks."""
     return AIOKafkaConsumer(
         **connection(kafka),
-        **patience(kafka),
+        **timeouts(kafka),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=reset,
@@ -91,8 +93,8 @@ def tail_consumer(kafka: KafkaSettings, *, reset: Literal["earliest", "latest", 
     )
 
 
-def patience(kafka: KafkaSettings) -> dict[str, int]:
-    """Return the arguments that say how long a client waits for one answer, and how old its picture may get."""
+def timeouts(kafka: KafkaSettings) -> dict[str, int]:
+    """Return the arguments for the request timeout and the maximum age of metadata."""
     return {
         "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
         "metadata_max_age_ms": _milliseconds(kafka.metadata_max_age.total_seconds()),
@@ -100,10 +102,9 @@ def patience(kafka: KafkaSettings) -> dict[str, int]:
 
 
 async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float = 2.0) -> bool:
-    """Stop a client; after `seconds` tear it down instead (it can wait for ever on what can't be delivered).
+    """Stop a client within `seconds`, else abort it: `stop` waits without a limit for undeliverable records.
 
-    Return whether it stopped in an orderly way. Never raises but for the cancellation of the caller, which waits for
-    the tearing down as well.
+    Return whether the client stopped in order. Raises only CancelledError, after the abort.
     """
     if isinstance(client, AIOKafkaProducer):
         retrieve_exceptions(client)
@@ -111,13 +112,13 @@ async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: flo
     try:
         await asyncio.wait({stopping}, timeout=seconds)
     finally:
-        orderly = stopping.done() and not stopping.cancelled() and stopping.exception() is None
-        if not orderly:
-            await _tear_down(client, stopping)
-    return orderly
+        in_order = stopping.done() and not stopping.cancelled() and stopping.exception() is None
+        if not in_order:
+            await _abort(client, stopping)
+    return in_order
 
 
-async def _tear_down(client: AIOKafkaProducer | AIOKafkaConsumer, stopping: asyncio.Task[None]) -> None:
+async def _abort(client: AIOKafkaProducer | AIOKafkaConsumer, stopping: asyncio.Task[None]) -> None:
     tasks: list[asyncio.Task[Any]] = [stopping]
     if isinstance(client, AIOKafkaProducer):
         fail_undelivered(client)

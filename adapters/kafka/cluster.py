@@ -1,6 +1,6 @@
-"""Questions to the cluster about topics and rights, and the few changes that `gateway topics apply` makes.
+"""Requests to the cluster about topics and permissions, and the changes of `gateway topics apply`.
 
-Tells apart what keeps us out: Kafka that is away, and Kafka that refuses who we are.
+Errors distinguish an unreachable Kafka (KafkaAway) from a Kafka that rejects our credentials (KafkaDenied).
 """
 
 import asyncio
@@ -20,47 +20,47 @@ from aiokafka.errors import (
     for_code,
 )
 
-from adapters.kafka.acls import Need, Operation
+from adapters.kafka.acls import Operation, ResourceAccess
 from adapters.kafka.aiokafka_internals import knows_brokers
-from adapters.kafka.clients import KafkaFailure, connection, patience
-from adapters.kafka.permission_probe import missing_rights
-from adapters.kafka.topics import Found, Wanted
+from adapters.kafka.clients import KafkaFailure, connection, timeouts
+from adapters.kafka.permission_probe import missing_operations
+from adapters.kafka.topics import FoundTopic, WantedTopic
 from runtime.settings import KafkaSettings
 
 _SET_ON_TOPIC = 1  # DescribeConfigs: source of an entry that was set on the topic itself
 _UNKNOWN_TOPIC = 3
 _TOPIC_AUTHORIZATION_FAILED = 29
 _TOPIC_EXISTS = 36
-_ASK_AGAIN_SECONDS = 0.1
-# A refused token looks like an answer that names no broker: aiokafka does not read what comes back for it.
+_RETRY_SECONDS = 0.1
+# A rejected token looks like a response without brokers: aiokafka does not read the error.
 _NO_BROKERS = (
-    "it answered without naming a broker; is GATEWAY_KAFKA__SECURITY right for this port?",
-    "the bearer token was refused; see GATEWAY_KAFKA__TOKEN_FILE or __OAUTH_URL",
+    "the response names no broker; is GATEWAY_KAFKA__SECURITY right for this port?",
+    "the bearer token was rejected; see GATEWAY_KAFKA__TOKEN_FILE or __OAUTH_URL",
 )
 
 
 class KafkaAway(Exception):
-    """Kafka can't be used right now; the message says where and why."""
+    """Kafka is unreachable; the message names the servers and the reason."""
 
 
 class KafkaDenied(KafkaAway):
-    """Kafka is there and does not let us in; the message says where and why."""
+    """Kafka rejects our credentials; the message names the servers and the reason."""
 
 
-class ClusterRefused(Exception):
-    """Kafka answered, and said no to what was asked about a topic."""
+class TopicRequestRejected(Exception):
+    """Kafka rejected a request about a topic."""
 
 
 class KafkaCluster:
-    """Questions to the cluster about topics, and the few changes that `gateway topics apply` makes."""
+    """Requests to the cluster about topics and permissions."""
 
     def __init__(self, admin: AIOKafkaAdminClient, timeout_seconds: float) -> None:
         self._admin = admin
         self._timeout = timeout_seconds
 
-    async def find_topics(self, names: Iterable[str]) -> dict[str, Found]:
-        """Return those of the topics that exist."""
-        # Asking for topics by name would create the missing ones on brokers that auto-create.
+    async def find_topics(self, names: Iterable[str]) -> dict[str, FoundTopic]:
+        """Return the topics that exist."""
+        # A request by name would create missing topics on brokers with auto.create.topics.enable.
         async with asyncio.timeout(self._timeout):
             all_topics = await self._admin.describe_topics()
         present = {topic["topic"]: topic["partitions"] for topic in all_topics}
@@ -68,85 +68,85 @@ class KafkaCluster:
         for name in (name for name in names if name in present):
             config, own = await self._config(name)
             replication = min((len(partition["replicas"]) for partition in present[name]), default=0)
-            found[name] = Found(len(present[name]), replication, config, own)
+            found[name] = FoundTopic(len(present[name]), replication, config, own)
         return found
 
-    async def create_topic(self, wanted: Wanted) -> None:
-        """Create a topic; one that somebody else created meanwhile is left alone."""
+    async def create_topic(self, wanted: WantedTopic) -> None:
+        """Create a topic; a topic that exists already stays as it is."""
         new = NewTopic(wanted.name, wanted.partitions, wanted.replication, topic_configs=dict(wanted.config))
         async with asyncio.timeout(self._timeout):
-            answer = await self._admin.create_topics([new])
-        for _, code, message in answer.topic_errors:
+            response = await self._admin.create_topics([new])
+        for _, code, message in response.topic_errors:
             if code not in (0, _TOPIC_EXISTS):
-                raise ClusterRefused(f"topic {wanted.name} was not created: {message or for_code(code).__name__}")
+                raise TopicRequestRejected(f"topic {wanted.name} was not created: {message or for_code(code).__name__}")
 
     async def alter_topic(self, name: str, config: Mapping[str, str]) -> None:
-        """Set these keys of a topic's configuration and leave its others."""
-        # The request replaces everything that was set on the topic, so what is there goes with it.
+        """Set these keys of a topic's configuration and keep its other keys."""
+        # The request replaces all keys that are set on the topic, so it must contain the present ones.
         before, own = await self._config(name)
         kept = {key: value for key, value in (before or {}).items() if key in own}
         resource = ConfigResource(ConfigResourceType.TOPIC, name, {**kept, **config})
         async with asyncio.timeout(self._timeout):
-            answers = await self._admin.alter_configs([resource])
-        for code, message, *_ in (entry for answer in answers for entry in answer.resources):
+            responses = await self._admin.alter_configs([resource])
+        for code, message, *_ in (entry for response in responses for entry in response.resources):
             if code:
-                raise ClusterRefused(f"topic {name} was not altered: {message or for_code(code).__name__}")
+                raise TopicRequestRejected(f"topic {name} was not altered: {message or for_code(code).__name__}")
 
-    async def missing_rights(self, need: Need, topics: Iterable[str]) -> frozenset[Operation]:
-        """Return what a need asks for and we are not allowed; `topics` are those that a prefix stands for."""
+    async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[Operation]:
+        """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
         async with asyncio.timeout(self._timeout):
-            return await missing_rights(self._admin, need, topics)
+            return await missing_operations(self._admin, access, topics)
 
     async def _config(self, name: str) -> tuple[dict[str, str] | None, frozenset[str]]:
         until = time.monotonic() + self._timeout
         while True:
             async with asyncio.timeout(self._timeout):
-                answers = await self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-            code, message, _, _, entries = answers[0].resources[0]
-            # The brokers hear of a new topic one after another.
+                responses = await self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+            code, message, _, _, entries = responses[0].resources[0]
+            # The brokers learn of a new topic one after another.
             if code != _UNKNOWN_TOPIC or time.monotonic() > until:
                 break
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
         if code == _TOPIC_AUTHORIZATION_FAILED:
             return None, frozenset()
         if code:
-            raise ClusterRefused(f"topic {name} could not be read: {message or for_code(code).__name__}")
+            raise TopicRequestRejected(f"topic {name} could not be read: {message or for_code(code).__name__}")
         own = frozenset(entry[0] for entry in entries if entry[3] == _SET_ON_TOPIC)
         return {entry[0]: entry[1] for entry in entries}, own
 
 
 @asynccontextmanager
 async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> AsyncIterator[KafkaCluster]:
-    """Connect for questions about topics. Raises KafkaAway, with the reason, when that or what is done inside fails."""
-    where = ",".join(kafka.bootstrap)
-    with _Reasons() as reasons:
+    """Connect to the cluster. Raises KafkaAway or KafkaDenied, also for errors inside the block."""
+    servers = ",".join(kafka.bootstrap)
+    with _ErrorCollector() as errors:
         try:
-            admin = AIOKafkaAdminClient(**connection(kafka), **patience(kafka))
+            admin = AIOKafkaAdminClient(**connection(kafka), **timeouts(kafka))
         except OSError as error:
-            raise KafkaAway(f"{where}: {_say(error)}") from error
+            raise KafkaAway(f"{servers}: {_message(error)}") from error
         try:
             async with asyncio.timeout(timeout_seconds):
                 await admin.start()
             if not knows_brokers(admin):
-                raise KafkaDenied(f"{where}: {_NO_BROKERS[kafka.mechanism == 'OAUTHBEARER']}")
+                raise KafkaDenied(f"{servers}: {_NO_BROKERS[kafka.mechanism == 'OAUTHBEARER']}")
             yield KafkaCluster(admin, timeout_seconds)
         except KafkaFailure as error:
-            kind = KafkaDenied if reasons.denied else KafkaAway
-            raise kind(f"{where}: {reasons.last() or _say(error)}") from error
+            kind = KafkaDenied if errors.denied else KafkaAway
+            raise kind(f"{servers}: {errors.message or _message(error)}") from error
         finally:
             closing = asyncio.create_task(admin.close())
             await asyncio.wait({closing}, timeout=2.0)
 
 
-class _Reasons(logging.Handler):
-    """Collects what aiokafka logs instead of raising: why a connection failed stands nowhere else.
+class _ErrorCollector(logging.Handler):
+    """Collects the reason of a failed connection from aiokafka's log: aiokafka raises no error that contains it.
 
-    Below warnings only TLS errors are looked at; the rest is what was sent, secrets included.
+    Below WARNING it reads only TLS errors: other records contain sent data, including secrets.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._said = ""
+        self.message = ""
         self.denied = False
         self._logger, self._connections = logging.getLogger("aiokafka"), logging.getLogger("aiokafka.conn")
 
@@ -167,34 +167,31 @@ class _Reasons(logging.Handler):
         if record.levelno < logging.WARNING and not isinstance(error, ssl.SSLError):
             return
         denied = isinstance(error, BaseException) and _is_denial(error)
-        # What comes after a refusal is only its consequence.
+        # Errors after a denial are only its consequences.
         if denied or not self.denied:
-            self._said = _say(error) if isinstance(error, BaseException) else record.getMessage()
+            self.message = _message(error) if isinstance(error, BaseException) else record.getMessage()
         self.denied = self.denied or denied
-
-    def last(self) -> str:
-        return self._said
 
 
 def _is_denial(error: BaseException) -> bool:
-    """Tell whether the broker refused who we are."""
+    """Return whether the broker rejected our credentials."""
     if isinstance(error, ssl.SSLError):
         alert = error.reason or ""
         return "ALERT" in alert and any(word in alert for word in ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED"))
     return isinstance(error, (SaslAuthenticationFailed, UnsupportedSaslMechanismError))
 
 
-def _say(error: BaseException) -> str:
-    """Put a connection's failure into the words that an operator looks for."""
+def _message(error: BaseException) -> str:
+    """Describe a connection failure for an operator, with the settings to check."""
     match error:
         case ConnectionRefusedError():
             return "connection refused"
         case TimeoutError():
-            return "no answer in time"
+            return "timed out"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message}); see GATEWAY_KAFKA__CA_FILE"
         case ssl.SSLError() if _is_denial(error):
-            return f"our certificate was refused ({error.reason}); see GATEWAY_KAFKA__CERTIFICATE_FILE and __KEY_FILE"
+            return f"our certificate was rejected ({error.reason}); see GATEWAY_KAFKA__CERTIFICATE_FILE and __KEY_FILE"
         case ssl.SSLError():
             return f"TLS failed ({error.reason}); is GATEWAY_KAFKA__SECURITY right for this port?"
         case ConnectionResetError() | KafkaConnectionError():
@@ -202,7 +199,7 @@ def _say(error: BaseException) -> str:
         case SaslAuthenticationFailed():
             return "authentication failed; see GATEWAY_KAFKA__USERNAME, __PASSWORD_FILE and __MECHANISM"
         case UnsupportedSaslMechanismError():
-            return "it does not take this way to log in; see GATEWAY_KAFKA__MECHANISM"
+            return "the broker does not support this mechanism; see GATEWAY_KAFKA__MECHANISM"
         case OSError() if error.strerror:
             return error.strerror[0].lower() + error.strerror[1:]
         case _:

@@ -1,9 +1,9 @@
-"""Asks Kafka what we may do, without doing it: the few requests that aiokafka lacks, and how their answers are read.
+"""Requests that show which operations the broker allows, without performing any. aiokafka lacks these requests.
 
-topics              Metadata v8 lists the operations that we are allowed, topic by topic
-topics not there    CreateTopics, validated only
-group, transaction  AddOffsetsToTxn for a producer that does not exist: permissions are judged first, and then
-                    nothing is done
+topics              Metadata v8 lists the allowed operations of each topic
+missing topics      CreateTopics with validate_only
+group               Heartbeat of a member that does not exist
+transactional id    AddOffsetsToTxn of a producer that does not exist: the broker checks permissions first
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import AddOffsetsToTxnRequest
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-from adapters.kafka.acls import Need, Operation
+from adapters.kafka.acls import Operation, ResourceAccess
 from adapters.kafka.aiokafka_internals import send_to_any_broker
 
 _UNKNOWN_TOPIC = 3
 _TOPIC_DENIED, _GROUP_DENIED, _TRANSACTION_DENIED = 29, 30, 53
 _IMPLY_DESCRIBE = frozenset({Operation.READ, Operation.WRITE})
 _NO_PRODUCER = -1
-_NOBODY = "gateway-check"
+_UNKNOWN_MEMBER = "gateway-check"
 
 
 class _MetadataResponse(Response):  # type: ignore[misc] # aiokafka has no types
@@ -81,52 +81,56 @@ class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # as 
         self._topics = topics
 
     def build(self, request_struct_class: type[_MetadataRequestV8]) -> _MetadataRequestV8:
-        """Ask for these topics and never create one."""
+        """Request these topics, and never create one."""
         return request_struct_class(self._topics, False, False, True)
 
 
-async def missing_rights(admin: AIOKafkaAdminClient, need: Need, topics: Iterable[str]) -> frozenset[Operation]:
-    """Return the operations of a need that we are not allowed; `topics` are those that a prefix stands for."""
-    match need.resource:
+async def missing_operations(
+    admin: AIOKafkaAdminClient, access: ResourceAccess, topics: Iterable[str]
+) -> frozenset[Operation]:
+    """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
+    match access.resource:
         case "topic":
-            return await _missing_on_topics(admin, need, list(topics) if need.is_prefix else [need.name])
+            return await _missing_on_topics(admin, access, list(topics) if access.is_prefix else [access.name])
         case "group":
-            denied = await _is_refused(admin, HeartbeatRequest(need.name, -1, _NOBODY), _GROUP_DENIED)
+            denied = await _is_denied(admin, HeartbeatRequest(access.name, -1, _UNKNOWN_MEMBER), _GROUP_DENIED)
         case "transactional-id":
-            nothing = AddOffsetsToTxnRequest(f"{need.name}{_NOBODY}", _NO_PRODUCER, _NO_PRODUCER, "")
-            denied = await _is_refused(admin, nothing, _TRANSACTION_DENIED)
-    return need.operations if denied else frozenset()
+            request = AddOffsetsToTxnRequest(f"{access.name}{_UNKNOWN_MEMBER}", _NO_PRODUCER, _NO_PRODUCER, "")
+            denied = await _is_denied(admin, request, _TRANSACTION_DENIED)
+    return access.operations if denied else frozenset()
 
 
-async def _missing_on_topics(admin: AIOKafkaAdminClient, need: Need, names: list[str]) -> frozenset[Operation]:
-    answer = await send_to_any_broker(admin, _MetadataRequest(names))
+async def _missing_on_topics(
+    admin: AIOKafkaAdminClient, access: ResourceAccess, names: list[str]
+) -> frozenset[Operation]:
+    response = await send_to_any_broker(admin, _MetadataRequest(names))
     missing: set[Operation] = set()
-    for code, name, _internal, _partitions, allowed in answer.topics:
+    for code, name, _internal, _partitions, allowed in response.topics:
         if code == _UNKNOWN_TOPIC:
-            if Operation.CREATE in need.operations and await _may_not_create(admin, name):
+            if Operation.CREATE in access.operations and await _may_not_create(admin, name):
                 missing.add(Operation.CREATE)
             continue
         if code == _TOPIC_DENIED:
-            missing |= need.operations
+            missing |= access.operations
             continue
         _raise_for(code)
-        missing |= need.operations - _operations(allowed)
+        missing |= access.operations - _operations(allowed)
     return frozenset(missing)
 
 
 def _operations(bits: int) -> frozenset[Operation]:
-    found = {operation for operation in Operation if bits >> operation & 1}
-    return frozenset(found | ({Operation.DESCRIBE} if found & _IMPLY_DESCRIBE else set()))
+    allowed = {operation for operation in Operation if bits >> operation & 1}
+    return frozenset(allowed | ({Operation.DESCRIBE} if allowed & _IMPLY_DESCRIBE else set()))
 
 
 async def _may_not_create(admin: AIOKafkaAdminClient, name: str) -> bool:
-    answer = await admin.create_topics([NewTopic(name, 1, 1)], validate_only=True)
-    return any(code == _TOPIC_DENIED for _, code, *_ in answer.topic_errors)
+    response = await admin.create_topics([NewTopic(name, 1, 1)], validate_only=True)
+    return any(code == _TOPIC_DENIED for _, code, *_ in response.topic_errors)
 
 
-async def _is_refused(admin: AIOKafkaAdminClient, request: Any, refusal: int) -> bool:
-    answer = await send_to_any_broker(admin, request)
-    return bool(answer.error_code == refusal)
+async def _is_denied(admin: AIOKafkaAdminClient, request: Any, denial: int) -> bool:
+    response = await send_to_any_broker(admin, request)
+    return bool(response.error_code == denial)
 
 
 def _raise_for(code: int) -> None:

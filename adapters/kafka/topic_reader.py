@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from adapters.kafka.clients import bounded_stop, tail_consumer
+from adapters.kafka.clients import bounded_stop, committed_consumer
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 15.0
@@ -95,7 +95,7 @@ async def open_reader(
     `reset`: where to continue if a position is gone.
     """
     assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
-    consumer = tail_consumer(kafka, reset=reset)
+    consumer = committed_consumer(kafka, reset=reset)
     try:
         async with asyncio.timeout(START_SECONDS):
             await consumer.start()

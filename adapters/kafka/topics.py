@@ -1,7 +1,7 @@
-"""Topics wanted against topics found: the differences as values, and what is done about each.
+"""Wanted and found topics: the differences as values, with a remedy each.
 
-Pure but for `apply`. Partitions and replication are never changed: the first would tear authorizations apart, the
-second is the cluster's own work.
+Pure except `apply`. It never changes partitions, because that would spread an authorization over two partitions. It
+never changes replication, which is the cluster's task.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,8 +19,8 @@ _MIN_INSYNC = "min.insync.replicas"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A topic as it should be."""
+class WantedTopic:
+    """The required properties of a topic."""
 
     name: str
     partitions: int
@@ -29,8 +29,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A topic as it is; config is None where we may not read it. `own` are the keys set on the topic itself."""
+class FoundTopic:
+    """The properties of an existing topic. `config` is None without permission; `own` are the keys set on the topic."""
 
     partitions: int
     replication: int
@@ -40,7 +40,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which a topic is not as it should be; `fatal` ones keep processes from running."""
+    """One wrong property of a topic. A `fatal` difference stops every process at its start."""
 
     topic: str
     aspect: str
@@ -50,14 +50,14 @@ class Difference:
     fatal: bool
 
     def __str__(self) -> str:
-        """Say it in a sentence, with what to do."""
+        """Return the difference and its remedy as a sentence."""
         if self.remedy == "create":
-            return f"topic {self.topic} does not exist (or we may not see it): `gateway topics apply` creates it"
+            return f"topic {self.topic} does not exist or is not visible to us: `gateway topics apply` creates it"
         return f"topic {self.topic}: {self.aspect} is {self.found}, must be {self.wanted}: {self.advice}"
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """The remedy as a clause."""
         match self.remedy, self.aspect:
             case "create", _:
                 return "`gateway topics apply` creates it"
@@ -65,40 +65,38 @@ class Difference:
                 return "`gateway topics apply` sets it"
             case _, "partitions":
                 return (
-                    "never add partitions to a topic in use; set GATEWAY_TOPICS__PARTITIONS to what all five topics "
-                    "have, or delete the topic while it is empty and run `gateway topics apply`"
+                    "never add partitions to a topic in use; set GATEWAY_TOPICS__PARTITIONS to the count of all five "
+                    "topics, or delete the topic while it is empty and run `gateway topics apply`"
                 )
             case _, "replication":
-                return (
-                    "reassign its replicas with Kafka's own tool, or set GATEWAY_TOPICS__REPLICATION to what is meant"
-                )
+                return "reassign its replicas with Kafka's tool, or correct GATEWAY_TOPICS__REPLICATION"
             case _:
-                return "decide by hand, because a changed policy throws records away"
+                return "change it by hand, because another policy deletes records"
 
 
 class TopicsWrong(StartupError):
-    """The topics exist but not as they must be."""
+    """Existing topics have fatal differences."""
 
     title = "topics"
 
 
-class Cluster(Protocol):
-    """What this needs of Kafka."""
+class TopicAdmin(Protocol):
+    """The requests that `apply` needs."""
 
-    async def find_topics(self, names: Iterable[str]) -> dict[str, Found]:
-        """Return those of the topics that exist."""
+    async def find_topics(self, names: Iterable[str]) -> dict[str, FoundTopic]:
+        """Return the topics that exist."""
 
-    async def create_topic(self, wanted: Wanted) -> None:
+    async def create_topic(self, wanted: WantedTopic) -> None:
         """Create a topic."""
 
     async def alter_topic(self, name: str, config: Mapping[str, str]) -> None:
-        """Set these keys of a topic's configuration and leave its others."""
+        """Set these keys of a topic's configuration and keep its other keys."""
 
 
-def wanted_topics(topics: Iterable[Topic], settings: TopicSettings) -> tuple[Wanted, ...]:
-    """Join the catalogue with what the installation decides."""
+def wanted_topics(topics: Iterable[Topic], settings: TopicSettings) -> tuple[WantedTopic, ...]:
+    """Combine the catalogue with the settings of the installation."""
     return tuple(
-        Wanted(
+        WantedTopic(
             name=topic.name,
             partitions=settings.partitions,
             replication=settings.replication,
@@ -108,8 +106,8 @@ def wanted_topics(topics: Iterable[Topic], settings: TopicSettings) -> tuple[Wan
     )
 
 
-def compare(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> tuple[Difference, ...]:
-    """List every difference, topic by topic."""
+def compare(wanted: Iterable[WantedTopic], found: Mapping[str, FoundTopic]) -> tuple[Difference, ...]:
+    """List all differences, topic by topic."""
     return tuple(
         difference
         for topic in wanted
@@ -121,7 +119,7 @@ def compare(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> tuple[Diffe
     )
 
 
-def _differences(wanted: Wanted, found: Found) -> list[Difference]:
+def _differences(wanted: WantedTopic, found: FoundTopic) -> list[Difference]:
     differences = []
 
     def add(aspect: str, want: object, have: object, remedy: Remedy, *, fatal: bool) -> None:
@@ -141,9 +139,9 @@ def _differences(wanted: Wanted, found: Found) -> list[Difference]:
         have = (found.config or {}).get(key, "unset")
         if have == value or (key == _RETENTION and _keeps_longer(have, value)):
             continue
-        # More copies in sync than asked for are safe, only less available.
+        # More in-sync replicas than wanted are safe, only less available.
         too_few = key == _MIN_INSYNC and (not have.isdigit() or int(have) < int(value))
-        # A changed policy throws records away, so it is a person's decision.
+        # Another policy deletes records, so a person must decide.
         policy = key == _CLEANUP
         add(key, value, have, "by hand" if policy else "alter", fatal=too_few or policy)
     return differences
@@ -153,19 +151,21 @@ def _keeps_longer(have: str, want: str) -> bool:
     return have == "-1" or (have.isdigit() and int(have) > int(want))
 
 
-async def apply(cluster: Cluster, wanted: Iterable[Wanted], differences: Iterable[Difference]) -> list[Difference]:
-    """Create what is missing and alter what can be altered; return what is left to do by hand."""
+async def apply(
+    admin: TopicAdmin, wanted: Iterable[WantedTopic], differences: Iterable[Difference]
+) -> list[Difference]:
+    """Create missing topics and alter configurations; return the differences that need a person."""
     by_name = {topic.name: topic for topic in wanted}
     alter: dict[str, dict[str, str]] = {}
-    left = []
+    by_hand = []
     for difference in differences:
         match difference.remedy:
             case "create":
-                await cluster.create_topic(by_name[difference.topic])
+                await admin.create_topic(by_name[difference.topic])
             case "alter":
                 alter.setdefault(difference.topic, {})[difference.aspect] = difference.wanted
             case "by hand":
-                left.append(difference)
+                by_hand.append(difference)
     for name, config in alter.items():
-        await cluster.alter_topic(name, config)
-    return left
+        await admin.alter_topic(name, config)
+    return by_hand

@@ -1,13 +1,13 @@
-"""Before a process works: wait for Kafka, then for its topics; say why, stay red, never crash.
+"""The first step of every process: wait for Kafka and for its topics, and report the reason in health and log.
 
-Missing topics are waited for, wrong ones are refused.
+Missing topics are awaited; wrong topics end the process.
 """
 
 import asyncio
 from collections.abc import Iterable
 
-from adapters.kafka.cluster import ClusterRefused, KafkaAway, open_cluster
-from adapters.kafka.topics import Difference, Found, TopicsWrong, Wanted, compare
+from adapters.kafka.cluster import KafkaAway, TopicRequestRejected, open_cluster
+from adapters.kafka.topics import Difference, FoundTopic, TopicsWrong, WantedTopic, compare
 from runtime.health import Health
 from runtime.logs import Log
 from runtime.settings import KafkaSettings
@@ -17,17 +17,17 @@ _KAFKA, _TOPICS = "kafka", "topics"
 
 async def wait_for_topics(
     kafka: KafkaSettings,
-    wanted: tuple[Wanted, ...],
+    wanted: tuple[WantedTopic, ...],
     health: Health,
     stop: asyncio.Event,
     log: Log,
     *,
     every_seconds: float = 3.0,
 ) -> bool:
-    """Wait until Kafka answers and every topic exists: True then, False when asked to stop before.
+    """Wait until Kafka responds and every topic exists; return False if `stop` is set first.
 
-    Keeps the components "kafka" and "topics" of health current. Raises TopicsWrong, with every difference, where a
-    topic exists in a way that would break a promise.
+    Updates the health components "kafka" and "topics". Raises TopicsWrong, with all fatal differences, if an existing
+    topic would break a promise.
     """
     health.expect(_KAFKA, _TOPICS)
     while not stop.is_set():
@@ -36,11 +36,11 @@ async def wait_for_topics(
                 found = await cluster.find_topics(topic.name for topic in wanted)
         except KafkaAway as away:
             health.set(_KAFKA, "waiting", str(away))
-            log.warning("waiting for Kafka", reason=str(away), retry_seconds=every_seconds)
-        except ClusterRefused as refused:
+            log.warning("kafka.broker_waiting", reason=str(away), retry_seconds=every_seconds)
+        except TopicRequestRejected as rejected:
             health.set(_KAFKA, "ok")
-            health.set(_TOPICS, "waiting", str(refused))
-            log.warning("waiting for topics", reason=str(refused), retry_seconds=every_seconds)
+            health.set(_TOPICS, "waiting", str(rejected))
+            log.warning("kafka.topics_waiting", reason=str(rejected), retry_seconds=every_seconds)
         else:
             health.set(_KAFKA, "ok")
             if _all_there(wanted, found, health, log, every_seconds):
@@ -50,7 +50,7 @@ async def wait_for_topics(
 
 
 def _all_there(
-    wanted: tuple[Wanted, ...], found: dict[str, Found], health: Health, log: Log, every_seconds: float
+    wanted: tuple[WantedTopic, ...], found: dict[str, FoundTopic], health: Health, log: Log, every_seconds: float
 ) -> bool:
     differences = compare(wanted, found)
     fatal = [difference for difference in differences if difference.fatal]
@@ -62,12 +62,12 @@ def _all_there(
         names = [difference.topic for difference in missing]
         health.set(_TOPICS, "waiting", f"missing: {', '.join(names)}; create them with `gateway topics apply`")
         log.warning(
-            "waiting for topics", missing=names, create_with="gateway topics apply", retry_seconds=every_seconds
+            "kafka.topics_waiting", missing=names, create_with="gateway topics apply", retry_seconds=every_seconds
         )
         return False
     for difference in differences:
         log.warning(
-            "topic differs",
+            "kafka.topic_mismatched",
             topic=difference.topic,
             aspect=difference.aspect,
             wanted=difference.wanted,
@@ -76,7 +76,7 @@ def _all_there(
         )
     unread = [name for name, topic in found.items() if topic.config is None]
     if unread:
-        log.warning("topic configuration not checked", topics=unread, reason="no permission to describe configs")
+        log.warning("kafka.topic_config_skipped", topics=unread, reason="no permission to describe configs")
     health.set(_TOPICS, "ok")
     return True
 

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.kafka.acls import Process, commands, needs, script
-from adapters.kafka.cluster import ClusterRefused, KafkaAway, KafkaCluster, open_cluster
-from adapters.kafka.topics import Difference, Wanted, apply, compare, wanted_topics
+from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
+from adapters.kafka.cluster import KafkaAway, KafkaCluster, TopicRequestRejected, open_cluster
+from adapters.kafka.topics import Difference, WantedTopic, apply, compare, wanted_topics
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
@@ -95,8 +95,10 @@ def acls(
         "topics": topics,
     }
     prefix = settings.topics.prefix
-    wanted = {process: needs(process, catalogue(prefix), prefix, settings.worker.group) for process in principals}
-    typer.echo(script(",".join(settings.kafka.bootstrap), commands(principals, wanted)), nl=False)
+    wanted = {
+        process: required_access(process, catalogue(prefix), prefix, settings.worker.group) for process in principals
+    }
+    typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
@@ -113,7 +115,7 @@ async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tup
     return tuple(difference for difference in before if difference.remedy != "by hand"), left
 
 
-async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[Wanted, ...]) -> tuple[Difference, ...]:
+async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
     """Compare until the changes are visible, because another broker may show them with a delay."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _VISIBLE_WITHIN_SECONDS
@@ -124,11 +126,11 @@ async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[Wanted, ...
         await asyncio.sleep(0.1)
 
 
-async def _compare(cluster: KafkaCluster, wanted: tuple[Wanted, ...]) -> tuple[Difference, ...]:
+async def _compare(cluster: KafkaCluster, wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
     return compare(wanted, await cluster.find_topics(topic.name for topic in wanted))
 
 
-def _wanted(settings: ClusterSettings) -> tuple[Wanted, ...]:
+def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:
     return wanted_topics(catalogue(settings.topics.prefix), settings.topics)
 
 
@@ -137,7 +139,7 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except KafkaAway as away:
         problem = f"Kafka at {away}"
-    except ClusterRefused as refused:
+    except TopicRequestRejected as refused:
         problem = str(refused)
     typer.echo(f"gateway topics: {problem}", err=True)
     raise typer.Exit(Exit.UNAVAILABLE)

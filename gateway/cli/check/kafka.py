@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from adapters.kafka.acls import Need, Process, needs
-from adapters.kafka.cluster import ClusterRefused, KafkaAway, KafkaDenied, open_cluster
-from adapters.kafka.topics import Difference, Wanted, compare, wanted_topics
+from adapters.kafka.acls import Process, ResourceAccess, required_access
+from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
+from adapters.kafka.topics import Difference, WantedTopic, compare, wanted_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, KafkaSettings, Settings
@@ -19,7 +19,7 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
             wanted = _wanted(settings, process, needed)
             found = await cluster.find_topics(topic.name for topic in wanted)
             yield ok("kafka", f"{','.join(settings.kafka.bootstrap)} by {_how(settings.kafka)}")
-            missing = [await cluster.missing_rights(need, [topic.name for topic in wanted]) for need in needed]
+            missing = [await cluster.missing_operations(need, [topic.name for topic in wanted]) for need in needed]
             denied = {
                 need.name for need, lack in zip(needed, missing, strict=True) if lack and need.resource == "topic"
             }
@@ -36,7 +36,7 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
     except KafkaAway as away:
         yield failed("kafka", str(away), Exit.UNAVAILABLE)
         return
-    except ClusterRefused as refused:
+    except TopicRequestRejected as refused:
         yield failed("topics", str(refused), Exit.DENIED)
         return
     if process is None:
@@ -50,14 +50,16 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
         yield ok("acls", f"{process} has all its permissions: {', '.join(map(str, needed))}")
 
 
-def _needs(settings: ClusterSettings, process: Process | None) -> tuple[Need, ...]:
+def _needs(settings: ClusterSettings, process: Process | None) -> tuple[ResourceAccess, ...]:
     if process is None:
         return ()
     group = settings.worker.group if isinstance(settings, Settings) else ""
-    return needs(process, catalogue(settings.topics.prefix), settings.topics.prefix, group)
+    return required_access(process, catalogue(settings.topics.prefix), settings.topics.prefix, group)
 
 
-def _wanted(settings: ClusterSettings, process: Process | None, needed: tuple[Need, ...]) -> tuple[Wanted, ...]:
+def _wanted(
+    settings: ClusterSettings, process: Process | None, needed: tuple[ResourceAccess, ...]
+) -> tuple[WantedTopic, ...]:
     wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
     if process in {None, "topics"}:
         return wanted
@@ -66,7 +68,7 @@ def _wanted(settings: ClusterSettings, process: Process | None, needed: tuple[Ne
 
 
 def _topics(
-    wanted: tuple[Wanted, ...], differences: tuple[Difference, ...], denied: set[str], process: Process | None
+    wanted: tuple[WantedTopic, ...], differences: tuple[Difference, ...], denied: set[str], process: Process | None
 ) -> list[CheckResult]:
     results = []
     for topic in wanted:

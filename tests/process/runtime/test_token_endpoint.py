@@ -70,9 +70,9 @@ async def test_a_token_is_asked_for_once_and_used_for_most_of_its_life(issuer, e
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ((401, {"error": "invalid_client"}), "the token endpoint answered 401"),
-        ((200, b"<html>"), "the token endpoint's answer holds no access_token"),
-        ((200, ["not an object"]), "the token endpoint's answer holds no access_token"),
+        ((401, {"error": "invalid_client"}), "the token endpoint responded 401"),
+        ((200, b"<html>"), "the response of the token endpoint has no access_token"),
+        ((200, ["not an object"]), "the response of the token endpoint has no access_token"),
     ],
 )
 async def test_a_refusal_fails_that_login_and_the_next_asks_again(issuer, endpoint, answer, told):
@@ -84,6 +84,6 @@ async def test_a_refusal_fails_that_login_and_the_next_asks_again(issuer, endpoi
 
 async def test_an_endpoint_that_is_not_trusted_is_never_told_the_secret(issuer, endpoint, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(CredentialUnavailable, match="did not answer"):
+    with pytest.raises(CredentialUnavailable, match="did not respond"):
         await endpoint.token()
     assert issuer.asked == []

@@ -40,7 +40,7 @@ async def test_kafka_away_at_the_start_is_503_at_once_and_its_coming_needs_no_re
         reply, seconds = await timed(caller.request(1))
         assert (reply.status_code, reply.json()["kept"]) == (503, "no")
         assert seconds < AT_ONCE_SECONDS
-        assert "waiting for Kafka" in program.log.read_text()
+        assert "kafka.broker_waiting" in program.log.read_text()
         cluster = Cluster(brokers=1, port=port)
         await off_loop(cluster.open)
         try:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from adapters.kafka.cluster import open_cluster
-from adapters.kafka.topics import Wanted, wanted_topics
+from adapters.kafka.topics import WantedTopic, wanted_topics
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
 
@@ -73,7 +73,7 @@ async def test_apply_sets_what_differs_and_keeps_what_an_operator_set(gateway, s
     wanted = next(topic for topic in catalogue(prefix) if topic.role == "state")
     config = {**wanted.config, "segment.bytes": "1048576", "min.insync.replicas": "1", "retention.bytes": "7777"}
     async with open_cluster(settings) as cluster:
-        await cluster.create_topic(Wanted(wanted.name, 3, 1, config))
+        await cluster.create_topic(WantedTopic(wanted.name, 3, 1, config))
     applied = gateway("topics", "apply")
     assert applied.returncode == 0, applied.stderr
     assert f"set segment.bytes of {wanted.name} to 16777216 (was 1048576)" in applied.stdout
@@ -84,7 +84,7 @@ async def test_apply_sets_what_differs_and_keeps_what_an_operator_set(gateway, s
 
 
 async def test_a_topic_that_somebody_made_meanwhile_is_no_error(settings, prefix):
-    wanted = Wanted(f"{prefix}twice", 3, 1, {})
+    wanted = WantedTopic(f"{prefix}twice", 3, 1, {})
     async with open_cluster(settings) as cluster:
         await cluster.create_topic(wanted)
         await cluster.create_topic(wanted)

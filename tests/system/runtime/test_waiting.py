@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.kafka.cluster import open_cluster
-from adapters.kafka.topics import TopicsWrong, Wanted, wanted_topics
+from adapters.kafka.topics import TopicsWrong, WantedTopic, wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from runtime.health import Health
 from runtime.logs import get_log
@@ -45,16 +45,16 @@ async def test_it_waits_for_kafka_then_for_topics_and_goes_on_by_itself(late_por
     wait = Waiting(f"127.0.0.1:{port}", wanted)
     with capture_logs() as lines:
         waiting = asyncio.create_task(wait())
-        await eventually(lambda: [line["event"] for line in lines].count("waiting for Kafka") >= 2)
+        await eventually(lambda: [line["event"] for line in lines].count("kafka.broker_waiting") >= 2)
         assert wait.health.component("kafka").state == "waiting"
         await arrive()
-        await eventually(lambda: [line["event"] for line in lines].count("waiting for topics") >= 2)
+        await eventually(lambda: [line["event"] for line in lines].count("kafka.topics_waiting") >= 2)
         assert wait.health.component("kafka").state == "ok"
         assert "create them with `gateway topics apply`" in wait.health.component("topics").detail
         await create(wanted)
         assert await asyncio.wait_for(waiting, 10) is True
     assert wait.health.ready().good
-    told = next(line for line in lines if line["event"] == "waiting for topics")
+    told = next(line for line in lines if line["event"] == "kafka.topics_waiting")
     assert told["missing"] == [topic.name for topic in wanted]
     assert told["create_with"] == "gateway topics apply"
 
@@ -70,8 +70,8 @@ async def test_it_stops_when_asked_to(kafka, wanted, eventually):
 async def test_wrong_topics_are_refused_with_every_difference(kafka, wanted, create):
     commands, events, *others = wanted
     wrong = [
-        Wanted(commands.name, 5, 1, commands.config),
-        Wanted(events.name, 2, 1, {**events.config, "cleanup.policy": "compact"}),
+        WantedTopic(commands.name, 5, 1, commands.config),
+        WantedTopic(events.name, 2, 1, {**events.config, "cleanup.policy": "compact"}),
     ]
     await create([*wrong, *others])
     wait = Waiting(kafka, wanted)
@@ -86,9 +86,9 @@ async def test_wrong_topics_are_refused_with_every_difference(kafka, wanted, cre
 
 async def test_a_difference_that_breaks_no_promise_is_told_and_no_more(kafka, wanted, create):
     state = next(topic for topic in wanted if topic.name.endswith("state"))
-    slower = Wanted(state.name, 2, 1, {**state.config, "segment.bytes": "1048576"})
+    slower = WantedTopic(state.name, 2, 1, {**state.config, "segment.bytes": "1048576"})
     await create([topic for topic in wanted if topic is not state] + [slower])
     with capture_logs() as lines:
         assert await Waiting(kafka, wanted)() is True
-    (told,) = [line for line in lines if line["event"] == "topic differs"]
+    (told,) = [line for line in lines if line["event"] == "kafka.topic_mismatched"]
     assert (told["topic"], told["aspect"], told["found"]) == (state.name, "segment.bytes", "1048576")

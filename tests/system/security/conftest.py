@@ -19,7 +19,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from adapters.kafka.acls import needs
+from adapters.kafka.acls import required_access
 from schemas.topics import catalogue
 
 RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
@@ -125,5 +125,5 @@ async def administrator(secured):
 
 @pytest.fixture
 def needed(prefix):
-    """What a process needs, with this test's names: `needed("worker")`."""
-    return lambda process: needs(process, catalogue(prefix), prefix, f"{prefix}worker")
+    """What a process required_access, with this test's names: `needed("worker")`."""
+    return lambda process: required_access(process, catalogue(prefix), prefix, f"{prefix}worker")

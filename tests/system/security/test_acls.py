@@ -10,7 +10,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from adapters.kafka.acls import Need, Operation
+from adapters.kafka.acls import Operation, ResourceAccess
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from gateway.cli.check.kafka import check_kafka
@@ -32,7 +32,7 @@ async def rights(administrator, needed, prefix):
 
 async def lacking(settings, needed, topics):
     async with open_cluster(settings) as cluster:
-        return {str(need): missing for need in needed if (missing := await cluster.missing_rights(need, topics))}
+        return {str(need): missing for need in needed if (missing := await cluster.missing_operations(need, topics))}
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -65,9 +65,9 @@ async def test_creating_topics_may_be_checked_before_there_are_any(administrator
     settings, topics = to_secured("SASL_SSL", user="topics"), [f"{prefix}commands"]
     (need,) = needed("topics")
     async with open_cluster(settings) as cluster:
-        assert "CREATE" in {operation.name for operation in await cluster.missing_rights(need, topics)}
+        assert "CREATE" in {operation.name for operation in await cluster.missing_operations(need, topics)}
         await administrator.allow("topics", need)
-        assert await cluster.missing_rights(need, topics) == frozenset()
+        assert await cluster.missing_operations(need, topics) == frozenset()
         assert await cluster.find_topics(topics) == {}
 
 
@@ -103,7 +103,7 @@ async def test_nobody_writes_what_is_another_s(rights, to_secured, prefix, user,
 @pytest.mark.parametrize(("user", "role"), [("ingress", "state"), ("topics", "commands"), ("stranger", "events")])
 async def test_nobody_reads_what_is_not_for_him(rights, to_secured, prefix, user, role):
     # Asked, not tried: a reader that may not read asks for the leaders again and again instead of failing.
-    reading = Need("topic", getattr(catalogue(prefix), role).name, frozenset({Operation.READ}))
+    reading = ResourceAccess("topic", getattr(catalogue(prefix), role).name, frozenset({Operation.READ}))
     assert await lacking(to_secured("SASL_SSL", user=user), [reading], []) == {str(reading): reading.operations}
 
 

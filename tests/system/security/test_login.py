@@ -42,9 +42,9 @@ async def test_a_client_certificate_lets_in_and_names_who_we_are(to_secured, adm
     commands, *_ = needed("ingress")
     await administrator.allow("ingress", commands)
     async with open_cluster(to_secured("SSL", user="ingress")) as cluster:
-        assert await cluster.missing_rights(commands, []) == frozenset()
+        assert await cluster.missing_operations(commands, []) == frozenset()
     async with open_cluster(to_secured("SSL", user="stranger")) as cluster:
-        assert await cluster.missing_rights(commands, []) == commands.operations
+        assert await cluster.missing_operations(commands, []) == commands.operations
 
 
 async def test_a_certificate_of_a_stranger_or_none_is_a_refusal(to_secured):

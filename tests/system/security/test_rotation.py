@@ -49,19 +49,19 @@ async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, ch
 async def test_a_new_token_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
     settings = to_secured("SASL_SSL", mechanism="OAUTHBEARER", user="stranger")
     async with open_cluster(settings) as cluster:
-        assert await cluster.missing_rights(commands, []) == commands.operations
+        assert await cluster.missing_operations(commands, []) == commands.operations
         settings.token_file.write_text(secured.tokens.token("ingress"))
         again(cluster)
-        assert await cluster.missing_rights(commands, []) == frozenset()
+        assert await cluster.missing_operations(commands, []) == frozenset()
 
 
 async def test_a_new_certificate_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
     settings = to_secured("SSL", user="stranger")
     async with open_cluster(settings) as cluster:
-        assert await cluster.missing_rights(commands, []) == commands.operations
+        assert await cluster.missing_operations(commands, []) == commands.operations
         secured.authority.issue("ingress", settings.certificate_file, settings.key_file)
         again(cluster)
-        assert await cluster.missing_rights(commands, []) == frozenset()
+        assert await cluster.missing_operations(commands, []) == frozenset()
 
 
 async def test_a_certificate_without_its_key_leaves_the_old_pair_in_force(to_secured, secured, tmp_path, again):

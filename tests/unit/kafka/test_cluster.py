@@ -1,16 +1,16 @@
-"""What brokers say that don't agree yet. What they say when they do is in tests/system/runtime/test_topics.py."""
+"""Responses of brokers that do not agree yet. tests/system/runtime/test_topics.py has the normal case."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from adapters.kafka.cluster import ClusterRefused, KafkaCluster
+from adapters.kafka.cluster import KafkaCluster, TopicRequestRejected
 
 UNKNOWN_TOPIC = 3
 
 
 class Admin:
-    """One broker names the topic; the others answer for its configuration with these codes, then with the last."""
+    """An admin client whose DescribeConfigs responses have these error codes, then the last one again."""
 
     def __init__(self, *codes):
         self.codes = list(codes)
@@ -24,11 +24,11 @@ class Admin:
         return [SimpleNamespace(resources=[(code, None, 2, "commands", entries)])]
 
 
-async def test_a_topic_that_not_all_brokers_have_heard_of_is_asked_for_again():
+async def test_a_topic_that_one_broker_does_not_know_yet_is_requested_again():
     found = await KafkaCluster(Admin(UNKNOWN_TOPIC, UNKNOWN_TOPIC, 0), 10.0).find_topics(["commands"])
     assert found["commands"].config == {"cleanup.policy": "delete"}
 
 
-async def test_a_topic_that_stays_unknown_is_named():
-    with pytest.raises(ClusterRefused, match="topic commands could not be read: UnknownTopicOrPartitionError"):
+async def test_the_error_names_a_topic_that_stays_unknown():
+    with pytest.raises(TopicRequestRejected, match="topic commands could not be read: UnknownTopicOrPartitionError"):
         await KafkaCluster(Admin(UNKNOWN_TOPIC), 0.2).find_topics(["commands"])
