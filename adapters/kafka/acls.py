@@ -16,7 +16,7 @@ Process = Literal["ingress", "worker", "projector", "topics"]
 Resource = Literal["topic", "group", "transactional-id"]
 
 
-class Operation(IntEnum):
+class AclOperation(IntEnum):
     """Operations, with Kafka's numbers (org.apache.kafka.common.acl.AclOperation)."""
 
     READ = 3
@@ -38,7 +38,7 @@ class ResourceAccess:
 
     resource: Resource
     name: str
-    operations: frozenset[Operation]
+    operations: frozenset[AclOperation]
     is_prefix: bool = False
     why: str = field(default="", compare=False)
 
@@ -49,7 +49,7 @@ class ResourceAccess:
 
 def required_access(process: Process, topics: Topics, prefix: str, group: str) -> tuple[ResourceAccess, ...]:
     """List the access that a process needs; `prefix` is the topics', `group` the worker's consumer group."""
-    read, write, check = Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS
+    read, write, check = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE_CONFIGS
     match process:
         case "ingress":
             return (
@@ -76,7 +76,7 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
                 for topic in (topics.commands, topics.events, topics.authorizations)
             )
         case "topics":
-            own = frozenset({Operation.CREATE, Operation.DESCRIBE, check, Operation.ALTER_CONFIGS})
+            own = frozenset({AclOperation.CREATE, AclOperation.DESCRIBE, check, AclOperation.ALTER_CONFIGS})
             return (ResourceAccess("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
 
 
@@ -88,7 +88,7 @@ def acl_commands(
     Each call takes one or two seconds, so resources with the same operations share a call.
     """
     for process, accesses in required.items():
-        grouped: dict[tuple[Resource, frozenset[Operation], bool], list[str]] = {}
+        grouped: dict[tuple[Resource, frozenset[AclOperation], bool], list[str]] = {}
         for access in accesses:
             grouped.setdefault((access.resource, access.operations, access.is_prefix), []).append(access.name)
         for (resource, operations, is_prefix), names in grouped.items():
@@ -107,5 +107,5 @@ def acl_script(bootstrap: str, all_arguments: Iterable[list[str]]) -> str:
     return "".join(shlex.join([*start, *arguments]) + "\n" for arguments in all_arguments)
 
 
-def _topic(name: str, *operations: Operation, why: str) -> ResourceAccess:
+def _topic(name: str, *operations: AclOperation, why: str) -> ResourceAccess:
     return ResourceAccess("topic", name, frozenset(operations), why=why)

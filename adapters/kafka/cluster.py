@@ -20,7 +20,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from adapters.kafka.acls import Operation, ResourceAccess
+from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.aiokafka_internals import knows_brokers
 from adapters.kafka.clients import KafkaFailure, connection, timeouts
 from adapters.kafka.permission_probe import missing_operations
@@ -92,7 +92,7 @@ class KafkaCluster:
             if code:
                 raise TopicRequestRejected(f"topic {name} was not altered: {message or for_code(code).__name__}")
 
-    async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[Operation]:
+    async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[AclOperation]:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
         async with asyncio.timeout(self._timeout):
             return await missing_operations(self._admin, access, topics)

@@ -16,12 +16,12 @@ from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import AddOffsetsToTxnRequest
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-from adapters.kafka.acls import Operation, ResourceAccess
+from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.aiokafka_internals import send_to_any_broker
 
 _UNKNOWN_TOPIC = 3
 _TOPIC_DENIED, _GROUP_DENIED, _TRANSACTION_DENIED = 29, 30, 53
-_IMPLY_DESCRIBE = frozenset({Operation.READ, Operation.WRITE})
+_IMPLY_DESCRIBE = frozenset({AclOperation.READ, AclOperation.WRITE})
 _NO_PRODUCER = -1
 _UNKNOWN_MEMBER = "gateway-check"
 
@@ -87,7 +87,7 @@ class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # as 
 
 async def missing_operations(
     admin: AIOKafkaAdminClient, access: ResourceAccess, topics: Iterable[str]
-) -> frozenset[Operation]:
+) -> frozenset[AclOperation]:
     """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
     match access.resource:
         case "topic":
@@ -102,13 +102,13 @@ async def missing_operations(
 
 async def _missing_on_topics(
     admin: AIOKafkaAdminClient, access: ResourceAccess, names: list[str]
-) -> frozenset[Operation]:
+) -> frozenset[AclOperation]:
     response = await send_to_any_broker(admin, _MetadataRequest(names))
-    missing: set[Operation] = set()
+    missing: set[AclOperation] = set()
     for code, name, _internal, _partitions, allowed in response.topics:
         if code == _UNKNOWN_TOPIC:
-            if Operation.CREATE in access.operations and await _may_not_create(admin, name):
-                missing.add(Operation.CREATE)
+            if AclOperation.CREATE in access.operations and await _may_not_create(admin, name):
+                missing.add(AclOperation.CREATE)
             continue
         if code == _TOPIC_DENIED:
             missing |= access.operations
@@ -118,9 +118,9 @@ async def _missing_on_topics(
     return frozenset(missing)
 
 
-def _operations(bits: int) -> frozenset[Operation]:
-    allowed = {operation for operation in Operation if bits >> operation & 1}
-    return frozenset(allowed | ({Operation.DESCRIBE} if allowed & _IMPLY_DESCRIBE else set()))
+def _operations(bits: int) -> frozenset[AclOperation]:
+    allowed = {operation for operation in AclOperation if bits >> operation & 1}
+    return frozenset(allowed | ({AclOperation.DESCRIBE} if allowed & _IMPLY_DESCRIBE else set()))
 
 
 async def _may_not_create(admin: AIOKafkaAdminClient, name: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Rank, Rows, TimelineRow
 from consumers.projector.parsing import (
-    CommandRecord,
+    CommandLogRecord,
     EventRecord,
     Item,
     SnapshotRecord,
@@ -53,7 +53,7 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
     """Apply the items to the rows, in order."""
     for item in items:
         match item:
-            case CommandRecord():
+            case CommandLogRecord():
                 _apply_command(rows, item)
             case EventRecord(event=event):
                 _apply_event(rows, event)
@@ -68,7 +68,7 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
 # Commands
 
 
-def _apply_command(rows: Rows, item: CommandRecord) -> None:
+def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
     command = item.command
     target = target_command(command.data)
     position = f'"partition":{item.partition},"offset":{item.offset}'
@@ -95,7 +95,7 @@ def _apply_command(rows: Rows, item: CommandRecord) -> None:
         row.accepted_at = row.accepted_at or original.accepted_at
 
 
-def _accept(rows: Rows, item: CommandRecord) -> None:
+def _accept(rows: Rows, item: CommandLogRecord) -> None:
     command = item.command
     row = _command_row(rows, command.id, command.authorization_id, command.data.TYPE, command.caller)
     if row.position is not None:

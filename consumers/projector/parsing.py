@@ -36,7 +36,7 @@ TOPICS = (COMMANDS, EVENTS, AUTHORIZATIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class CommandRecord:
+class CommandLogRecord:
     """A command, redrive or discard, and its position in `commands`."""
 
     command: RecordedCommand
@@ -75,7 +75,7 @@ class Ignored:
     problem: str | None = None
 
 
-Item = CommandRecord | EventRecord | UnknownRecord | SnapshotRecord | Ignored
+Item = CommandLogRecord | EventRecord | UnknownRecord | SnapshotRecord | Ignored
 
 _OF_COMMANDS = frozenset(model for model in EVENT_MODELS.values() if "command_id" in model.model_fields)
 _OF_HANDOFFS = (HandoffOpened, HandoffClosed, HandoffReconciled, HandoffAccessGranted, HandoffAtRisk)
@@ -96,7 +96,7 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
     command = read_command(headers, record.value)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
-    return Ignored() if isinstance(command.data, RecordAccess) else CommandRecord(command, partition, record.offset)
+    return Ignored() if isinstance(command.data, RecordAccess) else CommandLogRecord(command, partition, record.offset)
 
 
 def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
@@ -115,7 +115,7 @@ def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
 def add_keys(keys: RowKeys, item: Item) -> None:
     """Add the keys of the rows that an item changes."""
     match item:
-        case CommandRecord(command=command):
+        case CommandLogRecord(command=command):
             keys.commands.add(target_command(command.data) or command.id)
         case SnapshotRecord(authorization_id=authorization_id):
             keys.authorizations.add(authorization_id)

@@ -23,7 +23,7 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.producers import Producers
-from gateway.ingress.commands.publisher import Kafka, Publisher
+from gateway.ingress.commands.publisher import ProducerFactory, Publisher
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.waiters import Waiters
@@ -117,7 +117,7 @@ async def work(settings: Settings, process: Process) -> None:
 class KafkaSources:
     """The connections to Kafka: a producer of commands; readers of new events, of past events and of dead letters."""
 
-    commands: Kafka
+    commands: ProducerFactory
     events: OpenReader[int]
     history: OpenReader[int]
     dead_letters: OpenReader[int]

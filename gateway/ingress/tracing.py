@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.ingress.commands.publisher import Appended, Appends, Headers, NotAppended
+from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.context import context_of, route_label
 from runtime.traces import Attributes, Traces
 
@@ -38,7 +38,7 @@ class RequestSpans:
 class TracedPublisher:
     """A publisher with a span per record. The record carries the span's traceparent, which the worker continues."""
 
-    def __init__(self, publisher: Appends, traces: Traces, topic: str) -> None:
+    def __init__(self, publisher: RecordAppender, traces: Traces, topic: str) -> None:
         self._publisher = publisher
         self._traces = traces
         self._topic = topic

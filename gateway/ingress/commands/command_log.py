@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.ingress.commands.publisher import Appended, Appends, Headers, NotAppended, Reason
+from gateway.ingress.commands.publisher import Appended, AppendFailure, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
 from schemas.records import RecordedCommand, write_command
@@ -22,7 +22,7 @@ class CommandRecord:
 class CommandLog:
     """Serializes commands and appends them to their authorization's partition."""
 
-    def __init__(self, publisher: Appends, *, source: str, partitions: int) -> None:
+    def __init__(self, publisher: RecordAppender, *, source: str, partitions: int) -> None:
         self._publisher = publisher
         self._source = source
         self._partitions = partitions
@@ -52,13 +52,13 @@ def acceptance_time() -> datetime:
 def problem_of_append(failure: NotAppended) -> Problem:
     """Return the problem of a record that is not known to be in the topic."""
     again = "Send the same request with the same key again"
-    if failure.reason is Reason.FULL:
+    if failure.reason is AppendFailure.FULL:
         return Overloaded(
             f"The command was not accepted. {again}, after Retry-After.",
             retry_after_seconds=failure.retry_after_seconds,
             members={"kept": "no"},
         )
-    if failure.reason is Reason.STOPPING:
+    if failure.reason is AppendFailure.STOPPING:
         return Stopping(
             f"The command was not accepted. {again}: another replica will accept it.",
             retry_after_seconds=failure.retry_after_seconds,

@@ -1,14 +1,14 @@
-"""The way into Kafka: one idempotent producer, thrown away and built anew whenever a send fails.
+"""The publisher: appends records with one idempotent producer, and replaces the producer after every failed send.
 
     append ──▶ away? full? partition in doubt? ──▶ send, await ──▶ Appended
-                  │ answered at once                  │ failed: the partition is in doubt, a new producer is built
+                  │ yes: respond immediately          │ failed: mark the partition as in doubt, replace the producer
                   ▼                                   ▼
               NotAppended                         NotAppended (unless certain, the record may still be written)
 
-What a failed send leaves behind (kafka.md): a sequence with a hole answers OutOfOrderSequence for ever, a fatal state
-answers AssertionError for ever, a batch is retried for ever. A new producer cures all three. A partition in doubt lets
-one record through at a time until one is written, so that an outage costs one waiting caller per partition.
-Invariant: Appended means on all in-sync copies (acks=all); everything else means unknown or not written.
+A failed send breaks a producer in one of three ways (docs/kafka-notes.md): each send fails with OutOfOrderSequence, or
+with AssertionError, or one batch is retried without a limit. A new producer repairs all three. A partition in doubt
+accepts one record at a time until one is written, so an outage delays one caller per partition.
+Invariant: Appended means on all in-sync replicas (acks=all). Every other result means unknown or not written.
 """
 
 import asyncio
@@ -28,18 +28,19 @@ Headers = tuple[tuple[str, bytes], ...]
 
 CONNECT_SECONDS = 5.0
 PROBE_EVERY_SECONDS = 1.0
-# A dead broker refuses at once. One that is only late would be taken for away, and every caller be refused.
+# A dead broker refuses connections immediately. With a shorter timeout a slow broker would look dead, and every
+# request would get 503.
 PROBE_SECONDS = 3.0
-FIRST_BACKOFF_SECONDS = 0.25
-LONGEST_BACKOFF_SECONDS = 4.0
-# An idempotent producer idle for 7 days is refused by the broker; one a day old has not been.
-IDLE_SECONDS = 24 * 60 * 60.0
+MIN_BACKOFF_SECONDS = 0.25
+MAX_BACKOFF_SECONDS = 4.0
+# Brokers forget an idempotent producer after 7 idle days and reject its next record.
+MAX_IDLE_SECONDS = 24 * 60 * 60.0
 
 log = get_log()
 
 
 class Metadata(Protocol):
-    """Where a record was written."""
+    """The position of a written record."""
 
     @property
     def offset(self) -> int:
@@ -47,40 +48,40 @@ class Metadata(Protocol):
 
 
 class Producer(Protocol):
-    """What is needed of a Kafka producer."""
+    """The method of a Kafka producer that is used."""
 
     async def send(
         self, topic: str, value: bytes, *, key: bytes, partition: int, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[Metadata]:
-        """Queue a record; the future is set once it is written."""
+        """Queue a record; the future completes when the record is written."""
 
 
-class Kafka(Protocol):
-    """How producers are made, asked and stopped."""
+class ProducerFactory(Protocol):
+    """Starts, probes and stops producers."""
 
     async def connect(self) -> Producer:
         """Start a producer that knows the topic's leaders."""
 
     async def probe(self, producer: Producer) -> None:
-        """Ask the cluster anything; raise if no answer comes."""
+        """Send any request to the cluster; raise if no response comes."""
 
     async def drop(self, producer: Producer) -> None:
-        """Stop a producer within a bound, whatever its state."""
+        """Stop a producer within a bound, in any state."""
 
 
-class Appends(Protocol):
-    """What those need who write commands."""
+class RecordAppender(Protocol):
+    """The interface of the publisher for writers of commands."""
 
     @property
     def is_up(self) -> bool:
-        """Whether a record may be offered now."""
+        """Whether the publisher accepts records now."""
 
     async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> "Appended | NotAppended":
-        """Write one record and return when it is written, or why it is not known to be."""
+        """Write one record; return when it is written, or when the write has failed or may have failed."""
 
 
-class Reason(StrEnum):
-    """Why a record was not appended."""
+class AppendFailure(StrEnum):
+    """The reason why a record was not appended."""
 
     AWAY = "kafka_away"
     IN_DOUBT = "partition_in_doubt"
@@ -92,7 +93,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The record is on all in-sync copies."""
+    """The record is on all in-sync replicas."""
 
     partition: int
     offset: int
@@ -100,16 +101,16 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class NotAppended:
-    """The record was not confirmed; `is_certain` says that it was never handed to Kafka."""
+    """The record is not confirmed. `is_certain`: it was never sent to Kafka."""
 
-    reason: Reason
+    reason: AppendFailure
     retry_after_seconds: float
     is_certain: bool
 
 
 @dataclass(slots=True, eq=False)
 class _Generation:
-    """One producer and what is under way with it."""
+    """One producer and its sends in flight."""
 
     producer: Producer
     in_flight: int = 0
@@ -119,12 +120,12 @@ class _Generation:
 
 
 class Publisher:
-    """Appends records to one topic. `run` must run as a task; `append` never raises for what Kafka does."""
+    """Appends records to one topic. `run` must run as a task; `append` raises no error of Kafka."""
 
     def __init__(
         self,
         topic: str,
-        kafka: Kafka,
+        producers: ProducerFactory,
         metrics: IngressMetrics,
         deadlines: Deadlines,
         *,
@@ -133,7 +134,7 @@ class Publisher:
         on_state: Callable[[bool, str], None] = lambda _is_up, _detail: None,
     ) -> None:
         self._topic = topic
-        self._kafka = kafka
+        self._producers = producers
         self._metrics = metrics
         self._deadlines = deadlines
         self._deadline_seconds = deadline_seconds
@@ -143,35 +144,35 @@ class Publisher:
         self._is_reachable = False
         self._is_stopping = False
         self._in_flight = 0
-        self._doubted: dict[int, bool] = {}  # partition -> a trial is under way
+        self._in_doubt: dict[int, bool] = {}  # partition -> whether a trial send is running
         self._broken = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
         metrics.publishes_in_flight.set_function(lambda: self._in_flight)
 
     @property
     def is_up(self) -> bool:
-        """Whether a record may be offered now."""
+        """Whether the publisher accepts records now."""
         return self._current is not None and self._is_reachable and not self._is_stopping
 
     async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> Appended | NotAppended:
-        """Write one record and return when it is written, or why it is not known to be."""
+        """Write one record; return when it is written, or when the write has failed or may have failed."""
         generation = self._current
         if generation is None or not self.is_up:
-            return self._refuse(Reason.STOPPING if self._is_stopping else Reason.AWAY)
+            return self._reject(AppendFailure.STOPPING if self._is_stopping else AppendFailure.AWAY)
         if self._in_flight >= self._max_in_flight:
-            return self._refuse(Reason.FULL)
-        if not self._doubted or partition not in self._doubted:
+            return self._reject(AppendFailure.FULL)
+        if partition not in self._in_doubt:
             return await self._send(generation, partition, key, value, headers)
-        if self._doubted[partition]:
-            return self._refuse(Reason.IN_DOUBT)
-        self._doubted[partition] = True
+        if self._in_doubt[partition]:
+            return self._reject(AppendFailure.IN_DOUBT)
+        self._in_doubt[partition] = True
         try:
-            tried = await self._send(generation, partition, key, value, headers)
+            result = await self._send(generation, partition, key, value, headers)
         finally:
-            self._doubted[partition] = False
-        if isinstance(tried, Appended):
-            del self._doubted[partition]
-        return tried
+            self._in_doubt[partition] = False
+        if isinstance(result, Appended):
+            del self._in_doubt[partition]
+        return result
 
     async def _send(
         self, generation: _Generation, partition: int, key: bytes, value: bytes, headers: Headers
@@ -181,7 +182,7 @@ class Publisher:
         started = time.monotonic()
         deadline = self._deadlines.start(self._deadline_seconds)
         try:
-            # Two steps: the first ends when the record is queued, the second when it is written.
+            # The first await ends when the record is queued, the second when it is written.
             queued = await generation.producer.send(
                 self._topic, value, key=key, partition=partition, headers=list(headers)
             )
@@ -189,9 +190,9 @@ class Publisher:
         except asyncio.CancelledError:
             if not deadline.claim():
                 raise
-            return self._fail(generation, partition, Reason.SLOW, "no confirmation within the publish deadline")
+            return self._fail(generation, partition, AppendFailure.SLOW, "no confirmation within the publish deadline")
         except KafkaFailure as error:
-            return self._fail(generation, partition, Reason.FAILED, type(error).__name__)
+            return self._fail(generation, partition, AppendFailure.FAILED, type(error).__name__)
         finally:
             self._deadlines.end(deadline)
             now = generation.used_at = time.monotonic()
@@ -203,40 +204,40 @@ class Publisher:
         generation.written_at = now
         return Appended(partition, written.offset)
 
-    def _refuse(self, reason: Reason) -> NotAppended:
+    def _reject(self, reason: AppendFailure) -> NotAppended:
         self._metrics.shed.labels(reason).inc()
-        return NotAppended(reason, 1.0 if reason is Reason.FULL else 2.0, is_certain=True)
+        return NotAppended(reason, 1.0 if reason is AppendFailure.FULL else 2.0, is_certain=True)
 
-    def _fail(self, generation: _Generation, partition: int, reason: Reason, error: str) -> NotAppended:
+    def _fail(self, generation: _Generation, partition: int, reason: AppendFailure, error: str) -> NotAppended:
         self._metrics.publish_failures.labels(reason).inc()
-        self._doubted.setdefault(partition, False)
+        self._in_doubt.setdefault(partition, False)
         if generation is self._current and not self._broken.is_set():
-            log.warning("publish failed", partition=partition, reason=str(reason), error=error)
+            log.warning("kafka.publish_failed", partition=partition, reason=str(reason), error=error)
             self._broken.set()
         return NotAppended(reason, 1.0, is_certain=False)
 
     async def run(self) -> None:
         """Keep a working producer until cancelled."""
-        backoff = FIRST_BACKOFF_SECONDS
+        backoff = MIN_BACKOFF_SECONDS
         while True:
             replacement = await self._connect()
             if replacement is None:
-                self._say_away("no broker answers")
+                self._set_unreachable("no broker responds")
                 await asyncio.sleep(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+                backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 continue
             self._replace(replacement)
-            lived = await self._watch(replacement)
-            backoff = FIRST_BACKOFF_SECONDS if lived > LONGEST_BACKOFF_SECONDS else backoff
+            lifetime = await self._watch(replacement)
+            backoff = MIN_BACKOFF_SECONDS if lifetime > MAX_BACKOFF_SECONDS else backoff
             await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
     async def _connect(self) -> _Generation | None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                producer = await self._kafka.connect()
+                producer = await self._producers.connect()
         except KafkaFailure as error:
-            log.warning("no producer", error=type(error).__name__)
+            log.warning("kafka.producer_failed", error=type(error).__name__)
             return None
         return _Generation(producer, used_at=time.monotonic())
 
@@ -249,15 +250,15 @@ class Publisher:
         self._set_reachable("")
 
     async def _watch(self, generation: _Generation) -> float:
-        """Return, with its age in seconds, when the producer has to be replaced."""
+        """Wait until the producer must be replaced; return its age in seconds."""
         since = time.monotonic()
         while not self._broken.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_EVERY_SECONDS):
                     await self._broken.wait()
-            if time.monotonic() - generation.used_at > IDLE_SECONDS:
+            if time.monotonic() - generation.used_at > MAX_IDLE_SECONDS:
                 break
-            # What was written a moment ago tells more than a question would, also when a busy broker answers late.
+            # A recent write proves more than a probe, also when a busy broker responds late to probes.
             if not self._broken.is_set() and time.monotonic() - generation.written_at > PROBE_EVERY_SECONDS:
                 await self._probe(generation)
         return time.monotonic() - since
@@ -265,21 +266,21 @@ class Publisher:
     async def _probe(self, generation: _Generation) -> None:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._kafka.probe(generation.producer)
+                await self._producers.probe(generation.producer)
         except KafkaFailure as error:
-            self._say_away(f"{type(error).__name__} when asked for its topics")
+            self._set_unreachable(f"{type(error).__name__} on a metadata request")
         else:
             self._set_reachable("")
 
     def _set_reachable(self, detail: str) -> None:
         if not self._is_reachable:
-            log.info("kafka reachable")
+            log.info("kafka.broker_reached")
         self._is_reachable = True
         self._on_state(True, detail)
 
-    def _say_away(self, detail: str) -> None:
+    def _set_unreachable(self, detail: str) -> None:
         if self._is_reachable:
-            log.warning("kafka unreachable", detail=detail)
+            log.warning("kafka.broker_lost", detail=detail)
         self._is_reachable = False
         self._on_state(False, detail)
 
@@ -289,16 +290,16 @@ class Publisher:
         task.add_done_callback(self._retiring.discard)
 
     async def _finish(self, generation: _Generation, seconds: float) -> None:
-        """Let what is under way with a producer end, then drop it."""
+        """Wait until the sends in flight have ended, then stop the producer."""
         if generation.in_flight:
             generation.idle.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await generation.idle.wait()
-        await self._kafka.drop(generation.producer)
+        await self._producers.drop(generation.producer)
 
     async def close(self) -> None:
-        """Refuse new records, let those under way end within the deadline, stop every producer."""
+        """Reject new records, wait for the sends in flight within the deadline, stop every producer."""
         self._is_stopping = True
         if self._current is not None:
             retired, self._current = self._current, None

@@ -1,8 +1,8 @@
-"""What waits for a person, worked out from `dead-letters` read in order. Synchronous; owned by one reader.
+"""The open dead letters, built from the records of `dead-letters` in order. Synchronous; owned by one reader.
 
-    a letter ─▶ kept, in place of an earlier one of the same command      its end ─▶ dropped      30 days ─▶ dropped
+    dead letter ─▶ added, replaces an earlier one of the same command      end, or 30 days later ─▶ removed
 
-Holds public fields and places only, never what a caller wrote; bounded: of too many the oldest are left out.
+Holds only public fields and positions, never a caller's data. Bounded: above MAX_ENTRIES the oldest are left out.
 """
 
 import heapq
@@ -17,14 +17,14 @@ from schemas.enums import PREFIX
 from schemas.field_types import is_command_id, is_id
 from schemas.records import UnreadableRecord, read_dead_letter
 
-MOST = 20_000
-# As long as the topic keeps them; the worker remembers them no longer either.
-KEPT = timedelta(days=30)
+MAX_ENTRIES = 20_000
+# The retention of the topic and of the worker's state.
+RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """A letter that waits, and where its record is."""
+    """An open dead letter and the position of its record."""
 
     partition: int
     offset: int
@@ -32,13 +32,13 @@ class IndexEntry:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Return what lists are sorted by: the oldest first."""
+        """The sort key of lists: the oldest entry first."""
         return self.summary.dead_at, self.summary.command_id
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which letters are asked for; None wants all."""
+    """Conditions on dead letters; None accepts all."""
 
     cause: str | None = None
     command: str | None = None
@@ -46,21 +46,21 @@ class DeadLetterFilter:
     authorization_id: str | None = None
     since: datetime | None = None
 
-    def accepts(self, letter: DeadLetterSummary) -> bool:
-        """Whether a letter is one of these; a type may be given as in `handoff.request`."""
+    def accepts(self, summary: DeadLetterSummary) -> bool:
+        """Whether a dead letter matches. The type may be short, such as `handoff.request`."""
         types = {self.command, f"{PREFIX}{self.command}.v1"}
         return (
-            self.cause in {None, letter.cause}
-            and (self.command is None or letter.command in types)
-            and self.caller in {None, letter.caller}
-            and self.authorization_id in {None, letter.authorization_id}
-            and (self.since is None or letter.dead_at >= self.since)
+            self.cause in {None, summary.cause}
+            and (self.command is None or summary.command in types)
+            and self.caller in {None, summary.caller}
+            and self.authorization_id in {None, summary.authorization_id}
+            and (self.since is None or summary.dead_at >= self.since)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some of those that were asked for, and how many there are in all."""
+class IndexPage:
+    """One page of the matching entries, and the number of all matching entries."""
 
     entries: tuple[IndexEntry, ...]
     matching: int
@@ -68,30 +68,30 @@ class Page:
 
 
 class DeadLetterIndex:
-    """See the module."""
+    """The open dead letters by command. `left_out` counts the entries removed by the bound."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self.left_out = 0
-        self._most = most
+        self._max_entries = max_entries
         self._entries: dict[str, IndexEntry] = {}
         self.open_by_cause: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def take(self, partition: int, offset: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> bool:
-        """Take up the next record of a partition; False for one that this version can't read."""
-        letter = read_dead_letter(headers, value)
-        match letter:
+    def add(self, partition: int, offset: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> bool:
+        """Apply the next record of a partition; return False if this version can't read it."""
+        record = read_dead_letter(headers, value)
+        match record:
             case UnreadableRecord():
                 return False
             case DeadLetterEnded():
-                self._remove(letter.command_id)
+                self._remove(record.command_id)
             case DeadLetter(command_id=command_id) if command_id is not None and is_command_id(command_id):
                 self._remove(command_id)  # so that the newest entry is the last one
-                self._entries[command_id] = IndexEntry(partition, offset, _summary(command_id, letter))
-                self.open_by_cause[letter.cause] += 1
-                if len(self._entries) > self._most:
+                self._entries[command_id] = IndexEntry(partition, offset, _summary(command_id, record))
+                self.open_by_cause[record.cause] += 1
+                if len(self._entries) > self._max_entries:
                     self._remove(next(iter(self._entries)))
                     self.left_out += 1
             case _:
@@ -99,20 +99,22 @@ class DeadLetterIndex:
         return True
 
     def find(self, command_id: str, now: datetime) -> IndexEntry | None:
-        """Return the letter of a command, if it waits."""
+        """Return the open dead letter of a command, or None."""
         entry = self._entries.get(command_id)
-        return None if entry is None or entry.summary.dead_at < now - KEPT else entry
+        return None if entry is None or entry.summary.dead_at < now - RETENTION else entry
 
-    def page(self, wanted: DeadLetterFilter, behind: tuple[datetime, str] | None, limit: int, now: datetime) -> Page:
-        """Return those that are wanted, oldest first, beginning behind a place."""
+    def page(
+        self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, limit: int, now: datetime
+    ) -> IndexPage:
+        """Return the matching entries after a sort key, oldest first."""
         self._sweep(now)
         matching = [entry for entry in self._entries.values() if wanted.accepts(entry.summary)]
-        rest = matching if behind is None else [entry for entry in matching if entry.order > behind]
+        rest = matching if after is None else [entry for entry in matching if entry.order > after]
         found = heapq.nsmallest(limit + 1, rest, key=lambda entry: entry.order)
-        return Page(tuple(found[:limit]), len(matching), len(found) > limit)
+        return IndexPage(tuple(found[:limit]), len(matching), len(found) > limit)
 
     def _sweep(self, now: datetime) -> None:
-        oldest = now - KEPT
+        oldest = now - RETENTION
         for command_id in [key for key, entry in self._entries.items() if entry.summary.dead_at < oldest]:
             self._remove(command_id)
 
@@ -122,19 +124,19 @@ class DeadLetterIndex:
             self.open_by_cause[entry.summary.cause] -= 1
 
 
-def _summary(command_id: str, letter: DeadLetter) -> DeadLetterSummary:
-    authorization_id = letter.authorization_id if is_id(letter.authorization_id) else None
-    is_whole = bool(letter.record.value) and letter.cause != "invalid_record"
+def _summary(command_id: str, dead_letter: DeadLetter) -> DeadLetterSummary:
+    authorization_id = dead_letter.authorization_id if is_id(dead_letter.authorization_id) else None
+    is_whole = bool(dead_letter.record.value) and dead_letter.cause != "invalid_record"
     return DeadLetterSummary(
         command_id=command_id,
-        command=letter.command,
-        caller=letter.caller,
+        command=dead_letter.command,
+        caller=dead_letter.caller,
         authorization_id=authorization_id,
-        accepted_at=letter.accepted_at,
-        dead_at=letter.dead_at,
-        cause=letter.cause,
-        advice=letter.advice,
-        redrive=letter.redrive,
-        writes=len(letter.intents),
+        accepted_at=dead_letter.accepted_at,
+        dead_at=dead_letter.dead_at,
+        cause=dead_letter.cause,
+        advice=dead_letter.advice,
+        redrive=dead_letter.redrive,
+        writes=len(dead_letter.intents),
         can_redrive=is_whole and authorization_id is not None,
     )

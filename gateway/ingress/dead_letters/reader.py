@@ -17,7 +17,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.records import read_dead_letter
 
 FETCH_SECONDS = 10.0
-MOST_FETCHES = 4
+MAX_FETCHES = 4
 
 log = get_log()
 
@@ -31,11 +31,11 @@ class DeadLettersUnavailable(Exception):
 
 
 class DeadLettersBusy(Exception):
-    """MOST_FETCHES dead letters are being fetched already."""
+    """MAX_FETCHES dead letters are being fetched already."""
 
 
 class DeadLetterReader:
-    """See the module. `run` must run as a task."""
+    """Keeps the index of open dead letters and fetches single ones. `run` must run as a task."""
 
     def __init__(self, open_reader: OpenReader[int], partitions: int, health: Health, metrics: IngressMetrics) -> None:
         self.index = DeadLetterIndex()
@@ -57,7 +57,7 @@ class DeadLetterReader:
         await self._follower.run(self._health.beat("dead letters"))
 
     def _take(self, partition: int, record: TopicRecord) -> None:
-        if not self.index.take(partition, record.offset, tuple(record.headers), record.value):
+        if not self.index.add(partition, record.offset, tuple(record.headers), record.value):
             log.warning("ingress.dead_letter_unreadable", partition=partition, offset=record.offset)
         open_by_cause = self.index.open_by_cause
         for cause in open_by_cause.keys() - self._causes:
@@ -66,7 +66,7 @@ class DeadLetterReader:
 
     async def fetch(self, entry: IndexEntry) -> DeadLetter:
         """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnavailable, DeadLettersBusy."""
-        if self._fetching >= MOST_FETCHES:
+        if self._fetching >= MAX_FETCHES:
             raise DeadLettersBusy
         self._fetching += 1
         try:

@@ -360,7 +360,7 @@ async def test_while_they_cannot_be_read_operators_are_told_so_and_nobody_else_n
 
 async def test_while_kafka_takes_nothing_a_decision_is_503_and_says_whether_it_was_kept(ingress, kafka, bury):
     dead = await bury(letter())
-    ingress.components.publisher._say_away("test")
+    ingress.components.publisher._set_unreachable("test")
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
     assert (reply.status, reply.json["kept"]) == (503, "no")
 

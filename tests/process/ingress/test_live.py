@@ -54,7 +54,7 @@ async def test_without_a_record_no_link_goes_out(ingress, kafka, authorization):
 
 
 async def test_while_kafka_is_away_nothing_is_minted(ingress, collate, authorization):
-    ingress.components.publisher._say_away("test")
+    ingress.components.publisher._set_unreachable("test")
     assert (await grant(ingress, authorization)).status == 503
     assert not [call for call in collate.ledger.calls if "access-grants" in call.path]
 

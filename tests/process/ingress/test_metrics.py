@@ -140,7 +140,7 @@ class TestShed:
         assert (await ingress.post(REQUEST, key="k-1")).status == 503
         tell = await metrics()
         assert tell("publish_failures_total", reason="deadline") == 1
-        ingress.components.publisher._say_away("as the test says")
+        ingress.components.publisher._set_unreachable("as the test says")
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
         tell = await metrics()
         assert tell("shed_total", reason="kafka_away") == 1

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
 from gateway.ingress.commands.producers import Producers
-from gateway.ingress.commands.publisher import Appended, Publisher, Reason
+from gateway.ingress.commands.publisher import Appended, AppendFailure, Publisher
 from gateway.ingress.http.deadlines import Deadlines
 from local.kafka.nodes import Cluster
 from runtime.metrics import create_metrics
@@ -88,7 +88,7 @@ async def test_the_publisher_gets_a_new_producer_and_the_partition_takes_records
         await eventually(lambda: publisher.is_up, within=30)
         assert isinstance(await publisher.append(0, b"k", SMALL, ()), Appended)
         refused = await publisher.append(0, b"k", TOO_LARGE, ())
-        assert (refused.reason, refused.is_certain) == (Reason.FAILED, False)
+        assert (refused.reason, refused.is_certain) == (AppendFailure.FAILED, False)
 
         async def takes_records(partition):
             return isinstance(await publisher.append(partition, b"k", SMALL, ()), Appended)

@@ -10,7 +10,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from adapters.kafka.acls import Operation, ResourceAccess
+from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from gateway.cli.check.kafka import check_kafka
@@ -103,7 +103,7 @@ async def test_nobody_writes_what_is_another_s(rights, to_secured, prefix, user,
 @pytest.mark.parametrize(("user", "role"), [("ingress", "state"), ("topics", "commands"), ("stranger", "events")])
 async def test_nobody_reads_what_is_not_for_him(rights, to_secured, prefix, user, role):
     # Asked, not tried: a reader that may not read asks for the leaders again and again instead of failing.
-    reading = ResourceAccess("topic", getattr(catalogue(prefix), role).name, frozenset({Operation.READ}))
+    reading = ResourceAccess("topic", getattr(catalogue(prefix), role).name, frozenset({AclOperation.READ}))
     assert await lacking(to_secured("SASL_SSL", user=user), [reading], []) == {str(reading): reading.operations}
 
 

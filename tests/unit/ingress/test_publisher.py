@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.ingress.commands import publisher as module
-from gateway.ingress.commands.publisher import Appended, NotAppended, Publisher, Reason
+from gateway.ingress.commands.publisher import Appended, AppendFailure, NotAppended, Publisher
 from gateway.ingress.http.deadlines import Deadlines
 
 
@@ -15,14 +15,14 @@ class Written:
 
 @dataclass
 class Producer:
-    """Answers at once, never, or with an error, as its Kafka says for the partition."""
+    """Writes, stays silent or raises, as `kafka.behaviour` says for the partition."""
 
     kafka: "Kafka"
     dropped: bool = False
 
     async def send(self, topic, value, *, key, partition, headers):
         behaviour = self.kafka.behaviour.get(partition, "writes")
-        if isinstance(behaviour, BaseException) and self.kafka.raises_at_once:
+        if isinstance(behaviour, BaseException) and self.kafka.raises_immediately:
             raise behaviour
         future = asyncio.get_running_loop().create_future()
         self.kafka.sent.append((partition, value))
@@ -36,20 +36,20 @@ class Producer:
 @dataclass
 class Kafka:
     behaviour: dict = field(default_factory=dict)
-    raises_at_once: bool = False
-    is_there: bool = True
+    raises_immediately: bool = False
+    is_reachable: bool = True
     probes_fail: bool = False
     sent: list = field(default_factory=list)
-    made: list = field(default_factory=list)
+    producers: list = field(default_factory=list)
 
     async def connect(self):
-        if not self.is_there:
+        if not self.is_reachable:
             raise ConnectionRefusedError
-        self.made.append(Producer(self))
-        return self.made[-1]
+        self.producers.append(Producer(self))
+        return self.producers[-1]
 
     async def probe(self, producer):
-        if not self.is_there or self.probes_fail:
+        if not self.is_reachable or self.probes_fail:
             raise ConnectionError
 
     async def drop(self, producer):
@@ -64,8 +64,8 @@ def kafka():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "PROBE_EVERY_SECONDS", 0.02)
-    monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(module, "LONGEST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(module, "MIN_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -84,19 +84,19 @@ async def append(publisher, partition=0):
     return await publisher.append(partition, b"key", b"value", ())
 
 
-async def test_a_written_record_says_where(publisher, kafka, eventually):
+async def test_appended_has_the_position_of_the_record(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     assert await append(publisher, 7) == Appended(7, 1)
 
 
-async def test_kafka_that_went_away_is_noticed_without_a_request_and_so_is_its_return(publisher, kafka, eventually):
+async def test_probes_notice_that_kafka_goes_away_and_comes_back(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
-    kafka.is_there = False
+    kafka.is_reachable = False
     await eventually(lambda: not publisher.is_up)
     async with asyncio.timeout(0.05):
-        assert await append(publisher) == NotAppended(Reason.AWAY, 2.0, is_certain=True)
+        assert await append(publisher) == NotAppended(AppendFailure.AWAY, 2.0, is_certain=True)
     assert kafka.sent == []
-    kafka.is_there = True
+    kafka.is_reachable = True
     await eventually(lambda: publisher.is_up)
     assert isinstance(await append(publisher), Appended)
 
@@ -104,82 +104,82 @@ async def test_kafka_that_went_away_is_noticed_without_a_request_and_so_is_its_r
 async def test_no_confirmation_within_the_deadline_means_unknown(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour[0] = "silent"
-    answer = await append(publisher)
-    assert (answer.reason, answer.is_certain) == (Reason.SLOW, False)
+    result = await append(publisher)
+    assert (result.reason, result.is_certain) == (AppendFailure.SLOW, False)
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("immediately", [True, False])
 @pytest.mark.parametrize("error", [AssertionError("fatal state"), ConnectionError(), OSError()])
-async def test_any_failed_send_gets_a_new_producer(publisher, kafka, eventually, error, at_once):
+async def test_every_failed_send_replaces_the_producer(publisher, kafka, eventually, error, immediately):
     await eventually(lambda: publisher.is_up)
-    kafka.behaviour[0], kafka.raises_at_once = error, at_once
-    answer = await append(publisher)
-    assert (answer.reason, answer.is_certain) == (Reason.FAILED, False)
-    await eventually(lambda: len(kafka.made) == 2 and kafka.made[0].dropped)
+    kafka.behaviour[0], kafka.raises_immediately = error, immediately
+    result = await append(publisher)
+    assert (result.reason, result.is_certain) == (AppendFailure.FAILED, False)
+    await eventually(lambda: len(kafka.producers) == 2 and kafka.producers[0].dropped)
     kafka.behaviour.clear()
     await eventually(lambda: publisher.is_up)
     assert isinstance(await append(publisher), Appended)
 
 
-async def test_a_broken_partition_costs_one_waiting_caller_and_no_other_partition(publisher, kafka, eventually):
+async def test_a_partition_in_doubt_delays_one_caller_and_no_other_partition(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour[0] = "silent"
     await append(publisher)
-    await eventually(lambda: len(kafka.made) == 2)
+    await eventually(lambda: len(kafka.producers) == 2)
     trial = asyncio.create_task(append(publisher))
     await asyncio.sleep(0)
-    assert (await append(publisher)).reason is Reason.IN_DOUBT
+    assert (await append(publisher)).reason is AppendFailure.IN_DOUBT
     assert isinstance(await append(publisher, 1), Appended)
-    assert (await trial).reason is Reason.SLOW
+    assert (await trial).reason is AppendFailure.SLOW
     kafka.behaviour.clear()
     assert isinstance(await append(publisher), Appended)
     both = await asyncio.gather(append(publisher), append(publisher))
-    assert all(isinstance(answer, Appended) for answer in both)
+    assert all(isinstance(result, Appended) for result in both)
 
 
-async def test_what_is_under_way_with_an_old_producer_may_still_end_well(publisher, kafka, eventually):
+async def test_sends_in_flight_may_finish_on_a_replaced_producer(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour = {0: "silent", 1: ConnectionError()}
-    under_way = asyncio.create_task(append(publisher, 0))
+    in_flight = asyncio.create_task(append(publisher, 0))
     await asyncio.sleep(0)
     await append(publisher, 1)
-    await eventually(lambda: len(kafka.made) == 2)
-    assert not kafka.made[0].dropped
-    await under_way
-    await eventually(lambda: kafka.made[0].dropped)
+    await eventually(lambda: len(kafka.producers) == 2)
+    assert not kafka.producers[0].dropped
+    await in_flight
+    await eventually(lambda: kafka.producers[0].dropped)
 
 
-async def test_no_more_are_under_way_than_allowed(publisher, kafka, eventually):
+async def test_sends_in_flight_are_bounded(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour = dict.fromkeys(range(4), "silent")
-    under_way = [asyncio.create_task(append(publisher, partition)) for partition in range(3)]
+    in_flight = [asyncio.create_task(append(publisher, partition)) for partition in range(3)]
     await asyncio.sleep(0)
-    answer = await append(publisher, 3)
-    assert (answer.reason, answer.is_certain) == (Reason.FULL, True)
-    await asyncio.gather(*under_way)
+    result = await append(publisher, 3)
+    assert (result.reason, result.is_certain) == (AppendFailure.FULL, True)
+    await asyncio.gather(*in_flight)
 
 
-async def test_closing_refuses_and_lets_what_is_under_way_end(publisher, kafka, eventually):
+async def test_close_rejects_new_records_and_waits_for_sends_in_flight(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour[0] = "silent"
-    under_way = asyncio.create_task(append(publisher))
+    in_flight = asyncio.create_task(append(publisher))
     await asyncio.sleep(0)
     closing = asyncio.create_task(publisher.close())
     await asyncio.sleep(0)
-    assert (await append(publisher, 1)).reason is Reason.STOPPING
-    assert (await under_way).reason is Reason.SLOW
+    assert (await append(publisher, 1)).reason is AppendFailure.STOPPING
+    assert (await in_flight).reason is AppendFailure.SLOW
     await closing
-    assert all(producer.dropped for producer in kafka.made)
+    assert all(producer.dropped for producer in kafka.producers)
 
 
-async def test_a_cancelled_request_is_no_failed_send(publisher, kafka, eventually):
+async def test_a_cancelled_request_does_not_replace_the_producer(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.behaviour[0] = "silent"
-    under_way = asyncio.create_task(append(publisher))
+    in_flight = asyncio.create_task(append(publisher))
     await asyncio.sleep(0)
-    under_way.cancel()
+    in_flight.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await under_way
-    assert len(kafka.made) == 1
+        await in_flight
+    assert len(kafka.producers) == 1
     kafka.behaviour.clear()
     assert isinstance(await append(publisher), Appended)

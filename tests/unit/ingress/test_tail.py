@@ -20,8 +20,8 @@ class Record:
 
 
 @dataclass
-class Topic:
-    """Two partitions in memory, readable as a source; `fails` breaks whoever reads."""
+class MemoryTopic:
+    """A topic of two partitions in memory that also acts as its reader; with `fails` every call raises."""
 
     records: dict = field(default_factory=lambda: {0: [], 1: []})
     fails: bool = False
@@ -64,7 +64,7 @@ class Topic:
 
 @pytest.fixture
 def topic():
-    topic = Topic()
+    topic = MemoryTopic()
     topic.put(0)
     return topic
 
@@ -94,19 +94,19 @@ async def tail(topic, health):
     await asyncio.wait({task})
 
 
-async def test_it_starts_at_the_end_and_tells_what_comes(topic, tail, eventually):
-    heard = []
-    tail.add_listener(heard.append)
+async def test_listeners_receive_the_events_after_the_start(topic, tail, eventually):
+    received = []
+    tail.add_listener(received.append)
     await eventually(lambda: tail.is_caught_up)
     topic.put(0)
     topic.put(1)
-    await eventually(lambda: len(heard) == 2)
-    assert {(each.partition, each.offset) for each in heard} == {(0, 1), (1, 0)}
-    assert heard[-1].vector == "2.1"
+    await eventually(lambda: len(received) == 2)
+    assert {(event.partition, event.offset) for event in received} == {(0, 1), (1, 0)}
+    assert received[-1].vector == "2.1"
     assert tail.vector() == [2, 1]
 
 
-async def test_being_caught_up_is_part_of_readiness(topic, tail, health, eventually):
+async def test_readiness_requires_that_the_tail_is_caught_up(topic, tail, health, eventually):
     assert not health.ready().good
     await eventually(lambda: health.ready().good)
     topic.stuck = True
@@ -116,39 +116,39 @@ async def test_being_caught_up_is_part_of_readiness(topic, tail, health, eventua
     await eventually(lambda: health.ready().good)
 
 
-async def test_a_reader_built_anew_goes_on_where_the_old_one_was(topic, tail, eventually):
-    heard = []
-    tail.add_listener(heard.append)
+async def test_a_reopened_reader_continues_at_the_last_position(topic, tail, eventually):
+    received = []
+    tail.add_listener(received.append)
     await eventually(lambda: tail.is_caught_up)
     topic.fails = True
     await eventually(lambda: not tail.is_caught_up)
     topic.put(0)
     topic.fails = False
-    await eventually(lambda: [each.offset for each in heard] == [1])
+    await eventually(lambda: [event.offset for event in received] == [1])
 
 
-async def test_a_reader_that_never_catches_up_is_built_anew(topic, tail, eventually):
+async def test_a_reader_that_stays_behind_is_reopened(topic, tail, eventually):
     await eventually(lambda: tail.is_caught_up)
     topic.stuck = True
     topic.put(0)
     await eventually(lambda: topic.opened >= 2)
 
 
-async def test_a_record_that_is_no_event_is_passed_over(topic, tail, eventually):
-    heard = []
-    tail.add_listener(heard.append)
+async def test_a_record_that_is_no_event_is_skipped(topic, tail, eventually):
+    received = []
+    tail.add_listener(received.append)
     await eventually(lambda: tail.is_caught_up)
     topic.put(0, value=b"junk", headers=())
     topic.put(0)
-    await eventually(lambda: [each.offset for each in heard] == [2])
+    await eventually(lambda: [event.offset for event in received] == [2])
 
 
-async def test_who_is_forgotten_hears_nothing(topic, tail, eventually):
-    heard, others = [], []
-    tail.add_listener(heard.append)
+async def test_a_removed_listener_receives_nothing(topic, tail, eventually):
+    received, others = [], []
+    tail.add_listener(received.append)
     tail.add_listener(others.append)
     await eventually(lambda: tail.is_caught_up)
-    tail.remove_listener(heard.append)
+    tail.remove_listener(received.append)
     topic.put(0)
     await eventually(lambda: len(others) == 1)
-    assert heard == []
+    assert received == []
