@@ -1,4 +1,4 @@
-"""A way to Kafka that opens late."""
+"""A port that leads to Kafka only after a while."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 async def late_port(kafka):
-    """A port where nothing listens until the function beside it is called; then it leads to Kafka."""
+    """A free port, and a function that opens it as a proxy to Kafka."""
     from local.processes.ports import free_ports  # noqa: PLC0415 - as above
 
     (port,) = free_ports(1)
@@ -22,13 +22,13 @@ async def late_port(kafka):
                 await writer.drain()
         writer.close()
 
-    async def lead(reader, writer):
-        there_reader, there_writer = await asyncio.open_connection(host, int(broker))
-        await asyncio.gather(pipe(reader, there_writer), pipe(there_reader, writer))
+    async def proxy(reader, writer):
+        kafka_reader, kafka_writer = await asyncio.open_connection(host, int(broker))
+        await asyncio.gather(pipe(reader, kafka_writer), pipe(kafka_reader, writer))
 
-    async def arrive():
-        servers.append(await asyncio.start_server(lead, "127.0.0.1", port))
+    async def open_port():
+        servers.append(await asyncio.start_server(proxy, "127.0.0.1", port))
 
-    yield port, arrive
+    yield port, open_port
     for server in servers:
         server.close()

@@ -1,4 +1,4 @@
-"""What `gateway check` says of PostgreSQL."""
+"""The results of `gateway check` for PostgreSQL."""
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -21,7 +21,7 @@ def look(tmp_path):
     return look
 
 
-async def test_tables_of_this_version_are_well_and_missing_ones_are_told(look, postgres, tmp_path):
+async def test_missing_tables_fail_and_migrated_tables_are_ok(look, postgres, tmp_path):
     missing = await look(postgres)
     assert (missing.state, missing.code) == ("FAILED", Exit.CONFIG)
     assert "gateway migrate" in missing.detail
@@ -29,16 +29,16 @@ async def test_tables_of_this_version_are_well_and_missing_ones_are_told(look, p
     assert (await look(postgres)).state == "ok"
 
 
-async def test_a_refused_login_is_told_apart_from_a_server_that_is_away(look, postgres):
-    refused = await look(make_conninfo(postgres, user="nobody-here", password="planted-secret"))
-    assert (refused.state, refused.code) == ("FAILED", Exit.DENIED)
-    assert "planted-secret" not in refused.detail
+async def test_a_rejected_login_differs_from_an_unreachable_server(look, postgres):
+    rejected = await look(make_conninfo(postgres, user="nobody-here", password="planted-secret"))
+    assert (rejected.state, rejected.code) == ("FAILED", Exit.DENIED)
+    assert "planted-secret" not in rejected.detail
     away = await look("postgresql://gateway:planted-secret@127.0.0.1:1/gateway")
     assert (away.state, away.code) == ("FAILED", Exit.UNAVAILABLE)
     assert "planted-secret" not in away.detail
 
 
-async def test_a_string_that_is_none_is_refused_and_not_shown(look):
+async def test_an_invalid_connection_string_is_rejected_and_not_shown(look):
     wrong = await look("planted secret")
     assert (wrong.state, wrong.code) == ("FAILED", Exit.CONFIG)
     assert "planted" not in wrong.detail

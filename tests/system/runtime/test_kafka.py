@@ -13,7 +13,7 @@ from runtime.settings import KafkaSettings
 
 
 async def write_and_read(settings, topic):
-    """Write a record and read it again, each with a client from the settings."""
+    """Write a record and read it, each with a client from the settings."""
     async with open_cluster(settings) as cluster:
         await cluster.create_topic(WantedTopic(topic, 1, 1, {}))
     producer, consumer = (
@@ -32,7 +32,7 @@ async def write_and_read(settings, topic):
     return record.key, record.value
 
 
-async def test_a_record_goes_in_and_comes_out(kafka, prefix):
+async def test_a_written_record_is_readable(kafka, prefix):
     settings = KafkaSettings(bootstrap=tuple(kafka.split(",")))
     assert await write_and_read(settings, f"{prefix}records") == (b"key", b"value")
 
@@ -49,13 +49,13 @@ async def reason(settings):
     return str(away.value)
 
 
-async def test_why_kafka_does_not_let_us_in_is_told_apart(to_secured, secured, tmp_path):
-    where = f"127.0.0.1:{secured.ports['SASL_SSL']}"
+async def test_each_connection_failure_has_its_own_reason(to_secured, secured, tmp_path):
+    server = f"127.0.0.1:{secured.ports['SASL_SSL']}"
     wrong_password = await reason(to_secured("SASL_SSL", password="wrong"))
-    assert wrong_password.startswith(where)
+    assert wrong_password.startswith(server)
     assert "authentication failed" in wrong_password.lower()
 
-    plain_to_tls = await reason(KafkaSettings(bootstrap=(where,)))
+    plain_to_tls = await reason(KafkaSettings(bootstrap=(server,)))
     assert "certificate is not trusted" in await reason(to_secured("SASL_SSL", ca_file=None))
     other = {"bootstrap": (f"127.0.0.1:{secured.ports['PLAINTEXT']}",)}
     assert "is GATEWAY_KAFKA__SECURITY right for this port?" in await reason(to_secured("SSL", **other))
@@ -74,7 +74,7 @@ async def test_a_rotated_password_is_read_by_the_next_client(to_secured):
 
 @pytest.fixture
 async def frozen(to_secured, secured, prefix):
-    """A producer that has written one record; then its broker hangs."""
+    """A producer that has written one record, and whose broker is frozen since."""
     topic = f"{prefix}records"
     async with open_cluster(to_secured("PLAINTEXT")) as cluster:
         await cluster.create_topic(WantedTopic(topic, 1, 1, {}))
@@ -93,7 +93,7 @@ async def frozen(to_secured, secured, prefix):
         secured.kill(0, signal.SIGCONT)
 
 
-async def test_a_producer_that_can_t_deliver_stops_in_time_and_answers_who_waits(frozen):
+async def test_a_stuck_producer_stops_in_time_and_fails_its_sends(frozen):
     producer, topic = frozen
     undelivered = await producer.send(topic, b"undeliverable", partition=0)
     at = time.monotonic()
@@ -103,7 +103,7 @@ async def test_a_producer_that_can_t_deliver_stops_in_time_and_answers_who_waits
         await asyncio.wait_for(undelivered, 1)
 
 
-async def test_stopping_is_bounded_for_one_who_is_cancelled_too(frozen):
+async def test_a_cancelled_stop_is_bounded(frozen):
     producer, topic = frozen
     undelivered = await producer.send(topic, b"undeliverable", partition=0)
     stopping = asyncio.create_task(bounded_stop(producer, seconds=30))
@@ -116,7 +116,7 @@ async def test_stopping_is_bounded_for_one_who_is_cancelled_too(frozen):
     assert isinstance(undelivered.exception(), KafkaTimeoutError)
 
 
-async def test_a_broker_that_hangs_is_away_in_time(frozen, to_secured):
+async def test_a_frozen_broker_is_unreachable_within_the_timeout(frozen, to_secured):
     producer, _ = frozen
     at = time.monotonic()
     assert "timed out" in await reason(to_secured("PLAINTEXT"))

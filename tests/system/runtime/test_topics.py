@@ -13,7 +13,7 @@ from schemas.topics import catalogue
 
 @pytest.fixture
 def gateway(kafka, prefix):
-    """Run the command against this Kafka, with small topics of one copy."""
+    """Run `gateway` on this Kafka, with small topics of one replica."""
 
     def run(*arguments, **changes):
         environ = {
@@ -38,7 +38,7 @@ def settings(kafka):
     return KafkaSettings(bootstrap=tuple(kafka.split(",")))
 
 
-def test_plan_then_apply_then_nothing_to_do(gateway, prefix):
+def test_plan_and_apply_create_the_topics_once(gateway, prefix):
     planned = gateway("topics", "plan")
     assert planned.returncode == 3, planned.stderr
     assert planned.stdout.count("`gateway topics apply` creates it") == 5
@@ -55,7 +55,7 @@ def test_plan_then_apply_then_nothing_to_do(gateway, prefix):
     assert (again.returncode, json.loads(again.stdout)) == (0, {"applied": [], "left": []})
 
 
-def test_another_partition_count_is_left_to_a_person(gateway):
+def test_another_partition_count_needs_a_person(gateway):
     assert gateway("topics", "apply").returncode == 0
     planned = gateway("topics", "plan", "--json", GATEWAY_TOPICS__PARTITIONS="4")
     assert planned.returncode == 78
@@ -69,7 +69,7 @@ def test_another_partition_count_is_left_to_a_person(gateway):
     assert gateway("topics", "plan").returncode == 0
 
 
-async def test_apply_sets_what_differs_and_keeps_what_an_operator_set(gateway, settings, prefix):
+async def test_apply_alters_wrong_keys_and_keeps_an_operators_keys(gateway, settings, prefix):
     wanted = next(topic for topic in catalogue(prefix) if topic.role == "state")
     config = {**wanted.config, "segment.bytes": "1048576", "min.insync.replicas": "1", "retention.bytes": "7777"}
     async with open_cluster(settings) as cluster:
@@ -83,7 +83,7 @@ async def test_apply_sets_what_differs_and_keeps_what_an_operator_set(gateway, s
     assert found.config["retention.bytes"] == "7777"
 
 
-async def test_a_topic_that_somebody_made_meanwhile_is_no_error(settings, prefix):
+async def test_creating_an_existing_topic_is_no_error(settings, prefix):
     wanted = WantedTopic(f"{prefix}twice", 3, 1, {})
     async with open_cluster(settings) as cluster:
         await cluster.create_topic(wanted)
@@ -92,26 +92,26 @@ async def test_a_topic_that_somebody_made_meanwhile_is_no_error(settings, prefix
     assert {name: (topic.partitions, topic.replication) for name, topic in found.items()} == {wanted.name: (3, 1)}
 
 
-def test_what_kafka_refuses_is_told_in_its_words(gateway):
+def test_a_rejected_topic_is_reported_with_kafkas_message(gateway):
     applied = gateway("topics", "apply", GATEWAY_TOPICS__REPLICATION="5")
     assert applied.returncode == 69
     assert "was not created" in applied.stderr
     assert "replication factor" in applied.stderr.lower()
 
 
-async def test_looking_for_a_topic_never_creates_it(to_secured, prefix, eventually):
+async def test_finding_topics_never_creates_them(to_secured, prefix, eventually):
     settings = to_secured("PLAINTEXT")
     names = [topic.name for topic in catalogue(prefix)]
     async with open_cluster(settings) as cluster:
         assert await cluster.find_topics(names) == {}
         assert await cluster.find_topics(names) == {}
-        # What it would have looked like: this broker does create.
-        await cluster._admin.describe_topics([f"{prefix}asked-for-by-name"])
-        await eventually(lambda: cluster.find_topics([f"{prefix}asked-for-by-name"]))
+        # Proof that this broker auto-creates topics that are requested by name.
+        await cluster._admin.describe_topics([f"{prefix}requested-by-name"])
+        await eventually(lambda: cluster.find_topics([f"{prefix}requested-by-name"]))
         assert await cluster.find_topics(names) == {}
 
 
 def test_the_catalogue_is_complete(prefix):
-    from runtime.settings import TopicSettings  # noqa: PLC0415 - used here alone
+    from runtime.settings import TopicSettings  # noqa: PLC0415 - used only here
 
     assert len(wanted_topics(catalogue(prefix), TopicSettings())) == 5

@@ -13,7 +13,7 @@ from schemas.topics import catalogue
 
 
 class Waiting:
-    """One wait, and what it said meanwhile."""
+    """One call of `wait_for_topics`, with its health."""
 
     def __init__(self, bootstrap, wanted):
         self.kafka = KafkaSettings(bootstrap=tuple(bootstrap.split(",")))
@@ -40,26 +40,26 @@ async def create(kafka):
     return create
 
 
-async def test_it_waits_for_kafka_then_for_topics_and_goes_on_by_itself(late_port, wanted, create, eventually):
-    port, arrive = late_port
+async def test_a_process_waits_for_kafka_and_then_for_topics(late_port, wanted, create, eventually):
+    port, open_port = late_port
     wait = Waiting(f"127.0.0.1:{port}", wanted)
     with capture_logs() as lines:
         waiting = asyncio.create_task(wait())
         await eventually(lambda: [line["event"] for line in lines].count("kafka.broker_waiting") >= 2)
         assert wait.health.component("kafka").state == "waiting"
-        await arrive()
+        await open_port()
         await eventually(lambda: [line["event"] for line in lines].count("kafka.topics_waiting") >= 2)
         assert wait.health.component("kafka").state == "ok"
         assert "create them with `gateway topics apply`" in wait.health.component("topics").detail
         await create(wanted)
         assert await asyncio.wait_for(waiting, 10) is True
     assert wait.health.ready().good
-    told = next(line for line in lines if line["event"] == "kafka.topics_waiting")
-    assert told["missing"] == [topic.name for topic in wanted]
-    assert told["create_with"] == "gateway topics apply"
+    warning = next(line for line in lines if line["event"] == "kafka.topics_waiting")
+    assert warning["missing"] == [topic.name for topic in wanted]
+    assert warning["create_with"] == "gateway topics apply"
 
 
-async def test_it_stops_when_asked_to(kafka, wanted, eventually):
+async def test_waiting_ends_when_the_process_stops(kafka, wanted, eventually):
     wait = Waiting(kafka, wanted)
     waiting = asyncio.create_task(wait())
     await eventually(lambda: wait.health.component("topics").state == "waiting")
@@ -67,7 +67,7 @@ async def test_it_stops_when_asked_to(kafka, wanted, eventually):
     assert await asyncio.wait_for(waiting, 5) is False
 
 
-async def test_wrong_topics_are_refused_with_every_difference(kafka, wanted, create):
+async def test_wrong_topics_end_the_process_with_all_differences(kafka, wanted, create):
     commands, events, *others = wanted
     wrong = [
         WantedTopic(commands.name, 5, 1, commands.config),
@@ -75,20 +75,20 @@ async def test_wrong_topics_are_refused_with_every_difference(kafka, wanted, cre
     ]
     await create([*wrong, *others])
     wait = Waiting(kafka, wanted)
-    with pytest.raises(TopicsWrong) as refused:
+    with pytest.raises(TopicsWrong) as error:
         await wait()
-    assert [problem.split(": never")[0].split(": decide")[0] for problem in refused.value.problems] == [
+    assert [problem.split(": never")[0].split(": change")[0] for problem in error.value.problems] == [
         f"topic {commands.name}: partitions is 5, must be 2",
         f"topic {events.name}: cleanup.policy is compact, must be delete",
     ]
     assert wait.health.component("topics").state == "failed"
 
 
-async def test_a_difference_that_breaks_no_promise_is_told_and_no_more(kafka, wanted, create):
+async def test_a_harmless_difference_is_only_logged(kafka, wanted, create):
     state = next(topic for topic in wanted if topic.name.endswith("state"))
     slower = WantedTopic(state.name, 2, 1, {**state.config, "segment.bytes": "1048576"})
     await create([topic for topic in wanted if topic is not state] + [slower])
     with capture_logs() as lines:
         assert await Waiting(kafka, wanted)() is True
-    (told,) = [line for line in lines if line["event"] == "kafka.topic_mismatched"]
-    assert (told["topic"], told["aspect"], told["found"]) == (state.name, "segment.bytes", "1048576")
+    (warning,) = [line for line in lines if line["event"] == "kafka.topic_mismatched"]
+    assert (warning["topic"], warning["aspect"], warning["found"]) == (state.name, "segment.bytes", "1048576")

@@ -1,4 +1,4 @@
-"""The administrator of the secured broker: gives and takes rights, sets passwords."""
+"""The administrator of the secured broker, who grants and revokes permissions and sets passwords."""
 
 import asyncio
 import hashlib
@@ -82,35 +82,35 @@ class Administrator:
     def __init__(self, admin):
         self._admin = admin
 
-    async def allow(self, user, *needed):
-        await self._alter(CreateAclsRequest, user, needed)
+    async def allow(self, user, *accesses):
+        await self._alter(CreateAclsRequest, user, accesses)
 
-    async def forbid(self, user, *needed):
-        await self._alter(DeleteAclsRequest, user, needed)
+    async def revoke(self, user, *accesses):
+        await self._alter(DeleteAclsRequest, user, accesses)
 
     async def set_password(self, user, password):
-        answer = await self._admin._send_to_controller(SetPasswordRequest(user, password))
-        assert [code for _, code, *_ in answer.results] == [0], answer
+        response = await self._admin._send_to_controller(SetPasswordRequest(user, password))
+        assert [code for _, code, *_ in response.results] == [0], response
 
     async def create_topics(self, prefix, partitions=1):
         await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in catalogue(prefix)])
 
-    async def _alter(self, request, user, needed):
+    async def _alter(self, request, user, accesses):
         await asyncio.gather(
             *(
                 self._admin._send_to_controller(
                     request(
-                        RESOURCES[need.resource],
-                        need.name,
-                        PREFIXED if need.is_prefix else LITERAL,
+                        RESOURCES[access.resource],
+                        access.name,
+                        PREFIXED if access.is_prefix else LITERAL,
                         f"User:{user}",
                         "*",
                         operation,
                         ALLOW,
                     )
                 )
-                for need in needed
-                for operation in need.operations
+                for access in accesses
+                for operation in access.operations
             )
         )
 
@@ -124,6 +124,6 @@ async def administrator(secured):
 
 
 @pytest.fixture
-def needed(prefix):
-    """What a process required_access, with this test's names: `needed("worker")`."""
+def access_of(prefix):
+    """The access of a process, with this test's names: `access_of("worker")`."""
     return lambda process: required_access(process, catalogue(prefix), prefix, f"{prefix}worker")

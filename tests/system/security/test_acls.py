@@ -1,4 +1,4 @@
-"""Least privilege on a broker with an authorizer: what each process gets is enough, and every bit of it is needed."""
+"""Least privilege on a broker with an authorizer: each process gets enough access, and no more."""
 
 import asyncio
 
@@ -22,52 +22,54 @@ PROCESSES = ("ingress", "worker", "projector", "topics")
 
 
 @pytest.fixture
-async def rights(administrator, needed, prefix):
-    """Topics, and for every process exactly what it needs."""
+async def granted(administrator, access_of, prefix):
+    """An administrator who has created the topics and granted each process exactly its access."""
     await administrator.create_topics(prefix)
     for process in PROCESSES:
-        await administrator.allow(process, *needed(process))
+        await administrator.allow(process, *access_of(process))
     return administrator
 
 
-async def lacking(settings, needed, topics):
+async def denied(settings, accesses, topics):
     async with open_cluster(settings) as cluster:
-        return {str(need): missing for need in needed if (missing := await cluster.missing_operations(need, topics))}
+        return {
+            str(access): missing for access in accesses if (missing := await cluster.missing_operations(access, topics))
+        }
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-async def test_check_names_each_permission_that_is_missing_and_no_other(rights, to_secured, needed, prefix, process):
+async def test_exactly_the_revoked_access_is_missing(granted, to_secured, access_of, prefix, process):
     topics = [topic.name for topic in catalogue(prefix)]
     settings = to_secured("SASL_SSL", user=process)
-    assert await lacking(settings, needed(process), topics) == {}
-    for need in needed(process):
-        await rights.forbid(process, need)
-        assert await lacking(settings, needed(process), topics) == {str(need): need.operations}
-        await rights.allow(process, need)
-    assert await lacking(settings, needed(process), topics) == {}
+    assert await denied(settings, access_of(process), topics) == {}
+    for access in access_of(process):
+        await granted.revoke(process, access)
+        assert await denied(settings, access_of(process), topics) == {str(access): access.operations}
+        await granted.allow(process, access)
+    assert await denied(settings, access_of(process), topics) == {}
 
 
-async def test_check_says_what_to_do_about_a_missing_permission(rights, to_secured, needed, prefix):
+async def test_check_names_the_remedy_for_a_missing_permission(granted, to_secured, access_of, prefix):
     settings = ClusterSettings(
         environment="test",
         kafka=to_secured("SASL_SSL", user="ingress"),
         topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
     )
-    await rights.forbid("ingress", needed("ingress")[0])
+    await granted.revoke("ingress", access_of("ingress")[0])
     findings = [(one.subject, one.state, one.detail) async for one in check_kafka(settings, "ingress")]
     assert ("topic", "skipped", f"{prefix}commands: permission to describe it is missing") in findings
-    (told,) = [detail for what, state, detail in findings if (what, state) == ("acl", "FAILED")]
-    assert told.startswith(f"topic {prefix}commands: Write, DescribeConfigs missing")
-    assert "gateway topics acls" in told
+    (problem,) = [detail for subject, state, detail in findings if (subject, state) == ("acl", "FAILED")]
+    assert problem.startswith(f"topic {prefix}commands: Write, DescribeConfigs missing")
+    assert "gateway topics acls" in problem
 
 
-async def test_creating_topics_may_be_checked_before_there_are_any(administrator, to_secured, needed, prefix):
+async def test_the_permission_to_create_is_checked_without_topics(administrator, to_secured, access_of, prefix):
     settings, topics = to_secured("SASL_SSL", user="topics"), [f"{prefix}commands"]
-    (need,) = needed("topics")
+    (access,) = access_of("topics")
     async with open_cluster(settings) as cluster:
-        assert "CREATE" in {operation.name for operation in await cluster.missing_operations(need, topics)}
-        await administrator.allow("topics", need)
-        assert await cluster.missing_operations(need, topics) == frozenset()
+        assert "CREATE" in {operation.name for operation in await cluster.missing_operations(access, topics)}
+        await administrator.allow("topics", access)
+        assert await cluster.missing_operations(access, topics) == frozenset()
         assert await cluster.find_topics(topics) == {}
 
 
@@ -95,19 +97,19 @@ async def write(settings, topic, **options):
         ("stranger", "events"),
     ],
 )
-async def test_nobody_writes_what_is_another_s(rights, to_secured, prefix, user, role):
+async def test_no_user_writes_topics_of_another_process(granted, to_secured, prefix, user, role):
     with pytest.raises(TopicAuthorizationFailedError):
         await write(to_secured("SASL_SSL", user=user), getattr(catalogue(prefix), role).name)
 
 
 @pytest.mark.parametrize(("user", "role"), [("ingress", "state"), ("topics", "commands"), ("stranger", "events")])
-async def test_nobody_reads_what_is_not_for_him(rights, to_secured, prefix, user, role):
-    # Asked, not tried: a reader that may not read asks for the leaders again and again instead of failing.
+async def test_no_user_reads_topics_without_access(granted, to_secured, prefix, user, role):
+    # Checks the permission instead of reading: a denied aiokafka consumer retries without a limit instead of failing.
     reading = ResourceAccess("topic", getattr(catalogue(prefix), role).name, frozenset({AclOperation.READ}))
-    assert await lacking(to_secured("SASL_SSL", user=user), [reading], []) == {str(reading): reading.operations}
+    assert await denied(to_secured("SASL_SSL", user=user), [reading], []) == {str(reading): reading.operations}
 
 
-async def test_ingress_can_t_stand_in_for_a_worker(rights, to_secured, prefix):
+async def test_the_ingress_can_t_act_as_a_worker(granted, to_secured, prefix):
     settings, topics = to_secured("SASL_SSL", user="ingress"), catalogue(prefix)
     with pytest.raises(TransactionalIdAuthorizationFailed):
         await write(settings, topics.commands.name, transactional_id=f"{prefix}worker-{topics.commands.name}-0")

@@ -1,6 +1,6 @@
-"""The processes on a secured Kafka: each as a user of its own that may do what it needs, each with its kind of login.
+"""The processes on a secured Kafka: each with its own user, its own access and its own kind of login.
 
-The broker drops every login after four seconds, so connections break, and new ones are made, under the load.
+The broker ends every login after four seconds, so connections break and are reopened under load.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from local.event_listener import listening
 from local.installation import GATEWAY, Installation
 from local.processes.run import Run
 
-COMMANDS_FOR_SECONDS = 9  # more than two lives of a connection
+COMMANDS_FOR_SECONDS = 9  # longer than two lifetimes of a connection
 
 
 @pytest.fixture
 def installed(to_secured, collate, prefix):
-    """Make an installation whose processes are this user: `installed("SASL_SSL", "ingress")`."""
+    """Create an installation whose processes log in as one user: `installed("SASL_SSL", "ingress")`."""
     runs = []
 
     def install(security, user, **changes):
@@ -45,15 +45,15 @@ def installed(to_secured, collate, prefix):
 
 
 @pytest.fixture
-async def sides(installed, administrator, needed):
-    """Ingress by password and worker by token, over topics that a third has created by certificate; all checked."""
+async def sides(installed, administrator, access_of):
+    """The ingress with a password, the worker with a token, and topics created with a certificate; all checked."""
     by_process = {
         "topics": installed("SSL", "topics"),
         "ingress": installed("SASL_SSL", "ingress"),
         "worker": installed("SASL_SSL", "worker", mechanism="OAUTHBEARER"),
     }
     for process in by_process:
-        await administrator.allow(process, *needed(process))
+        await administrator.allow(process, *access_of(process))
     await asyncio.to_thread(by_process["topics"].apply_topics)
     for process, installation in by_process.items():
         checked = await asyncio.to_thread(check, installation, process)
@@ -74,7 +74,7 @@ async def listener(secured, sides, prefix):
 
 @pytest.fixture
 async def rotate(administrator, secured, sides):
-    """Give ingress another password and the worker another token."""
+    """Change the ingress' password and the worker's token."""
     ingress_side, worker_side = (side.environ for side in sides)
 
     async def rotate(password):
@@ -90,14 +90,14 @@ async def rotate(administrator, secured, sides):
 async def test_least_privilege_is_enough_and_credentials_rotate_under_load(sides, rotate, start, collate, listener):
     ingress, worker = await start(sides[0], "ingress"), await start(sides[1], "worker")
     await rotate("another-password")
-    commands, refused = [], 0
+    commands, unavailable = [], 0
     until = time.monotonic() + COMMANDS_FOR_SECONDS
     async with httpx.AsyncClient(timeout=20) as http:
         for number, authorization in enumerate(collate.create(count=2_000)):
             if time.monotonic() > until:
                 break
             while True:
-                answer = await http.post(
+                response = await http.post(
                     f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
                     json={},
                     headers={
@@ -106,16 +106,16 @@ async def test_least_privilege_is_enough_and_credentials_rotate_under_load(sides
                         "Prefer": "wait=20",
                     },
                 )
-                if answer.status_code != 503:
+                if response.status_code != 503:
                     break
-                refused += 1
-            assert answer.status_code in {200, 202}, answer.text
-            commands.append(answer.json()["commandId"])
+                unavailable += 1
+            assert response.status_code in {200, 202}, response.text
+            commands.append(response.json()["commandId"])
         assert len(commands) > 3
         for command in commands:
             finished = await listener.wait_for("command.finished", 30, commandId=command)
             assert finished.data["outcome"] == "applied"
-    print(f"{len(commands)} commands, {refused} answered 503 in between")
+    print(f"{len(commands)} commands, {unavailable} responses of 503")
     await asyncio.to_thread(worker.await_ready)
     assert await asyncio.to_thread(ingress.stop) == 0
     assert await asyncio.to_thread(worker.stop) == 0

@@ -1,4 +1,4 @@
-"""New passwords, tokens and certificates are used by clients that are already running."""
+"""Running clients use new passwords, tokens and certificates."""
 
 import ssl
 
@@ -10,17 +10,17 @@ from adapters.kafka.credentials import RotatingContext
 
 
 @pytest.fixture
-async def commands(administrator, needed, prefix):
-    """What `ingress` may do with `commands`, and nobody else."""
+async def commands(administrator, access_of, prefix):
+    """The access of `ingress` to `commands`, which no other user has."""
     await administrator.create_topics(prefix)
-    commands, *_ = needed("ingress")
+    commands, *_ = access_of("ingress")
     await administrator.allow("ingress", commands)
     return commands
 
 
 @pytest.fixture
-def again():
-    """Drop a client's connections, as a broker that restarts does."""
+def reconnect():
+    """Close a client's connections, like a restarting broker."""
 
     def drop(cluster):
         for connection in list(cluster._admin._client._conns.values()):
@@ -31,66 +31,66 @@ def again():
 
 @pytest.fixture
 async def change_password(administrator):
-    """Give ingress another password at the broker, which is shared with other tests, until the test ends."""
+    """Change the ingress' password at the shared broker until the test ends."""
     yield lambda password: administrator.set_password("ingress", password)
     await administrator.set_password("ingress", "right-password")
 
 
-async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, change_password, again):
+async def test_a_new_password_is_used_from_the_next_connection_on(to_secured, change_password, reconnect):
     settings = to_secured("SASL_SSL", user="ingress")
     async with open_cluster(settings) as cluster:
         await cluster.find_topics([])
         await change_password("new-password")
         settings.password_file.write_text("new-password\n")
-        again(cluster)
+        reconnect(cluster)
         assert await cluster.find_topics([]) == {}
 
 
-async def test_a_new_token_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
+async def test_a_new_token_is_used_from_the_next_connection_on(to_secured, secured, commands, reconnect):
     settings = to_secured("SASL_SSL", mechanism="OAUTHBEARER", user="stranger")
     async with open_cluster(settings) as cluster:
         assert await cluster.missing_operations(commands, []) == commands.operations
         settings.token_file.write_text(secured.tokens.token("ingress"))
-        again(cluster)
+        reconnect(cluster)
         assert await cluster.missing_operations(commands, []) == frozenset()
 
 
-async def test_a_new_certificate_is_used_from_the_next_connection_on(to_secured, secured, commands, again):
+async def test_a_new_certificate_is_used_from_the_next_connection_on(to_secured, secured, commands, reconnect):
     settings = to_secured("SSL", user="stranger")
     async with open_cluster(settings) as cluster:
         assert await cluster.missing_operations(commands, []) == commands.operations
         secured.authority.issue("ingress", settings.certificate_file, settings.key_file)
-        again(cluster)
+        reconnect(cluster)
         assert await cluster.missing_operations(commands, []) == frozenset()
 
 
-async def test_a_certificate_without_its_key_leaves_the_old_pair_in_force(to_secured, secured, tmp_path, again):
+async def test_a_certificate_without_its_key_leaves_the_old_pair_in_force(to_secured, secured, tmp_path, reconnect):
     settings = to_secured("SSL")
     async with open_cluster(settings) as cluster:
         secured.authority.issue("gateway", settings.certificate_file, tmp_path / "not-written-yet")
-        again(cluster)
+        reconnect(cluster)
         assert await cluster.find_topics([]) == {}
         (tmp_path / "not-written-yet").rename(settings.key_file)
-        again(cluster)
+        reconnect(cluster)
         assert await cluster.find_topics([]) == {}
 
 
-async def test_new_authorities_replace_the_old_ones(to_secured, tmp_path, secured, again):
-    from local.kafka.secured import Authority  # noqa: PLC0415 - unit tests must not pay for it
+async def test_new_authorities_replace_the_old_ones(to_secured, tmp_path, secured, reconnect):
+    from local.kafka.secured import Authority  # noqa: PLC0415 - unit tests must not import it
 
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(secured.ca_file.read_bytes())
     async with open_cluster(to_secured("SASL_SSL", ca_file=trusted)) as cluster:
         await cluster.find_topics([])
         Authority("stranger").write(trusted)
-        again(cluster)
+        reconnect(cluster)
         with pytest.raises(KafkaFailure):
             await cluster.find_topics([])
         trusted.write_bytes(secured.ca_file.read_bytes())
         assert await cluster.find_topics([]) == {}
 
 
-def test_files_that_never_fitted_keep_a_client_from_being_made(to_secured, tmp_path):
+def test_no_client_is_created_from_files_that_do_not_match(to_secured, tmp_path):
     settings = to_secured("SSL")
     settings.key_file.write_text("no key")
     with pytest.raises(ssl.SSLError):
