@@ -1,4 +1,4 @@
-"""A loop that follows one topic: reads on from a position, and reopens its reader after every failure.
+"""A loop that follows one topic from a position on, and reopens its reader after every failure.
 
     open ─▶ seek ─▶ ┌ read ─▶ take each record ─▶ compare positions with ends ─▶ ┐     failed, or behind for too long:
                     └────────────────────────────────────────────────────────────┘     close, pause, open again
@@ -68,19 +68,24 @@ class TopicFollower:
         """Return when the reader has been behind for REOPEN_SECONDS."""
         ends: dict[int, int] | None = None
         caught_up_at = checked_at = time.monotonic()
-        while (now := time.monotonic()) - caught_up_at <= REOPEN_SECONDS:
-            for partition, records in (await reader.read()).items():
+        while True:
+            batches = await reader.read()
+            for partition, records in batches.items():
                 for record in records:
                     self.positions[partition] = record.offset + 1
                     self._take(partition, record)
             beat()
-            if self.is_caught_up and now - checked_at < CHECK_EVERY_SECONDS:
+            now = time.monotonic()
+            # A request for the ends waits behind a running fetch, so it would slow down a reader that catches up.
+            if (self.is_caught_up or batches) and now - checked_at < CHECK_EVERY_SECONDS:
                 continue
             checked_at = now
             self.positions |= await reader.positions()
             if ends is not None and all(self.positions[partition] >= end for partition, end in ends.items()):
                 caught_up_at = now
                 self._report(None)
+            elif now - caught_up_at > REOPEN_SECONDS:
+                return
             elif now - caught_up_at > LAGGING_SECONDS:
                 self._report("behind the end of the topic")
             ends = await self._ends(reader)
