@@ -18,9 +18,5 @@ class Attempt(Model):
     status: Public[int | None] = Field(default=None, description="The HTTP status, if there was a response.")
     code: Public[Slug | None] = Field(default=None, description="Collate's error code, or the gateway's own cause.")
     ms: Public[int] = Field(ge=0, description="The duration in milliseconds.")
-    write: Public[int | None] = Field(
-        default=None, ge=1, description="The number of the command's write, from 1; absent for a read."
-    )
-    request_id: Public[Word | None] = Field(
-        default=None, description="Collate's id of the request, for support requests to Collate."
-    )
+    write: Public[int | None] = Field(default=None, ge=1, description="The write's number, from 1; absent for a read.")
+    request_id: Public[Word | None] = Field(default=None, description="Collate's request id, for support requests.")

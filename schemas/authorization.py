@@ -27,9 +27,7 @@ class LastHandoff(Model):
     result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
     by: Public[ClosedBy | None] = Field(default=None, description="The cause of its end.")
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
-    agreement: Public[Agreement | None] = Field(
-        default=None, description="Whether payer truth agrees with the report; absent until Collate has reconciled."
-    )
+    agreement: Public[Agreement | None] = Field(default=None, description="Absent until Collate has reconciled.")
 
 
 class AuthorizationRecord(Message):
@@ -61,15 +59,13 @@ class AuthorizationRecord(Message):
     next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
     resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot that a reviewer must accept before a handoff."
+        default=None, description="The snapshot to accept before a handoff."
     )
     receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The running handoff.")
     last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended most recently.")
-    settled_at: Public[Time | None] = Field(
-        default=None, description="When the gateway first saw it completed or canceled."
-    )
+    settled_at: Public[Time | None] = Field(default=None, description="When the gateway saw it completed or canceled.")
     watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
     watch_ended_at: Public[Time | None] = Field(
         default=None,

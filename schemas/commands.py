@@ -40,21 +40,15 @@ class HandoffRequest(Command):
         default=None,
         description="The command expires if it has not begun by this time; default: one hour after acceptance.",
     )
-    metadata: Public[Metadata | None] = Field(
-        default=None, description="Copied into the events that this command causes."
-    )
+    metadata: Public[Metadata | None] = Field(default=None, description="Copied into the events of this command.")
 
 
 class Completed(Model):
     """The operator reports the result that they saw at the payer."""
 
     type: Public[Literal["completed"]] = "completed"
-    reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(
-        description="The operator's report; it is not payer truth."
-    )
-    observed_reference_number: Phi[Reference | None] = Field(
-        default=None, description="The reference number that the payer showed."
-    )
+    reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(description="A report, not payer truth.")
+    observed_reference_number: Phi[Reference | None] = Field(default=None, description="The payer's reference number.")
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 
@@ -85,11 +79,9 @@ class HandoffCloseBody(Model):
 
     result: Phi[CloseResult] = Field(description="The result; its `type` selects the other fields.")
     expires_at: Public[Time | None] = Field(
-        default=None, description="The command expires if it has not begun by this time; it never expires if absent."
+        default=None, description="The command expires if it has not begun by this time; default: never."
     )
-    metadata: Public[Metadata | None] = Field(
-        default=None, description="Copied into the events that this command causes."
-    )
+    metadata: Public[Metadata | None] = Field(default=None, description="Copied into the events of this command.")
 
 
 class HandoffClose(HandoffCloseBody, Command):

@@ -77,7 +77,7 @@ class DeadLetter(Message):
     command: Public[Word | None] = Field(default=None, description="The command's type.")
     caller: Public[Name | None] = Field(default=None, description="The caller that sent the command.")
     authorization_id: Phi[str] = Field(
-        description="The record's key as text: a Collate id, except for a broken record."
+        description="The record's key as text: a Collate id unless the record is broken."
     )
     accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
     dead_at: Public[Time] = Field(description="When the command was dead-lettered.")
@@ -102,7 +102,7 @@ class DeadLetterEnded(Message):
 
     command_id: Public[CommandId] = Field(description="The command's id.")
     redrive: Public[int] = Field(
-        default=0, ge=0, description="The redrive that ended it; for a discard, the dead letter's own number."
+        default=0, ge=0, description="The redrive that ended it; for a discard, the dead letter's."
     )
     outcome: Public[Outcome] = Field(description="The command's outcome.")
     ended_at: Public[Time] = Field(description="When the dead letter ended.")

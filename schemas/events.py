@@ -21,7 +21,7 @@ from schemas.times import Time
 _METADATA = Field(default=None, description="The metadata of the command.")
 _VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
-_REDRIVE = Field(default=None, ge=1, description="The number of the redrive; absent for the first execution.")
+_REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
 _DECISION = Field(default=None, description="For a redrive or discard: the operator and the reason.")
 _ATTEMPTS = Field(
     default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate so far, as far as this worker knows them."
@@ -79,13 +79,9 @@ class CommandFinished(_CommandEvent):
 
     outcome: Public[Outcome] = Field(description="The command's outcome.")
     effect: Public[Effect] = Field(description="Whether this command changed Collate.")
-    reason: Public[Slug | None] = Field(
-        default=None, description="The reason why it was not applied, or why it names no handoff."
-    )
+    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
-    handoff_id: Public[Id | None] = Field(
-        default=None, description="The handoff that the command names or has created."
-    )
+    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names or created.")
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION
@@ -189,9 +185,7 @@ class HandoffClosed(Event):
     result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
     by: Public[ClosedBy] = Field(description="The cause of its end.")
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
-    reason: Public[Slug | None] = Field(
-        default=None, description="The reason why the operator was unable to complete it."
-    )
+    reason: Public[Slug | None] = Field(default=None, description="Why the operator was unable to complete it.")
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
@@ -273,7 +267,7 @@ class AuthorizationChanged(Event):
     }
 
     from_status: Public[Word | None] = Field(
-        default=None, alias="from", description="The status before; absent in the first event of an authorization."
+        default=None, alias="from", description="The old status; absent in the first event."
     )
     to_status: Public[Word] = Field(alias="to", description="The new status.")
     outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
@@ -297,7 +291,7 @@ class AuthorizationActionRequired(Event):
     action: Public[Word] = Field(description="The next action's type; complete_payer_interaction needs a handoff.")
     resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot that a reviewer must accept before a handoff."
+        default=None, description="The snapshot to accept before a handoff."
     )
     version: Public[int | None] = _VERSION
 
@@ -334,9 +328,7 @@ class AuthorizationWatchEnded(Event):
 
     status: Public[Word] = Field(description="The last known status.")
     watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
-    reason: Public[Slug] = Field(
-        description="The reason: `max_age`, or `not_found` if Collate does not know the authorization."
-    )
+    reason: Public[Slug] = Field(description="`max_age`, or `not_found` if Collate does not know the authorization.")
     version: Public[int | None] = _VERSION
 
 

@@ -14,7 +14,5 @@ class OperatorDecision(Model):
     """The operator who redrove or discarded a command, and the reason."""
 
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    reason: Public[DecisionReason | None] = Field(
-        default=None, description="The reason; absent in decisions made with an older version of the gateway."
-    )
+    reason: Public[DecisionReason | None] = Field(default=None, description="Absent in decisions of older versions.")
     ticket: Public[Ticket | None] = Field(default=None, description="A ticket in the operator's own tracker.")

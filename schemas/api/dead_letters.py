@@ -17,16 +17,12 @@ class DeadLetterDecision(Model):
     """An operator's decision about a dead letter that they have read."""
 
     operator: Public[Name] = Field(description="The operator who decides: a member of staff as named in your systems.")
-    reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(
-        description="The reason. The events and the timeline contain it."
-    )
+    reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
     ticket: Public[Ticket | None] = Field(
         default=None,
         description="A ticket in your own tracker. The events and the timeline contain it, so it must name no person.",
     )
-    why: Phi[Why | None] = Field(
-        default=None, description="The reason in free text. Only the record on the commands topic contains it."
-    )
+    why: Phi[Why | None] = Field(default=None, description="The reason in free text; only on the commands topic.")
     redrive: Public[Whole] = Field(
         ge=0,
         le=999,
@@ -40,9 +36,7 @@ class DeadLetterSummary(OpenModel):
     command_id: Public[CommandId] = Field(description="The command's id.")
     command: Public[Word | None] = Field(default=None, description="The command's type, if readable.")
     caller: Public[Name | None] = Field(default=None, description="The caller that sent the command, if readable.")
-    authorization_id: Public[Id | None] = Field(
-        default=None, description="The authorization's id; absent if the record is broken."
-    )
+    authorization_id: Public[Id | None] = Field(default=None, description="Absent if the record is broken.")
     accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
     dead_at: Public[Time] = Field(description="When the command was dead-lettered.")
     cause: Public[Slug] = Field(description="The reason why the command could not be finished.")
@@ -71,9 +65,7 @@ class DeadLetterWrite(OpenModel):
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the write names.")
     if_match: Public[int | None] = Field(default=None, description="The version in its If-Match header.")
     first_sent_at: Public[Time | None] = Field(default=None, description="When the write was first sent.")
-    ended: Public[Word | None] = Field(
-        default=None, description="How the write ended; absent while it may be in flight."
-    )
+    ended: Public[Word | None] = Field(default=None, description="How it ended; absent while it may be in flight.")
     may_have_arrived: Public[bool] = Field(description="Whether this write, or an earlier one, may have been applied.")
 
 
@@ -92,9 +84,7 @@ class DeadLetterOriginal(OpenModel):
     """The original data, with free text and reference numbers. Each access is logged."""
 
     command_id: Public[CommandId] = Field(description="The command's id.")
-    data: Phi[dict[str, JsonValue] | None] = Field(
-        default=None, description="The command's data; absent if unreadable."
-    )
+    data: Phi[dict[str, JsonValue] | None] = Field(default=None, description="The command's data, if readable.")
     value: Phi[str] = Field(description="The original record's value in base64.")
 
 
@@ -102,9 +92,7 @@ class HandoffNow(OpenModel):
     """The current state of the handoff that the command names, or of the running handoff."""
 
     id: Public[Id] = Field(description="Collate's id of the handoff.")
-    state: Public[Word | None] = Field(
-        default=None, description="The handoff's state, in Collate's words; absent if unreadable."
-    )
+    state: Public[Word | None] = Field(default=None, description="Its state in Collate's words, if readable.")
     result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
     version: Public[int | None] = Field(default=None, description="Collate's version of the handoff.")
 
@@ -121,18 +109,14 @@ class DeadLetterSituation(OpenModel):
     next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
     resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The review snapshot that a reviewer must accept before a handoff."
+        default=None, description="The snapshot to accept before a handoff."
     )
     review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the current review snapshot.")
-    review_snapshot_status: Public[Word | None] = Field(
-        default=None, description="The snapshot's status, in Collate's words."
-    )
+    review_snapshot_status: Public[Word | None] = Field(default=None, description="Its status in Collate's words.")
     receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     active_handoff_id: Public[Id | None] = Field(default=None, description="The id of the running handoff.")
-    handoff: Public[HandoffNow | None] = Field(
-        default=None, description="The handoff that the command names, else the running one."
-    )
+    handoff: Public[HandoffNow | None] = Field(default=None, description="The command's handoff, else the running one.")
 
 
 DEAD_LETTER_BODIES: tuple[type[Model], ...] = (

@@ -17,9 +17,7 @@ from schemas.times import Time
 class AccessGrantBody(Model):
     """The request for an access grant."""
 
-    operator: Public[Name] = Field(
-        description="The operator who will receive the link: a member of staff, never a patient."
-    )
+    operator: Public[Name] = Field(description="The member of staff who will receive the link, never a patient.")
 
 
 class _CommandResponse(OpenModel):
@@ -42,18 +40,12 @@ class CommandOutcome(_CommandResponse):
     finished_at: Public[Time | None] = Field(default=None, description="When the command ended.")
     outcome: Public[Outcome] = Field(description="The command's outcome.")
     effect: Public[Effect] = Field(description="Whether this command changed Collate.")
-    reason: Public[Slug | None] = Field(
-        default=None, description="The reason why it was not applied, or why it names no handoff."
-    )
+    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
-    handoff_id: Public[Id | None] = Field(
-        default=None, description="The handoff that the command names or has created."
-    )
-    version: Public[int | None] = Field(
-        default=None, description="Collate's version of the authorization at the end of the command."
-    )
+    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names or created.")
+    version: Public[int | None] = Field(default=None, description="The authorization's version at the end.")
     redrive: Public[int | None] = Field(
-        default=None, description="The number of the redrive; absent for the first execution."
+        default=None, description="The redrive's number; absent for the first execution."
     )
     metadata: Public[Metadata | None] = Field(default=None, description="The command's metadata.")
 
@@ -63,9 +55,7 @@ class AccessGranted(OpenModel):
 
     handoff_id: Public[Id] = Field(description="The handoff's id.")
     id: Secret[str] = Field(description="The grant's id. It is part of the link and as secret.")
-    url: Secret[str] = Field(
-        description="The link. It alone gives access to the session. Never request it from a server."
-    )
+    url: Secret[str] = Field(description="The link. It alone gives access to the session. Never open it from a server.")
     expires_at: Public[Time] = Field(description="When the link expires. Request a new grant before.")
 
 
@@ -75,7 +65,7 @@ class Review(OpenModel):
     authorization_id: Public[Id] = Field(description="The authorization's id.")
     version: Public[int] = Field(description="Collate's version of the authorization.")
     covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The snapshot that a reviewer must accept before a handoff, if there is one."
+        default=None, description="The snapshot to accept before a handoff."
     )
     review_snapshot: Phi[dict[str, JsonValue]] = Field(description="Collate's snapshot. A reviewer accepts its `id`.")
 
@@ -101,17 +91,13 @@ class ProblemDetails(OpenModel):
     kept: Public[Literal["no", "unknown"] | None] = Field(
         default=None, description="For a command with status 503: whether the command may be in Kafka."
     )
-    reason: Public[Slug | None] = Field(
-        default=None, description="For a live call: the reason, for programs to branch on."
-    )
+    reason: Public[Slug | None] = Field(default=None, description="For a live call: the reason, for programs.")
     handoff_id: Public[Id | None] = Field(default=None, description="For a live call: the handoff's id.")
     result: Public[Word | None] = Field(
-        default=None, description="For a closed handoff: its result, in Collate's words."
+        default=None, description="For a closed handoff: its result in Collate's words."
     )
     details_reason: Public[Word | None] = Field(default=None, description="Collate's own reason, if there is one.")
-    collate_request_id: Public[Word | None] = Field(
-        default=None, description="For a live call: Collate's id of the request."
-    )
+    collate_request_id: Public[Word | None] = Field(default=None, description="For a live call: Collate's request id.")
 
 
 ANSWERS: tuple[type[Model], ...] = (CommandAccepted, CommandOutcome, AccessGranted, Review, ProblemDetails)

@@ -29,32 +29,22 @@ class CommandStatus(OpenModel):
     """The status of a command."""
 
     command_id: Public[CommandId] = Field(description="The command's id.")
-    type: Public[Word | None] = Field(
-        default=None, description="The command's type; absent until the read model has the command."
-    )
+    type: Public[Word | None] = Field(default=None, description="The command's type; absent until it is read.")
     authorization_id: Public[Id | None] = Field(default=None, description="The authorization's id.")
     caller: Public[Name | None] = Field(default=None, description="The caller that sent the command.")
     status: Public[Word] = Field(description="accepted, waiting, dead_lettered (an operator must decide) or finished.")
     accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
     expires_at: Public[Time | None] = Field(
-        default=None, description="When the command expires if it has not begun, if the caller sent a time."
+        default=None, description="The time after which the command does not begin."
     )
-    waiting: Public[WaitsFor | None] = Field(
-        default=None, description="The reason, while the command waits or is dead-lettered."
-    )
+    waiting: Public[WaitsFor | None] = Field(default=None, description="The reason while it waits or is dead-lettered.")
     finished_at: Public[Time | None] = Field(default=None, description="When the command ended.")
     outcome: Public[Word | None] = Field(default=None, description="The command's outcome.")
     effect: Public[Word | None] = Field(default=None, description="Whether this command changed Collate.")
-    reason: Public[Slug | None] = Field(
-        default=None, description="The reason why it was not applied, or why it names no handoff."
-    )
+    reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
-    handoff_id: Public[Id | None] = Field(
-        default=None, description="The handoff that the command names or has created."
-    )
-    version: Public[int | None] = Field(
-        default=None, description="Collate's version of the authorization at the end of the command."
-    )
+    handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names or created.")
+    version: Public[int | None] = Field(default=None, description="The authorization's version at the end.")
     redrive: Public[int | None] = Field(default=None, description="The number of redrives of the command.")
     metadata: Public[Metadata | None] = Field(default=None, description="The command's metadata.")
 
@@ -70,7 +60,7 @@ class TimelineEntry(OpenModel):
 
     at: Public[Time] = Field(description="When it happened, by the clock of the process that recorded it.")
     kind: Public[Word] = Field(
-        description="command.accepted, command.redrive_requested, command.discard_requested, attempt, or an event."
+        description="attempt, command.accepted, command.redrive_requested, command.discard_requested, or an event."
     )
     says: Public[Advice] = Field(description="A description of the entry in one sentence.")
     command_id: Public[CommandId | None] = Field(default=None, description="The command that the entry belongs to.")
@@ -91,7 +81,7 @@ class Risk(OpenModel):
 
     reason: Public[Slug] = Field(description="The reason.")
     ends_at: Public[Time | None] = Field(
-        default=None, description="When the handoff is expected to end. Absent so far, as in `handoff.at_risk`."
+        default=None, description="The expected end; absent so far, as in `handoff.at_risk`."
     )
 
 
@@ -118,14 +108,10 @@ class HandoffStatus(OpenModel):
     risk: Public[Risk | None] = Field(default=None, description="Absent if there is no known risk.")
     closed_at: Public[Time | None] = Field(default=None, description="When the handoff ended.")
     result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
-    closed_by: Public[Word | None] = Field(
-        default=None, description="The cause of its end: us, other, expiry, loss or cancellation."
-    )
-    reported: Public[Word | None] = Field(default=None, description="The operator's report; it is not payer truth.")
+    closed_by: Public[Word | None] = Field(default=None, description="us, other, expiry, loss or cancellation.")
+    reported: Public[Word | None] = Field(default=None, description="A report, not payer truth.")
     agreement: Public[Word | None] = Field(default=None, description="Whether payer truth agrees with the report.")
-    metadata: Public[Metadata | None] = Field(
-        default=None, description="The metadata of the command that requested the handoff."
-    )
+    metadata: Public[Metadata | None] = Field(default=None, description="The metadata of the request command.")
 
 
 class HandoffList(OpenModel):
@@ -170,7 +156,7 @@ class Overview(OpenModel):
     unfinished: Public[dict[str, int]] = Field(description="The number of commands that have not ended, by status.")
     waiting: Public[dict[str, int]] = Field(description="The number of waiting commands, by reason.")
     oldest: Public[list[UnfinishedCommand]] = Field(
-        description="The commands that have waited longest. Each blocks its authorization's later commands."
+        description="The longest waiting commands. Each blocks its authorization."
     )
     dead_letters: Public[list[UnfinishedCommand]] = Field(description="The dead-lettered commands, oldest first.")
     last_minute: Public[Rates] = Field(description="The counts of the last minute.")
