@@ -43,13 +43,13 @@ async def wait_for_topics(
             log.warning("kafka.topics_waiting", reason=str(rejected), retry_seconds=every_seconds)
         else:
             health.set(_KAFKA, "ok")
-            if _all_there(wanted, found, health, log, every_seconds):
+            if _all_present(wanted, found, health, log, every_seconds):
                 return True
         await _pause(stop, every_seconds)
     return False
 
 
-def _all_there(
+def _all_present(
     wanted: tuple[WantedTopic, ...], found: dict[str, FoundTopic], health: Health, log: Log, every_seconds: float
 ) -> bool:
     differences = compare(wanted, found)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations wait for each other
 
 
-def newest() -> str | None:
+def newest_revision() -> str | None:
     """Return the newest revision among the migrations."""
     return ScriptDirectory.from_config(_config(None)).get_current_head()
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapters.kafka.clients import KafkaFailure
 from gateway.ingress.http.deadlines import Deadlines
@@ -39,21 +39,13 @@ MAX_IDLE_SECONDS = 24 * 60 * 60.0
 log = get_log()
 
 
-class Metadata(Protocol):
-    """The position of a written record."""
-
-    @property
-    def offset(self) -> int:
-        """The record's offset in its partition."""
-
-
 class Producer(Protocol):
     """The method of a Kafka producer that is used."""
 
     async def send(
         self, topic: str, value: bytes, *, key: bytes, partition: int, headers: list[tuple[str, bytes]]
-    ) -> asyncio.Future[Metadata]:
-        """Queue a record; the future completes when the record is written."""
+    ) -> asyncio.Future[Any]:
+        """Queue a record; the future completes with its offset when the record is written."""
 
 
 class ProducerFactory(Protocol):

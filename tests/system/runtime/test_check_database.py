@@ -10,35 +10,35 @@ from runtime.settings import ReadModelSettings
 
 
 @pytest.fixture
-def look(tmp_path):
+def check(tmp_path):
     dsn = tmp_path / "dsn"
 
-    async def look(conninfo):
+    async def check(conninfo):
         dsn.write_text(conninfo)
-        (finding,) = [finding async for finding in check_database(ReadModelSettings(dsn_file=dsn))]
-        return finding
+        (result,) = [result async for result in check_database(ReadModelSettings(dsn_file=dsn))]
+        return result
 
-    return look
+    return check
 
 
-async def test_missing_tables_fail_and_migrated_tables_are_ok(look, postgres, tmp_path):
-    missing = await look(postgres)
+async def test_missing_tables_fail_and_migrated_tables_are_ok(check, postgres, tmp_path):
+    missing = await check(postgres)
     assert (missing.state, missing.code) == ("FAILED", Exit.CONFIG)
     assert "gateway migrate" in missing.detail
     migrate(ReadModelSettings(dsn_file=tmp_path / "dsn"))
-    assert (await look(postgres)).state == "ok"
+    assert (await check(postgres)).state == "ok"
 
 
-async def test_a_rejected_login_differs_from_an_unreachable_server(look, postgres):
-    rejected = await look(make_conninfo(postgres, user="nobody-here", password="planted-secret"))
+async def test_a_rejected_login_differs_from_an_unreachable_server(check, postgres):
+    rejected = await check(make_conninfo(postgres, user="nobody-here", password="planted-secret"))
     assert (rejected.state, rejected.code) == ("FAILED", Exit.DENIED)
     assert "planted-secret" not in rejected.detail
-    away = await look("postgresql://gateway:planted-secret@127.0.0.1:1/gateway")
+    away = await check("postgresql://gateway:planted-secret@127.0.0.1:1/gateway")
     assert (away.state, away.code) == ("FAILED", Exit.UNAVAILABLE)
     assert "planted-secret" not in away.detail
 
 
-async def test_an_invalid_connection_string_is_rejected_and_not_shown(look):
-    wrong = await look("planted secret")
+async def test_an_invalid_connection_string_is_rejected_and_not_shown(check):
+    wrong = await check("planted secret")
     assert (wrong.state, wrong.code) == ("FAILED", Exit.CONFIG)
     assert "planted" not in wrong.detail

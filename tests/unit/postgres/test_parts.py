@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from adapters.postgres.descriptions import describe
-from adapters.postgres.migrate import as_sql, newest
+from adapters.postgres.migrate import as_sql, newest_revision
 from adapters.postgres.schema_version import HEAD
 from consumers.projector.fold import short
 from schemas.attempts import Attempt
@@ -116,7 +116,7 @@ def test_attempts_are_public_as_a_whole():
 
 
 def test_head_is_the_newest_migration():
-    assert newest() == HEAD
+    assert newest_revision() == HEAD
 
 
 def test_the_migrations_can_be_printed_as_sql():

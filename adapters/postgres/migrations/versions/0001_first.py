@@ -97,12 +97,12 @@ _DOWN = "DROP TABLE timeline, authorizations, handoffs, commands, pulse, progres
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     for statement in _UP.split(";\n"):
         if statement.strip():
             op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop them: everything in them stands in the topics."""
+    """Drop the tables: the topics hold everything in them."""
     op.execute(_DOWN)
