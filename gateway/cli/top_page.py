@@ -37,7 +37,7 @@ def _head(overview: Json) -> Text:
     return Text.assemble(
         ("last minute  ", "bold"),
         f"{rates['accepted']} accepted, {rates['finished']} finished, {rates['events']} events, "
-        f"{rates['attempts']} calls reported",
+        f"{rates['attempts']} calls to Collate",
         ("\nnow          ", "bold"),
         f"{counts or 'no unfinished command'}; {handoffs} open {'handoff' if handoffs == 1 else 'handoffs'}",
         ("\nwaiting      ", "bold"),
