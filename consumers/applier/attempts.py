@@ -9,20 +9,13 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
-from adapters.collate.operations import Operation
+from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
 from schemas.field_types import UNRECOGNISED, word
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from adapters.collate.answers import Result
-    from adapters.collate.client import Close
-    from consumers.applier.context import CollateCalls
-    from schemas.collate.authorization import PriorAuthorization
-    from schemas.collate.handoff import CloseAnswer, ManualHandoff
+    from adapters.collate.operations import Operation
 
     Model = TypeVar("Model")
 
@@ -74,50 +67,6 @@ class AttemptLog:
         else:
             self._attempts.move_to_end(record_id)
         return attempts
-
-
-class RecordedCalls:
-    """Calls to Collate that record their attempts; `n` is the number of the current write, `now` is Unix seconds."""
-
-    def __init__(
-        self, collate: CollateCalls, attempts: Attempts, n: Callable[[], int | None], now: Callable[[], float]
-    ) -> None:
-        self._collate = collate
-        self._attempts = attempts
-        self._n = n
-        self._now = now
-
-    async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-        return await self._record(Operation.GET_AUTHORIZATION, self._collate.get_authorization(authorization_id))
-
-    async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
-        """Read a handoff."""
-        return await self._record(Operation.GET_HANDOFF, self._collate.get_handoff(authorization_id, handoff_id))
-
-    async def create_handoff(
-        self, authorization_id: str, *, if_match: int, key: str, body: bytes
-    ) -> Result[ManualHandoff]:
-        """Create a handoff."""
-        call = self._collate.create_handoff(authorization_id, if_match=if_match, key=key, body=body)
-        return await self._record(Operation.CREATE_HANDOFF, call)
-
-    async def close_handoff(
-        self, authorization_id: str, handoff_id: str, operation: Close, *, if_match: int, key: str, body: bytes
-    ) -> Result[CloseAnswer]:
-        """Close a handoff."""
-        call = self._collate.close_handoff(
-            authorization_id, handoff_id, operation, if_match=if_match, key=key, body=body
-        )
-        return await self._record(Operation(operation), call)
-
-    async def _record(self, operation: Operation, call: Awaitable[Result[Model]]) -> Result[Model]:
-        began = self._now()
-        result = await call
-        if not isinstance(result, Deferred):
-            n = self._n() if operation.writes else None
-            self._attempts.add(to_attempt(operation, result, n, began, self._now()))
-        return result
 
 
 def to_attempt(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumers.applier import dead_letters
-from consumers.applier.attempts import RecordedCalls
+from consumers.applier.calls import RecordedCalls
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.outcome import Rejected, dead_lettered, finished
 from consumers.applier.reasons import WAITING, OutcomeReason

@@ -28,7 +28,7 @@ class AuthorizationReads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NotFound:
+class AuthorizationNotFound:
     """An authorization that Collate does not find, or hides from us."""
 
 
@@ -48,7 +48,7 @@ async def observe(
     also: str | None = None,
     thorough: bool = False,
     observing: bool = False,
-) -> Observed | NotFound | ReadFailed:
+) -> Observed | AuthorizationNotFound | ReadFailed:
     """Read an authorization and the handoffs that are needed.
 
     Args:
@@ -62,7 +62,7 @@ async def observe(
     result = await reads.get_authorization(authorization_id)
     if not isinstance(result, Answered):
         if _is_absent(Operation.GET_AUTHORIZATION, result):
-            return NotFound()
+            return AuthorizationNotFound()
         return ReadFailed(Operation.GET_AUTHORIZATION, result)
     authorization = result.model
     if authorization.version < state.floor:

@@ -7,7 +7,6 @@ Pure functions over base64 text. The digest is keyed, so that nobody can look up
 
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -83,14 +82,6 @@ def last_at(packed: str) -> float | None:
         return None
     entries = b64decode(packed)
     return _entry(entries, len(entries) - _SIZE).at
-
-
-def ids(packed: str) -> Iterator[str]:
-    """Return the ids, oldest first."""
-    entries = b64decode(packed)
-    for at in range(0, len(entries), _SIZE):
-        text = entries[at : at + 16].hex()
-        yield f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _at(entries: bytes, wanted: bytes) -> int | None:

@@ -1,6 +1,7 @@
 from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.operations import Operation
-from consumers.applier.attempts import AttemptLog, Attempts, RecordedCalls, to_attempt
+from consumers.applier.attempts import AttemptLog, Attempts, to_attempt
+from consumers.applier.calls import RecordedCalls
 from schemas.attempts import MOST_ATTEMPTS
 
 

@@ -10,7 +10,7 @@ from consumers.applier.decide import TABLE, AlreadyDone, Reject, RereadLater, Wa
 from consumers.applier.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.facts import Observed
-from consumers.authorization.observation import NotFound
+from consumers.authorization.observation import AuthorizationNotFound
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import HandlerFailure
@@ -101,7 +101,7 @@ def everything():
     askings = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
     askings += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
     for asking, memory, may_be_stale in itertools.product(askings, MEMORIES, (True, False)):
-        yield asking, NotFound(), memory, may_be_stale
+        yield asking, AuthorizationNotFound(), memory, may_be_stale
         for status, action, kind in itertools.product(STATUSES, ACTIONS, KINDS):
             for covers, pointer in itertools.product((None, "rev_1", "rev_2"), (None, "mh_1")):
                 found = _authorization(status, action, kind, covers=covers, pointer=pointer)
@@ -190,9 +190,12 @@ def test_a_handoff_that_we_know_to_be_open_counts_though_a_lagging_read_does_not
 def test_an_old_read_is_never_decided_on(asking):
     memory = AuthorizationState(floor=6, known=Known(version=6, status="processing"))
     assert decided(asking, Observed(authorization()), memory) == RereadLater(WaitReason.STALE_READ)
-    assert decided(asking, NotFound(), memory) == RereadLater(WaitReason.STALE_READ)
-    assert decided(asking, NotFound(), memory, may_be_stale=False).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
-    assert decided(asking, NotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
+    assert decided(asking, AuthorizationNotFound(), memory) == RereadLater(WaitReason.STALE_READ)
+    assert (
+        decided(asking, AuthorizationNotFound(), memory, may_be_stale=False).reason
+        is OutcomeReason.AUTHORIZATION_NOT_FOUND
+    )
+    assert decided(asking, AuthorizationNotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
 
 
 @pytest.mark.parametrize(

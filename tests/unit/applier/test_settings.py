@@ -5,7 +5,7 @@ from consumers.applier.settings import ApplierSettings
 from runtime.settings import CollateSettings, WorkerSettings
 
 
-def test_every_setting_arrives_in_the_policy():
+def test_every_setting_reaches_the_applier():
     worker = WorkerSettings(
         request_expiry=timedelta(seconds=61),
         command_max_age=timedelta(seconds=3_602),
