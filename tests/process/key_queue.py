@@ -22,6 +22,7 @@ from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from runtime.metrics import create_metrics
+from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType
 from schemas.records import RecordedCommand, read_authorization, read_dead_letter, read_event, write_command
@@ -287,3 +288,10 @@ class KeyQueue:
         if outcome.outcome in {"rejected", "expired", "already_done"}:
             assert not effects, outcome
         return outcome
+
+
+async def opened(queue):
+    """Open a handoff, and return its id."""
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    return queue.check(command).handoff_id

@@ -13,7 +13,7 @@ from tests.process.key_queue import KeyQueue
 
 
 class FusedCollate:
-    """The client, with two await points per call: before anything leaves, and with the answer in hand."""
+    """The client with two await points in each call: before the request leaves, and after the response."""
 
     def __init__(self, client, fuse):
         self._client = client
@@ -26,9 +26,9 @@ class FusedCollate:
         async def fused(*args, **kwargs):
             self._fuse.point()
             self.calls.append((name, kwargs.get("key")))
-            answer = await call(*args, **kwargs)
+            result = await call(*args, **kwargs)
             self._fuse.point()
-            return answer
+            return result
 
         return fused
 
@@ -41,7 +41,7 @@ async def sim():
 
 @pytest.fixture
 async def connected(sim, tmp_path):
-    """A client of the simulated Collate with hasty timeouts and a patient budget."""
+    """A client of the simulated Collate with short timeouts and a large budget."""
     key = tmp_path / "key"
     key.write_text("local-collate-key")
     settings = CollateSettings(

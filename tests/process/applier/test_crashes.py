@@ -1,4 +1,4 @@
-"""A crash at every await point, under every profile and fault: a fresh applier goes on from what was committed."""
+"""A crash at every await point, under every profile and fault: a new applier resumes from the committed state."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ FAULTS = [
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("operation", ["create", "close"])
-async def test_killed_at_every_await_point(make_queue, close, profile, fault, operation):
+async def test_a_crash_at_every_await_point_has_at_most_one_effect(make_queue, close, profile, fault, operation):
     outcomes = set()
     for point in range(MOST_POINTS):
         queue = make_queue(profile)
@@ -42,21 +42,21 @@ async def test_killed_at_every_await_point(make_queue, close, profile, fault, op
         queue.sim.faults.clear()
         if fault:
             queue.sim.fault(method="POST", path=f"{queue.authorization_id}/manual-handoffs", **fault)
-        asked = queue.send(close(handoff) if handoff else HandoffRequest())
+        command = queue.send(close(handoff) if handoff else HandoffRequest())
         queue.fuse.arm(point)
         await queue.drain()
         passed, queue.fuse.blows_at = queue.fuse.passed, None
-        outcome = queue.check(asked)
+        outcome = queue.check(command)
         if outcome is None:
-            # Refused for certain, killed before that was committed: perhaps applied (decision 0002, row 9).
-            (letter,) = queue.dead_letters()
-            assert (letter.cause, operation, fault and fault["do"]) == ("outcome_unknown", "create", "act"), (
-                letter.intents
+            # A definite refusal that was not committed: the write counts as perhaps applied (decision 0002, row 9).
+            (dead_letter,) = queue.dead_letters()
+            assert (dead_letter.cause, operation, fault and fault["do"]) == ("outcome_unknown", "create", "act"), (
+                dead_letter.intents
             )
-            assert queue.effects_of(asked) == []
+            assert queue.effects_of(command) == []
             continue
         assert outcome.outcome == "applied"
-        assert len(queue.effects_of(asked)) == 1
+        assert len(queue.effects_of(command)) == 1
         outcomes.add(outcome.effect.value)
         kind = EventType.HANDOFF_OPENED if operation == "create" else EventType.HANDOFF_CLOSED
         if operation == "close":
@@ -71,7 +71,7 @@ async def test_killed_at_every_await_point(make_queue, close, profile, fault, op
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("operation", ["create", "close"])
-async def test_killed_with_the_request_on_its_way_which_arrives_later(
+async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
     make_queue, close, eventually, profile, operation
 ):
     queue = make_queue(profile)
@@ -81,26 +81,26 @@ async def test_killed_with_the_request_on_its_way_which_arrives_later(
         await queue.drain()
         handoff = queue.check(first).handoff_id
     queue.sim.fault("delay", method="POST", path=f"{queue.authorization_id}/manual-handoffs", seconds=0.2, count=1)
-    asked = queue.send(close(handoff) if handoff else HandoffRequest())
+    command = queue.send(close(handoff) if handoff else HandoffRequest())
     turn = asyncio.ensure_future(queue.invoke())
     await eventually(lambda: queue.decoded_state().work and queue.sim.ledger.calls[-1].method == "POST")
     turn.cancel()
     await asyncio.wait([turn])
     queue.restart()
     await queue.drain()
-    outcome = queue.check(asked)
+    outcome = queue.check(command)
     assert outcome.outcome == "applied"
-    # The first request still arrives, and finds that it is too late or a replay.
+    # The first request still arrives: Collate refuses it, or replays its response.
     await eventually(lambda: all(call.ended != "open" for call in queue.sim.ledger.calls))
-    assert len(queue.effects_of(asked)) == 1
+    assert len(queue.effects_of(command)) == 1
 
 
-async def test_a_zombie_sends_its_old_request_once_more(make_queue, close, connected):
+async def test_a_late_copy_of_a_finished_request_has_no_effect(make_queue, close, connected):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     queue.fuse.arm(3)  # the intent is committed, the create not yet sent
     await queue.drain()
-    handoff = queue.check(asked).handoff_id
+    handoff = queue.check(command).handoff_id
     queue.send(close(handoff))
     await queue.drain()
     await queue.observe_until(EventType.HANDOFF_RECONCILED)
@@ -110,27 +110,27 @@ async def test_a_zombie_sends_its_old_request_once_more(make_queue, close, conne
         await connected.create_handoff(
             queue.authorization_id, if_match=int(create.if_match.strip('"')), key=create.key, body=b"{}"
         )
-    assert len(queue.effects_of(asked)) == 1
+    assert len(queue.effects_of(command)) == 1
 
 
-async def test_a_write_whose_command_record_is_gone_is_dead_lettered_before_anything_else(make_queue):
+async def test_a_write_without_its_command_record_is_dead_lettered_first(make_queue):
     queue = make_queue()
     lost = queue.send(HandoffRequest())
     queue.sim.fault("reset", method="POST", when="before", count=1)
     assert isinstance(await queue.invoke(), RetryAt)
     queue.records.clear()
     queue.restart()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    (letter,) = queue.dead_letters()
-    assert (letter.command_id, letter.cause) == (lost, "record_lost")
-    assert letter.intents[0]["n"] == 1
-    assert queue.check(asked).outcome == "applied"
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.command_id, dead_letter.cause) == (lost, "record_lost")
+    assert dead_letter.intents[0]["n"] == 1
+    assert queue.check(command).outcome == "applied"
 
 
-async def test_a_body_that_this_version_would_write_otherwise_is_never_resent(make_queue):
+async def test_a_body_with_a_different_digest_is_never_resent(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     queue.sim.fault("reset", method="POST", when="after", count=1)
     assert isinstance(await queue.invoke(), RetryAt)
     state = queue.decoded_state()
@@ -140,32 +140,32 @@ async def test_a_body_that_this_version_would_write_otherwise_is_never_resent(ma
     posts = [name for name, _ in queue.collate.calls].count("create_handoff")
     await queue.drain()
     assert [name for name, _ in queue.collate.calls].count("create_handoff") == posts
-    assert queue.check(asked).effect == "inferred"
+    assert queue.check(command).effect == "inferred"
 
 
-async def test_a_command_on_which_the_gateway_itself_fails_is_a_dead_letter(make_queue):
+async def test_a_command_that_fails_the_handler_repeatedly_is_dead_lettered(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     queue.failures = 5
     await queue.invoke()
-    (letter,) = queue.dead_letters()
-    assert (letter.command_id, letter.cause) == (asked, "handler_failed")
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.command_id, dead_letter.cause) == (command, "handler_failed")
 
 
-async def test_an_unreadable_memory_stops_the_lane_and_writes_nothing(make_queue):
+async def test_an_unreadable_state_stops_the_key_queue_and_writes_nothing(make_queue):
     queue = make_queue()
     queue.state = b'{"sequence": "many"}'
     queue.send(HandoffRequest())
-    answer = await queue.invoke()
-    assert isinstance(answer, RetryAt)
+    result = await queue.invoke()
+    assert isinstance(result, RetryAt)
     assert queue.outputs == []
 
 
-async def test_that_tries_failed_is_told_by_the_next_one(make_queue):
+async def test_handler_failures_are_published_by_the_next_invocation(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     queue.failures = 2
     await queue.drain()
     (waiting,) = queue.events(EventType.COMMAND_WAITING)
-    assert (waiting.data.command_id, waiting.data.reason) == (asked, "handler_failed")
-    assert queue.check(asked).effect == "ours"
+    assert (waiting.data.command_id, waiting.data.reason) == (command, "handler_failed")
+    assert queue.check(command).effect == "ours"

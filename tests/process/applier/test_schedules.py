@@ -1,4 +1,4 @@
-"""Random schedules of one queue: commands, other actors, faults, crashes, observations. The promises always hold."""
+"""Random schedules of one key queue: commands, other actors, faults, crashes, observations. All promises hold."""
 
 import random
 
@@ -32,33 +32,33 @@ OTHERS = [
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("seed", range(6))
-async def test_the_promises_hold(make_queue, close, profile, seed):
+async def test_the_promises_hold_under_a_random_schedule(make_queue, close, profile, seed):
     chance = random.Random(f"{profile}{seed}")
     queue = make_queue(profile, truth="nothing", readings={"reconcile_seconds": 0.5})
-    asked, handoffs = [queue.send(AuthorizationWatch())], ["mhand_nobody"]
+    commands, handoffs = [queue.send(AuthorizationWatch())], ["mhand_nobody"]
     for _ in range(14):
         for _ in range(chance.randrange(3)):
             queue.sim.fault(path=queue.authorization_id, nth=chance.randrange(1, 6), **chance.choice(FAULTS))
         queue.fuse.arm(chance.choice([None, chance.randrange(12)]))
         match chance.randrange(5):
             case 0 | 1:
-                asked.append(queue.send(HandoffRequest()))
+                commands.append(queue.send(HandoffRequest()))
             case 2 | 3:
-                asked.append(queue.send(close(chance.choice(handoffs[-2:]))))
+                commands.append(queue.send(close(chance.choice(handoffs[-2:]))))
             case _:
                 doing, more = chance.choice(OTHERS)
                 queue.sim.act(queue.authorization_id, doing, **more)
         if chance.random() < 0.2:
-            queue.send(HandoffRequest(), command_id=chance.choice(asked))
+            queue.send(HandoffRequest(), command_id=chance.choice(commands))
         await queue.drain()
         queue.fuse.arm(None)
         queue.sim.faults.clear()
         if queue.timer_at and chance.random() < 0.5:
             await queue.observe()
         handoffs += [event.data.handoff_id for event in queue.events(EventType.HANDOFF_OPENED)][-1:]
-    for command in asked:
+    for command in commands:
         outcome = queue.check(command)
-        dead = [letter.cause for letter in queue.dead_letters() if letter.command_id == command]
+        dead = [dead_letter.cause for dead_letter in queue.dead_letters() if dead_letter.command_id == command]
         assert outcome is not None or dead == ["outcome_unknown"], dead
     opened = [event.data.handoff_id for event in queue.events(EventType.HANDOFF_OPENED)]
     closed = [event.data.handoff_id for event in queue.events(EventType.HANDOFF_CLOSED)]

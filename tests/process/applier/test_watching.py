@@ -1,4 +1,4 @@
-"""Observations against the simulated Collate: what is found, what is written, when it ends."""
+"""Observations of the simulated Collate: their events, their writes, and the end of a watch."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ async def watched(queue):
 async def test_an_observation_of_nothing_new_writes_nothing_and_makes_one_call(make_queue):
     queue = await watched(make_queue())
     before, calls = len(queue.outputs), len(queue.collate.calls)
-    answer = await queue.observe()
-    assert (answer.outputs, answer.state) == ((), UNCHANGED)
-    assert answer.timer_at > queue.now()
+    result = await queue.observe()
+    assert (result.outputs, result.state) == ((), UNCHANGED)
+    assert result.timer_at > queue.now()
     assert (len(queue.outputs), len(queue.collate.calls)) == (before, calls + 1)
 
 
-async def test_an_open_handoff_is_observed_with_one_call_as_long_as_nothing_moves(make_queue):
+async def test_an_unchanged_open_handoff_takes_one_call(make_queue):
     queue = make_queue()
     queue.send(HandoffRequest())
     await queue.drain()
@@ -37,7 +37,7 @@ async def test_an_open_handoff_is_observed_with_one_call_as_long_as_nothing_move
     assert [name for name, _ in queue.collate.calls[calls:]] == ["get_authorization"]
 
 
-async def test_a_handoff_of_another_actor_is_seen_from_its_opening_to_its_end(make_queue):
+async def test_a_handoff_of_another_actor_is_published_from_opening_to_end(make_queue):
     queue = await watched(make_queue())
     queue.sim.act(queue.authorization_id, "open_handoff")
     opened = await queue.observe_until(EventType.HANDOFF_OPENED)
@@ -50,7 +50,7 @@ async def test_a_handoff_of_another_actor_is_seen_from_its_opening_to_its_end(ma
 
 
 @pytest.mark.parametrize(("doing", "by"), [("expire", "expiry"), ("lose_session", "loss"), ("cancel", "cancellation")])
-async def test_passive_ends_are_found(make_queue, doing, by):
+async def test_an_end_without_a_report_is_published(make_queue, doing, by):
     queue = make_queue(state="handoff_active")
     await watched(queue)
     queue.sim.act(queue.authorization_id, doing)
@@ -60,29 +60,29 @@ async def test_passive_ends_are_found(make_queue, doing, by):
     assert reconciled.data.agreement == "no_report"
 
 
-async def test_it_ends_at_settled_and_is_forgotten_long_after(make_queue):
+async def test_a_watch_ends_at_settlement_and_the_state_is_deleted_months_later(make_queue):
     queue = await watched(make_queue())
     queue.sim.act(queue.authorization_id, "cancel")
     await queue.observe_until(EventType.AUTHORIZATION_SETTLED)
     calls, settled_at = len(queue.collate.calls), queue.now()
     assert queue.timer_at > settled_at + 30 * DAY
     while queue.state is not None:
-        answer = await queue.observe()
-        assert isinstance(answer, Done)
+        result = await queue.observe()
+        assert isinstance(result, Done)
     assert len(queue.collate.calls) == calls
     assert queue.now() > settled_at + 89 * DAY
     last = queue.outputs[-1]
     assert (last.topic, last.key, last.value) == ("t.authorizations", queue.key, None)
 
 
-async def test_it_ends_at_its_greatest_age(make_queue):
+async def test_a_watch_ends_at_its_maximum_age(make_queue):
     queue = make_queue()
     queue.settings = replace(queue.settings, watch_seconds=100.0)
     queue.restart()
     await watched(queue)
     ended = await queue.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
     assert (ended.data.status, ended.data.reason) == ("requires_action", "max_age")
-    assert queue.timer_at > queue.now() + 30 * DAY, "kept, but not looked at"
+    assert queue.timer_at > queue.now() + 30 * DAY, "kept, but not observed"
     again = queue.send(AuthorizationWatch())
     await queue.drain()
     assert queue.finished_of(again).outcome == "applied"
@@ -90,35 +90,35 @@ async def test_it_ends_at_its_greatest_age(make_queue):
 
 
 def hidden(queue, **more):
-    """Collate says that it knows no such authorization."""
+    """Make Collate answer that it does not find the authorization."""
     queue.sim.fault("answer", method="GET", status=404, code="prior_authorization_not_found", **more)
 
 
-async def test_one_that_collate_knows_no_more_ends_after_a_day_across_restarts(make_queue):
+async def test_a_watch_ends_after_a_day_of_not_found_across_restarts(make_queue):
     queue = await watched(make_queue())
     hidden(queue)
     began = queue.now()
     while not queue.events(EventType.AUTHORIZATION_WATCH_ENDED):
         queue.restart()
-        answer = await queue.observe()
+        result = await queue.observe()
         assert queue.now() - began < 1.1 * DAY
     (ended,) = queue.events(EventType.AUTHORIZATION_WATCH_ENDED)
     assert (ended.data.reason, ended.data.status) == ("not_found", "requires_action")
     assert queue.now() - began >= DAY
     assert queue.decoded_state().watch.ended
-    assert answer.timer_at > queue.now() + 30 * DAY, "kept, but not looked at"
+    assert result.timer_at > queue.now() + 30 * DAY, "kept, but not observed"
 
 
-async def test_what_is_only_missing_in_the_memory_is_counted_a_few_times_and_then_writes_nothing(make_queue):
+async def test_not_found_is_written_a_few_times_and_then_no_more(make_queue):
     queue = await watched(make_queue())
     hidden(queue)
     writes = [(await queue.observe()).state is not UNCHANGED for _ in range(12)]
-    assert writes == [True] * 8 + [False] * 4, "failures up to the longest step, looks up to three"
+    assert writes == [True] * 8 + [False] * 4, "8 failures are counted, and 3 observations"
     assert len(queue.state) < 1024
 
 
 @pytest.mark.parametrize("seen_by", ["a look", "a command"])
-async def test_one_that_was_only_hidden_for_a_while_begins_its_day_anew(make_queue, seen_by):
+async def test_a_successful_read_restarts_the_day_of_not_found(make_queue, seen_by):
     queue = await watched(make_queue())
     began = queue.now()
     hidden(queue)
@@ -137,7 +137,7 @@ async def test_one_that_was_only_hidden_for_a_while_begins_its_day_anew(make_que
     assert queue.now() >= again + DAY
 
 
-async def test_two_looks_a_day_apart_are_not_enough(make_queue):
+async def test_two_observations_a_day_apart_do_not_end_a_watch(make_queue):
     queue = await watched(make_queue())
     hidden(queue)
     await queue.observe()
@@ -146,7 +146,7 @@ async def test_two_looks_a_day_apart_are_not_enough(make_queue):
     assert not queue.events(EventType.AUTHORIZATION_WATCH_ENDED)
 
 
-async def test_one_that_was_never_read_ends_untold_after_the_same_day(make_queue):
+async def test_a_watch_that_never_read_its_authorization_ends_without_an_event(make_queue):
     queue = make_queue(state="handoff_active")
     hidden(queue)
     access(queue)
@@ -159,7 +159,7 @@ async def test_one_that_was_never_read_ends_untold_after_the_same_day(make_queue
 
 
 async def ended_watch(make_queue):
-    """A queue whose watch has ended by its age."""
+    """Return a queue whose watch has reached its maximum age."""
     queue = make_queue(state="handoff_active")
     queue.settings = replace(queue.settings, watch_seconds=100.0)
     queue.restart()
@@ -169,24 +169,24 @@ async def ended_watch(make_queue):
 
 
 def access(queue, seconds=300.0):
-    """An operator is let into the handoff that is open."""
+    """Return a recorded grant for the open handoff."""
     (handoff,) = queue.sim.state.authorizations[queue.authorization_id].handoffs
     until = datetime.fromtimestamp(queue.now() + seconds, UTC)
     queue.send(RecordAccess(handoff_id=handoff.id, operator="op", grant_expires_at=until))
 
 
-async def test_a_watch_that_a_grant_begins_anew_looks_again_at_once_not_when_it_would_be_forgotten(make_queue):
+async def test_a_grant_that_restarts_a_watch_replaces_the_deletion_timer(make_queue):
     queue = await ended_watch(make_queue)
     access(queue)
     await queue.drain()
     assert queue.decoded_state().watch.ended is False
-    assert queue.timer_at < queue.now() + 60, "the next look, not the end of the state"
+    assert queue.timer_at < queue.now() + 60, "the next observation, not the deletion of the state"
     queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
     closed = await queue.observe_until(EventType.HANDOFF_CLOSED, most=3)
     assert closed.data.by == "other"
 
 
-async def test_a_grant_leaves_the_alarm_of_a_watch_that_goes_on(make_queue):
+async def test_a_grant_keeps_the_timer_of_a_running_watch(make_queue):
     queue = await watched(make_queue(state="handoff_active"))
     standing = queue.timer_at
     queue.sim.advance(1.0)
@@ -195,14 +195,14 @@ async def test_a_grant_leaves_the_alarm_of_a_watch_that_goes_on(make_queue):
     assert queue.timer_at == standing
 
 
-async def test_retry_after_is_honoured(make_queue):
+async def test_an_observation_obeys_retry_after(make_queue):
     queue = await watched(make_queue())
     queue.sim.fault("answer", method="GET", status=503, retryAfter="900", count=1)
-    answer = await queue.observe()
-    assert answer.timer_at >= queue.now() + 500, "capped by the client, but far beyond the cadence"
+    result = await queue.observe()
+    assert result.timer_at >= queue.now() + 500, "capped by the client, but far beyond the cadence"
 
 
-async def test_failures_stretch_the_cadence_and_success_ends_that(make_queue):
+async def test_failures_stretch_the_cadence_until_a_success(make_queue):
     queue = await watched(make_queue())
     queue.sim.fault("reset", method="GET", count=4)
     gaps = []
@@ -215,22 +215,22 @@ async def test_failures_stretch_the_cadence_and_success_ends_that(make_queue):
     assert queue.decoded_state().watch.failures == 0
 
 
-async def test_while_steps_are_stretched_alarms_go_by_without_a_call_and_then_stay_at_the_table(make_queue):
+async def test_during_a_slowdown_timers_make_no_call_and_afterwards_follow_the_cadence(make_queue):
     queue = await watched(make_queue())
     queue.watcher.slowdown.factor = 8.0
     await queue.observe()
     calls = len(queue.collate.calls)
     for _ in range(5):
-        answer = await queue.observe()
-        assert (answer.outputs, answer.state) == ((), UNCHANGED)
-        assert answer.timer_at - queue.now() <= 1.1 * queue.watcher.cadence.every(queue.decoded_state(), queue.now())
-    assert len(queue.collate.calls) == calls, "not yet eight steps since the last look"
+        result = await queue.observe()
+        assert (result.outputs, result.state) == ((), UNCHANGED)
+        assert result.timer_at - queue.now() <= 1.1 * queue.watcher.cadence.every(queue.decoded_state(), queue.now())
+    assert len(queue.collate.calls) == calls, "eight steps have not passed since the last observation"
     queue.watcher.slowdown.factor = 2.0
     await queue.observe()
-    assert len(queue.collate.calls) == calls + 1, "what was set while it was worse doesn't count any more"
+    assert len(queue.collate.calls) == calls + 1, "the timer of the higher factor no longer counts"
 
 
-async def test_a_stale_replica_tells_nothing(make_queue):
+async def test_a_stale_read_publishes_nothing(make_queue):
     queue = make_queue(readings={"closing_seconds": 0.0})
     await watched(queue)
     queue.sim.act(queue.authorization_id, "open_handoff")
@@ -242,14 +242,14 @@ async def test_a_stale_replica_tells_nothing(make_queue):
     assert statuses in (["requires_action", "processing", "waiting_on_payer"], ["requires_action", "waiting_on_payer"])
 
 
-async def test_an_alarm_keeps_the_intent_of_a_waiting_command(make_queue):
+async def test_a_timer_keeps_the_intent_of_a_waiting_command(make_queue):
     queue = await watched(make_queue())
     queue.sim.fault("reset", method="POST", when="after", count=1)
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.invoke()
     intent = queue.decoded_state().work.intent
     await queue.observe()
     assert queue.decoded_state().work.intent == intent
     await queue.drain()
-    assert queue.check(asked).effect == "ours"
+    assert queue.check(command).effect == "ours"
     assert len(queue.events(EventType.HANDOFF_OPENED)) == 1

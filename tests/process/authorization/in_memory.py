@@ -31,13 +31,13 @@ def run_now(coroutine):
 
 
 class Exchange:
-    """How a request ends at the simulated Collate; everything but a whole answer is lost on the client."""
+    """The end of a request at the simulated Collate. The client receives only complete responses."""
 
     def __init__(self, wire):
         self.result, self.on_end, self._wire, self._left = None, None, wire, False
 
     def later(self, seconds, then):
-        """The client has given up by then; the request goes on."""
+        """Time out on the client; the request arrives later."""
         self._wire.late(seconds, then)
         self.result, self._left = NoReply(Cause.READ_TIMEOUT, sent=True), True
 
@@ -58,7 +58,7 @@ class Exchange:
 
 
 class Wire:
-    """Stands for the transport: hands each request to the simulated Collate at once."""
+    """A transport that passes each request to the simulated Collate immediately."""
 
     own_delay_seconds = 0.0
 
@@ -75,7 +75,7 @@ class Wire:
         heapq.heappush(self._late, (self._sim.clock.now() + seconds, next(self._order), then))
 
     def advance(self, seconds):
-        """Let world time pass, and let requests arrive that were on their way."""
+        """Let world time pass, and let delayed requests arrive."""
         until = self._sim.clock.now() + seconds
         while self._late and self._late[0][0] <= until:
             at, _, then = heapq.heappop(self._late)
@@ -126,7 +126,7 @@ class InMemoryKeyQueue(KeyQueue):
 
 
 def key_file(directory):
-    """Put the simulated Collate's key where the client finds it."""
+    """Write the key of the simulated Collate to a file; return the file."""
     file = directory / "key"
     file.write_text(DEFAULT_KEY)
     return file

@@ -1,6 +1,6 @@
-"""Free text, reference numbers and grants stay where they belong: in the command's record, its dead letter, the call.
+"""Free text, reference numbers and grants appear only in the command record, its dead letter and the call to Collate.
 
-Planted wherever a caller, an operator or Collate can put them; then looked for in all that the worker says.
+The tests plant them wherever a caller, an operator or Collate can, then search everything that the worker writes.
 """
 
 import io
@@ -67,12 +67,12 @@ OVERLAY = {
 
 @dataclass
 class Heard:
-    """All that the worker has said."""
+    """Everything that the worker has written."""
 
     log: io.StringIO = field(default_factory=io.StringIO)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     records: list = field(default_factory=list)
-    letters: list = field(default_factory=list)
+    dead_letters: list = field(default_factory=list)
     states: list = field(default_factory=list)
     queue: object = None
 
@@ -80,7 +80,7 @@ class Heard:
         self.states.append(self.queue.state or b"")
         for output in outputs:
             if output.topic == TOPICS.dead_letters.name:
-                self.letters.append(read_dead_letter(output.headers, output.value))
+                self.dead_letters.append(read_dead_letter(output.headers, output.value))
             else:
                 self.records += [output.topic.encode(), output.value or b"", *(value for _, value in output.headers)]
 
@@ -113,7 +113,7 @@ def make_queue(heard, tmp_path):
 
 
 def opened(queue):
-    """Open a handoff with an operator in it; return its id and its grant."""
+    """Open a handoff and record a grant; return its id and the grant."""
     queue.send(HandoffRequest())
     queue.run_for(1.0)
     (handoff,) = queue.sim.state.authorizations[queue.authorization_id].handoffs
@@ -125,7 +125,7 @@ def opened(queue):
     return handoff.id, grant.id
 
 
-def nothing_is_told(heard, *more):
+def nothing_leaked(heard, *more):
     said = heard.everything()
     assert "collate.attempt" in said
     assert "collate_gateway_" in said
@@ -135,7 +135,7 @@ def nothing_is_told(heard, *more):
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("result", RESULTS)
-def test_a_close_through_every_trouble(make_queue, heard, result, trouble):
+def test_a_close_leaks_nothing_under_any_fault(make_queue, heard, result, trouble):
     queue = make_queue()
     handoff, grant = opened(queue)
     if TROUBLES[trouble]:
@@ -148,24 +148,24 @@ def test_a_close_through_every_trouble(make_queue, heard, result, trouble):
     queue.sim.act(queue.authorization_id, "payer", truth="denied")
     queue.run_for(7200.0)
     assert queue.is_idle
-    nothing_is_told(heard, grant)
+    nothing_leaked(heard, grant)
     assert CANARY in b"".join(record.value for record in queue.records).decode(), "planted"
 
 
-def test_a_dead_letter_holds_the_command_and_its_event_does_not(make_queue, heard):
+def test_a_dead_letter_contains_the_command_and_its_event_does_not(make_queue, heard):
     queue = make_queue()
     handoff, grant = opened(queue)
     queue.sim.fault("answer", method="POST", status=400, code="bad_request")
     close = queue.send(HandoffClose(handoff_id=handoff, result=RESULTS["completed"]))
     queue.run_for(60.0)
-    (letter,) = [letter for letter in heard.letters if letter.command_id == close]
-    assert CANARY.encode() in letter.record.bytes()[1]
+    (dead_letter,) = [dead_letter for dead_letter in heard.dead_letters if dead_letter.command_id == close]
+    assert CANARY.encode() in dead_letter.record.bytes()[1]
     queue.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
     queue.run_for(60.0)
-    nothing_is_told(heard, grant)
+    nothing_leaked(heard, grant)
 
 
-def test_records_and_memories_that_cannot_be_read(make_queue, heard):
+def test_unreadable_records_and_states_leak_nothing(make_queue, heard):
     queue = make_queue()
     opened(queue)
     headers, value = queue.records[0].headers, queue.records[0].value
@@ -175,11 +175,11 @@ def test_records_and_memories_that_cannot_be_read(make_queue, heard):
     queue.append(tuple((name, CANARY.encode() if name == "ce_type" else text) for name, text in headers), value)
     queue.run_for(60.0)
     assert queue.is_idle
-    nothing_is_told(heard)
+    nothing_leaked(heard)
 
     queue.state = json.dumps({"sequence": CANARY, "known": {CANARY: REFERENCE}}).encode()
     queue.send(AuthorizationWatch())
     queue.act()
     heard.states = [state for state in heard.states if state is not queue.state]
-    nothing_is_told(heard)
+    nothing_leaked(heard)
     assert not queue.is_idle

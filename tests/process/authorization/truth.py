@@ -1,4 +1,4 @@
-"""What really happened at the simulated Collate, moment by moment, and what somebody knows who reads only events."""
+"""The true history of the simulated Collate, and a subscriber that computes the state from the events."""
 
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +23,7 @@ NO_REPORT = {"revoked", "expired", "interaction_lost_unrecoverable", "canceled"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What Collate shows to everybody, as far as events tell it."""
+    """The part of Collate's state that events publish."""
 
     status: str | None = None
     outcome: str | None = None
@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass
 class Truth:
-    """Keeps every state that the world was in; `changes` are (when, version, what was shown)."""
+    """Every state of the world; `changes` are (time, version, shown state)."""
 
     world: object
     authorization_id: str
@@ -70,7 +70,7 @@ class Truth:
 
     @property
     def required(self):
-        """What Collate waits for, as `authorization.action_required` names it; None for nothing."""
+        """The required action as `authorization.action_required` names it; None if there is none."""
         current = self.world.authorizations[self.authorization_id]
         seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
         if seen.status != "requires_action" or seen.next_action is None or current.open_handoff is not None:
@@ -83,7 +83,7 @@ class Truth:
         return {handoff.id: handoff for handoff in self.world.authorizations[self.authorization_id].handoffs}
 
     def intervals(self):
-        """Return (from, to, what was shown), each as long as nothing changed."""
+        """Return the intervals without a change as (from, to, shown state)."""
         merged = []
         for at, _, shown in self.changes:
             if not merged or merged[-1][1] != shown:
@@ -93,7 +93,7 @@ class Truth:
 
 
 class Subscriber:
-    """Computes Collate's state from the events; complains about everything that can't be true."""
+    """Computes Collate's state from the events; fails on every impossible event."""
 
     def __init__(self, truth):
         self.truth = truth
@@ -137,7 +137,7 @@ class Subscriber:
             case HandoffOpened():
                 assert data.handoff_id not in self.opened, "opened twice"
                 assert self.shown.open is None, "two handoffs at once"
-                assert data.handoff_id in self.truth.handoffs, "a handoff that never was"
+                assert data.handoff_id in self.truth.handoffs, "an unknown handoff"
                 self.opened[data.handoff_id] = event
                 self.receipt_before[data.handoff_id] = self.shown.receipt
                 self.shown = replace(self.shown, open=data.handoff_id)
@@ -158,7 +158,7 @@ class Subscriber:
                 self.risks -= {(data.handoff_id, "grant_expired")}
 
     def committed(self, record):
-        """A commit is whole; the public record beside it is what a late joiner begins with."""
+        """Check the public record of a commit against the events so far."""
         self.states.append(self.shown)
         if record is None:
             assert self.shown.status is None, "events without the record that includes them"
@@ -175,7 +175,7 @@ class Subscriber:
         assert (record.settled_at is None) == (self.settled is None)
 
     def _changed(self, data):
-        assert data.from_status == self.shown.status, "a transition from where it wasn't"
+        assert data.from_status == self.shown.status, "a change from another status"
         before = self.shown
         self.shown = replace(
             before,
@@ -196,7 +196,7 @@ class Subscriber:
     def _closed(self, data):
         assert data.handoff_id == self.shown.open, "closed without being open"
         handoff = self.truth.handoffs[data.handoff_id]
-        assert handoff.state == HandoffState.CLOSED, "not closed at all"
+        assert handoff.state == HandoffState.CLOSED, "not closed"
         assert data.result in {handoff.result, "unrecognised"}
         self.closed[data.handoff_id] = data
         self.shown = replace(self.shown, open=None)
@@ -208,7 +208,7 @@ class Subscriber:
         self.reconciled[data.handoff_id] = data
         closed, payer = self.closed[data.handoff_id], data.payer
         shown = (payer.status, payer.outcome, payer.receipt_seen, payer.decision_seen)
-        assert shown in {change[2].authorization for change in self.truth.changes}, "payer truth that never was"
+        assert shown in {change[2].authorization for change in self.truth.changes}, "an untrue payer truth"
         if closed.result != "unrecognised":
             assert (data.agreement == "no_report") == (closed.result in NO_REPORT)
         assert data.reported == closed.reported

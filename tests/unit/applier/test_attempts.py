@@ -9,7 +9,7 @@ def made(number):
     return to_attempt(Operation.CREATE_HANDOFF, NotSent(Cause.DNS), number, float(number), float(number))
 
 
-def test_the_first_and_the_last_are_kept_and_the_rest_is_counted():
+def test_the_first_and_last_attempts_are_kept_and_the_others_counted():
     attempts = Attempts()
     assert attempts.kept is None
     for number in range(1, 31):
@@ -19,7 +19,7 @@ def test_the_first_and_the_last_are_kept_and_the_rest_is_counted():
     assert attempts.left_out == 30 - MOST_ATTEMPTS
 
 
-def test_the_log_forgets_the_command_that_was_touched_longest_ago(monkeypatch):
+def test_the_log_drops_the_least_recently_used_command(monkeypatch):
     monkeypatch.setattr("consumers.applier.attempts._MOST_COMMANDS", 2)
     log = AttemptLog()
     one = log.of("one")
@@ -30,7 +30,7 @@ def test_the_log_forgets_the_command_that_was_touched_longest_ago(monkeypatch):
     assert len(log._attempts) == 2
 
 
-def test_an_answer_becomes_words_and_nothing_that_is_none():
+def test_an_attempt_contains_only_words_of_the_response():
     def said(result):
         told = to_attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
         assert told.pop("ms") == 250
@@ -68,7 +68,7 @@ class Answering:
         return self._results.pop(0)
 
 
-async def test_a_read_has_no_write_number_and_what_was_held_back_is_no_attempt():
+async def test_a_read_has_no_write_number_and_a_deferred_call_is_no_attempt():
     attempts = Attempts()
     collate = Answering(Answered(200, None, b""), Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
     recording = RecordedCalls(collate, attempts, lambda: 3, lambda: 5.0)

@@ -1,4 +1,4 @@
-"""The decision table: every combination gets exactly one answer, every row decides something, Collate's rules hold."""
+"""The decision table: every combination has one decision, every row decides something, and Collate's rules hold."""
 
 import itertools
 from functools import cache
@@ -29,7 +29,7 @@ ACTIONS = [
     "new",
 ]
 KINDS = [None, "manual_handoff", "confirm", "new"]
-STATES = [None, "offered", "active", "closing", "closed", "new"]
+HANDOFF_STATES = [None, "offered", "active", "closing", "closed", "new"]
 RESULTS = [
     None,
     "completed_reported",
@@ -71,15 +71,15 @@ def closed_by_us(operation="complete", reported="submitted", reason=None, result
     return known_handoff("closed", result=result, by="us", reported=reported, closer=closer)
 
 
-def decided(asking, seen, memory=NEW, *, may_be_stale=True):
-    return decide(DecisionInput.of(asking, seen, memory, may_be_stale=may_be_stale))
+def decided(payload, observation, state=NEW, *, may_be_stale=True):
+    return decide(DecisionInput.of(payload, observation, state, may_be_stale=may_be_stale))
 
 
 def close(result=SUBMITTED, handoff_id="mh_1"):
     return HandoffClose(handoff_id=handoff_id, result=result)
 
 
-MEMORIES = [
+STORED_STATES = [
     NEW,
     AuthorizationState(floor=9, known=Known(version=9, status="processing")),
     AuthorizationState(floor=5, known=Known(version=5, status="processing"), active=known_handoff()),
@@ -98,50 +98,50 @@ _authorization, _handoff = cache(authorization), cache(handoff)
 
 
 def everything():
-    askings = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
-    askings += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
-    for asking, memory, may_be_stale in itertools.product(askings, MEMORIES, (True, False)):
-        yield asking, AuthorizationNotFound(), memory, may_be_stale
+    payloads = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
+    payloads += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
+    for payload, state, may_be_stale in itertools.product(payloads, STORED_STATES, (True, False)):
+        yield payload, AuthorizationNotFound(), state, may_be_stale
         for status, action, kind in itertools.product(STATUSES, ACTIONS, KINDS):
             for covers, pointer in itertools.product((None, "rev_1", "rev_2"), (None, "mh_1")):
                 found = _authorization(status, action, kind, covers=covers, pointer=pointer)
-                yield asking, Observed(found), memory, may_be_stale
-        for status, state, result, pointer in itertools.product(STATUSES, STATES[1:], RESULTS, (None, "mh_1")):
-            seen = Observed(_authorization(status, pointer=pointer), (_handoff(state, result),))
-            yield asking, seen, memory, may_be_stale
+                yield payload, Observed(found), state, may_be_stale
+        for status, shown, result, pointer in itertools.product(STATUSES, HANDOFF_STATES[1:], RESULTS, (None, "mh_1")):
+            observation = Observed(_authorization(status, pointer=pointer), (_handoff(shown, result),))
+            yield payload, observation, state, may_be_stale
 
 
-def test_every_combination_has_an_answer_and_every_row_decides_something():
+def test_every_combination_has_a_decision_and_every_row_decides_something():
     used, total = set(), 0
-    for asking, seen, memory, may_be_stale in everything():
-        now = DecisionInput.of(asking, seen, memory, may_be_stale=may_be_stale)
+    for payload, observation, state, may_be_stale in everything():
+        now = DecisionInput.of(payload, observation, state, may_be_stale=may_be_stale)
         row = deciding_row(now)
         used.add(id(row))
         total += 1
         answer = decide(now)
         if isinstance(answer, Write):
-            check_safety(asking, seen, memory)
+            check_safety(payload, observation, state)
     assert total > 20_000
     seldom = {"the accepted review snapshot is not the covered, current one"}
     missed = {row.when for rows in TABLE.values() for row in rows if id(row) not in used} - seldom
     assert missed == set()
 
 
-def check_safety(asking, seen, memory):
-    found = seen.authorization
-    assert found.version >= memory.floor
+def check_safety(payload, observation, state):
+    found = observation.authorization
+    assert found.version >= state.floor
     assert found.status not in {"completed", "canceled"}
-    if isinstance(asking, HandoffRequest):
+    if isinstance(payload, HandoffRequest):
         assert found.status == "requires_action"
         assert found.next_action.type == "complete_payer_interaction"
         assert found.next_action.resolution is None or found.next_action.resolution.kind == "manual_handoff"
-        assert found.covers_review_snapshot_id == asking.accepted_review_snapshot_id
-        assert found.active_handoff_id is None or found.active_handoff_id in memory.ended or seen.handoffs
+        assert found.covers_review_snapshot_id == payload.accepted_review_snapshot_id
+        assert found.active_handoff_id is None or found.active_handoff_id in state.ended or observation.handoffs
     else:
-        assert not any(one.state in {"closing", "closed"} for one in seen.handoffs)
+        assert not any(one.state in {"closing", "closed"} for one in observation.handoffs)
 
 
-def test_reasons_have_one_sentence_of_advice():
+def test_every_reason_has_one_sentence_of_advice():
     for word in (*OutcomeReason, *DeadLetterCause):
         assert word.advice.endswith(".")
         assert len(word.advice) < 160
@@ -150,7 +150,7 @@ def test_reasons_have_one_sentence_of_advice():
     assert set(WAITING) == set(WaitReason) - untold
 
 
-# Collate's own safety rules (collate-api.md section 6)
+# Collate's own safety rules (docs/collate-contract.md §6)
 
 
 def test_no_handoff_during_processing():
@@ -163,15 +163,15 @@ def test_no_review_backed_handoff_without_the_accepted_current_snapshot():
     covering = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "current"})
     stale = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "superseded"})
     assert decided(HandoffRequest(), Observed(covering)) == Reject(OutcomeReason.REVIEW_SNAPSHOT_REQUIRED)
-    for wrong, seen in (("rev_0", covering), ("rev_1", stale), ("rev_1", authorization())):
-        answer = decided(HandoffRequest(accepted_review_snapshot_id=wrong), Observed(seen))
+    for wrong, observation in (("rev_0", covering), ("rev_1", stale), ("rev_1", authorization())):
+        answer = decided(HandoffRequest(accepted_review_snapshot_id=wrong), Observed(observation))
         assert answer == Reject(OutcomeReason.REVIEW_SNAPSHOT_STALE)
     assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(covering)) == Write()
     uncovered = authorization(snapshot={"id": "rev_1", "status": "current"})
     assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(uncovered)) == Write()
 
 
-def test_no_request_while_a_handoff_is_active_or_ending():
+def test_no_write_while_a_handoff_is_active_or_closing():
     active = Observed(authorization(pointer="mh_1"), (handoff(),))
     assert decided(HandoffRequest(), active) == AlreadyDone("mh_1")
     assert decided(HandoffRequest(), Observed(authorization(pointer="mh_1"), (handoff("closing"),))) == RereadLater(
@@ -180,22 +180,22 @@ def test_no_request_while_a_handoff_is_active_or_ending():
     assert decided(HandoffRequest(), Observed(authorization(pointer="mh_1"), (), ("mh_1",))) == AlreadyDone("mh_1")
 
 
-def test_a_handoff_that_we_know_to_be_open_counts_though_a_lagging_read_does_not_show_it():
-    memory = AuthorizationState(floor=5, active=known_handoff())
-    assert decided(HandoffRequest(), Observed(authorization(), (handoff(),)), memory) == AlreadyDone("mh_1")
-    assert decided(HandoffRequest(), Observed(authorization(), (handoff("closed", "expired"),)), memory) == Write()
+def test_a_stored_open_handoff_counts_even_if_a_lagging_read_does_not_show_it():
+    state = AuthorizationState(floor=5, active=known_handoff())
+    assert decided(HandoffRequest(), Observed(authorization(), (handoff(),)), state) == AlreadyDone("mh_1")
+    assert decided(HandoffRequest(), Observed(authorization(), (handoff("closed", "expired"),)), state) == Write()
 
 
-@pytest.mark.parametrize("asking", [HandoffRequest(), close(), AuthorizationWatch()])
-def test_an_old_read_is_never_decided_on(asking):
-    memory = AuthorizationState(floor=6, known=Known(version=6, status="processing"))
-    assert decided(asking, Observed(authorization()), memory) == RereadLater(WaitReason.STALE_READ)
-    assert decided(asking, AuthorizationNotFound(), memory) == RereadLater(WaitReason.STALE_READ)
+@pytest.mark.parametrize("payload", [HandoffRequest(), close(), AuthorizationWatch()])
+def test_a_stale_read_is_never_decided_on(payload):
+    state = AuthorizationState(floor=6, known=Known(version=6, status="processing"))
+    assert decided(payload, Observed(authorization()), state) == RereadLater(WaitReason.STALE_READ)
+    assert decided(payload, AuthorizationNotFound(), state) == RereadLater(WaitReason.STALE_READ)
     assert (
-        decided(asking, AuthorizationNotFound(), memory, may_be_stale=False).reason
+        decided(payload, AuthorizationNotFound(), state, may_be_stale=False).reason
         is OutcomeReason.AUTHORIZATION_NOT_FOUND
     )
-    assert decided(asking, AuthorizationNotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
+    assert decided(payload, AuthorizationNotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -211,30 +211,30 @@ def test_an_old_read_is_never_decided_on(asking):
         (None, OutcomeReason.HANDOFF_CLOSED),
     ],
 )
-def test_a_close_after_the_end_is_told_how_it_ended(result, reason):
-    seen = Observed(authorization("processing", None), (handoff("closed", result),))
-    assert decided(close(), seen) == Reject(reason, "mh_1")
+def test_a_close_after_the_end_is_rejected_with_the_result(result, reason):
+    observation = Observed(authorization("processing", None), (handoff("closed", result),))
+    assert decided(close(), observation) == Reject(reason, "mh_1")
 
 
-def test_the_same_report_again_is_done_and_another_one_is_not():
-    memory = AuthorizationState(floor=5, last=closed_by_us(), ended=("mh_1",))
-    seen = Observed(authorization("processing", None), (handoff("closed", "completed_reported"),))
-    assert decided(close(), seen, memory) == AlreadyDone("mh_1")
+def test_the_same_report_is_already_done_and_another_is_rejected():
+    state = AuthorizationState(floor=5, last=closed_by_us(), ended=("mh_1",))
+    observation = Observed(authorization("processing", None), (handoff("closed", "completed_reported"),))
+    assert decided(close(), observation, state) == AlreadyDone("mh_1")
     other = close(Completed(reported_outcome=ReportedOutcome.DECISION_OBSERVED))
-    assert decided(other, seen, memory) == Reject(OutcomeReason.HANDOFF_REPORTED_COMPLETED, "mh_1")
+    assert decided(other, observation, state) == Reject(OutcomeReason.HANDOFF_REPORTED_COMPLETED, "mh_1")
     revoked = Observed(authorization("processing", None), (handoff("closed", "revoked"),))
     assert decided(close(Revoked(reason="r")), revoked) == AlreadyDone("mh_1")
 
 
 def test_a_close_of_a_handoff_of_another_authorization_is_not_found():
-    seen = Observed(authorization(), (handoff(owner="auth_2"),))
-    assert decided(close(), seen) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
+    observation = Observed(authorization(), (handoff(owner="auth_2"),))
+    assert decided(close(), observation) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
 
 
-def test_a_close_before_the_opening_is_seen_waits_only_for_what_we_know():
-    seen = Observed(authorization(), (), ("mh_1",))
-    assert decided(close(), seen) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
-    assert decided(close(), seen, AuthorizationState(floor=5, active=known_handoff())) == RereadLater(
+def test_a_close_of_an_unreadable_handoff_waits_only_if_the_handoff_is_stored():
+    observation = Observed(authorization(), (), ("mh_1",))
+    assert decided(close(), observation) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
+    assert decided(close(), observation, AuthorizationState(floor=5, active=known_handoff())) == RereadLater(
         WaitReason.STALE_READ
     )
 
@@ -244,6 +244,6 @@ def test_an_open_handoff_is_closed(state):
     assert decided(close(), Observed(authorization(), (handoff(state),))) == Write("mh_1")
 
 
-def test_a_watch_is_applied_or_done():
+def test_a_watch_is_applied_or_already_done():
     assert decided(AuthorizationWatch(), Observed(authorization())) == Watch()
     assert decided(AuthorizationWatch(), Observed(authorization("completed"))) == AlreadyDone()

@@ -1,4 +1,4 @@
-"""A forecast is the worker's own decision, put into words."""
+"""A forecast equals the worker's own decision."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -78,12 +78,12 @@ def test_verdicts(dead, now, verdict):
     assert found.sentence.endswith(".")
 
 
-def test_a_second_write_after_one_that_may_have_arrived_is_said_plainly():
+def test_the_forecast_warns_of_a_second_write():
     says = forecast(letter(sent=[write(ended="not_resent")]), WANTED, NOW).sentence
     assert "once more, although the first may have had an effect" in says
 
 
-def test_an_opening_that_may_have_arrived_may_end_without_a_name_and_a_close_may_not():
+def test_only_the_forecast_of_an_opening_warns_of_an_unnamed_handoff():
     assert "may name no handoff" in forecast(letter(sent=[write(ended="not_resent")]), OPEN, NOW).sentence
     closed = WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}}
     revoked = letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])

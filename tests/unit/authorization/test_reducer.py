@@ -1,4 +1,4 @@
-"""Single steps of the reducer that a reader may want to see; the model test covers the rest."""
+"""Single steps of the reducer; the model test covers the rest."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,9 @@ NOW = 1_800_000_000.0
 HOUR = 3600.0
 
 
-def look(version=1, status="requires_action", handoffs=(), pointer=None, action="complete_payer_interaction", **more):
+def observed(
+    version=1, status="requires_action", handoffs=(), pointer=None, action="complete_payer_interaction", **more
+):
     wire = {"id": "auth_1", "version": version, "status": status, **more}
     if action and status == "requires_action":
         wire["nextAction"] = {"type": action}
@@ -30,85 +32,85 @@ def handoff(state="active", handoff_id="mh_1", version=1, **more):
 RULES = RiskRules()
 
 
-def told(memory, fact, now=NOW, rules=RULES):
-    memory, events = reduce(memory, fact, now, rules)
-    return memory, [type(one.event).__name__ for one in events], [one.event for one in events]
+def reduced(state, fact, now=NOW, rules=RULES):
+    state, events = reduce(state, fact, now, rules)
+    return state, [type(one.event).__name__ for one in events], [one.event for one in events]
 
 
-def test_the_first_sight_tells_where_it_stands():
-    memory, names, events = told(NEW, look())
+def test_the_first_observation_publishes_the_current_state():
+    state, names, events = reduced(NEW, observed())
     assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
     assert (events[0].from_status, events[0].to_status) == (None, "requires_action")
-    _, names, _ = told(memory, look())
+    _, names, _ = reduced(state, observed())
     assert names == []
 
 
-def test_the_order_of_events_of_one_look():
-    memory, names, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
+def test_the_order_of_the_events_of_one_observation():
+    state, names, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
     assert names == ["HandoffOpened", "AuthorizationChanged"]
-    end = look(9, "completed", [handoff("closed", version=3, result="completed_reported")], outcome="approved")
-    memory, names, events = told(memory, end)
+    end = observed(9, "completed", [handoff("closed", version=3, result="completed_reported")], outcome="approved")
+    state, names, events = reduced(state, end)
     assert names == ["HandoffClosed", "AuthorizationChanged", "HandoffReconciled", "AuthorizationSettled"]
     assert events[-1].agreement == events[-2].agreement == "undetermined"
-    _, names, _ = told(memory, look(9, "completed", outcome="approved"))
+    _, names, _ = reduced(state, observed(9, "completed", outcome="approved"))
     assert names == []
 
 
-def test_an_action_is_required_again_only_after_it_was_gone_or_changed():
-    memory, _, _ = told(NEW, look(1))
-    memory, names, _ = told(memory, look(2))
+def test_an_action_is_published_again_only_after_it_was_gone_or_changed():
+    state, _, _ = reduced(NEW, observed(1))
+    state, names, _ = reduced(state, observed(2))
     assert names == []
-    memory, names, _ = told(memory, look(3, action="approve_submission"))
+    state, names, _ = reduced(state, observed(3, action="approve_submission"))
     assert names == ["AuthorizationActionRequired"]
-    memory, names, _ = told(memory, look(4, "processing"))
+    state, names, _ = reduced(state, observed(4, "processing"))
     assert names == ["AuthorizationChanged"]
-    _, names, _ = told(memory, look(5, action="approve_submission"))
+    _, names, _ = reduced(state, observed(5, action="approve_submission"))
     assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
 
 
 def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
-    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
-    memory, names, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 300, "c"))
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
+    state, names, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 300, "c"))
     assert names == ["HandoffAccessGranted"]
-    memory, names, _ = told(memory, TimePassed(), NOW + 299)
+    state, names, _ = reduced(state, TimePassed(), NOW + 299)
     assert names == []
-    memory, names, events = told(memory, look(1, pointer="mh_1"), NOW + 301)
+    state, names, events = reduced(state, observed(1, pointer="mh_1"), NOW + 301)
     assert (names, events[0].reason) == (["HandoffAtRisk"], "grant_expired")
-    memory, names, _ = told(memory, TimePassed(), NOW + 400)
+    state, names, _ = reduced(state, TimePassed(), NOW + 400)
     assert names == []
-    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 700, "c"), NOW + 410)
-    memory, names, _ = told(memory, TimePassed(), NOW + 701)
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 700, "c"), NOW + 410)
+    state, names, _ = reduced(state, TimePassed(), NOW + 701)
     assert names == ["HandoffAtRisk"]
-    _, names, events = told(memory, TimePassed(), NOW + 4_000, RiskRules(open_too_long_seconds=3_600))
+    _, names, events = reduced(state, TimePassed(), NOW + 4_000, RiskRules(open_too_long_seconds=3_600))
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
 
 
-@pytest.mark.parametrize("looked_after", [10, 400], ids=["before the link expires", "after it"])
-def test_a_grant_that_was_recorded_before_its_handoff_was_seen_expires_like_any_other(looked_after):
-    memory, names, _ = told(NEW, GrantRecorded("mh_1", "op", NOW + 300, "c"))
-    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 200, "c"))
+@pytest.mark.parametrize("read_after", [10, 400], ids=["before the link expires", "after it"])
+def test_a_grant_recorded_before_the_first_read_of_its_handoff_expires_like_any_other(read_after):
+    state, names, _ = reduced(NEW, GrantRecorded("mh_1", "op", NOW + 300, "c"))
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 200, "c"))
     assert names == ["HandoffAccessGranted"]
-    memory = AuthorizationState.decode(memory.encode())
-    memory, names, _ = told(memory, look(1, pointer="mh_1", handoffs=[handoff()]), NOW + looked_after)
+    state = AuthorizationState.decode(state.encode())
+    state, names, _ = reduced(state, observed(1, pointer="mh_1", handoffs=[handoff()]), NOW + read_after)
     assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
-    if looked_after < 300:
-        assert told(memory, TimePassed(), NOW + 299)[1] == []
-        memory, names, _ = told(memory, TimePassed(), NOW + 300)
+    if read_after < 300:
+        assert reduced(state, TimePassed(), NOW + 299)[1] == []
+        state, names, _ = reduced(state, TimePassed(), NOW + 300)
     assert names[-1] == "HandoffAtRisk"
-    assert memory.early_grant is None
-    assert told(memory, TimePassed(), NOW + 500)[1] == []
+    assert state.early_grant is None
+    assert reduced(state, TimePassed(), NOW + 500)[1] == []
 
 
-def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that_has_ended():
-    memory, _, _ = told(NEW, GrantRecorded("mh_0", "op", NOW + 300, "c"))
-    memory, _, _ = told(memory, GrantRecorded("mh_1", "op", NOW + 200, "c"))
-    assert memory.early_grant.handoff_id == "mh_1"
-    memory, names, _ = told(memory, look(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
+def test_an_early_grant_is_kept_for_one_unread_handoff_and_for_no_ended_one():
+    state, _, _ = reduced(NEW, GrantRecorded("mh_0", "op", NOW + 300, "c"))
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 200, "c"))
+    assert state.early_grant.handoff_id == "mh_1"
+    state, names, _ = reduced(state, observed(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
     assert "HandoffAtRisk" not in names
-    end = look(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
-    memory, _, _ = told(memory, end)
-    memory, _, _ = told(memory, GrantRecorded("mh_2", "op", NOW + 900, "c"))
-    assert memory.early_grant.handoff_id == "mh_1"
+    end = observed(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
+    state, _, _ = reduced(state, end)
+    state, _, _ = reduced(state, GrantRecorded("mh_2", "op", NOW + 900, "c"))
+    assert state.early_grant.handoff_id == "mh_1"
 
 
 @pytest.mark.parametrize(
@@ -120,69 +122,73 @@ def test_a_grant_is_kept_for_one_handoff_that_was_not_seen_yet_and_for_none_that
         pytest.param(None, 4 * HOUR, id="Collate doesn't say: likewise"),
     ],
 )
-def test_a_handoff_is_open_for_too_long_by_the_time_that_collate_opened_it(opened_ago, at_risk_after):
+def test_open_too_long_counts_from_collates_opening_time(opened_ago, at_risk_after):
     opened_at = None if opened_ago is None else datetime.fromtimestamp(NOW - opened_ago, UTC)
-    sight = look(1, pointer="mh_1", handoffs=[handoff(activated_at=opened_at)])
-    memory, names, _ = told(NEW, sight)
+    sight = observed(1, pointer="mh_1", handoffs=[handoff(activated_at=opened_at)])
+    state, names, _ = reduced(NEW, sight)
     assert names[:2] == ["HandoffOpened", "AuthorizationChanged"]
     if at_risk_after:
         assert names[2:] == []
-        memory, names, _ = told(memory, TimePassed(), NOW + at_risk_after - 1)
+        state, names, _ = reduced(state, TimePassed(), NOW + at_risk_after - 1)
         assert names == []
-        memory, names, _ = told(memory, TimePassed(), NOW + at_risk_after)
+        state, names, _ = reduced(state, TimePassed(), NOW + at_risk_after)
     assert names[-1] == "HandoffAtRisk"
-    assert told(memory, TimePassed(), NOW + 9 * HOUR)[1] == []
+    assert reduced(state, TimePassed(), NOW + 9 * HOUR)[1] == []
 
 
-def test_a_handoff_that_is_only_offered_is_at_no_risk():
+def test_an_offered_handoff_is_not_at_risk():
     created_at = datetime.fromtimestamp(NOW - 10 * HOUR, UTC)
-    memory, names, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
+    state, names, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff("offered", created_at=created_at)]))
     assert names == ["AuthorizationChanged"]
-    _, names, _ = told(memory, look(2, pointer="mh_1", handoffs=[handoff(version=2, created_at=created_at)]))
+    _, names, _ = reduced(state, observed(2, pointer="mh_1", handoffs=[handoff(version=2, created_at=created_at)]))
     assert names == ["HandoffOpened", "HandoffAtRisk"]
 
 
-def test_a_handoff_in_the_place_of_another_ends_the_other():
-    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
-    memory, names, events = told(memory, look(7, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
+def test_a_new_handoff_ends_the_previous_one():
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
+    state, names, events = reduced(state, observed(7, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
     assert names == ["HandoffClosed", "HandoffReconciled", "HandoffOpened"]
     assert (events[0].result, events[0].by) == ("unrecognised", "other")
 
 
-def test_words_of_a_newer_collate_are_passed_on_not_guessed():
-    memory, names, events = told(NEW, look(1, "paused", action=None))
+def test_unknown_words_of_collate_are_passed_on():
+    state, names, events = reduced(NEW, observed(1, "paused", action=None))
     assert names == ["AuthorizationChanged"]
     assert events[0].to_status == "paused"
-    assert memory.emitted_action is None
+    assert state.emitted_action is None
 
 
-def our_close(memory, version=2):
+def our_close(state, version=2):
     answer = {"manualHandoffId": "mh_1", "state": "closed", "result": "completed_reported"}
     answer |= {"authorization": {"id": "auth_1", "version": version, "status": "processing"}}
     closer = Closer(caused_by=CommandRef(command_id="c"), operation="complete", reported="submitted")
-    return told(memory, CloseAnswered(CloseAnswer.model_validate(answer), closer))
+    return reduced(state, CloseAnswered(CloseAnswer.model_validate(answer), closer))
 
 
-def test_a_replica_that_has_not_heard_of_our_close_tells_nothing():
-    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
-    memory, names, _ = our_close(memory)
+def test_a_read_from_before_our_close_publishes_nothing():
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
+    state, names, _ = our_close(state)
     assert names == ["HandoffClosed", "AuthorizationChanged"]
-    for old in (look(1), look(1, pointer="mh_1", handoffs=[handoff()]), look(1, "completed", outcome="approved")):
-        assert told(memory, old) == (memory, [], [])
+    for old in (
+        observed(1),
+        observed(1, pointer="mh_1", handoffs=[handoff()]),
+        observed(1, "completed", outcome="approved"),
+    ):
+        assert reduced(state, old) == (state, [], [])
 
 
-def test_a_receipt_that_was_there_before_the_handoff_says_nothing_about_its_report():
+def test_a_receipt_from_before_the_handoff_does_not_confirm_its_report():
     receipt = {"submission": {"payerReceipt": {"referenceNumber": "r"}}}
-    memory, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()], **receipt))
-    memory, _, _ = our_close(memory)
-    _, names, events = told(memory, look(3, "waiting_on_payer", **receipt))
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()], **receipt))
+    state, _, _ = our_close(state)
+    _, names, events = reduced(state, observed(3, "waiting_on_payer", **receipt))
     assert names == ["AuthorizationChanged", "HandoffReconciled"]
     assert (events[-1].reported, events[-1].agreement) == ("submitted", "undetermined")
-    first, _, _ = told(NEW, look(1, pointer="mh_1", handoffs=[handoff()]))
+    first, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
     first, _, _ = our_close(first)
-    assert told(first, look(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
+    assert reduced(first, observed(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
 
 
-def test_a_fact_that_the_reducer_does_not_know_is_an_error_and_no_silence():
+def test_an_unknown_fact_is_an_error():
     with pytest.raises(AssertionError, match="unreachable"):
         reduce(NEW, object(), NOW)

@@ -45,7 +45,7 @@ FULL = AuthorizationState(
 )
 
 
-def test_it_comes_back_as_it_was():
+def test_a_state_is_decoded_as_it_was_encoded():
     assert AuthorizationState.decode(FULL.encode()) == FULL
     assert AuthorizationState.decode(None) is NEW
     assert NEW.encode() == b"{}"
@@ -56,21 +56,21 @@ def test_fields_of_a_newer_version_are_kept_at_every_depth():
     wire["newer"] = {"a": [1]}
     wire["known"]["newer"] = "x"
     wire["work"]["intent"]["newer"] = 5
-    memory = AuthorizationState.decode(json.dumps(wire).encode())
-    memory = memory.replace(sequence=8, known=memory.known.replace(version=4))
-    again = json.loads(memory.encode())
+    state = AuthorizationState.decode(json.dumps(wire).encode())
+    state = state.replace(sequence=8, known=state.known.replace(version=4))
+    again = json.loads(state.encode())
     assert (again["newer"], again["known"]["newer"], again["work"]["intent"]["newer"]) == ({"a": [1]}, "x", 5)
     assert (again["sequence"], again["known"]["version"]) == (8, 4)
 
 
 @pytest.mark.parametrize("wrong", [b"", b"[]", b'{"sequence":"x"}', b"\xff"])
-def test_what_is_no_memory_says_so_without_quoting_it(wrong):
+def test_an_unreadable_state_is_an_error_that_quotes_nothing(wrong):
     with pytest.raises(StateUnreadable) as caught:
         AuthorizationState.decode(wrong)
     assert caught.value.__cause__ is None
 
 
-def test_a_full_memory_stays_far_below_the_limit():
+def test_a_full_state_stays_below_the_limit():
     packed = ""
     for at in range(1024):
         packed = recent_commands.add(
@@ -84,23 +84,23 @@ def test_a_full_memory_stays_far_below_the_limit():
         AuthorizationState.decode(json.dumps({"newer": "x" * MOST_BYTES}).encode()).encode()
 
 
-def test_a_watched_authorization_takes_less_than_a_kibibyte():
+def test_the_state_of_a_watched_authorization_takes_less_than_a_kibibyte():
     assert len(FULL.replace(work=None, dead_letters={}).encode()) < 1024
 
 
-def test_a_memory_of_before_the_newest_fields_is_read_as_without_them():
+def test_a_state_without_the_newest_fields_is_readable():
     wire = json.loads(FULL.encode())
     del wire["early_grant"], wire["watch"]["missing"], wire["dead"]["d"]["digest"]
-    memory = AuthorizationState.decode(json.dumps(wire).encode())
-    assert (memory.early_grant, memory.watch.missing, memory.dead_letters["d"].digest) == (None, None, None)
+    state = AuthorizationState.decode(json.dumps(wire).encode())
+    assert (state.early_grant, state.watch.missing, state.dead_letters["d"].digest) == (None, None, None)
 
 
-def test_a_typo_in_a_change_is_an_error():
+def test_replacing_an_unknown_field_is_an_error():
     with pytest.raises(TypeError, match="sequense"):
         FULL.replace(sequense=1)
 
 
-def test_a_changed_memory_leaves_the_old_one_alone():
+def test_replace_returns_a_copy():
     changed = FULL.replace(sequence=9)
     assert (FULL.sequence, changed.sequence) == (7, 9)
     assert changed.known is FULL.known

@@ -28,7 +28,7 @@ def handoff(state="active", **more):
 
 
 @pytest.mark.parametrize(
-    ("memory", "kind"),
+    ("state", "poll_class"),
     [
         (watched(active=handoff()), PollClass.OPEN),
         (watched(active=handoff("offered")), PollClass.OPEN),
@@ -42,12 +42,12 @@ def handoff(state="active", **more):
         (NEW, PollClass.ACTION),
     ],
 )
-def test_classes(memory, kind):
-    assert poll_class_of(memory) is kind
+def test_the_poll_class_of_each_state(state, poll_class):
+    assert poll_class_of(state) is poll_class
 
 
 @pytest.mark.parametrize(
-    ("memory", "seconds"),
+    ("state", "seconds"),
     [
         (watched(active=handoff()), 5),
         (watched(active=handoff(), age=900), 15),
@@ -59,34 +59,34 @@ def test_classes(memory, kind):
         (watched("waiting_on_payer", age=7 * DAY), 3600),
     ],
 )
-def test_the_table(memory, seconds):
-    assert CADENCE.next_timer(memory, NOW, half) == NOW + seconds
+def test_the_steps_of_the_table(state, seconds):
+    assert CADENCE.next_timer(state, NOW, half) == NOW + seconds
 
 
 @given(
     st.floats(0, 0.999), st.sampled_from(["processing", "requires_action", "waiting_on_payer"]), st.floats(0, 80 * DAY)
 )
-def test_each_step_is_spread_and_never_far_off(chance, status, age):
-    memory = watched(status, age=age)
-    every = CADENCE.every(memory, NOW)
-    assert 0.9 * every <= CADENCE.next_timer(memory, NOW, lambda: chance) - NOW <= 1.1 * every
+def test_each_step_is_jittered_by_a_tenth_at_most(chance, status, age):
+    state = watched(status, age=age)
+    every = CADENCE.every(state, NOW)
+    assert 0.9 * every <= CADENCE.next_timer(state, NOW, lambda: chance) - NOW <= 1.1 * every
 
 
-def test_failures_stretch_it_up_to_a_minute_or_the_class_own_step():
+def test_failures_stretch_the_step_up_to_a_minute_or_its_own_length():
     assert CADENCE.next_timer(watched(active=handoff(), failures=2), NOW, half) == NOW + 20
     assert CADENCE.next_timer(watched(active=handoff(), failures=8), NOW, half) == NOW + 60
     assert CADENCE.next_timer(watched("waiting_on_payer", age=7 * DAY, failures=8), NOW, half) == NOW + 3600
 
 
-def test_it_never_looks_past_the_end_of_the_watch():
-    memory = watched("waiting_on_payer", age=7 * DAY)
-    memory = memory.replace(watch=memory.watch.replace(until=NOW + 10))
-    assert CADENCE.next_timer(memory, NOW, half) == NOW + 10
+def test_no_timer_is_later_than_the_end_of_the_watch():
+    state = watched("waiting_on_payer", age=7 * DAY)
+    state = state.replace(watch=state.watch.replace(until=NOW + 10))
+    assert CADENCE.next_timer(state, NOW, half) == NOW + 10
 
 
-def test_settled_it_is_only_kept_to_be_forgotten():
-    memory = watched("completed", settled_at=NOW)
-    assert CADENCE.next_timer(memory, NOW, half) == NOW + 90 * DAY
+def test_the_timer_of_a_settled_authorization_deletes_its_state():
+    state = watched("completed", settled_at=NOW)
+    assert CADENCE.next_timer(state, NOW, half) == NOW + 90 * DAY
     assert CADENCE.next_timer(NEW, NOW, half) is None
     packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW)
     assert CADENCE.next_timer(AuthorizationState(recent_commands=packed), NOW, half) == NOW + DAY
@@ -94,11 +94,13 @@ def test_settled_it_is_only_kept_to_be_forgotten():
     assert CADENCE.next_timer(AuthorizationState(dead_letters=dead), NOW, half) == NOW + 30 * DAY
 
 
-def test_settled_with_a_handoff_that_has_not_ended_is_still_watched():
-    memory = watched("completed", settled_at=NOW, active=handoff())
-    assert CADENCE.next_timer(memory, NOW, half) == NOW + 5
+def test_a_settled_authorization_with_an_open_handoff_is_still_watched():
+    state = watched("completed", settled_at=NOW, active=handoff())
+    assert CADENCE.next_timer(state, NOW, half) == NOW + 5
 
 
-def test_the_table_is_a_setting():
-    quick = Cadence(steps={kind: (CadenceStep(1.0),) for kind in PollClass}, jitter=0.0, forget_after_seconds=DAY)
+def test_the_table_comes_from_the_settings():
+    quick = Cadence(
+        steps={poll_class: (CadenceStep(1.0),) for poll_class in PollClass}, jitter=0.0, forget_after_seconds=DAY
+    )
     assert quick.next_timer(watched(), NOW, half) == NOW + 1

@@ -1,4 +1,4 @@
-"""The table in docs/subscribing.md: its numbers are what the cadence does."""
+"""The numbers of the table in docs/subscribing.md agree with the cadence."""
 
 import random
 import statistics
@@ -11,7 +11,7 @@ from runtime.units import Step
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.1, 0.5])
-def test_the_formulas_are_what_random_changes_meet(jitter):
+def test_the_formulas_agree_with_a_simulation(jitter):
     step, randomness = Step(timedelta(seconds=60)), random.Random(1)
     gaps = [60.0 * (1 - jitter + 2 * jitter * randomness.random()) for _ in range(50_000)]
     reactions = [gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=50_000)]

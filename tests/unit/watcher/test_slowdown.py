@@ -1,4 +1,4 @@
-"""What becomes of the steps when the call budget is too short for them, in simulated time."""
+"""The slowdown while the call budget is too small, in simulated time."""
 
 import heapq
 import random
@@ -9,15 +9,15 @@ from consumers.watcher.slowdown import Slowdown
 
 
 def simulate(authorizations, *, step, per_second, seconds, slowdown):
-    """Play a population that looks every `step` against a budget (a rate, or one for each time); return the looks.
+    """Simulate a population with one `step` and a budget (a rate, or a function of time); return the observations.
 
-    Each is (when, seconds since the same authorization's last look); and when some were held.
+    An observation is (time, seconds since the last one of this authorization). Also return the times of deferred ones.
     """
     randomness = random.Random(1)
     due = [(randomness.random() * step, key) for key in range(authorizations)]
     heapq.heapify(due)
     budget = per_second if callable(per_second) else lambda _: per_second
-    last, looks, held, tokens, before = {}, [], [], 0.0, 0.0
+    last, observations, deferred, tokens, before = {}, [], [], 0.0, 0.0
     while due[0][0] < seconds:
         now, key = heapq.heappop(due)
         tokens, before = min(5.0, tokens + (now - before) * budget(now)), now
@@ -26,55 +26,55 @@ def simulate(authorizations, *, step, per_second, seconds, slowdown):
             wait = min(wait, may - now)
         elif tokens >= 1.0:
             tokens -= 1.0
-            looks.append((now, now - last.get(key, now)))
+            observations.append((now, now - last.get(key, now)))
             last[key] = now
             slowdown.observed(b"%d" % key, now)
             slowdown.count(now, step, deferred=False)
         else:
-            held.append(now)
+            deferred.append(now)
             wait *= randomness.random()
             slowdown.count(now, step, deferred=True)
         heapq.heappush(due, (now + wait, key))
-    return looks, held
+    return observations, deferred
 
 
-def test_a_budget_that_is_long_enough_stretches_nothing():
+def test_a_sufficient_budget_causes_no_slowdown():
     slowdown = Slowdown()
     simulate(1_000, step=60.0, per_second=50.0, seconds=600.0, slowdown=slowdown)
     assert slowdown.factor < 1.05
 
 
 @pytest.mark.parametrize("shortage", [2.0, 8.0])
-def test_a_short_budget_is_shared_evenly_and_hardly_asked_in_vain(shortage):
+def test_a_small_budget_is_used_up_and_shared_evenly_with_few_deferred_observations(shortage):
     slowdown = Slowdown()
     authorizations, step = 1_000, 10.0
     per_second = authorizations / step / shortage
-    looks, held = simulate(authorizations, step=step, per_second=per_second, seconds=1_000.0, slowdown=slowdown)
-    assert len(looks) > 0.8 * per_second * 1_000.0, "the budget is used"
-    in_vain = sum(at > 250.0 for at in held)
-    assert in_vain < 0.5 * len(looks), "and hardly asked in vain: without a slowdown it is 2 and 14 times as often"
-    gaps = sorted(gap for at, gap in looks if at > 500.0)
+    seen, deferred = simulate(authorizations, step=step, per_second=per_second, seconds=1_000.0, slowdown=slowdown)
+    assert len(seen) > 0.8 * per_second * 1_000.0, "the budget is used"
+    late_deferred = sum(at > 250.0 for at in deferred)
+    assert late_deferred < 0.5 * len(seen), "few are deferred: without a slowdown 2 and 14 times as many"
+    gaps = sorted(gap for at, gap in seen if at > 500.0)
     assert gaps[len(gaps) // 2] < 1.3 * shortage * step
-    assert gaps[-1] < 6 * shortage * step, "nobody starves"
+    assert gaps[-1] < 6 * shortage * step, "no authorization starves"
 
 
 @pytest.mark.parametrize("authorizations", [1, 3, 300])
 @pytest.mark.parametrize("left", [0.0, 0.05, 0.5], ids=["nothing", "a twentieth", "half"])
-def test_after_a_bad_time_everybody_is_back_at_the_table_within_a_few_steps(authorizations, left):
+def test_after_a_shortage_all_return_to_the_cadence_within_a_few_steps(authorizations, left):
     slowdown, step, begins, ends = Slowdown(), 60.0, 600.0, 3_000.0
 
     def budget(now):
         return left * authorizations / step if begins <= now < ends else authorizations
 
-    looks, held = simulate(authorizations, step=step, per_second=budget, seconds=ends + 50 * step, slowdown=slowdown)
-    assert held, "it was a bad time"
+    seen, deferred = simulate(authorizations, step=step, per_second=budget, seconds=ends + 50 * step, slowdown=slowdown)
+    assert deferred, "the budget was too small"
     assert slowdown.factor == 1.0
-    gaps = [gap for at, gap in looks if at > ends + 40 * step]
+    gaps = [gap for at, gap in seen if at > ends + 40 * step]
     assert len(gaps) > 8 * authorizations
     assert max(gaps) <= 1.1 * step
 
 
-def test_nothing_that_was_set_in_a_bad_time_outlives_it():
+def test_no_stretched_timer_outlives_the_shortage():
     slowdown = Slowdown()
     for second in range(100):
         slowdown.count(second, 60.0, deferred=True)
@@ -87,7 +87,7 @@ def test_nothing_that_was_set_in_a_bad_time_outlives_it():
     assert second < 100.0 + 20 * 60.0
 
 
-def test_keys_that_are_not_looked_at_any_more_are_not_kept_for_ever():
+def test_unused_keys_are_dropped():
     slowdown = Slowdown()
     for second in range(100):
         slowdown.count(second, 60.0, deferred=True)
@@ -97,7 +97,7 @@ def test_keys_that_are_not_looked_at_any_more_are_not_kept_for_ever():
     assert slowdown.due(b"9999", 60.0, 0.0) > 9_999 * 3_600.0
 
 
-def test_it_goes_no_further_than_the_setting_and_back_by_itself():
+def test_the_factor_stays_below_the_setting_and_returns_to_one():
     slowdown = Slowdown(4.0)
     for second in range(1_000):
         slowdown.count(second, 10.0, deferred=True)
@@ -107,7 +107,7 @@ def test_it_goes_no_further_than_the_setting_and_back_by_itself():
     assert slowdown.factor == 1.0
 
 
-def test_a_few_looks_held_now_and_then_stretch_nothing():
+def test_a_few_deferred_observations_cause_no_slowdown():
     slowdown = Slowdown()
     for second in range(1_000):
         slowdown.count(second, 10.0, deferred=second % 50 == 0)

@@ -1,4 +1,4 @@
-"""Promise 2: a worker that may have lost its partition sends nothing, not even what it has sent before."""
+"""Promise 2 in docs/architecture.md: a worker that may have lost its partition sends nothing, not even a resend."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from consumers.engine import PartitionLost, RetryAt
 from schemas.commands import HandoffRequest
 
 
-async def test_a_resend_does_not_leave_once_the_partition_may_be_anothers(make_queue):
+async def test_no_resend_leaves_after_the_partition_is_lost(make_queue):
     queue = make_queue()
     queue.sim.fault("reset", when="before", method="POST", count=1)
     queue.send(HandoffRequest())

@@ -1,4 +1,4 @@
-"""A command's way, undisturbed: requests, closes, watches, duplicates, rejections."""
+"""Commands without faults: requests, closes, watches, duplicates, rejections."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _READINGS = [
 ]
 
 
-async def test_a_handoff_walks_the_whole_way(make_queue, close, watch):
+async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch):
     queue = make_queue()
     watched = queue.send(watch())
     await queue.drain()
@@ -32,13 +32,13 @@ async def test_a_handoff_walks_the_whole_way(make_queue, close, watch):
         EventType.COMMAND_FINISHED,
     ]
 
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    outcome = queue.check(asked)
+    outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     assert opened.data.handoff_id == outcome.handoff_id
-    assert opened.causation_id == asked
+    assert opened.causation_id == command
     assert queue.public_record().active_handoff.id == outcome.handoff_id
 
     closed = queue.send(close(outcome.handoff_id))
@@ -58,37 +58,37 @@ async def test_a_handoff_walks_the_whole_way(make_queue, close, watch):
         assert len(queue.events(kind)) == 1
 
 
-async def test_one_get_one_intent_one_post(make_queue):
+async def test_a_request_takes_one_read_one_intent_and_one_write(make_queue):
     queue = make_queue()
     queue.send(HandoffRequest())
     await queue.drain()
     assert [name for name, _ in queue.collate.calls] == ["get_authorization", "create_handoff"]
 
 
-async def test_the_same_command_again_publishes_nothing(make_queue):
+async def test_a_duplicate_command_publishes_nothing(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
     before, alarm = len(queue.outputs), queue.timer_at
-    queue.send(HandoffRequest(), command_id=asked)
-    answer = await queue.invoke()
-    assert (answer.outputs, answer.state, answer.timer_at) == ((), UNCHANGED, alarm)
+    queue.send(HandoffRequest(), command_id=command)
+    result = await queue.invoke()
+    assert (result.outputs, result.state, result.timer_at) == ((), UNCHANGED, alarm)
     assert len(queue.outputs) == before
-    assert len(queue.effects_of(asked)) == 1
+    assert len(queue.effects_of(command)) == 1
 
 
-async def test_another_body_under_a_known_id_is_a_conflict_and_no_outcome(make_queue):
+async def test_another_body_under_a_known_id_is_a_key_conflict_without_an_outcome(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    queue.send(HandoffRequest(accepted_review_snapshot_id="rev_1"), command_id=asked)
+    queue.send(HandoffRequest(accepted_review_snapshot_id="rev_1"), command_id=command)
     await queue.drain()
     (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
-    assert conflict.data.command_id == asked
-    assert queue.finished_of(asked).outcome == "applied"
+    assert conflict.data.command_id == command
+    assert queue.finished_of(command).outcome == "applied"
 
 
-async def test_a_second_request_finds_the_handoff_open(make_queue):
+async def test_a_second_request_is_already_done(make_queue):
     queue = make_queue()
     first = queue.send(HandoffRequest())
     second = queue.send(HandoffRequest())
@@ -99,11 +99,11 @@ async def test_a_second_request_finds_the_handoff_open(make_queue):
 
 
 @pytest.mark.parametrize("readings", _READINGS)
-async def test_request_and_close_under_every_reading(make_queue, close, readings):
+async def test_request_and_close_under_every_reading_of_the_contract(make_queue, close, readings):
     queue = make_queue(readings=readings)
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    outcome = queue.check(asked)
+    outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     await queue.observe_until(EventType.HANDOFF_OPENED)
     closed = queue.send(close(outcome.handoff_id))
@@ -114,13 +114,13 @@ async def test_request_and_close_under_every_reading(make_queue, close, readings
     assert len(queue.events(EventType.HANDOFF_OPENED)) == len(queue.events(EventType.HANDOFF_CLOSED)) == 1
 
 
-async def test_if_match_on_close_may_be_the_handoffs_version(make_queue, close):
+async def test_if_match_of_a_close_can_be_the_version_of_the_handoff(make_queue, close):
     queue = make_queue(readings={"if_match_on_close": "handoff"})
     queue.settings = replace(queue.settings, if_match_on_close="handoff")
     queue.restart()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    closed = queue.send(close(queue.check(asked).handoff_id))
+    closed = queue.send(close(queue.check(command).handoff_id))
     await queue.drain()
     assert queue.check(closed).effect == "ours"
 
@@ -137,11 +137,11 @@ async def test_if_match_on_close_may_be_the_handoffs_version(make_queue, close):
         ("approve_submission", "action_is_not_a_handoff"),
     ],
 )
-async def test_no_handoff_is_asked_for_in_any_other_state(make_queue, state, reason):
+async def test_a_request_in_any_other_state_is_rejected_without_a_write(make_queue, state, reason):
     queue = make_queue(state=state)
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    outcome = queue.check(asked)
+    outcome = queue.check(command)
     assert (outcome.outcome, outcome.reason) == ("rejected", reason)
     assert outcome.advice
     assert "create_handoff" not in [name for name, _ in queue.collate.calls]
@@ -161,24 +161,24 @@ async def test_no_review_backed_handoff_without_the_accepted_current_snapshot(ma
 
 async def test_an_unknown_authorization_is_rejected_and_not_watched(make_queue):
     queue = make_queue(authorization_id="auth_nobody")
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    assert queue.check(asked).reason == "authorization_not_found"
+    assert queue.check(command).reason == "authorization_not_found"
     assert queue.decoded_state().watch is None
 
 
-async def test_closing_what_was_never_opened(make_queue, close):
+async def test_a_close_of_an_unknown_handoff_is_rejected(make_queue, close):
     queue = make_queue()
-    asked = queue.send(close("mhand_nobody"))
+    command = queue.send(close("mhand_nobody"))
     await queue.drain()
-    assert queue.check(asked).reason == "handoff_not_found"
+    assert queue.check(command).reason == "handoff_not_found"
 
 
-async def test_closing_twice_with_the_same_report_is_already_done_with_another_it_is_rejected(make_queue, close):
+async def test_a_second_close_is_already_done_with_the_same_report_and_rejected_with_another(make_queue, close):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    handoff = queue.check(asked).handoff_id
+    handoff = queue.check(command).handoff_id
     queue.send(close(handoff))
     same, other = queue.send(close(handoff)), queue.send(close(handoff, "decision_observed"))
     unable = queue.send(HandoffClose(handoff_id=handoff, result=UnableToComplete(reason="other")))
@@ -198,29 +198,31 @@ async def test_closing_twice_with_the_same_report_is_already_done_with_another_i
         ({"do": "complete", "reportedOutcome": "submitted"}, "handoff_reported_completed", "other"),
     ],
 )
-async def test_a_handoff_that_others_or_collate_ended(make_queue, close, doing, reason, by):
+async def test_a_close_after_another_actor_or_collate_ended_the_handoff_is_rejected(
+    make_queue, close, doing, reason, by
+):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
     assert queue.sim.act(queue.authorization_id, **doing) is None
     queue.sim.advance(1)
-    late = queue.send(close(queue.check(asked).handoff_id))
+    late = queue.send(close(queue.check(command).handoff_id))
     await queue.drain()
     assert queue.check(late).reason == reason
     (closed,) = queue.events(EventType.HANDOFF_CLOSED)
     assert closed.data.by == by
 
 
-async def test_unable_and_revoke_use_their_own_words(make_queue):
+async def test_unable_to_complete_and_revoke_send_their_own_bodies(make_queue):
     for result, word, reported in (
         (UnableToComplete(reason="channel_outage", operator_notes="n"), "unable_to_complete", "unable_to_complete"),
         (Revoked(reason="free text", notes="n"), "revoked", None),
         (_COMPLETED, "completed_reported", "submitted"),
     ):
         queue = make_queue()
-        asked = queue.send(HandoffRequest())
+        command = queue.send(HandoffRequest())
         await queue.drain()
-        ended = queue.send(HandoffClose(handoff_id=queue.check(asked).handoff_id, result=result))
+        ended = queue.send(HandoffClose(handoff_id=queue.check(command).handoff_id, result=result))
         await queue.drain()
         assert queue.check(ended).effect == "ours"
         event = await queue.observe_until(EventType.HANDOFF_CLOSED)
@@ -232,11 +234,11 @@ async def test_unable_and_revoke_use_their_own_words(make_queue):
             assert secret not in spoken
 
 
-async def test_an_access_grant_is_published_and_nothing_else(make_queue):
+async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    handoff, until = queue.check(asked).handoff_id, datetime.fromtimestamp(queue.now() + 20, UTC)
+    handoff, until = queue.check(command).handoff_id, datetime.fromtimestamp(queue.now() + 20, UTC)
     access = queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until))
     queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), command_id=access)
     await queue.drain()
@@ -247,20 +249,20 @@ async def test_an_access_grant_is_published_and_nothing_else(make_queue):
     assert len(queue.events(EventType.COMMAND_FINISHED)) == 1
 
 
-async def test_the_gateway_never_asks_for_a_live_session(make_queue, close):
+async def test_the_applier_never_calls_a_live_session(make_queue, close):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    queue.send(close(queue.check(asked).handoff_id))
+    queue.send(close(queue.check(command).handoff_id))
     await queue.drain()
     assert not [call for call in queue.sim.ledger.calls if "live-session" in call.path or "access-grants" in call.path]
 
 
-async def test_an_outcome_tells_its_attempts_and_none_of_their_content(make_queue):
+async def test_an_outcome_lists_its_attempts_without_their_content(make_queue):
     queue = make_queue()
-    asked = queue.send(HandoffRequest())
+    command = queue.send(HandoffRequest())
     await queue.drain()
-    attempts = queue.check(asked).attempts
+    attempts = queue.check(command).attempts
     assert [(one.operation, one.result, one.status, one.write) for one in attempts] == [
         ("get-authorization", "answered", 200, None),
         ("create", "answered", 200, 1),

@@ -1,4 +1,4 @@
-"""The public record: all that a late joiner has to go by, from the first look until it is forgotten."""
+"""The public record, where late joiners start: from the first observation until its deletion."""
 
 from dataclasses import replace
 from itertools import groupby
@@ -31,7 +31,7 @@ def record(queue):
 
 
 def walked(queue):
-    """Watch, open, close, hear the truth."""
+    """Watch, open, close and settle an authorization; return its record after each step."""
     queue.send(AuthorizationWatch())
     queue.run_for(1.0)
     yield record(queue)
@@ -47,7 +47,7 @@ def walked(queue):
     yield record(queue)
 
 
-def test_it_tells_at_every_station_what_the_events_told(queue):
+def test_the_record_agrees_with_the_events_at_every_step(queue):
     needed, running, reported, settled = walked(queue)
     assert (needed.status, needed.next_action, needed.resolution) == (
         *("requires_action", "complete_payer_interaction", "manual_handoff"),
@@ -65,7 +65,7 @@ def test_it_tells_at_every_station_what_the_events_told(queue):
     assert {one.watched_since for one in (needed, running, reported, settled)} == {needed.watched_since}
 
 
-def test_every_event_comes_with_the_record_that_includes_it(queue):
+def test_every_event_is_committed_with_the_record_that_includes_it(queue):
     list(walked(queue))
     kinds = groupby(queue.outputs, lambda output: output.topic)
     said = [(topic, list(outputs)) for topic, outputs in kinds]
@@ -75,7 +75,7 @@ def test_every_event_comes_with_the_record_that_includes_it(queue):
         assert first.sequence == read_event(events[-1].headers, events[-1].value).sequence
 
 
-def test_one_that_is_no_longer_followed_says_so_until_it_is_followed_again(queue):
+def test_the_record_shows_the_end_of_a_watch_until_the_next_watch(queue):
     queue.settings = replace(queue.settings, watch_seconds=600.0)
     queue.restart()
     queue.send(AuthorizationWatch())
@@ -91,10 +91,10 @@ def test_one_that_is_no_longer_followed_says_so_until_it_is_followed_again(queue
     assert record(queue).watched_since > at(queue.now() - 10.0)
 
 
-def test_one_that_is_forgotten_is_removed_long_after_its_last_event_and_its_numbers_begin_anew(queue):
+def test_the_record_is_deleted_long_after_its_last_event_and_the_sequence_restarts(queue):
     *_, settled = walked(queue)
     queue.run_for(89 * DAY)
-    assert record(queue) == settled, "a settled one is left alone"
+    assert record(queue) == settled, "the record of a settled authorization stays"
     queue.run_for(5 * DAY)
     assert (record(queue), queue.state, queue.timer_at) == (None, None, None)
     last = queue.events()[-1]

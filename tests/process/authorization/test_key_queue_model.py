@@ -1,7 +1,7 @@
-"""Random schedules of commands, other actors, payer truths, lost and late answers, crashes and restarts, in world time.
+"""Random schedules of commands, other actors, payer truths, lost and late responses, crashes and restarts.
 
-What a subscriber computes from the events equals Collate's state; nothing is told twice, nothing is invented, and
-nothing is missing that lasted longer than one step of its cadence.
+The state that a subscriber computes from the events equals Collate's state. No event is repeated or untrue, and no
+state is missing that lasted longer than one step of its cadence.
 """
 
 import itertools
@@ -54,7 +54,7 @@ READINGS = {
     "unknown_fields": st.booleans(),
     "pointer": st.sampled_from(["id", "full"]),
 }
-# Not both at once: two states under one version can't be told apart from two replicas.
+# Never both: two states with one version look like two replicas.
 WHILE_OPEN = [{}, {"create_bumps_version": False}, {"status_while_active": "processing"}]
 TRUTHS = ("as_reported", "nothing", "received", "approved", "not_required", "follow_up")
 OTHERS = [
@@ -92,7 +92,7 @@ RESULTS = [
     UnableToComplete(reason="channel_outage"),
     Revoked(reason="r"),
 ]
-# Each a little longer than a step of some class.
+# Each is a little longer than a step of some class.
 THEN = st.sampled_from([0.0, 0.05, 3.0, 12.0, 40.0])
 JITTER = 1.1
 OURS = ("applied", "ours")
@@ -109,17 +109,17 @@ class Model(RuleBasedStateMachine):
     def begin(self, readings, while_open, review_backed, state, old_receipt):
         self.sim = Simulation(Options(profile=named(["v2"], readings | while_open), seed=1))
         self.sim.clock.freeze()
-        # A receipt of an earlier submission says nothing about what is reported from now on.
+        # A receipt of an earlier submission does not confirm a later report.
         before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
         (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
         self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit)
         self.is_sound = True
-        self.marks, self.letters, self.commands, self.calls = [], [], {}, 0
+        self.marks, self.dead_letters, self.commands, self.calls = [], [], {}, 0
         self.truth = Truth(self.sim.state, self.id, self.mark)
         self.truth.note(self.sim.now())
         self.subscriber = Subscriber(self.truth)
 
-    # What is observed
+    # The observer
 
     def commit(self, outputs):
         self.is_sound = False
@@ -130,25 +130,25 @@ class Model(RuleBasedStateMachine):
             elif output.topic == TOPICS.authorizations.name:
                 _, record = read_authorization(output.headers, output.value)
             elif output.topic == TOPICS.dead_letters.name:
-                letter = read_dead_letter(output.headers, output.value)
-                self.letters += [letter] * isinstance(letter, DeadLetter)
+                dead_letter = read_dead_letter(output.headers, output.value)
+                self.dead_letters += [dead_letter] * isinstance(dead_letter, DeadLetter)
         if outputs:
             self.subscriber.committed(record)
         self.is_sound = True
 
     def mark(self, at, patience=None):
-        """Note how long it may take from here until somebody looks; by default what the cadence says of the moment."""
+        """Record the longest time until the next observation; by default the step of the cadence."""
         state = AuthorizationState.decode(self.queue.state)
         watch = state.watch
         if watch is None or watch.ended or state.settled_at is not None or not self.queue.is_idle:
-            patience = float("inf")  # nobody looks, or not before the command that waits has ended
+            patience = float("inf")  # no observation before the waiting command has ended
         if patience is None:
             every = self.queue.cadence.every(state, at)
             patience = max(every, 60.0) if watch.failures else every
         self.marks.append((at, JITTER * patience + 0.1))
 
     def act(self):
-        """Let the queue do the next thing; a disturbed call, or a command, moves the next look."""
+        """Let the queue take the next step. A failed call or a command moves the next observation."""
         before = self.queue.finished
         self.queue.act()
         new = list(itertools.takewhile(lambda call: call.number > self.calls, reversed(self.sim.ledger.calls)))
@@ -157,42 +157,42 @@ class Model(RuleBasedStateMachine):
         if not self.queue.is_idle:
             self.mark(self.queue.now(), float("inf"))
         elif disturbed or not new or self.sim.state.profile.stale_probability:
-            # What fails is tried again within a minute or its step; what the budget holds back (nothing new) likewise.
+            # A failed or deferred observation is repeated within a minute or its step.
             self.mark(
                 self.queue.now(), max(60.0, self.queue.cadence.every(self.queue.decoded_state(), self.queue.now()))
             )
         elif self.queue.finished != before:
             self.mark(self.queue.now())
 
-    # What happens
+    # The schedule
 
     @rule()
-    def we_watch(self):
+    def a_caller_watches(self):
         self.send(AuthorizationWatch())
 
     @rule(snapshot=st.sampled_from([*["current"] * 4, "none", "wrong"]), then=THEN)
-    def we_ask_for_a_handoff(self, snapshot, then):
+    def a_caller_requests_a_handoff(self, snapshot, then):
         covered = self.sim.state.authorizations[self.id].covered_snapshot
         accepted = {"current": covered.id if covered else None, "none": None, "wrong": "rev_wrong"}[snapshot]
         self.send(HandoffRequest(accepted_review_snapshot_id=accepted))
         self.queue.run_for(then, self.act)
 
     @rule(result=st.sampled_from(RESULTS), which=st.sampled_from([0, 0, 0, 1, 2]), then=THEN)
-    def we_close(self, result, which, then):
+    def a_caller_closes(self, result, which, then):
         handoffs = list(self.truth.handoffs)
         handoff_id = handoffs[-1 - which] if which < len(handoffs) else "mhand_none"
         self.send(HandoffClose(handoff_id=handoff_id, result=result))
         self.queue.run_for(then, self.act)
 
     @rule(result=st.sampled_from(RESULTS), open_seconds=st.sampled_from([0.05, 4.0, 70.0]), then=THEN)
-    def we_have_a_handoff(self, result, open_seconds, then):
-        self.we_ask_for_a_handoff("current", open_seconds)
-        self.we_close(result, 0, then)
+    def a_handoff_from_request_to_close(self, result, open_seconds, then):
+        self.a_caller_requests_a_handoff("current", open_seconds)
+        self.a_caller_closes(result, 0, then)
 
     @rule(result=st.sampled_from(RESULTS), lag=st.sampled_from([3.0, 20.0]), then=THEN)
-    def we_close_and_replicas_still_show_it_open(self, result, lag, then):
+    def a_close_while_replicas_lag(self, result, lag, then):
         self.sim.change(stale_probability=1.0, stale_seconds=lag)
-        self.we_close(result, 0, then)
+        self.a_caller_closes(result, 0, then)
         self.sim.change(stale_probability=0.0)
         self.mark(self.queue.now(), 60.0)
 
@@ -200,62 +200,62 @@ class Model(RuleBasedStateMachine):
         self.commands[self.queue.send(data)] = data
 
     @rule(seconds=st.sampled_from([5.0, 100.0]))
-    def an_operator_is_let_in(self, seconds):
+    def a_grant_is_recorded(self, seconds):
         if (handoffs := list(self.truth.handoffs)) and self.sim.act(self.id, "mint_grant") is None:
             until = datetime.fromtimestamp(self.queue.now() + seconds, UTC)
             self.queue.send(RecordAccess(handoff_id=handoffs[-1], operator="op", grant_expires_at=until))
 
     @precondition(lambda self: getattr(self, "commands", None))
     @rule(which=st.integers(0, 5), other=st.booleans())
-    def a_command_comes_twice(self, which, other):
+    def a_duplicate_command(self, which, other):
         command_id, data = list(self.commands.items())[which % len(self.commands)]
         self.queue.send(AuthorizationWatch(metadata={"another": "body"}) if other else data, command_id)
 
-    @precondition(lambda self: getattr(self, "letters", None))
+    @precondition(lambda self: getattr(self, "dead_letters", None))
     @rule(again=st.booleans())
-    def a_person_looks_at_a_dead_letter(self, again):
-        letter = self.letters[-1]
+    def an_operator_decides_a_dead_letter(self, again):
+        dead_letter = self.dead_letters[-1]
         if not again:
-            self.queue.send(Discard(command_id=letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
+            self.queue.send(Discard(command_id=dead_letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
             return
-        number = letter.redrive + 1
+        number = dead_letter.redrive + 1
         original = Original(
-            type=CommandType(letter.command),
-            caller=letter.caller,
-            accepted_at=letter.accepted_at,
-            data=json.loads(self.commands[letter.command_id].to_json()),
+            type=CommandType(dead_letter.command),
+            caller=dead_letter.caller,
+            accepted_at=dead_letter.accepted_at,
+            data=json.loads(self.commands[dead_letter.command_id].to_json()),
         )
         redrive = Redrive(
-            command_id=letter.command_id,
+            command_id=dead_letter.command_id,
             redrive=number,
             requested_by="p",
             reason=DecisionReason.OTHER,
             command=original,
-            intent=letter.intents[-1] if letter.intents else None,
+            intent=dead_letter.intents[-1] if dead_letter.intents else None,
         )
-        self.queue.send(redrive, request_id("redrive", letter.command_id, number), number)
+        self.queue.send(redrive, request_id("redrive", dead_letter.command_id, number), number)
 
     @rule(doing=st.sampled_from(OTHERS), then=THEN)
-    def somebody_does(self, doing, then):
+    def another_actor_acts(self, doing, then):
         if doing["do"] != "cancel" or len(self.queue.records) > 3:
             self.sim.act(self.id, **doing)
             self.queue.run_for(then, self.act)
 
     @rule(trouble=st.sampled_from(TROUBLES), method=st.sampled_from(["GET", "POST"]), count=st.integers(1, 3))
-    def trouble_lies_ahead(self, trouble, method, count):
+    def a_fault_is_planned(self, trouble, method, count):
         self.sim.fault(**trouble, method=method, count=count)
 
     @rule(point=st.integers(0, 8))
-    def the_process_will_die(self, point):
+    def a_crash_is_planned(self, point):
         self.queue.fuse.arm(point)
 
     @rule()
-    def the_process_is_started_again(self):
+    def the_process_restarts(self):
         self.queue.restart()
         self.mark(self.queue.now())
 
     @rule()
-    def the_lane_does_one_thing(self):
+    def the_key_queue_takes_one_step(self):
         due = self.queue.next_due()
         if due is not None and due <= self.queue.now() + 1.0:
             self.queue.advance(max(0.001, due - self.queue.now()))
@@ -268,7 +268,7 @@ class Model(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
-    def it_is_told_as_settled_only_if_it_is(self):
+    def settled_is_published_only_if_true(self):
         if getattr(self, "subscriber", None) and self.subscriber.settled:
             assert self.truth.now()[1].status in {"completed", "canceled"}
 
@@ -280,14 +280,14 @@ class Model(RuleBasedStateMachine):
         self.queue.fuse.arm(None)
         self.mark(self.queue.now(), 60.0)
         self.queue.run_for(3 * 3600.0, self.act)
-        self.nothing_that_lasted_is_missing()
-        self.the_state_is_known()
-        self.our_closes_are_told_as_ours()
+        self.every_lasting_state_was_published()
+        self.the_last_state_is_published()
+        self.our_closes_are_attributed_to_us()
         self.every_command_has_ended()
-        self.a_look_at_nothing_new_changes_nothing()
+        self.an_observation_without_news_changes_nothing()
 
-    def nothing_that_lasted_is_missing(self):
-        """Every state that lasted a whole step in which nothing moved the next look was told, in this order."""
+    def every_lasting_state_was_published(self):
+        """Check that each state that lasted an undisturbed step was published, in order."""
         states, reached = self.subscriber.states, 0
         for begin, end, shown in self.truth.intervals():
             moments = [(at, patience) for at, patience in self.marks if begin <= at < end] + [(end, 0.0)]
@@ -295,10 +295,10 @@ class Model(RuleBasedStateMachine):
                 continue
             while reached < len(states) and states[reached] != shown:
                 reached += 1
-            assert reached < len(states), f"never told: {shown} from {begin} to {end}"
+            assert reached < len(states), f"never published: {shown} from {begin} to {end}"
             event("a state that lasted")
 
-    def the_state_is_known(self):
+    def the_last_state_is_published(self):
         state = self.queue.decoded_state()
         if state.known is None:
             assert self.subscriber.shown.status is None
@@ -315,8 +315,8 @@ class Model(RuleBasedStateMachine):
         if shown.open in self.subscriber.granted and self.truth.handoffs[shown.open].state == "active":
             assert (shown.open, "grant_expired") in self.subscriber.risks
 
-    def our_closes_are_told_as_ours(self):
-        """Who was told that Collate has taken our report has heard of the end as ours, and of that report."""
+    def our_closes_are_attributed_to_us(self):
+        """Check that each close with `effect: ours` was published as ours, with its report."""
         for (command_id, _), outcome in self.subscriber.outcomes.items():
             closed = self.subscriber.closed.get(outcome.handoff_id)
             data = self.commands.get(command_id)
@@ -327,11 +327,11 @@ class Model(RuleBasedStateMachine):
 
     def every_command_has_ended(self):
         assert self.queue.is_idle
-        dead = {letter.command_id for letter in self.letters}
+        dead = {dead_letter.command_id for dead_letter in self.dead_letters}
         ended = {command_id for command_id, _ in self.subscriber.outcomes}
         assert set(self.commands) <= ended | dead
 
-    def a_look_at_nothing_new_changes_nothing(self):
+    def an_observation_without_news_changes_nothing(self):
         if self.queue.timer_at is None or self.queue.timer_at > self.queue.now() + 86_400.0:
             return
         before = len(self.queue.outputs), self.queue.state

@@ -1,0 +1,242 @@
+"""Redrives and discards of dead letters, and records that are no commands."""
+
+import uuid
+
+import pytest
+
+from consumers.authorization import recent_commands
+from consumers.engine import RetryAt
+from schemas.commands import AuthorizationWatch, Discard, HandoffRequest, Original, Redrive
+from schemas.enums import CommandType, DecisionReason, EventType
+from schemas.identity import request_id
+from schemas.times import parse_time
+
+CREATE = "/manual-handoffs$"
+
+
+async def dead_lettered_create(make_queue):
+    """A queue with one dead letter: a create that may have opened and ended a handoff, and did."""
+    queue = make_queue("forgets_keys")
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "reconcile", truth="nothing")
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "outcome_unknown"
+    return queue, command, dead_letter
+
+
+def redrive(queue, dead_letter, number, **said):
+    original = Original(
+        type=CommandType(dead_letter.command), caller=dead_letter.caller, accepted_at=dead_letter.accepted_at, data={}
+    )
+    data = Redrive(
+        command_id=dead_letter.command_id,
+        redrive=number,
+        requested_by="op",
+        **(said or {"reason": DecisionReason.CHECKED_BY_HAND, "ticket": "OPS-1"}),
+        command=original,
+        intent=dead_letter.intents[-1] if dead_letter.intents else None,
+    )
+    return queue.send(data, command_id=request_id("redrive", dead_letter.command_id, number), redrive=number)
+
+
+def shown(decision):
+    return decision.requested_by, decision.reason, decision.ticket
+
+
+async def test_a_redrive_can_write_again_and_finishes_once_under_the_command_id(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    redrive(queue, dead_letter, 1)
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(command, redrive=1)
+    assert (outcome.outcome, outcome.effect) == ("applied", "ours")
+    assert outcome.caller == "intake"
+    assert shown(outcome.decision) == ("op", "checked_by_hand", "OPS-1")
+    assert len(queue.effects_of(command)) == 2, "the lost write, and the write of the redrive"
+    assert queue.ended_dead_letters() == [(command, 1, "applied")]
+
+
+async def test_a_redrive_after_too_many_writes_can_write_again(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="version_conflict")
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.cause, len(dead_letter.intents)) == ("too_many_writes", 8)
+    queue.sim.faults.clear()
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    assert queue.finished_of(command, redrive=1).effect == "ours"
+
+
+async def test_a_redrive_record_of_an_older_ingress_finishes(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    redrive(queue, dead_letter, 1, why="looked at it")
+    await queue.drain()
+    outcome = queue.finished_of(command, redrive=1)
+    assert (outcome.outcome, shown(outcome.decision)) == ("applied", ("op", None, None))
+
+
+async def test_a_redrive_after_the_end_is_rejected(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    redrive(queue, dead_letter, 1)
+    redrive(queue, dead_letter, 2)
+    await queue.drain()
+    assert queue.finished_of(command, redrive=1).outcome == "applied"
+    refused = queue.finished_of(command, redrive=2)
+    assert (refused.outcome, refused.reason) == ("rejected", "not_dead_lettered")
+    assert len(queue.effects_of(command)) == 2
+
+
+async def test_a_redrive_first_resends_a_write_that_may_have_arrived(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, when="after", status=400, code="bad_request", count=1)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "request_refused"
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    assert queue.finished_of(command, redrive=1).outcome == "already_done"
+    assert len(queue.effects_of(command)) == 1
+
+
+async def test_a_redrive_that_is_dead_lettered_can_be_redriven(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    second = queue.dead_letters()[-1]
+    assert (second.redrive, second.cause) == (1, "request_refused")
+    queue.sim.faults.clear()
+    redrive(queue, second, 2)
+    await queue.drain()
+    assert queue.finished_of(command, redrive=2).outcome == "applied"
+    assert queue.ended_dead_letters() == [(command, 2, "applied")]
+    assert len({intent["n"] for intent in second.intents}) == len(second.intents)
+
+
+async def test_an_unknown_outcome_of_a_redrive_is_not_written_again_without_another_redrive(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    redrive(queue, dead_letter, 1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="again")
+    queue.sim.advance(5)
+    await queue.drain()
+    assert queue.dead_letters()[-1].cause == "outcome_unknown"
+    assert queue.dead_letters()[-1].redrive == 1
+    assert len(queue.effects_of(command)) == 2
+
+
+async def dead_lettered_for_two_days(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    queue.sim.advance(25 * 3600.0)
+    queue.send(AuthorizationWatch())
+    await queue.drain()
+    state = queue.decoded_state()
+    assert recent_commands.find(state.recent_commands, command) is None
+    assert command in state.dead_letters
+    return queue, command, dead_letter
+
+
+async def test_another_body_under_a_dead_letters_id_is_a_key_conflict_until_its_decision(make_queue):
+    queue, command, _ = await dead_lettered_for_two_days(make_queue)
+    queue.send(HandoffRequest(), command_id=command)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT), "the same body is the same command"
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
+    await queue.drain()
+    (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
+    assert conflict.data.command_id == command
+    assert command in queue.decoded_state().dead_letters
+
+
+async def test_a_dead_letter_of_an_older_state_has_no_digest_to_compare(make_queue):
+    queue, command, _ = await dead_lettered_for_two_days(make_queue)
+    state = queue.decoded_state()
+    dead = {key: one.replace(digest=None) for key, one in state.dead_letters.items()}
+    queue.state = state.replace(dead_letters=dead).encode()
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
+
+
+async def test_a_discard_ends_the_dead_letter(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    for _ in range(2):
+        queue.send(
+            Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED),
+            command_id=str(uuid.uuid4()),
+        )
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(command)
+    assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", dead_letter.command)
+    assert shown(outcome.decision) == ("op", "no_longer_wanted", None)
+    assert queue.ended_dead_letters() == [(command, 0, "discarded")]
+    assert queue.finished_of(command, redrive=1).reason == "not_dead_lettered"
+
+
+async def test_a_duplicate_of_a_discarded_command_is_ignored_and_another_body_is_a_key_conflict(make_queue):
+    queue, command, _ = await dead_lettered_create(make_queue)
+    discard = Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
+    queue.send(discard, command_id=str(uuid.uuid4()))
+    queue.send(HandoffRequest(), command_id=command)
+    await queue.drain()
+    assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
+    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
+    await queue.drain()
+    (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
+    assert conflict.data.command_id == command
+
+
+async def test_a_dead_letter_contains_its_record_byte_for_byte(make_queue):
+    queue, _, dead_letter = await dead_lettered_create(make_queue)
+    headers, value = dead_letter.record.bytes()
+    assert (headers, value) == (queue.records[0].headers, queue.records[0].value)
+    assert dead_letter.accepted_at == parse_time(dict(headers)["ce_time"].decode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ((), b"hello"),
+        ((("ce_specversion", b"1.0"), ("ce_id", b"\xff")), b""),
+        ((("content-type", b"application/cloudevents+json"),), b"{"),
+    ],
+)
+async def test_a_record_that_is_no_command_is_dead_lettered_and_the_key_queue_continues(make_queue, headers, value):
+    queue = make_queue()
+    queue.append(headers, value)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "invalid_record"
+    (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
+    assert event.data.caller == "unknown"
+    assert queue.check(command).outcome == "applied"
+    assert queue.dead_lettered == 1
+
+
+@pytest.mark.parametrize("change", [("ce_type", b"collate-gateway.newer.v1"), ("ce_subject", b"auth_other"), "data"])
+async def test_a_command_that_this_version_cannot_read_is_dead_lettered_once(make_queue, change):
+    queue = make_queue()
+    command = queue.send(HandoffRequest())
+    record = queue.records.pop()
+    headers, value = dict(record.headers), record.value
+    if change == "data":
+        value = b'{"expiresAt": 5}'
+    else:
+        headers[change[0]] = change[1]
+    for _ in range(2):
+        queue.append(tuple(headers.items()), value)
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.command_id, dead_letter.caller) == (command, "intake")
+    (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
+    assert event.data.command_id == command

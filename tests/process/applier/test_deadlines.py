@@ -1,0 +1,94 @@
+"""Expiry, maximum age and key retention of a command."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from consumers.engine import RetryAt
+from schemas.commands import HandoffRequest
+from schemas.enums import EventType
+from tests.process.key_queue import opened
+
+CREATE = "/manual-handoffs$"
+CLOSE = "/complete$"
+
+
+async def test_an_endless_error_is_dead_lettered_at_the_maximum_age(make_queue):
+    queue = make_queue()
+    queue.settings = replace(queue.settings, command_max_age_seconds=2.5 * 3600)
+    queue.restart()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error")
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "too_old"
+    assert len(queue.effects_of(command)) == 0
+    assert len(dead_letter.intents) == 8
+
+
+async def test_a_command_expires_before_its_first_write(make_queue):
+    queue = make_queue()
+    soon = datetime.fromtimestamp(queue.now() + 30, UTC)
+    queue.sim.fault("hang", method="GET")
+    command = queue.send(HandoffRequest(expires_at=soon))
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.reason, outcome.effect) == ("expired", "expired", "none")
+
+
+async def test_a_command_does_not_expire_after_a_write_that_may_have_been_sent(make_queue):
+    queue = make_queue("v3")
+    soon = datetime.fromtimestamp(queue.now() + 30, UTC)
+    queue.sim.fault("reset", method="POST", when="after", count=1)
+    command = queue.send(HandoffRequest(expires_at=soon))
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.advance(60)
+    await queue.drain()
+    assert queue.check(command).effect == "inferred"
+
+
+async def test_the_default_expiry_of_a_request_is_an_hour_after_its_acceptance(make_queue):
+    queue = make_queue()
+    command = queue.send(HandoffRequest(), accepted_at=queue.now() - 3601)
+    await queue.drain()
+    assert queue.check(command).outcome == "expired"
+    assert queue.collate.calls == []
+
+
+async def test_a_close_of_any_age_gets_one_attempt(make_queue, close):
+    queue = make_queue()
+    handoff = await opened(queue)
+    command = queue.send(close(handoff), accepted_at=queue.now() - 3 * 86_400)
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+
+
+async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_queue, close):
+    queue = make_queue(readings={"abandonment_seconds": None})
+    handoff = await opened(queue)
+    queue.settings = replace(queue.settings, command_max_age_seconds=300.0)
+    queue.restart()
+    queue.sim.fault("hang", method="GET")
+    queue.send(close(handoff))
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.cause, dead_letter.intents) == ("too_old", [])
+    reasons = [event.data.reason for event in queue.events(EventType.COMMAND_WAITING)]
+    assert reasons == ["backoff"]
+
+
+@pytest.mark.parametrize("keys", ["v2", "v3"])
+async def test_a_write_older_than_the_key_retention_is_resolved_by_a_read(make_queue, close, keys):
+    queue = make_queue(keys, readings={"abandonment_seconds": None})
+    handoff = await opened(queue)
+    queue.settings = replace(queue.settings, key_retention_seconds=60.0)
+    queue.restart()
+    queue.sim.fault("reset", method="POST", path=CLOSE, when="after", count=1)
+    command = queue.send(close(handoff))
+    assert isinstance(await queue.invoke(), RetryAt)
+    posts = [name for name, _ in queue.collate.calls].count("close_handoff")
+    queue.sim.advance(120)
+    await queue.drain()
+    assert queue.check(command).effect == "inferred"
+    assert [name for name, _ in queue.collate.calls].count("close_handoff") == posts

@@ -1,0 +1,128 @@
+"""Other actors change the authorization between our read and our write, or before our resend."""
+
+import pytest
+
+from consumers.engine import RetryAt
+from schemas.commands import HandoffRequest
+from schemas.enums import EventType
+from tests.process.key_queue import opened
+
+CREATE = "/manual-handoffs$"
+CLOSE = "/complete$"
+PROFILES = [
+    ("v2",),
+    ("v3",),
+    ("stores_errors",),
+    ("forgets_keys",),
+    ("fingerprints_if_match",),
+    ("ignores_preconditions",),
+    ("stale_replicas",),
+]
+
+
+@pytest.mark.parametrize("profile", PROFILES[:5], ids="-".join)
+async def test_another_actor_moves_the_version_between_read_and_write(make_queue, profile):
+    queue = make_queue(*profile)
+    queue.sim.fault("act", method="POST", path=CREATE, count=2, actor={"do": "edit"})
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "ours")
+    assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 3
+
+
+async def test_another_actor_opens_a_handoff_between_read_and_write(make_queue):
+    queue = make_queue()
+    queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "open_handoff"})
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("already_done", "none")
+    (event,) = queue.events(EventType.HANDOFF_OPENED)
+    assert (event.data.handoff_id, event.causation_id) == (outcome.handoff_id, None)
+
+
+async def test_another_actor_opens_a_handoff_before_our_resend(make_queue):
+    queue = make_queue()
+    queue.sim.fault("reset", method="POST", path=CREATE, when="before", count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    assert queue.sim.act(queue.authorization_id, do="open_handoff") is None
+    await queue.drain()
+    outcome = queue.check(command)
+    # No read distinguishes the handoff from ours, so the outcome only says that it is open.
+    assert (outcome.outcome, outcome.effect, outcome.reason) == ("applied", "inferred", None)
+    (event,) = queue.events(EventType.HANDOFF_OPENED)
+    assert event.data.handoff_id == outcome.handoff_id
+
+
+async def opened_with_a_lost_response(queue, *doings):
+    """Lose the response to our create, then let other actors act; return our command."""
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    for doing in doings:
+        assert queue.sim.act(queue.authorization_id, **doing) is None
+        queue.sim.advance(1)
+    return command
+
+
+REVOKE = {"do": "revoke", "reason": "theirs"}
+
+
+async def test_an_opening_that_may_have_been_replaced_is_inferred_without_a_handoff_id(make_queue):
+    queue = make_queue(readings={"check_order": "if_match_first", "closing_seconds": 0.0})
+    command = await opened_with_a_lost_response(queue, REVOKE, {"do": "open_handoff"})
+    await queue.drain()
+    assert len(queue.effects_of(command)) == 1
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect, outcome.handoff_id) == ("applied", "inferred", None)
+    assert outcome.reason == "opening_not_identified"
+    assert queue.decoded_state().active.opener is None, "another actor may have opened the handoff"
+
+
+async def test_an_opening_that_another_actor_closed_is_dead_lettered(make_queue):
+    queue = make_queue(readings={"check_order": "if_match_first", "closing_seconds": 20.0})
+    command = await opened_with_a_lost_response(queue, REVOKE)
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.command_id, dead_letter.cause) == (command, "outcome_unknown")
+
+
+async def test_another_actor_closes_between_read_and_write(make_queue, close):
+    queue = make_queue()
+    handoff = await opened(queue)
+    queue.sim.fault(
+        "act", method="POST", path=CLOSE, count=1, actor={"do": "complete", "reportedOutcome": "decision_observed"}
+    )
+    command = queue.send(close(handoff))
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.reason) == ("rejected", "handoff_reported_completed")
+    (event,) = queue.events(EventType.HANDOFF_CLOSED)
+    assert (event.data.by, event.data.reported) == ("other", None)
+    reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
+    assert reconciled.data.agreement == "undetermined"
+
+
+async def test_an_older_handoff_in_the_response_to_our_create_is_not_ours(make_queue):
+    queue = make_queue(readings={"check_order": "active_first"}, state="handoff_active")
+    queue.sim.advance(600)
+    hidden = queue.sim.fault(
+        "rewrite", method="GET", path=f"/{queue.authorization_id}$", count=1, overlay={"activeManualHandoff": None}
+    )
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert hidden.struck == 1
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("already_done", "none")
+
+
+async def test_a_payer_truth_that_contradicts_the_report_is_published(make_queue, close):
+    queue = make_queue(truth="nothing")
+    handoff = await opened(queue)
+    queue.send(close(handoff))
+    await queue.drain()
+    reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
+    assert (reconciled.data.reported, reconciled.data.agreement) == ("submitted", "contradicts")
+    assert len(queue.events(EventType.AUTHORIZATION_ACTION_REQUIRED)) == 2

@@ -1,0 +1,165 @@
+"""Refusals and errors of Collate: a retry, a wait, a rejection or a dead letter."""
+
+import pytest
+
+from consumers.applier.reasons import WAITING
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import RetryAt
+from schemas.commands import HandoffRequest
+from schemas.enums import EventType
+from tests.process.key_queue import opened
+
+CREATE = "/manual-handoffs$"
+
+
+async def test_refused_credentials_pause_the_command_until_the_key_is_valid(make_queue, tmp_path, eventually):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=401, code="unauthorized", count=1)
+    command = queue.send(HandoffRequest())
+    result = await queue.invoke()
+    assert result.reason is WaitReason.CREDENTIALS
+    queue.sim.api.organizations["rotated"] = queue.sim.api.organizations["local-collate-key"]
+    (tmp_path / "key").write_text("rotated")
+
+    async def is_finished():
+        return not isinstance(await queue.invoke(), RetryAt)
+
+    await eventually(is_finished)
+    assert queue.check(command).effect == "ours"
+    assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 1
+
+
+async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
+    queue = make_queue("stores_errors")
+    queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error", count=1)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "ours")
+    keys = [key for name, key in queue.collate.calls if name == "create_handoff"]
+    assert len(keys) == 4
+    assert len(set(keys)) == 2
+
+
+async def test_an_outage_of_writes_uses_up_no_request(make_queue):
+    queue = make_queue()
+    asking = {"code": "unavailable", "retryAfter": "1", "retryable": True}
+    queue.sim.fault("answer", method="POST", path=CREATE, status=503, when="before", **asking)
+    began = queue.now()
+    command = queue.send(HandoffRequest())
+    while queue.now() < began + 600.0:
+        queue.pass_until((await queue.invoke()).at)
+    queue.sim.faults.clear()
+    await queue.drain()
+    assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "ours")
+
+
+@pytest.mark.parametrize(("code", "status"), [("version_conflict", 409), ("locked", 423)])
+async def test_a_refusal_that_requires_a_reread_obeys_retry_after(make_queue, code, status):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=status, code=code, retryAfter="30", count=1)
+    command = queue.send(HandoffRequest())
+    result = await queue.invoke()
+    assert result.reason is WaitReason.RETRY_AFTER
+    assert 29.0 < result.at - queue.now() < 34.0
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+
+
+async def test_no_second_key_is_used_while_the_first_attempt_may_be_running(make_queue):
+    queue = make_queue()
+    queue.sim.fault("hang", method="POST", path=CREATE, when="before", count=1)
+    command = queue.send(HandoffRequest())
+    queue.pass_until((await queue.invoke()).at)
+    busy = {"status": 409, "code": "idempotency_request_in_progress", "retryable": True}
+    queue.sim.fault("answer", method="POST", path=CREATE, when="before", **busy)
+    for _ in range(8):
+        queue.pass_until((await queue.invoke()).at)
+    queue.sim.faults.clear()
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+    assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 1
+
+
+async def test_a_retryable_not_found_is_read_again(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="GET", status=404, code="not_here_yet", retryable=True, count=3)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "outcome", "reason"),
+    [
+        ("review_stale", 409, "rejected", "review_snapshot_stale"),
+        ("requirements_not_satisfied", 409, "rejected", "requirements_not_satisfied"),
+        ("manual_handoff_not_allowed", 409, "rejected", "not_allowed_by_collate"),
+        ("prior_authorization_not_actionable", 409, "rejected", "not_allowed_by_collate"),
+        ("never_heard_of", 409, "rejected", "not_allowed_by_collate"),
+    ],
+)
+async def test_a_lasting_refusal_is_a_rejection(make_queue, code, status, outcome, reason):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=status, code=code)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    ended = queue.check(command)
+    assert (ended.outcome, ended.reason) == (outcome, reason)
+    assert [name for name, _ in queue.collate.calls].count("create_handoff") <= 3
+
+
+async def test_a_request_that_collate_cannot_read_is_dead_lettered(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
+    queue.send(HandoffRequest())
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "request_refused"
+    assert dead_letter.intents[-1]["ended"] == "bad_request"
+
+
+async def test_a_403_for_one_authorization_rejects_its_command_if_another_is_allowed(make_queue):
+    queue = make_queue()
+    other = make_queue()
+    other.send(HandoffRequest())
+    await other.drain()
+    queue.sim.fault("answer", path=queue.authorization_id, status=403, code="forbidden")
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert queue.check(command).reason == "forbidden"
+
+
+async def test_a_key_conflict_at_collate_takes_the_next_key(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="idempotency_key_reused", count=1)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+    assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 2
+
+
+async def test_a_request_waits_while_the_last_handoff_is_closing_and_publishes_the_reason(make_queue, close):
+    queue = make_queue(readings={"closing_seconds": 40.0})
+    handoff = await opened(queue)
+    queue.send(close(handoff))
+    await queue.drain()
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert {wait.reason for wait in queue.waits} == {WaitReason.CLOSING}
+    (waiting,) = queue.events(EventType.COMMAND_WAITING)
+    assert (waiting.data.reason, waiting.data.command_id) == ("closing", command)
+    assert waiting.data.advice == WAITING[WaitReason.CLOSING]
+    assert queue.check(command).outcome == "rejected"
+
+
+async def test_a_stale_read_is_never_decided_on(make_queue, close):
+    queue = make_queue(readings={"closing_seconds": 0.0})
+    handoff = await opened(queue)
+    queue.sim.change(stale_probability=0.7, stale_seconds=30.0)
+    command = queue.send(close(handoff))
+    again = queue.send(HandoffRequest())
+    await queue.drain()
+    assert queue.check(command).outcome == "applied"
+    assert queue.check(again).outcome in {"rejected", "applied"}
+    assert len(queue.events(EventType.HANDOFF_CLOSED)) <= 1
