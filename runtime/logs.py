@@ -33,20 +33,15 @@ def configure_logs(settings: LogSettings, process: str, stream: TextIO | None = 
     out = sys.stderr if stream is None else stream
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     render = _to_json if settings.format == "json" else _to_console(out)
-    processors: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        _lead_with(process),
-        _format_exception,
-        render,
-    ]
+    shared: list[Processor] = [structlog.contextvars.merge_contextvars, _lead_with(process), _format_exception, render]
     structlog.configure(
-        processors=processors,
+        processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_from_library, *processors]))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_from_library, *shared]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))

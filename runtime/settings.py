@@ -49,32 +49,25 @@ class KafkaSettings(Section):
     username: str | None = Field(None, description="User name for SCRAM and PLAIN.")
     password_file: Path | None = Field(None, description="File with the password of `username`.")
     token_file: Path | None = Field(
-        None,
-        description="File with the bearer token for OAUTHBEARER; another program must renew it in time.",
+        None, description="File with the bearer token for OAUTHBEARER; another program must renew it in time."
     )
     oauth_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
         None, description="Token endpoint (https) for OAUTHBEARER with client credentials; replaces `token_file`."
     )
     oauth_client_id: str | None = Field(None, description="Client id for the token endpoint.")
-    oauth_client_secret_file: Path | None = Field(
-        None, description="File with the client secret for the token endpoint."
-    )
+    oauth_client_secret_file: Path | None = Field(None, description="File with the secret of `oauth_client_id`.")
     oauth_scope: str | None = Field(None, description="Scope of the requested token.")
     ca_file: Path | None = Field(
-        None,
-        description="PEM file with the brokers' trusted certificate authorities; by default, those of the system.",
+        None, description="PEM file with the brokers' trusted certificate authorities; by default, those of the system."
     )
-    certificate_file: Path | None = Field(
-        None, description="PEM file with the gateway's own certificate, for mutual TLS."
-    )
+    certificate_file: Path | None = Field(None, description="PEM file with the gateway's certificate for mutual TLS.")
     key_file: Path | None = Field(None, description="PEM file with the unencrypted key of `certificate_file`.")
     client_id: str = Field("collate-gateway", description="Client name in the brokers' logs and quotas.")
     request_timeout: Duration = Field(
         timedelta(seconds=10), description="Timeout of one request to a broker; the client then retries it."
     )
     metadata_max_age: Duration = Field(
-        timedelta(seconds=30),
-        description="Maximum age of the metadata about brokers and leaders before the client refreshes it.",
+        timedelta(seconds=30), description="Maximum age of the client's metadata about brokers and leaders."
     )
 
     def contradictions(self) -> list[str]:
@@ -120,8 +113,7 @@ class TopicSettings(Section):
         "collate-gateway.", description="Prefix of all topic names."
     )
     partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
-        12,
-        description="Partitions of each topic; never change it, because it determines an authorization's partition.",
+        12, description="Partitions of each topic; never change it, because it determines an authorization's partition."
     )
     replication: Annotated[int, Field(ge=1, le=10)] = Field(
         3, description="Replicas of each record; they determine the durability behind a 202 response."
@@ -149,40 +141,35 @@ class CollateSettings(Section):
         None, description="PEM file with the trusted certificate authorities; by default, those of the system."
     )
     send_idempotency_key: Literal["all", "create_only"] = Field(
-        "all",
-        description="Send Idempotency-Key with every handoff write, or only with the create.",
+        "all", description="Send Idempotency-Key with every handoff write, or only with the create."
     )
     if_match_on_close: Literal["authorization", "handoff"] = Field(
         "authorization", description="Source of the version in If-Match of the three close calls."
     )
     if_match_is_honoured: bool = Field(
-        True,
-        description="Set false if Collate ignores If-Match; no effect then counts as certainly the gateway's own.",
+        True, description="Set false if Collate ignores If-Match; no effect then counts as certainly the gateway's own."
     )
     key_retention: Duration = Field(
         timedelta(hours=24),
-        description="How long Collate remembers an idempotency key; the gateway resolves older writes by reading.",
+        description="How long Collate remembers an idempotency key; older writes are resolved by reading.",
     )
     calls_per_second: Annotated[float, Field(gt=0)] = Field(
-        20.0,
-        description="Limit of calls per second for all processes together; each process gets 1/`max_replicas` of it.",
+        20.0, description="Calls per second of all processes together; each process gets 1/`max_replicas` of them."
     )
     concurrency: Annotated[int, Field(ge=1)] = Field(
-        32, description="Limit of calls in flight for all processes together; each process gets 1/`max_replicas` of it."
+        32, description="Calls in flight of all processes together; each process gets 1/`max_replicas` of them."
     )
     max_replicas: Annotated[int, Field(ge=1)] = Field(
         1, description="Maximum number of processes (ingress and workers) that call Collate at the same time."
     )
     live_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.25,
-        description="Share of a process's calls reserved for access grants and review snapshots.",
+        0.25, description="Share of a process's calls reserved for access grants and review snapshots."
     )
     connect_timeout: Duration = Field(timedelta(seconds=3), description="Timeout for opening a connection.")
     write_timeout: Duration = Field(timedelta(seconds=5), description="Timeout for sending a chunk of a request.")
     read_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a chunk of a response.")
     turn_timeout: Duration = Field(
-        timedelta(seconds=2),
-        description="How long an access grant or review snapshot may wait for the call budget.",
+        timedelta(seconds=2), description="How long an access grant or review snapshot may wait for the call budget."
     )
     total_timeout: Duration = Field(timedelta(seconds=15), description="Timeout of one call in total.")
     max_response: Size = Field(
@@ -191,15 +178,14 @@ class CollateSettings(Section):
         description="Maximum size of a response; the result of a call with a larger one counts as unknown.",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
-        5,
-        description="Number of authorizations whose calls fail in a row, without a success, before the breaker opens.",
+        5, description="Authorizations whose calls fail in a row, without a success, before the breaker opens."
     )
     breaker_open: Duration = Field(
         timedelta(seconds=5),
-        description="How long the breaker stays open before a probe; failed probes double it, up to sixfold.",
+        description="Time from opening to the first probe; failed probes double it, up to sixfold.",
     )
     ramp_up: Duration = Field(
-        timedelta(seconds=30), description="How long the gateway takes to return to the full call rate after an outage."
+        timedelta(seconds=30), description="Time from the end of an outage to the full call rate."
     )
 
     def contradictions(self) -> list[str]:
@@ -219,9 +205,7 @@ class IngressSettings(Section):
 
     host: str = Field("0.0.0.0", description="Address that the API listens on.")  # noqa: S104 - a container's only interface
     port: Port = Field(8080, description="Port that the API listens on; 0 selects a free port.")
-    callers_file: Path | None = Field(
-        None, description="File with the callers, their hashed keys and their permissions."
-    )
+    callers_file: Path | None = Field(None, description="File with callers, hashed keys and permissions.")
     max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
     body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
@@ -235,12 +219,9 @@ class IngressSettings(Section):
         description="How long Kafka may take to confirm a command; after that, the caller gets 503 (result unknown).",
     )
     linger: Duration = Field(
-        timedelta(milliseconds=2),
-        description="How long the producer waits for further commands before it sends a batch to Kafka.",
+        timedelta(milliseconds=2), description="How long the producer waits for more commands before it sends a batch."
     )
-    max_wait: Duration = Field(
-        timedelta(seconds=30), description="Maximum wait that a request can ask for with `Prefer: wait`."
-    )
+    max_wait: Duration = Field(timedelta(seconds=30), description="Maximum wait of `Prefer: wait`.")
     max_waiters: Annotated[int, Field(ge=0)] = Field(
         2_000, description="Maximum number of requests that wait for an outcome at the same time."
     )
@@ -251,16 +232,13 @@ class IngressSettings(Section):
         20, description="Maximum number of open event streams per caller and process."
     )
     stream_life: Duration = Field(
-        timedelta(hours=1),
-        description="Maximum duration of an event stream; the client then reconnects with its current permissions.",
+        timedelta(hours=1), description="Maximum duration of an event stream; the client then reconnects."
     )
     caller_rate: Annotated[float, Field(gt=0)] = Field(
         200.0, description="Average requests per second that one caller may send to one process."
     )
     caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
-    stop_deadline: Duration = Field(
-        timedelta(seconds=20), description="How long requests in flight may take to finish after SIGTERM."
-    )
+    stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
 
 
 class WorkerSettings(Section):
@@ -275,12 +253,10 @@ class WorkerSettings(Section):
         json_schema_extra={"shown_default": "the host's name"},
     )
     digest_key_file: Path | None = Field(
-        None,
-        description="File with the secret for digests of command bodies; the same for all workers, at least 16 bytes.",
+        None, description="File with the secret for digests of bodies; the same for all workers, at least 16 bytes."
     )
     session_timeout: Duration = Field(
-        timedelta(seconds=10),
-        description="How long a worker may send no heartbeat before its partitions move to another worker.",
+        timedelta(seconds=10), description="Time without a heartbeat after which a worker loses its partitions."
     )
     heartbeat: Duration = Field(timedelta(seconds=1), description="Interval between heartbeats of a worker.")
     transaction_timeout: Duration = Field(
@@ -298,8 +274,7 @@ class WorkerSettings(Section):
         description="Maximum size of the unfinished records of a partition; reading pauses at this size.",
     )
     handler_deadline: Duration = Field(
-        timedelta(seconds=120),
-        description="How long one invocation of the handler may take before the worker cancels it.",
+        timedelta(seconds=120), description="Timeout of one invocation of the handler; the worker then cancels it."
     )
     max_memory: Size = Field(
         256 << 10,
@@ -313,23 +288,16 @@ class WorkerSettings(Section):
         timedelta(hours=1), description="How long after its acceptance a handoff.request without `expiresAt` expires."
     )
     waiting_after: Duration = Field(
-        timedelta(seconds=10),
-        description="How long a command waits before a `command.waiting` event reports the reason.",
+        timedelta(seconds=10), description="How long a command waits before `command.waiting` reports the reason."
     )
-    watch_max_age: Duration = Field(
-        timedelta(days=90),
-        description="How long the watcher follows an authorization before it emits `authorization.watch_ended`.",
-    )
+    watch_max_age: Duration = Field(timedelta(days=90), description="How long the watcher follows an authorization.")
     dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.2,
-        description="Share of dead letters above which a partition stops until an operator resumes it.",
+        0.2, description="Share of dead letters above which a partition stops until an operator resumes it."
     )
     dead_letter_window: Annotated[int, Field(ge=10)] = Field(
         50, description="Number of a partition's last records over which `dead_letter_share` is calculated."
     )
-    stop_deadline: Duration = Field(
-        timedelta(seconds=20), description="How long invocations in progress may take to finish after SIGTERM."
-    )
+    stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")
 
     def contradictions(self) -> list[str]:
         """Check that one lost heartbeat does not move partitions."""
@@ -357,12 +325,10 @@ class WatchSettings(Section):
         16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
     )
     open_too_long: Duration = Field(
-        timedelta(hours=4),
-        description="How long a handoff may be open at Collate before the watcher emits `handoff.at_risk`.",
+        timedelta(hours=4), description="Age of an open handoff at which the watcher emits `handoff.at_risk`."
     )
     forget_after: Duration = Field(
-        timedelta(days=90),
-        description="How long a settled authorization's state is kept; its event numbers then start again.",
+        timedelta(days=90), description="How long the state of a settled authorization is kept."
     )
 
     def contradictions(self) -> list[str]:
@@ -381,12 +347,10 @@ class ReadModelSettings(Section):
         None, description="File with PostgreSQL's connection string, e.g. postgresql://user:password@host/database."
     )
     schema_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
-        "collate_gateway",
-        description="Schema of the tables; a rebuild fills a second schema with `_next` appended to the name.",
+        "collate_gateway", description="Schema of the tables; a rebuild uses a second one, with the suffix `_next`."
     )
     retention: Duration = Field(
-        timedelta(days=90),
-        description="How long finished commands and settled authorizations stay in the read model.",
+        timedelta(days=90), description="How long finished commands and settled authorizations stay in the read model."
     )
     batch: Annotated[int, Field(ge=1, le=5_000)] = Field(
         2_000, description="Maximum number of records that the projector writes in one transaction."
@@ -395,7 +359,7 @@ class ReadModelSettings(Section):
         4, description="Maximum number of database connections of one ingress process."
     )
     read_timeout: Duration = Field(
-        timedelta(seconds=2), description="Timeout of one read, including its wait for a connection."
+        timedelta(seconds=2), description="Timeout of one read, including the wait for a connection."
     )
 
 
@@ -403,11 +367,9 @@ class AdminSettings(Section):
     """The admin port: health, metrics, partition status, resume. Never expose it to callers."""
 
     host: str = Field("0.0.0.0", description="Address that the admin port listens on.")  # noqa: S104 - probes come from outside the container
-    port: Port = Field(
-        9090, description="Port of /livez, /readyz, /startupz, /metrics, /lanes and /resume; 0 selects a free port."
-    )
+    port: Port = Field(9090, description="The admin port; 0 selects a free port.")
     stalled_after: Duration = Field(
-        timedelta(seconds=30), description="How long a loop may be silent before /livez fails."
+        timedelta(seconds=30), description="How long a loop may be silent until /livez fails."
     )
 
 
@@ -424,8 +386,7 @@ class TraceSettings(Section):
     """OpenTelemetry traces of ingress and worker; they are off without `endpoint`."""
 
     endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
-        None,
-        description="OTLP/HTTP collector, e.g. http://collector:4318/v1/traces; needs the extra `otel`.",
+        None, description="OTLP/HTTP collector, e.g. http://collector:4318/v1/traces; needs the extra `otel`."
     )
     sample: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0, description="Share of requests that are traced, unless the caller's `traceparent` decides it."

@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.environ import setting_paths, show_value, variable_name
-from runtime.settings import ProcessSettings, load_process_settings, load_settings, value_at
+from runtime.settings import (
+    ClusterSettings,
+    load_cluster_settings,
+    load_process_settings,
+    load_settings,
+    value_at,
+)
 
 _NOT_SET = "-"
 
@@ -39,26 +45,28 @@ def show_config(
 
     Exits with 78 and lists all problems if the settings are invalid.
     """
-    settings: ProcessSettings
-    match process:
-        case ProcessName.projector:
-            settings = load_process_settings(os.environ, "projector")
-        case ProcessName.ingress:
-            settings = load_settings(os.environ, "ingress")
-        case ProcessName.worker:
-            settings = load_settings(os.environ, "worker")
-        case None:
-            settings = load_settings(os.environ)
+    settings = load_for(None if process is None else process.value)
     model = type(settings)
     rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
     if as_json:
         table = {name: {"value": value, "set": name in os.environ} for name, value in rows}
         typer.echo(json.dumps(table, indent=2, ensure_ascii=False))
         return
-    table_of_rows = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
+    shown = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
     for name, value in rows:
         is_set = name in os.environ
-        table_of_rows.add_row(
-            name, value or _NOT_SET, "environment" if is_set else "default", style="" if is_set else "dim"
-        )
-    Console(soft_wrap=True).print(table_of_rows)
+        shown.add_row(name, value or _NOT_SET, "environment" if is_set else "default", style="" if is_set else "dim")
+    Console(soft_wrap=True).print(shown)
+
+
+def load_for(process: str | None) -> ClusterSettings:
+    """Load the settings of one process, or all settings. Raises SettingsInvalid."""
+    match process:
+        case "topics":
+            return load_cluster_settings(os.environ)
+        case "projector":
+            return load_process_settings(os.environ, process)
+        case "ingress" | "worker":
+            return load_settings(os.environ, process)
+        case _:
+            return load_settings(os.environ)

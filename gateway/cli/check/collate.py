@@ -20,7 +20,7 @@ _AGREES_SECONDS, _USABLE_SECONDS = 3.0, 30.0
 _ANSWER_BYTES = 1 << 20
 
 
-async def look_at_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
+async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
     """Ask /health without the key, then for an authorization that nobody has, with it."""
     limits = Limits(
         connect_seconds=collate.connect_timeout.total_seconds(),

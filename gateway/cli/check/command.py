@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated
@@ -10,15 +9,9 @@ from typing import Annotated
 import typer
 
 from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
+from gateway.cli.config import load_for
 from runtime.exits import Exit
-from runtime.settings import (
-    ClusterSettings,
-    ProcessSettings,
-    Settings,
-    load_cluster_settings,
-    load_process_settings,
-    load_settings,
-)
+from runtime.settings import ClusterSettings, ProcessSettings, Settings
 
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
@@ -38,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(
-    subject: Annotated[
+    process: Annotated[
         CheckedProcess | None,
         typer.Option("--for", help="Also check the requirements and permissions of this process."),
     ] = None,
@@ -57,13 +50,13 @@ def check(
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
-    process = None if subject is None else subject.value
-    settings = _load(process)
+    name = None if process is None else process.value
+    settings = load_for(name)
     from gateway.cli.check.files import check_files  # noqa: PLC0415 - imported by the verb that needs it
 
-    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, process)]
+    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, name)]
     if not offline:
-        results += asyncio.run(_check_services(settings, subject))
+        results += asyncio.run(_check_services(settings, process))
     code = exit_code(results)
     if as_json:
         checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
@@ -74,44 +67,30 @@ def check(
     raise typer.Exit(code)
 
 
-def _load(process: str | None) -> ClusterSettings:
-    match process:
-        case "topics":
-            return load_cluster_settings(os.environ)
-        case "projector":
-            return load_process_settings(os.environ, process)
-        case "ingress" | "worker":
-            return load_settings(os.environ, process)
-        case _:
-            return load_settings(os.environ, None)
-
-
-async def _check_services(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
+async def _check_services(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
     # In parallel, because each may take its whole timeout.
-    parts = await asyncio.gather(_kafka(settings, subject), _collate(settings, subject), _database(settings, subject))
+    parts = await asyncio.gather(_kafka(settings, process), _collate(settings, process), _database(settings, process))
     return [result for part in parts for result in part]
 
 
-async def _kafka(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
+async def _kafka(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
     from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
 
-    return await _all(check_kafka(settings, None if subject is None else subject.value))
+    return await _all(check_kafka(settings, None if process is None else process.value))
 
 
-async def _collate(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
-    from gateway.cli.check.collate import look_at_collate  # noqa: PLC0415 - as above
+async def _collate(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+    from gateway.cli.check.collate import check_collate  # noqa: PLC0415 - as above
 
     if not isinstance(settings, Settings):
-        return [skipped("collate", f"{subject} does not call Collate")]
-    return await _all(look_at_collate(settings.collate))
+        return [skipped("collate", f"{process} does not call Collate")]
+    return await _all(check_collate(settings.collate))
 
 
-async def _database(settings: ClusterSettings, subject: CheckedProcess | None) -> list[CheckResult]:
-    if (
-        not isinstance(settings, ProcessSettings)
-        or subject is CheckedProcess.worker
-        or settings.readmodel.dsn_file is None
-    ):
+async def _database(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+    if not isinstance(settings, ProcessSettings) or settings.readmodel.dsn_file is None:
+        return []
+    if process is CheckedProcess.worker:
         return []
     from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
 

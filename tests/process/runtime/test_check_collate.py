@@ -6,7 +6,7 @@ import pytest
 
 from adapters.collate.http_response import HttpResponse
 from gateway.cli.check.check_results import exit_code
-from gateway.cli.check.collate import _clock, look_at_collate
+from gateway.cli.check.collate import _clock, check_collate
 from runtime.exits import Exit
 from runtime.settings import CollateSettings
 
@@ -18,7 +18,7 @@ def look(collate, tmp_path):
     async def look(with_key="local-collate-key", url=None):
         key.write_text(with_key)
         settings = CollateSettings(base_url=url or collate.url, api_key_file=key, allow_plain_http=True)
-        findings = [finding async for finding in look_at_collate(settings)]
+        findings = [finding async for finding in check_collate(settings)]
         return {finding.subject: (finding.state, finding.detail) for finding in findings}, exit_code(findings)
 
     return look
