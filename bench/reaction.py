@@ -1,8 +1,8 @@
-"""`python -m bench.reaction`: from a change at Collate to its visible event, and calls per watched authorization.
+"""`python -m bench.reaction`: time from a change at Collate to its visible event, and calls per watched authorization.
 
-One real worker on real Kafka and the simulated Collate, the first step of each class of the cadence, all classes at
-once: calls are counted by Collate's ledger, then each authorization is canceled there at a random moment of a step.
-Beside the formulas of docs/subscribing.md, which leave out the call and the transaction.
+Runs a real worker on real Kafka and the simulated Collate, on the first step of each class of the cadence, all classes
+together. Collate's ledger counts the calls; then each authorization is canceled at a random moment of its step. The
+formulas of docs/subscribing.md stand beside: they leave out the call and the transaction.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench.installed import command_record, post, unlimited
 from consumers.watcher.cadence import PollClass
-from docs_build.cadence_page import looks_per_hour, mean_seconds, worst_seconds
+from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
 from local.installation import Installation, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 console = Console(width=120)
 WATCH = WatchSettings()
 LEAST_COUNTED_SECONDS = 20.0
-# How one of each class comes about. Nothing that Collate does by itself may disturb it: it finds nothing for an hour.
+# The initial state of each class. Collate's own automation is postponed for an hour, so that it changes nothing.
 STATES = {
     PollClass.ENDED: "handoff_active",
     PollClass.OPEN: "handoff_active",
@@ -53,7 +53,7 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Reaction:
     """One class: sorted seconds from a change to its event, and calls per authorization and hour."""
 
     reactions: list[float]
@@ -61,24 +61,24 @@ class Pace:
 
 
 class Changes:
-    """Reads committed events, and notes when each authorization is first told to have been canceled."""
+    """Reads committed events, and records when each authorization was first published as settled."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self.told: dict[str, float] = {}
+        self.settled_at: dict[str, float] = {}
 
     async def read(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         while True:
             for records in (await self._consumer.getmany(timeout_ms=100)).values():
                 now = time.perf_counter()
                 for record in records:
                     if EventType.AUTHORIZATION_SETTLED.value.encode() in dict(record.headers)["ce_type"]:
-                        self.told.setdefault(record.key.decode(), now)
+                        self.settled_at.setdefault(record.key.decode(), now)
 
 
 class Measurement:
-    """One run: who is watched, and what is seen."""
+    """One run over all classes."""
 
     def __init__(self, collate: str, producer: AIOKafkaProducer, commands: str, changes: Changes, count: int) -> None:
         self._collate = collate
@@ -88,50 +88,50 @@ class Measurement:
         self._count = count
         self._randomness = random.Random(1)
 
-    async def of(self, kind: PollClass) -> Pace:
+    async def of(self, poll_class: PollClass) -> Reaction:
         """Measure one class."""
-        step = getattr(WATCH, kind.value)[0].every.total_seconds()
-        body = {"state": STATES[kind], "count": self._count, "findsAfterSeconds": 3_600.0}
-        ids: list[str] = (await self._ask("authorizations", body))["ids"]
+        step = getattr(WATCH, poll_class.value)[0].every.total_seconds()
+        body = {"state": STATES[poll_class], "count": self._count, "findsAfterSeconds": 3_600.0}
+        ids: list[str] = (await self._post("authorizations", body))["ids"]
         await self._watch(ids)
         await asyncio.sleep(2.0)
-        if kind is PollClass.ENDED:
+        if poll_class is PollClass.ENDED:
             for one in ids:
                 await self._act(one, {"do": "complete", "reportedOutcome": "submitted"})
-            await asyncio.sleep(5.5)  # seen as open before, at its step
+            await asyncio.sleep(5.5)  # it was observed as open before, at its step
         await asyncio.sleep(step)
         counted = step * math.ceil(LEAST_COUNTED_SECONDS / step)
         before = await self._calls(ids)
         await asyncio.sleep(counted)
         calls = await self._calls(ids) - before
         reactions = await asyncio.gather(*(self._change(one, step) for one in ids))
-        return Pace(sorted(reactions), calls / len(ids) / counted * 3_600.0)
+        return Reaction(sorted(reactions), calls / len(ids) / counted * 3_600.0)
 
     async def _change(self, authorization: str, step: float) -> float:
         await asyncio.sleep(self._randomness.random() * step)
         await self._act(authorization, {"do": "cancel"})
         changed = time.perf_counter()
         async with asyncio.timeout(3 * step + 60.0):
-            while authorization not in self._changes.told:  # noqa: ASYNC110 - its time is noted by who reads it
+            while authorization not in self._changes.settled_at:  # noqa: ASYNC110 - the reader records its time
                 await asyncio.sleep(0.1)
-        return self._changes.told[authorization] - changed
+        return self._changes.settled_at[authorization] - changed
 
     async def _watch(self, ids: Sequence[str]) -> None:
         for authorization in ids:
             await self._producer.send_and_wait(self._commands, **command_record(authorization, AuthorizationWatch()))
 
-    async def _act(self, authorization: str, doing: dict[str, Any]) -> None:
-        await self._ask(f"authorizations/{authorization}/act", doing)
+    async def _act(self, authorization: str, action: dict[str, Any]) -> None:
+        await self._post(f"authorizations/{authorization}/act", action)
 
-    async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(post, f"{self._collate}/_sim/{what}", body)
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await asyncio.to_thread(post, f"{self._collate}/_sim/{path}", body)
 
     async def _calls(self, ids: Sequence[str]) -> int:
         query = urllib.parse.urlencode({"path": "|".join(ids), "method": "GET"})
 
         def count() -> int:
-            with urllib.request.urlopen(f"{self._collate}/_sim/ledger/calls?{query}") as answer:
-                return len(json.load(answer)["calls"])
+            with urllib.request.urlopen(f"{self._collate}/_sim/ledger/calls?{query}") as response:
+                return len(json.load(response)["calls"])
 
         return await asyncio.to_thread(count)
 
@@ -144,8 +144,8 @@ def _change_profile(collate: str, changes: dict[str, Any]) -> None:
     urllib.request.urlopen(request).close()
 
 
-async def measure(bootstrap: str, count: int) -> dict[PollClass, Pace]:
-    """Run one worker and measure all classes at once."""
+async def measure(bootstrap: str, count: int) -> dict[PollClass, Reaction]:
+    """Run one worker and measure all classes together."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -167,7 +167,11 @@ async def measure(bootstrap: str, count: int) -> dict[PollClass, Pace]:
         measurement = Measurement(collate, producer, topics.commands.name, changes, count)
         try:
             return dict(
-                zip(PollClass, await asyncio.gather(*(measurement.of(kind) for kind in PollClass)), strict=True)
+                zip(
+                    PollClass,
+                    await asyncio.gather(*(measurement.of(poll_class) for poll_class in PollClass)),
+                    strict=True,
+                )
             )
         finally:
             reading.cancel()
@@ -177,25 +181,23 @@ async def measure(bootstrap: str, count: int) -> dict[PollClass, Pace]:
 
 
 def main(count: int) -> None:
-    """Measure and show."""
+    """Measure, and print the table."""
     with Cluster(brokers=1, long_lived=True) as cluster:
-        paces = uvloop.run(measure(cluster.bootstrap, count))
-    table = Table(
-        title=f"A change at Collate until its event is visible, and calls ({count} of each class, first step)"
-    )
-    for column in ("class", "step", "mean", "formula", "p99", "at most", "calls/h", "looks/h by formula"):
+        measured = uvloop.run(measure(cluster.bootstrap, count))
+    table = Table(title=f"From a change at Collate to its visible event, and calls ({count} of each class, first step)")
+    for column in ("class", "step", "mean", "formula", "p99", "at most", "calls/h", "observations/h by formula"):
         table.add_column(column, justify="right")
-    for kind, pace in paces.items():
-        step = getattr(WATCH, kind.value)[0]
+    for poll_class, reaction in measured.items():
+        step = getattr(WATCH, poll_class.value)[0]
         table.add_row(
-            kind.value,
+            poll_class.value,
             f"{step.every.total_seconds():.0f} s",
-            f"{statistics.fmean(pace.reactions):.2f} s",
+            f"{statistics.fmean(reaction.reactions):.2f} s",
             f"{mean_seconds(step, WATCH.jitter):.2f} s",
-            f"{pace.reactions[int(len(pace.reactions) * 0.99)]:.2f} s",
+            f"{reaction.reactions[int(len(reaction.reactions) * 0.99)]:.2f} s",
             f"{worst_seconds(step, WATCH.jitter):.1f} s",
-            f"{pace.calls_per_hour:,.0f}",
-            f"{looks_per_hour(step):,.0f}",
+            f"{reaction.calls_per_hour:,.0f}",
+            f"{observations_per_hour(step):,.0f}",
         )
     console.print(table)
 

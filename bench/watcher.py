@@ -1,10 +1,10 @@
-"""`python -m bench.watcher`: what watching costs, and how soon it sees.
+"""`python -m bench.watcher`: the cost of watching, and the reaction times.
 
-1. Per class of the cadence: reaction time and calls per hour, played with the real table in simulated time, beside the
-   formula (docs/subscribing.md).
-2. One worker with many watched authorizations beside one with none, in turns in one run: memory, CPU per look, and what
-   it does to commands' latency.
-3. The same worker started when all of them are overdue: how long until it works, and until a command has its outcome.
+1. Per class of the cadence: reaction time and calls per hour, simulated with the real table, beside the formula
+   (docs/subscribing.md).
+2. One worker with many watched authorizations, and one without any, alternating in one run: memory, CPU per
+   observation, and the effect on the latency of commands.
+3. The same worker, started with all observations overdue: time until it is ready, and until a command has its outcome.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ if TYPE_CHECKING:
 console = Console(width=120)
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27
-LOOKS = 20_000
+OBSERVATIONS = 20_000
 _STATUS = {PollClass.PROCESSING: "processing", PollClass.ACTION: "requires_action", PollClass.PAYER: "waiting_on_payer"}
-# How a population at the payer is spread over the ages of its steps, and how old each part is.
+# A population at the payer: the share of each age.
 MIX = ((0.01, 0.5 * HOUR), (0.09, 12 * HOUR), (0.90, 30 * DAY))
 
 
 def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState:
-    """Return the memory of an authorization that has come a usual way, in that class, with nothing new for so long."""
+    """Return the state of a usual authorization in that class, without news for `age` seconds."""
     handoff = Handoff(
         id="mhand_0123456789abcdef",
         version=3,
@@ -91,30 +91,32 @@ def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """One step of one class: reaction times in seconds, sorted, and looks per hour."""
+    """One step of one class: sorted reaction times in seconds, and observations per hour."""
 
     reactions: list[float]
-    looks_per_hour: float
+    observations_per_hour: float
 
 
 def play(cadence: Cadence, poll_class: PollClass, age: float) -> Pace:
-    """Look many times at that age, and let a change come at a random moment between each two looks."""
+    """Simulate many observations at that age, with a change at a random moment between two of them."""
     randomness, now = random.Random(1), 1_800_000_000.0
-    memory = watched(poll_class, now, age)
-    if poll_class_of(memory) is not poll_class:
-        raise RuntimeError(f"a memory of the class {poll_class_of(memory)} instead of {poll_class}")
-    gaps = [(cadence.next_timer(memory, now, randomness.random) or now) - now for _ in range(LOOKS)]
-    # A change meets a gap as often as the gap is long.
-    reactions = sorted(gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=LOOKS))
+    state = watched(poll_class, now, age)
+    if poll_class_of(state) is not poll_class:
+        raise RuntimeError(f"expected a state of the class {poll_class}, found {poll_class_of(state)}")
+    gaps = [(cadence.next_timer(state, now, randomness.random) or now) - now for _ in range(OBSERVATIONS)]
+    # The probability of a gap is proportional to its length.
+    reactions = sorted(gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=OBSERVATIONS))
     return Pace(reactions, HOUR * len(gaps) / sum(gaps))
 
 
 def paces() -> None:
-    """Show every step of every class beside the formula."""
+    """Print every step of every class beside the formula."""
     settings = WatchSettings()
     cadence, jitter = Cadence.of(settings), settings.jitter
-    table = Table(title="A change at Collate until the look that sees it, and calls per watched authorization and hour")
-    for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "looks/h", "formula"):
+    table = Table(
+        title="From a change at Collate to the observation that shows it, and calls per watched authorization and hour"
+    )
+    for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "observations/h", "formula"):
         table.add_column(column, justify="right")
     for poll_class in PollClass:
         before = 0.0
@@ -127,9 +129,9 @@ def paces() -> None:
                 f"{every:,.0f} s",
                 f"{statistics.fmean(reactions):,.2f} s",
                 f"{every / 2 * (1 + jitter**2 / 3):,.2f} s",
-                f"{reactions[int(LOOKS * 0.99)]:,.1f} s",
+                f"{reactions[int(OBSERVATIONS * 0.99)]:,.1f} s",
                 f"{every * (1 + jitter):,.1f} s",
-                f"{pace.looks_per_hour:,.1f}",
+                f"{pace.observations_per_hour:,.1f}",
                 f"{HOUR / every:,.1f}",
             )
             before = step.until_age_seconds
@@ -138,18 +140,18 @@ def paces() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Burden:
-    """What one worker did: its memory, its CPU and looks while nothing else was to do, and commands' latencies."""
+    """The load of one worker: bytes per state, idle CPU and observations, and the latencies of commands."""
 
-    memory: int
+    state_bytes: int
     ready_seconds: float
     resident: int
     cpu_seconds: float
-    looks: float
+    observations: float
     latencies: list[float]
 
 
 async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, overdue: bool) -> int:
-    """Make authorizations at Collate and in `state` as if they had been watched for long; return the memory's bytes."""
+    """Create long-watched authorizations at Collate and in `state`; return the bytes of one state."""
     if not count:
         return 0
     body = {"state": "waiting_on_payer", "count": count, "version": VERSION}
@@ -162,11 +164,11 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
     size, sends = 0, []
     try:
         for authorization, age in zip(ids, ages, strict=True):
-            key, memory = authorization.encode(), watched(PollClass.PAYER, now, age)
-            # Anywhere in its step, as it would be after a while.
-            at = randomness.random() * cadence.every(memory, now)
+            key, state = authorization.encode(), watched(PollClass.PAYER, now, age)
+            # Anywhere in its step, as after some time.
+            at = randomness.random() * cadence.every(state, now)
             timer_at = now - at if overdue else now + at
-            record = state_record(topic, key, memory.encode(), timer_at)
+            record = state_record(topic, key, state.encode(), timer_at)
             size += len(record.value or b"")
             partition = partition_for(key, PARTITIONS)
             sends.append(
@@ -187,7 +189,7 @@ async def _running(
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
         installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
         installed.apply_topics()
-        # Memories without an offset would look like lost offsets: a worker has to have been there before.
+        # States without an offset would look like lost offsets, so a worker must have run before.
         first = installed.start("worker")
         await asyncio.to_thread(first.await_ready)
         await asyncio.to_thread(first.stop)
@@ -200,30 +202,33 @@ async def _running(
         yield installed, collate, ingress, worker, size, time.perf_counter() - began
 
 
-def _looks(worker: Program) -> float:
-    with urllib.request.urlopen(f"{worker.admin_url}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
+def _observations(worker: Program) -> float:
+    with urllib.request.urlopen(f"{worker.admin_url}/metrics") as response:
+        lines = response.read().decode().splitlines()
     counted = {
         line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if "observations_total{" in line
     }
     if any(count for name, count in counted.items() if 'result="nothing"' not in name):
-        raise RuntimeError(f"looks that saw something where nothing is new: {counted}")
+        raise RuntimeError(f"expected observations without news, found: {counted}")
     return sum(counted.values())
 
 
 async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, overdue: bool = False) -> Burden:
-    """Run one worker with so many watched authorizations: first alone, then with commands at a steady rate.
+    """Run one worker with `count` watched authorizations: first idle, then with commands at a steady rate.
 
-    With `overdue` the commands come at once.
+    With `overdue` the commands follow immediately.
     """
     async with _running(bootstrap, count, overdue=overdue) as (installed, collate, ingress, worker, size, ready):
         process = psutil.Process(worker.process.pid)
-        cpu = looks = 0.0
+        cpu = observations = 0.0
         if not overdue:
             await asyncio.sleep(2.0)
-            cpu, looks = sum(process.cpu_times()[:2]), await asyncio.to_thread(_looks, worker)
+            cpu, observations = sum(process.cpu_times()[:2]), await asyncio.to_thread(_observations, worker)
             await asyncio.sleep(seconds)
-            cpu, looks = sum(process.cpu_times()[:2]) - cpu, await asyncio.to_thread(_looks, worker) - looks
+            cpu, observations = (
+                sum(process.cpu_times()[:2]) - cpu,
+                await asyncio.to_thread(_observations, worker) - observations,
+            )
         resident = process.memory_info().rss
         address, authorizations = (
             ingress.url.removeprefix("http://"),
@@ -239,7 +244,7 @@ async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, ove
 
         async with reading_outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
             found = await steady(address, request, authorizations, outcomes, rate=rate, seconds=seconds)
-        return Burden(size, ready, resident, cpu, looks, found.seconds)
+        return Burden(size, ready, resident, cpu, observations, found.seconds)
 
 
 async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:
@@ -248,7 +253,7 @@ async def _main(count: int, rate: float, seconds: float, repetitions: int) -> No
     many: list[Burden] = []
     late: list[Burden] = []
     with Cluster(brokers=1, long_lived=True) as cluster:
-        # Not measured: the broker's JVM compiles what it needs.
+        # Not measured: the broker's JVM warms up.
         await burden(cluster.bootstrap, 0, rate=5 * rate, seconds=2 * seconds)
         for _ in range(repetitions):
             none.append(await burden(cluster.bootstrap, 0, rate=rate, seconds=seconds))
@@ -256,11 +261,11 @@ async def _main(count: int, rate: float, seconds: float, repetitions: int) -> No
             late.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds, overdue=True))
     resident = statistics.median(run.resident for run in many) - statistics.median(run.resident for run in none)
     spent = statistics.median(run.cpu_seconds for run in many) - statistics.median(run.cpu_seconds for run in none)
-    looks = statistics.median(run.looks for run in many)
+    observations = statistics.median(run.observations for run in many)
     console.print(
         f"{count:,} watched on one worker: {resident / count:,.0f} bytes each in the process, of which "
-        f"{many[0].memory} are the memory itself; {looks / seconds:.1f} looks/s cost {spent / seconds:.1%} of a core, "
-        f"{spent / looks * 1e6:,.0f} µs each"
+        f"{many[0].state_bytes} are the state itself; {observations / seconds:.1f} observations/s cost "
+        f"{spent / seconds:.1%} of a core, {spent / observations * 1e6:,.0f} µs each"
     )
     table = Table(title=f"Commands at {rate:.0f}/s (all repetitions together, ms) and the worker's start (median, s)")
     for column in ("worker", "p50", "p99", "of p50 with none", "of p99 with none", "start"):

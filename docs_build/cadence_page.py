@@ -11,27 +11,27 @@ BEGIN: Final = "<!-- Made by `make docs`; don't edit. -->\n"
 END: Final = "<!-- End -->\n"
 _HOUR: Final = 3_600.0
 _WHILE: Final = {
-    PollClass.ENDED: "a handoff has ended, Collate reconciles",
+    PollClass.ENDED: "a handoff has ended, and Collate reconciles it",
     PollClass.OPEN: "a handoff is open",
-    PollClass.PROCESSING: "Collate works",
-    PollClass.ACTION: "somebody must act",
+    PollClass.PROCESSING: "Collate processes the authorization",
+    PollClass.ACTION: "an action is required",
     PollClass.PAYER: "the payer decides",
 }
 
 
 def mean_seconds(step: Step, jitter: float) -> float:
-    """Return the mean time from a change at a random moment until the look that sees it."""
-    # Longer gaps are met more often: E[g²] / 2 E[g] for gaps spread evenly over s (1 ± j).
+    """Return the mean time from a change at a random moment to the observation that shows it."""
+    # A change falls into a longer gap more often: E[g²] / 2 E[g], for gaps uniform in s (1 ± j).
     return step.every.total_seconds() / 2 * (1 + jitter**2 / 3)
 
 
 def worst_seconds(step: Step, jitter: float) -> float:
-    """Return the longest time."""
+    """Return the longest time from a change to the observation that shows it."""
     return step.every.total_seconds() * (1 + jitter)
 
 
-def looks_per_hour(step: Step) -> float:
-    """Return how often one authorization is looked at."""
+def observations_per_hour(step: Step) -> float:
+    """Return the observations of one authorization per hour."""
     return _HOUR / step.every.total_seconds()
 
 
@@ -47,20 +47,20 @@ def put_into(page: str) -> str:
 
 
 def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
-    yield "class (`watch.…`)", "while", "nothing new for", "looked at every", "mean", "at most", "looks per hour"
+    yield "class (`watch.…`)", "while", "no news for", "observed every", "mean", "at most", "observations per hour"
     yield "---", "---", "---", "---", "---", "---", "---"
-    for kind in PollClass:
+    for poll_class in PollClass:
         since = "0s"
-        for step in getattr(watch, kind.value):
+        for step in getattr(watch, poll_class.value):
             until = "" if step.until is None else f" to {show_duration(step.until)}"
             yield (
-                f"`{kind.value}`",
-                _WHILE[kind],
+                f"`{poll_class.value}`",
+                _WHILE[poll_class],
                 f"{since}{until}" if until else f"{since} or longer",
                 show_duration(step.every),
                 _shown(mean_seconds(step, watch.jitter)),
                 _shown(worst_seconds(step, watch.jitter)),
-                f"{looks_per_hour(step):,g}",
+                f"{observations_per_hour(step):,g}",
             )
             since = show_duration(step.until) if step.until else since
 

@@ -7,15 +7,17 @@ from consumers.applier.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Wa
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.wait_reasons import WaitReason
 
-_HEAD = """# What becomes of a command
+_HEAD = """# How a command is decided
 
-Made from `consumers/applier/decide.py` and `reasons.py` by `make docs`; change it there.
+Made from `consumers/applier/decide.py`, `reasons.py` and `dead_letters.py` by `make docs`; change it there.
 
-Each command is decided on a fresh read of the authorization (and of the handoff, where it matters), from the top: the
-first row that holds decides. *Waits* look again soon; "for a minute" means that an answer which contradicts what was
-seen before is taken for a lagging replica's that long. Before any row: an id that has ended before changes nothing
-(another body under it: `command.key_conflict`), a command past its `expiresAt` expires unless something may have been
-sent, and a write that may have been applied is resolved first (docs/decisions/0002).
+Each decision follows a new read of the authorization, and of the handoff if needed. The first row, from the top, that
+holds decides. *Wait* means: read again soon. "For a minute" means: a read that contradicts an earlier read counts as
+stale, as from a lagging replica, for one minute.
+
+Three rules come before the table. A duplicate of an ended command changes nothing; with another body it causes
+`command.key_conflict`. A command past its `expiresAt` expires, unless a write may have been sent. A write that may have
+been applied is resolved first (docs/decisions/0002).
 """
 
 
@@ -26,7 +28,7 @@ def page() -> str:
         cells = [(str(number), row.when, _then(row)) for number, row in enumerate(rows, 1)]
         parts.append(f"## `{name}`\n\n{_table(('', 'when', 'then'), cells)}")
     reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason]
-    heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` that names no handoff"
+    heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` without a handoff id"
     parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
     causes = [(f"`{cause.value}`", cause.advice) for cause in DeadLetterCause]
     parts.append(f"## Causes of dead letters\n\n{_table(('cause', 'advice'), causes)}")
@@ -40,7 +42,9 @@ def _then(row: Row) -> str:
         return f"wait: `{row.then.value}`"
     if isinstance(row.then, OutcomeReason):
         return f"rejected: `{row.then.value}`"
-    return {Write: "**write to Collate**", AlreadyDone: "already done", Watch: "applied: it is watched"}[row.then]
+    return {Write: "**write to Collate**", AlreadyDone: "already done", Watch: "applied: the authorization is watched"}[
+        row.then
+    ]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

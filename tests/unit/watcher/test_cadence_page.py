@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from docs_build.cadence_page import looks_per_hour, mean_seconds, worst_seconds
+from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
 from runtime.units import Step
 
 
@@ -17,4 +17,4 @@ def test_the_formulas_agree_with_a_simulation(jitter):
     reactions = [gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=50_000)]
     assert statistics.fmean(reactions) == pytest.approx(mean_seconds(step, jitter), rel=0.02)
     assert max(reactions) <= worst_seconds(step, jitter)
-    assert 3600 * len(gaps) / sum(gaps) == pytest.approx(looks_per_hour(step), rel=0.02)
+    assert 3600 * len(gaps) / sum(gaps) == pytest.approx(observations_per_hour(step), rel=0.02)
