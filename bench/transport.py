@@ -25,8 +25,7 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.answers import Answered
 from adapters.collate.client import open_client
 from adapters.collate.connection import Limits
-from adapters.collate.http_response import HttpResponse
-from adapters.collate.transport import Request, Transport
+from adapters.collate.transport import CollateTransport
 from bench.answering import ANSWER, DELAY_SECONDS
 from bench.floors.bare_calls import BareConnection
 from runtime.logs import configure_logs
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 IN_FLIGHT = (20, 64, 256)
 SECONDS = 2.0
 PATH = "/v1/prior-authorizations/auth_1"
+LIMITS = Limits(1, 5, 10, 15, 1 << 20)
 HEADERS = {"Authorization": "Bearer key", "Accept": "application/json"}
 
 
@@ -72,17 +72,31 @@ async def floor(port: int, in_flight: int, _stack: AsyncExitStack) -> Calling:
     return call
 
 
-async def our_transport(port: int, _in_flight: int, stack: AsyncExitStack) -> Calling:
-    transport = await stack.enter_async_context(
-        Transport(f"http://127.0.0.1:{port}", Limits(1, 5, 10, 15, 1 << 20), agent="bench")
-    )
-    request = Request("GET", PATH, tuple(HEADERS.items()))
+async def our_connections(port: int, _in_flight: int, stack: AsyncExitStack) -> Calling:
+    transport = await stack.enter_async_context(CollateTransport(f"http://127.0.0.1:{port}", LIMITS))
+    request = transport.build_request("GET", PATH, tuple(HEADERS.items()))
 
     async def call() -> None:
-        reply = await transport.send(request)
-        assert isinstance(reply, HttpResponse), reply
+        response = await transport.handle_async_request(request)
+        assert response.status_code == 200
 
     return call
+
+
+async def our_transport(port: int, _in_flight: int, stack: AsyncExitStack) -> Calling:
+    transport = await stack.enter_async_context(CollateTransport(f"http://127.0.0.1:{port}", LIMITS))
+    headers = tuple(HEADERS.items())
+
+    async def call() -> None:
+        response = await transport.handle_async_request(transport.build_request("GET", PATH, headers))
+        assert response.status_code == 200
+
+    return call
+
+
+async def our_transport_in_httpx(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
+    transport = CollateTransport(f"http://127.0.0.1:{port}", LIMITS)
+    return _httpx_call(await stack.enter_async_context(_httpx_client(port, in_flight, transport)))
 
 
 async def our_client(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
@@ -146,7 +160,9 @@ def _httpx_call(client: httpx.AsyncClient) -> Calling:
 
 CANDIDATES = {
     "floor (bytes only)": floor,
+    "our transport, request built once": our_connections,
     "our transport": our_transport,
+    "our transport in an AsyncClient": our_transport_in_httpx,
     "our client (budget, models, log, metrics)": our_client,
     "httpx-aiohttp": httpx_aiohttp,
     "httpx, one client per connection": httpx_many,

@@ -26,6 +26,17 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme != "http" or not parts.hostname or not port or parts.netloc.count("@") or parts.path.strip("/"):
+        raise ValueError("expected http://host:port, without user; credentials come from a file")
+    return value.rstrip("/")
+
+
 def _host_and_port(value: tuple[str, ...]) -> tuple[str, ...]:
     for server in value:
         host, colon, port = server.rpartition(":")
@@ -140,6 +151,12 @@ class CollateSettings(Section):
     ca_file: Path | None = Field(
         None, description="PEM file with the trusted certificate authorities; by default, those of the system."
     )
+    proxy: Annotated[str, AfterValidator(_proxy_url)] | None = Field(
+        None, description="Outgoing proxy for calls to Collate, as http://host:port; TLS to Collate runs through it."
+    )
+    proxy_credentials_file: Path | None = Field(
+        None, description="File with `user:password` for that proxy; read for each new connection."
+    )
     send_idempotency_key: Literal["all", "create_only"] = Field(
         "all", description="Send Idempotency-Key with every handoff write, or only with the create."
     )
@@ -197,6 +214,8 @@ class CollateSettings(Section):
             )
         if self.total_timeout < max(self.connect_timeout, self.write_timeout, self.read_timeout):
             wrong.append("total_timeout is shorter than connect_timeout, write_timeout or read_timeout")
+        if self.proxy_credentials_file is not None and self.proxy is None:
+            wrong.append("proxy_credentials_file needs proxy")
         return wrong
 
 
@@ -206,6 +225,12 @@ class IngressSettings(Section):
     host: str = Field("0.0.0.0", description="Address that the API listens on.")  # noqa: S104 - a container's only interface
     port: Port = Field(8080, description="Port that the API listens on; 0 selects a free port.")
     callers_file: Path | None = Field(None, description="File with callers, hashed keys and permissions.")
+    jwks_proxy: Annotated[str, AfterValidator(_proxy_url)] | None = Field(
+        None, description="Outgoing proxy for reading the issuers' key sets, as http://host:port."
+    )
+    jwks_proxy_credentials_file: Path | None = Field(
+        None, description="File with `user:password` for that proxy; read for each key set."
+    )
     max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
     body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
@@ -239,6 +264,12 @@ class IngressSettings(Section):
     )
     caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
+
+    def contradictions(self) -> list[str]:
+        """Credentials need the proxy that they are for."""
+        if self.jwks_proxy_credentials_file is not None and self.jwks_proxy is None:
+            return ["jwks_proxy_credentials_file needs jwks_proxy"]
+        return []
 
 
 class WorkerSettings(Section):
@@ -446,6 +477,7 @@ _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
 # Files that only one process opens; they need not be mounted for the others.
 _ONLY_FOR: Mapping[tuple[str, ...], str] = {
     ("ingress", "callers_file"): "ingress",
+    ("ingress", "jwks_proxy_credentials_file"): "ingress",
     ("worker", "digest_key_file"): "worker",
 }
 

@@ -26,6 +26,11 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     CONNECT_TIMEOUT = "connect_timeout"
     TLS = "tls"
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    PROXY_TIMEOUT = "proxy_timeout"
+    PROXY_CREDENTIALS = "proxy_credentials"
+    PROXY_REFUSED = "proxy_refused"
+    PROXY_FAILED = "proxy_failed"
     # After something may have been sent:
     WRITE_TIMEOUT = "write_timeout"
     READ_TIMEOUT = "read_timeout"
@@ -102,9 +107,13 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Nothing left this machine; the same call may be made again at any time."""
+    """Nothing reached Collate; the same call may be made again at any time.
+
+    `proxy_status` is the status with which the outgoing proxy refused to open a tunnel.
+    """
 
     cause: Cause
+    proxy_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,23 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+import httpx
+
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused, Result
 from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.concurrency import theirs
-from adapters.collate.connection import Limits
+from adapters.collate.connection import Limits, NoResponse
 from adapters.collate.credentials import ApiKey
 from adapters.collate.operations import CLOSES, Operation, path_of
 from adapters.collate.operations import if_match as as_entity_tag
+from adapters.collate.proxy import ProxyTunnel
 from adapters.collate.response_parser import read
-from adapters.collate.transport import Request, Transport
+from adapters.collate.transport import CollateTransport
 from runtime.logs import line_writer
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
 from runtime.traces import Traces
-from runtime.version import VERSION
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 
@@ -42,7 +44,7 @@ _NO_KEY_SECONDS: Final = 5.0
 _MOST_WAITING: Final = 1_024
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
 _ABANDONED: Final = "abandoned"
-_TOLD: Final = ("cause", "status", "code", "request_id")
+_TOLD: Final = ("cause", "status", "proxy_status", "code", "request_id")
 _PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
@@ -51,7 +53,7 @@ class CollateClient:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: CollateTransport,
         key: ApiKey,
         turns: CallQueue,
         metrics: CollateMetrics,
@@ -180,8 +182,8 @@ class CollateClient:
     async def health(self) -> Result[None]:
         """Ask whether Collate is there: no key is sent and the budget is not asked."""
         began = time.monotonic()
-        reply = await self._transport.send(Request("GET", path_of(Operation.HEALTH)))
-        result, _ = read(reply, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
+        response = await self._send(self._transport.build_request("GET", path_of(Operation.HEALTH)))
+        result, _ = read(response, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
         self._note(Operation.HEALTH, {}, result, time.monotonic() - began)
         return result
 
@@ -219,19 +221,26 @@ class CollateClient:
             headers.append(("Idempotency-Key", key))
         began = time.monotonic()
         try:
-            reply = await self._transport.send(Request("POST" if call.writes else "GET", path, tuple(headers), body))
+            request = self._transport.build_request("POST" if call.writes else "GET", path, headers, body)
+            response = await self._send(request)
         except BaseException:
             self._turns.abandon(ticket)
             self._note(operation, ids, None, time.monotonic() - began)
             raise
         seconds = time.monotonic() - began
-        result, heard = read(reply, parse, belongs, keep_body=keep_body, now=self._unix())
+        result, heard = read(response, parse, belongs, keep_body=keep_body, now=self._unix())
         asked = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
-        self._turns.done(ticket, heard, theirs(seconds, self._transport.own_delay_seconds), asked)
+        self._turns.done(ticket, heard, theirs(seconds, _own_delay(response)), asked)
         if isinstance(result, Refused) and heard in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
             result = replace(result, suspended=self._turns.suspends(call))
         self._note(operation, ids, result, seconds)
         return result
+
+    async def _send(self, request: httpx.Request) -> httpx.Response | NoResponse:
+        try:
+            return await self._transport.handle_async_request(request)
+        except NoResponse as failure:
+            return failure
 
     def _note(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
         kind = _CLASSES.get(type(result), _ABANDONED)
@@ -261,17 +270,41 @@ class CollateClient:
         write(line)
 
 
+def _own_delay(response: httpx.Response | NoResponse) -> float:
+    if isinstance(response, NoResponse):
+        return response.own_delay_seconds
+    seconds: float = response.extensions["own_delay_seconds"]
+    return seconds
+
+
 def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Traces | None = None) -> CollateClient:
-    """Put the client of a process together; every process takes its share of rate and concurrency by max_replicas."""
-    concurrency = max(1, settings.concurrency // settings.max_replicas)
+    """Build the client of a process. Rate and concurrency are the settings' divided by max_replicas."""
     bounds = Bounds(
         per_second=settings.calls_per_second / settings.max_replicas,
-        concurrency=concurrency,
+        concurrency=max(1, settings.concurrency // settings.max_replicas),
         live_share=settings.live_share,
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open.total_seconds(),
         ramp_seconds=settings.ramp_up.total_seconds(),
     )
+    queue = CallQueue(
+        Budget(bounds, time.monotonic(), random.random),
+        live_patience_seconds=settings.turn_timeout.total_seconds(),
+        most_waiting=_MOST_WAITING,
+        metrics=metrics,
+    )
+    return CollateClient(
+        open_transport(settings),
+        ApiKey(settings.api_key_file),
+        queue,
+        metrics,
+        traces=traces,
+        send_idempotency_key=settings.send_idempotency_key,
+    )
+
+
+def open_transport(settings: CollateSettings) -> CollateTransport:
+    """Build the transport to Collate, through the proxy if there is one."""
     limits = Limits(
         connect_seconds=settings.connect_timeout.total_seconds(),
         write_seconds=settings.write_timeout.total_seconds(),
@@ -279,18 +312,5 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Trac
         total_seconds=settings.total_timeout.total_seconds(),
         max_body=settings.max_response,
     )
-    turns = CallQueue(
-        Budget(bounds, time.monotonic(), random.random),
-        live_patience_seconds=settings.turn_timeout.total_seconds(),
-        most_waiting=_MOST_WAITING,
-        metrics=metrics,
-    )
-    transport = Transport(settings.base_url, limits, ca_file=settings.ca_file, agent=f"collate-gateway/{VERSION}")
-    return CollateClient(
-        transport,
-        ApiKey(settings.api_key_file),
-        turns,
-        metrics,
-        traces=traces,
-        send_idempotency_key=settings.send_idempotency_key,
-    )
+    proxy = None if settings.proxy is None else ProxyTunnel(settings.proxy, settings.proxy_credentials_file)
+    return CollateTransport(settings.base_url, limits, ca_file=settings.ca_file, proxy=proxy)

@@ -1,21 +1,23 @@
-"""One HTTP/1.1 connection: one request out, one answer in, and why there was none. No pool, no retries, no redirects.
+"""One HTTP/1.1 connection: it sends one request and reads one response, or says why there is none.
 
-Never raises for what the other side does. Whatever arrives unasked or wrong ends the connection. Never awaits:
-it hands out a future.
+No pool, no retries, no redirects. Unexpected or invalid bytes close the connection. Nothing here awaits: `send` returns
+a future.
 """
 
 import asyncio
 import select
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
+
+import httpx
 
 from adapters.collate.answers import Cause
-from adapters.collate.http_response import HttpResponse, HttpResponseReader
+from adapters.collate.http_response import HttpResponseReader
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one exchange; seconds and bytes. `idle_seconds` and `age_seconds` bound reuse of a connection."""
+    """Bounds of one call; seconds and bytes. `idle_seconds` and `age_seconds` bound the reuse of a connection."""
 
     connect_seconds: float
     write_seconds: float
@@ -26,56 +28,106 @@ class Limits:
     age_seconds: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
-    """No whole answer. `sent` is False only if not a byte of the request was handed to the network."""
+class NoResponse(httpx.TransportError):
+    """The call got no whole response. Each subclass belongs to one family of httpx's exceptions.
 
-    cause: Cause
-    sent: bool
-    status: int | None = None
+    Attributes:
+        cause: why.
+        sent: False only if no byte of the request was given to the network.
+        status: of a response that was cut short, or of the proxy's refusal.
+        own_delay_seconds: how long the end of the call was known before this process continued.
+    """
+
+    def __init__(self, cause: Cause, *, sent: bool, status: int | None = None) -> None:
+        super().__init__(cause.replace("_", " "))
+        self.cause = cause
+        self.sent = sent
+        self.status = status
+        self.own_delay_seconds = 0.0
+
+
+class ConnectFailed(NoResponse, httpx.ConnectError):
+    """There is no connection to Collate."""
+
+
+class ConnectTimedOut(NoResponse, httpx.ConnectTimeout):
+    """The connection took too long to open."""
+
+
+class ProxyFailed(NoResponse, httpx.ProxyError):
+    """The proxy opened no tunnel to Collate."""
+
+
+class WriteTimedOut(NoResponse, httpx.WriteTimeout):
+    """Collate did not read the request in time."""
+
+
+class ReadTimedOut(NoResponse, httpx.ReadTimeout):
+    """Collate did not respond in time."""
+
+
+class ConnectionLost(NoResponse, httpx.ReadError):
+    """The connection ended before the response was whole."""
+
+
+class ResponseInvalid(NoResponse, httpx.RemoteProtocolError):
+    """The response is not valid HTTP, or is too large."""
+
+
+_SENT: Final[dict[Cause, type[NoResponse]]] = {
+    Cause.WRITE_TIMEOUT: WriteTimedOut,
+    Cause.READ_TIMEOUT: ReadTimedOut,
+    Cause.DEADLINE: ReadTimedOut,
+    Cause.RESET: ConnectionLost,
+    Cause.CLOSED: ConnectionLost,
+    Cause.TRUNCATED: ConnectionLost,
+}
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `usable`: whether the next request may go out here. `concluded_at`: when the last one ended."""
+    """See the module. `ended_at` is when the last call on this connection ended (loop time)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self._loop = loop
         self._limits = limits
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[HttpResponse | NoReply] | None = None
+        self._response: asyncio.Future[httpx.Response] | None = None
         self._reader = HttpResponseReader(limits.max_body)
         self._poll: select.poll | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._blocked = False
         self._phase_ends = self._call_ends = 0.0
-        self._born = self.concluded_at = loop.time()
+        self._opened_at = self.ended_at = loop.time()
 
     @property
     def usable(self) -> bool:
-        """Whether the connection stands, owes no answer and is young enough."""
+        """Whether the next request may use this connection: it is open, idle and young enough."""
         transport, now = self._transport, self._loop.time()
         return (
             transport is not None
-            and self._answer is None
+            and self._response is None
             and not transport.is_closing()
-            and now - self.concluded_at < self._limits.idle_seconds
-            and now - self._born < self._limits.age_seconds
+            and now - self.ended_at < self._limits.idle_seconds
+            and now - self._opened_at < self._limits.age_seconds
         )
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing has arrived unasked: an end that the loop has not seen yet would spoil a write."""
+        """Whether the socket holds no unread bytes and no end of stream.
+
+        The event loop may not have seen the end of an idle connection yet. A write would then be lost.
+        """
         return self._poll is not None and not self._poll.poll(0)
 
-    def exchange(self, request: bytes, call_ends: float) -> asyncio.Future[HttpResponse | NoReply]:
-        """Send the request and return the future of its answer, which comes by `call_ends` (loop time) at the latest.
+    def send(self, request: bytes, call_ends: float) -> asyncio.Future[httpx.Response]:
+        """Send the request and return the future of its response, which is done at `call_ends` (loop time) or before.
 
-        From this call on the request counts as sent. Only for a `usable` connection.
+        The future raises NoResponse. From this call on the request counts as sent. Needs a `usable` connection.
         """
-        if self._transport is None or self._answer is not None:
-            raise RuntimeError("exchange() on a connection that is not usable")
+        if self._transport is None or self._response is not None:
+            raise RuntimeError("send() on a connection that is not usable")
         self._reader = HttpResponseReader(self._limits.max_body)
-        self._answer = answer = self._loop.create_future()
+        self._response = response = self._loop.create_future()
         self._call_ends = call_ends
         self._blocked = False
         self._transport.write(request)
@@ -83,48 +135,48 @@ class Connection(asyncio.Protocol):
             self._limits.write_seconds if self._blocked else self._limits.read_seconds
         )
         self._timer = self._loop.call_at(min(self._phase_ends, call_ends), self._check_time)
-        return answer
+        return response
 
     def close(self) -> None:
-        """Drop the connection at once."""
+        """Close the connection without waiting for unsent bytes."""
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Be told as soon as the kernel doesn't take everything."""
+        """Learn immediately when the kernel does not accept all bytes."""
         self._transport = cast("asyncio.Transport", transport)
-        # Not 0: asyncio's TLS pauses at "as much as that", so that 0 would flip with every piece.
+        # Not 0: asyncio's TLS pauses at `size >= high`, so 0 would toggle with every piece.
         self._transport.set_write_buffer_limits(high=1, low=0)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def pause_writing(self) -> None:
-        """Part of the request still waits to be sent."""
+        """Note that a part of the request is still unsent."""
         self._blocked = True
 
     def resume_writing(self) -> None:
-        """The request is out; now the answer's time runs."""
+        """Start the read timeout: the whole request is sent."""
         self._blocked = False
         self._phase_ends = self._loop.time() + self._limits.read_seconds
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what comes unasked ends the connection."""
-        if self._answer is None:
+        """Read a piece of the response. Bytes that no request is waiting for close the connection."""
+        if self._response is None:
             self.close()
             return
         if not self._blocked:
             self._phase_ends = self._loop.time() + self._limits.read_seconds
-        self._conclude(self._reader.feed(data))
+        self._end(self._reader.feed(data))
 
     def eof_received(self) -> None:
-        """End the answer, whole or not; the transport closes by itself."""
-        if self._answer is not None:
-            self._conclude(self._reader.end())
+        """End the response, whole or not. asyncio then closes the transport."""
+        if self._response is not None:
+            self._end(self._reader.end())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say what that means for the request under way."""
-        if self._answer is not None:
-            self._conclude(Cause.RESET if exc is not None else self._reader.end())
+        """End the call that is under way."""
+        if self._response is not None:
+            self._end(Cause.RESET if exc is not None else self._reader.end())
         self._transport = None
 
     def _check_time(self) -> None:
@@ -133,21 +185,24 @@ class Connection(asyncio.Protocol):
         if now < due:
             self._timer = self._loop.call_at(due, self._check_time)
         elif now >= self._call_ends:
-            self._conclude(Cause.DEADLINE)
+            self._end(Cause.DEADLINE)
         else:
-            self._conclude(Cause.WRITE_TIMEOUT if self._blocked else Cause.READ_TIMEOUT)
+            self._end(Cause.WRITE_TIMEOUT if self._blocked else Cause.READ_TIMEOUT)
 
-    def _conclude(self, result: HttpResponse | Cause | None) -> None:
+    def _end(self, result: httpx.Response | Cause | None) -> None:
+        """End the call with a response or a cause; None means that more is to come."""
         if result is None:
             return
-        answer, self._answer = self._answer, None
+        response, self._response = self._response, None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if isinstance(result, Cause) or not self._reader.reusable or self._blocked:
             self.close()
-        self.concluded_at = self._loop.time()
-        if answer is not None and not answer.done():
-            answer.set_result(
-                NoReply(result, sent=True, status=self._reader.status) if isinstance(result, Cause) else result
-            )
+        self.ended_at = self._loop.time()
+        if response is None or response.done():
+            return
+        if isinstance(result, Cause):
+            response.set_exception(_SENT.get(result, ResponseInvalid)(result, sent=True, status=self._reader.status))
+        else:
+            response.set_result(result)

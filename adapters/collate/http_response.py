@@ -3,25 +3,16 @@
 Surplus bytes behind the answer spoil the connection, so that they can't be taken for the next request's answer.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import httptools
+import httpx
 
 from adapters.collate.answers import Cause
 
 HEAD_LIMIT: Final = 64 << 10
 # The few headers that anybody here reads; the rest of Collate's are not kept.
 KEPT_HEADERS: Final = frozenset({b"retry-after", b"x-request-id", b"request-id", b"date"})
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A whole answer. `headers` are the kept ones, names in lower case."""
-
-    status: int
-    headers: dict[bytes, bytes]
-    body: bytes
 
 
 class HttpResponseReader:
@@ -32,13 +23,13 @@ class HttpResponseReader:
         self.reusable = False
         self._max_body = max_body
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[bytes, bytes] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._received = self._size = 0
         self._framed = False
-        self._result: HttpResponse | Cause | None = None
+        self._result: httpx.Response | Cause | None = None
 
-    def feed(self, data: bytes) -> HttpResponse | Cause | None:
+    def feed(self, data: bytes) -> httpx.Response | Cause | None:
         """Take what arrived; None means that more is to come."""
         before, self._received = self._received, self._received + len(data)
         # Only what came before this piece is counted against the head: a piece may hold the head and much of a body.
@@ -52,10 +43,10 @@ class HttpResponseReader:
             return self._result or Cause.MALFORMED
         return self._result
 
-    def end(self) -> HttpResponse | Cause:
+    def end(self) -> httpx.Response | Cause:
         """Take the orderly end of the connection: it ends a body that says no length, and cuts short any other."""
         if self.status is not None and not self._framed:
-            return HttpResponse(self.status, self._headers, b"".join(self._body))
+            return self._response(self.status)
         return Cause.TRUNCATED if self._received else Cause.CLOSED
 
     # What the parser calls:
@@ -71,7 +62,7 @@ class HttpResponseReader:
             return
         name = name.lower()
         if name in KEPT_HEADERS:
-            self._headers[name] = value
+            self._headers.append((name, value))
         elif name in {b"content-length", b"transfer-encoding"}:
             self._framed = True
 
@@ -97,7 +88,10 @@ class HttpResponseReader:
         if self._result is not None:
             return
         if self.status is None:
-            self._headers, self._framed = {}, False
+            self._headers, self._framed = [], False
         else:
-            self._result = HttpResponse(self.status, self._headers, b"".join(self._body))
+            self._result = self._response(self.status)
             self.reusable = self._parser.should_keep_alive()
+
+    def _response(self, status: int) -> httpx.Response:
+        return httpx.Response(status, headers=self._headers, content=b"".join(self._body))

@@ -9,25 +9,25 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
+import httpx
 from pydantic import ValidationError
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused, Result
 from adapters.collate.budget import CallSignal
-from adapters.collate.connection import NoReply
-from adapters.collate.http_response import HttpResponse
+from adapters.collate.connection import NoResponse
 from schemas.collate.errors import ErrorEnvelope
 from schemas.field_types import UNRECOGNISED, word
 
 Model = TypeVar("Model")
 
 LONGEST_SECONDS: Final = 3_600.0
-_SECONDS: Final = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 _BY_STATUS = {401: CallSignal.KEY_REFUSED, 403: CallSignal.FORBIDDEN, 429: CallSignal.LIMITED}
 
 
 def read(
-    reply: HttpResponse | NoReply,
+    response: httpx.Response | NoResponse,
     parse: Callable[[bytes], Model],
     belongs: Callable[[Model], bool],
     *,
@@ -39,32 +39,36 @@ def read(
     `parse` raises ValueError for a body that is not what it should be; `belongs` says whether it answers this request.
     `now` is Unix time.
     """
-    if isinstance(reply, NoReply):
-        result = Ambiguous(reply.cause, reply.status) if reply.sent else NotSent(reply.cause)
+    if isinstance(response, NoResponse):
+        result = (
+            Ambiguous(response.cause, response.status) if response.sent else NotSent(response.cause, response.status)
+        )
         return result, CallSignal.FAILED
-    if 200 <= reply.status < 300:
-        return _read_success(reply, parse, belongs, keep_body=keep_body)
-    return _read_error(reply, now)
+    if 200 <= response.status_code < 300:
+        return _read_success(response, parse, belongs, keep_body=keep_body)
+    return _read_error(response, now)
 
 
 def _read_success(
-    reply: HttpResponse, parse: Callable[[bytes], Model], belongs: Callable[[Model], bool], *, keep_body: bool
+    response: httpx.Response, parse: Callable[[bytes], Model], belongs: Callable[[Model], bool], *, keep_body: bool
 ) -> tuple[Result[Model], CallSignal]:
-    request_id = _header_request_id(reply)
+    request_id = _header_request_id(response)
     try:
-        model = parse(reply.body)
+        model = parse(response.content)
     except ValueError:
-        return Ambiguous(Cause.UNREADABLE, reply.status, request_id=request_id), CallSignal.FAILED
+        return Ambiguous(Cause.UNREADABLE, response.status_code, request_id=request_id), CallSignal.FAILED
     if not belongs(model):
-        return Ambiguous(Cause.MISMATCHED, reply.status, request_id=request_id), CallSignal.FAILED
-    return Answered(reply.status, model, reply.body if keep_body else b"", request_id), CallSignal.ANSWERED
+        return Ambiguous(Cause.MISMATCHED, response.status_code, request_id=request_id), CallSignal.FAILED
+    return Answered(
+        response.status_code, model, response.content if keep_body else b"", request_id
+    ), CallSignal.ANSWERED
 
 
-def _read_error(reply: HttpResponse, now: float) -> tuple[Refused | Ambiguous, CallSignal]:
-    status = reply.status
-    wait = retry_after_seconds(reply.headers.get(b"retry-after"), now)
-    envelope = _typed(reply)
-    request_id = (envelope.request_id if envelope else None) or _header_request_id(reply)
+def _read_error(response: httpx.Response, now: float) -> tuple[Refused | Ambiguous, CallSignal]:
+    status = response.status_code
+    wait = retry_after_seconds(response.headers.get("retry-after"), now)
+    envelope = _typed(response)
+    request_id = (envelope.request_id if envelope else None) or _header_request_id(response)
     error = envelope.error if envelope else None
     code = error.code if error and error.code != UNRECOGNISED else None
     if status >= 500 or error is None:
@@ -85,14 +89,14 @@ def _read_error(reply: HttpResponse, now: float) -> tuple[Refused | Ambiguous, C
     return refused, _BY_STATUS.get(status, CallSignal.ANSWERED)
 
 
-def retry_after_seconds(value: bytes | None, now: float) -> float | None:
+def retry_after_seconds(value: str | None, now: float) -> float | None:
     """Return the wait that a Retry-After header asks for (RFC 9110 section 10.2.3): seconds or a date.
 
     `now` is Unix time. A date in the past is 0; a wait longer than an hour is an hour; an unreadable value is None.
     """
     if value is None:
         return None
-    text = value.decode("latin-1").strip()
+    text = value.strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST_SECONDS)
     try:
@@ -102,15 +106,15 @@ def retry_after_seconds(value: bytes | None, now: float) -> float | None:
     return min(max(0.0, seconds), LONGEST_SECONDS)
 
 
-def _typed(reply: HttpResponse) -> ErrorEnvelope | None:
-    if reply.status < 400:
+def _typed(response: httpx.Response) -> ErrorEnvelope | None:
+    if response.status_code < 400:
         return None
     try:
-        return ErrorEnvelope.from_wire(reply.body)
+        return ErrorEnvelope.from_wire(response.content)
     except ValidationError:
         return None
 
 
-def _header_request_id(reply: HttpResponse) -> str | None:
-    value = reply.headers.get(b"x-request-id") or reply.headers.get(b"request-id")
-    return word(value.decode("latin-1")) if value else None
+def _header_request_id(response: httpx.Response) -> str | None:
+    value = response.headers.get("x-request-id") or response.headers.get("request-id")
+    return word(value) if value else None

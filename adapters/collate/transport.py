@@ -1,7 +1,8 @@
-"""HTTP to one host: a bounded time, a bounded answer, and certainty about whether anything was sent.
+"""An httpx transport to one host. It bounds time and size, and knows whether anything was sent.
 
-Owns the connections (last in, first out) and TLS. Never retries, follows no redirect, keeps no cookie, asks no proxy,
-reads no environment: what is not here can't happen. docs/decisions/0004 says why this is not httpx.
+The transport owns the connections (last in, first out) and TLS. It sends each request once. It follows no redirect,
+keeps no cookie, decompresses nothing and reads no environment variable. docs/decisions/0004 says why httpx's own
+transport does not do.
 """
 
 import asyncio
@@ -9,94 +10,104 @@ import re
 import socket
 import ssl
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+
+import httpx
 
 from adapters.collate.answers import Cause
-from adapters.collate.connection import Connection, Limits, NoReply
-from adapters.collate.http_response import HttpResponse
+from adapters.collate.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
+from adapters.collate.proxy import ProxyTunnel
+from runtime.http_client import client_tls
+from runtime.version import VERSION
 
-_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request. `path` is already percent-encoded; `headers` hold what differs from call to call."""
-
-    method: str
-    path: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = None
+_HEADERS: Final = (
+    ("User-Agent", f"collate-gateway/{VERSION}"),
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "identity"),
+)
+_JSON: Final = ("Content-Type", "application/json")
+_HEADER_LINES: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*\r\n)*")
 
 
-class Transport:
-    """Sends requests to the host of `base_url` and to nowhere else. One event loop; close it when done.
+class CollateTransport(httpx.AsyncBaseTransport):
+    """Sends requests to the host of `base_url` and to no other host. One event loop; close it when done."""
 
-    `own_delay_seconds`: how long the answer just returned by `send` lay here while this process did other things.
-    """
-
-    def __init__(self, base_url: str, limits: Limits, *, ca_file: Path | None = None, agent: str) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or parts.hostname is None:
+    def __init__(
+        self, base_url: str, limits: Limits, *, ca_file: Path | None = None, proxy: ProxyTunnel | None = None
+    ) -> None:
+        url = httpx.URL(base_url)
+        if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError("base_url: expected http:// or https:// and a host")
-        self._host = parts.hostname
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._prefix = parts.path.rstrip("/")
-        self._tls = client_tls(ca_file) if parts.scheme == "https" else None
+        self._base_url = base_url.rstrip("/")
+        self._scheme, self._netloc = url.scheme, url.netloc
+        self._host = url.raw_host.decode("ascii")
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._tls = client_tls(ca_file) if url.scheme == "https" else None
+        self._proxy = proxy
         self._limits = limits
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._closed = False
-        self.own_delay_seconds = 0.0
-        self._constant = (
-            f" HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: {agent}\r\n"
-            "Accept: application/json\r\nAccept-Encoding: identity\r\n"
-        )
 
     async def __aenter__(self) -> Self:
-        """Nothing to open: connections open when they are needed."""
+        """Open nothing: connections open when they are needed."""
         return self
 
     async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+        self,
+        _type: type[BaseException] | None = None,
+        _error: BaseException | None = None,
+        _at: TracebackType | None = None,
     ) -> None:
         """Close every connection."""
         await self.aclose()
 
-    async def send(self, request: Request) -> HttpResponse | NoReply:
-        """Send one request and return the whole answer, or why there is none, within the total deadline.
+    def build_request(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None
+    ) -> httpx.Request:
+        """Return a request to Collate. `path` is already percent-encoded; `content` is JSON or empty.
 
-        Raises ValueError only for a request that we built wrongly. When cancelled, the request may have been sent.
+        Raises ValueError for a header that is not ASCII.
         """
-        data = self._encode(request)
+        sent = (*_HEADERS, *headers, _JSON) if content else (*_HEADERS, *headers)
+        return httpx.Request(method, self._base_url + path, headers=sent, content=content)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request once and return the whole response within the total deadline.
+
+        Raises NoResponse, which says whether anything was sent; ValueError for a request to another host or with an
+        unprintable header. After a cancellation the request may have been sent. The response has only the few headers
+        that the gateway reads; its extension `own_delay_seconds` is how long the response lay in this process unread.
+        """
+        data = await self._encode(request)
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + self._limits.total_seconds
         connection = self._take() or await self._open(loop, call_ends)
-        if isinstance(connection, NoReply):
-            self.own_delay_seconds = 0.0
-            return connection
         self._busy.add(connection)
         try:
-            answer = await connection.exchange(data, call_ends)
+            response = await connection.send(data, call_ends)
+        except NoResponse as failure:
+            failure.own_delay_seconds = loop.time() - connection.ended_at
+            raise
         except asyncio.CancelledError:
             connection.close()
             raise
         finally:
             self._busy.discard(connection)
-        self.own_delay_seconds = loop.time() - connection.concluded_at
+        response.extensions["own_delay_seconds"] = loop.time() - connection.ended_at
         self._put_back(connection)
-        return answer
+        return response
 
     async def aclose(self) -> None:
-        """Drop all connections; a request under way ends as ambiguous."""
+        """Close all connections; a request under way ends as ambiguous."""
         self._closed = True
         for connection in (*self._idle, *self._busy):
             connection.close()
         self._idle.clear()
-        # Transports report their end in the loop's next rounds; leaving before that would leak them.
+        # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -114,56 +125,50 @@ class Transport:
         while self._idle and not self._idle[0].usable:
             self._idle.popleft().close()
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection | NoReply:
+    async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
         connect_ends = loop.time() + self._limits.connect_seconds
+        ends = min(connect_ends, call_ends)
+        tunnel = None if self._proxy is None else await self._proxy.open(self._host, self._port, ends)
+        name = self._host if self._tls else None
         try:
-            async with asyncio.timeout_at(min(connect_ends, call_ends)):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._limits),
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                )
+            async with asyncio.timeout_at(ends):
+                if tunnel is None:
+                    _, connection = await loop.create_connection(
+                        self._new, self._host, self._port, ssl=self._tls, server_hostname=name
+                    )
+                else:
+                    _, connection = await loop.create_connection(
+                        self._new, sock=tunnel, ssl=self._tls, server_hostname=name
+                    )
         except TimeoutError:
-            return NoReply(Cause.CONNECT_TIMEOUT if connect_ends <= call_ends else Cause.DEADLINE, sent=False)
+            timed_out = Cause.CONNECT_TIMEOUT if connect_ends <= call_ends else Cause.DEADLINE
+            raise ConnectTimedOut(timed_out, sent=False) from None
         except ssl.SSLError:
-            return NoReply(Cause.TLS, sent=False)
-        except socket.gaierror:
-            return NoReply(Cause.DNS, sent=False)
-        except ConnectionRefusedError:
-            return NoReply(Cause.REFUSED, sent=False)
-        except OSError:
-            return NoReply(Cause.UNREACHABLE, sent=False)
+            raise ConnectFailed(Cause.TLS, sent=False) from None
+        except OSError as error:
+            if tunnel is not None:
+                raise ProxyFailed(Cause.PROXY_FAILED, sent=False) from None
+            raise ConnectFailed(_cause_of(error), sent=False) from None
         if not connection.usable:
-            return NoReply(Cause.UNREACHABLE, sent=False)
+            raise ConnectFailed(Cause.UNREACHABLE, sent=False)
         return connection
 
-    def _encode(self, request: Request) -> bytes:
-        head = [request.method, " ", self._prefix, request.path, self._constant]
-        for name, value in request.headers:
-            if not _HEADER_VALUE.fullmatch(value):
-                raise ValueError(f"header {name}: expected printable ASCII")
-            head += (name, ": ", value, "\r\n")
-        if request.body is None:
-            head.append("\r\n")
-            return "".join(head).encode("ascii")
-        if request.body:
-            head.append("Content-Type: application/json\r\n")
-        head.append(f"Content-Length: {len(request.body)}\r\n\r\n")
-        return "".join(head).encode("ascii") + request.body
+    def _new(self) -> Connection:
+        return Connection(asyncio.get_running_loop(), self._limits)
+
+    async def _encode(self, request: httpx.Request) -> bytes:
+        url = request.url
+        if url.netloc != self._netloc or url.scheme != self._scheme:
+            raise ValueError("the request is for another host than base_url's")
+        raw = request.headers.raw
+        headers = b"".join([b"%b: %b\r\n" % header for header in raw])
+        if headers.count(b"\r\n") != len(raw) or not _HEADER_LINES.fullmatch(headers):
+            raise ValueError("request headers: expected printable ASCII")
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), url.raw_path, headers)
+        return head + await request.aread()
 
 
-def client_tls(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that verifies the certificate and the host name, TLS 1.2 or later.
-
-    Built by hand because ssl.create_default_context() writes session keys wherever SSLKEYLOGFILE says.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(cafile=ca_file)
-    return context
+def _cause_of(error: OSError) -> Cause:
+    if isinstance(error, socket.gaierror):
+        return Cause.DNS
+    return Cause.REFUSED if isinstance(error, ConnectionRefusedError) else Cause.UNREACHABLE

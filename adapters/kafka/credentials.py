@@ -8,14 +8,15 @@ import asyncio
 import json
 import ssl
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from base64 import b64encode
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
+
 from runtime.file_watcher import FileWatcher
+from runtime.http_client import HttpClient, reason_of
 from runtime.logs import get_log
 from runtime.settings import KafkaSettings, read_secret
 
@@ -74,19 +75,19 @@ class TokenEndpoint:
         secret = _read(self._secret_file)
         # RFC 6749, section 2.3.1: both are form-encoded before they become a Basic credential.
         pair = f"{urllib.parse.quote(self._client_id, safe='')}:{urllib.parse.quote(secret, safe='')}"
-        request = urllib.request.Request(  # noqa: S310 - settings accept only https
-            self._url,
-            data=urllib.parse.urlencode(form).encode(),
-            headers={"Authorization": f"Basic {b64encode(pair.encode()).decode()}", "Accept": "application/json"},
-        )
+        headers = {
+            "Authorization": f"Basic {b64encode(pair.encode()).decode()}",
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        client = HttpClient(self._url, seconds=_TOKEN_SECONDS, max_bytes=_TOKEN_BYTES)
         try:
-            with urllib.request.urlopen(request, timeout=_TOKEN_SECONDS) as response:  # noqa: S310 - as above
-                return _read_token(response.read(_TOKEN_BYTES))
-        except urllib.error.HTTPError as error:
-            raise CredentialUnavailable(f"the token endpoint responded {error.code}") from None
-        except (urllib.error.URLError, TimeoutError) as error:
-            reason = getattr(error, "reason", error)
-            raise CredentialUnavailable(f"the token endpoint did not respond ({type(reason).__name__})") from None
+            response = client.send("POST", self._url, headers=headers, content=urllib.parse.urlencode(form).encode())
+        except httpx.HTTPError as error:
+            raise CredentialUnavailable(f"the token endpoint did not respond: {reason_of(error)}") from None
+        if not 200 <= response.status < 300:
+            raise CredentialUnavailable(f"the token endpoint responded {response.status}")
+        return _read_token(response.body)
 
 
 def _read(path: Path) -> str:

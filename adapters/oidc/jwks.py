@@ -7,16 +7,14 @@ signing keys are taken; what else a key set holds is passed over.
 import asyncio
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
+import httpx
 from joserfc import jwk
 from joserfc.errors import JoseError
 
+from runtime.http_client import HttpClient, HttpProxy
 from runtime.logs import get_log
 
 FRESH_SECONDS = 600.0
@@ -30,23 +28,14 @@ Key = jwk.Key
 Fetch = Callable[[str], bytes]
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none: keys come from the address that the operator wrote down."""
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
-
-
-def fetch(place: str) -> bytes:
-    """Read a key set from an https URL or a file (OSError; HTTPException where the answer is not HTTP)."""
+def fetch(place: str, proxy: HttpProxy | None = None) -> bytes:
+    """Read a key set from an https URL or a file. Raises OSError, httpx.HTTPError."""
     if "://" not in place:
         return Path(place).read_bytes()
-    with _opener.open(place, timeout=FETCH_SECONDS) as answer:
-        content: bytes = answer.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise OSError("the key set is too large")
-    return content
+    response = HttpClient(place, seconds=FETCH_SECONDS, max_bytes=MOST_BYTES, proxy=proxy).send("GET", place)
+    if response.status != 200:
+        raise OSError(f"the key set's address responded {response.status}")
+    return response.body
 
 
 class KeySet:
@@ -91,8 +80,8 @@ class KeySet:
         try:
             async with asyncio.timeout(2 * FETCH_SECONDS):
                 keys = read_keys(await asyncio.to_thread(self._fetch, self._place))
-        except (OSError, ValueError, RecursionError, HTTPException) as error:
-            log.warning("key set not refreshed", error=type(error).__name__, keys=len(self._keys))
+        except (OSError, ValueError, RecursionError, httpx.HTTPError, httpx.InvalidURL) as error:
+            log.warning("oidc.keys_not_refreshed", error=type(error).__name__, keys=len(self._keys))
             return
         self._keys, self._fetched_at = keys, self._clock()
 

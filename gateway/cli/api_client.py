@@ -2,18 +2,16 @@
 
 import json
 import os
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
+import httpx
 import typer
 
 from runtime.exits import Exit
+from runtime.http_client import Fetched, HttpClient, reason_of
 
 KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
     "COLLATE_GATEWAY_KEY",
@@ -21,6 +19,7 @@ KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
     "COLLATE_GATEWAY_URL",
 )
 _SECONDS = 15.0
+_MAX_BYTES = 64 << 20
 _PAGE = 200
 
 Url = Annotated[
@@ -55,6 +54,7 @@ class ApiClient:
         self._url = url.rstrip("/")
         self._key = _key(key_file)
         self._known: dict[str, tuple[str, Any]] = {}
+        self._http = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES, follow_redirects=True)
 
     def get(self, *path: str, **query: str | int | None) -> Any:
         """Return what stands at the path. Raises Unanswered; ends the program where asking again can't help."""
@@ -68,10 +68,10 @@ class ApiClient:
         told = {name: value for name, value in query.items() if value is not None}
         address = self._address(path) + (f"?{urlencode(told)}" if told else "")
         etag, known = self._known.get(address, (None, None))
-        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-            address, headers=self._headers() | ({"If-None-Match": etag} if etag else {})
-        )
-        found, fresh = self._send(request, known)
+        response = self._send("GET", address, {"If-None-Match": etag} if etag else {})
+        if response.status == 304:
+            return known
+        found, fresh = self._parse(response), response.headers.get("ETag")
         if fresh:
             self._known[address] = fresh, found
         return found
@@ -79,31 +79,33 @@ class ApiClient:
     def post(self, *path: str, body: dict[str, Any], wait_seconds: int = 0) -> Any:
         """Return the answer to a request, which may wait for an outcome. Raises Unanswered, Declined."""
         headers = {"Content-Type": "application/json"} | ({"Prefer": f"wait={wait_seconds}"} if wait_seconds else {})
-        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-            self._address(path), json.dumps(body).encode(), self._headers() | headers, method="POST"
-        )
-        return self._send(request, None, wait_seconds)[0]
+        return self._parse(self._send("POST", self._address(path), headers, json.dumps(body).encode(), wait_seconds))
 
     def _address(self, path: tuple[str, ...]) -> str:
         return f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}"}
-
-    def _send(self, request: urllib.request.Request, known: Any, more_seconds: float = 0.0) -> tuple[Any, str | None]:
-        """Return the answer and its ETag."""
+    def _send(
+        self, method: str, address: str, headers: dict[str, str], content: bytes | None = None, more_seconds: float = 0
+    ) -> Fetched:
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS + more_seconds) as answer:  # noqa: S310 - as above
-                return json.loads(answer.read()), answer.headers["ETag"]
-        except urllib.error.HTTPError as refused:
-            with refused:
-                if refused.code == 304:
-                    return known, None
-                self._refused(refused)
-        except (OSError, HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            trust = " (is its certificate trusted here?)" if isinstance(reason, ssl.SSLError) else ""
-            raise Unanswered(f"{self._url}: {said(reason)}{trust}") from error
+            response = self._http.send(
+                method,
+                address,
+                headers={"Authorization": f"Bearer {self._key}", **headers},
+                content=content,
+                more_seconds=more_seconds,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unanswered(f"{self._url}: {reason_of(error)}") from error
+        if response.status != 304 and not 200 <= response.status < 300:
+            raise _refusal(response)
+        return response
+
+    def _parse(self, response: Fetched) -> Any:
+        try:
+            return json.loads(response.body)
+        except ValueError as error:
+            raise Unanswered(f"{self._url}: the response is not JSON") from error
 
     def timeline(self, authorization_id: str) -> Iterator[dict[str, Any]]:
         """Walk everything that happened to an authorization."""
@@ -115,23 +117,17 @@ class ApiClient:
             if cursor is None:
                 return
 
-    def _refused(self, refused: urllib.error.HTTPError) -> NoReturn:
-        slug = ""
-        try:
-            problem = json.loads(refused.read())
-            told, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
-        except (ValueError, KeyError, OSError):
-            told = "no answer of a gateway's"
-        if refused.code in {429, 502, 503, 504}:
-            raise Unanswered(f"{refused.code}: {told}") from refused
-        raise Declined(refused.code, slug, told) from refused
 
-
-def said(reason: object) -> str:
-    """Put what a connection failed with in words."""
-    if isinstance(reason, ssl.SSLError) or not isinstance(reason, OSError) or not reason.strerror:
-        return str(reason) or type(reason).__name__
-    return reason.strerror.lower()
+def _refusal(response: Fetched) -> Unanswered | Declined:
+    slug = ""
+    try:
+        problem = json.loads(response.body)
+        told, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        told = "the response is not a gateway's"
+    if response.status in {429, 502, 503, 504}:
+        return Unanswered(f"{response.status}: {told}")
+    return Declined(response.status, slug, told)
 
 
 def _key(key_file: Path | None) -> str:

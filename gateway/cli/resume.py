@@ -3,17 +3,18 @@
 import getpass
 import json
 import os
-import urllib.error
-import urllib.request
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 
 from gateway.cli.api_client import fail, print_json
 from runtime.exits import Exit
+from runtime.http_client import HttpClient, reason_of
 
 _SECONDS = 10.0
+_MAX_BYTES = 1 << 20
 
 
 def resume(
@@ -59,23 +60,28 @@ def resume(
 
 
 def _post(url: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - the scheme is checked
-        f"{url.rstrip('/')}/resume", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-    )
     # The worker rejects a request that comes through a proxy.
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    client = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES, direct=True)
     try:
-        with direct.open(request, timeout=_SECONDS) as response:
-            return json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            try:
-                summary = json.loads(error.read())["summary"]
-            except (ValueError, KeyError, OSError):
-                summary = "not the admin port of a gateway"
-        fail(Exit.FAILED, f"{error.code}: {summary}")
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        fail(Exit.UNAVAILABLE, f"no worker answers at {url}: {getattr(error, 'reason', error)}")
+        response = client.send(
+            "POST",
+            f"{url.rstrip('/')}/resume",
+            headers={"Content-Type": "application/json"},
+            content=json.dumps(body).encode(),
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(Exit.UNAVAILABLE, f"no worker answers at {url}: {reason_of(error)}")
+    is_success = 200 <= response.status < 300
+    try:
+        result = json.loads(response.body)
+        summary = "" if is_success else result["summary"]
+    except (ValueError, KeyError, TypeError):
+        if is_success:
+            fail(Exit.UNAVAILABLE, f"no worker answers at {url}: the response is not JSON")
+        summary = "not the admin port of a gateway"
+    if not is_success:
+        fail(Exit.FAILED, f"{response.status}: {summary}")
+    return result
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -8,25 +8,26 @@ import contextlib
 import json
 import re
 import time
-import urllib.request
 from datetime import UTC, datetime
-from http.client import HTTPException
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gateway.cli.api_client import HERE, ApiClient, AsJson, Declined, KeyFile, Unanswered, Url, fail, print_json, said
+from gateway.cli.api_client import HERE, ApiClient, AsJson, Declined, KeyFile, Unanswered, Url, fail, print_json
 from gateway.cli.formatting import console, local_time
 from gateway.cli.top_page import page
 from runtime.exits import Exit
+from runtime.http_client import HttpClient, reason_of
 
 _SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
 _BREAKER = {0: "closed", 1: "probing", 2: "open"}
 _WORKER_SECONDS = 5.0
+_MAX_BYTES = 16 << 20
 Workers = Annotated[
     list[str] | None,
     typer.Option("--worker", metavar="URL", help="Admin port of a worker; adds lag, breaker and budget; repeatable."),
@@ -119,10 +120,11 @@ def _valid_url(url: str) -> str:
 
 def _worker(url: str) -> dict[str, Any]:
     """Read one worker's admin port; return the problem if it does not answer."""
+    client = HttpClient(url, seconds=_WORKER_SECONDS, max_bytes=_MAX_BYTES)
     try:
-        status, metrics = json.loads(_read(f"{url}/lanes")), _read(f"{url}/metrics").decode()
-    except (OSError, HTTPException, ValueError) as error:
-        return {"url": url, "problem": said(getattr(error, "reason", error))}
+        status, metrics = json.loads(_read(client, f"{url}/lanes")), _read(client, f"{url}/metrics").decode()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return {"url": url, "problem": reason_of(error)}
     samples = {(found["name"], found["labels"] or ""): float(found["value"]) for found in _SAMPLE.finditer(metrics)}
     partitions = status.get("partitions", [])
     waiting: dict[str, int] = {}
@@ -144,7 +146,8 @@ def _worker(url: str) -> dict[str, Any]:
     }
 
 
-def _read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=_WORKER_SECONDS) as answer:  # noqa: S310 - the scheme is checked
-        content: bytes = answer.read()
-        return content
+def _read(client: HttpClient, url: str) -> bytes:
+    response = client.send("GET", url)
+    if response.status != 200:
+        raise ValueError(f"the worker responded {response.status}")
+    return response.body

@@ -16,6 +16,7 @@ from adapters.collate.client import CollateClient, open_client
 from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
+from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
 from gateway.ingress.app import create_app, middleware, routes
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
@@ -44,6 +45,7 @@ from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
 from runtime.exits import StartupError
 from runtime.gc import tune_gc
+from runtime.http_client import HttpProxy
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import Settings
@@ -196,7 +198,8 @@ def assemble(
         life_seconds=own.stream_life.total_seconds(),
     )
     reads, reader = _reads(settings, process, access)
-    tokens = Tokens(lambda: callers.current.issuers)
+    proxy = None if own.jwks_proxy is None else HttpProxy(own.jwks_proxy, own.jwks_proxy_credentials_file)
+    tokens = Tokens(lambda: callers.current.issuers, partial(fetch, proxy=proxy))
     dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
     recorder = RequestRecorder(metrics)
     app = create_app(

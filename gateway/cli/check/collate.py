@@ -1,84 +1,100 @@
-"""`gateway check`: is Collate there, does it take our key, do our clocks agree? Two harmless GETs, no retries."""
+"""`gateway check`: does Collate respond, does it accept our key, do the clocks agree? Two harmless GETs, no retries."""
 
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
+from typing import Final
 
-from adapters.collate.connection import Limits, NoReply
-from adapters.collate.http_response import HttpResponse
+import httpx
+
+from adapters.collate.answers import Cause
+from adapters.collate.client import open_transport
+from adapters.collate.connection import NoResponse
 from adapters.collate.operations import Operation, path_of
-from adapters.collate.transport import Request, Transport
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, read_secret
-from runtime.version import VERSION
 
-# Nobody's authorization: with a good key the answer is that there is none.
-_NOBODYS = "gateway-check"
-# Expiries are judged by our clock; Date has whole seconds.
+# An authorization that does not exist: with a good key Collate responds 404.
+_NO_AUTHORIZATION = "gateway-check"
+# The gateway's clock decides when commands expire. Date has whole seconds.
 _AGREES_SECONDS, _USABLE_SECONDS = 3.0, 30.0
-_ANSWER_BYTES = 1 << 20
+_PROXY_PROBLEMS: Final = {
+    Cause.PROXY_UNREACHABLE: "no connection to it",
+    Cause.PROXY_TIMEOUT: "it did not respond in time",
+    Cause.PROXY_CREDENTIALS: "it refuses the credentials in GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE",
+    Cause.PROXY_REFUSED: "it refuses to connect to Collate",
+    Cause.PROXY_FAILED: "it closed the connection, or does not respond as a proxy",
+}
 
 
 async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
-    """Ask /health without the key, then for an authorization that nobody has, with it."""
-    limits = Limits(
-        connect_seconds=collate.connect_timeout.total_seconds(),
-        write_seconds=collate.write_timeout.total_seconds(),
-        read_seconds=collate.read_timeout.total_seconds(),
-        total_seconds=collate.total_timeout.total_seconds(),
-        max_body=_ANSWER_BYTES,
-    )
-    agent = f"collate-gateway/{VERSION}"
-    async with Transport(collate.base_url, limits, ca_file=collate.ca_file, agent=agent) as transport:
+    """Request /health without the key, then an authorization that does not exist with the key."""
+    async with open_transport(collate) as transport:
         before = time.time()
-        health = await transport.send(Request("GET", path_of(Operation.HEALTH)))
-        heard_at = (before + time.time()) / 2
-        if isinstance(health, NoReply):
-            yield failed("collate", f"{collate.base_url}: {health.cause.replace('_', ' ')}", Exit.UNAVAILABLE)
-            return
-        yield _health(collate.base_url, health)
-        key = read_secret(collate.api_key_file).get_secret_value()
-        path = path_of(Operation.GET_AUTHORIZATION, _NOBODYS)
         try:
-            answer = await transport.send(Request("GET", path, (("Authorization", f"Bearer {key}"),)))
+            health = await transport.handle_async_request(transport.build_request("GET", path_of(Operation.HEALTH)))
+        except NoResponse as failure:
+            yield _no_response("collate", failure, collate)
+            return
+        received_at = (before + time.time()) / 2
+        yield _health(collate, health)
+        key = read_secret(collate.api_key_file).get_secret_value()
+        path = path_of(Operation.GET_AUTHORIZATION, _NO_AUTHORIZATION)
+        try:
+            request = transport.build_request("GET", path, [("Authorization", f"Bearer {key}")])
+            response = await transport.handle_async_request(request)
+        except NoResponse as failure:
+            yield _no_response("collate key", failure, collate)
         except ValueError:
             yield failed("collate key", f"{collate.api_key_file} holds no key: not one printable line", Exit.CONFIG)
         else:
-            yield _key(answer)
-        yield _clock(health, heard_at)
+            yield _key(response.status_code)
+        yield _clock(health, received_at)
 
 
-def _health(url: str, health: HttpResponse) -> CheckResult:
-    if 200 <= health.status < 300:
-        return ok("collate", f"{url}/health answered {health.status}")
-    return failed("collate", f"{url}/health answered {health.status}", Exit.UNAVAILABLE)
+def _no_response(what: str, failure: NoResponse, collate: CollateSettings) -> CheckResult:
+    problem = _PROXY_PROBLEMS.get(failure.cause)
+    if problem is None:
+        return failed(what, f"{collate.base_url}{_through(collate)}: {failure}", Exit.UNAVAILABLE)
+    status = "" if failure.status is None else f" ({failure.status})"
+    code = Exit.DENIED if failure.status in range(400, 500) else Exit.UNAVAILABLE
+    if failure.cause is Cause.PROXY_CREDENTIALS and failure.status is None:
+        problem, code = "GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE can't be read", Exit.CONFIG
+    return failed(what, f"proxy {collate.proxy}: {problem}{status}", code)
 
 
-def _key(answer: HttpResponse | NoReply) -> CheckResult:
-    match answer:
-        case NoReply(cause=cause):
-            return failed("collate key", f"no answer: {cause.replace('_', ' ')}", Exit.UNAVAILABLE)
-        case HttpResponse(status=401):
+def _through(collate: CollateSettings) -> str:
+    return "" if collate.proxy is None else f" through proxy {collate.proxy}"
+
+
+def _health(collate: CollateSettings, health: httpx.Response) -> CheckResult:
+    detail = f"{collate.base_url}/health{_through(collate)} responded {health.status_code}"
+    return ok("collate", detail) if health.is_success else failed("collate", detail, Exit.UNAVAILABLE)
+
+
+def _key(status: int) -> CheckResult:
+    match status:
+        case 401:
             return failed("collate key", "Collate refuses it (401); each environment has its own keys", Exit.DENIED)
-        case HttpResponse(status=403):
+        case 403:
             return failed("collate key", "it may not read here (403): another environment's key?", Exit.DENIED)
-        case HttpResponse(status=200 | 404):
-            return ok("collate key", f"accepted (a harmless GET was answered {answer.status})")
+        case 200 | 404:
+            return ok("collate key", f"accepted (a harmless GET got {status})")
         case _:
-            return failed("collate key", f"a harmless GET was answered {answer.status}", Exit.UNAVAILABLE)
+            return failed("collate key", f"a harmless GET got {status}", Exit.UNAVAILABLE)
 
 
-def _clock(health: HttpResponse, heard_at: float) -> CheckResult:
+def _clock(health: httpx.Response, received_at: float) -> CheckResult:
     try:
-        theirs = parsedate_to_datetime(health.headers[b"date"].decode("ascii")).timestamp()
+        theirs = parsedate_to_datetime(health.headers["date"]).timestamp()
     except (KeyError, ValueError):
-        return skipped("clock", "Collate's answer has no Date to compare with")
+        return skipped("clock", "Collate's response has no Date to compare with")
     # A Date cut to whole seconds is on average half a second behind.
-    skew = heard_at - (theirs + 0.5)
-    told = f"ours is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Collate's"
+    skew = received_at - (theirs + 0.5)
+    difference = f"ours is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Collate's"
     if abs(skew) <= _AGREES_SECONDS:
         return ok("clock", f"agrees with Collate's within {_AGREES_SECONDS:.0f} s")
     if abs(skew) <= _USABLE_SECONDS:
-        return differs("clock", f"{told}; expiries are judged by ours")
-    return failed("clock", f"{told}: commands and grants would expire wrongly; set the time (NTP)", Exit.CONFIG)
+        return differs("clock", f"{difference}; ours decides when commands expire")
+    return failed("clock", f"{difference}: commands and grants would expire wrongly; set the time (NTP)", Exit.CONFIG)

@@ -3,10 +3,10 @@
 import ssl
 from collections.abc import Iterator
 
-from adapters.collate.transport import client_tls
 from adapters.kafka.credentials import RotatingContext
 from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
+from runtime.http_client import client_tls
 from runtime.settings import ClusterSettings, Settings, read_secret
 
 _DIGEST_KEY_BYTES = 16

@@ -6,13 +6,16 @@ Nothing here waits for real time, so a property test plays hours of an authoriza
 import heapq
 import itertools
 
+import httpx
+
 from adapters.collate.answers import Cause
 from adapters.collate.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
-from adapters.collate.connection import NoReply
+from adapters.collate.connection import ConnectionLost, Limits, ReadTimedOut
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http_response import KEPT_HEADERS, HttpResponse
+from adapters.collate.http_response import KEPT_HEADERS
+from adapters.collate.transport import CollateTransport
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
 from local.collate.http.message import Request
@@ -39,15 +42,15 @@ class Exchange:
     def later(self, seconds, then):
         """Time out on the client; the request arrives later."""
         self._wire.late(seconds, then)
-        self.result, self._left = NoReply(Cause.READ_TIMEOUT, sent=True), True
+        self.result, self._left = ReadTimedOut(Cause.READ_TIMEOUT, sent=True), True
 
     def reply(self, reply):
-        headers = {name.lower().encode(): value.encode() for name, value in reply.headers}
-        kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
-        self._end(HttpResponse(reply.status, kept, reply.body), "answered")
+        kept = [(name, value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
+        extensions = {"own_delay_seconds": 0.0}
+        self._end(httpx.Response(reply.status, headers=kept, content=reply.body, extensions=extensions), "answered")
 
     def lose(self, *_):
-        self._end(NoReply(Cause.RESET, sent=True), "reset")
+        self._end(ConnectionLost(Cause.RESET, sent=True), "reset")
 
     reset = truncate = trickle = drop = garbage = endless = hang = lose
 
@@ -57,18 +60,19 @@ class Exchange:
         self.on_end(how)
 
 
-class Wire:
-    """A transport that passes each request to the simulated Collate immediately."""
-
-    own_delay_seconds = 0.0
+class Wire(CollateTransport):
+    """A transport that gives each request to the simulated Collate immediately."""
 
     def __init__(self, sim):
+        super().__init__("http://collate.test", Limits(1, 1, 1, 1, 1))
         self._sim, self._late, self._order = sim, [], itertools.count()
 
-    async def send(self, request):
+    async def handle_async_request(self, request):
         exchange = Exchange(self)
-        headers = {name.lower(): value for name, value in request.headers}
-        self._sim.handle(Request(request.method, request.path, "", headers, request.body or b""), exchange)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self._sim.handle(Request(request.method, request.url.path, "", headers, request.content), exchange)
+        if isinstance(exchange.result, Exception):
+            raise exchange.result
         return exchange.result
 
     def late(self, seconds, then):

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import Cause
-from adapters.collate.http_response import HEAD_LIMIT, HttpResponse, HttpResponseReader
+from adapters.collate.http_response import HEAD_LIMIT, HttpResponseReader
 
 WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nRetry-After: 3\r\nX-Other: y\r\n\r\nhello"
 IN_CHUNKS = (
@@ -17,12 +18,19 @@ WITHOUT_BODY = b"HTTP/1.1 204 No Content\r\n\r\n"
 CLOSING = b"HTTP/1.1 500 Oops\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 WHOLE = {
-    WITH_LENGTH: (HttpResponse(200, {b"retry-after": b"3"}, b"hello"), True),
-    IN_CHUNKS: (HttpResponse(201, {}, b"hello"), True),
-    INFORMED: (HttpResponse(200, {b"retry-after": b"3"}, b"hello"), True),
-    WITHOUT_BODY: (HttpResponse(204, {}, b""), True),
-    CLOSING: (HttpResponse(500, {}, b"{}"), False),
+    WITH_LENGTH: ((200, {"retry-after": "3"}, b"hello"), True),
+    IN_CHUNKS: ((201, {}, b"hello"), True),
+    INFORMED: ((200, {"retry-after": "3"}, b"hello"), True),
+    WITHOUT_BODY: ((204, {}, b""), True),
+    CLOSING: ((500, {}, b"{}"), False),
 }
+
+
+def parts(response):
+    """The status, the kept headers and the body."""
+    assert isinstance(response, httpx.Response), response
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return response.status_code, headers, response.content
 
 
 def cut(data, at):
@@ -36,7 +44,7 @@ def test_an_answer_is_the_same_however_it_is_cut_up(data, at):
     results = [reader.feed(piece) for piece in cut(data, [min(a, len(data)) for a in at])]
     reply, reusable = WHOLE[data]
     assert results[:-1] == [None] * (len(results) - 1)
-    assert results[-1] == reply
+    assert parts(results[-1]) == reply
     assert reader.reusable is reusable
 
 
@@ -55,13 +63,13 @@ def test_no_bytes_make_it_raise(data, at):
     for piece in cut(data, [min(a, len(data)) for a in at]):
         if reader.feed(piece) is not None:
             break
-    assert isinstance(reader.end(), HttpResponse | Cause)
+    assert isinstance(reader.end(), httpx.Response | Cause)
 
 
 @given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, CLOSING]), st.binary(min_size=1, max_size=50))
 def test_surplus_bytes_never_change_the_answer(data, surplus):
     reader = HttpResponseReader(100)
-    assert reader.feed(data + surplus) == WHOLE[data][0]
+    assert parts(reader.feed(data + surplus)) == WHOLE[data][0]
 
 
 @given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, WITHOUT_BODY]))
@@ -76,7 +84,7 @@ def test_only_the_headers_that_are_read_are_kept():
     reply = reader.feed(
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Request-Id: req_1\r\nX-Patient: Jane\r\nContent-Length: 0\r\n\r\n"
     )
-    assert reply == HttpResponse(200, {b"x-request-id": b"req_1"}, b"")
+    assert parts(reply) == (200, {"x-request-id": "req_1"}, b"")
 
 
 def test_a_body_one_byte_over_the_cap_is_too_large():

@@ -1,13 +1,13 @@
 import json
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
 from adapters.collate.budget import CallSignal
-from adapters.collate.connection import NoReply
-from adapters.collate.http_response import HttpResponse
+from adapters.collate.connection import NoResponse
 from adapters.collate.response_parser import read
 from schemas.collate.authorization import PriorAuthorization
 
@@ -17,7 +17,7 @@ AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'
 def understand(status, body, **headers):
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     return read(
-        HttpResponse(status, named, body),
+        httpx.Response(status, headers=list(named.items()), content=body),
         PriorAuthorization.from_wire,
         lambda it: it.id == "auth_1",
         keep_body=True,
@@ -106,14 +106,16 @@ def test_the_request_id_of_the_header_serves_where_the_body_has_none():
     assert result.request_id == "req_9"
 
 
-def test_no_reply_says_whether_something_was_sent():
-    def of(no_reply):
-        return read(no_reply, PriorAuthorization.from_wire, lambda _: True, keep_body=True, now=0.0)
+def test_a_failed_call_says_whether_something_was_sent():
+    def of(cause, **options):
+        failure = NoResponse(cause, **options)
+        return read(failure, PriorAuthorization.from_wire, lambda _: True, keep_body=True, now=0.0)
 
-    assert of(NoReply(Cause.DNS, sent=False)) == (NotSent(Cause.DNS), CallSignal.FAILED)
-    assert of(NoReply(Cause.DEADLINE, sent=False)) == (NotSent(Cause.DEADLINE), CallSignal.FAILED)
-    assert of(NoReply(Cause.RESET, sent=True)) == (Ambiguous(Cause.RESET), CallSignal.FAILED)
-    assert of(NoReply(Cause.TRUNCATED, sent=True, status=200)) == (Ambiguous(Cause.TRUNCATED, 200), CallSignal.FAILED)
+    assert of(Cause.DNS, sent=False) == (NotSent(Cause.DNS), CallSignal.FAILED)
+    assert of(Cause.DEADLINE, sent=False) == (NotSent(Cause.DEADLINE), CallSignal.FAILED)
+    assert of(Cause.PROXY_REFUSED, sent=False, status=403) == (NotSent(Cause.PROXY_REFUSED, 403), CallSignal.FAILED)
+    assert of(Cause.RESET, sent=True) == (Ambiguous(Cause.RESET), CallSignal.FAILED)
+    assert of(Cause.TRUNCATED, sent=True, status=200) == (Ambiguous(Cause.TRUNCATED, 200), CallSignal.FAILED)
 
 
 JSON = st.recursive(

@@ -1,26 +1,53 @@
 import asyncio
 
+import httpx
+import pytest
+
 from adapters.collate.connection import Limits
-from adapters.collate.http_response import HttpResponse
-from adapters.collate.transport import Request, Transport
+from adapters.collate.transport import CollateTransport
+
+LIMITS = Limits(1, 1, 1, 1, 1)
 
 
-class Answering:
-    """A connection whose answer came in some seconds ago, while its caller had no turn."""
+class RespondedEarlier:
+    """A connection whose response arrived some seconds before its caller continued."""
 
     usable = is_quiet = True
 
     def __init__(self, seconds_ago):
-        self.concluded_at = asyncio.get_running_loop().time() - seconds_ago
+        self.ended_at = asyncio.get_running_loop().time() - seconds_ago
 
-    def exchange(self, _request, _call_ends):
-        answer = asyncio.get_running_loop().create_future()
-        answer.set_result(HttpResponse(200, {}, b""))
-        return answer
+    def send(self, _request, _call_ends):
+        response = asyncio.get_running_loop().create_future()
+        response.set_result(httpx.Response(200))
+        return response
 
 
-async def test_the_transport_says_how_long_an_answer_lay_here():
-    transport = Transport("http://127.0.0.1:9", Limits(1, 1, 1, 1, 1), agent="test")
-    transport._idle.append(Answering(seconds_ago=1_000.0))
-    await transport.send(Request("GET", "/health"))
-    assert 1_000.0 <= transport.own_delay_seconds < 2_000.0
+async def test_a_response_carries_the_seconds_that_it_lay_unread_in_this_process():
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    transport._idle.append(RespondedEarlier(seconds_ago=1_000.0))
+    response = await transport.handle_async_request(transport.build_request("GET", "/health"))
+    assert 1_000.0 <= response.extensions["own_delay_seconds"] < 2_000.0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.2:9/health",
+        "http://127.0.0.1:10/health",
+        "https://127.0.0.1:9/health",
+        "http://evil@127.0.0.2:9/",
+    ],
+)
+async def test_a_request_to_another_host_is_never_sent(url):
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    with pytest.raises(ValueError, match="another host"):
+        await transport.handle_async_request(httpx.Request("GET", url))
+
+
+@pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X", "a\nb"), ("X\r\nY", "b"), ("X", "\x00"), ("X Y", "b")])
+async def test_a_header_cannot_add_lines_to_the_request(header):
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    request = transport.build_request("GET", "/health", [header])
+    with pytest.raises(ValueError, match="printable ASCII"):
+        await transport.handle_async_request(request)

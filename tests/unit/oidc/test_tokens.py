@@ -2,8 +2,8 @@ import asyncio
 import base64
 import hmac
 import json
-from http.client import BadStatusLine, IncompleteRead
 
+import httpx
 import pytest
 from joserfc import jwk, jwt
 
@@ -202,7 +202,9 @@ class TestKeys:
         await eventually(lambda: key_set._refreshing is None)
         assert await key_set.key("rsa-1") is not None
 
-    @pytest.mark.parametrize("trouble", [BadStatusLine("garbage"), IncompleteRead(b""), OSError(), TimeoutError()])
+    @pytest.mark.parametrize(
+        "trouble", [httpx.RemoteProtocolError("garbage"), httpx.InvalidURL("no"), OSError(), TimeoutError()]
+    )
     async def test_an_issuer_that_does_not_speak_http_has_no_keys(self, key_set, keys, trouble):
         keys.is_away, keys.trouble = True, trouble
         assert await key_set.key("rsa-1") is None
