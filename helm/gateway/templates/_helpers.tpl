@@ -98,6 +98,12 @@ GATEWAY_ADMIN__PORT: "9090"
 {{- if has .component (list "ingress" "worker") -}}
 {{- $_ := set $files "GATEWAY_COLLATE__API_KEY_FILE" $secrets.collateApiKey -}}
 {{- if $secrets.collateCa -}}{{- $_ := set $files "GATEWAY_COLLATE__CA_FILE" $secrets.collateCa -}}{{- end -}}
+{{- if $secrets.collateProxyCredentials -}}
+{{- $_ := set $files "GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE" $secrets.collateProxyCredentials -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .component "ingress") $secrets.jwksProxyCredentials -}}
+{{- $_ := set $files "GATEWAY_INGRESS__JWKS_PROXY_CREDENTIALS_FILE" $secrets.jwksProxyCredentials -}}
 {{- end -}}
 {{- if eq .component "ingress" -}}{{- $_ := set $files "GATEWAY_INGRESS__CALLERS_FILE" $secrets.callers -}}{{- end -}}
 {{- if eq .component "worker" -}}{{- $_ := set $files "GATEWAY_WORKER__DIGEST_KEY_FILE" $secrets.digestKey -}}{{- end -}}
