@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.cli.api_client import ApiClient, Declined, Unanswered
 
 Json = dict[str, Any]
+Verb = Literal["redrive", "discard"]
 _PROGRESS_SECONDS = 10.0
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
@@ -21,7 +22,7 @@ _PAUSE_SECONDS = 2.0
 class Decision:
     """The decision, its operator and its reason. `wait_seconds` applies to a single dead letter."""
 
-    verb: Literal["redrive", "discard"]
+    verb: Verb
     operator: str
     reason: str
     ticket: str | None

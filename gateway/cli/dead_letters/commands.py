@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli.api_client import HERE, ApiClient, AsJson, KeyFile, Url, fail, print_json
 from gateway.cli.dead_letters import tables
-from gateway.cli.dead_letters.bulk_decisions import Decision, decide_all
+from gateway.cli.dead_letters.bulk_decisions import Decision, Verb, decide_all
 from gateway.cli.dead_letters.selection import Filters, progress, read_list, report_errors, select
 from gateway.cli.formatting import console
 from runtime.exits import Exit
@@ -54,6 +54,20 @@ Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")]
 
 
+_EXIT_CODES = """Exit codes:
+
+  0   all decisions were accepted
+  1   at least one decision was rejected
+  69  the gateway is unavailable"""
+_REDRIVE_HELP = f"""Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
+
+Each command ends with a new command.finished event, or becomes a dead
+letter again. Safe to repeat. {_EXIT_CODES}"""
+_DISCARD_HELP = f"""End commands with the outcome `discarded`. Sends nothing to Collate and undoes nothing there.
+
+{_EXIT_CODES}"""
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(
@@ -62,8 +76,8 @@ def add_to(app: typer.Typer) -> None:
     )
     group.command(name="list")(list_them)
     group.command()(show)
-    group.command()(redrive)
-    group.command()(discard)
+    group.command(name="redrive", help=_REDRIVE_HELP)(decide)
+    group.command(name="discard", help=_DISCARD_HELP)(decide)
     app.add_typer(group, name="dead-letters", rich_help_panel="Commands and authorizations")
 
 
@@ -120,7 +134,8 @@ def show(
     console().print(tables.details(dead_letter, original))
 
 
-def redrive(
+def decide(
+    context: typer.Context,
     command_ids: CommandIds = None,
     *,
     reason: Reason = None,
@@ -141,77 +156,21 @@ def redrive(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
-
-    Each command ends with a new command.finished event, or becomes a dead
-    letter again. Safe to repeat. Exit codes:
-
-      0   all decisions were accepted
-      1   at least one decision was rejected
-      69  the gateway is unavailable
-    """
+    """Redrive or discard dead letters; the verb is the name of the command."""
     filters = Filters(cause, command, caller, authorization, since)
     gateway = ApiClient(url, key_file)
     dead_letters = select(gateway, command_ids or [], filters, everything=everything)
-    decision = None if dry_run else Decision("redrive", _operator(operator), *_checked(reason, ticket, why), rate, wait)
-    _decide(gateway, dead_letters, decision, verb="redrive", yes=yes, as_json=as_json)
-
-
-def discard(
-    command_ids: CommandIds = None,
-    *,
-    reason: Reason = None,
-    ticket: Ticket = None,
-    why: Why = None,
-    operator: Operator = None,
-    cause: Cause = None,
-    command: Type = None,
-    caller: FromCaller = None,
-    authorization: Authorization = None,
-    since: Since = None,
-    rate: Rate = 5.0,
-    wait: Wait = 10,
-    everything: Everything = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    url: Url = HERE,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """End commands with the outcome `discarded`. Sends nothing to Collate and undoes nothing there.
-
-    Exit codes:
-
-      0   all decisions were accepted
-      1   at least one decision was rejected
-      69  the gateway is unavailable
-    """
-    filters = Filters(cause, command, caller, authorization, since)
-    gateway = ApiClient(url, key_file)
-    dead_letters = select(gateway, command_ids or [], filters, everything=everything)
-    decision = None if dry_run else Decision("discard", _operator(operator), *_checked(reason, ticket, why), rate, wait)
-    _decide(gateway, dead_letters, decision, verb="discard", yes=yes, as_json=as_json)
-
-
-def _decide(
-    gateway: ApiClient,
-    dead_letters: list[dict[str, Any]],
-    decision: Decision | None,
-    *,
-    verb: str,
-    yes: bool,
-    as_json: bool,
-) -> None:
+    verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
+    decision = None if dry_run else Decision(verb, _operator(operator), *_checked(reason, ticket, why), rate, wait)
     if not dead_letters:
         typer.echo(tables.empty_text(is_filtered=True), err=as_json)
         return
-    if decision is None:
-        with report_errors():
-            _forecast(gateway, dead_letters, verb, as_json=as_json)
-        return
-    if len(dead_letters) > 1 and not yes:
-        _confirm(dead_letters, verb)
     with report_errors():
+        if decision is None:
+            _forecast(gateway, dead_letters, verb, as_json=as_json)
+            return
+        if len(dead_letters) > 1 and not yes:
+            _confirm(dead_letters, verb)
         report = print_json if as_json else tables.print_result
         rejected = decide_all(gateway, dead_letters, decision, report)
     if rejected:
