@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from adapters.kafka.clients import bounded_stop, committed_consumer
 from runtime.settings import KafkaSettings
 
-START_SECONDS = 15.0
+START_SECONDS = 10.0
 CALL_SECONDS = 5.0
 # The longest wait for records. People look at results soon after they act.
 WAIT_SECONDS = 0.5
