@@ -20,12 +20,12 @@ async def works(process):
     process.log.info("drained")
 
 
-async def drains_for_ever(process):
+async def drains_without_end(process):
     await works(process)
     await asyncio.Event().wait()
 
 
-async def sticks_when_stopping(process):
+async def blocks_when_stopping(process):
     await works(process)
     while True:
         pass
@@ -33,7 +33,7 @@ async def sticks_when_stopping(process):
 
 async def has_a_task_that_fails(process):
     async def fail():
-        raise LookupError("lost the thread")
+        raise LookupError("no such record")
 
     process.spawn("reader", fail())
     await works(process)
@@ -51,7 +51,7 @@ async def raises(_process):
     raise LookupError("at the start")
 
 
-async def refuses(_process):
+async def raises_startup_error(_process):
     raise StartupError(["first reason", "second reason"])
 
 

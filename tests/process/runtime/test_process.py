@@ -69,14 +69,14 @@ async def test_a_signal_stops_the_process_in_order(start, eventually, number):
 
 
 async def test_work_beyond_the_stop_deadline_is_cancelled(start, eventually):
-    program = start("drains_for_ever")
+    program = start("drains_without_end")
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
     assert program.code() == 75
     assert program.line("process.stop_deadline_exceeded")["seconds"] == 0.5
 
 
-@pytest.mark.parametrize("how", ["drains_for_ever", "sticks_when_stopping"])
+@pytest.mark.parametrize("how", ["drains_without_end", "blocks_when_stopping"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_the_process_immediately_even_if_its_loop_is_blocked(start, eventually, how, number):
     program = start(how)
@@ -91,7 +91,7 @@ async def test_a_second_signal_ends_the_process_immediately_even_if_its_loop_is_
 
 
 async def test_the_watchdog_ends_a_process_whose_loop_is_blocked(start, eventually):
-    program = start("sticks_when_stopping")
+    program = start("blocks_when_stopping")
     await eventually(lambda: program.line("working"))
     program.signal(signal.SIGTERM)
     assert program.code() == 75
@@ -103,7 +103,7 @@ def test_a_failed_task_is_logged_and_ends_the_process(start):
     assert program.code() == 1
     line = program.line("process.task_failed")
     assert (line["task"], line["error"]) == ("reader", "LookupError")
-    assert "lost the thread" in line["traceback"]
+    assert "no such record" in line["traceback"]
     assert program.line("drained")
 
 
@@ -120,7 +120,7 @@ def test_an_error_of_the_main_function_is_logged(start):
 
 
 def test_a_startup_error_lists_every_problem(start):
-    program = start("refuses")
+    program = start("raises_startup_error")
     assert program.code() == 78
     assert program.line("process.start_rejected")["problems"] == ["first reason", "second reason"]
     assert [line["event"] for line in program.lines()] == ["process.started", "process.start_rejected"]
