@@ -159,8 +159,8 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         session_seconds=worker.session_timeout.total_seconds(),
         heartbeat_seconds=worker.heartbeat.total_seconds(),
         transaction_timeout_seconds=transaction,
-        transaction_seconds=transaction
-        * 0.8,  # our deadline is earlier than the broker's: then the state of a commit is known to be in doubt
+        # Earlier than the broker's own deadline, so that the worker knows when a commit is in doubt.
+        transaction_seconds=transaction * 0.8,
         drain_seconds=worker.stop_deadline.total_seconds(),
         limits=InvocationLimits(
             hang_seconds=worker.handler_deadline.total_seconds(),
@@ -171,14 +171,15 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
 
 def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
     """Resume stopped partitions. One that lost its offsets resumes from the oldest record, so it must be named."""
-    stopped = {number: one for number, one in sorted(engine.partitions.items()) if one.is_stopped}
-    wanted = (
-        {number for number, one in stopped.items() if one.is_tripped}
-        if command.partitions is None
-        else command.partitions
-    )
+    stopped = {number: partition for number, partition in sorted(engine.partitions.items()) if partition.is_stopped}
+    tripped = tuple(number for number, partition in stopped.items() if partition.is_tripped)
+    wanted = tripped if command.partitions is None else command.partitions
     resumed = [number for number in stopped if number in wanted and stopped[number].resume()]
-    left = [{"partition": number, "detail": one.detail} for number, one in stopped.items() if number not in resumed]
+    left = [
+        {"partition": number, "detail": partition.detail}
+        for number, partition in stopped.items()
+        if number not in resumed
+    ]
     process.log.warning("engine.partitions_resumed", partitions=resumed, operator=command.operator, why=command.why)
     return {"resumed": resumed, "stopped": left}
 

@@ -1,4 +1,4 @@
-"""What this process knows about an uncommitted detail of the current intent. A successor works without it.
+"""Uncommitted knowledge of this process about the current intent. A successor works without it.
 
 Without a hint an intent counts as sent and perhaps applied (decision 0002). A hint allows more, so it is valid only for
 the key queue that created it (`since`): a new key queue may follow another owner. A key queue that was kept through a

@@ -50,7 +50,7 @@ async def send(execution: CommandExecution, intent: Intent, body: bytes, *, is_r
     """Send an intent and interpret the response; `is_resend` means that it may have been sent before."""
     hint = execution.hint(intent)
     was_clean, was_unsent = hint.clean, hint.unsent
-    await execution.invocation.ensure_owned()  # a resend commits nothing, so no commit would detect a successor
+    await execution.invocation.ensure_owned()  # a resend has no commit that could detect a successor
     # Sent, until a result proves otherwise: the invocation may be cancelled during the call, and another may follow.
     hint.clean = hint.unsent = False
     result = await _call(execution, intent, body)

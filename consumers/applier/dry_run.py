@@ -92,9 +92,8 @@ def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Foreca
         return Forecast(f"resend,{decided.verdict}", f"{resend}If it had no effect: {decided.sentence}")
     is_opening = last["operation"] == Operation.CREATE_HANDOFF and decided.verdict == "already_done"
     unnamed = " The outcome may name no handoff: another actor may have changed the authorization too." * is_opening
-    again = " The redrive sends the write once more, although the first may have had an effect." * (
-        decided.verdict == "write"
-    )
+    is_write = decided.verdict == "write"
+    again = " The redrive sends the write once more, although the first may have had an effect." * is_write
     return Forecast(
         decided.verdict, f"{write}; a read shows whether it had an effect. {decided.sentence}{unnamed}{again}"
     )
@@ -109,22 +108,22 @@ def _expired(dead_letter: Json, payload: CommandPayload, now: datetime) -> Forec
         expires_at = parse_time(accepted) + REQUEST_EXPIRY
     if expires_at is None or now < expires_at:
         return None
-    told = (
-        f"It would expire at once: nothing was sent by {expires_at:%Y-%m-%d %H:%M} UTC. {OutcomeReason.EXPIRED.advice}"
+    sentence = (
+        f"The command would expire: its deadline was {expires_at:%Y-%m-%d %H:%M} UTC. {OutcomeReason.EXPIRED.advice}"
     )
-    return Forecast("expired", told)
+    return Forecast("expired", sentence)
 
 
 def _payload(dead_letter: Json) -> CommandPayload | None:
     """Return the payload without free text, which no decision reads; None if it is unreadable."""
-    asks, model = dead_letter.get("asks"), _PAYLOADS.get(dead_letter.get("command") or "")
-    if asks is None or model is None:
+    body, model = dead_letter.get("asks"), _PAYLOADS.get(dead_letter.get("command") or "")
+    if body is None or model is None:
         return None
-    result = asks.get("result")
+    result = body.get("result")
     if isinstance(result, dict) and result.get("type") == "revoked":
-        asks = asks | {"result": result | {"reason": "-"}}
+        body = body | {"result": result | {"reason": "-"}}
     try:
-        return model.from_record(canonical_json(asks))
+        return model.from_record(canonical_json(body))
     except ValidationError:
         return None
 

@@ -1,4 +1,4 @@
-"""One invocation on one command: its state, its intents, and its results. `workflow` decides which result.
+"""One invocation on one command: its state, its intents and its results. `workflow` chooses the result.
 
 finish        the outcome, with everything that was read on the way
 dead_letter   a dead letter with all writes, and its event

@@ -1,7 +1,7 @@
 """The slowdown of all observations while the call budget is too small. Pure; one instance for the whole process.
 
 Timers keep the steps of the cadence. A timer before the end of the stretched step only sets the next timer (`due`). So
-every authorization returns to the cadence within one step once the budget suffices again, whatever the factor was.
+every authorization returns to the cadence within one step once the budget suffices again, for any factor.
 
 A deferred observation returns after half its step on average, a completed one after `factor` steps. With `s` times as
 many observations as the budget allows, 1 / (1 + 2 (s - factor)) of them complete. So the share of deferred ones shows

@@ -69,10 +69,10 @@ async def test_a_duplicate_command_publishes_nothing(make_queue):
     queue = make_queue()
     command = queue.send(HandoffRequest())
     await queue.drain()
-    before, alarm = len(queue.outputs), queue.timer_at
+    before, timer_at = len(queue.outputs), queue.timer_at
     queue.send(HandoffRequest(), command_id=command)
     result = await queue.invoke()
-    assert (result.outputs, result.state, result.timer_at) == ((), UNCHANGED, alarm)
+    assert (result.outputs, result.state, result.timer_at) == ((), UNCHANGED, timer_at)
     assert len(queue.outputs) == before
     assert len(queue.effects_of(command)) == 1
 
@@ -189,7 +189,7 @@ async def test_a_second_close_is_already_done_with_the_same_report_and_rejected_
 
 
 @pytest.mark.parametrize(
-    ("doing", "reason", "by"),
+    ("action", "reason", "by"),
     [
         ({"do": "expire"}, "handoff_expired", "expiry"),
         ({"do": "lose_session"}, "handoff_lost", "loss"),
@@ -199,12 +199,12 @@ async def test_a_second_close_is_already_done_with_the_same_report_and_rejected_
     ],
 )
 async def test_a_close_after_another_actor_or_collate_ended_the_handoff_is_rejected(
-    make_queue, close, doing, reason, by
+    make_queue, close, action, reason, by
 ):
     queue = make_queue()
     command = queue.send(HandoffRequest())
     await queue.drain()
-    assert queue.sim.act(queue.authorization_id, **doing) is None
+    assert queue.sim.act(queue.authorization_id, **action) is None
     queue.sim.advance(1)
     late = queue.send(close(queue.check(command).handoff_id))
     await queue.drain()

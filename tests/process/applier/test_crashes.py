@@ -82,10 +82,10 @@ async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
         handoff = queue.check(first).handoff_id
     queue.sim.fault("delay", method="POST", path=f"{queue.authorization_id}/manual-handoffs", seconds=0.2, count=1)
     command = queue.send(close(handoff) if handoff else HandoffRequest())
-    turn = asyncio.ensure_future(queue.invoke())
+    invocation = asyncio.ensure_future(queue.invoke())
     await eventually(lambda: queue.decoded_state().work and queue.sim.ledger.calls[-1].method == "POST")
-    turn.cancel()
-    await asyncio.wait([turn])
+    invocation.cancel()
+    await asyncio.wait([invocation])
     queue.restart()
     await queue.drain()
     outcome = queue.check(command)

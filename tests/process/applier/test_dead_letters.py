@@ -20,7 +20,7 @@ async def dead_lettered_create(make_queue):
     queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     command = queue.send(HandoffRequest())
     assert isinstance(await queue.invoke(), RetryAt)
-    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "revoke", reason="another actor")
     queue.sim.act(queue.authorization_id, "reconcile", truth="nothing")
     await queue.drain()
     (dead_letter,) = queue.dead_letters()
@@ -28,7 +28,7 @@ async def dead_lettered_create(make_queue):
     return queue, command, dead_letter
 
 
-def redrive(queue, dead_letter, number, **said):
+def redrive(queue, dead_letter, number, **decision):
     original = Original(
         type=CommandType(dead_letter.command), caller=dead_letter.caller, accepted_at=dead_letter.accepted_at, data={}
     )
@@ -36,7 +36,7 @@ def redrive(queue, dead_letter, number, **said):
         command_id=dead_letter.command_id,
         redrive=number,
         requested_by="op",
-        **(said or {"reason": DecisionReason.CHECKED_BY_HAND, "ticket": "OPS-1"}),
+        **(decision or {"reason": DecisionReason.CHECKED_BY_HAND, "ticket": "OPS-1"}),
         command=original,
         intent=dead_letter.intents[-1] if dead_letter.intents else None,
     )

@@ -133,7 +133,7 @@ async def test_a_create_that_may_have_opened_and_ended_is_dead_lettered_and_neve
     queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     command = queue.send(HandoffRequest())
     assert isinstance(await queue.invoke(), RetryAt)
-    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "revoke", reason="another actor")
     queue.sim.advance(5)
     await queue.drain()
     assert queue.check(command) is None
@@ -155,7 +155,7 @@ async def test_the_authorization_of_a_dead_letter_is_watched(make_queue):
     queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     queue.send(HandoffRequest())
     assert isinstance(await queue.invoke(), RetryAt)
-    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "revoke", reason="another actor")
     queue.sim.advance(5)
     queue.sim.act(queue.authorization_id, "payer", truth="received")
     await queue.drain()

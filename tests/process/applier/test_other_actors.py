@@ -56,13 +56,13 @@ async def test_another_actor_opens_a_handoff_before_our_resend(make_queue):
     assert event.data.handoff_id == outcome.handoff_id
 
 
-async def opened_with_a_lost_response(queue, *doings):
+async def opened_with_a_lost_response(queue, *actions):
     """Lose the response to our create, then let other actors act; return our command."""
     queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
     command = queue.send(HandoffRequest())
     assert isinstance(await queue.invoke(), RetryAt)
-    for doing in doings:
-        assert queue.sim.act(queue.authorization_id, **doing) is None
+    for action in actions:
+        assert queue.sim.act(queue.authorization_id, **action) is None
         queue.sim.advance(1)
     return command
 

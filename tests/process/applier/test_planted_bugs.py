@@ -34,8 +34,8 @@ async def test_a_write_without_an_intent_is_caught(make_queue, monkeypatch):
     queue.sim.ledger.clear()
     with pytest.raises(AssertionError):
         await lost_answer(queue, crashing_at=3)
-    (told,) = queue.events(EventType.COMMAND_FINISHED)
-    assert told.data.outcome == "already_done", "its own handoff counts as foreign"
+    (finished,) = queue.events(EventType.COMMAND_FINISHED)
+    assert finished.data.outcome == "already_done", "its own handoff counts as foreign"
 
 
 async def test_a_new_key_for_each_retry_is_caught(make_queue, monkeypatch):

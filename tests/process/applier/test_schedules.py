@@ -46,8 +46,8 @@ async def test_the_promises_hold_under_a_random_schedule(make_queue, close, prof
             case 2 | 3:
                 commands.append(queue.send(close(chance.choice(handoffs[-2:]))))
             case _:
-                doing, more = chance.choice(OTHERS)
-                queue.sim.act(queue.authorization_id, doing, **more)
+                action, more = chance.choice(OTHERS)
+                queue.sim.act(queue.authorization_id, action, **more)
         if chance.random() < 0.2:
             queue.send(HandoffRequest(), command_id=chance.choice(commands))
         await queue.drain()

@@ -49,11 +49,11 @@ async def test_a_handoff_of_another_actor_is_published_from_opening_to_end(make_
     assert reconciled.data.handoff_id == opened.data.handoff_id
 
 
-@pytest.mark.parametrize(("doing", "by"), [("expire", "expiry"), ("lose_session", "loss"), ("cancel", "cancellation")])
-async def test_an_end_without_a_report_is_published(make_queue, doing, by):
+@pytest.mark.parametrize(("action", "by"), [("expire", "expiry"), ("lose_session", "loss"), ("cancel", "cancellation")])
+async def test_an_end_without_a_report_is_published(make_queue, action, by):
     queue = make_queue(state="handoff_active")
     await watched(queue)
-    queue.sim.act(queue.authorization_id, doing)
+    queue.sim.act(queue.authorization_id, action)
     closed = await queue.observe_until(EventType.HANDOFF_CLOSED)
     assert closed.data.by == by
     reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
@@ -117,15 +117,15 @@ async def test_not_found_is_written_a_few_times_and_then_no_more(make_queue):
     assert len(queue.state) < 1024
 
 
-@pytest.mark.parametrize("seen_by", ["a look", "a command"])
-async def test_a_successful_read_restarts_the_day_of_not_found(make_queue, seen_by):
+@pytest.mark.parametrize("read_by", ["an observation", "a command"])
+async def test_a_successful_read_restarts_the_day_of_not_found(make_queue, read_by):
     queue = await watched(make_queue())
     began = queue.now()
     hidden(queue)
     while queue.now() < began + 0.9 * DAY:
         await queue.observe()
     queue.sim.faults.clear()
-    if seen_by == "a look":
+    if read_by == "an observation":
         await queue.observe()
     else:
         queue.send(AuthorizationWatch())
@@ -181,7 +181,7 @@ async def test_a_grant_that_restarts_a_watch_replaces_the_deletion_timer(make_qu
     await queue.drain()
     assert queue.decoded_state().watch.ended is False
     assert queue.timer_at < queue.now() + 60, "the next observation, not the deletion of the state"
-    queue.sim.act(queue.authorization_id, "revoke", reason="somebody else")
+    queue.sim.act(queue.authorization_id, "revoke", reason="another actor")
     closed = await queue.observe_until(EventType.HANDOFF_CLOSED, most=3)
     assert closed.data.by == "other"
 

@@ -66,7 +66,7 @@ OVERLAY = {
 
 
 @dataclass
-class Heard:
+class Written:
     """Everything that the worker has written."""
 
     log: io.StringIO = field(default_factory=io.StringIO)
@@ -85,29 +85,29 @@ class Heard:
                 self.records += [output.topic.encode(), output.value or b"", *(value for _, value in output.headers)]
 
     def everything(self):
-        said = [self.log.getvalue().encode(), generate_latest(self.registry), *self.records, *self.states]
-        return b"\n".join(said).decode()
+        text = [self.log.getvalue().encode(), generate_latest(self.registry), *self.records, *self.states]
+        return b"\n".join(text).decode()
 
 
 @pytest.fixture
-def heard():
-    heard = Heard()
-    configure_logs(LogSettings(level="debug"), "worker", heard.log)
-    yield heard
+def written():
+    written = Written()
+    configure_logs(LogSettings(level="debug"), "worker", written.log)
+    yield written
     structlog.reset_defaults()
 
 
 @pytest.fixture
-def make_queue(heard, tmp_path):
+def make_queue(written, tmp_path):
     def make():
         sim = Simulation(Options(seed=1))
         sim.clock.freeze()
         (authorization,) = sim.create()
         sim.act(authorization, "overlay", **OVERLAY)
-        metrics = create_metrics(heard.registry)
-        heard.queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization, metrics=metrics)
-        heard.queue.on_outputs = heard.take
-        return heard.queue
+        metrics = create_metrics(written.registry)
+        written.queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization, metrics=metrics)
+        written.queue.on_outputs = written.take
+        return written.queue
 
     return make
 
@@ -125,17 +125,17 @@ def opened(queue):
     return handoff.id, grant.id
 
 
-def nothing_leaked(heard, *more):
-    said = heard.everything()
-    assert "collate.attempt" in said
-    assert "collate_gateway_" in said
+def nothing_leaked(written, *more):
+    text = written.everything()
+    assert "collate.attempt" in text
+    assert "collate_gateway_" in text
     for planted in (*PLANTED, *more):
-        assert planted not in said, f"{planted!r} in {said[max(0, said.index(planted) - 300) :][:400]}"
+        assert planted not in text, f"{planted!r} in {text[max(0, text.index(planted) - 300) :][:400]}"
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("result", RESULTS)
-def test_a_close_leaks_nothing_under_any_fault(make_queue, heard, result, trouble):
+def test_a_close_leaks_nothing_under_any_fault(make_queue, written, result, trouble):
     queue = make_queue()
     handoff, grant = opened(queue)
     if TROUBLES[trouble]:
@@ -148,24 +148,24 @@ def test_a_close_leaks_nothing_under_any_fault(make_queue, heard, result, troubl
     queue.sim.act(queue.authorization_id, "payer", truth="denied")
     queue.run_for(7200.0)
     assert queue.is_idle
-    nothing_leaked(heard, grant)
+    nothing_leaked(written, grant)
     assert CANARY in b"".join(record.value for record in queue.records).decode(), "planted"
 
 
-def test_a_dead_letter_contains_the_command_and_its_event_does_not(make_queue, heard):
+def test_a_dead_letter_contains_the_command_and_its_event_does_not(make_queue, written):
     queue = make_queue()
     handoff, grant = opened(queue)
     queue.sim.fault("answer", method="POST", status=400, code="bad_request")
     close = queue.send(HandoffClose(handoff_id=handoff, result=RESULTS["completed"]))
     queue.run_for(60.0)
-    (dead_letter,) = [dead_letter for dead_letter in heard.dead_letters if dead_letter.command_id == close]
+    (dead_letter,) = [dead_letter for dead_letter in written.dead_letters if dead_letter.command_id == close]
     assert CANARY.encode() in dead_letter.record.bytes()[1]
     queue.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
     queue.run_for(60.0)
-    nothing_leaked(heard, grant)
+    nothing_leaked(written, grant)
 
 
-def test_unreadable_records_and_states_leak_nothing(make_queue, heard):
+def test_unreadable_records_and_states_leak_nothing(make_queue, written):
     queue = make_queue()
     opened(queue)
     headers, value = queue.records[0].headers, queue.records[0].value
@@ -175,11 +175,11 @@ def test_unreadable_records_and_states_leak_nothing(make_queue, heard):
     queue.append(tuple((name, CANARY.encode() if name == "ce_type" else text) for name, text in headers), value)
     queue.run_for(60.0)
     assert queue.is_idle
-    nothing_leaked(heard)
+    nothing_leaked(written)
 
     queue.state = json.dumps({"sequence": CANARY, "known": {CANARY: REFERENCE}}).encode()
     queue.send(AuthorizationWatch())
     queue.act()
-    heard.states = [state for state in heard.states if state is not queue.state]
-    nothing_leaked(heard)
+    written.states = [state for state in written.states if state is not queue.state]
+    nothing_leaked(written)
     assert not queue.is_idle

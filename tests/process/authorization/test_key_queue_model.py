@@ -85,7 +85,7 @@ TROUBLES = [
     {"do": "answer", "status": 429, "code": "rate_limited", "retryAfter": "7"} | BEFORE,
     {"do": "answer", "status": 404, "code": "prior_authorization_not_found"} | BEFORE,
     {"do": "answer", "status": 401, "code": "unauthorized"} | BEFORE,
-    *({"do": "act", "actor": doing} for doing in OTHERS if doing["do"] in {"edit", "revoke", "complete", "cancel"}),
+    *({"do": "act", "actor": action} for action in OTHERS if action["do"] in {"edit", "revoke", "complete", "cancel"}),
 ]
 RESULTS = [
     *(Completed(reported_outcome=outcome) for outcome in ReportedOutcome),
@@ -235,10 +235,10 @@ class Model(RuleBasedStateMachine):
         )
         self.queue.send(redrive, request_id("redrive", dead_letter.command_id, number), number)
 
-    @rule(doing=st.sampled_from(OTHERS), then=THEN)
-    def another_actor_acts(self, doing, then):
-        if doing["do"] != "cancel" or len(self.queue.records) > 3:
-            self.sim.act(self.id, **doing)
+    @rule(action=st.sampled_from(OTHERS), then=THEN)
+    def another_actor_acts(self, action, then):
+        if action["do"] != "cancel" or len(self.queue.records) > 3:
+            self.sim.act(self.id, **action)
             self.queue.run_for(then, self.act)
 
     @rule(trouble=st.sampled_from(TROUBLES), method=st.sampled_from(["GET", "POST"]), count=st.integers(1, 3))

@@ -30,7 +30,7 @@ def record(queue):
     return read_authorization(last.headers, last.value)[1] if last.value is not None else None
 
 
-def walked(queue):
+def records_of_a_life(queue):
     """Watch, open, close and settle an authorization; return its record after each step."""
     queue.send(AuthorizationWatch())
     queue.run_for(1.0)
@@ -48,7 +48,7 @@ def walked(queue):
 
 
 def test_the_record_agrees_with_the_events_at_every_step(queue):
-    needed, running, reported, settled = walked(queue)
+    needed, running, reported, settled = records_of_a_life(queue)
     assert (needed.status, needed.next_action, needed.resolution) == (
         *("requires_action", "complete_payer_interaction", "manual_handoff"),
     )
@@ -66,11 +66,11 @@ def test_the_record_agrees_with_the_events_at_every_step(queue):
 
 
 def test_every_event_is_committed_with_the_record_that_includes_it(queue):
-    list(walked(queue))
+    list(records_of_a_life(queue))
     kinds = groupby(queue.outputs, lambda output: output.topic)
-    said = [(topic, list(outputs)) for topic, outputs in kinds]
-    assert {topic for topic, _ in said[1::2]} == {TOPICS.authorizations.name}
-    for (_, events), (_, records) in zip(said[::2], said[1::2], strict=True):
+    written = [(topic, list(outputs)) for topic, outputs in kinds]
+    assert {topic for topic, _ in written[1::2]} == {TOPICS.authorizations.name}
+    for (_, events), (_, records) in zip(written[::2], written[1::2], strict=True):
         _, first = read_authorization(records[0].headers, records[0].value)
         assert first.sequence == read_event(events[-1].headers, events[-1].value).sequence
 
@@ -92,7 +92,7 @@ def test_the_record_shows_the_end_of_a_watch_until_the_next_watch(queue):
 
 
 def test_the_record_is_deleted_long_after_its_last_event_and_the_sequence_restarts(queue):
-    *_, settled = walked(queue)
+    *_, settled = records_of_a_life(queue)
     queue.run_for(89 * DAY)
     assert record(queue) == settled, "the record of a settled authorization stays"
     queue.run_for(5 * DAY)

@@ -62,21 +62,35 @@ class Truth:
 
     def now(self):
         current = self.world.authorizations[self.authorization_id]
-        seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
+        authorization = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
         handoff = current.open_handoff
         is_open = handoff is not None and handoff.state != HandoffState.OFFERED
-        shown = Shown(seen.status, seen.outcome, seen.receipt_seen, seen.decision_seen, handoff.id if is_open else None)
-        return seen.version, shown
+        shown = Shown(
+            authorization.status,
+            authorization.outcome,
+            authorization.receipt_seen,
+            authorization.decision_seen,
+            handoff.id if is_open else None,
+        )
+        return authorization.version, shown
 
     @property
     def required(self):
         """The required action as `authorization.action_required` names it; None if there is none."""
         current = self.world.authorizations[self.authorization_id]
-        seen = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
-        if seen.status != "requires_action" or seen.next_action is None or current.open_handoff is not None:
+        authorization = PriorAuthorization.model_validate(wire.authorization_json(current, self.world.profile))
+        if (
+            authorization.status != "requires_action"
+            or authorization.next_action is None
+            or current.open_handoff is not None
+        ):
             return None
-        resolution = seen.next_action.resolution
-        return seen.next_action.type, resolution.kind if resolution else None, seen.covers_review_snapshot_id
+        resolution = authorization.next_action.resolution
+        return (
+            authorization.next_action.type,
+            resolution.kind if resolution else None,
+            authorization.covers_review_snapshot_id,
+        )
 
     @property
     def handoffs(self):

@@ -31,27 +31,27 @@ def test_the_log_drops_the_least_recently_used_command(monkeypatch):
 
 
 def test_an_attempt_contains_only_words_of_the_response():
-    def said(result):
-        told = to_attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
-        assert told.pop("ms") == 250
-        assert told.pop("write") == 1
-        assert told.pop("operation") == "complete"
-        del told["at"]
-        return told
+    def shown(result):
+        attempt = to_attempt(Operation.COMPLETE, result, 1, 10.0, 10.25).model_dump(exclude_none=True)
+        assert attempt.pop("ms") == 250
+        assert attempt.pop("write") == 1
+        assert attempt.pop("operation") == "complete"
+        del attempt["at"]
+        return attempt
 
-    assert said(Answered(200, "model", b"body", "req_1")) == {
+    assert shown(Answered(200, "model", b"body", "req_1")) == {
         "result": "answered",
         "status": 200,
         "requestId": "req_1",
     }
-    assert said(Refused(409, code="version_conflict")) == {
+    assert shown(Refused(409, code="version_conflict")) == {
         "result": "refused",
         "status": 409,
         "code": "version_conflict",
     }
-    assert said(Ambiguous(Cause.READ_TIMEOUT)) == {"result": "ambiguous", "code": "read_timeout"}
-    assert said(NotSent(Cause.REFUSED)) == {"result": "not_sent", "code": "connect_refused"}
-    assert said(Refused(400, code="Patient Jane Roe", request_id="for Jane Roe")) == {
+    assert shown(Ambiguous(Cause.READ_TIMEOUT)) == {"result": "ambiguous", "code": "read_timeout"}
+    assert shown(NotSent(Cause.REFUSED)) == {"result": "not_sent", "code": "connect_refused"}
+    assert shown(Refused(400, code="Patient Jane Roe", request_id="for Jane Roe")) == {
         "result": "refused",
         "status": 400,
     }

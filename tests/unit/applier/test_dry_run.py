@@ -27,7 +27,7 @@ def ago(**parts):
     return (NOW - timedelta(**parts)).isoformat()[:-6] + "Z"
 
 
-def letter(command=REQUEST, asks=ASKS, sent=(), accepted_at=None):
+def dead_letter(command=REQUEST, asks=ASKS, sent=(), accepted_at=None):
     return {"command": command, "asks": asks, "sent": list(sent), "acceptedAt": accepted_at or ago(minutes=5)}
 
 
@@ -42,34 +42,34 @@ def closing(kind="completed", **more):
 @pytest.mark.parametrize(
     ("dead", "now", "verdict"),
     [
-        (letter(), WANTED, "write"),
-        (letter(), OPEN, "already_done"),
-        (letter(), WANTED | {"status": "processing"}, "rejected:authorization_processing"),
-        (letter(), WANTED | {"coversReviewSnapshotId": "rev_91"}, "rejected:review_snapshot_stale"),
-        (letter(asks={}), WANTED, "rejected:review_snapshot_required"),
-        (letter(), None, "rejected:authorization_not_found"),
-        (letter(accepted_at=ago(hours=2)), WANTED, "expired"),
-        (letter(asks=ASKS | {"expiresAt": ago(minutes=1)}), WANTED, "expired"),
-        (letter(sent=[write()], accepted_at=ago(hours=2)), WANTED, "resend,write"),
-        (letter(sent=[write(firstSentAt=ago(hours=30))]), WANTED, "write"),
-        (letter(sent=[write(ended="same_fault")]), OPEN, "already_done"),
-        (letter(sent=[write(ended="bad_request", mayHaveArrived=False)]), WANTED, "write"),
-        (letter(CLOSE, closing(reportedOutcome="submitted")), OPEN, "write"),
-        (letter(CLOSE, closing("revoked")), OPEN, "write"),
-        (letter(CLOSE, closing("unable_to_complete", reason="other")), WANTED, "rejected:handoff_not_found"),
+        (dead_letter(), WANTED, "write"),
+        (dead_letter(), OPEN, "already_done"),
+        (dead_letter(), WANTED | {"status": "processing"}, "rejected:authorization_processing"),
+        (dead_letter(), WANTED | {"coversReviewSnapshotId": "rev_91"}, "rejected:review_snapshot_stale"),
+        (dead_letter(asks={}), WANTED, "rejected:review_snapshot_required"),
+        (dead_letter(), None, "rejected:authorization_not_found"),
+        (dead_letter(accepted_at=ago(hours=2)), WANTED, "expired"),
+        (dead_letter(asks=ASKS | {"expiresAt": ago(minutes=1)}), WANTED, "expired"),
+        (dead_letter(sent=[write()], accepted_at=ago(hours=2)), WANTED, "resend,write"),
+        (dead_letter(sent=[write(firstSentAt=ago(hours=30))]), WANTED, "write"),
+        (dead_letter(sent=[write(ended="same_fault")]), OPEN, "already_done"),
+        (dead_letter(sent=[write(ended="bad_request", mayHaveArrived=False)]), WANTED, "write"),
+        (dead_letter(CLOSE, closing(reportedOutcome="submitted")), OPEN, "write"),
+        (dead_letter(CLOSE, closing("revoked")), OPEN, "write"),
+        (dead_letter(CLOSE, closing("unable_to_complete", reason="other")), WANTED, "rejected:handoff_not_found"),
         (
-            letter(CLOSE, closing("revoked")),
+            dead_letter(CLOSE, closing("revoked")),
             WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}},
             "already_done",
         ),
         (
-            letter(CLOSE, closing("revoked")),
+            dead_letter(CLOSE, closing("revoked")),
             OPEN | {"handoff": {"id": "mhand_1", "state": "closing", "version": 3}},
             "waiting:closing",
         ),
-        (letter(WATCH, {}), WANTED, "write"),
-        (letter(asks=None), WANTED, "not_redrivable"),
-        (letter("collate-gateway.newer.v1"), WANTED, "not_redrivable"),
+        (dead_letter(WATCH, {}), WANTED, "write"),
+        (dead_letter(asks=None), WANTED, "not_redrivable"),
+        (dead_letter("collate-gateway.newer.v1"), WANTED, "not_redrivable"),
     ],
 )
 def test_verdicts(dead, now, verdict):
@@ -79,12 +79,12 @@ def test_verdicts(dead, now, verdict):
 
 
 def test_the_forecast_warns_of_a_second_write():
-    says = forecast(letter(sent=[write(ended="not_resent")]), WANTED, NOW).sentence
+    says = forecast(dead_letter(sent=[write(ended="not_resent")]), WANTED, NOW).sentence
     assert "once more, although the first may have had an effect" in says
 
 
 def test_only_the_forecast_of_an_opening_warns_of_an_unnamed_handoff():
-    assert "may name no handoff" in forecast(letter(sent=[write(ended="not_resent")]), OPEN, NOW).sentence
+    assert "may name no handoff" in forecast(dead_letter(sent=[write(ended="not_resent")]), OPEN, NOW).sentence
     closed = WANTED | {"handoff": {"id": "mhand_1", "state": "closed", "result": "revoked", "version": 3}}
-    revoked = letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])
+    revoked = dead_letter(CLOSE, closing("revoked"), sent=[write(operation="revoke", ended="not_resent")])
     assert "no handoff" not in forecast(revoked, closed, NOW).sentence
