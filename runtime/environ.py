@@ -80,10 +80,10 @@ def nest(environ: Mapping[str, str], known: type[BaseModel]) -> tuple[dict[str, 
         if path is None:
             problems.append(_unknown(key, names))
             continue
-        place = nested
+        section = nested
         for part in path[:-1]:
-            place = place.setdefault(part, {})
-        place[path[-1]] = value
+            section = section.setdefault(part, {})
+        section[path[-1]] = value
     return nested, problems
 
 
@@ -97,12 +97,12 @@ def validate(model: type[Model], nested: dict[str, Any]) -> Model | list[str]:
         return model.model_validate(nested)
     except ValidationError as invalid:
         errors = invalid.errors(include_input=False, include_url=False)
-        problems = [_sentence(tuple(map(str, error["loc"])), error["type"], error["msg"]) for error in errors]
-        half_right = {str(error["loc"][0]) for error in errors if len(error["loc"]) > 1}
+        problems = [_problem(tuple(map(str, error["loc"])), error["type"], error["msg"]) for error in errors]
+        partly_valid = {str(error["loc"][0]) for error in errors if len(error["loc"]) > 1}
         return problems + [
             f"{variable_name((name,))}{_SEPARATOR}…: {contradiction}"
             for name in model.model_fields
-            if name in half_right
+            if name in partly_valid
             for contradiction in _contradictions(section_of(model.model_fields[name].annotation), nested[name])
         ]
 
@@ -111,18 +111,18 @@ def _contradictions(section: type[BaseModel] | None, values: dict[str, Any]) -> 
     """Return the contradictions among the valid settings of a section that also has invalid ones."""
     if section is None or not issubclass(section, Section):
         return []
-    right: dict[str, Any] = {}
+    valid: dict[str, Any] = {}
     for name, field in section.model_fields.items():
         if name not in values:
-            right.update({name: None} if field.is_required() else {})
+            valid.update({name: None} if field.is_required() else {})
             continue
         kind: Any = Annotated[field.annotation, field]
         try:
-            right[name] = TypeAdapter(kind).validate_python(values[name])
+            valid[name] = TypeAdapter(kind).validate_python(values[name])
         except ValidationError:
             # A wrong value contradicts nothing until it is corrected.
-            right[name] = None if field.is_required() else field.get_default(call_default_factory=True)
-    return section.model_construct(**right).contradictions()
+            valid[name] = None if field.is_required() else field.get_default(call_default_factory=True)
+    return section.model_construct(**valid).contradictions()
 
 
 def file_problem(path: Path) -> str | None:
@@ -147,7 +147,7 @@ def _unknown(key: str, names: Mapping[str, Any]) -> str:
     return f"{key}: unknown; did you mean {close[0]}?" if close else f"{key}: unknown"
 
 
-def _sentence(location: tuple[str, ...], kind: str, message: str) -> str:
+def _problem(location: tuple[str, ...], kind: str, message: str) -> str:
     if kind == "missing":
         return f"{variable_name(location)}: required but not set"
     name = variable_name(location) + (f"{_SEPARATOR}…" if kind == "contradiction" else "")
