@@ -79,7 +79,7 @@ async def work(settings: Settings, process: Process) -> None:
         open_client(settings.collate, process.metrics.collate, traces) as collate,
     ):
         handler = _handler(settings, topics, collate, process, digest_key)
-        own = replace(engine_settings(settings, topics), alarm_spread=handler.watcher.spread_seconds)
+        own = replace(engine_settings(settings, topics), timer_spread=handler.watcher.spread_seconds)
         traced = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(own, traced, process.metrics.engine)
         process.partition_status = partial(key_queues_report, engine)
@@ -151,11 +151,11 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         member=worker.instance,
         client=partial(connection, settings.kafka),
         wait_reasons=tuple(WaitReason),
-        slots=worker.turns,
+        concurrency=worker.turns,
         read_ahead_records=worker.read_ahead,
         read_ahead_bytes=worker.read_ahead_size,
-        casualty_share=worker.dead_letter_share,
-        casualty_window=worker.dead_letter_window,
+        dead_letter_share=worker.dead_letter_share,
+        dead_letter_window=worker.dead_letter_window,
         session_seconds=worker.session_timeout.total_seconds(),
         heartbeat_seconds=worker.heartbeat.total_seconds(),
         transaction_timeout_seconds=transaction,
@@ -163,8 +163,8 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         transaction_seconds=transaction * 0.8,
         drain_seconds=worker.stop_deadline.total_seconds(),
         limits=InvocationLimits(
-            hang_seconds=worker.handler_deadline.total_seconds(),
-            memory_bytes=worker.max_memory,
+            timeout_seconds=worker.handler_deadline.total_seconds(),
+            state_bytes=worker.max_memory,
         ),
     )
 

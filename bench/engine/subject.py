@@ -25,8 +25,8 @@ from bench.floors.bare_loop import BareLoop
 from bench.floors.bare_reading import BareReading
 from bench.floors.simple import SimpleLoop
 from consumers.engine import Done, Invocation, Output, Record, RetryAt
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.settings import EngineSettings
 from runtime.gc import tune_gc
 from runtime.metrics import MetricFactory, create_engine_metrics
@@ -143,7 +143,7 @@ def _engine(task: Task, work: Work, count: Count) -> Engine:
         partitions=task.partitions,
         group=f"{task.prefix}engine",
         client=lambda: {"bootstrap_servers": task.bootstrap},
-        slots=2_048,
+        concurrency=2_048,
     )
     metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
     labelled = metrics.records.labels
@@ -183,7 +183,7 @@ def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bo
                 engine.run,
                 lambda: (
                     len(engine.partitions) == task.partitions
-                    and all(partition.phase is PartitionStatus.RUNNING for partition in engine.partitions.values())
+                    and all(partition.status is PartitionStatus.RUNNING for partition in engine.partitions.values())
                 ),
             )
         case "bare":

@@ -1,6 +1,7 @@
-"""Exactly-once, key-ordered, concurrent consumption of one topic, for any handler.
+"""Exactly-once, key-ordered, concurrent processing of one Kafka topic, for any handler.
 
-Knows nothing of Collate. A handler sees `interface`; whoever starts an engine sees `Engine`; the rest is inside.
+The engine knows nothing of Collate. A handler imports this package; the process that runs an engine imports `engine`,
+`settings` and `status`.
 """
 
 from consumers.engine.interface import (

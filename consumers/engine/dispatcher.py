@@ -1,11 +1,11 @@
-"""Runs the turns of one partition's lanes: calls the handler, judges its answer, hands the result over for commit.
+"""Runs the invocations of one partition: calls the handler, validates its result, and queues the result for commit.
 
-Owns the lanes and the memories while the partition runs; knows nothing of Kafka. A runner is a task that takes one
-ready lane after another; it holds a slot of the process while it lives. The lane's boundary is here: whatever a handler
-does (raise, hang, return too much) becomes an `RetryAt` with a reason, and nothing of it is handed over.
+Owns the key queues and the states of a running session; knows nothing of Kafka. A task runs one ready key queue after
+another, and holds a slot of the process meanwhile. A handler that raises, hangs or returns too much causes a `RetryAt`
+for its key; none of its result is committed, and other keys are not affected.
 
-    add() -> lanes -> runner: handler -> Done -> memories, Pending -> hand_over() -> (partition: transaction)
-                                      -> Again -> lanes (a timer)
+    key queues -> task: handler -> Done    -> states, PendingCommit -> session: transaction
+                                -> RetryAt -> key queues (a wait)
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from consumers.engine.core.limits import TooLarge, validate
+from consumers.engine.core.commit_queue import PendingCommit
+from consumers.engine.core.limits import ResultTooLarge, validate
 from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, RetryAt
-from consumers.engine.kafka.transactions import PendingCommit
 from consumers.engine.state_store import state_record
 from consumers.engine.task_pool import TaskPool
 
@@ -33,287 +33,285 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A runner whose turns never wait for anything lets the rest of the process have a word after so many.
-_TURNS_AT_A_STRETCH = 64
+# A task whose handler never awaits yields to the rest of the process after so many invocations.
+_INVOCATIONS_PER_YIELD = 64
 
 
-class Owner(Protocol):
-    """The partition, as its turns see it."""
+class Session(Protocol):
+    """The session of the partition, as its dispatcher uses it."""
 
-    def hand_over(self, pending: PendingCommit) -> None:
-        """Queue a result for the next transaction. First in, first out."""
+    def enqueue(self, pending: PendingCommit) -> None:
+        """Queue a result for the next transaction, first in, first out."""
         ...
 
-    def lanes_changed(self) -> None:
-        """Look again when the next lane is due, and whether there is room to read on."""
+    def key_queues_changed(self) -> None:
+        """Start what may run, and set the timer for the key queue that is due next."""
         ...
 
     @property
-    def accepts_turns(self) -> bool:
-        """Whether another turn may start now."""
+    def accepts_invocations(self) -> bool:
+        """Whether another invocation may start now."""
         ...
 
     @property
     def has_time_to_spare(self) -> bool:
-        """Whether alarms may run beside records without making them late."""
+        """Whether timers may run beside records without making the records late."""
         ...
 
-    async def ours(self) -> None:
-        """Return when the partition is surely ours at this moment, or raise `PartitionLost`."""
+    async def ensure_owned(self) -> None:
+        """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
         ...
 
 
-class CancelledByOthers(Exception):
-    """A handler ended with a cancellation that is not the engine's: what it awaited was cancelled, or it was itself."""
+class ForeignCancellation(Exception):
+    """A handler ended with a cancellation that the engine did not cause."""
 
 
-class Hung(Exception):
-    """A handler took longer than the limit, and ended with the engine's cancellation."""
+class InvocationTimedOut(Exception):
+    """The engine cancelled an invocation that took longer than the limit."""
 
 
 class _Invocation:
-    """One turn; see `interface.Turn`."""
+    """One invocation; see `interface.Invocation`."""
 
-    __slots__ = ("_lane", "_turns", "committing", "key", "now", "state", "timer_at")
+    __slots__ = ("_dispatcher", "_queue", "committing", "key", "now", "state", "timer_at")
 
-    def __init__(self, turns: Dispatcher, lane: KeyQueue, now: float) -> None:
-        self._turns = turns
-        self._lane = lane
-        self.key = lane.key
-        self.state = turns.memories.get(lane.key)
-        self.timer_at = turns.lanes.alarm_of(lane.key)
+    def __init__(self, dispatcher: Dispatcher, queue: KeyQueue, now: float) -> None:
+        self._dispatcher = dispatcher
+        self._queue = queue
+        self.key = queue.key
+        self.state = dispatcher.states.get(queue.key)
+        self.timer_at = dispatcher.key_queues.timer_of(queue.key)
         self.now = now
         self.committing: asyncio.Future[None] | None = None
 
     @property
     def since(self) -> float:
-        return self._lane.since
+        return self._queue.since
 
     @property
     def tries(self) -> int:
-        return self._lane.tries
+        return self._queue.tries
 
     @property
     def failures(self) -> int:
-        return self._lane.failures
+        return self._queue.failures
 
     async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
-        self.committing = self._turns.commit_checkpoint(self._lane, state, outputs, self.timer_at)
-        # Shielded: the transaction goes on whatever becomes of this turn; see `Dispatcher._ask` for one that left.
+        self.committing = self._dispatcher.commit_checkpoint(self._queue, state, outputs, self.timer_at)
+        # Shielded: a cancelled invocation does not stop the transaction; see `Dispatcher._call`.
         await asyncio.shield(self.committing)
         self.state = state
         self.committing = None
         await self.ensure_owned()
 
     async def ensure_owned(self) -> None:
-        await self._turns.ours()
+        await self._dispatcher.ensure_owned()
 
 
 class Dispatcher:
-    """The turns of one partition. Create anew each time the partition starts."""
+    """The invocations of one partition's session."""
 
     def __init__(
         self,
         *,
-        owner: Owner,
+        session: Session,
         handler: Handler,
-        slots: ConcurrencyLimiter,
-        lanes: KeyQueues,
-        memories: StateStore,
+        limiter: ConcurrencyLimiter,
+        key_queues: KeyQueues,
+        states: StateStore,
         state_topic: str,
         limits: InvocationLimits,
         clock: Callable[[], float],
         metrics: EngineMetrics,
     ) -> None:
-        self.lanes = lanes
-        self.memories = memories
-        self._owner = owner
+        self.key_queues = key_queues
+        self.states = states
+        self._session = session
         self._handler = handler
-        self._slots = slots
+        self._limiter = limiter
         self._state_topic = state_topic
         self._limits = limits
         self._clock = clock
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
-        self._alarm_seconds = metrics.handler_seconds.labels("alarm")
-        self._runners = TaskPool(clock, hang_seconds=limits.hang_seconds, on_end=self._runner_ended)
-        self._failing_alarms: dict[bytes, int] = {}
+        self._timer_seconds = metrics.handler_seconds.labels("alarm")
+        self._tasks = TaskPool(clock, timeout_seconds=limits.timeout_seconds, on_end=self._task_ended)
+        self._timer_failures: dict[bytes, int] = {}
         self._closed = False
 
     @property
     def running(self) -> int:
-        """How many turns are running."""
-        return len(self._runners)
+        """How many tasks run invocations."""
+        return len(self._tasks)
 
     @property
     def is_closed(self) -> bool:
-        """No turn of these may begin anything any more."""
+        """Whether no invocation may begin anything any more."""
         return self._closed
 
-    async def ours(self) -> None:
-        """Return when the partition is surely ours at this moment, or raise `PartitionLost`."""
+    async def ensure_owned(self) -> None:
+        """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
         if self._closed:
             raise PartitionLost
-        await self._owner.ours()
+        await self._session.ensure_owned()
 
     def start(self) -> None:
-        """Start a runner for every ready lane, as far as slots go."""
-        while self._may_start() and self._slots.take(self):
+        """Start a task for every ready key queue, as far as there are slots."""
+        while self._may_start() and self._limiter.acquire(self):
             if not self.start_one():
-                self._slots.give_back()
+                self._limiter.release()
                 return
 
     def start_one(self) -> bool:
-        """Start a runner in a slot that has been taken for it (`slots.Taker`)."""
+        """Start a task in a slot that is already acquired (`concurrency.SlotTaker`)."""
         if not self._may_start():
             return False
-        lane = self._next_ready()
-        if lane is None:
+        queue = self._next_ready()
+        if queue is None:
             return False
-        self._runners.start(self._run(lane), lane)
+        self._tasks.start(self._run(queue), queue)
         return True
 
     def close(self) -> None:
-        """Cancel every turn and start no other. What they had not handed over is as if it had never been done."""
+        """Cancel every invocation and start no other. A result that is not queued yet is lost."""
         self._closed = True
-        self._runners.cancel()
+        self._tasks.cancel()
 
     async def closed(self) -> None:
-        """Wait until every runner has ended, or won't: what that one does can't be committed, nor begin an effect."""
-        behind = await self._runners.closed()
-        if behind:
-            log.error("engine.turns_left_behind", turns=len(behind))
-        for task in behind:
+        """Wait for all tasks. A task that ignores cancellation is abandoned: it cannot commit or start a call."""
+        abandoned = await self._tasks.closed()
+        if abandoned:
+            log.error("engine.invocations_abandoned", invocations=len(abandoned))
+        for task in abandoned:
             self._metrics.abandoned_invocations.inc()
             task.add_done_callback(lambda _: self._metrics.abandoned_invocations.dec())
 
-    def cancel_hung(self) -> int:
-        """Cancel the turns that run longer than the limit, and again those that go on. Return how many."""
-        hung, again = self._runners.cancel_hung()
-        self._metrics.handler_failures.labels(HandlerFailure.TIMED_OUT.value).inc(again)
-        return hung
+    def cancel_overdue(self) -> int:
+        """Cancel the invocations that run longer than the limit, again if needed. Return how many."""
+        cancelled, repeated = self._tasks.cancel_overdue()
+        self._metrics.handler_failures.labels(HandlerFailure.TIMED_OUT.value).inc(repeated)
+        return cancelled
 
     def commit_checkpoint(
-        self, lane: KeyQueue, memory: bytes, outputs: tuple[Output, ...], timer_at: float | None
+        self, queue: KeyQueue, state: bytes, outputs: tuple[Output, ...], timer_at: float | None
     ) -> asyncio.Future[None]:
-        """Hand a checkpoint over; the future is done once it is committed, or fails with `PartitionLost`."""
+        """Queue a checkpoint; the future is done once it is committed, or fails with `PartitionLost`."""
         if self._closed:
             raise PartitionLost
-        size = self._limits.measure(lane.key, memory, outputs)
+        size = self._limits.measure(queue.key, state, outputs)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.memories.put(lane.key, memory, timer_at)
-        state = state_record(self._state_topic, lane.key, memory, timer_at)
-        self._owner.hand_over(PendingCommit(outputs, state, None, size, waiter, self._clock()))
+        self.states.put(queue.key, state, timer_at)
+        record = state_record(self._state_topic, queue.key, state, timer_at)
+        self._session.enqueue(PendingCommit(outputs, record, None, size, waiter))
         return waiter
 
     def _may_start(self) -> bool:
-        return not self._closed and self._owner.accepts_turns and self.lanes.may_have_ready(self._clock())
+        return not self._closed and self._session.accepts_invocations and self.key_queues.may_have_ready(self._clock())
 
     def _next_ready(self) -> KeyQueue | None:
-        return self.lanes.next_ready(self._clock(), is_late=not self._owner.has_time_to_spare)
+        return self.key_queues.next_ready(self._clock(), is_late=not self._session.has_time_to_spare)
 
-    async def _run(self, lane: KeyQueue | None) -> None:
+    async def _run(self, queue: KeyQueue | None) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        taken = 0
+        invocations = 0
         try:
-            while lane is not None:
+            while queue is not None:
                 started = self._clock()
-                self._runners.called(task, lane, started)
-                seconds = self._alarm_seconds if lane.is_alarm else self._record_seconds
-                await self._take_turn(lane, started, task)
+                self._tasks.begin_call(task, queue, started)
+                seconds = self._timer_seconds if queue.is_for_timer else self._record_seconds
+                await self._invoke(queue, started, task)
                 seconds.observe(self._clock() - started)
-                taken += 1
-                if taken % _TURNS_AT_A_STRETCH == 0:
+                invocations += 1
+                if invocations % _INVOCATIONS_PER_YIELD == 0:
                     await asyncio.sleep(0)
-                # Keep the slot for the next lane of this partition unless another partition waits for one.
-                goes_on = not self._closed and self._owner.accepts_turns and not self._slots.has_waiters
-                lane = self._next_ready() if goes_on and not task.cancelling() else None
+                # Keep the slot for this partition's next key queue unless another partition waits for a slot.
+                may_continue = not self._closed and self._session.accepts_invocations and not self._limiter.has_waiters
+                queue = self._next_ready() if may_continue and not task.cancelling() else None
         except PartitionLost:
-            return  # the partition is being thrown away and knows why
+            return  # the session is closed already
 
-    def _runner_ended(self) -> None:
-        self._slots.give_back()
-        self._owner.lanes_changed()
+    def _task_ended(self) -> None:
+        self._limiter.release()
+        self._session.key_queues_changed()
 
-    async def _take_turn(self, lane: KeyQueue, now: float, task: asyncio.Task[None]) -> None:
-        record = None if lane.is_alarm else lane.records[0]
+    async def _invoke(self, queue: KeyQueue, now: float, task: asyncio.Task[None]) -> None:
+        record = None if queue.is_for_timer else queue.records[0]
         try:
-            answer = await self._ask(_Invocation(self, lane, now), lane, record, task)
-            if isinstance(answer, Done):
-                self._finish(lane, answer, record)
+            result = await self._call(_Invocation(self, queue, now), queue, record, task)
+            if isinstance(result, Done):
+                self._finish(queue, result, record)
                 return
-        except Hung:
-            log.error("engine.turn_hung", offset=_offset(record), seconds=self._limits.hang_seconds)  # noqa: TRY400
-            answer = self._failed(lane, HandlerFailure.TIMED_OUT)
-        except TooLarge as error:
-            log.error("engine.turn_too_large", offset=_offset(record), detail=str(error))  # noqa: TRY400
-            answer = self._failed(lane, HandlerFailure.RESULT_TOO_LARGE)
+        except InvocationTimedOut:
+            seconds = self._limits.timeout_seconds
+            log.error("engine.invocation_timed_out", offset=_offset(record), seconds=seconds)  # noqa: TRY400
+            result = self._failed(queue, HandlerFailure.TIMED_OUT)
+        except ResultTooLarge as error:
+            log.error("engine.result_rejected", offset=_offset(record), detail=str(error))  # noqa: TRY400
+            result = self._failed(queue, HandlerFailure.RESULT_TOO_LARGE)
         except PartitionLost:
             raise
-        except Exception:  # the lane's boundary: one key's failure is that key's wait, never the partition's
-            log.exception("engine.turn_failed", offset=_offset(record), failures=lane.failures + 1)
-            answer = self._failed(lane, HandlerFailure.RAISED)
+        except Exception:  # the failure of one key delays this key and never the partition
+            log.exception("engine.invocation_failed", offset=_offset(record), failures=queue.failures + 1)
+            result = self._failed(queue, HandlerFailure.RAISED)
         if record is None:
-            if lane.failures:
-                self._failing_alarms[lane.key] = lane.failures
-            self.lanes.finished(lane, timer_at=answer.at, now=self._clock())
+            if queue.failures:
+                self._timer_failures[queue.key] = queue.failures
+            self.key_queues.finish(queue, timer_at=result.at, now=self._clock())
         else:
-            self.lanes.again(lane, answer.at, answer.reason)
-        self._owner.lanes_changed()
+            self.key_queues.retry(queue, result.at, result.reason)
+        self._session.key_queues_changed()
 
-    async def _ask(
-        self, turn: _Invocation, lane: KeyQueue, record: Record | None, task: asyncio.Task[None]
+    async def _call(
+        self, invocation: _Invocation, queue: KeyQueue, record: Record | None, task: asyncio.Task[None]
     ) -> Done | RetryAt:
         try:
             if record is None:
-                if turn.timer_at is not None:
-                    self._metrics.timer_late_seconds.observe(turn.now - turn.timer_at)
-                lane.failures = self._failing_alarms.get(lane.key, 0)
-                answer = await self._handler.on_timer(turn)
+                if invocation.timer_at is not None:
+                    self._metrics.timer_late_seconds.observe(invocation.now - invocation.timer_at)
+                queue.failures = self._timer_failures.get(queue.key, 0)
+                result = await self._handler.on_timer(invocation)
             else:
-                answer = await self._handler.on_record(turn, record)
+                result = await self._handler.on_record(invocation, record)
         except asyncio.CancelledError as error:
             if self._closed:
                 raise
-            raise (Hung if self._runners.answered(task) else CancelledByOthers) from error
+            raise (InvocationTimedOut if self._tasks.end_call(task) else ForeignCancellation) from error
         finally:
-            self._runners.answered(task)
-            if turn.committing is not None and not self._closed:
-                # The next turn must not act on a checkpoint that is not committed yet, however this one left it.
-                await asyncio.shield(turn.committing)
+            self._tasks.end_call(task)
+            if invocation.committing is not None and not self._closed:
+                # The key's next invocation must not read a checkpoint that is not committed yet.
+                await asyncio.shield(invocation.committing)
         if self._closed:
-            raise PartitionLost  # it did not let itself be cancelled
-        return validate(answer)
+            raise PartitionLost  # the handler ignored its cancellation
+        return validate(result)
 
-    def _failed(self, lane: KeyQueue, reason: HandlerFailure) -> RetryAt:
-        lane.failures += 1
+    def _failed(self, queue: KeyQueue, reason: HandlerFailure) -> RetryAt:
+        queue.failures += 1
         self._metrics.handler_failures.labels(reason.value).inc()
-        return RetryAt(self._clock() + self._limits.pause_after(lane.failures), reason)
+        return RetryAt(self._clock() + self._limits.pause_after(queue.failures), reason)
 
-    def _finish(self, lane: KeyQueue, done: Done, record: Record | None) -> None:
-        key, memory = lane.key, done.state
-        known = self.memories.get(key)
-        after = known if memory is UNCHANGED else memory
-        size = self._limits.measure(key, after if after is not known else None, done.outputs)
+    def _finish(self, queue: KeyQueue, done: Done, record: Record | None) -> None:
+        key = queue.key
+        before = self.states.get(key)
+        after = before if done.state is UNCHANGED else done.state
+        size = self._limits.measure(key, after if after is not before else None, done.outputs)
         timer_at = done.timer_at if after is not None else None
         state = None
-        if after != known or self._would_be_missed(key, timer_at):
+        if after != before or self._would_be_missed(key, timer_at):
             state = state_record(self._state_topic, key, after, timer_at)
-            self.memories.put(key, after, timer_at)
-        self._failing_alarms.pop(key, None)
-        now = self._clock()
-        self.lanes.finished(lane, timer_at=done.timer_at, now=now)
+            self.states.put(key, after, timer_at)
+        self._timer_failures.pop(key, None)
+        self.key_queues.finish(queue, timer_at=done.timer_at, now=self._clock())
         if record is not None:
-            self._owner.hand_over(
-                PendingCommit(done.outputs, state, record.offset, size, None, now, done.dead_lettered)
-            )
+            self._session.enqueue(PendingCommit(done.outputs, state, record.offset, size, None, done.dead_lettered))
         elif done.outputs or state is not None:
-            self._owner.hand_over(PendingCommit(done.outputs, state, None, size, None, now))
+            self._session.enqueue(PendingCommit(done.outputs, state, None, size, None))
 
     def _would_be_missed(self, key: bytes, timer_at: float | None) -> bool:
-        """Say whether a restart would find the alarm too late, or a removed one; finding it early does no harm."""
-        written = self.memories.written_alarm(key)
+        """Say whether a restart would call the timer too late, or a removed timer. A call too early does no harm."""
+        written = self.states.written_timer(key)
         if timer_at is None or written is None:
             return timer_at is not written
         return timer_at < written

@@ -1,9 +1,8 @@
-"""What a handler and the engine say to each other.
+"""The contract between the engine and a handler.
 
-A handler gets one `Invocation` at a time per key. It answers `Done` (this record is finished) or `RetryAt` (stay on
-this
-record until then). Everything in a `Done` becomes visible together, with the input's progress, or not at all. What is
-made several times per record is a named tuple: just as frozen, and made in a third of a frozen dataclass's time.
+A handler gets one `Invocation` at a time per key. It returns `Done` (the record is finished) or `RetryAt` (the record
+stays first in its key queue). The outputs, the state and the input's offset of a `Done` become visible together or not
+at all. Types that are created several times per record are named tuples: a frozen dataclass takes three times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Record(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One record to publish, in bytes frozen at this moment. It goes to the partition number of its input."""
+    """One record to publish. The engine writes it to the partition number of its input."""
 
     topic: str
     key: bytes
@@ -42,13 +41,13 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Done(NamedTuple):
-    """This record (or alarm) is finished.
+    """The result of an invocation whose record (or timer) is finished.
 
     Attributes:
         outputs: records to publish, in order.
-        state: the key's state from now on; None deletes it; UNCHANGED keeps it.
-        alarm_at: when to call `on_timer`, Unix seconds; None for never. It replaces the alarm that stood before.
-        casualty: the record was given up (a dead letter). Too large a share of these stops the partition.
+        state: the key's new state; None deletes it; UNCHANGED keeps it.
+        timer_at: when to call `on_timer`, Unix seconds; None for never. It replaces the key's timer.
+        dead_lettered: the record went to the dead letters. Too large a share of these stops the partition.
     """
 
     outputs: tuple[Output, ...] = ()
@@ -66,27 +65,27 @@ class HandlerFailure(StrEnum):
 
 
 class RetryAt(NamedTuple):
-    """Stay on this record and take another turn at `at` (Unix seconds). An alarm's turn is simply due again then."""
+    """The result of an invocation that has to be repeated at `at` (Unix seconds). A timer is due again at `at`."""
 
     at: float
     reason: StrEnum
 
 
 class PartitionLost(Exception):
-    """The partition no longer belongs to this process: stop; whoever owns it now goes on from what was committed."""
+    """The partition no longer belongs to this process. The next owner resumes from the committed state."""
 
 
 class Invocation(Protocol):
-    """One handler call on one key.
+    """One handler call for one key.
 
     Attributes:
-        key: the lane's key.
-        state: the key's state as the handler last returned it; None if it has none.
-        now: Unix seconds at the start of this turn.
-        alarm_at: the alarm that stands for this key.
-        since: when this record was first taken up in this process.
-        tries: how often this record was answered with `RetryAt` in this process.
-        failures: how often the handler raised, hung, or returned too much on this record in this process.
+        key: the record's key.
+        state: the key's state, as the handler last returned it; None if the key has none.
+        now: Unix seconds at the start of the invocation.
+        timer_at: when the key's timer is due, Unix seconds; None without a timer.
+        since: when this process first had the record at the head of its key queue, Unix seconds.
+        tries: how many invocations for this record returned `RetryAt` in this process.
+        failures: how many invocations for this record raised, timed out or returned too much in this process.
     """
 
     @property
@@ -105,34 +104,34 @@ class Invocation(Protocol):
     def failures(self) -> int: ...  # noqa: D102
 
     async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
-        """Commit `memory` (and `outputs`) now, without finishing the record.
+        """Commit `state` and `outputs` now, without finishing the record.
 
-        When it returns, a successor will find this memory whatever happens to us, and the partition is `ensure_owned`.
-        The turn's `memory` is then this.
+        When it returns, a successor will read this state, the partition is owned (see `ensure_owned`), and the
+        invocation's `state` is the new one.
 
         Raises:
-            Lost: the partition is no longer ours.
+            PartitionLost: the partition no longer belongs to this process.
         """
         ...
 
     async def ensure_owned(self) -> None:
-        """Return when nobody else can own the partition at this moment. Await it before *every* effect.
+        """Return when no other process can own the partition at this moment. Await it before *every* external call.
 
-        It may wait: during a rebalance nothing may begin, until the partition has come back.
+        It waits during a rebalance, until the partition has come back.
 
         Raises:
-            Lost: the partition is no longer ours; a successor goes on from what was committed.
+            PartitionLost: the partition no longer belongs to this process.
         """
         ...
 
 
 class Handler(Protocol):
-    """What the engine calls. It may be called for many keys at once, never twice at once for one key."""
+    """The code that the engine calls: concurrently for many keys, one call at a time for each key."""
 
-    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
-        """Do the work of one record."""
+    async def on_record(self, invocation: Invocation, record: Record, /) -> Done | RetryAt:
+        """Process one record."""
         ...
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
-        """Do what is due for this key now that its alarm has come."""
+    async def on_timer(self, invocation: Invocation, /) -> Done | RetryAt:
+        """Do the work that is due for the key now that its timer has expired."""
         ...

@@ -1,4 +1,4 @@
-"""Whether this process has processor time to spare: how late it does what is due. One for all partitions."""
+"""The lag of this process's event loop: whether it has processor time to spare. One for all partitions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 _EVERY_SECONDS: Final = 0.1
 _WEIGHT: Final = 0.3
 _LATE_SECONDS: Final = 0.002
-# One that was frozen for a minute is not short of processor time for a minute.
+# A process that was frozen for a minute does not lack processor time for the next minute.
 _MOST_SECONDS: Final = 0.05
 
 
 class LoopLag:
-    """A moving mean of how late the event loop calls. Owned by the engine, asked by the partitions."""
+    """A moving mean of how late the event loop runs its timers."""
 
     __slots__ = ("_seconds",)
 
@@ -22,20 +22,20 @@ class LoopLag:
 
     @property
     def is_late(self) -> bool:
-        """Whether what is due waits for the processor: what can wait, should."""
+        """Whether the loop lacks processor time: work that can wait should wait."""
         return self._seconds > _LATE_SECONDS
 
     @property
     def seconds(self) -> float:
-        """How late calls come, in the mean of the last half second; at most 50 ms."""
+        """The mean of the last half second, at most 50 ms."""
         return self._seconds
 
     def sample(self, seconds: float) -> None:
-        """Take how late one call came."""
+        """Add one measurement."""
         self._seconds += _WEIGHT * (min(seconds, _MOST_SECONDS) - self._seconds)
 
     async def watch(self) -> None:
-        """Sample for ever."""
+        """Measure every 100 ms, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + _EVERY_SECONDS

@@ -1,13 +1,11 @@
-"""One partition: from its assignment to its end.
+"""One assigned partition, from its assignment to its end. `core/partition_lifecycle.py` draws its states.
 
-    assigned -> takeover -> work: feed -> intake -> lanes -> turns -> hand_over -> queue
-                   ^                                                                 | group commit
-                   |                         state, outputs, offset + bitmap <--- one transaction
-                   +----- thrown away <--------- any failure ---------------------------+
+    assigned -> start -> session: records in, one transaction after another out
+                  ^                         |
+                  +------- discarded <------+ any failure
 
-Owns the life: what the group, the operator and the failures make of it. All that is in memory is one
-`PartitionSession`, which is
-thrown away after any failure of a transaction; the partition starts again from Kafka, and nothing is repaired.
+Owns the lifecycle: the group, an operator and failures change its state. All data in memory belongs to one
+`PartitionSession`. After any failure of a transaction the partition discards the session and starts again from Kafka.
 """
 
 from __future__ import annotations
@@ -23,32 +21,33 @@ from aiokafka.errors import IllegalStateError, ProducerFenced
 
 from adapters.kafka.clients import KafkaFailure, bounded_stop
 from consumers.engine.core.failure_ratio import FailureRatioLimit
+from consumers.engine.core.lag_monitor import LagMonitor
+from consumers.engine.core.partition_lifecycle import PartitionEvent, PartitionLifecycle, PartitionState
 from consumers.engine.kafka import clients
-from consumers.engine.kafka.lag import LagMonitor
 from consumers.engine.kafka.offsets import fetch_committed
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.session import PartitionContext, PartitionSession
-from consumers.engine.startup import NotAMember, StartedPartition, StartupContext, Stopped, start_partition
+from consumers.engine.startup import NotAMember, OperatorNeeded, StartupContext, start_partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-    from consumers.engine.dispatcher import Dispatcher
-    from consumers.engine.kafka.membership import GroupMembership, Membership
+    from consumers.engine.core.fetch_buffer import FetchedRecord
+    from consumers.engine.core.partition_lifecycle import PartitionStatus
+    from consumers.engine.kafka.membership import Generation, GroupMembership
     from consumers.engine.session import EngineContext
+    from consumers.engine.startup import StartedPartition
 
 log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 5.0
-# Each transaction costs this process milliseconds: one that is late makes fewer, and each carries more.
+# A transaction costs milliseconds of processor time. A late process commits less often, with more in each transaction.
 _PAUSE_WHEN_LATE = 5.0
-
-
-class SessionAborted(Exception):
-    """What is in memory is no longer sure to be what Kafka holds; start again from there."""
+_WITHOUT_SESSION = frozenset(
+    {PartitionState.ABORTED, PartitionState.RETRYING, PartitionState.STOPPED, PartitionState.CLOSING}
+)
 
 
 class Partition:
@@ -59,310 +58,268 @@ class Partition:
         source: TopicPartition,
         state: TopicPartition,
         consumer: AIOKafkaConsumer,
-        standing: GroupMembership,
-        surroundings: EngineContext,
+        membership: GroupMembership,
+        engine: EngineContext,
     ) -> None:
         self.source = source
-        self.phase = PartitionStatus.WAITING
         self.changed_at = time.monotonic()
-        self.work: PartitionSession | None = None
+        self.session: PartitionSession | None = None
+        self.lag_monitor = LagMonitor()
+        self._lifecycle = PartitionLifecycle()
         self._detail = ""
-        self._state = state
+        self._state_partition = state
         self._consumer = consumer
-        self._standing = standing
-        self._surroundings = surroundings
-        self._settings = surroundings.settings
-        self._metrics = surroundings.metrics
-        self._share = FailureRatioLimit(self._settings.casualty_share, self._settings.casualty_window)
-        self._membership: Membership | None = None
-        self._came_back = False
-        self._was_interrupted = False  # since the start began somebody else may have had it
-        self._closed = False
-        self._taking_over: asyncio.Timeout | None = None
-        self._resumed = False
-        self._stop_reason: str | None = None
-        self.backlog = LagMonitor()
-        self._wake = asyncio.Event()
-        self._ground = PartitionContext(source, consumer, standing, self._share, self._wake.set)
-
-    # What the group says, in its callbacks: synchronous, and nothing here waits.
-
-    def assigned(self, membership: Membership, *, uninterrupted: bool) -> None:
-        """Note that the partition is ours (again). `uninterrupted`: nobody else can have had it in between."""
         self._membership = membership
-        self._was_interrupted |= not uninterrupted
+        self._engine = engine
+        self._settings = engine.settings
+        self._metrics = engine.metrics
+        self._failure_ratio = FailureRatioLimit(self._settings.dead_letter_share, self._settings.dead_letter_window)
+        self._generation: Generation | None = None  # of the current assignment
+        self._start_deadline: asyncio.Timeout | None = None
+        self._accepts_lost_offset = False  # an operator has resumed the partition; used by the next successful start
+        self._wake = asyncio.Event()
+        self._context = PartitionContext(source, consumer, membership, self._failure_ratio, self._wake.set)
+
+    # Called in the group's callbacks: synchronous, without an await.
+
+    def assigned(self, generation: Generation, *, uninterrupted: bool) -> None:
+        """Note an assignment. `uninterrupted`: no other process can have owned the partition since the last one."""
+        self._generation = generation
         self._consumer.pause(self.source)
-        if self.work is not None:
-            self.work.is_paused = True
-        if self.phase is PartitionStatus.RELEASED:
-            if uninterrupted:
-                self._came_back = True
-            else:
-                self._void()
-        self._wake.set()
+        if self.session is not None:
+            self.session.is_paused = True
+        self._apply(PartitionEvent.ASSIGNED if uninterrupted else PartitionEvent.ASSIGNED_AFTER_GAP)
 
-    def released(self) -> None:
-        """Note that a rebalance has begun: turns end what they do, nothing new begins."""
-        self._membership = None
-        self._came_back = False
-        if self.work is not None:
-            self.work.hold()
-        if self.phase is PartitionStatus.RUNNING:
-            self._enter(PartitionStatus.RELEASED)
-        self._wake.set()
+    def revoked(self) -> None:
+        """Note that a rebalance has begun: running invocations continue, nothing new starts."""
+        self._generation = None
+        self._apply(PartitionEvent.REBALANCE_BEGAN)
 
-    async def settle(self) -> None:
-        """Wait until what has finished is committed, at most `release_seconds`."""
-        if self.work is not None:
-            await self.work.settled(self._settings.release_seconds)
+    async def flush(self) -> None:
+        """Wait until finished results are committed, at most `release_seconds`."""
+        if self.session is not None:
+            await self.session.flush(self._settings.release_seconds)
 
     def close(self) -> None:
-        """End the partition: it did not come back, or the process stops."""
-        self._closed = True
-        self._membership = None
-        if self._taking_over is not None:  # nothing is owned yet: whatever it waits for, it need not
-            self._taking_over.reschedule(0.0)
-            self._taking_over = None
-        self._void()
+        """End the partition: another process owns it, or this process stops."""
+        self._generation = None
+        if self._start_deadline is not None:  # nothing is owned yet, so the start need not complete
+            self._start_deadline.reschedule(0.0)
+            self._start_deadline = None
+        self._apply(PartitionEvent.CLOSE_REQUESTED)
 
     async def drain(self) -> None:
-        """Let running turns end within `drain_seconds`, commit what they finished, then close."""
-        if self.work is not None:
-            await self.work.drained(self._settings.drain_seconds)
+        """Let running invocations end within `drain_seconds`, commit their results, then close."""
+        if self.session is not None:
+            await self.session.drain(self._settings.drain_seconds)
         self.close()
 
-    # What the reader and an operator say.
+    # Called by the consumer's reader and by an operator.
 
-    def feed(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take records as fetched, in order, under the current assignment; drop them if it isn't running."""
-        if self.work is not None:
-            self.work.feed(records)
+    def feed(self, records: Sequence[FetchedRecord]) -> None:
+        """Accept fetched records of the current assignment, in order; drop them without a session."""
+        if self.session is not None:
+            self.session.feed(records)
 
     def rewind(self) -> None:
-        """Fetch again from where we are: something may have been lost between Kafka and `feed`."""
-        if self.work is not None:
-            self.work.rewind()
+        """Fetch again from the current position: records may be lost between Kafka and `feed`."""
+        if self.session is not None:
+            self.session.rewind()
 
-    def start_again(self, reason: str) -> None:
-        """Throw away what is in memory and start again from Kafka; the start judges what it finds there."""
-        log.warning("engine.partition_starts_again", partition=self.source.partition, detail=reason)
-        self._void()
-
-    def stop(self, reason: str) -> None:
-        """Stand still until an operator resumes."""
-        self._stop_reason = reason
-        log.error("engine.partition_stopped", partition=self.source.partition, detail=reason)
-        self._void()
+    def restart(self, reason: str) -> None:
+        """Discard the session and start again from Kafka; the start checks the offsets that it finds there."""
+        log.warning("engine.session_invalidated", partition=self.source.partition, detail=reason)
+        if self.session is not None:
+            self._apply(PartitionEvent.SESSION_INVALID)
 
     def resume(self) -> bool:
-        """Go on after a stop, on an operator's word; after a stop for lost offsets, with the oldest record there is."""
-        if self._share.has_tripped:
-            self._share.reset()
-            if self.work is not None:
-                self.work.read_on()
-                self.work.lanes_changed()
+        """Resume a stopped partition on an operator's command. Return whether it was stopped.
+
+        After a stop for a lost offset it continues with the oldest record in the log.
+        """
+        if self._failure_ratio.has_tripped:
+            self._failure_ratio.reset()
+            if self.session is not None:
+                self.session.adjust_reading()
+                self.session.key_queues_changed()
             return True
-        if self._stop_reason is not None:
-            self._stop_reason = None
-            self._resumed = True
-            self._wake.set()
+        if self._lifecycle.state is PartitionState.STOPPED:
+            self._accepts_lost_offset = True
+            self._apply(PartitionEvent.OPERATOR_RESUMED)
             return True
         return False
 
-    # The life of the partition, in a task of its own.
+    # The partition's task.
 
     async def run(self) -> None:
-        """Live until closed."""
+        """Start and commit, again and again, until the partition is closed."""
         failures = 0
-        while not self._closed:
-            if self._membership is None or self._stop_reason is not None:
-                if self._stop_reason is not None:
-                    self._enter(PartitionStatus.STOPPED, self._stop_reason)
-                else:
-                    self._enter(PartitionStatus.WAITING)
+        while not self._is_closing:
+            if self._generation is None or self._lifecycle.state is PartitionState.STOPPED:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             producer = clients.transactional_producer(self._settings, self.source.partition)
             pause = 0.0
             try:
-                await self._start(producer)
-                failures = 0
-                await self._commit_until_closed()
-            except SessionAborted:
-                pass
-            except Stopped as stopped:
-                self.stop(str(stopped))
+                if await self._start(producer):
+                    failures = 0
+                    await self._commit_while_valid()
+            except OperatorNeeded as needed:
+                log.error("engine.partition_stopped", partition=self.source.partition, detail=str(needed))  # noqa: TRY400 - the message says it all
+                self._apply(PartitionEvent.OPERATOR_NEEDED, str(needed))
             except NotAMember:
                 pause = self._settings.heartbeat_seconds
-                self._enter(PartitionStatus.RETRYING, "the group does not confirm that this process owns the partition")
+                self._apply(PartitionEvent.FAILED, "the group does not confirm that this process owns the partition")
             except ProducerFenced:
-                # Another owner, our own transaction timed out, or a zombie's late start: give the group time to tell.
+                # Another owner, a transaction that timed out, or a zombie's late start: the group needs time to react.
                 pause = 2 * self._settings.heartbeat_seconds
                 self._metrics.fenced.labels(str(self.source.partition)).inc()
-                self._enter(
-                    PartitionStatus.RETRYING, "fenced: another producer has started, or a transaction timed out"
-                )
+                self._apply(PartitionEvent.FAILED, "fenced: another producer has started, or a transaction timed out")
             except KafkaFailure as error:
                 failures += 1
                 pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
                 pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 self._metrics.starts_failed.labels(type(error).__name__).inc()
-                self._enter(PartitionStatus.RETRYING, f"{type(error).__name__}: starting again from Kafka")
+                self._apply(PartitionEvent.FAILED, f"{type(error).__name__}: starting again from Kafka")
             finally:
-                await self._throw_away(producer)
-            if pause and not self._closed:
-                log.warning(
-                    "engine.partition_restarts", partition=self.source.partition, detail=self._detail, wait=pause
-                )
+                await self._discard(producer)
+            if pause and not self._is_closing:
+                log.warning("engine.partition_failed", partition=self.source.partition, detail=self._detail, wait=pause)
                 await asyncio.sleep(pause)
-        self._enter(PartitionStatus.CLOSED)
+            self._apply(PartitionEvent.DISCARDED)
+        self._apply(PartitionEvent.ENDED)
 
-    async def _start(self, producer: AIOKafkaProducer) -> None:
+    async def _start(self, producer: AIOKafkaProducer) -> bool:
+        """Start a session. False: a rebalance with a gap, or a close, has made the start useless."""
         began = time.monotonic()
-        membership = self._membership
-        self._came_back = self._was_interrupted = False
-        self._enter(PartitionStatus.STARTING)
+        self._apply(PartitionEvent.START_BEGAN)
         self._metrics.restores.inc()
-        parts = StartupContext(
-            self.source, self._state, self._consumer, self._standing, self._settings, self._tell_detail
+        context = StartupContext(
+            self.source, self._state_partition, self._consumer, self._membership, self._settings, self._note_detail
         )
         try:
-            async with asyncio.timeout(None) as self._taking_over:
-                takeover = await start_partition(parts, producer, resumed=self._resumed)
+            async with asyncio.timeout(None) as self._start_deadline:
+                started = await start_partition(context, producer, accept_lost_offset=self._accepts_lost_offset)
         except TimeoutError:
-            if self._closed:
-                raise SessionAborted from None
+            if self._is_closing:
+                return False
             raise
         finally:
-            self._taking_over = None
-        if self._closed or self._was_interrupted or self._stop_reason is not None:
-            raise SessionAborted
-        # From here to the end nothing waits, so the assignment is the one of this start, or came back without a gap.
-        self._resumed = False
-        work = self._begin(takeover, held=self._membership is not membership)
+            self._start_deadline = None
+        if self._lifecycle.state in _WITHOUT_SESSION:
+            return False
+        # No `await` from here on, so the assignment cannot change.
+        self._accepts_lost_offset = False
+        session = self._begin_session(started)
         seconds = time.monotonic() - began
         self._metrics.restore_seconds.observe(seconds)
         log.info(
             "engine.partition_started",
             partition=self.source.partition,
-            offset=work.intake.position,
-            memories=len(takeover.memories),
-            unreadable=takeover.memories.unreadable,
+            offset=session.buffer.position,
+            states=len(started.states),
+            unreadable=started.states.unreadable,
             seconds=round(seconds, 3),
         )
+        return True
 
-    def _begin(self, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
-        """Begin the work; `held`: a rebalance came into the takeover, so it is kept first, as any that comes back."""
-        work = self.work = PartitionSession(self._ground, self._surroundings, takeover)
-        if held:
-            self._enter(PartitionStatus.RELEASED)
-            self._came_back = self._membership is not None
-        else:
-            self._enter(PartitionStatus.RUNNING)
-            work.flow()
-        return work
+    def _begin_session(self, started: StartedPartition) -> PartitionSession:
+        session = self.session = PartitionSession(self._context, self._engine, started)
+        self._apply(PartitionEvent.START_SUCCEEDED)
+        return session
 
-    async def _commit_until_closed(self) -> None:
-        while not self._closed:
-            while self._came_back:
-                await self._keep()
-            if self.work is None or self.work.is_void:
-                raise SessionAborted
+    async def _commit_while_valid(self) -> None:
+        while self.session is not None and self._lifecycle.state not in _WITHOUT_SESSION:
+            if self._lifecycle.state is PartitionState.RETURNED:
+                await self._verify_return(self.session)
+                continue
             self._wake.clear()
-            if await self.work.commit():
-                late = self._surroundings.lateness.seconds
+            if await self.session.commit():
+                late = self._engine.loop_lag.seconds
                 await asyncio.sleep(self._settings.commit_pause_seconds + _PAUSE_WHEN_LATE * late)
             else:
                 await self._wake.wait()
 
-    async def _keep(self) -> None:
-        """Go on after a rebalance gave the partition back, if Kafka holds exactly what we committed last."""
-        self._came_back = False
-        work, membership = self.work, self._membership
+    async def _verify_return(self, session: PartitionSession) -> None:
+        """Resume the session after a rebalance, if Kafka holds exactly the offset that it committed last."""
+        generation = self._generation
         async with asyncio.timeout(self._settings.start_seconds):
-            committed = await fetch_committed(self._consumer, self._settings.group, self.source)
-            is_member = await self._standing.confirm()
-        if self._membership is not membership or (not is_member and self._standing.is_rebalancing):
-            return  # yet another rebalance: it stays released, and the next assignment says whether there was a gap
-        if work is None or committed != work.committed or not is_member:
-            raise SessionAborted
-        log.info("engine.partition_kept", partition=self.source.partition, offset=work.intake.position)
-        self._enter(PartitionStatus.RUNNING)
-        work.flow()
+            committed = (await fetch_committed(self._consumer, self._settings.group, [self.source]))[self.source]
+            is_member = await self._membership.confirm()
+        if self._generation is not generation or self._lifecycle.state is not PartitionState.RETURNED:
+            return
+        if not is_member and self._membership.is_rebalancing:
+            self._apply(PartitionEvent.REBALANCE_BEGAN)
+        elif committed != session.committed or not is_member:
+            self._apply(PartitionEvent.SESSION_INVALID)
+        else:
+            log.info("engine.partition_kept", partition=self.source.partition, offset=session.buffer.position)
+            self._apply(PartitionEvent.RETURN_VERIFIED)
 
-    def _void(self) -> None:
-        if self.work is not None:
-            self.work.void()
-        self._wake.set()
-
-    async def _throw_away(self, producer: AIOKafkaProducer) -> None:
-        if self._membership is not None:
+    async def _discard(self, producer: AIOKafkaProducer) -> None:
+        if self._generation is not None:
             with suppress(IllegalStateError):
                 self._consumer.pause(self.source)
-        if self.work is not None:
-            await self.work.end()
-            self.backlog.left(self.work.committed, self.work.intake.oldest_timestamp)
-            self.work = None
+        if self.session is not None:
+            await self.session.close()
+            self.lag_monitor.session_ended(self.session.committed, self.session.buffer.oldest_timestamp)
+            self.session = None
         await bounded_stop(producer)
 
-    def _enter(self, phase: PartitionStatus, detail: str = "") -> None:
-        if phase is not self.phase:
+    def _apply(self, event: PartitionEvent, detail: str = "") -> None:
+        """Move to the next state, and make the session follow."""
+        status = self._lifecycle.status
+        has_changed = self._lifecycle.apply(event)
+        if self._lifecycle.status is not status:
             self.changed_at = time.monotonic()
-        self.phase, self._detail = phase, detail
+            self._detail = detail
+        state = self._lifecycle.state
+        if has_changed and self.session is not None:
+            if state is PartitionState.RUNNING:
+                self.session.resume()
+            elif state is PartitionState.RELEASED:
+                self.session.suspend()
+            elif state in _WITHOUT_SESSION:
+                self.session.invalidate()
+        self._wake.set()
 
-    def _tell_detail(self, detail: str) -> None:
+    def _note_detail(self, detail: str) -> None:
         self._detail = detail
 
-    # What an operator sees.
+    # For operators; `lag.py` and `status.py` read the rest.
 
     @property
-    def turns(self) -> Dispatcher | None:
-        """The turns, while there are any."""
-        return self.work.turns if self.work is not None else None
+    def _is_closing(self) -> bool:
+        return self._lifecycle.state in {PartitionState.CLOSING, PartitionState.CLOSED}
+
+    @property
+    def status(self) -> PartitionStatus:
+        """The state that an operator sees."""
+        return self._lifecycle.status
 
     @property
     def detail(self) -> str:
-        """What there is to say of the phase, or of a stop."""
-        return self._share.why if self._share.has_tripped else self._detail
+        """The reason of the status or of a stop."""
+        return self._failure_ratio.reason if self._failure_ratio.has_tripped else self._detail
 
     @property
     def is_paused(self) -> bool:
-        """Nothing is read at this moment."""
-        return self.work is None or self.work.is_paused
+        """Whether nothing is fetched at this moment."""
+        return self.session is None or self.session.is_paused
 
     @property
     def is_tripped(self) -> bool:
-        """The share of casualties stopped the partition."""
-        return self._share.has_tripped
+        """Whether too large a share of dead letters has stopped the partition."""
+        return self._failure_ratio.has_tripped
 
     @property
     def is_stopped(self) -> bool:
-        """The partition stands still until an operator resumes it."""
-        return self._share.has_tripped or self._stop_reason is not None
+        """Whether the partition needs an operator to resume it."""
+        return self._failure_ratio.has_tripped or self._lifecycle.state is PartitionState.STOPPED
 
     @property
-    def watermark(self) -> int:
-        """Every record before it is finished, as far as is known here."""
-        return self.work.intake.watermark if self.work is not None else self.backlog.watermark
-
-    @property
-    def lag(self) -> int:
-        """How many records lie beyond the watermark, as far as the last fetch or question told."""
-        return max(0, max(self._fetched_end or 0, self.backlog.end) - self.watermark)
-
-    @property
-    def oldest(self) -> float | None:
-        """The timestamp of the oldest unfinished record; if it is not known, since when there is known to be one."""
-        unfinished = self.work.intake.oldest_timestamp if self.work is not None else None
-        return unfinished if unfinished is not None or self.is_told_by_fetches else self.backlog.oldest
-
-    @property
-    def is_told_by_fetches(self) -> bool:
-        """Fetches go on, and tell how far the log reaches."""
-        return self.phase is PartitionStatus.RUNNING and not self.is_paused and self._fetched_end is not None
-
-    @property
-    def _fetched_end(self) -> int | None:
-        end: int | None = self._consumer.highwater(self.source) if self._membership is not None else None
+    def fetched_log_end(self) -> int | None:
+        """The end of the log according to the last fetch; None without an assignment or a fetch."""
+        end: int | None = self._consumer.highwater(self.source) if self._generation is not None else None
         return end

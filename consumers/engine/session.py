@@ -1,11 +1,12 @@
-"""All that a running partition holds in memory: made when it starts, thrown away as a whole, never repaired.
+"""Everything that a running partition holds in memory. It is made at a start and discarded as a whole, never repaired.
 
-    reader -> feed() -> intake -> lanes -> turns -> hand_over() -> queue -> commit()
-                          ^                                                    |
-                          +---- room for more records <------------------------+
+    consumer -> feed() -> fetch buffer -> key queues -> invocations -> enqueue() -> commit queue -> commit()
+                             ^                                                                        |
+                             +--------------------------- room for more records <---------------------+
 
-Faces the reader, the turns (`turns.Owner`) and the partition, which says when work may flow. Invariant: once void, no
-turn of it begins an effect and nothing of it is committed.
+The partition resumes, suspends and invalidates it; the consumer feeds it; the dispatcher uses it as
+`dispatcher.Session`. Invariant: once the session is invalid, no invocation of it starts an external call and nothing of
+it is committed.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ from consumers.engine.core.commit_queue import CommitQueue
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import PartitionLost
-from consumers.engine.startup import lanes_with_alarms
+from consumers.engine.startup import key_queues_with_timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from consumers.engine.core.commit_queue import PendingCommit
     from consumers.engine.core.concurrency import ConcurrencyLimiter
     from consumers.engine.core.failure_ratio import FailureRatioLimit
+    from consumers.engine.core.fetch_buffer import FetchedRecord
     from consumers.engine.interface import Handler
     from consumers.engine.kafka.membership import GroupMembership
-    from consumers.engine.kafka.transactions import PendingCommit
     from consumers.engine.loop_lag import LoopLag
     from consumers.engine.settings import EngineSettings
     from consumers.engine.startup import StartedPartition
@@ -42,10 +44,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_SECOND_LOOK_SECONDS = 0.1
-_ASK_AGAIN_SECONDS = 0.1
-# What an alarm found has taken seconds to be looked for: so long it may wait for a transaction that somebody waits for.
-_COMPANY_SECONDS = 0.1
+_SLOT_RETRY_SECONDS = 0.1
+_OWNERSHIP_RETRY_SECONDS = 0.1
+# Timer results are not urgent: they linger this long, so that they share a transaction with a record.
+_LINGER_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,204 +56,200 @@ class EngineContext:
 
     settings: EngineSettings
     handler: Handler
-    slots: ConcurrencyLimiter
+    limiter: ConcurrencyLimiter
     metrics: EngineMetrics
-    lateness: LoopLag
+    loop_lag: LoopLag
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionContext:
-    """What a partition's work stands on, the same for each of its starts.
-
-    `wake` is called whenever there is something to commit or to look at.
-    """
+    """What all sessions of a partition share. `wake` makes the partition's task look for something to commit."""
 
     source: TopicPartition
     consumer: AIOKafkaConsumer
-    standing: GroupMembership
-    share: FailureRatioLimit
+    membership: GroupMembership
+    failure_ratio: FailureRatioLimit
     wake: Callable[[], None]
 
 
 class PartitionSession:
-    """The records, lanes, memories and results of one partition, from one start to its end."""
+    """The records, key queues, states and results of one partition, from one start to its end."""
 
-    def __init__(self, ground: PartitionContext, surroundings: EngineContext, takeover: StartedPartition) -> None:
-        settings = surroundings.settings
-        self.committed = takeover.committed
-        self.intake = FetchBuffer(
-            takeover.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes
+    def __init__(self, partition: PartitionContext, engine: EngineContext, started: StartedPartition) -> None:
+        settings = engine.settings
+        self.committed = started.committed
+        self.buffer = FetchBuffer(
+            started.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes
         )
-        self.queue = CommitQueue(results=settings.batch_results, size=settings.batch_bytes)
-        self.turns = Dispatcher(
-            owner=self,
-            handler=surroundings.handler,
-            slots=surroundings.slots,
-            lanes=lanes_with_alarms(settings, takeover),
-            memories=takeover.memories,
+        self.commits = CommitQueue(results=settings.batch_results, size=settings.batch_bytes)
+        self.dispatcher = Dispatcher(
+            session=self,
+            handler=engine.handler,
+            limiter=engine.limiter,
+            key_queues=key_queues_with_timers(settings, started),
+            states=started.states,
             state_topic=settings.state_topic,
             limits=settings.limits,
             clock=time.time,
-            metrics=surroundings.metrics,
+            metrics=engine.metrics,
         )
-        self.is_paused = True
-        self.is_draining = False
-        self._transactions = takeover.transactions
-        self._ground = ground
-        self._source = ground.source
-        self._consumer = ground.consumer
-        self._metrics = surroundings.metrics
-        self._lateness = surroundings.lateness
-        self._label = str(ground.source.partition)
-        self._flows = False
+        self.is_paused = True  # the consumer fetches nothing for the partition
+        self._transactions = started.transactions
+        self._partition = partition
+        self._metrics = engine.metrics
+        self._loop_lag = engine.loop_lag
+        self._label = str(partition.source.partition)
+        self._is_suspended = True
+        self._is_draining = False
+        self._is_lingering = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
-        self._waits_for_company = False
-        self._uncommitted_casualties = 0
-        self._settled = asyncio.Event()
+        self._uncommitted_dead_letters = 0
+        self._progressed = asyncio.Event()
 
-    # What the partition says.
+    # Called by the partition.
 
-    def flow(self) -> None:
-        """Begin, or go on after `hold`: read, and start turns. The consumer is paused at this moment."""
-        self._flows = True
+    def resume(self) -> None:
+        """Begin, or continue after `suspend`: fetch records and start invocations. The consumer must be paused."""
+        self._is_suspended = False
         self.is_paused = True
         self.rewind()
-        self.read_on()
-        self.lanes_changed()
+        self.adjust_reading()
+        self.key_queues_changed()
 
-    def hold(self) -> None:
-        """Begin nothing new: turns that run go on, and what they finish is committed."""
-        self._flows = False
+    def suspend(self) -> None:
+        """Start nothing new: running invocations continue, and their results are committed."""
+        self._is_suspended = True
 
-    def void(self) -> None:
-        """Make it worthless: from here on no turn of it may begin an effect."""
-        self._flows = False
-        self.turns.close()
-        self.queue.fail()
-        self._settled.set()
+    def invalidate(self) -> None:
+        """From here on, no invocation may start an external call, and no result may be committed."""
+        self._is_suspended = True
+        self.dispatcher.close()
+        self.commits.fail()
+        self._progressed.set()
 
     @property
-    def is_void(self) -> bool:
-        """It has been thrown away, for whatever reason."""
-        return self.turns.is_closed
+    def is_invalid(self) -> bool:
+        """Whether `invalidate` was called."""
+        return self.dispatcher.is_closed
 
-    async def end(self) -> None:
-        """Void it, and wait until its last turn has ended: only then may another act for its keys."""
-        self.void()
+    async def close(self) -> None:
+        """Invalidate the session and wait for its last invocation: only then may another session use its keys."""
+        self.invalidate()
         self._cancel_timer()
-        await self.turns.closed()
+        await self.dispatcher.closed()
 
-    async def settled(self, seconds: float) -> None:
+    async def flush(self, seconds: float) -> None:
         """Return when all results are committed, or after so many seconds."""
-        await self._until(lambda: self.queue.is_settled, seconds)
+        await self._wait_until(lambda: self.commits.is_flushed, seconds)
 
-    async def drained(self, seconds: float) -> None:
-        """Start no turn any more; return when the last has ended and all is committed, or after so many seconds."""
-        self.is_draining = True
-        await self._until(lambda: not self.turns.running and self.queue.is_settled, seconds)
+    async def drain(self, seconds: float) -> None:
+        """Start no more invocations; return when all have ended and are committed, or after so many seconds."""
+        self._is_draining = True
+        await self._wait_until(lambda: not self.dispatcher.running and self.commits.is_flushed, seconds)
 
-    async def _until(self, is_so: Callable[[], bool], seconds: float) -> None:
+    async def _wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not is_so() and not self.is_void:
-                    self._settled.clear()
-                    await self._settled.wait()
+                while not condition() and not self.is_invalid:
+                    self._progressed.clear()
+                    await self._progressed.wait()
 
-    # What the reader brings.
+    # Called by the consumer's reader.
 
-    def feed(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take records as fetched, in order, under the current assignment."""
-        if not self._flows or not records:
-            return  # about to be given away: it seeks before it reads on
-        if not self.intake.fetched(records):
+    def feed(self, records: Sequence[FetchedRecord]) -> None:
+        """Accept fetched records, in order, of the current assignment."""
+        if self._is_suspended or not records:
+            return  # `resume` seeks before the next fetch
+        if not self.buffer.fetched(records):
             self.rewind()
             return
-        self._take()
+        self._take_records()
 
     def rewind(self) -> None:
-        """Fetch again from where we are: something may have been lost between Kafka and `feed`."""
-        if self._flows:
-            self._consumer.seek(self._source, self.intake.position)
-            self.intake.sought()
+        """Fetch again from the buffer's position: records may be lost between Kafka and `feed`."""
+        if not self._is_suspended:
+            self._partition.consumer.seek(self._partition.source, self.buffer.position)
+            self.buffer.sought()
 
-    def read_on(self) -> None:
-        """Pause or resume reading; back-pressure is nothing else."""
-        if not self._flows:
+    def adjust_reading(self) -> None:
+        """Pause or resume the consumer for the partition, according to the room in the buffer."""
+        if self._is_suspended:
             return
-        unfinished, has_tripped = self.turns.lanes.records, self._ground.share.has_tripped
+        unfinished, has_tripped = self.dispatcher.key_queues.records, self._partition.failure_ratio.has_tripped
         if self.is_paused:
-            if self.intake.has_room(unfinished) and not has_tripped:
-                self._consumer.resume(self._source)
+            if self.buffer.has_room(unfinished) and not has_tripped:
+                self._partition.consumer.resume(self._partition.source)
                 self.is_paused = False
-        elif self.intake.is_full(unfinished) or has_tripped:
-            self._consumer.pause(self._source)
+        elif self.buffer.is_full(unfinished) or has_tripped:
+            self._partition.consumer.pause(self._partition.source)
             self.is_paused = True
 
-    def _take(self) -> None:
+    def _take_records(self) -> None:
         now = time.time()
-        for record in self.intake.take():
-            self.turns.lanes.add(record, now)
-        self.read_on()
-        self.lanes_changed()
+        key_queues = self.dispatcher.key_queues
+        for record in self.buffer.take():
+            key_queues.add(record, now)
+        self.adjust_reading()
+        self.key_queues_changed()
 
-    # What the turns ask (`turns.Owner`).
+    # Called by the dispatcher (`dispatcher.Session`).
 
     @property
-    def accepts_turns(self) -> bool:
-        """Whether another turn may start now."""
-        share = self._ground.share
-        may_trip = share.has_tripped or (
-            self._uncommitted_casualties and share.is_reached_with(self._uncommitted_casualties)
+    def accepts_invocations(self) -> bool:
+        """Whether another invocation may start now."""
+        failure_ratio = self._partition.failure_ratio
+        may_trip = failure_ratio.has_tripped or (
+            self._uncommitted_dead_letters and failure_ratio.would_trip_with(self._uncommitted_dead_letters)
         )
-        return self._flows and not self.is_draining and not may_trip and self.queue.has_room
+        return not self._is_suspended and not self._is_draining and not may_trip and self.commits.has_room
 
     @property
     def has_time_to_spare(self) -> bool:
-        """Whether alarms may run beside records without making them late."""
-        return not self._lateness.is_late
+        """Whether timers may run beside records without making the records late."""
+        return not self._loop_lag.is_late
 
-    def hand_over(self, pending: PendingCommit) -> None:
-        """Queue a result for the next transaction, which begins soon if anybody waits for it."""
-        self.queue.put(pending)
-        if pending.is_awaited:
-            self._ground.wake()
-        elif not self._waits_for_company:
-            self._waits_for_company = True
-            asyncio.get_running_loop().call_later(_COMPANY_SECONDS, self._no_company_came)
-        self._uncommitted_casualties += pending.dead_lettered
+    def enqueue(self, pending: PendingCommit) -> None:
+        """Queue a result for the next transaction, which begins soon if the result is urgent."""
+        self.commits.put(pending)
+        if pending.is_urgent:
+            self._partition.wake()
+        elif not self._is_lingering:
+            self._is_lingering = True
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._linger_ended)
+        self._uncommitted_dead_letters += pending.dead_lettered
 
-    def lanes_changed(self) -> None:
-        """Start what may run, and look again when the next lane is due."""
-        self.turns.start()
-        due = self.turns.lanes.next_due() if self.accepts_turns else None
+    def key_queues_changed(self) -> None:
+        """Start what may run, and set the timer for the key queue that is due next."""
+        self.dispatcher.start()
+        due = self.dispatcher.key_queues.next_due() if self.accepts_invocations else None
         if due != self._timer_due:
             self._cancel_timer()
             if due is not None:
-                # What is due and did not start waits for a slot, and is started with it: look again, but without haste.
-                delay = max(0.001, due - time.time()) if due > time.time() else _SECOND_LOOK_SECONDS
-                self._timer = asyncio.get_running_loop().call_later(delay, self._timer_fired)
+                # A queue that is due and has not started waits for a slot, which starts it: no need to hurry.
+                delay = max(0.001, due - time.time()) if due > time.time() else _SLOT_RETRY_SECONDS
+                self._timer = asyncio.get_running_loop().call_later(delay, self._timer_expired)
                 self._timer_due = due
-        if not self.turns.running:
-            self._settled.set()
+        if not self.dispatcher.running:
+            self._progressed.set()
 
-    async def ours(self) -> None:
-        """Return when the partition is surely ours at this moment, or raise `PartitionLost`."""
-        standing = self._ground.standing
+    async def ensure_owned(self) -> None:
+        """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
+        membership = self._partition.membership
         while True:
-            if self.is_void:
+            if self.is_invalid:
                 raise PartitionLost
-            if self._flows and (standing.is_trusted or await standing.confirm()):
+            if not self._is_suspended and (membership.is_trusted or await membership.confirm()):
                 return
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            await asyncio.sleep(_OWNERSHIP_RETRY_SECONDS)
 
-    def _no_company_came(self) -> None:
-        self._waits_for_company = False
-        self._ground.wake()
+    def _linger_ended(self) -> None:
+        self._is_lingering = False
+        self._partition.wake()
 
-    def _timer_fired(self) -> None:
+    def _timer_expired(self) -> None:
         self._timer = self._timer_due = None
-        self.lanes_changed()
+        self.key_queues_changed()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -261,49 +259,50 @@ class PartitionSession:
     # One transaction.
 
     async def commit(self) -> bool:
-        """Commit what has finished, as one transaction. False: nothing has.
+        """Commit the queued results in one transaction. False: there are none.
 
         Raises:
-            KafkaError, TimeoutError, OSError, AssertionError: it failed or is in doubt; all of this is void.
+            KafkaFailure: the transaction failed or its outcome is unknown; discard the session.
         """
-        if not self.queue.has_pending:
-            self._settled.set()
+        if not self.commits.has_pending:
+            self._progressed.set()
             return False
-        batch = self.queue.next_batch()
+        batch = self.commits.next_batch()
         finished = [pending.offset for pending in batch if pending.offset is not None]
         for offset in finished:
-            self.intake.finish(offset)
-        progress = self.intake.committed() if finished else None
+            self.buffer.finish(offset)
+        committed = self.buffer.committed() if finished else None
         try:
-            seconds = await self._transactions.commit(batch, progress)
+            seconds = await self._transactions.commit(batch, committed)
         except KafkaFailure as error:
             self._metrics.transaction_failures.labels(type(error).__name__).inc()
             raise
-        self.committed = progress or self.committed
-        self.queue.committed()
+        self.committed = committed or self.committed
+        self.commits.committed()
         self._metrics.transaction_seconds.observe(seconds)
         self._metrics.transaction_records.observe(len(batch))
         self._metrics.records.labels(self._label).inc(len(finished))
         self._metrics.outputs.inc(sum(len(pending.outputs) for pending in batch))
-        self._note_casualties(batch)
+        self._count_dead_letters(batch)
         self._after_commit()
         return True
 
-    def _note_casualties(self, batch: Sequence[PendingCommit]) -> None:
-        casualties = sum(pending.dead_lettered for pending in batch)
-        self._uncommitted_casualties -= casualties
-        if casualties:
-            self._metrics.dead_lettered.labels(self._label).inc(casualties)
-        share = self._ground.share
+    def _count_dead_letters(self, batch: Sequence[PendingCommit]) -> None:
+        dead_letters = sum(pending.dead_lettered for pending in batch)
+        self._uncommitted_dead_letters -= dead_letters
+        if dead_letters:
+            self._metrics.dead_lettered.labels(self._label).inc(dead_letters)
+        failure_ratio = self._partition.failure_ratio
         for pending in batch:
-            if pending.offset is not None and share.note(dead_lettered=pending.dead_lettered):
-                log.error("engine.partition_tripped", partition=self._source.partition, detail=share.why)
+            if pending.offset is not None and failure_ratio.count(dead_lettered=pending.dead_lettered):
+                number = self._partition.source.partition
+                log.error("engine.dead_letter_share_exceeded", partition=number, detail=failure_ratio.reason)
 
     def _after_commit(self) -> None:
-        if self.intake.holds_back:
-            self._take()
+        if self.buffer.has_held_records:
+            self._take_records()
         else:
-            self.read_on()
-            self.lanes_changed()
-        if not self.queue.has_pending:
-            self._settled.set()
+            self.adjust_reading()
+            self.key_queues_changed()
+        if not self.commits.has_pending:
+            self._progressed.set()

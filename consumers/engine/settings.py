@@ -1,4 +1,4 @@
-"""What an engine needs to be told. Built by the composition root; nothing here is read from the environment."""
+"""The settings of an engine. The composition root builds them; nothing here reads the environment."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ class EngineSettings:
     """One engine: one consumer group on one input topic, with its `state` topic.
 
     Attributes:
-        topic, state_topic: the input, and where memories live; both have `partitions` partitions.
+        topic, state_topic: the input topic and the topic of the keys' states; both have `partitions` partitions.
         group: the consumer group; also part of every `transactional.id`.
+        client: returns the connection options of an aiokafka client; called for each client.
         member: a stable name of this process, unique in the group (static membership), or None.
-        client: makes the connection options of every aiokafka client (bootstrap servers, security), asked each time.
-        transactional_prefix: what precedes `<group>-<topic>-<partition>` in a `transactional.id`.
-        wait_reasons: every reason that the handler may give for a wait: the labels of a metric.
-        slots: how many turns may run at once in this process.
-        read_ahead_records, read_ahead_bytes: what a partition may hold unfinished before it stops reading.
+        transactional_prefix: precedes `<group>-<topic>-<partition>` in a `transactional.id`.
+        wait_reasons: every reason that the handler may give in a `RetryAt`: the labels of a metric.
+        concurrency: the most invocations that run at a time in this process.
+        read_ahead_records, read_ahead_bytes: the most unfinished input that a partition holds before it pauses.
         batch_results, batch_bytes: the most that one transaction carries.
         commit_pause_seconds: the pause after a commit; without it the next transaction meets a back-off of 20 ms.
-        alarm_spread_seconds: alarms that are overdue when a partition starts are spread over this time, or over what
-            `alarm_spread` says of the key's memory at that moment.
-        casualty_share, casualty_window: more than this share of the last so many records given up stops a partition.
-        transaction_seconds: the deadline of one transaction; the broker's own is `transaction_timeout_seconds`.
+        timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
+        timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
+        dead_letter_share, dead_letter_window: a partition stops if more than this share of its last so many records
+            were dead-lettered.
+        session_seconds, heartbeat_seconds: the group's session timeout and heartbeat interval.
+        transaction_timeout_seconds: the broker's deadline of one transaction.
+        transaction_seconds: this process's deadline of one transaction, shorter than the broker's.
         start_seconds: the deadline of each step of a partition's start.
-        release_seconds: how long a rebalance waits for results that are ready to be committed.
-        drain_seconds: how long a stop waits for turns that run.
+        release_seconds: the longest time that a rebalance waits for finished results to be committed.
+        drain_seconds: the longest time that a stop waits for running invocations.
+        limits: the bounds of one invocation.
     """
 
     topic: str
@@ -44,16 +48,16 @@ class EngineSettings:
     member: str | None = None
     transactional_prefix: str = ""
     wait_reasons: tuple[StrEnum, ...] = ()
-    slots: int = 512
+    concurrency: int = 512
     read_ahead_records: int = 2_000
     read_ahead_bytes: int = 16 * 1024 * 1024
     batch_results: int = 1_000
     batch_bytes: int = 4 * 1024 * 1024
     commit_pause_seconds: float = 0.002
-    alarm_spread_seconds: float = 30.0
-    alarm_spread: Callable[[bytes | None, float], float] | None = None
-    casualty_share: float = 0.5
-    casualty_window: int = 50
+    timer_spread_seconds: float = 30.0
+    timer_spread: Callable[[bytes | None, float], float] | None = None
+    dead_letter_share: float = 0.5
+    dead_letter_window: int = 50
     session_seconds: float = 10.0
     heartbeat_seconds: float = 1.0
     transaction_timeout_seconds: float = 15.0
@@ -64,5 +68,9 @@ class EngineSettings:
     limits: InvocationLimits = field(default_factory=InvocationLimits)
 
     def transactional_id(self, partition: int) -> str:
-        """Return the id that fences every other owner of the partition."""
+        """Return the `transactional.id` of a partition: a new producer with this id fences every earlier one."""
         return f"{self.transactional_prefix}{self.group}-{self.topic}-{partition}"
+
+    def spread_seconds(self, state: bytes | None, now: float) -> float:
+        """Return the seconds over which to spread the overdue timer of a key with this state."""
+        return self.timer_spread_seconds if self.timer_spread is None else self.timer_spread(state, now)

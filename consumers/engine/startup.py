@@ -1,9 +1,9 @@
-"""Taking a partition over: the steps between an assignment and the first record, in the order that matters.
+"""The start of an assigned partition, from the assignment to the first record. The order of the steps matters.
 
-    confirm membership -> init producer (fences) -> committed offset -> confirm -> marker -> restore -> judge the offset
+    confirm membership -> init producer (fences) -> committed offset -> confirm -> marker -> restore -> check the offset
 
-Nothing here changes the partition: the result is a value, and a failure at any step leaves Kafka as it was. See
-docs/decisions/0001.
+The result is a value, and a failure at any step changes nothing in Kafka that matters. See
+docs/decisions/0001-transactions-and-fencing.md.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.offset_tracker import OffsetTracker, ProgressUnreadable
+from consumers.engine.core.offset_tracker import Committed, MetadataUnreadable, OffsetTracker
 from consumers.engine.kafka import clients
-from consumers.engine.kafka.offsets import Committed, fetch_committed
+from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
-from consumers.engine.state_store import MARKER_KEY, StateStore, restore, spread
+from consumers.engine.state_store import MARKER_KEY, StateStore, restore, spread_timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,95 +33,96 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_SECOND_THOUGHTS_SECONDS = (0.5, 1.0, 2.0)
+_LOG_END_RETRY_SECONDS = (0.5, 1.0, 2.0)
 
 
-class Stopped(Exception):
-    """The partition can't go on without a person; the message says why and what to do."""
+class OperatorNeeded(Exception):
+    """The partition cannot start without an operator's decision; the message says why and what resuming does."""
 
 
 class NotAMember(Exception):
-    """The coordinator does not confirm the membership under which we were given the partition."""
+    """The coordinator does not confirm the generation under which the partition was assigned."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartedPartition:
-    """A partition that is ours: what its producer writes, where it stands, what is remembered, whom to call when."""
+    """The result of a start: the producer's transactions, the committed offset, the states, and the timers by key."""
 
     transactions: Transactions
     committed: Committed
-    memories: StateStore
-    alarms: dict[bytes, float]
+    states: StateStore
+    timers: dict[bytes, float]
 
 
 @dataclass(frozen=True, slots=True)
 class StartupContext:
-    """What a takeover works with.
+    """What a start works with.
 
-    `state` is the partition of the `state` topic, `on_detail` is told in words how far the restore is.
+    `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore.
     """
 
     source: TopicPartition
     state: TopicPartition
     consumer: AIOKafkaConsumer
-    standing: GroupMembership
+    membership: GroupMembership
     settings: EngineSettings
     on_detail: Callable[[str], None]
 
 
-async def start_partition(parts: StartupContext, producer: AIOKafkaProducer, *, resumed: bool) -> StartedPartition:
-    """Take the partition over.
+async def start_partition(
+    context: StartupContext, producer: AIOKafkaProducer, *, accept_lost_offset: bool
+) -> StartedPartition:
+    """Start the partition.
 
     Args:
-        parts: what to work with.
+        context: what to work with.
         producer: the partition's transactional producer, not started.
-        resumed: an operator has said to go on although the committed offset can't be used as it is.
+        accept_lost_offset: an operator has resumed the partition although the committed offset is unusable.
 
     Raises:
         NotAMember: the group has moved on; wait for the next assignment.
-        Stopped: the committed offset can't be used; an operator has to decide.
-        KafkaError, TimeoutError, OSError, AssertionError: try again.
+        OperatorNeeded: the committed offset is unusable.
+        KafkaFailure: try again.
     """
-    settings, source, consumer = parts.settings, parts.source, parts.consumer
-    await _check_membership(parts)  # before fencing: a process that is no member must not disturb the owner
+    settings, source, consumer = context.settings, context.source, context.consumer
+    await _check_membership(context)  # before fencing: a process that is no member must not disturb the owner
     async with asyncio.timeout(settings.start_seconds):
         await producer.start()
     async with asyncio.timeout(settings.start_seconds):
-        committed = await fetch_committed(consumer, settings.group, source)
+        committed = (await fetch_committed(consumer, settings.group, [source]))[source]
         begin = (await consumer.beginning_offsets([source]))[source]
-        end = await _end(consumer, source, committed)
-    await _check_membership(parts)
+        end = await _log_end(consumer, source, committed)
+    await _check_membership(context)
     transactions = Transactions(producer, source, settings.group, timeout_seconds=settings.transaction_seconds)
-    marker = await transactions.mark(parts.state.topic, MARKER_KEY)
-    memories = await _restore(parts, marker)
-    if not resumed:
-        _judge(committed, begin, end, remembers=len(memories) > 0)
-    usable = _usable(committed, begin, end)
+    marker = await transactions.write_marker(context.state.topic, MARKER_KEY)
+    states = await _restore(context, marker)
+    if not accept_lost_offset:
+        _check_offset(committed, begin, end, has_states=len(states) > 0)
+    usable = _usable_offset(committed, begin, end)
     if usable != committed:
-        # From now on "nothing committed" can only mean that the offsets were lost.
+        # From now on a missing offset can only mean that the offsets were lost.
         await transactions.commit((), usable)
-    over = settings.alarm_spread or (lambda _memory, _now: settings.alarm_spread_seconds)
-    return StartedPartition(transactions, usable, memories, await spread(memories, over, time.time()))
+    return StartedPartition(
+        transactions, usable, states, await spread_timers(states, settings.spread_seconds, time.time())
+    )
 
 
-def lanes_with_alarms(settings: EngineSettings, takeover: StartedPartition) -> KeyQueues:
-    """Set the alarms that were remembered; those that are overdue are spread, so that they don't ring all at once."""
-    lanes = KeyQueues()
+def key_queues_with_timers(settings: EngineSettings, started: StartedPartition) -> KeyQueues:
+    """Make the key queues with the restored timers; those that became due meanwhile are spread again."""
+    key_queues = KeyQueues()
     now = time.time()
-
-    def spread(key: bytes) -> float:
-        if settings.alarm_spread is None:
-            return settings.alarm_spread_seconds
-        return settings.alarm_spread(takeover.memories.get(key), now)
-
-    for key, at in takeover.alarms.items():
-        lanes.set_alarm(key, at if at > now else now + random.random() * spread(key))  # noqa: S311 - jitter
-    return lanes
+    for key, at in started.timers.items():
+        if at <= now:
+            spread = settings.spread_seconds(started.states.get(key), now)
+            key_queues.set_timer(key, now + random.random() * spread)  # noqa: S311 - jitter
+        else:
+            key_queues.set_timer(key, at)
+    return key_queues
 
 
-async def _end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:
-    """Return the log's end; ask again if it is before the committed offset, as a deposed leader would say."""
-    for pause in (*_SECOND_THOUGHTS_SECONDS, 0.0):
+async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:
+    """Return the log's end; retry while it lies before the committed offset, because a deposed leader may lag."""
+    for pause in (*_LOG_END_RETRY_SECONDS, 0.0):
         end = int((await consumer.end_offsets([source]))[source])
         if committed is None or committed.offset <= end:
             break
@@ -129,68 +130,69 @@ async def _end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Co
     return end
 
 
-async def _check_membership(parts: StartupContext) -> None:
-    async with asyncio.timeout(parts.settings.session_seconds):
-        if not await parts.standing.confirm():
+async def _check_membership(context: StartupContext) -> None:
+    async with asyncio.timeout(context.settings.session_seconds):
+        if not await context.membership.confirm():
             raise NotAMember
 
 
-async def _restore(parts: StartupContext, marker: int) -> StateStore:
-    consumer = clients.restoring_consumer(parts.settings)
-    said = time.monotonic()
+async def _restore(context: StartupContext, marker: int) -> StateStore:
+    consumer = clients.restoring_consumer(context.settings)
+    logged_at = time.monotonic()
 
-    def on_progress(done: int, of: int) -> None:
-        nonlocal said
-        parts.on_detail(f"restoring: {done} of {of} records of the state topic read")
-        if time.monotonic() - said > 1.0:
-            said = time.monotonic()
-            log.info("engine.restoring", partition=parts.source.partition, done=done, of=of)
+    def on_progress(done: int, total: int) -> None:
+        nonlocal logged_at
+        context.on_detail(f"restoring: {done} of {total} records of the state topic read")
+        if time.monotonic() - logged_at > 1.0:
+            logged_at = time.monotonic()
+            log.info("engine.restore_progressed", partition=context.source.partition, done=done, total=total)
 
-    seconds = parts.settings.start_seconds
+    seconds = context.settings.start_seconds
     try:
         async with asyncio.timeout(seconds):
             await consumer.start()
-        return await restore(consumer, parts.state, marker, on_progress, timeout_seconds=seconds)
+        return await restore(consumer, context.state, marker, on_progress, timeout_seconds=seconds)
     finally:
         await consumer.stop()
 
 
-def _judge(committed: Committed | None, begin: int, end: int, *, remembers: bool) -> None:
+def _check_offset(committed: Committed | None, begin: int, end: int, *, has_states: bool) -> None:
     if committed is None:
-        if remembers:
-            raise Stopped(
-                "the group has no committed offset, but the state topic holds memories: the offsets expired or were "
-                "deleted. Resuming handles every record that the topic still holds once more"
+        if has_states:
+            raise OperatorNeeded(
+                "the group has no committed offset, but the state topic holds states: the offsets expired or were "
+                "deleted. Resuming processes every record that the topic still holds once more"
             )
         return
     if committed.offset < begin:
-        raise Stopped(
+        raise OperatorNeeded(
             f"the committed offset {committed.offset} is older than the log, which begins at {begin}: retention has "
-            f"deleted {begin - committed.offset} offsets, with records that were never handled. Resuming goes on at "
-            f"{begin}"
+            f"deleted {begin - committed.offset} offsets, with records that were never processed. Resuming continues "
+            f"at {begin}"
         )
     if committed.offset > end:
-        raise Stopped(
-            f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was made anew. "
-            f"Resuming goes on at {begin}"
+        raise OperatorNeeded(
+            f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was created again. "
+            f"Resuming continues at {begin}"
         )
     try:
         OffsetTracker(committed.offset, committed.metadata)
-    except ProgressUnreadable as error:
-        raise Stopped(
-            f"{error}. Resuming goes on at {committed.offset}, and handles once more what was finished beyond it"
+    except MetadataUnreadable as error:
+        raise OperatorNeeded(
+            f"{error}. Resuming continues at {committed.offset}, and processes once more the records that were "
+            "finished beyond it"
         ) from error
 
 
-def _usable(committed: Committed | None, begin: int, end: int) -> Committed:
-    """Return where to go on; what is known to be finished stays finished."""
+def _usable_offset(committed: Committed | None, begin: int, end: int) -> Committed:
+    """Return where to continue; records that are known to be finished stay finished."""
     if committed is None or committed.offset > end:
         return Committed(begin, "")
     try:
-        progress = OffsetTracker(committed.offset, committed.metadata)
-    except ProgressUnreadable:
+        tracker = OffsetTracker(committed.offset, committed.metadata)
+    except MetadataUnreadable:
         return Committed(max(begin, committed.offset), "")
     if committed.offset >= begin:
         return committed
-    progress.give_up_below(begin)
-    return Committed(progress.watermark, progress.encode())
+    tracker.skip_to(begin)
+    return Committed(tracker.watermark, tracker.encode())

@@ -1,8 +1,8 @@
-"""The memories of one partition's keys: kept in bytes, restored from the compacted `state` topic.
+"""The states of one partition's keys, restored from the compacted `state` topic.
 
-Owns the form of a `state` record: key = the lane's key (with a zero byte more where that would be our marker), value =
-the handler's memory, header `alarm` = when to call it. Holds bytes only, never a decoded object: per key one entry of a
-dict, and 8 bytes for the alarm before the memory.
+Owns the format of a `state` record: its key is the input's key (with one more zero byte if it would look like the
+marker), its value the state, its header `alarm` the time of the timer. The store holds bytes, never a decoded object:
+per key one entry of a dict, with the 8 bytes of the timer before the state.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-# A partition's start writes this key, to see its own write come back. No lane's memory is written under it.
+# The start of a partition writes a record with this key, and reads up to it. No state has this key.
 MARKER_KEY = b"\x00engine"
 
-_ALARM = "alarm"
+_TIMER_HEADER = "alarm"
 _POLL_MILLISECONDS = 500
-# Records are large beside what is kept of them: many at once would leave the heap full of holes.
+# Fetched records are large beside the entries of the store: many at a time would fragment the heap.
 _POLL_RECORDS = 1_000
-_AT_A_STRETCH = 200
-_ALARM_BYTES = 8
+_TIMERS_PER_YIELD = 200
+_TIMER_BYTES = 8
 _NEVER = math.inf
 _pack = struct.Struct("<d").pack
 _unpack = struct.Struct("<d").unpack_from
 
 
 class StateStore:
-    """What is remembered of each key, and the alarm of its newest `state` record: what a restart would find."""
+    """The state of each key, and the timer in its newest `state` record, which a restart would restore."""
 
     __slots__ = ("_values", "unreadable")
 
@@ -44,34 +44,34 @@ class StateStore:
         self.unreadable = 0
 
     def __len__(self) -> int:
-        """Count the keys that something is remembered of."""
+        """Count the keys that have a state."""
         return len(self._values)
 
     def get(self, key: bytes) -> bytes | None:
-        """Return what is remembered of the key."""
-        held = self._values.get(key)
-        return None if held is None else held[_ALARM_BYTES:]
+        """Return the key's state."""
+        stored = self._values.get(key)
+        return None if stored is None else stored[_TIMER_BYTES:]
 
-    def put(self, key: bytes, memory: bytes | None, timer_at: float | None) -> None:
-        """Remember this, as written with that alarm; None forgets the key."""
-        if memory is None:
+    def put(self, key: bytes, state: bytes | None, timer_at: float | None) -> None:
+        """Store a state that is written with this timer; None deletes the key."""
+        if state is None:
             self._values.pop(key, None)
         else:
-            self._values[key] = _pack(_NEVER if timer_at is None else timer_at) + memory
+            self._values[key] = _pack(_NEVER if timer_at is None else timer_at) + state
 
-    def written_alarm(self, key: bytes) -> float | None:
-        """Return the alarm that a restart would find for the key."""
-        held = self._values.get(key)
-        return None if held is None else _alarm_of(held)
+    def written_timer(self, key: bytes) -> float | None:
+        """Return the timer that a restart would restore for the key."""
+        stored = self._values.get(key)
+        return None if stored is None else _timer_of(stored)
 
-    def alarms(self) -> Iterator[tuple[bytes, float]]:
-        """Walk the keys that have a written alarm."""
-        for key, held in self._values.items():
-            if (at := _alarm_of(held)) is not None:
+    def timers(self) -> Iterator[tuple[bytes, float]]:
+        """Iterate over the keys that have a written timer."""
+        for key, stored in self._values.items():
+            if (at := _timer_of(stored)) is not None:
                 yield key, at
 
     def absorb(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take in records of the `state` topic, in order; what is not of our form is counted."""
+        """Apply records of the `state` topic, in order; `unreadable` counts those in an unknown format."""
         for record in records:
             if record.key == MARKER_KEY:
                 continue
@@ -79,48 +79,50 @@ class StateStore:
                 self.unreadable += 1
                 continue
             try:
-                timer_at = _read_alarm(record) if record.value is not None else None
+                timer_at = _read_timer(record) if record.value is not None else None
             except (TypeError, ValueError):
                 self.unreadable += 1
-                timer_at = 0.0  # due at once: better too early than never
-            self.put(_lane_key(record.key), record.value, timer_at)
+                timer_at = 0.0  # due immediately: too early does no harm
+            self.put(_input_key(record.key), record.value, timer_at)
 
 
-def _alarm_of(held: bytes) -> float | None:
-    at: float = _unpack(held)[0]
+def _timer_of(stored: bytes) -> float | None:
+    at: float = _unpack(stored)[0]
     return None if at == _NEVER else at
 
 
-async def spread(memories: StateStore, over: Callable[[bytes | None, float], float], now: float) -> dict[bytes, float]:
-    """Return when to call each key that has an alarm; what is overdue is put somewhere in the time that `over` says.
+async def spread_timers(
+    states: StateStore, spread_seconds: Callable[[bytes | None, float], float], now: float
+) -> dict[bytes, float]:
+    """Return when to call each key that has a timer; overdue timers are spread over `spread_seconds(state, now)`.
 
-    Many may be overdue, and `over` may have to read each memory: others get their turn meanwhile.
+    Many may be overdue, and `spread_seconds` may have to parse each state: other tasks run meanwhile.
     """
-    alarms: dict[bytes, float] = {}
+    timers: dict[bytes, float] = {}
     overdue = 0
-    for key, at in memories.alarms():
+    for key, at in states.timers():
         if at > now:
-            alarms[key] = at
+            timers[key] = at
             continue
-        alarms[key] = now + random.random() * over(memories.get(key), now)  # noqa: S311 - jitter
+        timers[key] = now + random.random() * spread_seconds(states.get(key), now)  # noqa: S311 - jitter
         overdue += 1
-        if overdue % _AT_A_STRETCH == 0:
+        if overdue % _TIMERS_PER_YIELD == 0:
             await asyncio.sleep(0)
-    return alarms
+    return timers
 
 
-def state_record(topic: str, key: bytes, memory: bytes | None, timer_at: float | None) -> Output:
-    """Make the record that restores this memory and alarm."""
-    headers = ((_ALARM, repr(timer_at).encode()),) if timer_at is not None and memory is not None else ()
-    return Output(topic, _written_key(key), memory, headers)
+def state_record(topic: str, key: bytes, state: bytes | None, timer_at: float | None) -> Output:
+    """Make the record that restores this state and timer."""
+    headers = ((_TIMER_HEADER, repr(timer_at).encode()),) if timer_at is not None and state is not None else ()
+    return Output(topic, _written_key(key), state, headers)
 
 
 def _written_key(key: bytes) -> bytes:
-    """Return the key of a lane's `state` records: its own but for the marker's, and for those that this makes."""
+    """Return the key of a `state` record: the input's key, with one more zero byte if it looks like the marker."""
     return key + b"\x00" if _is_like_the_marker(key) else key
 
 
-def _lane_key(written: bytes) -> bytes:
+def _input_key(written: bytes) -> bytes:
     return written[:-1] if _is_like_the_marker(written) else written
 
 
@@ -128,12 +130,12 @@ def _is_like_the_marker(key: bytes) -> bool:
     return key.startswith(MARKER_KEY) and not key[len(MARKER_KEY) :].strip(b"\x00")
 
 
-def _read_alarm(record: ConsumerRecord) -> float | None:
+def _read_timer(record: ConsumerRecord) -> float | None:
     for name, value in record.headers:
-        if name == _ALARM:
+        if name == _TIMER_HEADER:
             at = float(value)
             if not math.isfinite(at):
-                raise ValueError("an alarm at no time")
+                raise ValueError("a timer without a finite time")
             return at
     return None
 
@@ -146,36 +148,36 @@ async def restore(
     *,
     timeout_seconds: float,
 ) -> StateStore:
-    """Read the partition of the `state` topic up to our own marker, and return the memories.
+    """Read the partition of the `state` topic up to this start's own marker, and return the states.
 
-    The marker was written by the partition's producer after it had fenced its predecessor, so everything that a
-    predecessor ever committed lies before it; a broker without it is not the leader and can't pass for one. It is the
-    consumer's *position* that is compared: the last offset is a transaction marker and never delivered.
+    The partition's producer wrote the marker after it had fenced every earlier producer. So every committed state of an
+    earlier owner lies before the marker, and a deposed leader, which lacks the marker, cannot end the restore. The end
+    is the consumer's *position*: a transaction's control record follows the marker and is never delivered.
 
     Args:
-        consumer: a read_committed consumer without a group, started, used for nothing else.
+        consumer: a started read_committed consumer without a group, used for nothing else.
         partition: the partition of the `state` topic.
-        marker: the offset of our own marker.
+        marker: the offset of this start's marker.
         on_progress: called with (offsets read, offsets to read) after each fetch.
-        timeout_seconds: how long it may stand still.
+        timeout_seconds: the longest time without progress.
 
     Raises:
-        TimeoutError: nothing came for `timeout_seconds`.
+        TimeoutError: no progress for `timeout_seconds`.
     """
-    memories = StateStore()
+    states = StateStore()
     consumer.assign([partition])
     async with asyncio.timeout(timeout_seconds):
         begin = (await consumer.beginning_offsets([partition]))[partition]
     consumer.seek(partition, begin)
     position = begin
-    async with asyncio.timeout(timeout_seconds) as patience:
+    async with asyncio.timeout(timeout_seconds) as deadline:
         while position <= marker:
             fetched = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=_POLL_RECORDS)
             for records in fetched.values():
-                memories.absorb(records)
+                states.absorb(records)
             fetched = records = ()
             before, position = position, await consumer.position(partition)
             if position > before:
-                patience.reschedule(asyncio.get_running_loop().time() + timeout_seconds)
+                deadline.reschedule(asyncio.get_running_loop().time() + timeout_seconds)
                 on_progress(position - begin, marker + 1 - begin)
-    return memories
+    return states

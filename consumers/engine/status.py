@@ -1,81 +1,134 @@
-"""What an operator sees of an engine: a page of lanes, and one sentence about its readiness. Reads, changes nothing."""
+"""What an operator sees of an engine: the page of key queues, the readiness, and the gauges. Changes nothing."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.core.partition_lifecycle import PartitionStatus
+from consumers.engine.interface import HandlerFailure
+from consumers.engine.lag import lag, oldest_unfinished, watermark
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from consumers.engine.core.key_queues import KeyQueue
-    from consumers.engine.engine import Engine
+    from consumers.engine.partition import Partition
+    from consumers.engine.settings import EngineSettings
+    from runtime.metrics import EngineMetrics
 
-_LANES_SHOWN = 50
+_QUEUES_SHOWN = 50
 
 
-def key_queues_report(engine: Engine) -> dict[str, Any]:
-    """Describe every partition and its oldest lanes, in JSON values; of a record only its key is shown."""
+class ObservedEngine(Protocol):
+    """The attributes of an engine that this module reads."""
+
+    @property
+    def settings(self) -> EngineSettings: ...  # noqa: D102 - see Engine
+    @property
+    def partitions(self) -> Mapping[int, Partition]: ...  # noqa: D102
+    @property
+    def is_joined(self) -> bool: ...  # noqa: D102
+    @property
+    def is_rebalancing(self) -> bool: ...  # noqa: D102
+    @property
+    def is_topic_missing(self) -> bool: ...  # noqa: D102
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+
+
+def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
+    """Describe every partition and its oldest key queues, in JSON values; of a record only its key is shown."""
     now = time.time()
     partitions = []
     for number, partition in sorted(engine.partitions.items()):
-        work, turns = partition.work, partition.turns
-        lanes = sorted(turns.lanes, key=_age_order)[:_LANES_SHOWN] if turns is not None else []
-        oldest = partition.oldest
+        session = partition.session
+        dispatcher = session.dispatcher if session is not None else None
+        key_queues = dispatcher.key_queues if dispatcher is not None else None
+        oldest = oldest_unfinished(partition)
         partitions.append(
             {
                 "partition": number,
-                "phase": partition.phase.value,
+                "phase": partition.status.value,
                 "detail": partition.detail,
                 "forSeconds": round(time.monotonic() - partition.changed_at, 1),
                 "stopped": partition.is_stopped,
                 "paused": partition.is_paused,
-                "watermark": partition.watermark,
-                "lag": partition.lag,
-                "gap": work.intake.gap if work is not None else 0,
+                "watermark": watermark(partition),
+                "lag": lag(partition),
+                "gap": session.buffer.gap if session is not None else 0,
                 "oldestUnfinishedSeconds": round(now - oldest, 1) if oldest is not None else None,
-                "unfinished": turns.lanes.records if turns is not None else 0,
-                "running": turns.running if turns is not None else 0,
-                "waiting": {reason.value: count for reason, count in turns.lanes.waits().items()} if turns else {},
-                "alarms": turns.lanes.alarms if turns is not None else 0,
-                "memories": len(turns.memories) if turns is not None else 0,
-                "lanes": [_lane(lane, now) for lane in lanes],
+                "unfinished": key_queues.records if key_queues is not None else 0,
+                "running": dispatcher.running if dispatcher is not None else 0,
+                "waiting": (
+                    {reason.value: count for reason, count in key_queues.waits().items()}
+                    if key_queues is not None
+                    else {}
+                ),
+                "alarms": key_queues.timers if key_queues is not None else 0,
+                "memories": len(dispatcher.states) if dispatcher is not None else 0,
+                "lanes": [_describe(queue, now) for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]],
             }
         )
     return {"group": engine.settings.group, "topic": engine.settings.topic, "partitions": partitions}
 
 
-def readiness(engine: Engine) -> tuple[bool, str]:
-    """Say whether every partition of ours is being worked on, and if not, which is not and why."""
+def readiness(engine: ObservedEngine) -> tuple[bool, str]:
+    """Return whether every partition of this process is running, and if not, which is not and why."""
     if not engine.is_joined:
         return False, engine.detail
     if engine.is_rebalancing:
         return False, "the group is rebalancing"
     if engine.is_topic_missing:
-        return False, f"topic {engine.settings.topic} is not there"
-    wrong = [
-        f"partition {number} {'stopped' if partition.is_stopped else partition.phase.value}"
+        return False, f"topic {engine.settings.topic} does not exist"
+    not_ready = [
+        f"partition {number} {'stopped' if partition.is_stopped else partition.status.value}"
         + (f" ({partition.detail})" if partition.detail else "")
         for number, partition in sorted(engine.partitions.items())
-        if partition.is_stopped or partition.phase is not PartitionStatus.RUNNING
+        if partition.is_stopped or partition.status is not PartitionStatus.RUNNING
     ]
-    return not wrong, "; ".join(wrong)
+    return not not_ready, "; ".join(not_ready)
 
 
-def _age_order(lane: KeyQueue) -> float:
-    return lane.records[0].timestamp if lane.records else lane.since
+def set_gauges(engine: ObservedEngine, metrics: EngineMetrics) -> None:
+    """Set the gauges of every partition."""
+    now = time.time()
+    statuses: dict[str, int] = {status.value: 0 for status in PartitionStatus}
+    for number, partition in engine.partitions.items():
+        label = str(number)
+        statuses[partition.status.value] += 1
+        session = partition.session
+        oldest = oldest_unfinished(partition)
+        key_queues = session.dispatcher.key_queues if session is not None else None
+        metrics.lag.labels(label).set(lag(partition))
+        metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
+        metrics.gap.labels(label).set(session.buffer.gap if session is not None else 0)
+        metrics.key_queues.labels(label).set(len(key_queues) if key_queues is not None else 0)
+        metrics.unfinished.labels(label).set(key_queues.records if key_queues is not None else 0)
+        metrics.timers_pending.labels(label).set(key_queues.timers if key_queues is not None else 0)
+        metrics.paused.labels(label).set(partition.is_paused)
+        metrics.stopped.labels(label).set(partition.is_stopped)
+        waits = key_queues.waits() if key_queues is not None else {}
+        for reason in {*HandlerFailure, *engine.settings.wait_reasons}:
+            metrics.waiting.labels(label, reason.value).set(waits.get(reason, 0))
+    for status, count in statuses.items():
+        metrics.partitions.labels(status).set(count)
 
 
-def _lane(lane: KeyQueue, now: float) -> dict[str, Any]:
-    first = lane.records[0] if lane.records else None
+def _age_order(queue: KeyQueue) -> float:
+    return queue.records[0].timestamp if queue.records else queue.since
+
+
+def _describe(queue: KeyQueue, now: float) -> dict[str, Any]:
+    first = queue.records[0] if queue.records else None
     return {
-        "key": lane.key.decode("utf-8", "backslashreplace"),
-        "state": "running" if lane.is_running else "waiting" if lane.waits_for is not None else "ready",
-        "reason": lane.waits_for.value if lane.waits_for is not None else None,
-        "untilSeconds": round(lane.wait_until - now, 1) if lane.waits_for is not None else None,
+        "key": queue.key.decode("utf-8", "backslashreplace"),
+        "state": "running" if queue.is_running else "waiting" if queue.waits_for is not None else "ready",
+        "reason": queue.waits_for.value if queue.waits_for is not None else None,
+        "untilSeconds": round(queue.wait_until - now, 1) if queue.waits_for is not None else None,
         "offset": first.offset if first is not None else None,
         "ageSeconds": round(now - first.timestamp, 1) if first is not None else None,
-        "records": len(lane.records),
-        "tries": lane.tries,
-        "failures": lane.failures,
+        "records": len(queue.records),
+        "tries": queue.tries,
+        "failures": queue.failures,
     }

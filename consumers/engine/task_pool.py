@@ -1,7 +1,7 @@
-"""The tasks that run one partition's turns: how many, since when each is in its handler's hands, and how they end.
+"""The tasks that run one partition's invocations: their number, the time of each handler call, and their end.
 
-Knows nothing of answers or lanes' order. A task that is cancelled may tidy up first, and a bad one never ends: it is
-cancelled again as long as it runs, and left behind in the end when the partition is thrown away.
+A cancelled task may clean up first, and a bad handler may never end. So a task is cancelled again as long as it runs,
+and abandoned when the partition's session ends without it.
 """
 
 from __future__ import annotations
@@ -20,91 +20,96 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A closed turn is cancelled so often, and has so long each time. A worker's stop waits for it beyond its own deadline.
+# How often a task is cancelled at the end, and how long it gets each time. The deadline of a worker's stop does not
+# include this time.
 _CLOSING_TRIES: Final = 2
 _CLOSING_SECONDS: Final = 2.0
 _NOT_CALLED: Final = math.inf
 
 
 @dataclass(slots=True)
-class _Run:
-    lane: KeyQueue
+class _Call:
+    queue: KeyQueue
     since: float = _NOT_CALLED  # when the handler was called, or cancelled last
     cancels: int = 0
 
 
 class TaskPool:
-    """See the module."""
+    """The tasks of one partition, each with its current handler call."""
 
-    def __init__(self, clock: Callable[[], float], *, hang_seconds: float, on_end: Callable[[], None]) -> None:
-        """Make it without tasks; `on_end` is called for each that has ended or was left behind."""
+    def __init__(self, clock: Callable[[], float], *, timeout_seconds: float, on_end: Callable[[], None]) -> None:
+        """Make a pool without tasks; it calls `on_end` for each task that has ended or is abandoned."""
         self._clock = clock
-        self._hang_seconds = hang_seconds
+        self._timeout_seconds = timeout_seconds
         self._on_end = on_end
-        self._runs: dict[asyncio.Task[None], _Run] = {}
+        self._calls: dict[asyncio.Task[None], _Call] = {}
 
     def __len__(self) -> int:
         """Count the tasks."""
-        return len(self._runs)
+        return len(self._calls)
 
-    def start(self, runner: Coroutine[object, object, None], lane: KeyQueue) -> None:
+    def start(self, coroutine: Coroutine[object, object, None], queue: KeyQueue) -> None:
         """Start a task."""
-        task = asyncio.create_task(runner)
-        self._runs[task] = _Run(lane)
-        # Not a `finally` of the runner's: one that is cancelled before its first step never comes to it.
+        task = asyncio.create_task(coroutine)
+        self._calls[task] = _Call(queue)
+        # A `finally` in the coroutine would not run in a task that is cancelled before its first step.
         task.add_done_callback(self._ended)
 
-    def called(self, task: asyncio.Task[None], lane: KeyQueue, now: float) -> None:
-        """Note that the task calls the handler for this lane."""
-        run = self._runs[task]
-        run.lane, run.since = lane, now
+    def begin_call(self, task: asyncio.Task[None], queue: KeyQueue, now: float) -> None:
+        """Note that the task calls the handler for a key queue."""
+        call = self._calls[task]
+        call.queue, call.since = queue, now
 
-    def answered(self, task: asyncio.Task[None]) -> bool:
-        """Note that the handler has ended, and let the task go on. True: it had been cancelled because it hung."""
-        run = self._runs.get(task)
-        if run is None:
-            return False  # left behind
-        run.since = _NOT_CALLED
-        hung = run.cancels > 0
-        for _ in range(run.cancels):
+    def end_call(self, task: asyncio.Task[None]) -> bool:
+        """Note that the handler has ended, and undo cancellations. Return whether the call had timed out."""
+        call = self._calls.get(task)
+        if call is None:
+            return False  # abandoned
+        call.since = _NOT_CALLED
+        timed_out = call.cancels > 0
+        for _ in range(call.cancels):
             task.uncancel()
-        run.cancels = 0
-        return hung
+        call.cancels = 0
+        return timed_out
 
-    def cancel_hung(self) -> tuple[int, int]:
-        """Cancel those whose handler runs, or tidies up, longer than the limit: (how many, of those not at first)."""
+    def cancel_overdue(self) -> tuple[int, int]:
+        """Cancel the calls that run, or clean up, longer than the limit.
+
+        Returns:
+            How many calls it has cancelled, and how many of these not for the first time.
+        """
         now = self._clock()
-        hung = [(task, run) for task, run in self._runs.items() if run.since < now - self._hang_seconds]
-        again = 0
-        for task, run in hung:
-            if run.cancels:
-                again += 1
-                offset = run.lane.records[0].offset if run.lane.records else None
-                log.error("engine.turn_will_not_end", offset=offset, cancelled=run.cancels)
-            run.cancels += 1
-            run.since = now
+        overdue = [(task, call) for task, call in self._calls.items() if call.since < now - self._timeout_seconds]
+        repeated = 0
+        for task, call in overdue:
+            if call.cancels:
+                repeated += 1
+                offset = call.queue.records[0].offset if call.queue.records else None
+                log.error("engine.cancellation_ignored", offset=offset, cancelled=call.cancels)
+            call.cancels += 1
+            call.since = now
             task.cancel()
-        return len(hung), again
+        return len(overdue), repeated
 
     def cancel(self) -> None:
-        """Cancel all."""
-        for task in self._runs:
+        """Cancel all tasks."""
+        for task in self._calls:
             task.cancel()
 
     async def closed(self) -> list[asyncio.Task[None]]:
-        """Wait within a bound until all that were cancelled have ended; return those that have not, and forget them."""
-        for left in reversed(range(_CLOSING_TRIES)):
-            if not self._runs:
+        """Wait within a bound for the cancelled tasks; forget and return those that have not ended."""
+        for remaining_tries in reversed(range(_CLOSING_TRIES)):
+            if not self._calls:
                 return []
-            await asyncio.wait(list(self._runs), timeout=_CLOSING_SECONDS)
-            if left:
+            await asyncio.wait(list(self._calls), timeout=_CLOSING_SECONDS)
+            if remaining_tries:
                 self.cancel()
-        behind = list(self._runs)
-        for task in behind:
+        abandoned = list(self._calls)
+        for task in abandoned:
             task.remove_done_callback(self._ended)
             self._ended(task)
-        return behind
+        return abandoned
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._runs[task]
+        del self._calls[task]
         self._on_end()

@@ -1,6 +1,6 @@
 """A process that runs one engine with tallies until SIGTERM: `python -m tests.chaos.engine_worker '{…}'` (`Orders`).
 
-Writes a line of JSON to its standard output whenever its partitions change phase, and its logs to its standard error.
+Writes a line of JSON to its standard output whenever its partitions change status, and its logs to its standard error.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Orders:
     start_seconds: float = 30.0
     drain_seconds: float = 10.0
     batch_results: int = 1_000
-    slots: int = 512
-    alarm_spread_seconds: float = 0.5
-    hang_seconds: float = 60.0
-    memory_bytes: int = 256 * 1024
+    concurrency: int = 512
+    timer_spread_seconds: float = 0.5
+    timeout_seconds: float = 60.0
+    state_bytes: int = 256 * 1024
     outputs_bytes: int = 4 * 1024 * 1024
 
     @property
@@ -61,7 +61,7 @@ class Orders:
 
     @property
     def state(self) -> str:
-        """The topic of memories."""
+        """The topic of states."""
         return f"{self.prefix}state"
 
     def settings(self) -> EngineSettings:
@@ -73,9 +73,9 @@ class Orders:
             group=f"{self.prefix}worker",
             member=self.member,
             client=lambda: {"bootstrap_servers": self.bootstrap, "client_id": self.name},
-            slots=self.slots,
+            concurrency=self.concurrency,
             batch_results=self.batch_results,
-            alarm_spread_seconds=self.alarm_spread_seconds,
+            timer_spread_seconds=self.timer_spread_seconds,
             session_seconds=self.session_seconds,
             heartbeat_seconds=self.heartbeat_seconds,
             transaction_timeout_seconds=self.transaction_timeout_seconds,
@@ -83,8 +83,8 @@ class Orders:
             start_seconds=self.start_seconds,
             drain_seconds=self.drain_seconds,
             limits=InvocationLimits(
-                hang_seconds=self.hang_seconds,
-                memory_bytes=self.memory_bytes,
+                timeout_seconds=self.timeout_seconds,
+                state_bytes=self.state_bytes,
                 outputs_bytes=self.outputs_bytes,
                 first_retry_seconds=0.2,
                 last_retry_seconds=2.0,
@@ -100,10 +100,10 @@ def metrics() -> EngineMetrics:
 async def _tell(engine: Engine) -> None:
     told = None
     while True:
-        phases = {number: partition.phase.value for number, partition in engine.partitions.items()}
-        if phases != told:
-            told = phases
-            print(json.dumps(phases), flush=True)
+        statuses = {number: partition.status.value for number, partition in engine.partitions.items()}
+        if statuses != told:
+            told = statuses
+            print(json.dumps(statuses), flush=True)
         await asyncio.sleep(_TELL_SECONDS)
 
 

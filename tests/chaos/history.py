@@ -1,7 +1,7 @@
-"""Judges what a run left behind: inputs, outputs, memories and the handler's own journal, against what we promise.
+"""Judges what a run left behind: inputs, outputs, states and the handler's own journal, against what we promise.
 
 Pure, and knows neither Kafka nor Collate: whoever ran something turns its records into these values. Outputs and
-memories are what a read_committed reader sees, in the order of their topic; effects are in the order in which they
+states are what a read_committed reader sees, in the order of their topic; effects are in the order in which they
 began, over all processes (one journal for all).
 """
 
@@ -61,7 +61,7 @@ class History:
 
     inputs: Sequence[Input]
     outputs: Sequence[Output]
-    memories: Mapping[str, bytes]
+    states: Mapping[str, bytes]
     effects: Sequence[Effect] | None = None
 
 
@@ -99,7 +99,7 @@ def check(
 
     Args:
         history: the run.
-        replay: leads from a key's inputs and outputs, both in order, to the memory that must be left (None for none).
+        replay: leads from a key's inputs and outputs, both in order, to the state that must be left (None for none).
     """
     inputs: dict[str, list[Input]] = defaultdict(list)
     outputs: dict[str, list[Output]] = defaultdict(list)
@@ -108,10 +108,10 @@ def check(
     for output in history.outputs:
         outputs[output.key].append(output)
     violations: list[Violation] = []
-    for key in sorted({*inputs, *outputs, *history.memories}):
+    for key in sorted({*inputs, *outputs, *history.states}):
         violations += _outcomes(key, inputs[key], outputs[key])
         violations += _sequence(key, outputs[key])
-        expected, found = replay(key, inputs[key], outputs[key]), history.memories.get(key)
+        expected, found = replay(key, inputs[key], outputs[key]), history.states.get(key)
         if expected != found:
             violations.append(Violation(Rule.MEMORY, key, f"expected {expected!r}, found {found!r}"))
     if history.effects is not None:

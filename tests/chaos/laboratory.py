@@ -21,8 +21,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from adapters.kafka.clients import bounded_stop
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
-from consumers.engine.partition_status import PartitionStatus
 from tests.chaos import engine_worker
 from tests.chaos.history import Violation, check
 from tests.chaos.records import read_history, read_topic, to_input, to_output
@@ -59,26 +59,30 @@ class Running:
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(engine.run(self.stop))
 
-    def phases(self) -> dict[int, PartitionStatus]:
-        """Tell the phase of each partition."""
-        return {number: partition.phase for number, partition in self.engine.partitions.items()}
+    def statuses(self) -> dict[int, PartitionStatus]:
+        """Tell the status of each partition."""
+        return {number: partition.status for number, partition in self.engine.partitions.items()}
 
     def owns(self, count: int) -> bool:
-        """Say whether so many partitions are ours and running, and no others ours."""
+        """Say whether this engine owns exactly so many partitions, and all run."""
         assert not self.task.done(), self.task
-        phases = self.phases()
-        return len(phases) == count and set(phases.values()) <= {PartitionStatus.RUNNING}
+        statuses = self.statuses()
+        return len(statuses) == count and set(statuses.values()) <= {PartitionStatus.RUNNING}
+
+    def resume(self) -> list[int]:
+        """Resume every stopped partition, as an operator does; return their numbers."""
+        return [number for number, partition in self.engine.partitions.items() if partition.resume()]
 
     def failed_starts(self, kind: str) -> float:
         """Count how often a partition started again because of this error."""
         return self._metrics.starts_failed.labels(kind)._value.get()
 
     def failed_turns(self, reason: StrEnum) -> float:
-        """Count how often a turn failed for this reason."""
+        """Count how often an invocation failed for this reason."""
         return self._metrics.handler_failures.labels(reason.value)._value.get()
 
     def fenced(self) -> float:
-        """Count how often a partition of ours was fenced."""
+        """Count how often a partition was fenced."""
         labels = [str(number) for number in range(self.orders.partitions)]
         return sum(self._metrics.fenced.labels(label)._value.get() for label in labels)
 
@@ -94,21 +98,23 @@ class Process:
 
     def __init__(self, orders: Orders, directory: Path) -> None:
         self.orders = orders
-        self._told = directory / f"{orders.name}.phases"
+        self._told = directory / f"{orders.name}.statuses"
         self.log = directory / f"{orders.name}.log"
         with self._told.open("ab") as told, self.log.open("ab") as log:
             self._process = subprocess.Popen(engine_worker.command(orders), stdout=told, stderr=log)
 
-    def phases(self) -> dict[int, PartitionStatus]:
-        """Tell the last phase of each partition that it has told of."""
+    def statuses(self) -> dict[int, PartitionStatus]:
+        """Tell the last status of each partition that it has told of."""
         lines = self._told.read_text().splitlines()
-        return {int(number): PartitionStatus(phase) for number, phase in json.loads(lines[-1]).items()} if lines else {}
+        return (
+            {int(number): PartitionStatus(status) for number, status in json.loads(lines[-1]).items()} if lines else {}
+        )
 
     def owns(self, count: int) -> bool:
         """Say whether so many partitions are running."""
         assert self._process.poll() is None, self.log.read_text()[-3000:]
-        phases = self.phases()
-        return len(phases) == count and set(phases.values()) <= {PartitionStatus.RUNNING}
+        statuses = self.statuses()
+        return len(statuses) == count and set(statuses.values()) <= {PartitionStatus.RUNNING}
 
     def send(self, sig: signal.Signals) -> None:
         """Send a signal; return when it is dead, if the signal is one that ends it."""
@@ -148,7 +154,7 @@ class Laboratory:
         self.appended: dict[str, float] = {}  # id: when (monotonic seconds)
         self.seen: list[Seen] = []
         self.finished: set[str] = set()  # ids of the inputs whose outcome a read_committed reader has seen
-        self.rung: Counter[str] = Counter()  # alarms by key
+        self.timers: Counter[str] = Counter()  # timers by key
         self._replication = replication
         self._stack = contextlib.AsyncExitStack()
         self._processes: list[Process] = []
@@ -340,7 +346,7 @@ class Laboratory:
                     for record in records:
                         output = to_output(record)
                         if output.cause is None:
-                            self.rung[output.key] += 1
+                            self.timers[output.key] += 1
                         elif output.is_outcome:
                             self.seen.append(Seen(output.cause, source.partition, now))
                             self.finished.add(output.cause)

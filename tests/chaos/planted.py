@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from consumers.engine.core.fetch_buffer import FetchBuffer
+from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.kafka.membership import GroupMembership
-from consumers.engine.kafka.offsets import Committed
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.partition import Partition
 from consumers.engine.settings import EngineSettings
@@ -24,7 +24,7 @@ from consumers.engine.settings import EngineSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from consumers.engine.kafka.transactions import PendingCommit
+    from consumers.engine.core.commit_queue import PendingCommit
     from consumers.engine.session import PartitionSession
     from consumers.engine.startup import StartedPartition
 
@@ -60,22 +60,25 @@ def _commit_before_the_outcome() -> object:
 @contextlib.contextmanager
 def _live_state_in_the_batch() -> Iterator[None]:
     send = Transactions._send
-    begin = Partition._begin
+    begin = Partition._begin_session
 
-    def begin_and_share(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
-        takeover.transactions.live = takeover.memories  # type: ignore[attr-defined]
-        return begin(self, takeover, held=held)
+    def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
+        started.transactions.live = started.states  # type: ignore[attr-defined]
+        return begin(self, started)
 
     async def send_live(self: Transactions, batch: Sequence[PendingCommit]) -> object:
         def live(pending: PendingCommit) -> PendingCommit:
             if pending.state is None:
                 return pending
-            memory = self.live.get(pending.state.key)  # type: ignore[attr-defined]
-            return pending._replace(state=pending.state._replace(value=memory))
+            state = self.live.get(pending.state.key)  # type: ignore[attr-defined]
+            return pending._replace(state=pending.state._replace(value=state))
 
         return await send(self, [live(pending) for pending in batch])
 
-    with mock.patch.object(Transactions, "_send", send_live), mock.patch.object(Partition, "_begin", begin_and_share):
+    with (
+        mock.patch.object(Transactions, "_send", send_live),
+        mock.patch.object(Partition, "_begin_session", begin_and_share),
+    ):
         yield
 
 
@@ -99,7 +102,7 @@ def _no_membership_check() -> Iterator[None]:
 
 @_plant("treat fenced as lost")
 def _treat_fenced_as_lost() -> object:
-    commit = Partition._commit_until_closed
+    commit = Partition._commit_while_valid
 
     async def commit_or_give_up(self: Partition) -> None:
         try:
@@ -108,18 +111,18 @@ def _treat_fenced_as_lost() -> object:
             self.close()
             raise
 
-    return mock.patch.object(Partition, "_commit_until_closed", commit_or_give_up)
+    return mock.patch.object(Partition, "_commit_while_valid", commit_or_give_up)
 
 
 @_plant("event outside the transaction")
 @contextlib.contextmanager
 def _event_outside_the_transaction() -> Iterator[None]:
     send = Transactions._send
-    begin = Partition._begin
+    begin = Partition._begin_session
 
-    def begin_and_share(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
-        takeover.transactions.client = self._settings.client  # type: ignore[attr-defined]
-        return begin(self, takeover, held=held)
+    def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
+        started.transactions.client = self._settings.client  # type: ignore[attr-defined]
+        return begin(self, started)
 
     async def send_at_once(self: Transactions, batch: Sequence[PendingCommit]) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
@@ -134,32 +137,35 @@ def _event_outside_the_transaction() -> Iterator[None]:
 
     with (
         mock.patch.object(Transactions, "_send", send_at_once),
-        mock.patch.object(Partition, "_begin", begin_and_share),
+        mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield
 
 
 @_plant("watermark over a gap")
 def _watermark_over_a_gap() -> object:
-    return mock.patch.object(FetchBuffer, "committed", lambda self: Committed(self._progress.next_offset, ""))
+    return mock.patch.object(FetchBuffer, "committed", lambda self: Committed(self._tracker.next_offset, ""))
 
 
 @_plant("record delivered to an old assignment")
 @contextlib.contextmanager
 def _record_delivered_to_an_old_assignment() -> Iterator[None]:
     """What was fetched before a start is delivered after it; the start has another place to go on from."""
-    feed, begin = Partition.feed, Partition._begin
+    feed, begin = Partition.feed, Partition._begin_session
     fetched: dict[int, list[Any]] = defaultdict(list)
 
     def feed_and_keep(self: Partition, records: Sequence[Any]) -> None:
         fetched[self.source.partition] += records
         feed(self, records)
 
-    def begin_and_deliver(self: Partition, takeover: StartedPartition, *, held: bool = False) -> PartitionSession:
-        work = begin(self, takeover, held=held)
+    def begin_and_deliver(self: Partition, started: StartedPartition) -> PartitionSession:
+        session = begin(self, started)
         late = fetched.pop(self.source.partition, [])
         feed(self, late[len(late) // 2 :])
-        return work
+        return session
 
-    with mock.patch.object(Partition, "feed", feed_and_keep), mock.patch.object(Partition, "_begin", begin_and_deliver):
+    with (
+        mock.patch.object(Partition, "feed", feed_and_keep),
+        mock.patch.object(Partition, "_begin_session", begin_and_deliver),
+    ):
         yield

@@ -67,15 +67,15 @@ def to_output(record: ConsumerRecord) -> Output:
 
 
 def to_memories(records: list[ConsumerRecord]) -> dict[str, bytes]:
-    """Keep the newest memory of each key."""
-    memories: dict[str, bytes] = {}
+    """Keep the newest state of each key."""
+    states: dict[str, bytes] = {}
     for record in records:
         if record.key is None or record.key == MARKER_KEY:
             continue
-        memories.pop(record.key.decode(), None)
+        states.pop(record.key.decode(), None)
         if record.value is not None:
-            memories[record.key.decode()] = record.value
-    return memories
+            states[record.key.decode()] = record.value
+    return states
 
 
 async def read_history(

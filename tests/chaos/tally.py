@@ -1,7 +1,7 @@
-"""A handler whose every input, output, memory and effect can be checked afterwards: it tallies the inputs of each key.
+"""A handler whose every input, output, state and effect can be checked afterwards: it tallies the inputs of each key.
 
 An input's value says what to do with it (`Task`). Each input ends in one output; it may note an intent before its
-effect, wait, fail, or set an alarm. What must be remembered follows from the inputs and outputs alone (`replay`).
+effect, wait, fail, or set a timer. What must be remembered follows from the inputs and outputs alone (`replay`).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Task:
         waits: how often to answer `RetryAt` first.
         failures: how often to raise first.
         hangs: how often to hang first.
-        alarm_seconds: set the key's alarm to so much later.
+        timer_seconds: set the key's timer to so much later.
         size: bytes of filling in the output.
         first_size: bytes of filling in the output while the handler has not failed on it yet.
-        first_memory: bytes that the memory is filled up to while the handler has not failed on it yet.
+        first_state: bytes that the state is filled up to while the handler has not failed on it yet.
         casualty: give the input up.
     """
 
@@ -49,10 +49,10 @@ class Task:
     waits: int = 0
     failures: int = 0
     hangs: int = 0
-    alarm_seconds: float | None = None
+    timer_seconds: float | None = None
     size: int = 0
     first_size: int | None = None
-    first_memory: int = 0
+    first_state: int = 0
     dead_lettered: bool = False
 
     def encode(self) -> bytes:
@@ -74,13 +74,13 @@ class Tally:
     intent: str | None = None
 
     def encode(self) -> bytes:
-        """Return the memory."""
+        """Return the state."""
         return json.dumps(asdict(self), sort_keys=True).encode()
 
     @classmethod
-    def decode(cls, memory: bytes | None) -> Tally:
-        """Read a memory."""
-        return cls(**json.loads(memory)) if memory is not None else cls()
+    def decode(cls, state: bytes | None) -> Tally:
+        """Read a state."""
+        return cls(**json.loads(state)) if state is not None else cls()
 
     def after(self, cause: str) -> Tally:
         """Return the tally when this input is finished too."""
@@ -89,7 +89,7 @@ class Tally:
 
 
 def replay(key: str, inputs: Sequence[history.Input], outputs: Sequence[history.Output]) -> bytes | None:
-    """Lead from inputs and outputs to the memory that must be left (`history.check`)."""
+    """Lead from inputs and outputs to the state that must be left (`history.check`)."""
     del key
     if not inputs:
         return None
@@ -128,42 +128,44 @@ class TallyHandler:
         self._events = events
         self._journal = journal
 
-    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
+    async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
         """Do what the input says."""
         task = Task.decode(record.value)
-        if turn.failures < task.failures:
+        if invocation.failures < task.failures:
             raise RuntimeError("asked to fail")
-        if turn.failures < task.hangs:
+        if invocation.failures < task.hangs:
             await asyncio.Event().wait()
-        if turn.tries - turn.failures < task.waits:
-            return RetryAt(turn.now + 0.05, WaitReason.BACKOFF)
-        tally = Tally.decode(turn.state)
+        if invocation.tries - invocation.failures < task.waits:
+            return RetryAt(invocation.now + 0.05, WaitReason.BACKOFF)
+        tally = Tally.decode(invocation.state)
         if task.checkpoint and tally.intent != task.id:
             tally = replace(tally, sequence=tally.sequence + 1, intent=task.id)
-            await turn.checkpoint(tally.encode(), (self._output(turn, tally, task.id, is_outcome=False),))
+            await invocation.checkpoint(tally.encode(), (self._output(invocation, tally, task.id, is_outcome=False),))
         if task.checkpoint:
             await self.before_effect(task)
-            await turn.ensure_owned()
+            await invocation.ensure_owned()
             self._journal.begin(task.id, record.key.decode())
         await asyncio.sleep(task.seconds)
-        size = task.first_size if task.first_size is not None and not turn.failures else task.size
+        size = task.first_size if task.first_size is not None and not invocation.failures else task.size
         tally = tally.after(task.id)
         return Done(
-            (self._output(turn, tally, task.id, is_outcome=True, size=size),),
-            state=tally.encode().ljust(0 if turn.failures else task.first_memory),
-            timer_at=turn.now + task.alarm_seconds if task.alarm_seconds is not None else turn.timer_at,
+            (self._output(invocation, tally, task.id, is_outcome=True, size=size),),
+            state=tally.encode().ljust(0 if invocation.failures else task.first_state),
+            timer_at=invocation.now + task.timer_seconds if task.timer_seconds is not None else invocation.timer_at,
             dead_lettered=task.dead_lettered,
         )
 
     async def before_effect(self, task: Task) -> None:
         """Do nothing; a test may wait here, when the intent is committed and the effect has not begun."""
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
-        """Tell that the alarm came."""
-        tally = Tally.decode(turn.state)
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
+        """Tell that the timer came."""
+        tally = Tally.decode(invocation.state)
         tally = replace(tally, sequence=tally.sequence + 1)
-        return Done((self._output(turn, tally, None, is_outcome=False),), state=tally.encode())
+        return Done((self._output(invocation, tally, None, is_outcome=False),), state=tally.encode())
 
-    def _output(self, turn: Invocation, tally: Tally, cause: str | None, *, is_outcome: bool, size: int = 0) -> Output:
+    def _output(
+        self, invocation: Invocation, tally: Tally, cause: str | None, *, is_outcome: bool, size: int = 0
+    ) -> Output:
         value = {"sequence": tally.sequence, "cause": cause, "outcome": is_outcome, "filling": "x" * size}
-        return Output(self._events, turn.key, json.dumps(value).encode())
+        return Output(self._events, invocation.key, json.dumps(value).encode())

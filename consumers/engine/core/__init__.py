@@ -1,1 +1,1 @@
-"""The engine's synchronous parts. They take the time as an argument and do no I/O."""
+"""The engine's synchronous parts: the caller passes the time in, and they do no I/O."""

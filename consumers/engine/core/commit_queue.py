@@ -1,21 +1,49 @@
-"""The results of one partition that wait for their transaction: first in, first out, bounded in bytes by who fills it.
+"""The results of one partition that wait for their transaction, first in, first out.
 
-Pure but for the futures of those who wait. Invariant: a lane's later result is never committed before its earlier one.
+Pure but for the futures of waiting invocations. Invariant: a key's later result is never committed before its earlier
+one.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from consumers.engine.interface import PartitionLost
 
 if TYPE_CHECKING:
-    from consumers.engine.kafka.transactions import PendingCommit
+    import asyncio
+
+    from consumers.engine.interface import Output
+
+
+class PendingCommit(NamedTuple):
+    """What one invocation has to commit, in bytes that no longer change.
+
+    Attributes:
+        outputs: the records to publish.
+        state: the record of the key's new state, if the state changed.
+        offset: the offset of the finished record; None for a checkpoint or a timer.
+        size: bytes of the outputs and the state.
+        waiter: resolved once all of it is committed.
+        dead_lettered: the record went to the dead letters.
+    """
+
+    outputs: tuple[Output, ...]
+    state: Output | None
+    offset: int | None
+    size: int
+    waiter: asyncio.Future[None] | None
+    dead_lettered: bool = False
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a record or an invocation waits for it; nothing waits for the result of a timer."""
+        return self.offset is not None or self.waiter is not None
 
 
 class CommitQueue:
-    """What the lanes have handed over, and the batch that is being committed."""
+    """The results that wait, and the batch of the running transaction."""
 
     def __init__(self, *, results: int, size: int) -> None:
         """Make an empty queue whose batches carry at most `results` results and about `size` bytes."""
@@ -43,32 +71,32 @@ class CommitQueue:
         return batch
 
     def committed(self) -> None:
-        """Tell those who wait that the batch in flight is committed."""
+        """Resolve the waiters of the batch in flight."""
         for pending in self._in_flight:
             if pending.waiter is not None and not pending.waiter.done():
                 pending.waiter.set_result(None)
         self._in_flight = []
 
     def fail(self) -> None:
-        """Throw everything away; who waits is `PartitionLost`."""
+        """Drop everything; every waiter gets `PartitionLost`."""
         for pending in (*self._in_flight, *self._pending):
             if pending.waiter is not None and not pending.waiter.done():
                 pending.waiter.set_exception(PartitionLost())
-                pending.waiter.exception()  # looked at here, in case that the turn which waited has gone
+                pending.waiter.exception()  # retrieved, in case the waiting invocation has ended
         self._pending.clear()
         self._size = 0
 
     @property
     def has_pending(self) -> bool:
-        """There is something for another transaction."""
+        """Whether there is something for another transaction."""
         return bool(self._pending)
 
     @property
-    def is_settled(self) -> bool:
-        """Nothing waits and nothing is in flight."""
+    def is_flushed(self) -> bool:
+        """Whether nothing waits and nothing is in flight."""
         return not self._pending and not self._in_flight
 
     @property
     def has_room(self) -> bool:
-        """There is room for what a few more turns may return."""
+        """Whether more invocations may start: their results are not bounded by this queue."""
         return self._size < 2 * self._size_limit

@@ -1,6 +1,6 @@
-"""How many turns may run at once in this process, shared fairly between its partitions.
+"""The bound on concurrent invocations in this process, shared fairly between its partitions.
 
-Synchronous. A partition that finds no free slot queues, and gets one slot per round; nobody who waits is overtaken.
+Synchronous. A partition that finds no free slot queues and then gets one slot per round, in the order of the queue.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Protocol
 
 
 class SlotTaker(Protocol):
-    """Who runs turns."""
+    """A partition that runs invocations in slots."""
 
     def start_one(self) -> bool:
-        """Start one turn in a slot that has just been taken for you. False: you had none, the slot is yours to give."""
+        """Start one invocation in a slot that is already acquired. False: nothing was ready, the slot is unused."""
         ...
 
 
 class ConcurrencyLimiter:
-    """A bound on concurrent turns."""
+    """A fair bound on concurrent invocations."""
 
     __slots__ = ("_limit", "_used", "_waiting")
 
@@ -29,16 +29,16 @@ class ConcurrencyLimiter:
 
     @property
     def used(self) -> int:
-        """How many turns are running."""
+        """How many slots are in use."""
         return self._used
 
     @property
     def has_waiters(self) -> bool:
-        """Some partition waits for a slot: give yours back after this turn."""
+        """Whether a partition waits: release a slot after each invocation."""
         return bool(self._waiting)
 
-    def take(self, taker: SlotTaker) -> bool:
-        """Take a slot, or queue for one."""
+    def acquire(self, taker: SlotTaker) -> bool:
+        """Acquire a slot, or queue for one."""
         if self._used < self._limit and not self._waiting:
             self._used += 1
             return True
@@ -46,13 +46,13 @@ class ConcurrencyLimiter:
             self._waiting.append(taker)
         return False
 
-    def give_back(self) -> None:
-        """Give a slot back; it goes to whoever has waited longest."""
+    def release(self) -> None:
+        """Release a slot; the partition that has waited longest gets it."""
         self._used -= 1
         while self._waiting and self._used < self._limit:
             taker = self._waiting.popleft()
             self._used += 1
             if taker.start_one():
-                self._waiting.append(taker)  # it may have more; it leaves the queue when it finds that it has not
+                self._waiting.append(taker)  # it may have more; it leaves the queue when nothing was ready
             else:
                 self._used -= 1

@@ -1,52 +1,59 @@
-"""What a partition has fetched and not finished: from the consumer's hands to the lanes, within bounds.
+"""The fetched and unfinished records of a partition, between the consumer and the key queues, within bounds.
 
-Pure and synchronous. Owns the position (the next offset to fetch) and the progress. Invariants: a record reaches the
-lanes once, in offset order; an offset is taken for missing from the log only if it was missing right after a seek.
+Pure and synchronous. Owns the position (the next offset to fetch) and the offset tracker. Invariants: a record reaches
+the key queues once, in offset order; an offset counts as missing from the log only if it is missing right after a seek.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from consumers.engine.core.offset_tracker import OffsetTracker
+from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 from consumers.engine.interface import Record
-from consumers.engine.kafka.offsets import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from aiokafka import ConsumerRecord
+
+class FetchedRecord(Protocol):
+    """A record as aiokafka's consumer returns it. `timestamp` is in milliseconds."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
 
 
 class FetchBuffer:
-    """The records of one partition between the reader and the lanes."""
+    """The records of one partition between the consumer and the key queues."""
 
     def __init__(self, committed: Committed, *, records: int, size: int) -> None:
-        """Begin at what the group has committed.
+        """Begin at the committed offset.
 
         Args:
-            committed: where the partition stands.
+            committed: the offset and metadata that the group has committed.
             records: stop reading at this many unfinished records.
             size: stop reading at this many bytes of unfinished records.
         """
-        self._progress = OffsetTracker(committed.offset, committed.metadata)
+        self._tracker = OffsetTracker(committed.offset, committed.metadata)
         self._records_limit = records
         self._size_limit = size
-        self._held: deque[ConsumerRecord] = deque()  # fetched, and beyond what the progress accepts at this moment
-        self._taken: dict[int, tuple[float, int]] = {}  # offset: timestamp, bytes; taken up, in offset order
+        self._held: deque[FetchedRecord] = deque()  # fetched, and beyond the offsets that the tracker accepts now
+        self._taken: dict[int, tuple[float, int]] = {}  # offset: timestamp, bytes; unfinished, in offset order
         self._size = 0
         self._just_sought = False
-        self.position = self._progress.next_offset
+        self.position = self._tracker.next_offset
 
     def sought(self) -> None:
-        """Note that the consumer has just been told to fetch from `position`."""
+        """Note that the consumer's next fetch begins at `position`."""
         self._just_sought = True
 
-    def fetched(self, records: Sequence[ConsumerRecord]) -> bool:
-        """Take in what one fetch brought. False: something is missing; nothing was taken, seek to `position`."""
-        # aiokafka moves its position when it hands records out, so a fetch that was lost on the way looks exactly like
-        # a hole in the log.
+    def fetched(self, records: Sequence[FetchedRecord]) -> bool:
+        """Add the records of one fetch. False: a record is missing, and none was added; seek to `position`."""
+        # aiokafka moves its position when it returns records: a lost fetch looks exactly like a hole in the log.
         if records[0].offset > self.position and not self._just_sought:
             return False
         self._just_sought = False
@@ -58,12 +65,12 @@ class FetchBuffer:
         return True
 
     def take(self) -> Iterator[Record]:
-        """Yield the records that may go to the lanes now; those that were finished before a restart are left out."""
-        held, progress = self._held, self._progress
-        while held and progress.accepts(held[0].offset):
+        """Yield the records for the key queues, without those that were finished before a restart."""
+        held, tracker = self._held, self._tracker
+        while held and tracker.accepts(held[0].offset):
             record = held.popleft()
             size = len(record.value or b"")
-            if not progress.take(record.offset):
+            if not tracker.take(record.offset):
                 self._size -= size
                 continue
             timestamp = record.timestamp / 1000
@@ -78,40 +85,40 @@ class FetchBuffer:
             )
 
     def finish(self, offset: int) -> None:
-        """Mark a record as finished; it goes into the next `committed`."""
-        self._progress.finish(offset)
+        """Mark a record as finished; the next `committed` includes it."""
+        self._tracker.finish(offset)
         _, size = self._taken.pop(offset)
         self._size -= size
 
     def committed(self) -> Committed:
         """Return the offset and the metadata to commit now."""
-        return Committed(self._progress.watermark, self._progress.encode())
+        return Committed(self._tracker.watermark, self._tracker.encode())
 
     def is_full(self, unfinished: int) -> bool:
-        """Say whether to stop reading, with so many unfinished records in the lanes."""
+        """Say whether to stop reading, with so many unfinished records in the key queues."""
         return bool(self._held) or unfinished >= self._records_limit or self._size >= self._size_limit
 
     def has_room(self, unfinished: int) -> bool:
-        """Say whether to read on after having stopped: well below the limits, so that reading doesn't flutter."""
+        """Say whether to resume reading: at half of the limits, so that reading does not flutter."""
         return not self._held and unfinished <= self._records_limit // 2 and self._size <= self._size_limit // 2
 
     @property
-    def holds_back(self) -> bool:
-        """Records are fetched that the progress did not accept yet."""
+    def has_held_records(self) -> bool:
+        """Whether fetched records wait until the tracker accepts them."""
         return bool(self._held)
 
     @property
     def watermark(self) -> int:
-        """Everything below it is finished."""
-        return self._progress.watermark
+        """The offset below which every record is finished."""
+        return self._tracker.watermark
 
     @property
     def gap(self) -> int:
-        """How many offsets lie between the watermark and the last one taken up."""
-        return self._progress.gap
+        """How many offsets lie between the watermark and the last record taken."""
+        return self._tracker.gap
 
     @property
     def oldest_timestamp(self) -> float | None:
-        """Return the timestamp of the oldest record that is taken up and not finished, Unix seconds."""
+        """The timestamp of the oldest record that was taken and is not finished, Unix seconds."""
         oldest = next(iter(self._taken.values()), None)
         return oldest[0] if oldest is not None else None

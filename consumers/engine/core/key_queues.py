@@ -1,8 +1,7 @@
-"""The lanes of one partition: which key may run now, which waits, and for what.
+"""The key queues of one partition: which key may run now, and which waits until when.
 
-Pure and synchronous: fed with records, answers and `now`; never awaits, never sleeps. Invariants: a key never runs
-twice at once, a key's records run in the order they were added, and no lane with work is ever forgotten (it is ready,
-running or waiting until a known time).
+Pure and synchronous: the caller passes records, results and the time in. Invariants: a key never runs twice at a time,
+its records run in the order of `add`, and a queue with work is always ready, running, or waiting until a known time.
 """
 
 from __future__ import annotations
@@ -21,183 +20,182 @@ if TYPE_CHECKING:
     from consumers.engine.interface import Record
 
 
-_RECORDS_PER_ALARM: Final = 8
+_RECORDS_PER_TIMER: Final = 8
 _LONG_AGO: Final = 0.0
 
 
 @dataclass(slots=True, eq=False)
 class KeyQueue:
-    """The ordered work of one key, alive only while there is some. An empty queue means: an alarm is due.
+    """The work of one key. It exists while there is work; without records the key's timer is due.
 
-    `is_alarm` is decided when the lane is taken, and holds for that turn: records may come before its first step.
+    Attributes:
+        key: the key of its records.
+        records: the unfinished records; the first one runs or waits.
+        is_running: between `next_ready` and `finish` or `retry`.
+        is_for_timer: the invocation is for the timer; it stays so if a record arrives before the invocation starts.
+        waits_for, wait_until: the reason and the end of the wait of the first record.
+        since: when the first record became the first, Unix seconds.
+        tries, failures: see `interface.Invocation`.
+        timer_expired: the timer became due: its invocation is next, or a record ran first.
     """
 
     key: bytes
     records: deque[Record] = field(default_factory=deque)
     is_running: bool = False
-    is_alarm: bool = False
+    is_for_timer: bool = False
     waits_for: StrEnum | None = None
     wait_until: float = 0.0
     since: float = 0.0
     tries: int = 0
     failures: int = 0
-    alarm_came: bool = False  # the key's alarm has come up, by running or because the lane was busy
+    timer_expired: bool = False
 
 
 class KeyQueues:
-    """All lanes of one partition.
+    """All key queues of one partition.
 
-    A lane is taken with `next_ready` and given back with `finished` or `again`. Fresh lanes and lanes that come back
-    from a wait are taken in turns, so that neither starves the other. Both go before lanes that only have an alarm: as
-    long as there are records ready, or running in a process that is late, those get every ninth turn.
+    `next_ready` takes a queue; `finish` or `retry` returns it. New queues and queues that return from a wait alternate,
+    so that neither starves the other. Queues with only a timer come last: while records are ready, or run in a process
+    that is late, every ninth invocation is for a timer.
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[bytes, KeyQueue] = {}
+        self._queues: dict[bytes, KeyQueue] = {}
         self._fresh: deque[KeyQueue] = deque()
         self._returning: deque[KeyQueue] = deque()
-        self._alarmed: deque[KeyQueue] = deque()  # also lanes that a record took out of here; see _next_alarmed
-        self._records_since_alarm = self._records_running = 0
+        self._timer_due: deque[KeyQueue] = deque()  # also queues that have got a record since; see _next_timer_due
+        self._records_since_timer = self._records_running = 0
         self._waiting: list[tuple[float, int, KeyQueue]] = []
         self._waits: dict[StrEnum, int] = {}
-        self._alarms = Timers()
+        self._timers = Timers()
         self._prefer_returning = False
         self._order = 0
         self.records = 0
 
     def __len__(self) -> int:
-        """Count the lanes that have work: ready, running or waiting."""
-        return len(self._lanes)
+        """Count the queues that have work: ready, running or waiting."""
+        return len(self._queues)
 
     def add(self, record: Record, now: float) -> None:
-        """Put a record at the end of its key's lane."""
+        """Put a record at the end of its key's queue."""
         self.records += 1
-        lane = self._lanes.get(record.key)
-        if lane is None:
-            lane = self._lanes[record.key] = KeyQueue(record.key, since=now)
-            self._fresh.append(lane)
-        elif not lane.records and not lane.is_running:
-            lane.since = now  # it was ready for its alarm; the record goes first
-            self._fresh.append(lane)
-        lane.records.append(record)
+        queue = self._queues.get(record.key)
+        if queue is None:
+            queue = self._queues[record.key] = KeyQueue(record.key, since=now)
+            self._fresh.append(queue)
+        elif not queue.records and not queue.is_running:
+            queue.since = now  # it was ready for its timer; the record goes first
+            self._fresh.append(queue)
+        queue.records.append(record)
 
     def next_ready(self, now: float, *, is_late: bool = False) -> KeyQueue | None:
-        """Take the next lane that may run, or None. It counts as running until it is given back."""
+        """Take the next queue that may run, or None. It counts as running until `finish` or `retry`."""
         self._wake(now)
-        queue = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
-        lane = None
-        has_records = queue or (is_late and self._records_running)
-        if self._alarmed and (not has_records or self._records_since_alarm >= _RECORDS_PER_ALARM):
-            self._records_since_alarm = 0
-            lane = self._next_alarmed()
-        if lane is None:
-            if not queue:
+        ready = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
+        queue = None
+        has_records = ready or (is_late and self._records_running)
+        if self._timer_due and (not has_records or self._records_since_timer >= _RECORDS_PER_TIMER):
+            self._records_since_timer = 0
+            queue = self._next_timer_due()
+        if queue is None:
+            if not ready:
                 return None
-            self._records_since_alarm += 1
+            self._records_since_timer += 1
             self._records_running += 1
-            self._prefer_returning = queue is self._fresh
-            lane = queue.popleft()
-        lane.is_running = True
-        lane.is_alarm = not lane.records
-        return lane
+            self._prefer_returning = ready is self._fresh
+            queue = ready.popleft()
+        queue.is_running = True
+        queue.is_for_timer = not queue.records
+        return queue
 
-    def finished(self, lane: KeyQueue, *, timer_at: float | None, now: float) -> None:
-        """Give a lane back: what it was taken for is finished, and the key's alarm is now `timer_at`."""
-        lane.is_running = False
-        if not lane.is_alarm:
-            lane.records.popleft()
+    def finish(self, queue: KeyQueue, *, timer_at: float | None, now: float) -> None:
+        """Return a queue whose record or timer is finished, and set the key's timer."""
+        queue.is_running = False
+        if not queue.is_for_timer:
+            queue.records.popleft()
             self.records -= 1
             self._records_running -= 1
-        lane.tries = lane.failures = 0
-        lane.since = now
-        if lane.alarm_came:
-            lane.alarm_came = False
-            self._alarms.taken(lane.key)
-        self._alarms.set(lane.key, timer_at)
-        if lane.records:
-            self._fresh.append(lane)
+        queue.tries = queue.failures = 0
+        queue.since = now
+        if queue.timer_expired:
+            queue.timer_expired = False
+            self._timers.expire(queue.key)
+        self._timers.set(queue.key, timer_at)
+        if queue.records:
+            self._fresh.append(queue)
         else:
-            del self._lanes[lane.key]
+            del self._queues[queue.key]
 
-    def again(self, lane: KeyQueue, at: float, reason: StrEnum) -> None:
-        """Give a lane back that was taken for a record: it stays on that, and is ready once more at `at`."""
-        lane.is_running = False
+    def retry(self, queue: KeyQueue, at: float, reason: StrEnum) -> None:
+        """Return a queue whose first record has to run again at `at`."""
+        queue.is_running = False
         self._records_running -= 1
-        lane.tries += 1
-        lane.waits_for, lane.wait_until = reason, at
+        queue.tries += 1
+        queue.waits_for, queue.wait_until = reason, at
         self._waits[reason] = self._waits.get(reason, 0) + 1
         self._order += 1
-        heapq.heappush(self._waiting, (at, self._order, lane))
+        heapq.heappush(self._waiting, (at, self._order, queue))
 
-    def set_alarm(self, key: bytes, at: float | None) -> None:
-        """Replace the key's alarm; None removes it."""
-        self._alarms.set(key, at)
+    def set_timer(self, key: bytes, at: float | None) -> None:
+        """Replace the key's timer; None removes it."""
+        self._timers.set(key, at)
 
-    def alarm_of(self, key: bytes) -> float | None:
-        """Return the key's alarm."""
-        return self._alarms.get(key)
+    def timer_of(self, key: bytes) -> float | None:
+        """Return when the key's timer is due."""
+        return self._timers.get(key)
 
     def next_due(self) -> float | None:
-        """Return when `next_ready` may have something new without anybody adding or giving back a lane."""
-        if self._alarmed:
+        """Return when `next_ready` may have another queue without a call of `add`, `finish` or `retry`."""
+        if self._timer_due:
             return _LONG_AGO
-        alarm = self._alarms.next_due()
+        timer = self._timers.next_due()
         waiting = self._waiting[0][0] if self._waiting else None
-        if alarm is None or waiting is None:
-            return waiting if alarm is None else alarm
-        return min(alarm, waiting)
-
-    def hurry(self) -> int:
-        """Make every waiting lane ready now (an operator's wish). Return how many."""
-        waiting, self._waiting = self._waiting, []
-        for _, _, lane in waiting:
-            self._ready_again(lane)
-        return len(waiting)
+        if timer is None or waiting is None:
+            return waiting if timer is None else timer
+        return min(timer, waiting)
 
     def may_have_ready(self, now: float) -> bool:
-        """Say whether `next_ready` is worth a call. It may still have nothing: an alarm was replaced, or must wait."""
+        """Say cheaply whether `next_ready` may return a queue."""
         return bool(
             self._fresh
             or self._returning
-            or self._alarmed
+            or self._timer_due
             or (self._waiting and self._waiting[0][0] <= now)
-            or self._alarms.may_be_due(now)
+            or self._timers.may_be_due(now)
         )
 
     @property
-    def alarms(self) -> int:
-        """How many keys have an alarm."""
-        return len(self._alarms)
+    def timers(self) -> int:
+        """How many keys have a timer."""
+        return len(self._timers)
 
     def waits(self) -> dict[StrEnum, int]:
-        """Count the waiting lanes by reason."""
+        """Count the waiting queues by reason."""
         return {reason: count for reason, count in self._waits.items() if count}
 
     def __iter__(self) -> Iterator[KeyQueue]:
-        """Walk the lanes that have work."""
-        return iter(self._lanes.values())
+        """Iterate over the queues that have work."""
+        return iter(self._queues.values())
 
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
-            self._ready_again(heapq.heappop(self._waiting)[2])
-        if self._alarms.may_be_due(now):
-            for key in self._alarms.due(now):
-                # Records go before alarms: a busy lane looks at its alarm again when it is finished.
-                if (lane := self._lanes.get(key)) is None:
-                    lane = self._lanes[key] = KeyQueue(key, since=now)
-                    self._alarmed.append(lane)
-                lane.alarm_came = True
+            waiting = heapq.heappop(self._waiting)[2]
+            if waiting.waits_for is not None:
+                self._waits[waiting.waits_for] -= 1
+                waiting.waits_for = None
+            self._returning.append(waiting)
+        if self._timers.may_be_due(now):
+            for key in self._timers.due(now):
+                # Records go before timers: a busy queue looks at its timer when it is finished.
+                if (queue := self._queues.get(key)) is None:
+                    queue = self._queues[key] = KeyQueue(key, since=now)
+                    self._timer_due.append(queue)
+                queue.timer_expired = True
 
-    def _next_alarmed(self) -> KeyQueue | None:
-        while self._alarmed:
-            lane = self._alarmed.popleft()
-            # One that a record came for has gone its way with that, and may have ended or begun anew.
-            if self._lanes.get(lane.key) is lane and not lane.records and not lane.is_running:
-                return lane
+    def _next_timer_due(self) -> KeyQueue | None:
+        while self._timer_due:
+            queue = self._timer_due.popleft()
+            # A record may have taken the queue meanwhile; then another queue may exist for the key.
+            if self._queues.get(queue.key) is queue and not queue.records and not queue.is_running:
+                return queue
         return None
-
-    def _ready_again(self, lane: KeyQueue) -> None:
-        if lane.waits_for is not None:
-            self._waits[lane.waits_for] -= 1
-            lane.waits_for = None
-        self._returning.append(lane)

@@ -1,26 +1,33 @@
-"""How far one partition is: a watermark, and a bitmap of what is finished beyond it.
+"""The finished offsets of one partition: a watermark, and a bitmap of the offsets beyond it.
 
-Pure and synchronous. Invariant: every offset below `watermark` is finished; the watermark never passes an offset that
-was taken up and is not finished. Offsets that Kafka never delivers (markers, compacted records) count as finished as
-soon as a later one arrives.
+Pure and synchronous. Invariant: every offset below `watermark` is finished; the watermark never passes an unfinished
+offset. Offsets that Kafka never delivers (markers, compacted records) count as finished once a later record arrives.
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
+from typing import NamedTuple
 
 # A random bitmap of 10,000 bits is 1,250 bytes, about 1,575 characters in base85: well below the broker's
-# offset.metadata.max.bytes = 4,096. The window is therefore also the bound of what a partition may have unfinished.
+# offset.metadata.max.bytes = 4,096. The window therefore also bounds the unfinished records of a partition.
 WINDOW = 10_000
 
 
-class ProgressUnreadable(ValueError):
-    """The committed metadata is not a bitmap of ours; another program commits for this group."""
+class MetadataUnreadable(ValueError):
+    """The committed metadata is not a bitmap of this engine; another program commits for this group."""
+
+
+class Committed(NamedTuple):
+    """A committed offset and its metadata."""
+
+    offset: int
+    metadata: str
 
 
 class OffsetTracker:
-    """The progress of one partition, from the committed offset and metadata onward."""
+    """The finished offsets of one partition, from the committed offset and metadata onward."""
 
     __slots__ = ("_finished", "_next", "_watermark", "_window")
 
@@ -28,7 +35,7 @@ class OffsetTracker:
         """Begin at a committed offset.
 
         Raises:
-            ProgressUnreadable: `metadata` was not written by `encode`.
+            MetadataUnreadable: `encode` did not write `metadata`.
         """
         self._watermark = watermark
         self._next = watermark
@@ -38,30 +45,30 @@ class OffsetTracker:
 
     @property
     def watermark(self) -> int:
-        """The offset to commit: everything below it is finished."""
+        """The offset to commit: every offset below it is finished."""
         return self._watermark
 
     @property
     def next_offset(self) -> int:
-        """The lowest offset that has not been offered yet: where to read on."""
+        """The next offset to fetch: no offset from here on has been taken."""
         return max(self._next, self._watermark)
 
     @property
     def gap(self) -> int:
-        """How many offsets lie between the watermark and the last one taken up: 0 when all is finished."""
+        """How many offsets lie between the watermark and the last offset taken: 0 when all are finished."""
         return max(0, self._next - self._watermark)
 
     def accepts(self, offset: int) -> bool:
-        """Say whether `offset` may be taken up now; if not, finish something first."""
-        # The first half: nothing that was taken up is unfinished. Written out here and in `take`, once per record each.
+        """Say whether `offset` fits into the window now; if not, an earlier offset has to be finished first."""
+        # The first condition: no offset that was taken is unfinished. Inlined here and in `take`: once per record each.
         return self._watermark >= self._next or offset < self._watermark + self._window
 
     def take(self, offset: int) -> bool:
-        """Take up an offset that `accepts`. False: it is finished already (a replay), nothing to do."""
+        """Take an offset that `accepts`. False: it is finished already (a replay)."""
         if offset < self._next or offset < self._watermark:
             return False
         if self._watermark >= self._next:
-            self._finished >>= offset - self._watermark  # what lies between is finished or was never there
+            self._finished >>= offset - self._watermark  # the offsets between are finished or do not exist
             self._watermark = offset
         elif offset > self._next:
             self._finished |= ((1 << (offset - self._next)) - 1) << (self._next - self._watermark)
@@ -72,13 +79,13 @@ class OffsetTracker:
         return True
 
     def finish(self, offset: int) -> None:
-        """Mark an offset that was taken up as finished."""
+        """Mark an offset that was taken as finished."""
         self._finished |= 1 << (offset - self._watermark)
         if offset == self._watermark:
             self._advance()
 
-    def give_up_below(self, offset: int) -> None:
-        """Count everything below `offset` as finished, before anything is taken up: it is not there any more."""
+    def skip_to(self, offset: int) -> None:
+        """Count every offset below `offset` as finished, before any is taken: the log no longer holds them."""
         if offset > self._watermark:
             self._finished >>= offset - self._watermark
             self._watermark = self._next = offset
@@ -105,13 +112,13 @@ def _decode(metadata: str, window: int) -> int:
         decompressor = zlib.decompressobj()
         packed = decompressor.decompress(base64.b85decode(metadata), window // 4)
     except (ValueError, zlib.error) as error:
-        raise ProgressUnreadable(_UNREADABLE) from error
+        raise MetadataUnreadable(_UNREADABLE) from error
     if not decompressor.eof:
-        raise ProgressUnreadable(_UNREADABLE)
+        raise MetadataUnreadable(_UNREADABLE)
     return int.from_bytes(packed, "little")
 
 
 _UNREADABLE = (
-    "the committed offset's metadata is not a bitmap written by this engine. Expected base85 of zlib, or nothing. "
-    "Another program has committed offsets for this group: stop it"
+    "the committed offset's metadata is not a bitmap of this engine (base85 of zlib, or empty). Another program "
+    "has committed offsets for this group: stop it"
 )

@@ -1,7 +1,7 @@
-"""When each key of one partition wants to be called, found without scanning, in few bytes per key.
+"""The timers of one partition's keys: due ones are found without a scan, with few bytes per key.
 
-Pure and synchronous. Alarms of the running span of time are in a heap; later ones only in a list per span, which is
-sorted when its time has come. A replaced alarm stays where it was put until it comes up, and is then known by its time.
+Pure and synchronous. Timers of the current span of time are in a heap; later ones are in a list per span, and enter the
+heap when their span begins. The entry of a replaced timer stays until its time; its time then differs from the key's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SPAN_SECONDS: Final = 64.0
 
 
 class Timers:
-    """See the module. `entries` counts what is held, replaced alarms included."""
+    """At most one timer per key. `entries` counts the entries, those of replaced timers included."""
 
     __slots__ = ("_at", "_far", "_near", "_opened", "_spans", "entries")
 
@@ -28,19 +28,19 @@ class Timers:
         self._near: list[tuple[float, bytes]] = []
         self._far: dict[int, list[bytes]] = {}
         self._spans: list[int] = []
-        self._opened: int | None = None  # the last span that is in the heap; those before it are, too
+        self._opened: int | None = None  # the last span that is in the heap, with all before it
         self.entries = 0
 
     def __len__(self) -> int:
-        """Count the keys that have an alarm."""
+        """Count the keys that have a timer."""
         return len(self._at)
 
     def get(self, key: bytes) -> float | None:
-        """Return the key's alarm."""
+        """Return when the key's timer is due."""
         return self._at.get(key)
 
     def set(self, key: bytes, at: float | None) -> None:
-        """Replace the key's alarm; None removes it."""
+        """Replace the key's timer; None removes it."""
         if at is None:
             self._at.pop(key, None)
             return
@@ -48,18 +48,18 @@ class Timers:
             return
         self._at[key] = at
         self._put(key, at)
-        # Replaced alarms stay until they come up; begin anew before they outnumber the real ones.
+        # Rebuild before the entries of replaced timers outnumber the others.
         if self.entries > 2 * len(self._at) + 64:
             self._empty()
-            for owner, due in self._at.items():
-                self._put(owner, due)
+            for timer_key, due in self._at.items():
+                self._put(timer_key, due)
 
-    def taken(self, key: bytes) -> None:
-        """Note that the alarm which came up has been heard, so that the same time can be set again."""
+    def expire(self, key: bytes) -> None:
+        """Remove a timer that was due, so that the same time can be set again."""
         self._at.pop(key, None)
 
     def due(self, now: float) -> Iterator[bytes]:
-        """Take the keys whose alarm has come up, earliest first. Their alarm is known until it is replaced."""
+        """Yield the keys whose timer is due, earliest first. The timers stay set until `expire` or `set`."""
         while self._spans and self._spans[0] * _SPAN_SECONDS <= now:
             self._open()
         while self._near and self._near[0][0] <= now:
@@ -68,13 +68,13 @@ class Timers:
                 yield key
 
     def may_be_due(self, now: float) -> bool:
-        """Whether `due` is worth a call; it may still have nothing."""
+        """Say cheaply whether `due` may yield a key."""
         if self._near:
             return self._near[0][0] <= now
         return bool(self._spans) and self._spans[0] * _SPAN_SECONDS <= now
 
     def next_due(self) -> float | None:
-        """Return when `due` may have something; for a far one, when its span begins."""
+        """Return the earliest time at which `due` may yield a key; for a far timer, the begin of its span."""
         while self._near and self._at.get(self._near[0][1]) != self._near[0][0]:
             self._pop()
         if self._near:

@@ -1,1 +1,1 @@
-"""What the engine asks of Kafka: clients, membership, offsets, transactions and lag."""
+"""The engine's use of Kafka: clients, membership, offsets and transactions."""

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from consumers.engine.settings import EngineSettings
 
 _FETCH_BYTES = 2 * 1024 * 1024
-# Twelve partitions restore at once: what all of them have fetched is never given back to the machine (glibc), and with
-# more of it at a time costs as much as half the memories.
+# Twelve partitions restore at a time, and glibc never returns the memory of their fetches to the system. Larger fetches
+# would cost half as much memory as the states themselves.
 _RESTORE_FETCH_BYTES = 256 * 1024
 _BATCH_BYTES = 512 * 1024
 
 
 def group_consumer(settings: EngineSettings) -> AIOKafkaConsumer:
-    """Make the consumer of the input topic. It never commits, and never decides by itself where to read."""
+    """Make the consumer of the input topic. It never commits and never chooses an offset itself."""
     return AIOKafkaConsumer(
         **settings.client(),
         group_id=settings.group,
@@ -36,7 +36,7 @@ def group_consumer(settings: EngineSettings) -> AIOKafkaConsumer:
 
 
 def restoring_consumer(settings: EngineSettings) -> AIOKafkaConsumer:
-    """Make a consumer without a group, to read one partition of the `state` topic once."""
+    """Make a consumer without a group, which reads one partition of the `state` topic once."""
     return AIOKafkaConsumer(
         **settings.client(),
         group_id=None,
@@ -49,7 +49,7 @@ def restoring_consumer(settings: EngineSettings) -> AIOKafkaConsumer:
 
 
 def transactional_producer(settings: EngineSettings, partition: int) -> AIOKafkaProducer:
-    """Make the producer that owns a partition. Starting it fences every earlier owner."""
+    """Make the producer that owns a partition. Its start fences every earlier owner."""
     return AIOKafkaProducer(
         **settings.client(),
         transactional_id=settings.transactional_id(partition),

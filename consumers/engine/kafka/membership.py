@@ -1,15 +1,14 @@
-"""Whether this process is still a member of the generation in which it was given its partitions.
+"""Whether this process is still a member of the generation in which it was assigned its partitions.
 
-Owns one pair (generation, member id), captured in the assignment callback, and asks the coordinator about exactly that
-pair with a heartbeat of its own. Writes nothing, and leaves aiokafka's own membership alone whatever the answer: a
-commit as proof would be retried by aiokafka under a *newer* generation, and could overwrite a successor's progress.
+Owns one pair (generation, member id), captured in the assignment callback, and sends heartbeats for exactly that pair.
+It writes nothing and does not change aiokafka's own membership. A commit as proof would not do: aiokafka would retry it
+under a *newer* generation, where it could overwrite a successor's progress.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest
@@ -19,75 +18,73 @@ from adapters.kafka.aiokafka_internals import group_membership, send_to_coordina
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
-# What the coordinator says of us; any other error is its own trouble (it loads, it moves) and tells nothing.
-_FENCED_INSTANCE_ID = 82  # aiokafka has no name for it
+_FENCED_INSTANCE_ID = 82  # aiokafka has no class for this error
+# Any other error concerns the coordinator itself (it loads, it moves), not the membership.
 _DENIALS = frozenset(
     {UnknownMemberIdError.errno, IllegalGenerationError.errno, RebalanceInProgressError.errno, _FENCED_INSTANCE_ID}
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """What the coordinator called us when it gave us our partitions."""
+class Generation(NamedTuple):
+    """The generation of the group and the member id under which the coordinator assigned partitions."""
 
-    generation: int
+    number: int
     member_id: str
 
 
 class GroupMembership:
-    """The membership of the current assignment, and when it was last confirmed."""
+    """The generation of the current assignment, and when the coordinator last confirmed it."""
 
     def __init__(self, consumer: AIOKafkaConsumer, group: str, *, session_seconds: float) -> None:
         self._consumer = consumer
         self._group = group
-        # A margin, so that we stop beginning effects before the coordinator gives our partitions away.
+        # A margin: this process stops starting calls before the coordinator can reassign its partitions.
         self._trusted_seconds = session_seconds * 0.8
         self._confirmed_at = self._denied_at = float("-inf")
-        self.membership: Membership | None = None
-        self._ends: Membership | None = None  # the one whose generation is known to end: a rebalance has begun
+        self.generation: Generation | None = None
+        self._ending: Generation | None = None  # the coordinator has reported a rebalance for it
 
-    def joined(self) -> Membership:
-        """Note the membership of an assignment; call it in the assignment callback, synchronously."""
-        self.membership = Membership(*group_membership(self._consumer))
-        # Nobody knows how long ago the group said so: a process may be stopped between its answer and the callback.
+    def assigned(self) -> Generation:
+        """Note the generation of an assignment. Call it synchronously in the assignment callback."""
+        self.generation = Generation(*group_membership(self._consumer))
+        # The assignment confirms nothing: the process may have been frozen between the response and the callback.
         self._confirmed_at = float("-inf")
-        return self.membership
+        return self.generation
 
-    def left(self) -> None:
+    def revoked(self) -> None:
         """Note that a rebalance has begun."""
-        self.membership = None
+        self.generation = None
 
     @property
     def is_rebalancing(self) -> bool:
-        """A rebalance has begun, as far as we have heard: another assignment will follow."""
-        return self.membership is None or self.membership is self._ends
+        """Whether a rebalance is known to have begun: another assignment will follow."""
+        return self.generation is None or self.generation is self._ending
 
     @property
     def is_trusted(self) -> bool:
-        """The membership stands, and was confirmed recently enough that nobody else can own our partitions yet."""
-        return self.membership is not None and time.monotonic() - self._confirmed_at < self._trusted_seconds
+        """Whether the last confirmation is so recent that no other process can own the partitions yet."""
+        return self.generation is not None and time.monotonic() - self._confirmed_at < self._trusted_seconds
 
     async def confirm(self) -> bool:
-        """Ask the coordinator once. False: not a member of that generation, or it did not say so."""
-        asked = self.membership
-        if asked is None or asked.generation < 0:
+        """Send one heartbeat. False: not a member of the generation, or no clear response."""
+        generation = self.generation
+        if generation is None or generation.number < 0:
             return False
-        started = time.monotonic()
+        sent_at = time.monotonic()
+        request = HeartbeatRequest(self._group, generation.number, generation.member_id)
         try:
-            answer = await send_to_coordinator(
-                self._consumer, HeartbeatRequest(self._group, asked.generation, asked.member_id)
-            )
+            response = await send_to_coordinator(self._consumer, request)
         except (KafkaError, OSError, RuntimeError):
-            # RuntimeError is uvloop's word where the connection has just been closed under aiokafka.
+            # uvloop raises RuntimeError for a connection that was just closed under aiokafka.
             return False
-        if self.membership is not asked:
+        if self.generation is not generation:
             return False
-        if answer.error_code in _DENIALS:
+        if response.error_code in _DENIALS:
             self._denied_at = time.monotonic()
             self._confirmed_at = float("-inf")
-        if answer.error_code == RebalanceInProgressError.errno:
-            self._ends = asked
-        if answer.error_code != 0 or started < self._denied_at:
-            return False  # an answer to an earlier question than the one that was denied is an old one
-        self._confirmed_at = started
+        if response.error_code == RebalanceInProgressError.errno:
+            self._ending = generation
+        if response.error_code != 0 or sent_at < self._denied_at:
+            return False  # a heartbeat sent before another one was denied proves nothing
+        self._confirmed_at = sent_at
         return True

@@ -30,17 +30,24 @@ async def test_a_successor_goes_on_exactly_where_the_predecessor_stopped(laborat
 async def test_what_comes_back_after_a_rebalance_is_kept_with_the_turns_that_run(laboratory):
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))
-        kept = {number: partition.turns for number, partition in first.engine.partitions.items()}
+        kept = {number: partition.session.dispatcher for number, partition in first.engine.partitions.items()}
         await laboratory.append_many(tasks(*range(8), seconds=2.0, checkpoint=True))
-        await until(lambda: sum(partition.turns.running for partition in first.engine.partitions.values()) == 8)
+        await until(
+            lambda: sum(partition.session.dispatcher.running for partition in first.engine.partitions.values()) == 8
+        )
         async with laboratory.engine("second") as second:
             await until(lambda: first.owns(2) and second.owns(2))
             stayed = set(first.engine.partitions)
-            assert all(partition.turns is kept[number] for number, partition in first.engine.partitions.items())
+            assert all(
+                partition.session.dispatcher is kept[number] for number, partition in first.engine.partitions.items()
+            )
             await laboratory.append_many(tasks(*range(8, 24)))
             await laboratory.all_finished()
         await until(lambda: first.owns(4))
-        assert sum(partition.turns is kept[number] for number, partition in first.engine.partitions.items()) == 2
+        assert (
+            sum(partition.session.dispatcher is kept[number] for number, partition in first.engine.partitions.items())
+            == 2
+        )
         await laboratory.append_many(tasks(*range(24, 32)))
         await laboratory.all_finished()
     assert await laboratory.violations() == []
@@ -56,14 +63,14 @@ async def test_a_static_member_that_restarts_disturbs_nobody(laboratory):
         laboratory.engine("second", member="second") as other,
     ):
         await until(lambda: first.owns(2) and other.owns(2))
-        before = {number: partition.turns for number, partition in other.engine.partitions.items()}
-        mine = set(first.phases())
+        before = {number: partition.session.dispatcher for number, partition in other.engine.partitions.items()}
+        mine = set(first.statuses())
         await first.end()
         await laboratory.append_many(tasks(*range(16)))
         async with laboratory.engine("first again", member="first") as again:
             await laboratory.all_finished()
-            assert set(again.phases()) == mine
-        assert {number: partition.turns for number, partition in other.engine.partitions.items()} == before
+            assert set(again.statuses()) == mine
+        assert {number: partition.session.dispatcher for number, partition in other.engine.partitions.items()} == before
     assert await laboratory.violations() == []
 
 
@@ -83,10 +90,13 @@ async def test_a_stop_does_not_wait_for_ever_for_a_turn_that_hangs(laboratory):
     async with laboratory.engine("first", drain_seconds=0.5) as first:
         await laboratory.append("key", Task("hangs", hangs=1), Task("queued"))
         await until(
-            lambda: any(partition.turns and partition.turns.running for partition in first.engine.partitions.values())
+            lambda: any(
+                partition.session and partition.session.dispatcher.running
+                for partition in first.engine.partitions.values()
+            )
         )
         await first.end(within=5)
-    async with laboratory.engine("second", hang_seconds=0.5):
+    async with laboratory.engine("second", timeout_seconds=0.5):
         await laboratory.all_finished()
     assert await laboratory.violations() == []
 
@@ -103,9 +113,9 @@ async def test_a_stopping_worker_takes_nothing_new(laboratory, monkeypatch):
         await until(lambda: first.owns(4))
         monkeypatch.setattr("consumers.engine.partition.bounded_stop", slowly)
         first.stop.set()
-        await until(lambda: all(partition._closed for partition in first.engine.partitions.values()))
+        await until(lambda: all(partition._is_closing for partition in first.engine.partitions.values()))
         async with laboratory.engine("second") as second:
-            await until(lambda: len(second.phases()) == 2)
+            await until(lambda: len(second.statuses()) == 2)
             may_end.set()
             await first.end(within=10)
             await until(lambda: second.owns(4))

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import OffsetAndMetadata
 
-from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.status import readiness
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
@@ -86,13 +86,13 @@ async def test_records_deleted_before_they_were_handled_stop_the_partition_until
         await until(lambda: len(laboratory.finished) == 9)
     await delete_records(laboratory, 5)
     async with laboratory.engine() as running:
-        await until(lambda: running.phases().get(0) is PartitionStatus.STOPPED)
+        await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
         assert "retention has deleted 5 offsets" in running.engine.partitions[0].detail
         assert not readiness(running.engine)[0]
         await laboratory.append("key-1", Task("10"), partition=0)
         await laboratory.append("elsewhere", Task("other"), partition=1)
         await until(lambda: "other" in laboratory.finished)
-        assert running.engine.resume() == [0]
+        assert running.resume() == [0]
         await until(lambda: "10" in laboratory.finished)
         assert readiness(running.engine)[0]
     # What was finished beyond the gap is not done again, although the records are still there.
@@ -112,9 +112,9 @@ async def test_records_deleted_under_the_reader_stop_the_partition(laboratory):
                 await laboratory.append("key", Task(f"{number}"), partition=0)
             await delete_records(laboratory, 5)
             network.mend()
-            await until(lambda: running.phases().get(0) is PartitionStatus.STOPPED)
+            await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
             assert "retention has deleted 4 offsets" in running.engine.partitions[0].detail
-            assert running.engine.resume() == [0]
+            assert running.resume() == [0]
             await until(lambda: "9" in laboratory.finished)
     assert sorted(seen.cause for seen in laboratory.seen) == ["0", "5", "6", "7", "8", "9"]
 
@@ -132,10 +132,10 @@ async def test_offsets_that_are_gone_while_memories_are_there_stop_the_partition
         await laboratory.all_finished()
     await forget_offsets(laboratory)
     async with laboratory.engine() as running:
-        await until(lambda: running.phases().get(0) is PartitionStatus.STOPPED)
+        await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
         assert "no committed offset" in running.engine.partitions[0].detail
-        await until(lambda: [running.phases().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
-        assert running.engine.resume() == [0]
+        await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
+        assert running.resume() == [0]
         await until(lambda: len(laboratory.seen) == 2)
     assert [seen.cause for seen in laboratory.seen] == ["0", "0"]
 
@@ -161,10 +161,10 @@ async def test_metadata_of_another_program_stops_the_partition(laboratory):
         )
         await other.commit_transaction()
     async with laboratory.engine() as running:
-        await until(lambda: running.phases().get(0) is PartitionStatus.STOPPED)
+        await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
         assert "Another program has committed offsets" in running.engine.partitions[0].detail
-        await until(lambda: [running.phases().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
-        assert running.engine.resume() == [0]
+        await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
+        assert running.resume() == [0]
         await until(lambda: running.owns(4))
     async with laboratory.engine() as running:
         await laboratory.append("key", Task("1"), partition=0)

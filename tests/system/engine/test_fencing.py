@@ -6,8 +6,8 @@ import signal
 from aiokafka import AIOKafkaProducer
 
 from consumers.engine import startup
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.kafka.transactions import Transactions
-from consumers.engine.partition_status import PartitionStatus
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
 
@@ -116,4 +116,4 @@ async def test_a_process_stopped_past_its_session_comes_back_as_nobody(laborator
     await laboratory.all_finished()
     await until(lambda: old.owns(2) and new.owns(2))
     assert await laboratory.violations() == []
-    assert PartitionStatus.STOPPED not in {*old.phases().values(), *new.phases().values()}
+    assert PartitionStatus.STOPPED not in {*old.statuses().values(), *new.statuses().values()}

@@ -1,7 +1,7 @@
 """What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
 
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.interface import HandlerFailure
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.status import key_queues_report
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Task
@@ -24,14 +24,14 @@ async def test_a_handler_that_raises_holds_up_its_key_and_no_other(laboratory):
         await laboratory.append("good", Task("beside"), partition=0)
         await until(lambda: laboratory.finished == {"beside"})
         (row,) = [row for row in key_queues_report(running.engine)["partitions"] if row["partition"] == 0]
-        assert [(lane["key"], lane["records"]) for lane in row["lanes"]] == [("bad", 2)]
+        assert [(queue["key"], queue["records"]) for queue in row["lanes"]] == [("bad", 2)]
         await laboratory.all_finished()
     assert [seen.cause for seen in laboratory.seen] == ["beside", "raises", "behind"]
     assert await laboratory.violations() == []
 
 
 async def test_a_handler_that_hangs_is_cancelled_and_holds_up_no_other_key(laboratory):
-    async with laboratory.engine(hang_seconds=1.0):
+    async with laboratory.engine(timeout_seconds=1.0):
         await laboratory.append("bad", Task("hangs", hangs=1, checkpoint=True), Task("behind"), partition=0)
         for number in range(20):
             await laboratory.append("good", Task(f"{number}"), partition=0)
@@ -41,10 +41,10 @@ async def test_a_handler_that_hangs_is_cancelled_and_holds_up_no_other_key(labor
 
 
 async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
-    async with laboratory.engine(memory_bytes=2_000, outputs_bytes=300_000) as running:
+    async with laboratory.engine(state_bytes=2_000, outputs_bytes=300_000) as running:
         await laboratory.append("large output", Task("output", first_size=400_000, checkpoint=True))
         await laboratory.append("large record", Task("record", size=200_000))
-        await laboratory.append("large memory", Task("memory", first_memory=2_001, checkpoint=True), Task("behind it"))
+        await laboratory.append("large state", Task("state", first_state=2_001, checkpoint=True), Task("behind it"))
         await laboratory.append("good", *(Task(f"{number}") for number in range(5)))
         await laboratory.all_finished()
         assert running.failed_starts("MessageSizeTooLargeError") == 0
@@ -67,9 +67,9 @@ async def test_too_many_casualties_stop_the_partition_until_an_operator_resumes(
         await until(lambda: all(partition.is_stopped for partition in running.engine.partitions.values()))
         stopped_at = len(laboratory.seen)
         assert stopped_at < 400
-        assert set(running.phases().values()) == {PartitionStatus.RUNNING}
+        assert set(running.statuses().values()) == {PartitionStatus.RUNNING}
         while len(laboratory.seen) < 400:
             seen = len(laboratory.seen)
-            await until(lambda: running.engine.resume() or len(laboratory.seen) == 400)
+            await until(lambda: running.resume() or len(laboratory.seen) == 400)
             await until(lambda seen=seen: len(laboratory.seen) > seen)
     assert await laboratory.violations() == []

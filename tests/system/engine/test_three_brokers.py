@@ -1,10 +1,10 @@
-"""Brokers that die, freeze and come back while three are there: the work goes on, and nothing is lost or doubled."""
+"""Brokers that die, freeze and come back while three are there: none of the records is lost or doubled."""
 
 import signal
 
 import pytest
 
-from consumers.engine.partition_status import PartitionStatus
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from tests.chaos.laboratory import until
 
 pytestmark = pytest.mark.three_brokers
@@ -58,6 +58,6 @@ async def test_a_leader_that_was_frozen_and_does_not_know_that_it_is_deposed_sto
             finally:
                 kafka3.kill(index, signal.SIGCONT)
             await more_is_finished(laboratory3)
-            assert PartitionStatus.STOPPED not in running.phases().values()
+            assert PartitionStatus.STOPPED not in running.statuses().values()
         await laboratory3.all_finished(within=40)
     assert await laboratory3.violations() == []

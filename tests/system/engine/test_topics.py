@@ -6,9 +6,9 @@ import time
 import pytest
 from aiokafka.admin import NewPartitions
 
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import PartitionCountChanged
 from consumers.engine.interface import HandlerFailure
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.state_store import MARKER_KEY, state_record
 from consumers.engine.status import key_queues_report, readiness
 from tests.chaos.laboratory import until
@@ -35,7 +35,7 @@ async def test_an_input_topic_that_goes_and_comes_back_is_taken_up_again(laborat
         await laboratory.delete(commands)
         consumer = next(iter(running.engine.partitions.values()))._consumer
         await until(lambda: not consumer.partitions_for_topic(commands) or consumer._client.force_metadata_update())
-        await until(lambda: readiness(running.engine)[1] == f"topic {commands} is not there")
+        await until(lambda: readiness(running.engine)[1] == f"topic {commands} does not exist")
         await laboratory.create(commands)
         await until(lambda: consumer._client.force_metadata_update() and running.owns(4))
 
@@ -44,7 +44,7 @@ async def test_a_missing_state_topic_is_waited_for(laboratory):
     state = laboratory.orders.state
     await laboratory.delete(state)
     async with laboratory.engine(transaction_seconds=1.0) as running:
-        await until(lambda: PartitionStatus.RETRYING in running.phases().values())
+        await until(lambda: PartitionStatus.RETRYING in running.statuses().values())
         assert not readiness(running.engine)[0]
         await laboratory.create(state)
         await laboratory.append("key", Task("0"))
@@ -79,17 +79,17 @@ async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laborato
     await have_offsets(laboratory)
     state = laboratory.orders.state
     for key, value, headers in [
-        (b"poisoned", b"no memory of ours", []),
+        (b"poisoned", b"no state of a tally", []),
         (b"alarmed", Tally(sequence=0).encode(), [("alarm", b"soon")]),
         (b"alarmed too", Tally(sequence=0).encode(), [("alarm", None)]),
         (None, b"without a key", []),
-        (MARKER_KEY, b"not a memory either", []),
+        (MARKER_KEY, b"not a state either", []),
     ]:
         await laboratory.producer.send_and_wait(state, value, key=key, headers=headers, partition=0)
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
         partition = running.engine.partitions[0]
-        assert (len(partition.turns.memories), partition.turns.memories.unreadable) == (3, 3)
+        assert (len(partition.session.dispatcher.states), partition.session.dispatcher.states.unreadable) == (3, 3)
         await laboratory.append("poisoned", Task("p"), partition=0)
         await laboratory.append("alarmed", Task("a"), partition=0)
         await laboratory.append("fresh", Task("f"), partition=0)
@@ -97,11 +97,11 @@ async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laborato
 
         def waiting():
             (report,) = [row for row in key_queues_report(running.engine)["partitions"] if row["partition"] == 0]
-            return {lane["key"]: lane["reason"] for lane in report["lanes"] if lane["state"] == "waiting"}
+            return {queue["key"]: queue["reason"] for queue in report["lanes"] if queue["state"] == "waiting"}
 
         await until(lambda: waiting() == {"poisoned": HandlerFailure.RAISED})
-        # What can't be read is due at once, spread like every overdue alarm: perhaps later than the records above.
-        await until(lambda: laboratory.rung == {"alarmed": 1, "alarmed too": 1})
+        # What can't be read is due at once, spread like every overdue timer: perhaps later than the records above.
+        await until(lambda: laboratory.timers == {"alarmed": 1, "alarmed too": 1})
 
 
 async def test_a_hundred_thousand_memories_are_restored(laboratory):
@@ -126,8 +126,8 @@ async def test_a_hundred_thousand_memories_are_restored(laboratory):
             lambda: told.append(readiness(running.engine)[1]) or running.owns(4),
             within=30,
         )
-        turns = running.engine.partitions[0].turns
-        assert (len(turns.memories), turns.lanes.alarms) == (KEYS, KEYS // 2)
+        dispatcher = running.engine.partitions[0].session.dispatcher
+        assert (len(dispatcher.states), dispatcher.key_queues.timers) == (KEYS, KEYS // 2)
         await laboratory.append("key-77", Task("0"), partition=0)
         await laboratory.all_finished()
     assert any("records of the state topic read" in why for why in told), set(told)
@@ -138,12 +138,14 @@ async def test_a_hundred_thousand_memories_are_restored(laboratory):
 async def test_alarms_survive_a_restart_and_ring_once(laboratory):
     async with laboratory.engine():
         for number in range(8):
-            await laboratory.append(f"key-{number}", Task(f"{number}", alarm_seconds=1.5 if number < 6 else 1e6))
+            await laboratory.append(f"key-{number}", Task(f"{number}", timer_seconds=1.5 if number < 6 else 1e6))
         await laboratory.all_finished()
     async with laboratory.engine():
-        await until(lambda: laboratory.rung == {f"key-{number}": 1 for number in range(6)})
+        await until(lambda: laboratory.timers == {f"key-{number}": 1 for number in range(6)})
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
-        assert sum(partition.turns.lanes.alarms for partition in running.engine.partitions.values()) == 2
-    assert laboratory.rung == {f"key-{number}": 1 for number in range(6)}
+        assert (
+            sum(partition.session.dispatcher.key_queues.timers for partition in running.engine.partitions.values()) == 2
+        )
+    assert laboratory.timers == {f"key-{number}": 1 for number in range(6)}
     assert await laboratory.violations() == []

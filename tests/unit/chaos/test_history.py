@@ -23,10 +23,10 @@ def good():
         outputs.append(Output(item.key, begun + 1, item.id, is_outcome=False, at=clock + 0.01))
         outputs.append(Output(item.key, begun + 2, item.id, is_outcome=True, at=clock + 0.02))
         clock += 1.0
-    memories = {
+    states = {
         key: replay(key, [i for i in inputs if i.key == key], [o for o in outputs if o.key == key]) for key in "ab"
     }
-    return History(inputs, outputs, memories, effects)
+    return History(inputs, outputs, states, effects)
 
 
 def rules(history):
@@ -73,11 +73,11 @@ OUTCOME_OF_A1 = 5
         pytest.param(
             lambda good: {"outputs": swapped(good.outputs, 0, 1)}, Rule.SEQUENCE, id="outputs in another order"
         ),
-        pytest.param(lambda good: {"memories": good.memories | {"a": b"a0+2"}}, Rule.MEMORY, id="a memory is behind"),
+        pytest.param(lambda good: {"states": good.states | {"a": b"a0+2"}}, Rule.MEMORY, id="a state is behind"),
         pytest.param(
-            lambda good: {"memories": good.memories | {"z": b"from nowhere"}}, Rule.MEMORY, id="a memory from nowhere"
+            lambda good: {"states": good.states | {"z": b"from nowhere"}}, Rule.MEMORY, id="a state from nowhere"
         ),
-        pytest.param(lambda good: {"memories": {"a": good.memories["a"]}}, Rule.MEMORY, id="a memory is lost"),
+        pytest.param(lambda good: {"states": {"a": good.states["a"]}}, Rule.MEMORY, id="a state is lost"),
         pytest.param(lambda good: {"effects": without(good.effects, 0)}, Rule.NO_EFFECT, id="an effect is lost"),
         pytest.param(
             lambda good: {"effects": swapped(good.effects, 0, 2)}, Rule.EFFECT_ORDER, id="effects in another order"

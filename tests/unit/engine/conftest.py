@@ -13,7 +13,7 @@ from consumers.engine.state_store import StateStore
 from runtime.metrics import MetricFactory, create_engine_metrics
 
 LIMITS = InvocationLimits(
-    hang_seconds=10.0, memory_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
+    timeout_seconds=10.0, state_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
 )
 
 
@@ -24,24 +24,22 @@ class Clock:
         return self.now
 
 
-class Owner:
-    """A partition without Kafka: it commits when a test says so."""
+class Session:
+    """A session without Kafka: it commits when a test calls `commit`."""
 
     def __init__(self):
-        self.turns = None
-        self.accepts_turns = self.has_time_to_spare = True
+        self.dispatcher = None
+        self.accepts_invocations = self.has_time_to_spare = True
         self.pending = []
-        self.casualties = 0
         self.is_lost = False
 
-    def hand_over(self, pending):
+    def enqueue(self, pending):
         self.pending.append(pending)
-        self.casualties += pending.dead_lettered
 
-    def lanes_changed(self):
-        self.turns.start()
+    def key_queues_changed(self):
+        self.dispatcher.start()
 
-    async def ours(self):
+    async def ensure_owned(self):
         if self.is_lost:
             raise PartitionLost
 
@@ -60,41 +58,45 @@ class Owner:
     def offsets(self):
         return [pending.offset for pending in self.pending if pending.offset is not None]
 
+    @property
+    def dead_letters(self):
+        return sum(pending.dead_lettered for pending in self.pending)
 
-class Scripted:
-    """A handler whose turns run what a test puts in; it notes each turn as it begins."""
+
+class ScriptedHandler:
+    """A handler that runs the functions of a test; it notes each invocation as it begins."""
 
     def __init__(self):
         self.seen = []
         self.record = None
-        self.alarm = None
+        self.timer = None
 
-    async def on_record(self, turn, record):
+    async def on_record(self, invocation, record):
         self.seen.append(record.offset)
-        return await self.record(turn, record) if self.record is not None else Done()
+        return await self.record(invocation, record) if self.record is not None else Done()
 
-    async def on_timer(self, turn):
-        self.seen.append(turn.key)
-        return await self.alarm(turn) if self.alarm is not None else Done()
+    async def on_timer(self, invocation):
+        self.seen.append(invocation.key)
+        return await self.timer(invocation) if self.timer is not None else Done()
 
 
-class Bench:
-    """Turns on a fake partition, a fake clock and a scripted handler."""
+class Harness:
+    """A dispatcher with a fake session, a fake clock and a scripted handler."""
 
     def __init__(self, slots=100):
         self.clock = Clock()
-        self.owner = Owner()
-        self.handler = Scripted()
+        self.session = Session()
+        self.handler = ScriptedHandler()
         self.registry = CollectorRegistry()
-        self.slots = ConcurrencyLimiter(slots)
-        self.lanes = KeyQueues()
-        self.memories = StateStore()
-        self.turns = self.owner.turns = Dispatcher(
-            owner=self.owner,
+        self.limiter = ConcurrencyLimiter(slots)
+        self.key_queues = KeyQueues()
+        self.states = StateStore()
+        self.dispatcher = self.session.dispatcher = Dispatcher(
+            session=self.session,
             handler=self.handler,
-            slots=self.slots,
-            lanes=self.lanes,
-            memories=self.memories,
+            limiter=self.limiter,
+            key_queues=self.key_queues,
+            states=self.states,
             state_topic="state",
             limits=LIMITS,
             clock=self.clock,
@@ -104,33 +106,33 @@ class Bench:
 
     def add(self, *keys):
         for key in keys:
-            self.lanes.add(Record(0, self._offset, key, b"", (), self.clock.now), self.clock.now)
+            self.key_queues.add(Record(0, self._offset, key, b"", (), self.clock.now), self.clock.now)
             self._offset += 1
-        self.turns.start()
+        self.dispatcher.start()
 
     def metric(self, name, **labels):
         return self.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     def pass_time(self, seconds):
         self.clock.now += seconds
-        self.turns.start()
+        self.dispatcher.start()
 
     async def rest(self, rounds=12):
-        """Let everything run until it waits for something that a test holds."""
+        """Let every task run until it waits for something that the test controls."""
         for _ in range(rounds):
             await asyncio.sleep(0)
 
 
 @pytest.fixture(autouse=True)
 def logged():
-    """What was logged; nothing is rendered, which costs more than all else here."""
+    """The log entries, not rendered: rendering takes longer than the test."""
     with capture_logs() as entries:
         yield entries
 
 
 @pytest.fixture
-async def bench():
-    bench = Bench()
-    yield bench
-    bench.turns.close()
-    await bench.turns.closed()
+async def harness():
+    harness = Harness()
+    yield harness
+    harness.dispatcher.close()
+    await harness.dispatcher.closed()

@@ -2,9 +2,8 @@ import asyncio
 
 import pytest
 
-from consumers.engine.core.commit_queue import CommitQueue
+from consumers.engine.core.commit_queue import CommitQueue, PendingCommit
 from consumers.engine.interface import PartitionLost
-from consumers.engine.kafka.transactions import PendingCommit
 
 
 def pending(offset, size=1, waiter=None):
@@ -23,9 +22,9 @@ def test_batches_are_first_in_first_out_and_bounded(queue):
     queue.committed()
     assert [item.offset for item in queue.next_batch()] == [3, 4]
     assert not queue.has_pending
-    assert not queue.is_settled
+    assert not queue.is_flushed
     queue.committed()
-    assert queue.is_settled
+    assert queue.is_flushed
 
 
 def test_a_batch_ends_at_its_bytes_and_always_carries_one(queue):

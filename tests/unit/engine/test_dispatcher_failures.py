@@ -1,4 +1,4 @@
-"""The lane's boundary: whatever a handler does is that key's wait, and nothing of it is handed over."""
+"""The queue's boundary: whatever a handler does is that key's wait, and nothing of it is handed over."""
 
 import asyncio
 import math
@@ -9,46 +9,46 @@ from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, HandlerFailure, Output, PartitionLost, RetryAt
 
 
-async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(bench):
+async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(harness):
     began = []
 
-    async def record(turn, record):
-        if turn.key == b"good":
+    async def record(invocation, record):
+        if invocation.key == b"good":
             return Done()
-        began.append((turn.now, turn.failures))
+        began.append((invocation.now, invocation.failures))
         raise ValueError("a bug")
 
-    bench.handler.record = record
-    bench.add(b"bad", b"good")
+    harness.handler.record = record
+    harness.add(b"bad", b"good")
     for _ in range(40):
-        await bench.rest()
-        bench.pass_time(0.5)
-    assert bench.owner.offsets == [1]
+        await harness.rest()
+        harness.pass_time(0.5)
+    assert harness.session.offsets == [1]
     assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
-    assert bench.lanes.waits() == {HandlerFailure.RAISED: 1}
+    assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
 
 
-async def test_an_alarm_that_raises_waits_longer_each_time(bench):
+async def test_an_alarm_that_raises_waits_longer_each_time(harness):
     began = []
 
-    async def alarm(turn):
-        began.append((turn.now, turn.failures))
+    async def timer(invocation):
+        began.append((invocation.now, invocation.failures))
         raise ValueError("a bug")
 
-    bench.handler.alarm = alarm
-    bench.lanes.set_alarm(b"k", 1_000.0)
+    harness.handler.timer = timer
+    harness.key_queues.set_timer(b"k", 1_000.0)
     for _ in range(40):
-        bench.turns.start()
-        await bench.rest()
-        bench.pass_time(0.5)
+        harness.dispatcher.start()
+        await harness.rest()
+        harness.pass_time(0.5)
     assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
-    bench.handler.alarm = None
-    bench.pass_time(10)
-    await bench.rest()
-    bench.handler.alarm = alarm
-    bench.lanes.set_alarm(b"k", 1_031.0)
-    bench.pass_time(10)
-    await bench.rest()
+    harness.handler.timer = None
+    harness.pass_time(10)
+    await harness.rest()
+    harness.handler.timer = timer
+    harness.key_queues.set_timer(b"k", 1_031.0)
+    harness.pass_time(10)
+    await harness.rest()
     assert began[5:] == [(1_040.0, 0)]
 
 
@@ -59,53 +59,53 @@ async def test_an_alarm_that_raises_waits_longer_each_time(bench):
         Done(tuple(Output("events", b"k", bytes(300)) for _ in range(4))),
         Done((Output("events", b"k", b"v", (("header", bytes(950_000)),)),)),
     ],
-    ids=["memory", "outputs", "one record"],
+    ids=["state", "outputs", "one record"],
 )
-async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_was(bench, answer):
-    bench.memories.put(b"k", b"old", None)
+async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_was(harness, answer):
+    harness.states.put(b"k", b"old", None)
 
-    async def record(turn, record):
+    async def record(invocation, record):
         return answer
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
-    assert (bench.owner.pending, bench.memories.get(b"k")) == ([], b"old")
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
+    assert (harness.session.pending, harness.states.get(b"k")) == ([], b"old")
 
 
-async def test_a_checkpoint_that_is_too_large_waits_likewise(bench):
-    async def record(turn, record):
-        await turn.checkpoint(bytes(101))
+async def test_a_checkpoint_that_is_too_large_waits_likewise(harness):
+    async def record(invocation, record):
+        await invocation.checkpoint(bytes(101))
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
-    assert bench.owner.pending == []
-
-
-async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(bench):
-    async def record(turn, record):
-        if turn.key == b"memory":
-            await turn.checkpoint("text")
-        await turn.checkpoint(b"memory", (Output("events", b"k", "text"),))
-
-    bench.handler.record = record
-    bench.add(b"memory", b"output")
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RAISED: 2}
-    assert (bench.owner.pending, len(bench.memories)) == ([], 0)
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
+    assert harness.session.pending == []
 
 
-async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
-    async def record(turn, record):
+async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(harness):
+    async def record(invocation, record):
+        if invocation.key == b"state":
+            await invocation.checkpoint("text")
+        await invocation.checkpoint(b"state", (Output("events", b"k", "text"),))
+
+    harness.handler.record = record
+    harness.add(b"state", b"output")
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
+    assert (harness.session.pending, len(harness.states)) == ([], 0)
+
+
+async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(harness):
+    async def record(invocation, record):
         return Done(state=b"one")
 
-    bench.handler.record = record
-    bench.add(bytes(900_000))
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
+    harness.handler.record = record
+    harness.add(bytes(900_000))
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
 
 
 @pytest.mark.parametrize(
@@ -133,193 +133,193 @@ async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(bench):
         Done((Output("events", b"k", b"v", iter([("name", b"v")])),)),
     ],
 )
-async def test_an_answer_that_means_nothing_is_a_failure(bench, answer):
-    async def record(turn, record):
+async def test_an_answer_that_means_nothing_is_a_failure(harness, answer):
+    async def record(invocation, record):
         return answer
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RAISED: 1}
-    assert bench.owner.pending == []
-    assert bench.lanes.next_due() == 1_001.0
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
+    assert harness.session.pending == []
+    assert harness.key_queues.next_due() == 1_001.0
 
 
-async def test_a_turn_that_ends_with_a_cancellation_of_others_waits_and_the_slot_takes_the_next(bench):
-    async def record(turn, record):
-        if turn.key == b"awaits what was cancelled" and not turn.failures:
+async def test_a_turn_that_ends_with_a_cancellation_of_others_waits_and_the_slot_takes_the_next(harness):
+    async def record(invocation, record):
+        if invocation.key == b"awaits what was cancelled" and not invocation.failures:
             cancelled = asyncio.get_running_loop().create_future()
             cancelled.cancel()
             await cancelled
-        if turn.key == b"cancels itself" and not turn.failures:
+        if invocation.key == b"cancels itself" and not invocation.failures:
             asyncio.current_task().cancel()
             await asyncio.sleep(0)
         return Done()
 
-    bench.handler.record = record
-    bench.slots._limit = 1
-    bench.add(b"awaits what was cancelled", b"cancels itself", b"good")
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.RAISED: 2}
-    assert bench.metric("handler_failures_total", reason="handler_failed") == 2
-    assert bench.owner.offsets == [2]
-    bench.pass_time(1)
-    await bench.rest()
-    assert sorted(bench.owner.offsets) == [0, 1, 2]
+    harness.handler.record = record
+    harness.limiter._limit = 1
+    harness.add(b"awaits what was cancelled", b"cancels itself", b"good")
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
+    assert harness.metric("handler_failures_total", reason="handler_failed") == 2
+    assert harness.session.offsets == [2]
+    harness.pass_time(1)
+    await harness.rest()
+    assert sorted(harness.session.offsets) == [0, 1, 2]
 
 
 @pytest.mark.timeout(10)
-async def test_a_handler_that_never_awaits_does_not_stop_the_process(bench):
-    async def record(turn, record):
-        return RetryAt(turn.now, WaitReason.RETRY_AFTER)
+async def test_a_handler_that_never_awaits_does_not_stop_the_process(harness):
+    async def record(invocation, record):
+        return RetryAt(invocation.now, WaitReason.RETRY_AFTER)
 
-    async def alarm(turn):
-        return Done(timer_at=turn.now)
+    async def timer(invocation):
+        return Done(timer_at=invocation.now)
 
-    bench.handler.record, bench.handler.alarm = record, alarm
-    bench.lanes.set_alarm(b"alarm", 1_000.0)
-    bench.add(b"k")
-    await bench.rest()
+    harness.handler.record, harness.handler.timer = record, timer
+    harness.key_queues.set_timer(b"timer", 1_000.0)
+    harness.add(b"k")
+    await harness.rest()
 
 
-async def test_a_turn_that_hangs_is_cancelled_and_tried_again(bench):
-    async def record(turn, record):
-        if turn.failures == 0:
+async def test_a_turn_that_hangs_is_cancelled_and_tried_again(harness):
+    async def record(invocation, record):
+        if invocation.failures == 0:
             await asyncio.Event().wait()
         return Done()
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    bench.clock.now += 9
-    assert bench.turns.cancel_hung() == 0
-    bench.clock.now += 2
-    assert bench.turns.cancel_hung() == 1
-    assert bench.turns.cancel_hung() == 0
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.TIMED_OUT: 1}
-    assert bench.owner.pending == []
-    bench.pass_time(1)
-    await bench.rest()
-    assert bench.owner.offsets == [0]
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    harness.clock.now += 9
+    assert harness.dispatcher.cancel_overdue() == 0
+    harness.clock.now += 2
+    assert harness.dispatcher.cancel_overdue() == 1
+    assert harness.dispatcher.cancel_overdue() == 0
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
+    assert harness.session.pending == []
+    harness.pass_time(1)
+    await harness.rest()
+    assert harness.session.offsets == [0]
 
 
-async def test_a_turn_that_hangs_in_a_checkpoint_waits_for_its_commit_however_long(bench):
-    memories = []
+async def test_a_turn_that_hangs_in_a_checkpoint_waits_for_its_commit_however_long(harness):
+    states = []
 
-    async def record(turn, record):
-        memories.append(turn.state)
-        if turn.state is None:
-            await turn.checkpoint(b"intent")
+    async def record(invocation, record):
+        states.append(invocation.state)
+        if invocation.state is None:
+            await invocation.checkpoint(b"intent")
         return Done()
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
     for _ in range(3):
-        bench.clock.now += 11
-        bench.turns.cancel_hung()
-        await bench.rest()
-        bench.turns.start()
-    assert memories == [None]
-    bench.owner.commit()
-    await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.TIMED_OUT: 1}
-    bench.pass_time(1)
-    await bench.rest()
-    assert memories == [None, b"intent"]
-    assert bench.owner.offsets == [0]
+        harness.clock.now += 11
+        harness.dispatcher.cancel_overdue()
+        await harness.rest()
+        harness.dispatcher.start()
+    assert states == [None]
+    harness.session.commit()
+    await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
+    harness.pass_time(1)
+    await harness.rest()
+    assert states == [None, b"intent"]
+    assert harness.session.offsets == [0]
 
 
-async def test_a_turn_that_hangs_in_a_checkpoint_ends_when_the_partition_does(bench):
-    async def record(turn, record):
-        await turn.checkpoint(b"intent")
+async def test_a_turn_that_hangs_in_a_checkpoint_ends_when_the_partition_does(harness):
+    async def record(invocation, record):
+        await invocation.checkpoint(b"intent")
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    bench.clock.now += 11
-    bench.turns.cancel_hung()
-    await bench.rest()
-    bench.turns.close()
-    await asyncio.wait_for(bench.turns.closed(), 1)
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    harness.clock.now += 11
+    harness.dispatcher.cancel_overdue()
+    await harness.rest()
+    harness.dispatcher.close()
+    await asyncio.wait_for(harness.dispatcher.closed(), 1)
 
 
-async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_still_be_cancelled(bench):
-    async def record(turn, record):
+async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_still_be_cancelled(harness):
+    async def record(invocation, record):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            if turn.key == b"stubborn":
+            if invocation.key == b"stubborn":
                 return Done()
             raise
 
-    bench.handler.record = record
-    bench.slots._limit = 1
-    bench.add(b"stubborn", b"hangs")
+    harness.handler.record = record
+    harness.limiter._limit = 1
+    harness.add(b"stubborn", b"hangs")
     for _ in range(2):
-        await bench.rest()
-        bench.clock.now += 11
-        assert bench.turns.cancel_hung() == 1
-    await bench.rest()
-    assert bench.owner.offsets == [0]
-    assert bench.lanes.waits() == {HandlerFailure.TIMED_OUT: 1}
+        await harness.rest()
+        harness.clock.now += 11
+        assert harness.dispatcher.cancel_overdue() == 1
+    await harness.rest()
+    assert harness.session.offsets == [0]
+    assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
 
 
-async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(bench, logged):
-    async def record(turn, record):
-        if turn.failures == 0:
+async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(harness, logged):
+    async def record(invocation, record):
+        if invocation.failures == 0:
             try:
                 await asyncio.Event().wait()
             finally:
                 await asyncio.Event().wait()
         return Done()
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
     for _ in range(2):
-        assert bench.lanes.waits() == {}
-        bench.clock.now += 11
-        assert (bench.turns.cancel_hung(), bench.turns.cancel_hung()) == (1, 0)
-        await bench.rest()
-    assert bench.lanes.waits() == {HandlerFailure.TIMED_OUT: 1}
-    assert [entry["offset"] for entry in logged if entry["event"] == "engine.turn_will_not_end"] == [0]
-    assert bench.metric("handler_failures_total", reason="handler_hung") == 2
-    bench.pass_time(1)
-    await bench.rest()
-    assert (bench.owner.offsets, bench.slots.used) == ([0], 0)
+        assert harness.key_queues.waits() == {}
+        harness.clock.now += 11
+        assert (harness.dispatcher.cancel_overdue(), harness.dispatcher.cancel_overdue()) == (1, 0)
+        await harness.rest()
+    assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
+    assert [entry["offset"] for entry in logged if entry["event"] == "engine.cancellation_ignored"] == [0]
+    assert harness.metric("handler_failures_total", reason="handler_hung") == 2
+    harness.pass_time(1)
+    await harness.rest()
+    assert (harness.session.offsets, harness.limiter.used) == ([0], 0)
 
 
 @pytest.mark.parametrize("answer", [Done(), RetryAt(1_000.0, WaitReason.BACKOFF), ValueError("a bug")])
-async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(bench, answer):
-    """Else the next turn would begin an effect whose intent is not committed."""
-    memories = []
+async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(harness, answer):
+    """Else the next invocation would begin an effect whose intent is not committed."""
+    states = []
 
-    async def record(turn, record):
-        memories.append(turn.state)
-        if turn.state is None:
+    async def record(invocation, record):
+        states.append(invocation.state)
+        if invocation.state is None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
-                    await turn.checkpoint(b"intent")
+                    await invocation.checkpoint(b"intent")
             if isinstance(answer, Exception):
                 raise answer
             return answer
         return Done()
 
-    bench.handler.record = record
-    bench.add(b"k", b"k")
+    harness.handler.record = record
+    harness.add(b"k", b"k")
     for _ in range(3):
-        await bench.rest()
-        bench.pass_time(11)
-        bench.turns.cancel_hung()
-    assert memories == [None]
-    bench.owner.commit()
-    await bench.rest()
-    bench.pass_time(11)
-    await bench.rest()
-    assert memories[:2] == [None, b"intent"]
-    assert bench.owner.offsets == [0, 1]
+        await harness.rest()
+        harness.pass_time(11)
+        harness.dispatcher.cancel_overdue()
+    assert states == [None]
+    harness.session.commit()
+    await harness.rest()
+    harness.pass_time(11)
+    await harness.rest()
+    assert states[:2] == [None, b"intent"]
+    assert harness.session.offsets == [0, 1]
 
 
 @pytest.fixture
@@ -327,33 +327,33 @@ def no_patience(monkeypatch):
     monkeypatch.setattr("consumers.engine.task_pool._CLOSING_SECONDS", 0.01)
 
 
-async def test_closing_goes_on_without_a_turn_that_will_not_end_and_nothing_of_it_counts(bench, no_patience, logged):
+async def test_closing_goes_on_without_a_turn_that_will_not_end_and_nothing_of_it_counts(harness, no_patience, logged):
     may_end = asyncio.Event()
     ended = []
 
-    async def record(turn, record):
+    async def record(invocation, record):
         while not may_end.is_set():
             try:
                 await may_end.wait()
             except asyncio.CancelledError:
                 ended.append("cancelled")
-        for begin in (turn.ensure_owned(), turn.checkpoint(b"intent")):
+        for begin in (invocation.ensure_owned(), invocation.checkpoint(b"intent")):
             with pytest.raises(PartitionLost):
                 await begin
         ended.append("ended")
         return Done(state=b"late")
 
-    bench.handler.record = record
-    bench.add(b"k")
-    await bench.rest()
-    bench.turns.close()
-    await asyncio.wait_for(bench.turns.closed(), 5)
+    harness.handler.record = record
+    harness.add(b"k")
+    await harness.rest()
+    harness.dispatcher.close()
+    await asyncio.wait_for(harness.dispatcher.closed(), 5)
     assert ended == ["cancelled", "cancelled"]
-    assert (bench.turns.running, bench.slots.used) == (0, 0)
-    assert [entry["turns"] for entry in logged if entry["event"] == "engine.turns_left_behind"] == [1]
-    assert bench.metric("turns_left_behind") == 1
+    assert (harness.dispatcher.running, harness.limiter.used) == (0, 0)
+    assert [entry["invocations"] for entry in logged if entry["event"] == "engine.invocations_abandoned"] == [1]
+    assert harness.metric("turns_left_behind") == 1
     may_end.set()
-    await bench.rest()
+    await harness.rest()
     assert ended[2:] == ["ended"]
-    assert (bench.metric("turns_left_behind"), bench.slots.used) == (0, 0)
-    assert (bench.owner.pending, bench.memories.get(b"k")) == ([], None)
+    assert (harness.metric("turns_left_behind"), harness.limiter.used) == (0, 0)
+    assert (harness.session.pending, harness.states.get(b"k")) == ([], None)

@@ -1,4 +1,4 @@
-"""The engine's reader, without Kafka: what it makes of errors that aiokafka hands on."""
+"""The engine's reader, without Kafka: errors that aiokafka raises."""
 
 from types import SimpleNamespace
 
@@ -18,8 +18,8 @@ class Consumer:
         raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
 
 
-async def test_a_connection_that_is_closed_under_aiokafka_costs_the_consumer_and_not_the_process(bench):
+async def test_a_connection_that_is_closed_under_aiokafka_ends_the_consumer_and_not_the_process(harness):
     settings = EngineSettings("commands", "state", 1, "group", dict)
-    engine = Engine(settings, bench.handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
+    engine = Engine(settings, harness.handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
     with pytest.raises(ConsumerDied, match="the handler is closed"):
         await engine._read(Consumer(), SimpleNamespace(failure=None))

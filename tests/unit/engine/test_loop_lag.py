@@ -4,29 +4,29 @@ from consumers.engine.loop_lag import LoopLag
 
 
 def test_one_late_call_is_no_lateness_and_it_is_over_half_a_second_after_the_last():
-    lateness = LoopLag()
-    lateness.sample(0.006)
-    assert not lateness.is_late
+    loop_lag = LoopLag()
+    loop_lag.sample(0.006)
+    assert not loop_lag.is_late
     for _ in range(10):
-        lateness.sample(0.010)
-    assert lateness.is_late
+        loop_lag.sample(0.010)
+    assert loop_lag.is_late
     for _ in range(5):
-        lateness.sample(0.0)
-    assert not lateness.is_late
+        loop_lag.sample(0.0)
+    assert not loop_lag.is_late
 
 
 def test_a_process_that_was_frozen_is_over_it_within_a_second():
-    lateness = LoopLag()
-    lateness.sample(60.0)
-    assert lateness.seconds <= 0.05
+    loop_lag = LoopLag()
+    loop_lag.sample(60.0)
+    assert loop_lag.seconds <= 0.05
     for _ in range(10):
-        lateness.sample(0.0)
-    assert not lateness.is_late
+        loop_lag.sample(0.0)
+    assert not loop_lag.is_late
 
 
 async def test_it_hears_of_a_loop_that_is_busy():
-    lateness = LoopLag()
-    watching = asyncio.create_task(lateness.watch())
+    loop_lag = LoopLag()
+    watching = asyncio.create_task(loop_lag.watch())
 
     def keep_busy(left):
         until = asyncio.get_running_loop().time() + 0.05
@@ -37,6 +37,6 @@ async def test_it_hears_of_a_loop_that_is_busy():
 
     keep_busy(10)
     async with asyncio.timeout(10):
-        while not lateness.is_late:  # noqa: ASYNC110 - what is waited for is no event
+        while not loop_lag.is_late:  # noqa: ASYNC110 - what is waited for is no event
             await asyncio.sleep(0.01)
     watching.cancel()

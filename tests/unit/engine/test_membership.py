@@ -8,7 +8,7 @@ from consumers.engine.kafka.membership import GroupMembership
 
 
 @dataclass
-class Answer:
+class Response:
     error_code: int
 
 
@@ -17,16 +17,16 @@ class Coordinator:
     member_id = "me"
 
     def __init__(self):
-        self.asked = []
-        self.answer = Answer(0)
-        self.on_ask = lambda: None
+        self.requests = []
+        self.response = Response(0)
+        self.on_request = lambda: None
 
     async def _send_req(self, request):
-        self.asked.append(request)
-        self.on_ask()
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        self.requests.append(request)
+        self.on_request()
+        if isinstance(self.response, Exception):
+            raise self.response
+        return self.response
 
 
 class Consumer:
@@ -45,124 +45,131 @@ def coordinator(consumer):
 
 
 @pytest.fixture
-def standing(consumer):
+def membership(consumer):
     return GroupMembership(consumer, "group", session_seconds=10.0)
 
 
-async def test_who_has_not_joined_is_no_member(standing, coordinator):
-    assert not await standing.confirm()
-    assert not standing.is_trusted
-    assert coordinator.asked == []
+async def test_without_an_assignment_nothing_is_confirmed(membership, coordinator):
+    assert not await membership.confirm()
+    assert not membership.is_trusted
+    assert coordinator.requests == []
 
 
-async def test_an_assignment_alone_is_no_proof(standing):
-    """A process that was stopped between the group's answer and the callback has lost its partitions since."""
-    standing.joined()
-    assert not standing.is_trusted
-    assert await standing.confirm()
-    assert standing.is_trusted
+async def test_an_assignment_alone_is_not_trusted(membership):
+    """A process that was frozen between the group's response and the callback may have lost its partitions."""
+    membership.assigned()
+    assert not membership.is_trusted
+    assert await membership.confirm()
+    assert membership.is_trusted
 
 
-CLOSED_UNDER_US = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+CLOSED_UNDER_AIOKAFKA = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Answer(25), Answer(27), Answer(22), GroupCoordinatorNotAvailableError(), ConnectionResetError(), CLOSED_UNDER_US],
+    "response",
+    [
+        Response(25),
+        Response(27),
+        Response(22),
+        GroupCoordinatorNotAvailableError(),
+        ConnectionResetError(),
+        CLOSED_UNDER_AIOKAFKA,
+    ],
 )
-async def test_what_the_coordinator_does_not_confirm_is_not_trusted(standing, coordinator, answer):
-    standing.joined()
-    coordinator.answer = answer
-    assert not await standing.confirm()
-    assert not standing.is_trusted
+async def test_an_assignment_without_a_confirmation_is_not_trusted(membership, coordinator, response):
+    membership.assigned()
+    coordinator.response = response
+    assert not await membership.confirm()
+    assert not membership.is_trusted
 
 
-async def test_it_asks_about_the_assignment_that_it_noted_whatever_the_consumer_is_now(standing, coordinator):
-    standing.joined()
+async def test_the_heartbeat_names_the_generation_of_the_assignment(membership, coordinator):
+    membership.assigned()
     coordinator.generation, coordinator.member_id = 4, "me again"
-    await standing.confirm()
-    (request,) = coordinator.asked
+    await membership.confirm()
+    (request,) = coordinator.requests
     assert (request._generation_id, request._member_id) == (3, "me")
 
 
-async def test_an_answer_that_comes_after_a_rebalance_has_begun_confirms_nothing(standing, coordinator):
-    standing.joined()
-    coordinator.on_ask = standing.left
-    assert not await standing.confirm()
-    standing.joined()
-    coordinator.on_ask = standing.joined
-    assert not await standing.confirm()
+async def test_a_response_after_the_begin_of_a_rebalance_confirms_nothing(membership, coordinator):
+    membership.assigned()
+    coordinator.on_request = membership.revoked
+    assert not await membership.confirm()
+    membership.assigned()
+    coordinator.on_request = membership.assigned
+    assert not await membership.confirm()
 
 
-async def test_trust_ends_before_the_session_does_counted_from_the_question(standing, coordinator, monkeypatch):
+async def test_trust_ends_before_the_session_timeout_counted_from_the_request(membership, coordinator, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr("consumers.engine.kafka.membership.time.monotonic", lambda: clock[0])
-    standing.joined()
+    membership.assigned()
 
-    def answer_late():
+    def respond_late():
         clock[0] = 107.9
 
-    coordinator.on_ask = answer_late
-    assert await standing.confirm()
-    assert standing.is_trusted
+    coordinator.on_request = respond_late
+    assert await membership.confirm()
+    assert membership.is_trusted
     clock[0] = 108.1
-    assert not standing.is_trusted
+    assert not membership.is_trusted
 
 
 @pytest.mark.parametrize("denial", [22, 25, 27, 82])
-async def test_a_denial_ends_the_trust_at_once(standing, coordinator, denial):
-    standing.joined()
-    assert await standing.confirm()
-    coordinator.answer = Answer(denial)
-    assert not await standing.confirm()
-    assert not standing.is_trusted
-    coordinator.answer = Answer(0)
-    assert await standing.confirm()
-    assert standing.is_trusted
+async def test_a_denial_ends_the_trust_immediately(membership, coordinator, denial):
+    membership.assigned()
+    assert await membership.confirm()
+    coordinator.response = Response(denial)
+    assert not await membership.confirm()
+    assert not membership.is_trusted
+    coordinator.response = Response(0)
+    assert await membership.confirm()
+    assert membership.is_trusted
 
 
-@pytest.mark.parametrize("answer", [Answer(14), Answer(15), Answer(16), CLOSED_UNDER_US])
-async def test_a_coordinator_that_can_not_say_ends_no_trust(standing, coordinator, answer):
-    standing.joined()
-    assert await standing.confirm()
-    coordinator.answer = answer
-    assert not await standing.confirm()
-    assert standing.is_trusted
+@pytest.mark.parametrize("response", [Response(14), Response(15), Response(16), CLOSED_UNDER_AIOKAFKA])
+async def test_an_error_of_the_coordinator_ends_no_trust(membership, coordinator, response):
+    membership.assigned()
+    assert await membership.confirm()
+    coordinator.response = response
+    assert not await membership.confirm()
+    assert membership.is_trusted
 
 
-async def test_a_denial_of_an_earlier_membership_says_nothing_of_this_one(standing, coordinator):
-    standing.joined()
+async def test_a_denial_of_an_earlier_generation_does_not_concern_the_current_one(membership, coordinator):
+    membership.assigned()
 
-    def join_anew():
-        coordinator.on_ask = lambda: None
-        standing.joined()
-        standing._confirmed_at = time.monotonic()
+    def join_again():
+        coordinator.on_request = lambda: None
+        membership.assigned()
+        membership._confirmed_at = time.monotonic()
 
-    coordinator.on_ask, coordinator.answer = join_anew, Answer(22)
-    assert not await standing.confirm()
-    assert standing.is_trusted
+    coordinator.on_request, coordinator.response = join_again, Response(22)
+    assert not await membership.confirm()
+    assert membership.is_trusted
 
 
-async def test_a_confirmation_that_was_asked_for_before_a_denial_came_does_not_count(standing, coordinator):
-    standing.joined()
+async def test_a_heartbeat_that_was_sent_before_a_denial_does_not_count(membership, coordinator):
+    membership.assigned()
 
     def deny_meanwhile():
-        standing._denied_at = time.monotonic()
+        membership._denied_at = time.monotonic()
 
-    coordinator.on_ask = deny_meanwhile
-    assert not await standing.confirm()
-    assert not standing.is_trusted
+    coordinator.on_request = deny_meanwhile
+    assert not await membership.confirm()
+    assert not membership.is_trusted
 
 
-async def test_it_knows_that_its_generation_ends_until_the_next_begins(standing, coordinator):
-    assert standing.is_rebalancing
-    standing.joined()
-    assert not standing.is_rebalancing
-    coordinator.answer = Answer(25)
-    await standing.confirm()
-    assert not standing.is_rebalancing
-    coordinator.answer = Answer(27)
-    await standing.confirm()
-    assert standing.is_rebalancing
-    standing.joined()
-    assert not standing.is_rebalancing
+async def test_a_rebalance_is_known_from_the_heartbeat_until_the_next_assignment(membership, coordinator):
+    assert membership.is_rebalancing
+    membership.assigned()
+    assert not membership.is_rebalancing
+    coordinator.response = Response(25)
+    await membership.confirm()
+    assert not membership.is_rebalancing
+    coordinator.response = Response(27)
+    await membership.confirm()
+    assert membership.is_rebalancing
+    membership.assigned()
+    assert not membership.is_rebalancing

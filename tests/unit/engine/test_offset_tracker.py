@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumers.engine.core.offset_tracker import WINDOW, OffsetTracker, ProgressUnreadable
+from consumers.engine.core.offset_tracker import WINDOW, MetadataUnreadable, OffsetTracker
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # more when something in here has changed
 SMALL_WINDOW = 12
@@ -169,7 +169,7 @@ def test_a_long_hole_while_idle_does_not_widen_the_bitmap():
     ],
 )
 def test_metadata_of_somebody_else_is_refused(metadata):
-    with pytest.raises(ProgressUnreadable):
+    with pytest.raises(MetadataUnreadable):
         OffsetTracker(7, metadata)
 
 
@@ -180,8 +180,8 @@ def test_giving_up_what_was_deleted_keeps_what_is_known_to_be_finished():
     for offset in (1, 4, 5, 7):
         progress.finish(offset)
     again = OffsetTracker(progress.watermark, progress.encode())
-    again.give_up_below(4)
+    again.skip_to(4)
     assert again.watermark == 6
     assert [offset for offset in range(6, 10) if again.take(offset)] == [6, 8, 9]
-    again.give_up_below(3)
+    again.skip_to(3)
     assert again.watermark == 6

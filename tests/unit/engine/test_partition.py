@@ -1,4 +1,4 @@
-"""A partition's work, without Kafka: its timer, and what is seen of it. The rest is in tests/system/engine."""
+"""A partition and its session without Kafka. tests/system/engine has the tests with Kafka."""
 
 import asyncio
 import time
@@ -10,21 +10,23 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Done, Output, Record, RetryAt
 from consumers.engine.kafka import clients
-from consumers.engine.kafka.membership import Membership
-from consumers.engine.kafka.offsets import Committed
-from consumers.engine.kafka.transactions import PendingCommit
+from consumers.engine.kafka.membership import Generation
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
+from consumers.engine.status import set_gauges
 from runtime.metrics import MetricFactory, create_engine_metrics
+from tests.unit.engine.sessions import begin_session
 
 
 class Consumer:
@@ -41,81 +43,89 @@ class Consumer:
         return 1
 
 
-class Standing:
+class Membership:
     is_trusted = True
 
 
 @pytest.fixture
-async def partition(bench):
-    settings = EngineSettings("commands", "state", 1, "group", dict, slots=1, batch_bytes=10)
-    surroundings = EngineContext(
+async def assigned(harness):
+    """A partition that is assigned and has not started."""
+    settings = EngineSettings("commands", "state", 1, "group", dict, concurrency=1, batch_bytes=10)
+    context = EngineContext(
         settings,
-        bench.handler,
+        harness.handler,
         ConcurrencyLimiter(1),
         create_engine_metrics(MetricFactory(CollectorRegistry())),
         LoopLag(),
     )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
-    partition = Partition(source, state, Consumer(), Standing(), surroundings)
-    partition.assigned(Membership(1, "member"), uninterrupted=False)
-    partition._begin(StartedPartition(None, Committed(0, ""), StateStore(), {}))
+    partition = Partition(source, state, Consumer(), Membership(), context)
+    partition.assigned(Generation(1, "member"), uninterrupted=False)
     yield partition
-    if partition.work is not None:
-        await partition.work.end()
+    if partition.session is not None:
+        await partition.session.close()
 
 
 @pytest.fixture
-def work(partition):
-    return partition.work
+def partition(assigned):
+    """A running partition."""
+    begin_session(assigned, StartedPartition(None, Committed(0, ""), StateStore(), {}))
+    return assigned
 
 
-def add(work, key, offset):
-    work.turns.lanes.add(Record(0, offset, key, b"", (), time.time()), time.time())
-    work.lanes_changed()
+@pytest.fixture
+def session(partition):
+    return partition.session
 
 
-async def test_a_lane_that_waits_is_looked_at_though_the_queue_was_full_meanwhile(work, bench):
-    async def record(turn, record):
-        if turn.key == b"waits" and not turn.tries:
+def add(session, key, offset):
+    session.dispatcher.key_queues.add(Record(0, offset, key, b"", (), time.time()), time.time())
+    session.key_queues_changed()
+
+
+async def test_a_waiting_key_queue_keeps_its_timer_after_the_commit_queue_was_full(session, harness):
+    async def record(invocation, record):
+        if invocation.key == b"waits" and not invocation.tries:
             return RetryAt(time.time() + 30, WaitReason.BACKOFF)
-        return Done((Output("events", turn.key, bytes(30)),))
+        return Done((Output("events", invocation.key, bytes(30)),))
 
-    bench.handler.record = record
-    add(work, b"waits", 0)
-    await bench.rest()
-    assert work._timer is not None
-    add(work, b"fills the queue", 1)
-    await bench.rest()
-    assert not work.accepts_turns
-    work.queue.next_batch()
-    work.queue.committed()
-    work._after_commit()
-    assert work._timer is not None
+    harness.handler.record = record
+    add(session, b"waits", 0)
+    await harness.rest()
+    assert session._timer is not None
+    add(session, b"fills the queue", 1)
+    await harness.rest()
+    assert not session.accepts_invocations
+    session.commits.next_batch()
+    session.commits.committed()
+    session._after_commit()
+    assert session._timer is not None
 
 
-async def test_a_lane_that_is_due_and_finds_no_slot_does_not_spin(work, bench):
+async def test_a_key_queue_that_is_due_without_a_free_slot_does_not_spin(session, harness):
     gate = asyncio.Event()
 
-    async def record(turn, record):
-        if turn.key == b"waits" and not turn.tries:
-            return RetryAt(turn.now - 1, WaitReason.BACKOFF)
+    async def record(invocation, record):
+        if invocation.key == b"waits" and not invocation.tries:
+            return RetryAt(invocation.now - 1, WaitReason.BACKOFF)
         await gate.wait()
         return Done()
 
-    bench.handler.record = record
-    add(work, b"holds the only slot", 1)
-    add(work, b"waits", 0)
-    work.turns.lanes.again(work.turns.lanes.next_ready(time.time()), time.time() - 1, WaitReason.BACKOFF)
-    await bench.rest()
-    work.lanes_changed()
-    assert work._timer is None or work._timer.when() - asyncio.get_running_loop().time() > 0.05
+    harness.handler.record = record
+    add(session, b"holds the only slot", 1)
+    add(session, b"waits", 0)
+    key_queues = session.dispatcher.key_queues
+    key_queues.retry(key_queues.next_ready(time.time()), time.time() - 1, WaitReason.BACKOFF)
+    await harness.rest()
+    session.key_queues_changed()
+    assert session._timer is None or session._timer.when() - asyncio.get_running_loop().time() > 0.05
     gate.set()
-    await bench.rest()
-    assert bench.handler.seen == [1, 0]
+    await harness.rest()
+    assert harness.handler.seen == [1, 0]
 
 
 class Transactions:
-    """Notes which results each transaction carries, by their sizes."""
+    """Notes the sizes of the results in each transaction."""
 
     def __init__(self):
         self.carried = []
@@ -132,38 +142,38 @@ class FailingTransactions:
 
 @pytest.fixture
 async def committing(partition):
-    transactions = partition.work._transactions = Transactions()
-    task = asyncio.create_task(partition._commit_until_closed())
+    transactions = partition.session._transactions = Transactions()
+    task = asyncio.create_task(partition._commit_while_valid())
     yield transactions
     task.cancel()
 
 
-def of_an_alarm(size):
-    return PendingCommit((), None, None, size, None, time.time())
+def timer_result(size):
+    return PendingCommit((), None, None, size, None)
 
 
 def checkpoint(size):
-    return PendingCommit((), None, None, size, asyncio.get_running_loop().create_future(), time.time())
+    return PendingCommit((), None, None, size, asyncio.get_running_loop().create_future())
 
 
-async def test_what_an_alarm_found_waits_a_moment_for_what_somebody_waits_for(work, committing, bench):
-    work.hand_over(of_an_alarm(1))
-    await bench.rest()
+async def test_the_result_of_a_timer_lingers_to_share_a_transaction(session, committing, harness):
+    session.enqueue(timer_result(1))
+    await harness.rest()
     assert committing.carried == []
-    work.hand_over(checkpoint(2))
-    await bench.rest()
+    session.enqueue(checkpoint(2))
+    await harness.rest()
     assert committing.carried == [[1, 2]]
-    work.hand_over(of_an_alarm(3))
+    session.enqueue(timer_result(3))
     async with asyncio.timeout(10):
         while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
             await asyncio.sleep(0.01)
 
 
-async def test_in_a_late_process_results_wait_for_each_other(partition, work, committing):
+async def test_in_a_late_process_results_wait_for_each_other(partition, session, committing):
     for _ in range(20):
-        partition._surroundings.lateness.sample(0.05)
+        partition._engine.loop_lag.sample(0.05)
     for size in (1, 2, 3):
-        work.hand_over(checkpoint(size))
+        session.enqueue(checkpoint(size))
         await asyncio.sleep(0.01)
     async with asyncio.timeout(10):
         while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
@@ -171,97 +181,98 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, work, co
     assert committing.carried == [[1], [2, 3]]
 
 
-async def test_the_gauge_of_waiting_lanes_goes_down_again(partition, bench):
-    answers = [RetryAt(time.time() + 30, WaitReason.RATE_LIMITED), Done()]
+async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harness):
+    answers = [RetryAt(time.time() + 0.05, WaitReason.RATE_LIMITED), Done()]
 
-    async def record(turn, record):
+    async def record(invocation, record):
         return answers.pop(0)
 
-    bench.handler.record = record
+    harness.handler.record = record
     registry = CollectorRegistry()
     settings = replace(partition._settings, wait_reasons=tuple(WaitReason))
-    engine = Engine(settings, bench.handler, create_engine_metrics(MetricFactory(registry)))
+    engine = Engine(settings, harness.handler, create_engine_metrics(MetricFactory(registry)))
     engine.partitions[0] = partition
 
     def waiting():
-        engine.observe()
+        set_gauges(engine, engine._metrics)
         labels = {"partition": "0", "reason": "rate_limited"}
         return registry.get_sample_value("collate_gateway_lanes_waiting", labels)
 
-    add(partition.work, b"k", 0)
-    await bench.rest()
+    add(partition.session, b"k", 0)
+    await harness.rest()
     assert waiting() == 1
-    partition.work.turns.lanes.hurry()
-    partition.work.lanes_changed()
-    await bench.rest()
-    assert waiting() == 0
+    async with asyncio.timeout(10):
+        while waiting():  # noqa: ASYNC110 - the gauge is no event
+            await asyncio.sleep(0.01)
 
 
-async def test_records_that_come_after_the_work_was_thrown_away_reach_no_lane(partition, work, bench):
+async def test_records_that_arrive_after_the_session_is_invalid_reach_no_key_queue(partition, session, harness):
     fetched = ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())
-    partition.start_again("a test says so")
+    partition.restart("a test says so")
     partition.feed([fetched])
-    await bench.rest()
-    assert (len(work.turns.lanes), work.intake.position, bench.handler.seen) == (0, 0, [])
+    await harness.rest()
+    assert (len(session.dispatcher.key_queues), session.buffer.position, harness.handler.seen) == (0, 0, [])
 
 
-async def test_while_a_rebalance_goes_on_no_turn_starts_and_no_record_is_taken(partition, work, bench):
-    partition.released()
+async def test_during_a_rebalance_no_invocation_starts_and_no_record_is_accepted(partition, session, harness):
+    partition.revoked()
     partition.feed([ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())])
-    work.lanes_changed()
-    await bench.rest()
-    assert (work.intake.position, bench.handler.seen) == (0, [])
+    session.key_queues_changed()
+    await harness.rest()
+    assert (session.buffer.position, harness.handler.seen) == (0, [])
 
 
-async def give_up(work, bench, number):
-    async def record(turn, record):
+async def dead_letter(session, harness, number):
+    async def record(invocation, record):
         return Done(dead_lettered=True)
 
-    bench.handler.record = record
+    harness.handler.record = record
     for offset in range(number):
-        work.feed([ConsumerRecord("commands", 0, offset, 0, 0, b"%d" % offset, b"", None, 1, 1, ())])
-    await bench.rest(80)
+        session.feed([ConsumerRecord("commands", 0, offset, 0, 0, b"%d" % offset, b"", None, 1, 1, ())])
+    await harness.rest(80)
 
 
-async def test_a_partition_that_has_tripped_says_why_until_an_operator_resumes_it(partition, work, bench):
-    work._transactions = Transactions()
-    await give_up(work, bench, 26)
-    assert await work.commit()
+async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_operator_resumes_it(
+    partition, session, harness
+):
+    session._transactions = Transactions()
+    await dead_letter(session, harness, 26)
+    assert await session.commit()
     assert partition.is_stopped
     assert partition.detail.startswith("more than 50% of 50 records")
-    assert (work.accepts_turns, work.is_paused) == (False, True)
+    assert (session.accepts_invocations, session.is_paused) == (False, True)
     assert partition.resume()
-    assert (work.accepts_turns, work.is_paused) == (True, False)
+    assert (session.accepts_invocations, session.is_paused) == (True, False)
     assert (partition.detail, partition.is_stopped) == ("", False)
 
 
-async def test_what_was_given_up_counts_once_however_often_its_transaction_failed(partition, bench):
+async def test_a_dead_letter_counts_once_after_failed_transactions(partition, harness):
     for _ in range(3):
-        work = partition._begin(StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}))
-        await give_up(work, bench, 13)
+        session = begin_session(partition, StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}))
+        await dead_letter(session, harness, 13)
         with pytest.raises(KafkaError):
-            await work.commit()
-        await work.end()
-    work = partition._begin(StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}))
-    await give_up(work, bench, 13)
-    assert await work.commit()
+            await session.commit()
+        await session.close()
+    session = begin_session(partition, StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}))
+    await dead_letter(session, harness, 13)
+    assert await session.commit()
     assert not partition.is_stopped
 
 
-async def test_no_more_is_given_up_than_the_share_allows_while_a_transaction_takes_long(partition, work, bench):
-    work._transactions = Transactions()
-    await give_up(work, bench, 40)
-    assert len(bench.handler.seen) == 26
+async def test_uncommitted_dead_letters_count_towards_the_share(partition, session, harness):
+    session._transactions = Transactions()
+    await dead_letter(session, harness, 40)
+    assert len(harness.handler.seen) == 26
     assert not partition.is_stopped
-    assert await work.commit()
+    assert await session.commit()
     assert partition.is_stopped
 
 
 @pytest.mark.parametrize("within", [0.0, 30.0])
-async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
+async def test_a_stop_ends_a_start_immediately(assigned, monkeypatch, within):
     began, ended = asyncio.Event(), []
 
-    async def take_over(parts, producer, *, resumed):
+    async def start(context, producer, *, accept_lost_offset):
         try:
             async with asyncio.timeout(within or None):
                 began.set()
@@ -272,16 +283,15 @@ async def test_a_stop_ends_a_takeover_at_once(partition, monkeypatch, within):
     async def discard(producer):
         ended.append("discarded")
 
-    monkeypatch.setattr("consumers.engine.partition.start_partition", take_over)
+    monkeypatch.setattr("consumers.engine.partition.start_partition", start)
     monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: number)
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
-    await partition.work.end()
-    partition.work = None
+    partition = assigned
     running = asyncio.create_task(partition.run())
     await began.wait()
-    assert partition.phase is PartitionStatus.STARTING
+    assert partition.status is PartitionStatus.STARTING
     await partition.drain()
     partition.close()
     await asyncio.wait_for(running, 2)
     assert ended == [0, "discarded"]
-    assert partition.phase is PartitionStatus.CLOSED
+    assert partition.status is PartitionStatus.CLOSED

@@ -1,4 +1,4 @@
-"""What a running partition reads ahead, which results share a transaction, and what is measured; without Kafka."""
+"""A running partition without Kafka: its reading ahead, its transactions and its metrics."""
 
 import asyncio
 import time
@@ -9,24 +9,26 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from consumers.engine.engine import Engine, _Rebalances
+from consumers.engine import lag
+from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.partition_lifecycle import PartitionEvent
+from consumers.engine.engine import Engine, _RebalanceListener
 from consumers.engine.interface import Done, Output
-from consumers.engine.kafka import clients, lag
-from consumers.engine.kafka.membership import Membership
-from consumers.engine.kafka.offsets import Committed
+from consumers.engine.kafka import clients
+from consumers.engine.kafka.membership import Generation
 from consumers.engine.partition import Partition
-from consumers.engine.partition_status import PartitionStatus
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from consumers.engine.status import key_queues_report
+from consumers.engine.status import key_queues_report, set_gauges
 from runtime.metrics import MetricFactory, create_engine_metrics
+from tests.unit.engine.sessions import begin_session
 
 SOURCE = TopicPartition("commands", 0)
 
 
 class Consumer:
-    """Knows whether it is paused, and how far the log goes."""
+    """Knows whether it is paused, and the end of the log."""
 
     def __init__(self):
         self.paused = False
@@ -49,15 +51,15 @@ class Consumer:
         return {0}
 
 
-class Standing:
+class Membership:
     is_trusted = True
 
-    def joined(self):
-        return Membership(1, "member")
+    def assigned(self):
+        return Generation(1, "member")
 
 
 class Transactions:
-    """Takes what each transaction carries; a test may hold one up."""
+    """Notes the offsets in each transaction; a test may delay one."""
 
     def __init__(self):
         self.carried = []
@@ -71,7 +73,7 @@ class Transactions:
 
 
 class Room:
-    """One running partition of an engine, and what was measured of it."""
+    """One running partition of an engine, and its metrics."""
 
     def __init__(self, handler, **settings):
         self.registry = CollectorRegistry()
@@ -81,13 +83,13 @@ class Room:
             handler,
             create_engine_metrics(MetricFactory(self.registry)),
         )
-        self.partition = self.engine.add(SOURCE, self.consumer, Standing())
-        self.partition.assigned(Membership(1, "member"), uninterrupted=False)
-        self.work = self.partition._begin(self.takeover())
+        self.partition = self.engine.add(SOURCE, self.consumer, Membership())
+        self.partition.assigned(Generation(1, "member"), uninterrupted=False)
+        self.session = begin_session(self.partition, self.started())
         self.offset = 0
-        self.committing = asyncio.create_task(self.partition._commit_until_closed())
+        self.committing = asyncio.create_task(self.partition._commit_while_valid())
 
-    def takeover(self):
+    def started(self):
         return StartedPartition(self.transactions, Committed(0, ""), StateStore(), {})
 
     def feed(self, count, *, timestamp=0.0, size=0):
@@ -99,59 +101,64 @@ class Room:
         self.consumer.end = max(self.consumer.end, self.offset)
         self.partition.feed(records)
 
+    async def fail(self):
+        """Discard the session as after a failure."""
+        self.partition._apply(PartitionEvent.FAILED)
+        await self.partition._discard(None)
+
     def metric(self, name, **labels):
-        self.engine.observe()
+        set_gauges(self.engine, self.engine._metrics)
         return self.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
 
 @pytest.fixture
-async def room(bench):
+async def room(harness):
     rooms = []
 
     def make(**settings):
-        rooms.append(Room(bench.handler, **settings))
+        rooms.append(Room(harness.handler, **settings))
         return rooms[-1]
 
     yield make
     for made in rooms:
         made.committing.cancel()
-        if made.partition.work is not None:
-            await made.partition.work.end()
+        if made.partition.session is not None:
+            await made.partition.session.close()
 
 
 @pytest.fixture
-def gate(bench):
-    """While it is closed, every turn waits."""
+def gate(harness):
+    """While it is closed, every invocation waits."""
     gate = asyncio.Event()
 
-    async def record(turn, record):
+    async def record(invocation, record):
         await gate.wait()
-        return Done((Output("events", turn.key, b"v"),))
+        return Done((Output("events", invocation.key, b"v"),))
 
-    bench.handler.record = record
+    harness.handler.record = record
     return gate
 
 
 @pytest.mark.parametrize("limits", [{"read_ahead_records": 10}, {"read_ahead_bytes": 1_000}], ids=["records", "bytes"])
-async def test_it_reads_ahead_so_far_and_on_when_half_is_done(room, bench, gate, limits):
-    room = room(slots=20, **limits)
+async def test_reading_pauses_at_the_limit_and_resumes_at_half_of_it(room, harness, gate, limits):
+    room = room(concurrency=20, **limits)
     room.feed(9, size=100)
     assert not room.consumer.paused
     room.feed(1, size=100)
-    assert (room.consumer.paused, room.work.is_paused, room.metric("paused", partition="0")) == (True, True, 1)
+    assert (room.consumer.paused, room.session.is_paused, room.metric("paused", partition="0")) == (True, True, 1)
     gate.set()
-    await bench.rest(40)
-    assert (room.consumer.paused, room.work.is_paused, room.metric("paused", partition="0")) == (False, False, 0)
+    await harness.rest(40)
+    assert (room.consumer.paused, room.session.is_paused, room.metric("paused", partition="0")) == (False, False, 0)
 
 
-async def test_it_does_not_read_on_before_half_is_done(room, bench):
+async def test_reading_does_not_resume_above_half_of_the_limit(room, harness):
     gates = [asyncio.Event() for _ in range(10)]
 
-    async def record(turn, record):
+    async def record(invocation, record):
         await gates[record.offset].wait()
         return Done()
 
-    bench.handler.record = record
+    harness.handler.record = record
     room = room(read_ahead_records=10)
     room.feed(10)
     for offset, gate in enumerate(gates):
@@ -161,30 +168,30 @@ async def test_it_does_not_read_on_before_half_is_done(room, bench):
     assert not room.consumer.paused
 
 
-async def test_one_record_is_committed_at_once(room, bench):
+async def test_one_record_is_committed_immediately(room, harness):
     room = room()
     room.feed(1)
-    await bench.rest()
+    await harness.rest()
     assert room.transactions.carried == [[0]]
 
 
-async def test_what_is_ready_together_shares_a_transaction(room, bench, gate):
+async def test_results_that_are_ready_together_share_a_transaction(room, harness, gate):
     room = room()
     room.feed(30)
-    await bench.rest()
+    await harness.rest()
     assert room.transactions.carried == []
     gate.set()
-    await bench.rest(40)
+    await harness.rest(40)
     assert sorted(offset for batch in room.transactions.carried for offset in batch) == list(range(30))
     assert len(room.transactions.carried) <= 2
 
 
-async def test_no_transaction_carries_more_than_its_bound(room, bench, gate):
+async def test_no_transaction_carries_more_than_the_limit(room, harness, gate):
     room = room(batch_results=8)
     room.transactions.may_end.clear()
     room.feed(30)
     gate.set()
-    await bench.rest(40)
+    await harness.rest(40)
     room.transactions.may_end.set()
     async with asyncio.timeout(5):
         while sum(map(len, room.transactions.carried)) < 30:  # noqa: ASYNC110 - what is waited for is no event
@@ -192,14 +199,14 @@ async def test_no_transaction_carries_more_than_its_bound(room, bench, gate):
     assert max(map(len, room.transactions.carried)) == 8
 
 
-async def test_lanes_run_on_while_a_transaction_is_under_way(room, bench):
+async def test_invocations_continue_during_a_transaction(room, harness):
     room = room()
     room.transactions.may_end.clear()
     room.feed(1)
-    await bench.rest()
+    await harness.rest()
     room.feed(5)
-    await bench.rest()
-    assert (room.transactions.carried, bench.handler.seen) == ([[0]], [0, 1, 2, 3, 4, 5])
+    await harness.rest()
+    assert (room.transactions.carried, harness.handler.seen) == ([[0]], [0, 1, 2, 3, 4, 5])
     room.transactions.may_end.set()
     async with asyncio.timeout(5):
         while len(room.transactions.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
@@ -207,21 +214,21 @@ async def test_lanes_run_on_while_a_transaction_is_under_way(room, bench):
     assert room.transactions.carried == [[0], [1, 2, 3, 4, 5]]
 
 
-async def test_what_is_unfinished_is_measured(room, bench):
+async def test_unfinished_records_are_measured(room, harness):
     first = asyncio.Event()
 
-    async def record(turn, record):
+    async def record(invocation, record):
         if record.offset == 2:
             await first.wait()
-        return Done((Output("events", turn.key, b"v"),))
+        return Done((Output("events", invocation.key, b"v"),))
 
-    bench.handler.record = record
+    harness.handler.record = record
     room = room()
     room.consumer.end = 10
     room.feed(2, timestamp=time.time() - 500)
     room.feed(3, timestamp=time.time() - 60)
     await asyncio.sleep(0.05)
-    assert room.metric("lag", partition="0") == 8, "the watermark stands at 2"
+    assert room.metric("lag", partition="0") == 8, "the watermark is 2"
     assert room.metric("gap", partition="0") == 3
     assert 60 <= room.metric("oldest_unfinished_seconds", partition="0") < 90
     assert (room.metric("unfinished", partition="0"), room.metric("lanes", partition="0")) == (1, 1)
@@ -248,14 +255,14 @@ async def test_starts_and_assignments_are_counted(room, no_producer, monkeypatch
     room = room()
     started = asyncio.Event()
 
-    async def take_over(parts, producer, *, resumed):
+    async def start(context, producer, *, accept_lost_offset):
         started.set()
-        return room.takeover()
+        return room.started()
 
-    monkeypatch.setattr("consumers.engine.partition.start_partition", take_over)
+    monkeypatch.setattr("consumers.engine.partition.start_partition", start)
     room.engine.partitions.clear()
     async with asyncio.TaskGroup() as tasks:
-        listener = _Rebalances(room.engine, room.consumer, Standing(), tasks)
+        listener = _RebalanceListener(room.engine, room.consumer, Membership(), tasks)
         listener.on_partitions_assigned([SOURCE])
         await started.wait()
         await asyncio.sleep(0.01)
@@ -267,17 +274,17 @@ async def test_starts_and_assignments_are_counted(room, no_producer, monkeypatch
     assert room.metric("partitions", state="running") == 0
 
 
-async def test_nothing_is_shown_of_a_partition_that_is_no_longer_ours(room):
+async def test_a_partition_of_another_process_has_no_metrics(room):
     room = room()
     room.feed(1)
     assert room.metric("lag", partition="0") is not None
-    listener = _Rebalances(room.engine, room.consumer, Standing(), SimpleNamespace())
+    listener = _RebalanceListener(room.engine, room.consumer, Membership(), SimpleNamespace())
     listener.on_partitions_assigned([])
     assert room.metric("lag", partition="0") is None
 
 
 class Coordinator:
-    """Says what is committed of each partition."""
+    """Returns the committed offset of each partition."""
 
     def __init__(self, **committed):
         self.committed = committed
@@ -292,15 +299,15 @@ class Coordinator:
 
 
 @pytest.fixture
-def asked(room, monkeypatch):
-    """Ask about the backlogs of a room's engine without waiting."""
+def read_offsets(room, monkeypatch):
+    """Read the offsets for the partitions of a room's engine without waiting."""
 
-    async def ask(room, end, **committed):
+    async def read(room, end, **committed):
         consumer = room.consumer
-        consumer.questions = []
+        consumer.requests = []
 
         async def end_offsets(sources):
-            consumer.questions.append(sources)
+            consumer.requests.append(sources)
             return dict.fromkeys(sources, end)
 
         consumer.end_offsets = end_offsets
@@ -309,72 +316,68 @@ def asked(room, monkeypatch):
         watching = asyncio.create_task(lag.watch(consumer, "group", room.engine.partitions.values))
         await asyncio.sleep(0.02)
         watching.cancel()
-        return consumer.questions
+        return consumer.requests
 
-    return ask
+    return read
 
 
-async def test_what_a_stopped_partition_does_not_do_is_measured(room, bench, gate, asked, no_producer):
+async def test_the_lag_of_a_partition_without_a_session_is_measured(room, harness, gate, read_offsets, no_producer):
     room = room()
     began = time.time() - 500
     room.feed(2, timestamp=began)
-    await bench.rest()
-    room.partition.stop("a test says so")
-    await room.partition._throw_away(None)
-    questions = await asked(room, 70, p0=0)
-    assert questions[0] == [SOURCE]
+    await harness.rest()
+    await room.fail()
+    requests = await read_offsets(room, 70, p0=0)
+    assert requests[0] == [SOURCE]
     assert room.metric("lag", partition="0") == 70
     assert 500 <= room.metric("oldest_unfinished_seconds", partition="0") < 530
     report = key_queues_report(room.engine)["partitions"][0]
     assert (report["lag"], 500 <= report["oldestUnfinishedSeconds"] < 530) == (70, True)
 
 
-async def test_what_a_partition_that_can_not_start_does_not_do_is_measured_since_it_is_known(room, asked):
+async def test_without_a_known_timestamp_the_oldest_record_counts_from_its_discovery(room, read_offsets, no_producer):
     room = room()
-    await room.work.end()
-    room.partition.work = None
-    room.partition._enter(PartitionStatus.STARTING)
-    await asked(room, 70, p0=20)
+    await room.fail()
+    await read_offsets(room, 70, p0=20)
     assert room.metric("lag", partition="0") == 50
-    began = room.partition.oldest
+    began = lag.oldest_unfinished(room.partition)
     assert time.time() - 10 < began <= time.time()
-    await asked(room, 80, p0=20)
-    assert (room.metric("lag", partition="0"), room.partition.oldest) == (60, began)
-    await asked(room, 80, p0=80)
-    assert (room.metric("lag", partition="0"), room.partition.oldest) == (0, None)
-    await asked(room, 80)
-    assert room.metric("lag", partition="0") == 0, "what was known to be committed stands"
+    await read_offsets(room, 80, p0=20)
+    assert (room.metric("lag", partition="0"), lag.oldest_unfinished(room.partition)) == (60, began)
+    await read_offsets(room, 80, p0=80)
+    assert (room.metric("lag", partition="0"), lag.oldest_unfinished(room.partition)) == (0, None)
+    await read_offsets(room, 80)
+    assert room.metric("lag", partition="0") == 0, "the last known offset remains"
 
 
-async def test_while_it_reads_nothing_more_because_too_much_is_unfinished_the_lag_goes_on_growing(room, gate, asked):
+async def test_the_lag_of_a_paused_partition_grows(room, gate, read_offsets, no_producer):
     room = room(read_ahead_records=10)
     room.feed(10, timestamp=time.time() - 60)
     assert room.consumer.paused
-    await asked(room, 1_000, p0=0)
+    await read_offsets(room, 1_000, p0=0)
     assert room.metric("lag", partition="0") == 1_000
     assert 60 <= room.metric("oldest_unfinished_seconds", partition="0") < 90
 
 
-async def test_nobody_asks_about_a_partition_that_fetches_and_its_old_troubles_are_forgotten(room, asked):
+async def test_no_offsets_are_read_for_a_partition_that_fetches(room, read_offsets, no_producer):
     room = room()
-    room.partition.backlog.left(Committed(0, ""), 5.0)
-    assert await asked(room, 70) == []
-    assert room.partition.backlog.oldest is None
+    room.partition.lag_monitor.session_ended(Committed(0, ""), 5.0)
+    assert await read_offsets(room, 70) == []
+    assert room.partition.lag_monitor.oldest is None
 
 
 @pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])
-async def test_a_question_that_fails_is_asked_again(room, asked, trouble, monkeypatch):
+async def test_a_failed_read_of_offsets_is_repeated(room, read_offsets, trouble, monkeypatch, no_producer):
     room = room()
-    await room.work.end()
-    room.partition.work = None
+    await room.fail()
     troubles = [trouble]
-    fetch = lag.fetch_committed_of
+    fetch = lag.fetch_committed
 
-    async def fetch_or_fail(*what):
+    async def fetch_or_fail(*arguments):
         if troubles:
             raise troubles.pop()
-        return await fetch(*what)
+        return await fetch(*arguments)
 
-    monkeypatch.setattr(lag, "fetch_committed_of", fetch_or_fail)
-    await asked(room, 70, p0=20)
+    monkeypatch.setattr(lag, "fetch_committed", fetch_or_fail)
+    await read_offsets(room, 70, p0=20)
     assert room.metric("lag", partition="0") == 50

@@ -2,9 +2,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumers.engine import startup
-from consumers.engine.core.offset_tracker import OffsetTracker
-from consumers.engine.kafka.offsets import Committed
-from consumers.engine.startup import Stopped, _end, _judge, _usable
+from consumers.engine.core.offset_tracker import Committed, OffsetTracker
+from consumers.engine.startup import OperatorNeeded, _check_offset, _log_end, _usable_offset
 
 
 def beyond(watermark, *finished):
@@ -17,7 +16,7 @@ def beyond(watermark, *finished):
 
 
 @pytest.mark.parametrize(
-    ("committed", "remembers"),
+    ("committed", "has_states"),
     [
         pytest.param(None, False, id="a new group"),
         pytest.param(Committed(5, ""), True, id="the oldest"),
@@ -25,9 +24,9 @@ def beyond(watermark, *finished):
         pytest.param(beyond(6, 8), True, id="with a bitmap"),
     ],
 )
-def test_what_can_be_gone_on_with(committed, remembers):
-    _judge(committed, 5, 9, remembers=remembers)
-    assert _usable(committed, 5, 9) == (committed or Committed(5, ""))
+def test_what_can_be_gone_on_with(committed, has_states):
+    _check_offset(committed, 5, 9, has_states=has_states)
+    assert _usable_offset(committed, 5, 9) == (committed or Committed(5, ""))
 
 
 @pytest.mark.parametrize(
@@ -36,14 +35,14 @@ def test_what_can_be_gone_on_with(committed, remembers):
         pytest.param(None, "no committed offset", Committed(5, ""), id="lost"),
         pytest.param(Committed(4, ""), "deleted 1 offsets", Committed(5, ""), id="deleted"),
         pytest.param(beyond(3, 5, 6, 8), "deleted 2 offsets", beyond(7, 8), id="deleted, and some finished beyond"),
-        pytest.param(Committed(10, ""), "made anew", Committed(5, ""), id="beyond the end"),
+        pytest.param(Committed(10, ""), "created again", Committed(5, ""), id="beyond the end"),
         pytest.param(Committed(7, "?"), "Another program", Committed(7, ""), id="by another program"),
     ],
 )
 def test_what_stops_until_an_operator_resumes_and_where_that_goes_on(committed, why, resumed):
-    with pytest.raises(Stopped, match=why):
-        _judge(committed, 5, 9, remembers=True)
-    assert _usable(committed, 5, 9) == resumed
+    with pytest.raises(OperatorNeeded, match=why):
+        _check_offset(committed, 5, 9, has_states=True)
+    assert _usable_offset(committed, 5, 9) == resumed
 
 
 class Consumer:
@@ -59,7 +58,7 @@ class Consumer:
     [(None, [3], 3), (Committed(3, ""), [3], 3), (Committed(5, ""), [3, 3, 8], 8), (Committed(5, ""), [3] * 4, 3)],
 )
 async def test_an_end_before_the_committed_offset_is_asked_for_again(monkeypatch, committed, ends, end):
-    monkeypatch.setattr(startup, "_SECOND_THOUGHTS_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(startup, "_LOG_END_RETRY_SECONDS", (0.0, 0.0, 0.0))
     consumer = Consumer(*ends)
-    assert await _end(consumer, TopicPartition("commands", 0), committed) == end
+    assert await _log_end(consumer, TopicPartition("commands", 0), committed) == end
     assert consumer.ends == []

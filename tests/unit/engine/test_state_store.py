@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.engine.state_store import MARKER_KEY, StateStore, spread, state_record
+from consumers.engine.state_store import MARKER_KEY, StateStore, spread_timers, state_record
 
 
 @dataclass
@@ -18,32 +18,32 @@ def fetched(output):
 
 
 def absorbed(*records):
-    memories = StateStore()
-    memories.absorb(records)
-    return memories, dict(memories.alarms())
+    states = StateStore()
+    states.absorb(records)
+    return states, dict(states.timers())
 
 
 def test_what_is_written_comes_back():
-    memories, alarms = absorbed(
+    states, timers = absorbed(
         fetched(state_record("state", b"a", b"one", 12.5)),
         fetched(state_record("state", b"b", b"two", None)),
     )
-    assert (memories.get(b"a"), memories.get(b"b"), alarms) == (b"one", b"two", {b"a": 12.5})
+    assert (states.get(b"a"), states.get(b"b"), timers) == (b"one", b"two", {b"a": 12.5})
 
 
 def test_the_newest_record_of_a_key_counts_with_its_alarm_or_without():
-    memories, alarms = absorbed(
+    states, timers = absorbed(
         fetched(state_record("state", b"a", b"one", 12.5)),
         fetched(state_record("state", b"a", b"two", None)),
         fetched(state_record("state", b"b", b"one", 12.5)),
         fetched(state_record("state", b"b", None, 13.5)),
     )
-    assert (memories.get(b"a"), memories.get(b"b"), len(memories), alarms) == (b"two", None, 1, {})
+    assert (states.get(b"a"), states.get(b"b"), len(states), timers) == (b"two", None, 1, {})
 
 
 def test_the_marker_is_no_memory():
-    memories, alarms = absorbed(Fetched(MARKER_KEY, b""))
-    assert (len(memories), alarms, memories.unreadable) == (0, {}, 0)
+    states, timers = absorbed(Fetched(MARKER_KEY, b""))
+    assert (len(states), timers, states.unreadable) == (0, {}, 0)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_the_marker_is_no_memory():
 def test_a_lane_whose_key_is_the_markers_or_like_it_keeps_its_memory(key):
     written = state_record("state", key, b"one", 12.5)
     assert written.key != MARKER_KEY
-    memories, alarms = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
-    assert (memories.get(key), alarms) == (b"one", {key: 12.5})
-    memories, _ = absorbed(fetched(written), fetched(state_record("state", key, None, None)))
-    assert len(memories) == 0
+    states, timers = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
+    assert (states.get(key), timers) == (b"one", {key: 12.5})
+    states, _ = absorbed(fetched(written), fetched(state_record("state", key, None, None)))
+    assert len(states) == 0
 
 
 def test_no_two_keys_are_written_as_one():
@@ -63,38 +63,40 @@ def test_no_two_keys_are_written_as_one():
     assert len({state_record("state", key, b"one", None).key for key in keys}) == len(keys)
 
 
-def test_a_record_without_a_key_is_counted_and_left_out():
-    memories, _ = absorbed(Fetched(None, b"x"), Fetched(b"a", b"one"))
-    assert (memories.unreadable, len(memories)) == (1, 1)
+def test_a_record_without_a_key_is_counted_and_skipped():
+    states, _ = absorbed(Fetched(None, b"x"), Fetched(b"a", b"one"))
+    assert (states.unreadable, len(states)) == (1, 1)
 
 
 @pytest.mark.parametrize("written", [b"soon", b"", None, b"nan", b"inf", b"1e999", b"\xff\xfe"])
-def test_an_alarm_that_can_not_be_read_is_due_at_once_and_counted(written):
-    memories, alarms = absorbed(Fetched(b"a", b"one", [("alarm", written)]))
-    assert (memories.get(b"a"), alarms, memories.unreadable) == (b"one", {b"a": 0.0}, 1)
+def test_an_unreadable_timer_is_due_immediately_and_counted(written):
+    states, timers = absorbed(Fetched(b"a", b"one", [("alarm", written)]))
+    assert (states.get(b"a"), timers, states.unreadable) == (b"one", {b"a": 0.0}, 1)
 
 
-async def test_what_is_overdue_is_spread_over_the_time_its_memory_asks_for_and_the_rest_stands():
-    memories = StateStore()
+async def test_overdue_timers_are_spread_over_the_time_for_their_state_and_others_are_unchanged():
+    states = StateStore()
     for number in range(1_000):
-        memories.put(b"%d" % number, b"quick" if number % 2 else b"slow", 100.0)
-    memories.put(b"later", b"slow", 5_000.0)
-    memories.put(b"none", b"slow", None)
+        states.put(b"%d" % number, b"quick" if number % 2 else b"slow", 100.0)
+    states.put(b"later", b"slow", 5_000.0)
+    states.put(b"none", b"slow", None)
     others = 0
 
-    async def somebody_else():
+    async def another_task():
         nonlocal others
         while True:
             others += 1
             await asyncio.sleep(0)
 
-    waiting = asyncio.create_task(somebody_else())
-    alarms = await spread(memories, lambda memory, now: {b"quick": 10.0, b"slow": 600.0}[memory] * (now > 0), 1_000.0)
+    waiting = asyncio.create_task(another_task())
+    timers = await spread_timers(
+        states, lambda state, now: {b"quick": 10.0, b"slow": 600.0}[state] * (now > 0), 1_000.0
+    )
     waiting.cancel()
-    assert others > 3, "reading many memories lets others have their turn"
-    assert alarms.pop(b"later") == 5_000.0
-    assert len(alarms) == 1_000
-    quick, slow = ([at for key, at in alarms.items() if int(key) % 2 == odd] for odd in (1, 0))
+    assert others > 3, "other tasks run while many states are parsed"
+    assert timers.pop(b"later") == 5_000.0
+    assert len(timers) == 1_000
+    quick, slow = ([at for key, at in timers.items() if int(key) % 2 == odd] for odd in (1, 0))
     assert 1_000.0 <= min(quick) < 1_001.0
     assert 1_009.0 < max(quick) <= 1_010.0
     assert 1_000.0 <= min(slow) < 1_050.0

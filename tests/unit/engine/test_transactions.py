@@ -1,4 +1,4 @@
-"""What a transaction that fails half-way says. What Kafka makes of it is in tests/system/engine."""
+"""The error of a transaction that fails half-way. tests/system/engine has the tests with Kafka."""
 
 import asyncio
 
@@ -7,8 +7,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from adapters.kafka.clients import KafkaFailure
+from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.interface import Output
-from consumers.engine.kafka.transactions import PendingCommit, Transactions
+from consumers.engine.kafka.transactions import Transactions
 
 
 class Builder:
@@ -17,7 +18,7 @@ class Builder:
 
 
 class FencedAfterTheFirstSend:
-    """aiokafka's producer, whose background task hears that it is fenced between two sends."""
+    """aiokafka's producer, whose background task is fenced between two sends."""
 
     async def begin_transaction(self):
         pass
@@ -34,12 +35,12 @@ class FencedAfterTheFirstSend:
         raise IllegalOperation("Can't send messages while not in transaction")
 
 
-async def test_a_transaction_that_ends_between_two_sends_says_why_it_ended():
+async def test_a_transaction_that_ends_between_two_sends_raises_the_cause():
     transactions = Transactions(FencedAfterTheFirstSend(), TopicPartition("c", 0), "group", timeout_seconds=5.0)
     outputs = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
     with pytest.raises(ProducerFenced):
-        await transactions.commit([PendingCommit(outputs, None, None, 2, None, 0.0)], None)
+        await transactions.commit([PendingCommit(outputs, None, None, 2, None)], None)
 
 
-def test_a_step_of_a_transaction_that_is_over_is_a_failure_of_kafka_and_not_of_ours():
+def test_a_step_after_the_end_of_a_transaction_is_a_kafka_failure():
     assert issubclass(IllegalOperation, KafkaFailure)

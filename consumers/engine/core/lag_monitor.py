@@ -1,0 +1,42 @@
+"""The lag of a partition while no records of it are fetched. Pure; times are Unix seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from consumers.engine.core.offset_tracker import Committed
+
+
+class LagMonitor:
+    """What the last session and Kafka say about one partition's unfinished records."""
+
+    __slots__ = ("_behind_since", "_oldest", "log_end", "watermark")
+
+    def __init__(self) -> None:
+        self.log_end = 0
+        self.watermark = 0
+        self._oldest: float | None = None
+        self._behind_since: float | None = None
+
+    def session_ended(self, committed: Committed, oldest: float | None) -> None:
+        """Note what a session had committed, and the timestamp of its oldest unfinished record."""
+        self.watermark = committed.offset
+        self._oldest = oldest
+
+    def observe(self, log_end: int, watermark: int, now: float) -> None:
+        """Note the offsets that Kafka reports."""
+        self.log_end, self.watermark = log_end, watermark
+        if log_end <= watermark:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = now
+
+    def fetching_resumed(self) -> None:
+        """Forget the oldest record: the session knows it."""
+        self._oldest = self._behind_since = None
+
+    @property
+    def oldest(self) -> float | None:
+        """The timestamp of the oldest unfinished record, or since when unfinished records are known to exist."""
+        return self._oldest if self._oldest is not None else self._behind_since

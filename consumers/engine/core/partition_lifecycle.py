@@ -1,0 +1,203 @@
+"""The states of an assigned partition, and the events that move it from one to the next. Pure.
+
+                                   assigned, start begins
+              WAITING ------------------------------------------> STARTING <--+
+                 ^                                                   |        | rebalance, and back without a gap
+                 | discarded                                         |        v
+                 |                                                   |   STARTING_RELEASED <-> STARTING_RETURNED
+     ABORTED, RETRYING                                     succeeded |        | succeeded        | succeeded
+                 ^                                                   v        v                  v
+                 |                              rebalance began   RUNNING -> RELEASED <-----> RETURNED
+                 |                                                   ^                           |
+                 |                                                   +------ return verified ----+
+                 |
+                 +-- from every state with a start or a session: ABORTED by a gap or an invalid session,
+                     RETRYING after a failure of Kafka
+
+     STARTING... -- operator needed --> STOPPED -- operator resumed --> WAITING
+     every state -- close requested --> CLOSING -- ended --> CLOSED
+
+A gap is a time in which another process may have owned the partition. Without one, a session continues after a
+rebalance if Kafka still holds the offset that the session committed last.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, auto
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PartitionStatus(StrEnum):
+    """The state that an operator sees. The values are metric labels."""
+
+    WAITING = "waiting"  # for an assignment
+    STARTING = "starting"
+    RUNNING = "running"
+    RELEASED = "released"  # during a rebalance
+    RETRYING = "retrying"
+    STOPPED = "stopped"  # until an operator resumes it
+    CLOSED = "closed"
+
+
+class PartitionState(Enum):
+    """The states of the diagram above."""
+
+    WAITING = auto()  # no session; the partition starts when the group has assigned it
+    STARTING = auto()  # under the current assignment
+    STARTING_RELEASED = auto()  # a rebalance began during the start
+    STARTING_RETURNED = auto()  # and gave the partition back without a gap
+    RUNNING = auto()
+    RELEASED = auto()  # a rebalance has begun: the session starts nothing new, and commits finished results
+    RETURNED = auto()  # without a gap; the partition has yet to compare the committed offset
+    ABORTED = auto()  # the session, or the result of the start, is invalid; the partition discards it
+    RETRYING = auto()  # Kafka failed; the partition discards the session and pauses
+    STOPPED = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class PartitionEvent(Enum):
+    """What the group, the operator and the partition's own task report."""
+
+    ASSIGNED = auto()  # no other process can have owned the partition since the last assignment
+    ASSIGNED_AFTER_GAP = auto()
+    REBALANCE_BEGAN = auto()
+    START_BEGAN = auto()
+    START_SUCCEEDED = auto()
+    RETURN_VERIFIED = auto()
+    SESSION_INVALID = auto()  # its memory may differ from Kafka
+    FAILED = auto()
+    OPERATOR_NEEDED = auto()
+    OPERATOR_RESUMED = auto()
+    DISCARDED = auto()  # the session and the producer are gone, and the pause is over
+    CLOSE_REQUESTED = auto()
+    ENDED = auto()  # the partition's task
+
+
+class TransitionRefused(Exception):
+    """An event that cannot occur in the current state: a bug in the engine."""
+
+
+if TYPE_CHECKING:
+    _Row = Mapping[PartitionEvent, PartitionState]
+
+
+def _of_group(assigned: PartitionState, after_gap: PartitionState, rebalance: PartitionState) -> _Row:
+    return {
+        PartitionEvent.ASSIGNED: assigned,
+        PartitionEvent.ASSIGNED_AFTER_GAP: after_gap,
+        PartitionEvent.REBALANCE_BEGAN: rebalance,
+    }
+
+
+def _starting(succeeded: PartitionState) -> _Row:
+    return {
+        **_of_group(PartitionState.STARTING_RETURNED, PartitionState.ABORTED, PartitionState.STARTING_RELEASED),
+        PartitionEvent.START_SUCCEEDED: succeeded,
+        PartitionEvent.FAILED: PartitionState.RETRYING,
+        PartitionEvent.OPERATOR_NEEDED: PartitionState.STOPPED,
+        PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING,
+    }
+
+
+def _with_session(assigned: PartitionState) -> _Row:
+    return {
+        **_of_group(assigned, PartitionState.ABORTED, PartitionState.RELEASED),
+        PartitionEvent.SESSION_INVALID: PartitionState.ABORTED,
+        PartitionEvent.FAILED: PartitionState.RETRYING,
+        PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING,
+    }
+
+
+def _unmoved(state: PartitionState) -> _Row:
+    """Return the row of a state in which the group changes nothing: only the end of the assignment matters later."""
+    return {**_of_group(state, state, state), PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING}
+
+
+# An event that is missing in a row is refused.
+TRANSITIONS: Final[Mapping[PartitionState, _Row]] = {
+    PartitionState.WAITING: {
+        **_unmoved(PartitionState.WAITING),
+        PartitionEvent.START_BEGAN: PartitionState.STARTING,
+        PartitionEvent.DISCARDED: PartitionState.WAITING,  # an operator resumed the partition before the discard
+    },
+    PartitionState.STARTING: _starting(PartitionState.RUNNING),
+    PartitionState.STARTING_RELEASED: _starting(PartitionState.RELEASED),
+    PartitionState.STARTING_RETURNED: _starting(PartitionState.RETURNED),
+    PartitionState.RUNNING: _with_session(PartitionState.RUNNING),
+    PartitionState.RELEASED: _with_session(PartitionState.RETURNED),
+    PartitionState.RETURNED: {
+        **_with_session(PartitionState.RETURNED),
+        PartitionEvent.RETURN_VERIFIED: PartitionState.RUNNING,
+    },
+    PartitionState.ABORTED: {
+        **_unmoved(PartitionState.ABORTED),
+        PartitionEvent.SESSION_INVALID: PartitionState.ABORTED,
+        PartitionEvent.FAILED: PartitionState.RETRYING,
+        PartitionEvent.OPERATOR_NEEDED: PartitionState.STOPPED,
+        PartitionEvent.DISCARDED: PartitionState.WAITING,
+    },
+    PartitionState.RETRYING: {
+        **_unmoved(PartitionState.RETRYING),
+        PartitionEvent.SESSION_INVALID: PartitionState.RETRYING,
+        PartitionEvent.DISCARDED: PartitionState.WAITING,
+    },
+    PartitionState.STOPPED: {
+        **_unmoved(PartitionState.STOPPED),
+        PartitionEvent.OPERATOR_RESUMED: PartitionState.WAITING,
+        PartitionEvent.DISCARDED: PartitionState.STOPPED,
+    },
+    PartitionState.CLOSING: {
+        **_unmoved(PartitionState.CLOSING),
+        PartitionEvent.SESSION_INVALID: PartitionState.CLOSING,
+        PartitionEvent.FAILED: PartitionState.CLOSING,
+        PartitionEvent.OPERATOR_NEEDED: PartitionState.CLOSING,
+        PartitionEvent.DISCARDED: PartitionState.CLOSING,
+        PartitionEvent.ENDED: PartitionState.CLOSED,
+    },
+    PartitionState.CLOSED: {
+        **_unmoved(PartitionState.CLOSED),
+        PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSED,
+    },
+}
+
+# ABORTED and CLOSING pass within seconds; an operator sees the status before them.
+_STATUS: Final[Mapping[PartitionState, PartitionStatus]] = {
+    PartitionState.WAITING: PartitionStatus.WAITING,
+    PartitionState.STARTING: PartitionStatus.STARTING,
+    PartitionState.STARTING_RELEASED: PartitionStatus.STARTING,
+    PartitionState.STARTING_RETURNED: PartitionStatus.STARTING,
+    PartitionState.RUNNING: PartitionStatus.RUNNING,
+    PartitionState.RELEASED: PartitionStatus.RELEASED,
+    PartitionState.RETURNED: PartitionStatus.RELEASED,
+    PartitionState.RETRYING: PartitionStatus.RETRYING,
+    PartitionState.STOPPED: PartitionStatus.STOPPED,
+    PartitionState.CLOSED: PartitionStatus.CLOSED,
+}
+
+
+class PartitionLifecycle:
+    """The current state of one partition, and the status that an operator sees."""
+
+    __slots__ = ("state", "status")
+
+    def __init__(self) -> None:
+        self.state = PartitionState.WAITING
+        self.status = PartitionStatus.WAITING
+
+    def apply(self, event: PartitionEvent) -> bool:
+        """Move to the next state. Return whether the state has changed.
+
+        Raises:
+            TransitionRefused: the event cannot occur in this state.
+        """
+        before = self.state
+        after = TRANSITIONS[before].get(event)
+        if after is None:
+            raise TransitionRefused(f"{event.name} in state {before.name}")
+        self.state = after
+        self.status = _STATUS.get(after, self.status)
+        return after is not before
