@@ -1,9 +1,9 @@
-"""A seeded run of kills: three workers with static ids on three brokers, load all the time, the checker at the end.
+"""A seeded run of kills: three workers with static ids on three brokers, under constant load, checked at the end.
 
     make chaos-engine SECONDS=300 SEED=7
 
-Prints each kill as it happens, then the longest stall per kind of kill: the longest time in which some partition
-published nothing (each gets 10 inputs a second) between that kill and the next. Exits 1 at a violation.
+Prints each kill, then the longest stall per kind of kill: the longest time between this kill and the next in which a
+partition published nothing (each gets 10 inputs a second). Exits 1 after a violation.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ WORKERS = 3
 PARTITIONS = 6
 KEYS = 60
 PER_SECOND = 60.0
-SETTLED_SECONDS = 90.0
+RECOVERY_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill: its kind, what it struck, and when (monotonic seconds)."""
+    """One kill: its kind, its target, its begin and its end (monotonic seconds)."""
 
     kind: str
     target: str
@@ -49,7 +49,7 @@ class Kill:
 
 
 class Run:
-    """The workers and brokers, and what is done to them."""
+    """The workers and brokers, and the kills."""
 
     def __init__(self, laboratory: Laboratory, cluster: Cluster, seed: int) -> None:
         self.kills: list[Kill] = []
@@ -63,17 +63,17 @@ class Run:
         return self._laboratory.process(name, member=name)
 
     async def kill_until(self, end: float, only: str) -> None:
-        """Kill something, let things settle, and so on; only kinds of kill with `only` in their names."""
+        """Kill and wait for recovery, again and again; only kinds of kill with `only` in their names."""
         kinds: list[tuple[str, Callable[[], Awaitable[str]]]] = [
-            ("nothing", self._leave_alone),
-            ("worker killed, back at once", self._kill_worker),
-            ("worker killed, back after its session", self._kill_worker_for_long),
-            ("worker stopped and continued within its session", self._freeze_worker),
-            ("worker stopped past its session", self._freeze_worker_for_long),
-            ("worker restarted in order", self._restart_worker),
+            ("no kill", self._kill_nothing),
+            ("worker killed, restarted immediately", self._kill_worker),
+            ("worker killed, restarted after its session timeout", self._kill_worker_for_long),
+            ("worker frozen within its session timeout", self._freeze_worker),
+            ("worker frozen past its session timeout", self._freeze_worker_for_long),
+            ("worker stopped and restarted", self._restart_worker),
             ("broker killed and restarted", self._kill_broker),
             ("broker frozen for a moment", self._freeze_broker),
-            ("broker frozen until it is given up", self._freeze_broker_for_long),
+            ("broker frozen until it is fenced", self._freeze_broker_for_long),
             ("broker and worker killed together", self._kill_both),
         ]
         bag: list[tuple[str, Callable[[], Awaitable[str]]]] = []
@@ -81,26 +81,26 @@ class Run:
             if not bag:
                 wanted = [kind for kind in kinds if only in kind[0]]
                 bag = self._random.sample(wanted, len(wanted))
-            kind, strike = bag.pop()
+            kind, kill = bag.pop()
             began = time.monotonic()
-            target = await strike()
+            target = await kill()
             print(f"{began - self._begun:6.1f} s  {kind}: {target}", flush=True)
-            await self.settle()
+            await self.recover()
             self.kills.append(Kill(kind, target, began, time.monotonic()))
 
-    async def settle(self) -> None:
-        """Wait until every input of before now is finished, then a little longer."""
-        deadline = time.monotonic() + SETTLED_SECONDS
+    async def recover(self) -> None:
+        """Wait until every earlier input is finished, then a little longer."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
         laboratory = self._laboratory
         left = set(laboratory.appended)
         while left := {cause for cause in left & laboratory.appended.keys() if cause not in laboratory.finished}:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"after {SETTLED_SECONDS} s {len(left)} inputs have no outcome")
+                raise TimeoutError(f"after {RECOVERY_SECONDS} s {len(left)} inputs have no outcome")
             await asyncio.sleep(0.2)
         await asyncio.sleep(self._random.uniform(0.5, 2.0))
 
-    async def _leave_alone(self) -> str:
-        """Give the other kinds something to be compared with."""
+    async def _kill_nothing(self) -> str:
+        """Measure the stall without a kill, for comparison."""
         await asyncio.sleep(5.0)
         return "5 s"
 
@@ -192,19 +192,19 @@ def stalls(run: Run, laboratory: Laboratory) -> dict[str, list[float]]:
 
 
 async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bool:
-    """Run it all; return whether the promises were kept."""
+    """Run all kills; return whether the promises were kept."""
     properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     with Cluster(brokers=3, properties=properties) as cluster:
         orders = Orders(cluster.bootstrap, "chaos.", str(directory / "journal"), "", partitions=PARTITIONS)
         async with Laboratory(orders, directory, replication=3) as laboratory:
             run = Run(laboratory, cluster, seed)
             async with laboratory.load(PER_SECOND, keys=KEYS):
-                # A worker that is still starting is no stall of what is struck first.
-                await until(lambda: len({one.partition for one in laboratory.seen}) == PARTITIONS, SETTLED_SECONDS)
+                # The workers' first start must not count as a stall of the first kill.
+                await until(lambda: len({one.partition for one in laboratory.seen}) == PARTITIONS, RECOVERY_SECONDS)
                 await run.kill_until(time.monotonic() + seconds, only)
-            await laboratory.all_in_the_log_finished(within=SETTLED_SECONDS)
+            await laboratory.all_in_the_log_finished(within=RECOVERY_SECONDS)
             await run.end()
-            violations = await laboratory.violations(within=SETTLED_SECONDS)
+            violations = await laboratory.violations(within=RECOVERY_SECONDS)
             print(f"\n{'kind of kill':50} {'times':>5} {'median':>8} {'longest':>8}")
             for kind, values in sorted(stalls(run, laboratory).items()):
                 print(f"{kind:50} {len(values):5} {median(values):6.2f} s {max(values):6.2f} s")
@@ -223,7 +223,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the workers' logs")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is killed is no news here
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it reports every killed broker
     directory = Path(tempfile.mkdtemp(prefix="engine-kills-"))
     good = False
     try:

@@ -23,12 +23,12 @@ from consumers.engine.settings import EngineSettings
 from runtime.metrics import EngineMetrics, MetricFactory, create_engine_metrics
 from tests.chaos.tally import Journal, TallyHandler
 
-_TELL_SECONDS = 0.05
+_REPORT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What an engine of a test runs on. `name` is the client id and the journal's `by`."""
+    """The settings of one engine of a test. `name` is the client id and the journal's `by`."""
 
     bootstrap: str
     prefix: str
@@ -93,18 +93,18 @@ class Orders:
 
 
 def metrics() -> EngineMetrics:
-    """Make metrics of their own for one engine."""
+    """Make the metrics of one engine."""
     return create_engine_metrics(MetricFactory(CollectorRegistry()))
 
 
-async def _tell(engine: Engine) -> None:
-    told = None
+async def _report(engine: Engine) -> None:
+    reported = None
     while True:
         statuses = {number: partition.status.value for number, partition in engine.partitions.items()}
-        if statuses != told:
-            told = statuses
+        if statuses != reported:
+            reported = statuses
             print(json.dumps(statuses), flush=True)
-        await asyncio.sleep(_TELL_SECONDS)
+        await asyncio.sleep(_REPORT_SECONDS)
 
 
 async def _main(orders: Orders) -> None:
@@ -112,9 +112,9 @@ async def _main(orders: Orders) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     journal = Journal(Path(orders.journal), orders.name)
     engine = Engine(orders.settings(), TallyHandler(orders.events, journal), metrics())
-    telling = asyncio.create_task(_tell(engine))
+    reporting = asyncio.create_task(_report(engine))
     await engine.run(stop)
-    telling.cancel()
+    reporting.cancel()
 
 
 def command(orders: Orders) -> list[str]:

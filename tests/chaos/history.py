@@ -1,8 +1,8 @@
-"""Judges what a run left behind: inputs, outputs, states and the handler's own journal, against what we promise.
+"""Checks the inputs, outputs, states and external calls of a run against the engine's promises.
 
-Pure, and knows neither Kafka nor Collate: whoever ran something turns its records into these values. Outputs and
-states are what a read_committed reader sees, in the order of their topic; effects are in the order in which they
-began, over all processes (one journal for all).
+Pure; knows neither Kafka nor Collate: a caller turns its records into these values. Outputs and states are those of a
+read_committed reader, in the order of their topic. Effects are external calls, in the order in which they began, over
+all processes (they share one journal).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One record that had to be handled. Within a key, inputs are given in the order of the log.
+    """One record to process. Within a key, inputs are in the order of the log.
 
-    `has_effect`: handling it takes an effect outside Kafka, which begins only after its intent is committed. (Without
-    an intent nothing is promised of effects: what a crash undoes is done again, later inputs of the key included.)
+    `has_effect`: processing it needs an effect, which begins only after its intent is committed. Without an intent the
+    engine promises nothing about effects: after a crash they are repeated, with those of later inputs of the key.
     """
 
     id: str
@@ -34,8 +34,8 @@ class Input:
 class Output:
     """One record that was published.
 
-    `cause` is the input's id, if an input caused it; `is_outcome` marks the one record that ends an input; `at` is when
-    it was written, Unix seconds.
+    `cause` is the id of its input, None without one; `is_outcome` marks the one record that ends an input; `at` is the
+    time of the write, Unix seconds.
     """
 
     key: str
@@ -47,7 +47,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One effect outside Kafka that a handler began for an input, at a time in Unix seconds."""
+    """One external call that a handler began for an input. `at` is in Unix seconds; `by` names the process."""
 
     cause: str
     key: str
@@ -57,7 +57,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All of a run, after everything has come to rest. `effects` is None where the handler kept no journal."""
+    """A whole run that has ended. `effects` is None without a journal of the handler."""
 
     inputs: Sequence[Input]
     outputs: Sequence[Output]
@@ -66,14 +66,14 @@ class History:
 
 
 class Rule(StrEnum):
-    """What can be broken."""
+    """The rules that a run can break."""
 
     NO_OUTCOME = "an input has no outcome"
     TWO_OUTCOMES = "an input has more than one outcome"
-    UNKNOWN_CAUSE = "an output names an input that there is not"
+    UNKNOWN_CAUSE = "an output names an input that does not exist"
     ORDER = "the outcomes of a key are not in the order of its inputs"
     SEQUENCE = "the outputs of a key are not numbered without gaps"
-    MEMORY = "what is remembered is not what the inputs and outputs lead to"
+    STATE = "the state of a key does not follow from its inputs and outputs"
     NO_EFFECT = "an input has an outcome and no effect"
     EFFECT_ORDER = "an effect began after a later input of its key had begun"
     EFFECT_LATE = "an effect began after its input had its outcome"
@@ -81,7 +81,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule, and where."""
+    """One broken rule, with its key and details."""
 
     rule: Rule
     key: str
@@ -95,11 +95,11 @@ _CLOCK_SECONDS = 0.002
 def check(
     history: History, replay: Callable[[str, Sequence[Input], Sequence[Output]], bytes | None]
 ) -> list[Violation]:
-    """Return every violation; none means that the run kept its promises.
+    """Return every violation; an empty list means that the run kept the promises.
 
     Args:
         history: the run.
-        replay: leads from a key's inputs and outputs, both in order, to the state that must be left (None for none).
+        replay: returns the state that a key must have after its inputs and outputs, both in order; None for no state.
     """
     inputs: dict[str, list[Input]] = defaultdict(list)
     outputs: dict[str, list[Output]] = defaultdict(list)
@@ -113,7 +113,7 @@ def check(
         violations += _sequence(key, outputs[key])
         expected, found = replay(key, inputs[key], outputs[key]), history.states.get(key)
         if expected != found:
-            violations.append(Violation(Rule.MEMORY, key, f"expected {expected!r}, found {found!r}"))
+            violations.append(Violation(Rule.STATE, key, f"expected {expected!r}, found {found!r}"))
     if history.effects is not None:
         violations += _effects(history.effects, inputs, outputs)
     return violations
@@ -143,7 +143,7 @@ def _outcomes(key: str, inputs: Sequence[Input], outputs: Sequence[Output]) -> l
 
 def _sequence(key: str, outputs: Sequence[Output]) -> list[Violation]:
     for expected, output in enumerate(outputs, start=1):
-        if output.sequence != expected:  # all later ones are wrong too, and say no more
+        if output.sequence != expected:  # later numbers are wrong for the same reason
             return [Violation(Rule.SEQUENCE, key, f"expected {expected}, found {output.sequence}")]
     return []
 

@@ -1,4 +1,4 @@
-"""A place to run engines in: topics of its own, inputs, workers in this process or in others, and the verdict."""
+"""A laboratory for engines: its own topics, inputs, workers in this process or in others, and the check of a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.chaos.engine_worker import Orders
 
 POLL_SECONDS = 0.02
-REQUEST_MILLISECONDS = 3_000  # a frozen broker must not hold up those who watch
+REQUEST_MILLISECONDS = 3_000  # a frozen broker must not delay the observers
 LAST_SENDS_SECONDS = 10.0
 
 
@@ -60,7 +60,7 @@ class Running:
         self.task = asyncio.create_task(engine.run(self.stop))
 
     def statuses(self) -> dict[int, PartitionStatus]:
-        """Tell the status of each partition."""
+        """Return the status of each partition."""
         return {number: partition.status for number, partition in self.engine.partitions.items()}
 
     def owns(self, count: int) -> bool:
@@ -77,7 +77,7 @@ class Running:
         """Count how often a partition started again because of this error."""
         return self._metrics.starts_failed.labels(kind)._value.get()
 
-    def failed_turns(self, reason: StrEnum) -> float:
+    def failed_invocations(self, reason: StrEnum) -> float:
         """Count how often an invocation failed for this reason."""
         return self._metrics.handler_failures.labels(reason.value)._value.get()
 
@@ -98,14 +98,14 @@ class Process:
 
     def __init__(self, orders: Orders, directory: Path) -> None:
         self.orders = orders
-        self._told = directory / f"{orders.name}.statuses"
+        self._statuses = directory / f"{orders.name}.statuses"
         self.log = directory / f"{orders.name}.log"
-        with self._told.open("ab") as told, self.log.open("ab") as log:
-            self._process = subprocess.Popen(engine_worker.command(orders), stdout=told, stderr=log)
+        with self._statuses.open("ab") as statuses, self.log.open("ab") as log:
+            self._process = subprocess.Popen(engine_worker.command(orders), stdout=statuses, stderr=log)
 
     def statuses(self) -> dict[int, PartitionStatus]:
-        """Tell the last status of each partition that it has told of."""
-        lines = self._told.read_text().splitlines()
+        """Return the last reported status of each partition."""
+        lines = self._statuses.read_text().splitlines()
         return (
             {int(number): PartitionStatus(status) for number, status in json.loads(lines[-1]).items()} if lines else {}
         )
@@ -117,18 +117,18 @@ class Process:
         return len(statuses) == count and set(statuses.values()) <= {PartitionStatus.RUNNING}
 
     def send(self, sig: signal.Signals) -> None:
-        """Send a signal; return when it is dead, if the signal is one that ends it."""
+        """Send a signal; after SIGKILL and SIGTERM, wait for the end of the process."""
         self._process.send_signal(sig)
         if sig in {signal.SIGKILL, signal.SIGTERM}:
             self._process.wait(30)
 
     @property
     def exit_code(self) -> int | None:
-        """The process' exit code."""
+        """The exit code of the process, None while it runs."""
         return self._process.poll()
 
     def close(self) -> None:
-        """End it whatever it does."""
+        """End the process, also a frozen one."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.kill()
@@ -137,7 +137,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An outcome, and when a read_committed reader saw it (monotonic seconds)."""
+    """An outcome, and when a read_committed reader received it (monotonic seconds)."""
 
     cause: str
     partition: int
@@ -145,7 +145,7 @@ class Seen:
 
 
 class Laboratory:
-    """Topics, inputs, engines and what they published."""
+    """Topics, inputs, engines and their outputs."""
 
     def __init__(self, orders: Orders, directory: Path, *, replication: int = 1) -> None:
         self.orders = orders
@@ -160,7 +160,7 @@ class Laboratory:
         self._processes: list[Process] = []
 
     async def __aenter__(self) -> Self:
-        """Create the topics, and begin to read what is published."""
+        """Create the topics, and start reading the outputs."""
         orders = self.orders
         self.admin = AIOKafkaAdminClient(
             bootstrap_servers=orders.bootstrap, request_timeout_ms=2 * REQUEST_MILLISECONDS
@@ -176,7 +176,7 @@ class Laboratory:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Leave nothing running."""
+        """Stop everything."""
         await self._stack.aclose()
 
     async def create(self, *names: str, partitions: int | None = None) -> None:
@@ -188,21 +188,21 @@ class Laboratory:
                 raise for_code(code)
 
     async def delete(self, name: str) -> None:
-        """Delete a topic; return when the broker has forgotten it. Until then it takes records, and loses them."""
+        """Delete a topic; return when it is gone. Until then it accepts records and loses them."""
         await self.admin.delete_topics([name])
         async with asyncio.timeout(self.patience_seconds):
-            while name in await self.admin.list_topics():  # noqa: ASYNC110 - nobody else knows
+            while name in await self.admin.list_topics():  # noqa: ASYNC110 - the broker sends no event
                 await asyncio.sleep(POLL_SECONDS)
 
     def name(self, name: str, **changes: object) -> Orders:
-        """Make the orders of a worker with this name."""
+        """Return the orders of a worker with this name."""
         return replace(self.orders, name=name, **changes)  # type: ignore[arg-type]
 
     @contextlib.asynccontextmanager
     async def engine(
         self, name: str = "one", handler: Handler | None = None, *, fails: bool = False, **changes: object
     ) -> AsyncIterator[Running]:
-        """Run an engine in this process. `fails`: the test expects it to, and looks at its error itself."""
+        """Run an engine in this process. `fails`: the test expects a failure and checks it itself."""
         orders = self.name(name, **changes)
         journal = Journal(self.directory / "journal", name)
         running = Running(orders, handler or TallyHandler(orders.events, journal))
@@ -239,26 +239,26 @@ class Laboratory:
 
     @contextlib.asynccontextmanager
     async def load(self, per_second: float, *, keys: int = 32) -> AsyncIterator[None]:
-        """Append inputs all the time, whatever Kafka does. One whose append failed may be in the log or not."""
+        """Append inputs constantly, also while Kafka fails. A failed append may have written its input or not."""
         stop = asyncio.Event()
         appending = asyncio.create_task(self._append_until(stop, 1 / per_second, keys))
         try:
             yield
             if appending.done():
                 appending.result()
-                raise AssertionError("the load ended by itself")
+                raise AssertionError("the load ended too early")
         finally:
             stop.set()
             await appending
 
     async def _append_until(self, stop: asyncio.Event, pause: float, keys: int) -> None:
         producer = await self._start_producer()
-        under_way: set[asyncio.Future[object]] = set()
+        in_flight: set[asyncio.Future[object]] = set()
         is_broken = False
 
         def appended(task: Task, send: asyncio.Future[object]) -> None:
             nonlocal is_broken
-            under_way.discard(send)
+            in_flight.discard(send)
             if send.cancelled() or send.exception() is not None:
                 is_broken = True
                 self.appended.pop(task.id, None)
@@ -269,22 +269,22 @@ class Laboratory:
             task = Task(f"{number}", checkpoint=number % 2 == 0, seconds=0.005, waits=int(number % 50 == 0))
             key = f"key-{number % keys}".encode()
             try:
-                if is_broken:  # an idempotent producer is finished after a failed send
-                    await _give_up(producer, under_way)
+                if is_broken:  # an idempotent producer is useless after a failed send
+                    await _discard(producer, in_flight)
                     producer, is_broken = await self._start_producer(), False
                 send = await producer.send(self.orders.commands, task.encode(), key=key)
             except KafkaError:
                 is_broken = True
             else:
                 self.appended[task.id] = time.monotonic()
-                under_way.add(send)
+                in_flight.add(send)
                 send.add_done_callback(functools.partial(appended, task))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await stop.wait()
-        if under_way:
-            await asyncio.wait(under_way, timeout=LAST_SENDS_SECONDS)
-        await _give_up(producer, under_way)
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=LAST_SENDS_SECONDS)
+        await _discard(producer, in_flight)
 
     async def _start_producer(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -298,14 +298,14 @@ class Laboratory:
         return producer
 
     async def all_in_the_log_finished(self, within: float) -> None:
-        """Return when everything that is in the log has its outcome, also what was appended in doubt."""
+        """Return when every input in the log has its outcome, also those with an unknown append."""
         orders = self.orders
         records = await read_topic(orders.bootstrap, orders.commands, orders.partitions, within=within)
         inputs = {to_input(record).id for record in records}
         await until(lambda: inputs <= self.finished, within)
 
     async def all_finished(self, within: float = 15.0) -> None:
-        """Return when every input that was appended has its outcome."""
+        """Return when every appended input has its outcome."""
         try:
             await until(lambda: len(self.seen) >= len(self.appended) and self.finished >= self.appended.keys(), within)
         except AssertionError:
@@ -313,11 +313,11 @@ class Laboratory:
             raise AssertionError(f"after {within} s {len(missing)} have no outcome: {missing[:10]}") from None
 
     async def violations(self, within: float = 30.0) -> list[Violation]:
-        """Judge everything that was published; call it when everything has come to rest."""
+        """Check the whole run; call it after the run has ended."""
         return check(await self.history(within), replay)
 
     async def history(self, within: float = 30.0):
-        """Read everything that was published."""
+        """Read the whole run."""
         orders = self.orders
         return await read_history(
             orders.bootstrap,
@@ -354,17 +354,17 @@ class Laboratory:
             await consumer.stop()
 
 
-async def _give_up(producer: AIOKafkaProducer, under_way: set[asyncio.Future[object]]) -> None:
-    """Discard a producer, and what it has not sent yet: nobody would ever tell what became of that."""
+async def _discard(producer: AIOKafkaProducer, in_flight: set[asyncio.Future[object]]) -> None:
+    """Close a producer and cancel its unsent records, whose outcome would stay unknown."""
     await bounded_stop(producer)
-    if left := list(under_way):
+    if left := list(in_flight):
         for send in left:
             send.cancel()
         await asyncio.wait(left)
 
 
 class Cut:
-    """A network that can be cut: requests of clients with some names wait until it is mended, or fail at once."""
+    """A network that can be cut: requests of the clients with some names wait until `mend`, or fail immediately."""
 
     def __init__(self) -> None:
         self._cut: dict[str, bool] = {}
@@ -372,12 +372,12 @@ class Cut:
         self.waiting: list[str] = []  # kinds of requests that wait
 
     def cut(self, name: str, *, refuse: bool = False) -> None:
-        """Let nothing that this client sends through."""
+        """Cut a client off. `refuse`: its requests fail immediately."""
         self._cut[name] = refuse
         self._mended.clear()
 
     def mend(self) -> None:
-        """Let everything through, also what has waited."""
+        """Let all requests pass, also the waiting ones."""
         self._cut.clear()
         self._mended.set()
 
@@ -394,7 +394,7 @@ class Cut:
 
 @contextlib.contextmanager
 def cuttable_network() -> Iterator[Cut]:
-    """Make every aiokafka client of this process pass through a network that can be cut."""
+    """Make every aiokafka client of this process use a network that can be cut."""
     network = Cut()
     send = AIOKafkaClient.send
 

@@ -1,4 +1,4 @@
-"""Eight bugs to plant in an engine, so that the checker is seen to find them. Each is one that we could have written.
+"""Eight bugs to plant in an engine, to prove that the checker finds them. Each is a plausible mistake.
 
 `with plant("no fencing"): …` patches the engine's classes in this process.
 """
@@ -48,9 +48,9 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def offsets_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
-        if progress is not None:
-            await commit(self, (), progress)
+    async def offsets_first(self: Transactions, batch: Sequence[PendingCommit], offset: Committed | None) -> float:
+        if offset is not None:
+            await commit(self, (), offset)
         return await commit(self, batch, None)
 
     return mock.patch.object(Transactions, "commit", offsets_first)
@@ -124,7 +124,7 @@ def _event_outside_the_transaction() -> Iterator[None]:
         started.transactions.client = self._settings.client  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_at_once(self: Transactions, batch: Sequence[PendingCommit]) -> object:
+    async def send_immediately(self: Transactions, batch: Sequence[PendingCommit]) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
         if not outputs:
             return await send(self, batch)
@@ -136,7 +136,7 @@ def _event_outside_the_transaction() -> Iterator[None]:
         return await send(self, [pending._replace(outputs=()) for pending in batch])
 
     with (
-        mock.patch.object(Transactions, "_send", send_at_once),
+        mock.patch.object(Transactions, "_send", send_immediately),
         mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield
@@ -150,7 +150,7 @@ def _watermark_over_a_gap() -> object:
 @_plant("record delivered to an old assignment")
 @contextlib.contextmanager
 def _record_delivered_to_an_old_assignment() -> Iterator[None]:
-    """What was fetched before a start is delivered after it; the start has another place to go on from."""
+    """Deliver records after a start that were fetched before it; the start resumes at another offset."""
     feed, begin = Partition.feed, Partition._begin_session
     fetched: dict[int, list[Any]] = defaultdict(list)
 

@@ -1,4 +1,4 @@
-"""Reads topics whole, as a read_committed reader sees them, and turns a tally's records into a history."""
+"""Reads whole topics as a read_committed reader, and turns the records of tallies into a history."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ async def read_topic(
     """Return every record of a topic, by partition and offset.
 
     Raises:
-        TimeoutError: a transaction that nobody ends holds the reader back.
+        TimeoutError: an open transaction delays the reader.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level=isolation)
     sources = [TopicPartition(topic, number) for number in range(partitions)]
-    # Reading committed records ends where a transaction is open: the true end is what an uncommitted reader is told.
+    # A read_committed reader stops at an open transaction: only a read_uncommitted reader sees the true end.
     ends = await _ends(bootstrap, sources)
     records: list[ConsumerRecord] = []
     await consumer.start()
@@ -61,12 +61,12 @@ def to_input(record: ConsumerRecord) -> Input:
 
 def to_output(record: ConsumerRecord) -> Output:
     """Read an output."""
-    told = json.loads(record.value)
+    value = json.loads(record.value)
     key, at = record.key.decode(), record.timestamp / 1000
-    return Output(key, told["sequence"], told["cause"], is_outcome=told["outcome"], at=at)
+    return Output(key, value["sequence"], value["cause"], is_outcome=value["outcome"], at=at)
 
 
-def to_memories(records: list[ConsumerRecord]) -> dict[str, bytes]:
+def to_states(records: list[ConsumerRecord]) -> dict[str, bytes]:
     """Keep the newest state of each key."""
     states: dict[str, bytes] = {}
     for record in records:
@@ -81,13 +81,13 @@ def to_memories(records: list[ConsumerRecord]) -> dict[str, bytes]:
 async def read_history(
     bootstrap: str, *, inputs: str, events: str, state: str, partitions: int, journal: Path, within: float = 30.0
 ) -> History:
-    """Read a run of tallies that has come to rest."""
-    commanded, published, remembered = [
+    """Read a run of tallies that has ended."""
+    commanded, published, stored = [
         await read_topic(bootstrap, topic, partitions, within=within) for topic in (inputs, events, state)
     ]
     return History(
         [to_input(record) for record in commanded],
         [to_output(record) for record in published],
-        to_memories(remembered),
+        to_states(stored),
         read_journal(journal),
     )

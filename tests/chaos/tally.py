@@ -1,7 +1,7 @@
-"""A handler whose every input, output, state and effect can be checked afterwards: it tallies the inputs of each key.
+"""A handler that tallies the inputs of each key, so that its inputs, outputs, states and effects can be checked.
 
-An input's value says what to do with it (`Task`). Each input ends in one output; it may note an intent before its
-effect, wait, fail, or set a timer. What must be remembered follows from the inputs and outputs alone (`replay`).
+An input's value is a `Task`. Each input ends in one output; it may commit an intent before its effect, wait, fail, or
+set a timer. The state follows from the inputs and outputs alone (`replay`).
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to do with an input.
+    """The instructions for one input.
 
     Attributes:
         id: the input's name.
-        checkpoint: commit an intent, and an output that tells of it, then begin an effect.
-        seconds: how long it takes.
-        waits: how often to answer `RetryAt` first.
+        checkpoint: commit an intent and an output, then begin an effect.
+        seconds: the duration.
+        waits: how often to return `RetryAt` first.
         failures: how often to raise first.
         hangs: how often to hang first.
-        timer_seconds: set the key's timer to so much later.
+        timer_seconds: set the key's timer to this time from now.
         size: bytes of filling in the output.
-        first_size: bytes of filling in the output while the handler has not failed on it yet.
-        first_state: bytes that the state is filled up to while the handler has not failed on it yet.
-        casualty: give the input up.
+        first_size: the same, before the first failure.
+        first_state: bytes of the state before the first failure.
+        dead_lettered: return the input as dead-lettered.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What is remembered of a key: how many outputs there were, which inputs in which order, which intent stands."""
+    """The state of a key: the number of outputs, a digest of the inputs in order, and the open intent."""
 
     sequence: int = 0
     digest: str = ""
@@ -83,13 +83,13 @@ class Tally:
         return cls(**json.loads(state)) if state is not None else cls()
 
     def after(self, cause: str) -> Tally:
-        """Return the tally when this input is finished too."""
+        """Return the tally after this input."""
         digest = hashlib.sha256((self.digest + cause).encode()).hexdigest()[:16]
         return Tally(self.sequence + 1, digest)
 
 
 def replay(key: str, inputs: Sequence[history.Input], outputs: Sequence[history.Output]) -> bytes | None:
-    """Lead from inputs and outputs to the state that must be left (`history.check`)."""
+    """Return the state that a key must have after its inputs and outputs (`history.check`)."""
     del key
     if not inputs:
         return None
@@ -100,7 +100,7 @@ def replay(key: str, inputs: Sequence[history.Input], outputs: Sequence[history.
 
 
 class Journal:
-    """One file for all processes: each effect is a line, written when it begins. The order of lines is their order."""
+    """One file for all processes, with a line per effect, written when the effect begins."""
 
     def __init__(self, path: Path, by: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -129,10 +129,10 @@ class TallyHandler:
         self._journal = journal
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
-        """Do what the input says."""
+        """Follow the input's task."""
         task = Task.decode(record.value)
         if invocation.failures < task.failures:
-            raise RuntimeError("asked to fail")
+            raise RuntimeError("the task says so")
         if invocation.failures < task.hangs:
             await asyncio.Event().wait()
         if invocation.tries - invocation.failures < task.waits:
@@ -156,10 +156,10 @@ class TallyHandler:
         )
 
     async def before_effect(self, task: Task) -> None:
-        """Do nothing; a test may wait here, when the intent is committed and the effect has not begun."""
+        """Do nothing; a test may wait here, between the commit of the intent and the effect."""
 
     async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
-        """Tell that the timer came."""
+        """Publish that the timer expired."""
         tally = Tally.decode(invocation.state)
         tally = replace(tally, sequence=tally.sequence + 1)
         return Done((self._output(invocation, tally, None, is_outcome=False),), state=tally.encode())

@@ -1,4 +1,4 @@
-"""A broker that the engine's tests may freeze, with quick sessions; and a laboratory on it, or on three brokers."""
+"""A broker that the engine's tests may freeze, and laboratories on one and on three brokers."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.chaos.laboratory import Laboratory
 
 
 def pytest_itemcollected(item):
-    # What is killed, frozen or cut off in mid-air leaves sockets to the collector, in whichever test it runs.
+    # Killed, frozen and cut-off clients leave sockets to the garbage collector, which runs in any later test.
     item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
 
 

@@ -1,4 +1,4 @@
-"""Partitions come, go and come back; processes stop in order, whatever happens meanwhile."""
+"""Partitions move between processes and come back; processes stop in order."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ def tasks(*numbers, **what):
     return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
 
 
-async def test_a_successor_goes_on_exactly_where_the_predecessor_stopped(laboratory):
+async def test_a_successor_resumes_exactly_where_the_predecessor_stopped(laboratory):
     async with laboratory.engine("first"):
         await laboratory.append_many(tasks(*range(40), checkpoint=True))
         await laboratory.all_finished()
@@ -27,7 +27,7 @@ async def test_a_successor_goes_on_exactly_where_the_predecessor_stopped(laborat
     assert len((await laboratory.history()).effects) == 60
 
 
-async def test_what_comes_back_after_a_rebalance_is_kept_with_the_turns_that_run(laboratory):
+async def test_a_session_continues_after_a_rebalance_with_its_running_invocations(laboratory):
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))
         kept = {number: partition.session.dispatcher for number, partition in first.engine.partitions.items()}
@@ -51,13 +51,13 @@ async def test_what_comes_back_after_a_rebalance_is_kept_with_the_turns_that_run
         await laboratory.append_many(tasks(*range(24, 32)))
         await laboratory.all_finished()
     assert await laboratory.violations() == []
-    # What stayed ran on; what moved was begun anew at its new owner.
+    # Invocations of the partitions that stayed ran once; the new owner repeated the others.
     begun = Counter(effect.cause for effect in (await laboratory.history()).effects)
     partitions = {seen.cause: seen.partition for seen in laboratory.seen if int(seen.cause) < 8}
     assert {begun[cause] for cause, number in partitions.items() if number in stayed} == {1}, begun
 
 
-async def test_a_static_member_that_restarts_disturbs_nobody(laboratory):
+async def test_a_static_member_that_restarts_disturbs_no_other_member(laboratory):
     async with (
         laboratory.engine("first", member="first") as first,
         laboratory.engine("second", member="second") as other,
@@ -74,7 +74,7 @@ async def test_a_static_member_that_restarts_disturbs_nobody(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_a_stop_lets_turns_end_and_commits_what_they_did(laboratory):
+async def test_a_stop_waits_for_invocations_and_commits_their_results(laboratory):
     async with laboratory.engine("first") as first:
         await laboratory.append("key", Task("runs", checkpoint=True, seconds=1.0), Task("queued", checkpoint=True))
         await until(lambda: (laboratory.directory / "journal").read_text().count("runs"))
@@ -86,7 +86,7 @@ async def test_a_stop_lets_turns_end_and_commits_what_they_did(laboratory):
     assert [effect.cause for effect in (await laboratory.history()).effects] == ["runs", "queued"]
 
 
-async def test_a_stop_does_not_wait_for_ever_for_a_turn_that_hangs(laboratory):
+async def test_a_stop_does_not_wait_for_an_invocation_that_hangs(laboratory):
     async with laboratory.engine("first", drain_seconds=0.5) as first:
         await laboratory.append("key", Task("hangs", hangs=1), Task("queued"))
         await until(
@@ -101,7 +101,7 @@ async def test_a_stop_does_not_wait_for_ever_for_a_turn_that_hangs(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_a_stopping_worker_takes_nothing_new(laboratory, monkeypatch):
+async def test_a_stopping_worker_starts_no_new_partition(laboratory, monkeypatch):
     """A rebalance between the end of the partitions and the end of the consumer: all workers restart at once."""
     may_end = asyncio.Event()
 
@@ -121,15 +121,15 @@ async def test_a_stopping_worker_takes_nothing_new(laboratory, monkeypatch):
             await until(lambda: second.owns(4))
 
 
-async def test_a_stop_is_heard_while_kafka_is_away_in_a_rebalance(laboratory, monkeypatch):
+async def test_a_stop_ends_a_rebalance_without_kafka(laboratory, monkeypatch):
     with cuttable_network() as network:
         async with laboratory.engine("first") as first:
             await until(lambda: first.owns(4))
 
-            async def settle_and_lose_kafka(partition):
+            async def lose_kafka(partition):
                 network.cut("first", refuse=True)
 
-            monkeypatch.setattr(Partition, "settle", settle_and_lose_kafka)
+            monkeypatch.setattr(Partition, "flush", lose_kafka)
             async with laboratory.engine("second"):
                 await until(lambda: first.engine.is_rebalancing)
                 first.stop.set()
@@ -137,7 +137,7 @@ async def test_a_stop_is_heard_while_kafka_is_away_in_a_rebalance(laboratory, mo
                 assert first.task.done()
 
 
-async def test_a_stop_is_heard_while_the_group_can_not_be_joined(laboratory):
+async def test_a_stop_ends_the_wait_for_an_unreachable_group(laboratory):
     with cuttable_network() as network:
         network.cut("first")
         async with laboratory.engine("first") as first:
@@ -148,7 +148,7 @@ async def test_a_stop_is_heard_while_the_group_can_not_be_joined(laboratory):
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_process_that_ends_loses_and_doubles_nothing(laboratory, sig):
+async def test_a_process_that_ends_loses_and_doubles_no_record(laboratory, sig):
     first = laboratory.process("first", member="one")
     await until(lambda: first.owns(4))
     await laboratory.append_many(tasks(*range(200), seconds=0.02, checkpoint=True))

@@ -1,4 +1,4 @@
-"""Transactions that fail, or whose end nobody knows, and offsets that are not what they should be."""
+"""Transactions that fail or have an unknown outcome, and unusable offsets."""
 
 import asyncio
 import signal
@@ -20,8 +20,8 @@ def tasks(*numbers, **what):
     return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
 
 
-async def test_a_send_that_is_refused_inside_a_transaction_is_done_again(laboratory):
-    """The topic refuses for a while: too large for it. The producer is poisoned and must be thrown away."""
+async def test_a_send_that_is_rejected_inside_a_transaction_is_repeated(laboratory):
+    """The topic rejects a large record for a while, which makes the producer useless."""
     events = laboratory.orders.events
 
     async def allow(size):
@@ -43,7 +43,7 @@ async def test_a_send_that_is_refused_inside_a_transaction_is_done_again(laborat
 
 
 @pytest.mark.parametrize("frozen_after", [0.0, 0.003])
-async def test_a_commit_in_doubt_is_found_out_from_kafka(laboratory, broker, monkeypatch, frozen_after):
+async def test_the_outcome_of_an_unknown_commit_is_read_from_kafka(laboratory, broker, monkeypatch, frozen_after):
     commit, frozen = AIOKafkaProducer.commit_transaction, []
 
     async def commit_and_freeze(producer):
@@ -78,7 +78,7 @@ async def delete_records(laboratory, before):
     await laboratory.admin.delete_records({source: RecordsToDelete(before_offset=before)})
 
 
-async def test_records_deleted_before_they_were_handled_stop_the_partition_until_an_operator_resumes(laboratory):
+async def test_records_deleted_before_they_were_processed_stop_the_partition(laboratory):
     await laboratory.append("stuck", Task("0", failures=1_000), partition=0)
     async with laboratory.engine() as running:
         for number in range(1, 10):
@@ -95,7 +95,7 @@ async def test_records_deleted_before_they_were_handled_stop_the_partition_until
         assert running.resume() == [0]
         await until(lambda: "10" in laboratory.finished)
         assert readiness(running.engine)[0]
-    # What was finished beyond the gap is not done again, although the records are still there.
+    # Records that were finished beyond the gap are not processed again, although the log still holds them.
     assert sorted(seen.cause for seen in laboratory.seen) == sorted(
         [*(f"{number}" for number in range(1, 11)), "other"]
     )
@@ -126,7 +126,7 @@ async def forget_offsets(laboratory):
     assert [code for _, code in answer.results] == [0]
 
 
-async def test_offsets_that_are_gone_while_memories_are_there_stop_the_partition(laboratory):
+async def test_missing_offsets_with_states_stop_the_partition(laboratory):
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
@@ -140,7 +140,7 @@ async def test_offsets_that_are_gone_while_memories_are_there_stop_the_partition
     assert [seen.cause for seen in laboratory.seen] == ["0", "0"]
 
 
-async def test_a_new_group_without_memories_begins_at_the_beginning_and_says_so_at_once(laboratory):
+async def test_a_new_group_without_states_commits_the_begin_of_the_log_immediately(laboratory):
     await laboratory.append("key", Task("0"), partition=0)
     async with laboratory.engine():
         await laboratory.all_finished()

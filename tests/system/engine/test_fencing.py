@@ -1,4 +1,4 @@
-"""Two owners of one partition: whichever way it comes about, one of them stops and nothing is lost or doubled."""
+"""Two owners of one partition: one of them stops, and no record is lost or doubled."""
 
 import asyncio
 import signal
@@ -35,10 +35,10 @@ async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(la
     assert await laboratory.violations() == []
 
 
-async def test_a_transaction_that_times_out_at_the_broker_is_done_again(laboratory, monkeypatch):
+async def test_a_transaction_that_times_out_at_the_broker_is_repeated(laboratory, monkeypatch):
     send, slow = Transactions._send, [True]
 
-    async def send_and_dawdle(transactions, batch):
+    async def send_slowly(transactions, batch):
         sent = await send(transactions, batch)
         if batch and slow:
             slow.clear()
@@ -46,7 +46,7 @@ async def test_a_transaction_that_times_out_at_the_broker_is_done_again(laborato
             await asyncio.sleep(2.5)
         return sent
 
-    monkeypatch.setattr(Transactions, "_send", send_and_dawdle)
+    monkeypatch.setattr(Transactions, "_send", send_slowly)
     async with laboratory.engine(transaction_timeout_seconds=1.0) as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(16)))
@@ -56,16 +56,16 @@ async def test_a_transaction_that_times_out_at_the_broker_is_done_again(laborato
     assert await laboratory.violations() == []
 
 
-async def test_a_zombie_that_starts_late_fences_the_owner_who_takes_the_partition_back(laboratory, monkeypatch):
-    """The membership was good when it asked; then it froze, and went on after its successor had begun."""
-    confirmed, may_go_on = asyncio.Event(), asyncio.Event()
+async def test_an_owner_fenced_by_a_late_zombie_starts_the_partition_again(laboratory, monkeypatch):
+    """The zombie confirmed its membership, froze, and continued after its successor had started."""
+    confirmed, may_continue = asyncio.Event(), asyncio.Event()
     check = startup._check_membership
 
-    async def check_and_freeze(parts):
-        await check(parts)
-        if parts.consumer._client._client_id == "zombie" and not confirmed.is_set():
+    async def check_and_freeze(context):
+        await check(context)
+        if context.consumer._client._client_id == "zombie" and not confirmed.is_set():
             confirmed.set()
-            await may_go_on.wait()
+            await may_continue.wait()
 
     monkeypatch.setattr(startup, "_check_membership", check_and_freeze)
     with cuttable_network() as network:
@@ -77,14 +77,14 @@ async def test_a_zombie_that_starts_late_fences_the_owner_who_takes_the_partitio
                 await laboratory.append_many(tasks(*range(8)))
                 await laboratory.all_finished()
                 network.mend()
-                may_go_on.set()
+                may_continue.set()
                 await laboratory.append_many(tasks(*range(8, 40), checkpoint=True, seconds=0.05))
                 await laboratory.all_finished()
                 await until(lambda: zombie.owns(2) and owner.owns(2))
     assert await laboratory.violations() == []
 
 
-async def test_a_worker_that_was_cut_off_begins_no_effect_and_commits_nothing_afterwards(laboratory):
+async def test_a_worker_that_was_cut_off_starts_no_call_and_commits_nothing_afterwards(laboratory):
     with cuttable_network() as network:
         async with laboratory.engine("old") as old:
             await until(lambda: old.owns(4))
@@ -102,7 +102,7 @@ async def test_a_worker_that_was_cut_off_begins_no_effect_and_commits_nothing_af
     assert await laboratory.violations() == []
 
 
-async def test_a_process_stopped_past_its_session_comes_back_as_nobody(laboratory):
+async def test_a_process_frozen_past_its_session_timeout_owns_nothing(laboratory):
     old = laboratory.process("old")
     await until(lambda: old.owns(4))
     await laboratory.append_many(tasks(*range(64), checkpoint=True, seconds=0.3))

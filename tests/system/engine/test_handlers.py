@@ -1,4 +1,4 @@
-"""What handlers do, right and wrong, on real Kafka: one key's trouble is that key's wait."""
+"""Handlers on real Kafka: a failure delays its own key only."""
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.interface import HandlerFailure
@@ -18,7 +18,7 @@ async def test_inputs_become_outcomes_once_and_in_order(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_a_handler_that_raises_holds_up_its_key_and_no_other(laboratory):
+async def test_a_handler_that_raises_delays_its_key_and_no_other(laboratory):
     async with laboratory.engine() as running:
         await laboratory.append("bad", Task("raises", failures=3, checkpoint=True), Task("behind"), partition=0)
         await laboratory.append("good", Task("beside"), partition=0)
@@ -30,7 +30,7 @@ async def test_a_handler_that_raises_holds_up_its_key_and_no_other(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_a_handler_that_hangs_is_cancelled_and_holds_up_no_other_key(laboratory):
+async def test_a_handler_that_hangs_is_cancelled_and_delays_no_other_key(laboratory):
     async with laboratory.engine(timeout_seconds=1.0):
         await laboratory.append("bad", Task("hangs", hangs=1, checkpoint=True), Task("behind"), partition=0)
         for number in range(20):
@@ -40,7 +40,7 @@ async def test_a_handler_that_hangs_is_cancelled_and_holds_up_no_other_key(labor
     assert await laboratory.violations() == []
 
 
-async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
+async def test_a_result_that_is_too_large_does_not_reach_kafka(laboratory):
     async with laboratory.engine(state_bytes=2_000, outputs_bytes=300_000) as running:
         await laboratory.append("large output", Task("output", first_size=400_000, checkpoint=True))
         await laboratory.append("large record", Task("record", size=200_000))
@@ -48,11 +48,11 @@ async def test_a_handler_that_returns_too_much_does_not_reach_kafka(laboratory):
         await laboratory.append("good", *(Task(f"{number}") for number in range(5)))
         await laboratory.all_finished()
         assert running.failed_starts("MessageSizeTooLargeError") == 0
-        assert running.failed_turns(HandlerFailure.RESULT_TOO_LARGE) == 2
+        assert running.failed_invocations(HandlerFailure.RESULT_TOO_LARGE) == 2
     assert await laboratory.violations() == []
 
 
-async def test_a_record_near_the_brokers_bound_passes(laboratory):
+async def test_a_record_near_the_brokers_limit_is_written(laboratory):
     async with laboratory.engine():
         await laboratory.append("key", *(Task(f"{number}", size=890_000) for number in range(3)))
         await laboratory.append("key", *(Task(f"small {number}") for number in range(3)))
@@ -60,7 +60,7 @@ async def test_a_record_near_the_brokers_bound_passes(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_too_many_casualties_stop_the_partition_until_an_operator_resumes(laboratory):
+async def test_too_many_dead_letters_stop_the_partition_until_an_operator_resumes_it(laboratory):
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many((f"key-{number}", Task(f"{number}", dead_lettered=True)) for number in range(400))

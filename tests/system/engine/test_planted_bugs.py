@@ -1,4 +1,4 @@
-"""The checker finds each of eight bugs, in a situation that the engine without the bug comes out of unharmed."""
+"""The checker finds each of eight bugs, in a situation in which the engine without the bug passes."""
 
 import asyncio
 import contextlib
@@ -14,17 +14,17 @@ from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.planted import plant
 from tests.chaos.tally import Journal, TallyHandler, Task
 
-MISSED_SECONDS = 2.5  # what has no outcome after so long, although nothing holds it up, will have none
+MISSED_SECONDS = 2.5  # an input without an outcome after this time, and without a reason to wait, will never have one
 
 
 @contextlib.contextmanager
 def transactions(*fates):
-    """Let the first transactions with results dawdle or fail after their sends."""
+    """Delay the first transactions with results, or fail them after their sends."""
     send, left = Transactions._send, list(fates)
 
-    async def send_and_meet_its_fate(self, batch):
+    async def send_with_fate(self, batch):
         fate = left.pop(0) if batch and left else "good"
-        if fate == "dawdles":
+        if fate == "is slow":
             await asyncio.sleep(0.1)
         sends = await send(self, batch)
         if fate == "fails":
@@ -32,12 +32,12 @@ def transactions(*fates):
             raise KafkaError("this transaction was told to fail")
         return sends
 
-    with mock.patch.object(Transactions, "_send", send_and_meet_its_fate):
+    with mock.patch.object(Transactions, "_send", send_with_fate):
         yield
 
 
 async def outcomes(laboratory):
-    """Wait until every input has its outcome, or clearly will not have it."""
+    """Wait until every input has its outcome, or will not get one."""
     with contextlib.suppress(AssertionError):
         await laboratory.all_finished(within=laboratory.patience_seconds)
 
@@ -56,7 +56,7 @@ async def a_transaction_fails(laboratory):
 
 async def a_transaction_fails_behind_a_slow_one(laboratory):
     await append(laboratory, "key", *range(10))
-    with transactions("dawdles", "fails"):
+    with transactions("is slow", "fails"):
         async with laboratory.engine(batch_results=1) as running:
             await until(lambda: running.owns(4))
             await outcomes(laboratory)
@@ -99,14 +99,14 @@ async def a_worker_is_cut_off_with_results(laboratory):
 
 
 async def a_worker_is_cut_off_before_an_effect(laboratory):
-    may_go_on = asyncio.Event()
+    may_continue = asyncio.Event()
 
     class Handler(TallyHandler):
-        stands_before_it = False
+        is_before_effect = False
 
         async def before_effect(self, task):
-            self.stands_before_it = True
-            await may_go_on.wait()
+            self.is_before_effect = True
+            await may_continue.wait()
 
     journal = Journal(laboratory.directory / "journal", "old")
     handler = Handler(laboratory.orders.events, journal)
@@ -114,12 +114,12 @@ async def a_worker_is_cut_off_before_an_effect(laboratory):
         async with laboratory.engine("old", handler) as old:
             await until(lambda: old.owns(4))
             await append(laboratory, "key", 0, checkpoint=True)
-            await until(lambda: handler.stands_before_it)
+            await until(lambda: handler.is_before_effect)
             network.cut("old")
             async with laboratory.engine("new") as new:
                 await until(lambda: new.owns(4))
                 await outcomes(laboratory)
-                may_go_on.set()
+                may_continue.set()
                 network.mend()
                 await until(lambda: old.owns(2))
     journal.close()

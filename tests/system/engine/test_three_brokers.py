@@ -46,7 +46,7 @@ async def test_a_broker_that_is_killed_and_restarted_is_survived(laboratory3, ka
     assert await laboratory3.violations() == []
 
 
-async def test_a_leader_that_was_frozen_and_does_not_know_that_it_is_deposed_stops_nothing(laboratory3, kafka3):
+async def test_a_frozen_and_deposed_leader_stops_nothing(laboratory3, kafka3):
     async with laboratory3.engine() as running:
         await until(lambda: running.owns(4), within=30)
         async with laboratory3.load(per_second=60):

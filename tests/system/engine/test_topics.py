@@ -1,4 +1,4 @@
-"""Topics that are missing, have grown, or hold what we did not write; and restoring what we did."""
+"""Topics that are missing, have grown, or hold records of another program; and the restore of states."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from tests.chaos.tally import Tally, Task
 KEYS = 100_000
 
 
-async def test_a_missing_input_topic_is_waited_for(laboratory):
+async def test_the_engine_waits_for_a_missing_input_topic(laboratory):
     await laboratory.delete(laboratory.orders.commands)
     async with laboratory.engine() as running:
         await until(lambda: laboratory.orders.commands in readiness(running.engine)[1])
@@ -28,7 +28,7 @@ async def test_a_missing_input_topic_is_waited_for(laboratory):
         await laboratory.all_finished()
 
 
-async def test_an_input_topic_that_goes_and_comes_back_is_taken_up_again(laboratory):
+async def test_an_input_topic_that_is_deleted_and_created_again_is_consumed_again(laboratory):
     commands = laboratory.orders.commands
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
@@ -40,7 +40,7 @@ async def test_an_input_topic_that_goes_and_comes_back_is_taken_up_again(laborat
         await until(lambda: consumer._client.force_metadata_update() and running.owns(4))
 
 
-async def test_a_missing_state_topic_is_waited_for(laboratory):
+async def test_the_engine_waits_for_a_missing_state_topic(laboratory):
     state = laboratory.orders.state
     await laboratory.delete(state)
     async with laboratory.engine(transaction_seconds=1.0) as running:
@@ -53,7 +53,7 @@ async def test_a_missing_state_topic_is_waited_for(laboratory):
     assert await laboratory.violations() == []
 
 
-async def test_another_partition_count_than_the_settings_say_is_refused(laboratory):
+async def test_a_partition_count_that_differs_from_the_settings_is_rejected(laboratory):
     async with laboratory.engine(fails=True, partitions=5) as running:
         with pytest.raises(PartitionCountChanged, match="has 4 partitions, the settings say 5"):
             await asyncio.wait_for(running.task, 10)
@@ -75,7 +75,7 @@ async def have_offsets(laboratory):
         await until(lambda: running.owns(4))
 
 
-async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laboratory):
+async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
     await have_offsets(laboratory)
     state = laboratory.orders.state
     for key, value, headers in [
@@ -100,11 +100,11 @@ async def test_state_that_somebody_else_wrote_holds_up_its_own_key_only(laborato
             return {queue["key"]: queue["reason"] for queue in report["lanes"] if queue["state"] == "waiting"}
 
         await until(lambda: waiting() == {"poisoned": HandlerFailure.RAISED})
-        # What can't be read is due at once, spread like every overdue timer: perhaps later than the records above.
+        # An unreadable timer is due immediately, but spread like every overdue timer: perhaps after the records above.
         await until(lambda: laboratory.timers == {"alarmed": 1, "alarmed too": 1})
 
 
-async def test_a_hundred_thousand_memories_are_restored(laboratory):
+async def test_a_hundred_thousand_states_are_restored(laboratory):
     await have_offsets(laboratory)
     orders = laboratory.orders
     sends = []
@@ -119,23 +119,23 @@ async def test_a_hundred_thousand_memories_are_restored(laboratory):
             batch.append(**added)
     sends.append(await laboratory.producer.send_batch(batch, orders.state, partition=0))
     await asyncio.gather(*sends)
-    told = []
-    # A session as in production: on a busy machine two seconds are over before so many are read.
+    details = []
+    # The session timeout of production: on a busy machine the restore takes more than two seconds.
     async with laboratory.engine(session_seconds=10.0) as running:
         await until(
-            lambda: told.append(readiness(running.engine)[1]) or running.owns(4),
+            lambda: details.append(readiness(running.engine)[1]) or running.owns(4),
             within=30,
         )
         dispatcher = running.engine.partitions[0].session.dispatcher
         assert (len(dispatcher.states), dispatcher.key_queues.timers) == (KEYS, KEYS // 2)
         await laboratory.append("key-77", Task("0"), partition=0)
         await laboratory.all_finished()
-    assert any("records of the state topic read" in why for why in told), set(told)
+    assert any("records of the state topic read" in detail for detail in details), set(details)
     outputs = [output for output in (await laboratory.history()).outputs if output.key == "key-77"]
     assert [output.sequence for output in outputs] == [2]
 
 
-async def test_alarms_survive_a_restart_and_ring_once(laboratory):
+async def test_timers_survive_a_restart_and_expire_once(laboratory):
     async with laboratory.engine():
         for number in range(8):
             await laboratory.append(f"key-{number}", Task(f"{number}", timer_seconds=1.5 if number < 6 else 1e6))

@@ -101,7 +101,7 @@ PLANTED = {
     "an input has more than one outcome": {
         "events": [*EVENTS, LoggedEvent("a", 10, "command.finished", CLOSE, 24.0, finished(CLOSE))]
     },
-    "an output names an input that there is not": {
+    "an output names an input that does not exist": {
         "events": [*EVENTS, LoggedEvent("a", 10, "handoff.opened", "nobody", 24.0)]
     },
     "the outcomes of a key are not in the order of its inputs": {

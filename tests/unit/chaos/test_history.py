@@ -73,11 +73,11 @@ OUTCOME_OF_A1 = 5
         pytest.param(
             lambda good: {"outputs": swapped(good.outputs, 0, 1)}, Rule.SEQUENCE, id="outputs in another order"
         ),
-        pytest.param(lambda good: {"states": good.states | {"a": b"a0+2"}}, Rule.MEMORY, id="a state is behind"),
+        pytest.param(lambda good: {"states": good.states | {"a": b"a0+2"}}, Rule.STATE, id="a state is behind"),
         pytest.param(
-            lambda good: {"states": good.states | {"z": b"from nowhere"}}, Rule.MEMORY, id="a state from nowhere"
+            lambda good: {"states": good.states | {"z": b"from nowhere"}}, Rule.STATE, id="a state from nowhere"
         ),
-        pytest.param(lambda good: {"states": {"a": good.states["a"]}}, Rule.MEMORY, id="a state is lost"),
+        pytest.param(lambda good: {"states": {"a": good.states["a"]}}, Rule.STATE, id="a state is lost"),
         pytest.param(lambda good: {"effects": without(good.effects, 0)}, Rule.NO_EFFECT, id="an effect is lost"),
         pytest.param(
             lambda good: {"effects": swapped(good.effects, 0, 2)}, Rule.EFFECT_ORDER, id="effects in another order"
@@ -89,7 +89,7 @@ OUTCOME_OF_A1 = 5
         ),
     ],
 )
-def test_each_broken_rule_is_seen(change, rule):
+def test_each_broken_rule_is_found(change, rule):
     history = good()
     assert rule in rules(replace(history, **change(history)))
 
@@ -106,14 +106,14 @@ def test_an_input_without_an_intent_needs_no_effect():
     assert rules(replace(history, inputs=inputs, effects=history.effects[1:])) == set()
 
 
-def test_keys_are_judged_apart():
+def test_keys_are_checked_separately():
     history = good()
     assert rules(replace(history, inputs=swapped(history.inputs, 0, 1))) == set()
 
 
 @given(st.data())
 @settings(max_examples=20, deadline=None)
-def test_no_output_can_be_lost_doubled_or_moved_unseen(data):
+def test_a_lost_doubled_or_moved_output_is_found(data):
     history = good()
     outputs = list(history.outputs)
     index = data.draw(st.integers(0, len(outputs) - 1))

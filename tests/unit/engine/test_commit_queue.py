@@ -42,7 +42,7 @@ def test_there_is_room_for_two_batches(queue):
     assert queue.has_room
 
 
-async def test_who_waits_hears_of_the_commit(queue):
+async def test_waiters_are_resolved_after_the_commit(queue):
     waiter = asyncio.get_running_loop().create_future()
     queue.put(pending(None, waiter=waiter))
     queue.next_batch()
@@ -51,7 +51,7 @@ async def test_who_waits_hears_of_the_commit(queue):
     assert waiter.result() is None
 
 
-async def test_who_waits_is_lost_when_all_is_thrown_away_in_flight_or_not(queue):
+async def test_waiters_get_partition_lost_in_flight_or_not(queue):
     loop = asyncio.get_running_loop()
     in_flight, queued = loop.create_future(), loop.create_future()
     queue.put(pending(None, waiter=in_flight))
@@ -66,7 +66,7 @@ async def test_who_waits_is_lost_when_all_is_thrown_away_in_flight_or_not(queue)
     assert queue.has_room
 
 
-async def test_a_waiter_that_has_gone_does_no_harm(queue):
+async def test_a_cancelled_waiter_is_ignored(queue):
     waiter = asyncio.get_running_loop().create_future()
     queue.put(pending(None, waiter=waiter))
     queue.next_batch()

@@ -23,7 +23,7 @@ class Partition:
         return True
 
 
-def test_no_more_run_than_there_are_slots():
+def test_no_more_invocations_run_than_there_are_slots():
     concurrency = ConcurrencyLimiter(3)
     partition = Partition(concurrency, 10)
     partition.start()
@@ -44,7 +44,7 @@ def test_a_busy_partition_does_not_starve_another():
     assert greedy.started == 4 + 5
 
 
-def test_who_has_nothing_left_leaves_the_queue_and_the_slot_stays_free():
+def test_a_partition_without_work_leaves_the_queue_and_the_slot_stays_free():
     concurrency = ConcurrencyLimiter(1)
     first, second = Partition(concurrency, 1), Partition(concurrency, 1)
     first.start()

@@ -1,4 +1,4 @@
-"""What a handler answers, and what becomes of it. What a handler does wrong is in test_turns_gone_wrong.py."""
+"""The results of a handler. test_dispatcher_failures.py has the failures."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from consumers.engine.interface import Done, Output, PartitionLost, RetryAt
 from consumers.engine.state_store import state_record
 
 
-async def test_what_a_turn_returns_is_handed_over_together(harness):
+async def test_the_parts_of_a_result_are_queued_together(harness):
     event = Output("events", b"k", b"happened")
 
     async def record(invocation, record):
@@ -24,7 +24,7 @@ async def test_what_a_turn_returns_is_handed_over_together(harness):
     assert harness.session.dead_letters == 1
 
 
-async def test_the_next_turn_of_a_key_sees_its_memory_before_it_is_committed(harness):
+async def test_a_keys_next_invocation_reads_the_state_before_its_commit(harness):
     async def record(invocation, record):
         return Done(state=(invocation.state or b"") + b"x")
 
@@ -34,7 +34,7 @@ async def test_the_next_turn_of_a_key_sees_its_memory_before_it_is_committed(har
     assert [pending.state.value for pending in harness.session.pending] == [b"x", b"xx", b"xxx"]
 
 
-async def test_a_key_runs_one_turn_at_a_time_and_other_keys_go_on(harness):
+async def test_a_key_runs_one_invocation_at_a_time_beside_other_keys(harness):
     gate = asyncio.Event()
 
     async def record(invocation, record):
@@ -51,11 +51,11 @@ async def test_a_key_runs_one_turn_at_a_time_and_other_keys_go_on(harness):
     assert harness.session.offsets == [2, 3, 0, 1]
 
 
-async def test_an_unchanged_memory_is_not_written_again(harness):
-    answers = iter([Done(state=b"one"), Done(state=b"one"), Done()])
+async def test_an_unchanged_state_is_not_written_again(harness):
+    results = iter([Done(state=b"one"), Done(state=b"one"), Done()])
 
     async def record(invocation, record):
-        return next(answers)
+        return next(results)
 
     harness.handler.record = record
     harness.add(b"k", b"k", b"k")
@@ -63,7 +63,7 @@ async def test_an_unchanged_memory_is_not_written_again(harness):
     assert [pending.state is not None for pending in harness.session.pending] == [True, False, False]
 
 
-async def test_none_forgets_the_key(harness):
+async def test_none_deletes_the_state(harness):
     harness.states.put(b"k", b"old", None)
 
     async def record(invocation, record):
@@ -76,12 +76,12 @@ async def test_none_forgets_the_key(harness):
     assert harness.states.get(b"k") is None
 
 
-async def test_an_alarm_is_carried_by_the_memory_and_calls_the_handler(harness):
+async def test_a_timer_is_written_with_the_state_and_calls_the_handler(harness):
     async def record(invocation, record):
         return Done(state=b"one", timer_at=invocation.now + 60)
 
     async def timer(invocation):
-        return Done((Output("events", invocation.key, b"rang"),), state=invocation.state + b"!")
+        return Done((Output("events", invocation.key, b"expired"),), state=invocation.state + b"!")
 
     harness.handler.record, harness.handler.timer = record, timer
     harness.add(b"k")
@@ -93,12 +93,12 @@ async def test_an_alarm_is_carried_by_the_memory_and_calls_the_handler(harness):
     harness.pass_time(1)
     await harness.rest()
     assert harness.handler.seen == [0, b"k"]
-    rang = harness.session.pending[1]
-    assert (rang.offset, rang.state) == (None, Output("state", b"k", b"one!"))
+    expired = harness.session.pending[1]
+    assert (expired.offset, expired.state) == (None, Output("state", b"k", b"one!"))
     assert harness.key_queues.timers == 0
 
 
-async def test_an_alarm_that_says_nothing_new_writes_nothing(harness):
+async def test_a_timer_without_a_change_writes_nothing(harness):
     harness.states.put(b"k", b"one", 1_000.0)
     harness.key_queues.set_timer(b"k", 1_000.0)
 
@@ -114,14 +114,14 @@ async def test_an_alarm_that_says_nothing_new_writes_nothing(harness):
 
 
 @pytest.mark.parametrize(
-    ("stood", "timer_at", "is_written"),
+    ("written", "timer_at", "is_written"),
     [(None, 2_000.0, True), (2_000.0, None, True), (2_000.0, 1_500.0, True), (2_000.0, 2_000.0, False)],
     ids=["new", "removed", "sooner", "same"],
 )
-async def test_an_alarm_that_a_restart_must_not_miss_is_written_though_the_memory_is_the_same(
-    harness, stood, timer_at, is_written
+async def test_a_timer_that_a_restart_would_miss_is_written_with_an_unchanged_state(
+    harness, written, timer_at, is_written
 ):
-    harness.states.put(b"k", b"one", stood)
+    harness.states.put(b"k", b"one", written)
 
     async def record(invocation, record):
         return Done(timer_at=timer_at)
@@ -133,7 +133,7 @@ async def test_an_alarm_that_a_restart_must_not_miss_is_written_though_the_memor
     assert state == (state_record("state", b"k", b"one", timer_at) if is_written else None)
 
 
-async def test_a_lane_stays_on_its_record_until_then(harness):
+async def test_a_key_queue_keeps_its_record_until_the_retry(harness):
     tries = []
 
     async def record(invocation, record):
@@ -153,7 +153,7 @@ async def test_a_lane_stays_on_its_record_until_then(harness):
     assert harness.session.offsets == [0, 1]
 
 
-async def test_a_record_that_comes_before_the_first_step_of_its_keys_alarm_runs_after_it(harness):
+async def test_a_record_that_arrives_before_the_first_step_of_its_keys_timer_runs_after_it(harness):
     harness.key_queues.set_timer(b"k", 1_000.0)
     harness.dispatcher.start()
     harness.add(b"k")
@@ -163,10 +163,10 @@ async def test_a_record_that_comes_before_the_first_step_of_its_keys_alarm_runs_
     harness.session.has_time_to_spare = False
     harness.dispatcher.start()
     await harness.rest()
-    assert harness.handler.seen == [b"k", 0, b"late"], "a record is counted that does not run"
+    assert harness.handler.seen == [b"k", 0, b"late"], "the count of running records includes one that does not run"
 
 
-async def test_an_alarm_answered_with_again_is_due_again_then(harness):
+async def test_a_timer_that_returns_retry_at_is_due_again_at_that_time(harness):
     harness.key_queues.set_timer(b"k", 1_000.0)
 
     async def timer(invocation):
@@ -178,12 +178,12 @@ async def test_an_alarm_answered_with_again_is_due_again_then(harness):
     assert (harness.key_queues.next_due(), len(harness.key_queues), harness.session.pending) == (1_007.0, 0, [])
 
 
-async def test_a_checkpoint_returns_when_it_is_committed_and_finishes_nothing(harness):
-    intended, noted = [], Output("events", b"k", b"about to")
+async def test_a_checkpoint_returns_after_its_commit_and_finishes_nothing(harness):
+    seen_states, noted = [], Output("events", b"k", b"about to")
 
     async def record(invocation, record):
         await invocation.checkpoint(b"intent", (noted,))
-        intended.append(invocation.state)
+        seen_states.append(invocation.state)
         return Done(state=b"done", timer_at=None)
 
     harness.states.put(b"k", b"old", None)
@@ -194,22 +194,22 @@ async def test_a_checkpoint_returns_when_it_is_committed_and_finishes_nothing(ha
     (pending,) = harness.session.pending
     assert (pending.offset, pending.outputs) == (None, (noted,))
     assert pending.state == state_record("state", b"k", b"intent", 9_000.0)
-    assert intended == []
+    assert seen_states == []
     harness.session.commit()
     await harness.rest()
-    assert intended == [b"intent"]
+    assert seen_states == [b"intent"]
     assert harness.session.offsets == [0]
     assert harness.session.pending[1].state == Output("state", b"k", b"done")
 
 
-async def test_no_effect_begins_after_the_partition_is_lost(harness):
-    effects = []
+async def test_no_external_call_begins_after_the_partition_is_lost(harness):
+    calls = []
 
     async def record(invocation, record):
         await invocation.ensure_owned()
-        effects.append("before")
+        calls.append("before")
         await invocation.checkpoint(b"intent")
-        effects.append("after")
+        calls.append("after")
         return Done()
 
     harness.handler.record = record
@@ -218,11 +218,11 @@ async def test_no_effect_begins_after_the_partition_is_lost(harness):
     harness.session.is_lost = True
     harness.session.commit()
     await harness.rest()
-    assert effects == ["before"]
+    assert calls == ["before"]
     assert harness.session.offsets == []
 
 
-async def test_a_checkpoint_that_is_thrown_away_is_lost(harness):
+async def test_a_discarded_checkpoint_raises_partition_lost(harness):
     async def record(invocation, record):
         with pytest.raises(PartitionLost):
             await invocation.checkpoint(b"intent")
@@ -236,7 +236,7 @@ async def test_a_checkpoint_that_is_thrown_away_is_lost(harness):
     assert harness.dispatcher.running == 0
 
 
-async def test_closing_cancels_turns_and_waits_for_their_end(harness):
+async def test_closing_cancels_invocations_and_waits_for_their_end(harness):
     ended = []
     gate = asyncio.Event()
 
@@ -262,7 +262,7 @@ async def test_closing_cancels_turns_and_waits_for_their_end(harness):
     assert harness.handler.seen == [0, 1]
 
 
-async def test_turns_that_are_closed_before_their_first_step_give_their_slots_back(harness):
+async def test_invocations_that_are_closed_before_their_first_step_release_their_slots(harness):
     harness.add(b"a", b"b", b"c")
     assert harness.limiter.used == 3
     harness.dispatcher.close()
@@ -270,7 +270,7 @@ async def test_turns_that_are_closed_before_their_first_step_give_their_slots_ba
     assert (harness.dispatcher.running, harness.limiter.used, harness.handler.seen) == (0, 0, [])
 
 
-async def test_a_turn_that_had_no_first_step_yet_does_not_hang_whatever_the_clock_says(harness):
+async def test_an_invocation_without_a_first_step_is_never_overdue(harness):
     harness.add(b"k")
     harness.clock.now += 1_000
     assert harness.dispatcher.cancel_overdue() == 0
@@ -278,7 +278,7 @@ async def test_a_turn_that_had_no_first_step_yet_does_not_hang_whatever_the_cloc
     assert harness.session.offsets == [0]
 
 
-async def test_a_turn_that_will_not_be_cancelled_hands_nothing_over(harness):
+async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
     async def record(invocation, record):
         try:
             await asyncio.Event().wait()
@@ -294,13 +294,13 @@ async def test_a_turn_that_will_not_be_cancelled_hands_nothing_over(harness):
     assert harness.states.get(b"k") is None
 
 
-async def test_closed_turns_own_nothing(harness):
+async def test_a_closed_dispatcher_owns_nothing(harness):
     harness.dispatcher.close()
     with pytest.raises(PartitionLost):
         await harness.dispatcher.ensure_owned()
 
 
-async def test_a_partition_gives_its_slot_to_another_that_waits(harness):
+async def test_a_partition_releases_its_slot_to_a_waiting_partition(harness):
     class Other:
         started = 0
 
@@ -328,7 +328,7 @@ async def test_a_partition_gives_its_slot_to_another_that_waits(harness):
     assert harness.session.offsets == [0, 1]
 
 
-async def test_turns_are_measured(harness):
+async def test_invocations_are_measured(harness):
     async def record(invocation, record):
         harness.clock.now += 2
         if not invocation.failures:

@@ -1,4 +1,4 @@
-"""The queue's boundary: whatever a handler does is that key's wait, and nothing of it is handed over."""
+"""Failures of a handler: its key waits, other keys run, and nothing of the failed invocation is committed."""
 
 import asyncio
 import math
@@ -9,7 +9,7 @@ from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, HandlerFailure, Output, PartitionLost, RetryAt
 
 
-async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_it(harness):
+async def test_a_key_whose_invocation_raises_waits_longer_each_time_alone(harness):
     began = []
 
     async def record(invocation, record):
@@ -28,7 +28,7 @@ async def test_a_turn_that_raises_waits_longer_each_time_and_no_other_key_with_i
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
 
 
-async def test_an_alarm_that_raises_waits_longer_each_time(harness):
+async def test_a_timer_that_raises_waits_longer_each_time(harness):
     began = []
 
     async def timer(invocation):
@@ -53,7 +53,7 @@ async def test_an_alarm_that_raises_waits_longer_each_time(harness):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [
         Done(state=bytes(101)),
         Done(tuple(Output("events", b"k", bytes(300)) for _ in range(4))),
@@ -61,11 +61,11 @@ async def test_an_alarm_that_raises_waits_longer_each_time(harness):
     ],
     ids=["state", "outputs", "one record"],
 )
-async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_was(harness, answer):
+async def test_a_result_that_is_too_large_is_rejected_and_the_state_kept(harness, result):
     harness.states.put(b"k", b"old", None)
 
     async def record(invocation, record):
-        return answer
+        return result
 
     harness.handler.record = record
     harness.add(b"k")
@@ -74,7 +74,7 @@ async def test_a_turn_that_returns_too_much_waits_and_leaves_the_memory_as_it_wa
     assert (harness.session.pending, harness.states.get(b"k")) == ([], b"old")
 
 
-async def test_a_checkpoint_that_is_too_large_waits_likewise(harness):
+async def test_a_checkpoint_that_is_too_large_is_rejected(harness):
     async def record(invocation, record):
         await invocation.checkpoint(bytes(101))
 
@@ -85,7 +85,7 @@ async def test_a_checkpoint_that_is_too_large_waits_likewise(harness):
     assert harness.session.pending == []
 
 
-async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(harness):
+async def test_a_checkpoint_that_kafka_cannot_write_is_rejected(harness):
     async def record(invocation, record):
         if invocation.key == b"state":
             await invocation.checkpoint("text")
@@ -98,7 +98,7 @@ async def test_a_checkpoint_that_kafka_could_not_take_waits_likewise(harness):
     assert (harness.session.pending, len(harness.states)) == ([], 0)
 
 
-async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(harness):
+async def test_a_key_that_leaves_no_room_for_its_state_is_too_large(harness):
     async def record(invocation, record):
         return Done(state=b"one")
 
@@ -109,7 +109,7 @@ async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(harness):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [
         None,
         RetryAt(math.nan, WaitReason.BACKOFF),
@@ -133,9 +133,9 @@ async def test_a_key_that_leaves_no_room_for_its_memory_is_too_large(harness):
         Done((Output("events", b"k", b"v", iter([("name", b"v")])),)),
     ],
 )
-async def test_an_answer_that_means_nothing_is_a_failure(harness, answer):
+async def test_an_invalid_result_is_a_failure(harness, result):
     async def record(invocation, record):
-        return answer
+        return result
 
     harness.handler.record = record
     harness.add(b"k")
@@ -145,7 +145,7 @@ async def test_an_answer_that_means_nothing_is_a_failure(harness, answer):
     assert harness.key_queues.next_due() == 1_001.0
 
 
-async def test_a_turn_that_ends_with_a_cancellation_of_others_waits_and_the_slot_takes_the_next(harness):
+async def test_a_foreign_cancellation_is_a_failure_and_frees_the_slot(harness):
     async def record(invocation, record):
         if invocation.key == b"awaits what was cancelled" and not invocation.failures:
             cancelled = asyncio.get_running_loop().create_future()
@@ -182,7 +182,7 @@ async def test_a_handler_that_never_awaits_does_not_stop_the_process(harness):
     await harness.rest()
 
 
-async def test_a_turn_that_hangs_is_cancelled_and_tried_again(harness):
+async def test_an_invocation_that_hangs_is_cancelled_and_retried(harness):
     async def record(invocation, record):
         if invocation.failures == 0:
             await asyncio.Event().wait()
@@ -204,7 +204,7 @@ async def test_a_turn_that_hangs_is_cancelled_and_tried_again(harness):
     assert harness.session.offsets == [0]
 
 
-async def test_a_turn_that_hangs_in_a_checkpoint_waits_for_its_commit_however_long(harness):
+async def test_an_invocation_that_hangs_in_a_checkpoint_waits_for_its_commit(harness):
     states = []
 
     async def record(invocation, record):
@@ -231,7 +231,7 @@ async def test_a_turn_that_hangs_in_a_checkpoint_waits_for_its_commit_however_lo
     assert harness.session.offsets == [0]
 
 
-async def test_a_turn_that_hangs_in_a_checkpoint_ends_when_the_partition_does(harness):
+async def test_an_invocation_that_hangs_in_a_checkpoint_ends_with_its_partition(harness):
     async def record(invocation, record):
         await invocation.checkpoint(b"intent")
 
@@ -245,7 +245,7 @@ async def test_a_turn_that_hangs_in_a_checkpoint_ends_when_the_partition_does(ha
     await asyncio.wait_for(harness.dispatcher.closed(), 1)
 
 
-async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_still_be_cancelled(harness):
+async def test_a_result_after_a_cancellation_counts_and_the_next_call_can_be_cancelled(harness):
     async def record(invocation, record):
         try:
             await asyncio.Event().wait()
@@ -266,7 +266,7 @@ async def test_a_turn_that_answers_though_cancelled_is_heard_and_the_next_can_st
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
 
 
-async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(harness, logged):
+async def test_an_invocation_that_hangs_in_its_cleanup_is_cancelled_again(harness, logged):
     async def record(invocation, record):
         if invocation.failures == 0:
             try:
@@ -291,9 +291,9 @@ async def test_a_turn_that_hangs_while_it_tidies_up_is_cancelled_again(harness, 
     assert (harness.session.offsets, harness.limiter.used) == ([0], 0)
 
 
-@pytest.mark.parametrize("answer", [Done(), RetryAt(1_000.0, WaitReason.BACKOFF), ValueError("a bug")])
-async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(harness, answer):
-    """Else the next invocation would begin an effect whose intent is not committed."""
+@pytest.mark.parametrize("result", [Done(), RetryAt(1_000.0, WaitReason.BACKOFF), ValueError("a bug")])
+async def test_the_next_invocation_waits_for_an_abandoned_checkpoint(harness, result):
+    """Otherwise the next invocation could start a call whose intent is not committed."""
     states = []
 
     async def record(invocation, record):
@@ -302,9 +302,9 @@ async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(harnes
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
                     await invocation.checkpoint(b"intent")
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            if isinstance(result, Exception):
+                raise result
+            return result
         return Done()
 
     harness.handler.record = record
@@ -323,11 +323,11 @@ async def test_a_turn_that_does_not_wait_for_its_checkpoint_is_waited_for(harnes
 
 
 @pytest.fixture
-def no_patience(monkeypatch):
+def short_deadline(monkeypatch):
     monkeypatch.setattr("consumers.engine.task_pool._CLOSING_SECONDS", 0.01)
 
 
-async def test_closing_goes_on_without_a_turn_that_will_not_end_and_nothing_of_it_counts(harness, no_patience, logged):
+async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_result(harness, short_deadline, logged):
     may_end = asyncio.Event()
     ended = []
 

@@ -29,7 +29,7 @@ def offsets(buffer):
     return [record.offset for record in buffer.take()]
 
 
-def test_records_reach_the_lanes_once_and_in_order(buffer):
+def test_records_reach_the_key_queues_once_and_in_order(buffer):
     assert buffer.fetched(fetched(10, 11))
     assert buffer.fetched(fetched(10, 11, 12))
     assert offsets(buffer) == [10, 11, 12]
@@ -37,7 +37,7 @@ def test_records_reach_the_lanes_once_and_in_order(buffer):
     assert buffer.position == 13
 
 
-def test_what_is_missing_is_believed_only_right_after_a_seek(buffer):
+def test_a_missing_offset_counts_only_right_after_a_seek(buffer):
     assert not buffer.fetched(fetched(12))
     assert buffer.position == 10
     buffer.sought()
@@ -46,7 +46,7 @@ def test_what_is_missing_is_believed_only_right_after_a_seek(buffer):
     assert offsets(buffer) == [12]
 
 
-def test_what_was_finished_before_a_restart_is_left_out(buffer):
+def test_records_that_were_finished_before_a_restart_are_skipped(buffer):
     buffer.fetched(fetched(10, 11, 12))
     for offset in offsets(buffer):
         if offset != 10:
@@ -56,20 +56,20 @@ def test_what_was_finished_before_a_restart_is_left_out(buffer):
     assert offsets(again) == [10, 13]
 
 
-def test_a_record_without_key_and_value_is_taken(buffer):
+def test_a_record_without_key_and_value_is_accepted(buffer):
     buffer.fetched([Fetched(10, None, None)])
     (record,) = buffer.take()
     assert (record.key, record.value, record.partition, record.timestamp) == (b"", b"", 3, 1.5)
 
 
-def test_reading_stops_at_the_bound_of_records_and_goes_on_well_below_it(buffer):
+def test_reading_stops_at_the_limit_of_records_and_resumes_at_half_of_it(buffer):
     assert not buffer.is_full(3)
     assert buffer.is_full(4)
     assert not buffer.has_room(3)
     assert buffer.has_room(2)
 
 
-def test_reading_stops_at_the_bound_of_bytes(buffer):
+def test_reading_stops_at_the_limit_of_bytes(buffer):
     buffer.fetched(fetched(10, value=bytes(101)))
     list(buffer.take())
     assert buffer.is_full(1)
@@ -78,7 +78,7 @@ def test_reading_stops_at_the_bound_of_bytes(buffer):
     assert buffer.has_room(0)
 
 
-def test_only_what_is_unfinished_counts_towards_the_bytes_even_behind_a_stuck_record(buffer):
+def test_only_unfinished_records_count_towards_the_bytes(buffer):
     buffer.fetched(fetched(10, value=b"stuck"))
     buffer.fetched(fetched(*range(11, 30), value=bytes(50)))
     for offset in offsets(buffer):
@@ -99,7 +99,7 @@ def test_records_beyond_the_window_are_held_until_there_is_room():
     assert buffer.has_held_records
 
 
-def test_the_oldest_unfinished_record_tells_the_age(buffer):
+def test_the_age_is_that_of_the_oldest_unfinished_record(buffer):
     assert buffer.oldest_timestamp is None
     buffer.fetched([Fetched(10, timestamp=1_000), Fetched(11, timestamp=2_000)])
     list(buffer.take())

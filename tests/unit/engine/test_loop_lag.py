@@ -3,7 +3,7 @@ import asyncio
 from consumers.engine.loop_lag import LoopLag
 
 
-def test_one_late_call_is_no_lateness_and_it_is_over_half_a_second_after_the_last():
+def test_one_late_timer_is_no_lag_and_a_lag_ends_after_half_a_second():
     loop_lag = LoopLag()
     loop_lag.sample(0.006)
     assert not loop_lag.is_late
@@ -15,7 +15,7 @@ def test_one_late_call_is_no_lateness_and_it_is_over_half_a_second_after_the_las
     assert not loop_lag.is_late
 
 
-def test_a_process_that_was_frozen_is_over_it_within_a_second():
+def test_the_lag_of_a_frozen_process_ends_within_a_second():
     loop_lag = LoopLag()
     loop_lag.sample(60.0)
     assert loop_lag.seconds <= 0.05
@@ -24,7 +24,7 @@ def test_a_process_that_was_frozen_is_over_it_within_a_second():
     assert not loop_lag.is_late
 
 
-async def test_it_hears_of_a_loop_that_is_busy():
+async def test_a_busy_loop_is_late():
     loop_lag = LoopLag()
     watching = asyncio.create_task(loop_lag.watch())
 

@@ -168,12 +168,12 @@ def test_a_long_hole_while_idle_does_not_widen_the_bitmap():
         base64.b85encode(b"not zlib").decode(),
     ],
 )
-def test_metadata_of_somebody_else_is_refused(metadata):
+def test_metadata_of_another_program_is_rejected(metadata):
     with pytest.raises(MetadataUnreadable):
         OffsetTracker(7, metadata)
 
 
-def test_giving_up_what_was_deleted_keeps_what_is_known_to_be_finished():
+def test_skipping_deleted_records_keeps_the_finished_offsets():
     progress = OffsetTracker(0)
     for offset in range(10):
         progress.take(offset)

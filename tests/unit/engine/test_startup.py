@@ -24,7 +24,7 @@ def beyond(watermark, *finished):
         pytest.param(beyond(6, 8), True, id="with a bitmap"),
     ],
 )
-def test_what_can_be_gone_on_with(committed, has_states):
+def test_usable_offsets(committed, has_states):
     _check_offset(committed, 5, 9, has_states=has_states)
     assert _usable_offset(committed, 5, 9) == (committed or Committed(5, ""))
 
@@ -39,7 +39,7 @@ def test_what_can_be_gone_on_with(committed, has_states):
         pytest.param(Committed(7, "?"), "Another program", Committed(7, ""), id="by another program"),
     ],
 )
-def test_what_stops_until_an_operator_resumes_and_where_that_goes_on(committed, why, resumed):
+def test_unusable_offsets_need_an_operator_and_have_a_replacement(committed, why, resumed):
     with pytest.raises(OperatorNeeded, match=why):
         _check_offset(committed, 5, 9, has_states=True)
     assert _usable_offset(committed, 5, 9) == resumed
@@ -57,7 +57,7 @@ class Consumer:
     ("committed", "ends", "end"),
     [(None, [3], 3), (Committed(3, ""), [3], 3), (Committed(5, ""), [3, 3, 8], 8), (Committed(5, ""), [3] * 4, 3)],
 )
-async def test_an_end_before_the_committed_offset_is_asked_for_again(monkeypatch, committed, ends, end):
+async def test_a_log_end_before_the_committed_offset_is_read_again(monkeypatch, committed, ends, end):
     monkeypatch.setattr(startup, "_LOG_END_RETRY_SECONDS", (0.0, 0.0, 0.0))
     consumer = Consumer(*ends)
     assert await _log_end(consumer, TopicPartition("commands", 0), committed) == end

@@ -23,7 +23,7 @@ def absorbed(*records):
     return states, dict(states.timers())
 
 
-def test_what_is_written_comes_back():
+def test_a_written_state_is_restored():
     states, timers = absorbed(
         fetched(state_record("state", b"a", b"one", 12.5)),
         fetched(state_record("state", b"b", b"two", None)),
@@ -31,7 +31,7 @@ def test_what_is_written_comes_back():
     assert (states.get(b"a"), states.get(b"b"), timers) == (b"one", b"two", {b"a": 12.5})
 
 
-def test_the_newest_record_of_a_key_counts_with_its_alarm_or_without():
+def test_the_newest_record_of_a_key_counts_with_or_without_a_timer():
     states, timers = absorbed(
         fetched(state_record("state", b"a", b"one", 12.5)),
         fetched(state_record("state", b"a", b"two", None)),
@@ -41,7 +41,7 @@ def test_the_newest_record_of_a_key_counts_with_its_alarm_or_without():
     assert (states.get(b"a"), states.get(b"b"), len(states), timers) == (b"two", None, 1, {})
 
 
-def test_the_marker_is_no_memory():
+def test_the_marker_is_no_state():
     states, timers = absorbed(Fetched(MARKER_KEY, b""))
     assert (len(states), timers, states.unreadable) == (0, {}, 0)
 
@@ -49,7 +49,7 @@ def test_the_marker_is_no_memory():
 @pytest.mark.parametrize(
     "key", [MARKER_KEY, MARKER_KEY + b"\x00", MARKER_KEY + b"\x00\x00", MARKER_KEY + b"s", b"", b"\x00"]
 )
-def test_a_lane_whose_key_is_the_markers_or_like_it_keeps_its_memory(key):
+def test_a_key_that_equals_the_marker_or_resembles_it_keeps_its_state(key):
     written = state_record("state", key, b"one", 12.5)
     assert written.key != MARKER_KEY
     states, timers = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
@@ -58,7 +58,7 @@ def test_a_lane_whose_key_is_the_markers_or_like_it_keeps_its_memory(key):
     assert len(states) == 0
 
 
-def test_no_two_keys_are_written_as_one():
+def test_no_two_keys_share_a_written_key():
     keys = [MARKER_KEY + b"\x00" * zeros for zeros in range(5)]
     assert len({state_record("state", key, b"one", None).key for key in keys}) == len(keys)
 
