@@ -1,4 +1,4 @@
-"""What the engine holds, and costs while nothing happens: restore, growth and idleness, each beside its floor."""
+"""The engine's restore time, memory growth and idle costs, each beside its floor."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 console = Console()
-MEMORY_BYTES = 500
+STATE_BYTES = 500
 HOUR = 3_600.0
 
 
-async def _remember(bootstrap: str, prefix: str, keys: int, timer_at: Callable[[], float]) -> None:
-    """Fill partition 0 of `state` with a memory and an alarm for each key, as if the engine had been there before."""
+async def _write_states(bootstrap: str, prefix: str, keys: int, timer_at: Callable[[], float]) -> None:
+    """Write a state and a timer for each key to partition 0 of `state`, as an earlier engine would have."""
     source = TopicPartition(f"{prefix}commands", 0)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{prefix}engine", enable_auto_commit=False)
     await consumer.start()
     consumer.assign([source])
-    # Memories without an offset would look like lost offsets.
+    # States without an offset would look like lost offsets.
     await consumer.commit({source: 0})
     await consumer.stop()
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=1 << 18)
     await producer.start()
     sends = []
     for number in range(keys):
-        value = b"%d " % number + b"m" * MEMORY_BYTES
+        value = b"%d " % number + b"m" * STATE_BYTES
         record = state_record(f"{prefix}state", b"authorization-%012d" % number, value, timer_at())
         sends.append(
             await producer.send(record.topic, record.value, key=record.key, partition=0, headers=list(record.headers))
@@ -48,21 +48,21 @@ async def _remember(bootstrap: str, prefix: str, keys: int, timer_at: Callable[[
 
 
 async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Start on a partition with 100,000 memories, none of them due or all of them, beside reading the topic."""
+    """Start on a partition with 100,000 states, with no timer due or with all, beside reading the topic."""
     keys = int(100_000 * scale)
-    table = Table(title=f"{keys:,} memories of {MEMORY_BYTES} bytes in one partition (medians; of an empty start less)")
-    for column in ("subject", "seconds", "of the bare reading", "bytes held each, beside the memory"):
+    table = Table(title=f"{keys:,} states of {STATE_BYTES} bytes in one partition (medians; of an empty start less)")
+    for column in ("subject", "seconds", "of the bare reading", "extra bytes per state"):
         table.add_column(column, justify="right")
     randomness = random.Random(1)
     now = time.time()
     topics = {
         "empty": await make_topics(bootstrap, 1),
         "engine": await make_topics(bootstrap, 1),
-        "engine, all alarms due": await make_topics(bootstrap, 1),
+        "engine, all timers due": await make_topics(bootstrap, 1),
     }
-    await _remember(bootstrap, topics["empty"], 0, lambda: 0.0)
-    await _remember(bootstrap, topics["engine"], keys, lambda: now + HOUR * (1 + randomness.random()))
-    await _remember(bootstrap, topics["engine, all alarms due"], keys, lambda: now - HOUR * randomness.random())
+    await _write_states(bootstrap, topics["empty"], 0, lambda: 0.0)
+    await _write_states(bootstrap, topics["engine"], keys, lambda: now + HOUR * (1 + randomness.random()))
+    await _write_states(bootstrap, topics["engine, all timers due"], keys, lambda: now - HOUR * randomness.random())
     subjects = {"bare reading": ("reading", topics["engine"])}
     subjects |= {name: ("engine", prefix) for name, prefix in topics.items()}
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
@@ -71,7 +71,7 @@ async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
         for name, (kind, prefix) in subjects.items():
             task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=1, handler_seconds=0.0, spares=True)
             async with Subject(task) as subject:
-                ready = await subject.said("ready")
+                ready = await subject.report("ready")
             seconds[name].append(ready["seconds"])
             grown[name].append(ready["grownBytes"])
     base_seconds, base_bytes = (statistics.median(of["empty"]) for of in (seconds, grown))
@@ -79,14 +79,14 @@ async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
     for name in subjects:
         is_floor = name == "bare reading"
         took = statistics.median(seconds[name]) - (0.0 if is_floor or name == "empty" else base_seconds)
-        held = (statistics.median(grown[name]) - base_bytes) / keys - MEMORY_BYTES
+        held = (statistics.median(grown[name]) - base_bytes) / keys - STATE_BYTES
         shown = ("", "") if name == "empty" else (f"{took / floor:.1f}x", f"{held:,.0f}")
         table.add_row(name, f"{took:.2f}", *shown)
     console.print(table)
 
 
 async def growth(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Let 100,000 records pass after a warm-up of 20,000, over 1,000 keys, and see what stays in memory."""
+    """Process 100,000 records over 1,000 keys after a warm-up of 20,000, and measure the memory growth."""
     warm_up, records = int(20_000 * scale), int(100_000 * scale)
     table = Table(title=f"Resident growth over {records:,} records after {warm_up:,} (the worst of all repetitions)")
     for column in ("subject", "MiB"):
@@ -103,18 +103,18 @@ async def growth(bootstrap: str, repetitions: int, scale: float) -> None:
                 partitions=4,
                 expect=warm_up + records,
                 warm_up=warm_up,
-                alarms=True,
+                timers=True,
                 spares=True,
             )
             async with Subject(task) as subject:
-                runs.append((await subject.said("ended"))["grownMiB"])
+                runs.append((await subject.report("ended"))["grownMiB"])
     for kind, runs in grown.items():
         table.add_row(kind, f"{max(runs):.1f}")
     console.print(table)
 
 
 async def idle(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Do nothing for a while with twelve partitions."""
+    """Measure the CPU of twelve idle partitions."""
     seconds = 20.0 * scale
     table = Table(title=f"CPU of 12 idle partitions over {seconds:.0f} s (medians)")
     for column in ("subject", "of a core"):
@@ -126,7 +126,7 @@ async def idle(bootstrap: str, repetitions: int, scale: float) -> None:
             async with Subject(
                 Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=12, spares=True)
             ) as subject:
-                await subject.said("ready")
+                await subject.report("ready")
                 await asyncio.sleep(2.0)
                 before = subject.cpu_seconds()
                 await asyncio.sleep(seconds)

@@ -1,9 +1,8 @@
-"""`python -m bench.engine`: the engine beside its floors, in one run, three repetitions, medians. Names pick runs.
+"""`python -m bench.engine`: the engine beside its floors, with three repetitions and medians. Names select runs.
 
-Throughput is taken over a filled topic, from the first call of the handler to the last commit; latency from the append
-to the outcome that a read_committed reader sees. After every throughput run a checker reads all outcomes; if it finds
-anything lost, doubled or out of order, the exit code is 1. What the
-engine holds, and costs while nothing happens, is `bench.engine.at_rest`.
+Throughput counts from the first handler call to the last commit, over a filled topic. Latency counts from the append to
+the outcome as a read_committed reader receives it. After every throughput run a checker reads all outcomes; if one is
+lost, doubled or out of order, the exit code is 1. `bench.engine.at_rest` measures memory and idle costs.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ async def throughput(bootstrap: str, kind: str, partitions: int, keys: int, reco
     await fill(bootstrap, prefix, partitions=partitions, keys=keys, records=records)
     task = Task(kind=kind, bootstrap=bootstrap, prefix=prefix, partitions=partitions, expect=records, **more)
     async with Subject(task) as subject:
-        report = await subject.said("ended")
+        report = await subject.report("ended")
     verdict = await check(bootstrap, prefix, partitions=partitions, records=records)
     return Throughput(records / report["seconds"], report["cpuSeconds"], report["residentMiB"], verdict)
 
@@ -83,7 +82,7 @@ async def latencies(
 
     try:
         async with Subject(task) as subject:
-            await subject.said("ready")
+            await subject.report("ready")
             began = time.time()
             reading = asyncio.create_task(read())
             for number in range(int(rate * (seconds + warm_up))):
@@ -121,7 +120,7 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[V
         subjects: dict[str, dict[str, Any]] = {
             "bare": {"kind": "bare"},
             "engine": {"kind": "engine"},
-            "bare, collector as ours": {"kind": "bare", "spares": True},
+            "bare, gc as the engine's": {"kind": "bare", "spares": True},
         }
         results: dict[str, list[Throughput]] = {name: [] for name in subjects}
         for _ in range(repetitions):
@@ -190,7 +189,7 @@ async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]
 
 
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Compare the two in turns; the p99 is of all repetitions together, since one has only a few beyond it."""
+    """Alternate the two; the p99 is over all repetitions, since one has only a few values beyond it."""
     table = Table(title="The other 99 keys while one key hangs, at 100 records/s (all repetitions together, ms)")
     for column in ("run", "p50", "p99", "of the run without it", "of each repetition"):
         table.add_column(column, justify="right")
@@ -223,7 +222,7 @@ _RUNS: dict[str, Callable[[str, int, float], Awaitable[list[Verdict] | None]]] =
 
 
 async def _main(names: list[str], repetitions: int, scale: float) -> int:
-    """Return 1 if the checker found anything in any run."""
+    """Return 1 if the checker found a violation in any run."""
     exit_code = 0
     with Cluster(brokers=1, long_lived=True) as cluster:
         for name in names:
@@ -236,10 +235,12 @@ async def _main(names: list[str], repetitions: int, scale: float) -> int:
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="run", help=f"which ones ({', '.join(_RUNS)}); default: all")
-    parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
-    parser.add_argument("--scale", type=float, default=1.0, help="shrinks every run, for a quick look (default 1.0)")
+    parser.add_argument("names", nargs="*", metavar="run", help=f"the runs ({', '.join(_RUNS)}); default: all")
+    parser.add_argument("--repetitions", type=int, default=3, help="repetitions of each run (default 3)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="scales every run down, for a quick check (default 1.0)"
+    )
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in _RUNS]:
-        parser.error(f"no run is called {', '.join(unknown)}; there are {', '.join(_RUNS)}")
+        parser.error(f"unknown runs: {', '.join(unknown)}; the runs are {', '.join(_RUNS)}")
     sys.exit(asyncio.run(_main(arguments.names or list(_RUNS), arguments.repetitions, arguments.scale)))

@@ -1,7 +1,7 @@
-"""What is measured, alone in its process: the engine or one of its floors, over topics that somebody else fills.
+"""The measured process: the engine or one of its floors, over topics that the benchmark fills.
 
-Prints a JSON line when it works on all its partitions, and one when it has committed as many records as it was told to
-expect, or when its stdin closes.
+Prints a JSON line when all its partitions run, and another when it has committed the expected number of records or its
+stdin closes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Task:
-    """What to run. `spares`: a floor whose garbage collector is set as in every process of ours, the engine's too."""
+    """The subject to run. `spares`: a floor with the garbage collector settings of the engine's process."""
 
     kind: str
     bootstrap: str
@@ -49,7 +49,7 @@ class Task:
     http: str = ""
     checkpoints: int = 0
     hanging_key: str = ""
-    alarms: bool = False
+    timers: bool = False
     spares: bool = False
 
 
@@ -60,7 +60,7 @@ def resident() -> int:
 
 @dataclass(slots=True)
 class Count:
-    """What has been done so far."""
+    """The records that are finished so far."""
 
     expect: int
     warm_up: int
@@ -86,7 +86,7 @@ class Count:
 
 
 class Work:
-    """What every handler here does: wait, or make one HTTP call."""
+    """The work of every handler here: wait, or make one HTTP call."""
 
     def __init__(self, task: Task, count: Count) -> None:
         self._task = task
@@ -113,26 +113,26 @@ class Work:
 
 
 class Handler:
-    """The engine's handler: work, an outcome, and a memory that counts; with checkpoints where asked for."""
+    """The engine's handler: work, an outcome and a state, with optional checkpoints."""
 
     def __init__(self, task: Task, work: Work) -> None:
         self._events = f"{task.prefix}events"
         self._checkpoints = task.checkpoints
-        self._alarms = task.alarms
+        self._timers = task.timers
         self._work = work
 
-    async def on_record(self, turn: Invocation, record: Record) -> Done | RetryAt:
-        """Work, and say so."""
+    async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
+        """Do the work and return its outcome."""
         for number in range(self._checkpoints):
-            await turn.checkpoint(b"intent %d %d" % (record.offset, number))
+            await invocation.checkpoint(b"intent %d %d" % (record.offset, number))
         await self._work(record.key)
         outcome = Output(self._events, record.key, record.value, (("offset", b"%d" % record.offset),))
-        timer_at = turn.now + 3_600 if self._alarms else None
-        return Done((outcome,), b"memory %d" % record.offset, timer_at)
+        timer_at = invocation.now + 3_600 if self._timers else None
+        return Done((outcome,), b"state %d" % record.offset, timer_at)
 
-    async def on_timer(self, turn: Invocation) -> Done | RetryAt:
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
         """Do nothing."""
-        del turn
+        del invocation
         return Done()
 
 
@@ -149,7 +149,7 @@ def _engine(task: Task, work: Work, count: Count) -> Engine:
     labelled = metrics.records.labels
 
     class Counting:
-        """Passes the count of committed records on, beside the metric itself."""
+        """Counts committed records for the measurement, beside the metric itself."""
 
         def __init__(self, partition: str) -> None:
             self._metric = labelled(partition)
@@ -171,7 +171,7 @@ Run = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bool]]:
-    """Return what runs it, and what says that it works on all its partitions."""
+    """Return the function that runs the subject, and the one that says whether all its partitions run."""
 
     async def floor_handler(record: ConsumerRecord) -> None:
         await work(record.key)
@@ -201,15 +201,15 @@ def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bo
     raise ValueError(task.kind)
 
 
-def _say(what: str, **more: Any) -> None:
-    print(json.dumps({"says": what} | more), flush=True)
+def _report(name: str, **fields: Any) -> None:
+    print(json.dumps({"report": name} | fields), flush=True)
 
 
-async def _tell_ready(is_ready: Callable[[], bool]) -> None:
+async def _report_ready(is_ready: Callable[[], bool]) -> None:
     before, began = resident(), time.perf_counter()
     while not is_ready():  # noqa: ASYNC110 - sampling is what a measurement does
         await asyncio.sleep(0.005)
-    _say("ready", seconds=time.perf_counter() - began, grownBytes=resident() - before)
+    _report("ready", seconds=time.perf_counter() - began, grownBytes=resident() - before)
 
 
 async def _main(task: Task) -> None:
@@ -220,13 +220,13 @@ async def _main(task: Task) -> None:
     run, is_ready = _subject(task, work, count)
     if task.spares or task.kind == "engine":
         tune_gc()
-    telling = asyncio.ensure_future(_tell_ready(is_ready))
+    reporting = asyncio.ensure_future(_report_ready(is_ready))
     running = asyncio.ensure_future(run(stop))
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     done = asyncio.ensure_future(count.done.wait())
     await asyncio.wait([running, ended, done], return_when=asyncio.FIRST_COMPLETED)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    _say(
+    _report(
         "ended",
         finished=count.finished,
         seconds=count.last_at - count.first_at,
@@ -234,7 +234,7 @@ async def _main(task: Task) -> None:
         residentMiB=usage.ru_maxrss / 1024,
         grownMiB=(resident() - count.warm_resident) / 1024 / 1024,
     )
-    telling.cancel()
+    reporting.cancel()
     stop.set()
     if running.done():
         await running

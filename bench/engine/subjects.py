@@ -1,4 +1,4 @@
-"""Starts `bench.engine.subject` as a process of its own, and reads what it says."""
+"""Starts `bench.engine.subject` as a process, and reads its reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Subject:
         self._task = task
 
     async def __aenter__(self) -> Self:
-        """Start it."""
+        """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -33,7 +33,7 @@ class Subject:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End it."""
+        """End the process."""
         if self._process.returncode is None:
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -43,17 +43,17 @@ class Subject:
                 self._process.kill()
                 await self._process.wait()
 
-    async def said(self, what: str, seconds: float = 180) -> dict[str, Any]:
-        """Return the next line that it prints with this name."""
+    async def report(self, name: str, seconds: float = 180) -> dict[str, Any]:
+        """Return the next report with this name."""
         if self._process.stdout is None:
             raise RuntimeError("the subject has no output")
         async with asyncio.timeout(seconds):
             async for line in self._process.stdout:
                 report: dict[str, Any] = json.loads(line)
-                if report["says"] == what:
+                if report["report"] == name:
                     return report
-        raise RuntimeError(f"the subject ended without saying {what!r}; see above")
+        raise RuntimeError(f"the subject ended without the report {name!r}; see its output above")
 
     def cpu_seconds(self) -> float:
-        """Return the CPU that it has used so far."""
+        """Return the CPU seconds that the process has used."""
         return float(sum(psutil.Process(self._process.pid).cpu_times()[:2]))

@@ -1,4 +1,4 @@
-"""Topics for a benchmark: made, filled, and read back to see that nothing was lost, doubled or out of order."""
+"""Topics for a benchmark: creates and fills them, and checks that no outcome is lost, doubled or out of order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SETTLE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the checker found among the outcomes of a run."""
+    """The checker's counts over the outcomes of a run."""
 
     outcomes: int
     lost: int
@@ -25,11 +25,11 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing was lost, doubled or out of order."""
+        """Whether no outcome is lost, doubled or out of order."""
         return not (self.lost or self.doubled or self.out_of_order)
 
     def __str__(self) -> str:
-        """Show it in a cell of a table."""
+        """Return the text for a cell of a table."""
         return "clean" if self.is_clean else f"{self.lost} lost, {self.doubled} doubled, {self.out_of_order} unordered"
 
 
@@ -54,7 +54,7 @@ def key_of(number: int, keys: int) -> bytes:
 async def fill(
     bootstrap: str, prefix: str, *, partitions: int, keys: int, records: int, value_bytes: int = 100
 ) -> None:
-    """Append records, their keys in turns; every key stays on one partition."""
+    """Append records with alternating keys; every key stays on one partition."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5, max_batch_size=1 << 18
     )
