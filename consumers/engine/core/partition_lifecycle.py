@@ -1,21 +1,19 @@
 """The states of an assigned partition, and the events that move it from one to the next. Pure.
 
-                                   assigned, start begins
-              WAITING ------------------------------------------> STARTING <--+
-                 ^                                                   |        | rebalance, and back without a gap
-                 | discarded                                         |        v
-                 |                                                   |   STARTING_RELEASED <-> STARTING_RETURNED
-     ABORTED, RETRYING                                     succeeded |        | succeeded        | succeeded
-                 ^                                                   v        v                  v
-                 |                              rebalance began   RUNNING -> RELEASED <-----> RETURNED
-                 |                                                   ^                           |
-                 |                                                   +------ return verified ----+
-                 |
-                 +-- from every state with a start or a session: ABORTED by a gap or an invalid session,
-                     RETRYING after a failure of Kafka
+    WAITING ----- start began -----> STARTING ------ succeeded -----> RUNNING <-------+
+       ^                                | rebalance                      | rebalance  |
+       |                                v                                v            |
+       |                         STARTING_RELEASED -- succeeded --> RELEASED          | return verified
+       |                            ^        | returned                ^     | returned |
+       |                  rebalance |        v               rebalance |     v        |
+       |                         STARTING_RETURNED -- succeeded --> RETURNED ---------+
+       |
+       |    from the six states on the right:
+       +-- discarded --------- ABORTED  <-- returned after a gap, or session invalid
+       +-- discarded --------- RETRYING <-- failed
+       +-- operator resumed -- STOPPED  <-- operator needed (during a start)
 
-     STARTING... -- operator needed --> STOPPED -- operator resumed --> WAITING
-     every state -- close requested --> CLOSING -- ended --> CLOSED
+    every state -- close requested --> CLOSING -- ended --> CLOSED
 
 A gap is a time in which another process may have owned the partition. Without one, a session continues after a
 rebalance if Kafka still holds the offset that the session committed last.
@@ -43,7 +41,7 @@ class PartitionStatus(StrEnum):
 
 
 class PartitionState(Enum):
-    """The states of the diagram above."""
+    """The states of the diagram in the module."""
 
     WAITING = auto()  # no session; the partition starts when the group has assigned it
     STARTING = auto()  # under the current assignment

@@ -75,16 +75,16 @@ class Transactions:
                 states[pending.state.key] = pending.state  # a later state of the same key replaces an earlier one
         records.extend(states.values())
         builders: dict[str, list[BatchBuilder]] = {}
-        now_milliseconds = time.time_ns() // 1_000_000
+        timestamp = time.time_ns() // 1_000_000
         for output in records:
             of_topic = builders.get(output.topic)
             if of_topic is None:
                 of_topic = builders[output.topic] = [self._producer.create_batch()]
             headers = list(output.headers)
-            fields = {"timestamp": now_milliseconds, "key": output.key, "value": output.value, "headers": headers}
-            if of_topic[-1].append(**fields) is None:  # the batch is full
+            added = of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
+            if added is None:  # the batch is full
                 of_topic.append(self._producer.create_batch())
-                of_topic[-1].append(**fields)
+                of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
         # The first batches of all topics first: aiokafka then adds all partitions to the transaction in one request.
         ordered = sorted(
             ((index, topic, builder) for topic, of_topic in builders.items() for index, builder in enumerate(of_topic)),
