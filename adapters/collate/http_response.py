@@ -94,4 +94,6 @@ class HttpResponseReader:
             self.reusable = self._parser.should_keep_alive()
 
     def _response(self, status: int) -> httpx.Response:
-        return httpx.Response(status, headers=self._headers, content=b"".join(self._body))
+        response = httpx.Response(status, headers=self._headers, stream=httpx.ByteStream(b"".join(self._body)))
+        response.read()
+        return response

@@ -29,8 +29,7 @@ WHOLE = {
 def parts(response):
     """The status, the kept headers and the body."""
     assert isinstance(response, httpx.Response), response
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return response.status_code, headers, response.content
+    return response.status_code, dict(response.headers), response.content
 
 
 def cut(data, at):
