@@ -169,7 +169,7 @@ class Applier:
             work.command_id,
             OpenDeadLetter(redrive=work.redrive, at=invocation.now, command=work.command, caller=work.caller),
         )
-        unit_of_work.state = unit_of_work.state.replace(work=None, waiting=None)
+        unit_of_work.change(work=None, waiting=None)
         self._context.metrics.dead_letters.labels(event.cause).inc()
         self._log.error("command.record_lost", command_id=work.command_id, writes=work.n)
         dead_letter = dead_letters.lost_record(work, invocation.key, invocation.now)

@@ -198,4 +198,4 @@ def _raise_floor(execution: CommandExecution, intent: Intent, refused: Refused) 
     is_handoff_version = intent.handoff_id is not None and execution.context.settings.if_match_on_close == "handoff"
     actual, state = refused.actual_version, execution.unit_of_work.state
     if actual is not None and not is_handoff_version and state.floor < actual:
-        execution.unit_of_work.state = state.replace(floor=actual)
+        execution.unit_of_work.change(floor=actual)

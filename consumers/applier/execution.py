@@ -102,7 +102,7 @@ class CommandExecution:
 
     def set_work(self, work: CommandWork | None) -> None:
         """Replace the writes so far."""
-        self.unit_of_work.state = self.unit_of_work.state.replace(work=work)
+        self.unit_of_work.change(work=work)
 
     def end_intent(self, ended: str) -> None:
         """End the current intent: its request is over, and the next write takes the next n."""
@@ -268,7 +268,7 @@ class CommandExecution:
             until=at,
             emitted_at=self.invocation.now,
         )
-        self.unit_of_work.state = self.unit_of_work.state.replace(waiting=waiting)
+        self.unit_of_work.change(waiting=waiting)
         self.context.metrics.waiting_events.labels(reason.value).inc()
         self._log("command.waiting", reason=reason.value, until=round(at, 3))
 
@@ -276,7 +276,7 @@ class CommandExecution:
         if self.intent is not None:
             self.context.hints.drop(self.intent.key)
         others = None if self.work is not None else self.unit_of_work.state.work
-        self.unit_of_work.state = self.unit_of_work.state.replace(work=others, waiting=None)
+        self.unit_of_work.change(work=others, waiting=None)
 
     def _log(self, event: str, **fields: object) -> None:
         task = self.task

@@ -122,7 +122,7 @@ class _FactReduction(Reduction):
         handoff = observation.handoff(active.id)
         if handoff is None:
             if observation.authorization.active_handoff_id == active.id and version > active.open_version:
-                self.state = self.state.replace(active=active.replace(open_version=version))
+                self.change(active=active.replace(open_version=version))
             return
         if not is_current(active, handoff):
             return
@@ -137,7 +137,7 @@ class _FactReduction(Reduction):
     def _authorization(self, before: Known | None, now_known: Known) -> None:
         state = self.state
         if before is None:
-            self.state = state.replace(known=now_known, floor=max(state.floor, now_known.version))
+            self.change(known=now_known, floor=max(state.floor, now_known.version))
             self.emit(event_factory.changed(None, now_known))
             return
         later = now_known.version > before.version or not before.whole
@@ -147,7 +147,7 @@ class _FactReduction(Reduction):
         )
         if after == before:
             return
-        self.state = state.replace(known=after, floor=max(state.floor, after.version))
+        self.change(known=after, floor=max(state.floor, after.version))
         differs = (
             after.status != before.status
             or after.outcome != before.outcome
@@ -169,11 +169,11 @@ class _FactReduction(Reduction):
             self.reconcile(last, known, agreement(last, known))
         if known.status != Status.REQUIRES_ACTION or known.action is None:
             if self.state.emitted_action is not None:
-                self.state = self.state.replace(emitted_action=None)
+                self.change(emitted_action=None)
             return
         action = (known.action, known.resolution, known.covers)
         if known.whole and action != self.state.emitted_action:
-            self.state = self.state.replace(emitted_action=action)
+            self.change(emitted_action=action)
             self.emit(event_factory.action_required(known))
 
     def _settle(self, authorization: PriorAuthorization) -> None:
@@ -189,17 +189,16 @@ class _FactReduction(Reduction):
             verdict = Agreement.NO_REPORT
         else:
             verdict = final_agreement(last, known)
-            self.state = self.state.replace(last=last.replace(agreement=verdict.value))
-        self.state = self.state.replace(settled_at=self.now)
+            self.change(last=last.replace(agreement=verdict.value))
+        self.change(settled_at=self.now)
         self.emit(event_factory.settled(known, last, verdict))
 
     # Our own writes
 
     def create_answered(self, fact: CreateAnswered) -> None:
-        state, handoff = self.state, fact.handoff
-        if fact.version > state.floor:
-            self.state = state = state.replace(floor=fact.version)
-        active = state.active
+        handoff, active = fact.handoff, self.state.active
+        if fact.version > self.state.floor:
+            self.change(floor=fact.version)
         if active is not None and active.id == handoff.id:
             self.update(active.replace(opener=fact.caused_by), None)
             return
@@ -215,7 +214,7 @@ class _FactReduction(Reduction):
     def create_inferred(self, fact: CreateInferred) -> None:
         active = self.state.active
         if active is not None and active.id == fact.handoff_id and active.opener is None:
-            self.state = self.state.replace(active=active.replace(opener=fact.caused_by))
+            self.change(active=active.replace(opener=fact.caused_by))
 
     def close_answered(self, fact: CloseAnswered) -> None:
         answer, closer = fact.answer, fact.closer
@@ -238,14 +237,14 @@ class _FactReduction(Reduction):
                 resolution=None,
                 covers=None,
             )
-            self.state = state.replace(known=after, floor=version, emitted_action=None)
+            self.change(known=after, floor=version, emitted_action=None)
             if after.status != known.status:
                 self.emit(event_factory.changed(known.status, after), closer.caused_by)
 
     def close_inferred(self, fact: CloseInferred) -> None:
         active = self.state.active
         if active is not None and active.id == fact.handoff_id and active.closer is None:
-            self.state = self.state.replace(active=active.replace(closer=fact.closer))
+            self.change(active=active.replace(closer=fact.closer))
 
     def grant_recorded(self, fact: GrantRecorded) -> None:
         self.events.append(
@@ -255,12 +254,12 @@ class _FactReduction(Reduction):
         if active is not None and active.id == fact.handoff_id:
             until = max(active.grant_until or 0.0, fact.expires_at)
             risks = tuple(risk for risk in active.emitted_risks if risk != event_factory.GRANT_EXPIRED)
-            self.state = self.state.replace(active=active.replace(grant_until=until, emitted_risks=risks))
+            self.change(active=active.replace(grant_until=until, emitted_risks=risks))
         elif not self.has_ended(fact.handoff_id):
             early = self.state.early_grant
             until = early.until if early is not None and early.handoff_id == fact.handoff_id else fact.expires_at
             grant = Grant(handoff_id=fact.handoff_id, until=max(until, fact.expires_at))
-            self.state = self.state.replace(early_grant=grant)
+            self.change(early_grant=grant)
 
     # Time
 
@@ -275,7 +274,7 @@ class _FactReduction(Reduction):
         for risk, holds in risks:
             if holds and risk not in active.emitted_risks:
                 active = active.replace(emitted_risks=(*active.emitted_risks, risk))
-                self.state = self.state.replace(active=active)
+                self.change(active=active)
                 self.emit(event_factory.at_risk(active, risk, self.state.known), active.opener)
 
 

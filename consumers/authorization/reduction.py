@@ -6,7 +6,7 @@ Each transition emits its event, so that no change of a handoff is silent or pub
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import event_factory
 from consumers.authorization.handoffs import ended, reconciled
@@ -36,6 +36,10 @@ class Reduction:
         self.now = now
         self.events: list[PendingEvent] = []
 
+    def change(self, **changes: Any) -> None:
+        """Replace fields of the state."""
+        self.state = self.state.replace(**changes)
+
     def emit(self, event: Event, command: CommandRef | None = None) -> None:
         """Add an event that a command caused, if any."""
         self.events.append(PendingEvent(event, command.command_id if command else None))
@@ -45,8 +49,8 @@ class Reduction:
         grant = self.state.early_grant
         if grant is not None and grant.handoff_id == handoff.id:
             handoff = handoff.replace(grant_until=grant.until)
-            self.state = self.state.replace(early_grant=None)
-        self.state = self.state.replace(active=handoff, emitted_action=None)
+            self.change(early_grant=None)
+        self.change(active=handoff, emitted_action=None)
         self.update(handoff, version)
 
     def update(self, handoff: Handoff, version: int | None) -> None:
@@ -55,7 +59,7 @@ class Reduction:
             handoff = handoff.replace(open_emitted=True)
             self.emit(event_factory.opened(handoff, version), handoff.opener)
         if handoff != self.state.active:
-            self.state = self.state.replace(active=handoff)
+            self.change(active=handoff)
 
     def end(self, handoff: Handoff, version: int, result: str | None) -> None:
         """End the open handoff."""
@@ -63,7 +67,7 @@ class Reduction:
             handoff = handoff.replace(open_emitted=True)
             self.emit(event_factory.opened(handoff, version), handoff.opener)
         handoff = ended(handoff, result)
-        self.state = self.state.replace(
+        self.change(
             active=None, last=handoff, ended=(*self.state.ended, handoff.id)[-MOST_ENDED_HANDOFFS:], emitted_action=None
         )
         by_us = handoff.closer.caused_by if handoff.closer is not None and handoff.by == "us" else None
@@ -71,7 +75,7 @@ class Reduction:
 
     def reconcile(self, last: Handoff, known: Known, verdict: Agreement) -> None:
         """Mark the last handoff as reconciled by Collate."""
-        self.state = self.state.replace(last=reconciled(last, verdict))
+        self.change(last=reconciled(last, verdict))
         self.emit(event_factory.reconciled(last, known, verdict), last.closer.caused_by if last.closer else None)
 
     def has_ended(self, handoff_id: str) -> bool:

@@ -6,7 +6,7 @@ Every path to Kafka leads through this module, so state and events cannot be com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import recent_commands
 from consumers.authorization.facts import Observed
@@ -66,15 +66,19 @@ class UnitOfWork:
         before, now = self.committed.watch, self.state.watch
         return now is not None and not now.ended and (before is None or before.ended)
 
+    def change(self, **changes: Any) -> None:
+        """Replace fields of the state."""
+        self.state = self.state.replace(**changes)
+
     def apply(self, fact: Fact) -> None:
         """Reduce a fact, and keep its events for the next commit."""
         self.state, events = reduce(self.state, fact, self._invocation.now, self._rules)
         if isinstance(fact, Observed) and (watch := self.state.watch) is not None and watch.missing is not None:
-            self.state = self.state.replace(watch=watch.replace(missing=None))
+            self.change(watch=watch.replace(missing=None))
         if events:
             self._pending += events
             if (watch := self.state.watch) is not None:
-                self.state = self.state.replace(watch=watch.replace(moved_at=self._invocation.now))
+                self.change(watch=watch.replace(moved_at=self._invocation.now))
 
     def emit(self, event: Event, cause: str | None = None) -> None:
         """Publish an event with the next commit; `cause` is the id of the command that caused it."""
@@ -92,25 +96,25 @@ class UnitOfWork:
             # Only when a tenth has passed: otherwise every command would write a new time.
             watch = watch.replace(until=now + watch_seconds)
         if watch is not state.watch:
-            self.state = state.replace(watch=watch)
+            self.change(watch=watch)
 
     def add_recent_command(self, command_id: str, digest: bytes, end: CommandEnd) -> None:
         """Store the id of a command that ended, so that a duplicate is recognised."""
         packed = recent_commands.add(self.state.recent_commands, command_id, digest, end, self._invocation.now)
-        self.state = self.state.replace(recent_commands=packed)
+        self.change(recent_commands=packed)
 
     def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> None:
         """Store a dead letter until its decision; drops those that are too old, and the oldest above 64."""
         oldest = self._invocation.now - DEAD_LETTER_SECONDS
         others = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}
         kept = dict(list(others.items())[-(MOST_DEAD_LETTERS - 1) :])
-        self.state = self.state.replace(dead_letters=kept | {command_id: dead_letter})
+        self.change(dead_letters=kept | {command_id: dead_letter})
 
     def remove_dead_letter(self, command_id: str) -> None:
         """Remove a dead letter after its decision."""
         if command_id in self.state.dead_letters:
             others = {key: one for key, one in self.state.dead_letters.items() if key != command_id}
-            self.state = self.state.replace(dead_letters=others)
+            self.change(dead_letters=others)
 
     async def checkpoint(self, *others: Output) -> None:
         """Commit state and events now. Raise PartitionLost."""

@@ -130,7 +130,7 @@ class Watcher:
             return self._fail(invocation, unit_of_work, "stale", None)
         watch = unit_of_work.state.watch
         if watch is not None and watch.failures:
-            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(failures=0))
+            unit_of_work.change(watch=watch.replace(failures=0))
         self.metrics.observations.labels("news" if unit_of_work.has_pending_events else "nothing").inc()
         self.slowdown.observed(invocation.key, invocation.now)
         self._count(invocation, unit_of_work, deferred=False)
@@ -146,7 +146,7 @@ class Watcher:
             return self._end(invocation, unit_of_work, "not_found")
         if watch is not None and not is_confirmed:
             missing = missing.replace(observations=missing.observations + 1)
-            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(missing=missing))
+            unit_of_work.change(watch=watch.replace(missing=missing))
         return self._fail(invocation, unit_of_work, "not_found", None)
 
     def _postpone(self, invocation: Invocation, unit_of_work: UnitOfWork, due: float) -> Done:
@@ -186,7 +186,7 @@ class Watcher:
         self.slowdown.observed(invocation.key, invocation.now)
         unit_of_work.apply(TimePassed())
         if (watch := unit_of_work.state.watch) is not None and watch.failures < MOST_OBSERVATION_FAILURES:
-            unit_of_work.state = unit_of_work.state.replace(watch=watch.replace(failures=watch.failures + 1))
+            unit_of_work.change(watch=watch.replace(failures=watch.failures + 1))
         at = self.next_timer(unit_of_work.state, invocation.now)
         if retry_after_seconds is not None and at is not None:
             at = max(at, invocation.now + retry_after_seconds)
@@ -195,7 +195,7 @@ class Watcher:
     def _end(self, invocation: Invocation, unit_of_work: UnitOfWork, reason: str) -> Done:
         state, now = unit_of_work.state, invocation.now
         if state.watch is not None:
-            unit_of_work.state = state.replace(watch=state.watch.replace(ended=True, moved_at=now))
+            unit_of_work.change(watch=state.watch.replace(ended=True, moved_at=now))
             if state.known is not None:
                 unit_of_work.emit(event_factory.watch_ended(state.known, state.watch.since, reason))
         return unit_of_work.done(self.next_timer(unit_of_work.state, now))
