@@ -75,7 +75,7 @@ async def _resend(execution: CommandExecution, intent: Intent) -> Done | RetryAt
 
 
 async def _round(execution: CommandExecution) -> Done | RetryAt | None:
-    """Read, decide, write; None if the write is over and another read is needed."""
+    """Read, decide, write; None if another round is needed."""
     if execution.is_expired:
         return execution.finish(Expired())
     unit_of_work, invocation, payload = execution.unit_of_work, execution.invocation, execution.task.payload

@@ -82,7 +82,12 @@ async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
         handoff = queue.check(first).handoff_id
     queue.sim.fault("delay", method="POST", path=f"{queue.authorization_id}/manual-handoffs", seconds=0.2, count=1)
     command = queue.send(close(handoff) if handoff else HandoffRequest())
-    invocation = asyncio.ensure_future(queue.invoke())
+
+    async def invoke_again_after_a_timeout():
+        while True:
+            await queue.invoke()
+
+    invocation = asyncio.ensure_future(invoke_again_after_a_timeout())
     await eventually(lambda: queue.decoded_state().work and queue.sim.ledger.calls[-1].method == "POST")
     invocation.cancel()
     await asyncio.wait([invocation])
