@@ -1,4 +1,4 @@
-"""The gateway as a caller of its own HTTP interface: an address, a key, GET. For the verbs that show what happened."""
+"""A client of the gateway's HTTP API with a caller's key, for the verbs that read commands and send decisions."""
 
 import json
 import os
@@ -27,88 +27,90 @@ Url = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", envvar=KEY_FILE_VARIABLE, help=f"File with a caller's key; or {KEY_VARIABLE} is set."),
+    typer.Option(
+        "--key-file", envvar=KEY_FILE_VARIABLE, help=f"File with a caller's key; alternative: {KEY_VARIABLE}."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
-HERE = "http://127.0.0.1:8080"
+DEFAULT_URL = "http://127.0.0.1:8080"
 
 
-class Unanswered(Exception):
-    """The gateway could not be reached or had no answer for now; asking again may help."""
+class GatewayUnavailable(Exception):
+    """The gateway is unreachable, or responded that a retry may succeed."""
 
 
-class Declined(Exception):
-    """The gateway said no, and asking again can't help; `slug` is the problem's stable word."""
+class RequestRejected(Exception):
+    """The gateway rejected the request, and a retry cannot succeed; `slug` identifies the problem."""
 
-    def __init__(self, status: int, slug: str, told: str) -> None:
-        super().__init__(f"{status}: {told}")
+    def __init__(self, status: int, slug: str, message: str) -> None:
+        super().__init__(f"{status}: {message}")
         self.slug = slug
 
 
 class ApiClient:
-    """Asks the gateway; an answer that has not changed is not sent again."""
+    """A client that caches each response with its ETag, so that an unchanged one is not sent again."""
 
     def __init__(self, url: str, key_file: Path | None) -> None:
         if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
             fail(Exit.USAGE, f"{url}: expected a URL like https://gateway.example")
         self._url = url.rstrip("/")
         self._key = _key(key_file)
-        self._known: dict[str, tuple[str, Any]] = {}
+        self._cache: dict[str, tuple[str, Any]] = {}
         self._http = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES, follow_redirects=True)
 
     def get(self, *path: str, **query: str | int | None) -> Any:
-        """Return what stands at the path. Raises Unanswered; ends the program where asking again can't help."""
+        """Return the JSON document at the path; end the program on a rejection. Raises GatewayUnavailable."""
         try:
             return self.read(*path, **query)
-        except Declined as declined:
-            fail(Exit.FAILED, str(declined))
+        except RequestRejected as rejection:
+            fail(Exit.FAILED, str(rejection))
 
     def read(self, *path: str, **query: str | int | None) -> Any:
-        """Return what stands at the path. Raises Unanswered, Declined."""
-        told = {name: value for name, value in query.items() if value is not None}
-        address = self._address(path) + (f"?{urlencode(told)}" if told else "")
-        etag, known = self._known.get(address, (None, None))
-        response = self._send("GET", address, {"If-None-Match": etag} if etag else {})
+        """Return the JSON document at the path. Raises GatewayUnavailable, RequestRejected."""
+        parameters = {name: value for name, value in query.items() if value is not None}
+        url = self._full_url(path) + (f"?{urlencode(parameters)}" if parameters else "")
+        etag, cached = self._cache.get(url, (None, None))
+        response = self._send("GET", url, {"If-None-Match": etag} if etag else {})
         if response.status == 304:
-            return known
-        found, fresh = self._parse(response), response.headers.get("ETag")
-        if fresh:
-            self._known[address] = fresh, found
-        return found
+            return cached
+        document, new_etag = self._parse(response), response.headers.get("ETag")
+        if new_etag:
+            self._cache[url] = new_etag, document
+        return document
 
     def post(self, *path: str, body: dict[str, Any], wait_seconds: int = 0) -> Any:
-        """Return the answer to a request, which may wait for an outcome. Raises Unanswered, Declined."""
+        """Send a request and return the response; `wait_seconds` is its wait for an outcome. Raises as `read`."""
         headers = {"Content-Type": "application/json"} | ({"Prefer": f"wait={wait_seconds}"} if wait_seconds else {})
-        return self._parse(self._send("POST", self._address(path), headers, json.dumps(body).encode(), wait_seconds))
+        return self._parse(self._send("POST", self._full_url(path), headers, json.dumps(body).encode(), wait_seconds))
 
-    def _address(self, path: tuple[str, ...]) -> str:
+    def _full_url(self, path: tuple[str, ...]) -> str:
         return f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
 
     def _send(
-        self, method: str, address: str, headers: dict[str, str], content: bytes | None = None, more_seconds: float = 0
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None = None, more_seconds: float = 0
     ) -> Fetched:
         try:
             response = self._http.send(
                 method,
-                address,
+                url,
                 headers={"Authorization": f"Bearer {self._key}", **headers},
                 content=content,
                 more_seconds=more_seconds,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unanswered(f"{self._url}: {reason_of(error)}") from error
+            raise GatewayUnavailable(f"{self._url}: {reason_of(error)}") from error
         if response.status != 304 and not 200 <= response.status < 300:
-            raise _refusal(response)
+            raise _error_of(response)
         return response
 
     def _parse(self, response: Fetched) -> Any:
         try:
             return json.loads(response.body)
         except ValueError as error:
-            raise Unanswered(f"{self._url}: the response is not JSON") from error
+            raise GatewayUnavailable(f"{self._url}: the response is not JSON") from error
 
     def timeline(self, authorization_id: str) -> Iterator[dict[str, Any]]:
-        """Walk everything that happened to an authorization."""
+        """Yield all entries of an authorization's timeline."""
         cursor = None
         while True:
             page = self.get("authorizations", authorization_id, "timeline", limit=_PAGE, cursor=cursor)
@@ -118,16 +120,16 @@ class ApiClient:
                 return
 
 
-def _refusal(response: Fetched) -> Unanswered | Declined:
+def _error_of(response: Fetched) -> GatewayUnavailable | RequestRejected:
     slug = ""
     try:
         problem = json.loads(response.body)
-        told, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
+        message, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
     except (ValueError, KeyError, TypeError):
-        told = "the response is not a gateway's"
+        message = "the response is not from a gateway"
     if response.status in {429, 502, 503, 504}:
-        return Unanswered(f"{response.status}: {told}")
-    return Declined(response.status, slug, told)
+        return GatewayUnavailable(f"{response.status}: {message}")
+    return RequestRejected(response.status, slug, message)
 
 
 def _key(key_file: Path | None) -> str:
@@ -142,12 +144,12 @@ def _key(key_file: Path | None) -> str:
     return key
 
 
-def fail(code: Exit, told: str) -> NoReturn:
-    """End the program with a sentence."""
-    typer.echo(f"gateway: {told}", err=True)
+def fail(code: Exit, message: str) -> NoReturn:
+    """Print the message on standard error and exit with the code."""
+    typer.echo(f"gateway: {message}", err=True)
     raise typer.Exit(code)
 
 
 def print_json(value: Any) -> None:
-    """Print one object on one line."""
+    """Print a value as JSON on one line."""
     typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import HERE, ApiClient, AsJson, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, GatewayUnavailable, KeyFile, Url, fail, print_json
 from gateway.cli.formatting import console, day_of, entry_of, headline, local_time
 from runtime.exits import Exit
 
@@ -34,7 +34,7 @@ def status(
         str | None, typer.Option(help="The `at` from the 202's Location, if the command has just been accepted.")
     ] = None,
     *,
-    url: Url = HERE,
+    url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,8 +42,8 @@ def status(
     client = ApiClient(url, key_file)
     try:
         found = client.get("commands", command, at=at)
-    except Unanswered as unanswered:
-        fail(Exit.UNAVAILABLE, str(unanswered))
+    except GatewayUnavailable as error:
+        fail(Exit.UNAVAILABLE, str(error))
     if as_json:
         print_json(found)
         return
@@ -54,14 +54,14 @@ def status(
 
 
 def timeline(
-    authorization: AuthorizationArgument, *, url: Url = HERE, key_file: KeyFile = None, as_json: AsJson = False
+    authorization: AuthorizationArgument, *, url: Url = DEFAULT_URL, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:
     """Show the history of an authorization in order: commands, calls to Collate, and events."""
     client = ApiClient(url, key_file)
     try:
         entries = list(client.timeline(authorization))
-    except Unanswered as unanswered:
-        fail(Exit.UNAVAILABLE, str(unanswered))
+    except GatewayUnavailable as error:
+        fail(Exit.UNAVAILABLE, str(error))
     if as_json:
         for entry in entries:
             print_json(entry)
@@ -72,7 +72,7 @@ def timeline(
 
 
 def watch(
-    authorization: AuthorizationArgument, *, url: Url = HERE, key_file: KeyFile = None, as_json: AsJson = False
+    authorization: AuthorizationArgument, *, url: Url = DEFAULT_URL, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:
     """Show new entries of an authorization live, until it is settled or you press Ctrl-C.
 
@@ -91,8 +91,8 @@ def _watch(client: ApiClient, authorization: str, *, as_json: bool) -> None:
         problem = ""
         try:
             new = [entry for entry in client.timeline(authorization) if _identity(entry) not in seen]
-        except Unanswered as unanswered:
-            new, problem = [], f"{unanswered}; retrying"
+        except GatewayUnavailable as error:
+            new, problem = [], f"{error}; retrying"
         if not (seen or new or problem):
             problem = f"{authorization} has no entries yet; waiting"
         if problem and problem != last_problem:

@@ -18,7 +18,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gateway.cli.api_client import HERE, ApiClient, AsJson, Declined, KeyFile, Unanswered, Url, fail, print_json
+from gateway.cli.api_client import (
+    DEFAULT_URL,
+    ApiClient,
+    AsJson,
+    GatewayUnavailable,
+    KeyFile,
+    RequestRejected,
+    Url,
+    fail,
+    print_json,
+)
 from gateway.cli.formatting import console, local_time
 from gateway.cli.top_page import page
 from runtime.exits import Exit
@@ -44,7 +54,7 @@ def top(
     every: Annotated[float, typer.Option(min=0.2, help="Seconds between two updates.")] = 2.0,
     *,
     once: Annotated[bool, typer.Option("--once", help="Show one overview, then exit.")] = False,
-    url: Url = HERE,
+    url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,10 +73,10 @@ def top(
                 _print_updates(client, workers, every, output, as_json=as_json)
             else:
                 _redraw(client, workers, every, output)
-    except Unanswered as unanswered:
-        fail(Exit.UNAVAILABLE, str(unanswered))
-    except Declined as declined:
-        fail(Exit.FAILED, str(declined))
+    except GatewayUnavailable as error:
+        fail(Exit.UNAVAILABLE, str(error))
+    except RequestRejected as rejection:
+        fail(Exit.FAILED, str(rejection))
 
 
 def _print(overview: dict[str, Any], output: Console, *, as_json: bool) -> None:
@@ -80,8 +90,8 @@ def _print_updates(client: ApiClient, workers: list[str], every: float, output: 
     while True:
         try:
             _print(read_overview(client, workers), output, as_json=as_json)
-        except Unanswered as unanswered:
-            typer.echo(f"gateway: {unanswered}; retrying", err=True)
+        except GatewayUnavailable as error:
+            typer.echo(f"gateway: {error}; retrying", err=True)
         else:
             if not as_json:
                 output.print()
@@ -96,8 +106,8 @@ def _redraw(client: ApiClient, workers: list[str], every: float, output: Console
             problem = ""
             try:
                 last = read_overview(client, workers)
-            except Unanswered as unanswered:
-                problem = f"{unanswered}; retrying"
+            except GatewayUnavailable as error:
+                problem = f"{error}; retrying"
             if last is None:
                 live.update(Text(problem, "bold red"), refresh=True)
             else:
@@ -107,7 +117,7 @@ def _redraw(client: ApiClient, workers: list[str], every: float, output: Console
 
 
 def read_overview(client: ApiClient, workers: list[str]) -> dict[str, Any]:
-    """Read the overview from ingress, and the state of the named workers. Raises Unanswered, Declined."""
+    """Read the overview and the state of the named workers. Raises GatewayUnavailable, RequestRejected."""
     overview: dict[str, Any] = client.read("overview")
     return overview | {"workers": [_worker(url) for url in workers]} if workers else overview
 

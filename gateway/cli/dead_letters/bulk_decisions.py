@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gateway.cli.api_client import ApiClient, Declined, Unanswered
+from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
 
 Json = dict[str, Any]
 Verb = Literal["redrive", "discard"]
@@ -34,7 +34,7 @@ class Decision:
 def decide_all(gateway: ApiClient, dead_letters: list[Json], decision: Decision, report: Callable[[Json], None]) -> int:
     """Send the decision for each dead letter, report each result, and return how many were rejected.
 
-    Raises Unanswered if the gateway stays unavailable.
+    Raises GatewayUnavailable if the gateway stays unavailable.
     """
     rejected = done = 0
     started = time.monotonic()
@@ -44,10 +44,10 @@ def decide_all(gateway: ApiClient, dead_letters: list[Json], decision: Decision,
             time.sleep(max(0.0, started + number / decision.per_second - time.monotonic()))
             try:
                 result = _decide(gateway, dead_letter, decision, wait_seconds)
-            except Unanswered as unanswered:
-                raise Unanswered(
-                    f"{unanswered}. {done} of {len(dead_letters)} were sent; it is safe to run the same command again"
-                ) from unanswered
+            except GatewayUnavailable as error:
+                raise GatewayUnavailable(
+                    f"{error}. {done} of {len(dead_letters)} were sent; it is safe to run the same command again"
+                ) from error
             rejected += result["result"] == "refused"
             done += 1
             report(result)
@@ -66,9 +66,9 @@ def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seco
         try:
             response = gateway.post("dead-letters", command_id, decision.verb, body=body, wait_seconds=wait_seconds)
             break
-        except Declined as declined:
-            return result | {"result": "refused", "reason": declined.slug, "says": str(declined)}
-        except Unanswered:
+        except RequestRejected as rejection:
+            return result | {"result": "refused", "reason": rejection.slug, "says": str(rejection)}
+        except GatewayUnavailable:
             if attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(_PAUSE_SECONDS)
@@ -84,7 +84,7 @@ def _new_cause(gateway: ApiClient, command_id: str, redrive: int) -> str | None:
     """Return the new cause if the command became a dead letter again."""
     try:
         current = gateway.read("dead-letters", command_id)
-    except (Declined, Unanswered):
+    except (RequestRejected, GatewayUnavailable):
         return None
     return str(current["cause"]) if current["redrive"] > redrive else None
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.api_client import HERE, ApiClient, AsJson, KeyFile, Url, fail, print_json
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json
 from gateway.cli.dead_letters import tables
 from gateway.cli.dead_letters.bulk_decisions import Decision, Verb, decide_all
 from gateway.cli.dead_letters.selection import Filters, progress, read_list, report_errors, select
@@ -89,7 +89,7 @@ def list_them(
     authorization: Authorization = None,
     since: Since = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 50,
-    url: Url = HERE,
+    url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +117,7 @@ def show(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Also show the text that the caller wrote: PHI. Ingress logs this access.")
     ] = False,
-    url: Url = HERE,
+    url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -152,7 +152,7 @@ def decide(
     everything: Everything = False,
     dry_run: DryRun = False,
     yes: Yes = False,
-    url: Url = HERE,
+    url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from consumers.applier.dry_run import Forecast, forecast
-from gateway.cli.api_client import ApiClient, Declined
+from gateway.cli.api_client import ApiClient, RequestRejected
 
 Json = dict[str, Any]
 _SHOWN = ("version", "status", "nextAction", "handoff")
 
 
 def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: datetime) -> Iterator[Json]:
-    """Yield a forecast for each dead letter. Raises Unanswered."""
+    """Yield a forecast for each dead letter. Raises GatewayUnavailable."""
     for dead_letter in dead_letters:
         command = {
             "commandId": dead_letter["commandId"],
@@ -22,8 +22,8 @@ def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: 
         try:
             details = dead_letter if "sent" in dead_letter else gateway.read("dead-letters", dead_letter["commandId"])
             situation = _situation(gateway, dead_letter["commandId"])
-        except Declined as declined:
-            yield command | {"verdict": "unknown", "says": str(declined)}
+        except RequestRejected as rejection:
+            yield command | {"verdict": "unknown", "says": str(rejection)}
             continue
         expected = forecast(details, situation, now) if verb == "redrive" else _discard(details)
         at_collate = {name: situation[name] for name in _SHOWN if name in situation} if situation else None
@@ -33,8 +33,8 @@ def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: 
 def _situation(gateway: ApiClient, command_id: str) -> Json | None:
     try:
         situation: Json = gateway.read("dead-letters", command_id, "situation")
-    except Declined as declined:
-        if declined.slug == "authorization-not-found":
+    except RequestRejected as rejection:
+        if rejection.slug == "authorization-not-found":
             return None
         raise
     return situation

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from gateway.cli.api_client import ApiClient, Declined, Unanswered, fail
+from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected, fail
 from runtime.exits import Exit
 from runtime.units import parse_duration
 from schemas.times import format_time, parse_time
@@ -82,10 +82,10 @@ def report_errors() -> Iterator[None]:
     """End the program with a message if the gateway does not answer, or rejects a request."""
     try:
         yield
-    except Unanswered as unanswered:
-        fail(Exit.UNAVAILABLE, str(unanswered))
-    except Declined as declined:
-        fail(Exit.FAILED, str(declined))
+    except GatewayUnavailable as error:
+        fail(Exit.UNAVAILABLE, str(error))
+    except RequestRejected as rejection:
+        fail(Exit.FAILED, str(rejection))
 
 
 @contextmanager
