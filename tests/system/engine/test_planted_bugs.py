@@ -29,7 +29,7 @@ def transactions(*fates):
         sends = await send(self, batch)
         if fate == "fails":
             await asyncio.gather(*sends)
-            raise KafkaError("this transaction was told to fail")
+            raise KafkaError("the test fails this transaction")
         return sends
 
     with mock.patch.object(Transactions, "_send", send_with_fate):

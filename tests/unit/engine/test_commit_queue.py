@@ -7,7 +7,7 @@ from consumers.engine.interface import PartitionLost
 
 
 def pending(offset, size=1, waiter=None):
-    return PendingCommit((), None, offset, size, waiter, 0.0)
+    return PendingCommit((), None, offset, size, waiter)
 
 
 @pytest.fixture

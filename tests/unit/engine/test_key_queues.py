@@ -10,7 +10,7 @@ from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.timers import Timers
 from consumers.engine.interface import Record
 
-EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # more when something in here has changed
+EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
 KEYS = [b"a", b"b", b"c", b"d"]
 FAR = 10_000.0
 

@@ -37,6 +37,6 @@ async def test_a_busy_loop_is_late():
 
     keep_busy(10)
     async with asyncio.timeout(10):
-        while not loop_lag.is_late:  # noqa: ASYNC110 - what is waited for is no event
+        while not loop_lag.is_late:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
     watching.cancel()

@@ -137,7 +137,7 @@ class Transactions:
 
 class FailingTransactions:
     async def commit(self, batch, progress):
-        raise KafkaError("this transaction was told to fail")
+        raise KafkaError("the test fails this transaction")
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_the_result_of_a_timer_lingers_to_share_a_transaction(session, com
     assert committing.carried == [[1, 2]]
     session.enqueue(timer_result(3))
     async with asyncio.timeout(10):
-        while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
+        while len(committing.carried) < 2:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 
@@ -176,7 +176,7 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, session,
         session.enqueue(checkpoint(size))
         await asyncio.sleep(0.01)
     async with asyncio.timeout(10):
-        while len(committing.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
+        while len(committing.carried) < 2:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
     assert committing.carried == [[1], [2, 3]]
 
@@ -202,7 +202,7 @@ async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harnes
     await harness.rest()
     assert waiting() == 1
     async with asyncio.timeout(10):
-        while waiting():  # noqa: ASYNC110 - the gauge is no event
+        while waiting():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 

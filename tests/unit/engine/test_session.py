@@ -72,7 +72,7 @@ class Transactions:
         return 0.5
 
 
-class Room:
+class RunningPartition:
     """One running partition of an engine, and its metrics."""
 
     def __init__(self, handler, **settings):
@@ -112,18 +112,18 @@ class Room:
 
 
 @pytest.fixture
-async def room(harness):
-    rooms = []
+async def running(harness):
+    made = []
 
     def make(**settings):
-        rooms.append(Room(harness.handler, **settings))
-        return rooms[-1]
+        made.append(RunningPartition(harness.handler, **settings))
+        return made[-1]
 
     yield make
-    for made in rooms:
-        made.committing.cancel()
-        if made.partition.session is not None:
-            await made.partition.session.close()
+    for one in made:
+        one.committing.cancel()
+        if one.partition.session is not None:
+            await one.partition.session.close()
 
 
 @pytest.fixture
@@ -140,18 +140,26 @@ def gate(harness):
 
 
 @pytest.mark.parametrize("limits", [{"read_ahead_records": 10}, {"read_ahead_bytes": 1_000}], ids=["records", "bytes"])
-async def test_reading_pauses_at_the_limit_and_resumes_at_half_of_it(room, harness, gate, limits):
-    room = room(concurrency=20, **limits)
-    room.feed(9, size=100)
-    assert not room.consumer.paused
-    room.feed(1, size=100)
-    assert (room.consumer.paused, room.session.is_paused, room.metric("paused", partition="0")) == (True, True, 1)
+async def test_reading_pauses_at_the_limit_and_resumes_at_half_of_it(running, harness, gate, limits):
+    running = running(concurrency=20, **limits)
+    running.feed(9, size=100)
+    assert not running.consumer.paused
+    running.feed(1, size=100)
+    assert (running.consumer.paused, running.session.is_paused, running.metric("paused", partition="0")) == (
+        True,
+        True,
+        1,
+    )
     gate.set()
     await harness.rest(40)
-    assert (room.consumer.paused, room.session.is_paused, room.metric("paused", partition="0")) == (False, False, 0)
+    assert (running.consumer.paused, running.session.is_paused, running.metric("paused", partition="0")) == (
+        False,
+        False,
+        0,
+    )
 
 
-async def test_reading_does_not_resume_above_half_of_the_limit(room, harness):
+async def test_reading_does_not_resume_above_half_of_the_limit(running, harness):
     gates = [asyncio.Event() for _ in range(10)]
 
     async def record(invocation, record):
@@ -159,62 +167,62 @@ async def test_reading_does_not_resume_above_half_of_the_limit(room, harness):
         return Done()
 
     harness.handler.record = record
-    room = room(read_ahead_records=10)
-    room.feed(10)
+    running = running(read_ahead_records=10)
+    running.feed(10)
     for offset, gate in enumerate(gates):
-        assert room.consumer.paused is (offset < 5)
+        assert running.consumer.paused is (offset < 5)
         gate.set()
         await asyncio.sleep(0.01)  # the pause after each commit is real
-    assert not room.consumer.paused
+    assert not running.consumer.paused
 
 
-async def test_one_record_is_committed_immediately(room, harness):
-    room = room()
-    room.feed(1)
+async def test_one_record_is_committed_immediately(running, harness):
+    running = running()
+    running.feed(1)
     await harness.rest()
-    assert room.transactions.carried == [[0]]
+    assert running.transactions.carried == [[0]]
 
 
-async def test_results_that_are_ready_together_share_a_transaction(room, harness, gate):
-    room = room()
-    room.feed(30)
+async def test_results_that_are_ready_together_share_a_transaction(running, harness, gate):
+    running = running()
+    running.feed(30)
     await harness.rest()
-    assert room.transactions.carried == []
+    assert running.transactions.carried == []
     gate.set()
     await harness.rest(40)
-    assert sorted(offset for batch in room.transactions.carried for offset in batch) == list(range(30))
-    assert len(room.transactions.carried) <= 2
+    assert sorted(offset for batch in running.transactions.carried for offset in batch) == list(range(30))
+    assert len(running.transactions.carried) <= 2
 
 
-async def test_no_transaction_carries_more_than_the_limit(room, harness, gate):
-    room = room(batch_results=8)
-    room.transactions.may_end.clear()
-    room.feed(30)
+async def test_no_transaction_carries_more_than_the_limit(running, harness, gate):
+    running = running(batch_results=8)
+    running.transactions.may_end.clear()
+    running.feed(30)
     gate.set()
     await harness.rest(40)
-    room.transactions.may_end.set()
+    running.transactions.may_end.set()
     async with asyncio.timeout(5):
-        while sum(map(len, room.transactions.carried)) < 30:  # noqa: ASYNC110 - what is waited for is no event
+        while sum(map(len, running.transactions.carried)) < 30:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
-    assert max(map(len, room.transactions.carried)) == 8
+    assert max(map(len, running.transactions.carried)) == 8
 
 
-async def test_invocations_continue_during_a_transaction(room, harness):
-    room = room()
-    room.transactions.may_end.clear()
-    room.feed(1)
+async def test_invocations_continue_during_a_transaction(running, harness):
+    running = running()
+    running.transactions.may_end.clear()
+    running.feed(1)
     await harness.rest()
-    room.feed(5)
+    running.feed(5)
     await harness.rest()
-    assert (room.transactions.carried, harness.handler.seen) == ([[0]], [0, 1, 2, 3, 4, 5])
-    room.transactions.may_end.set()
+    assert (running.transactions.carried, harness.handler.seen) == ([[0]], [0, 1, 2, 3, 4, 5])
+    running.transactions.may_end.set()
     async with asyncio.timeout(5):
-        while len(room.transactions.carried) < 2:  # noqa: ASYNC110 - what is waited for is no event
+        while len(running.transactions.carried) < 2:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
-    assert room.transactions.carried == [[0], [1, 2, 3, 4, 5]]
+    assert running.transactions.carried == [[0], [1, 2, 3, 4, 5]]
 
 
-async def test_unfinished_records_are_measured(room, harness):
+async def test_unfinished_records_are_measured(running, harness):
     first = asyncio.Event()
 
     async def record(invocation, record):
@@ -223,23 +231,26 @@ async def test_unfinished_records_are_measured(room, harness):
         return Done((Output("events", invocation.key, b"v"),))
 
     harness.handler.record = record
-    room = room()
-    room.consumer.end = 10
-    room.feed(2, timestamp=time.time() - 500)
-    room.feed(3, timestamp=time.time() - 60)
+    running = running()
+    running.consumer.end = 10
+    running.feed(2, timestamp=time.time() - 500)
+    running.feed(3, timestamp=time.time() - 60)
     await asyncio.sleep(0.05)
-    assert room.metric("lag", partition="0") == 8, "the watermark is 2"
-    assert room.metric("gap", partition="0") == 3
-    assert 60 <= room.metric("oldest_unfinished_seconds", partition="0") < 90
-    assert (room.metric("unfinished", partition="0"), room.metric("lanes", partition="0")) == (1, 1)
+    assert running.metric("lag", partition="0") == 8, "the watermark is 2"
+    assert running.metric("gap", partition="0") == 3
+    assert 60 <= running.metric("oldest_unfinished_seconds", partition="0") < 90
+    assert (running.metric("unfinished", partition="0"), running.metric("lanes", partition="0")) == (1, 1)
     first.set()
     await asyncio.sleep(0.05)
-    assert room.metric("lag", partition="0") == 5
-    assert room.metric("gap", partition="0") == room.metric("oldest_unfinished_seconds", partition="0") == 0
-    batches = len(room.transactions.carried)
-    assert room.metric("records_total", partition="0") == room.metric("outputs_total") == 5
-    assert (room.metric("transaction_records_sum"), room.metric("transaction_records_count")) == (5, batches)
-    assert (room.metric("transaction_seconds_sum"), room.metric("transaction_seconds_count")) == (batches / 2, batches)
+    assert running.metric("lag", partition="0") == 5
+    assert running.metric("gap", partition="0") == running.metric("oldest_unfinished_seconds", partition="0") == 0
+    batches = len(running.transactions.carried)
+    assert running.metric("records_total", partition="0") == running.metric("outputs_total") == 5
+    assert (running.metric("transaction_records_sum"), running.metric("transaction_records_count")) == (5, batches)
+    assert (running.metric("transaction_seconds_sum"), running.metric("transaction_seconds_count")) == (
+        batches / 2,
+        batches,
+    )
 
 
 @pytest.fixture
@@ -251,36 +262,36 @@ def no_producer(monkeypatch):
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
 
 
-async def test_starts_and_assignments_are_counted(room, no_producer, monkeypatch):
-    room = room()
+async def test_starts_and_assignments_are_counted(running, no_producer, monkeypatch):
+    running = running()
     started = asyncio.Event()
 
     async def start(context, producer, *, accept_lost_offset):
         started.set()
-        return room.started()
+        return running.started()
 
     monkeypatch.setattr("consumers.engine.partition.start_partition", start)
-    room.engine.partitions.clear()
+    running.engine.partitions.clear()
     async with asyncio.TaskGroup() as tasks:
-        listener = _RebalanceListener(room.engine, room.consumer, Membership(), tasks)
+        listener = _RebalanceListener(running.engine, running.consumer, Membership(), tasks)
         listener.on_partitions_assigned([SOURCE])
         await started.wait()
         await asyncio.sleep(0.01)
-        (partition,) = room.engine.partitions.values()
+        (partition,) = running.engine.partitions.values()
         assert isinstance(partition, Partition)
-        assert (room.metric("rebalances_total"), room.metric("restores_total")) == (1, 1)
-        assert (room.metric("restore_seconds_count"), room.metric("partitions", state="running")) == (1, 1)
+        assert (running.metric("rebalances_total"), running.metric("restores_total")) == (1, 1)
+        assert (running.metric("restore_seconds_count"), running.metric("partitions", state="running")) == (1, 1)
         await partition.drain()
-    assert room.metric("partitions", state="running") == 0
+    assert running.metric("partitions", state="running") == 0
 
 
-async def test_a_partition_of_another_process_has_no_metrics(room):
-    room = room()
-    room.feed(1)
-    assert room.metric("lag", partition="0") is not None
-    listener = _RebalanceListener(room.engine, room.consumer, Membership(), SimpleNamespace())
+async def test_a_partition_of_another_process_has_no_metrics(running):
+    running = running()
+    running.feed(1)
+    assert running.metric("lag", partition="0") is not None
+    listener = _RebalanceListener(running.engine, running.consumer, Membership(), SimpleNamespace())
     listener.on_partitions_assigned([])
-    assert room.metric("lag", partition="0") is None
+    assert running.metric("lag", partition="0") is None
 
 
 class Coordinator:
@@ -299,11 +310,11 @@ class Coordinator:
 
 
 @pytest.fixture
-def read_offsets(room, monkeypatch):
-    """Read the offsets for the partitions of a room's engine without waiting."""
+def read_offsets(running, monkeypatch):
+    """Read the offsets for the partitions of a running's engine without waiting."""
 
-    async def read(room, end, **committed):
-        consumer = room.consumer
+    async def read(running, end, **committed):
+        consumer = running.consumer
         consumer.requests = []
 
         async def end_offsets(sources):
@@ -313,7 +324,7 @@ def read_offsets(room, monkeypatch):
         consumer.end_offsets = end_offsets
         consumer._coordinator = Coordinator(**committed)
         monkeypatch.setattr(lag, "_EVERY_SECONDS", 0.0)
-        watching = asyncio.create_task(lag.watch(consumer, "group", room.engine.partitions.values))
+        watching = asyncio.create_task(lag.watch(consumer, "group", running.engine.partitions.values))
         await asyncio.sleep(0.02)
         watching.cancel()
         return consumer.requests
@@ -321,55 +332,57 @@ def read_offsets(room, monkeypatch):
     return read
 
 
-async def test_the_lag_of_a_partition_without_a_session_is_measured(room, harness, gate, read_offsets, no_producer):
-    room = room()
+async def test_the_lag_of_a_partition_without_a_session_is_measured(running, harness, gate, read_offsets, no_producer):
+    running = running()
     began = time.time() - 500
-    room.feed(2, timestamp=began)
+    running.feed(2, timestamp=began)
     await harness.rest()
-    await room.fail()
-    requests = await read_offsets(room, 70, p0=0)
+    await running.fail()
+    requests = await read_offsets(running, 70, p0=0)
     assert requests[0] == [SOURCE]
-    assert room.metric("lag", partition="0") == 70
-    assert 500 <= room.metric("oldest_unfinished_seconds", partition="0") < 530
-    report = key_queues_report(room.engine)["partitions"][0]
+    assert running.metric("lag", partition="0") == 70
+    assert 500 <= running.metric("oldest_unfinished_seconds", partition="0") < 530
+    report = key_queues_report(running.engine)["partitions"][0]
     assert (report["lag"], 500 <= report["oldestUnfinishedSeconds"] < 530) == (70, True)
 
 
-async def test_without_a_known_timestamp_the_oldest_record_counts_from_its_discovery(room, read_offsets, no_producer):
-    room = room()
-    await room.fail()
-    await read_offsets(room, 70, p0=20)
-    assert room.metric("lag", partition="0") == 50
-    began = lag.oldest_unfinished(room.partition)
+async def test_without_a_known_timestamp_the_oldest_record_counts_from_its_discovery(
+    running, read_offsets, no_producer
+):
+    running = running()
+    await running.fail()
+    await read_offsets(running, 70, p0=20)
+    assert running.metric("lag", partition="0") == 50
+    began = lag.oldest_unfinished(running.partition)
     assert time.time() - 10 < began <= time.time()
-    await read_offsets(room, 80, p0=20)
-    assert (room.metric("lag", partition="0"), lag.oldest_unfinished(room.partition)) == (60, began)
-    await read_offsets(room, 80, p0=80)
-    assert (room.metric("lag", partition="0"), lag.oldest_unfinished(room.partition)) == (0, None)
-    await read_offsets(room, 80)
-    assert room.metric("lag", partition="0") == 0, "the last known offset remains"
+    await read_offsets(running, 80, p0=20)
+    assert (running.metric("lag", partition="0"), lag.oldest_unfinished(running.partition)) == (60, began)
+    await read_offsets(running, 80, p0=80)
+    assert (running.metric("lag", partition="0"), lag.oldest_unfinished(running.partition)) == (0, None)
+    await read_offsets(running, 80)
+    assert running.metric("lag", partition="0") == 0, "the last known offset remains"
 
 
-async def test_the_lag_of_a_paused_partition_grows(room, gate, read_offsets, no_producer):
-    room = room(read_ahead_records=10)
-    room.feed(10, timestamp=time.time() - 60)
-    assert room.consumer.paused
-    await read_offsets(room, 1_000, p0=0)
-    assert room.metric("lag", partition="0") == 1_000
-    assert 60 <= room.metric("oldest_unfinished_seconds", partition="0") < 90
+async def test_the_lag_of_a_paused_partition_grows(running, gate, read_offsets, no_producer):
+    running = running(read_ahead_records=10)
+    running.feed(10, timestamp=time.time() - 60)
+    assert running.consumer.paused
+    await read_offsets(running, 1_000, p0=0)
+    assert running.metric("lag", partition="0") == 1_000
+    assert 60 <= running.metric("oldest_unfinished_seconds", partition="0") < 90
 
 
-async def test_no_offsets_are_read_for_a_partition_that_fetches(room, read_offsets, no_producer):
-    room = room()
-    room.partition.lag_monitor.session_ended(Committed(0, ""), 5.0)
-    assert await read_offsets(room, 70) == []
-    assert room.partition.lag_monitor.oldest is None
+async def test_no_offsets_are_read_for_a_partition_that_fetches(running, read_offsets, no_producer):
+    running = running()
+    running.partition.lag_monitor.session_ended(Committed(0, ""), 5.0)
+    assert await read_offsets(running, 70) == []
+    assert running.partition.lag_monitor.oldest is None
 
 
 @pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])
-async def test_a_failed_read_of_offsets_is_repeated(room, read_offsets, trouble, monkeypatch, no_producer):
-    room = room()
-    await room.fail()
+async def test_a_failed_read_of_offsets_is_repeated(running, read_offsets, trouble, monkeypatch, no_producer):
+    running = running()
+    await running.fail()
     troubles = [trouble]
     fetch = lag.fetch_committed
 
@@ -379,5 +392,5 @@ async def test_a_failed_read_of_offsets_is_repeated(room, read_offsets, trouble,
         return await fetch(*arguments)
 
     monkeypatch.setattr(lag, "fetch_committed", fetch_or_fail)
-    await read_offsets(room, 70, p0=20)
-    assert room.metric("lag", partition="0") == 50
+    await read_offsets(running, 70, p0=20)
+    assert running.metric("lag", partition="0") == 50
