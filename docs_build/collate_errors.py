@@ -17,36 +17,36 @@ from adapters.collate.errors import (
 )
 
 _DISPOSITIONS = {
-    Disposition.REJECT: "the command is rejected for good; the caller can act on the advice",
-    Disposition.DEAD_LETTER: "neither the caller nor time can fix it: a person must look",
-    Disposition.REREAD: "nothing was done: read and decide again; a write that is still needed takes the next n",
-    Disposition.RESEND: "the identical request again, later: same key, same If-Match, same bytes",
-    Disposition.SUSPEND: "nothing is wrong with the command: the identical request once the budget allows it",
-    Disposition.MINT_ANEW: "ask for a new grant, under a new key",
+    Disposition.REJECT: "the command is rejected finally; the caller can act on the advice",
+    Disposition.DEAD_LETTER: "neither the caller nor time can fix the cause: an operator must decide",
+    Disposition.REREAD: "nothing was done: read and decide again; a further write takes the next n",
+    Disposition.RESEND: "send the identical request later: same key, same If-Match, same bytes",
+    Disposition.SUSPEND: "the command is valid: send the identical request when the budget allows it",
+    Disposition.MINT_ANEW: "request a new grant, under a new key",
 }
 
 
 def page() -> str:
     """Return the page."""
     lines = [
-        "# What we do about Collate's errors",
+        "# What the gateway does about Collate's errors",
         "",
         "Made from `adapters/collate/errors.py` by `make docs`; change it there.",
         "",
-        "## The moves",
+        "## Dispositions",
         "",
-        *_table(("move", "meaning"), [(f"`{move}`", _DISPOSITIONS[move]) for move in Disposition]),
+        *_table(("disposition", "meaning"), [(f"`{one}`", _DISPOSITIONS[one]) for one in Disposition]),
         "",
         "## By `error.code`",
         "",
-        "Every code of `collate-api.md` section 7. The set is open: other codes go by status, below. `retryable: true`",
-        "turns a reject or dead letter into `reread` (a read: `resend`). On a read, `reread` means `resend`. After an",
-        "ambiguous attempt of the same write, a reject or dead letter means `reread`: the refusal may come from that",
-        "attempt's own effect.",
+        "Every code of `docs/collate-contract.md` §7. The set is open: the status decides about other codes, below.",
+        "`retryable: true` turns a reject or dead letter into `reread` (for a read: `resend`). For a read, `reread`",
+        "means `resend`. After an ambiguous attempt of the same write, a reject or dead letter becomes `reread`:",
+        "that attempt's effect may be the cause of the refusal.",
         "",
-        *_table(("code", "status", "move", "reason", "advice"), [_rule(rule) for rule in RULES]),
+        *_table(("code", "status", "disposition", "reason", "advice"), [_rule(rule) for rule in RULES]),
         "",
-        "## By status, where the code is unknown",
+        "## By status, if the code is unknown",
         "",
         *_table(
             ("status", "write", "read", "reason", "advice"),
@@ -57,16 +57,16 @@ def page() -> str:
             ],
         ),
         "",
-        "`retryable: true` wins over the status, but for 401, 408, 425 and 429.",
+        "`retryable: true` overrides the status, except for 401, 408, 425 and 429.",
         "",
-        "## Where there is no definite answer",
+        "## Without a definite result",
         "",
         *_table(
-            ("what", "move", "reason", "advice"),
+            ("result", "disposition", "reason", "advice"),
             [
                 _fixed("5xx, typed or not; timeout, reset, cut short, not JSON, redirect; untyped 4xx", UNKNOWN),
-                _fixed("nothing was sent: no connection, or the budget holds the call", UNSENT),
-                _fixed("401, or a 403 that another authorization got too", SUSPENDED),
+                _fixed("nothing was sent: no connection, no tunnel, or the budget defers the call", UNSENT),
+                _fixed("401, or a 403 that a second authorization got too", SUSPENDED),
             ],
         ),
         "",
@@ -75,16 +75,16 @@ def page() -> str:
 
 
 def _rule(rule: Rule) -> Sequence[str]:
-    move = f"`{rule.disposition}`"
+    disposition = f"`{rule.disposition}`"
     others = sorted({other.value for other in rule.on.values()})
     if others:
         where = " and ".join(f"`{other}`" for other in others)
-        move += f" (elsewhere {where})"
-    return f"`{rule.code}`", ", ".join(map(str, rule.statuses)), move, f"`{rule.reason}`", rule.advice
+        disposition += f" (elsewhere {where})"
+    return f"`{rule.code}`", ", ".join(map(str, rule.statuses)), disposition, f"`{rule.reason}`", rule.advice
 
 
-def _fixed(what: str, found: Route) -> Sequence[str]:
-    return what, f"`{found.disposition}`", f"`{found.reason}`", found.advice
+def _fixed(result: str, found: Route) -> Sequence[str]:
+    return result, f"`{found.disposition}`", f"`{found.reason}`", found.advice
 
 
 def _default(statuses: str, default: Default) -> Sequence[str]:

@@ -1,5 +1,5 @@
-"""The third party, Collate: transport, client, idempotency keys, preconditions, error router, call budget.
+"""Calls to Collate: client, transport, proxy, error router and call budget.
 
-`CollateClient` is what others use. What it returns stands in `answers`, what to do about it in `errors`. Nothing here
-knows of commands, Kafka or HTTP callers.
+Other packages use `CollateClient`. `answers` defines the results of a call, `errors` what to do about each result.
+Nothing here knows commands, Kafka or HTTP callers.
 """

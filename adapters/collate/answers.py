@@ -1,12 +1,12 @@
-"""What a call to Collate returns. A value, always: nothing that Collate or the network does is an exception.
+"""Results of a call to Collate. They are values: no failure of Collate or of the network is an exception.
 
-    Answered    2xx whose body is what it should be
-    Refused     4xx with Collate's own error body: a definite answer, nothing was done
-    Ambiguous   something was sent and no definite answer came (5xx, typed or not; cut short; not Collate's words)
-    NotSent     not a byte of the request left this machine
-    Held        not even tried: the call budget asks to come back later
+    Answered    2xx with a valid body
+    Refused     4xx with Collate's own error body: a definite result, without effect
+    Ambiguous   the request was sent and got no definite result (5xx, cut short, not in Collate's format)
+    NotSent     no byte of the request reached Collate
+    Deferred    not tried: the call budget allows the call later
 
-A read has no effect, so an `Ambiguous` read is just one to repeat. A write that is `Ambiguous` may have been done.
+A read has no effect, so an `Ambiguous` read is repeated. An `Ambiguous` write may have had an effect.
 """
 
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ Model_co = TypeVar("Model_co", covariant=True)
 
 
 class Cause(StrEnum):
-    """Why there is no definite answer. A closed set, fit for a metric's label."""
+    """Why a call got no definite result. A closed set, suitable as a metric's label."""
 
-    # Before anything was sent:
+    # Nothing was sent:
     DNS = "dns"
     REFUSED = "connect_refused"
     UNREACHABLE = "unreachable"
@@ -31,7 +31,7 @@ class Cause(StrEnum):
     PROXY_CREDENTIALS = "proxy_credentials"
     PROXY_REFUSED = "proxy_refused"
     PROXY_FAILED = "proxy_failed"
-    # After something may have been sent:
+    # The request was sent:
     WRITE_TIMEOUT = "write_timeout"
     READ_TIMEOUT = "read_timeout"
     RESET = "reset"
@@ -39,18 +39,18 @@ class Cause(StrEnum):
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
-    # An answer came, but not one of Collate's:
+    # The response is not a valid response of Collate:
     SERVER_ERROR = "server_error"
     REDIRECT = "redirect"
     UNTYPED = "untyped"
     UNREADABLE = "unreadable"
     MISMATCHED = "mismatched"
-    # The call's own time ran out, before or after:
+    # The total deadline passed, before or after the request was sent:
     DEADLINE = "deadline"
 
 
 class HoldReason(StrEnum):
-    """Why the budget does not let a call go. The values are the engine's words for why a lane waits."""
+    """Why the budget defers a call. The values are the reasons of waiting keys in metrics and events."""
 
     CREDENTIALS = "credentials"
     FORBIDDEN = "forbidden"
@@ -61,7 +61,7 @@ class HoldReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[Model_co]):
-    """2xx. `body` is empty for a grant: only the model's secret fields hold it."""
+    """2xx. `body` is empty for a grant: the link exists only in the model's secret fields."""
 
     status: int
     model: Model_co
@@ -71,16 +71,16 @@ class Answered(Generic[Model_co]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """4xx in Collate's words (collate-api.md section 7). The message is not kept.
+    """4xx with Collate's error body (docs/collate-contract.md §7). Its message is not kept.
 
     Attributes:
-        code: error.code, None if it does not look like one.
-        retryable: error.retryable, None where absent.
-        retry_after_seconds: from Retry-After (seconds or date), capped.
-        expected_version: of a version_conflict: what was sent.
-        actual_version: of a version_conflict: what Collate has.
-        details_reason: details.reason, as live_session_not_available has it.
-        suspended: our credentials are refused or in doubt: the request itself may be right.
+        code: error.code; None if it is not a word.
+        retryable: error.retryable; None if absent.
+        retry_after_seconds: from Retry-After (seconds or date), at most an hour.
+        expected_version: of a version_conflict: the version that was sent.
+        actual_version: of a version_conflict: the version at Collate.
+        details_reason: details.reason, for example of live_session_not_available.
+        suspended: Collate refuses or may refuse the API key; the request itself may be valid.
     """
 
     status: int
@@ -96,7 +96,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Sent, and no definite answer. `status` and `code` where one came, to tell a stored 5xx from a new one."""
+    """Sent, without a definite result. `status` and `code` distinguish a replayed 5xx from a new one."""
 
     cause: Cause
     status: int | None = None
@@ -118,7 +118,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Nothing left this machine; ask again at `until` (Unix seconds)."""
+    """Nothing was sent; the call may be made at `until` (Unix seconds)."""
 
     until: float
     reason: HoldReason

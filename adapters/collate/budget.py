@@ -1,11 +1,11 @@
-"""Which call may go now: one budget for all calls of a process. Pure: `now` (monotonic seconds) is an argument.
+"""The call budget of a process: which call may start now. Pure: `now` (monotonic seconds) is an argument.
 
-    ask ─▶ key refused? ─▶ forbidden? ─▶ Collate faulty? ─▶ rate limited? ─▶ a slot free? ─▶ a token left? ─▶ Ticket
-              └─────────────┴──────────────┴──────────────┴────────────────┴──────────────┴──▶ Hold(until, reason)
+    acquire ─▶ key refused? ─▶ forbidden? ─▶ Collate faulty? ─▶ rate limited? ─▶ token left? ─▶ slot free? ─▶ Ticket
+                  └─────────────┴──────────────┴──────────────┴────────────────┴──────────────┴▶ Hold(until, reason)
 
-Live calls may use everything; while they have been seen in the last minute, commands leave a share to them, and
-observations leave some more to commands, except every tenth call, which is an observation's if one wants it. The way
-out of every trouble (a breaker that closes) is slow: concurrency from 1, rate from a twentieth.
+Live calls may use the whole budget. If a live call came in the last minute, commands leave a share to live calls.
+Observations leave a further share to commands, except for every tenth call, which may be an observation. After a
+breaker closes, concurrency restarts at 1 and the rate at a twentieth.
 """
 
 from collections.abc import Callable
@@ -23,15 +23,15 @@ _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
 _LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _LONGEST_HOLD_SECONDS: Final = 10.0
-# How many times its first time a breaker for faults may stay open.
+# A breaker for faults stays open for at most this many times `open_seconds`.
 _LONGEST_OPEN: Final = 6
 _SHORTEST_HOLD_SECONDS: Final = 0.01
-# How recently somebody else must have been let in for a 403 to count as its authorization's own.
+# A 403 concerns only its own authorization if Collate accepted another one within this time.
 _FRESH_SECONDS: Final = 30.0
 
 
 class Priority(IntEnum):
-    """Who goes first."""
+    """The kinds of calls, the most urgent first."""
 
     LIVE = 0
     COMMAND = 1
@@ -39,7 +39,7 @@ class Priority(IntEnum):
 
 
 class CallSignal(Enum):
-    """What an attempt's end says about Collate."""
+    """What the end of a call shows about Collate."""
 
     ANSWERED = "answered"
     KEY_REFUSED = "key_refused"
@@ -49,8 +49,8 @@ class CallSignal(Enum):
 
 
 _CLOSED: Final = BreakerState.CLOSED
-# What each end of a call says of the key, the permissions, Collate's health and the rate: good, bad, or nothing.
-_OPINIONS: Final = {
+# What each signal shows about the key, the permissions, Collate's health and the rate: good, bad or nothing.
+_EVIDENCE: Final = {
     CallSignal.ANSWERED: (True, True, True, True),
     CallSignal.KEY_REFUSED: (False, None, True, True),
     CallSignal.FORBIDDEN: (True, False, True, True),
@@ -61,7 +61,7 @@ _OPINIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What wants to go: for whom, about which authorization."""
+    """A call that needs budget; `subject` is its authorization."""
 
     priority: Priority
     writes: bool
@@ -70,7 +70,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """This process's share of what Collate may be asked."""
+    """This process's share of the calls that Collate allows."""
 
     per_second: float
     concurrency: int
@@ -82,7 +82,7 @@ class Bounds:
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """Leave to make one call. Ends with `heard` or `abandon`, once."""
+    """Permission to make one call. It ends once, by `release` or `abandon`."""
 
     call: Call
     probes: frozenset[Breaker]
@@ -93,7 +93,7 @@ _NO_PROBES: Final[frozenset[Breaker]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Not now: ask again at `until` (monotonic seconds). `for_slot`: sooner, if a call ends sooner."""
+    """No permission before `until` (monotonic seconds). `for_slot`: earlier if another call ends earlier."""
 
     until: float
     reason: HoldReason
@@ -126,18 +126,18 @@ class Budget:
         self._limited_in_a_row: set[str] = set()
         self._live_at = float("-inf")
         self._since_observation = 0
-        self._promised = now
+        self._last_deferred_until = now
         self._seconds = 0.05
-        self._let_in: dict[bool, float] = {}
-        self._doubted_at: dict[bool, float] = {}
+        self._accepted_at: dict[bool, float] = {}
+        self._forbidden_since: dict[bool, float] = {}
 
-    def ask(self, now: float, call: Call) -> Ticket | Hold:
-        """Let a call go, or say until when not and why."""
+    def acquire(self, now: float, call: Call) -> Ticket | Hold:
+        """Return a ticket, or why and until when the call must wait."""
         if call.priority is Priority.LIVE:
             self._live_at = now
         gates = self._gates[call.writes]
         for breaker, reason in gates:
-            if breaker.state is not _CLOSED and (until := breaker.holds(now)) is not None:
+            if breaker.state is not _CLOSED and (until := breaker.retry_at(now)) is not None:
                 return Hold(until, reason)
         reserved = self._reserved(now, call.priority)
         token_in = self.rate.wait(now, reserved)
@@ -155,82 +155,83 @@ class Budget:
         probes = [breaker for breaker, _ in gates if breaker.state is not _CLOSED and breaker.enter(now)]
         return Ticket(call, frozenset(probes) if probes else _NO_PROBES)
 
-    def heard(
+    def release(
         self, now: float, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None
     ) -> None:
-        """Take the end of a call. `seconds` is how long it took, `retry_after` what Collate asked to wait."""
+        """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate asked for."""
         in_flight = sum(self.in_flight.values())
         self.in_flight[ticket.call.priority] -= 1
         writes, subject = ticket.call.writes, ticket.call.subject
-        # A refusal is quick and a failed connection quicker; neither says how long calls take. A time-out does.
+        # The durations of refusals and failed connections do not show how slow Collate is. A timeout does.
         if what is CallSignal.ANSWERED or (
             what is CallSignal.FAILED and self.concurrency.is_slow(seconds, writes=writes)
         ):
             self.concurrency.sample(now, seconds, in_flight, writes=writes)
             self._seconds += 0.05 * (seconds - self._seconds)
         wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if what is CallSignal.LIMITED else 0.0
-        for (breaker, _), opinion in zip(self._gates[writes], _OPINIONS[what], strict=True):
+        for (breaker, _), evidence in zip(self._gates[writes], _EVIDENCE[what], strict=True):
             probe = breaker in ticket.probes
-            if opinion is None:
-                breaker.neutral(now, probe=probe)
-            elif opinion:
-                if breaker.good(probe=probe):
+            if evidence is None:
+                breaker.record_neutral(now, probe=probe)
+            elif evidence:
+                if breaker.record_success(probe=probe):
                     self._recover(now, breaker)
             else:
-                breaker.bad(now, subject, probe=probe, at_least_seconds=wait)
+                breaker.record_failure(now, subject, probe=probe, at_least_seconds=wait)
         self._note_limits(now, what, subject)
-        self._note_let_in(now, what, writes)
+        self._note_access(now, what, writes)
 
     def abandon(self, ticket: Ticket) -> None:
-        """Forget a call that was cancelled: it says nothing."""
+        """Forget a cancelled call; it shows nothing about Collate."""
         self.in_flight[ticket.call.priority] -= 1
         for breaker in ticket.probes:
             breaker.abandon(probe=True)
 
     @property
     def order(self) -> tuple[Priority, ...]:
-        """Who of those that wait goes first."""
+        """The order in which waiting calls are served."""
         if self._observation_is_due:
             return Priority.LIVE, Priority.OBSERVATION, Priority.COMMAND
         return Priority.LIVE, Priority.COMMAND, Priority.OBSERVATION
 
-    def come_back(self, now: float, hold: Hold) -> float:
-        """Return when somebody who is sent away shall ask again: spread as calls can be served, not all at once."""
+    def deferred_until(self, now: float, hold: Hold) -> float:
+        """Return when a deferred call may return. Returns are spread at the rate at which calls can be served."""
         if hold.reason is not HoldReason.BUDGET:
             return hold.until
         per_second = min(self.rate.per_second(now), self.concurrency.limit / max(self._seconds, 1e-3))
         earliest = max(hold.until, now + _SHORTEST_HOLD_SECONDS)
-        self._promised = max(self._promised + 1 / per_second, earliest)
+        self._last_deferred_until = max(self._last_deferred_until + 1 / per_second, earliest)
         latest = now + _LONGEST_HOLD_SECONDS
-        if self._promised > latest:
-            self._promised = latest
+        if self._last_deferred_until > latest:
+            self._last_deferred_until = latest
             return max(earliest, now + _LONGEST_HOLD_SECONDS * (0.5 + 0.5 * self._chance()))
-        return self._promised
+        return self._last_deferred_until
 
     def suspends(self, now: float, call: Call) -> bool:
-        """Say whether a 401 or 403 just heard by this call is, or may be, our credentials' fault and not its own.
+        """Return whether the 401 or 403 of this call may be caused by our API key.
 
-        A 403 is its authorization's own if another one was let in lately, or if half a minute brought no second one.
+        A 403 concerns only its authorization if Collate accepted another one lately, or if no second one got a 403
+        within half a minute.
         """
         if self.key.state is not BreakerState.CLOSED or self.forbidden[call.writes].state is not BreakerState.CLOSED:
             return True
-        if now - self._let_in.get(call.writes, float("-inf")) < _FRESH_SECONDS:
+        if now - self._accepted_at.get(call.writes, float("-inf")) < _FRESH_SECONDS:
             return False
-        return now - self._doubted_at.get(call.writes, now) < _FRESH_SECONDS
+        return now - self._forbidden_since.get(call.writes, now) < _FRESH_SECONDS
 
     @property
     def trouble(self) -> HoldReason | None:
-        """What holds calls back at the moment, the worst first; None if nothing is wrong."""
+        """The most serious reason that defers calls now; None if there is none."""
         found = (
             (HoldReason.CREDENTIALS, (self.key,)),
             (HoldReason.FORBIDDEN, self.forbidden),
             (HoldReason.BREAKER, self.faults),
             (HoldReason.RATE_LIMITED, (self.limited,)),
         )
-        return next((why for why, them in found if any(it.state is not BreakerState.CLOSED for it in them)), None)
+        return next((reason for reason, breakers in found if any(one.state is not _CLOSED for one in breakers)), None)
 
     def key_changed(self, now: float) -> None:
-        """Try a new key at once."""
+        """Try a new key immediately."""
         for breaker in (self.key, *self.forbidden):
             breaker.retry(now)
 
@@ -247,7 +248,7 @@ class Budget:
         return self._since_observation >= _OBSERVATION_EVERY - 1
 
     def _recover(self, now: float, closed: Breaker) -> None:
-        self._promised = now
+        self._last_deferred_until = now
         if closed is self.limited:
             self.concurrency.cut(now)
             self.rate.cut(now)
@@ -256,7 +257,7 @@ class Budget:
             self.rate.restart(now)
 
     def _note_limits(self, now: float, what: CallSignal, subject: str) -> None:
-        # Two authorizations in a row: a limit that concerns all, not one authorization's own.
+        # Refusals of two authorizations in a row show a limit for all calls, not for one authorization.
         if what is CallSignal.LIMITED:
             self._limited_in_a_row.add(subject)
             if len(self._limited_in_a_row) > 1:
@@ -265,9 +266,9 @@ class Budget:
         elif what is not CallSignal.FAILED:
             self._limited_in_a_row.clear()
 
-    def _note_let_in(self, now: float, what: CallSignal, writes: bool) -> None:  # noqa: FBT001 - a dict's key
+    def _note_access(self, now: float, what: CallSignal, writes: bool) -> None:  # noqa: FBT001 - a dict's key
         if what is CallSignal.ANSWERED:
-            self._let_in[writes] = now
-            self._doubted_at.pop(writes, None)
+            self._accepted_at[writes] = now
+            self._forbidden_since.pop(writes, None)
         elif what is CallSignal.FORBIDDEN:
-            self._doubted_at.setdefault(writes, now)
+            self._forbidden_since.setdefault(writes, now)

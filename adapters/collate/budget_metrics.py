@@ -1,4 +1,4 @@
-"""What the budget shows to people: its metrics, and a log line whenever a breaker changes. Decides nothing."""
+"""Metrics of the budget, and a log line for each change of a breaker."""
 
 from functools import partial
 
@@ -8,10 +8,10 @@ from runtime.logs import get_log
 from runtime.metrics import CollateMetrics
 
 _ADVICE = {
-    "credentials": "put the environment's current API key into the key file; calls go on by themselves",
-    "forbidden": "our key lacks access to several authorizations; ask Collate, calls go on by themselves",
-    "faults": "Collate does not answer or fails; probes go out and calls go on by themselves",
-    "rate_limited": "Collate refuses for load; calls slow down by themselves, see the calls_per_second setting",
+    "credentials": "put the environment's current API key into the key file; calls then resume by themselves",
+    "forbidden": "our key has no access to several authorizations; ask Collate for access, then calls resume",
+    "faults": "Collate fails or does not respond; probes continue and calls resume by themselves",
+    "rate_limited": "Collate refuses calls because of load; calls slow down; see the setting calls_per_second",
 }
 
 
@@ -42,27 +42,29 @@ class BudgetMetrics:
         self._log = get_log()
 
     def waited(self, priority: Priority, seconds: float) -> None:
-        """Note how long a call waited for its turn."""
+        """Record how long a call waited for the budget."""
         self._waited[priority].observe(seconds)
 
     def waiting(self, priority: Priority, count: int) -> None:
-        """Note how many wait."""
+        """Record how many calls wait."""
         self._waiting[priority].set(count)
 
     def show(self) -> None:
-        """Tell what has changed; the gauges look by themselves."""
+        """Log the breakers that changed. The gauges read their values by themselves."""
         states = [breaker.state for breaker in self._watched]
         if states != self._states:
             before, self._states = self._states, states
-            self._tell(before)
+            self._log_changes(before)
 
-    def _tell(self, before: list[BreakerState]) -> None:
+    def _log_changes(self, before: list[BreakerState]) -> None:
         for (reason, calls, breaker), was in zip(self._breakers, before, strict=True):
             if breaker.state is was:
                 continue
             state = breaker.state.name.lower()
             self._metrics.breaker_changes.labels(state).inc()
             if breaker.state is BreakerState.OPEN:
-                self._log.warning("collate.breaker", state=state, reason=reason, calls=calls, advice=_ADVICE[reason])
+                self._log.warning(
+                    "collate.breaker_changed", state=state, reason=reason, calls=calls, advice=_ADVICE[reason]
+                )
             else:
-                self._log.info("collate.breaker", state=state, reason=reason, calls=calls)
+                self._log.info("collate.breaker_changed", state=state, reason=reason, calls=calls)

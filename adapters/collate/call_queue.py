@@ -1,7 +1,7 @@
-"""The call budget as tasks see it: a ticket now, a short wait for one, or a `Deferred` to come back later.
+"""The queue in front of the call budget: a call gets a ticket now, waits for a short time, or is deferred.
 
-A wait that will be long is handed back, so that it costs a timer somewhere and not a task here. Those who wait are
-bounded, and are served live first, then commands, then observations. Decides nothing itself: `budget` does.
+A long wait is returned as `Deferred`, so that it costs the caller a timer and not a waiting task. The number of waiting
+calls is bounded. Live calls are served first, then commands, then observations. `budget` makes all decisions.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from adapters.collate.budget import Budget, Call, CallSignal, Hold, Priority, Ti
 from adapters.collate.budget_metrics import BudgetMetrics
 from runtime.metrics import CollateMetrics
 
-# A command that is sent away has to be read and decided anew, which costs more than a turn of waiting: at full load
-# that work would be all that is done. The engine bounds how many wait. Less than what makes a wait worth an event.
+# A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
+# done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
 COMMAND_PATIENCE_SECONDS: Final = 5.0
-# An observation that is sent away is an alarm set anew.
+# A deferred observation only sets its timer again.
 OBSERVATION_PATIENCE_SECONDS: Final = 0.05
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
     call: Call
-    turn: asyncio.Future[Ticket | Deferred]
+    result: asyncio.Future[Ticket | Deferred]
     timer: asyncio.TimerHandle | None = None
 
 
@@ -54,100 +54,100 @@ class CallQueue:
         self._unix = unix
         self._waiting: dict[Priority, deque[_Waiter]] = {priority: deque() for priority in Priority}
         self._wake: asyncio.TimerHandle | None = None
-        self._signs = BudgetMetrics(budget, metrics)
+        self._metrics = BudgetMetrics(budget, metrics)
 
     async def take(self, call: Call) -> Ticket | Deferred:
-        """Return a ticket, which must end with `done` or `abandon`, or when to ask again."""
+        """Return a ticket, which must end with `done` or `abandon`, or when the call may return."""
         now = self._monotonic()
-        ahead = self._ahead(call.priority)
+        ahead = self._has_waiters_ahead(call.priority)
         if not ahead:
-            answer = self.budget.ask(now, call)
+            answer = self.budget.acquire(now, call)
             if isinstance(answer, Ticket):
-                self._signs.waited(call.priority, 0.0)
+                self._metrics.waited(call.priority, 0.0)
                 return answer
             if not self._worth_waiting(answer, now, call.priority):
-                return self._sent_away(answer, now)
+                return self._defer(answer, now)
         if sum(map(len, self._waiting.values())) >= self._most_waiting:
-            return self._sent_away(Hold(now, HoldReason.BUDGET), now)
+            return self._defer(Hold(now, HoldReason.BUDGET), now)
         return await self._wait(now, call)
 
     def done(self, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None) -> None:
-        """Give a ticket back with what the call's end says about Collate."""
-        self.budget.heard(self._monotonic(), ticket, what, seconds, retry_after)
+        """Return a ticket with what the end of the call shows about Collate."""
+        self.budget.release(self._monotonic(), ticket, what, seconds, retry_after)
         self._serve()
 
     def abandon(self, ticket: Ticket) -> None:
-        """Give a ticket back of which nothing became known."""
+        """Return the ticket of a call that ended without a result."""
         self.budget.abandon(ticket)
         self._serve()
 
     def suspends(self, call: Call) -> bool:
-        """Say whether a 401 or 403 just heard by this call is, or may be, our credentials' fault."""
+        """Return whether the 401 or 403 of this call may be caused by our API key."""
         return self.budget.suspends(self._monotonic(), call)
 
     def key_changed(self) -> None:
-        """Try the new key at once."""
+        """Try the new key immediately."""
         self.budget.key_changed(self._monotonic())
 
     def close(self) -> None:
-        """Send everybody who waits away."""
+        """Defer all waiting calls."""
         for queue in self._waiting.values():
             while queue:
-                self._settle(queue.popleft(), Deferred(self._unix(), HoldReason.BUDGET))
+                self._resolve(queue.popleft(), Deferred(self._unix(), HoldReason.BUDGET))
         if self._wake is not None:
             self._wake.cancel()
 
     async def _wait(self, began: float, call: Call) -> Ticket | Deferred:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(call, loop.create_future())
-        waiter.timer = loop.call_later(self._patience[call.priority], self._give_up, waiter)
+        waiter.timer = loop.call_later(self._patience[call.priority], self._on_patience_over, waiter)
         self._waiting[call.priority].append(waiter)
-        self._signs.waiting(call.priority, len(self._waiting[call.priority]))
+        self._metrics.waiting(call.priority, len(self._waiting[call.priority]))
         self._serve()
         try:
-            answer = await waiter.turn
+            answer = await waiter.result
         except asyncio.CancelledError:
             self._leave(waiter)
-            if waiter.turn.done() and not waiter.turn.cancelled():
-                answer = waiter.turn.result()
+            if waiter.result.done() and not waiter.result.cancelled():
+                answer = waiter.result.result()
                 if isinstance(answer, Ticket):
                     self.abandon(answer)
             raise
-        self._signs.waited(call.priority, self._monotonic() - began)
+        self._metrics.waited(call.priority, self._monotonic() - began)
         return answer
 
     def _serve(self) -> None:
-        """Give turns to those who wait, best first, until the budget says no."""
+        """Give tickets to waiting calls, the most urgent first, until the budget has none."""
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
         now = self._monotonic()
         while waiter := self._next():
-            answer = self.budget.ask(now, waiter.call)
+            answer = self.budget.acquire(now, waiter.call)
             if isinstance(answer, Hold) and self._worth_waiting(answer, now, waiter.call.priority):
                 if not answer.for_slot:
                     self._wake = asyncio.get_running_loop().call_later(answer.until - now, self._serve)
                 break
             self._leave(waiter)
-            self._settle(waiter, answer if isinstance(answer, Ticket) else self._sent_away(answer, now))
-        self._signs.show()
+            self._resolve(waiter, answer if isinstance(answer, Ticket) else self._defer(answer, now))
+        self._metrics.show()
 
     def _next(self) -> _Waiter | None:
         if not any(self._waiting.values()):
             return None
         return next((self._waiting[priority][0] for priority in self.budget.order if self._waiting[priority]), None)
 
-    def _ahead(self, priority: Priority) -> bool:
+    def _has_waiters_ahead(self, priority: Priority) -> bool:
         if not any(self._waiting.values()):
             return False
         order = self.budget.order
         return any(self._waiting[other] for other in order[: order.index(priority) + 1])
 
-    def _give_up(self, waiter: _Waiter) -> None:
+    def _on_patience_over(self, waiter: _Waiter) -> None:
         self._leave(waiter)
         now = self._monotonic()
-        answer = self.budget.ask(now, waiter.call)
-        self._settle(waiter, answer if isinstance(answer, Ticket) else self._sent_away(answer, now))
+        answer = self.budget.acquire(now, waiter.call)
+        self._resolve(waiter, answer if isinstance(answer, Ticket) else self._defer(answer, now))
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.timer is not None:
@@ -155,19 +155,19 @@ class CallQueue:
         priority = waiter.call.priority
         if waiter in self._waiting[priority]:
             self._waiting[priority].remove(waiter)
-            self._signs.waiting(priority, len(self._waiting[priority]))
+            self._metrics.waiting(priority, len(self._waiting[priority]))
 
-    def _settle(self, waiter: _Waiter, answer: Ticket | Deferred) -> None:
-        if not waiter.turn.done():
-            waiter.turn.set_result(answer)
+    def _resolve(self, waiter: _Waiter, answer: Ticket | Deferred) -> None:
+        if not waiter.result.done():
+            waiter.result.set_result(answer)
         elif isinstance(answer, Ticket):
             self.budget.abandon(answer)
 
     def _worth_waiting(self, hold: Hold, now: float, priority: Priority) -> bool:
-        # Each of those ahead takes about as long as the first.
+        # Each call ahead takes about as long as the first.
         wait = (hold.until - now) * (1 + len(self._waiting[priority]))
         return hold.reason is HoldReason.BUDGET and wait <= self._patience[priority]
 
-    def _sent_away(self, hold: Hold, now: float) -> Deferred:
-        until = self.budget.come_back(now, hold)
+    def _defer(self, hold: Hold, now: float) -> Deferred:
+        until = self.budget.deferred_until(now, hold)
         return Deferred(self._unix() + max(0.0, until - now), hold.reason)

@@ -1,10 +1,11 @@
-"""The calls to Collate that this gateway makes. Each returns a value of `answers`; none raises for Collate's doing.
+"""The gateway's calls to Collate. Each returns a value of `answers`; no fault of Collate is raised.
 
-One call is one attempt at most; nothing is retried here:
+One call is at most one attempt; nothing is retried here:
 
-    a turn from the budget ─▶ send ─▶ read the answer as what it should be ─▶ tell the budget ─▶ metrics, one log line
+    ticket from the budget ─▶ send ─▶ parse the response ─▶ release the ticket ─▶ metrics, one log line
 
-The caller decides n, key, If-Match and body (intent before effect); the key is left out where the settings say so.
+The caller decides n, idempotency key, If-Match and body (intent before effect). A setting limits the operations that
+send the key.
 """
 
 import random
@@ -19,7 +20,7 @@ import httpx
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused, Result
 from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
-from adapters.collate.concurrency import theirs
+from adapters.collate.concurrency import collate_seconds
 from adapters.collate.connection import Limits, NoResponse
 from adapters.collate.credentials import ApiKey
 from adapters.collate.operations import CLOSES, Operation, path_of
@@ -44,7 +45,7 @@ _NO_KEY_SECONDS: Final = 5.0
 _MOST_WAITING: Final = 1_024
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
 _ABANDONED: Final = "abandoned"
-_TOLD: Final = ("cause", "status", "proxy_status", "code", "request_id")
+_LOGGED: Final = ("cause", "status", "proxy_status", "code", "request_id")
 _PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
@@ -55,7 +56,7 @@ class CollateClient:
         self,
         transport: CollateTransport,
         key: ApiKey,
-        turns: CallQueue,
+        queue: CallQueue,
         metrics: CollateMetrics,
         *,
         traces: Traces | None = None,
@@ -64,7 +65,7 @@ class CollateClient:
     ) -> None:
         self._transport = transport
         self._key = key
-        self._turns = turns
+        self._queue = queue
         self._traces = traces
         kinds = (*_CLASSES.values(), _ABANDONED)
         self._attempts = {
@@ -79,25 +80,25 @@ class CollateClient:
             else frozenset({Operation.CREATE_HANDOFF})
         )
         self._unix = unix
-        self._asked = False
-        self._tell = line_writer("collate.attempt")
-        self._warn = line_writer("collate.attempt", "warning")
+        self._has_called = False
+        self._write_info = line_writer("collate.attempt")
+        self._write_warning = line_writer("collate.attempt", "warning")
 
     async def __aenter__(self) -> Self:
-        """Nothing to open: connections open when they are needed."""
+        """Open nothing: connections open when they are needed."""
         return self
 
     async def __aexit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """Send away who waits and close every connection; a call under way ends as ambiguous."""
-        self._turns.close()
+        """Defer waiting calls and close every connection; a call under way ends as ambiguous."""
+        self._queue.close()
         await self._transport.aclose()
 
     @property
     def trouble(self) -> HoldReason | None:
-        """What holds calls back at the moment, for health; None if nothing is wrong."""
-        return HoldReason.CREDENTIALS if self._key.key is None and self._asked else self._turns.budget.trouble
+        """The reason that defers calls now, for health; None if there is none."""
+        return HoldReason.CREDENTIALS if self._key.key is None and self._has_called else self._queue.budget.trouble
 
     async def get_authorization(
         self, authorization_id: str, *, priority: Priority = Priority.COMMAND
@@ -127,7 +128,10 @@ class CollateClient:
     async def create_handoff(
         self, authorization_id: str, *, if_match: int, key: str, body: bytes, priority: Priority = Priority.COMMAND
     ) -> Result[ManualHandoff]:
-        """Create a handoff. `if_match` is the authorization's version; an active one may be answered (section 5.1)."""
+        """Create a handoff. `if_match` is the authorization's version.
+
+        Collate may return a handoff that is already active (docs/collate-contract.md §5.1).
+        """
         return await self._call(
             Operation.CREATE_HANDOFF,
             priority,
@@ -150,7 +154,7 @@ class CollateClient:
         body: bytes,
         priority: Priority = Priority.COMMAND,
     ) -> Result[CloseAnswer]:
-        """Close a handoff one of the three ways. Whose version `if_match` is: `preconditions.close_version`."""
+        """Close a handoff in one of the three ways. `if_match` comes from `operations.close_version`."""
         return await self._call(
             Operation(operation),
             priority,
@@ -166,7 +170,7 @@ class CollateClient:
     async def mint_grant(
         self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority = Priority.LIVE
     ) -> Result[AccessGrant]:
-        """Mint an access grant. Its id and url exist only inside the model's secret fields."""
+        """Mint an access grant. Its id and url exist only in the model's secret fields."""
         return await self._call(
             Operation.MINT_GRANT,
             priority,
@@ -180,11 +184,11 @@ class CollateClient:
         )
 
     async def health(self) -> Result[None]:
-        """Ask whether Collate is there: no key is sent and the budget is not asked."""
+        """Read /health, without the API key and without budget."""
         began = time.monotonic()
         response = await self._send(self._transport.build_request("GET", path_of(Operation.HEALTH)))
         result, _ = read(response, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
-        self._note(Operation.HEALTH, {}, result, time.monotonic() - began)
+        self._record(Operation.HEALTH, {}, result, time.monotonic() - began)
         return result
 
     async def _call(
@@ -207,11 +211,11 @@ class CollateClient:
         if handoff_id:
             ids["handoff_id"] = handoff_id
         if self._key.refresh():
-            self._turns.key_changed()
-        self._asked = True
+            self._queue.key_changed()
+        self._has_called = True
         if self._key.key is None:
             return Deferred(self._unix() + _NO_KEY_SECONDS, HoldReason.CREDENTIALS)
-        ticket = await self._turns.take(call)
+        ticket = await self._queue.take(call)
         if isinstance(ticket, Deferred):
             return ticket
         headers = [("Authorization", f"Bearer {self._key.key.get_secret_value()}")]
@@ -224,16 +228,16 @@ class CollateClient:
             request = self._transport.build_request("POST" if call.writes else "GET", path, headers, body)
             response = await self._send(request)
         except BaseException:
-            self._turns.abandon(ticket)
-            self._note(operation, ids, None, time.monotonic() - began)
+            self._queue.abandon(ticket)
+            self._record(operation, ids, None, time.monotonic() - began)
             raise
         seconds = time.monotonic() - began
-        result, heard = read(response, parse, belongs, keep_body=keep_body, now=self._unix())
-        asked = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
-        self._turns.done(ticket, heard, theirs(seconds, _own_delay(response)), asked)
-        if isinstance(result, Refused) and heard in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
-            result = replace(result, suspended=self._turns.suspends(call))
-        self._note(operation, ids, result, seconds)
+        result, signal = read(response, parse, belongs, keep_body=keep_body, now=self._unix())
+        retry_after = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
+        self._queue.done(ticket, signal, collate_seconds(seconds, _own_delay(response)), retry_after)
+        if isinstance(result, Refused) and signal in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
+            result = replace(result, suspended=self._queue.suspends(call))
+        self._record(operation, ids, result, seconds)
         return result
 
     async def _send(self, request: httpx.Request) -> httpx.Response | NoResponse:
@@ -242,12 +246,12 @@ class CollateClient:
         except NoResponse as failure:
             return failure
 
-    def _note(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
+    def _record(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
         kind = _CLASSES.get(type(result), _ABANDONED)
         self._attempts[operation, kind].inc()
         self._seconds[operation].observe(seconds)
         line: dict[str, Any] = {"operation": operation.value, "result": kind, "seconds": round(seconds, 4), **ids}
-        for name in _TOLD:
+        for name in _LOGGED:
             if (value := getattr(result, name, None)) is not None:
                 line[name] = value
         if self._traces is not None:
@@ -266,7 +270,7 @@ class CollateClient:
                 },
                 failed=None if kind == "answered" else kind,
             )
-        write = self._tell if isinstance(result, Answered | Refused) else self._warn
+        write = self._write_info if isinstance(result, Answered | Refused) else self._write_warning
         write(line)
 
 

@@ -1,9 +1,9 @@
-"""How many calls may be in flight: follows latency (gradient) and refusals (multiplicative cut). Pure.
+"""The limit of calls in flight. It follows latency (gradient) and refusals (multiplicative cut). Pure.
 
-The gradient compares the median of the last window with what has been usual for the last minutes, as Netflix's
-concurrency-limits does: while calls are as quick as usual the limit grows by a root of itself, when they get slower it
-shrinks in proportion. Medians, so that one hanging authorization does not slow down the others; reads and writes apart,
-so that a change of the mixture is no slowness. After `restart` the same growth is the ramp-up: 1 to 64 in 7 seconds.
+The gradient compares the median of the last window with the usual latency of the last minutes, as Netflix's
+concurrency-limits does. At the usual latency the limit grows by its square root; at a higher latency it shrinks in
+proportion. A median ignores one slow authorization. Reads and writes are separate, so that a different mix does not
+look slow. After `restart` the same growth is the ramp-up: 1 to 64 in 7 seconds.
 """
 
 from math import sqrt
@@ -13,39 +13,39 @@ from typing import Final
 _WINDOW_SECONDS: Final = 0.1
 _WINDOW_CALLS: Final = 8
 _SAMPLES: Final = 64
-# Slower than usual by less than this is no reason to shrink: half as much again, plus the loop's own jitter.
+# Latency up to 1.5 times the usual one, plus the event loop's jitter, does not shrink the limit.
 _TOLERANCE: Final = 1.5
 _SLACK_SECONDS: Final = 0.005
 _SMOOTHING: Final = 0.2
-# The usual latency is a mean over about 600 windows, a minute of steady work.
+# The usual latency is a mean over about 600 windows: a minute of steady calls.
 _USUAL_WEIGHT: Final = 2 / 601
 _CUT: Final = 0.7
 _CUT_EVERY_SECONDS: Final = 1.0
 
 
-def theirs(seconds: float, own_delay_seconds: float) -> float:
-    """Return how much of a call's time was Collate's: a process that is short of processor time is not slow Collate.
+def collate_seconds(seconds: float, own_delay_seconds: float) -> float:
+    """Return the part of a call's duration that Collate took; a busy process must not make Collate look slow.
 
-    An answer lies in the kernel until the loop comes round, and then again until its caller has its turn. Only the
-    second wait can be measured; the first is as long in the mean.
+    A response waits in the kernel for the event loop, and then for its caller's task. Only the second wait can be
+    measured; on average the first is as long.
     """
     return max(0.0, seconds - 2 * own_delay_seconds)
 
 
 class _Latency:
-    """Of reads or of writes: what is usual, and this window's samples."""
+    """The usual latency of reads or of writes, and the samples of this window."""
 
     def __init__(self) -> None:
         self.usual: float | None = None
         self.window: list[float] = []
 
     def gradient(self) -> float:
-        """Close the window: 1 for as quick as usual, down to 0.5 for at least twice as slow as tolerated."""
+        """Close the window; return 1 for the usual latency, down to 0.5 for twice the tolerated one or more."""
         recent = median(self.window)
         self.window.clear()
         usual = recent if self.usual is None else self.usual + _USUAL_WEIGHT * (recent - self.usual)
         if usual > 2 * recent:
-            # Calls have become much quicker: an outage's latencies must not stay usual for minutes.
+            # After an outage its latencies must not stay the usual ones for minutes.
             usual *= 0.95
         self.usual = usual
         return min(1.0, max(0.5, (_TOLERANCE * usual + _SLACK_SECONDS) / max(recent, 1e-6)))
@@ -64,16 +64,16 @@ class ConcurrencyLimit:
 
     @property
     def limit(self) -> int:
-        """Calls that may be in flight now; at least 1."""
+        """The limit of calls in flight; at least 1."""
         return int(self._limit)
 
     def is_slow(self, seconds: float, *, writes: bool) -> bool:
-        """Say whether a call took longer than usual, as far as that is known."""
+        """Return whether a call took longer than usual; False if the usual latency is unknown."""
         usual = self._latencies[writes].usual
         return usual is not None and seconds > usual
 
     def sample(self, now: float, seconds: float, in_flight: int, *, writes: bool) -> None:
-        """Take the duration of a finished call, and how many were in flight with it."""
+        """Count the duration of a finished call, and the number of calls in flight with it."""
         if self._window_began is None:
             self._window_began = now
         window = self._latencies[writes].window
@@ -87,13 +87,13 @@ class ConcurrencyLimit:
             self._most_in_flight = 0
 
     def cut(self, now: float) -> None:
-        """Shrink because Collate refused for load, once a second at most."""
+        """Shrink after a refusal because of load, at most once a second."""
         if now - self._cut_at >= _CUT_EVERY_SECONDS:
             self._cut_at = now
             self._limit = max(1.0, self._limit * _CUT)
 
     def restart(self) -> None:
-        """Begin again at one call, as after an outage."""
+        """Restart at one call, after an outage."""
         self._limit = 1.0
         for latency in self._latencies:
             latency.window.clear()

@@ -1,6 +1,6 @@
-"""The API key, read again from its file whenever that changes: a rotated key needs no restart.
+"""The API key. Each change of its file is read, so that a new key needs no restart.
 
-A file that can't be read, or holds no key, keeps the old key and says so once. The key is never logged.
+A file without a usable key leaves the old key in force and is logged once. The key is never logged.
 """
 
 import re
@@ -21,7 +21,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class ApiKey:
-    """See the module. `key` is None as long as none could be read."""
+    """See the module. `key` is None until a key has been read."""
 
     def __init__(self, file: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.key: SecretStr | None = None
@@ -33,7 +33,7 @@ class ApiKey:
         self._log = get_log(file=str(file))
 
     def refresh(self) -> bool:
-        """Look at the file, once a second at most; return whether there is a new key."""
+        """Check the file, at most once a second; return whether there is a new key."""
         now = self._monotonic()
         if now - self._looked_at < _LOOK_EVERY_SECONDS:
             return False
@@ -44,10 +44,10 @@ class ApiKey:
         try:
             key = read_secret(self._file)
         except (OSError, UnicodeDecodeError) as error:
-            self._complain(type(error).__name__)
+            self._reject(type(error).__name__)
             return False
         if not _KEY.fullmatch(key.get_secret_value()):
-            self._complain("not one line of printable characters")
+            self._reject("not one line of printable characters")
             return False
         self._watcher.mark_read()
         self._problem = None
@@ -57,7 +57,7 @@ class ApiKey:
         self.key = key
         return changed
 
-    def _complain(self, problem: str) -> None:
+    def _reject(self, problem: str) -> None:
         if self._problem != problem:
             self._problem = problem
-            self._log.error("collate.key_unreadable", problem=problem, keeps_old=self.key is not None)
+            self._log.error("collate.key_rejected", problem=problem, keeps_old=self.key is not None)

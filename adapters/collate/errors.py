@@ -1,11 +1,11 @@
-"""The error router: what to do about every answer that is not a 2xx. Pure; docs/collate-errors.md is made from it.
+"""The error router: what to do about each result that is not a 2xx. Pure; docs/collate-errors.md is made from it.
 
-    Refused    -> by error.code (RULES, every code of collate-api.md section 7; the set is open)
+    Refused    -> by error.code (RULES: every code of docs/collate-contract.md §7; the set is open)
                -> else by `retryable` and status (DEFAULTS)
-    Ambiguous, NotSent, Held -> the same request again, later
+    Ambiguous, NotSent, Deferred -> the same request again, later
 
-A refusal is certain only of the attempt it answers. After an ambiguous attempt of the same write it may come from that
-attempt's own effect, so every verdict becomes: read again and see.
+A refusal is certain only for its own attempt. After an ambiguous attempt of the same write, the refusal may be caused
+by that attempt's effect. A reject or dead letter then becomes a reread.
 """
 
 from collections.abc import Mapping
@@ -21,22 +21,22 @@ class Disposition(StrEnum):
     """What to do next."""
 
     REJECT = "reject"
-    """The command is refused for good; whoever asked can act on the advice."""
+    """The command is rejected finally; the caller can act on the advice."""
     DEAD_LETTER = "dead_letter"
-    """Neither the caller nor time can mend it: a person must look."""
+    """Neither the caller nor time can fix the cause: an operator must decide."""
     REREAD = "reread"
-    """Nothing was done: read the authorization (and handoff), decide anew; a write still wanted takes the next n."""
+    """Nothing was done: read the authorization (and handoff) and decide again; a further write takes the next n."""
     RESEND = "resend"
-    """The identical request again, later: same key, same If-Match, same bytes."""
+    """Send the identical request later: same key, same If-Match, same bytes."""
     SUSPEND = "suspend"
-    """Nothing is wrong with the command: the identical request once the budget lets it through."""
+    """The command is valid: send the identical request when the budget allows it."""
     MINT_ANEW = "mint_anew"
-    """Ask for a new grant, under a new key."""
+    """Request a new grant, under a new key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A move, our stable reason for it, and one sentence of advice. `wait_seconds` is what Collate asked to wait."""
+    """A disposition, its stable reason and one sentence of advice. `wait_seconds` comes from Retry-After."""
 
     disposition: Disposition
     reason: str
@@ -46,7 +46,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a code means. `statuses` are those documented for it; `on` holds operations where the move is another."""
+    """The meaning of a code. `statuses` are its documented ones; `on` has operations with another disposition."""
 
     code: str
     statuses: tuple[int, ...]
@@ -58,7 +58,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What a status means where the code is unknown: for a write, and for a read."""
+    """The meaning of a status with an unknown code, for a write and for a read."""
 
     statuses: tuple[int, ...]
     write: Disposition
@@ -68,28 +68,30 @@ class Default:
 
 
 _READS: Final = (Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF)
-_NOT_OURS: Final = "Collate answered with a code of an endpoint that we don't use; compare versions with Collate."
-_ASK_STATE: Final = "Read the authorization's status and next action; ask again only if they still call for it."
+_NOT_OURS: Final = (
+    "Collate responded with a code of an endpoint that the gateway does not call; compare versions with Collate."
+)
+_ASK_STATE: Final = "Read the authorization's status and next action; repeat the command only if they still require it."
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "bad_request", (400,), Disposition.DEAD_LETTER, "request_refused",
-        "Collate could not read our request, typically its If-Match; report it with the request id.",
+        "Collate could not read the gateway's request, usually its If-Match; report it with the request id.",
     ),
     Rule(
         "final_submission_policy_required", (400,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS,
     ),
     Rule(
         "unauthorized", (401,), Disposition.SUSPEND, "credentials",
-        "Collate refuses our API key; put the environment's current key into the key file, no restart is needed.",
+        "Collate refuses the API key; put the environment's current key into the key file. No restart is needed.",
     ),
     Rule(
         "forbidden", (403,), Disposition.REJECT, "forbidden",
-        "Our key may not do this to this authorization; ask Collate for access.",
+        "The API key has no permission for this action on this authorization; ask Collate for access.",
     ),
     Rule(
         "insufficient_permissions", (403,), Disposition.REJECT, "forbidden",
-        "Our key lacks a permission for this authorization; ask Collate for access.",
+        "The API key lacks a permission for this authorization; ask Collate for access.",
     ),
     Rule(
         "prior_authorization_not_found", (404,), Disposition.REJECT, "authorization_not_found",
@@ -104,25 +106,25 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("file_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule(
         "access_grant_expired", (404,), Disposition.MINT_ANEW, "grant_expired",
-        "Ask for a new grant.", on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
+        "Request a new grant.", on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
     ),
     Rule(
         "access_grant_revoked", (404,), Disposition.REREAD, "grant_revoked",
-        "Read the handoff again before asking for another grant.",
+        "Read the handoff again before you request another grant.",
     ),
     Rule(
         "channel_session_lost", (404,), Disposition.REREAD, "session_lost",
-        "The payer session is gone; read the authorization to see what Collate makes of it.",
+        "The payer session is lost; read the authorization to see its state at Collate.",
     ),
     Rule("unsupported_route", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule("provider_access_not_configured", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule(
         "idempotency_key_reused", (409,), Disposition.REREAD, "key_reused",
-        "Collate knows the key with another request; see whether that one had an effect before a new key is used.",
+        "Collate knows the key with another request; check whether that one had an effect before you use a new key.",
     ),
     Rule(
         "version_conflict", (409,), Disposition.REREAD, "version_conflict",
-        "The authorization changed in between; read it again and repeat only if it still calls for the same.",
+        "The authorization has changed; read it again and repeat the command only if it is still required.",
     ),
     Rule("prior_authorization_not_mutable", (409,), Disposition.REREAD, "not_mutable", _ASK_STATE),
     Rule("authorization_not_mutable", (409,), Disposition.REREAD, "not_mutable", _ASK_STATE),
@@ -130,15 +132,15 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("authorization_not_confirmable", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
     Rule(
         "requirements_not_satisfied", (409,), Disposition.REJECT, "requirements_not_satisfied",
-        "Resolve the authorization's open requirements first, then ask again.",
+        "Resolve the authorization's open requirements, then repeat the command.",
     ),
     Rule(
         "review_stale", (409,), Disposition.REJECT, "review_stale",
-        "Show the current review snapshot, let the reviewer accept it, and ask again with its id.",
+        "Show the current review snapshot, let the reviewer accept it, and repeat the command with its id.",
     ),
     Rule(
         "live_session_not_available", (409,), Disposition.REREAD, "session_not_available",
-        "There is no session to enter now; details.reason says why, and the handoff says whether to ask again.",
+        "There is no session to enter now; details.reason has the cause. Read the handoff before you retry.",
     ),
     Rule("manual_handoff_not_allowed", (409,), Disposition.REREAD, "handoff_not_allowed", _ASK_STATE),
     Rule("file_not_ready", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
@@ -147,28 +149,26 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("next_action_not_confirmable", (409,), Disposition.REREAD, "not_actionable", _ASK_STATE),
     Rule(
         "validation_failed", (409,), Disposition.DEAD_LETTER, "request_refused",
-        "Collate refuses a field of our request; report it with the request id.",
+        "Collate refuses a field of the gateway's request; report it with the request id.",
     ),
     Rule("unsupported_case", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
 )  # fmt: skip
 
-RETRYABLE: Final = Default(
-    (), Disposition.RESEND, Disposition.RESEND, "collate_says_retry", "Collate says that this may be tried again."
-)
+RETRYABLE: Final = Default((), Disposition.RESEND, Disposition.RESEND, "collate_says_retry", "Collate allows a retry.")
 DEFAULTS: Final[tuple[Default, ...]] = (
     Default(
         (401,),
         Disposition.SUSPEND,
         Disposition.SUSPEND,
         "credentials",
-        "Collate refuses our API key; put the environment's current key into the key file, no restart is needed.",
+        "Collate refuses the API key; put the environment's current key into the key file. No restart is needed.",
     ),
     Default(
         (403,),
         Disposition.REJECT,
         Disposition.REJECT,
         "forbidden",
-        "Our key may not do this to this authorization; ask Collate for access.",
+        "The API key has no permission for this action on this authorization; ask Collate for access.",
     ),
     Default(
         (404, 410),
@@ -177,25 +177,25 @@ DEFAULTS: Final[tuple[Default, ...]] = (
         "not_found",
         "Check the ids and that they belong to this environment and organization.",
     ),
-    Default((408, 425, 429), Disposition.RESEND, Disposition.RESEND, "rate_limited", "Collate asks to slow down.",
+    Default((408, 425, 429), Disposition.RESEND, Disposition.RESEND, "rate_limited", "Collate limits the call rate.",
     ),
     Default((409, 412, 423), Disposition.REREAD, Disposition.RESEND, "conflict", _ASK_STATE),
 )  # fmt: skip
 OTHERWISE: Final = Default(
     (), Disposition.DEAD_LETTER, Disposition.DEAD_LETTER, "request_refused",
-    "Collate refuses our request for a reason that we don't know; report it with code and request id.",
+    "Collate refuses the gateway's request for an unknown reason; report it with its code and request id.",
 )  # fmt: skip
 
-UNSENT: Final = Route(Disposition.RESEND, "not_sent", "Collate could not be reached; nothing was sent.")
+UNSENT: Final = Route(Disposition.RESEND, "not_sent", "Collate was not reachable; nothing was sent.")
 UNKNOWN: Final = Route(
-    Disposition.RESEND, "ambiguous", "Collate gave no definite answer; the same request is sent again."
+    Disposition.RESEND, "ambiguous", "Collate gave no definite result; the gateway sends the same request again."
 )
 SUSPENDED: Final = Route(
     Disposition.SUSPEND,
     "credentials",
-    "Collate refuses our API key or doubts it; calls go on by themselves once it is right.",
+    "Collate refuses the API key, or may refuse it; calls resume when the key is valid.",
 )
-SEE: Final = "An earlier attempt of this write may have been the cause; read first."
+SEE: Final = "An earlier attempt of this write may be the cause; read first."
 
 _BY_CODE: Final = {rule.code: rule for rule in RULES}
 _BY_STATUS: Final = {status: default for default in DEFAULTS for status in default.statuses}
@@ -203,9 +203,9 @@ _VERDICTS: Final = frozenset({Disposition.REJECT, Disposition.DEAD_LETTER})
 
 
 def route(operation: Operation, result: Unanswered, *, after_ambiguous: bool = False) -> Route:
-    """Say what to do about a result that is not a 2xx.
+    """Return what to do about a result that is not a 2xx.
 
-    `after_ambiguous`: an earlier attempt of this very write ended as Ambiguous (in this process or before it).
+    `after_ambiguous`: an earlier attempt of the same write ended as Ambiguous, in this process or an earlier one.
     """
     match result:
         case NotSent() | Deferred():
@@ -233,7 +233,7 @@ def _ruled(operation: Operation, rule: Rule) -> Route:
 
 
 def _default(operation: Operation, refused: Refused) -> Route:
-    # Who says when to come again says that it may be tried again, unless he denies it.
+    # A Retry-After implies retryable, unless `retryable: false` says otherwise.
     is_retryable = refused.retryable or (refused.retryable is None and refused.retry_after_seconds is not None)
     default = RETRYABLE if is_retryable else _BY_STATUS.get(refused.status, OTHERWISE)
     if refused.status in {401, 408, 425, 429}:

@@ -1,6 +1,6 @@
-"""Reading one HTTP/1.1 answer out of bytes, within caps. Pure: bytes in, an answer or a cause out; never raises.
+"""Parses one HTTP/1.1 response within limits. Pure: bytes in, a response or a cause out; never raises.
 
-Surplus bytes behind the answer spoil the connection, so that they can't be taken for the next request's answer.
+Surplus bytes behind a response make its connection unusable, so that no later request gets them as its response.
 """
 
 from typing import Final
@@ -11,12 +11,12 @@ import httpx
 from adapters.collate.answers import Cause
 
 HEAD_LIMIT: Final = 64 << 10
-# The few headers that anybody here reads; the rest of Collate's are not kept.
+# The headers that the gateway reads; the others are dropped.
 KEPT_HEADERS: Final = frozenset({b"retry-after", b"x-request-id", b"request-id", b"date"})
 
 
 class HttpResponseReader:
-    """Reads one answer. `status` is known once its head is in; `reusable` once the answer is whole."""
+    """Reads one response. `status` is set after its head, `reusable` after the whole response."""
 
     def __init__(self, max_body: int) -> None:
         self.status: int | None = None
@@ -30,10 +30,10 @@ class HttpResponseReader:
         self._result: httpx.Response | Cause | None = None
 
     def feed(self, data: bytes) -> httpx.Response | Cause | None:
-        """Take what arrived; None means that more is to come."""
+        """Parse a piece; None means that the response is not yet whole."""
         before, self._received = self._received, self._received + len(data)
-        # Only what came before this piece is counted against the head: a piece may hold the head and much of a body.
-        # Framing may double a body in tiny chunks; beyond that somebody is wasting our time.
+        # The limit of the head excludes this piece, because one piece may hold the head and much of the body.
+        # Framing of tiny chunks may double a body; more is not accepted.
         if before > HEAD_LIMIT and (self.status is None or before > 2 * self._max_body + HEAD_LIMIT):
             return Cause.TOO_LARGE
         try:
@@ -44,20 +44,20 @@ class HttpResponseReader:
         return self._result
 
     def end(self) -> httpx.Response | Cause:
-        """Take the orderly end of the connection: it ends a body that says no length, and cuts short any other."""
+        """Handle the end of the stream: it completes a body without a length and truncates any other body."""
         if self.status is not None and not self._framed:
             return self._response(self.status)
         return Cause.TRUNCATED if self._received else Cause.CLOSED
 
-    # What the parser calls:
+    # Callbacks of the parser:
 
     def on_message_begin(self) -> None:
-        """Notice an answer behind the answer."""
+        """Detect a second response behind the first."""
         if self._result is not None:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep what is read; note how the body ends."""
+        """Keep a header that the gateway reads; note whether the body has a length."""
         if self._result is not None:
             return
         name = name.lower()
@@ -67,13 +67,13 @@ class HttpResponseReader:
             self._framed = True
 
     def on_headers_complete(self) -> None:
-        """Know the status, unless it is a 1xx, which is no answer yet (RFC 9110 section 15.2)."""
+        """Set the status. A 1xx is not the response yet (RFC 9110 section 15.2)."""
         status = self._parser.get_status_code()
         if self._result is None and status >= 200:
             self.status = status
 
     def on_body(self, piece: bytes) -> None:
-        """Collect the body up to its cap."""
+        """Collect the body up to its limit."""
         if self._result is not None:
             return
         self._size += len(piece)
@@ -84,7 +84,7 @@ class HttpResponseReader:
             self._body.append(piece)
 
     def on_message_complete(self) -> None:
-        """Conclude."""
+        """Complete the response, or continue after a 1xx."""
         if self._result is not None:
             return
         if self.status is None:

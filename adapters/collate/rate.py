@@ -1,4 +1,4 @@
-"""How many calls per second: a token bucket whose rate is cut on refusals and climbs back in a straight line. Pure."""
+"""The rate of calls: a token bucket. Refusals cut its rate, which then returns linearly to the full rate. Pure."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ _CUT_EVERY_SECONDS: Final = 1.0
 
 
 class Rate:
-    """See the module. `share` is how much of the full rate is in force: 1 in good times."""
+    """See the module. `share` is the part of the full rate that is in force: 1 without trouble."""
 
     def __init__(self, per_second: float, ramp_seconds: float, now: float) -> None:
         self._full = per_second
-        # A quarter of a second's calls may go at once; a smaller burst would make a lone call wait.
+        # A burst is the calls of a quarter of a second, at least 1; a smaller one would delay a single call.
         self._burst = max(1.0, per_second / 4)
         self._climb = 1.0 / ramp_seconds if ramp_seconds > 0 else float("inf")
         self._share = 1.0
@@ -30,25 +30,25 @@ class Rate:
         return self._full * self.share(now)
 
     def wait(self, now: float, reserved: float = 0.0) -> float:
-        """Return the seconds until a call may go that leaves the reserved part of a burst to others; 0 is now."""
+        """Return the seconds until a call may start and leave the reserved part of a burst to others."""
         self._refill(now)
         most = self._most()
         missing = min(most, 1.0 + reserved * (most - 1.0)) - self._tokens
         return 0.0 if missing <= 1e-9 else missing / self.per_second(now)
 
     def take(self, now: float) -> None:
-        """Count a call that goes now."""
+        """Count a call that starts now."""
         self._refill(now)
         self._tokens -= 1.0
 
     def cut(self, now: float) -> None:
-        """Slow down because Collate refused for load, once a second at most."""
+        """Slow down after a refusal because of load, at most once a second."""
         if now - self._cut_at >= _CUT_EVERY_SECONDS:
             self._cut_at = now
             self._slow_to(now, self.share(now) * _CUT)
 
     def restart(self, now: float) -> None:
-        """Begin again at the slowest, with an empty bucket but for one call, as after an outage."""
+        """Restart at the lowest rate with at most one token, after an outage."""
         self._slow_to(now, 0.0)
         self._tokens = min(self._tokens, 1.0)
 
@@ -66,5 +66,5 @@ class Rate:
             return
         before, self._share = self._share, self.share(now)
         self._share_at = now
-        # The share climbs in a straight line, so the mean of both ends is exact until it reaches 1.
+        # The share grows linearly, so the mean of both ends is exact until the share reaches 1.
         self._tokens = min(self._most(), self._tokens + gone * self._full * (before + self._share) / 2)

@@ -1,7 +1,8 @@
-"""From what came over the wire to a value of `answers`, and to what it says about Collate. Pure.
+"""Turns a response or a failed call into a value of `answers` and a `CallSignal`. Pure.
 
-Typed means: Collate's own error body (collate-api.md section 7). A 4xx without one is some gateway's page: no answer.
-Of an error only code, retryable, versions, details.reason and requestId are kept; message and issues may quote people.
+A 4xx counts as Refused only with Collate's own error body (docs/collate-contract.md §7); another body is the page of a
+gateway in between. Only code, retryable, versions, details.reason and requestId of an error are kept, because message
+and issues may contain personal data.
 """
 
 import re
@@ -34,10 +35,10 @@ def read(
     keep_body: bool,
     now: float,
 ) -> tuple[Result[Model], CallSignal]:
-    """Return the result of a call and what it says about Collate.
+    """Return the result of a call and what it shows about Collate.
 
-    `parse` raises ValueError for a body that is not what it should be; `belongs` says whether it answers this request.
-    `now` is Unix time.
+    `parse` raises ValueError for an invalid body; `belongs` checks that the body is about this request's object. `now`
+    is Unix time.
     """
     if isinstance(response, NoResponse):
         result = (
@@ -73,8 +74,8 @@ def _read_error(response: httpx.Response, now: float) -> tuple[Refused | Ambiguo
     code = error.code if error and error.code != UNRECOGNISED else None
     if status >= 500 or error is None:
         cause = Cause.SERVER_ERROR if status >= 500 else Cause.REDIRECT if status < 400 else Cause.UNTYPED
-        heard = _BY_STATUS.get(status, CallSignal.FAILED) if status in {401, 429} else CallSignal.FAILED
-        return Ambiguous(cause, status, code, wait, request_id), heard
+        signal = _BY_STATUS.get(status, CallSignal.FAILED) if status in {401, 429} else CallSignal.FAILED
+        return Ambiguous(cause, status, code, wait, request_id), signal
     details = error.details
     refused = Refused(
         status=status,

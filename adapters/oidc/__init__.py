@@ -1,1 +1,1 @@
-"""Tokens of OIDC issuers: the check of one token, and the issuers' public keys."""
+"""Tokens of OIDC issuers: verification of a token, and the issuers' public keys."""

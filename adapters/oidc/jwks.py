@@ -1,7 +1,7 @@
-"""An issuer's public keys by `kid`: fetched when needed, refreshed by age and for an unknown `kid`, kept on error.
+"""An issuer's public keys by `kid`. They are fetched when needed, and refreshed by age and for an unknown `kid`.
 
-Bounds: one fetch at a time per issuer, none within a pause of the last one, its size and its time. Only asymmetric
-signing keys are taken; what else a key set holds is passed over.
+Bounds: one fetch at a time per issuer, a pause between fetches, a size and a timeout. An error keeps the known keys.
+Only asymmetric signing keys are used.
 """
 
 import asyncio
@@ -51,23 +51,23 @@ class KeySet:
         self._refreshing: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None) -> Key | None:
-        """Return the key of that id (None: the only key there is), or None where there is none."""
+        """Return the key with that id (None: the only key), or None if there is none."""
         found = self._find(kid)
         if found is None:
-            await self._look_again()
+            await self._refresh_if_allowed()
             return self._find(kid)
         if self._clock() - self._fetched_at > FRESH_SECONDS and self._refreshing is None:
-            # Old keys are good enough meanwhile: nobody waits for an issuer that is slow or away.
-            self._refreshing = asyncio.create_task(self._look_again())
-            self._refreshing.add_done_callback(self._refreshed)
+            # The old keys stay valid meanwhile, so that no request waits for a slow issuer.
+            self._refreshing = asyncio.create_task(self._refresh_if_allowed())
+            self._refreshing.add_done_callback(self._on_refreshed)
         return found
 
-    async def _look_again(self) -> None:
+    async def _refresh_if_allowed(self) -> None:
         async with self._fetching:
             if self._clock() - self._tried_at > PAUSE_SECONDS:
                 await self._refresh()
 
-    def _refreshed(self, _: asyncio.Task[None]) -> None:
+    def _on_refreshed(self, _: asyncio.Task[None]) -> None:
         self._refreshing = None
 
     def _find(self, kid: str | None) -> Key | None:
@@ -87,7 +87,7 @@ class KeySet:
 
 
 def read_keys(content: bytes) -> dict[str | None, Key]:
-    """Read a JSON Web Key Set; raises ValueError where it holds no key that can be used."""
+    """Parse a JSON Web Key Set. Raises ValueError if it has no usable key."""
     document = json.loads(content)
     entries = document.get("keys") if isinstance(document, dict) else None
     keys: dict[str | None, Key] = {}

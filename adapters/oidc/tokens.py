@@ -1,7 +1,7 @@
-"""JSON Web Tokens of known issuers (OIDC client credentials): who is it, if the token is good. Never says why not.
+"""Verification of JSON Web Tokens of known issuers (OIDC client credentials). A refusal never has a reason.
 
-Issuer, audience, an allow-list of asymmetric algorithms, times. A token that was good is remembered by its hash for a
-minute, so that a busy caller costs one verification a minute.
+It checks issuer, audience, times, and an allow-list of asymmetric algorithms. The hash of a valid token is remembered
+for a minute, so that a busy caller costs one verification a minute.
 """
 
 import base64
@@ -27,7 +27,7 @@ ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "E
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whose tokens are taken, and on what terms; `keys` is a URL or a file."""
+    """An issuer whose tokens are accepted; `keys` is a URL or a file."""
 
     url: str
     audience: str
@@ -37,14 +37,14 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who a good token is about."""
+    """The subject of a valid token."""
 
     issuer: str
     name: str
 
 
 class Tokens:
-    """Verifies tokens; keeps the key sets of issuers and what was good a moment ago."""
+    """Verifies tokens; keeps the issuers' key sets and the subjects of recently valid tokens."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class Tokens:
         self._fetch = fetch_from
         self._clock = clock
         self._key_sets: dict[str, KeySet] = {}
-        self._good: OrderedDict[bytes, tuple[Subject, float]] = OrderedDict()
+        self._valid: OrderedDict[bytes, tuple[Subject, float]] = OrderedDict()
 
     async def subject(self, token: str) -> Subject | None:
-        """Return who it is, or None."""
+        """Return the subject of a valid token, or None."""
         now = self._clock()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        remembered = self._good.get(digest)
+        remembered = self._valid.get(digest)
         if remembered is not None and now < remembered[1] and remembered[0].issuer in self._issuers():
             return remembered[0]
         header, claims = _peek(token, 0), _peek(token, 1)
@@ -81,8 +81,8 @@ class Tokens:
         return self._verify(token, key, issuer, digest, now)
 
     def forget(self) -> None:
-        """Verify every token anew, because the callers' file has changed."""
-        self._good.clear()
+        """Forget all verified tokens, because the callers file has changed."""
+        self._valid.clear()
 
     def _verify(self, token: str, key: Any, issuer: Issuer, digest: bytes, now: float) -> Subject | None:
         checks = jwt.JWTClaimsRegistry(
@@ -102,14 +102,14 @@ class Tokens:
         if not isinstance(name, str):
             return None
         subject = Subject(issuer.url, name)
-        self._good[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
-        if len(self._good) > MOST_REMEMBERED:
-            self._good.popitem(last=False)
+        self._valid[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
+        if len(self._valid) > MOST_REMEMBERED:
+            self._valid.popitem(last=False)
         return subject
 
 
 def _peek(token: str, part: int) -> dict[str, Any]:
-    """Read a part of a token that is not verified yet, only to find the issuer and key to verify it by."""
+    """Read a part of an unverified token, to find the issuer and key that verify it."""
     try:
         encoded = token.split(".")[part]
         content = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))

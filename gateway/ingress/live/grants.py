@@ -1,10 +1,10 @@
-"""Access grants: look, mint, record, and only then hand over.
+"""Access grants: read the handoff, mint, record the access, and only then return the link.
 
-    handoff (or the active one) ─▶ can it be entered? ─▶ mint ─▶ lives long enough? ─▶ on record? ─▶ Granted
-                                                          ▲            │ no: thrown away
-                                                          └────────────┘
-A link lives in memory and in the one answer; nothing here fetches, logs or keeps it. Opening it is the browser's act
-(collate-api.md section 6). Invariant: no link leaves unrecorded.
+    handoff (or the active one) ─▶ open for access? ─▶ mint ─▶ valid long enough? ─▶ recorded? ─▶ Granted
+                                                        ▲            │ no: discarded
+                                                        └────────────┘
+A link exists only in memory and in one response; nothing here opens, logs or stores it. The operator's browser opens
+it (docs/collate-contract.md §6). Invariant: no link is returned before its access is recorded.
 """
 
 import secrets
@@ -23,15 +23,15 @@ from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
 from schemas.identity import request_id
 
 ACTIVE = "active"
-# A link that works for less is gone before a person has clicked it.
-SHORTEST_SECONDS = 30.0
-# Mints whose answer was too old (a replay of an earlier one), and sendings of one mint whose answer got lost.
-MOST_MINTS = 4
-MOST_SENDINGS = 3
+# A link that is valid for less expires before an operator opens it.
+MIN_VALID_SECONDS = 30.0
+# Mints that return an old grant (a replay of an earlier mint), and attempts of one mint without a result.
+MAX_MINTS = 4
+MAX_ATTEMPTS = 3
 
 
-class Collate(Protocol):
-    """What is asked of Collate."""
+class GrantSource(Protocol):
+    """The calls to Collate that a grant needs."""
 
     async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
         """Read an authorization."""
@@ -45,20 +45,20 @@ class Collate(Protocol):
         """Mint a grant."""
 
 
-class Record(Protocol):
-    """Where accesses are put on record."""
+class AccessLog(Protocol):
+    """The log of accesses."""
 
     @property
     def is_open(self) -> bool:
-        """Whether a record may be offered now."""
+        """Whether the log accepts a record now."""
 
     async def put(self, access: Access) -> float | None:
-        """Record an access: None once it is durable, else the seconds after which to try again."""
+        """Record an access. Return None when it is durable, else the seconds until a retry."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A grant that somebody asks for; `retry_key` is the caller's Idempotency-Key, for its own retries."""
+class GrantRequest:
+    """A caller's request for a grant. `retry_key` is its Idempotency-Key, the same for its retries."""
 
     authorization_id: str
     handoff_id: str
@@ -70,63 +70,63 @@ class Wanted:
 class Grants:
     """Mints access grants."""
 
-    def __init__(self, collate: Collate, record: Record, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, collate: GrantSource, record: AccessLog, now: Callable[[], float] = time.time) -> None:
         self._collate = collate
         self._record = record
         self._now = now
 
-    async def mint(self, wanted: Wanted) -> Granted | NotOpen | Unrecorded | UpstreamError:
-        """Mint a grant, record that it goes to the operator, and return it."""
+    async def mint(self, request: GrantRequest) -> Granted | NotOpen | Unrecorded | UpstreamError:
+        """Mint a grant, record the operator's access, and return the grant."""
         if not self._record.is_open:
             return Unrecorded(retry_after_seconds=2.0)
-        handoff = await self._find(wanted)
+        handoff = await self._find(request)
         if not isinstance(handoff, ManualHandoff):
             return handoff
-        shut = _shut(handoff)
-        if shut is not None:
-            return NotOpen(shut, handoff.id, handoff.result)
-        seed = _seed(wanted, handoff.id)
-        for number in range(MOST_MINTS):
-            answer = await self._send(wanted.authorization_id, handoff.id, _key(seed, number))
+        unavailable = _unavailable(handoff)
+        if unavailable is not None:
+            return NotOpen(unavailable, handoff.id, handoff.result)
+        seed = _seed(request, handoff.id)
+        for number in range(MAX_MINTS):
+            answer = await self._send(request.authorization_id, handoff.id, _key(seed, number))
             if not isinstance(answer, Answered):
                 return UpstreamError(Operation.MINT_GRANT, answer)
             grant = answer.model
-            if grant.expires_at.timestamp() - self._now() <= SHORTEST_SECONDS:
+            if grant.expires_at.timestamp() - self._now() <= MIN_VALID_SECONDS:
                 continue
             access = Access(
-                authorization_id=wanted.authorization_id,
+                authorization_id=request.authorization_id,
                 handoff_id=handoff.id,
-                operator=wanted.operator,
-                caller=wanted.caller,
+                operator=request.operator,
+                caller=request.caller,
                 expires_at=grant.expires_at,
-                record_id=_record_id(seed, number, wanted.operator),
+                record_id=_record_id(seed, number, request.operator),
             )
             retry_after = await self._record.put(access)
             return Granted(handoff.id, grant) if retry_after is None else Unrecorded(retry_after)
         return NotOpen(Unavailable.GRANTS_TOO_SHORT, handoff.id)
 
-    async def _find(self, wanted: Wanted) -> ManualHandoff | NotOpen | UpstreamError:
-        handoff_id = wanted.handoff_id
+    async def _find(self, request: GrantRequest) -> ManualHandoff | NotOpen | UpstreamError:
+        handoff_id = request.handoff_id
         if handoff_id == ACTIVE:
-            found = await self._collate.get_authorization(wanted.authorization_id, priority=Priority.LIVE)
+            found = await self._collate.get_authorization(request.authorization_id, priority=Priority.LIVE)
             if not isinstance(found, Answered):
                 return UpstreamError(Operation.GET_AUTHORIZATION, found)
             if found.model.active_handoff_id is None:
                 return NotOpen(Unavailable.NO_ACTIVE_HANDOFF)
             handoff_id = found.model.active_handoff_id
-        handoff = await self._collate.get_handoff(wanted.authorization_id, handoff_id, priority=Priority.LIVE)
+        handoff = await self._collate.get_handoff(request.authorization_id, handoff_id, priority=Priority.LIVE)
         return handoff.model if isinstance(handoff, Answered) else UpstreamError(Operation.GET_HANDOFF, handoff)
 
     async def _send(self, authorization_id: str, handoff_id: str, key: str) -> Result[AccessGrant]:
-        """Mint under one key; the transport's retries are the same request again."""
-        for _ in range(MOST_SENDINGS):
+        """Mint under one key; each retry is the identical request."""
+        for _ in range(MAX_ATTEMPTS):
             answer = await self._collate.mint_grant(authorization_id, handoff_id, key=key, priority=Priority.LIVE)
             if not isinstance(answer, Ambiguous | NotSent):
                 break
         return answer
 
 
-def _shut(handoff: ManualHandoff) -> Unavailable | None:
+def _unavailable(handoff: ManualHandoff) -> Unavailable | None:
     match handoff.state:
         case HandoffState.OFFERED:
             return Unavailable.HANDOFF_NOT_ACTIVE_YET
@@ -137,19 +137,19 @@ def _shut(handoff: ManualHandoff) -> Unavailable | None:
     return None if handoff.access_available else Unavailable.ACCESS_NOT_AVAILABLE
 
 
-def _seed(wanted: Wanted, handoff_id: str) -> str:
-    """Return what a mint's keys derive from: the caller's key if there is one, so that its retry is the same mint."""
-    if wanted.retry_key is None:
+def _seed(request: GrantRequest, handoff_id: str) -> str:
+    """Return the seed of a mint's keys. It depends on the caller's key, so that a caller's retry is the same mint."""
+    if request.retry_key is None:
         return secrets.token_hex(16)
-    return request_id("grant", wanted.caller, wanted.authorization_id, handoff_id, wanted.retry_key)
+    return request_id("grant", request.caller, request.authorization_id, handoff_id, request.retry_key)
 
 
 def _key(seed: str, number: int) -> str:
-    # The last try owes nothing to the caller's key: under it only old answers are replayed.
-    return write_key(secrets.token_hex(16) if number == MOST_MINTS - 1 else seed, Operation.MINT_GRANT, number)
+    # The last mint does not use the caller's key, because under that key Collate only replays old grants.
+    return write_key(secrets.token_hex(16) if number == MAX_MINTS - 1 else seed, Operation.MINT_GRANT, number)
 
 
 def _record_id(seed: str, number: int, operator: str) -> str:
-    if number == MOST_MINTS - 1:
+    if number == MAX_MINTS - 1:
         return str(uuid.uuid4())
     return request_id("access", seed, number, operator)

@@ -1,4 +1,4 @@
-"""What a live call comes to. A value, always; how it is told over HTTP is the ingress's business."""
+"""Outcomes of live calls, as values. `routes` and `problems` turn them into HTTP responses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from schemas.collate.handoff import AccessGrant
 
 
 class Unavailable(StrEnum):
-    """Why a handoff can't be entered. A closed set, which a UI branches on."""
+    """Why a handoff is not open for access. A closed set; user interfaces branch on it."""
 
     NO_ACTIVE_HANDOFF = "no_active_handoff"
     HANDOFF_NOT_ACTIVE_YET = "handoff_not_active_yet"
@@ -23,7 +23,7 @@ class Unavailable(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A link was minted and its handing out is on record. The grant's id and url are secrets."""
+    """A link was minted and the access is recorded. The grant's id and url are secrets."""
 
     handoff_id: str
     grant: AccessGrant
@@ -31,7 +31,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class NotOpen:
-    """Collate was asked and the handoff can't be entered; nothing was minted that is still usable."""
+    """The handoff is not open for access; no usable link exists."""
 
     reason: Unavailable
     handoff_id: str | None = None
@@ -40,7 +40,7 @@ class NotOpen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a reviewer must read, and what the next action was issued against."""
+    """The review snapshot that a reviewer must read, and the one that the next action refers to."""
 
     authorization_id: str
     version: int
@@ -50,21 +50,21 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class NoSnapshot:
-    """The authorization is there, a review snapshot is not."""
+    """The authorization has no review snapshot."""
 
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unrecorded:
-    """A link was, or would have been, minted; but its handing out can't be recorded, so it goes to nobody."""
+    """The access was not recorded, so no link is returned."""
 
     retry_after_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamError:
-    """Collate gave no 2xx to this operation."""
+    """Collate gave no 2xx to the operation."""
 
     operation: Operation
     answer: Unanswered
@@ -72,7 +72,7 @@ class UpstreamError:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The fact that goes on record before a link leaves: never the link or its id."""
+    """The record of an access, written before the link is returned. It never has the link or its id."""
 
     authorization_id: str
     handoff_id: str

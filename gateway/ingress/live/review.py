@@ -1,4 +1,4 @@
-"""The review snapshot: read now, passed on unchanged, kept nowhere. Render it; its id is what a reviewer accepts."""
+"""The review snapshot: read from Collate, returned unchanged, stored nowhere. The reviewer accepts it by its id."""
 
 from typing import Protocol
 
@@ -9,8 +9,8 @@ from gateway.ingress.live.outcomes import NoSnapshot, Snapshot, UpstreamError
 from schemas.collate.authorization import PriorAuthorization
 
 
-class Collate(Protocol):
-    """What is asked of Collate."""
+class AuthorizationSource(Protocol):
+    """The call to Collate that a review needs."""
 
     async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
         """Read an authorization."""
@@ -19,11 +19,11 @@ class Collate(Protocol):
 class Reviews:
     """Reads review snapshots."""
 
-    def __init__(self, collate: Collate) -> None:
+    def __init__(self, collate: AuthorizationSource) -> None:
         self._collate = collate
 
     async def read(self, authorization_id: str) -> Snapshot | NoSnapshot | UpstreamError:
-        """Return the authorization's review snapshot as it is now."""
+        """Return the authorization's current review snapshot."""
         found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)

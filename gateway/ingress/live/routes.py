@@ -13,7 +13,7 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import AuditUnavailable, NoReviewSnapshot
 from gateway.ingress.http.request import parse, path_id, read_json
-from gateway.ingress.live.grants import Grants, Wanted
+from gateway.ingress.live.grants import GrantRequest, Grants
 from gateway.ingress.live.outcomes import Granted, NoSnapshot, NotOpen, Snapshot, Unrecorded, UpstreamError
 from gateway.ingress.live.problems import problem_of, problem_of_not_open
 from gateway.ingress.live.review import Reviews
@@ -42,7 +42,7 @@ class LiveCalls:
         operator = parse(AccessGrantBody, await read_json(request)).operator
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
         context.deadline.extend(LIVE_CALL_SECONDS)
-        outcome = await self._grants.mint(Wanted(authorization_id, handoff_id, operator, caller.name, retry_key))
+        outcome = await self._grants.mint(GrantRequest(authorization_id, handoff_id, operator, caller.name, retry_key))
         match outcome:
             case Granted(handoff_id=handoff_id, grant=grant):
                 context.log_fields["handoff_id"] = handoff_id

@@ -1,4 +1,4 @@
-"""How an authorization and a handoff are at Collate now, for an operator who must decide. Reads, changes nothing."""
+"""The current state of an authorization and a handoff at Collate, for an operator's decision. Reads only."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,8 +11,8 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 
 
-class Collate(Protocol):
-    """What is asked of Collate."""
+class SituationSource(Protocol):
+    """The calls to Collate that a situation needs."""
 
     async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
         """Read an authorization."""
@@ -23,7 +23,7 @@ class Collate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The authorization, and the handoff that was asked about or is running; None if Collate shows none."""
+    """An authorization, and the requested or the active handoff; None if Collate has none."""
 
     authorization: PriorAuthorization
     handoff_id: str | None = None
@@ -31,22 +31,22 @@ class Situation:
 
 
 class Situations:
-    """Reads situations; the authorization first, so that what a handoff says is never older."""
+    """Reads situations: first the authorization, so that the handoff is never older."""
 
-    def __init__(self, collate: Collate) -> None:
+    def __init__(self, collate: SituationSource) -> None:
         self._collate = collate
 
     async def read(self, authorization_id: str, handoff_id: str | None) -> Situation | UpstreamError:
-        """Return how it is, with this handoff, or else the running one."""
+        """Return the situation with this handoff, or with the active one."""
         found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)
-        wanted = handoff_id or found.model.active_handoff_id
-        if wanted is None:
+        wanted_id = handoff_id or found.model.active_handoff_id
+        if wanted_id is None:
             return Situation(found.model)
-        handoff = await self._collate.get_handoff(authorization_id, wanted, priority=Priority.LIVE)
+        handoff = await self._collate.get_handoff(authorization_id, wanted_id, priority=Priority.LIVE)
         if isinstance(handoff, Answered):
-            return Situation(found.model, wanted, handoff.model)
+            return Situation(found.model, wanted_id, handoff.model)
         if isinstance(handoff, Refused) and handoff.status == 404 and not handoff.suspended:
-            return Situation(found.model, wanted)
+            return Situation(found.model, wanted_id)
         return UpstreamError(Operation.GET_HANDOFF, handoff)

@@ -45,7 +45,7 @@ class Exchange:
         self.result, self._left = ReadTimedOut(Cause.READ_TIMEOUT, sent=True), True
 
     def reply(self, reply):
-        kept = [(name, value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
+        kept = [(name.lower(), value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
         extensions = {"own_delay_seconds": 0.0}
         self._end(httpx.Response(reply.status, headers=kept, content=reply.body, extensions=extensions), "answered")
 

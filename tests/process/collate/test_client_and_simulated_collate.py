@@ -218,7 +218,7 @@ async def test_one_authorization_that_fails_for_ever_leaves_the_others_their_spe
     beside = await measure()
     assert not failing.done()
     failing.cancel()
-    assert client._turns.budget.faults[False].state is BreakerState.CLOSED
+    assert client._queue.budget.faults[False].state is BreakerState.CLOSED
     assert beside < alone * 2
 
 
@@ -244,7 +244,7 @@ async def test_after_an_outage_calls_come_back_by_themselves_and_slowly(collate,
     assert all(isinstance(result, Answered) for result in results)
     per_second = [count for _, count in sorted(collate.ledger.per_second.items())]
     assert max(per_second) < 120, per_second
-    assert client._turns.budget.faults[False].state is BreakerState.CLOSED
+    assert client._queue.budget.faults[False].state is BreakerState.CLOSED
 
 
 async def test_a_limit_of_collates_is_found_and_kept_to(collate, connect, key_file):

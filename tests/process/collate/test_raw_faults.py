@@ -339,7 +339,7 @@ async def test_cancelling_a_call_ends_its_connection_and_frees_its_turn(serve, c
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert sum(client._turns.budget.in_flight.values()) == 0
+    assert sum(client._queue.budget.in_flight.values()) == 0
     assert not client._transport._idle
     assert not client._transport._busy
 

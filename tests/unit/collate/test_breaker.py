@@ -13,54 +13,54 @@ def breaker(threshold=3, first=5.0, longest=30.0, to_close=2):
 def opened(now=0.0):
     it = breaker()
     for subject in "abc":
-        it.bad(now, subject, probe=False)
+        it.record_failure(now, subject, probe=False)
     return it
 
 
 def test_one_authorization_alone_never_trips_it():
     it = breaker()
     for _ in range(1_000):
-        assert not it.bad(0.0, "a", probe=False)
+        assert not it.record_failure(0.0, "a", probe=False)
     assert it.state is CLOSED
-    assert it.holds(0.0) is None
+    assert it.retry_at(0.0) is None
 
 
 def test_different_authorizations_in_a_row_trip_it():
     it = breaker()
-    assert [it.bad(0.0, subject, probe=False) for subject in "aab"] == [False, False, False]
-    assert it.bad(0.0, "c", probe=False)
+    assert [it.record_failure(0.0, subject, probe=False) for subject in "aab"] == [False, False, False]
+    assert it.record_failure(0.0, "c", probe=False)
     assert it.state is OPEN
 
 
 def test_a_good_answer_between_them_keeps_it_closed():
     it = breaker()
     for subject in "abcdefgh":
-        it.bad(0.0, subject, probe=False)
-        it.good(probe=False)
+        it.record_failure(0.0, subject, probe=False)
+        it.record_success(probe=False)
     assert it.state is CLOSED
 
 
 def test_while_it_is_open_everybody_is_sent_away_until_after_its_time():
     it = opened()
-    assert 5.0 <= it.holds(0.1) <= 5.0 + 5.0 * 0.25
-    assert it.holds(5.0) is None
+    assert 5.0 <= it.retry_at(0.1) <= 5.0 + 5.0 * 0.25
+    assert it.retry_at(5.0) is None
 
 
 def test_half_open_lets_one_probe_out_at_a_time():
     it = opened()
     assert it.enter(5.0)
     assert it.state is HALF_OPEN
-    assert it.holds(5.0) > 5.0
-    it.good(probe=True)
-    assert it.holds(5.1) is None
+    assert it.retry_at(5.0) > 5.0
+    it.record_success(probe=True)
+    assert it.retry_at(5.1) is None
 
 
 def test_enough_good_probes_close_it():
     it = opened()
     it.enter(5.0)
-    assert not it.good(probe=True)
+    assert not it.record_success(probe=True)
     it.enter(5.1)
-    assert it.good(probe=True)
+    assert it.record_success(probe=True)
     assert it.state is CLOSED
     assert it.enter(5.2) is False
 
@@ -73,7 +73,7 @@ def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_longest():
         waits.append(until - now)
         now = until
         assert it.enter(now)
-        it.bad(now, "x", probe=True)
+        it.record_failure(now, "x", probe=True)
     assert waits == [5.0, 10.0, 20.0, 30.0, 30.0]
 
 
@@ -83,61 +83,61 @@ def test_a_bad_probe_after_a_good_one_opens_it_for_the_first_time_again():
     for _ in range(3):
         now = it._open_until
         it.enter(now)
-        it.bad(now, "x", probe=True)
+        it.record_failure(now, "x", probe=True)
     now = it._open_until
     it.enter(now)
-    it.good(probe=True)
+    it.record_success(probe=True)
     it.enter(now)
-    it.bad(now, "x", probe=True)
+    it.record_failure(now, "x", probe=True)
     assert it._open_until - now == 5.0
 
 
 def test_late_answers_to_calls_from_before_it_opened_change_nothing():
     it = opened()
-    assert not it.good(probe=False)
-    assert not it.bad(1.0, "z", probe=False)
+    assert not it.record_success(probe=False)
+    assert not it.record_failure(1.0, "z", probe=False)
     assert it.state is OPEN
-    assert it.holds(4.9) is not None
+    assert it.retry_at(4.9) is not None
 
 
 def test_what_collate_asked_to_wait_is_waited_at_least():
     it = breaker(threshold=1)
-    it.bad(0.0, "a", probe=False, at_least_seconds=42.0)
-    assert it.holds(41.9) >= 42.0
-    assert it.holds(42.0) is None
+    it.record_failure(0.0, "a", probe=False, at_least_seconds=42.0)
+    assert it.retry_at(41.9) >= 42.0
+    assert it.retry_at(42.0) is None
 
 
 def test_a_cancelled_probe_makes_room_for_the_next():
     it = opened()
     it.enter(5.0)
     it.abandon(probe=True)
-    assert it.holds(5.0) is None
+    assert it.retry_at(5.0) is None
 
 
 def test_a_probe_that_proves_nothing_waits_as_long_again():
     it = opened()
     it.enter(5.0)
-    it.neutral(6.0, probe=True)
+    it.record_neutral(6.0, probe=True)
     assert it.state is OPEN
-    assert it.holds(10.9) is not None
-    assert it.holds(11.0) is None
+    assert it.retry_at(10.9) is not None
+    assert it.retry_at(11.0) is None
 
 
 def test_a_reason_to_hope_lets_a_probe_out_at_once():
     it = opened()
     it.retry(1.0)
-    assert it.holds(1.0) is None
+    assert it.retry_at(1.0) is None
     assert it.enter(1.0)
 
 
 def end(it, now, step, subject, probe):
     match step:
         case "good":
-            it.good(probe=probe)
+            it.record_success(probe=probe)
         case "bad":
-            it.bad(now, subject, probe=probe)
+            it.record_failure(now, subject, probe=probe)
         case "neutral":
-            it.neutral(now, probe=probe)
+            it.record_neutral(now, probe=probe)
         case "abandon":
             it.abandon(probe=probe)
 
@@ -158,19 +158,19 @@ def test_whatever_happens_it_never_holds_for_longer_than_its_longest_and_never_l
             now += 0.7
             continue
         if not out:
-            until = it.holds(now)
+            until = it.retry_at(now)
             assert until is None or now < until <= now + 8.0 * 1.25
             if until is None:
                 out.append(it.enter(now))
         probe = out.pop() if out else False
         if probe:
-            assert it.holds(now) is not None, "a probe is out"
+            assert it.retry_at(now) is not None, "a probe is out"
         end(it, now, step, subject, probe)
     # Left alone it always comes back.
     now += 20.0
     for _ in range(to_close):
         if it.state is not CLOSED:
-            assert it.holds(now) is None
+            assert it.retry_at(now) is None
             it.enter(now)
-            it.good(probe=True)
+            it.record_success(probe=True)
     assert it.state is CLOSED

@@ -22,13 +22,13 @@ def call(subject="a", *, priority=COMMAND, writes=True):
 
 def go(budget, now, what, subject="a", *, writes=True, retry_after=None):
     """Make one call that must be let go, and end it."""
-    ticket = budget.ask(now, call(subject, writes=writes))
+    ticket = budget.acquire(now, call(subject, writes=writes))
     assert isinstance(ticket, Ticket), ticket
-    budget.heard(now, ticket, what, 0.01, retry_after)
+    budget.release(now, ticket, what, 0.01, retry_after)
 
 
 def reason(budget, now, subject="a", **which):
-    answer = budget.ask(now, call(subject, **which))
+    answer = budget.acquire(now, call(subject, **which))
     if isinstance(answer, Ticket):
         budget.abandon(answer)
         return None
@@ -38,7 +38,7 @@ def reason(budget, now, subject="a", **which):
 def fill(budget, now, priority, subject="s"):
     """Take every slot and token there is for that priority."""
     tickets = []
-    while isinstance(answer := budget.ask(now, call(subject, priority=priority)), Ticket):
+    while isinstance(answer := budget.acquire(now, call(subject, priority=priority)), Ticket):
         tickets.append(answer)
     return tickets
 
@@ -51,14 +51,14 @@ def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
     go(budget, 0.0, CallSignal.KEY_REFUSED)
     for writes in (True, False):
         for priority in Priority:
-            held = budget.ask(0.1, call("b", priority=priority, writes=writes))
+            held = budget.acquire(0.1, call("b", priority=priority, writes=writes))
             assert isinstance(held, Hold)
             assert held.reason is HoldReason.CREDENTIALS
             assert 5.0 <= held.until <= 6.5
-    probe = budget.ask(6.5, call("b"))
+    probe = budget.acquire(6.5, call("b"))
     assert isinstance(probe, Ticket)
     assert reason(budget, 6.5, "c") is HoldReason.CREDENTIALS
-    budget.heard(6.6, probe, CallSignal.ANSWERED, 0.1)
+    budget.release(6.6, probe, CallSignal.ANSWERED, 0.1)
     assert reason(budget, 7.0, "c") is None
 
 
@@ -104,7 +104,7 @@ def test_a_403_that_nobody_can_compare_is_in_doubt_for_half_a_minute():
     assert not budget.suspends(31.0, call("a"))
 
 
-def test_a_doubt_ends_when_another_authorization_is_let_in():
+def test_a_doubt_ends_when_another_authorization_is_accepted_at():
     budget = make()
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     go(budget, 1.0, CallSignal.ANSWERED, "b")
@@ -185,12 +185,12 @@ def test_429s_of_three_in_a_row_pause_all_for_as_long_as_collate_asked_within_re
 def test_an_outage_that_is_over_leaves_its_latencies_behind():
     budget = make()
     for _ in range(50):
-        ticket = budget.ask(0.0, call())
-        budget.heard(0.0, ticket, CallSignal.FAILED, 0.0001)
+        ticket = budget.acquire(0.0, call())
+        budget.release(0.0, ticket, CallSignal.FAILED, 0.0001)
     before = budget.concurrency.limit
     for number in range(1_000):
-        ticket = budget.ask(number / 100, call())
-        budget.heard(number / 100, ticket, CallSignal.ANSWERED, 0.2)
+        ticket = budget.acquire(number / 100, call())
+        budget.release(number / 100, ticket, CallSignal.ANSWERED, 0.2)
     assert budget.concurrency.limit >= before, "failed connections are not what is usual"
 
 
@@ -199,7 +199,7 @@ def test_an_outage_that_is_over_leaves_its_latencies_behind():
 
 def test_live_calls_find_room_when_commands_take_all_they_may():
     budget = make(concurrency=64)
-    assert isinstance(budget.ask(0.0, call(priority=LIVE)), Ticket)
+    assert isinstance(budget.acquire(0.0, call(priority=LIVE)), Ticket)
     commands = fill(budget, 0.0, COMMAND)
     assert len(commands) == 16 - 4 - 1
     assert len(fill(budget, 0.0, LIVE)) == 4
@@ -218,7 +218,7 @@ def test_observations_leave_room_for_commands():
 
 def test_tokens_are_shared_as_slots_are():
     budget = make(per_second=80.0, concurrency=1_000)
-    assert isinstance(budget.ask(0.0, call(priority=LIVE)), Ticket)
+    assert isinstance(budget.acquire(0.0, call(priority=LIVE)), Ticket)
     observations, commands, live = (len(fill(budget, 0.0, priority)) for priority in (OBSERVATION, COMMAND, LIVE))
     assert (observations, commands, live) == (9, 5, 5)
 
@@ -228,10 +228,10 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
     now, served = 0.0, Counter()
     for priority in cycle((OBSERVATION, COMMAND, COMMAND, COMMAND)):
         now += 0.001
-        ticket = budget.ask(now, call(priority=priority))
+        ticket = budget.acquire(now, call(priority=priority))
         if isinstance(ticket, Ticket):
             served[priority] += 1
-            budget.heard(now, ticket, CallSignal.ANSWERED, 0.005)
+            budget.release(now, ticket, CallSignal.ANSWERED, 0.005)
         if now > 30:
             break
     assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
@@ -240,16 +240,16 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
 def test_with_one_slot_everybody_still_gets_it():
     for priority in Priority:
         budget = make(concurrency=1)
-        budget.ask(0.0, call(priority=LIVE))
+        budget.acquire(0.0, call(priority=LIVE))
         budget.in_flight[LIVE] = 0
-        assert isinstance(budget.ask(0.0, call(priority=priority)), Ticket)
+        assert isinstance(budget.acquire(0.0, call(priority=priority)), Ticket)
 
 
 def test_those_sent_away_come_back_one_after_the_other():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
-    held = [budget.ask(0.0, call(str(number))) for number in range(50)]
-    times = [budget.come_back(0.0, hold) for hold in held]
+    held = [budget.acquire(0.0, call(str(number))) for number in range(50)]
+    times = [budget.deferred_until(0.0, hold) for hold in held]
     assert times == sorted(times)
     assert [round(b - a, 6) for a, b in pairwise(times)] == [0.1] * 49
 
@@ -257,7 +257,7 @@ def test_those_sent_away_come_back_one_after_the_other():
 def test_nobody_is_sent_away_for_longer_than_ten_seconds_by_a_full_budget():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
-    times = [budget.come_back(0.0, budget.ask(0.0, call(str(number)))) for number in range(1_000)]
+    times = [budget.deferred_until(0.0, budget.acquire(0.0, call(str(number)))) for number in range(1_000)]
     assert max(times) <= 10.0
     assert len({round(when, 3) for when in times}) > 50
 
@@ -281,16 +281,16 @@ def test_whatever_happens_the_books_balance_and_nobody_is_sent_away_for_ever(ste
     now, out = 0.0, []
     for gone, priority, writes, subject, what, seconds, retry_after in steps:
         now += gone
-        answer = budget.ask(now, Call(priority, writes, subject))
+        answer = budget.acquire(now, Call(priority, writes, subject))
         if isinstance(answer, Ticket):
             out.append(answer)
         else:
-            until = budget.come_back(now, answer)
+            until = budget.deferred_until(now, answer)
             assert now < until <= now + 60.0 * 1.25 + 1
         if out and (what is None or len(out) > 3):
             budget.abandon(out.pop(0))
         elif out:
-            budget.heard(now, out.pop(), what, seconds, retry_after)
+            budget.release(now, out.pop(), what, seconds, retry_after)
         assert sum(budget.in_flight.values()) == len(out)
         assert len(out) <= 8
     for ticket in out:
@@ -299,7 +299,7 @@ def test_whatever_happens_the_books_balance_and_nobody_is_sent_away_for_ever(ste
     for _ in range(40):
         now += 100.0
         for writes in (True, False):
-            ticket = budget.ask(now, Call(COMMAND, writes, "z"))
+            ticket = budget.acquire(now, Call(COMMAND, writes, "z"))
             assert isinstance(ticket, Ticket)
-            budget.heard(now, ticket, CallSignal.ANSWERED, 0.01)
+            budget.release(now, ticket, CallSignal.ANSWERED, 0.01)
     assert all(breaker.state is BreakerState.CLOSED for breaker in (budget.key, budget.limited, *budget.faults))

@@ -192,4 +192,4 @@ async def test_metrics_and_log_show_what_the_budget_does(make, registry, capsys)
         turns.done(ticket, CallSignal.FAILED, 0.001)
     assert value("collate_breaker") == 2
     out = capsys.readouterr()
-    assert "collate.breaker" in out.out + out.err
+    assert "collate.breaker_changed" in out.out + out.err

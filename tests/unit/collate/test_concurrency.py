@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.concurrency import ConcurrencyLimit, theirs
+from adapters.collate.concurrency import ConcurrencyLimit, collate_seconds
 
 
 def run(it, seconds, *, latency, start=0.0, writes=False, busy=True):
@@ -44,14 +44,14 @@ def test_a_process_short_of_processor_time_does_not_take_collate_for_slow():
     it, starved = ConcurrencyLimit(64), ConcurrencyLimit(64)
     now = run(it, 15, latency=0.005)
     run(starved, 15, latency=0.005)
-    run(it, 5, latency=theirs(0.205, own_delay_seconds=0.1), start=now)
+    run(it, 5, latency=collate_seconds(0.205, own_delay_seconds=0.1), start=now)
     run(starved, 5, latency=0.205, start=now)
     assert it.limit == 64
     assert starved.limit < 24
 
 
 def test_no_call_takes_less_than_nothing():
-    assert theirs(0.1, own_delay_seconds=0.2) == 0.0
+    assert collate_seconds(0.1, own_delay_seconds=0.2) == 0.0
 
 
 def test_one_slow_authorization_among_quick_ones_does_not_shrink_it():

@@ -86,7 +86,7 @@ def test_a_bad_file_keeps_the_old_key_and_says_so_once_without_it(file, clock, b
     assert value(key) == "sk_one"
     said = capsys.readouterr()
     text = said.out + said.err
-    assert text.count("collate.key_unreadable") == 1
+    assert text.count("collate.key_rejected") == 1
     assert "sk_one" not in text
     file.write_text("sk_two")
     assert look(key, clock)

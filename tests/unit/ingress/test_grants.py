@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
-from gateway.ingress.live.grants import MOST_MINTS, MOST_SENDINGS, Grants, Wanted
+from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
@@ -67,7 +67,7 @@ def record():
 
 
 async def mint(collate, record, *, handoff="mhand_1", key=None):
-    return await Grants(collate, record, lambda: NOW).mint(Wanted("auth_1", handoff, "op-7", "desk", key))
+    return await Grants(collate, record, lambda: NOW).mint(GrantRequest("auth_1", handoff, "op-7", "desk", key))
 
 
 async def test_a_grant_is_on_record_before_it_is_returned(collate, record):
@@ -134,7 +134,7 @@ async def test_a_grant_about_to_expire_is_thrown_away_and_minted_anew(collate, r
 
 
 async def test_collate_that_only_gives_old_grants_is_given_up(collate, record):
-    collate.mints = [grant(1)] * MOST_MINTS
+    collate.mints = [grant(1)] * MAX_MINTS
     assert await mint(collate, record) == NotOpen(Unavailable.GRANTS_TOO_SHORT, "mhand_1")
     assert record.accesses == []
 
@@ -149,7 +149,7 @@ async def test_a_lost_answer_is_asked_for_again_under_the_same_key(collate, reco
 
 async def test_an_answer_that_stays_lost_is_told(collate, record):
     lost = Ambiguous(Cause.RESET)
-    collate.mints = [lost] * MOST_SENDINGS
+    collate.mints = [lost] * MAX_ATTEMPTS
     outcome = await mint(collate, record)
     assert isinstance(outcome, UpstreamError)
     assert outcome.answer is lost

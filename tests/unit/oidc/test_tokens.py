@@ -148,7 +148,7 @@ async def test_forgotten_tokens_are_verified_anew():
     tokens = tokens_with(Keys(RSA))
     await tokens.subject(token())
     tokens.forget()
-    assert tokens._good == {}
+    assert tokens._valid == {}
 
 
 class TestKeys:
