@@ -95,7 +95,7 @@ class Reads:
     def _admit(self, request: Request) -> str:
         self._access.admit(request, Permission.AUTHORIZATION_READ)
         authorization_id = path_id(request, "authorizationId")
-        context_of(request).log_fields["authorization_id"] = authorization_id
+        context_of(request.scope).log_fields["authorization_id"] = authorization_id
         return authorization_id
 
     async def _fetch(self, name: str, query: Query[Result]) -> Result:
@@ -133,7 +133,7 @@ def _respond(request: Request, model: Model) -> Response:
 def _respond_json(request: Request, body: bytes) -> Response:
     """Return 200 with the body's ETag, or 304 if the client has the same body."""
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    given = context_of(request).headers.get(b"if-none-match")
+    given = context_of(request.scope).headers.get(b"if-none-match")
     if given is not None and _matches(given.decode("latin-1"), etag):
         return Response(status_code=304, headers={"etag": etag})
     return Response(body, headers={"etag": etag}, media_type="application/json")

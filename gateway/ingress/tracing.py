@@ -24,7 +24,8 @@ class RequestSpans:
             method, "SERVER", _traceparent(scope), {"http.request.method": method}
         ) as span:
             await self.app(scope, receive, send)
-            context, route = context_of(scope), route_label(scope)
+            context = context_of(scope)
+            route = route_label(scope, context)
             status, fields = context.status or 499, context.log_fields
             span.rename(f"{method} {route}")
             span.annotate({"http.response.status_code": status, "http.route": route, "gateway.caller": context.caller})

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from urllib.parse import parse_qs, parse_qsl
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.oidc.tokens import Tokens
@@ -17,6 +16,7 @@ from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.signatures import verify
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.request import read_body
 from gateway.ingress.http.responses import ProblemResponse
 
 _BEARER = b"bearer "
@@ -39,10 +39,16 @@ class Authentication:
         authorization = headers.get(b"authorization")
         scope["user"] = None
         if authorization is not None:
-            scope["user"] = await self._bearer(authorization)
+            credential = authorization[7:].strip()
+            if authorization[:7].lower() != _BEARER or len(authorization) > _MAX_CREDENTIAL_BYTES:
+                pass
+            elif credential.startswith(_KEY_START):
+                scope["user"] = self._callers.current.by_key(credential.decode("latin-1"), time.time())
+            else:
+                scope["user"] = await self._token_subject(credential)
         elif b"webhook-signature" in headers:
             try:
-                body = await Request(scope, receive).body()
+                body = await read_body(receive)
             except Problem as problem:
                 await ProblemResponse(problem)(scope, receive, send)
                 return
@@ -50,14 +56,8 @@ class Authentication:
             receive = _replayed(body, receive)
         await self.app(scope, receive, send)
 
-    async def _bearer(self, authorization: bytes) -> Caller | None:
-        credential = authorization[7:].strip()
-        if authorization[:7].lower() != _BEARER or len(authorization) > _MAX_CREDENTIAL_BYTES:
-            return None
-        callers = self._callers.current
-        if credential.startswith(_KEY_START):
-            return callers.by_key(credential.decode("latin-1"), time.time())
-        if credential.count(b".") != 2 or not callers.issuers:
+    async def _token_subject(self, credential: bytes) -> Caller | None:
+        if credential.count(b".") != 2 or not self._callers.current.issuers:
             return None
         # This may wait for the issuer's keys.
         subject = await self._tokens.subject(credential.decode("latin-1"))
@@ -88,7 +88,7 @@ def _without_signer(query: bytes, name: str) -> bytes:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that delivers the body again, because every `Request` reads the body on its own."""
+    """Return a `receive` that delivers the body again, because an endpoint reads the body on its own."""
     is_replayed = False
 
     async def replay() -> Message:

@@ -26,7 +26,7 @@ class AccessControl:
         caller: Caller | None = request.user
         if caller is None:
             raise Unauthenticated
-        context_of(request).caller = caller.name
+        context_of(request.scope).caller = caller.name
         rate, burst = caller.rate or self._rate, caller.burst or self._burst
         wait = self._rate_limits.take(caller.name, rate, burst, time.monotonic())
         if wait:

@@ -10,7 +10,7 @@ from schemas.records import RecordedCommand, write_command
 from schemas.topics import partition_for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommandRecord:
     """A serialized command."""
 

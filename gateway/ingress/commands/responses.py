@@ -7,10 +7,11 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.ingress.commands.waiters import Finished
+from gateway.ingress.http.responses import BytesResponse, RawHeaders
 from schemas.times import format_time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommandReceipt:
     """A command that is in the topic.
 
@@ -32,27 +33,24 @@ class CommandReceipt:
 
 def command_response(receipt: CommandReceipt) -> Response:
     """Return the 202 or the 200 for a command."""
-    headers = {}
+    headers: RawHeaders = []
     if receipt.is_replay:
-        headers["idempotency-replayed"] = "true"
+        headers.append((b"idempotency-replayed", b"true"))
     if receipt.waited_seconds:
-        headers["preference-applied"] = f"wait={receipt.waited_seconds}"
+        headers.append((b"preference-applied", b"wait=%d" % receipt.waited_seconds))
     if receipt.outcome is not None:
-        return Response(_finished(receipt, receipt.outcome), 200, headers, "application/json")
+        return BytesResponse(_finished(receipt, receipt.outcome), 200, headers)
     if receipt.position is not None:
-        headers["location"] = f"/v1/commands/{receipt.command_id}?at={receipt.position}"
-    return Response(_accepted(receipt), 202, headers, "application/json")
-
-
-def _accepted(receipt: CommandReceipt) -> str:
+        headers.append((b"location", f"/v1/commands/{receipt.command_id}?at={receipt.position}".encode()))
     # Every value is an id, a type or a time, so nothing needs escaping.
-    return (
+    body = (
         f'{{"commandId":"{receipt.command_id}","type":"{receipt.command_type}",'
         f'"authorizationId":"{receipt.authorization_id}","status":"accepted","acceptedAt":"{receipt.accepted_at}"}}'
     )
+    return BytesResponse(body.encode(), 202, headers)
 
 
-def _finished(receipt: CommandReceipt, outcome: Finished) -> str:
+def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:
     event = outcome.event.model_dump(mode="json", by_alias=True, exclude_none=True)
     document: dict[str, Any] = {
         "commandId": event.pop("commandId"),
@@ -65,4 +63,4 @@ def _finished(receipt: CommandReceipt, outcome: Finished) -> str:
         document["finishedAt"] = format_time(outcome.finished_at)
     for name in ("command", "caller", "attempts", "attemptsLeftOut"):
         event.pop(name, None)
-    return json.dumps(document | event, separators=(",", ":"))
+    return json.dumps(document | event, separators=(",", ":")).encode()

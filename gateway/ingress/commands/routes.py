@@ -18,7 +18,7 @@ from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problem import Fault, Problem
 from gateway.ingress.http.problems import InvalidCommand, InvalidHeader, UnsupportedMediaType
-from gateway.ingress.http.request import ID_PHRASE, parse, path_id, read_json, wait_seconds
+from gateway.ingress.http.request import ID_PHRASE, parse, path_id, read_body, read_json, wait_seconds
 from gateway.ingress.http.strict_json import read_object
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, is_json
 from schemas.commands import (
@@ -70,8 +70,8 @@ class Commands:
     async def cloudevent(self, request: Request) -> Response:
         """POST /v1/commands: a command as a CloudEvent, binary or structured. Its source and id are the key."""
         caller = self._access.admit(request)
-        context = context_of(request)
-        body = await request.body()
+        context = context_of(request.scope)
+        body = await read_body(request.receive)
         envelope, is_structured = read_envelope(context.headers, body)
         command_type = _command_type(envelope.type, is_structured=is_structured)
         self._access.require(caller, PERMISSIONS[command_type])
@@ -88,7 +88,7 @@ class Commands:
     async def _accept(self, request: Request, model: type[Command], read: Callable[[bytes], Command]) -> Response:
         caller = self._access.admit(request, PERMISSIONS[model.TYPE])
         authorization_id = path_id(request, "authorizationId")
-        context = context_of(request)
+        context = context_of(request.scope)
         key = context.signed_id or read_key(context.headers.get(b"idempotency-key"))
         command = AcceptedCommand(
             command_id=command_id_from_key(caller.name, authorization_id, key),

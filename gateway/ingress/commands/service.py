@@ -23,7 +23,7 @@ from schemas.times import format_time
 RESPONSE_MARGIN_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AcceptedCommand:
     """A valid command. Its id derives from the caller, the authorization and the idempotency key."""
 
@@ -108,7 +108,7 @@ class CommandService:
     def _receipt(self, command: AcceptedCommand, remembered: Remembered, *, is_replay: bool) -> CommandReceipt:
         return CommandReceipt(
             command_id=command.command_id,
-            command_type=command.data.TYPE,
+            command_type=str(command.data.TYPE),
             authorization_id=command.authorization_id,
             accepted_at=remembered.accepted_at,
             is_replay=is_replay,

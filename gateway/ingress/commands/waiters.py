@@ -47,8 +47,10 @@ class Waiters:
 
     def recent_outcome(self, command_id: str) -> Finished | None:
         """Return the command's outcome, if this replica remembers it."""
-        finished, since = self._outcomes.get(command_id, (None, 0.0))
-        return finished if time.monotonic() - since <= self._retention_seconds else None
+        if (entry := self._outcomes.get(command_id)) is None:
+            return None
+        outcome, since = entry
+        return outcome if time.monotonic() - since <= self._retention_seconds else None
 
     @contextmanager
     def register(self, command_id: str) -> Iterator[asyncio.Future[Finished | None] | None]:

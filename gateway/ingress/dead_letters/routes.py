@@ -111,7 +111,7 @@ class DeadLetters:
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         command_id = entry.summary.command_id
-        context_of(request).log_fields["operator"] = operator
+        context_of(request.scope).log_fields["operator"] = operator
         log.warning("ingress.original_revealed", command_id=command_id, operator=operator, caller=caller.name)
         original = original_of(dead_letter)
         return ModelResponse(
@@ -124,7 +124,7 @@ class DeadLetters:
         """GET /v1/dead-letters/{commandId}/situation: the state at Collate now."""
         self._access.admit(request, Permission.OPERATE)
         read_query(request)
-        context_of(request).deadline.extend(LIVE_CALL_SECONDS)
+        context_of(request.scope).deadline.extend(LIVE_CALL_SECONDS)
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         authorization_id = _target(entry).authorization_id
@@ -142,7 +142,7 @@ class DeadLetters:
             raise not_redrivable()
         dead_letter = await self._fetch(entry)
         action = redrive_of(entry.summary.command_id, dead_letter, decision)
-        context_of(request).trace_link = traceparent_of(dead_letter)
+        context_of(request.scope).trace_link = traceparent_of(dead_letter)
         return await self._append(request, caller, entry, action)
 
     async def discard(self, request: Request) -> Response:
@@ -155,7 +155,7 @@ class DeadLetters:
         read_query(request)
         decision = parse(DeadLetterDecision, await read_json(request))
         entry = self._find(request)
-        context_of(request).log_fields |= {
+        context_of(request.scope).log_fields |= {
             "operator": decision.operator,
             "reason": decision.reason.value,
             "ticket": decision.ticket,
@@ -167,7 +167,7 @@ class DeadLetters:
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
         """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""
-        context, target, summary = context_of(request), _target(entry), entry.summary
+        context, target, summary = context_of(request.scope), _target(entry), entry.summary
         seconds = wait_seconds(context, self._max_wait_seconds)
         outcome: Finished | None = None
         with self._waiters.register(target.command_id) as waiter:

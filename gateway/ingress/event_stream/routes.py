@@ -130,7 +130,7 @@ class EventStreams:
         """GET /v1/events?type=…&authorizationId=…, both repeatable."""
         caller = self._access.admit(request, Permission.AUTHORIZATION_READ)
         stream_filter = read_filter(request.scope["query_string"])
-        since = read_vector(context_of(request).headers.get(b"last-event-id"), self._partitions)
+        since = read_vector(context_of(request.scope).headers.get(b"last-event-id"), self._partitions)
         if request.method == "HEAD":
             return Response(headers=_HEADERS)
         self._require_room(caller.name, is_catching_up=since is not None)

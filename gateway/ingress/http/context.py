@@ -3,10 +3,10 @@
 `RequestIds` creates the context in Starlette's `scope["state"]`. It belongs to the request's task and ends with it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from starlette.requests import Request
 from starlette.types import Scope
 
 from gateway.ingress.http.deadlines import Deadline
@@ -17,34 +17,39 @@ class RequestContext:
     """One request.
 
     Attributes:
-        headers: The request's headers by lower-case name. `StrictHeaders` fills it; a repeated header is one value.
+        headers: The request's headers by lower-case name. Behind `StrictHeaders` a repeated header is one joined value.
         deadline: The time by which the response must start.
         status: The status of the response, once it has started.
         caller: The name of the admitted caller, for the log line.
         signed_id: The message id of a verified signature. It is the idempotency key of the request.
         is_reading_body: True while the request waits for its body, so that a timeout is the caller's.
+        on_start: Functions to call when the response starts.
         log_fields: Further fields of the request's log line: ids and slugs, never content.
         trace_link: The traceparent of the earlier work that the request resumes.
     """
 
     request_id: str
-    headers: dict[bytes, bytes] = field(default_factory=dict)
+    headers: dict[bytes, bytes]
     deadline: Deadline = field(init=False)
     status: int | None = None
     caller: str | None = None
     signed_id: str | None = None
     is_reading_body: bool = False
+    on_start: list[Callable[[], None]] = field(default_factory=list)
     log_fields: dict[str, Any] = field(default_factory=dict)
     trace_link: str | None = None
 
 
-def context_of(source: Request | Scope) -> RequestContext:
-    """Return the context of a request or of its scope."""
-    scope = source.scope if isinstance(source, Request) else source
-    return cast("RequestContext", scope["state"]["context"])
+def context_of(scope: Scope) -> RequestContext:
+    """Return the context of a request."""
+    context: RequestContext = scope["state"]["context"]
+    return context
 
 
-def route_label(scope: Scope) -> str:
+def route_label(scope: Scope, context: RequestContext) -> str:
     """Return the path template of the route that serves the request; `unmatched` for 404 and 405 of the router."""
     route = scope.get("route")
-    return "unmatched" if route is None or context_of(scope).status == 405 else cast("str", route.path)
+    if route is None or context.status == 405:
+        return "unmatched"
+    path: str = route.path
+    return path

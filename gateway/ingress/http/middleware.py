@@ -17,12 +17,13 @@ import itertools
 import re
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.ingress.http.context import RequestContext, context_of, route_label
+from gateway.ingress.http.context import RequestContext, route_label
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problem import Fault, Problem
 from gateway.ingress.http.problems import (
@@ -34,7 +35,7 @@ from gateway.ingress.http.problems import (
     Overloaded,
     UnsupportedMediaType,
 )
-from gateway.ingress.http.responses import ProblemResponse, with_common_headers
+from gateway.ingress.http.responses import ProblemResponse, RawHeaders, with_common_headers
 from runtime.logs import get_log, line_writer
 from runtime.metrics import IngressMetrics
 
@@ -74,22 +75,24 @@ class RequestIds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        context = RequestContext(_request_id(scope))
-        scope["state"]["context"] = context
+        # The first value of a repeated header counts, until `StrictHeaders` has seen the repetition.
+        headers = dict(reversed(scope["headers"]))
+        context = scope["state"]["context"] = RequestContext(_request_id(headers.get(b"x-request-id")), headers)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
+                for callback in context.on_start:
+                    callback()
                 message["headers"] = with_common_headers(message["headers"], context.request_id)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value, "ascii")
+def _request_id(header: bytes | None) -> str:
+    if header is not None and _REQUEST_ID.fullmatch(header):
+        return header.decode("ascii")
     return f"{_ID_PREFIX}{next(_id_numbers) & 0xFFFFFFFF:08x}"
 
 
@@ -105,8 +108,8 @@ class RequestRecorder:
 
     def record(self, scope: Scope, seconds: float) -> None:
         """Record a request that has ended. Status 499 means that the client closed the connection first."""
-        context = context_of(scope)
-        route, status = route_label(scope), context.status or 499
+        context: RequestContext = scope["state"]["context"]
+        route, status = route_label(scope, context), context.status or 499
         method = scope["method"] if scope["method"] in _METHODS else "other"
         series = route, method, status
         counter = self._counters.get(series)
@@ -166,21 +169,17 @@ class InFlightLimit:
             problem = Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1)
             await ProblemResponse(problem)(scope, receive, send)
             return
+        context: RequestContext = scope["state"]["context"]
+        context.on_start.append(self._release)
         self._in_flight += 1
-        is_counted = True
-
-        async def send_and_release(message: Message) -> None:
-            nonlocal is_counted
-            if is_counted:
-                is_counted = False
-                self._in_flight -= 1
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_and_release)
+            await self.app(scope, receive, send)
         finally:
-            if is_counted:
-                self._in_flight -= 1
+            if context.status is None:
+                self._release()
+
+    def _release(self) -> None:
+        self._in_flight -= 1
 
 
 class ErrorBoundary:
@@ -192,12 +191,12 @@ class ErrorBoundary:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises only after the response has started: the server then closes the connection."""
-        context = context_of(scope)
         try:
             await self.app(scope, receive, send)
         except ClientDisconnect:
             pass
         except Exception as error:
+            context: RequestContext = scope["state"]["context"]
             if context.status is not None:
                 raise
             self._log.error("ingress.request_failed", request_id=context.request_id, exc_info=error)
@@ -215,21 +214,18 @@ class RequestDeadline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        context = context_of(scope)
+        context: RequestContext = scope["state"]["context"]
         deadline = context.deadline = self._deadlines.start(self._seconds)
-
-        async def send_in_time(message: Message) -> None:
-            self._deadlines.end(deadline)
-            await send(message)
-
+        context.on_start.append(partial(self._deadlines.end, deadline))
         try:
-            await self.app(scope, receive, send_in_time)
+            await self.app(scope, receive, send)
         except asyncio.CancelledError:
             if not deadline.claim():
                 raise
             await ProblemResponse(_problem_of_timeout(context))(scope, receive, send)
         finally:
-            self._deadlines.end(deadline)
+            if context.status is None:
+                self._deadlines.end(deadline)
 
 
 def _problem_of_timeout(context: RequestContext) -> Problem:
@@ -242,24 +238,34 @@ def _problem_of_timeout(context: RequestContext) -> Problem:
 
 
 class StrictHeaders:
-    """Reads the headers once into the context. Rejects a repeated header that must be single."""
+    """Rejects a repeated header that must be single. Joins the values of other repeated headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or reject one request."""
-        headers = context_of(scope).headers
-        for name, value in scope["headers"]:
-            if name not in headers:
-                headers[name] = value
-            elif name in _SINGLE_HEADERS or name.startswith(b"ce-"):
-                fault = Fault("to be given once", header=name.decode("latin-1"))
-                await ProblemResponse(InvalidHeader("Send this header once.", faults=(fault,)))(scope, receive, send)
+        context: RequestContext = scope["state"]["context"]
+        if len(context.headers) < len(scope["headers"]):
+            try:
+                context.headers = _joined(scope["headers"])
+            except InvalidHeader as problem:
+                await ProblemResponse(problem)(scope, receive, send)
                 return
-            else:
-                headers[name] += b", " + value
         await self.app(scope, receive, send)
+
+
+def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for name, value in raw_headers:
+        if name not in headers:
+            headers[name] = value
+        elif name in _SINGLE_HEADERS or name.startswith(b"ce-"):
+            fault = Fault("to be given once", header=name.decode("latin-1"))
+            raise InvalidHeader("Send this header once.", faults=(fault,))
+        else:
+            headers[name] += b", " + value
+    return headers
 
 
 class BodyLimit:
@@ -276,7 +282,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        context = context_of(scope)
+        context: RequestContext = scope["state"]["context"]
         size, pieces = 0, 0
 
         async def receive_bounded() -> Message:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import ExceptionHandler
 
 RawHeaders = list[tuple[bytes, bytes]]
+_JSON = (b"content-type", b"application/json")
 _COMMON: RawHeaders = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -27,6 +28,16 @@ _COMMON: RawHeaders = [
 def with_common_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
     """Return the headers of a response plus the security headers and the request id."""
     return [*headers, *_COMMON, (b"x-request-id", request_id.encode())]
+
+
+class BytesResponse(Response):
+    """JSON that is rendered already. `raw_headers` are the headers beside those that belong to the body."""
+
+    def __init__(self, body: bytes, status_code: int = 200, raw_headers: RawHeaders | None = None) -> None:
+        self.status_code = status_code
+        self.background = None
+        self.body = body
+        self.raw_headers = [*(raw_headers or ()), _JSON, (b"content-length", b"%d" % len(body))]
 
 
 class ModelResponse(JSONResponse):

@@ -13,6 +13,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 import httptools
@@ -58,7 +59,6 @@ class LimitedProtocol(HttpToolsProtocol):
     _write_timer: asyncio.TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
-    _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
@@ -107,8 +107,9 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > self.limits.head_bytes:
-                self._reject(_headers_too_large(self.limits))
+            problem = self._problem_of_head()
+            if problem is not None:
+                self._reject(problem)
             elif self._head_timer is None:
                 self._start_head_timer()
 
@@ -116,27 +117,33 @@ class LimitedProtocol(HttpToolsProtocol):
         """Reset the counters for a new head."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = self._header_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Bound the URL."""
-        super().on_url(url)
-        if len(self.url) > self.limits.url_bytes:
-            raise _Rejected(UrlTooLong(f"Send a URL of at most {self.limits.url_bytes} bytes.", close=True))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Bound the headers."""
-        super().on_header(name, value)
-        self._header_bytes += len(name) + len(value)
-        if len(self.headers) > self.limits.header_count or self._header_bytes > self.limits.header_bytes:
-            raise _Rejected(_headers_too_large(self.limits))
+        self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """Stop the timer of the head."""
+        """Bound the URL and the headers. Stop the timer of the head."""
         self._in_head = False
+        problem = self._problem_of_head()
+        if problem is not None:
+            raise _Rejected(problem)
         if self._head_timer is not None:
             self._stop_head_timer()
         super().on_headers_complete()
+
+    def _problem_of_head(self) -> Problem | None:
+        """Return the problem of a head, complete or not. Called once per request or chunk, not once per header."""
+        limits = self.limits
+        if len(self.url) > limits.url_bytes:
+            return UrlTooLong(f"Send a URL of at most {limits.url_bytes} bytes.", close=True)
+        header_bytes = sum(map(len, chain.from_iterable(self.headers)))
+        if (
+            header_bytes > limits.header_bytes
+            or len(self.headers) > limits.header_count
+            or self._head_bytes > limits.head_bytes
+        ):
+            return HeadersTooLarge(
+                f"Send at most {limits.header_count} headers and {limits.header_bytes} bytes of them.", close=True
+            )
+        return None
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(self.limits.head_seconds, self._close_late_head)
@@ -192,9 +199,3 @@ class LimitedProtocol(HttpToolsProtocol):
 def limited_protocol(limits: ConnectionLimits, on_rejected: Callable[[Problem, str], None]) -> type[LimitedProtocol]:
     """Return a protocol class with these limits. It calls `on_rejected` for a request rejected before it exists."""
     return type("ConfiguredProtocol", (LimitedProtocol,), {"limits": limits, "on_rejected": staticmethod(on_rejected)})
-
-
-def _headers_too_large(limits: ConnectionLimits) -> HeadersTooLarge:
-    return HeadersTooLarge(
-        f"Send at most {limits.header_count} headers and {limits.header_bytes} bytes of them.", close=True
-    )

@@ -36,7 +36,7 @@ class LiveCalls:
         """
         caller = self._access.admit(request, Permission.HANDOFF_GRANT)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
-        context = context_of(request)
+        context = context_of(request.scope)
         key = context.headers.get(b"idempotency-key")
         retry_key = context.signed_id or (None if key is None else read_key(key))
         operator = parse(AccessGrantBody, await read_json(request)).operator
@@ -71,7 +71,7 @@ class LiveCalls:
         """GET /v1/authorizations/{authorizationId}/review-snapshot."""
         self._access.admit(request, Permission.AUTHORIZATION_REVIEW)
         authorization_id = path_id(request, "authorizationId")
-        context = context_of(request)
+        context = context_of(request.scope)
         context.log_fields["authorization_id"] = authorization_id
         context.deadline.extend(LIVE_CALL_SECONDS)
         outcome = await self._reviews.read(authorization_id)
