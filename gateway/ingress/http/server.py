@@ -5,7 +5,7 @@ grammar gets a problem, and the connection is closed. A request that is being se
 uvicorn does not bound the time of writing either: a client that does not read its response is disconnected.
 
 This module has every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its `RequestResponseCycle`.
-They were checked against uvicorn 0.54.0; tests/unit/ingress/test_server.py fails when an upgrade changes them.
+They were checked against uvicorn 0.54.0: tests/unit/ingress/test_server.py fails when an upgrade changes them.
 """
 
 import asyncio
