@@ -61,12 +61,12 @@ class CallQueue:
         now = self._monotonic()
         ahead = self._has_waiters_ahead(call.priority)
         if not ahead:
-            answer = self.budget.acquire(now, call)
-            if isinstance(answer, Ticket):
+            outcome = self.budget.acquire(now, call)
+            if isinstance(outcome, Ticket):
                 self._metrics.waited(call.priority, 0.0)
-                return answer
-            if not self._worth_waiting(answer, now, call.priority):
-                return self._defer(answer, now)
+                return outcome
+            if not self._worth_waiting(outcome, now, call.priority):
+                return self._defer(outcome, now)
         if sum(map(len, self._waiting.values())) >= self._most_waiting:
             return self._defer(Hold(now, HoldReason.BUDGET), now)
         return await self._wait(now, call)
@@ -105,16 +105,16 @@ class CallQueue:
         self._metrics.waiting(call.priority, len(self._waiting[call.priority]))
         self._serve()
         try:
-            answer = await waiter.result
+            outcome = await waiter.result
         except asyncio.CancelledError:
             self._leave(waiter)
             if waiter.result.done() and not waiter.result.cancelled():
-                answer = waiter.result.result()
-                if isinstance(answer, Ticket):
-                    self.abandon(answer)
+                outcome = waiter.result.result()
+                if isinstance(outcome, Ticket):
+                    self.abandon(outcome)
             raise
         self._metrics.waited(call.priority, self._monotonic() - began)
-        return answer
+        return outcome
 
     def _serve(self) -> None:
         """Give tickets to waiting calls, the most urgent first, until the budget has none."""
@@ -123,13 +123,13 @@ class CallQueue:
             self._wake = None
         now = self._monotonic()
         while waiter := self._next():
-            answer = self.budget.acquire(now, waiter.call)
-            if isinstance(answer, Hold) and self._worth_waiting(answer, now, waiter.call.priority):
-                if not answer.for_slot:
-                    self._wake = asyncio.get_running_loop().call_later(answer.until - now, self._serve)
+            outcome = self.budget.acquire(now, waiter.call)
+            if isinstance(outcome, Hold) and self._worth_waiting(outcome, now, waiter.call.priority):
+                if not outcome.for_slot:
+                    self._wake = asyncio.get_running_loop().call_later(outcome.until - now, self._serve)
                 break
             self._leave(waiter)
-            self._resolve(waiter, answer if isinstance(answer, Ticket) else self._defer(answer, now))
+            self._resolve(waiter, outcome if isinstance(outcome, Ticket) else self._defer(outcome, now))
         self._metrics.show()
 
     def _next(self) -> _Waiter | None:
@@ -146,8 +146,8 @@ class CallQueue:
     def _on_patience_over(self, waiter: _Waiter) -> None:
         self._leave(waiter)
         now = self._monotonic()
-        answer = self.budget.acquire(now, waiter.call)
-        self._resolve(waiter, answer if isinstance(answer, Ticket) else self._defer(answer, now))
+        outcome = self.budget.acquire(now, waiter.call)
+        self._resolve(waiter, outcome if isinstance(outcome, Ticket) else self._defer(outcome, now))
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.timer is not None:
@@ -157,11 +157,11 @@ class CallQueue:
             self._waiting[priority].remove(waiter)
             self._metrics.waiting(priority, len(self._waiting[priority]))
 
-    def _resolve(self, waiter: _Waiter, answer: Ticket | Deferred) -> None:
+    def _resolve(self, waiter: _Waiter, outcome: Ticket | Deferred) -> None:
         if not waiter.result.done():
-            waiter.result.set_result(answer)
-        elif isinstance(answer, Ticket):
-            self.budget.abandon(answer)
+            waiter.result.set_result(outcome)
+        elif isinstance(outcome, Ticket):
+            self.budget.abandon(outcome)
 
     def _worth_waiting(self, hold: Hold, now: float, priority: Priority) -> bool:
         # Each call ahead takes about as long as the first.

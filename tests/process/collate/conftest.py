@@ -1,4 +1,4 @@
-"""A small HTTP server that misbehaves on demand: one script per connection, on a real socket."""
+"""A small HTTP server with scripted faults: one script per connection, on a real socket."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -100,7 +100,7 @@ async def serve():
 
 @pytest.fixture
 def settings(tmp_path):
-    """Settings of a client of the server at that port, quick to lose patience."""
+    """Settings of a client of the server at that port, with short timeouts."""
     key = tmp_path / "key"
     key.write_text("sk_test_1\n")
 

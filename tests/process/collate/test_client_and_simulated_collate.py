@@ -28,7 +28,7 @@ async def client(collate, connect, key_file):
 
 
 async def read_until(client, authorization, within=20.0):
-    """Do as a lane does: come back when told, for as long as it is not answered."""
+    """Repeat a deferred or failed read until it succeeds, as a key queue does."""
     deadline = time.monotonic() + within
     while True:
         result = await client.get_authorization(authorization)
@@ -86,7 +86,7 @@ async def test_a_stale_version_is_refused_with_both_versions(collate, client):
     assert route(Operation.CREATE_HANDOFF, result).disposition is Disposition.REREAD
 
 
-async def test_what_is_not_there_is_refused_by_code(collate, client):
+async def test_a_missing_authorization_is_refused_by_its_code(collate, client):
     result = await client.get_authorization("auth_nowhere")
     assert isinstance(result, Refused)
     assert route(Operation.GET_AUTHORIZATION, result).reason == "authorization_not_found"
@@ -115,7 +115,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("case", FAULTS, ids=[str(case[0]) for case in FAULTS])
-async def test_a_write_that_meets_a_fault_and_is_sent_again_has_one_effect(case, collate, client):
+async def test_a_write_that_is_resent_after_a_fault_has_one_effect(case, collate, client):
     fault, kind, causes, effects = case
     (authorization,) = collate.create()
     collate.fault(**fault, method="POST", count=1)
@@ -132,14 +132,14 @@ async def test_a_write_that_meets_a_fault_and_is_sent_again_has_one_effect(case,
     assert len(opened()) == 1
 
 
-async def test_a_connection_that_is_dropped_after_an_answer_is_not_used_again(collate, client):
+async def test_a_connection_that_closes_after_a_response_is_not_reused(collate, client):
     (authorization,) = collate.create()
     collate.fault("drop")
     for _ in range(20):
         assert isinstance(await client.get_authorization(authorization), Answered)
 
 
-async def test_a_grants_answer_cut_short_shows_nothing_of_it(collate, client, capsys):
+async def test_a_truncated_grant_is_never_logged(collate, client, capsys):
     (authorization,) = collate.create()
     handoff = (await open_handoff(client, authorization)).model.id
     collate.fault("truncate", path="access-grants")
@@ -149,7 +149,7 @@ async def test_a_grants_answer_cut_short_shows_nothing_of_it(collate, client, ca
     assert "local-collate-key" not in said.out + said.err
 
 
-async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(collate, client, key_file):
+async def test_a_revoked_key_defers_all_calls_until_the_file_has_the_new_key(collate, client, key_file):
     authorizations = collate.create(count=5)
     assert isinstance(await client.get_authorization(authorizations[0]), Answered)
     collate.revoke_keys()
@@ -171,7 +171,7 @@ async def test_a_revoked_key_pauses_all_calls_until_the_file_has_the_new_one(col
     assert client.trouble is None
 
 
-async def test_a_403_of_one_authorization_is_its_own(collate, client):
+async def test_the_403_of_one_authorization_rejects_only_its_own_command(collate, client):
     mine, others = collate.create(count=2)
     collate.fault("answer", status=403, code="forbidden", path=mine)
     assert isinstance(await client.get_authorization(others), Answered)
@@ -182,19 +182,19 @@ async def test_a_403_of_one_authorization_is_its_own(collate, client):
     assert isinstance(await client.get_authorization(others), Answered)
 
 
-async def test_a_403_of_two_authorizations_pauses_the_rest(collate, client):
+async def test_403s_of_two_authorizations_defer_all_calls(collate, client):
     first, second, third = collate.create(count=3)
     collate.fault("answer", status=403, code="insufficient_permissions")
     doubted = await client.get_authorization(first)
     assert isinstance(doubted, Refused)
-    assert doubted.suspended, "it may be the key: nobody was let in to compare with"
+    assert doubted.suspended, "it may be the key: Collate has accepted no other authorization yet"
     assert (await client.get_authorization(second)).suspended
     held = await client.get_authorization(third)
     assert isinstance(held, Deferred)
     assert held.reason is HoldReason.FORBIDDEN
 
 
-async def test_one_authorization_that_fails_for_ever_leaves_the_others_their_speed(collate, connect, key_file):
+async def test_one_authorization_that_always_fails_does_not_slow_the_others(collate, connect, key_file):
     bad, *good = collate.create(count=21)
     collate.fault("answer", status=500, path=bad)
     client = await connect(0, base_url=collate.url, api_key_file=key_file, concurrency=16)
@@ -222,7 +222,7 @@ async def test_one_authorization_that_fails_for_ever_leaves_the_others_their_spe
     assert beside < alone * 2
 
 
-async def test_after_an_outage_calls_come_back_by_themselves_and_slowly(collate, connect, key_file):
+async def test_after_an_outage_calls_resume_by_themselves_and_slowly(collate, connect, key_file):
     authorizations = collate.create(count=100)
     client = await connect(
         0,
@@ -247,8 +247,8 @@ async def test_after_an_outage_calls_come_back_by_themselves_and_slowly(collate,
     assert client._queue.budget.faults[False].state is BreakerState.CLOSED
 
 
-async def test_a_limit_of_collates_is_found_and_kept_to(collate, connect, key_file):
-    """Collate allows 50 calls a second and says only 429: most calls must be answered all the same."""
+async def test_the_client_adapts_to_a_limit_of_collate(collate, connect, key_file):
+    """Collate allows 50 calls a second and otherwise sends 429. Most calls must still succeed."""
     authorizations = collate.create(count=40)
     client = await connect(0, base_url=collate.url, api_key_file=key_file, calls_per_second=400.0, ramp_up="10s")
     tokens, refused = 50.0, 0

@@ -1,4 +1,4 @@
-"""What every misbehaviour of a network or server becomes: above all, whether something was sent."""
+"""The result of each fault of a network or server: above all, whether anything was sent."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ HANDOFF = b'{"id":"mhand_1","version":1,"priorAuthorizationId":"auth_1","state":
 pytestmark = pytest.mark.timeout(20)
 
 
-def answer(status, body, *headers):
+def http_response(status, body, *headers):
     head = "".join(f"{header}\r\n" for header in headers)
     return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body
 
@@ -60,7 +60,7 @@ async def endless_informational(exchange):
 
 async def slow_head(exchange):
     await exchange.request()
-    for byte in answer(200, HANDOFF):
+    for byte in http_response(200, HANDOFF):
         await exchange.send(bytes([byte]))
         await asyncio.sleep(0.05)
 
@@ -95,7 +95,7 @@ SENT = {
         {Cause.READ_TIMEOUT},
         200,
     ),
-    "truncated_body": (speaks(answer(200, HANDOFF)[:-5]), {Cause.TRUNCATED}, 200),
+    "truncated_body": (speaks(http_response(200, HANDOFF)[:-5]), {Cause.TRUNCATED}, 200),
     "truncated_chunks": (
         speaks(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"id"\r\n'),
         {Cause.TRUNCATED},
@@ -117,20 +117,20 @@ SENT = {
         {Cause.MALFORMED},
         None,
     ),
-    "html_502": (speaks(answer(502, b"<html>Bad Gateway</html>")), {Cause.SERVER_ERROR}, 502),
+    "html_502": (speaks(http_response(502, b"<html>Bad Gateway</html>")), {Cause.SERVER_ERROR}, 502),
     "typed_503": (
-        speaks(answer(503, b'{"error":{"code":"overloaded"},"requestId":"req_1"}')),
+        speaks(http_response(503, b'{"error":{"code":"overloaded"},"requestId":"req_1"}')),
         {Cause.SERVER_ERROR},
         503,
     ),
-    "html_404": (speaks(answer(404, b"<html>no such page</html>")), {Cause.UNTYPED}, 404),
-    "html_200": (speaks(answer(200, b"<html>welcome</html>")), {Cause.UNREADABLE}, 200),
-    "empty_200": (speaks(answer(200, b"")), {Cause.UNREADABLE}, 200),
-    "deep_json_200": (speaks(answer(200, b"[" * 20_000 + b"]" * 20_000)), {Cause.UNREADABLE}, 200),
-    "not_utf8_200": (speaks(answer(200, HANDOFF.replace(b"active", b"acti\xff"))), {Cause.UNREADABLE}, 200),
-    "anothers_handoff": (speaks(answer(200, HANDOFF.replace(b"auth_1", b"auth_2"))), {Cause.MISMATCHED}, 200),
+    "html_404": (speaks(http_response(404, b"<html>no such page</html>")), {Cause.UNTYPED}, 404),
+    "html_200": (speaks(http_response(200, b"<html>welcome</html>")), {Cause.UNREADABLE}, 200),
+    "empty_200": (speaks(http_response(200, b"")), {Cause.UNREADABLE}, 200),
+    "deep_json_200": (speaks(http_response(200, b"[" * 20_000 + b"]" * 20_000)), {Cause.UNREADABLE}, 200),
+    "not_utf8_200": (speaks(http_response(200, HANDOFF.replace(b"active", b"acti\xff"))), {Cause.UNREADABLE}, 200),
+    "anothers_handoff": (speaks(http_response(200, HANDOFF.replace(b"auth_1", b"auth_2"))), {Cause.MISMATCHED}, 200),
     "compressed_unasked": (
-        speaks(answer(200, b"\x1f\x8b\x08\x00rest", "Content-Encoding: gzip")),
+        speaks(http_response(200, b"\x1f\x8b\x08\x00rest", "Content-Encoding: gzip")),
         {Cause.UNREADABLE},
         200,
     ),
@@ -138,7 +138,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("name", SENT)
-async def test_a_write_whose_answer_is_not_to_be_had_is_ambiguous(name, serve, connect):
+async def test_a_write_without_a_response_is_ambiguous(name, serve, connect):
     script, causes, status = SENT[name]
     server = await serve(script)
     client = await connect(server)
@@ -160,7 +160,7 @@ async def test_a_name_that_does_not_resolve_is_not_sent(connect):
     assert await create(client) == NotSent(Cause.DNS)
 
 
-async def test_a_connection_that_nobody_accepts_is_not_sent(connect):
+async def test_a_connection_that_is_never_accepted_sends_nothing(connect):
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -177,10 +177,10 @@ async def test_a_connection_that_nobody_accepts_is_not_sent(connect):
         assert result == NotSent(Cause.CONNECT_TIMEOUT)
 
 
-async def test_a_certificate_of_nobody_we_trust_is_not_sent(serve, connect, certificate):
+async def test_an_untrusted_certificate_sends_nothing(serve, connect, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = await serve(speaks(answer(200, HANDOFF)), ssl=context)
+    server = await serve(speaks(http_response(200, HANDOFF)), ssl=context)
     stranger = await connect(server, base_url=f"https://localhost:{server.port}")
     assert await create(stranger) == NotSent(Cause.TLS)
     by_address = await connect(server, base_url=f"https://127.0.0.1:{server.port}", ca_file=certificate)
@@ -190,11 +190,11 @@ async def test_a_certificate_of_nobody_we_trust_is_not_sent(serve, connect, cert
     assert isinstance(await create(friend), Answered)
 
 
-async def test_a_tls_connection_is_used_again(serve, connect, certificate):
+async def test_a_tls_connection_is_reused(serve, connect, certificate):
     async def keeps_alive(exchange):
         while True:
             await exchange.request()
-            await exchange.send(answer(200, AUTHORIZATION))
+            await exchange.send(http_response(200, AUTHORIZATION))
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -202,20 +202,22 @@ async def test_a_tls_connection_is_used_again(serve, connect, certificate):
     client = await connect(server, base_url=f"https://localhost:{server.port}", ca_file=certificate)
     for _ in range(10):
         assert isinstance(await client.get_authorization("auth_1"), Answered)
-    assert server.connections <= 2, "session tickets behind the first answer may cost one connection"
+    assert server.connections <= 2, "session tickets behind the first response may cost one connection"
 
 
-async def test_plain_http_behind_https_is_not_sent(serve, connect):
-    server = await serve(speaks(answer(200, HANDOFF)))
+async def test_a_server_without_tls_gets_nothing(serve, connect):
+    server = await serve(speaks(http_response(200, HANDOFF)))
     client = await connect(server, base_url=f"https://localhost:{server.port}")
     assert isinstance(await create(client), NotSent)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_never_followed(status, serve, connect):
-    elsewhere = await serve(speaks(answer(200, HANDOFF)))
+    elsewhere = await serve(speaks(http_response(200, HANDOFF)))
     server = await serve(
-        speaks(answer(status, b"", f"Location: http://127.0.0.1:{elsewhere.port}/v1/prior-authorizations/auth_1"))
+        speaks(
+            http_response(status, b"", f"Location: http://127.0.0.1:{elsewhere.port}/v1/prior-authorizations/auth_1")
+        )
     )
     client = await connect(server)
     for result in (await create(client), await client.get_authorization("auth_1")):
@@ -223,11 +225,11 @@ async def test_a_redirect_is_never_followed(status, serve, connect):
     assert elsewhere.connections == 0
 
 
-async def test_no_cookie_is_kept_and_no_proxy_asked(serve, connect, monkeypatch):
+async def test_no_cookie_is_kept_and_no_proxy_of_the_environment_is_used(serve, connect, monkeypatch):
     async def keeps_alive(exchange):
         while True:
             await exchange.request()
-            await exchange.send(answer(200, AUTHORIZATION, "Set-Cookie: session=1"))
+            await exchange.send(http_response(200, AUTHORIZATION, "Set-Cookie: session=1"))
 
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -239,8 +241,8 @@ async def test_no_cookie_is_kept_and_no_proxy_asked(serve, connect, monkeypatch)
     assert not any(b"cookie" in request.lower() for request in server.requests)
 
 
-async def test_what_is_sent_is_exactly_this(serve, connect):
-    server = await serve(speaks(answer(200, HANDOFF)))
+async def test_the_bytes_of_a_request_are_exactly_these(serve, connect):
+    server = await serve(speaks(http_response(200, HANDOFF)))
     client = await connect(server)
     await client.create_handoff("auth_1", if_match=17, key="cg1-k", body=b'{"a":1}')
     assert server.requests[0].replace(str(server.port).encode(), b"PORT") == (
@@ -252,14 +254,14 @@ async def test_what_is_sent_is_exactly_this(serve, connect):
     )
 
 
-async def test_an_answer_behind_the_answer_is_never_taken_for_the_next_requests(serve, connect):
+async def test_a_second_response_is_never_taken_for_the_next_requests(serve, connect):
     second = AUTHORIZATION.replace(b'"version":17', b'"version":99')
 
     async def says_too_much(exchange):
         await exchange.request()
-        await exchange.send(answer(200, AUTHORIZATION) + answer(200, second))
+        await exchange.send(http_response(200, AUTHORIZATION) + http_response(200, second))
         await exchange.request()
-        await exchange.send(answer(200, AUTHORIZATION))
+        await exchange.send(http_response(200, AUTHORIZATION))
 
     server = await serve(says_too_much)
     client = await connect(server)
@@ -270,13 +272,13 @@ async def test_an_answer_behind_the_answer_is_never_taken_for_the_next_requests(
     assert server.connections == 3
 
 
-async def test_what_an_idle_connection_says_unasked_is_not_an_answer(serve, connect, eventually):
+async def test_bytes_on_an_idle_connection_are_never_a_response(serve, connect, eventually):
     gone = asyncio.Event()
 
     async def times_out_idle(exchange):
         await exchange.request()
-        await exchange.send(answer(200, AUTHORIZATION))
-        await exchange.send(answer(408, b"<html>idle</html>", "Connection: close"))
+        await exchange.send(http_response(200, AUTHORIZATION))
+        await exchange.send(http_response(408, b"<html>idle</html>", "Connection: close"))
         gone.set()
 
     server = await serve(times_out_idle)
@@ -288,30 +290,32 @@ async def test_what_an_idle_connection_says_unasked_is_not_an_answer(serve, conn
     assert server.connections == 2
 
 
-async def test_a_connection_that_died_while_idle_is_not_used_again(serve, connect):
-    server = await serve(speaks(answer(200, AUTHORIZATION)))
+async def test_a_connection_that_closed_while_idle_is_not_reused(serve, connect):
+    server = await serve(speaks(http_response(200, AUTHORIZATION)))
     client = await connect(server)
     for expected in range(1, 50):
         assert isinstance(await client.get_authorization("auth_1"), Answered)
         assert server.connections == expected
 
 
-async def test_an_informational_answer_is_skipped(serve, connect):
-    server = await serve(speaks(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n", answer(201, HANDOFF)))
+async def test_an_informational_response_is_skipped(serve, connect):
+    server = await serve(
+        speaks(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n", http_response(201, HANDOFF))
+    )
     client = await connect(server)
     assert isinstance(await create(client), Answered)
 
 
-async def test_a_body_ended_by_the_connections_end_is_whole_if_it_reads_so(serve, connect):
+async def test_a_body_that_ends_with_the_connection_is_accepted_if_valid(serve, connect):
     server = await serve(speaks(b"HTTP/1.0 200 OK\r\n\r\n", HANDOFF))
     client = await connect(server)
     assert isinstance(await create(client), Answered)
 
 
-async def test_an_early_refusal_of_a_body_is_an_answer(serve, connect):
+async def test_a_refusal_before_the_whole_body_is_sent_is_a_result(serve, connect):
     async def refuses_early(exchange):
         await exchange.reader.readuntil(b"\r\n\r\n")
-        await exchange.send(answer(413, b'{"error":{"code":"too_big"}}', "Connection: close"))
+        await exchange.send(http_response(413, b'{"error":{"code":"too_big"}}', "Connection: close"))
         await asyncio.sleep(0.2)
 
     server = await serve(refuses_early)
@@ -320,7 +324,7 @@ async def test_an_early_refusal_of_a_body_is_an_answer(serve, connect):
     assert result == Refused(413, "too_big")
 
 
-async def test_a_request_that_nobody_reads_ends_by_the_write_timeout(serve, connect):
+async def test_a_request_that_is_never_read_ends_by_the_write_timeout(serve, connect):
     async def never_reads(exchange):
         exchange.writer.transport.pause_reading()
         await asyncio.sleep(5)
@@ -331,7 +335,7 @@ async def test_a_request_that_nobody_reads_ends_by_the_write_timeout(serve, conn
     assert result == Ambiguous(Cause.WRITE_TIMEOUT)
 
 
-async def test_cancelling_a_call_ends_its_connection_and_frees_its_turn(serve, connect, eventually):
+async def test_cancelling_a_call_closes_its_connection_and_returns_its_ticket(serve, connect, eventually):
     server = await serve(speaks(wait=5))
     client = await connect(server)
     call = asyncio.create_task(create(client))
@@ -344,7 +348,7 @@ async def test_cancelling_a_call_ends_its_connection_and_frees_its_turn(serve, c
     assert not client._transport._busy
 
 
-async def test_of_an_error_only_what_we_act_on_is_kept(serve, connect, capsys):
+async def test_only_the_used_fields_of_an_error_are_kept(serve, connect, capsys):
     body = {
         "error": {
             "code": "version_conflict",
@@ -355,7 +359,7 @@ async def test_of_an_error_only_what_we_act_on_is_kept(serve, connect, capsys):
         },
         "requestId": "req_42",
     }
-    server = await serve(speaks(answer(409, json.dumps(body).encode())))
+    server = await serve(speaks(http_response(409, json.dumps(body).encode())))
     client = await connect(server)
     result = await create(client)
     assert result == Refused(
@@ -366,9 +370,9 @@ async def test_of_an_error_only_what_we_act_on_is_kept(serve, connect, capsys):
     assert "Jane" not in out.out + out.err
 
 
-async def test_a_grants_link_stands_nowhere_but_in_its_secret_field(serve, connect, capsys):
+async def test_a_grants_link_is_only_in_its_secret_field(serve, connect, capsys):
     grant = b'{"id":"rag_secret1","url":"https://x/runtime/access/rag_secret1","expiresAt":"2030-01-01T00:00:00Z"}'
-    server = await serve(speaks(answer(201, grant)))
+    server = await serve(speaks(http_response(201, grant)))
     client = await connect(server)
     result = await client.mint_grant("auth_1", "mhand_1", key="cg1-k")
     assert isinstance(result, Answered)
@@ -380,8 +384,8 @@ async def test_a_grants_link_stands_nowhere_but_in_its_secret_field(serve, conne
     assert "rag_secret1" not in out.out + out.err
 
 
-async def test_the_settings_say_which_writes_carry_a_key(serve, connect):
-    server = await serve(speaks(answer(409, b'{"error":{"code":"version_conflict"}}')))
+async def test_a_setting_limits_the_writes_with_an_idempotency_key(serve, connect):
+    server = await serve(speaks(http_response(409, b'{"error":{"code":"version_conflict"}}')))
     client = await connect(server, send_idempotency_key="create_only")
     await create(client)
     await client.close_handoff("auth_1", "mhand_1", "revoke", if_match=3, key="cg1-k", body=b"{}")
@@ -392,14 +396,14 @@ async def test_the_settings_say_which_writes_carry_a_key(serve, connect):
 
 
 async def test_health_sends_no_key(serve, connect):
-    server = await serve(speaks(answer(200, b"ok")))
+    server = await serve(speaks(http_response(200, b"ok")))
     client = await connect(server)
     assert isinstance(await client.health(), Answered)
     assert b"Authorization" not in server.requests[0]
 
 
 async def test_without_a_key_nothing_is_sent(serve, connect, tmp_path):
-    server = await serve(speaks(answer(200, AUTHORIZATION)))
+    server = await serve(speaks(http_response(200, AUTHORIZATION)))
     client = await connect(server, api_key_file=tmp_path / "absent")
     result = await client.get_authorization("auth_1")
     assert isinstance(result, Deferred)
@@ -409,7 +413,7 @@ async def test_without_a_key_nothing_is_sent(serve, connect, tmp_path):
 
 
 @pytest.mark.parametrize("identifier", ["", "..", "a/b", "a?b", "a%2fb", "a b", "a\r\nX: y", "ä", "a" * 129])
-async def test_no_path_is_built_from_what_cannot_be_an_id(identifier, connect):
+async def test_no_path_is_built_from_a_malformed_id(identifier, connect):
     client = await connect(9)
     with pytest.raises(ValueError, match="expected 1 to 128"):
         await client.get_authorization(identifier)

@@ -1,4 +1,4 @@
-"""What `gateway check` says of Collate, asked of the simulated one."""
+"""`gateway check` of Collate, with the simulated Collate and a real proxy."""
 
 from email.utils import formatdate
 
@@ -75,19 +75,19 @@ async def test_the_check_goes_through_the_proxy_and_says_so(look, proxy):
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told", "expected"),
+    ("behaviour", "message", "expected"),
     [
         (["relay", "a:b"], "refuses the credentials", Exit.DENIED),
         (["403"], "refuses to connect to Collate (403)", Exit.DENIED),
         (["close"], "closed the connection", Exit.UNAVAILABLE),
     ],
 )
-async def test_a_proxy_that_opens_no_tunnel_is_named(look, proxy, behaviour, told, expected):
+async def test_a_proxy_that_opens_no_tunnel_is_named(look, proxy, behaviour, message, expected):
     running = proxy(*behaviour)
     found, code = await look(proxy=running.url)
     assert code == expected
     assert found["collate"][1].startswith(f"proxy {running.url}: ")
-    assert told in found["collate"][1]
+    assert message in found["collate"][1]
 
 
 async def test_a_proxy_that_is_away_and_unreadable_credentials_are_told_apart(look, proxy, tmp_path):

@@ -17,7 +17,7 @@ from local.kafka.secured import Authority
 
 @pytest.fixture
 def issuer(tmp_path, monkeypatch):
-    """A token endpoint: `issuer.answers` are given one after the other, `issuer.asked` is what came."""
+    """A token endpoint: it sends `issuer.responses` in order and collects `issuer.requests`."""
     authority = Authority("issuer authority")
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.write(tmp_path / "ca.pem")))
     authority.issue("issuer", tmp_path / "crt", tmp_path / "key", addresses=["127.0.0.1"])
@@ -25,8 +25,8 @@ def issuer(tmp_path, monkeypatch):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.server.asked.append((self.headers["Authorization"], form))
-            status, content = self.server.answers.pop(0)
+            self.server.requests.append((self.headers["Authorization"], form))
+            status, content = self.server.responses.pop(0)
             self.send_response(status)
             self.end_headers()
             self.wfile.write(content if isinstance(content, bytes) else json.dumps(content).encode())
@@ -35,7 +35,7 @@ def issuer(tmp_path, monkeypatch):
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked, server.answers = [], []
+        server.requests, server.responses = [], []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -53,37 +53,37 @@ def endpoint(issuer, tmp_path):
     return TokenEndpoint(f"https://127.0.0.1:{issuer.server_port}/token", "gate/way", secret, "kafka")
 
 
-async def test_a_token_is_asked_for_once_and_used_for_most_of_its_life(issuer, endpoint, monkeypatch):
+async def test_a_token_is_requested_once_and_used_for_most_of_its_lifetime(issuer, endpoint, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(credentials.time, "monotonic", lambda: now)
-    issuer.answers = [(200, {"access_token": "first", "expires_in": 100}), (200, {"access_token": "second"})]
+    issuer.responses = [(200, {"access_token": "first", "expires_in": 100}), (200, {"access_token": "second"})]
     assert set(await asyncio.gather(*(endpoint.token() for _ in range(5)))) == {"first"}
     now = 1079.0
     assert await endpoint.token() == "first"
     now = 1081.0
     assert await endpoint.token() == "second"
-    (credential, form), _ = issuer.asked
+    (credential, form), _ = issuer.requests
     assert base64.b64decode(credential.removeprefix("Basic ")) == b"gate%2Fway:s%3Ae%20c"
     assert form == {"grant_type": ["client_credentials"], "scope": ["kafka"]}
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("response", "message"),
     [
         ((401, {"error": "invalid_client"}), "the token endpoint responded 401"),
         ((200, b"<html>"), "the response of the token endpoint has no access_token"),
         ((200, ["not an object"]), "the response of the token endpoint has no access_token"),
     ],
 )
-async def test_a_refusal_fails_that_login_and_the_next_asks_again(issuer, endpoint, answer, told):
-    issuer.answers = [answer, (200, {"access_token": "good"})]
-    with pytest.raises(CredentialUnavailable, match=told):
+async def test_a_refusal_fails_one_login_and_the_next_login_retries(issuer, endpoint, response, message):
+    issuer.responses = [response, (200, {"access_token": "good"})]
+    with pytest.raises(CredentialUnavailable, match=message):
         await endpoint.token()
     assert await endpoint.token() == "good"
 
 
-async def test_an_endpoint_that_is_not_trusted_is_never_told_the_secret(issuer, endpoint, monkeypatch):
+async def test_an_untrusted_endpoint_never_gets_the_secret(issuer, endpoint, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(CredentialUnavailable, match="did not respond"):
         await endpoint.token()
-    assert issuer.asked == []
+    assert issuer.requests == []

@@ -17,7 +17,7 @@ def opened(now=0.0):
     return it
 
 
-def test_one_authorization_alone_never_trips_it():
+def test_one_authorization_alone_never_opens_the_breaker():
     it = breaker()
     for _ in range(1_000):
         assert not it.record_failure(0.0, "a", probe=False)
@@ -25,14 +25,14 @@ def test_one_authorization_alone_never_trips_it():
     assert it.retry_at(0.0) is None
 
 
-def test_different_authorizations_in_a_row_trip_it():
+def test_failures_of_different_authorizations_in_a_row_open_the_breaker():
     it = breaker()
     assert [it.record_failure(0.0, subject, probe=False) for subject in "aab"] == [False, False, False]
     assert it.record_failure(0.0, "c", probe=False)
     assert it.state is OPEN
 
 
-def test_a_good_answer_between_them_keeps_it_closed():
+def test_a_success_between_failures_keeps_the_breaker_closed():
     it = breaker()
     for subject in "abcdefgh":
         it.record_failure(0.0, subject, probe=False)
@@ -40,13 +40,13 @@ def test_a_good_answer_between_them_keeps_it_closed():
     assert it.state is CLOSED
 
 
-def test_while_it_is_open_everybody_is_sent_away_until_after_its_time():
+def test_an_open_breaker_defers_calls_until_its_time_is_over():
     it = opened()
     assert 5.0 <= it.retry_at(0.1) <= 5.0 + 5.0 * 0.25
     assert it.retry_at(5.0) is None
 
 
-def test_half_open_lets_one_probe_out_at_a_time():
+def test_a_half_open_breaker_allows_one_probe_at_a_time():
     it = opened()
     assert it.enter(5.0)
     assert it.state is HALF_OPEN
@@ -55,7 +55,7 @@ def test_half_open_lets_one_probe_out_at_a_time():
     assert it.retry_at(5.1) is None
 
 
-def test_enough_good_probes_close_it():
+def test_enough_successful_probes_close_the_breaker():
     it = opened()
     it.enter(5.0)
     assert not it.record_success(probe=True)
@@ -65,7 +65,7 @@ def test_enough_good_probes_close_it():
     assert it.enter(5.2) is False
 
 
-def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_longest():
+def test_a_failed_probe_doubles_the_open_time_up_to_the_longest():
     it = opened()
     now, waits = 0.0, []
     for _ in range(5):
@@ -77,7 +77,7 @@ def test_a_bad_probe_opens_it_for_twice_as_long_up_to_the_longest():
     assert waits == [5.0, 10.0, 20.0, 30.0, 30.0]
 
 
-def test_a_bad_probe_after_a_good_one_opens_it_for_the_first_time_again():
+def test_a_failed_probe_after_a_success_restarts_with_the_first_open_time():
     it = opened()
     now = 0.0
     for _ in range(3):
@@ -92,7 +92,7 @@ def test_a_bad_probe_after_a_good_one_opens_it_for_the_first_time_again():
     assert it._open_until - now == 5.0
 
 
-def test_late_answers_to_calls_from_before_it_opened_change_nothing():
+def test_late_results_of_calls_from_before_the_opening_change_nothing():
     it = opened()
     assert not it.record_success(probe=False)
     assert not it.record_failure(1.0, "z", probe=False)
@@ -100,21 +100,21 @@ def test_late_answers_to_calls_from_before_it_opened_change_nothing():
     assert it.retry_at(4.9) is not None
 
 
-def test_what_collate_asked_to_wait_is_waited_at_least():
+def test_the_breaker_stays_open_at_least_as_long_as_collate_asks():
     it = breaker(threshold=1)
     it.record_failure(0.0, "a", probe=False, at_least_seconds=42.0)
     assert it.retry_at(41.9) >= 42.0
     assert it.retry_at(42.0) is None
 
 
-def test_a_cancelled_probe_makes_room_for_the_next():
+def test_a_cancelled_probe_allows_the_next():
     it = opened()
     it.enter(5.0)
     it.abandon(probe=True)
     assert it.retry_at(5.0) is None
 
 
-def test_a_probe_that_proves_nothing_waits_as_long_again():
+def test_a_probe_without_evidence_repeats_the_open_time():
     it = opened()
     it.enter(5.0)
     it.record_neutral(6.0, probe=True)
@@ -123,7 +123,7 @@ def test_a_probe_that_proves_nothing_waits_as_long_again():
     assert it.retry_at(11.0) is None
 
 
-def test_a_reason_to_hope_lets_a_probe_out_at_once():
+def test_a_retry_allows_a_probe_immediately():
     it = opened()
     it.retry(1.0)
     assert it.retry_at(1.0) is None
@@ -148,9 +148,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 4), st.integers(1, 3))
-def test_whatever_happens_it_never_holds_for_longer_than_its_longest_and_never_lets_two_probes_out(
-    steps, threshold, to_close
-):
+def test_the_breaker_never_defers_beyond_its_longest_time_and_never_allows_two_probes(steps, threshold, to_close):
     it = Breaker(BreakerConfig(threshold, 1.0, 8.0, to_close), lambda: 1.0)
     now, out = 0.0, []
     for step, subject in steps:

@@ -46,7 +46,7 @@ def fill(budget, now, priority, subject="s"):
 # Credentials
 
 
-def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
+def test_a_401_defers_all_calls_until_a_probe_succeeds():
     budget = make()
     go(budget, 0.0, CallSignal.KEY_REFUSED)
     for writes in (True, False):
@@ -62,7 +62,7 @@ def test_a_401_pauses_all_calls_and_one_probe_finds_out_when_it_is_over():
     assert reason(budget, 7.0, "c") is None
 
 
-def test_a_new_key_is_tried_at_once():
+def test_a_new_key_is_tried_immediately():
     budget = make()
     go(budget, 0.0, CallSignal.KEY_REFUSED)
     budget.key_changed(0.5)
@@ -70,14 +70,14 @@ def test_a_new_key_is_tried_at_once():
     assert reason(budget, 0.5) is None
 
 
-def test_a_probe_that_meets_an_outage_says_nothing_about_the_key():
+def test_a_probe_during_an_outage_shows_nothing_about_the_key():
     budget = make()
     go(budget, 0.0, CallSignal.KEY_REFUSED)
     go(budget, 6.0, CallSignal.FAILED)
     assert reason(budget, 6.1) is HoldReason.CREDENTIALS
 
 
-def test_a_403_pauses_only_when_a_second_authorization_gets_it_too():
+def test_403s_defer_calls_only_after_a_second_authorization_gets_one():
     budget = make()
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
@@ -87,14 +87,14 @@ def test_a_403_pauses_only_when_a_second_authorization_gets_it_too():
     assert reason(budget, 0.0, "c", writes=False) is None, "we may still read"
 
 
-def test_a_403_is_its_authorizations_own_if_another_was_let_in_lately():
+def test_a_403_concerns_one_authorization_if_collate_accepted_another_lately():
     budget = make()
     go(budget, 0.0, CallSignal.ANSWERED, "b")
     go(budget, 1.0, CallSignal.FORBIDDEN, "a")
     assert not budget.suspends(1.0, call("a"))
 
 
-def test_a_403_that_nobody_can_compare_is_in_doubt_for_half_a_minute():
+def test_a_first_403_is_in_doubt_for_half_a_minute():
     budget = make()
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     assert budget.suspends(0.0, call("a"))
@@ -104,7 +104,7 @@ def test_a_403_that_nobody_can_compare_is_in_doubt_for_half_a_minute():
     assert not budget.suspends(31.0, call("a"))
 
 
-def test_a_doubt_ends_when_another_authorization_is_accepted_at():
+def test_a_doubt_ends_when_collate_accepts_another_authorization():
     budget = make()
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
     go(budget, 1.0, CallSignal.ANSWERED, "b")
@@ -112,7 +112,7 @@ def test_a_doubt_ends_when_another_authorization_is_accepted_at():
     assert not budget.suspends(2.0, call("a"))
 
 
-def test_reading_proves_nothing_about_writing():
+def test_a_successful_read_shows_nothing_about_writes():
     budget = make()
     go(budget, 0.0, CallSignal.ANSWERED, "b", writes=False)
     go(budget, 1.0, CallSignal.FORBIDDEN, "a")
@@ -122,7 +122,7 @@ def test_reading_proves_nothing_about_writing():
 # Faults and limits
 
 
-def test_one_authorization_that_fails_for_ever_stops_nobody():
+def test_one_authorization_that_always_fails_stops_no_other():
     budget = make()
     for _ in range(1_000):
         go(budget, 0.0, CallSignal.FAILED, "a")
@@ -137,7 +137,7 @@ def test_failures_of_different_authorizations_in_a_row_open_the_breaker_for_that
     assert reason(budget, 0.0, "d", writes=False) is None
 
 
-def test_refusals_are_answers_and_close_the_breaker():
+def test_refusals_count_as_successes_for_the_fault_breaker():
     budget = make()
     for subject in "abc":
         go(budget, 0.0, CallSignal.FAILED, subject)
@@ -156,7 +156,7 @@ def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
     assert budget.rate.per_second(10.2) == pytest.approx(10.0, abs=1)
 
 
-def test_one_authorizations_429_is_its_own():
+def test_the_429_of_one_authorization_slows_no_other():
     budget = make()
     for _ in range(100):
         go(budget, 0.0, CallSignal.LIMITED, "a", retry_after=3_600.0)
@@ -173,7 +173,7 @@ def test_429s_of_two_authorizations_in_a_row_slow_all_calls_down():
     assert reason(budget, 0.0, "c") is None
 
 
-def test_429s_of_three_in_a_row_pause_all_for_as_long_as_collate_asked_within_reason():
+def test_429s_of_three_authorizations_in_a_row_defer_all_calls_as_long_as_collate_asks():
     for asked, waited in ((None, 1.0), (20.0, 20.0), (3_600.0, 60.0)):
         budget = make()
         for subject in "abc":
@@ -182,7 +182,7 @@ def test_429s_of_three_in_a_row_pause_all_for_as_long_as_collate_asked_within_re
         assert reason(budget, waited) is None
 
 
-def test_an_outage_that_is_over_leaves_its_latencies_behind():
+def test_latencies_of_an_outage_do_not_stay_the_usual_ones():
     budget = make()
     for _ in range(50):
         ticket = budget.acquire(0.0, call())
@@ -197,7 +197,7 @@ def test_an_outage_that_is_over_leaves_its_latencies_behind():
 # Sharing
 
 
-def test_live_calls_find_room_when_commands_take_all_they_may():
+def test_live_calls_have_budget_when_commands_use_all_of_theirs():
     budget = make(concurrency=64)
     assert isinstance(budget.acquire(0.0, call(priority=LIVE)), Ticket)
     commands = fill(budget, 0.0, COMMAND)
@@ -205,12 +205,12 @@ def test_live_calls_find_room_when_commands_take_all_they_may():
     assert len(fill(budget, 0.0, LIVE)) == 4
 
 
-def test_nothing_is_kept_for_live_calls_where_there_are_none():
+def test_without_live_calls_nothing_is_reserved_for_them():
     budget = make(concurrency=64)
     assert len(fill(budget, 100.0, COMMAND)) == 16
 
 
-def test_observations_leave_room_for_commands():
+def test_observations_leave_budget_to_commands():
     budget = make(concurrency=64)
     assert len(fill(budget, 100.0, OBSERVATION)) == 12
     assert len(fill(budget, 100.0, COMMAND)) == 4
@@ -237,7 +237,7 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
     assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
 
 
-def test_with_one_slot_everybody_still_gets_it():
+def test_one_slot_serves_all_priorities():
     for priority in Priority:
         budget = make(concurrency=1)
         budget.acquire(0.0, call(priority=LIVE))
@@ -245,7 +245,7 @@ def test_with_one_slot_everybody_still_gets_it():
         assert isinstance(budget.acquire(0.0, call(priority=priority)), Ticket)
 
 
-def test_those_sent_away_come_back_one_after_the_other():
+def test_deferred_calls_return_one_after_the_other():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
     held = [budget.acquire(0.0, call(str(number))) for number in range(50)]
@@ -254,7 +254,7 @@ def test_those_sent_away_come_back_one_after_the_other():
     assert [round(b - a, 6) for a, b in pairwise(times)] == [0.1] * 49
 
 
-def test_nobody_is_sent_away_for_longer_than_ten_seconds_by_a_full_budget():
+def test_a_full_budget_defers_no_call_for_more_than_ten_seconds():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
     times = [budget.deferred_until(0.0, budget.acquire(0.0, call(str(number)))) for number in range(1_000)]
@@ -276,7 +276,7 @@ def test_nobody_is_sent_away_for_longer_than_ten_seconds_by_a_full_budget():
         max_size=150,
     )
 )
-def test_whatever_happens_the_books_balance_and_nobody_is_sent_away_for_ever(steps):
+def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
     budget = make(per_second=50.0, concurrency=8)
     now, out = 0.0, []
     for gone, priority, writes, subject, what, seconds, retry_after in steps:

@@ -37,144 +37,144 @@ async def make(registry):
     return build
 
 
-async def take(turns, priority=COMMAND, subject="a"):
-    return await turns.take(Call(priority, writes=True, subject=subject))
+async def take(queue, priority=COMMAND, subject="a"):
+    return await queue.take(Call(priority, writes=True, subject=subject))
 
 
-async def test_a_turn_that_is_free_is_given_at_once(make):
-    turns = make()
-    ticket = await take(turns)
+async def test_a_free_ticket_is_given_immediately(make):
+    queue = make()
+    ticket = await take(queue)
     assert isinstance(ticket, Ticket)
-    turns.done(ticket, CallSignal.ANSWERED, 0.01)
-    assert turns.budget.in_flight[COMMAND] == 0
+    queue.done(ticket, CallSignal.ANSWERED, 0.01)
+    assert queue.budget.in_flight[COMMAND] == 0
 
 
 async def test_a_short_wait_ends_when_a_call_does(make):
-    turns = make()
-    first = await take(turns)
-    second = asyncio.create_task(take(turns))
+    queue = make()
+    first = await take(queue)
+    second = asyncio.create_task(take(queue))
     await asyncio.sleep(0)
     assert not second.done()
-    turns.done(first, CallSignal.ANSWERED, 0.001)
+    queue.done(first, CallSignal.ANSWERED, 0.001)
     assert isinstance(await second, Ticket)
 
 
 async def test_a_short_wait_for_a_token_ends_by_itself(make):
-    turns = make(per_second=100.0)
+    queue = make(per_second=100.0)
     tickets = []
     for _ in range(30):
-        ticket = await take(turns)
+        ticket = await take(queue)
         assert isinstance(ticket, Ticket)
-        turns.done(ticket, CallSignal.ANSWERED, 0.001)
+        queue.done(ticket, CallSignal.ANSWERED, 0.001)
         tickets.append(ticket)
     assert len(tickets) == 30
 
 
-async def test_a_long_wait_is_handed_back_at_once(make):
-    turns = make(per_second=0.1)
-    assert isinstance(await take(turns), Ticket)
+async def test_a_long_wait_is_deferred_immediately(make):
+    queue = make(per_second=0.1)
+    assert isinstance(await take(queue), Ticket)
     began = asyncio.get_running_loop().time()
-    held = await take(turns)
+    held = await take(queue)
     assert isinstance(held, Deferred)
     assert held.reason is HoldReason.BUDGET
     assert asyncio.get_running_loop().time() - began < 0.02
     assert held.until - 1e9 > began + 0.5
 
 
-async def test_a_wait_that_turns_out_long_is_handed_back_after_its_patience(make):
-    turns = make()
-    await take(turns)
+async def test_a_wait_that_becomes_long_is_deferred_after_its_patience(make):
+    queue = make()
+    await take(queue)
     began = asyncio.get_running_loop().time()
-    assert isinstance(await take(turns, OBSERVATION), Deferred)
+    assert isinstance(await take(queue, OBSERVATION), Deferred)
     assert 0.04 < asyncio.get_running_loop().time() - began < 0.5
-    assert isinstance(await take(turns, LIVE), Deferred)
-    assert asyncio.get_running_loop().time() - began > 0.9, "somebody waits for a live call"
+    assert isinstance(await take(queue, LIVE), Deferred)
+    assert asyncio.get_running_loop().time() - began > 0.9, "a caller waits for a live call"
 
 
 async def test_live_calls_go_before_commands_and_these_before_observations(make):
-    turns = make()
-    first = await take(turns)
+    queue = make()
+    first = await take(queue)
     order = []
 
     async def one(priority):
-        ticket = await take(turns, priority)
+        ticket = await take(queue, priority)
         order.append(priority)
-        turns.done(ticket, CallSignal.ANSWERED, 0.001)
+        queue.done(ticket, CallSignal.ANSWERED, 0.001)
 
     tasks = []
     for priority in (OBSERVATION, COMMAND, COMMAND, LIVE):
         tasks.append(asyncio.create_task(one(priority)))
         await asyncio.sleep(0)
-    turns.done(first, CallSignal.ANSWERED, 0.001)
+    queue.done(first, CallSignal.ANSWERED, 0.001)
     await asyncio.gather(*tasks)
     assert order == [LIVE, COMMAND, COMMAND, OBSERVATION]
 
 
-async def test_nobody_overtakes_those_of_the_same_priority_who_wait(make):
-    turns = make()
-    first = await take(turns)
-    waiting = asyncio.create_task(take(turns, COMMAND, "waits"))
+async def test_no_call_overtakes_waiting_calls_of_its_priority(make):
+    queue = make()
+    first = await take(queue)
+    waiting = asyncio.create_task(take(queue, COMMAND, "waits"))
     await asyncio.sleep(0)
-    turns.budget.abandon(first)
-    late = asyncio.create_task(take(turns, COMMAND, "late"))
+    queue.budget.abandon(first)
+    late = asyncio.create_task(take(queue, COMMAND, "late"))
     await asyncio.sleep(0)
     ticket = await waiting
     assert ticket.call.subject == "waits"
-    turns.abandon(ticket)
+    queue.abandon(ticket)
     assert isinstance(await late, Ticket)
 
 
-async def test_the_number_of_those_who_wait_is_bounded(make):
-    turns = make(most_waiting=3, seconds=1e-6)
-    await take(turns)
-    tasks = [asyncio.create_task(take(turns, OBSERVATION)) for _ in range(10)]
+async def test_the_number_of_waiting_calls_is_bounded(make):
+    queue = make(most_waiting=3, seconds=1e-6)
+    await take(queue)
+    tasks = [asyncio.create_task(take(queue, OBSERVATION)) for _ in range(10)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == 7
-    assert all(isinstance(answer, Deferred) for answer in await asyncio.gather(*tasks))
+    assert all(isinstance(result, Deferred) for result in await asyncio.gather(*tasks))
 
 
 @pytest.mark.parametrize("given", [False, True])
 async def test_a_cancelled_wait_leaves_nothing_behind(make, given):
-    turns = make()
-    first = await take(turns)
-    task = asyncio.create_task(take(turns))
+    queue = make()
+    first = await take(queue)
+    task = asyncio.create_task(take(queue))
     await asyncio.sleep(0)
     if given:
-        turns.done(first, CallSignal.ANSWERED, 0.001)
+        queue.done(first, CallSignal.ANSWERED, 0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     if not given:
-        turns.done(first, CallSignal.ANSWERED, 0.001)
-    assert sum(turns.budget.in_flight.values()) == 0
-    assert not any(turns._waiting.values())
-    assert isinstance(await take(turns), Ticket)
+        queue.done(first, CallSignal.ANSWERED, 0.001)
+    assert sum(queue.budget.in_flight.values()) == 0
+    assert not any(queue._waiting.values())
+    assert isinstance(await take(queue), Ticket)
 
 
 async def test_a_breaker_that_opens_sends_away_those_who_wait(make):
-    turns = make()
-    first = await take(turns)
-    waiting = asyncio.create_task(take(turns))
+    queue = make()
+    first = await take(queue)
+    waiting = asyncio.create_task(take(queue))
     await asyncio.sleep(0)
-    turns.done(first, CallSignal.KEY_REFUSED, 0.001)
+    queue.done(first, CallSignal.KEY_REFUSED, 0.001)
     held = await waiting
     assert isinstance(held, Deferred)
     assert held.reason is HoldReason.CREDENTIALS
 
 
 async def test_closing_sends_everybody_away(make):
-    turns = make()
-    await take(turns)
-    waiting = asyncio.create_task(take(turns, LIVE))
+    queue = make()
+    await take(queue)
+    waiting = asyncio.create_task(take(queue, LIVE))
     await asyncio.sleep(0)
-    turns.close()
+    queue.close()
     assert isinstance(await waiting, Deferred)
 
 
 async def test_metrics_and_log_show_what_the_budget_does(make, registry, capsys):
-    turns = make(concurrency=8)
-    ticket = await take(turns)
+    queue = make(concurrency=8)
+    ticket = await take(queue)
 
     def value(name, **labels):
         return registry.get_sample_value(f"collate_gateway_{name}", labels)
@@ -182,14 +182,14 @@ async def test_metrics_and_log_show_what_the_budget_does(make, registry, capsys)
     assert value("collate_in_flight", priority="command") == 1
     assert value("collate_limit") == 2
     assert value("collate_credentials_refused") == 0
-    turns.done(ticket, CallSignal.KEY_REFUSED, 0.001)
+    queue.done(ticket, CallSignal.KEY_REFUSED, 0.001)
     assert value("collate_in_flight", priority="command") == 0
     assert value("collate_credentials_refused") == 1
     assert value("collate_breaker_changes_total", state="open") == 1
     for subject in "abc":
-        turns.key_changed()
-        ticket = await take(turns, COMMAND, subject)
-        turns.done(ticket, CallSignal.FAILED, 0.001)
+        queue.key_changed()
+        ticket = await take(queue, COMMAND, subject)
+        queue.done(ticket, CallSignal.FAILED, 0.001)
     assert value("collate_breaker") == 2
     out = capsys.readouterr()
     assert "collate.breaker_changed" in out.out + out.err

@@ -40,7 +40,7 @@ def test_it_grows_again_when_calls_are_quick_again():
     assert it.limit == 64
 
 
-def test_a_process_short_of_processor_time_does_not_take_collate_for_slow():
+def test_a_busy_process_does_not_make_collate_look_slow():
     it, starved = ConcurrencyLimit(64), ConcurrencyLimit(64)
     now = run(it, 15, latency=0.005)
     run(starved, 15, latency=0.005)
@@ -50,7 +50,7 @@ def test_a_process_short_of_processor_time_does_not_take_collate_for_slow():
     assert starved.limit < 24
 
 
-def test_no_call_takes_less_than_nothing():
+def test_no_call_has_a_negative_duration():
     assert collate_seconds(0.1, own_delay_seconds=0.2) == 0.0
 
 
@@ -63,7 +63,7 @@ def test_one_slow_authorization_among_quick_ones_does_not_shrink_it():
     assert it.limit == 64
 
 
-def test_more_of_the_slower_kind_of_call_is_no_slowness():
+def test_a_larger_share_of_the_slower_kind_of_call_does_not_shrink_the_limit():
     it = ConcurrencyLimit(64)
     now = run(it, 10, latency=0.01, writes=False)
     now = run(it, 10, latency=0.3, start=now, writes=True)

@@ -56,7 +56,7 @@ def test_a_file_replaced_as_kubernetes_does_it_is_noticed(file, clock, tmp_path)
     assert value(key) == "sk_two"
 
 
-def test_a_touched_file_is_no_new_key(file, clock):
+def test_a_touched_file_without_a_change_is_not_a_new_key(file, clock):
     file.write_text("sk_one")
     key = ApiKey(file, monotonic=clock)
     look(key, clock)
@@ -64,7 +64,7 @@ def test_a_touched_file_is_no_new_key(file, clock):
     assert not look(key, clock)
 
 
-def test_the_file_is_looked_at_once_a_second_at_most(file, clock):
+def test_the_file_is_checked_at_most_once_a_second(file, clock):
     file.write_text("sk_one")
     key = ApiKey(file, monotonic=clock)
     assert key.refresh()
@@ -76,7 +76,7 @@ def test_the_file_is_looked_at_once_a_second_at_most(file, clock):
 
 
 @pytest.mark.parametrize("bad", [b"", b"\n", b"two\nlines", b"a b", b"caf\xc3\xa9", b"\xff\xfe", b"x" * 5_000])
-def test_a_bad_file_keeps_the_old_key_and_says_so_once_without_it(file, clock, bad, capsys):
+def test_an_unusable_file_keeps_the_old_key_and_is_logged_once_without_it(file, clock, bad, capsys):
     file.write_text("sk_one")
     key = ApiKey(file, monotonic=clock)
     look(key, clock)
@@ -92,7 +92,7 @@ def test_a_bad_file_keeps_the_old_key_and_says_so_once_without_it(file, clock, b
     assert look(key, clock)
 
 
-def test_a_missing_file_is_no_key_until_it_comes(file, clock):
+def test_a_missing_file_means_no_key_until_it_exists(file, clock):
     key = ApiKey(file, monotonic=clock)
     assert not look(key, clock)
     assert key.key is None

@@ -55,7 +55,7 @@ def test_the_table_has_every_documented_code_and_no_other():
 
 
 @pytest.mark.parametrize(("code", "status", "move"), SECTION_7, ids=[row[0] for row in SECTION_7])
-def test_a_documented_code_goes_where_its_row_says(code, status, move):
+def test_a_documented_code_has_the_disposition_of_its_row(code, status, move):
     for operation in WRITES:
         expected = move if isinstance(move, Disposition) else move[operation if operation in move else CLOSE]
         found = route(operation, Refused(status, code, suspended=status == 401))
@@ -64,12 +64,12 @@ def test_a_documented_code_goes_where_its_row_says(code, status, move):
         assert found.advice.endswith(".")
 
 
-def test_a_code_counts_whatever_status_it_comes_with():
+def test_a_code_counts_with_any_status():
     for (code, status, _), operation in itertools.product(SECTION_7, WRITES):
         assert route(operation, Refused(418, code)) == route(operation, Refused(status, code)), (code, operation)
 
 
-def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
+def test_a_read_is_resent_where_a_write_is_reread():
     for (code, status, move), operation in itertools.product(SECTION_7, READS):
         found = route(operation, Refused(status, code)).disposition
         assert found is not Disposition.REREAD, (code, operation)
@@ -101,18 +101,18 @@ def test_a_read_is_repeated_where_a_write_would_be_decided_anew():
     ],
 )
 @pytest.mark.parametrize("code", ["a_code_of_tomorrow", None])
-def test_an_unknown_code_goes_by_status(status, write, read, code):
+def test_the_status_decides_about_an_unknown_code(status, write, read, code):
     assert route(CREATE, Refused(status, code)).disposition is write
     assert route(Operation.GET_AUTHORIZATION, Refused(status, code)).disposition is read
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
-def test_retryable_wins_over_an_unknown_codes_status(status):
+def test_retryable_overrides_the_status_of_an_unknown_code(status):
     assert route(CREATE, Refused(status, "new", retryable=True)).disposition is Disposition.RESEND
     assert route(Operation.GET_HANDOFF, Refused(status, "new", retryable=True)).disposition is Disposition.RESEND
 
 
-def test_retry_after_says_that_it_may_be_tried_again_unless_that_is_denied():
+def test_retry_after_implies_retryable_unless_denied():
     assert route(CREATE, Refused(423, "locked", retry_after_seconds=1.0)).disposition is Disposition.RESEND
     assert (
         route(CREATE, Refused(423, "locked", retryable=False, retry_after_seconds=1.0)).disposition
@@ -120,12 +120,12 @@ def test_retry_after_says_that_it_may_be_tried_again_unless_that_is_denied():
     )
 
 
-def test_retryable_turns_a_verdict_of_the_table_into_another_look():
+def test_retryable_turns_a_final_disposition_into_a_reread():
     assert route(CREATE, Refused(409, "review_stale", retryable=True)).disposition is Disposition.REREAD
     assert route(Operation.GET_HANDOFF, Refused(400, "bad_request", retryable=True)).disposition is Disposition.RESEND
 
 
-def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict():
+def test_after_an_ambiguous_attempt_no_refusal_is_final():
     codes = [*(row[0] for row in SECTION_7), "a_code_of_tomorrow"]
     for operation, code, status in itertools.product(WRITES, codes, [400, 403, 404, 409, 422]):
         found = route(operation, Refused(status, code), after_ambiguous=True).disposition
@@ -133,7 +133,7 @@ def test_after_an_ambiguous_attempt_no_refusal_is_a_verdict():
 
 
 @pytest.mark.parametrize("operation", Operation)
-def test_no_definite_answer_means_the_same_request_again(operation):
+def test_without_a_definite_result_the_same_request_is_resent(operation):
     for result in (
         Ambiguous(Cause.RESET),
         Ambiguous(Cause.SERVER_ERROR, 500, "internal"),
@@ -143,14 +143,14 @@ def test_no_definite_answer_means_the_same_request_again(operation):
         assert route(operation, result).disposition is Disposition.RESEND
 
 
-def test_what_collate_asks_to_wait_is_handed_on():
+def test_the_wait_that_collate_asks_for_is_returned():
     assert route(CREATE, Refused(429, "slow_down", retry_after_seconds=7.0)).wait_seconds == 7.0
     assert route(CREATE, Refused(409, "version_conflict", retry_after_seconds=7.0)).wait_seconds == 7.0
     assert route(CREATE, Ambiguous(Cause.SERVER_ERROR, 503, retry_after_seconds=7.0)).wait_seconds == 7.0
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_that_may_be_our_credentials_fault_is_not_the_commands(status):
+def test_a_refusal_that_may_concern_the_key_does_not_reject_the_command(status):
     found = route(CREATE, Refused(status, "forbidden", suspended=True))
     assert isinstance(found, Route)
     assert found.disposition is Disposition.SUSPEND

@@ -1,4 +1,4 @@
-"""Reading an answer out of bytes, however they are cut up."""
+"""Parsing a response from bytes, for every split of the bytes."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def cut(data, at):
 
 
 @given(st.sampled_from(list(WHOLE)), st.lists(st.integers(0, 150), max_size=20))
-def test_an_answer_is_the_same_however_it_is_cut_up(data, at):
+def test_a_response_is_the_same_for_every_split_of_its_bytes(data, at):
     reader = HttpResponseReader(100)
     results = [reader.feed(piece) for piece in cut(data, [min(a, len(data)) for a in at])]
     reply, reusable = WHOLE[data]
@@ -48,7 +48,7 @@ def test_an_answer_is_the_same_however_it_is_cut_up(data, at):
 
 
 @given(st.sampled_from([WITH_LENGTH, IN_CHUNKS]), st.integers(0, 200))
-def test_an_answer_that_is_cut_off_is_never_whole(data, at):
+def test_a_truncated_response_is_never_complete(data, at):
     reader = HttpResponseReader(100)
     part = data[: min(at, len(data) - 1)]
     if part:
@@ -57,7 +57,7 @@ def test_an_answer_that_is_cut_off_is_never_whole(data, at):
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
-def test_no_bytes_make_it_raise(data, at):
+def test_no_bytes_make_the_reader_raise(data, at):
     reader = HttpResponseReader(100)
     for piece in cut(data, [min(a, len(data)) for a in at]):
         if reader.feed(piece) is not None:
@@ -66,19 +66,19 @@ def test_no_bytes_make_it_raise(data, at):
 
 
 @given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, CLOSING]), st.binary(min_size=1, max_size=50))
-def test_surplus_bytes_never_change_the_answer(data, surplus):
+def test_surplus_bytes_never_change_the_response(data, surplus):
     reader = HttpResponseReader(100)
     assert parts(reader.feed(data + surplus)) == WHOLE[data][0]
 
 
 @given(st.sampled_from([WITH_LENGTH, IN_CHUNKS, WITHOUT_BODY]))
-def test_an_answer_behind_the_answer_spoils_the_connection(data):
+def test_a_second_response_makes_the_connection_unusable(data):
     reader = HttpResponseReader(100)
     reader.feed(data + WITH_LENGTH)
     assert not reader.reusable
 
 
-def test_only_the_headers_that_are_read_are_kept():
+def test_only_the_headers_that_the_gateway_reads_are_kept():
     reader = HttpResponseReader(100)
     reply = reader.feed(
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Request-Id: req_1\r\nX-Patient: Jane\r\nContent-Length: 0\r\n\r\n"
@@ -86,13 +86,13 @@ def test_only_the_headers_that_are_read_are_kept():
     assert parts(reply) == (200, {"x-request-id": "req_1"}, b"")
 
 
-def test_a_body_one_byte_over_the_cap_is_too_large():
+def test_a_body_one_byte_over_the_limit_is_too_large():
     for framing in (b"Content-Length: 11\r\n\r\n" + b"x" * 11, b"Transfer-Encoding: chunked\r\n\r\nb\r\n" + b"x" * 11):
         assert HttpResponseReader(11).feed(b"HTTP/1.1 200 OK\r\n" + framing) != Cause.TOO_LARGE
         assert HttpResponseReader(10).feed(b"HTTP/1.1 200 OK\r\n" + framing) is Cause.TOO_LARGE
 
 
-def test_what_is_kept_of_an_endless_answer_is_bounded():
+def test_memory_for_an_endless_response_is_bounded():
     reader = HttpResponseReader(1_000)
     reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     fed = 0
@@ -101,7 +101,7 @@ def test_what_is_kept_of_an_endless_answer_is_bounded():
     assert fed <= 2 * 1_000 + HEAD_LIMIT + 1_200
 
 
-def test_the_parser_is_as_strict_as_we_count_on():
+def test_the_parser_rejects_ambiguous_framing():
     for bad in (
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",

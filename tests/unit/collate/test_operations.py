@@ -26,14 +26,14 @@ def test_a_key_never_changes(operation, n):
     assert write_key(COMMAND, Operation(operation), n) == GOLDEN[operation, n]
 
 
-def test_a_key_is_what_the_design_says():
+def test_a_key_has_the_documented_format():
     text = f'["{COMMAND}","create",1]'.encode()
     expected = "cg1-" + b32encode(sha256(text).digest()).decode().rstrip("=").lower()
     assert write_key(COMMAND, Operation.CREATE_HANDOFF, 1) == expected
 
 
 @given(st.text(min_size=1, max_size=50), st.sampled_from(Operation), st.integers(1, 8))
-def test_a_key_fits_a_header_whatever_it_is_made_of(command, operation, n):
+def test_every_key_fits_a_header(command, operation, n):
     try:
         command.encode()
     except UnicodeEncodeError:
@@ -43,7 +43,7 @@ def test_a_key_fits_a_header_whatever_it_is_made_of(command, operation, n):
     assert len(key) <= 64
 
 
-def test_command_operation_and_n_each_make_another_key():
+def test_command_operation_and_n_each_change_the_key():
     keys = {write_key(c, o, n) for c in ("a", "b") for o in Operation for n in range(1, 9)}
     assert len(keys) == 2 * len(Operation) * 8
 
@@ -57,7 +57,7 @@ def test_the_setting_says_whose_version_a_close_matches():
     assert close_version("handoff", 23, 2) == 2
 
 
-def test_the_paths_are_those_of_section_1():
+def test_the_paths_are_those_of_the_contract():
     root = "/v1/prior-authorizations/auth_1"
     assert {operation: path_of(operation, "auth_1", "mhand_1") for operation in Operation} == {
         Operation.HEALTH: "/health",

@@ -17,7 +17,7 @@ def served(rate, start, seconds, *, reserved=0.0):
         count += 1
 
 
-def test_over_time_it_lets_through_its_rate_and_one_burst():
+def test_over_time_the_bucket_allows_its_rate_and_one_burst():
     assert served(Rate(100.0, 30.0, 0.0), 0.0, 10.0) == pytest.approx(1_000 + 25, abs=2)
 
 
@@ -25,7 +25,7 @@ def test_a_rate_below_one_a_second_still_serves():
     assert served(Rate(0.5, 30.0, 0.0), 0.0, 20.0) == pytest.approx(11, abs=1)
 
 
-def test_a_cut_slows_it_down_once_a_second_and_it_climbs_back():
+def test_a_cut_slows_the_rate_at_most_once_a_second_and_the_rate_returns():
     rate = Rate(100.0, 30.0, 0.0)
     rate.cut(10.0)
     rate.cut(10.5)
@@ -34,7 +34,7 @@ def test_a_cut_slows_it_down_once_a_second_and_it_climbs_back():
     assert rate.per_second(60.0) == 100.0
 
 
-def test_after_an_outage_it_begins_slow_and_ramps_up_in_the_time_set():
+def test_after_an_outage_the_rate_ramps_up_in_the_set_time():
     rate = Rate(100.0, 30.0, 0.0)
     rate.restart(1_000.0)
     assert served(rate, 1_000.0, 1.0) <= 9
@@ -42,7 +42,7 @@ def test_after_an_outage_it_begins_slow_and_ramps_up_in_the_time_set():
     assert rate.per_second(1_029.0) == 100.0
 
 
-def test_what_is_reserved_is_left_to_others():
+def test_a_reserved_share_is_left_to_other_calls():
     rate = Rate(100.0, 30.0, 0.0)
     while rate.wait(0.0, 0.5) == 0:
         rate.take(0.0)
@@ -54,7 +54,7 @@ def test_what_is_reserved_is_left_to_others():
     assert left == 12
 
 
-def test_even_with_everything_reserved_a_call_goes_in_the_end():
+def test_a_call_starts_eventually_even_if_everything_is_reserved():
     rate = Rate(2.0, 30.0, 0.0)
     rate.take(0.0)
     assert 0 < rate.wait(0.0, 0.9) < 1
@@ -65,7 +65,7 @@ def test_even_with_everything_reserved_a_call_goes_in_the_end():
     st.floats(0, 60),
     st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["take", "cut", "restart"])), max_size=80),
 )
-def test_it_never_lets_more_through_than_rate_and_burst_and_never_waits_for_ever(per_second, ramp, steps):
+def test_the_bucket_never_exceeds_rate_and_burst_and_every_wait_ends(per_second, ramp, steps):
     rate = Rate(per_second, ramp, 0.0)
     now, count = 0.0, 0
     for gone, step in steps:

@@ -30,16 +30,16 @@ def error(code="some_code", **more):
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
-def test_any_2xx_that_reads_as_it_should_is_an_answer(status):
-    result, heard = understand(status, AUTHORIZATION, x_request_id=b"req_7")
+def test_a_2xx_with_a_valid_body_is_answered(status):
+    result, signal = understand(status, AUTHORIZATION, x_request_id=b"req_7")
     assert isinstance(result, Answered)
     assert result.body == AUTHORIZATION
     assert result.request_id == "req_7"
-    assert heard is CallSignal.ANSWERED
+    assert signal is CallSignal.ANSWERED
 
 
 @pytest.mark.parametrize(
-    ("status", "heard"),
+    ("status", "signal"),
     [
         (400, CallSignal.ANSWERED),
         (401, CallSignal.KEY_REFUSED),
@@ -50,12 +50,12 @@ def test_any_2xx_that_reads_as_it_should_is_an_answer(status):
         (429, CallSignal.LIMITED),
     ],
 )
-def test_a_typed_4xx_is_a_refusal(status, heard):
-    assert understand(status, error()) == (Refused(status, "some_code", request_id="req_1"), heard)
+def test_a_typed_4xx_is_a_refusal(status, signal):
+    assert understand(status, error()) == (Refused(status, "some_code", request_id="req_1"), signal)
 
 
 @pytest.mark.parametrize(
-    ("status", "heard"),
+    ("status", "signal"),
     [
         (400, CallSignal.FAILED),
         (401, CallSignal.KEY_REFUSED),
@@ -68,28 +68,28 @@ def test_a_typed_4xx_is_a_refusal(status, heard):
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"{}", b'{"error":"no"}', b'{"error":{}}', b'{"error":{"code":1}}', b"[]"]
 )
-def test_a_4xx_that_is_not_in_collates_words_is_no_answer(status, heard, body):
-    assert understand(status, body) == (Ambiguous(Cause.UNTYPED, status), heard)
+def test_a_4xx_without_collates_error_body_is_ambiguous(status, signal, body):
+    assert understand(status, body) == (Ambiguous(Cause.UNTYPED, status), signal)
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599])
-def test_a_5xx_is_no_answer_typed_or_not(status):
+def test_a_5xx_is_ambiguous_with_or_without_an_error_body(status):
     typed = Ambiguous(Cause.SERVER_ERROR, status, "some_code", 5.0, "req_1")
     assert understand(status, error(), retry_after=b"5") == (typed, CallSignal.FAILED)
     assert understand(status, b"oops") == (Ambiguous(Cause.SERVER_ERROR, status), CallSignal.FAILED)
 
 
 @pytest.mark.parametrize("status", [300, 301, 304, 307, 399])
-def test_a_3xx_is_no_answer(status):
+def test_a_3xx_is_ambiguous(status):
     assert understand(status, error()) == (Ambiguous(Cause.REDIRECT, status), CallSignal.FAILED)
 
 
-def test_a_code_that_is_no_word_is_not_kept():
+def test_a_code_that_is_not_a_word_is_dropped():
     result, _ = understand(409, error("Jane Doe's case is closed"))
     assert result == Refused(409, None, request_id="req_1")
 
 
-def test_details_that_we_act_on_are_kept():
+def test_details_that_the_gateway_uses_are_kept():
     body = error("version_conflict", retryable=True, details={"expectedVersion": 2, "actualVersion": 3, "reason": "x"})
     result, _ = understand(409, body)
     assert result == Refused(409, "version_conflict", True, None, "req_1", 2, 3, "x")
@@ -101,7 +101,7 @@ def test_details_of_another_shape_do_not_make_a_refusal_unreadable():
         assert result == Refused(409, "some_code", request_id="req_1")
 
 
-def test_the_request_id_of_the_header_serves_where_the_body_has_none():
+def test_the_request_id_comes_from_the_header_if_the_body_has_none():
     result, _ = understand(409, b'{"error":{"code":"a"}}', request_id=b"req_9")
     assert result.request_id == "req_9"
 
@@ -133,7 +133,7 @@ JSON = st.recursive(
 
 
 @given(st.integers(200, 599), st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
-def test_no_answer_makes_it_raise(status, body):
-    result, heard = understand(status, body, retry_after=b"x", x_request_id=b"\xff")
+def test_no_response_makes_the_parser_raise(status, body):
+    result, signal = understand(status, body, retry_after=b"x", x_request_id=b"\xff")
     assert isinstance(result, Answered | Refused | Ambiguous)
-    assert isinstance(heard, CallSignal)
+    assert isinstance(signal, CallSignal)

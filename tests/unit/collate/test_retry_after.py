@@ -35,6 +35,6 @@ def test_seconds_and_dates_are_understood_and_capped(header, seconds):
 
 
 @given(st.text(max_size=60))
-def test_whatever_the_header_says_the_wait_is_bounded(header):
+def test_every_retry_after_gives_a_bounded_wait(header):
     seconds = retry_after_seconds(header, NOW)
     assert seconds is None or 0 <= seconds <= LONGEST_SECONDS

@@ -24,10 +24,10 @@ class Collate:
     active: str | None = "mhand_1"
     mints: list = field(default_factory=list)
     keys: list = field(default_factory=list)
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
 
     async def get_authorization(self, authorization_id, *, priority):
-        self.asked.append("authorization")
+        self.requests.append("authorization")
         pointer = None if self.active is None else {"id": self.active}
         return Answered(
             200,
@@ -36,7 +36,7 @@ class Collate:
         )
 
     async def get_handoff(self, authorization_id, handoff_id, *, priority):
-        self.asked.append(handoff_id)
+        self.requests.append(handoff_id)
         return Answered(200, ManualHandoff(id=handoff_id, version=1, **self.handoff), b"")
 
     async def mint_grant(self, authorization_id, handoff_id, *, key, priority):
@@ -70,7 +70,7 @@ async def mint(collate, record, *, handoff="mhand_1", key=None):
     return await Grants(collate, record, lambda: NOW).mint(GrantRequest("auth_1", handoff, "op-7", "desk", key))
 
 
-async def test_a_grant_is_on_record_before_it_is_returned(collate, record):
+async def test_a_grant_is_recorded_before_it_is_returned(collate, record):
     outcome = await mint(collate, record)
     assert isinstance(outcome, Granted)
     (access,) = record.accesses
@@ -85,7 +85,7 @@ async def test_no_secret_is_in_the_record_or_in_a_repr(collate, record):
     assert "https://" not in text
 
 
-async def test_a_grant_that_cannot_be_recorded_goes_to_nobody(collate, record):
+async def test_a_grant_that_cannot_be_recorded_is_not_returned(collate, record):
     record.retry_after = 2.0
     assert await mint(collate, record) == Unrecorded(2.0)
 
@@ -93,14 +93,14 @@ async def test_a_grant_that_cannot_be_recorded_goes_to_nobody(collate, record):
 async def test_nothing_is_minted_while_nothing_can_be_recorded(collate, record):
     record.is_open = False
     assert isinstance(await mint(collate, record), Unrecorded)
-    assert collate.asked == collate.keys == []
+    assert collate.requests == collate.keys == []
 
 
 async def test_active_means_the_handoff_that_the_authorization_names(collate, record):
     collate.active = "mhand_9"
     outcome = await mint(collate, record, handoff="active")
     assert outcome.handoff_id == "mhand_9"
-    assert collate.asked == ["authorization", "mhand_9"]
+    assert collate.requests == ["authorization", "mhand_9"]
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ async def test_active_means_the_handoff_that_the_authorization_names(collate, re
         ({"state": "parked", "access_available": False}, Unavailable.ACCESS_NOT_AVAILABLE),
     ],
 )
-async def test_a_handoff_that_cannot_be_entered_says_why_and_nothing_is_minted(collate, record, handoff, shut):
+async def test_a_handoff_that_is_not_open_has_a_reason_and_no_mint(collate, record, handoff, shut):
     collate.handoff = handoff
     assert await mint(collate, record) == NotOpen(shut, "mhand_1", handoff.get("result"))
     assert collate.keys == []
 
 
-async def test_no_running_handoff_is_no_access(collate, record):
+async def test_without_an_active_handoff_there_is_no_access(collate, record):
     collate.active = None
     assert await mint(collate, record, handoff="active") == NotOpen(Unavailable.NO_ACTIVE_HANDOFF)
 
 
 @pytest.mark.parametrize("seconds", [-10.0, 0.0, 30.0])
-async def test_a_grant_about_to_expire_is_thrown_away_and_minted_anew(collate, record, seconds):
+async def test_a_grant_about_to_expire_is_replaced_by_a_new_mint(collate, record, seconds):
     collate.mints = [grant(seconds, 1), grant(300, 2)]
     outcome = await mint(collate, record, key="k")
     assert outcome.grant.id.get_secret_value() == "rag_2"
@@ -133,21 +133,21 @@ async def test_a_grant_about_to_expire_is_thrown_away_and_minted_anew(collate, r
     assert len(record.accesses) == 1
 
 
-async def test_collate_that_only_gives_old_grants_is_given_up(collate, record):
+async def test_minting_ends_if_collate_returns_only_old_grants(collate, record):
     collate.mints = [grant(1)] * MAX_MINTS
     assert await mint(collate, record) == NotOpen(Unavailable.GRANTS_TOO_SHORT, "mhand_1")
     assert record.accesses == []
 
 
 @pytest.mark.parametrize("lost", [Ambiguous(Cause.RESET), NotSent(Cause.REFUSED)])
-async def test_a_lost_answer_is_asked_for_again_under_the_same_key(collate, record, lost):
+async def test_a_lost_response_is_requested_again_under_the_same_key(collate, record, lost):
     collate.mints = [lost, lost]
     assert isinstance(await mint(collate, record), Granted)
     assert len(collate.keys) == 3
     assert len(set(collate.keys)) == 1
 
 
-async def test_an_answer_that_stays_lost_is_told(collate, record):
+async def test_a_response_that_stays_lost_is_reported(collate, record):
     lost = Ambiguous(Cause.RESET)
     collate.mints = [lost] * MAX_ATTEMPTS
     outcome = await mint(collate, record)
@@ -155,7 +155,7 @@ async def test_an_answer_that_stays_lost_is_told(collate, record):
     assert outcome.answer is lost
 
 
-async def test_a_refusal_is_told_and_not_repeated(collate, record):
+async def test_a_refusal_is_reported_and_not_retried(collate, record):
     collate.mints = [Refused(409, "live_session_not_available")]
     assert isinstance(await mint(collate, record), UpstreamError)
     assert len(collate.keys) == 1
@@ -168,7 +168,7 @@ async def test_the_callers_key_makes_its_retry_the_same_mint_and_the_same_record
     assert record.accesses[0].record_id == record.accesses[1].record_id
 
 
-async def test_without_a_key_every_mint_is_another(collate, record):
+async def test_without_a_key_each_request_is_a_new_mint(collate, record):
     await mint(collate, record)
     await mint(collate, record)
     assert collate.keys[0] != collate.keys[1]

@@ -12,7 +12,7 @@ from gateway.ingress.live.problems import problem_of, problem_of_not_open
 LIVE = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.MINT_GRANT]
 
 
-def told(operation, answer):
+def problem_parts(operation, answer):
     problem = problem_of(UpstreamError(operation, answer))
     return problem.status, problem.slug, json.loads(problem.body("r"))
 
@@ -20,7 +20,7 @@ def told(operation, answer):
 @pytest.mark.parametrize("operation", LIVE)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_every_documented_code_is_a_problem_that_says_why_and_what_to_do(operation, rule):
-    status, _, body = told(operation, Refused(rule.statuses[0], rule.code, request_id="req_1"))
+    status, _, body = problem_parts(operation, Refused(rule.statuses[0], rule.code, request_id="req_1"))
     assert status in {404, 409, 502, 503}
     assert body["reason"]
     assert body["detail"].endswith(".")
@@ -46,8 +46,8 @@ def test_every_documented_code_is_a_problem_that_says_why_and_what_to_do(operati
         (Operation.MINT_GRANT, Deferred(0, HoldReason.BREAKER), 503, "collate-unavailable"),
     ],
 )
-def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
-    assert told(operation, answer)[:2] == (status, slug)
+def test_the_party_that_can_act_decides_the_status(operation, answer, status, slug):
+    assert problem_parts(operation, answer)[:2] == (status, slug)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_who_can_act_on_it_decides_the_status(operation, answer, status, slug):
         Refused(401, "unauthorized"),
     ],
 )
-def test_whatever_passes_by_itself_says_when_to_ask_again(answer):
+def test_each_temporary_problem_has_a_retry_after(answer):
     assert problem_of(UpstreamError(Operation.MINT_GRANT, answer)).retry_after_seconds >= 1
 
 
-def test_collates_own_patience_is_passed_on():
+def test_collates_retry_after_is_passed_on():
     problem = problem_of(UpstreamError(Operation.MINT_GRANT, Deferred(time.time() + 30, HoldReason.RATE_LIMITED)))
     assert 28 < problem.retry_after_seconds <= 30
     assert (
@@ -74,7 +74,7 @@ def test_collates_own_patience_is_passed_on():
 
 
 @pytest.mark.parametrize("shut", Unavailable)
-def test_every_way_of_being_shut_is_a_409_with_advice(shut):
+def test_every_reason_of_no_access_is_a_409_with_advice(shut):
     problem = problem_of_not_open(NotOpen(shut, "mhand_1", "revoked"))
     body = json.loads(problem.body("r"))
     assert (problem.status, body["reason"], body["handoffId"]) == (409, shut, "mhand_1")

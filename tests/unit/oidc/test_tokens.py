@@ -50,7 +50,7 @@ def tokens_with(keys, algorithms=("RS256", "ES256"), clock=lambda: NOW):
 
 
 @pytest.mark.parametrize(("key", "alg"), [(RSA, "RS256"), (EC, "ES256")])
-async def test_a_good_token_is_its_subjects(key, alg):
+async def test_a_valid_token_returns_its_subject(key, alg):
     assert await tokens_with(Keys(RSA, EC)).subject(token(key=key, alg=alg)) == Subject(ISSUER, "scheduling")
 
 
@@ -73,7 +73,7 @@ async def test_an_audience_among_several_is_enough():
     {"nbf": NOW + 60},
     {"iat": NOW + 60},
 ])  # fmt: skip
-async def test_a_token_with_a_wrong_claim_is_nobodys(claims):
+async def test_a_token_with_a_wrong_claim_is_refused(claims):
     assert await tokens_with(Keys(RSA)).subject(token(claims)) is None
 
 
@@ -81,15 +81,15 @@ async def test_clocks_may_differ_by_half_a_minute():
     assert await tokens_with(Keys(RSA)).subject(token({"exp": NOW - 20, "nbf": NOW + 20})) is not None
 
 
-async def test_a_token_signed_by_another_key_under_a_known_id_is_nobodys():
+async def test_a_token_signed_by_another_key_with_a_known_id_is_refused():
     assert await tokens_with(Keys(RSA)).subject(token(key=STRANGER)) is None
 
 
-async def test_an_algorithm_that_is_not_on_the_list_is_not_taken():
+async def test_an_algorithm_that_is_not_on_the_list_is_refused():
     assert await tokens_with(Keys(RSA), algorithms=["ES256"]).subject(token()) is None
 
 
-async def test_no_signature_and_a_public_key_as_a_shared_secret_are_not_taken():
+async def test_no_signature_and_a_public_key_as_a_shared_secret_are_refused():
     def part(content):
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
@@ -105,33 +105,33 @@ async def test_no_signature_and_a_public_key_as_a_shared_secret_are_not_taken():
 @pytest.mark.parametrize(
     "text", ["", "..", "a.b.c", "é.b.c", "\udcff.b.c", "." * 100, "e30.e30.", "W10.W10.x", "bnVsbA.e30.x"]
 )
-async def test_what_is_no_token_is_nobodys(text):
+async def test_text_that_is_not_a_token_is_refused(text):
     assert await tokens_with(Keys(RSA)).subject(text) is None
 
 
 @pytest.mark.parametrize("header", [{"alg": []}, {"alg": {}}, {"alg": 7}, {"kid": []}, {"kid": {}}, {"kid": 7}])
-async def test_a_header_of_another_type_is_nobodys(header):
+async def test_a_header_of_a_wrong_type_is_refused(header):
     head, claims, signature = token().split(".")
     head = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "rsa-1"} | header).encode()).decode()
     assert await tokens_with(Keys(RSA)).subject(f"{head}.{claims}.{signature}") is None
 
 
 @pytest.mark.parametrize("issuer", [[ISSUER], {}, 7, True, None])
-async def test_an_issuer_of_another_type_is_nobody(issuer):
+async def test_an_issuer_of_a_wrong_type_is_refused(issuer):
     assert await tokens_with(Keys(RSA)).subject(token({"iss": issuer})) is None
 
 
-async def test_a_token_may_end_after_the_end_of_time():
+async def test_a_token_may_expire_at_a_time_beyond_all_dates():
     assert await tokens_with(Keys(RSA)).subject(token({"exp": 10**400})) is not None
 
 
-async def test_a_tampered_token_is_nobodys():
+async def test_a_tampered_token_is_refused():
     head, _, signature = token().split(".")
     claims = base64.urlsafe_b64encode(json.dumps(CLAIMS | {"sub": "admin"}).encode()).rstrip(b"=").decode()
     assert await tokens_with(Keys(RSA)).subject(f"{head}.{claims}.{signature}") is None
 
 
-async def test_a_good_token_is_remembered_for_a_while_but_not_past_its_end():
+async def test_a_valid_token_is_remembered_for_a_while_but_not_past_its_expiry():
     now = [float(NOW)]
     keys = Keys(RSA)
     tokens = tokens_with(keys, clock=lambda: now[0])
@@ -144,7 +144,7 @@ async def test_a_good_token_is_remembered_for_a_while_but_not_past_its_end():
     assert await tokens.subject(good) is None
 
 
-async def test_forgotten_tokens_are_verified_anew():
+async def test_forgotten_tokens_are_verified_again():
     tokens = tokens_with(Keys(RSA))
     await tokens.subject(token())
     tokens.forget()
