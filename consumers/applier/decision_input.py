@@ -7,7 +7,7 @@ from adapters.collate.operations import Operation
 from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
-from consumers.authorization.observation import AuthorizationNotFound
+from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Handoff
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status
 from schemas.collate.handoff import HandoffState, ManualHandoff
@@ -42,13 +42,13 @@ class DecisionInput:
     def of(
         cls,
         payload: CommandPayload,
-        observation: Observed | AuthorizationNotFound,
+        observation: Observed | MissingAuthorization,
         state: AuthorizationState,
         *,
         may_be_stale: bool,
     ) -> "DecisionInput":
         """Derive the input of a decision."""
-        if isinstance(observation, AuthorizationNotFound):
+        if isinstance(observation, MissingAuthorization):
             named = payload.handoff_id if isinstance(payload, HandoffClose) else None
             return cls(payload, None, state, may_be_stale, None, named)
         authorization = observation.authorization

@@ -15,7 +15,7 @@ from consumers.applier.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
-from consumers.authorization.observation import AuthorizationNotFound
+from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
@@ -54,8 +54,8 @@ def forecast(dead_letter: Json, situation: Json | None, now: datetime) -> Foreca
         return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
     if (expired := _expired(dead_letter, payload, now)) is not None:
         return expired
-    observation: Observed | AuthorizationNotFound = (
-        AuthorizationNotFound() if situation is None else _observation(situation)
+    observation: Observed | MissingAuthorization = (
+        MissingAuthorization() if situation is None else _observation(situation)
     )
     decision_input = DecisionInput.of(payload, observation, AuthorizationState(), may_be_stale=False)
     row = deciding_row(decision_input)

@@ -22,7 +22,7 @@ from consumers.applier.reasons import OutcomeReason
 from consumers.applier.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
 from consumers.applier.task import request_body
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
-from consumers.authorization.observation import AuthorizationNotFound, ReadFailed, observe
+from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
 from consumers.authorization.recent_commands import digest
 from consumers.authorization.retry_policy import MOST_WRITES, SAME_REFUSALS, UNSENT_INTENT_SECONDS
 from consumers.authorization.state import CommandWork, Intent
@@ -103,7 +103,7 @@ async def _round(execution: CommandExecution) -> Done | RetryAt | None:
             return await _write(execution, decision_input) if has_time else None
 
 
-async def _observe(execution: CommandExecution) -> Observed | AuthorizationNotFound | ReadFailed:
+async def _observe(execution: CommandExecution) -> Observed | MissingAuthorization | ReadFailed:
     payload = execution.task.payload
     close = payload if isinstance(payload, HandoffClose) else None
     needs_version = close is not None and execution.context.settings.if_match_on_close == "handoff"
@@ -128,7 +128,7 @@ async def _read_failed(execution: CommandExecution, failed: ReadFailed) -> Done 
 
 
 async def _resolve(
-    execution: CommandExecution, decision_input: DecisionInput, observation: Observed | AuthorizationNotFound
+    execution: CommandExecution, decision_input: DecisionInput, observation: Observed | MissingAuthorization
 ) -> Done | RetryAt | None:
     """Resolve an ambiguous write; None if there is none, or if it had no effect so far."""
     ambiguous, work = execution.ambiguous, execution.work
@@ -201,7 +201,7 @@ async def _write(execution: CommandExecution, decision_input: DecisionInput) -> 
     return await send(execution, intent, body, is_resend=False)
 
 
-def _apply_observation(execution: CommandExecution, observation: Observed | AuthorizationNotFound) -> None:
+def _apply_observation(execution: CommandExecution, observation: Observed | MissingAuthorization) -> None:
     if isinstance(observation, Observed):
         execution.unit_of_work.apply(observation)
 

@@ -28,7 +28,7 @@ class AuthorizationReads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationNotFound:
+class MissingAuthorization:
     """An authorization that Collate does not find, or hides from us."""
 
 
@@ -48,7 +48,7 @@ async def observe(
     also: str | None = None,
     thorough: bool = False,
     observing: bool = False,
-) -> Observed | AuthorizationNotFound | ReadFailed:
+) -> Observed | MissingAuthorization | ReadFailed:
     """Read an authorization and the handoffs that are needed.
 
     Args:
@@ -62,7 +62,7 @@ async def observe(
     result = await reads.get_authorization(authorization_id)
     if not isinstance(result, Answered):
         if _is_absent(Operation.GET_AUTHORIZATION, result):
-            return AuthorizationNotFound()
+            return MissingAuthorization()
         return ReadFailed(Operation.GET_AUTHORIZATION, result)
     authorization = result.model
     if authorization.version < state.floor:

@@ -19,7 +19,7 @@ from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
 from adapters.collate.budget import Priority
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
-from consumers.authorization.observation import AuthorizationNotFound, ReadFailed, observe
+from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
 from consumers.authorization.reducer import RiskRules
 from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
@@ -122,7 +122,7 @@ class Watcher:
         observation = await observe(reads, invocation.key.decode(), unit_of_work.state, observing=True)
         if isinstance(observation, ReadFailed):
             return self._read_failed(invocation, unit_of_work, observation)
-        if isinstance(observation, AuthorizationNotFound):
+        if isinstance(observation, MissingAuthorization):
             return self._not_found(invocation, unit_of_work)
         is_stale = observation.authorization.version < unit_of_work.state.floor
         unit_of_work.apply(observation)

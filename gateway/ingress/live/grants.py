@@ -17,7 +17,7 @@ from typing import Protocol
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation, write_key
-from gateway.ingress.live.outcomes import Access, Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
+from gateway.ingress.live.outcomes import Access, Granted, NoAccess, NotOpen, Unrecorded, UpstreamError
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
 from schemas.identity import request_id
@@ -103,7 +103,7 @@ class Grants:
             )
             retry_after = await self._record.put(access)
             return Granted(handoff.id, grant) if retry_after is None else Unrecorded(retry_after)
-        return NotOpen(Unavailable.GRANTS_TOO_SHORT, handoff.id)
+        return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)
 
     async def _find(self, request: GrantRequest) -> ManualHandoff | NotOpen | UpstreamError:
         handoff_id = request.handoff_id
@@ -112,7 +112,7 @@ class Grants:
             if not isinstance(found, Answered):
                 return UpstreamError(Operation.GET_AUTHORIZATION, found)
             if found.model.active_handoff_id is None:
-                return NotOpen(Unavailable.NO_ACTIVE_HANDOFF)
+                return NotOpen(NoAccess.NO_ACTIVE_HANDOFF)
             handoff_id = found.model.active_handoff_id
         handoff = await self._collate.get_handoff(request.authorization_id, handoff_id, priority=Priority.LIVE)
         return handoff.model if isinstance(handoff, Answered) else UpstreamError(Operation.GET_HANDOFF, handoff)
@@ -126,15 +126,15 @@ class Grants:
         return answer
 
 
-def _unavailable(handoff: ManualHandoff) -> Unavailable | None:
+def _unavailable(handoff: ManualHandoff) -> NoAccess | None:
     match handoff.state:
         case HandoffState.OFFERED:
-            return Unavailable.HANDOFF_NOT_ACTIVE_YET
+            return NoAccess.HANDOFF_NOT_ACTIVE_YET
         case HandoffState.CLOSING:
-            return Unavailable.HANDOFF_CLOSING
+            return NoAccess.HANDOFF_CLOSING
         case HandoffState.CLOSED:
-            return Unavailable.HANDOFF_CLOSED
-    return None if handoff.access_available else Unavailable.ACCESS_NOT_AVAILABLE
+            return NoAccess.HANDOFF_CLOSED
+    return None if handoff.access_available else NoAccess.ACCESS_NOT_AVAILABLE
 
 
 def _seed(request: GrantRequest, handoff_id: str) -> str:

@@ -10,7 +10,7 @@ from schemas.collate.authorization import ReviewSnapshot
 from schemas.collate.handoff import AccessGrant
 
 
-class Unavailable(StrEnum):
+class NoAccess(StrEnum):
     """Why a handoff is not open for access. A closed set; user interfaces branch on it."""
 
     NO_ACTIVE_HANDOFF = "no_active_handoff"
@@ -33,7 +33,7 @@ class Granted:
 class NotOpen:
     """The handoff is not open for access; no usable link exists."""
 
-    reason: Unavailable
+    reason: NoAccess
     handoff_id: str | None = None
     result: str | None = None
 

@@ -29,7 +29,7 @@ from gateway.ingress.http.problems import (
     HandoffNotFound,
     HandoffNotOpen,
 )
-from gateway.ingress.live.outcomes import NotOpen, Unavailable, UpstreamError
+from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
 
 Members = dict[str, str | bool | int]
 _RETRY_SECONDS: Final = 2.0
@@ -37,15 +37,15 @@ _NOT_FROM_COLLATE: Final = frozenset(
     {Cause.REDIRECT, Cause.UNTYPED, Cause.UNREADABLE, Cause.MALFORMED, Cause.TOO_LARGE, Cause.TRUNCATED}
 )
 _ADVICE: Final = {
-    Unavailable.NO_ACTIVE_HANDOFF: "No handoff is active. Request one if the authorization still requires it.",
-    Unavailable.HANDOFF_NOT_ACTIVE_YET: "The handoff is offered and not active yet. Retry in a few seconds.",
-    Unavailable.HANDOFF_CLOSING: "The handoff is closing, so access is no longer available.",
-    Unavailable.HANDOFF_CLOSED: "The handoff is closed. Request another one if the authorization still requires it.",
-    Unavailable.ACCESS_NOT_AVAILABLE: "Collate offers no access to this session now. Retry in a few seconds, or "
+    NoAccess.NO_ACTIVE_HANDOFF: "No handoff is active. Request one if the authorization still requires it.",
+    NoAccess.HANDOFF_NOT_ACTIVE_YET: "The handoff is offered and not active yet. Retry in a few seconds.",
+    NoAccess.HANDOFF_CLOSING: "The handoff is closing, so access is no longer available.",
+    NoAccess.HANDOFF_CLOSED: "The handoff is closed. Request another one if the authorization still requires it.",
+    NoAccess.ACCESS_NOT_AVAILABLE: "Collate offers no access to this session now. Retry in a few seconds, or "
     "close the handoff as unable_to_complete.",
-    Unavailable.GRANTS_TOO_SHORT: "Every link from Collate was about to expire. Retry with a new Idempotency-Key.",
+    NoAccess.GRANTS_TOO_SHORT: "Every link from Collate was about to expire. Retry with a new Idempotency-Key.",
 }
-_ENDED: Final = frozenset({Unavailable.NO_ACTIVE_HANDOFF, Unavailable.HANDOFF_CLOSING, Unavailable.HANDOFF_CLOSED})
+_ENDED: Final = frozenset({NoAccess.NO_ACTIVE_HANDOFF, NoAccess.HANDOFF_CLOSING, NoAccess.HANDOFF_CLOSED})
 
 
 def problem_of_not_open(not_open: NotOpen) -> Problem:

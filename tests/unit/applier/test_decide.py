@@ -10,7 +10,7 @@ from consumers.applier.decide import TABLE, AlreadyDone, Reject, RereadLater, Wa
 from consumers.applier.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.facts import Observed
-from consumers.authorization.observation import AuthorizationNotFound
+from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import HandlerFailure
@@ -101,7 +101,7 @@ def everything():
     payloads = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
     payloads += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
     for payload, state, may_be_stale in itertools.product(payloads, STORED_STATES, (True, False)):
-        yield payload, AuthorizationNotFound(), state, may_be_stale
+        yield payload, MissingAuthorization(), state, may_be_stale
         for status, action, kind in itertools.product(STATUSES, ACTIONS, KINDS):
             for covers, pointer in itertools.product((None, "rev_1", "rev_2"), (None, "mh_1")):
                 found = _authorization(status, action, kind, covers=covers, pointer=pointer)
@@ -190,12 +190,12 @@ def test_a_stored_open_handoff_counts_even_if_a_lagging_read_does_not_show_it():
 def test_a_stale_read_is_never_decided_on(payload):
     state = AuthorizationState(floor=6, known=Known(version=6, status="processing"))
     assert decided(payload, Observed(authorization()), state) == RereadLater(WaitReason.STALE_READ)
-    assert decided(payload, AuthorizationNotFound(), state) == RereadLater(WaitReason.STALE_READ)
+    assert decided(payload, MissingAuthorization(), state) == RereadLater(WaitReason.STALE_READ)
     assert (
-        decided(payload, AuthorizationNotFound(), state, may_be_stale=False).reason
+        decided(payload, MissingAuthorization(), state, may_be_stale=False).reason
         is OutcomeReason.AUTHORIZATION_NOT_FOUND
     )
-    assert decided(payload, AuthorizationNotFound()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
+    assert decided(payload, MissingAuthorization()).reason is OutcomeReason.AUTHORIZATION_NOT_FOUND
 
 
 @pytest.mark.parametrize(

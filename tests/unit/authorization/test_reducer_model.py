@@ -21,7 +21,7 @@ from consumers.authorization.facts import (
     TimePassed,
 )
 from consumers.authorization.handoffs import RESULT_OF, rank
-from consumers.authorization.observation import AuthorizationNotFound, observe
+from consumers.authorization.observation import MissingAuthorization, observe
 from consumers.authorization.reducer import RiskRules, reduce
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
 from local.collate.http import wire
@@ -348,7 +348,7 @@ class Model(RuleBasedStateMachine):
     @rule(back=st.integers(1, 4))
     def a_lagging_replica_is_observed(self, back):
         seen = finished(observe(WorldReads(self, at=back), self.id, self.state, observing=True))
-        assert not isinstance(seen, AuthorizationNotFound)
+        assert not isinstance(seen, MissingAuthorization)
         self.apply(seen)
 
     def infer(self, seen):

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
-from gateway.ingress.live.outcomes import Granted, NotOpen, Unavailable, Unrecorded, UpstreamError
+from gateway.ingress.live.outcomes import Granted, NoAccess, NotOpen, Unrecorded, UpstreamError
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
 
@@ -106,11 +106,11 @@ async def test_active_means_the_handoff_that_the_authorization_names(collate, re
 @pytest.mark.parametrize(
     ("handoff", "shut"),
     [
-        ({"state": "offered"}, Unavailable.HANDOFF_NOT_ACTIVE_YET),
-        ({"state": "closing", "access_available": True}, Unavailable.HANDOFF_CLOSING),
-        ({"state": "closed", "result": "revoked"}, Unavailable.HANDOFF_CLOSED),
-        ({"state": "active", "access_available": False}, Unavailable.ACCESS_NOT_AVAILABLE),
-        ({"state": "parked", "access_available": False}, Unavailable.ACCESS_NOT_AVAILABLE),
+        ({"state": "offered"}, NoAccess.HANDOFF_NOT_ACTIVE_YET),
+        ({"state": "closing", "access_available": True}, NoAccess.HANDOFF_CLOSING),
+        ({"state": "closed", "result": "revoked"}, NoAccess.HANDOFF_CLOSED),
+        ({"state": "active", "access_available": False}, NoAccess.ACCESS_NOT_AVAILABLE),
+        ({"state": "parked", "access_available": False}, NoAccess.ACCESS_NOT_AVAILABLE),
     ],
 )
 async def test_a_handoff_that_is_not_open_has_a_reason_and_no_mint(collate, record, handoff, shut):
@@ -121,7 +121,7 @@ async def test_a_handoff_that_is_not_open_has_a_reason_and_no_mint(collate, reco
 
 async def test_without_an_active_handoff_there_is_no_access(collate, record):
     collate.active = None
-    assert await mint(collate, record, handoff="active") == NotOpen(Unavailable.NO_ACTIVE_HANDOFF)
+    assert await mint(collate, record, handoff="active") == NotOpen(NoAccess.NO_ACTIVE_HANDOFF)
 
 
 @pytest.mark.parametrize("seconds", [-10.0, 0.0, 30.0])
@@ -135,7 +135,7 @@ async def test_a_grant_about_to_expire_is_replaced_by_a_new_mint(collate, record
 
 async def test_minting_ends_if_collate_returns_only_old_grants(collate, record):
     collate.mints = [grant(1)] * MAX_MINTS
-    assert await mint(collate, record) == NotOpen(Unavailable.GRANTS_TOO_SHORT, "mhand_1")
+    assert await mint(collate, record) == NotOpen(NoAccess.GRANTS_TOO_SHORT, "mhand_1")
     assert record.accesses == []
 
 

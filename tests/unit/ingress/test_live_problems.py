@@ -6,7 +6,7 @@ import pytest
 from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.errors import RULES
 from adapters.collate.operations import Operation
-from gateway.ingress.live.outcomes import NotOpen, Unavailable, UpstreamError
+from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
 from gateway.ingress.live.problems import problem_of, problem_of_not_open
 
 LIVE = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.MINT_GRANT]
@@ -73,9 +73,9 @@ def test_collates_retry_after_is_passed_on():
     )
 
 
-@pytest.mark.parametrize("shut", Unavailable)
-def test_every_reason_of_no_access_is_a_409_with_advice(shut):
-    problem = problem_of_not_open(NotOpen(shut, "mhand_1", "revoked"))
+@pytest.mark.parametrize("reason", NoAccess)
+def test_every_reason_of_no_access_is_a_409_with_advice(reason):
+    problem = problem_of_not_open(NotOpen(reason, "mhand_1", "revoked"))
     body = json.loads(problem.body("r"))
-    assert (problem.status, body["reason"], body["handoffId"]) == (409, shut, "mhand_1")
+    assert (problem.status, body["reason"], body["handoffId"]) == (409, reason, "mhand_1")
     assert body["detail"].endswith(".")
