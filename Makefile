@@ -35,11 +35,12 @@ test: $(READY) ## Run all tests, or those in ARGS
 unit: $(READY) ## Run the tests without servers, with few random examples, in seconds
 	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(ARGS)
 
-lint: $(READY) ## Check format, style, types and imports between packages
+lint: $(READY) ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.class_names
 
 format: $(READY) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix-only
