@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ShutdownWatchdog:
-    """Ends the process with exit code 75 if stopping takes longer than `seconds`."""
+    """A timer that ends the process with exit code 75 if stopping takes longer than `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
