@@ -84,9 +84,11 @@ class CollateTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and return the whole response within the total deadline.
 
-        Raises NoResponse, which says whether anything was sent; ValueError for a request to another host or with an
-        unprintable header. After a cancellation the request may have been sent. The response has only the few headers
-        that the gateway reads; its extension `own_delay_seconds` is how long the response lay in this process unread.
+        The response has only the few headers that the gateway reads. Its extension `own_delay_seconds` is how long the
+        response lay in this process unread. After a cancellation the request may have been sent.
+
+        Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
+        an unprintable header or with a streamed body.
         """
         data = await self._encode(request)
         loop = asyncio.get_running_loop()
@@ -172,6 +174,8 @@ class CollateTransport(httpx.AsyncBaseTransport):
         headers = b"".join(lines)
         if headers.count(b"\r\n") * 4 != len(lines) or not _HEADER_LINES.fullmatch(headers):
             raise ValueError("request headers: expected printable ASCII")
+        if b"\r\ntransfer-encoding:" in headers.lower():
+            raise ValueError("request body: expected Content-Length, not Transfer-Encoding")
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), url.raw_path, headers)
         return head + await request.aread()
 

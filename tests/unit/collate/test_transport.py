@@ -3,6 +3,7 @@ import asyncio
 import httpx
 import pytest
 
+from adapters.collate.answers import Cause
 from adapters.collate.connection import Limits
 from adapters.collate.transport import CollateTransport
 
@@ -51,3 +52,19 @@ async def test_a_header_cannot_add_lines_to_the_request(header):
     request = transport.build_request("GET", "/health", [header])
     with pytest.raises(ValueError, match="printable ASCII"):
         await transport.handle_async_request(request)
+
+
+async def test_a_body_without_a_length_is_never_sent():
+    async def body():
+        yield b"{}"
+
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    with pytest.raises(ValueError, match="Content-Length"):
+        await transport.handle_async_request(httpx.Request("POST", "http://127.0.0.1:9/", content=body()))
+
+
+async def test_a_failed_call_is_an_httpx_exception_that_says_that_nothing_was_sent():
+    async with httpx.AsyncClient(transport=CollateTransport("http://127.0.0.1:9", LIMITS)) as client:
+        with pytest.raises(httpx.ConnectError) as caught:
+            await client.get("http://127.0.0.1:9/health")
+    assert (caught.value.cause, caught.value.sent) == (Cause.REFUSED, False)
