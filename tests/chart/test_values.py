@@ -10,6 +10,7 @@ import yaml
 
 from runtime.units import parse_duration
 from runtime.version import VERSION
+from tests.contract.documents.pages import PAGES, blocks
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
@@ -89,6 +90,13 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
 def test_a_wrong_value_is_rejected_and_named(render, values, expected):
     with pytest.raises(helm.HelmError, match=expected):
         render(values)
+
+
+@pytest.mark.parametrize("block", blocks(PAGES["docs/deploy.md"], "yaml"))
+def test_the_values_of_the_deploy_guide_are_valid(render, block):
+    values = yaml.safe_load(block)
+    workers = render(values).one("StatefulSet", "worker")
+    assert workers["spec"]["template"]["spec"]["containers"]
 
 
 @pytest.mark.parametrize("missing", ["environment", "bootstrap", "base_url", "existingSecret"])

@@ -48,16 +48,14 @@ class Reader:
 
     def write_values(self):
         """Write values.yaml as the guide shows it."""
-        first, *more = [yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")]
-        self._dump_values(first)
-        self._more = more
+        required, self._read_model, _proxy = [
+            yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")
+        ]
+        self._dump_values(required)
 
-    def add_values(self):
-        """Add the optional values of the guide."""
-        values = yaml.safe_load((self.directory / "values.yaml").read_text())
-        for more in self._more:
-            values |= more
-        self._dump_values(values)
+    def add_read_model_values(self):
+        """Add the guide's values for status and timelines. Its proxy values have tests/chart/test_values.py."""
+        self._dump_values(yaml.safe_load((self.directory / "values.yaml").read_text()) | self._read_model)
 
     def lines_of(self, page):
         return [line for line in LINES if line.page == page and line.words[:2] not in RUN_ELSEWHERE]

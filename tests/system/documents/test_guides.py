@@ -81,7 +81,7 @@ async def add_read_model(reader, postgres):
     secrets = reader.kubernetes.secrets["gateway-secrets"]
     secrets |= {"database-dsn": postgres.encode(), "callers.toml": (reader.directory / "callers.toml").read_bytes()}
     reader.environ["GATEWAY_READMODEL__DSN_FILE"] = str(reader.directory / "dsn")
-    reader.add_values()
+    reader.add_read_model_values()
     await reader.follow(UPGRADE)
     for workload in ("gateway-projector", "gateway-ingress"):
         await asyncio.to_thread(reader.kubernetes.start, workload)
