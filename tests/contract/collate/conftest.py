@@ -93,7 +93,7 @@ def effects(sim):
 
 @pytest.fixture
 def code():
-    """Check a refusal's status and envelope (section 7), and return its code."""
+    """Check a refusal's status and envelope (docs/collate-contract.md §7), and return its code."""
 
     def checked(answer, status):
         assert answer.status_code == status, answer.text

@@ -1,4 +1,4 @@
-"""The faults of the simulated Collate. Section 8 of the contract excludes none of them."""
+"""The faults of the simulated Collate. docs/collate-contract.md §8 excludes none of them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Section 6: access grants, the session behind their link, and the read-only live session."""
+"""docs/collate-contract.md §6: access grants, the session behind their link, and the read-only live session."""
 
 ROOT = "/v1/prior-authorizations"
 

@@ -1,4 +1,4 @@
-"""Section 5: the manual handoff, its create, its three closes, and its passive ends."""
+"""docs/collate-contract.md §5: the manual handoff, its create, its three closes, and its passive ends."""
 
 import pytest
 

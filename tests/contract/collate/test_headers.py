@@ -1,4 +1,4 @@
-"""Sections 1, 2 and 7: credentials, idempotency keys, preconditions, the error envelope."""
+"""docs/collate-contract.md §1, §2, §7: credentials, idempotency keys, preconditions, the error envelope."""
 
 import pytest
 

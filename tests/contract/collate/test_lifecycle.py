@@ -1,4 +1,4 @@
-"""Sections 3 and 4: the authorization and its transitions; a report is not payer truth."""
+"""docs/collate-contract.md §3, §4: the authorization and its transitions; a report is not payer truth."""
 
 import pytest
 

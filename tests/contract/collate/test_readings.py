@@ -1,4 +1,4 @@
-"""Section 10b: the other readings of the contract that a client must support, each a profile or a single reading."""
+"""docs/collate-contract.md §10b: the other readings that a client must support, each a profile or one reading."""
 
 import asyncio
 

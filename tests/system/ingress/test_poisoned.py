@@ -1,4 +1,4 @@
-"""Producers that a broker no longer wants (kafka.md), on a real one: broken by one refused record, or forgotten."""
+"""Producers that a real broker rejects (docs/kafka-notes.md): broken by one refused record, or forgotten."""
 
 import asyncio
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The router over every code of collate-api.md section 7, every default, every kind of result."""
+"""The router over every code of docs/collate-contract.md §7, every default, every kind of result."""
 
 import itertools
 
@@ -12,8 +12,8 @@ WRITES = [operation for operation in Operation if operation.writes]
 READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]
 CREATE, CLOSE, MINT = Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.MINT_GRANT
 
-# Copied from collate-api.md section 7 (and 6 for live_session_not_available), row by row: code, status, and what its
-# recovery column means for a create, a close and a mint.
+# The rows of docs/collate-contract.md §7, and live_session_not_available of §6: code, status, and the disposition that
+# the recovery column means for a create, a close and a mint.
 SECTION_7 = [
     ("bad_request", 400, Disposition.DEAD_LETTER),
     ("final_submission_policy_required", 400, Disposition.DEAD_LETTER),
