@@ -1,10 +1,9 @@
-"""`python -m bench.ingress`: the ingress beside its floor, in one run, in turns; medians and their ratio.
+"""`python -m bench.ingress`: the ingress beside its floor in alternating runs. Prints medians and their ratio.
 
-Floor: bare Starlette + aiokafka + one pydantic model. Ours: `gateway ingress` with everything on (callers by API key,
-by JWT (ES256) and by Standard Webhooks signature, the log to a pipe that is read, metrics, the tail of events). Same
-body (1 KiB close), same Kafka, acks=all, one process each, pinned to one core where the machine lets us; broker and
-load generator share the others. "By CPU" compares the processor time that the server's process spends per request: what
-one full core could do, whatever else runs here.
+Floor: bare Starlette, aiokafka and one pydantic model. Ours: `gateway ingress` with all features (API keys, JWT with
+ES256, Standard Webhooks signatures, the log to a pipe, metrics, the tail of events). Both get the same body (1 KiB
+close) and the same Kafka (acks=all). Each is one process, pinned to one core if there are several; broker and load
+generator share the others. "By CPU" compares the processor time per request, so other load on the machine matters less.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ START_SECONDS = 30.0
 
 
 class Server:
-    """A process that listens, and how to talk to it."""
+    """A server process."""
 
     def __init__(self, name: str, command: list[str], environ: dict[str, str], *, port: int, ready: str) -> None:
         self.name, self.port = name, port
@@ -59,8 +58,8 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(ready) as answer:
-                    if answer.status in {200, 404}:
+                with urllib.request.urlopen(ready) as response:
+                    if response.status in {200, 404}:
                         return
             except urllib.error.HTTPError as error:
                 if error.code == 404:
@@ -72,7 +71,7 @@ class Server:
         raise SystemExit(f"{name} did not start")
 
     def close(self) -> None:
-        """End it."""
+        """Stop the process."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         if self._sink.stdin is not None:
@@ -82,7 +81,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One kind of caller at one server."""
+    """One kind of caller of one server."""
 
     name: str
     server: Server
@@ -92,14 +91,14 @@ class Subject:
 
 
 def pin(process: int, cores: set[int]) -> None:
-    """Keep a process on these cores, if there are enough to share."""
+    """Pin a process to these cores, if the machine has several."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(process, cores)
 
 
 @contextmanager
 def subjects(bootstrap: str) -> Iterator[list[Subject]]:
-    """Start the floor and ours, and say who calls them."""
+    """Run the floor and ours within the block; yield their callers."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}."
     floor_port, port, admin_port = free_ports(3)
     with tempfile.TemporaryDirectory() as directory:
@@ -160,7 +159,7 @@ def _caller(name: str, credential: str) -> str:
 
 
 def _token(directory: Path) -> str:
-    """Write an issuer's keys and return a token of its."""
+    """Write an issuer's keys and return one of its tokens."""
     key = ECKey.generate_key("P-256", {"kid": "bench"})
     (directory / "jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     now = int(time.time())
@@ -169,7 +168,7 @@ def _token(directory: Path) -> str:
 
 
 def measure(subject: Subject, connections: int, seconds: float, expected: int = 202) -> dict[str, Any]:
-    """Put load on a server and return what the load generator saw."""
+    """Put load on a server and return the results."""
     server = subject.server
     load = Load(
         port=server.port,
@@ -193,23 +192,23 @@ def measure(subject: Subject, connections: int, seconds: float, expected: int = 
     return result | {"cpu_us": round(cpu / result["sent"] * 1e6, 1)}
 
 
-def away(cluster: Cluster, subject: Subject) -> dict[str, Any]:
-    """Kill the broker and return how fast a caller then hears 503, once it is known (two probes)."""
+def measure_without_kafka(cluster: Cluster, subject: Subject) -> dict[str, Any]:
+    """Kill the broker, wait for two probes, and measure how fast the server answers 503."""
     cluster.kill(0)
     time.sleep(2 * (PROBE_EVERY_SECONDS + PROBE_SECONDS))
     return measure(subject, 16, 5.0, expected=503)
 
 
 def main() -> None:
-    """Measure in turns, print a table and the ratio."""
+    """Measure in alternating runs, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     others = set(range(1, os.cpu_count() or 1)) or {0}
     pin(0, others)
-    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap) as asking:
+    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap) as callers:
         table = Table(title="requests/s, 1 KiB close, acks=all, one core")
         for column in (
             "connections",
@@ -223,11 +222,11 @@ def main() -> None:
             "by CPU",
         ):
             table.add_column(column, justify="right")
-        for connections in asked.connections:
-            runs: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in asking}
-            for number in range(asked.rounds):
-                for subject in asking if number % 2 == 0 else reversed(asking):
-                    run = measure(subject, connections, asked.seconds)
+        for connections in arguments.connections:
+            runs: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in callers}
+            for number in range(arguments.rounds):
+                for subject in callers if number % 2 == 0 else reversed(callers):
+                    run = measure(subject, connections, arguments.seconds)
                     runs[subject.name].append(run)
                     console.print(f"{connections} connections, {subject.name}: {run}")
             rate = {name: statistics.median(run["per_second"] for run in found) for name, found in runs.items()}
@@ -245,7 +244,7 @@ def main() -> None:
                     f"{cpu['floor'] / cpu[name]:.0%}",
                 )
         console.print(table)
-        console.print(f"Kafka away, 16 connections, {asking[1].name}: {away(cluster, asking[1])}")
+        console.print(f"Without Kafka, 16 connections, {callers[1].name}: {measure_without_kafka(cluster, callers[1])}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`python -m bench.load '<json>'`: a closed loop of raw sockets in a process of its own; prints one JSON line.
+"""`python -m bench.load '<json>'`: a closed loop of raw sockets in a separate process. It prints one JSON line.
 
-Every connection sends its next request when the answer to the last one is complete. Requests differ in their
-Idempotency-Key and authorization; every status but the expected one is counted as an error.
+Every connection sends its next request when the last response is complete. Requests differ in their Idempotency-Key and
+authorization. Every other status than the expected one counts as an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send, how and for how long."""
+    """The requests of one run, and its duration."""
 
     port: int
     run: str
@@ -42,7 +42,7 @@ class Load:
 
 @dataclass(slots=True)
 class Tally:
-    """What came back."""
+    """The results of one run."""
 
     number: int = 0
     stop_at: float = 0.0
@@ -66,19 +66,19 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        # uvloop's transports are none of asyncio's classes.
+        # uvloop's transports do not inherit from asyncio's classes.
         self._transport = cast("asyncio.WriteTransport", transport)
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count a connection that the server ended."""
+        """Count a connection that the server closed."""
         del exc
         if not self._ended.done():
             self._error("connection lost")
             self._ended.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Take up the answer; send the next request once it is complete."""
+        """Collect the response, and send the next request when it is complete."""
         if self._missing < 0:
             self._buffer += data
             end = self._buffer.find(b"\r\n\r\n")
@@ -116,18 +116,18 @@ class Caller(asyncio.Protocol):
         )
 
     def _signature(self, message_id: str) -> str:
-        """Sign as Standard Webhooks says; the id is the key."""
+        """Return the headers of a Standard Webhooks signature. The message id is the idempotency key."""
         now = int(time.time())
         signed = f"{message_id}.{now}.".encode() + self._body
         signature = base64.b64encode(hmac.digest(self._secret, signed, hashlib.sha256)).decode()
         return f"{message_id}\r\nWebhook-Timestamp: {now}\r\nWebhook-Signature: v1,{signature}"
 
-    def _error(self, what: str) -> None:
-        self._tally.errors[what] = self._tally.errors.get(what, 0) + 1
+    def _error(self, kind: str) -> None:
+        self._tally.errors[kind] = self._tally.errors.get(kind, 0) + 1
 
 
 async def drive(load: Load) -> dict[str, object]:
-    """Send for as long as asked, and return rates and latencies of what came after the warm-up."""
+    """Send requests for the given time. Return rates and latencies after the warm-up."""
     loop = asyncio.get_running_loop()
     tally = Tally()
     begun = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Authentication (who is the caller) and authorization (what may the caller do)."""
+"""Authentication (who is the caller?) and permissions (may the caller do this?)."""

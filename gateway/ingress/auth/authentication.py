@@ -1,7 +1,7 @@
 """Authentication: who is the caller? API keys, tokens (JWT) and signatures (Standard Webhooks).
 
-The innermost middleware. It sets Starlette's `request.user` and rejects nobody: an endpoint that needs a caller asks
-`permissions.AccessControl`. A verified signature also removes the signer's name from the query.
+The innermost middleware. It sets Starlette's `request.user` and rejects no caller: an endpoint that needs one calls
+`permissions.AccessControl.admit`. A verified signature also removes the signer's name from the query.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The acceptance of a command: recall or append, remember, and wait for the outcome if the caller asks for it.
+"""The acceptance of a command: recall or append, remember, and wait for the outcome if the caller prefers to wait.
 
 Invariants: a receipt is returned only for a command that is in the topic. A waiter registers before the append.
 """

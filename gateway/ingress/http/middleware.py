@@ -269,7 +269,7 @@ def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:
 
 
 class BodyLimit:
-    """Bounds the body while it is read. A request whose body nobody reads is not rejected for its body.
+    """Bounds the body while it is read. A body that no endpoint reads is not checked.
 
     `receive` raises BodyTooLarge and UnsupportedMediaType (compressed). A body of several pieces restarts the deadline
     when it is complete: `seconds` remain for the work.

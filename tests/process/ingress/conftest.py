@@ -1,4 +1,4 @@
-"""The ingress in this process, on a real socket; Kafka is a list that keeps what it is given, Collate is simulated."""
+"""The ingress in this process, on a real socket. Kafka is a list, and Collate is simulated."""
 
 import asyncio
 import io
@@ -39,12 +39,12 @@ class Written:
 
 @dataclass
 class Kafka:
-    """Commands in a list, events in another; both ends as the ingress's protocols want them."""
+    """Topics in memory, behind the protocols of the ingress."""
 
     commands: list = field(default_factory=list)
     events: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
-    letters: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
-    letters_away: bool = False
+    dead_letters: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
+    dead_letters_unavailable: bool = False
     is_silent: bool = False
     unconfirmed: list = field(default_factory=list)
 
@@ -71,7 +71,7 @@ class Kafka:
             future.set_result(Written(0))
 
     def read(self):
-        """Every command in the topic, as the worker reads it."""
+        """Return every command in the topic, as the worker reads it."""
         return [read_command(headers, value) for _, _, headers, value in self.commands]
 
     def envelopes(self):
@@ -82,15 +82,15 @@ class Kafka:
         records = self.events[partition]
         records.append(Event(len(records), headers, value))
 
-    def bury(self, letter, partition=0):
-        """Append a dead letter, or the end of one."""
-        self._append(partition, write_dead_letter(letter, HERE))
+    def add_dead_letter(self, dead_letter, partition=0):
+        """Append a dead letter."""
+        self._append(partition, write_dead_letter(dead_letter, HERE))
 
     def end(self, ended, partition=0):
         self._append(partition, write_dead_letter_ended("auth_1", ended, HERE))
 
     def _append(self, partition, record):
-        records = self.letters[partition]
+        records = self.dead_letters[partition]
         records.append(Event(len(records), *record))
 
     @asynccontextmanager
@@ -98,8 +98,8 @@ class Kafka:
         yield Reader(self.events)
 
     @asynccontextmanager
-    async def open_letters(self):
-        yield Reader(self.letters, fails=lambda: self.letters_away)
+    async def open_dead_letters(self):
+        yield Reader(self.dead_letters, fails=lambda: self.dead_letters_unavailable)
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Ingress:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def raw(self, data, *, half_close=False):
-        """Send bytes, return all replies until the server closes or falls silent for a while."""
+        """Send bytes and return the first reply."""
         reader, writer = await self.open()
         writer.write(data)
         if half_close:
@@ -217,7 +217,7 @@ def settings_of():
 
 @pytest.fixture
 def lines():
-    """The log, as it is written for machines; ask for it before the ingress."""
+    """The lines of the JSON log. Request this fixture before `ingress`."""
     out = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -263,7 +263,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually):
     )
     registry = CollectorRegistry()
     process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
-    sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_letters)
+    sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_dead_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
         components = assemble(settings, process, CallersFile(callers_file), client, sources)
         runs = (

@@ -20,7 +20,7 @@ EVERY_ADDRESS = [
 @pytest.mark.parametrize(
     "credential", [None, "", "Bearer", "Bearer ", "Bearer nobody", "Basic ZGVzazpkZXNr", "Bearer " + "x" * 9_000]
 )
-async def test_who_is_not_known_is_told_nothing(ingress, kafka, method, path, credential):
+async def test_an_unauthenticated_caller_gets_the_same_401_everywhere(ingress, kafka, method, path, credential):
     reply = await ingress.call(method, path, headers={"Authorization": credential})
     assert reply.status == 401
     assert reply.headers["www-authenticate"] == "Bearer"
@@ -35,7 +35,7 @@ async def test_who_is_not_known_is_told_nothing(ingress, kafka, method, path, cr
 
 
 @pytest.mark.parametrize(("method", "path"), [address for address in EVERY_ADDRESS if address[1] != "/v1/commands"])
-async def test_who_may_not_is_refused(ingress, kafka, method, path):
+async def test_a_caller_without_the_permission_gets_403(ingress, kafka, method, path):
     key = new_key()
     ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["operate"]\n{key.entry}')
     ingress.components.callers.reread_if_changed()
@@ -64,7 +64,7 @@ async def test_a_cloudevent_needs_the_permission_of_its_command(ingress, kafka):
     assert statuses == [202, 403]
 
 
-async def test_a_key_that_is_taken_out_of_the_file_no_longer_works(ingress):
+async def test_a_key_removed_from_the_file_gets_401(ingress):
     assert (await ingress.post(REQUEST)).status == 202
     ingress.callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')
     ingress.components.callers.reread_if_changed()
@@ -76,14 +76,14 @@ class TestRates:
     def settings_of(self):
         return {"GATEWAY_INGRESS__CALLER_RATE": "0.5", "GATEWAY_INGRESS__CALLER_BURST": "2"}
 
-    async def test_who_asks_too_much_is_told_when_to_come_back(self, ingress, kafka):
+    async def test_a_caller_above_its_rate_gets_429_with_retry_after(self, ingress, kafka):
         replies = [await ingress.post(REQUEST, key=f"k-{number}") for number in range(3)]
         assert [reply.status for reply in replies] == [202, 202, 429]
         assert 1 <= int(replies[2].headers["retry-after"]) <= 2
         assert len(kafka.commands) == 2
 
 
-async def test_documents_are_for_anybody(ingress):
+async def test_the_documents_need_no_credential(ingress):
     for path, name in [("/openapi.json", "openapi"), ("/asyncapi.json", "asyncapi")]:
         reply = await ingress.call("GET", path, headers={"Authorization": None})
         assert reply.status == 200

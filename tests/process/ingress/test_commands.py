@@ -20,7 +20,7 @@ WATCH = "/v1/authorizations/auth_1/watch"
 SUBMITTED = {"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "said by phone"}}
 
 
-async def test_a_command_is_kept_as_the_worker_reads_it(ingress, kafka):
+async def test_an_accepted_command_is_in_the_topic_as_the_worker_reads_it(ingress, kafka):
     reply = await ingress.post(REQUEST, {"acceptedReviewSnapshotId": "rev_1", "metadata": {"case": "42"}})
     accepted = CommandAccepted.from_caller(reply.body)
     (command,) = kafka.read()
@@ -33,7 +33,7 @@ async def test_a_command_is_kept_as_the_worker_reads_it(ingress, kafka):
     assert (partition, key) == (partition_for(b"auth_1", 12), b"auth_1")
 
 
-async def test_a_close_carries_the_handoff_of_its_path(ingress, kafka):
+async def test_a_close_has_the_handoff_of_its_path(ingress, kafka):
     assert (await ingress.post(CLOSE, SUBMITTED)).status == 202
     (command,) = kafka.read()
     assert isinstance(command.data, HandoffClose)
@@ -46,19 +46,19 @@ async def test_a_watch_needs_no_body(ingress, kafka, body):
     assert isinstance(kafka.read()[0].data, AuthorizationWatch)
 
 
-async def test_nothing_is_filled_in_for_the_caller(ingress, kafka):
+async def test_no_default_is_added_to_a_body(ingress, kafka):
     await ingress.post(REQUEST)
     assert kafka.commands[0][3] == b"{}"
 
 
-async def test_the_trace_goes_along(ingress, kafka):
+async def test_a_command_has_the_trace_of_its_request(ingress, kafka):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await ingress.post(REQUEST, traceparent=trace)
     await ingress.post(REQUEST, key="k-2", traceparent="00-nonsense-01")
     assert [command.traceparent for command in kafka.read()] == [trace, None]
 
 
-async def test_a_repeat_is_the_same_command_and_is_not_kept_twice(ingress, kafka):
+async def test_a_repeated_request_is_not_appended_again(ingress, kafka):
     first = await ingress.post(REQUEST, {"metadata": {"b": "2", "a": "1"}})
     again = await ingress.post(REQUEST, {"metadata": {"a": "1", "b": "2"}}, key='"k-1"')
     assert again.json == first.json
@@ -68,14 +68,14 @@ async def test_a_repeat_is_the_same_command_and_is_not_kept_twice(ingress, kafka
 
 
 @pytest.mark.parametrize("path", [REQUEST, WATCH, CLOSE])
-async def test_another_body_under_a_known_key_is_refused(ingress, kafka, path):
+async def test_another_body_with_a_used_key_is_rejected(ingress, kafka, path):
     await ingress.post(REQUEST, {"metadata": {"case": "1"}})
     reply = await ingress.post(path, SUBMITTED if path == CLOSE else {"metadata": {"case": "2"}})
     assert (reply.status, reply.json["type"]) == (422, "urn:collate-gateway:problem:idempotency-key-reused")
     assert len(kafka.commands) == 1
 
 
-async def test_the_same_body_to_another_address_is_another_body(ingress):
+async def test_the_same_body_at_another_path_is_another_command(ingress):
     await ingress.post(REQUEST)
     assert (await ingress.post(WATCH)).status == 422
 
@@ -123,7 +123,7 @@ async def test_both_modes_of_one_event_are_one_command(ingress, kafka):
         ({"data": {"handoffId": "m h", **SUBMITTED}}, 422, "/data/handoffId"),
     ],
 )
-async def test_a_cloudevent_that_is_no_command_says_what_to_fix(ingress, kafka, change, status, where):
+async def test_a_cloudevent_that_is_no_command_is_rejected_with_a_pointer(ingress, kafka, change, status, where):
     headers, body = to_http(event(**change), "structured")
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     assert (reply.status, [fault["pointer"] for fault in reply.json["errors"]]) == (status, [where])
@@ -132,7 +132,7 @@ async def test_a_cloudevent_that_is_no_command_says_what_to_fix(ingress, kafka, 
 
 @pytest.mark.parametrize("attribute", ["id", "source", "type", "subject", "specversion", "time"])
 @pytest.mark.parametrize("value", [False, 7, 1.5, [], {}], ids=str)
-async def test_an_attribute_of_a_cloudevent_is_a_text(ingress, kafka, attribute, value):
+async def test_an_attribute_of_a_cloudevent_must_be_a_string(ingress, kafka, attribute, value):
     _, body = to_http(event(), "structured")
     document = json.loads(body) | {attribute: value}
     reply = await ingress.call("POST", "/v1/commands", document, {"Content-Type": "application/cloudevents+json"})
@@ -140,14 +140,14 @@ async def test_an_attribute_of_a_cloudevent_is_a_text(ingress, kafka, attribute,
     assert kafka.commands == []
 
 
-async def test_a_binary_cloudevent_without_its_headers_names_them(ingress, kafka):
+async def test_a_binary_cloudevent_without_headers_gets_their_names(ingress, kafka):
     reply = await ingress.call("POST", "/v1/commands", SUBMITTED)
     assert (reply.status, reply.json["errors"][0]["header"]) == (400, "ce-specversion")
     assert kafka.commands == []
 
 
 @pytest.mark.parametrize("content_type", ["application/cloudevents-batch+json", "text/plain", "application/xml"])
-async def test_a_cloudevent_of_another_media_type_is_refused(ingress, kafka, content_type):
+async def test_a_cloudevent_of_another_media_type_is_rejected(ingress, kafka, content_type):
     headers, body = to_http(event(), "binary")
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers) | {"content-type": content_type})
     assert reply.status == 415
@@ -165,7 +165,7 @@ CHARSETS = [
 
 @pytest.mark.parametrize("mode", ["binary", "structured"])
 @pytest.mark.parametrize(("parameter", "status"), CHARSETS)
-async def test_a_cloudevent_is_in_utf_8(ingress, kafka, mode, parameter, status):
+async def test_a_cloudevent_must_be_in_utf_8(ingress, kafka, mode, parameter, status):
     headers, body = to_http(event(), mode)
     headers = dict(headers)
     headers["content-type"] += f"; {parameter}"
@@ -174,7 +174,7 @@ async def test_a_cloudevent_is_in_utf_8(ingress, kafka, mode, parameter, status)
 
 
 @pytest.mark.parametrize(("parameter", "status"), CHARSETS)
-async def test_so_is_its_data(ingress, parameter, status):
+async def test_the_data_of_a_cloudevent_must_be_in_utf_8(ingress, parameter, status):
     headers, body = to_http(event(datacontenttype=f"application/json; {parameter}"), "structured")
     assert (await ingress.call("POST", "/v1/commands", body, dict(headers))).status == status
 
@@ -195,7 +195,7 @@ def finished(command_id, **fields):
     )
 
 
-async def test_who_prefers_to_wait_hears_the_outcome(ingress, kafka, eventually):
+async def test_a_request_that_prefers_to_wait_returns_the_outcome(ingress, kafka, eventually):
     waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
     await eventually(lambda: kafka.commands)
     (command,) = kafka.read()
@@ -210,7 +210,7 @@ async def test_who_prefers_to_wait_hears_the_outcome(ingress, kafka, eventually)
     )
 
 
-async def test_an_outcome_that_comes_before_the_append_is_confirmed_is_not_missed(ingress, kafka, eventually):
+async def test_an_outcome_before_the_confirmation_of_the_append_is_not_missed(ingress, kafka, eventually):
     kafka.is_silent = True
     waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
     await eventually(lambda: kafka.commands)
@@ -220,12 +220,12 @@ async def test_an_outcome_that_comes_before_the_append_is_confirmed_is_not_misse
     assert (await waiting).status == 200
 
 
-async def test_who_waits_in_vain_has_its_202(ingress):
+async def test_a_wait_without_outcome_returns_202(ingress):
     reply = await ingress.post(REQUEST, Prefer="wait=1")
     assert (reply.status, reply.headers["preference-applied"]) == (202, "wait=1")
 
 
-async def test_a_repeat_may_wait_for_an_outcome_that_came_before(ingress, kafka, eventually):
+async def test_a_repeated_request_returns_an_earlier_outcome(ingress, kafka, eventually):
     first = await ingress.post(REQUEST)
     kafka.publish(finished(first.json["commandId"]))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
@@ -233,7 +233,7 @@ async def test_a_repeat_may_wait_for_an_outcome_that_came_before(ingress, kafka,
     assert (reply.status, reply.headers["idempotency-replayed"]) == (200, "true")
 
 
-async def test_a_key_whose_command_ended_as_another_type_at_another_replica_is_refused(ingress, kafka, eventually):
+async def test_a_key_used_for_another_type_at_another_replica_is_rejected(ingress, kafka, eventually):
     kafka.publish(finished(command_id_from_key("desk", "auth_1", "k-1")))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     for prefer in ({}, {"Prefer": "wait=5"}):
@@ -243,7 +243,7 @@ async def test_a_key_whose_command_ended_as_another_type_at_another_replica_is_r
     assert (await ingress.post(REQUEST, Prefer="wait=5")).status == 200
 
 
-async def test_who_waits_never_hears_the_outcome_of_another_type_of_command(ingress, kafka, eventually):
+async def test_a_waiting_request_rejects_the_outcome_of_another_type(ingress, kafka, eventually):
     waiting = asyncio.create_task(ingress.post(WATCH, Prefer="wait=20"))
     await eventually(lambda: kafka.commands)
     kafka.publish(finished(kafka.read()[0].id, handoff_id="mhand_1"))
@@ -251,7 +251,7 @@ async def test_who_waits_never_hears_the_outcome_of_another_type_of_command(ingr
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
 
 
-async def test_a_silent_kafka_is_503_unknown_within_the_deadline(ingress, kafka):
+async def test_a_silent_kafka_is_503_with_an_unknown_result_within_the_deadline(ingress, kafka):
     kafka.is_silent = True
     started = asyncio.get_running_loop().time()
     reply = await ingress.post(REQUEST)

@@ -1,4 +1,4 @@
-"""Callers that are known by a token or a signature, through the whole of the ingress."""
+"""Callers with a token or a signature, through the whole ingress."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def part(content):
     return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
-async def test_a_token_is_its_callers(ingress, kafka):
+async def test_a_token_identifies_its_caller(ingress, kafka):
     assert (await ingress.post(REQUEST, Authorization=bearer())).status == 202
     assert kafka.read()[0].caller == "intake"
 
@@ -70,13 +70,13 @@ async def test_a_token_is_its_callers(ingress, kafka):
     ],
     ids=["another subject", "expired", "another key", "cut", "no token", "another type"],
 )
-async def test_a_token_that_is_not_good_is_401_and_no_more(ingress, kafka, credential):
+async def test_an_invalid_token_is_401(ingress, kafka, credential):
     reply = await ingress.post(REQUEST, Authorization=credential())
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
     assert kafka.commands == []
 
 
-async def test_a_token_has_no_more_rights_than_its_caller(ingress):
+async def test_a_token_has_the_permissions_of_its_caller(ingress):
     assert (await ingress.post("/v1/authorizations/auth_1/watch", Authorization=bearer())).status == 403
 
 
@@ -95,7 +95,7 @@ async def send_signed(ingress, body, message_id="msg_1", *, secret=SECRET, calle
     return await ingress.call("POST", f"{REQUEST}?caller={caller}", body if sent is None else sent, headers)
 
 
-async def test_a_signed_request_is_its_callers_and_its_id_is_the_key(ingress, kafka):
+async def test_a_signature_identifies_its_caller_and_its_id_is_the_key(ingress, kafka):
     first = await send_signed(ingress, b"{}")
     again = await send_signed(ingress, b"{}")
     other = await send_signed(ingress, b"{}", "msg_2")
@@ -153,7 +153,7 @@ class TestReads:
         reply = await ingress.call("GET", path, headers=signed(b""))
         assert reply.json["type"].rpartition(":")[2] == slug
 
-    async def test_another_request_names_no_caller(self, ingress):
+    async def test_an_unsigned_request_may_not_name_a_caller(self, ingress):
         reply = await ingress.call("GET", "/v1/overview?caller=intake", headers={"authorization": bearer()})
         assert reply.status == 400
 
@@ -169,7 +169,7 @@ class TestReads:
         {"caller": "intake%00"},
     ],
 )
-async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, change):
+async def test_an_invalid_signature_is_401(ingress, kafka, change):
     reply = await send_signed(ingress, b"{}", **change)
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
     assert kafka.commands == []
@@ -180,34 +180,34 @@ async def test_a_signature_that_is_not_right_is_401_and_no_more(ingress, kafka, 
     [({}, b"x" * 70_000), ({"content-encoding": "gzip"}, b"{}"), ({}, b"{}"), ({}, b"")],
     ids=["too large", "compressed", "small", "none"],
 )
-async def test_no_answer_tells_which_callers_sign(ingress, headers, body):
+async def test_responses_do_not_show_which_callers_sign(ingress, headers, body):
     headers = headers | {"webhook-signature": "v1,AAAA", "authorization": None}
     answers = set()
     for caller in ("intake", "other", "nobody", ""):
         reply = await ingress.call("POST", f"{REQUEST}?caller={caller}", body, headers)
-        told = {name: value for name, value in reply.json.items() if name != "requestId"}
-        answers.add((reply.status, reply.headers.get("connection"), json.dumps(told)))
+        problem = {name: value for name, value in reply.json.items() if name != "requestId"}
+        answers.add((reply.status, reply.headers.get("connection"), json.dumps(problem)))
     assert len(answers) == 1
 
 
-async def test_nobodys_signature_is_nobodys(ingress):
+async def test_a_signature_with_the_placeholder_secret_is_401(ingress):
     secret = "whsec_" + base64.b64encode(bytes(32)).decode()
     assert (await send_signed(ingress, b"{}", secret=secret, caller="nobody")).status == 401
 
 
-async def test_a_long_query_says_no_more_of_a_signer(ingress):
+async def test_a_long_query_does_not_show_a_signer(ingress):
     headers = {"webhook-signature": "v1,AAAA", "authorization": None}
     for fields in (10, 11, 500):
         reply = await ingress.call("POST", f"{REQUEST}?caller=intake" + "&a=b" * fields, headers=headers)
         assert reply.status == 401
 
 
-async def test_a_signed_body_has_the_same_bounds(ingress):
+async def test_a_signed_body_has_the_same_limits(ingress):
     assert (await send_signed(ingress, b'{"a": "' + b"x" * 70_000 + b'"}')).status == 413
     assert (await send_signed(ingress, b"{")).status == 400
 
 
-async def test_a_bearer_credential_comes_before_a_signature(ingress):
+async def test_a_bearer_credential_takes_precedence_over_a_signature(ingress):
     at = datetime.now(UTC)
     signature = Webhook(SECRET).sign("msg_1", at, "")
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}

@@ -1,4 +1,4 @@
-"""What operators see of dead letters, and what they decide."""
+"""The operators' view of dead letters, and their decisions."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ WRITE = {
 }
 
 
-def letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome_unknown", record=None, **changes):
+def dead_letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome_unknown", record=None, **changes):
     authorization = changes.get("authorization_id", f"auth_{number}")
     command_id = command_id_from_key("intake", authorization, f"k-{number}")
     headers, value = record or write_command(
@@ -65,13 +65,13 @@ def letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome_unkn
 
 
 @pytest.fixture
-def bury(ingress, kafka, eventually):
-    """Put letters into the topic and wait until the ingress knows them."""
+def add_dead_letters(ingress, kafka, eventually):
+    """Append dead letters and wait until the ingress has read them."""
 
-    async def bury(*letters):
-        for number, one in enumerate(letters):
-            kafka.bury(one, partition=number % 3)
-        last = letters[-1]
+    async def add(*dead_letters):
+        for number, one in enumerate(dead_letters):
+            kafka.add_dead_letter(one, partition=number % 3)
+        last = dead_letters[-1]
         await eventually(
             lambda: (
                 (found := ingress.components.dead_letters.index.find(last.command_id, datetime.now(UTC)))
@@ -80,16 +80,16 @@ def bury(ingress, kafka, eventually):
         )
         return last
 
-    return bury
+    return add
 
 
-async def test_nothing_is_an_empty_list(ingress):
+async def test_no_dead_letters_are_an_empty_list(ingress):
     reply = await ingress.get("/v1/dead-letters")
     assert (reply.status, reply.json) == (200, {"deadLetters": [], "matching": 0, "leftOut": 0})
 
 
-async def test_all_of_it_needs_the_permission_to_operate(ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_every_route_needs_the_permission_operate(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     text = ingress.callers_file.read_text().replace(', "operate"', "")
     ingress.callers_file.write_text(text)
     ingress.components.callers.reread_if_changed()
@@ -101,8 +101,8 @@ async def test_all_of_it_needs_the_permission_to_operate(ingress, kafka, bury):
     assert kafka.commands == []
 
 
-async def test_a_list_holds_no_word_of_a_callers(ingress, bury):
-    await bury(letter())
+async def test_a_list_has_no_content_of_callers(ingress, add_dead_letters):
+    await add_dead_letters(dead_letter())
     reply = await ingress.get("/v1/dead-letters")
     (shown,) = reply.json["deadLetters"]
     assert (shown["cause"], shown["authorizationId"], shown["writes"], shown["canRedrive"]) == (
@@ -114,9 +114,9 @@ async def test_a_list_holds_no_word_of_a_callers(ingress, bury):
     assert b"Doe" not in reply.body
 
 
-async def test_what_has_ended_is_no_longer_listed(ingress, kafka, bury, eventually):
-    first, second = letter(1), letter(2)
-    await bury(first, second)
+async def test_an_ended_dead_letter_is_not_listed(ingress, kafka, add_dead_letters, eventually):
+    first, second = dead_letter(1), dead_letter(2)
+    await add_dead_letters(first, second)
     ended = DeadLetterEnded(command_id=first.command_id, redrive=1, outcome=Outcome.APPLIED, ended_at=datetime.now(UTC))
     kafka.end(ended, partition=0)
     await eventually(lambda: len(ingress.components.dead_letters.index) == 1)
@@ -125,9 +125,9 @@ async def test_what_has_ended_is_no_longer_listed(ingress, kafka, bury, eventual
     ]
 
 
-async def test_a_redrive_that_died_again_stands_in_place_of_the_first_letter(ingress, bury):
-    await bury(letter())
-    await bury(letter(redrive=1, dead_at=DEAD + timedelta(minutes=1)))
+async def test_a_failed_redrive_replaces_the_first_dead_letter(ingress, add_dead_letters):
+    await add_dead_letters(dead_letter())
+    await add_dead_letters(dead_letter(redrive=1, dead_at=DEAD + timedelta(minutes=1)))
     (shown,) = (await ingress.get("/v1/dead-letters")).json["deadLetters"]
     assert shown["redrive"] == 1
 
@@ -145,19 +145,19 @@ async def test_a_redrive_that_died_again_stands_in_place_of_the_first_letter(ing
         ("limit=2", [1, 2]),
     ],
 )
-async def test_lists_are_filtered_and_the_oldest_comes_first(ingress, bury, query, expected):
-    # In the order in which they do not come.
-    await bury(
-        letter(3, dead_at=DEAD + timedelta(minutes=3), cause="too_old"),
-        letter(1, dead_at=DEAD + timedelta(minutes=1)),
-        letter(2, HandoffRequest(), dead_at=DEAD + timedelta(minutes=2)),
+async def test_a_list_is_filtered_and_sorted_by_age(ingress, add_dead_letters, query, expected):
+    # Not in the order of the list.
+    await add_dead_letters(
+        dead_letter(3, dead_at=DEAD + timedelta(minutes=3), cause="too_old"),
+        dead_letter(1, dead_at=DEAD + timedelta(minutes=1)),
+        dead_letter(2, HandoffRequest(), dead_at=DEAD + timedelta(minutes=2)),
     )
     reply = await ingress.get(f"/v1/dead-letters?{query}")
     assert [one["authorizationId"] for one in reply.json["deadLetters"]] == [f"auth_{one}" for one in expected]
 
 
-async def test_pages_follow_each_other_without_gap_or_repeat(ingress, bury):
-    await bury(*(letter(number, dead_at=DEAD + timedelta(seconds=number % 4)) for number in range(11)))
+async def test_pages_have_no_gap_and_no_repetition(ingress, add_dead_letters):
+    await add_dead_letters(*(dead_letter(number, dead_at=DEAD + timedelta(seconds=number % 4)) for number in range(11)))
     seen, cursor = [], ""
     while cursor is not None:
         page = (await ingress.get(f"/v1/dead-letters?limit=3{cursor}")).json
@@ -170,12 +170,12 @@ async def test_pages_follow_each_other_without_gap_or_repeat(ingress, bury):
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "cursor=x", "since=yesterday", "what=1", "cause=", "authorizationId=a%20b"]
 )
-async def test_a_query_that_means_nothing_is_refused(ingress, query):
+async def test_an_invalid_query_is_rejected(ingress, query):
     assert (await ingress.get(f"/v1/dead-letters?{query}")).status == 400
 
 
-async def test_a_letter_shows_what_it_asks_and_what_was_sent_but_no_free_text(ingress, bury):
-    dead = await bury(letter())
+async def test_a_dead_letter_shows_command_and_writes_without_free_text(ingress, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}")
     assert reply.json["asks"] == {
         "handoffId": "mhand_55",
@@ -188,8 +188,8 @@ async def test_a_letter_shows_what_it_asks_and_what_was_sent_but_no_free_text(in
     assert b"cg1-" not in reply.body
 
 
-async def test_the_original_goes_to_a_named_operator_and_that_is_logged(lines, ingress, bury):
-    dead = await bury(letter())
+async def test_the_original_needs_a_named_operator_and_writes_a_log_line(lines, ingress, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     path = f"/v1/dead-letters/{dead.command_id}/original"
     assert (await ingress.get(path)).status == 400
     reply = await ingress.get(f"{path}?operator=op-7")
@@ -199,19 +199,19 @@ async def test_the_original_goes_to_a_named_operator_and_that_is_logged(lines, i
     assert "Doe" not in json.dumps(lines())
 
 
-def said(data):
+def reasons_of(data):
     return data.requested_by, data.reason, data.ticket, data.why
 
 
-async def test_a_redrive_is_on_record_with_who_why_and_the_last_write(lines, ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_a_redrive_record_has_operator_reason_and_last_write(lines, ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
     (command,) = kafka.read()
     assert (reply.status, reply.json["commandId"], reply.json["status"]) == (202, dead.command_id, "accepted")
     assert isinstance(command.data, Redrive)
     assert (command.id, command.redrive) == (request_id("redrive", dead.command_id, 1), 1)
     assert (command.caller, command.authorization_id) == ("desk", "auth_1")
-    assert said(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
+    assert reasons_of(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
     assert command.data.intent == WRITE
     original = command.data.command
     assert (original.type, original.caller, original.accepted_at) == (CommandType.HANDOFF_CLOSE, "intake", ACCEPTED)
@@ -219,27 +219,27 @@ async def test_a_redrive_is_on_record_with_who_why_and_the_last_write(lines, ing
     assert "Looked" not in json.dumps(lines())
 
 
-async def test_a_retry_of_a_redrive_is_the_same_record(ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_a_retry_of_a_redrive_is_the_same_record(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     for _ in range(2):
         assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)).status == 202
     first, second = kafka.read()
     assert (first.id, first.data) == (second.id, second.data)
 
 
-async def test_a_redrive_of_what_a_redrive_left_carries_the_callers_own_command(ingress, kafka, bury):
-    first = await bury(letter())
+async def test_a_second_redrive_has_the_callers_original_command(ingress, kafka, add_dead_letters):
+    first = await add_dead_letters(dead_letter())
     await ingress.post(f"/v1/dead-letters/{first.command_id}/redrive", DECISION)
     (_, _, headers, value) = kafka.commands[0]
-    again = await bury(letter(redrive=1, record=(headers, value)))
+    again = await add_dead_letters(dead_letter(redrive=1, record=(headers, value)))
     reply = await ingress.post(f"/v1/dead-letters/{again.command_id}/redrive", DECISION | {"redrive": 1})
     assert reply.status == 202
     before, after = kafka.read()
     assert (after.redrive, after.data.command) == (2, before.data.command)
 
 
-async def test_who_saw_an_older_letter_is_told_so(ingress, kafka, bury):
-    dead = await bury(letter(redrive=1))
+async def test_a_decision_on_an_older_dead_letter_gets_409(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter(redrive=1))
     for deciding in ("redrive", "discard"):
         reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/{deciding}", DECISION)
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
@@ -247,8 +247,8 @@ async def test_who_saw_an_older_letter_is_told_so(ingress, kafka, bury):
 
 
 @pytest.mark.parametrize("outcome", ["applied", "rejected"])
-async def test_who_waits_hears_how_it_ended(ingress, kafka, bury, eventually, outcome):
-    dead = await bury(letter())
+async def test_a_waiting_request_returns_the_outcome(ingress, kafka, add_dead_letters, eventually, outcome):
+    dead = await add_dead_letters(dead_letter())
 
     def finished(redrive):
         return CommandFinished(
@@ -269,18 +269,18 @@ async def test_who_waits_hears_how_it_ended(ingress, kafka, bury, eventually, ou
     assert (reply.status, reply.json["outcome"], reply.json["redrive"]) == (200, outcome, 1)
 
 
-async def test_a_discard_is_on_record_with_who_and_why(ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", DECISION)
     (command,) = kafka.read()
     assert reply.status == 202
     assert isinstance(command.data, Discard)
     assert (command.id, command.data.command_id) == (request_id("discard", dead.command_id, 0), dead.command_id)
-    assert said(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
+    assert reasons_of(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
 
 
-async def test_a_record_that_is_no_command_can_only_be_discarded(ingress, kafka, bury):
-    dead = await bury(letter(cause="invalid_record", record=((), b"hello"), intents=[]))
+async def test_an_unreadable_record_can_only_be_discarded(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter(cause="invalid_record", record=((), b"hello"), intents=[]))
     path = f"/v1/dead-letters/{dead.command_id}"
     shown = (await ingress.get(path)).json
     assert (shown["canRedrive"], "asks" in shown) == (False, False)
@@ -290,8 +290,8 @@ async def test_a_record_that_is_no_command_can_only_be_discarded(ingress, kafka,
     assert len(kafka.commands) == 1
 
 
-async def test_without_an_authorization_nothing_can_be_decided(ingress, kafka, bury):
-    dead = await bury(letter(cause="invalid_record", authorization_id="no id at all"))
+async def test_without_an_authorization_there_is_no_decision(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter(cause="invalid_record", authorization_id="no id at all"))
     path = f"/v1/dead-letters/{dead.command_id}"
     assert "authorizationId" not in (await ingress.get(path)).json
     assert (await ingress.post(f"{path}/discard", DECISION)).status == 409
@@ -301,11 +301,11 @@ async def test_without_an_authorization_nothing_can_be_decided(ingress, kafka, b
 BARE = {"operator": "op-7", "reason": "caller_asked", "redrive": 0}
 
 
-async def test_a_word_is_why_enough(ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_a_reason_is_enough_for_a_decision(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", BARE)).status == 202
     (command,) = kafka.read()
-    assert said(command.data) == ("op-7", "caller_asked", None, None)
+    assert reasons_of(command.data) == ("op-7", "caller_asked", None, None)
 
 
 @pytest.mark.parametrize(
@@ -323,51 +323,49 @@ async def test_a_word_is_why_enough(ingress, kafka, bury):
         BARE | {"x": 1},
     ],
 )
-async def test_who_and_why_are_required_and_why_is_a_word(ingress, kafka, bury, body):
-    dead = await bury(letter())
+async def test_operator_and_reason_are_required_and_well_formed(ingress, kafka, add_dead_letters, body):
+    dead = await add_dead_letters(dead_letter())
     assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", body)).status == 422
     assert kafka.commands == []
 
 
-async def test_what_is_no_dead_letter_is_not_found(ingress):
+async def test_a_command_without_dead_letter_is_not_found(ingress):
     path = f"/v1/dead-letters/{command_id_from_key('a', 'b', 'c')}"
     assert (await ingress.get(path)).json["type"].endswith("not-a-dead-letter")
     assert (await ingress.post(f"{path}/redrive", DECISION)).status == 404
     assert (await ingress.get("/v1/dead-letters/none")).status == 400
 
 
-async def test_a_letter_past_retention_is_not_listed(ingress, bury, kafka):
-    kafka.bury(letter(1, dead_at=datetime.now(UTC) - timedelta(days=31)), partition=0)
-    await bury(letter(2))
+async def test_an_expired_dead_letter_is_not_listed(ingress, add_dead_letters, kafka):
+    kafka.add_dead_letter(dead_letter(1, dead_at=datetime.now(UTC) - timedelta(days=31)), partition=0)
+    await add_dead_letters(dead_letter(2))
     assert len((await ingress.get("/v1/dead-letters")).json["deadLetters"]) == 1
 
 
-async def test_while_they_cannot_be_read_operators_are_told_so_and_nobody_else_notices(
-    ingress, kafka, bury, eventually
-):
-    dead = await bury(letter())
-    kafka.letters_away = True
+async def test_unreadable_dead_letters_are_503_for_operators_only(ingress, kafka, add_dead_letters, eventually):
+    dead = await add_dead_letters(dead_letter())
+    kafka.dead_letters_unavailable = True
     await eventually(lambda: not ingress.components.dead_letters.is_caught_up)
     for path in ("/v1/dead-letters", f"/v1/dead-letters/{dead.command_id}"):
         reply = await ingress.get(path)
         assert (reply.status, reply.headers["retry-after"]) == (503, "2")
     assert (await ingress.post("/v1/authorizations/auth_1/handoffs")).status == 202
     assert "dead" not in repr(ingress.process.health.ready().parts)
-    kafka.letters_away = False
+    kafka.dead_letters_unavailable = False
     await eventually(lambda: ingress.components.dead_letters.is_caught_up)
     assert (await ingress.get(f"/v1/dead-letters/{dead.command_id}")).status == 200
 
 
-async def test_while_kafka_takes_nothing_a_decision_is_503_and_says_whether_it_was_kept(ingress, kafka, bury):
-    dead = await bury(letter())
+async def test_a_decision_without_kafka_is_503_and_not_accepted(ingress, kafka, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     ingress.components.publisher._set_unreachable("test")
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
     assert (reply.status, reply.json["kept"]) == (503, "no")
 
 
-async def test_a_situation_is_what_collate_shows_now(ingress, collate, bury):
+async def test_a_situation_is_collates_current_state(ingress, collate, add_dead_letters):
     (authorization,) = collate.create("handoff_active", review_backed=True)
-    dead = await bury(letter(1, HandoffRequest(), authorization_id=authorization))
+    dead = await add_dead_letters(dead_letter(1, HandoffRequest(), authorization_id=authorization))
     reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}/situation")
     assert reply.status == 200
     assert (reply.json["status"], reply.json["nextAction"]) == ("requires_action", "complete_payer_interaction")
@@ -375,14 +373,14 @@ async def test_a_situation_is_what_collate_shows_now(ingress, collate, bury):
     assert reply.json["handoff"]["state"] == "active"
 
 
-async def test_a_situation_of_an_unknown_authorization_is_collates_404(ingress, bury):
-    dead = await bury(letter())
+async def test_a_situation_of_an_unknown_authorization_is_collates_404(ingress, add_dead_letters):
+    dead = await add_dead_letters(dead_letter())
     reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}/situation")
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "authorization-not-found")
 
 
-async def test_waiting_letters_are_counted_by_cause(ingress, kafka, bury):
-    await bury(letter(1), letter(2), letter(3, cause="too_old"))
+async def test_open_dead_letters_are_counted_by_cause(ingress, kafka, add_dead_letters):
+    await add_dead_letters(dead_letter(1), dead_letter(2), dead_letter(3, cause="too_old"))
     value = ingress.process.registry.get_sample_value
     name = "collate_gateway_dead_letters_open"
     assert value(name, {"cause": "outcome_unknown"}) == 2

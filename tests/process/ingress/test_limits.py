@@ -1,4 +1,4 @@
-"""What is malformed, too much or too slow gets a problem that says what to fix, and nothing reaches Kafka."""
+"""Malformed, oversized and slow requests get a problem with advice, and nothing reaches Kafka."""
 
 import asyncio
 import json
@@ -11,10 +11,15 @@ REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
 
 
+@pytest.fixture
+def accepts_commands():
+    """Marks a test whose commands may reach Kafka."""
+
+
 @pytest.fixture(autouse=True)
 async def nothing_reaches_kafka(kafka, request):
     yield
-    if "keeps" not in request.node.name:
+    if "accepts_commands" not in request.fixturenames:
         assert kafka.commands == []
 
 
@@ -47,7 +52,7 @@ def is_problem(reply, status, slug):
         (json.dumps({"metadata": {str(number): "x" for number in range(17)}}).encode(), 422, "invalid-command"),
     ],
 )
-async def test_a_body_that_is_no_command_is_refused(ingress, body, status, slug):
+async def test_a_body_that_is_no_command_is_rejected(ingress, body, status, slug):
     assert is_problem(await ingress.post(REQUEST, body), status, slug)
 
 
@@ -66,13 +71,13 @@ async def test_a_body_that_is_no_command_is_refused(ingress, body, status, slug)
         ({"type": "revoked", "reason": "x", "notes": "\x00"}, ["/result/notes"]),
     ],
 )
-async def test_every_field_that_is_wrong_is_pointed_at(ingress, result, pointers):
+async def test_every_invalid_field_has_a_pointer(ingress, result, pointers):
     reply = await ingress.post(CLOSE, {"result": result})
     assert is_problem(reply, 422, "invalid-command")
     assert [fault["pointer"] for fault in reply.json["errors"]] == pointers
 
 
-async def test_no_problem_repeats_what_was_sent(ingress):
+async def test_no_problem_quotes_the_request(ingress):
     planted = "Jane-Doe-MRN-4711"
     bodies = [
         {"result": {"type": planted}},
@@ -108,23 +113,24 @@ async def test_no_problem_repeats_what_was_sent(ingress):
         "multipart/form-data",
     ],
 )
-async def test_another_media_type_or_charset_is_refused(ingress, content_type):
+async def test_another_media_type_or_charset_is_rejected(ingress, content_type):
     assert is_problem(await ingress.post(REQUEST, b"{}", Content_Type=content_type), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/json", "Application/JSON;charset=UTF-8", 'application/json; charset="utf-8"']
 )
-async def test_json_in_any_spelling_keeps_a_command(ingress, content_type):
+@pytest.mark.usefixtures("accepts_commands")
+async def test_any_spelling_of_the_json_media_type_is_accepted(ingress, content_type):
     assert (await ingress.post(REQUEST, b"{}", Content_Type=content_type)).status == 202
 
 
-async def test_a_compressed_body_is_refused(ingress):
+async def test_a_compressed_body_is_rejected(ingress):
     assert is_problem(await ingress.post(REQUEST, b"{}", Content_Encoding="gzip"), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("length", [65_537, 10**12])
-async def test_a_body_that_says_it_is_too_large_is_not_read(ingress, length):
+async def test_a_body_with_a_too_large_content_length_is_not_read(ingress, length):
     head = ingress.head("POST", REQUEST, {"Content-Length": str(length), "Idempotency-Key": "k"})
     assert is_problem(await ingress.raw(head + b"\r\n"), 413, "body-too-large")
 
@@ -134,7 +140,7 @@ async def test_a_body_of_exactly_the_limit_is_read(ingress):
     assert is_problem(reply, 422, "invalid-command")
 
 
-async def test_an_endless_body_is_cut(ingress):
+async def test_an_endless_body_is_rejected(ingress):
     head = ingress.head(
         "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
     )
@@ -160,12 +166,12 @@ class TestSlowBody:
     def settings_of(self):
         return {"GATEWAY_INGRESS__BODY_TIMEOUT": "200ms"}
 
-    async def test_a_body_that_does_not_come_is_408(self, ingress):
+    async def test_a_late_body_is_408(self, ingress):
         head = ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"})
         assert is_problem(await ingress.raw(head + b"\r\n{"), 408, "body-timed-out")
 
 
-async def test_a_client_that_hangs_up_in_its_body_leaves_nothing(ingress, eventually):
+async def test_a_client_that_disconnects_in_its_body_frees_its_slot(ingress, eventually):
     reader, writer = await ingress.open()
     writer.write(ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"}) + b"\r\n{")
     await writer.drain()
@@ -183,12 +189,12 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing(ingress, eventu
         "/v1/authorizations/..%2F/handoffs",
     ],
 )
-async def test_an_id_that_is_none_is_refused(ingress, path):
+async def test_a_malformed_id_is_rejected(ingress, path):
     reply = await ingress.post(path)
     assert reply.status in {400, 404}
 
 
-async def test_an_unknown_address_is_404_and_another_method_405(ingress):
+async def test_an_unknown_path_is_404_and_another_method_405(ingress):
     assert is_problem(await ingress.get("/v1/unknown"), 404, "not-found")
     reply = await ingress.get(REQUEST)
     assert is_problem(reply, 405, "method-not-allowed")
@@ -202,7 +208,7 @@ async def test_a_key_is_required(ingress):
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Content-Type", "Idempotency-Key", "Host"])
-async def test_a_header_that_counts_once_is_refused_twice(ingress, name):
+async def test_a_repeated_single_header_is_rejected(ingress, name):
     head = ingress.head(
         "POST", REQUEST, {"Idempotency-Key": "k", "Content-Type": "application/json", "Content-Length": "2"}
     )
@@ -230,7 +236,7 @@ async def test_a_header_that_counts_once_is_refused_twice(ingress, name):
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "unreadable"),
     ],
 )
-async def test_what_is_no_request_is_answered_and_hung_up_on(ingress, data, status, slug):
+async def test_a_malformed_head_gets_a_problem_and_is_disconnected(ingress, data, status, slug):
     reader, writer = await ingress.open()
     writer.write(data)
     assert is_problem(await read_reply(reader), status, slug)
@@ -239,21 +245,21 @@ async def test_what_is_no_request_is_answered_and_hung_up_on(ingress, data, stat
     writer.close()
 
 
-async def test_the_request_id_of_what_is_no_request_is_in_its_answer_and_in_the_log(lines, ingress):
+async def test_the_request_id_of_a_malformed_head_is_in_response_and_log(lines, ingress):
     reply = await ingress.raw(b"NONSENSE\r\n\r\n")
     (line,) = [line for line in lines() if line["event"] == "request"]
     assert reply.headers["x-request-id"] == reply.json["requestId"] == line["request_id"]
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX", b"fffffffffffffffff\r\n"])
-async def test_a_lying_chunk_ends_the_request(ingress, chunk):
+async def test_a_malformed_chunk_ends_the_request(ingress, chunk):
     head = ingress.head(
         "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
     )
     assert is_problem(await ingress.raw(head + b"\r\n" + chunk), 400, "unreadable")
 
 
-async def test_a_head_that_does_not_come_is_hung_up_on(ingress):
+async def test_a_late_head_is_disconnected(ingress):
     for data in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
         reader, writer = await ingress.open()
         writer.write(data)
@@ -262,7 +268,7 @@ async def test_a_head_that_does_not_come_is_hung_up_on(ingress):
         writer.close()
 
 
-async def test_a_second_slow_head_on_a_connection_is_hung_up_on_too(ingress):
+async def test_a_late_second_head_is_disconnected(ingress):
     reader, writer = await ingress.open()
     writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
     assert (await read_reply(reader)).status == 200
@@ -272,7 +278,8 @@ async def test_a_second_slow_head_on_a_connection_is_hung_up_on_too(ingress):
     writer.close()
 
 
-async def test_pipelined_requests_are_answered_in_order_and_keeps_both(ingress, kafka):
+@pytest.mark.usefixtures("accepts_commands")
+async def test_pipelined_requests_are_answered_in_order(ingress, kafka):
     reader, writer = await ingress.open()
     for number in range(5):
         writer.write(ingress.head("POST", REQUEST.replace("_1", f"_{number}"), {"Idempotency-Key": "k"}) + b"\r\n")
@@ -282,7 +289,8 @@ async def test_pipelined_requests_are_answered_in_order_and_keeps_both(ingress, 
     writer.close()
 
 
-async def test_garbage_behind_a_request_takes_nothing_from_its_answer_and_keeps_it(ingress):
+@pytest.mark.usefixtures("accepts_commands")
+async def test_garbage_after_a_request_does_not_affect_its_response(ingress):
     reader, writer = await ingress.open()
     writer.write(ingress.head("POST", REQUEST, {"Idempotency-Key": "k"}) + b"\r\n\x00\x01GARBAGE\r\n\r\n")
     assert (await read_reply(reader)).status == 202
@@ -291,12 +299,13 @@ async def test_garbage_behind_a_request_takes_nothing_from_its_answer_and_keeps_
     writer.close()
 
 
-async def test_an_upgrade_is_not_taken_and_keeps_the_command(ingress):
+@pytest.mark.usefixtures("accepts_commands")
+async def test_an_upgrade_is_served_as_http_1_1(ingress):
     reply = await ingress.post(REQUEST, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c")
     assert reply.status == 202
 
 
-async def test_every_answer_has_a_request_id_and_the_security_headers(ingress):
+async def test_every_response_has_a_request_id_and_the_security_headers(ingress):
     for reply in (
         await ingress.get("/openapi.json"),
         await ingress.get("/v1/unknown"),
@@ -314,7 +323,7 @@ async def test_every_answer_has_a_request_id_and_the_security_headers(ingress):
 @pytest.mark.parametrize(
     ("given", "is_taken"), [("abc-1.2_3", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("", False)]
 )
-async def test_a_request_id_is_taken_over_if_it_is_one(ingress, given, is_taken):
+async def test_a_well_formed_request_id_is_adopted(ingress, given, is_taken):
     reply = await ingress.get("/v1/unknown", X_Request_Id=given)
     assert (reply.headers["x-request-id"] == given) == is_taken
     assert reply.json["requestId"] == reply.headers["x-request-id"]
@@ -325,7 +334,8 @@ class TestOverload:
     def settings_of(self):
         return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "2", "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1"}
 
-    async def test_more_than_may_be_under_way_is_answered_at_once_keeps(self, ingress, kafka, eventually):
+    @pytest.mark.usefixtures("accepts_commands")
+    async def test_a_request_above_the_limit_is_rejected_immediately(self, ingress, kafka, eventually):
         kafka.is_silent = True
         first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
         await eventually(lambda: kafka.commands)
@@ -337,7 +347,7 @@ class TestOverload:
         assert (await first).status == 202
 
 
-async def test_what_nobody_planned_is_500_without_a_traceback(ingress, monkeypatch):
+async def test_an_unexpected_exception_is_500_without_its_text(ingress, monkeypatch):
     def fails(*_):
         raise RuntimeError("Jane Doe")
 

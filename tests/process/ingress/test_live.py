@@ -21,7 +21,7 @@ async def grant(ingress, authorization, handoff="active", body=OPERATOR, **heade
     return await ingress.call("POST", ACCESS.format(authorization, handoff), body, own)
 
 
-async def test_a_link_goes_out_and_its_handing_out_is_on_record(ingress, kafka, authorization):
+async def test_a_granted_link_is_recorded(ingress, kafka, authorization):
     reply = await grant(ingress, authorization)
     granted = AccessGranted.from_caller(reply.body)
     (command,) = kafka.read()
@@ -33,7 +33,7 @@ async def test_a_link_goes_out_and_its_handing_out_is_on_record(ingress, kafka, 
     assert command.data.grant_expires_at == granted.expires_at
 
 
-async def test_a_link_is_in_no_record_no_log_and_no_metric(lines, ingress, kafka, authorization):
+async def test_a_link_is_in_no_record_log_or_metric(lines, ingress, kafka, authorization):
     granted = (await grant(ingress, authorization)).json
     text = json.dumps(lines()) + repr(kafka.commands) + repr(list(ingress.process.registry.collect()))
     assert granted["id"] not in text
@@ -45,7 +45,7 @@ async def test_the_link_is_never_fetched(ingress, collate, authorization):
     assert not [call for call in collate.ledger.calls if "runtime/access" in call.path]
 
 
-async def test_without_a_record_no_link_goes_out(ingress, kafka, authorization):
+async def test_without_a_record_no_link_is_returned(ingress, kafka, authorization):
     kafka.is_silent = True
     reply = await grant(ingress, authorization)
     assert (reply.status, reply.json["type"]) == (503, "urn:collate-gateway:problem:audit-unavailable")
@@ -53,7 +53,7 @@ async def test_without_a_record_no_link_goes_out(ingress, kafka, authorization):
     assert reply.headers["retry-after"]
 
 
-async def test_while_kafka_is_away_nothing_is_minted(ingress, collate, authorization):
+async def test_without_kafka_no_grant_is_minted(ingress, collate, authorization):
     ingress.components.publisher._set_unreachable("test")
     assert (await grant(ingress, authorization)).status == 503
     assert not [call for call in collate.ledger.calls if "access-grants" in call.path]
@@ -66,7 +66,7 @@ async def test_a_retry_with_the_same_key_is_the_same_link_and_one_record(ingress
     assert len({command.id for command in kafka.read()}) == 1
 
 
-async def test_an_old_link_that_a_retry_would_replay_is_thrown_away(ingress, kafka, collate, authorization):
+async def test_a_replayed_link_that_is_about_to_expire_is_discarded(ingress, kafka, collate, authorization):
     collate.change(grant_seconds=20)
     reply = await grant(ingress, authorization, Idempotency_Key="k")
     assert (reply.status, reply.json["reason"]) == (409, "grants_too_short")
@@ -76,13 +76,13 @@ async def test_an_old_link_that_a_retry_would_replay_is_thrown_away(ingress, kaf
     assert len(kafka.commands) == 1
 
 
-async def test_a_handoff_without_access_is_409_that_says_why(ingress, collate, authorization):
+async def test_a_handoff_without_access_is_409_with_the_reason(ingress, collate, authorization):
     collate.act(authorization, "set_access", available=False)
     reply = await grant(ingress, authorization)
     assert (reply.status, reply.json["reason"]) == (409, "access_not_available")
 
 
-async def test_no_running_handoff_is_409_that_says_why(ingress, collate):
+async def test_no_active_handoff_is_409_with_the_reason(ingress, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     reply = await grant(ingress, authorization)
     assert (reply.status, reply.json["reason"]) == (409, "no_active_handoff")
@@ -121,7 +121,7 @@ async def test_an_operator_must_be_named(ingress, kafka, authorization, body, st
         ("garbage", {}, 502),
     ],
 )
-async def test_a_collate_in_trouble_is_told_as_such(ingress, collate, fault, options, status):
+async def test_a_failure_of_collate_is_502_or_503(ingress, collate, fault, options, status):
     (authorization,) = collate.create("handoff_active")
     collate.fault(fault, method="GET", count=50, **options)
     reply = await ingress.get(f"/v1/authorizations/{authorization}/review-snapshot")
@@ -129,7 +129,7 @@ async def test_a_collate_in_trouble_is_told_as_such(ingress, collate, fault, opt
     assert ("retry-after" in reply.headers) == (status == 503)
 
 
-async def test_a_lost_answer_of_a_mint_is_asked_for_again_and_is_one_link(ingress, collate, kafka, authorization):
+async def test_a_lost_response_to_a_mint_is_retried_and_is_one_link(ingress, collate, kafka, authorization):
     collate.fault("reset", when="after", method="POST", path="access-grants$", count=1)
     assert (await grant(ingress, authorization)).status == 201
     assert len(kafka.commands) == 1
@@ -145,7 +145,7 @@ async def test_a_review_snapshot_is_passed_on_unchanged(ingress, authorization):
     assert review.review_snapshot["kind"] == "final_payer_submission"
 
 
-async def test_no_review_snapshot_is_404_of_its_own(ingress, collate):
+async def test_no_review_snapshot_is_a_specific_404(ingress, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     reply = await ingress.get(f"/v1/authorizations/{authorization}/review-snapshot")
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "no-review-snapshot")

@@ -1,4 +1,4 @@
-"""Rate, errors and durations of every route, and what was turned away, as /metrics of the admin port tells them."""
+"""Rate, errors and durations of every route, and rejected requests, as /metrics of the admin port shows them."""
 
 import asyncio
 import json
@@ -28,8 +28,8 @@ def metrics(ingress):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
             text = (await client.get("/metrics")).text
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-        told = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
-        return lambda name, **labels: told.get((f"collate_gateway_{name}", frozenset(labels.items())))
+        values = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+        return lambda name, **labels: values.get((f"collate_gateway_{name}", frozenset(labels.items())))
 
     return read_metrics
 
@@ -39,7 +39,7 @@ def every_operation():
     return [(method.upper(), path) for path, operations in paths.items() for method in operations]
 
 
-async def test_every_route_counts_its_requests_their_ends_and_their_time(ingress, metrics):
+async def test_every_route_has_request_counts_and_durations(ingress, metrics):
     expected = {}
     for method, route in every_operation():
         path = route
@@ -51,23 +51,23 @@ async def test_every_route_counts_its_requests_their_ends_and_their_time(ingress
         expected.setdefault(route, []).append((method, reply.status))
         stranger = await ingress.call(method, path, headers={"authorization": None})
         expected[route].append((method, stranger.status))
-    tell = await metrics()
+    metric = await metrics()
     for route, ends in expected.items():
         for method, status in ends:
             count = ends.count((method, status))
-            assert tell("requests_total", route=route, method=method, status=str(status)) == count
-        assert tell("request_seconds_count", route=route) == len(ends)
-        assert tell("request_seconds_sum", route=route) > 0
+            assert metric("requests_total", route=route, method=method, status=str(status)) == count
+        assert metric("request_seconds_count", route=route) == len(ends)
+        assert metric("request_seconds_sum", route=route) > 0
     assert len(expected) >= 15
 
 
-async def test_what_meets_no_route_is_counted_under_no_name_of_the_callers(ingress, metrics):
+async def test_a_request_without_route_has_a_fixed_label(ingress, metrics):
     await ingress.get("/v1/Jane-Doe")
     await ingress.call("BREW", "/v1/events")
     await ingress.raw(b"NONSENSE\r\n\r\n")
-    tell = await metrics()
-    assert tell("requests_total", route="unmatched", method="GET", status="404") == 1
-    assert tell("requests_total", route="unreadable", method="other", status="400") == 2
+    metric = await metrics()
+    assert metric("requests_total", route="unmatched", method="GET", status="404") == 1
+    assert metric("requests_total", route="unreadable", method="other", status="400") == 2
 
 
 async def test_an_event_stream_is_counted_when_it_ends(ingress, metrics, eventually):
@@ -77,19 +77,19 @@ async def test_an_event_stream_is_counted_when_it_ends(ingress, metrics, eventua
     assert (await metrics())("streams") == 1
     writer.close()
     await eventually(lambda: not ingress.components.streams._clients)
-    tell = await metrics()
-    assert tell("streams") == 0
-    assert tell("requests_total", route="/v1/events", method="GET", status="200") == 1
+    metric = await metrics()
+    assert metric("streams") == 0
+    assert metric("requests_total", route="/v1/events", method="GET", status="200") == 1
 
 
-async def test_a_publish_has_its_latency(ingress, metrics):
+async def test_a_publish_has_a_duration(ingress, metrics):
     for number in range(3):
         assert (await ingress.post(REQUEST, key=f"k-{number}")).status == 202
     await ingress.post(REQUEST, key="k-1")
-    tell = await metrics()
-    assert tell("publish_seconds_count") == 3
-    assert tell("publish_seconds_sum") > 0
-    assert tell("replays_total") == 1
+    metric = await metrics()
+    assert metric("publish_seconds_count") == 3
+    assert metric("publish_seconds_sum") > 0
+    assert metric("replays_total") == 1
 
 
 class TestShed:
@@ -111,7 +111,7 @@ class TestShed:
         assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
         assert (await metrics())("shed_total", reason="rate") == 2
 
-    async def test_publishes_and_requests_under_way(self, ingress, kafka, metrics, eventually):
+    async def test_publishes_and_requests_in_flight(self, ingress, kafka, metrics, eventually):
         kafka.is_silent = True
         first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
         await eventually(lambda: kafka.commands)
@@ -135,13 +135,13 @@ class TestShed:
         assert (await metrics())("shed_total", reason="streams") == 1
         writer.close()
 
-    async def test_kafka_that_is_silent_and_then_known_to_be_away(self, ingress, kafka, metrics):
+    async def test_a_silent_and_then_unreachable_kafka(self, ingress, kafka, metrics):
         kafka.is_silent = True
         assert (await ingress.post(REQUEST, key="k-1")).status == 503
-        tell = await metrics()
-        assert tell("publish_failures_total", reason="deadline") == 1
+        metric = await metrics()
+        assert metric("publish_failures_total", reason="deadline") == 1
         ingress.components.publisher._set_unreachable("as the test says")
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
-        tell = await metrics()
-        assert tell("shed_total", reason="kafka_away") == 1
-        assert tell("publish_failures_total", reason="kafka_away") is None
+        metric = await metrics()
+        assert metric("shed_total", reason="kafka_away") == 1
+        assert metric("publish_failures_total", reason="kafka_away") is None

@@ -1,4 +1,4 @@
-"""The read routes where nothing is kept to be read, or the database has never been reached."""
+"""The read routes of an installation without a read model."""
 
 import json
 
@@ -15,7 +15,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_an_installation_without_a_read_model_says_so_to_who_is_known(ingress, path):
+async def test_without_a_read_model_an_authenticated_caller_gets_404(ingress, path):
     known = await ingress.get(path)
     assert known.status == 404
     assert json.loads(known.body)["type"] == "urn:collate-gateway:problem:no-read-model"
@@ -24,7 +24,7 @@ async def test_an_installation_without_a_read_model_says_so_to_who_is_known(ingr
     assert stranger.status == 401
 
 
-async def test_a_202_names_no_place_for_a_status_that_is_not_kept(ingress):
-    kept = await ingress.post("/v1/authorizations/auth_1/watch")
-    assert kept.status == 202
-    assert "location" not in kept.headers
+async def test_without_a_read_model_a_202_has_no_location(ingress):
+    reply = await ingress.post("/v1/authorizations/auth_1/watch")
+    assert reply.status == 202
+    assert "location" not in reply.headers

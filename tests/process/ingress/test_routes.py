@@ -5,7 +5,7 @@ from schemas.documents import publish
 METHODS = {"GET", "POST"}
 
 
-def test_the_published_document_names_exactly_the_addresses_that_are_served(ingress):
+def test_the_document_has_exactly_the_served_routes(ingress):
     document = json.loads(publish.read("openapi.json"))
     served = {
         (route.path, method.lower()) for route in ingress.components.app.routes for method in route.methods & METHODS

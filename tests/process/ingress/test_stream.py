@@ -72,7 +72,7 @@ async def connect(ingress):
         stream.close()
 
 
-async def test_a_client_hears_what_happens_from_now_on(ingress, kafka, connect, eventually):
+async def test_a_client_receives_events_from_now_on(ingress, kafka, connect, eventually):
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect()
@@ -84,7 +84,7 @@ async def test_a_client_hears_what_happens_from_now_on(ingress, kafka, connect, 
     assert await stream.sequence() == 3
 
 
-async def test_who_comes_back_misses_nothing(kafka, connect):
+async def test_a_reconnecting_client_misses_no_event(kafka, connect):
     stream = await connect()
     kafka.publish(opened(1))
     assert await stream.sequence() == 1
@@ -97,7 +97,7 @@ async def test_who_comes_back_misses_nothing(kafka, connect):
     assert await again.sequence() == 8
 
 
-async def test_every_id_is_a_place_to_go_on_from(kafka, connect):
+async def test_a_stream_resumes_from_every_id(kafka, connect):
     stream = await connect()
     ids = {}
     for sequence in range(1, 6):
@@ -111,7 +111,7 @@ async def test_every_id_is_a_place_to_go_on_from(kafka, connect):
         assert rest == list(range(sequence + 1, 6))
 
 
-async def test_events_that_come_while_catching_up_are_sent_once(kafka, connect, eventually):
+async def test_events_during_the_catch_up_are_sent_once(kafka, connect, eventually):
     stream = await connect()
     last_id = "0." * 11 + "0"
     for sequence in range(1, 200):
@@ -125,7 +125,7 @@ async def test_events_that_come_while_catching_up_are_sent_once(kafka, connect, 
     assert [await stream.sequence() for _ in range(399)] == list(range(1, 400))
 
 
-async def test_a_client_hears_only_what_it_asked_for(kafka, connect):
+async def test_a_client_receives_only_events_of_its_filter(kafka, connect):
     by_type = await connect(f"?type={EventType.AUTHORIZATION_ACTION_REQUIRED}")
     by_authorization = await connect("?authorizationId=auth_2&authorizationId=auth_3")
     for sequence, authorization in enumerate(["auth_1", "auth_2", "auth_3"], 1):
@@ -135,14 +135,14 @@ async def test_a_client_hears_only_what_it_asked_for(kafka, connect):
     assert [await by_authorization.sequence() for _ in range(2)] == [2, 3]
 
 
-async def test_a_filter_counts_for_the_past_as_well(kafka, connect):
+async def test_a_filter_applies_to_past_events(kafka, connect):
     for sequence, authorization in enumerate(["auth_1", "auth_2", "auth_3"], 1):
         kafka.publish(opened(sequence, authorization))
     stream = await connect("?authorizationId=auth_2", last_id="0." * 11 + "0")
     assert await stream.sequence() == 2
 
 
-async def test_a_quiet_stream_shows_that_it_lives(monkeypatch, connect):
+async def test_a_quiet_stream_has_heartbeats(monkeypatch, connect):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     stream = await connect()
     async with asyncio.timeout(10):
@@ -151,7 +151,7 @@ async def test_a_quiet_stream_shows_that_it_lives(monkeypatch, connect):
 
 @pytest.fixture
 def slow_history(ingress, monkeypatch):
-    """The past takes for ever to read, and nothing of it is for the client."""
+    """A history that never ends and has no event for the client."""
 
     class Source:
         def seek(self, positions):
@@ -172,7 +172,7 @@ def slow_history(ingress, monkeypatch):
 
 
 @pytest.mark.usefixtures("slow_history")
-async def test_a_client_that_leaves_while_it_catches_up_gives_its_place_back(ingress, kafka, connect, eventually):
+async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(ingress, kafka, connect, eventually):
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect(last_id="0." * 11 + "0")
@@ -182,7 +182,7 @@ async def test_a_client_that_leaves_while_it_catches_up_gives_its_place_back(ing
 
 
 @pytest.mark.usefixtures("slow_history")
-async def test_a_client_that_catches_up_for_long_hears_that_it_lives_and_that_the_process_stops(
+async def test_a_long_catch_up_has_heartbeats_and_ends_with_the_process(
     monkeypatch, ingress, kafka, connect, eventually
 ):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
@@ -195,7 +195,7 @@ async def test_a_client_that_catches_up_for_long_hears_that_it_lives_and_that_th
     assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
 
 
-async def test_a_client_that_cannot_follow_is_told_and_dropped(monkeypatch, ingress, kafka, connect, eventually):
+async def test_a_slow_client_gets_the_reason_and_is_disconnected(monkeypatch, ingress, kafka, connect, eventually):
     monkeypatch.setattr(module, "MAX_QUEUED", 3)
     stream = await connect()
     for sequence in range(1, 50):
@@ -206,7 +206,7 @@ async def test_a_client_that_cannot_follow_is_told_and_dropped(monkeypatch, ingr
     await eventually(lambda: not ingress.components.streams._clients)
 
 
-async def test_a_client_that_reads_nothing_is_dropped(monkeypatch, ingress, kafka, connect, eventually):
+async def test_a_client_that_reads_nothing_is_disconnected(monkeypatch, ingress, kafka, connect, eventually):
     monkeypatch.setattr(module, "WRITE_SECONDS", 0.1)
     await connect()
 
@@ -218,7 +218,7 @@ async def test_a_client_that_reads_nothing_is_dropped(monkeypatch, ingress, kafk
     await eventually(flood)
 
 
-async def test_a_client_that_left_is_forgotten(ingress, connect, eventually):
+async def test_a_client_that_left_is_removed(ingress, connect, eventually):
     stream = await connect()
     assert len(ingress.components.streams._clients) == 1
     stream.close()
@@ -226,7 +226,7 @@ async def test_a_client_that_left_is_forgotten(ingress, connect, eventually):
     assert ingress.metric("requests_in_flight") == 0
 
 
-async def test_a_stopping_process_says_so(ingress, connect):
+async def test_a_stopping_process_ends_streams_with_a_reason(ingress, connect):
     stream = await connect()
     ingress.components.streams.stop()
     assert await stream.frame() == ("stream.ended", {"reason": "stopping"})
@@ -238,7 +238,7 @@ class TestLife:
     def settings_of(self):
         return {"GATEWAY_INGRESS__STREAM_LIFE": "1ms"}
 
-    async def test_a_stream_has_an_end_after_which_rights_are_looked_at_again(self, connect):
+    async def test_a_stream_ends_after_its_life(self, connect):
         assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
 
 
@@ -247,7 +247,7 @@ class TestBounds:
     def settings_of(self):
         return {"GATEWAY_INGRESS__MAX_STREAMS_PER_CALLER": "2"}
 
-    async def test_a_caller_may_have_so_many_streams(self, ingress, connect, eventually):
+    async def test_the_streams_of_a_caller_are_bounded(self, ingress, connect, eventually):
         first = await connect()
         await connect()
         reply = await ingress.get("/v1/events")
@@ -257,9 +257,9 @@ class TestBounds:
         await connect()
 
 
-async def test_an_id_that_is_not_ours_is_refused(ingress):
+async def test_a_malformed_last_event_id_is_rejected(ingress):
     assert (await ingress.get("/v1/events", Last_Event_ID="7")).status == 400
 
 
-async def test_a_head_request_ends_at_once(ingress):
+async def test_a_head_request_ends_immediately(ingress):
     assert (await ingress.raw(ingress.head("HEAD", "/v1/events", {}) + b"\r\n")).status == 200

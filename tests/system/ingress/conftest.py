@@ -15,23 +15,23 @@ from schemas.records import read_command
 
 @dataclass
 class Caller:
-    """A service that asks; it counts what it was told and retries what it doesn't know."""
+    """A calling service. It records the statuses of its responses by request number."""
 
     client: httpx.AsyncClient
     url: str
     key: str
-    told: dict = field(default_factory=dict)
+    statuses: dict = field(default_factory=dict)
 
     async def post(self, path, body=None, key="k-1", **headers):
         own = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": key} | headers
         return await self.client.post(f"{self.url}{path}", json={} if body is None else body, headers=own)
 
     async def request(self, number, authorization=None, **headers):
-        """Ask for handoff number so-and-so: a key and an authorization of its own."""
+        """Request handoff `number`, with a separate key and, by default, a separate authorization."""
         reply = await self.post(
             f"/v1/authorizations/{authorization or f'auth_{number}'}/handoffs", key=f"key-{number}", **headers
         )
-        self.told.setdefault(number, []).append(reply.status_code)
+        self.statuses.setdefault(number, []).append(reply.status_code)
         return reply
 
 
@@ -51,7 +51,7 @@ async def caller_of(installation_of):
 
 @pytest.fixture
 def cluster():
-    """One broker of this test's own."""
+    """A broker for this test only."""
     with Cluster(brokers=1) as cluster:
         yield cluster
 
@@ -65,7 +65,7 @@ def installation_of(run, prefix, collate):
 
 
 async def read_commands(bootstrap, prefix):
-    """Every command in the topic, in the order of its partition."""
+    """Return every command in the topic, in the order of its partition."""
     partitions = [TopicPartition(f"{prefix}commands", partition) for partition in range(PARTITIONS)]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
@@ -94,5 +94,5 @@ def commands_in(prefix):
 
 @pytest.fixture
 def off_loop():
-    """Run something that blocks without holding up the loop."""
+    """Run a blocking function in a thread."""
     return asyncio.to_thread

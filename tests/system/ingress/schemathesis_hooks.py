@@ -1,4 +1,4 @@
-"""What schemathesis can't know: which ids there are, that a key is fresh for every command, and what a cursor is."""
+"""Facts that schemathesis can't derive: existing ids, a new key for every command, and valid cursors."""
 
 import json
 import os
@@ -19,11 +19,11 @@ def before_call(context, case, kwargs):
         case.headers[KEY] = str(uuid.uuid4())
     if isinstance(case.body, dict) and "specversion" in case.body:
         case.body["id"] = str(uuid.uuid4())
-    # Only an answer can give one; another is refused, and its pattern can't say so.
+    # Only a response can provide one. The gateway rejects others, and the schema can't express that.
     for container, name in ((case.query, "cursor"), (case.headers, "Last-Event-ID")):
         if container is not None:
             container.pop(name, None)
-    # Half of the requests ask for what there is, the other half for what there is not.
+    # Half of the requests name existing resources.
     if uuid.uuid4().int % 2:
         for name in (case.path_parameters or {}).keys() & KNOWN.keys():
             case.path_parameters[name] = KNOWN[name]

@@ -1,4 +1,4 @@
-"""The running ingress against its own OpenAPI document: schemathesis with all of its checks, at every address."""
+"""The running ingress against its OpenAPI document: schemathesis with all checks, at every path."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import pytest
 from local.event_listener import listening
 from local.installation import Installation
 
-# A list too long for a URL is refused as such.
+# A list that is too long for a URL is rejected with 414.
 CONFIG = """
 [checks]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, "5xx"]
@@ -23,7 +23,7 @@ HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 @pytest.fixture
 async def installed(run, kafka, prefix, collate, postgres):
-    """An installation with a read model; its streams end soon, since no test can wait for the end of an endless one."""
+    """An installation with a read model. Its streams end after 1 ms, because a test waits for their end."""
     settings = {
         "GATEWAY_INGRESS__CALLER_RATE": "100000",
         "GATEWAY_INGRESS__CALLER_BURST": "100000",
@@ -48,9 +48,12 @@ async def known(processes, start, kafka, collate, eventually):
     installed, ingress, _ = processes
     worker = await start(installed, "worker")
     (authorization,) = collate.create()
-    asking = {"Authorization": f"Bearer {installed.caller_key}"}
+    credential = {"Authorization": f"Bearer {installed.caller_key}"}
     at = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
-    async with httpx.AsyncClient(headers=asking, timeout=30) as http, listening(kafka, installed.prefix) as listener:
+    async with (
+        httpx.AsyncClient(headers=credential, timeout=30) as http,
+        listening(kafka, installed.prefix) as listener,
+    ):
         opened = await http.post(at, json={}, headers={"Idempotency-Key": "1", "Prefer": "wait=30"})
         handoff = opened.json()["handoffId"]
         collate.fault("answer", when="before", method="POST", path="/revoke$", status=400, code="bad_request")
@@ -69,7 +72,7 @@ async def known(processes, start, kafka, collate, eventually):
 
 
 @pytest.mark.timeout(400)
-async def test_the_ingress_does_what_its_document_says(run, processes, known):
+async def test_the_ingress_conforms_to_its_document(run, processes, known):
     installed, ingress, projector = processes
     arguments = [
         *("run", f"{ingress.url}/openapi.json", "--url", ingress.url),

@@ -1,4 +1,4 @@
-"""With a worker: who waits hears the outcome, whichever replica was asked; a stream hears all of it."""
+"""With a worker: waiting requests at every replica return the outcome, and a stream has every event."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ async def gateway(installation, start, caller_of):
     return [caller_of(program, installation) for program in programs[1:]]
 
 
-async def test_every_replica_tells_the_outcome_to_who_waits_for_it(gateway, collate):
+async def test_every_replica_returns_the_outcome_to_waiting_requests(gateway, collate):
     authorizations = collate.create("complete_payer_interaction", count=10)
     replies = await asyncio.gather(
         *(
@@ -30,7 +30,7 @@ async def test_every_replica_tells_the_outcome_to_who_waits_for_it(gateway, coll
     assert collate.ledger.summary()["byKind"]["handoff_opened"] == 10
 
 
-async def test_a_late_repeat_hears_the_outcome_that_was(gateway, collate):
+async def test_a_repeated_request_returns_the_earlier_outcome(gateway, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     first, second = gateway
     assert (await first.request(1, authorization, Prefer="wait=20")).status_code == 200
@@ -38,9 +38,9 @@ async def test_a_late_repeat_hears_the_outcome_that_was(gateway, collate):
     assert (await second.request(1, authorization, Prefer="wait=20")).status_code == 200
 
 
-async def test_a_stream_goes_on_at_another_replica_where_it_left_off(gateway, collate):
+async def test_a_stream_resumes_at_another_replica(gateway, collate):
     (authorization,) = collate.create("complete_payer_interaction")
-    heard = []
+    received = []
 
     async def listen(caller, last_id, enough):
         headers = {"Authorization": f"Bearer {caller.key}"} | ({"Last-Event-ID": last_id} if last_id else {})
@@ -51,7 +51,7 @@ async def test_a_stream_goes_on_at_another_replica_where_it_left_off(gateway, co
                 if line.startswith("id: "):
                     last_id = line[4:]
                 elif line.startswith("data: "):
-                    heard.append(json.loads(line[6:]))
+                    received.append(json.loads(line[6:]))
                     if enough():
                         return last_id
         return None
@@ -63,6 +63,6 @@ async def test_a_stream_goes_on_at_another_replica_where_it_left_off(gateway, co
     await second.request(1, authorization, Prefer="wait=20")
     last_id = await stream
     async with asyncio.timeout(30):
-        await listen(second, last_id, lambda: heard[-1]["type"].endswith("command.finished.v1"))
-    sequences = [int(event["sequence"]) for event in heard]
-    assert sequences == list(range(1, len(heard) + 1))
+        await listen(second, last_id, lambda: received[-1]["type"].endswith("command.finished.v1"))
+    sequences = [int(event["sequence"]) for event in received]
+    assert sequences == list(range(1, len(received) + 1))

@@ -25,7 +25,7 @@ def file_with(*names, keys=()):
     return "".join(CALLER.format(name) + "".join(key.entry for key in keys) for name in names).encode()
 
 
-def test_a_key_is_its_callers():
+def test_a_key_identifies_its_caller():
     key = new_key()
     caller = read_callers(file_with("scheduling", keys=[key])).by_key(key.key, now=0)
     assert caller.name == "scheduling"
@@ -38,7 +38,7 @@ def test_a_caller_may_have_several_keys():
     assert callers.by_key(old.key, 0) == callers.by_key(new.key, 0) != None  # noqa: E711 - three in one
 
 
-def test_what_is_no_key_of_anybody_is_nobody():
+def test_an_unknown_key_identifies_no_caller():
     key, other = new_key(), new_key()
     callers = read_callers(file_with("scheduling", keys=[key]))
     wrong = [
@@ -56,7 +56,7 @@ def test_what_is_no_key_of_anybody_is_nobody():
     assert [callers.by_key(credential, 0) for credential in wrong] == [None] * len(wrong)
 
 
-def test_an_expired_key_is_nobodys():
+def test_an_expired_key_identifies_no_caller():
     key = new_key()
     entry = key.entry + "expires = 1970-01-01T00:01:40Z\n"
     callers = read_callers(CALLER.format("scheduling").encode() + entry.encode())
@@ -64,7 +64,7 @@ def test_an_expired_key_is_nobodys():
     assert callers.by_key(key.key, now=100) is None
 
 
-def test_the_file_holds_no_key():
+def test_the_entry_of_a_key_has_its_hash_only():
     key = new_key()
     assert key.key not in key.entry
     assert hashlib.sha256(key.key.encode()).hexdigest() in key.entry
@@ -90,12 +90,12 @@ def test_the_file_holds_no_key():
         ((CALLER.format("a") + '[[caller.signature]]\nsecret_file = "/nowhere"\n').encode(), "/nowhere: can't be read"),
     ],
 )
-def test_a_bad_file_is_refused_whole_and_says_where(content, problem):
+def test_an_invalid_file_is_rejected_with_the_location_of_the_problem(content, problem):
     with pytest.raises(CallersInvalid, match=problem):
         read_callers(content)
 
 
-def test_a_problem_shows_no_value():
+def test_a_problem_of_the_file_shows_no_value():
     with pytest.raises(CallersInvalid) as caught:
         read_callers(
             b'[[caller]]\nname = "a"\npermissions = ["cgk_abcd_s3cret"]\nkey = [{id = "s3cret!", sha256 = "s3cret"}]'
@@ -114,7 +114,7 @@ def test_the_file_is_read_again_when_it_changes(tmp_path):
     assert not callers.reread_if_changed()
 
 
-def test_a_swapped_link_is_a_change(tmp_path):
+def test_a_new_link_target_is_a_change(tmp_path):
     for number in (1, 2):
         (tmp_path / f"data{number}").mkdir()
         (tmp_path / f"data{number}" / "callers.toml").write_bytes(file_with(f"caller{number}"))
@@ -128,7 +128,7 @@ def test_a_swapped_link_is_a_change(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"name = ", None])
-def test_a_bad_or_missing_file_leaves_the_old_one_and_says_so(tmp_path, damage):
+def test_an_invalid_or_missing_file_leaves_the_last_version_and_sets_problem(tmp_path, damage):
     path = tmp_path / "callers.toml"
     path.write_bytes(file_with("first"))
     callers = CallersFile(path)
@@ -141,12 +141,12 @@ def test_a_bad_or_missing_file_leaves_the_old_one_and_says_so(tmp_path, damage):
     assert callers.problem is None
 
 
-def test_a_bad_file_at_the_start_is_an_error(tmp_path):
+def test_an_invalid_file_at_the_start_raises(tmp_path):
     with pytest.raises(CallersInvalid):
         CallersFile(tmp_path / "missing.toml")
 
 
-def test_a_subject_of_a_known_issuer_is_its_caller():
+def test_a_token_subject_identifies_its_caller():
     callers = read_callers((ISSUER + CALLER.format("desk") + TOKEN).encode())
     assert callers.by_subject(Subject("https://login.example", "client-1")).name == "desk"
     assert callers.by_subject(Subject("https://login.example", "client-2")) is None
@@ -156,14 +156,14 @@ def signing(path):
     return (CALLER.format("desk") + f'[[caller.signature]]\nsecret_file = "{path}"\n').encode()
 
 
-def test_a_signer_is_found_by_name_and_only_a_signer(tmp_path):
+def test_only_callers_with_signing_secrets_are_signers(tmp_path):
     (tmp_path / "secret").write_text("whsec_" + base64.b64encode(b"s" * 24).decode() + "\n")
     callers = read_callers(signing(tmp_path / "secret") + CALLER.format("other").encode())
     assert callers.signer("desk").signing_secrets == (b"s" * 24,)
     assert callers.signer("other") is callers.signer("nobody") is None
 
 
-def test_a_file_whose_secret_comes_later_is_read_again_when_it_is_there(tmp_path):
+def test_a_file_is_read_again_when_its_missing_secret_appears(tmp_path):
     secret, path = tmp_path / "secret", tmp_path / "callers.toml"
     path.write_bytes(file_with("first"))
     callers = CallersFile(path)
@@ -177,7 +177,7 @@ def test_a_file_whose_secret_comes_later_is_read_again_when_it_is_there(tmp_path
     assert not callers.reread_if_changed()
 
 
-def test_a_file_that_is_swapped_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+def test_a_file_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
     secret, path = tmp_path / "secret", tmp_path / "callers.toml"
     secret.write_text("whsec_" + base64.b64encode(b"a" * 24).decode())
     path.write_bytes(file_with("first"))
@@ -196,7 +196,7 @@ def test_a_file_that_is_swapped_while_it_is_read_is_read_again(tmp_path, monkeyp
     assert callers.current.names == {"second"}
 
 
-def test_a_changed_signing_secret_is_a_change_and_a_bad_one_leaves_the_old(tmp_path):
+def test_a_changed_secret_is_read_and_an_invalid_one_is_ignored(tmp_path):
     secret, path = tmp_path / "secret", tmp_path / "callers.toml"
     secret.write_text("whsec_" + base64.b64encode(b"a" * 24).decode())
     path.write_bytes(signing(secret))

@@ -18,7 +18,7 @@ async def late(deadlines, seconds, work):
     return "in time"
 
 
-async def test_work_that_is_late_is_ended_and_its_task_goes_on():
+async def test_late_work_is_cancelled_and_its_task_continues():
     deadlines = Deadlines()
     task = asyncio.create_task(late(deadlines, 0, asyncio.Event().wait()))
     await asyncio.sleep(0)
@@ -27,14 +27,14 @@ async def test_work_that_is_late_is_ended_and_its_task_goes_on():
     assert task.cancelling() == 0
 
 
-async def test_work_in_time_is_left_alone():
+async def test_work_in_time_is_not_cancelled():
     deadlines = Deadlines()
     assert await late(deadlines, 60, asyncio.sleep(0)) == "in time"
     deadlines.sweep(now=float("inf"))
     await asyncio.sleep(0)
 
 
-async def test_somebody_elses_cancellation_passes_through():
+async def test_a_cancellation_with_another_cause_passes():
     deadlines = Deadlines()
     task = asyncio.create_task(late(deadlines, 60, asyncio.Event().wait()))
     await asyncio.sleep(0)
@@ -54,7 +54,7 @@ async def test_an_extended_deadline_counts_from_now():
     deadlines.end(deadline)
 
 
-async def test_it_sweeps_by_itself():
+async def test_run_sweeps_without_calls():
     deadlines = Deadlines()
     running = asyncio.create_task(deadlines.run())
     assert await late(deadlines, 0.01, asyncio.Event().wait()) == "late"

@@ -13,12 +13,12 @@ def test_quoted_and_bare_are_the_same_key(key):
     assert read_key(key.encode()) == read_key(b'"' + key.encode() + b'"') == key
 
 
-def test_a_quoted_key_may_hold_what_a_bare_one_may_not():
+def test_a_quoted_key_may_have_spaces_commas_and_backslashes():
     assert read_key(rb'"a b, \"c\" \\"') == 'a b, "c" \\'
 
 
 @pytest.mark.parametrize("header", [b"  abc\t", b"abc"])
-def test_space_around_a_key_is_no_part_of_it(header):
+def test_space_around_a_key_is_ignored(header):
     assert read_key(header) == "abc"
 
 
@@ -26,18 +26,18 @@ def test_space_around_a_key_is_no_part_of_it(header):
     "header",
     [b"", b'""', b"a b", b"a, b", b'"abc', b'abc"', b"caf\xc3\xa9", b"a\x7f", b'"\x00"', b"k" * 256, b'"abc"; p=1'],
 )
-def test_what_is_no_key_is_refused_without_being_repeated(header):
+def test_a_malformed_key_is_rejected_and_not_quoted(header):
     with pytest.raises(InvalidHeader) as caught:
         read_key(header)
     (fault,) = caught.value.faults
     assert fault.header == "Idempotency-Key"
 
 
-def test_a_key_of_255_characters_is_a_key():
+def test_a_key_may_have_255_characters():
     assert len(read_key(b'"' + b"k" * 255 + b'"')) == 255
 
 
-def test_a_missing_key_is_its_own_problem():
+def test_a_missing_key_raises_key_missing():
     with pytest.raises(KeyMissing):
         read_key(None)
 
@@ -46,14 +46,14 @@ def command(replays, body):
     return Remembered(replays.digest(body), "2026-01-01T00:00:00Z")
 
 
-def test_the_first_body_stands():
+def test_the_first_body_of_a_key_is_remembered():
     replays = Replays(10, 60)
     replays.remember("c1", command(replays, b"first"), now=0)
     replays.remember("c1", command(replays, b"second"), now=1)
     assert replays.recall("c1", now=2).digest == replays.digest(b"first")
 
 
-def test_the_oldest_goes_when_there_are_too_many():
+def test_the_oldest_command_makes_room():
     replays = Replays(2, 60)
     for number in range(3):
         replays.remember(f"c{number}", command(replays, b""), now=number)
@@ -61,12 +61,12 @@ def test_the_oldest_goes_when_there_are_too_many():
     assert len(replays) == 2
 
 
-def test_what_is_too_old_is_forgotten():
+def test_a_command_is_forgotten_after_the_retention():
     replays = Replays(2, 60)
     replays.remember("c", command(replays, b""), now=0)
     assert replays.recall("c", now=60) is not None
     assert replays.recall("c", now=61) is None
 
 
-def test_digests_of_two_processes_differ():
+def test_two_processes_have_different_digest_keys():
     assert Replays(1, 1).digest(b"body") != Replays(1, 1).digest(b"body")

@@ -15,7 +15,7 @@ def make(kind):
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_every_problem_is_what_the_published_model_says(kind):
+def test_every_problem_matches_the_published_model(kind):
     problem = ProblemDetails.from_caller(make(kind).body("abc"))
     assert problem.status == kind.status
     assert problem.title
@@ -27,7 +27,7 @@ def test_no_two_problems_share_a_slug():
     assert len({kind.slug for kind in EVERY}) == len(EVERY)
 
 
-def test_faults_say_where_in_one_way():
+def test_a_fault_has_exactly_one_location():
     body = Problem("Do this.", faults=(Fault("a word", pointer="/a"), Fault("once", header="Host"))).body("abc")
     assert json.loads(body)["errors"] == [
         {"pointer": "/a", "detail": "a word"},
@@ -35,6 +35,6 @@ def test_faults_say_where_in_one_way():
     ]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (1, "1"), (1.2, "2"), (60, "60")])
-def test_retry_after_is_whole_seconds_and_never_nothing(seconds, told):
-    assert Problem("Wait.", retry_after_seconds=seconds).headers()["retry-after"] == told
+@pytest.mark.parametrize(("seconds", "expected"), [(0.01, "1"), (1, "1"), (1.2, "2"), (60, "60")])
+def test_retry_after_is_at_least_one_whole_second(seconds, expected):
+    assert Problem("Wait.", retry_after_seconds=seconds).headers()["retry-after"] == expected

@@ -8,7 +8,7 @@ PAUSES = st.lists(st.floats(0, 5), max_size=200)
 
 
 @given(PAUSES, st.floats(0.5, 50), st.integers(1, 20))
-def test_nobody_ever_gets_more_than_the_burst_and_the_rate(pauses, rate, burst):
+def test_a_caller_never_exceeds_its_burst_plus_its_rate(pauses, rate, burst):
     buckets, now, taken = RateLimits(), 0.0, []
     for pause in pauses:
         now += pause
@@ -20,7 +20,7 @@ def test_nobody_ever_gets_more_than_the_burst_and_the_rate(pauses, rate, burst):
 
 
 @given(st.floats(0.5, 50), st.integers(1, 20))
-def test_who_waits_as_long_as_told_is_served(rate, burst):
+def test_a_caller_that_waits_for_retry_after_is_admitted(rate, burst):
     buckets = RateLimits()
     for _ in range(burst):
         assert buckets.take("caller", rate, burst, 0.0) == 0
@@ -29,20 +29,20 @@ def test_who_waits_as_long_as_told_is_served(rate, burst):
     assert buckets.take("caller", rate, burst, wait + 1e-9) == 0
 
 
-def test_one_callers_tokens_are_not_anothers():
+def test_callers_do_not_share_tokens():
     buckets = RateLimits()
     assert buckets.take("a", 1, 1, 0) == 0
     assert buckets.take("a", 1, 1, 0) > 0
     assert buckets.take("b", 1, 1, 0) == 0
 
 
-def test_new_limits_count_at_once():
+def test_new_limits_apply_immediately():
     buckets = RateLimits()
     buckets.take("a", 1, 1, 0)
     assert buckets.take("a", 1, 2, 0) == 0
 
 
-def test_strangers_are_forgotten():
+def test_buckets_of_removed_callers_are_removed():
     buckets = RateLimits()
     buckets.take("a", 1, 1, 0)
     buckets.keep_only(frozenset())

@@ -25,6 +25,6 @@ from gateway.ingress.http.request import wait_seconds
         (b"", 0),
     ],
 )
-def test_a_wait_is_read_and_everything_else_is_no_preference(header, seconds):
+def test_a_wait_preference_is_read_and_any_other_is_ignored(header, seconds):
     headers = {} if header is None else {b"prefer": header}
     assert wait_seconds(RequestContext("r", headers), 30) == seconds

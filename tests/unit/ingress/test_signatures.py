@@ -12,7 +12,7 @@ from gateway.ingress.auth.signatures import TOLERANCE_SECONDS, SecretInvalid, re
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
-# The official library signs and checks at the clock's time.
+# The official library signs and verifies at the current time.
 NOW = datetime.now(UTC)
 
 
@@ -33,12 +33,12 @@ def check(given_headers, body, *secrets, now=NOW):
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.text(alphabet="abc-_0", min_size=1, max_size=20))
-def test_what_the_official_library_signs_is_right(body, message_id):
+def test_a_signature_of_the_official_library_is_valid(body, message_id):
     assert check(signed(SECRET, message_id, body), body.encode(), SECRET) == message_id
 
 
 @given(st.text(max_size=20), st.integers(0, 200), st.integers(0, 7))
-def test_a_changed_bit_is_wrong_here_and_there(body, place, bit):
+def test_a_changed_bit_is_invalid_for_both_libraries(body, place, bit):
     given_headers = signed(SECRET, "msg_1", body)
     raw = bytearray(given_headers[b"webhook-signature"])
     at = 3 + place % (len(raw) - 4)
@@ -49,11 +49,11 @@ def test_a_changed_bit_is_wrong_here_and_there(body, place, bit):
         theirs = True
     except (WebhookVerificationError, ValueError):
         theirs = False
-    # They decode the base64 before they compare, so they take some spellings that nobody sends; we take fewer.
+    # The official library decodes the base64 first, so it accepts some unusual spellings that we reject.
     assert theirs or check(given_headers, body.encode(), SECRET) is None
 
 
-def test_any_of_several_secrets_and_of_several_signatures_will_do():
+def test_any_secret_and_any_signature_suffices():
     old = Webhook(OTHER).sign("msg_1", NOW, "body")
     new = Webhook(SECRET).sign("msg_1", NOW, "body")
     assert check(headers("msg_1", f"v1a,unknown {old} {new}"), b"body", SECRET) == "msg_1"
@@ -61,7 +61,7 @@ def test_any_of_several_secrets_and_of_several_signatures_will_do():
     assert check(headers("msg_1", old), b"body", SECRET) is None
 
 
-def test_the_bytes_count_not_what_they_mean():
+def test_another_spelling_of_the_same_json_is_invalid():
     given_headers = signed(SECRET, "msg_1", '{"a": 1}')
     assert check(given_headers, b'{"a":1}', SECRET) is None
 
@@ -69,7 +69,7 @@ def test_the_bytes_count_not_what_they_mean():
 @pytest.mark.parametrize(
     ("seconds", "is_right"), [(0, True), (TOLERANCE_SECONDS - 1, True), (TOLERANCE_SECONDS + 2, False)]
 )
-def test_what_is_too_old_or_too_new_is_wrong(seconds, is_right):
+def test_a_timestamp_outside_the_tolerance_is_invalid(seconds, is_right):
     for sign in (1, -1):
         at = datetime.fromtimestamp(NOW.timestamp() + sign * seconds, UTC)
         assert (check(signed(SECRET, "msg_1", "body", at), b"body", SECRET) is not None) == is_right
@@ -89,17 +89,17 @@ def test_what_is_too_old_or_too_new_is_wrong(seconds, is_right):
     {b"webhook-signature": b"v2," + b"x" * 44},
     {b"webhook-signature": b"\xff"},
 ])  # fmt: skip
-def test_headers_that_are_none_are_wrong(change):
+def test_malformed_or_missing_headers_are_invalid(change):
     assert check(signed(SECRET, "msg_1", "body") | change, b"body", SECRET) is None
     missing = {name: value for name, value in signed(SECRET, "msg_1", "body").items() if name not in change}
     assert check(missing, b"body", SECRET) is None
 
 
-def test_a_secret_may_be_written_with_or_without_its_prefix():
+def test_a_secret_is_read_with_and_without_its_prefix():
     assert read_secret(SECRET) == read_secret(SECRET.removeprefix("whsec_") + "\n") == b"s" * 24
 
 
 @pytest.mark.parametrize("text", ["", "whsec_", "whsec_!!!", "whsec_" + base64.b64encode(b"short").decode()])
-def test_what_is_no_secret_is_refused(text):
+def test_a_malformed_secret_is_rejected(text):
     with pytest.raises(SecretInvalid):
         read_secret(text)

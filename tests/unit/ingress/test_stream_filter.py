@@ -5,22 +5,22 @@ from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
 from schemas.enums import EventType
 
 
-def test_a_vector_comes_back_as_it_went():
+def test_a_written_vector_is_read_back():
     assert read_vector(write_vector([0, 7, 123]).encode(), 3) == [0, 7, 123]
 
 
 @pytest.mark.parametrize("header", [None, b""])
-def test_no_id_means_from_now_on(header):
+def test_without_an_id_the_stream_starts_now(header):
     assert read_vector(header, 3) is None
 
 
 @pytest.mark.parametrize("header", [b"1.2", b"1.2.3.4", b"1.2.x", b"1.-2.3", b"1.2." + b"9" * 19, "1.2.٣".encode()])
-def test_an_id_that_is_not_ours_is_refused(header):
+def test_a_malformed_last_event_id_is_rejected(header):
     with pytest.raises(InvalidHeader):
         read_vector(header, 3)
 
 
-def test_a_filter_takes_types_and_authorizations():
+def test_a_filter_has_types_and_authorizations():
     found = read_filter(b"type=collate-gateway.command.finished.v1&authorizationId=auth_1&authorizationId=auth_2")
     assert found.types == {EventType.COMMAND_FINISHED}
     assert found.authorizations == {"auth_1", "auth_2"}
@@ -29,6 +29,6 @@ def test_a_filter_takes_types_and_authorizations():
 @pytest.mark.parametrize(
     "query", [b"type=unknown", b"authorizationId=", b"authorizationId=a%20b", b"typo=x", b"&".join([b"a=b"] * 300)]
 )
-def test_what_filters_nothing_is_refused(query):
+def test_an_unknown_filter_is_rejected(query):
     with pytest.raises(InvalidParameter):
         read_filter(query)

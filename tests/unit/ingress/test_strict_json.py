@@ -15,7 +15,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5))
-def test_any_plain_object_is_read_as_json_reads_it(document):
+def test_a_strict_object_equals_the_json_decoders_object(document):
     body = json.dumps(document).encode()
     problem = found = None
     try:
@@ -47,23 +47,23 @@ def test_any_plain_object_is_read_as_json_reads_it(document):
         (b"{'a': 1}", "line 1"),
     ],
 )
-def test_what_is_not_one_plain_object_is_refused_with_what_to_do(body, advice):
+def test_a_body_that_is_not_one_strict_object_is_rejected_with_advice(body, advice):
     with pytest.raises(MalformedJson) as caught:
         read_object(body)
     assert advice in caught.value.detail
 
 
-def test_brackets_in_strings_are_no_depth():
+def test_brackets_in_strings_do_not_count_as_depth():
     assert read_object(b'{"a": "' + b"[{" * 100 + b'\\"[[["}')["a"].endswith('"[[[')
 
 
 @given(st.binary(max_size=200))
-def test_no_body_makes_it_fail_otherwise(body):
+def test_any_bytes_raise_at_most_malformed_json(body):
     with contextlib.suppress(MalformedJson):
         read_object(body)
 
 
 @given(st.text(alphabet='{}[]",:\\ \n01aN', max_size=200))
-def test_no_punctuation_makes_it_fail_otherwise(text):
+def test_any_punctuation_raises_at_most_malformed_json(text):
     with contextlib.suppress(MalformedJson):
         read_object(text.encode())

@@ -33,7 +33,7 @@ def waiters(metrics):
     return Waiters(2, metrics, remembered=2, retention_seconds=60)
 
 
-async def test_who_waits_hears_the_outcome(waiters):
+async def test_a_waiting_request_receives_the_outcome(waiters):
     with waiters.register(COMMAND) as future:
         waiters.on_event(finished(handoff_id="mhand_1"))
         outcome = await waiters.wait(future, 1)
@@ -41,13 +41,13 @@ async def test_who_waits_hears_the_outcome(waiters):
     assert outcome.finished_at == AT
 
 
-async def test_several_may_wait_for_one_command(waiters):
+async def test_several_requests_may_wait_for_one_command(waiters):
     with waiters.register(COMMAND) as first, waiters.register(COMMAND) as second:
         waiters.on_event(finished())
         assert await waiters.wait(first, 1) == await waiters.wait(second, 1)
 
 
-async def test_who_comes_late_hears_what_is_remembered(waiters):
+async def test_a_late_waiter_receives_a_remembered_outcome(waiters):
     waiters.on_event(finished())
     with waiters.register(COMMAND) as future:
         assert await waiters.wait(future, 1) is not None
@@ -61,26 +61,26 @@ async def test_only_the_last_outcomes_are_remembered(waiters):
         assert (gone.done(), here.done()) == (False, True)
 
 
-async def test_an_outcome_is_forgotten_when_its_key_is(metrics):
+async def test_an_outcome_is_forgotten_after_the_retention(metrics):
     waiters = Waiters(2, metrics, retention_seconds=-1)
     waiters.on_event(finished())
     with waiters.register(COMMAND) as future:
         assert not future.done()
 
 
-async def test_nobody_waits_longer_than_asked(waiters):
+async def test_a_wait_ends_after_its_seconds(waiters):
     with waiters.register(COMMAND) as future:
         assert await waiters.wait(future, 0.01) is None
 
 
-async def test_more_than_allowed_do_not_wait(waiters):
+async def test_requests_above_the_capacity_do_not_wait(waiters):
     with waiters.register(COMMAND), waiters.register(COMMAND), waiters.register(COMMAND) as third:
         assert third is None
     with waiters.register(COMMAND) as again:
         assert again is not None
 
 
-async def test_a_stopping_process_lets_everybody_go(waiters):
+async def test_release_ends_all_waits(waiters):
     with waiters.register(COMMAND) as future:
         waiting = asyncio.create_task(waiters.wait(future, 60))
         await asyncio.sleep(0)
@@ -89,8 +89,8 @@ async def test_a_stopping_process_lets_everybody_go(waiters):
 
 
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):
-    happening = finished()
-    happening.data = b'{"commandId": 7}'
+    event = finished()
+    event.data = b'{"commandId": 7}'
     with waiters.register(COMMAND) as future:
-        waiters.on_event(happening)
+        waiters.on_event(event)
         assert not future.done()

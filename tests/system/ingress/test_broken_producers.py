@@ -1,4 +1,4 @@
-"""Producers that a real broker rejects (docs/kafka-notes.md): broken by one refused record, or forgotten."""
+"""Producers that a real broker no longer accepts (docs/kafka-notes.md): after a rejected record, or after idle time."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from runtime.metrics import create_metrics
 from runtime.settings import KafkaSettings
 
 TOO_LARGE, SMALL = b"x" * 20_000, b"x"
-# Long enough for the broken producer to say so by itself, and short enough to see that nobody waits for it.
+# Longer than the broken producer needs to fail, shorter than a retry without end.
 PATIENCE_SECONDS = 15
 FORGETS_SECONDS = 1.0
 
@@ -30,13 +30,13 @@ async def producers_of(bootstrap, topic):
 
 @pytest.fixture
 async def producers(kafka, prefix):
-    """Producers for a topic of two partitions whose broker takes small records alone."""
+    """Producers for a topic of two partitions that accepts small records only."""
     return await producers_of(kafka, NewTopic(f"{prefix}small", 2, 1, topic_configs={"max.message.bytes": "2000"}))
 
 
 @pytest.fixture
 async def forgetful(prefix, off_loop):
-    """Producers of a broker that forgets within a second or two who wrote; others do after a day or a week."""
+    """Producers of a broker that forgets idle producers after two seconds. The default is a day."""
     properties = {
         "producer.id.expiration.ms": f"{FORGETS_SECONDS * 1000:.0f}",
         "producer.id.expiration.check.interval.ms": "100",
@@ -51,7 +51,7 @@ async def forgetful(prefix, off_loop):
 
 @asynccontextmanager
 async def publishing(producers):
-    """A publisher that works until the block ends, and its metrics."""
+    """Run a publisher within the block; yield it and its metrics."""
     metrics = create_metrics(CollectorRegistry()).ingress
     deadlines = Deadlines()
     publisher = Publisher(producers._topic, producers, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
@@ -71,7 +71,7 @@ async def send(producers, producer, value, partition):
         return await written
 
 
-async def test_one_refused_record_breaks_a_producer_for_its_partition_for_good(producers):
+async def test_one_rejected_record_breaks_a_producer_for_its_partition(producers):
     producer = await producers.connect()
     try:
         await send(producers, producer, SMALL, 0)
@@ -83,7 +83,7 @@ async def test_one_refused_record_breaks_a_producer_for_its_partition_for_good(p
         await producers.drop(producer)
 
 
-async def test_the_publisher_gets_a_new_producer_and_the_partition_takes_records_again(producers, eventually):
+async def test_the_publisher_replaces_the_producer_and_the_partition_recovers(producers, eventually):
     async with publishing(producers) as (publisher, metrics):
         await eventually(lambda: publisher.is_up, within=30)
         assert isinstance(await publisher.append(0, b"k", SMALL, ()), Appended)
@@ -106,7 +106,7 @@ async def test_a_producer_that_the_broker_has_forgotten_appends_or_is_replaced(f
             return isinstance(await publisher.append(0, b"k", b"%d" % number, ()), Appended)
 
         await eventually(lambda: publisher.is_up, within=30)
-        # A sequence behind it, so that the broker meets one in the middle from somebody whom it doesn't know.
+        # Start a sequence, so that the forgotten producer continues with a number that the broker does not know.
         assert [await writes(number) for number in range(3)] == [True] * 3
         await asyncio.sleep(3 * FORGETS_SECONDS)
         assert await eventually(lambda: writes(3), within=30)

@@ -1,4 +1,4 @@
-"""A client that asks and does not read its answers is hung up on."""
+"""A client that does not read its responses is disconnected."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ def limits():
     return ConnectionLimits(write_seconds=1.0)
 
 
-async def test_a_client_that_asks_and_does_not_read_is_hung_up_on(ingress, eventually):
+async def test_a_client_that_does_not_read_responses_is_disconnected(ingress, eventually):
     reader, writer = await ingress.open()
     writer.transport.pause_reading()
     writer.write((ingress.head("GET", "/openapi.json", {}) + b"\r\n") * 500)
@@ -30,7 +30,7 @@ async def test_a_client_that_asks_and_does_not_read_is_hung_up_on(ingress, event
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel bounds no unread bytes")
-async def test_a_few_unread_bytes_keep_no_connection(ingress, eventually, monkeypatch):
+async def test_a_few_unread_bytes_do_not_keep_a_connection(ingress, eventually, monkeypatch):
     ends = []
     made = LimitedProtocol.connection_made
     lost = LimitedProtocol.connection_lost
@@ -56,7 +56,7 @@ async def test_a_few_unread_bytes_keep_no_connection(ingress, eventually, monkey
     del reader
 
 
-async def test_a_client_that_reads_hears_everything(ingress):
+async def test_a_client_that_reads_receives_every_response(ingress):
     reader, writer = await ingress.open()
     writer.write((ingress.head("GET", "/openapi.json", {}) + b"\r\n") * 200)
     for _ in range(200):

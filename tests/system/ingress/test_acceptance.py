@@ -1,4 +1,4 @@
-"""On a real broker: what is refused leaves the topic empty, what is kept is one command at every replica."""
+"""On a real broker: a rejected request leaves the topic empty, an accepted one is one command at every replica."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def test_malformed_requests_leave_the_topic_empty(ingress, kafka, commands
             try:
                 reply = await caller.client.post(f"{program.url}{path}", content=body, headers=own | changed)
             except httpx.TransportError:
-                continue  # the server hung up on a body that it would not read
+                continue  # the server closed the connection instead of reading the body
             statuses.add(reply.status_code)
             assert reply.headers["content-type"] == "application/problem+json"
     assert statuses <= {400, 401, 413, 415, 422}
@@ -63,20 +63,20 @@ async def test_one_key_is_one_command_at_two_replicas_and_after_a_restart(
     assert {command.id for command in await commands_in(kafka)} == {command_id}
 
 
-async def test_stopping_finishes_what_is_under_way_and_ends_with_0(ingress, kafka, commands_in, eventually):
+async def test_stopping_finishes_requests_in_flight_and_exits_with_0(ingress, kafka, commands_in, eventually):
     program, caller = ingress
-    asking = [asyncio.create_task(caller.request(number)) for number in range(200)]
-    await eventually(lambda: sum(task.done() for task in asking) > 20)
+    requests = [asyncio.create_task(caller.request(number)) for number in range(200)]
+    await eventually(lambda: sum(task.done() for task in requests) > 20)
     code = await asyncio.to_thread(program.stop)
-    replies = await asyncio.gather(*asking, return_exceptions=True)
-    kept = {
+    replies = await asyncio.gather(*requests, return_exceptions=True)
+    accepted = {
         reply.json()["authorizationId"]
         for reply in replies
         if isinstance(reply, httpx.Response) and reply.status_code == 202
     }
     assert code == 0
-    assert len(kept) > 20
-    assert kept <= {command.authorization_id for command in await commands_in(kafka)}
+    assert len(accepted) > 20
+    assert accepted <= {command.authorization_id for command in await commands_in(kafka)}
 
 
 async def test_a_changed_callers_file_needs_no_restart(ingress, run, eventually):
