@@ -76,7 +76,7 @@ async def test_an_event_stream_is_counted_when_it_ends(ingress, metrics, eventua
     await reader.readuntil(b": connected\n")
     assert (await metrics())("streams") == 1
     writer.close()
-    await eventually(lambda: not ingress.components.streams._clients)
+    await eventually(lambda: ingress.metric("streams") == 0)
     metric = await metrics()
     assert metric("streams") == 0
     assert metric("requests_total", route="/v1/events", method="GET", status="200") == 1

@@ -178,7 +178,7 @@ async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(ingress, 
     stream = await connect(last_id="0." * 11 + "0")
     assert ingress.components.streams._catching_up == 1
     stream.close()
-    await eventually(lambda: not ingress.components.streams._catching_up and not ingress.components.streams._clients)
+    await eventually(lambda: not ingress.components.streams._catching_up and ingress.metric("streams") == 0)
 
 
 @pytest.mark.usefixtures("slow_history")
@@ -203,7 +203,7 @@ async def test_a_slow_client_gets_the_reason_and_is_disconnected(monkeypatch, in
     while (frame := await stream.frame())[0] != "stream.ended":
         pass
     assert frame[1] == {"reason": "slow"}
-    await eventually(lambda: not ingress.components.streams._clients)
+    await eventually(lambda: ingress.metric("streams") == 0)
 
 
 async def test_a_client_that_reads_nothing_is_disconnected(monkeypatch, ingress, kafka, connect, eventually):
@@ -213,16 +213,16 @@ async def test_a_client_that_reads_nothing_is_disconnected(monkeypatch, ingress,
     def flood():
         for sequence in range(1, 400):
             kafka.publish(opened(sequence))
-        return not ingress.components.streams._clients
+        return ingress.metric("streams") == 0
 
     await eventually(flood)
 
 
 async def test_a_client_that_left_is_removed(ingress, connect, eventually):
     stream = await connect()
-    assert len(ingress.components.streams._clients) == 1
+    assert ingress.metric("streams") == 1
     stream.close()
-    await eventually(lambda: not ingress.components.streams._clients)
+    await eventually(lambda: ingress.metric("streams") == 0)
     assert ingress.metric("requests_in_flight") == 0
 
 
@@ -253,7 +253,7 @@ class TestBounds:
         reply = await ingress.get("/v1/events")
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "overloaded")
         first.close()
-        await eventually(lambda: len(ingress.components.streams._clients) == 1)
+        await eventually(lambda: ingress.metric("streams") == 1)
         await connect()
 
 
