@@ -135,6 +135,15 @@ async def test_a_body_with_a_too_large_content_length_is_not_read(ingress, lengt
     assert is_problem(await ingress.raw(head + b"\r\n"), 413, "body-too-large")
 
 
+async def test_the_caller_is_checked_before_the_body(ingress):
+    head = ingress.head("POST", REQUEST, {"Content-Length": "1000000", "Idempotency-Key": "k", "Authorization": "x"})
+    assert is_problem(await ingress.raw(head + b"\r\n"), 401, "unauthenticated")
+
+
+async def test_a_path_with_a_trailing_slash_is_not_redirected(ingress):
+    assert is_problem(await ingress.get("/v1/events/"), 404, "not-found")
+
+
 async def test_a_body_of_exactly_the_limit_is_read(ingress):
     reply = await ingress.post(REQUEST, b'{"unknown": "' + b"x" * (65_536 - 15) + b'"}')
     assert is_problem(reply, 422, "invalid-command")
