@@ -6,7 +6,7 @@ The innermost middleware. It sets Starlette's `request.user` and rejects no call
 
 import time
 from collections.abc import Mapping
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,22 +69,24 @@ class Authentication:
         An unknown name needs the same body and the same comparison, so that no response shows which names exist.
         """
         # The server bounds the URL, and so the number of parameters.
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        signer = self._callers.current.signer(query.get("caller", [""])[0])
+        terms = scope["query_string"].split(b"&")
+        at, name = next(((at, name) for at, term in enumerate(terms) if (name := _caller_in(term))), (0, ""))
+        signer = self._callers.current.signer(name)
         secrets = _NO_SECRET if signer is None else signer.signing_secrets
         signed_id = verify(headers, body, secrets, time.time())
         if signer is None or signed_id is None:
             return None
         context_of(scope).signed_id = signed_id
-        scope["query_string"] = _without_signer(scope["query_string"], signer.caller.name)
+        scope["query_string"] = b"&".join(terms[:at] + terms[at + 1 :])
         return signer.caller
 
 
-def _without_signer(query: bytes, name: str) -> bytes:
-    terms = query.split(b"&")
-    signer = [("caller", name)]
-    at = next(at for at, term in enumerate(terms) if parse_qsl(term.decode("latin-1")) == signer)
-    return b"&".join(terms[:at] + terms[at + 1 :])
+def _caller_in(term: bytes) -> str:
+    """Return the value of the parameter `caller`; "" for another parameter."""
+    if b"%" in term or b"+" in term:
+        name, value = (parse_qsl(term.decode("latin-1")) or [("", "")])[0]
+        return value if name == "caller" else ""
+    return term[7:].decode("latin-1") if term.startswith(b"caller=") else ""
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
