@@ -197,12 +197,16 @@ def _read_digest_key(settings: Settings) -> bytes:
 
 
 async def _report_health(engine: Engine, process: Process) -> None:
-    """Report the engine's health. The reader may wait for the group without limit, but for nothing else."""
+    """Report the engine's health. The reader may wait for the group without limit, but for nothing else.
+
+    During a stop the reader no longer runs, and the stop has its own deadline.
+    """
     beat = process.health.beat("reader")
     while True:
         is_ready, detail = readiness(engine)
         process.health.set("partitions", "ok" if is_ready else "waiting", detail)
         process.metrics.process.kafka_away.set(not engine.is_joined)
-        if engine.is_rebalancing or not engine.is_joined or time.monotonic() - engine.looped_at < 2 * _HEALTH_SECONDS:
+        is_reading = time.monotonic() - engine.looped_at < 2 * _HEALTH_SECONDS
+        if is_reading or engine.is_rebalancing or not engine.is_joined or process.stop.is_set():
             beat()
         await asyncio.sleep(_HEALTH_SECONDS)

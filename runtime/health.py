@@ -32,23 +32,34 @@ class ProbeResult:
 
 @dataclass(slots=True)
 class Beat:
-    """The heartbeat of one loop; the loop calls it in every iteration."""
+    """The heartbeat of one loop; the loop calls it in every iteration.
 
-    allowed_seconds: float
+    A loop that waits for another system is not stalled. So the loop names the longest wait that its next steps have,
+    and that time is added to the allowed silence.
+    """
+
+    stalled_after_seconds: float
     clock: Callable[[], float]
     last: float = field(init=False)
+    wait_seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.last = self.clock()
 
-    def __call__(self) -> None:
-        """Record that the loop runs."""
+    def __call__(self, wait_seconds: float = 0.0) -> None:
+        """Record that the loop runs and may now wait for up to `wait_seconds`: the sum of the timeouts that follow."""
         self.last = self.clock()
+        self.wait_seconds = wait_seconds
 
     @property
     def silent_seconds(self) -> float:
         """Return the seconds since the loop last ran."""
         return self.clock() - self.last
+
+    @property
+    def allowed_seconds(self) -> float:
+        """Return the longest silence of a loop that runs."""
+        return self.stalled_after_seconds + self.wait_seconds
 
 
 class Health:

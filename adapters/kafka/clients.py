@@ -101,6 +101,10 @@ def timeouts(kafka: KafkaSettings) -> dict[str, int]:
     }
 
 
+# The longest duration of `bounded_stop`: an orderly stop, two cancellations, the close of the connections.
+STOP_SECONDS = 4.0
+
+
 async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float = 2.0) -> bool:
     """Stop a client within `seconds`, else abort it: `stop` waits without a limit for undeliverable records.
 

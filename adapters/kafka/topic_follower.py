@@ -11,9 +11,10 @@ has passed an end that was fetched earlier.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from adapters.kafka.clients import KafkaFailure
-from adapters.kafka.topic_reader import OpenReader, TopicReader, TopicRecord
+from adapters.kafka.clients import STOP_SECONDS, KafkaFailure
+from adapters.kafka.topic_reader import CALL_SECONDS, START_SECONDS, WAIT_SECONDS, OpenReader, TopicReader, TopicRecord
 from runtime.logs import get_log
 
 CHECK_EVERY_SECONDS = 1.0
@@ -21,8 +22,18 @@ CHECK_EVERY_SECONDS = 1.0
 LAGGING_SECONDS = 5.0
 REOPEN_SECONDS = 30.0
 BACKOFF_SECONDS = 1.0
+# The longest waits for an unreachable Kafka between two heartbeats: the sums of the timeouts of the reader's calls.
+OPENING_SECONDS = START_SECONDS + CALL_SECONDS + STOP_SECONDS
+READING_SECONDS = WAIT_SECONDS + 3 * CALL_SECONDS + STOP_SECONDS
 
 log = get_log()
+
+
+class Heartbeat(Protocol):
+    """The follower's sign of life; see `runtime.health.Beat`."""
+
+    def __call__(self, wait_seconds: float = 0.0) -> None:
+        """Record that the follower runs and may now wait for up to `wait_seconds`."""
 
 
 class TopicFollower:
@@ -49,9 +60,10 @@ class TopicFollower:
         self._on_check = on_check
         self._problem: str | None = "not at the end of the topic yet"
 
-    async def run(self, beat: Callable[[], None]) -> None:
-        """Follow the topic until cancelled; call `beat` at least every 30 s."""
+    async def run(self, beat: Heartbeat) -> None:
+        """Follow the topic until cancelled; call `beat` before every wait for Kafka, with the longest duration."""
         while True:
+            beat(OPENING_SECONDS)
             problem = f"behind for {REOPEN_SECONDS:g} s"
             try:
                 async with self._open_reader() as reader:
@@ -61,20 +73,20 @@ class TopicFollower:
             except KafkaFailure as error:
                 problem = type(error).__name__
             self._report(f"{problem}: its reader is reopened")
-            beat()
+            beat(BACKOFF_SECONDS)
             await asyncio.sleep(BACKOFF_SECONDS)
 
-    async def _follow(self, reader: TopicReader[int], beat: Callable[[], None]) -> None:
+    async def _follow(self, reader: TopicReader[int], beat: Heartbeat) -> None:
         """Return when the reader has been behind for REOPEN_SECONDS."""
         ends: dict[int, int] | None = None
         caught_up_at = checked_at = time.monotonic()
         while True:
+            beat(READING_SECONDS)
             batches = await reader.read()
             for partition, records in batches.items():
                 for record in records:
                     self.positions[partition] = record.offset + 1
                     self._take(partition, record)
-            beat()
             now = time.monotonic()
             # A request for the ends waits behind a running fetch, so it would slow down a reader that catches up.
             if (self.is_caught_up or batches) and now - checked_at < CHECK_EVERY_SECONDS:

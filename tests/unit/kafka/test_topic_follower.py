@@ -34,7 +34,8 @@ class Following:
     def _take(self, partition, record):
         self.taken.append((partition, record.offset))
 
-    def beat(self):
+    def beat(self, wait_seconds=0.0):
+        assert wait_seconds > 0
         self.beats += 1
 
 

@@ -85,6 +85,18 @@ def test_a_loop_may_have_its_own_limit(health, clock):
     assert not health.live().good
 
 
+def test_a_loop_that_waits_for_another_system_may_be_silent_for_that_time_too(health, clock):
+    beat = health.beat("reader")
+    beat(20)
+    clock.now += 50
+    assert health.live().good
+    clock.now += 0.1
+    assert not health.live().good
+    beat()
+    clock.now += 30.1
+    assert not health.live().good
+
+
 def test_a_failed_task_ends_liveness_and_readiness(health):
     health.set("kafka", "ok")
     health.task_failed("reader", "KeyError")

@@ -1,0 +1,72 @@
+"""No process is restarted because Kafka is away: /livez stays green while its loops wait."""
+
+import asyncio
+import signal
+import time
+
+import httpx
+import pytest
+
+from local.installation import Installation
+from local.kafka.nodes import Cluster
+
+# A beat's deadline that is shorter than one timeout of a Kafka client, as a real deadline is shorter than all of them.
+STALLED_AFTER_SECONDS = 2
+AWAY_SECONDS = 32
+
+
+@pytest.fixture
+def cluster():
+    with Cluster(brokers=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def installation_of(run, prefix, collate):
+    def installation_of(bootstrap, database):
+        return Installation(
+            run,
+            bootstrap=bootstrap,
+            collate_url=collate.url,
+            prefix=prefix,
+            database=database,
+            settings={"GATEWAY_ADMIN__STALLED_AFTER": f"{STALLED_AFTER_SECONDS}s"},
+        )
+
+    return installation_of
+
+
+async def reds_of(programs, seconds):
+    """Ask every process four times a second; return each probe that was red, with its time and reason."""
+    reds, began = [], time.monotonic()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while (passed := time.monotonic() - began) < seconds:
+            for program in programs:
+                program.require_running()
+                response = await http.get(f"{program.admin_url}/livez")
+                if response.status_code != 200:
+                    reds.append((program.name, round(passed, 1), response.text))
+            await asyncio.sleep(0.25)
+    return reds
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+async def test_a_broker_away_for_longer_than_every_deadline_never_turns_livez_red(
+    fault, cluster, installation_of, postgres
+):
+    installation = installation_of(cluster.bootstrap, postgres)
+    await asyncio.to_thread(installation.apply_topics)
+    await asyncio.to_thread(installation.migrate)
+    programs = [installation.start(verb) for verb in ("ingress", "worker", "projector")]
+    for program in programs:
+        await asyncio.to_thread(program.await_ready)
+    await asyncio.to_thread(cluster.kill, 0, fault)
+    try:
+        assert await reds_of(programs, AWAY_SECONDS) == []
+    finally:
+        if fault is signal.SIGSTOP:
+            await asyncio.to_thread(cluster.kill, 0, signal.SIGCONT)
+        else:
+            await asyncio.to_thread(cluster.start, 0)
+    for program in programs:
+        await asyncio.to_thread(program.await_ready)
