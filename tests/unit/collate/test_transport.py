@@ -68,3 +68,15 @@ async def test_a_failed_call_is_an_httpx_exception_that_says_that_nothing_was_se
         with pytest.raises(httpx.ConnectError) as caught:
             await client.get("http://127.0.0.1:9/health")
     assert (caught.value.cause, caught.value.sent) == (Cause.REFUSED, False)
+
+
+@pytest.mark.parametrize("path", ["/health HTTP/1.1\r\nX: y", "/a b", "health", ""])
+async def test_a_path_cannot_add_lines_to_the_request(path):
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    with pytest.raises(ValueError, match="percent-encoded path"):
+        await transport.handle_async_request(transport.build_request("GET", path))
+
+
+async def test_the_path_of_base_url_precedes_the_path_of_a_call():
+    request = CollateTransport("http://127.0.0.1:9/collate/", LIMITS).build_request("GET", "/health")
+    assert request.extensions["target"] == b"/collate/health"
