@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
 
+from runtime.http_client import is_local
 from runtime.logs import get_log
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
@@ -74,7 +75,10 @@ class Sender(SpanExporter):
 
     def __init__(self, endpoint: str, timeout_seconds: float, metrics: ProcessMetrics) -> None:
         session = requests.Session()
+        # No netrc and no other variable of the environment; its proxy only for a collector outside this machine.
         session.trust_env = False
+        if not is_local(endpoint):
+            session.proxies.update(requests.utils.get_environ_proxies(endpoint))
         self._otlp = OTLPSpanExporter(endpoint=endpoint, timeout=timeout_seconds, session=session, headers={})
         self._sent, self._lost = metrics.spans.labels("sent"), metrics.spans.labels("lost")
 

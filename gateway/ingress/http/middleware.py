@@ -101,7 +101,7 @@ class RequestRecorder:
 
     def __init__(self, metrics: IngressMetrics) -> None:
         self._metrics = metrics
-        self._write_line = line_writer("request")
+        self._write_line = line_writer("ingress.request_completed")
         # `labels` takes a lock and builds a key; the series of a process are few.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._histograms: dict[str, Histogram] = {}

@@ -263,7 +263,7 @@ async def test_a_silent_kafka_is_503_with_an_unknown_result_within_the_deadline(
 async def test_the_log_line_of_a_request_has_ids_and_no_content(lines, ingress):
     secret = uuid.uuid4().hex
     await ingress.post(CLOSE, {"result": {"type": "revoked", "reason": secret}})
-    (line,) = [line for line in lines() if line["event"] == "request"]
+    (line,) = [line for line in lines() if line["event"] == "ingress.request_completed"]
     assert (line["status"], line["caller"], line["authorization_id"]) == (202, "desk", "auth_1")
     assert secret not in json.dumps(lines())
     assert ingress.key not in json.dumps(lines())

@@ -256,7 +256,7 @@ async def test_a_malformed_head_gets_a_problem_and_is_disconnected(ingress, data
 
 async def test_the_request_id_of_a_malformed_head_is_in_response_and_log(lines, ingress):
     reply = await ingress.raw(b"NONSENSE\r\n\r\n")
-    (line,) = [line for line in lines() if line["event"] == "request"]
+    (line,) = [line for line in lines() if line["event"] == "ingress.request_completed"]
     assert reply.headers["x-request-id"] == reply.json["requestId"] == line["request_id"]
 
 

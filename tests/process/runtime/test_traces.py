@@ -37,7 +37,7 @@ def tracing(collector, registry):
     metrics = create_metrics(registry).process
 
     def tracing(**settings):
-        return open_traces(TraceSettings(endpoint=collector.url, **settings), "worker", "test", metrics)
+        return open_traces(TraceSettings(**({"endpoint": collector.url} | settings)), "worker", "test", metrics)
 
     return tracing
 
@@ -120,6 +120,22 @@ async def test_a_span_continues_the_callers_trace_and_its_sampling_decision(
         assert request.links == [(CALLERS[3:35], CALLERS[36:])]
         (call,) = collector.children_of(request)
         assert call.span.end_time_unix_nano - call.span.start_time_unix_nano == 500_000_000
+
+
+async def test_spans_for_a_collector_elsewhere_go_through_the_proxy_of_the_environment(tracing, collector, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", collector.url.removesuffix("/v1/traces"))
+    async with tracing(endpoint="http://collector.example:4318/v1/traces") as traces:
+        with traces.continue_trace("request", "SERVER", None, {}):
+            pass
+    assert collector.paths == ["http://collector.example:4318/v1/traces"]
+
+
+async def test_spans_for_a_collector_on_this_machine_never_go_through_a_proxy(tracing, collector, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with tracing() as traces:
+        with traces.continue_trace("request", "SERVER", None, {}):
+            pass
+    assert collector.paths == ["/v1/traces"]
 
 
 async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(tracing, collector):

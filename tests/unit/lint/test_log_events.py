@@ -16,12 +16,10 @@ def events():
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Attribute)
-                    and node.func.attr in LEVELS
-                    and node.args
-                ):
+                if not isinstance(node, ast.Call) or not node.args or file.name == "logs.py":
+                    continue
+                called = ast.unparse(node.func)
+                if (called.rpartition(".")[2] in LEVELS and "." in called) or called == "line_writer":
                     event = node.args[0].value if isinstance(node.args[0], ast.Constant) else ast.unparse(node.args[0])
                     yield f"{file.relative_to(ROOT)}:{node.lineno}", event
 
