@@ -105,6 +105,24 @@ async def test_a_redrive_first_resends_a_write_that_may_have_arrived(make_queue)
     assert len(queue.effects_of(command)) == 1
 
 
+async def test_a_redrive_recognises_the_effect_of_the_write_before_it(make_queue):
+    queue = make_queue("forgets_keys")
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.fault("rewrite", method="GET", path=f"/{queue.authorization_id}$", overlay={"activeManualHandoff": None})
+    await queue.drain()
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.cause == "outcome_unknown"
+    queue.sim.faults.clear()
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(command, redrive=1)
+    assert (outcome.outcome, outcome.effect) == ("applied", "inferred")
+    assert outcome.handoff_id is not None
+    assert len(queue.effects_of(command)) == 1
+
+
 async def test_a_redrive_that_is_dead_lettered_can_be_redriven(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
     queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")

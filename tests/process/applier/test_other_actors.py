@@ -118,6 +118,31 @@ async def test_an_older_handoff_in_the_response_to_our_create_is_not_ours(make_q
     assert (outcome.outcome, outcome.effect) == ("already_done", "none")
 
 
+@pytest.mark.parametrize("replayed", [{}, {"state": "closed", "result": "completed_reported"}], ids=["open", "closed"])
+async def test_a_handoff_that_has_ended_is_not_the_one_that_our_create_opened(make_queue, close, replayed):
+    queue = make_queue(truth="nothing")
+    ended = await opened(queue)
+    queue.send(close(ended))
+    await queue.drain()
+    await queue.observe_until(EventType.HANDOFF_RECONCILED)
+    replay = queue.sim.fault("rewrite", method="POST", path=CREATE, count=1, overlay={"id": ended} | replayed)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert replay.struck == 1
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "inferred")
+    assert outcome.handoff_id not in {None, ended}
+
+
+@pytest.mark.parametrize("state", ["closing", "closed"])
+async def test_a_create_that_returns_a_handoff_which_is_over_is_not_ours(make_queue, state):
+    queue = make_queue()
+    queue.sim.fault("rewrite", method="POST", path=CREATE, count=1, overlay={"state": state})
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "inferred")
+
+
 async def test_a_payer_truth_that_contradicts_the_report_is_published(make_queue, close):
     queue = make_queue(truth="nothing")
     handoff = await opened(queue)

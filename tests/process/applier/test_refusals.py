@@ -163,3 +163,49 @@ async def test_a_stale_read_is_never_decided_on(make_queue, close):
     assert queue.check(command).outcome == "applied"
     assert queue.check(again).outcome in {"rejected", "applied"}
     assert len(queue.events(EventType.HANDOFF_CLOSED)) <= 1
+
+
+async def with_a_lost_response(queue, when):
+    """Send a create whose response is lost after, or before, its effect; return the command."""
+    queue.sim.fault("reset", method="POST", path=CREATE, when=when, count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    assert len(queue.effects_of(command)) == (when == "after")
+    return command
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_forbidden_read_does_not_reject_a_write_that_may_have_been_applied(make_queue, when):
+    queue, other = make_queue(), make_queue()
+    command = await with_a_lost_response(queue, when)
+    other.send(HandoffRequest())
+    await other.drain()
+    queue.sim.fault("answer", path=queue.authorization_id, status=403, code="forbidden")
+    await queue.drain()
+    assert queue.check(command) is None
+    (dead_letter,) = queue.dead_letters()
+    assert (dead_letter.cause, dead_letter.intents[-1]["maybe"]["version"]) == ("forbidden", 3)
+
+
+async def test_a_refusal_of_every_resend_does_not_reject_a_write_that_may_have_been_applied(make_queue):
+    queue = make_queue()
+    command = await with_a_lost_response(queue, "before")
+    queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="never_heard_of")
+    await queue.drain()
+    assert queue.check(command) is None
+    assert [dead_letter.cause for dead_letter in queue.dead_letters()] == ["request_refused"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(409, "review_stale"), (403, "forbidden"), (400, "bad_request"), (409, "validation_failed")]
+)
+async def test_a_lasting_refusal_of_a_resend_is_no_verdict_on_the_first_attempt(make_queue, status, code):
+    queue, other = make_queue(), make_queue()
+    command = await with_a_lost_response(queue, "after")
+    other.send(HandoffRequest())
+    await other.drain()
+    path = f"{queue.authorization_id}{CREATE}"
+    queue.sim.fault("answer", method="POST", path=path, status=status, code=code, count=1)
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "inferred")
