@@ -1,0 +1,217 @@
+"""What ends with a session: its invocations, its queued results, and its right to call others.
+
+A session ends when another process may own the partition. Each test fails if one of the steps of that end is left out.
+"""
+
+import asyncio
+
+import pytest
+from aiokafka import TopicPartition
+
+from consumers.engine.engine import _RebalanceListener
+from consumers.engine.interface import Done, PartitionLost
+from consumers.engine.kafka.membership import Generation
+from tests.unit.engine import test_session
+from tests.unit.engine.test_session import RunningPartition
+
+SOURCE = TopicPartition("commands", 0)
+
+
+class Membership:
+    """A membership that is never trusted without a confirmation; a test says whether the group confirms it."""
+
+    is_trusted = False
+    is_rebalancing = False
+    is_member = True
+
+    def __init__(self):
+        self.generation = Generation(1, "member")
+        self.next_generation = Generation(2, "member")
+        self.requests = 0
+
+    def revoked(self):
+        self.generation = None
+
+    def assigned(self):
+        self.generation = self.next_generation
+        return self.generation
+
+    async def confirm(self):
+        self.requests += 1
+        return self.is_member
+
+
+@pytest.fixture
+def membership(monkeypatch):
+    membership = Membership()
+    monkeypatch.setattr(test_session, "Membership", lambda: membership)
+    monkeypatch.setattr("consumers.engine.session._OWNERSHIP_RETRY_SECONDS", 0.0)
+    return membership
+
+
+@pytest.fixture
+async def running(harness, membership):
+    running = RunningPartition(harness.handler)
+    yield running
+    running.committing.cancel()
+    if running.partition.session is not None:
+        await running.partition.session.close()
+
+
+@pytest.fixture
+def effects(harness):
+    """The calls of a handler that first makes sure that this process owns the partition."""
+    effects = []
+
+    async def record(invocation, record):
+        await invocation.ensure_owned()
+        effects.append(record.offset)
+        return Done()
+
+    harness.handler.record = record
+    return effects
+
+
+async def test_a_call_waits_until_the_group_confirms_the_membership(running, harness, membership, effects):
+    membership.is_member = False
+    running.feed(1)
+    await harness.rest()
+    assert effects == []
+    assert membership.requests > 1
+    membership.is_member = True
+    await harness.rest()
+    assert effects == [0]
+
+
+async def test_a_call_of_an_invalid_session_never_starts(running, harness, membership, effects):
+    membership.is_member = False
+    running.feed(1)
+    await harness.rest()
+    running.session.invalidate()
+    assert running.session.is_invalid
+    membership.is_member = True
+    await harness.rest()
+    assert effects == []
+    with pytest.raises(PartitionLost):
+        await running.session.ensure_owned()
+
+
+async def test_a_call_waits_during_a_rebalance(running, harness, membership, effects):
+    gate = asyncio.Event()
+    ensure_first = harness.handler.record
+
+    async def record(invocation, record):
+        await gate.wait()
+        return await ensure_first(invocation, record)
+
+    harness.handler.record = record
+    running.feed(1)
+    await harness.rest()
+    running.session.suspend()
+    gate.set()
+    await harness.rest()
+    assert (effects, membership.requests) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("generation", "is_kept"),
+    [
+        (Generation(2, "member"), True),
+        (Generation(3, "member"), False),
+        (Generation(1, "member"), False),
+        (Generation(2, "another"), False),
+    ],
+    ids=["the next", "one was missed", "the same", "as another member"],
+)
+async def test_only_the_next_generation_of_the_same_member_keeps_a_session(running, membership, generation, is_kept):
+    running.committing.cancel()
+    session = running.session
+    listener = _RebalanceListener(running.engine, running.consumer, membership, None)
+    await listener.on_partitions_revoked([SOURCE])
+    membership.next_generation = generation
+    listener.on_partitions_assigned([SOURCE])
+    assert session.is_invalid is not is_kept
+
+
+async def test_a_second_assignment_without_a_revocation_keeps_no_session(running, membership):
+    running.committing.cancel()
+    session = running.session
+    listener = _RebalanceListener(running.engine, running.consumer, membership, None)
+    listener.on_partitions_assigned([SOURCE])
+    assert session.is_invalid
+
+
+async def test_an_invalid_session_cancels_its_invocations_and_starts_none(running, harness):
+    cancelled = []
+
+    async def record(invocation, record):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(record.offset)
+            raise
+
+    harness.handler.record = record
+    running.feed(2)
+    await harness.rest()
+    running.session.invalidate()
+    await harness.rest()
+    assert cancelled == [0, 1]
+    running.feed(2)
+    running.session.key_queues_changed()
+    await harness.rest()
+    assert harness.handler.seen == [0, 1]
+
+
+async def test_a_session_is_discarded_after_its_last_invocation(running, harness, monkeypatch):
+    async def stop(producer):
+        pass
+
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", stop)
+    ended = []
+
+    async def record(invocation, record):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await harness.rest(3)
+            ended.append(record.offset)
+
+    harness.handler.record = record
+    running.feed(1)
+    await harness.rest()
+    await running.fail()
+    assert ended == [0]
+
+
+async def test_an_invalid_session_commits_none_of_its_results(running, harness):
+    running.committing.cancel()  # only the test commits
+    running.feed(3)
+    await harness.rest()
+    assert running.session.commits.has_pending
+    running.session.invalidate()
+    assert not await running.session.commit()
+    assert running.transactions.carried == []
+
+
+async def test_a_checkpoint_of_an_invalid_session_is_refused(running, harness):
+    refused = []
+
+    async def record(invocation, record):
+        while True:
+            try:
+                await invocation.checkpoint(b"state")
+            except asyncio.CancelledError:
+                continue  # a bad handler
+            except PartitionLost:
+                refused.append(record.offset)
+                raise
+
+    harness.handler.record = record
+    running.transactions.may_end.clear()
+    running.feed(1)
+    await harness.rest()
+    carried = len(running.transactions.carried)
+    running.session.invalidate()
+    await harness.rest()
+    assert (refused, len(running.transactions.carried)) == ([0], carried)
