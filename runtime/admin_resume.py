@@ -21,7 +21,7 @@ _MAX_BYTES = 4 << 10
 
 
 class ResumeRequest(BaseModel):
-    """The operator, the reason and the partitions; None means those that stopped because of too many dead letters."""
+    """The operator, the reason and the partitions; None means all that stopped because of too many dead letters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

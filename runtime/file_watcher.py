@@ -1,7 +1,7 @@
 """Change detection for mounted files, so that a rotated secret needs no restart. Reads no content.
 
-A file's signature is its inode, size and modification time, behind all links: Kubernetes updates a mounted secret by
-swapping a link, and the new file may have the old name, size and time. A missing file has no signature.
+A file's signature is its inode, size and modification time, after all links are resolved: Kubernetes updates a mounted
+secret by swapping a link, and the new file may have the old name, size and time. A missing file has no signature.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ class FileWatcher:
         self._read: dict[Path, _Signature | None] = {}
 
     def changed(self) -> bool:
-        """Take the signatures; return whether one differs from the last read. Files never read have changed."""
+        """Take the signatures; return whether one differs from the last read. A file never read counts as changed."""
         self._current = {file: _signature(file) for file in self._files}
         return self._current != self._read
 

@@ -34,8 +34,8 @@ class ProbeResult:
 class Beat:
     """The heartbeat of one loop; the loop calls it in every iteration.
 
-    A loop that waits for another system is not stalled. So the loop names the longest wait that its next steps have,
-    and that time is added to the allowed silence.
+    A loop that waits for another system is not stalled. So the loop passes the sum of the timeouts that follow, and
+    that time is added to the allowed silence.
     """
 
     stalled_after_seconds: float
@@ -47,7 +47,7 @@ class Beat:
         self.last = self.clock()
 
     def __call__(self, wait_seconds: float = 0.0) -> None:
-        """Record that the loop runs and may now wait for up to `wait_seconds`: the sum of the timeouts that follow."""
+        """Record that the loop runs and may now wait for up to `wait_seconds`."""
         self.last = self.clock()
         self.wait_seconds = wait_seconds
 

@@ -1,4 +1,4 @@
-"""The HTTP client of everything that is not the worker's call to Collate: httpx, with bounds.
+"""The HTTP client for all calls except those of `adapters.collate`: httpx, with bounds.
 
 Every call is bounded in time and size. No redirect is followed unless the caller allows it. A proxy from the
 environment (HTTPS_PROXY, NO_PROXY) is used only for hosts outside this machine and its network link.
@@ -75,7 +75,7 @@ class HttpClient:
             trust_env=proxy is None and not direct and not is_local(url),
             timeout=seconds,
             follow_redirects=follow_redirects,
-            # Callers send few requests. A new connection each time is never one that the server has just closed.
+            # Callers send few requests. A new connection for each avoids connections that the server has just closed.
             limits=httpx.Limits(max_keepalive_connections=0),
             headers={"Accept-Encoding": "identity"},
         )
@@ -91,7 +91,7 @@ class HttpClient:
     ) -> Fetched:
         """Send one request and return the whole response, of any status. Raises httpx.HTTPError, httpx.InvalidURL.
 
-        `more_seconds` is added to the client's time, for a response that waits for something.
+        `more_seconds` is added to the client's timeout, for a request with `Prefer: wait`.
         """
         ends = time.monotonic() + self._seconds + more_seconds
         request = self._client.build_request(
@@ -128,7 +128,7 @@ def client_tls(ca_file: Path | None = None) -> ssl.SSLContext:
 
 
 def is_local(url: str) -> bool:
-    """Say whether the address is of this machine or of its metadata service, which no proxy may see."""
+    """Return whether the address is of this machine or of its metadata service, which no proxy may see."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         address = ipaddress.ip_address(host)

@@ -1,7 +1,7 @@
 """The OpenTelemetry implementation of `traces`, imported only if an endpoint is set.
 
 Spans wait in a bounded queue; a thread sends them. A span is lost if the queue is full or the collector rejects it.
-Settings take precedence over OTEL_ variables, and no proxy is used.
+Settings take precedence over OTEL_ variables.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class Sender(SpanExporter):
 
     def __init__(self, endpoint: str, timeout_seconds: float, metrics: ProcessMetrics) -> None:
         session = requests.Session()
-        # No netrc and no other variable of the environment; its proxy only for a collector outside this machine.
+        # Without netrc. The environment's proxy is used only for a collector outside this machine.
         session.trust_env = False
         if not is_local(endpoint):
             session.proxies.update(requests.utils.get_environ_proxies(endpoint))

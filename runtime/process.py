@@ -50,7 +50,7 @@ class Process:
         return self.watch(name, asyncio.create_task(work, name=name))
 
     def watch(self, name: str, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        """Supervise an existing task in the same way."""
+        """Supervise an existing task as `spawn` does."""
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(name, done))
         return task

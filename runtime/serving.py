@@ -54,7 +54,7 @@ class RunningServer:
 async def serving(
     app: ASGIApp, host: str, port: int, *, stop_seconds: float, **options: Any
 ) -> AsyncIterator[RunningServer]:
-    """Serve the app inside the context. On exit, stop accepting connections and let requests finish in `stop_seconds`.
+    """Serve the app inside the context. On exit, accept no connections and let requests finish within `stop_seconds`.
 
     Options go to uvicorn.Config. Raises AddressUnavailable if the address can't be bound.
     """

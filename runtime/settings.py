@@ -164,11 +164,11 @@ class CollateSettings(Section):
         "authorization", description="Source of the version in If-Match of the three close calls."
     )
     if_match_is_honoured: bool = Field(
-        True, description="Set false if Collate ignores If-Match; no effect then counts as certainly the gateway's own."
+        True, description="Set false if Collate ignores If-Match; then no effect counts as proven (`ours`)."
     )
     key_retention: Duration = Field(
         timedelta(hours=24),
-        description="How long Collate remembers an idempotency key; older writes are resolved by reading.",
+        description="How long Collate remembers an idempotency key; a read resolves older writes.",
     )
     calls_per_second: Annotated[float, Field(gt=0)] = Field(
         20.0, description="Calls per second of all processes together; each process gets 1/`max_replicas` of them."
@@ -280,7 +280,7 @@ class WorkerSettings(Section):
     )
     instance: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,128}$")] = Field(
         default_factory=socket.gethostname,
-        description="Stable name of this worker, unique in the group; two with one name evict each other.",
+        description="Stable name of this worker, unique in the group; two workers with the same name fence each other.",
         json_schema_extra={"shown_default": "the host's name"},
     )
     digest_key_file: Path | None = Field(
@@ -400,7 +400,7 @@ class AdminSettings(Section):
     host: str = Field("0.0.0.0", description="Address that the admin port listens on.")  # noqa: S104 - probes come from outside the container
     port: Port = Field(9090, description="The admin port; 0 selects a free port.")
     stalled_after: Duration = Field(
-        timedelta(seconds=30), description="How long a loop may be silent until /livez fails."
+        timedelta(seconds=30), description="How long a loop may be silent before /livez fails."
     )
 
 

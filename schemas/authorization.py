@@ -65,7 +65,7 @@ class AuthorizationRecord(Message):
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The running handoff.")
     last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended most recently.")
-    settled_at: Public[Time | None] = Field(default=None, description="When the gateway saw it completed or canceled.")
+    settled_at: Public[Time | None] = Field(default=None, description="When a read first showed the end.")
     watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
     watch_ended_at: Public[Time | None] = Field(
         default=None,

@@ -136,7 +136,7 @@ class Original(Model):
 
     type: Public[CommandType] = Field(description="The original command's type.")
     caller: Public[Name] = Field(description="The caller that sent the command.")
-    accepted_at: Public[Time] = Field(description="When it was accepted.")
+    accepted_at: Public[Time] = Field(description="When the command was accepted.")
     data: Phi[dict[str, JsonValue]] = Field(description="The original data.")
 
 

@@ -1,4 +1,4 @@
-"""The records on `dead-letters`: a command that could not be finished, with its original record; the end of one.
+"""The records on `dead-letters`: an unfinished command with its original record, and the end of a dead letter.
 
 A dead letter may contain PHI. Invariant: the topic alone, read in order, shows which commands wait for an operator.
 """

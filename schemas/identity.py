@@ -1,6 +1,6 @@
 """Derived ids: every replica computes the same id for a retry, also after a crash.
 
-Golden vectors in the tests freeze the namespace and the derivations. A change would turn each retry in flight into a
+Golden vectors in the tests freeze the namespace and the derivations. A change would make each retry in flight a
 new command.
 """
 

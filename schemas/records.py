@@ -211,7 +211,7 @@ def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, sourc
 def read_dead_letter(
     headers: Iterable[tuple[str, bytes]], value: bytes | None
 ) -> DeadLetter | DeadLetterEnded | UnreadableRecord:
-    """Return the dead letter or the end of one, or the reason why the record is unreadable."""
+    """Return the dead letter, or its end, or the reason why the record is unreadable."""
     try:
         envelope = from_kafka(headers, value)
         if envelope.type == DeadLetterEnded.TYPE:

@@ -1,4 +1,4 @@
-"""Bodies of the operators' routes for dead letters. All is public except `DeadLetterOriginal` and `why`.
+"""Bodies of the operators' routes for dead letters. All fields are public except `DeadLetterOriginal` and `why`.
 
 Responses may get new fields.
 """
@@ -92,7 +92,7 @@ class HandoffNow(OpenModel):
     """The current state of the handoff that the command names, or of the running handoff."""
 
     id: Public[Id] = Field(description="Collate's id of the handoff.")
-    state: Public[Word | None] = Field(default=None, description="Its state in Collate's words, if readable.")
+    state: Public[Word | None] = Field(default=None, description="The handoff's state in Collate's words, if readable.")
     result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
     version: Public[int | None] = Field(default=None, description="Collate's version of the handoff.")
 
@@ -101,7 +101,7 @@ class DeadLetterSituation(OpenModel):
     """The current state, at Collate, of a dead letter's authorization."""
 
     command_id: Public[CommandId] = Field(description="The command's id.")
-    at: Public[Time] = Field(description="When the gateway read it from Collate.")
+    at: Public[Time] = Field(description="When the gateway read the authorization from Collate.")
     authorization_id: Public[Id] = Field(description="The authorization's id.")
     version: Public[int] = Field(description="Collate's version of the authorization.")
     status: Public[Word] = Field(description="The authorization's status, in Collate's words.")
@@ -112,7 +112,7 @@ class DeadLetterSituation(OpenModel):
         default=None, description="The snapshot to accept before a handoff."
     )
     review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the current review snapshot.")
-    review_snapshot_status: Public[Word | None] = Field(default=None, description="Its status in Collate's words.")
+    review_snapshot_status: Public[Word | None] = Field(default=None, description="The status of that snapshot.")
     receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     active_handoff_id: Public[Id | None] = Field(default=None, description="The id of the running handoff.")

@@ -37,7 +37,7 @@ class CommandStatus(OpenModel):
     expires_at: Public[Time | None] = Field(
         default=None, description="The time after which the command does not begin."
     )
-    waiting: Public[WaitsFor | None] = Field(default=None, description="The reason while it waits or is dead-lettered.")
+    waiting: Public[WaitsFor | None] = Field(default=None, description="Why the command waits or is dead-lettered.")
     finished_at: Public[Time | None] = Field(default=None, description="When the command ended.")
     outcome: Public[Word | None] = Field(default=None, description="The command's outcome.")
     effect: Public[Word | None] = Field(default=None, description="Whether this command changed Collate.")
@@ -58,7 +58,7 @@ class AuthorizationStatus(AuthorizationRecord):
 class TimelineEntry(OpenModel):
     """A command, an attempt or an event of an authorization."""
 
-    at: Public[Time] = Field(description="When it happened, by the clock of the process that recorded it.")
+    at: Public[Time] = Field(description="The time of the entry, by the clock of the process that recorded it.")
     kind: Public[Word] = Field(
         description="attempt, command.accepted, command.redrive_requested, command.discard_requested, or an event."
     )
@@ -115,7 +115,7 @@ class HandoffStatus(OpenModel):
 
 
 class HandoffList(OpenModel):
-    """Handoffs in one state. The handoff that has been in it longest comes first."""
+    """Handoffs in one state. The handoff that entered this state first comes first."""
 
     handoffs: Public[list[HandoffStatus]] = Field(description="The handoffs.")
     next: Public[Cursor | None] = _NEXT
@@ -130,7 +130,7 @@ class UnfinishedCommand(OpenModel):
     caller: Public[Name] = Field(description="The caller that sent the command.")
     status: Public[Word] = Field(description="accepted, waiting or dead_lettered.")
     accepted_at: Public[Time | None] = Field(default=None, description="When the command was accepted.")
-    waiting: Public[WaitsFor | None] = Field(default=None, description="The reason why it has not ended, if known.")
+    waiting: Public[WaitsFor | None] = Field(default=None, description="Why the command has not ended, if known.")
 
 
 class Rates(OpenModel):
@@ -146,7 +146,7 @@ class Projector(OpenModel):
     """The freshness of the read model."""
 
     at: Public[Time | None] = Field(default=None, description="When the projector last reported.")
-    behind: Public[int | None] = Field(default=None, description="The number of records that it had not read then.")
+    behind: Public[int | None] = Field(default=None, description="The records that the projector had not read then.")
 
 
 class Overview(OpenModel):

@@ -35,7 +35,7 @@ OpenTime = Annotated[datetime, AfterValidator(_utc)]
 """A time in UTC. A time without an offset is read as UTC."""
 
 IsTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
-"""True only for JSON `true`: any other value must not open a gate."""
+"""True only for JSON `true`: any other value counts as false."""
 
 IsPresent = Annotated[bool, BeforeValidator(lambda value: value is not None and value is not False)]
 """The presence of an object. Its content may be PHI and is dropped."""

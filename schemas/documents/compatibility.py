@@ -1,4 +1,4 @@
-"""Compatibility of published documents: whether a new document keeps what callers and readers rely on.
+"""Compatibility of published documents: whether callers and readers of the old document can use the new one.
 
 A change of a JSON Schema is incompatible if it removes a property, requires another one, narrows a type, enum, const,
 format or bound, or closes an open object. For outgoing messages a widened type, a new variant and a newly optional
