@@ -1,1 +1,1 @@
-"""Adapters to what the gateway does not own: Collate, Kafka, PostgreSQL and OIDC issuers."""
+"""Adapters to external systems: Collate, Kafka, PostgreSQL and OIDC issuers."""

@@ -5,7 +5,7 @@
     half open ──── `to_close` successful probes in a row ────▶ closed        ──── a failed probe ────▶ open
 
 "In a row" means without a success between them. A failed probe doubles the time only if no probe succeeded before it:
-a Collate that succeeds some of the time is probed often. The budget has a breaker for each problem that concerns all
+a Collate that fails only sometimes is probed often. The budget has a breaker for each problem that concerns all
 calls: faults, the key (threshold 1), permissions (threshold 2), the rate.
 """
 
@@ -33,7 +33,7 @@ class BreakerConfig:
     to_close: int = 1
 
 
-# During a probe, other calls return after 0.25 to 1.25 of the first wait. Jitter spreads returns over a quarter.
+# During a probe, other calls are retried after 0.25 to 1.25 of the first wait. Jitter spreads retries over a quarter.
 _RECHECK: Final = 0.25
 _JITTER: Final = 0.25
 
@@ -52,7 +52,7 @@ class Breaker:
         self._probes_good = 0
 
     def retry_at(self, now: float) -> float | None:
-        """Return when a deferred call may return, with jitter; None if a call may start now."""
+        """Return when a deferred call may be retried, with jitter; None if a call may start now."""
         if self.state is BreakerState.CLOSED:
             return None
         if now < self._open_until:

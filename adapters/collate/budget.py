@@ -158,7 +158,7 @@ class Budget:
     def release(
         self, now: float, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None
     ) -> None:
-        """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate asked for."""
+        """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate requested."""
         in_flight = sum(self.in_flight.values())
         self.in_flight[ticket.call.priority] -= 1
         writes, subject = ticket.call.writes, ticket.call.subject
@@ -195,7 +195,7 @@ class Budget:
         return Priority.LIVE, Priority.COMMAND, Priority.OBSERVATION
 
     def deferred_until(self, now: float, hold: Hold) -> float:
-        """Return when a deferred call may return. Returns are spread at the rate at which calls can be served."""
+        """Return when a deferred call may be retried. Retries are spread at the rate at which calls can be served."""
         if hold.reason is not HoldReason.BUDGET:
             return hold.until
         per_second = min(self.rate.per_second(now), self.concurrency.limit / max(self._seconds, 1e-3))
@@ -210,8 +210,8 @@ class Budget:
     def suspends(self, now: float, call: Call) -> bool:
         """Return whether the 401 or 403 of this call may be caused by our API key.
 
-        A 403 concerns only its authorization if Collate accepted another one lately, or if no second one got a 403
-        within half a minute.
+        A 403 concerns only its authorization if Collate accepted a call for another authorization lately, or if no
+        second authorization got a 403 within half a minute.
         """
         if self.key.state is not BreakerState.CLOSED or self.forbidden[call.writes].state is not BreakerState.CLOSED:
             return True

@@ -50,7 +50,7 @@ class BudgetMetrics:
         self._waiting[priority].set(count)
 
     def show(self) -> None:
-        """Log the breakers that changed. The gauges read their values by themselves."""
+        """Log the breakers that changed. The gauges need no update: they read the budget."""
         states = [breaker.state for breaker in self._watched]
         if states != self._states:
             before, self._states = self._states, states

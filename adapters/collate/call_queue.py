@@ -57,7 +57,7 @@ class CallQueue:
         self._metrics = BudgetMetrics(budget, metrics)
 
     async def take(self, call: Call) -> Ticket | Deferred:
-        """Return a ticket, which must end with `done` or `abandon`, or when the call may return."""
+        """Return a ticket, which must end with `done` or `abandon`, or when the call may be retried."""
         now = self._monotonic()
         ahead = self._has_waiters_ahead(call.priority)
         if not ahead:
@@ -72,12 +72,12 @@ class CallQueue:
         return await self._wait(now, call)
 
     def done(self, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None) -> None:
-        """Return a ticket with what the end of the call shows about Collate."""
+        """End a ticket; `what` is the end of the call as a sign of Collate's health."""
         self.budget.release(self._monotonic(), ticket, what, seconds, retry_after)
         self._serve()
 
     def abandon(self, ticket: Ticket) -> None:
-        """Return the ticket of a call that ended without a result."""
+        """End the ticket of a call without a result."""
         self.budget.abandon(ticket)
         self._serve()
 

@@ -4,8 +4,8 @@ One call is at most one attempt; nothing is retried here:
 
     ticket from the budget ─▶ send ─▶ parse the response ─▶ release the ticket ─▶ metrics, one log line
 
-The caller decides n, idempotency key, If-Match and body (intent before effect). A setting limits the operations that
-send the key.
+The caller decides the write's number n, idempotency key, If-Match and body (intent before effect). A setting limits the
+operations that send the key.
 """
 
 import random

@@ -45,7 +45,7 @@ class _Latency:
         self.window.clear()
         usual = recent if self.usual is None else self.usual + _USUAL_WEIGHT * (recent - self.usual)
         if usual > 2 * recent:
-            # After an outage its latencies must not stay the usual ones for minutes.
+            # Otherwise the latencies of an outage would count as usual for minutes.
             usual *= 0.95
         self.usual = usual
         return min(1.0, max(0.5, (_TOLERANCE * usual + _SLACK_SECONDS) / max(recent, 1e-6)))

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: it sends one request and reads one response, or says why there is none.
+"""One HTTP/1.1 connection: it sends one request and reads one response, or returns the reason why there is none.
 
 No pool, no retries, no redirects. Unexpected or invalid bytes close the connection. Nothing here awaits: `send` returns
 a future.
@@ -35,7 +35,7 @@ class NoResponse(httpx.TransportError):
         cause: why.
         sent: False only if no byte of the request was given to the network.
         status: of a response that was cut short, or of the proxy's refusal.
-        own_delay_seconds: how long the end of the call was known before this process continued.
+        own_delay_seconds: the time from the end of the call until this process handled it.
     """
 
     def __init__(self, cause: Cause, *, sent: bool, status: int | None = None) -> None:
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Learn immediately when the kernel does not accept all bytes."""
+        """Make asyncio report immediately that the kernel does not accept all bytes."""
         self._transport = cast("asyncio.Transport", transport)
         # Not 0: asyncio's TLS pauses at `size >= high`, so 0 would toggle with every piece.
         self._transport.set_write_buffer_limits(high=1, low=0)
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         self._phase_ends = self._loop.time() + self._limits.read_seconds
 
     def data_received(self, data: bytes) -> None:
-        """Read a piece of the response. Bytes that no request is waiting for close the connection."""
+        """Read a piece of the response. Bytes without a waiting request close the connection."""
         if self._response is None:
             self.close()
             return

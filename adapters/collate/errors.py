@@ -120,7 +120,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("provider_access_not_configured", (409,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule(
         "idempotency_key_reused", (409,), Disposition.REREAD, "key_reused",
-        "Collate knows the key with another request; check whether that one had an effect before you use a new key.",
+        "Collate knows the key with another request; check whether that request had an effect before using a new key.",
     ),
     Rule(
         "version_conflict", (409,), Disposition.REREAD, "version_conflict",

@@ -1,6 +1,6 @@
 """Parses one HTTP/1.1 response within limits. Pure: bytes in, a response or a cause out; never raises.
 
-Surplus bytes behind a response make its connection unusable, so that no later request gets them as its response.
+Surplus bytes after a response make its connection unusable, so that no later request gets them as its response.
 """
 
 from typing import Final
@@ -52,7 +52,7 @@ class HttpResponseReader:
     # Callbacks of the parser:
 
     def on_message_begin(self) -> None:
-        """Detect a second response behind the first."""
+        """Detect a second response after the first."""
         if self._result is not None:
             self.reusable = False
 

@@ -35,7 +35,7 @@ def read(
     keep_body: bool,
     now: float,
 ) -> tuple[Result[Model], CallSignal]:
-    """Return the result of a call and what it shows about Collate.
+    """Return the result of a call, and its signal for the budget.
 
     `parse` raises ValueError for an invalid body; `belongs` checks that the body is about this request's object. `now`
     is Unix time.

@@ -49,7 +49,7 @@ async def find_coordinator(consumer: AIOKafkaConsumer) -> None:
 
 
 def forget_coordinator(consumer: AIOKafkaConsumer) -> None:
-    """Make the consumer look the coordinator up again, without leaving the group (aiokafka 0.14).
+    """Make the consumer find the coordinator again, without leaving the group (aiokafka 0.14).
 
     Relies on `_coordinator.coordinator_dead()`.
     """
@@ -57,7 +57,7 @@ def forget_coordinator(consumer: AIOKafkaConsumer) -> None:
 
 
 def has_fetching_ended(consumer: AIOKafkaConsumer) -> bool:
-    """Say whether the consumer's fetch task has ended: `getmany` would return {} without an error (aiokafka 0.14).
+    """Return whether the consumer's fetch task has ended: `getmany` would return {} without an error (aiokafka 0.14).
 
     Relies on `_fetcher`, None before the start, and `_fetcher.error_future`, the fetch task.
     """
@@ -113,7 +113,7 @@ def _retrieve(future: asyncio.Future[Any]) -> None:
 
 
 def knows_brokers(admin: AIOKafkaAdminClient) -> bool:
-    """Say whether a started admin client has received the list of brokers (aiokafka 0.14).
+    """Return whether a started admin client has received the list of brokers (aiokafka 0.14).
 
     Relies on `_client.cluster.brokers()`. The client starts without an error even if the list is empty.
     """

@@ -30,14 +30,14 @@ log = get_log()
 
 
 class Heartbeat(Protocol):
-    """The follower's sign of life; see `runtime.health.Beat`."""
+    """The follower's heartbeat; see `runtime.health.Beat`."""
 
     def __call__(self, wait_seconds: float = 0.0) -> None:
         """Record that the follower runs and may now wait for up to `wait_seconds`."""
 
 
 class TopicFollower:
-    """Hands every record of a topic to `take`, in the order of its partition. `run` must run as a task."""
+    """Passes every record of a topic to `take`, in the order of its partition. `run` must run as a task."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
 CALL_SECONDS = 5.0
-# The longest wait for records. People look at results soon after they act.
+# The longest wait for records: callers expect results soon after their requests.
 WAIT_SECONDS = 0.5
 MAX_RECORDS = 500
 

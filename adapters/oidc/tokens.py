@@ -1,4 +1,4 @@
-"""Verification of JSON Web Tokens of known issuers (OIDC client credentials). A refusal never has a reason.
+"""Verification of JSON Web Tokens of known issuers (OIDC client credentials). A refusal is returned without a reason.
 
 It checks issuer, audience, times, and an allow-list of asymmetric algorithms. The hash of a valid token is remembered
 for a minute, so that a busy caller costs one verification a minute.

@@ -63,7 +63,7 @@ class Store:
     async def write(
         self, moved: Mapping[PartitionKey, tuple[int, int]], keys: RowKeys, fold: Callable[[Rows], None]
     ) -> None:
-        """Move the offsets from before to after, and let `fold` change the rows of the keys. Raises StaleOffsets."""
+        """Move the offsets from `before` to `after`; `fold` changes the rows of the keys. Raises StaleOffsets."""
         moves = [
             {"topic": topic, "partition": partition, "from_offset": before, "to_offset": after}
             for (topic, partition), (before, after) in moved.items()
