@@ -1,1 +1,1 @@
-"""The consumers: what the worker and the projector do with the records of our topics."""
+"""The consumers of our topics: the worker and the projector."""

@@ -1,7 +1,7 @@
 """Composition root of `gateway worker`: reads the settings, builds the parts, and runs until SIGTERM.
 
-Waits for Kafka and the topics with readiness red, then joins the group. Readiness is green while every partition of
-this worker is running. A stop drains running work within the deadline, then gives the partitions back.
+Waits for Kafka and the topics, then joins the group. The worker is ready while all of its partitions are running. A
+stop drains running work within the deadline, then leaves the group.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
 
 
 def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
-    """Resume stopped partitions. One that lost its offsets resumes from the oldest record, so it must be named."""
+    """Resume stopped partitions. A partition that lost its offsets must be named: it starts at the oldest record."""
     stopped = {number: partition for number, partition in sorted(engine.partitions.items()) if partition.is_stopped}
     tripped = tuple(number for number, partition in stopped.items() if partition.is_tripped)
     wanted = tripped if command.partitions is None else command.partitions

@@ -44,7 +44,8 @@ class Applier:
         try:
             state = AuthorizationState.decode(invocation.state)
         except StateUnreadable as unreadable:
-            # Without the state nothing can be numbered or written: the key stays here until an operator repairs it.
+            # Without the state no event can be numbered and no write sent: the key waits until an operator repairs the
+            # state.
             self._log.error("command.state_unreadable", detail=str(unreadable), partition=record.partition)
             return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
         task = read(record, self._context.settings.digest_key)

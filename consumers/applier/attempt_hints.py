@@ -44,7 +44,7 @@ class AttemptHints:
         self._hints: OrderedDict[str, AttemptHint] = OrderedDict()
 
     def of(self, key: str, since: float) -> AttemptHint:
-        """Return the hint of an intent; a cautious one if this key queue has none."""
+        """Return the hint of an intent; a hint without knowledge if this key queue has none."""
         hint = self._hints.get(key)
         if hint is None or hint.since != since:
             hint = self._hints[key] = AttemptHint(since)
@@ -59,5 +59,5 @@ class AttemptHints:
         return hint
 
     def drop(self, key: str) -> None:
-        """Remove the hint of an intent that is over."""
+        """Remove the hint of an intent that has ended."""
         self._hints.pop(key, None)

@@ -1,4 +1,4 @@
-"""Sends a committed intent and interprets the response (decision 0002). A result of None: this request is over.
+"""Sends a committed intent and interprets the response (decision 0002). None as a result: the intent has ended.
 
 This module never decides whether to write, and it starts no write that is not in the committed state.
 """
@@ -75,7 +75,7 @@ async def wait_for(execution: CommandExecution, result: Unanswered, wait_seconds
             reason = WaitReason.CREDENTIALS if result.status == 401 else WaitReason.FORBIDDEN
         elif result.status == 429:
             reason = WaitReason.RATE_LIMITED
-    # Up to 10 % longer, so that commands with the same Retry-After do not all return at the same moment.
+    # Up to 10 % longer, so that commands with the same Retry-After are not all retried at the same moment.
     at = execution.invocation.now + wait_seconds * (1.0 + 0.1 * execution.context.chance()) if wait_seconds else None
     return await execution.wait(reason, at)
 

@@ -136,7 +136,7 @@ class CommandExecution:
         return self.work is None and expires_at is not None and expires_at <= self.invocation.now
 
     def has_time(self, seconds: float) -> bool:
-        """Whether the invocation has run for less: it must end before the engine's handler deadline."""
+        """Whether the invocation has run for less than `seconds`: it must end before the engine's handler deadline."""
         return self._elapsed() < seconds
 
     def _elapsed(self) -> float:
@@ -212,7 +212,7 @@ class CommandExecution:
         return unit_of_work.done(timer_at, output, dead_lettered=True)
 
     async def wait(self, reason: WaitReason, at: float | None = None) -> Done | RetryAt:
-        """Stay on the command until `at`, or for the pause of the retry policy. A command that is too old ends."""
+        """Retry the command at `at`, or after the pause of the retry policy. A command that is too old ends."""
         invocation, settings = self.invocation, self.context.settings
         dies_at = self.task.alive_since + settings.command_max_age_seconds
         if invocation.now >= dies_at:

@@ -15,7 +15,7 @@ from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConfl
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Collate is in the wanted state through this command."""
+    """This command has brought Collate into the wanted state."""
 
     effect: Effect
     handoff_id: str | None = None

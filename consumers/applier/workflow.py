@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution
     from consumers.engine import Done, RetryAt
 
-# The bounds of one invocation. It must end before the engine's deadline (worker.handler_deadline), and a write should
+# The bounds of one invocation: it must end before the engine's deadline (worker.handler_deadline), and a write should
 # soon follow its read.
 _ROUNDS: Final = 2
 _READ_WITHIN_SECONDS: Final = 15.0
@@ -60,7 +60,7 @@ async def apply(execution: CommandExecution) -> Done | RetryAt:
 
 
 async def _resend(execution: CommandExecution, intent: Intent) -> Done | RetryAt | None:
-    """Resend an intent that may be in flight; None if it is over, or must be resolved by a read."""
+    """Resend an intent that may be in flight; None if the intent has ended, or only a read can resolve it."""
     invocation, settings = execution.invocation, execution.context.settings
     age = invocation.now - intent.first_sent_at
     if execution.hint(intent).unsent and age > UNSENT_INTENT_SECONDS:

@@ -85,7 +85,7 @@ def ended(known: Handoff, result: str | None) -> Handoff:
 
 
 def reconciled(known: Handoff, verdict: Agreement) -> Handoff:
-    """Return the handoff after its reconciliation, without fields that nothing needs later: it stays for months."""
+    """Return the handoff after its reconciliation, without fields that no later step needs: it is stored for months."""
     closer = None if known.closer is None else known.closer.replace(caused_by=None)
     return known.replace(agreement=verdict.value, closer=closer, seen_at=0.0)
 

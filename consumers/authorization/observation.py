@@ -1,4 +1,4 @@
-"""One observation of Collate: reads the authorization first, then only the handoffs that are needed to understand it.
+"""One observation of Collate: reads the authorization first, then only the handoffs that its interpretation needs.
 
 This order ensures that a handoff is never older than the authorization beside it. At most three calls.
 """

@@ -2,7 +2,7 @@
 
     16 bytes command id | 4 bytes keyed digest of the command | 4 bytes: 2 bits how it ended, 30 bits seconds since 2024
 
-Pure functions over base64 text. The digest is keyed, so that nobody can look up free text by its digest in `state`.
+Pure functions over base64 text. The digest is keyed, so that a reader of `state` cannot find free text by its digest.
 """
 
 import hmac
@@ -46,7 +46,7 @@ def short(full_digest: bytes) -> bytes:
 
 
 def find(packed: str, command_id: str) -> RecentCommand | None:
-    """Return a recent command; None if its id is not here."""
+    """Return a recent command, or None."""
     if not packed:
         return None
     entries = b64decode(packed)
@@ -69,7 +69,7 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
 
 
 def is_full(packed: str, now: float) -> bool:
-    """Whether one more command would drop one that is less than 24 hours old."""
+    """Whether a new command would drop an entry that is less than 24 hours old."""
     if len(packed) < MOST * _SIZE * 4 // 3:
         return False
     entries = b64decode(packed)

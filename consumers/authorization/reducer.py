@@ -44,7 +44,7 @@ _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)
 
 @dataclass(frozen=True, slots=True)
 class RiskRules:
-    """When a handoff that is open too long is at risk."""
+    """The age at which an open handoff is at risk."""
 
     open_too_long_seconds: float = 4 * 3600.0
 

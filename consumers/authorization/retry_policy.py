@@ -1,4 +1,4 @@
-"""When the worker tries again: the applier's pauses, the limits of its resends, and the watcher's back-off. Pure.
+"""When the worker retries: the applier's pauses, the limits of its resends, and the watcher's back-off. Pure.
 
     applier   a command that waits, by reason         first pause   longest pause
               stale_read                                    0.2 s          5 s
@@ -47,7 +47,7 @@ def pause(reason: WaitReason, tries: int, chance: Callable[[], float]) -> float:
 def stored_fault_seconds(nth: int, *, may_be_running: bool) -> float:
     """Return how long the nth request of a command is resent before an equal failure counts as stored by Collate.
 
-    0, 4, 16, 64 s …: a store that replays its failures is left soon, and no outage uses up the eight requests.
+    0, 4, 16, 64 s …: a stored failure delays a command only briefly, and no outage uses up the eight requests.
     """
     return max(4.0 ** (nth - 1) if nth > 1 else 0.0, _RUNNING_ATTEMPT_SECONDS if may_be_running else 0.0)
 

@@ -1,7 +1,7 @@
 """The changes of one invocation so far: the state, and the events that are committed together with it.
 
-Every path to Kafka leads through this module, so state and events cannot be committed apart: `checkpoint` commits now,
-`done` at the end. Owned by one invocation.
+All writes to Kafka pass through this module, so state and events are always committed together: `checkpoint` commits
+now, `done` at the end. Owned by one invocation.
 """
 
 from __future__ import annotations

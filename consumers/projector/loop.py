@@ -29,7 +29,7 @@ from schemas.topics import catalogue
 DATABASE, KAFKA, CAUGHT_UP = "database", "kafka", "caught-up"
 _STATEMENT_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
-# The projector that lost a race pauses longer; otherwise two live projectors would do all work twice.
+# A projector with stale offsets pauses longer; otherwise two live projectors would do all work twice.
 _CONFLICT_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
 _SWEEP_ROWS = 2_000
@@ -176,7 +176,7 @@ class ProjectorLoop:
     async def _report_lag(
         self, source: TopicReader[PartitionKey], store: Store, lag_poller: LagPoller, unwritten: Batch
     ) -> None:
-        """Publish the lag in health, metrics and SQL; see whether `until` is reached. Call while no read is running."""
+        """Publish the lag in health, metrics and SQL; check for `until`. Call while no read is running."""
         if self._until is not None and not unwritten.moved:
             positions = await source.positions()
             self.is_done = all(positions[key] >= end for key, end in self._until.items())

@@ -129,7 +129,7 @@ def add_keys(keys: RowKeys, item: Item) -> None:
 
 
 def target_command(data: Command) -> str | None:
-    """Return the id of the command that a redrive or discard decides on."""
+    """Return the id of the command that a redrive or discard names."""
     return data.command_id if isinstance(data, Redrive | Discard) else None
 
 

@@ -1,7 +1,7 @@
 """Composition root of `gateway projector`: one loop per process, until SIGTERM.
 
-Several projectors may run; one of them writes. Readiness is green while Kafka and PostgreSQL answer and the schema is
-at this version, after the read model has caught up once.
+Several projectors may run; one of them writes. The process is ready while Kafka and PostgreSQL respond and the schema
+has this version, after the read model has caught up once.
 """
 
 from functools import partial

@@ -1,1 +1,1 @@
-"""Watches authorizations: `watcher` observes, `cadence` says when, `slowdown` stretches the steps."""
+"""Watches authorizations: `watcher` observes, `cadence` has the intervals, `slowdown` lengthens them."""

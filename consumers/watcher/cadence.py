@@ -8,8 +8,8 @@
     payer        the payer decides
 
 The steps of a class grow with the age: the time since the last news. Each step is jittered. After a failure the step
-grows (retry_policy). The timer of an authorization that is not watched deletes its state. `slowdown` stretches the
-steps while the call budget is too small.
+grows (retry_policy). The timer of an authorization that is not watched deletes its state. `slowdown` lengthens
+the steps while the call budget is too small.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,12 +1,12 @@
 """The slowdown of all observations while the call budget is too small. Pure; one instance for the whole process.
 
-Timers keep the steps of the cadence. A timer before the end of the stretched step only sets the next timer (`due`). So
+Timers keep the steps of the cadence. A timer before the end of the longer step only sets the next timer (`due`). So
 every authorization returns to the cadence within one step once the budget suffices again, for any factor.
 
-A deferred observation returns after half its step on average, a completed one after `factor` steps. With `s` times as
-many observations as the budget allows, 1 / (1 + 2 (s - factor)) of them complete. So the share of deferred ones shows
-how much budget is missing. The factor rises only after every authorization had its turn since the last rise. It falls
-while less than a tenth is deferred, and faster the longer that lasts.
+A deferred observation is retried after half its step on average; a completed one repeats after `factor` steps. With `s`
+times as many observations as the budget allows, 1 / (1 + 2 (s - factor)) of them complete. So the share of deferred
+ones shows how much budget is missing. The factor rises only after every authorization had its turn since the last rise.
+It falls while less than a tenth is deferred, and faster the longer that lasts.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ _LEAST_OBSERVATIONS: Final = 20
 _MOST_WINDOWS: Final = 4.0
 _FEW_DEFERRED: Final = 0.1
 _DECREASE: Final = 0.1
-# No stretched step is longer (an hour, sixteen times, twice over), so older entries have no effect.
+# No slowed step is longer (twice an hour times sixteen), so older entries have no effect.
 _KEPT_SECONDS: Final = 32 * 3600.0
 _LEAST_KEPT: Final = 1024
 _LONG_AGO: Final = float("-inf")

@@ -3,11 +3,11 @@
 not watched, or settled    ─▶ delete the state, once it is old enough
 a write may be in flight   ─▶ next timer; the command reads the authorization itself, and knows its own effect
 watched for too long       ─▶ authorization.watch_ended (max_age)
-slowdown                   ─▶ next timer, at the end of the stretched step
+slowdown                   ─▶ next timer, at the end of the slowed step
 observation ─▶ nothing new ─▶ next timer; nothing is written
             ─▶ news        ─▶ events and the public record
             ─▶ failed      ─▶ a later timer, as Collate or the budget requires
-            ─▶ not found   ─▶ likewise; for a whole day: authorization.watch_ended (not_found)
+            ─▶ not found   ─▶ a later timer; for a whole day: authorization.watch_ended (not_found)
 """
 
 from __future__ import annotations
