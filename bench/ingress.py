@@ -1,9 +1,10 @@
 """`python -m bench.ingress`: the ingress beside its floor in alternating runs. Prints medians and their ratio.
 
 Floor: bare Starlette, aiokafka and one pydantic model. Ours: `gateway ingress` with all features (API keys, JWT with
-ES256, Standard Webhooks signatures, the log to a pipe, metrics, the tail of events). Both get the same body (1 KiB
-close) and the same Kafka (acks=all). Each is one process, pinned to one core if there are several; broker and load
-generator share the others. "By CPU" compares the processor time per request, so other load on the machine matters less.
+ES256, Standard Webhooks signatures, the log to a pipe, metrics, the tail of events). All get the same command (1 KiB
+close; with a signature, as a CloudEvent) and the same Kafka (acks=all). Each is one process, pinned to one core if
+there are several; broker and load generator share the others. "By CPU" compares the processor time per request, so
+other load on the machine matters less.
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ if TYPE_CHECKING:
 console = Console()
 BODY = json.dumps({"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 920}})
 PATH = "/v1/authorizations/{authorization}/handoffs/mhand_55/close"
+# A signature is accepted for a structured CloudEvent only.
+EVENT = json.dumps(
+    {
+        "specversion": "1.0",
+        "id": "{id}",
+        "source": "/bench",
+        "type": "collate-gateway.handoff.close.v1",
+        "subject": "{authorization}",
+        "data": json.loads(BODY) | {"handoffId": "mhand_55"},
+    }
+)
 ISSUER = "https://login.bench"
 PARTITIONS = 12
 START_SECONDS = 30.0
@@ -146,7 +158,13 @@ def subjects(bootstrap: str) -> Iterator[list[Subject]]:
                 Subject("floor", bare, json_type),
                 Subject("ours, API key", gate, f"{json_type}Authorization: Bearer {key.key}\r\n"),
                 Subject("ours, JWT", gate, f"{json_type}Authorization: Bearer {token}\r\n"),
-                Subject("ours, signature", gate, json_type, f"{PATH}?caller=signer", signing),
+                Subject(
+                    "ours, signature",
+                    gate,
+                    "Content-Type: application/cloudevents+json\r\n",
+                    "/v1/commands?caller=signer",
+                    signing,
+                ),
             ]
         finally:
             for server in started:
@@ -178,7 +196,7 @@ def measure(subject: Subject, connections: int, seconds: float, expected: int = 
         warm_up_seconds=2.0,
         path=subject.path,
         headers=subject.headers,
-        body=BODY,
+        body=EVENT if subject.signing_secret else BODY,
         signing_secret=subject.signing_secret,
         expected=expected,
     )

@@ -25,7 +25,11 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The requests of one run, and its duration."""
+    """The requests of one run, and its duration.
+
+    `{authorization}` in the path is replaced. With a signing secret the body is a CloudEvent, in which
+    `{authorization}` and `{id}` are replaced.
+    """
 
     port: int
     run: str
@@ -61,7 +65,7 @@ class Caller(asyncio.Protocol):
         self._buffer = b""
         self._missing = -1
         self._body = load.body.encode()
-        self._head = f"Host: 127.0.0.1\r\n{load.headers}Content-Length: {len(self._body)}\r\n"
+        self._head = f"Host: 127.0.0.1\r\n{load.headers}"
         self._secret = base64.b64decode(load.signing_secret)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -108,17 +112,19 @@ class Caller(asyncio.Protocol):
     def _send(self) -> None:
         number = self._tally.number
         self._tally.number += 1
-        path = self._load.path.replace("{authorization}", f"auth_{number % self._load.authorizations:06d}")
-        key = self._signature(f"{self._load.run}-{number}") if self._secret else f"{self._load.run}-{number}"
+        authorization, key = f"auth_{number % self._load.authorizations:06d}", f"{self._load.run}-{number}"
+        path, body = self._load.path.replace("{authorization}", authorization), self._body
+        if self._secret:
+            body = body.replace(b"{authorization}", authorization.encode()).replace(b"{id}", key.encode())
+            key = self._signature(key, body)
+        head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n"
         self._started = time.perf_counter()
-        self._transport.write(
-            f"POST {path} HTTP/1.1\r\n{self._head}{_KEY[bool(self._secret)]}: {key}\r\n\r\n".encode() + self._body
-        )
+        self._transport.write(f"{head}{_KEY[bool(self._secret)]}: {key}\r\n\r\n".encode() + body)
 
-    def _signature(self, message_id: str) -> str:
-        """Return the headers of a Standard Webhooks signature. The message id is the idempotency key."""
+    def _signature(self, message_id: str, body: bytes) -> str:
+        """Return the headers of a Standard Webhooks signature. The message id is the id of the event."""
         now = int(time.time())
-        signed = f"{message_id}.{now}.".encode() + self._body
+        signed = f"{message_id}.{now}.".encode() + body
         signature = base64.b64encode(hmac.digest(self._secret, signed, hashlib.sha256)).decode()
         return f"{message_id}\r\nWebhook-Timestamp: {now}\r\nWebhook-Signature: v1,{signature}"
 

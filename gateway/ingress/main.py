@@ -21,6 +21,7 @@ from adapters.oidc.tokens import Tokens
 from gateway.ingress.app import create_app, middleware, routes
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.auth.signed_commands import SignedCommands
 from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.producers import Producers
@@ -204,7 +205,7 @@ def assemble(
     recorder = RequestRecorder(metrics)
     app = create_app(
         routes(
-            Commands(access, service, max_wait_seconds=max_wait_seconds),
+            Commands(access, SignedCommands(callers), service, max_wait_seconds=max_wait_seconds),
             LiveCalls(access, Grants(collate, AccessRecord(command_log)), Reviews(collate)),
             streams,
             reads,

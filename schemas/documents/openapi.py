@@ -138,10 +138,16 @@ def openapi() -> Json:
                 "credential": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer. "
-                    "Every route also accepts Standard Webhooks signatures: "
-                    "the first `?caller=` names the signer, `webhook-id` is the idempotency key.",
-                }
+                    "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer.",
+                },
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "A Standard Webhooks signature, only for a structured CloudEvent to POST "
+                    "/v1/commands: it covers the body, but not the method, path and query. `webhook-id` is the event's "
+                    "`id`, `webhook-timestamp` is at most 5 minutes old, and the first `?caller=` names the signer.",
+                },
             },
         },
     }
@@ -165,8 +171,10 @@ def _cloudevent() -> Json:
         "summary": "Send any command as a CloudEvent 1.0.",
         "description": (
             "This describes structured mode. Binary mode is accepted too: the data as application/json, the attributes "
-            "as `ce-` headers. `source` and `id` are the idempotency key; `subject` is the authorization's id."
+            "as `ce-` headers. `source` and `id` are the idempotency key; `subject` is the authorization's id. "
+            "Structured mode may be signed instead of carrying an API key or a token: see `signature`."
         ),
+        "security": [{"credential": []}, {"signature": []}],
         "parameters": [PREFER, REQUEST_ID],
         "requestBody": {
             "required": True,

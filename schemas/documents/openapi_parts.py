@@ -14,7 +14,7 @@ UUID: Json = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 
 _PROBLEMS: Mapping[int, str] = {
     400: "The JSON, a header or the path is invalid. `errors` names the place.",
-    401: "The credential is missing or unknown.",
+    401: "The credential is missing or unknown, or a signature is not accepted here.",
     403: "The caller lacks the permission.",
     404: "Not found.",
     408: "The body did not arrive in time.",

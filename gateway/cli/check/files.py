@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Iterator
 
 from adapters.kafka.credentials import RotatingContext
-from gateway.cli.check.check_results import CheckResult, failed, ok
+from gateway.cli.check.check_results import CheckResult, differs, failed, ok
 from runtime.exits import Exit
 from runtime.http_client import client_tls
 from runtime.settings import ClusterSettings, Settings, read_secret
@@ -52,6 +52,9 @@ def _callers(settings: Settings) -> CheckResult:
         callers = read_callers(path.read_bytes())
     except CallersInvalid as invalid:
         return failed("callers", f"{path}: {invalid}", Exit.CONFIG)
+    if unusable := callers.unusable_permissions():
+        names = "; ".join(f"{name}: {', '.join(permissions)}" for name, permissions in sorted(unusable.items()))
+        return differs("callers", f"{path}: a signature is for commands only, so these need a key or a token: {names}")
     return ok("callers", f"{len(callers)} in {path}")
 
 

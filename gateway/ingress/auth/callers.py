@@ -3,6 +3,7 @@
 A key has 256 random bits, so its plain sha256 can't be reversed by search. Invariant: only the hash of a key is stored.
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from adapters.oidc.tokens import Issuer, Subject
+from gateway.ingress.auth.signatures import WRITTEN_PREFIX
 
 KEY_PREFIX = "cgk"
 _UNKNOWN_KEY_DIGEST = bytes(32)
@@ -27,6 +29,10 @@ class Permission(StrEnum):
     AUTHORIZATION_READ = "authorization:read"
     AUTHORIZATION_REVIEW = "authorization:review"
     OPERATE = "operate"
+
+
+# A signature is accepted for commands only (`signed_commands`).
+SIGNED_PERMISSIONS = frozenset({Permission.HANDOFF_REQUEST, Permission.HANDOFF_CLOSE, Permission.AUTHORIZATION_WATCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,15 @@ class Callers:
         found = self._by_name.get(name)
         return found if found is not None and found.signing_secrets else None
 
+    def unusable_permissions(self) -> dict[str, list[Permission]]:
+        """Return, by caller, the permissions that it cannot use because its only credential is a signature."""
+        found = {
+            name: sorted(each.caller.permissions - SIGNED_PERMISSIONS)
+            for name, each in self._by_name.items()
+            if each.signing_secrets and not each.keys and not each.subjects
+        }
+        return {name: permissions for name, permissions in found.items() if permissions}
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -99,6 +114,11 @@ class NewKey:
 
     key: str
     entry: str
+
+
+def new_signing_secret() -> str:
+    """Create a secret in the notation of Standard Webhooks."""
+    return WRITTEN_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_key(now: datetime | None = None) -> NewKey:

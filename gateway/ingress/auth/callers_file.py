@@ -17,7 +17,7 @@ expires = 2027-01-01T00:00:00Z  # optional
 [[caller.token]]                # tokens with this subject
 issuer = "https://login.example"
 subject = "scheduling-client"
-[[caller.signature]]            # secrets of Standard Webhooks; several are possible
+[[caller.signature]]            # secrets of Standard Webhooks, for structured CloudEvents to POST /v1/commands only
 secret_file = "/run/secrets/scheduling"
 """
 
@@ -90,7 +90,7 @@ class TokenEntry(_Entry):
 
 
 class SignatureEntry(_Entry):
-    """A signing secret in a separate file."""
+    """A signing secret in a separate file. It opens `POST /v1/commands` in structured mode, and nothing else."""
 
     secret_file: Path
 

@@ -7,9 +7,15 @@ from starlette.requests import Request
 
 from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.rate_limit import RateLimits
+from gateway.ingress.auth.signed_commands import is_signed
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import NotPermitted, TooManyRequests, Unauthenticated
+from gateway.ingress.http.problems import NotPermitted, SignatureNotAccepted, TooManyRequests, Unauthenticated
 from runtime.metrics import IngressMetrics
+
+_SIGNATURE_ELSEWHERE = (
+    "A signature does not cover the method, the path and the query of this request, so a captured one could be sent to "
+    "another place. Send an API key or a token, or send the command as a structured CloudEvent to POST /v1/commands."
+)
 
 
 class AccessControl:
@@ -22,11 +28,12 @@ class AccessControl:
         self._rate_limits = RateLimits()
 
     def admit(self, request: Request, permission: Permission | None = None) -> Caller:
-        """Return the caller. Raises Unauthenticated, TooManyRequests, and NotPermitted if a permission is named."""
+        """Return the caller. Raises Unauthenticated, SignatureNotAccepted, TooManyRequests and NotPermitted."""
         caller: Caller | None = request.user
+        context = context_of(request.scope)
         if caller is None:
-            raise Unauthenticated
-        context_of(request.scope).caller = caller.name
+            raise SignatureNotAccepted(_SIGNATURE_ELSEWHERE) if is_signed(context) else Unauthenticated
+        context.caller = caller.name
         rate, burst = caller.rate or self._rate, caller.burst or self._burst
         wait = self._rate_limits.take(caller.name, rate, burst, time.monotonic())
         if wait:

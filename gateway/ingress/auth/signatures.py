@@ -2,8 +2,8 @@
 
     webhook-id: msg_1   webhook-timestamp: 1700000000   webhook-signature: v1,<base64> v1,<base64>
 
-A caller may have several secrets, so that it can rotate them. The message id is the idempotency key, so a replay of a
-signed request is the same command.
+A caller may have several secrets, so that it can rotate them. The signature covers neither the method nor the path, the
+query or another header: `signed_commands` says where it is accepted.
 """
 
 import base64
@@ -12,12 +12,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 TOLERANCE_SECONDS = 300
-_WRITTEN_PREFIX = "whsec_"
+WRITTEN_PREFIX = "whsec_"
 MIN_SECRET_BYTES = 24
 _ID = re.compile(rb"[!-~]{1,255}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")
+_SIGNATURE = re.compile(rb"v1,[A-Za-z0-9+/]{43}=")  # the base64 of 32 bytes
 _MAX_SIGNATURES = 16
 
 
@@ -28,7 +30,7 @@ class SecretInvalid(ValueError):
 def read_secret(text: str) -> bytes:
     """Return the bytes of a secret in the notation of Standard Webhooks. Raises SecretInvalid."""
     try:
-        secret = base64.b64decode(text.strip().removeprefix(_WRITTEN_PREFIX), validate=True)
+        secret = base64.b64decode(text.strip().removeprefix(WRITTEN_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise SecretInvalid("expected whsec_ and base64") from None
     if len(secret) < MIN_SECRET_BYTES:
@@ -36,23 +38,42 @@ def read_secret(text: str) -> bytes:
     return secret
 
 
-def verify(headers: Mapping[bytes, bytes], body: bytes, secrets: tuple[bytes, ...], now: float) -> str | None:
-    """Return the message id if one of the secrets signed it within the tolerance, else None."""
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A well-formed signature within the tolerance. Only `is_valid` shows who made it.
+
+    Attributes:
+        message_id: The value of `webhook-id`.
+        signed_head: The part of the signed text before the body.
+        values: The signatures of version 1, in base64.
+    """
+
+    message_id: str
+    signed_head: bytes
+    values: tuple[bytes, ...]
+
+    def is_valid(self, body: bytes, secrets: tuple[bytes, ...]) -> bool:
+        """Return whether one of the secrets signed this body."""
+        signed = self.signed_head + body
+        is_valid = False
+        # Compare all of them, so that the time does not show which one matched.
+        for secret in secrets:
+            expected = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256))
+            for value in self.values:
+                is_valid |= hmac.compare_digest(expected, value)
+        return is_valid
+
+
+def read_signature(headers: Mapping[bytes, bytes], now: float) -> Signature | None:
+    """Return the signature of the headers. None: one of them is missing or malformed, or the time is not now."""
     message_id, timestamp = headers.get(b"webhook-id", b""), headers.get(b"webhook-timestamp", b"")
     if not _ID.fullmatch(message_id) or not _TIMESTAMP.fullmatch(timestamp):
         return None
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         return None
-    signatures = [
+    values = tuple(
         signature.removeprefix(b"v1,")
         for signature in headers.get(b"webhook-signature", b"").split(b" ")[:_MAX_SIGNATURES]
-        if signature.startswith(b"v1,")
-    ]
-    signed = b"%s.%s.%s" % (message_id, timestamp, body)
-    is_valid = False
-    # Compare all of them, so that the time does not show which one matched.
-    for secret in secrets:
-        expected = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256))
-        for signature in signatures:
-            is_valid |= hmac.compare_digest(expected, signature)
-    return message_id.decode("ascii") if is_valid else None
+        if _SIGNATURE.fullmatch(signature)
+    )
+    return Signature(message_id.decode("ascii"), b"%s.%s." % (message_id, timestamp), values) if values else None

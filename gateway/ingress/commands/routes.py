@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.auth.signed_commands import SignedCommands, is_signed, require_event_id
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.commands.responses import command_response
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
@@ -47,8 +48,11 @@ _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 class Commands:
     """The endpoints of the command routes."""
 
-    def __init__(self, access: AccessControl, service: CommandService, *, max_wait_seconds: int) -> None:
+    def __init__(
+        self, access: AccessControl, signed: SignedCommands, service: CommandService, *, max_wait_seconds: int
+    ) -> None:
         self._access = access
+        self._signed = signed
         self._service = service
         self._max_wait_seconds = max_wait_seconds
 
@@ -69,10 +73,17 @@ class Commands:
 
     async def cloudevent(self, request: Request) -> Response:
         """POST /v1/commands: a command as a CloudEvent, binary or structured. Its source and id are the key."""
-        caller = self._access.admit(request)
         context = context_of(request.scope)
-        body = await read_body(request.receive)
+        message_id: str | None = None
+        if is_signed(context):
+            request.scope["user"], body, message_id = await self._signed.read(request)
+            caller = self._access.admit(request)
+        else:
+            caller = self._access.admit(request)
+            body = await read_body(request.receive)
         envelope, is_structured = read_envelope(context.headers, body)
+        if message_id is not None:
+            require_event_id(message_id, envelope.id)
         command_type = _command_type(envelope.type, is_structured=is_structured)
         self._access.require(caller, PERMISSIONS[command_type])
         assert envelope.subject is not None  # noqa: S101 - read_envelope checks it
@@ -89,7 +100,7 @@ class Commands:
         caller = self._access.admit(request, PERMISSIONS[model.TYPE])
         authorization_id = path_id(request, "authorizationId")
         context = context_of(request.scope)
-        key = context.signed_id or read_key(context.headers.get(b"idempotency-key"))
+        key = read_key(context.headers.get(b"idempotency-key"))
         command = AcceptedCommand(
             command_id=command_id_from_key(caller.name, authorization_id, key),
             caller=caller.name,

@@ -21,7 +21,6 @@ class RequestContext:
         deadline: The time by which the response must start.
         status: The status of the response, once it has started.
         caller: The name of the admitted caller, for the log line.
-        signed_id: The message id of a verified signature. It is the idempotency key of the request.
         is_reading_body: True while the request waits for its body, so that a timeout is the caller's.
         on_start: Functions to call when the response starts.
         log_fields: Further fields of the request's log line: ids and slugs, never content.
@@ -33,7 +32,6 @@ class RequestContext:
     deadline: Deadline = field(init=False)
     status: int | None = None
     caller: str | None = None
-    signed_id: str | None = None
     is_reading_body: bool = False
     on_start: list[Callable[[], None]] = field(default_factory=list)
     log_fields: dict[str, Any] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
-    ├─ Unauthenticated (401) · NotPermitted (403)
+    ├─ Unauthenticated (401)   SignatureNotAccepted
+    ├─ NotPermitted (403)
     ├─ NotFound (404)          NoReadModel · NotADeadLetter
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
@@ -19,6 +20,8 @@ carries a value that a caller sent: it names a JSON pointer, a header or a param
 """
 
 from gateway.ingress.http.problem import Problem
+
+_CREDENTIAL = "Send the credential that was issued to your service, unexpired, as `Authorization: Bearer <credential>`."
 
 
 class Unreadable(Problem):
@@ -56,12 +59,15 @@ class Unauthenticated(Problem):
 
     status, slug = 401, "unauthenticated"
 
-    def __init__(self) -> None:
+    def __init__(self, detail: str = _CREDENTIAL) -> None:
         """Say nothing about the wrong part: the reason helps an attacker."""
-        super().__init__(
-            "Send the credential that was issued to your service, unexpired, as `Authorization: Bearer <credential>`.",
-            headers={"www-authenticate": "Bearer"},
-        )
+        super().__init__(detail, headers={"www-authenticate": "Bearer"})
+
+
+class SignatureNotAccepted(Unauthenticated):
+    """A signature is not accepted for this request."""
+
+    slug = "signature-not-accepted"
 
 
 class NotPermitted(Problem):

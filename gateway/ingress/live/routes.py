@@ -38,7 +38,7 @@ class LiveCalls:
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
         context = context_of(request.scope)
         key = context.headers.get(b"idempotency-key")
-        retry_key = context.signed_id or (None if key is None else read_key(key))
+        retry_key = None if key is None else read_key(key)
         operator = parse(AccessGrantBody, await read_json(request)).operator
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
         context.deadline.extend(LIVE_CALL_SECONDS)

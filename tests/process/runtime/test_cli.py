@@ -150,6 +150,26 @@ def test_check_accepts_a_new_callers_entry_and_the_key_is_printed_separately(gat
     assert "handoff:request" in wrong.stderr
 
 
+def test_a_new_signing_secret_is_for_commands_only(gateway, tmp_path):
+    secret, callers = tmp_path / "secret", tmp_path / "callers.toml"
+    made = gateway("callers", "new", "intake", "--may", "handoff:request", "--secret-file", str(secret))
+    assert made.returncode == 0, made.stderr
+    assert made.stderr.strip().startswith("whsec_")
+    assert made.stderr.strip() not in made.stdout
+    secret.write_text(made.stderr)
+    callers.write_text(made.stdout)
+    check = "check", "--offline", "--for", "ingress"
+    assert f"ok      callers      1 in {callers}" in gateway(*check, GATEWAY_INGRESS__CALLERS_FILE=str(callers)).stdout
+    wrong = gateway("callers", "new", "intake", "--may", "handoff:grant", "--secret-file", str(secret))
+    assert wrong.returncode == 2
+    assert "a signature allows only" in wrong.stderr
+    callers.write_text(made.stdout.replace('"handoff:request"', '"handoff:request", "operate"'))
+    checked = gateway(*check, GATEWAY_INGRESS__CALLERS_FILE=str(callers))
+    assert checked.returncode == 0, checked.stdout
+    assert "differs callers" in checked.stdout
+    assert "intake: operate" in checked.stdout
+
+
 def test_version(gateway):
     assert gateway("version").stdout.startswith("gateway ")
 
