@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint format bench chaos chaos-engine docs sbom requirements lock clean
+.PHONY: help demo dev install test unit lint format bench chaos chaos-engine mutants docs sbom requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -55,6 +55,9 @@ chaos: $(READY) ## Run the whole gateway with faults, then check its promises; C
 
 chaos-engine: $(READY) ## Kill the engine's workers and brokers, then check the history: SECONDS=600 SEED=7
 	$(BIN)/python -m tests.chaos.engine_kills --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutants: $(READY) ## Plant small faults and report those that unit and process tests miss: ARGS="--seed 7 --count 300"
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 docs: $(READY) ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
 	$(BIN)/python -m docs_build $(ARGS)
