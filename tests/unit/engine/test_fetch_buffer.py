@@ -109,3 +109,15 @@ def test_the_age_is_that_of_the_oldest_unfinished_record(buffer):
     buffer.finish(11)
     assert buffer.oldest_timestamp is None
     assert (buffer.watermark, buffer.gap) == (12, 0)
+
+
+def test_reading_resumes_at_half_of_the_limit_of_bytes(buffer):
+    buffer.fetched(fetched(10, 11, value=bytes(50)))
+    list(buffer.take())
+    assert buffer.is_full(0)
+    assert not buffer.has_room(0)
+    buffer.finish(10)
+    assert not buffer.is_full(0)
+    assert buffer.has_room(0)
+    buffer.fetched(fetched(12, value=b"1"))
+    assert not buffer.has_room(0)
