@@ -310,7 +310,11 @@ def create_engine_metrics(make: MetricFactory) -> EngineMetrics:
             "alarm_late_seconds", "Delay from a timer's due time to its invocation.", buckets=_SLOW
         ),
         dead_lettered=make.counter("casualties", "Records that became dead letters.", partition),
-        stopped=make.gauge("stopped", "1 while a partition is stopped until an operator resumes it.", partition),
+        stopped=make.gauge(
+            "stopped",
+            "1 while a partition is stopped until an operator resumes it; /lanes has causes, callers.",
+            partition,
+        ),
     )
 
 

@@ -323,7 +323,11 @@ class WorkerSettings(Section):
     )
     watch_max_age: Duration = Field(timedelta(days=90), description="How long the watcher follows an authorization.")
     dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.2, description="Share of dead letters above which a partition stops until an operator resumes it."
+        0.2,
+        description=(
+            "Share of dead letters above which a partition stops until an operator resumes it. An authorization counts "
+            "once, `too_old` does not count, and one of several callers contributes at most half."
+        ),
     )
     dead_letter_window: Annotated[int, Field(ge=10)] = Field(
         50, description="Number of a partition's last records over which `dead_letter_share` is calculated."

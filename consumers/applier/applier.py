@@ -29,6 +29,7 @@ from schemas.identity import dead_letter_id
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext
+    from consumers.applier.task import Task
     from consumers.engine import Invocation, Record
 
 
@@ -49,6 +50,12 @@ class Applier:
             self._log.error("command.state_unreadable", detail=str(unreadable), partition=record.partition)
             return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
         task = read(record, self._context.settings.digest_key)
+        result = await self._handle(invocation, record, task, state)
+        return result if isinstance(result, RetryAt) else result._replace(source=_sender(task))
+
+    async def _handle(
+        self, invocation: Invocation, record: Record, task: Task, state: AuthorizationState
+    ) -> Done | RetryAt:
         match task:
             case InvalidRecord():
                 return self._reject_record(invocation, record, task, state)
@@ -155,7 +162,8 @@ class Applier:
         self._context.metrics.dead_letters.labels(event.cause).inc()
         self._log.error("command.record_rejected", problem=invalid.problem, position=position, command_id=command_id)
         output = self._context.event_writer.dead_letter(invocation.key, dead_letter)
-        return unit_of_work.done(self._timer(invocation, unit_of_work), output, dead_lettered=True)
+        failure = dead_letters.failure(DeadLetterCause.INVALID_RECORD)
+        return unit_of_work.done(self._timer(invocation, unit_of_work), output, dead_lettered=failure)
 
     async def _dead_letter_lost_record(
         self, unit_of_work: UnitOfWork, invocation: Invocation, state: AuthorizationState
@@ -187,3 +195,8 @@ class Applier:
 
     def _unit_of_work(self, invocation: Invocation, state: AuthorizationState, traceparent: str | None) -> UnitOfWork:
         return UnitOfWork(invocation, state, self._context.event_writer, self._context.rules, traceparent)
+
+
+def _sender(task: Task) -> str | None:
+    """Return the caller; None for an operator's discard, which shows nothing about the deployment."""
+    return None if isinstance(task, DiscardTask) else task.caller or "unknown"

@@ -3,13 +3,14 @@
 A dead letter contains what an operator needs for a decision, and what a redrive needs for the next write.
 """
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from consumers.applier.reasons import AdvisedSlug
 from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
 from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent
-from consumers.engine import Record
+from consumers.engine import Failure, Record
 from schemas.commands import Discard
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
@@ -51,6 +52,27 @@ class DeadLetterCause(AdvisedSlug):
         "forbidden",
         "Collate denies access now, but an earlier attempt may have had an effect; check the authorization in Collate.",
     )
+
+
+# Whether a deployment or a change at Collate can be the cause. Such failures count towards the share of dead letters
+# above which a partition stops. `too_old` does not: after a long outage of Collate every waiting command is too old.
+COUNTS: Final = MappingProxyType(
+    {
+        DeadLetterCause.INVALID_RECORD: True,
+        DeadLetterCause.OUTCOME_UNKNOWN: True,
+        DeadLetterCause.RECORD_LOST: False,
+        DeadLetterCause.TOO_OLD: False,
+        DeadLetterCause.HANDLER_FAILED: True,
+        DeadLetterCause.TOO_MANY_WRITES: True,
+        DeadLetterCause.REQUEST_REFUSED: True,
+        DeadLetterCause.FORBIDDEN: True,
+    }
+)
+
+
+def failure(cause: DeadLetterCause) -> Failure:
+    """Return what the engine counts of a dead letter."""
+    return Failure(cause.value, COUNTS[cause])
 
 
 def dead_letter(

@@ -209,7 +209,7 @@ class CommandExecution:
         self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
         output = context.event_writer.dead_letter(self.invocation.key, record)
         timer_at = context.next_timer(unit_of_work.state, self.invocation.now)
-        return unit_of_work.done(timer_at, output, dead_lettered=True)
+        return unit_of_work.done(timer_at, output, dead_lettered=dead_letters.failure(cause))
 
     async def wait(self, reason: WaitReason, at: float | None = None) -> Done | RetryAt:
         """Retry the command at `at`, or after the pause of the retry policy. A command that is too old ends."""

@@ -19,7 +19,7 @@ from consumers.authorization.state import (
     OpenDeadLetter,
     WatchStatus,
 )
-from consumers.engine import UNCHANGED, Done, Output
+from consumers.engine import UNCHANGED, Done, Failure, Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class UnitOfWork:
         self.state = self.committed = state
         self._pending = []
 
-    def done(self, timer_at: float | None, *others: Output, dead_lettered: bool = False) -> Done:
+    def done(self, timer_at: float | None, *others: Output, dead_lettered: Failure | None = None) -> Done:
         """Return the result of the invocation with all state and events so far."""
         state, outputs = self._outputs()
         encoded = UNCHANGED if state is self.committed else state.encode()

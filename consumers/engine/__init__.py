@@ -7,6 +7,7 @@ The engine knows nothing of Collate. A handler imports this package; the process
 from consumers.engine.interface import (
     UNCHANGED,
     Done,
+    Failure,
     Handler,
     HandlerFailure,
     Invocation,
@@ -20,6 +21,7 @@ from consumers.engine.interface import (
 __all__ = [
     "UNCHANGED",
     "Done",
+    "Failure",
     "Handler",
     "HandlerFailure",
     "Invocation",

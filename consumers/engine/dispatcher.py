@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from consumers.engine.core.commit_queue import PendingCommit
+from consumers.engine.core.failure_ratio import FinishedRecord
 from consumers.engine.core.limits import ResultTooLarge, validate
 from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, RetryAt
 from consumers.engine.state_store import state_record
@@ -305,7 +306,8 @@ class Dispatcher:
         self._timer_failures.pop(key, None)
         self.key_queues.finish(queue, timer_at=done.timer_at, now=self._clock())
         if record is not None:
-            self._session.enqueue(PendingCommit(done.outputs, state, record.offset, size, None, done.dead_lettered))
+            finished = FinishedRecord.of(key, done)
+            self._session.enqueue(PendingCommit(done.outputs, state, record.offset, size, None, finished))
         elif done.outputs or state is not None:
             self._session.enqueue(PendingCommit(done.outputs, state, None, size, None))
 

@@ -40,6 +40,13 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
+class Failure(NamedTuple):
+    """Why a record was dead-lettered. `counts`: the cause may be the deployment, so the partition may have to stop."""
+
+    cause: str
+    counts: bool
+
+
 class Done(NamedTuple):
     """The result of an invocation whose record (or timer) is finished.
 
@@ -47,13 +54,16 @@ class Done(NamedTuple):
         outputs: records to publish, in order.
         state: the key's new state; None deletes it; UNCHANGED keeps it.
         timer_at: when to call `on_timer`, Unix seconds; None for never. It replaces the key's timer.
-        dead_lettered: the record went to the dead letters. Too large a share of these stops the partition.
+        dead_lettered: why the record went to the dead letters, if it did. Too large a share of failures that count
+            stops the partition.
+        source: who sent the record; one of several senders cannot stop the partition. None: the record does not count.
     """
 
     outputs: tuple[Output, ...] = ()
     state: bytes | Unchanged | None = UNCHANGED
     timer_at: float | None = None
-    dead_lettered: bool = False
+    dead_lettered: Failure | None = None
+    source: str | None = None
 
 
 class HandlerFailure(StrEnum):

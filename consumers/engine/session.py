@@ -21,6 +21,7 @@ import structlog
 
 from adapters.kafka.clients import KafkaFailure
 from consumers.engine.core.commit_queue import CommitQueue
+from consumers.engine.core.failure_ratio import UncommittedFailures
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import PartitionLost
@@ -104,7 +105,7 @@ class PartitionSession:
         self._is_lingering = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
-        self._uncommitted_dead_letters = 0
+        self._failures = UncommittedFailures(partition.failure_ratio)
         self._progressed = asyncio.Event()
 
     # Called by the partition.
@@ -198,11 +199,8 @@ class PartitionSession:
     @property
     def accepts_invocations(self) -> bool:
         """Whether another invocation may start now."""
-        failure_ratio = self._partition.failure_ratio
-        may_trip = failure_ratio.has_tripped or (
-            self._uncommitted_dead_letters and failure_ratio.would_trip_with(self._uncommitted_dead_letters)
-        )
-        return not self._is_suspended and not self._is_draining and not may_trip and self.commits.has_room
+        may_run = not self._is_suspended and not self._is_draining and not self._failures.may_trip
+        return may_run and self.commits.has_room
 
     @property
     def has_time_to_spare(self) -> bool:
@@ -217,7 +215,8 @@ class PartitionSession:
         elif not self._is_lingering:
             self._is_lingering = True
             asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._linger_ended)
-        self._uncommitted_dead_letters += pending.dead_lettered
+        if pending.record is not None:
+            self._failures.add(pending.record)
 
     def key_queues_changed(self) -> None:
         """Start what may run, and set the timer for the key queue that is due next."""
@@ -288,15 +287,13 @@ class PartitionSession:
         return True
 
     def _count_dead_letters(self, batch: Sequence[PendingCommit]) -> None:
-        dead_letters = sum(pending.dead_lettered for pending in batch)
-        self._uncommitted_dead_letters -= dead_letters
-        if dead_letters:
+        records = [pending.record for pending in batch if pending.record is not None]
+        if dead_letters := sum(record.dead_lettered for record in records):
             self._metrics.dead_lettered.labels(self._label).inc(dead_letters)
-        failure_ratio = self._partition.failure_ratio
-        for pending in batch:
-            if pending.offset is not None and failure_ratio.count(dead_lettered=pending.dead_lettered):
-                number = self._partition.source.partition
-                log.error("engine.dead_letter_share_exceeded", partition=number, detail=failure_ratio.reason)
+        if self._failures.committed(records, time.monotonic()):
+            limit, number = self._partition.failure_ratio, self._partition.source.partition
+            tripped = {"detail": limit.reason, "causes": limit.causes(), "sources": limit.sources()}
+            log.error("engine.dead_letter_share_exceeded", partition=number, **tripped)
 
     def _after_commit(self) -> None:
         if self.buffer.has_held_records:

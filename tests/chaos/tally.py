@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from consumers.authorization.wait_reasons import WaitReason
-from consumers.engine import Done, Output, RetryAt
+from consumers.engine import Done, Failure, Output, RetryAt
 from tests.chaos import history
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Task:
         first_size: the same, before the first failure.
         first_state: bytes of the state before the first failure.
         dead_lettered: return the input as dead-lettered.
+        source: who sent the input.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Task:
     first_size: int | None = None
     first_state: int = 0
     dead_lettered: bool = False
+    source: str = "one"
 
     def encode(self) -> bytes:
         """Return the input's value."""
@@ -152,7 +154,8 @@ class TallyHandler:
             (self._output(invocation, tally, task.id, is_outcome=True, size=size),),
             state=tally.encode().ljust(0 if invocation.failures else task.first_state),
             timer_at=invocation.now + task.timer_seconds if task.timer_seconds is not None else invocation.timer_at,
-            dead_lettered=task.dead_lettered,
+            dead_lettered=Failure("planned", counts=True) if task.dead_lettered else None,
+            source=task.source,
         )
 
     async def before_effect(self, task: Task) -> None:

@@ -179,7 +179,7 @@ class KeyQueue:
             return result
         self.fuse.point()
         self.finished += 1
-        self.dead_lettered += result.dead_lettered
+        self.dead_lettered += result.dead_lettered is not None
         self._next_record()
         self._finish(result)
         return result

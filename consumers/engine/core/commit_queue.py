@@ -14,6 +14,7 @@ from consumers.engine.interface import PartitionLost
 if TYPE_CHECKING:
     import asyncio
 
+    from consumers.engine.core.failure_ratio import FinishedRecord
     from consumers.engine.interface import Output
 
 
@@ -26,7 +27,7 @@ class PendingCommit(NamedTuple):
         offset: the offset of the finished record; None for a checkpoint or a timer.
         size: bytes of the outputs and the state.
         waiter: resolved once all of it is committed.
-        dead_lettered: the record went to the dead letters.
+        record: the finished record, for the limit of dead letters; None for a checkpoint or a timer.
     """
 
     outputs: tuple[Output, ...]
@@ -34,7 +35,7 @@ class PendingCommit(NamedTuple):
     offset: int | None
     size: int
     waiter: asyncio.Future[None] | None
-    dead_lettered: bool = False
+    record: FinishedRecord | None = None
 
     @property
     def is_urgent(self) -> bool:

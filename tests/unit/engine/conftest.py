@@ -60,7 +60,7 @@ class Session:
 
     @property
     def dead_letters(self):
-        return sum(pending.dead_lettered for pending in self.pending)
+        return sum(pending.record.dead_lettered for pending in self.pending if pending.record is not None)
 
 
 class ScriptedHandler:

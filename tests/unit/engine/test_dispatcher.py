@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from consumers.authorization.wait_reasons import WaitReason
-from consumers.engine.interface import Done, Output, PartitionLost, RetryAt
+from consumers.engine.interface import Done, Failure, Output, PartitionLost, RetryAt
 from consumers.engine.state_store import state_record
 
 
@@ -13,7 +13,7 @@ async def test_the_parts_of_a_result_are_queued_together(harness):
     event = Output("events", b"k", b"happened")
 
     async def record(invocation, record):
-        return Done((event,), state=b"one", dead_lettered=True)
+        return Done((event,), state=b"one", dead_lettered=Failure("refused", counts=True), source="a")
 
     harness.handler.record = record
     harness.add(b"k")
@@ -21,6 +21,7 @@ async def test_the_parts_of_a_result_are_queued_together(harness):
     (pending,) = harness.session.pending
     assert (pending.outputs, pending.offset, pending.waiter) == ((event,), 0, None)
     assert pending.state == Output("state", b"k", b"one")
+    assert pending.record == (b"k", "a", "refused", True)
     assert harness.session.dead_letters == 1
 
 

@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.core.failure_ratio import FinishedRecord
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
-from consumers.engine.interface import Done, Output, Record, RetryAt
+from consumers.engine.interface import Done, Failure, Output, Record, RetryAt
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import Generation
 from consumers.engine.loop_lag import LoopLag
@@ -222,9 +223,9 @@ async def test_during_a_rebalance_no_invocation_starts_and_no_record_is_accepted
     assert (session.buffer.position, harness.handler.seen) == (0, [])
 
 
-async def dead_letter(session, harness, number):
+async def dead_letter(session, harness, number, source="a"):
     async def record(invocation, record):
-        return Done(dead_lettered=True)
+        return Done(dead_lettered=Failure("refused", counts=True), source=source)
 
     harness.handler.record = record
     for offset in range(number):
@@ -244,6 +245,17 @@ async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_
     assert partition.resume()
     assert (session.accepts_invocations, session.is_paused) == (True, False)
     assert (partition.detail, partition.is_stopped) == ("", False)
+
+
+async def test_dead_letters_of_one_source_do_not_stop_a_partition_that_another_uses(partition, session, harness):
+    session._transactions = Transactions()
+    partition._failure_ratio.count(FinishedRecord(b"other", "b"), time.monotonic())
+    await dead_letter(session, harness, 40)
+    assert await session.commit()
+    await harness.rest(80)
+    assert await session.commit()
+    assert len(harness.handler.seen) == 40
+    assert not partition.is_stopped
 
 
 async def test_a_dead_letter_counts_once_after_failed_transactions(partition, harness):
