@@ -70,7 +70,8 @@ class Wire(CollateTransport):
     async def handle_async_request(self, request):
         exchange = Exchange(self)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self._sim.handle(Request(request.method, request.url.path, "", headers, await request.aread()), exchange)
+        path = request.extensions["target"].decode("ascii")  # as `CollateTransport` sends it
+        self._sim.handle(Request(request.method, path, "", headers, await request.aread()), exchange)
         if isinstance(exchange.result, Exception):
             raise exchange.result
         return exchange.result
