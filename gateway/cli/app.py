@@ -33,8 +33,8 @@ settled, and publishes events.
   gateway check         check Kafka, topics, permissions, Collate and clock
   gateway topics plan   show missing or wrong topics
   gateway topics apply  create the missing topics
-  gateway ingress       accept commands; /readyz names what it waits for
-  gateway worker        apply commands; /readyz names what it waits for
+  gateway ingress       accept commands; /readyz shows why it is not ready
+  gateway worker        apply commands; /readyz shows why it is not ready
 
 Optional, with PostgreSQL: [bold]projector[/bold] maintains the read model for [bold]status[/bold], \
 [bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold].

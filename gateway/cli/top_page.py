@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def page(overview: Json, width: int, problem: str = "") -> Group:
-    """Lay out an overview; a `problem` means that the overview is the last one before it."""
+    """Lay out an overview; with a `problem`, the overview is the last one read before the problem."""
     parts: list[RenderableType] = [Text(problem, "bold red"), ""] if problem else []
     parts.append(_head(overview))
     if overview["oldest"]:
@@ -80,7 +80,7 @@ def _type(command: Json) -> str:
 
 
 def _reason(command: Json) -> Text:
-    """Return why a command waits; without an event about it yet, its status."""
+    """Return why a command waits, or its status if no event gives a reason."""
     waiting = command.get("waiting")
     if not waiting:
         return Text("accepted, no progress yet" if command["status"] == "accepted" else command["status"], "dim")

@@ -5,5 +5,5 @@
     the head       deadline, limits                          reads, …   waiting
 
 `event_stream.tail` reads the events back, for waiting requests and for streams. The live calls go to Collate and not
-through Kafka, except for their audit records. Every failure is one of `http.problems`. `main` builds all of it.
+through Kafka, except for their audit records. Every failure is one of `http.problems`. `main` builds all parts.
 """

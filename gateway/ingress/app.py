@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def create_app(routes: Sequence[Route], middleware: Sequence[Middleware]) -> Starlette:
-    """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md says why."""
+    """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md gives the reason."""
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     # A redirect would repeat the Host header, which the caller chooses.
     app.router.redirect_slashes = False

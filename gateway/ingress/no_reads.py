@@ -1,4 +1,4 @@
-"""The read routes of an installation without a read model: an authenticated caller gets a problem that says so."""
+"""The read routes of an installation without a read model: an authenticated caller gets the problem NoReadModel."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -7,7 +7,7 @@ from typing import Literal
 from runtime.exits import Exit
 
 State = Literal["ok", "differs", "FAILED", "skipped"]
-# The first of these codes that a result has is the exit code.
+# The exit code is the first of these that a result has.
 _BY_PRIORITY = (Exit.CONFIG, Exit.DENIED, Exit.UNAVAILABLE)
 
 

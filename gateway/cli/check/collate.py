@@ -1,4 +1,4 @@
-"""`gateway check`: does Collate respond, does it accept our key, do the clocks agree? Two harmless GETs, no retries."""
+"""`gateway check` of Collate: its address, our key and the clock. Two harmless GETs, no retries."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ _NO_AUTHORIZATION = "gateway-check"
 # The gateway's clock decides when commands expire. Date has whole seconds.
 _AGREES_SECONDS, _USABLE_SECONDS = 3.0, 30.0
 _PROXY_PROBLEMS: Final = {
-    Cause.PROXY_UNREACHABLE: "no connection to it",
-    Cause.PROXY_TIMEOUT: "it did not respond in time",
-    Cause.PROXY_CREDENTIALS: "it refuses the credentials in GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE",
-    Cause.PROXY_REFUSED: "it refuses to connect to Collate",
-    Cause.PROXY_FAILED: "it closed the connection, or does not respond as a proxy",
+    Cause.PROXY_UNREACHABLE: "no connection",
+    Cause.PROXY_TIMEOUT: "no response in time",
+    Cause.PROXY_CREDENTIALS: "the proxy refuses the credentials in GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE",
+    Cause.PROXY_REFUSED: "the proxy refuses to connect to Collate",
+    Cause.PROXY_FAILED: "the proxy closed the connection, or does not respond as a proxy",
 }
 
 
@@ -76,9 +76,9 @@ def _health(collate: CollateSettings, health: httpx.Response) -> CheckResult:
 def _key(status: int) -> CheckResult:
     match status:
         case 401:
-            return failed("collate key", "Collate refuses it (401); each environment has its own keys", Exit.DENIED)
+            return failed("collate key", "Collate refuses the key (401); each environment has its own", Exit.DENIED)
         case 403:
-            return failed("collate key", "it may not read here (403): another environment's key?", Exit.DENIED)
+            return failed("collate key", "the key may not read here (403): is it of another environment?", Exit.DENIED)
         case 200 | 404:
             return ok("collate key", f"accepted (a harmless GET got {status})")
         case _:
@@ -92,9 +92,9 @@ def _clock(health: httpx.Response, received_at: float) -> CheckResult:
         return skipped("clock", "Collate's response has no Date to compare with")
     # A Date cut to whole seconds is on average half a second behind.
     skew = received_at - (theirs + 0.5)
-    difference = f"ours is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Collate's"
+    difference = f"our clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Collate's"
     if abs(skew) <= _AGREES_SECONDS:
         return ok("clock", f"agrees with Collate's within {_AGREES_SECONDS:.0f} s")
     if abs(skew) <= _USABLE_SECONDS:
-        return differs("clock", f"{difference}; ours decides when commands expire")
+        return differs("clock", f"{difference}; our clock decides when commands expire")
     return failed("clock", f"{difference}: commands and grants would expire wrongly; set the time (NTP)", Exit.CONFIG)

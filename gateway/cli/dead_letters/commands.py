@@ -23,7 +23,7 @@ Cause = Annotated[str | None, typer.Option(help="Only with this cause, e.g. outc
 Type = Annotated[str | None, typer.Option("--command", help="Only commands of this type, e.g. handoff.request.")]
 FromCaller = Annotated[str | None, typer.Option("--caller", help="Only commands of this caller.")]
 Authorization = Annotated[str | None, typer.Option("--authorization", help="Only commands of this authorization.")]
-Since = Annotated[str | None, typer.Option(help="Only dead letters since then: 2h, 3d, or an RFC 3339 time.")]
+Since = Annotated[str | None, typer.Option(help="Only dead letters since this time: 2h, 3d, or an RFC 3339 time.")]
 Operator = Annotated[
     str | None,
     typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Your name, for the record; by default your user name."),

@@ -69,7 +69,7 @@ def list_notes(dead_letters: list[Json], matching: int, left_out: int) -> Iterat
     if matching > len(dead_letters):
         yield f"{len(dead_letters)} of {matching}; --limit shows more."
     if left_out:
-        yield f"{left_out} older ones exceed the limit of ingress: decide the listed ones, then restart ingress."
+        yield f"{left_out} older dead letters are not listed: decide about the listed ones, then restart ingress."
     yield f"Next: gateway dead-letters show {dead_letters[0]['commandId']}"
 
 

@@ -1,1 +1,1 @@
-"""Authentication (who is the caller?) and permissions (may the caller do this?)."""
+"""Authentication, permissions and rates of callers."""

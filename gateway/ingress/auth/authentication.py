@@ -1,4 +1,4 @@
-"""Authentication: who is the caller? API keys and tokens (JWT). `signed_commands` has the third way, signatures.
+"""Authentication of callers by API keys and tokens (JWT). `signed_commands` verifies signatures.
 
 The innermost middleware. It sets Starlette's `request.user` and rejects no caller: an endpoint that needs one calls
 `permissions.AccessControl.admit`.

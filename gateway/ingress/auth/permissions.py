@@ -1,4 +1,4 @@
-"""Permissions: may the caller do this, and how often? Checked in this order before a byte of the body is read."""
+"""The rates and permissions of callers, checked in this order before a byte of the body is read."""
 
 import time
 from collections.abc import Set as AbstractSet

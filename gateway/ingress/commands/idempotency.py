@@ -77,7 +77,7 @@ class Replays:
         return Remembered(digest, accepted_at, position)
 
     def remember(self, command_id: str, command: Remembered, now: float) -> None:
-        """Remember an appended command. A known command stays as it is, and the oldest one makes room."""
+        """Remember an appended command. A known command stays unchanged; above the capacity the oldest is removed."""
         if command_id in self._entries:
             return
         self._entries[command_id] = (command.digest, command.accepted_at, command.position, now)

@@ -34,7 +34,7 @@ class DeadLetterTarget:
 
 
 def original_of(dead_letter: DeadLetter) -> Original | None:
-    """Return the caller's command, also if the dead letter is that of a redrive. None if its record is unreadable."""
+    """Return the caller's command, also for the dead letter of a redrive. None if its record is unreadable."""
     headers, value = dead_letter.record.bytes()
     accepted = read_command(headers, value)
     if isinstance(accepted, UnreadableRecord):

@@ -35,7 +35,7 @@ class DeadLettersBusy(Exception):
 
 
 class DeadLetterReader:
-    """Keeps the index of open dead letters and fetches single ones. `run` must run as a task."""
+    """Keeps the index of open dead letters and fetches whole dead letters. `run` must run as a task."""
 
     def __init__(self, open_reader: OpenReader[int], partitions: int, health: Health, metrics: IngressMetrics) -> None:
         self.index = DeadLetterIndex()

@@ -1,11 +1,11 @@
-"""GET /v1/events: events as server-sent events, from now on or from the position where a client left off.
+"""GET /v1/events: events as server-sent events, from now on or from the client's last position.
 
     Last-Event-ID (next offset of every partition) ──▶ catch up from the topic ──▶ follow the tail
     none ───────────────────────────────────────────────────────────────────────▶ follow the tail
 
 The `id` of an event is the vector of next offsets after it. With it a client misses no event at any replica. The client
 may receive events between two ids again; `sequence` identifies them. The number of clients, the queue of a client, the
-time of one write and the life of a stream are bounded. A stream that the gateway ends tells its client the reason.
+time of one write and the life of a stream are bounded. The gateway sends a reason before it ends a stream.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class EndReason(StrEnum):
 
 
 class EventStreamResponse(Response):
-    """A response whose body `write` sends piece by piece. The log line says why the stream ended.
+    """A response whose body `write` sends piece by piece. The log line has the reason of its end.
 
     Starlette's StreamingResponse does not bound the time of a write, and it cancels the body when the client leaves.
     """

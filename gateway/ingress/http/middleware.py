@@ -48,7 +48,7 @@ _ID_PREFIX = secrets.token_hex(4)
 _id_numbers = itertools.count()
 # Other method names come from callers. As labels they would be unbounded.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
-# A repetition of these headers is ambiguous: a proxy may have checked another one than we read.
+# A repetition of these headers is ambiguous: a proxy may have checked another value than the gateway reads.
 _SINGLE_HEADERS = frozenset(
     (
         b"authorization",
@@ -75,7 +75,7 @@ class RequestIds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        # The first value of a repeated header counts, until `StrictHeaders` has seen the repetition.
+        # The first value of a repeated header counts, until `StrictHeaders` rejects the repetition.
         headers = dict(reversed(scope["headers"]))
         context = scope["state"]["context"] = RequestContext(_request_id(headers.get(b"x-request-id")), headers)
 
@@ -183,7 +183,7 @@ class InFlightLimit:
 
 
 class ErrorBoundary:
-    """Turns an unexpected exception into a log line and a 500 without its text. A vanished client gets no response."""
+    """Converts an unexpected exception to a log line and a 500 without its text. A disconnected client gets none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

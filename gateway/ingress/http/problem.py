@@ -11,7 +11,7 @@ TYPE_PREFIX = "urn:collate-gateway:problem:"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing to fix. Exactly one of pointer (RFC 6901), header and parameter says where."""
+    """One thing to fix. Exactly one of pointer (RFC 6901), header and parameter is set."""
 
     expected: str
     pointer: str | None = None

@@ -1,4 +1,4 @@
-"""The problems that a caller can get (RFC 9457): one class per thing that a caller fixes differently.
+"""The problems that a caller can get (RFC 9457): one class per remedy.
 
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
@@ -16,7 +16,7 @@
                                ReadModelUnavailable · Overloaded · Stopping
 
 The docstring of a class is the `title`. `slug` is the last part of `type` and the label of metrics. A problem never
-carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and says what is expected there.
+carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and the value expected there.
 """
 
 from gateway.ingress.http.problem import Problem
@@ -60,7 +60,7 @@ class Unauthenticated(Problem):
     status, slug = 401, "unauthenticated"
 
     def __init__(self, detail: str = _CREDENTIAL) -> None:
-        """Say nothing about the wrong part: the reason helps an attacker."""
+        """Name no wrong part of the credential: it would help an attacker."""
         super().__init__(detail, headers={"www-authenticate": "Bearer"})
 
 

@@ -1,4 +1,4 @@
-"""The query of a request. Every function raises InvalidParameter, which says what is expected and quotes nothing."""
+"""The query of a request. Functions raise InvalidParameter, which names the expected value and quotes no input."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What endpoints read from a request: ids of the path, the body as a model, preferences, the trace.
+"""Readers of the parts of a request: ids of the path, the body as a model, preferences, the trace.
 
 Nothing is filled in for the caller, so that a retry has the same bytes.
 """
@@ -120,7 +120,7 @@ def traceparent(context: RequestContext) -> str | None:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return when the client has closed its connection. Pieces of a body are dropped, whatever their size."""
+    """Return when the client has closed its connection. Pieces of a body of any size are dropped."""
     while True:
         try:
             if (await receive())["type"] == "http.disconnect":

@@ -1,1 +1,1 @@
-"""The synchronous calls that must not cross Kafka: access grants and the review snapshot. Values in, values out."""
+"""The calls to Collate that must not pass through Kafka: access grants and the review snapshot."""

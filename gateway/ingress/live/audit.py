@@ -1,4 +1,4 @@
-"""The audit record of every link that is handed out: an internal command, which the worker publishes as an event."""
+"""The audit record of every returned link: an internal command, which the worker publishes as an event."""
 
 from datetime import UTC, datetime
 

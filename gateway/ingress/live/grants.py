@@ -23,9 +23,9 @@ from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
 from schemas.identity import request_id
 
 ACTIVE = "active"
-# A link that is valid for less expires before an operator opens it.
+# A link with a shorter validity expires before an operator opens it.
 MIN_VALID_SECONDS = 30.0
-# Mints that return an old grant (a replay of an earlier mint), and attempts of one mint without a result.
+# Limits: mints that return an old grant (a replay of an earlier mint), and attempts of one mint without a result.
 MAX_MINTS = 4
 MAX_ATTEMPTS = 3
 

@@ -1,4 +1,4 @@
-"""Outcomes of live calls, as values. `routes` and `problems` turn them into HTTP responses."""
+"""Outcomes of live calls, as values. `routes` and `problems` convert them to HTTP responses."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -119,7 +119,7 @@ def _refused(operation: Operation, answer: Refused) -> Problem:
                 "Collate refused the request because of a fault in the gateway. Report the requestId to the operators.",
                 members=members,
             )
-    if operation is Operation.MINT_GRANT and ruling.disposition in {Disposition.REREAD, Disposition.MINT_ANEW}:
+    if operation is Operation.MINT_GRANT and ruling.disposition in {Disposition.REREAD, Disposition.MINT_AGAIN}:
         return AccessUnavailable(ruling.advice, members=members)
     return CollateRefused(ruling.advice, members=members)
 

@@ -59,7 +59,7 @@ class LiveCalls:
                 raise problem_of_not_open(outcome)
             case Unrecorded(retry_after_seconds=seconds):
                 raise AuditUnavailable(
-                    "No link was handed out, because the access could not be recorded. Retry after Retry-After.",
+                    "No link was returned, because the access could not be recorded. Retry after Retry-After.",
                     retry_after_seconds=seconds,
                 )
             case UpstreamError():

@@ -92,7 +92,7 @@ async def test_a_proxy_that_opens_no_tunnel_is_named(look, proxy, behaviour, mes
 
 async def test_a_proxy_that_is_away_and_unreadable_credentials_are_told_apart(look, proxy, tmp_path):
     found, code = await look(proxy="http://127.0.0.1:1")
-    assert (code, found["collate"][1]) == (Exit.UNAVAILABLE, "proxy http://127.0.0.1:1: no connection to it")
+    assert (code, found["collate"][1]) == (Exit.UNAVAILABLE, "proxy http://127.0.0.1:1: no connection")
     found, code = await look(proxy=proxy().url, proxy_credentials_file=tmp_path / "absent")
     assert code == Exit.CONFIG
     assert "PROXY_CREDENTIALS_FILE" in found["collate"][1]
