@@ -1,4 +1,4 @@
-"""The decision about a command: a table. The first row, from the top, whose condition holds decides. Pure.
+"""The decision about a command: a table. The first row whose condition holds decides. Pure.
 
 docs/decide.md and the test of every combination are made from these rows. They contain Collate's safety rules
 (docs/collate-contract.md §6): no handoff while Collate works, and none without the accepted current review snapshot.

@@ -168,8 +168,7 @@ def read(record: Record, digest_key: bytes) -> Task:
 def request_body(payload: CommandPayload) -> bytes:
     """Return the body of the command's write: always the same bytes (docs/collate-contract.md §5.1, §5.4 to §5.6).
 
-    Raises:
-        ValueError: the command writes nothing.
+    Raises ValueError if the command writes nothing.
     """
     match payload:
         case HandoffRequest(accepted_review_snapshot_id=accepted):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A task whose handler never awaits yields to the rest of the process after so many invocations.
+# A task whose handler never awaits yields to the rest of the process after this number of invocations.
 _INVOCATIONS_PER_YIELD = 64
 
 
@@ -46,7 +46,7 @@ class Session(Protocol):
         ...
 
     def key_queues_changed(self) -> None:
-        """Start what may run, and set the timer for the key queue that is due next."""
+        """Start ready invocations, and set the timer for the key queue that is due next."""
         ...
 
     @property
@@ -143,12 +143,12 @@ class Dispatcher:
 
     @property
     def running(self) -> int:
-        """How many tasks run invocations."""
+        """The number of tasks that run invocations."""
         return len(self._tasks)
 
     @property
     def is_closed(self) -> bool:
-        """Whether no invocation may begin anything any more."""
+        """Whether no invocation may commit or start a call."""
         return self._closed
 
     async def ensure_owned(self) -> None:
@@ -189,7 +189,7 @@ class Dispatcher:
             task.add_done_callback(lambda _: self._metrics.abandoned_invocations.dec())
 
     def cancel_overdue(self) -> int:
-        """Cancel the invocations that run longer than the limit, again if needed. Return how many."""
+        """Cancel the invocations that run longer than the limit, again if needed. Return their number."""
         cancelled, repeated = self._tasks.cancel_overdue()
         self._metrics.handler_failures.labels(HandlerFailure.TIMED_OUT.value).inc(repeated)
         return cancelled
@@ -312,7 +312,7 @@ class Dispatcher:
             self._session.enqueue(PendingCommit(done.outputs, state, None, size, None))
 
     def _would_be_missed(self, key: bytes, timer_at: float | None) -> bool:
-        """Say whether a restart would call the timer too late, or a removed timer. A call too early does no harm."""
+        """Return whether a restart would call the timer too late, or a removed timer. An early call does no harm."""
         written = self.states.written_timer(key)
         if timer_at is None or written is None:
             return timer_at is not written

@@ -79,8 +79,7 @@ class Engine:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return.
 
-        Raises:
-            PartitionCountChanged: the topic's number of partitions differs from the settings.
+        Raises PartitionCountChanged if the topic's number of partitions differs from the settings.
         """
         failures = 0
         while not stop.is_set():
@@ -153,7 +152,8 @@ class Engine:
                 self._restart_out_of_range(error)
                 self._rewind()
             except RuntimeError as error:
-                # uvloop raises it for a connection that was just closed under aiokafka; aiokafka's tasks end with it.
+                # uvloop raises this error for a connection that was just closed under aiokafka; it ends aiokafka's
+                # tasks.
                 raise ConsumerDied(f"aiokafka ended: {error}") from error
             except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
                 log.error("engine.fetch_failed", detail=type(error).__name__)  # noqa: TRY400 - the type names the cause
@@ -172,7 +172,7 @@ class Engine:
             partition.rewind()
 
     def _restart_out_of_range(self, error: OffsetOutOfRangeError) -> None:
-        # Either retention deleted the records, or a deposed leader responded: the start finds out which.
+        # Either retention deleted the records, or a deposed leader responded: the start checks this.
         offsets = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         for source, offset in offsets.items():
             partition = self.partitions.get(source.partition)
@@ -242,13 +242,13 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         await asyncio.gather(*(partition.flush() for partition in partitions))
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Close the partitions that did not come back, keep those that did, start new ones."""
+        """Close the partitions that were not returned, keep the returned partitions, start the new ones."""
         engine = self._engine
         engine.is_rebalancing = False
         engine.count_rebalance()
         generation = self._membership.assigned()
         before, self._before = self._before, None
-        # Rebalances are eager: with the next generation and the same member id there was no owner in between.
+        # Rebalances are eager: the next generation with the same member id proves that no other process was the owner.
         uninterrupted = (
             before is not None and before.member_id == generation.member_id and before.number + 1 == generation.number
         )
@@ -287,7 +287,7 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
 
 
 async def _run(partition: Partition, predecessor: asyncio.Task[None] | None) -> None:
-    """Run the partition after this process's earlier object for it has ended; two would fence each other."""
+    """Run the partition after this process's earlier object for it has ended; two objects would fence each other."""
     if predecessor is not None:
         await asyncio.wait([predecessor])
     await partition.run()

@@ -95,7 +95,8 @@ class Invocation(Protocol):
         timer_at: when the key's timer is due, Unix seconds; None without a timer.
         since: when this process first had the record at the head of its key queue, Unix seconds.
         tries: how many invocations for this record returned `RetryAt` in this process.
-        failures: how many invocations for this record raised, timed out or returned too much in this process.
+        failures: how many invocations for this record raised, timed out or returned an oversized result in this
+        process.
     """
 
     @property
@@ -119,8 +120,7 @@ class Invocation(Protocol):
         When it returns, a successor will read this state, the partition is owned (see `ensure_owned`), and the
         invocation's `state` is the new one.
 
-        Raises:
-            PartitionLost: the partition no longer belongs to this process.
+        Raises PartitionLost if the partition no longer belongs to this process.
         """
         ...
 
@@ -129,8 +129,7 @@ class Invocation(Protocol):
 
         It waits during a rebalance, until the partition has come back.
 
-        Raises:
-            PartitionLost: the partition no longer belongs to this process.
+        Raises PartitionLost if the partition no longer belongs to this process.
         """
         ...
 
@@ -143,5 +142,5 @@ class Handler(Protocol):
         ...
 
     async def on_timer(self, invocation: Invocation, /) -> Done | RetryAt:
-        """Do the work that is due for the key now that its timer has expired."""
+        """Do the work for which the key's timer was set."""
         ...

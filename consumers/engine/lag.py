@@ -1,7 +1,7 @@
-"""How far each partition is behind the end of its log.
+"""The distance of each partition from the end of its log.
 
-While records are fetched, each fetch reports the end of the log, and the session knows what is unfinished. For other
-partitions (stopped, starting, paused, in a rebalance) `watch` reads the offsets from Kafka every few seconds.
+While records are fetched, each fetch reports the end of the log, and the session knows the unfinished records. For
+other partitions (stopped, starting, paused, in a rebalance) `watch` reads the offsets from Kafka every few seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def watermark(partition: Partition) -> int:
 
 
 def lag(partition: Partition) -> int:
-    """Return how many records lie beyond the watermark, according to the last fetch or the last read of `watch`."""
+    """Return the number of records beyond the watermark, according to the last fetch or the last read of `watch`."""
     return max(0, max(partition.fetched_log_end or 0, partition.lag_monitor.log_end) - watermark(partition))
 
 
@@ -48,7 +48,7 @@ def oldest_unfinished(partition: Partition) -> float | None:
 
 
 def is_fetching(partition: Partition) -> bool:
-    """Say whether fetches report the end of the log."""
+    """Return whether fetches report the end of the log."""
     is_running = partition.status is PartitionStatus.RUNNING
     return is_running and not partition.is_paused and partition.fetched_log_end is not None
 

@@ -22,7 +22,7 @@ class LoopLag:
 
     @property
     def is_late(self) -> bool:
-        """Whether the loop lacks processor time: work that can wait should wait."""
+        """Whether the loop lacks processor time: callers then postpone work that is not urgent."""
         return self._seconds > _LATE_SECONDS
 
     @property

@@ -127,7 +127,7 @@ class Partition:
             self.session.rewind()
 
     def restart(self, reason: str) -> None:
-        """Discard the session and start again from Kafka; the start checks the offsets that it finds there."""
+        """Discard the session and start again from Kafka; the start checks the offsets there."""
         log.warning("engine.session_invalidated", partition=self.source.partition, detail=reason)
         if self.session is not None:
             self._apply(PartitionEvent.SESSION_INVALID)
@@ -152,7 +152,7 @@ class Partition:
     # The partition's task.
 
     async def run(self) -> None:
-        """Start and commit, again and again, until the partition is closed."""
+        """Start and commit repeatedly, until the partition is closed."""
         failures = 0
         while not self._is_closing:
             if self._generation is None or self._lifecycle.state is PartitionState.STOPPED:
@@ -166,7 +166,7 @@ class Partition:
                     failures = 0
                     await self._commit_while_valid()
             except OperatorNeeded as needed:
-                log.error("engine.partition_stopped", partition=self.source.partition, detail=str(needed))  # noqa: TRY400 - the message says it all
+                log.error("engine.partition_stopped", partition=self.source.partition, detail=str(needed))  # noqa: TRY400 - the message is complete
                 self._apply(PartitionEvent.OPERATOR_NEEDED, str(needed))
             except NotAMember:
                 pause = self._settings.heartbeat_seconds
@@ -268,7 +268,7 @@ class Partition:
         await bounded_stop(producer)
 
     def _apply(self, event: PartitionEvent, detail: str = "") -> None:
-        """Move to the next state, and make the session follow."""
+        """Move to the next state, and update the session."""
         status = self._lifecycle.status
         has_changed = self._lifecycle.apply(event)
         if self._lifecycle.status is not status:

@@ -1,10 +1,10 @@
-"""Everything that a running partition holds in memory. It is made at a start and discarded as a whole, never repaired.
+"""All data of a running partition in memory, made at a start and discarded as a whole, never repaired.
 
     consumer -> feed() -> fetch buffer -> key queues -> invocations -> enqueue() -> commit queue -> commit()
                              ^                                                                        |
                              +--------------------------- room for more records <---------------------+
 
-The partition resumes, suspends and invalidates it; the consumer feeds it; the dispatcher uses it as
+The partition resumes, suspends and invalidates a session; the consumer feeds it; the dispatcher uses it as
 `dispatcher.Session`. Invariant: once the session is invalid, no invocation of it starts an external call and nothing of
 it is committed.
 """
@@ -53,7 +53,7 @@ _LINGER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """What all partitions of an engine share."""
+    """The objects that all partitions of an engine share."""
 
     settings: EngineSettings
     handler: Handler
@@ -64,7 +64,7 @@ class EngineContext:
 
 @dataclass(frozen=True, slots=True)
 class PartitionContext:
-    """What all sessions of a partition share. `wake` makes the partition's task look for something to commit."""
+    """The objects that all sessions of a partition share. `wake` makes the partition's task check for results."""
 
     source: TopicPartition
     consumer: AIOKafkaConsumer
@@ -141,11 +141,11 @@ class PartitionSession:
         await self.dispatcher.closed()
 
     async def flush(self, seconds: float) -> None:
-        """Return when all results are committed, or after so many seconds."""
+        """Return when all results are committed, or after this time."""
         await self._wait_until(lambda: self.commits.is_flushed, seconds)
 
     async def drain(self, seconds: float) -> None:
-        """Start no more invocations; return when all have ended and are committed, or after so many seconds."""
+        """Start no more invocations; return when all have ended and are committed, or after this time."""
         self._is_draining = True
         await self._wait_until(lambda: not self.dispatcher.running and self.commits.is_flushed, seconds)
 
@@ -219,13 +219,13 @@ class PartitionSession:
             self._failures.add(pending.record)
 
     def key_queues_changed(self) -> None:
-        """Start what may run, and set the timer for the key queue that is due next."""
+        """Start ready invocations, and set the timer for the key queue that is due next."""
         self.dispatcher.start()
         due = self.dispatcher.key_queues.next_due() if self.accepts_invocations else None
         if due != self._timer_due:
             self._cancel_timer()
             if due is not None:
-                # A queue that is due and has not started waits for a slot, which starts it: no need to hurry.
+                # A due queue that has not started waits for a slot, and the release of a slot starts it.
                 delay = max(0.001, due - time.time()) if due > time.time() else _SLOT_RETRY_SECONDS
                 self._timer = asyncio.get_running_loop().call_later(delay, self._timer_expired)
                 self._timer_due = due

@@ -37,7 +37,7 @@ _LOG_END_RETRY_SECONDS = (0.5, 1.0, 2.0)
 
 
 class OperatorNeeded(Exception):
-    """The partition cannot start without an operator's decision; the message says why and what resuming does."""
+    """The start needs an operator's decision; the message has the reason and the effect of a resume."""
 
 
 class NotAMember(Exception):
@@ -56,7 +56,7 @@ class StartedPartition:
 
 @dataclass(frozen=True, slots=True)
 class StartupContext:
-    """What a start works with.
+    """The objects that a start uses.
 
     `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore.
     """
@@ -75,7 +75,7 @@ async def start_partition(
     """Start the partition.
 
     Args:
-        context: what to work with.
+        context: the objects that the start uses.
         producer: the partition's transactional producer, not started.
         accept_lost_offset: an operator has resumed the partition although the committed offset is unusable.
 
@@ -185,7 +185,7 @@ def _check_offset(committed: Committed | None, begin: int, end: int, *, has_stat
 
 
 def _usable_offset(committed: Committed | None, begin: int, end: int) -> Committed:
-    """Return where to continue; records that are known to be finished stay finished."""
+    """Return the offset to continue at; records that are known to be finished stay finished."""
     if committed is None or committed.offset > end:
         return Committed(begin, "")
     try:

@@ -82,7 +82,7 @@ class StateStore:
                 timer_at = _read_timer(record) if record.value is not None else None
             except (TypeError, ValueError):
                 self.unreadable += 1
-                timer_at = 0.0  # due immediately: too early does no harm
+                timer_at = 0.0  # due immediately: an early call does no harm
             self.put(_input_key(record.key), record.value, timer_at)
 
 
@@ -161,8 +161,7 @@ async def restore(
         on_progress: called with (offsets read, offsets to read) after each fetch.
         timeout_seconds: the longest time without progress.
 
-    Raises:
-        TimeoutError: no progress for `timeout_seconds`.
+    Raises TimeoutError after `timeout_seconds` without progress.
     """
     states = StateStore()
     consumer.assign([partition])

@@ -1,4 +1,4 @@
-"""What an operator sees of an engine: the page of key queues, the readiness, and the gauges. Changes nothing."""
+"""An engine's status for operators: the page of key queues, the readiness, and the gauges. Changes nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
 
 
 def readiness(engine: ObservedEngine) -> tuple[bool, str]:
-    """Return whether every partition of this process is running, and if not, which is not and why."""
+    """Return whether every partition of this process is running, or a partition that is not, and why."""
     if not engine.is_joined:
         return False, engine.detail
     if engine.is_rebalancing:

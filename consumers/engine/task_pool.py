@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# How often a task is cancelled at the end, and how long it gets each time. The deadline of a worker's stop does not
+# The number of cancellations of a task at the end, and the time after each. The deadline of a worker's stop does not
 # include this time.
 _CLOSING_TRIES: Final = 2
 _CLOSING_SECONDS: Final = 2.0
@@ -76,7 +76,7 @@ class TaskPool:
         """Cancel the calls that run, or clean up, longer than the limit.
 
         Returns:
-            How many calls it has cancelled, and how many of these not for the first time.
+            The number of cancelled calls, and the number of these that were cancelled before.
         """
         now = self._clock()
         overdue = [(task, call) for task, call in self._calls.items() if call.since < now - self._timeout_seconds]

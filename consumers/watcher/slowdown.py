@@ -5,7 +5,7 @@ every authorization returns to the cadence within one step once the budget suffi
 
 A deferred observation is retried after half its step on average; a completed one repeats after `factor` steps. With `s`
 times as many observations as the budget allows, 1 / (1 + 2 (s - factor)) of them complete. So the share of deferred
-ones shows how much budget is missing. The factor rises only after every authorization had its turn since the last rise.
+ones shows how much budget is missing. The factor rises only after every authorization was due since the last rise.
 It falls while less than a tenth is deferred, and faster the longer that lasts.
 """
 

@@ -1,7 +1,7 @@
 """The results of one partition that wait for their transaction, first in, first out.
 
-Pure but for the futures of waiting invocations. Invariant: a key's later result is never committed before its earlier
-one.
+Pure except for the futures of waiting invocations. Invariant: a key's later result is never committed before its
+earlier one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class PendingCommit(NamedTuple):
-    """What one invocation has to commit, in bytes that no longer change.
+    """The uncommitted results of one invocation, as bytes.
 
     Attributes:
         outputs: the records to publish.
         state: the record of the key's new state, if the state changed.
         offset: the offset of the finished record; None for a checkpoint or a timer.
         size: bytes of the outputs and the state.
-        waiter: resolved once all of it is committed.
+        waiter: resolved after the commit.
         record: the finished record, for the limit of dead letters; None for a checkpoint or a timer.
     """
 
@@ -39,7 +39,7 @@ class PendingCommit(NamedTuple):
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a record or an invocation waits for it; nothing waits for the result of a timer."""
+        """Whether a record or an invocation waits for the commit; nothing waits for the result of a timer."""
         return self.offset is not None or self.waiter is not None
 
 
@@ -79,7 +79,7 @@ class CommitQueue:
         self._in_flight = []
 
     def fail(self) -> None:
-        """Drop everything; every waiter gets `PartitionLost`."""
+        """Drop all results; every waiter gets `PartitionLost`."""
         for pending in (*self._in_flight, *self._pending):
             if pending.waiter is not None and not pending.waiter.done():
                 pending.waiter.set_exception(PartitionLost())
@@ -89,7 +89,7 @@ class CommitQueue:
 
     @property
     def has_pending(self) -> bool:
-        """Whether there is something for another transaction."""
+        """Whether results wait for another transaction."""
         return bool(self._pending)
 
     @property

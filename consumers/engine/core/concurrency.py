@@ -29,7 +29,7 @@ class ConcurrencyLimiter:
 
     @property
     def used(self) -> int:
-        """How many slots are in use."""
+        """The number of slots in use."""
         return self._used
 
     @property
@@ -53,6 +53,6 @@ class ConcurrencyLimiter:
             taker = self._waiting.popleft()
             self._used += 1
             if taker.start_one():
-                self._waiting.append(taker)  # it may have more; it leaves the queue when nothing was ready
+                self._waiting.append(taker)  # a partition stays queued until it has nothing ready
             else:
                 self._used -= 1

@@ -1,4 +1,4 @@
-"""The share of dead letters among a partition's last records: above the limit the cause is a bad deployment.
+"""The share of dead letters among a partition's last records: too large a share shows a bad deployment.
 
 Pure. Three rules keep one source (a sender of records) from stopping the partition for the others:
 
@@ -7,8 +7,8 @@ Pure. Three rules keep one source (a sender of records) from stopping the partit
 - While a source holds more than half of the window, a new record displaces the oldest one of that source: its volume
   cannot displace the others. A source leaves the window a day after its last record.
 
-Counts committed records only: after a failed transaction the same records are dead-lettered again. Once tripped, the
-limit stays so until an operator's `reset`.
+Counts committed records only: after a failed transaction the same records are dead-lettered again. A limit that
+has tripped stays tripped until an operator's `reset`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class FailureRatioLimit:
         return int(self._share * self._window + _ROUNDING) + 1
 
     def would_trip_with(self, failed: Iterable[FinishedRecord]) -> bool:
-        """Say whether these failed records, committed next, would trip the limit."""
+        """Return whether these failed records, committed next, would trip the limit."""
         return self._exceeds([*self._failed(), *failed])
 
     def count(self, record: FinishedRecord, now: float) -> bool:

@@ -53,7 +53,7 @@ class FetchBuffer:
 
     def fetched(self, records: Sequence[FetchedRecord]) -> bool:
         """Add the records of one fetch. False: a record is missing, and none was added; seek to `position`."""
-        # aiokafka moves its position when it returns records: a lost fetch looks exactly like a hole in the log.
+        # aiokafka moves its position when it returns records: a lost fetch and a gap in the log look the same.
         if records[0].offset > self.position and not self._just_sought:
             return False
         self._just_sought = False
@@ -95,11 +95,11 @@ class FetchBuffer:
         return Committed(self._tracker.watermark, self._tracker.encode())
 
     def is_full(self, unfinished: int) -> bool:
-        """Say whether to stop reading, with so many unfinished records in the key queues."""
+        """Return whether to stop reading, with this number of unfinished records in the key queues."""
         return bool(self._held) or unfinished >= self._records_limit or self._size >= self._size_limit
 
     def has_room(self, unfinished: int) -> bool:
-        """Say whether to resume reading: at half of the limits, so that reading does not flutter."""
+        """Return whether to resume reading: at half of the limits, so that the consumer does not pause again soon."""
         return not self._held and unfinished <= self._records_limit // 2 and self._size <= self._size_limit // 2
 
     @property
@@ -114,7 +114,7 @@ class FetchBuffer:
 
     @property
     def gap(self) -> int:
-        """How many offsets lie between the watermark and the last record taken."""
+        """The number of offsets between the watermark and the last record taken."""
         return self._tracker.gap
 
     @property

@@ -1,4 +1,4 @@
-"""The key queues of one partition: which key may run now, and which waits until when.
+"""The key queues of one partition: which keys may run now, and until when the others wait.
 
 Pure and synchronous: the caller passes records, results and the time in. Invariants: a key never runs twice at a time,
 its records run in the order of `add`, and a queue with work is always ready, running, or waiting until a known time.
@@ -32,7 +32,7 @@ class KeyQueue:
         key: the key of its records.
         records: the unfinished records; the first one runs or waits.
         is_running: between `next_ready` and `finish` or `retry`.
-        is_for_timer: the invocation is for the timer; it stays so if a record arrives before the invocation starts.
+        is_for_timer: the invocation is for the timer, also if a record arrives before the invocation starts.
         waits_for, wait_until: the reason and the end of the wait of the first record.
         since: when the first record became the first, Unix seconds.
         tries, failures: see `interface.Invocation`.
@@ -84,7 +84,7 @@ class KeyQueues:
             queue = self._queues[record.key] = KeyQueue(record.key, since=now)
             self._fresh.append(queue)
         elif not queue.records and not queue.is_running:
-            queue.since = now  # it was ready for its timer; the record goes first
+            queue.since = now  # the queue was ready for its timer; the record runs first
             self._fresh.append(queue)
         queue.records.append(record)
 
@@ -155,7 +155,7 @@ class KeyQueues:
         return min(timer, waiting)
 
     def may_have_ready(self, now: float) -> bool:
-        """Say cheaply whether `next_ready` may return a queue."""
+        """Return, at low cost, whether `next_ready` may return a queue."""
         return bool(
             self._fresh
             or self._returning
@@ -166,7 +166,7 @@ class KeyQueues:
 
     @property
     def timers(self) -> int:
-        """How many keys have a timer."""
+        """The number of keys that have a timer."""
         return len(self._timers)
 
     def waits(self) -> dict[StrEnum, int]:
@@ -186,7 +186,7 @@ class KeyQueues:
             self._returning.append(waiting)
         if self._timers.may_be_due(now):
             for key in self._timers.due(now):
-                # Records go before timers: a busy queue looks at its timer when it is finished.
+                # Records run before timers: `finish` checks the timer of a busy queue.
                 if (queue := self._queues.get(key)) is None:
                     queue = self._queues[key] = KeyQueue(key, since=now)
                     self._timer_due.append(queue)

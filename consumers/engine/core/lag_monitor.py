@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class LagMonitor:
-    """What the last session and Kafka say about one partition's unfinished records."""
+    """The unfinished records of one partition, according to its last session and Kafka."""
 
     __slots__ = ("_behind_since", "_oldest", "log_end", "watermark")
 
@@ -20,12 +20,12 @@ class LagMonitor:
         self._behind_since: float | None = None
 
     def session_ended(self, committed: Committed, oldest: float | None) -> None:
-        """Note what a session had committed, and the timestamp of its oldest unfinished record."""
+        """Store a session's committed offset, and the timestamp of its oldest unfinished record."""
         self.watermark = committed.offset
         self._oldest = oldest
 
     def observe(self, log_end: int, watermark: int, now: float) -> None:
-        """Note the offsets that Kafka reports."""
+        """Store the offsets that Kafka reports."""
         self.log_end, self.watermark = log_end, watermark
         if log_end <= watermark:
             self._behind_since = None
@@ -33,7 +33,7 @@ class LagMonitor:
             self._behind_since = now
 
     def fetching_resumed(self) -> None:
-        """Forget the oldest record: the session knows it."""
+        """Forget the oldest record: from now on the session has it."""
         self._oldest = self._behind_since = None
 
     @property

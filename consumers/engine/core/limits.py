@@ -63,15 +63,14 @@ class InvocationLimits:
         return size
 
     def pause_after(self, failures: int) -> float:
-        """Return the seconds to wait after so many failures in a row."""
+        """Return the seconds to wait after this number of failures in a row."""
         return min(self.last_retry_seconds, self.first_retry_seconds * 2.0 ** min(failures - 1, 30))
 
 
 def validate(result: object) -> Done | RetryAt:
     """Return the result of a handler if it is valid.
 
-    Raises:
-        TypeError: it is neither a `Done` nor a `RetryAt`, its time is not finite, or its reason is no string enum.
+    Raises TypeError for another type, a time that is not finite, or a reason that is no string enum.
     """
     if isinstance(result, Done) and (result.timer_at is None or math.isfinite(result.timer_at)):
         return result

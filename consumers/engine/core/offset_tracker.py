@@ -32,11 +32,7 @@ class OffsetTracker:
     __slots__ = ("_finished", "_next", "_watermark", "_window")
 
     def __init__(self, watermark: int, metadata: str = "", *, window: int = WINDOW) -> None:
-        """Begin at a committed offset.
-
-        Raises:
-            MetadataUnreadable: `encode` did not write `metadata`.
-        """
+        """Begin at a committed offset. Raises MetadataUnreadable if `encode` did not write `metadata`."""
         self._watermark = watermark
         self._next = watermark
         self._window = window
@@ -55,11 +51,11 @@ class OffsetTracker:
 
     @property
     def gap(self) -> int:
-        """How many offsets lie between the watermark and the last offset taken: 0 when all are finished."""
+        """The number of offsets between the watermark and the last offset taken: 0 when all are finished."""
         return max(0, self._next - self._watermark)
 
     def accepts(self, offset: int) -> bool:
-        """Say whether `offset` fits into the window now; if not, an earlier offset has to be finished first."""
+        """Return whether `offset` fits into the window now; if not, an earlier offset must be finished first."""
         # The first condition: no offset that was taken is unfinished. Inlined here and in `take`: once per record each.
         return self._watermark >= self._next or offset < self._watermark + self._window
 

@@ -46,7 +46,7 @@ class PartitionState(Enum):
     WAITING = auto()  # no session; the partition starts when the group has assigned it
     STARTING = auto()  # under the current assignment
     STARTING_RELEASED = auto()  # a rebalance began during the start
-    STARTING_RETURNED = auto()  # and gave the partition back without a gap
+    STARTING_RETURNED = auto()  # the rebalance returned the partition without a gap
     RUNNING = auto()
     RELEASED = auto()  # a rebalance has begun: the session starts nothing new, and commits finished results
     RETURNED = auto()  # without a gap; the partition has yet to compare the committed offset
@@ -58,7 +58,7 @@ class PartitionState(Enum):
 
 
 class PartitionEvent(Enum):
-    """What the group, the operator and the partition's own task report."""
+    """The reports of the group, the operator and the partition's own task."""
 
     ASSIGNED = auto()  # no other process can have owned the partition since the last assignment
     ASSIGNED_AFTER_GAP = auto()
@@ -66,7 +66,7 @@ class PartitionEvent(Enum):
     START_BEGAN = auto()
     START_SUCCEEDED = auto()
     RETURN_VERIFIED = auto()
-    SESSION_INVALID = auto()  # its memory may differ from Kafka
+    SESSION_INVALID = auto()  # its data may differ from Kafka
     FAILED = auto()
     OPERATOR_NEEDED = auto()
     OPERATOR_RESUMED = auto()
@@ -189,8 +189,7 @@ class PartitionLifecycle:
     def apply(self, event: PartitionEvent) -> bool:
         """Move to the next state. Return whether the state has changed.
 
-        Raises:
-            TransitionRefused: the event cannot occur in this state.
+        Raises TransitionRefused if the event cannot occur in this state.
         """
         before = self.state
         after = TRANSITIONS[before].get(event)

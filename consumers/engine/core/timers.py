@@ -1,4 +1,4 @@
-"""The timers of one partition's keys: due ones are found without a scan, with few bytes per key.
+"""The timers of one partition's keys: due timers are found without a scan, with few bytes per key.
 
 Pure and synchronous. Timers of the current span of time are in a heap; later ones are in a list per span, and enter the
 heap when their span begins. The entry of a replaced timer stays until its time; its time then differs from the key's.
@@ -68,13 +68,13 @@ class Timers:
                 yield key
 
     def may_be_due(self, now: float) -> bool:
-        """Say cheaply whether `due` may yield a key."""
+        """Return, at low cost, whether `due` may yield a key."""
         if self._near:
             return self._near[0][0] <= now
         return bool(self._spans) and self._spans[0] * _SPAN_SECONDS <= now
 
     def next_due(self) -> float | None:
-        """Return the earliest time at which `due` may yield a key; for a far timer, the begin of its span."""
+        """Return the earliest time at which `due` may yield a key; for a later timer, the start of its span."""
         while self._near and self._at.get(self._near[0][1]) != self._near[0][0]:
             self._pop()
         if self._near:

@@ -1,4 +1,4 @@
-"""The three aiokafka clients of an engine, with the options that its promises rest on."""
+"""The three aiokafka clients of an engine, with the options that its guarantees require."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether this process is still a member of the generation in which it was assigned its partitions.
 
 Owns one pair (generation, member id), captured in the assignment callback, and sends heartbeats for exactly that pair.
-It writes nothing and does not change aiokafka's own membership. A commit as proof would not do: aiokafka would retry it
+It writes nothing and does not change aiokafka's own membership. A commit would prove nothing: aiokafka would retry it
 under a *newer* generation, where it could overwrite a successor's progress.
 """
 

@@ -33,12 +33,11 @@ _RETRY_SECONDS = 0.1
 async def fetch_committed(
     consumer: AIOKafkaConsumer, group: str, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, Committed | None]:
-    """Return the group's committed offset of each partition, None where it has none. All are of one topic.
+    """Return the group's committed offset of each partition, or None. All partitions are of one topic.
 
     Retries transient errors (a coordinator that loads or moves) without a limit: the caller sets the deadline.
 
-    Raises:
-        KafkaError: a permanent error, such as a missing permission.
+    Raises KafkaError for a permanent error, such as a missing permission.
     """
     numbers = [partition.partition for partition in partitions]
     while True:
