@@ -2,7 +2,7 @@
 
 Runs a real worker on real Kafka and the simulated Collate, on the first step of each class of the cadence, all classes
 together. Collate's ledger counts the calls; then each authorization is canceled at a random moment of its step. The
-formulas of docs/subscribing.md stand beside: they leave out the call and the transaction.
+table also has the formulas of docs/subscribing.md, which exclude the call and the transaction.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Measurement:
         if poll_class is PollClass.ENDED:
             for one in ids:
                 await self._act(one, {"do": "complete", "reportedOutcome": "submitted"})
-            await asyncio.sleep(5.5)  # it was observed as open before, at its step
+            await asyncio.sleep(5.5)  # one step of the class `open`, as which it was observed before
         await asyncio.sleep(step)
         counted = step * math.ceil(LEAST_COUNTED_SECONDS / step)
         before = await self._calls(ids)

@@ -1,7 +1,7 @@
-"""Calls to Collate: our transport and client beside a bare floor and the ready-made ones. `python -m bench.transport`.
+"""`python -m bench.transport`: calls to Collate by our transport and client, a bare floor, and existing clients.
 
-The server answers after 5 ms, so 20 in flight can't be faster than 4,000 a second. What tells them apart is processor
-time per call, and the 99th percentile once that is used up. httpx-aiohttp is measured where it happens to be there.
+The server responds after 5 ms, so 20 calls in flight make at most 4,000 calls per second. The candidates differ in
+processor time per call, and in the 99th percentile under full load. httpx-aiohttp is measured if it is installed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ HEADERS = {"Authorization": "Bearer key", "Accept": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out for one candidate and one number of calls in flight."""
+    """The result of one candidate with one number of calls in flight."""
 
     per_second: float
     microseconds: float
@@ -107,7 +107,7 @@ async def our_client(port: int, in_flight: int, stack: AsyncExitStack) -> Callin
         api_key_file=file,
         allow_plain_http=True,
         calls_per_second=1e6,
-        # A budget begins with a quarter of its slots; what waiting for one costs is not the question here.
+        # A budget begins with a quarter of its slots, and this benchmark does not measure the wait for a slot.
         concurrency=4 * in_flight,
     )
     client = await stack.enter_async_context(open_client(settings, create_metrics(CollectorRegistry()).collate))
@@ -210,8 +210,8 @@ def main() -> None:
 
 
 def _table(port: int) -> None:
-    print(f"GET of 900 bytes, answered after {DELAY_SECONDS * 1000:.0f} ms\n")
-    print("| what | in flight | calls/s | of floor | CPU µs/call | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|")
+    print(f"GET of 900 bytes, response after {DELAY_SECONDS * 1000:.0f} ms\n")
+    print("| call | in flight | calls/s | of floor | CPU µs/call | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|")
     for in_flight in IN_FLIGHT:
         base = None
         for name in CANDIDATES:

@@ -165,7 +165,7 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
     try:
         for authorization, age in zip(ids, ages, strict=True):
             key, state = authorization.encode(), watched(PollClass.PAYER, now, age)
-            # Anywhere in its step, as after some time.
+            # At a random moment of the step, as in steady operation.
             at = randomness.random() * cadence.every(state, now)
             timer_at = now - at if overdue else now + at
             record = state_record(topic, key, state.encode(), timer_at)
@@ -292,7 +292,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=20.0, help="commands per second (default 20)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure (default 15)")
     parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
-    parser.add_argument("--only-paces", action="store_true", help="play the cadence and start nothing")
+    parser.add_argument("--only-paces", action="store_true", help="only simulate the cadence; start no process")
     arguments = parser.parse_args()
     if arguments.only_paces:
         paces()

@@ -97,11 +97,7 @@ def reads_to_paste(url: str, worker_url: str, key: str, authorization_id: str) -
 
 
 async def _show_events(console: Console, stack: LocalStack) -> None:
-    """Show events until Ctrl-C.
-
-    Raises:
-        StartFailed: a process has ended unexpectedly.
-    """
+    """Show events until Ctrl-C. Raises StartFailed if a process has ended unexpectedly."""
 
     def show(event: Event) -> None:
         at = f"{event.at:%H:%M:%S}" if event.at else ""

@@ -49,8 +49,7 @@ class Listener:
     async def wait_for(self, kind: str, within_seconds: float, **data: object) -> Event:
         """Return the first event of a kind whose data has these values.
 
-        Raises:
-            TimeoutError: there is no such event in time.
+        Raises TimeoutError if there is no such event in time.
         """
         candidates = self.events
         deadline = time.monotonic() + within_seconds

@@ -53,8 +53,7 @@ class Program:
     def await_ready(self, within_seconds: float = READY_WITHIN_SECONDS) -> None:
         """Wait until the process is ready.
 
-        Raises:
-            StartFailed: the process has ended or is not ready in time. The message has the end of its log.
+        Raises StartFailed if the process has ended or is not ready in time. The message has the end of its log.
         """
         deadline = time.monotonic() + within_seconds
         with http_here() as http:
@@ -134,19 +133,11 @@ class Installation:
         return dict(self._environ)
 
     def apply_topics(self) -> None:
-        """Create the missing topics.
-
-        Raises:
-            StartFailed: the command failed.
-        """
+        """Create the missing topics. Raises StartFailed if the command failed."""
         self._run_verb("topics", "apply")
 
     def migrate(self) -> None:
-        """Create the tables of the read model.
-
-        Raises:
-            StartFailed: the command failed.
-        """
+        """Create the tables of the read model. Raises StartFailed if the command failed."""
         self._run_verb("migrate")
 
     def _run_verb(self, *verb: str) -> None:

@@ -75,7 +75,7 @@ class Postgres:
         return self
 
     def start(self) -> None:
-        """Start the server on the data that it has."""
+        """Start the server with its existing data."""
         self._end_old_processes()
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, "-k", self._sockets]
         for setting in SETTINGS:
@@ -156,10 +156,10 @@ class Postgres:
                 return
 
     def _end_old_processes(self) -> None:
-        """Kill the processes that a killed server left behind: no new server starts while one holds shared memory.
+        """Kill the processes that a killed server left: no new server starts while such a process holds shared memory.
 
         Such a process ends by itself, but not while it is stopped, and late on a busy machine. Needs Linux's /proc;
-        elsewhere it finds none.
+        elsewhere no process is found.
         """
         deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
         while pids := _processes_in(self._owner.directory / "data"):
@@ -197,7 +197,7 @@ def _package() -> Path:
 
 
 def _processes_in(directory: Path) -> list[int]:
-    """Return the processes that work in a directory: all of a server's do so in its data directory."""
+    """Return the processes with this working directory. Those of a server have its data directory."""
     directory, found = directory.resolve(), []
     for process in Path("/proc").glob("[0-9]*"):
         # Fails for processes that have ended or that belong to other users.

@@ -69,11 +69,7 @@ class LocalStack:
 
 @contextmanager
 def local_stack(console: Console, *, collate: Sequence[str] = (), port: int | None = None) -> Iterator[LocalStack]:
-    """Start the stack and print each part when it is ready.
-
-    Raises:
-        LocalError: a part could not start.
-    """
+    """Start the stack and print each part when it is ready. Raises LocalError if a part could not start."""
     with ExitStack() as exits:
         started = time.monotonic()
 

@@ -59,11 +59,7 @@ class Outcomes:
             self._changed.set()
 
     async def of(self, command_id: str) -> Outcome:
-        """Return the outcome of a command.
-
-        Raises:
-            TimeoutError: there is no outcome after a minute.
-        """
+        """Return the outcome of a command. Raises TimeoutError if there is no outcome after a minute."""
         async with asyncio.timeout(_OUTCOME_WITHIN_SECONDS):
             while command_id not in self.seen:
                 self._changed.clear()
@@ -122,9 +118,9 @@ async def steady(
     rate: float,
     seconds: float,
 ) -> SteadyResult:
-    """Send commands at a steady rate to all authorizations in turn, and wait for all outcomes.
+    """Send commands at a steady rate to all authorizations, round-robin, and wait for all outcomes.
 
-    `make_request` relocks the HTTP request of a command for its number, its authorization, and the handoff to revoke.
+    `make_request` returns the HTTP request of a command for its number, its authorization, and the handoff to revoke.
     """
     connections, found = Connections(address), SteadyResult()
     before: dict[str, tuple[str, bool]] = {}
@@ -134,9 +130,9 @@ async def steady(
 
     async def send(number: int, authorization: str) -> None:
         async with locks[authorization]:  # a late command delays the authorization's next one
-            await in_turn(number, authorization)
+            await send_next(number, authorization)
 
-    async def in_turn(number: int, authorization: str) -> None:
+    async def send_next(number: int, authorization: str) -> None:
         handoff_id = None
         if (last := before.get(authorization)) is not None:
             command_id, was_request = last

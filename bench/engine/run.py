@@ -182,14 +182,14 @@ async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]
     rate = statistics.median(run.rate for run in runs)
     bad = next((run.verdict for run in runs if not run.verdict.is_clean), runs[0].verdict)
     console.print(
-        f"A real HTTP call of 5 ms, 12 partitions, 1,000 keys: {rate:,.0f} records/s, {bad}. To beat: "
+        f"A real HTTP call of 5 ms, 12 partitions, 1,000 keys: {rate:,.0f} records/s, {bad}. For comparison: "
         "pyrallel-consumer 2,040, Confluent Parallel Consumer 3,920, neither exactly once"
     )
     return [run.verdict for run in runs]
 
 
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Alternate the two; the p99 is over all repetitions, since one has only a few values beyond it."""
+    """Alternate the two; the p99 is over all repetitions, because one repetition has only a few values above it."""
     table = Table(title="The other 99 keys while one key hangs, at 100 records/s (all repetitions together, ms)")
     for column in ("run", "p50", "p99", "of the run without it", "of each repetition"):
         table.add_column(column, justify="right")

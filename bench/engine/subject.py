@@ -171,7 +171,7 @@ Run = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bool]]:
-    """Return the function that runs the subject, and the one that says whether all its partitions run."""
+    """Return the function that runs the subject, and the function that returns whether all its partitions run."""
 
     async def floor_handler(record: ConsumerRecord) -> None:
         await work(record.key)

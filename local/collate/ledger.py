@@ -1,4 +1,4 @@
-"""The ledger of calls and effects, with which tests count effects.
+"""The ledger of calls and effects, for tests that count effects.
 
 It has at most `limit` calls and `limit` effects, drops the oldest ones, and counts them. It also has the call rate per
 second of real time. It keeps digests and a few harmless fields of bodies, never the bodies.

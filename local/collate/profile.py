@@ -68,11 +68,7 @@ class Profile:
         return self.closing_seconds <= 0
 
     def with_readings(self, readings: Mapping[str, Any]) -> Profile:
-        """Return a copy with changed readings.
-
-        Raises:
-            ValueError: a reading is unknown or has a wrong type.
-        """
+        """Return a copy with changed readings. Raises ValueError if a reading is unknown or has a wrong type."""
         if problems := [problem for name, value in readings.items() if (problem := _problem(name, value))]:
             raise ValueError("; ".join(problems))
         return replace(self, **readings)
@@ -96,8 +92,7 @@ NAMED: dict[str, dict[str, Any]] = {
 def named(names: Iterable[str], readings: Mapping[str, Any] | None = None) -> Profile:
     """Return named profiles combined with single readings.
 
-    Raises:
-        ValueError: a name or reading is unknown, or a value is invalid.
+    Raises ValueError if a name or reading is unknown, or a value is invalid.
     """
     profile = Profile()
     for name in names:

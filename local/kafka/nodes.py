@@ -72,8 +72,7 @@ class Cluster:
     def open(self) -> Self:
         """Start all nodes and return when they are ready.
 
-        Raises:
-            LocalError: a node could not start. The message has the ends of its logs.
+        Raises LocalError if a node could not start. The message has the ends of its logs.
         """
         self._jars = fetch(read_lock(), cache_directory() / "jars")
         for tries_left in reversed(range(TRIES)):

@@ -184,11 +184,7 @@ class FaultRules:
         return tuple(rule for rule in self._rules.values() if rule.matches(method, path, now))
 
     def add(self, wanted: Mapping[str, Any], now: float) -> Rule:
-        """Add a rule from its JSON form.
-
-        Raises:
-            ValueError: the rule is invalid.
-        """
+        """Add a rule from its JSON form. Raises ValueError if the rule is invalid."""
         self._numbered += 1
         rule = parse(dict(wanted), f"fault-{self._numbered}", now)
         self._rules[rule.id] = rule
@@ -204,11 +200,7 @@ class FaultRules:
 
 
 def parse(wanted: dict[str, Any], default_id: str, now: float) -> Rule:
-    """Parse a rule.
-
-    Raises:
-        ValueError: a field is missing, unknown or of a wrong type.
-    """
+    """Parse a rule. Raises ValueError if a field is missing, unknown or of a wrong type."""
     fault = _fault(wanted)
     nth = wanted.pop("nth", None)
     window = wanted.pop("forSeconds", None)

@@ -27,7 +27,7 @@ class Request:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query parameters. The last value of a repeated one counts."""
+        """The query parameters. The last value of a repeated parameter counts."""
         return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
 
 

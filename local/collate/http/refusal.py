@@ -1,4 +1,4 @@
-"""Collate's typed errors (docs/collate-contract.md §7), and undocumented ones that a client must handle.
+"""Collate's typed errors (docs/collate-contract.md §7), and undocumented errors that a client must handle.
 
 Refusal ── status, code, message, retryable, details, issues ──▶ {"error": {...}, "requestId": "req_..."}
 """

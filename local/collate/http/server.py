@@ -1,4 +1,4 @@
-"""The simulated Collate on real sockets: a public listener, and one for control that stays up during an outage."""
+"""The simulated Collate on real sockets: a public listener, and a control listener that stays open during an outage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON of docs/collate-contract.md §3, §5, §6. Fields of undocumented shape have the assumed one."""
+"""The JSON of docs/collate-contract.md §3, §5, §6. Fields of undocumented shape have the assumed shape."""
 
 from __future__ import annotations
 

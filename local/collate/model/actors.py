@@ -1,4 +1,4 @@
-"""Actions of others: another integrator, the human, the payer, Collate's operators.
+"""Actions of other actors: another integrator, the human, the payer, Collate's operators.
 
 The control API runs them. A fault `act` runs them between a client's read and its write.
 """
@@ -40,11 +40,7 @@ ACTIONS = (
 
 
 def create(state: CollateState, spec: AuthorizationSpec, now: float) -> list[str]:
-    """Create the specified authorizations and return their ids.
-
-    Raises:
-        ValueError: an id is already in use.
-    """
+    """Create the specified authorizations and return their ids. Raises ValueError if an id is already in use."""
     ids = list(spec.ids) or [state.new_id(spec.prefix.rstrip("_")) for _ in range(spec.count)]
     if taken := [authorization_id for authorization_id in ids if authorization_id in state.authorizations]:
         raise ValueError(f"these ids are in use: {', '.join(taken[:3])}")
@@ -84,11 +80,7 @@ def act(state: CollateState, authorization_id: str, action: Mapping[str, Any], n
 
 
 def validated(action: Any) -> dict[str, Any]:
-    """Return a valid action.
-
-    Raises:
-        ValueError: the action is invalid.
-    """
+    """Return a valid action. Raises ValueError if the action is invalid."""
     if not isinstance(action, dict) or action.get("do") not in ACTIONS:
         raise ValueError(f"an actor's `do` is one of {', '.join(ACTIONS)}")
     if "truth" in action:

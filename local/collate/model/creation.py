@@ -46,11 +46,7 @@ class AuthorizationSpec:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], organization: str) -> AuthorizationSpec:
-        """Parse the control API's JSON.
-
-        Raises:
-            ValueError: a field, state or truth is unknown.
-        """
+        """Parse the control API's JSON. Raises ValueError if a field, state or truth is unknown."""
         known = {_camel(one.name): one.name for one in fields(cls)}
         if unknown := sorted(set(value) - set(known)):
             raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")

@@ -166,7 +166,7 @@ def run_due(authorization: Authorization, at: Moment) -> Step | None:
             active = _activated(handoff, at)
             activated = _with_handoff(authorization, active)
             return Step(activated, (_effect(Kind.HANDOFF_ACTIVATED, activated, at, active),))
-        # A handoff in `closing` ends with its own result, any other one as expired.
+        # A handoff in `closing` ends with its own result, any other handoff as expired.
         return end_handoff(authorization, handoff, Result.EXPIRED, at)
     if authorization.finds_at is not None and authorization.finds_at <= at.now:
         return conclude(authorization, at)
