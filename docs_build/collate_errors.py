@@ -22,7 +22,7 @@ _DISPOSITIONS = {
     Disposition.REREAD: "nothing was done: read and decide again; a further write takes the next n",
     Disposition.RESEND: "send the identical request later: same key, same If-Match, same bytes",
     Disposition.SUSPEND: "the command is valid: send the identical request when the budget allows it",
-    Disposition.MINT_ANEW: "request a new grant, under a new key",
+    Disposition.MINT_AGAIN: "request a new grant, under a new key",
 }
 
 

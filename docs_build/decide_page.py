@@ -11,7 +11,7 @@ _HEAD = """# How a command is decided
 
 Made from `consumers/applier/decide.py`, `reasons.py` and `dead_letters.py` by `make docs`; change it there.
 
-Each decision follows a new read of the authorization, and of the handoff if needed. The first row, from the top, that
+Each decision follows a new read of the authorization, and of the handoff if needed. The first row whose condition
 holds decides. *Wait* means: read again soon. "For a minute" means: a read that contradicts an earlier read counts as
 stale, as from a lagging replica, for one minute.
 

@@ -35,11 +35,7 @@ class LicenceNotAccepted(Exception):
 
 
 def page(pinned: Path = PINNED) -> str:
-    """Return docs/licences.md.
-
-    Raises:
-        LicenceNotAccepted: a package's licence is not in the list.
-    """
+    """Return docs/licences.md. Raises LicenceNotAccepted if a package's licence is not in the list."""
     return _HEAD + "".join(f"| {name} | {licence} |\n" for name, licence in sorted(_licences(pinned)))
 
 

@@ -71,11 +71,7 @@ def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, b
 
 
 def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
-    """Read a record in either mode.
-
-    Raises:
-        CloudEventError: the record is not a CloudEvent.
-    """
+    """Read a record in either mode. Raises CloudEventError if the record is not a CloudEvent."""
     attributes: dict[str, str] = {}
     content_type = trace = None
     for header, raw in headers:
@@ -104,11 +100,7 @@ def to_http(envelope: Envelope, mode: Mode = "binary") -> tuple[list[tuple[str, 
 
 
 def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
-    """Read a request in either mode.
-
-    Raises:
-        CloudEventError: the request is not a CloudEvent.
-    """
+    """Read a request in either mode. Raises CloudEventError if the request is not a CloudEvent."""
     attributes: dict[str, str] = {}
     content_type = trace = None
     for name, raw in headers:

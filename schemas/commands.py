@@ -105,8 +105,7 @@ class HandoffClose(HandoffCloseBody, Command):
     def of(cls, handoff_id: str, body: HandoffCloseBody) -> "HandoffClose":
         """Return the command for the id in the path and the body.
 
-        Raises:
-            pydantic.ValidationError: the id is not a Collate id.
+        Raises pydantic.ValidationError if the id is not a Collate id.
         """
         return cls(handoff_id=handoff_id, result=body.result, expires_at=body.expires_at, metadata=body.metadata)
 

@@ -19,8 +19,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 def canonical_json(value: Any) -> bytes:
     """Return the canonical JSON of a value: sorted keys, no spaces, UTF-8.
 
-    Raises:
-        ValueError: the value contains NaN, an infinity or a lone surrogate.
+    Raises ValueError if the value contains NaN, an infinity or a lone surrogate.
     """
     return _CANONICAL.encode(value).encode()
 

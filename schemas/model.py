@@ -88,8 +88,7 @@ class Model(_Shown):
     def from_caller(cls, data: bytes | str) -> Self:
         """Read strict JSON: unknown fields are errors.
 
-        Raises:
-            pydantic.ValidationError: the JSON does not fit the model.
+        Raises pydantic.ValidationError if the JSON does not fit the model.
         """
         return cls.model_validate_json(data, by_alias=True, by_name=False)
 
@@ -97,8 +96,7 @@ class Model(_Shown):
     def from_record(cls, data: bytes | str) -> Self:
         """Read JSON that a newer version may have written: unknown fields are dropped.
 
-        Raises:
-            pydantic.ValidationError: the JSON does not fit the model.
+        Raises pydantic.ValidationError if the JSON does not fit the model.
         """
         return cls.model_validate_json(data, by_alias=True, by_name=False, extra="ignore")
 
@@ -131,11 +129,7 @@ class Tolerant(_Shown):
 
     @classmethod
     def from_wire(cls, data: bytes | str) -> Self:
-        """Read the body of a response.
-
-        Raises:
-            pydantic.ValidationError: the body does not fit the model.
-        """
+        """Read the body of a response. Raises pydantic.ValidationError if the body does not fit the model."""
         return cls.model_validate_json(data, by_alias=True, by_name=False)
 
 

@@ -16,8 +16,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 def parse_time(text: str) -> datetime:
     """Return the time in UTC.
 
-    Raises:
-        ValueError: the text is not RFC 3339 with an offset. The message does not contain the text.
+    Raises ValueError if the text is not RFC 3339 with an offset. The message does not contain the text.
     """
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time with an offset")

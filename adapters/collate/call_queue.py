@@ -18,9 +18,9 @@ from runtime.metrics import CollateMetrics
 
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
-COMMAND_PATIENCE_SECONDS: Final = 5.0
+COMMAND_WAIT_SECONDS: Final = 5.0
 # A deferred observation only sets its timer again.
-OBSERVATION_PATIENCE_SECONDS: Final = 0.05
+OBSERVATION_WAIT_SECONDS: Final = 0.05
 
 
 @dataclass(eq=False, slots=True)
@@ -37,17 +37,17 @@ class CallQueue:
         self,
         budget: Budget,
         *,
-        live_patience_seconds: float,
+        live_wait_seconds: float,
         most_waiting: int,
         metrics: CollateMetrics,
         monotonic: Callable[[], float] = time.monotonic,
         unix: Callable[[], float] = time.time,
     ) -> None:
         self.budget = budget
-        self._patience = {
-            Priority.LIVE: live_patience_seconds,
-            Priority.COMMAND: COMMAND_PATIENCE_SECONDS,
-            Priority.OBSERVATION: OBSERVATION_PATIENCE_SECONDS,
+        self._longest_wait = {
+            Priority.LIVE: live_wait_seconds,
+            Priority.COMMAND: COMMAND_WAIT_SECONDS,
+            Priority.OBSERVATION: OBSERVATION_WAIT_SECONDS,
         }
         self._most_waiting = most_waiting
         self._monotonic = monotonic
@@ -100,7 +100,7 @@ class CallQueue:
     async def _wait(self, began: float, call: Call) -> Ticket | Deferred:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(call, loop.create_future())
-        waiter.timer = loop.call_later(self._patience[call.priority], self._on_patience_over, waiter)
+        waiter.timer = loop.call_later(self._longest_wait[call.priority], self._on_wait_over, waiter)
         self._waiting[call.priority].append(waiter)
         self._metrics.waiting(call.priority, len(self._waiting[call.priority]))
         self._serve()
@@ -143,7 +143,7 @@ class CallQueue:
         order = self.budget.order
         return any(self._waiting[other] for other in order[: order.index(priority) + 1])
 
-    def _on_patience_over(self, waiter: _Waiter) -> None:
+    def _on_wait_over(self, waiter: _Waiter) -> None:
         self._leave(waiter)
         now = self._monotonic()
         outcome = self.budget.acquire(now, waiter.call)
@@ -166,7 +166,7 @@ class CallQueue:
     def _worth_waiting(self, hold: Hold, now: float, priority: Priority) -> bool:
         # Each call ahead takes about as long as the first.
         wait = (hold.until - now) * (1 + len(self._waiting[priority]))
-        return hold.reason is HoldReason.BUDGET and wait <= self._patience[priority]
+        return hold.reason is HoldReason.BUDGET and wait <= self._longest_wait[priority]
 
     def _defer(self, hold: Hold, now: float) -> Deferred:
         until = self.budget.deferred_until(now, hold)

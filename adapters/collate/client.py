@@ -293,7 +293,7 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Trac
     )
     queue = CallQueue(
         Budget(bounds, time.monotonic(), random.random),
-        live_patience_seconds=settings.turn_timeout.total_seconds(),
+        live_wait_seconds=settings.turn_timeout.total_seconds(),
         most_waiting=_MOST_WAITING,
         metrics=metrics,
     )

@@ -30,7 +30,7 @@ class Disposition(StrEnum):
     """Send the identical request later: same key, same If-Match, same bytes."""
     SUSPEND = "suspend"
     """The command is valid: send the identical request when the budget allows it."""
-    MINT_ANEW = "mint_anew"
+    MINT_AGAIN = "mint_again"
     """Request a new grant, under a new key."""
 
 
@@ -105,7 +105,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("payer_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule("file_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule(
-        "access_grant_expired", (404,), Disposition.MINT_ANEW, "grant_expired",
+        "access_grant_expired", (404,), Disposition.MINT_AGAIN, "grant_expired",
         "Request a new grant.", on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
     ),
     Rule(

@@ -34,8 +34,7 @@ async def send_to_coordinator(consumer: AIOKafkaConsumer, request: Any) -> Any:
 
     Relies on `_coordinator._send_req(request)`, which uses the coordinator's own connection.
 
-    Raises:
-        KafkaError: the coordinator is unknown, or the connection failed.
+    Raises KafkaError if the coordinator is unknown, or the connection failed.
     """
     return await consumer._coordinator._send_req(request)  # noqa: SLF001 - see the module
 

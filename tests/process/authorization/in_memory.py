@@ -99,7 +99,7 @@ class InMemoryKeyQueue(KeyQueue):
             clock, metrics = sim.clock.now, queue.metrics.collate
             calls = CallQueue(
                 Budget(bounds, queue.now(), queue.chance),
-                live_patience_seconds=1.0,
+                live_wait_seconds=1.0,
                 most_waiting=0,
                 metrics=metrics,
                 monotonic=clock,

@@ -22,12 +22,12 @@ def registry():
 async def make(registry):
     loop = asyncio.get_running_loop()
 
-    def build(*, concurrency=4, per_second=1e6, live_patience=1.0, most_waiting=100, seconds=0.001):
+    def build(*, concurrency=4, per_second=1e6, live_wait=1.0, most_waiting=100, seconds=0.001):
         budget = Budget(Bounds(per_second, concurrency, 0.0, 3, 5.0, 30.0), loop.time(), lambda: 0.5)
         budget._seconds = seconds
         return CallQueue(
             budget,
-            live_patience_seconds=live_patience,
+            live_wait_seconds=live_wait,
             most_waiting=most_waiting,
             metrics=create_metrics(registry).collate,
             monotonic=loop.time,
@@ -81,7 +81,7 @@ async def test_a_long_wait_is_deferred_immediately(make):
     assert held.until - 1e9 > began + 0.5
 
 
-async def test_a_wait_that_becomes_long_is_deferred_after_its_patience(make):
+async def test_a_wait_that_becomes_long_is_deferred_after_the_longest_wait(make):
     queue = make()
     await take(queue)
     began = asyncio.get_running_loop().time()

@@ -25,7 +25,11 @@ SECTION_7 = [
     ("provider_not_found", 404, Disposition.DEAD_LETTER),
     ("payer_not_found", 404, Disposition.DEAD_LETTER),
     ("file_not_found", 404, Disposition.DEAD_LETTER),
-    ("access_grant_expired", 404, {CREATE: Disposition.REREAD, CLOSE: Disposition.REREAD, MINT: Disposition.MINT_ANEW}),
+    (
+        "access_grant_expired",
+        404,
+        {CREATE: Disposition.REREAD, CLOSE: Disposition.REREAD, MINT: Disposition.MINT_AGAIN},
+    ),
     ("access_grant_revoked", 404, Disposition.REREAD),
     ("channel_session_lost", 404, Disposition.REREAD),
     ("unsupported_route", 409, Disposition.DEAD_LETTER),
