@@ -121,11 +121,10 @@ def reached(file):
     return found
 
 
-def run(command, copy, seconds):
+def run(command, copy, seconds, output=subprocess.DEVNULL):
     """Run a command in a copy; return its exit code. After the seconds it is killed, with all that it started."""
     environ = os.environ | {"PYTHONPATH": str(copy), "CI": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=copy, env=environ, start_new_session=True, **quiet)
+    process = subprocess.Popen(command, cwd=copy, env=environ, start_new_session=True, stdout=output, stderr=output)
     with suppress(subprocess.TimeoutExpired):
         return process.wait(seconds)
     os.killpg(process.pid, signal.SIGKILL)
@@ -174,7 +173,7 @@ def main():
             copies.put(copy)
         every_test = sorted({test for of_path in tests.values() for test in of_path})
         print(f"{len(mutants)} mutants; first {len(every_test)} files of tests without a mutant", flush=True)
-        if run([*PYTEST, "-o", "junit_family=xunit1", "--junitxml=report.xml", *every_test], copy, 1_200) != 0:
+        if run([*PYTEST, "-o", "junit_family=xunit1", "--junitxml=report.xml", *every_test], copy, 1_200, None) != 0:
             raise SystemExit("The tests must pass without a mutant: make unit; make test ARGS=tests/process")
         seconds = Counter()
         for case in ET.parse(copy / "report.xml").iter("testcase"):

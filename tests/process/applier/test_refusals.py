@@ -2,7 +2,10 @@
 
 import pytest
 
+from adapters.collate.answers import Cause, NotSent
+from consumers.applier import delivery
 from consumers.applier.reasons import WAITING
+from consumers.authorization.retry_policy import UNSENT_INTENT_SECONDS
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
@@ -27,6 +30,46 @@ async def test_refused_credentials_pause_the_command_until_the_key_is_valid(make
     await eventually(is_finished)
     assert queue.check(command).effect == "ours"
     assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"status": 429, "code": "rate_limited"}, WaitReason.RATE_LIMITED),
+        ({"status": 429, "code": "rate_limited", "retryAfter": "5"}, WaitReason.RATE_LIMITED),
+        ({"status": 409, "code": "wait", "retryable": True}, WaitReason.BACKOFF),
+        ({"status": 409, "code": "wait", "retryable": True, "retryAfter": "5"}, WaitReason.RETRY_AFTER),
+        ({"status": 503, "shape": "html"}, WaitReason.BACKOFF),
+    ],
+    ids=str,
+)
+async def test_a_wait_has_the_reason_of_its_response(make_queue, fault, reason):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, when="before", count=1, **fault)
+    command = queue.send(HandoffRequest())
+    assert (await queue.invoke()).reason is reason
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+
+
+async def test_a_request_that_never_left_gives_its_number_back(make_queue, monkeypatch):
+    queue, sent = make_queue(), []
+
+    async def unreachable_at_first(execution, intent, body):
+        sent.append((intent.n, intent.key))
+        if len(sent) in {2, 3}:
+            queue.sim.advance(UNSENT_INTENT_SECONDS)
+            return NotSent(Cause.REFUSED)
+        return await call(execution, intent, body)
+
+    call = delivery._call
+    monkeypatch.setattr(delivery, "_call", unreachable_at_first)
+    queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+    assert [n for n, _ in sent] == [1, *[2] * (len(sent) - 1)]
+    assert len({key for _, key in sent}) == 2
 
 
 async def test_a_stored_error_is_passed_with_the_next_n(make_queue):

@@ -1,9 +1,11 @@
 """What a read and an end do to a stored handoff: an older read changes nothing, and each end has its actor."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from consumers.authorization.facts import Observed
-from consumers.authorization.handoffs import is_current
+from consumers.authorization.handoffs import first_seen, is_current, open_since, updated
 from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, Closer, CommandRef, Handoff
 from schemas.collate.authorization import PriorAuthorization
@@ -85,3 +87,32 @@ def test_without_our_close_an_end_is_another_actors(result):
     _, (event,) = after_read(stored(), read("closed", 6, result=result))
     assert event.by == "other"
     assert event.reported == ("unable_to_complete" if result == "unable_to_complete" else None)
+
+
+@pytest.mark.parametrize(
+    ("activated", "created", "opened"), [(5, 3, 5), (5, None, 5), (None, 3, 3), (None, None, None)]
+)
+def test_a_handoff_opened_when_it_was_activated_or_else_created(activated, created, opened):
+    times = {
+        name: datetime.fromtimestamp(seconds, UTC)
+        for name, seconds in (("activated_at", activated), ("created_at", created))
+        if seconds is not None
+    }
+    assert first_seen(read("active", 6, **times), 9, None, NOW).opened_at == opened
+    assert updated(stored(opened_at=1.0), read("active", 6, **times), 9).opened_at == (opened or 1.0)
+
+
+@pytest.mark.parametrize(("opened_at", "since"), [(None, NOW), (NOW - 5, NOW - 5), (NOW + 5, NOW)])
+def test_a_handoff_is_open_since_our_first_read_at_the_latest(opened_at, since):
+    assert open_since(stored(opened_at=opened_at)) == since
+
+
+@pytest.mark.parametrize(("version", "pointer", "open_version"), [(9, "mh", 9), (5, "mh", 5), (9, None, 5)])
+def test_the_authorization_alone_shows_at_which_version_a_handoff_was_open(version, pointer, open_version):
+    wire = {"id": "auth_1", "version": version, "status": "processing"}
+    if pointer:
+        wire["activeManualHandoff"] = {"id": pointer}
+    for handoffs in ((), (read("active", 6),)):
+        observed = Observed(PriorAuthorization.model_validate(wire), handoffs)
+        state, _ = reduce(NEW.replace(active=stored(), floor=5), observed, NOW)
+        assert state.active.open_version == open_version
