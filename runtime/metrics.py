@@ -138,6 +138,8 @@ class IngressMetrics:
     requests: Counter
     request_seconds: Histogram
     requests_in_flight: Gauge
+    connections: Gauge
+    connections_limit: Gauge
     shed: Counter
     publish_seconds: Histogram
     publish_failures: Counter
@@ -229,6 +231,8 @@ def _ingress(make: MetricFactory) -> IngressMetrics:
             "request_seconds", "Time from a request's head to the end of its response.", ("route",)
         ),
         requests_in_flight=make.gauge("requests_in_flight", "Requests in flight."),
+        connections=make.gauge("connections", "Open connections of the API."),
+        connections_limit=make.gauge("connections_limit", "Maximum number of open connections of the API."),
         shed=make.counter(
             "shed",
             "Requests rejected because of a limit or an outage, by reason (rate, in_flight, publishes, kafka_away, …).",

@@ -236,6 +236,17 @@ class IngressSettings(Section):
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
         1_000, description="Maximum number of requests in flight; a further request immediately gets 503."
     )
+    max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
+        50,
+        description="Maximum number of bodies that are read before their signature is checked; "
+        "a further one ends the oldest, with 408.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        2_000, description="Maximum number of open connections; a further one closes those that wait, or gets 503."
+    )
+    max_connections_per_peer: Annotated[int, Field(ge=0)] = Field(
+        0, description="Maximum number of open connections per peer address; 0: no bound. Behind a proxy, keep 0."
+    )
     max_publishes_in_flight: Annotated[int, Field(ge=1)] = Field(
         500, description="Maximum number of unconfirmed records sent to Kafka; a further command immediately gets 503."
     )

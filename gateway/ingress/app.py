@@ -14,9 +14,9 @@ from gateway.ingress.commands.routes import Commands
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import EventStreams
+from gateway.ingress.http.body import BodyLimit, UnverifiedBodies
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import (
-    BodyLimit,
     ErrorBoundary,
     InFlightLimit,
     RequestDeadline,
@@ -56,6 +56,7 @@ def middleware(
     traces: Traces | None,
 ) -> Sequence[Middleware]:
     """Return the middleware, outermost first."""
+    unverified = UnverifiedBodies(deadlines, metrics, max_bodies=settings.max_unverified_bodies)
     return [
         *([] if traces is None else [Middleware(RequestSpans, traces)]),
         Middleware(RequestIds),
@@ -64,7 +65,9 @@ def middleware(
         Middleware(ErrorBoundary),
         Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
         Middleware(StrictHeaders),
-        Middleware(BodyLimit, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2),
+        Middleware(
+            BodyLimit, unverified, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2
+        ),
         Middleware(Authentication, callers, tokens),
     ]
 

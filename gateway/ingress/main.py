@@ -34,9 +34,10 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.event_stream.tail import Tail
+from gateway.ingress.http.connections import ConnectionLimits, Connections
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import RequestRecorder
-from gateway.ingress.http.server import ConnectionLimits, limited_protocol
+from gateway.ingress.http.server import limited_protocol
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.review import Reviews
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
 MAX_REPLAYS = 100_000
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
 CALLERS_CHECK_SECONDS = 1.0
-KEEP_ALIVE_SECONDS = 75
 
 
 class CallersFileError(StartupError):
@@ -89,6 +89,9 @@ async def work(settings: Settings, process: Process) -> None:
     ):
         components = assemble(settings, process, callers, collate, _kafka_sources(settings), traces=traces)
         process.spawn("deadlines", components.deadlines.run())
+        limits = ConnectionLimits(connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
+        connections = Connections(limits, process.metrics.ingress, process.health)
+        process.spawn("connections", connections.run())
         if components.reader is not None:
             process.spawn("database", components.reader.run())
         process.spawn("callers", _follow_callers(components, process))
@@ -97,8 +100,7 @@ async def work(settings: Settings, process: Process) -> None:
             own.host,
             own.port,
             stop_seconds=max(1.0, stop_seconds),
-            http=limited_protocol(ConnectionLimits(), components.recorder.record_rejected),
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            http=limited_protocol(connections, components.recorder.record_rejected),
         ) as listening:
             tune_gc()
             process.watch("http", listening.task)

@@ -187,6 +187,9 @@ class EventStreams:
             self._tail.remove_listener(client.offer)
         if reason is not EndReason.CLIENT:
             await _send(send, b'event: stream.ended\ndata: {"reason":"%s"}\n\n' % reason.encode(), is_last=True)
+        else:
+            # The client may have closed its sending side only.
+            await _send(send, b"", is_last=True)
         return reason
 
     async def _catch_up(self, client: _Client, since: list[int], send: Send) -> None:

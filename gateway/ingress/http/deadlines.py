@@ -62,6 +62,11 @@ class Deadlines:
     def sweep(self, now: float) -> None:
         """Cancel every task whose deadline has passed, once."""
         for deadline in [deadline for deadline in self._open if deadline.at <= now]:
+            self.expire(deadline)
+
+    def expire(self, deadline: Deadline) -> None:
+        """Cancel the deadline's task now, unless its work has ended."""
+        if deadline in self._open:
             deadline.has_passed = True
             self._open.discard(deadline)
             deadline.task.cancel()

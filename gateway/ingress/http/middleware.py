@@ -6,7 +6,7 @@
     ErrorBoundary     500 for an unexpected exception
     RequestDeadline   408 or 504 for a request that takes too long
     StrictHeaders     400 for a repeated header
-    BodyLimit         413 and 415 while the body is read
+    body.BodyLimit    413 and 415 while the body is read
 
 `auth.authentication.Authentication` is the innermost. docs/decisions/0008-http-layer.md gives the reasons.
 The server runs without websockets and lifespan, so every scope is an HTTP request.
@@ -28,12 +28,10 @@ from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problem import Fault, Problem
 from gateway.ingress.http.problems import (
     BodyTimedOut,
-    BodyTooLarge,
     DeadlinePassed,
     InternalError,
     InvalidHeader,
     Overloaded,
-    UnsupportedMediaType,
 )
 from gateway.ingress.http.responses import ProblemResponse, RawHeaders, with_common_headers
 from runtime.logs import get_log, line_writer
@@ -266,52 +264,3 @@ def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:
         else:
             headers[name] += b", " + value
     return headers
-
-
-class BodyLimit:
-    """Bounds the body while it is read. A body that no endpoint reads is not checked.
-
-    `receive` raises BodyTooLarge and UnsupportedMediaType (compressed). A body of several pieces restarts the deadline
-    when it is complete: `seconds` remain for the work.
-    """
-
-    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
-        self.app = app
-        self._max_bytes = max_bytes
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        context: RequestContext = scope["state"]["context"]
-        size, pieces = 0, 0
-
-        async def receive_bounded() -> Message:
-            nonlocal size, pieces
-            if not pieces:
-                pieces = 1
-                self._check_headers(context.headers)
-            context.is_reading_body = True
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return message
-            is_last = not message["more_body"]
-            if is_last:
-                context.is_reading_body = False
-            size += len(message["body"])
-            if size > self._max_bytes:
-                raise self._too_large()
-            if is_last and pieces > 1:
-                context.deadline.extend(self._seconds)
-            pieces += 1
-            return message
-
-        await self.app(scope, receive_bounded, send)
-
-    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("Send the body uncompressed.", close=True)
-        if int(headers.get(b"content-length", b"0")) > self._max_bytes:
-            raise self._too_large()
-
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"Send at most {self._max_bytes} bytes.", close=True)

@@ -11,7 +11,8 @@
     ├─ dead letters (409)      DeadLetterMoved · NotRedrivable
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
     │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
-    ├─ InternalError (500) · CollateFailed (502) · DeadlinePassed (504)
+    ├─ InternalError (500) · TransferCodingUnknown (501) · CollateFailed (502) · DeadlinePassed (504)
+    ├─ VersionNotSupported (505)
     └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · DeadLettersUnread
                                ReadModelUnavailable · Overloaded · Stopping
 
@@ -202,6 +203,12 @@ class InternalError(Problem):
     status, slug = 500, "broken"
 
 
+class TransferCodingUnknown(Problem):
+    """The transfer coding is not supported."""
+
+    status, slug = 501, "transfer-coding-unknown"
+
+
 class CollateFailed(Problem):
     """Collate sent an unusable response."""
 
@@ -260,6 +267,12 @@ class DeadlinePassed(Problem):
     """The request took too long."""
 
     status, slug = 504, "deadline-passed"
+
+
+class VersionNotSupported(Problem):
+    """The HTTP version is not supported."""
+
+    status, slug = 505, "http-version-not-supported"
 
 
 def every_problem(root: type[Problem] = Problem) -> list[type[Problem]]:

@@ -30,6 +30,15 @@ def with_common_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
     return [*headers, *_COMMON, (b"x-request-id", request_id.encode())]
 
 
+def rejection(problem: Problem, request_id: str) -> bytes:
+    """Return the response to a request that never existed, after its status line. The connection ends with it."""
+    body = problem.body(request_id)
+    fields = problem.headers() | {"content-length": str(len(body)), "connection": "close"}
+    raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    lines = [b"%s: %s\r\n" % header for header in with_common_headers(raw_headers, request_id)]
+    return b"".join((*lines, b"\r\n", body))
+
+
 class BytesResponse(Response):
     """JSON that is rendered already. `raw_headers` are the headers beside those that belong to the body."""
 

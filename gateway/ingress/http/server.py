@@ -1,201 +1,300 @@
-"""The HTTP server: uvicorn's parser with bounds on what comes before a request exists.
+"""The HTTP server: uvicorn's parser with bounds on what comes before a request exists, and a clock for every state.
 
-uvicorn bounds neither the URL nor the headers nor the time of their arrival. A head that exceeds a bound or breaks the
-grammar gets a problem, and the connection is closed. A request that is being served at that time keeps its response.
-uvicorn does not bound the time of writing either: a client that does not read its response is disconnected.
+    connect → NEW → HEAD → SERVING → IDLE → HEAD …           CLOSING ← any state that ends
+                              └→ DRAINING → CLOSING          DRAINING ← a rejected head
+
+    state     begins with                          ends with                  clock           then
+    new       the connection                       the first byte of a head   head_seconds    close
+    head      the first byte of a head             the end of the head        head_seconds    close
+    serving   the end of a head                    the end of the response    RequestDeadline 408 or 504
+    idle      the end of a response                the first byte of a head   idle_seconds    close
+    draining  the end of the last response, while  the client's end           drain_seconds   close
+              a part of the input is unread
+    closing   the decision to close                an empty buffer            write_seconds   abort
+
+`RequestDeadline` covers the body and ends when the response starts. An event stream bounds its own life. In every state
+`write_seconds` bounds the time in which a client does not read. `Connections.sweep` watches the clocks.
+
+A head that breaks the grammar or exceeds a bound gets a problem and closes the connection, after the response of an
+earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
 
 This module has every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its `RequestResponseCycle`.
 They were checked against uvicorn 0.54.0: tests/unit/ingress/test_server.py fails when an upgrade changes them.
 """
 
 import asyncio
+import math
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import chain
+from types import SimpleNamespace
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.ingress.http.connections import Connections, ConnectionState
+from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problem import Problem
-from gateway.ingress.http.problems import HeadersTooLarge, Overloaded, Unreadable, UrlTooLong
-from gateway.ingress.http.responses import with_common_headers
+from gateway.ingress.http.problems import Unreadable
+from gateway.ingress.http.request_head import head_problem, size_problem, too_large
+from gateway.ingress.http.responses import rejection
+
+_ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """The limits of a connection and of a request's head.
+class _Cycle(RequestResponseCycle):
+    """One request and its response. After a half-close `receive` reports a disconnect, and `send` still works."""
 
-    `write_seconds` is longer than the write timeout of an event stream, which names its reason before it disconnects.
-    """
+    scope: Any
+    _is_half_closed = False
+    _is_body_delivered = False
 
-    url_bytes: int = 4 << 10
-    header_count: int = 64
-    header_bytes: int = 16 << 10
-    head_bytes: int = 32 << 10
-    head_seconds: float = 10.0
-    connections: int = 2_000
-    write_seconds: float = 30.0
+    def half_close(self) -> None:
+        """Note that the client has closed its sending side."""
+        self._is_half_closed = True
+        self.message_event.set()
 
+    def disconnect(self) -> None:
+        """Note that the client has gone, or that the rest of its body is unreadable."""
+        self.disconnected = True
+        self.message_event.set()
 
-class _Rejected(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.slug)
-        self.problem = problem
+    async def send(self, message: Any) -> None:
+        """Send a part of the response. The rest of an unread body would be taken for the next request: close then."""
+        if self.more_body and not self.response_started:
+            self.keep_alive = False
+        await super().send(message)
+
+    async def receive(self) -> Any:
+        """Return the next part of the body, then the client's disconnect."""
+        if not (self._is_half_closed and self._is_body_delivered):
+            message = await super().receive()
+            if not (self._is_half_closed and self._is_body_delivered):
+                self._is_body_delivered = not self.more_body
+                return message
+        return {"type": "http.disconnect"}
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. Limits and callback are class attributes, because uvicorn creates the instances."""
+    """One connection. The shared parts are class attributes, because uvicorn creates the instances."""
 
-    limits: ClassVar[ConnectionLimits]
+    open_connections: ClassVar[Connections]
 
     @staticmethod
     def on_rejected(problem: Problem, request_id: str) -> None:
         """Handle a request that was rejected before it existed."""
 
-    _head_timer: asyncio.TimerHandle | None = None
-    _write_timer: asyncio.TimerHandle | None = None
+    state = ConnectionState.NEW
+    entered_at = 0.0
+    write_paused_at = math.inf
+    is_known = False
+    _served: _Cycle | None = None
     _in_head = False
-    _head_bytes = 0
+    _is_unreadable = False
+    _unparsed_bytes = 0
+
+    @property
+    def peer(self) -> str:
+        """The peer's address."""
+        return "" if self.client is None else self.client[0]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
+        self.limits = self.open_connections.limits
+        # uvicorn's cycle closes through this, so that the connection closes in stages.
+        end = self._end_response
+        self._writer: Any = SimpleNamespace(write=transport.write, is_closing=transport.is_closing, close=end)
+        self.parser.set_dangerous_leniencies(lenient_version=True)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # A few bytes do not pause writing, and closing leaves bytes in the kernel: only the kernel can bound these.
-            milliseconds = round(self.limits.write_seconds * 1_000)
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-        if len(self.connections) > self.limits.connections:
-            self._reject(Overloaded("Connect again later, or keep fewer connections.", retry_after_seconds=1))
-            return
-        self._start_head_timer()
+            ms = round(self.limits.write_seconds * 1_000)  # closing leaves bytes in the kernel, which only it can bound
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
+        self._enter(ConnectionState.NEW)
+        if problem := self.open_connections.add(self, self.entered_at):
+            self._reject(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers."""
-        self._stop_head_timer()
-        self._stop_write_timer()
+        """Remove the connection, and tell the request that is being served."""
+        self.open_connections.remove(self)
+        self.pipeline.clear()
+        if self._served is not None and not self._served.response_complete:
+            self._served.disconnect()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Start the timer of a client that does not read."""
+        """Start the clock of a client that does not read."""
         super().pause_writing()
-        self._write_timer = self.loop.call_later(self.limits.write_seconds, self.transport.abort)
+        self.write_paused_at = self.loop.time()
 
     def resume_writing(self) -> None:
-        """Stop the timer of a client that reads again."""
-        self._stop_write_timer()
+        """Stop the clock of a client that reads again."""
+        self.write_paused_at = math.inf
         super().resume_writing()
 
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own type; uvicorn's is narrower
+        """Serve the complete requests of a client that has closed its sending side. Return whether there are any."""
+        served = self._served
+        if self.state is not ConnectionState.SERVING or served is None or served.more_body:
+            self._enter(ConnectionState.CLOSING)
+            return False
+        if self.cycle.more_body:
+            self.pipeline.popleft()
+        cycles = [served, *(cycle for cycle, _ in reversed(self.pipeline))]
+        self._in_head = False
+        self.cycle = cycles[-1]
+        self.cycle.keep_alive = False
+        for cycle in cycles:
+            cycle.half_close()
+        return True
+
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. Reject malformed and oversized heads."""
-        if self.transport.is_closing():
+        """Feed the parser. Reject malformed and oversized heads and trailers."""
+        if self._is_unreadable or self.state in _ENDING:
             return
-        self._unset_keepalive_if_required()
+        self._unparsed_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # the server has no other protocol, so it serves the request as HTTP/1.1
         except httptools.HttpParserError as error:
-            rejected = error.__context__ if isinstance(error.__context__, _Rejected) else error.__cause__
-            self._reject(
-                rejected.problem
-                if isinstance(rejected, _Rejected)
-                else Unreadable("Send well-formed HTTP/1.1.", close=True)
-            )
+            rejected = error.__context__ if isinstance(error.__context__, Problem) else error.__cause__
+            malformed = Unreadable("Send well-formed HTTP/1.1.", close=True)
+            self._reject(rejected if isinstance(rejected, Problem) else malformed)
             return
-        if self._in_head:
-            self._head_bytes += len(data)
-            problem = self._problem_of_head()
-            if problem is not None:
-                self._reject(problem)
-            elif self._head_timer is None:
-                self._start_head_timer()
+        problem = size_problem(self.limits, self.url, self.headers) if self._in_head else None
+        if problem is None and self._unparsed_bytes > self.limits.head_bytes:
+            problem = too_large(self.limits)
+        if problem is not None:
+            self._reject(problem)
 
     def on_message_begin(self) -> None:
-        """Reset the counters for a new head."""
+        """Start the clock of the head, unless an earlier request is being served."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = 0
+        if self.state is not ConnectionState.SERVING:
+            self._enter(ConnectionState.HEAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header. A trailer is none (RFC 9110 section 6.5.1): it is dropped."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Bound the URL and the headers. Stop the timer of the head."""
+        """Check the head. Start the request, or let it wait for the earlier ones."""
         self._in_head = False
-        problem = self._problem_of_head()
-        if problem is not None:
-            raise _Rejected(problem)
-        if self._head_timer is not None:
-            self._stop_head_timer()
-        super().on_headers_complete()
+        self._unparsed_bytes = 0
+        version, scope = self.parser.get_http_version(), self.scope
+        if problem := head_problem(self.limits, version, self.url, self.headers):
+            raise problem
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        if "%" in path:
+            # An encoded slash belongs to a segment (RFC 3986 section 2.2), so it stays encoded.
+            path = unquote(path.replace("%2F", "%252F").replace("%2f", "%252f"))
+        scope["method"], scope["http_version"] = self.parser.get_method().decode("ascii"), version
+        scope["path"], scope["raw_path"], scope["query_string"] = path, url.path, url.query or b""
+        self.cycle = _Cycle(
+            scope=scope,
+            transport=self._writer,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if self.state is ConnectionState.SERVING:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self.state = ConnectionState.SERVING
+            self._start(self.cycle)
 
-    def _problem_of_head(self) -> Problem | None:
-        """Return the problem of a head, complete or not. Called once per request or chunk, not once per header."""
-        limits = self.limits
-        if len(self.url) > limits.url_bytes:
-            return UrlTooLong(f"Send a URL of at most {limits.url_bytes} bytes.", close=True)
-        header_bytes = sum(map(len, chain.from_iterable(self.headers)))
-        if (
-            header_bytes > limits.header_bytes
-            or len(self.headers) > limits.header_count
-            or self._head_bytes > limits.head_bytes
-        ):
-            return HeadersTooLarge(
-                f"Send at most {limits.header_count} headers and {limits.header_bytes} bytes of them.", close=True
-            )
-        return None
+    def on_chunk_header(self) -> None:
+        """Count the bytes of a trailer anew."""
+        self._unparsed_bytes = 0
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._close_late_head)
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of the body on."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def on_response_complete(self) -> None:
+        """Start the next request, or wait for it."""
+        self.server_state.total_requests += 1
+        if self.state in _ENDING or self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if not self.is_known and self._served is not None:
+            self.is_known = context_of(self._served.scope).caller is not None
+        if self.pipeline:
+            self._start(self.pipeline.pop()[0])
+        else:
+            self._enter(ConnectionState.HEAD if self._in_head else ConnectionState.IDLE)
 
-    def _stop_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+    def shutdown(self) -> None:
+        """Close the connection after the requests that are being served."""
+        if self.state is ConnectionState.SERVING:
+            super().shutdown()
+        else:
+            self.close()
 
-    def _close_late_head(self) -> None:
-        self._head_timer = None
+    def close(self) -> None:
+        """Close the connection after the bytes in its buffer."""
+        if self.state is not ConnectionState.CLOSING:
+            self._enter(ConnectionState.CLOSING)
         self.transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
+    def _enter(self, state: ConnectionState) -> None:
+        self.state = state
+        self.entered_at = self.loop.time()
+
+    def _start(self, cycle: Any) -> None:
+        self._served = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    def _end_response(self) -> None:
+        """Close after the last response. With unread input, in stages (RFC 9112 section 9.6): a reset would lose it."""
+        if self.state in _ENDING:
+            return
+        is_unread = self._is_unreadable or self._in_head or bool(self.pipeline) or self.cycle.more_body
+        self.pipeline.clear()
+        if is_unread and self.open_connections.may_drain and not self.transport.is_closing():
+            self._enter(ConnectionState.DRAINING)
+            self.transport.write_eof()
+            self.flow.resume_reading()
+        else:
+            self.close()
 
     def _reject(self, problem: Problem) -> None:
         request_id = secrets.token_hex(8)
         self.on_rejected(problem, request_id)
-        self._stop_head_timer()
-        last: Any = self.cycle
-        if last is None or last.response_complete:
-            self._write(problem, request_id)
-        elif self.pipeline or not last.more_body:
-            # An earlier request is being served. It gets its response, and then the connection is closed.
-            self.pipeline.clear()
-            last.keep_alive = False
-            self.timeout_keep_alive = 0
-            self.flow.pause_reading()
-        else:
-            # The malformed bytes belong to the body that is being read.
-            last.disconnected = True
-            last.message_event.set()
-            if last.response_started:
-                self.transport.close()
-            else:
-                self._write(problem, request_id)
-
-    def _write(self, problem: Problem, request_id: str) -> None:
-        body = problem.body(request_id)
-        fields = problem.headers() | {"content-length": str(len(body)), "connection": "close"}
-        raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
-        content = [STATUS_LINE[problem.status]]
-        for name, value in with_common_headers(raw_headers, request_id):
-            content.extend((name, b": ", value, b"\r\n"))
-        content.extend((b"\r\n", body))
-        self.transport.write(b"".join(content))
-        self.transport.close()
+        self._is_unreadable = True
+        served = self._served
+        if served is not None and self.state is ConnectionState.SERVING:
+            if not served.more_body:
+                # An earlier request is being served. It gets its response, and then the connection is closed.
+                self.pipeline.clear()
+                served.keep_alive = False
+                return
+            served.disconnect()  # the malformed bytes belong to the body that is being read
+            if served.response_started:
+                self.close()
+                return
+        self.transport.write(STATUS_LINE[problem.status] + rejection(problem, request_id))
+        self._end_response()
 
 
-def limited_protocol(limits: ConnectionLimits, on_rejected: Callable[[Problem, str], None]) -> type[LimitedProtocol]:
-    """Return a protocol class with these limits. It calls `on_rejected` for a request rejected before it exists."""
-    return type("ConfiguredProtocol", (LimitedProtocol,), {"limits": limits, "on_rejected": staticmethod(on_rejected)})
+def limited_protocol(connections: Connections, on_rejected: Callable[[Problem, str], None]) -> type[LimitedProtocol]:
+    """Return a protocol class of these connections. It calls `on_rejected` for a request rejected before it exists."""
+    members = {"open_connections": connections, "on_rejected": staticmethod(on_rejected)}
+    return type("ConfiguredProtocol", (LimitedProtocol,), members)

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import structlog
@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.client import open_client
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.http.server import ConnectionLimits, limited_protocol
+from gateway.ingress.http.connections import ConnectionLimits, Connections
+from gateway.ingress.http.server import limited_protocol
 from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
 from runtime.health import Health
@@ -231,7 +232,7 @@ def lines():
 @pytest.fixture
 def limits():
     """The limits of a connection."""
-    return ConnectionLimits(head_seconds=0.5)
+    return ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, drain_seconds=0.5)
 
 
 @pytest.fixture
@@ -266,14 +267,18 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually):
     sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_dead_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
         components = assemble(settings, process, CallersFile(callers_file), client, sources)
+        own = settings.ingress
+        limits = replace(limits, connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
+        connections = Connections(limits, process.metrics.ingress, process.health)
         runs = (
             components.deadlines.run(),
+            connections.run(),
             components.publisher.run(),
             components.tail.run(),
             components.dead_letters.run(),
         )
         tasks = [asyncio.create_task(run) for run in runs]
-        protocol = limited_protocol(limits, components.recorder.record_rejected)
+        protocol = limited_protocol(connections, components.recorder.record_rejected)
         async with serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
             await eventually(
                 lambda: (

@@ -1,0 +1,91 @@
+"""The bounds of a request's body: its size, its time after the last piece, and the places of unverified bodies."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.ingress.http.context import RequestContext
+from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.http.problems import BodyTooLarge, UnsupportedMediaType
+from runtime.metrics import IngressMetrics
+
+
+class UnverifiedBodies:
+    """The requests that wait for a body without a valid credential: a signature is checked after its body is read.
+
+    They have few places. A new body ends the oldest: slow bodies push each other out, and a quick one passes.
+    """
+
+    def __init__(self, deadlines: Deadlines, metrics: IngressMetrics, *, max_bodies: int) -> None:
+        self._deadlines = deadlines
+        self._metrics = metrics
+        self._max_bodies = max_bodies
+        self._waiting: dict[int, RequestContext] = {}
+
+    def enter(self, context: RequestContext) -> None:
+        """Take a place, once per request."""
+        if id(context) in self._waiting:
+            return
+        if len(self._waiting) >= self._max_bodies:
+            oldest = self._waiting.pop(next(iter(self._waiting)))
+            self._metrics.shed.labels("unverified_bodies").inc()
+            self._deadlines.expire(oldest.deadline)
+        self._waiting[id(context)] = context
+
+    def leave(self, context: RequestContext) -> None:
+        """Free the place, if the request has one."""
+        self._waiting.pop(id(context), None)
+
+
+class BodyLimit:
+    """Bounds the body while it is read. A body that no endpoint reads is not checked.
+
+    `receive` raises BodyTooLarge and UnsupportedMediaType (compressed). A body of several pieces restarts the deadline
+    when it is complete: `seconds` remain for the work.
+    """
+
+    def __init__(self, app: ASGIApp, unverified: UnverifiedBodies, *, max_bytes: int, seconds: float) -> None:
+        self.app = app
+        self._unverified = unverified
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        context: RequestContext = scope["state"]["context"]
+        size, pieces = 0, 0
+
+        async def receive_bounded() -> Message:
+            nonlocal size, pieces
+            if not pieces:
+                pieces = 1
+                self._check_headers(context.headers)
+            context.is_reading_body = True
+            if scope.get("user") is None:
+                self._unverified.enter(context)
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return message
+            is_last = not message["more_body"]
+            if is_last:
+                context.is_reading_body = False
+                self._unverified.leave(context)
+            size += len(message["body"])
+            if size > self._max_bytes:
+                raise self._too_large()
+            if is_last and pieces > 1:
+                context.deadline.extend(self._seconds)
+            pieces += 1
+            return message
+
+        try:
+            await self.app(scope, receive_bounded, send)
+        finally:
+            self._unverified.leave(context)
+
+    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("Send the body uncompressed.", close=True)
+        if int(headers.get(b"content-length", b"0")) > self._max_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"Send at most {self._max_bytes} bytes.", close=True)

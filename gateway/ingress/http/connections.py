@@ -1,0 +1,167 @@
+"""The open connections: their number, their states and the clock of each state.
+
+One sweep closes every connection whose clock has run out, so a request starts and stops no timer. A full server closes
+the connections that have waited longest, first those that never carried a valid credential. It is not ready only if
+all connections are busy.
+"""
+
+import asyncio
+import heapq
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.problems import Overloaded
+from runtime.health import Health
+from runtime.metrics import IngressMetrics
+
+SWEEP_SECONDS = 0.25
+# A full server makes room for several connections at a time, because finding the longest waiting one reads all of them.
+_ROOM_SHARE = 0.01
+# This share of the limit may be refused at the same time with an answer. A further connection is closed without one.
+_REFUSED_SHARE = 0.05
+# After a refusal the server is not ready for this time, so that a load balancer sees it.
+_NOT_READY_SECONDS = 5.0
+
+
+class ConnectionState(StrEnum):
+    """What a connection waits for. gateway/ingress/http/server.py draws the transitions."""
+
+    NEW = "new"
+    HEAD = "head"
+    SERVING = "serving"
+    IDLE = "idle"
+    DRAINING = "draining"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """The limits of a connection and of a request's head.
+
+    `write_seconds` is longer than the write timeout of an event stream, which names its reason before it disconnects.
+    `connections_per_peer` is 0 without a bound.
+    """
+
+    url_bytes: int = 4 << 10
+    header_count: int = 64
+    header_bytes: int = 16 << 10
+    head_bytes: int = 32 << 10
+    head_seconds: float = 10.0
+    idle_seconds: float = 75.0
+    drain_seconds: float = 2.0
+    write_seconds: float = 30.0
+    connections: int = 2_000
+    connections_per_peer: int = 0
+
+    def clocks(self) -> Mapping[ConnectionState, float]:
+        """Return the seconds that a connection may stay in each state. `RequestDeadline` bounds SERVING."""
+        return {
+            ConnectionState.NEW: self.head_seconds,
+            ConnectionState.HEAD: self.head_seconds,
+            ConnectionState.SERVING: math.inf,
+            ConnectionState.IDLE: self.idle_seconds,
+            ConnectionState.DRAINING: self.drain_seconds,
+            ConnectionState.CLOSING: self.write_seconds,
+        }
+
+
+class ClockedConnection(Protocol):
+    """A connection as the sweep sees it. Times are those of the event loop."""
+
+    state: ConnectionState
+    entered_at: float
+    write_paused_at: float
+    is_known: bool
+
+    @property
+    def peer(self) -> str:
+        """The peer's address."""
+
+    def close(self) -> None:
+        """Close it after the bytes in its buffer."""
+
+    def abort(self) -> None:
+        """Close it at once."""
+
+
+class Connections:
+    """Every open connection. `run` must run as a task."""
+
+    def __init__(self, limits: ConnectionLimits, metrics: IngressMetrics, health: Health) -> None:
+        self.limits = limits
+        self._clocks = limits.clocks()
+        self._metrics = metrics
+        self._health = health
+        self._open: set[ClockedConnection] = set()
+        self._peers: Counter[str] = Counter()
+        self._refused_at = -math.inf
+        metrics.connections.set_function(lambda: len(self._open))
+        metrics.connections_limit.set(limits.connections)
+
+    def add(self, connection: ClockedConnection, now: float) -> Problem | None:
+        """Add a connection. Return the problem of one that is refused."""
+        limits, problem = self.limits, None
+        if limits.connections_per_peer and self._peers[connection.peer] >= limits.connections_per_peer:
+            problem = self._refusal("peer_connections")
+        elif len(self._open) >= limits.connections and not self._make_room():
+            self._refused_at = now
+            problem = self._refusal("connections")
+        self._open.add(connection)
+        if limits.connections_per_peer:
+            self._peers[connection.peer] += 1
+        return problem
+
+    def remove(self, connection: ClockedConnection) -> None:
+        """Remove a connection that is lost. Removing it twice does nothing."""
+        if connection not in self._open:
+            return
+        self._open.remove(connection)
+        if self.limits.connections_per_peer:
+            self._peers[connection.peer] -= 1
+            if not self._peers[connection.peer]:
+                del self._peers[connection.peer]
+
+    @property
+    def may_drain(self) -> bool:
+        """Whether a refused connection may stay until its client has read the answer."""
+        return len(self._open) <= self.limits.connections * (1 + _REFUSED_SHARE)
+
+    def sweep(self, now: float) -> None:
+        """Close every connection whose clock has run out, and report the number of connections."""
+        for connection in tuple(self._open):
+            if now - connection.write_paused_at >= self.limits.write_seconds:
+                connection.abort()
+            elif now - connection.entered_at >= self._clocks[connection.state]:
+                if connection.state is ConnectionState.CLOSING:
+                    connection.abort()
+                else:
+                    connection.close()
+        is_full = now - self._refused_at < _NOT_READY_SECONDS
+        detail = f"{len(self._open)} of {self.limits.connections} connections are open"
+        self._health.set("connections", "waiting" if is_full else "ok", detail + ", all busy" * is_full)
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.sweep(loop.time())
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def _make_room(self) -> bool:
+        """Close the connections that have waited longest. Return whether there were any."""
+        waiting = [one for one in self._open if one.state is not ConnectionState.SERVING]
+        count = max(1, int(self.limits.connections * _ROOM_SHARE))
+        for connection in heapq.nsmallest(count, waiting, key=lambda one: (one.is_known, one.entered_at)):
+            connection.abort()
+            self.remove(connection)
+            self._metrics.shed.labels("idle_connections").inc()
+        return bool(waiting)
+
+    def _refusal(self, reason: str) -> Problem:
+        self._metrics.shed.labels(reason).inc()
+        return Overloaded("Connect again later, or keep fewer connections.", retry_after_seconds=1)

@@ -1,0 +1,270 @@
+"""Every state of a connection has a clock, and a request is read as the RFCs say."""
+
+import asyncio
+import base64
+import time
+
+import pytest
+
+from .conftest import read_reply
+from .test_limits import is_problem
+
+REQUEST = "/v1/authorizations/auth_1/handoffs"
+JSON = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+
+
+async def ends(reader):
+    """Whether the gateway closes the connection. What it still sends is read."""
+    async with asyncio.timeout(8):
+        await reader.read()
+    return True
+
+
+async def test_a_blank_line_after_a_response_does_not_stop_the_idle_clock(ingress):
+    reader, writer = await ingress.open()
+    writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
+    assert (await read_reply(reader)).status == 200
+    writer.write(b"\r\n")
+    assert await ends(reader)
+    writer.close()
+
+
+async def test_a_blank_line_does_not_stop_the_clock_of_a_new_connection(ingress):
+    reader, writer = await ingress.open()
+    writer.write(b"\r\n")
+    assert await ends(reader)
+    writer.close()
+
+
+@pytest.mark.parametrize("rest", [b"", b"{"])
+async def test_an_answer_to_an_unread_body_closes_the_connection(ingress, rest):
+    head = ingress.head("POST", REQUEST, {"Content-Length": "1000000", "Authorization": "x"})
+    reader, writer = await ingress.open()
+    writer.write(head + b"\r\n")
+    reply = await read_reply(reader)
+    assert is_problem(reply, 401, "unauthenticated")
+    assert reply.headers["connection"] == "close"
+    writer.write(rest)
+    assert await ends(reader)
+    writer.close()
+
+
+async def test_an_answer_to_an_unread_body_arrives_although_the_client_still_sends(ingress):
+    head = ingress.head("POST", REQUEST, {"Content-Length": "60000", "Authorization": "x"})
+    for _ in range(20):
+        reader, writer = await ingress.open()
+        writer.write(head + b"\r\n")
+        for _ in range(30):
+            writer.write(b"x" * 2_000)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        assert is_problem(await read_reply(reader), 401, "unauthenticated")
+        writer.close()
+
+
+async def test_an_answer_to_a_body_that_has_arrived_keeps_the_connection(ingress):
+    head = ingress.head("POST", REQUEST, JSON | {"Content-Length": "2", "Authorization": "x"})
+    reader, writer = await ingress.open()
+    for _ in range(2):
+        writer.write(head + b"\r\n{}")
+        reply = await read_reply(reader)
+        assert is_problem(reply, 401, "unauthenticated")
+        assert "connection" not in reply.headers
+    writer.close()
+
+
+class TestFullHouse:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_CONNECTIONS": "20"}
+
+    async def test_connections_without_a_credential_make_room_for_others(self, ingress):
+        idle = []
+        for _ in range(20):
+            reader, writer = await ingress.open()
+            writer.write(ingress.head("GET", "/openapi.json", {"Authorization": None}) + b"\r\n")
+            assert (await read_reply(reader)).status == 200
+            idle.append(writer)
+        assert (await ingress.get("/openapi.json")).status == 200
+        for writer in idle:
+            writer.close()
+
+    async def test_a_caller_keeps_its_connection_when_others_fill_the_house(self, ingress):
+        reader, writer = await ingress.open()
+        known = ingress.head("GET", "/v1/dead-letters", {}) + b"\r\n"
+        writer.write(known)
+        assert (await read_reply(reader)).status == 200
+        others = [await ingress.open() for _ in range(40)]
+        writer.write(known)
+        assert (await read_reply(reader)).status == 200
+        for _, other in [*others, (reader, writer)]:
+            other.close()
+
+    async def test_a_house_full_of_requests_is_shown_and_not_ready(self, ingress, eventually):
+        head = ingress.head("POST", REQUEST, JSON | {"Content-Length": "10"}) + b"\r\n{"
+        busy = [await ingress.open() for _ in range(20)]
+        for _, writer in busy:
+            writer.write(head)
+        await eventually(lambda: ingress.metric("requests_in_flight") == 20)
+        assert is_problem(await ingress.get("/openapi.json"), 503, "overloaded")
+        await eventually(lambda: not ingress.process.health.ready().good)
+        part = ingress.process.health.ready().parts["connections"]
+        assert part["state"] == "waiting"
+        assert part["detail"].startswith("20 of 20 ")
+        assert ingress.metric("connections") == 20
+        assert ingress.metric("connections_limit") == 20
+        for _, writer in busy:
+            writer.close()
+        await eventually(lambda: ingress.process.health.component("connections").state == "ok")
+
+
+class TestPeers:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_CONNECTIONS_PER_PEER": "3"}
+
+    async def test_one_address_has_its_share_of_connections(self, ingress, eventually):
+        opened = [await ingress.open() for _ in range(3)]
+        await eventually(lambda: ingress.metric("connections") == 3)
+        assert is_problem(await ingress.get("/openapi.json"), 503, "overloaded")
+        for _, writer in opened:
+            writer.close()
+        await eventually(lambda: ingress.metric("connections") == 0)
+        assert (await ingress.get("/openapi.json")).status == 200
+
+
+class TestUnverifiedBodies:
+    @pytest.fixture
+    def settings_of(self):
+        return {
+            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "10",
+            "GATEWAY_INGRESS__MAX_UNVERIFIED_BODIES": "5",
+        }
+
+    async def test_slow_bodies_without_a_credential_leave_the_places_to_others(self, ingress, eventually, tmp_path):
+        (tmp_path / "secret").write_text("whsec_" + base64.b64encode(b"s" * 32).decode())
+        signer = f'[[caller.signature]]\nsecret_file = "{tmp_path}/secret"\n'
+        ingress.callers_file.write_text(ingress.callers_file.read_text() + signer)
+        assert ingress.components.callers.reread_if_changed()
+        signed = {
+            "Authorization": None,
+            "Content-Type": "application/cloudevents+json",
+            "Content-Length": "10",
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(time.time())),
+            "webhook-signature": "v1," + base64.b64encode(bytes(32)).decode(),
+        }
+        slow = [await ingress.open() for _ in range(30)]
+        for _, writer in slow:
+            writer.write(ingress.head("POST", "/v1/commands?caller=desk", signed) + b"\r\n{")
+            await asyncio.sleep(0.005)
+        await eventually(lambda: 0 < ingress.metric("requests_in_flight") <= 5)
+        assert (await ingress.get("/v1/dead-letters")).status == 200
+        assert is_problem(await read_reply(slow[0][0]), 408, "body-timed-out")
+        for _, writer in slow:
+            writer.close()
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key"])
+async def test_a_trailer_is_never_a_header(ingress, name):
+    head = ingress.head("POST", REQUEST, JSON | {"Transfer-Encoding": "chunked", name: None})
+    trailer = {"Authorization": f"Bearer {ingress.key}", "Idempotency-Key": "k"}[name]
+    reply = await ingress.raw(head + b"\r\n2\r\n{}\r\n0\r\n" + f"{name}: {trailer}\r\n\r\n".encode())
+    assert reply.status == {"Authorization": 401, "Idempotency-Key": 400}[name]
+
+
+async def test_an_endless_trailer_is_rejected(ingress):
+    head = ingress.head("POST", REQUEST, JSON | {"Transfer-Encoding": "chunked"})
+    reader, writer = await ingress.open()
+    writer.write(head + b"\r\n2\r\n{}\r\n0\r\nA: ")
+    for _ in range(200):
+        writer.write(b"x" * 1_000)
+        await asyncio.sleep(0)
+    assert is_problem(await read_reply(reader), 431, "headers-too-large")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "slug"),
+    [
+        (b"GET /openapi.json HTTP/1.1\r\n\r\n", 400, "invalid-header"),
+        (b"GET /openapi.json HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "invalid-header"),
+        (b"GET /openapi.json HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, "invalid-header"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "transfer-coding-unknown"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: unheard\r\n\r\n", 501, "transfer-coding-unknown"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 501, "transfer-coding-unknown"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 400, "unreadable"),
+        (b"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "unreadable"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "http-version-not-supported"),
+        (b"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505, "http-version-not-supported"),
+        (b"GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505, "http-version-not-supported"),
+        (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "http-version-not-supported"),
+    ],
+)
+async def test_a_head_against_the_rfcs_gets_its_problem_and_is_disconnected(ingress, data, status, slug):
+    reader, writer = await ingress.open()
+    writer.write(data)
+    assert is_problem(await read_reply(reader), status, slug)
+    assert await ends(reader)
+    writer.close()
+
+
+@pytest.mark.parametrize("host", ["", "gateway", "gateway:8080", "[::1]:8080", "a.b-c_d"])
+async def test_a_host_is_accepted(ingress, host):
+    assert (await ingress.get("/openapi.json", Host=host)).status == 200
+
+
+async def test_http_1_0_needs_no_host(ingress):
+    assert (await ingress.raw(b"GET /openapi.json HTTP/1.0\r\n\r\n")).status == 200
+
+
+@pytest.mark.parametrize("slash", ["%2F", "%2f"])
+async def test_an_encoded_slash_does_not_separate_segments(ingress, slash):
+    assert is_problem(await ingress.get(f"/v1{slash}events"), 404, "not-found")
+    reply = await ingress.post(f"/v1/authorizations/auth_1{slash}handoffs")
+    assert reply.status in {404, 405}
+    reply = await ingress.post(f"/v1/authorizations/auth{slash}1/handoffs")
+    assert is_problem(reply, 400, "invalid-parameter")
+
+
+class TestHalfClose:
+    async def test_a_half_closed_client_gets_its_answer(self, ingress, kafka):
+        request = ingress.head("POST", REQUEST, JSON | {"Content-Length": "2"}) + b"\r\n{}"
+        reply = await ingress.raw(request, half_close=True)
+        assert reply.status == 202
+        assert len(kafka.commands) == 1
+
+    async def test_a_half_closed_client_gets_its_answer_when_kafka_is_slow(self, ingress, kafka, eventually):
+        kafka.is_silent = True
+        request = ingress.head("POST", REQUEST, JSON | {"Content-Length": "2"}) + b"\r\n{}"
+        reply = asyncio.create_task(ingress.raw(request, half_close=True))
+        await eventually(lambda: kafka.unconfirmed)
+        await asyncio.sleep(0.2)
+        kafka.confirm()
+        assert (await reply).status == 202
+
+    async def test_a_half_closed_client_gets_all_pipelined_answers_and_is_disconnected(self, ingress):
+        reader, writer = await ingress.open()
+        writer.write((ingress.head("GET", "/v1/unknown", {}) + b"\r\n") * 5 + b"GET / HT")
+        writer.write_eof()
+        for _ in range(5):
+            assert (await read_reply(reader)).status == 404
+        assert await ends(reader)
+        writer.close()
+
+    async def test_an_incomplete_request_of_a_half_closed_client_ends(self, ingress, eventually):
+        reader, writer = await ingress.open()
+        writer.write(ingress.head("POST", REQUEST, JSON | {"Content-Length": "10"}) + b"\r\n{")
+        writer.write_eof()
+        assert await ends(reader)
+        await eventually(lambda: ingress.metric("requests_in_flight") == 0)
+        writer.close()
+
+    async def test_the_stream_of_a_client_that_has_left_ends(self, ingress, eventually):
+        reader, writer = await ingress.open()
+        writer.write(ingress.head("GET", "/v1/events", {}) + b"\r\n")
+        await reader.readuntil(b"connected\n\n")
+        writer.write_eof()
+        assert await ends(reader)
+        await eventually(lambda: ingress.metric("streams") == 0)
+        writer.close()
