@@ -5,7 +5,10 @@ import json
 
 import pytest
 
+from adapters.postgres.queries import CommandFound
+from adapters.postgres.reader import ReadModelReader
 from gateway.ingress.auth.callers import Permission, new_key
+from schemas.api.reads import CommandStatus
 
 COMMAND_ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 EVERYBODY = frozenset(Permission)
@@ -110,3 +113,18 @@ async def test_a_cloudevent_needs_the_permission_of_its_type(ingress, kafka, key
     reply = await call(ingress, keys[permission], "POST", "/v1/commands", headers, body=json.dumps(body).encode())
     assert reply.status == (202 if permission is required else 403)
     assert [accepted.data.TYPE for accepted in kafka.read()] == [attributes["type"]] * (permission is required)
+
+
+@pytest.mark.parametrize("permission", Permission)
+async def test_a_caller_reads_its_own_commands_and_others_with_a_permission(ingress, keys, monkeypatch, permission):
+    owner = "another"
+
+    async def fetch(reader, name, query):
+        return CommandFound(CommandStatus(command_id=COMMAND_ID, caller=owner, status="accepted"))
+
+    monkeypatch.setattr(ReadModelReader, "fetch", fetch)
+    path = f"/v1/commands/{COMMAND_ID}"
+    reply = await call(ingress, keys[permission], "GET", path)
+    assert reply.status == (200 if permission is Permission.AUTHORIZATION_READ else 404)
+    owner = f"only-{permission.value.replace(':', '-')}"
+    assert (await call(ingress, keys[permission], "GET", path)).status == 200
