@@ -31,7 +31,7 @@ class ResumeRequest(BaseModel):
 
 
 Resume = Callable[[ResumeRequest], dict[str, Any]]
-"""Resumes partitions; returns those that it resumed and those that are still stopped."""
+"""Resumes partitions; returns the resumed partitions and the partitions that are still stopped."""
 
 
 async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
@@ -39,7 +39,7 @@ async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, d
     if resume is None:
         return 404, {"summary": "this process has no partitions to resume"}
     if not _is_local(request):
-        return 403, {"summary": "only from the worker's own machine: run `gateway worker resume` beside the worker"}
+        return 403, {"summary": "only from the worker's own machine: run `gateway worker resume` there"}
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return 415, {"summary": "expected application/json"}
     body = bytearray()

@@ -204,4 +204,4 @@ COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
 PUBLIC_COMMANDS: frozenset[str] = frozenset(
     {CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH}
 )
-"""The commands that a service may send. Ingress itself appends the others."""
+"""The commands that a service may send. Ingress itself appends the other commands."""

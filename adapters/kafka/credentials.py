@@ -111,8 +111,8 @@ def _read_token(content: bytes) -> tuple[str, float]:
 class RotatingContext(ssl.SSLContext):
     """A TLS context that is rebuilt before a handshake if one of its files has changed.
 
-    New files that don't match (a certificate written before its key) leave the old ones in force; the next handshake
-    tries again.
+    New files that don't match (a certificate written before its key) leave the old files in force; the next handshake
+    reads them again.
     """
 
     def __new__(cls, *_: object) -> Self:

@@ -62,7 +62,8 @@ class ReadModelReader:
                     try:
                         return await self._use(connection, query)
                     except DatabaseAway:
-                        # An idle connection died, so the others have probably died too. Retry once on a new one.
+                        # An idle connection was lost, so the others are probably lost too. Retry once on a new
+                        # connection.
                         await self._close_idle()
                 return await self._use(await self._connect(), query)
         except TimeoutError:

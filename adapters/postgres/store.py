@@ -2,7 +2,7 @@
 
     lock ─▶ compare and set the offsets ─▶ load rows ─▶ fold ─▶ save rows ─▶ commit
 
-A projector that finds other offsets than those it read from is late, or a zombie. It gets `StaleOffsets`, and the
+A projector whose offsets differ from the stored offsets is late, or a zombie. It gets `StaleOffsets`, and the
 transaction is rolled back.
 """
 

@@ -6,9 +6,9 @@ loop with the same two calls, without intents and decisions. Both alternate in o
 has warmed up for a minute.
 
 Latency is measured at steady rates: with one request per authorization, and with alternating requests and revocations,
-which cause further work of Collate and the watcher. Throughput of one worker is measured with commands that are already
-in the topic, and as the highest rate at which the commands of the last second are at most a second late. The benchmark
-also prints processor time and counts per command.
+which cause further work of Collate and the watcher. Throughput of one worker is measured in two ways: with commands
+that are already in the topic, and as the highest rate with a delay of at most a second at its end. The benchmark also
+prints processor time and counts per command.
 """
 
 from __future__ import annotations

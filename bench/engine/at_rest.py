@@ -48,7 +48,7 @@ async def _write_states(bootstrap: str, prefix: str, keys: int, timer_at: Callab
 
 
 async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Start on a partition with 100,000 states, with no timer due or with all, beside reading the topic."""
+    """Start on a partition with 100,000 states, with no timer due or with all; compare with a read of the topic."""
     keys = int(100_000 * scale)
     table = Table(title=f"{keys:,} states of {STATE_BYTES} bytes in one partition (medians; of an empty start less)")
     for column in ("subject", "seconds", "of the bare reading", "extra bytes per state"):

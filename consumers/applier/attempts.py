@@ -26,7 +26,7 @@ _SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class Attempts:
-    """The attempts of one command: the first 4, the last 12, and the number of those between."""
+    """The attempts of one command: the first 4, the last 12, and the number of omitted attempts."""
 
     __slots__ = ("_first", "_last", "left_out")
 

@@ -141,7 +141,7 @@ def _is_stored(execution: CommandExecution, intent: Intent, result: Unanswered, 
 async def _created(
     execution: CommandExecution, intent: Intent, handoff: ManualHandoff, *, was_resent: bool
 ) -> Done | None:
-    """Handle the handoff in the response to a create: ours, or one that existed before (decision 0002, proof)."""
+    """Handle the handoff in the response to a create: a new or an existing one (decision 0002, proof)."""
     settings, unit_of_work = execution.context.settings, execution.unit_of_work
     started = handoff.created_at or handoff.activated_at
     since = execution.ambiguous.since if execution.ambiguous else intent.first_sent_at

@@ -19,7 +19,7 @@ class Inferred:
 
 @dataclass(frozen=True, slots=True)
 class Unidentified:
-    """A handoff is open, but one opening does not explain the version: our handoff may be this one or a closed one."""
+    """A handoff is open, but the version shows more than one change: our handoff may be this one or a closed one."""
 
 
 @dataclass(frozen=True, slots=True)

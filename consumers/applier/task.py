@@ -232,7 +232,7 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
 
 
 def _inherited(data: Redrive, command: CommandType) -> CommandWork:
-    """Return the writes so far. The operator wants another write in spite of them: `inherited_n`."""
+    """Return the writes so far. `inherited_n`: the operator wants another write in spite of these."""
     write: dict[str, object] = dict(data.intent or {})
     ambiguous = write.pop("maybe", None)
     intent = None if "ended" in write else Intent.model_validate(write)

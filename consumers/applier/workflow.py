@@ -130,7 +130,7 @@ async def _read_failed(execution: CommandExecution, failed: ReadFailed) -> Done 
 async def _resolve(
     execution: CommandExecution, decision_input: DecisionInput, observation: Observed | MissingAuthorization
 ) -> Done | RetryAt | None:
-    """Resolve an ambiguous write; None if there is none, or if it had no effect so far."""
+    """Resolve an ambiguous write; None without such a write, or if it had no effect so far."""
     ambiguous, work = execution.ambiguous, execution.work
     if ambiguous is None or work is None:
         return None

@@ -104,14 +104,14 @@ class _FactReduction(Reduction):
             return
         active = self.state.active
         if active is not None and active.id != pointer and version > active.open_version:
-            # Collate allows one open handoff, so the other has ended, even if we could not read it.
+            # Collate allows one open handoff, so the stored one has ended, even if no read shows its end.
             self.end(active, version, result="unrecognised")
         handoff = observation.handoff(pointer)
         if handoff is None or self.state.active is not None or self.has_ended(pointer):
             return
         if (last := self.state.last) is not None and last.agreement is None:
-            # Collate reconciles the last handoff before it opens another. If the other is already closed, the read may
-            # show its effect.
+            # Collate reconciles the last handoff before it opens another. If the new one is already closed, the read
+            # may show the effect of its close.
             open_now = handoff.state != HandoffState.CLOSED
             self.reconcile(last, known, agreement(last, known) if open_now else Agreement.UNDETERMINED)
         self.open(first_seen(handoff, version, known, self.now), version)

@@ -24,7 +24,7 @@ SAME_REFUSALS: Final = 3
 SAME_FAULTS: Final = 3
 # After this many handler failures on one record the command becomes a dead letter.
 MOST_HANDLER_FAILURES: Final = 5
-# An intent that was never sent is withdrawn after this time: the read behind it is too old for a write.
+# An intent that was never sent is withdrawn after this time: the read before it is too old for a write.
 UNSENT_INTENT_SECONDS: Final = 5.0
 # After an unanswered attempt a retryable refusal may mean that the attempt is still running; not after this time.
 _RUNNING_ATTEMPT_SECONDS: Final = 600.0

@@ -56,7 +56,7 @@ class Session(Protocol):
 
     @property
     def has_time_to_spare(self) -> bool:
-        """Whether timers may run beside records without making the records late."""
+        """Whether timers may run without delaying records."""
         ...
 
     async def ensure_owned(self) -> None:

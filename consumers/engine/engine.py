@@ -1,7 +1,7 @@
 """One engine: the consumer of the input topic, its rebalances, and the partitions that this process owns.
 
 The reader never leaves `getmany`: back-pressure pauses partitions. Rebalance callbacks only note the group's decision.
-If the consumer dies, the engine closes all partitions and makes another consumer; see `Engine.run`.
+If the consumer fails, the engine closes all partitions and creates another consumer; see `Engine.run`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ class Done(NamedTuple):
         timer_at: when to call `on_timer`, Unix seconds; None for never. It replaces the key's timer.
         dead_lettered: why the record went to the dead letters, if it did. Too large a share of failures that count
             stops the partition.
-        source: who sent the record; one of several senders cannot stop the partition. None: the record does not count.
+        source: the sender of the record; one of several senders cannot stop the partition. None: the record does not
+        count.
     """
 
     outputs: tuple[Output, ...] = ()

@@ -204,7 +204,7 @@ class PartitionSession:
 
     @property
     def has_time_to_spare(self) -> bool:
-        """Whether timers may run beside records without making the records late."""
+        """Whether timers may run without delaying records."""
         return not self._loop_lag.is_late
 
     def enqueue(self, pending: PendingCommit) -> None:

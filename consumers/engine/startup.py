@@ -2,7 +2,7 @@
 
     confirm membership -> init producer (fences) -> committed offset -> confirm -> marker -> restore -> check the offset
 
-The result is a value, and a failure at any step changes nothing in Kafka that matters. See
+The result is a value, and a failure at any step has no lasting effect in Kafka. See
 docs/decisions/0001-transactions-and-fencing.md.
 """
 
@@ -108,7 +108,7 @@ async def start_partition(
 
 
 def key_queues_with_timers(settings: EngineSettings, started: StartedPartition) -> KeyQueues:
-    """Make the key queues with the restored timers; those that became due meanwhile are spread again."""
+    """Make the key queues with the restored timers; timers that became due meanwhile are spread again."""
     key_queues = KeyQueues()
     now = time.time()
     for key, at in started.timers.items():

@@ -1,8 +1,8 @@
 """The states of one partition's keys, restored from the compacted `state` topic.
 
 Owns the format of a `state` record: its key is the input's key (with one more zero byte if it would look like the
-marker), its value the state, its header `alarm` the time of the timer. The store holds bytes, never a decoded object:
-per key one entry of a dict, with the 8 bytes of the timer before the state.
+marker), its value is the state, and its header `alarm` is the time of the timer. The store holds bytes, never a decoded
+object: per key one entry of a dict, with the 8 bytes of the timer before the state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARKER_KEY = b"\x00engine"
 
 _TIMER_HEADER = "alarm"
 _POLL_MILLISECONDS = 500
-# Fetched records are large beside the entries of the store: many at a time would fragment the heap.
+# Fetched records are larger than the entries of the store: many at a time would fragment the heap.
 _POLL_RECORDS = 1_000
 _TIMERS_PER_YIELD = 200
 _TIMER_BYTES = 8

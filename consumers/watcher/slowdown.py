@@ -54,7 +54,7 @@ class Slowdown:
         if self.factor == 1.0:
             return
         self._observed_at[key] = now
-        if len(self._observed_at) > self._most_kept:  # also keys that were deleted, or of partitions that left
+        if len(self._observed_at) > self._most_kept:  # also deleted keys, and keys of lost partitions
             self._observed_at = {one: at for one, at in self._observed_at.items() if at > now - _KEPT_SECONDS}
             self._most_kept = max(_LEAST_KEPT, 2 * len(self._observed_at))
 

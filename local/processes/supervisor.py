@@ -1,4 +1,4 @@
-"""The supervisor of a run: leads its process group and cleans up when the parent closes the run or dies.
+"""The supervisor of a run: leads its process group and cleans up when the parent closes the run or ends.
 
 `local.processes.run` starts this file as a program. Standard input is a pipe, and only the parent has its other end. At
 the end of the input, the supervisor kills its whole group, including itself. A child that has left the group removes

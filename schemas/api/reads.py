@@ -80,9 +80,7 @@ class Risk(OpenModel):
     """The reason why Collate may soon end a handoff."""
 
     reason: Public[Slug] = Field(description="The reason.")
-    ends_at: Public[Time | None] = Field(
-        default=None, description="The expected end; absent so far, as in `handoff.at_risk`."
-    )
+    ends_at: Public[Time | None] = Field(default=None, description="The expected end; always absent today.")
 
 
 class LastGrant(OpenModel):

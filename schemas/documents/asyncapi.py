@@ -72,8 +72,8 @@ def asyncapi() -> dict[str, Any]:
             "description": (
                 "Records are CloudEvents 1.0 over Kafka, binary mode; read with isolation.level=read_committed. "
                 "New fields, event types and words of a vocabulary appear without notice: ignore unknown ones. "
-                "A new subscriber notes the end offsets of events, reads authorizations to its end, then reads events "
-                "from those offsets and skips each sequence that it already has."
+                "A new subscriber notes the end offsets of events, and reads authorizations to its end. Then it reads "
+                "events from those offsets, and skips each sequence that it already has."
             ),
         },
         "defaultContentType": "application/json",

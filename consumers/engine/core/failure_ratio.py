@@ -4,8 +4,8 @@ Pure. Three rules keep one source (a sender of records) from stopping the partit
 
 - Failures count once per key, so repeats for one key are one failure.
 - A source contributes at most half of the failures that trip the limit, unless no other source is in the window.
-- While a source holds more than half of the window, a new record displaces the oldest one of that source: its volume
-  cannot displace the others. A source leaves the window a day after its last record.
+- While a source holds more than half of the window, a new record displaces the oldest record of that source:
+  many records of one source cannot displace the others. A source leaves the window a day after its last record.
 
 Counts committed records only: after a failed transaction the same records are dead-lettered again. A limit that
 has tripped stays tripped until an operator's `reset`.
@@ -29,7 +29,7 @@ _ROUNDING: Final = 1e-9
 
 
 class FinishedRecord(NamedTuple):
-    """A finished record. `failure` is the cause for which it was dead-lettered; None if there is none that counts."""
+    """A finished record. `failure` is the cause of its dead letter, or None if the cause does not count."""
 
     key: bytes
     source: str | None = None

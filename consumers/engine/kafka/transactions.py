@@ -58,7 +58,7 @@ class Transactions:
         return time.perf_counter() - started
 
     async def write_marker(self, topic: str, key: bytes) -> int:
-        """Commit one empty record and return its offset: proof that this producer can write, to the leader."""
+        """Commit one empty record and return its offset. Success proves that this producer can write."""
         async with asyncio.timeout(self._timeout_seconds):
             await self._producer.begin_transaction()
             sent = await self._producer.send(topic, b"", key=key, partition=self._source.partition)

@@ -40,7 +40,7 @@ def read_secret(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A well-formed signature within the tolerance. Only `is_valid` shows who made it.
+    """A well-formed signature within the tolerance. Only `is_valid` proves its signer.
 
     Attributes:
         message_id: The value of `webhook-id`.

@@ -40,7 +40,7 @@ def rejection(problem: Problem, request_id: str) -> bytes:
 
 
 class BytesResponse(Response):
-    """JSON that is rendered already. `raw_headers` are the headers beside those that belong to the body."""
+    """JSON that is rendered already. `raw_headers` are the headers that do not describe the body."""
 
     def __init__(self, body: bytes, status_code: int = 200, raw_headers: RawHeaders | None = None) -> None:
         self.status_code = status_code
