@@ -109,6 +109,7 @@ class CommandMetrics:
     finish_seconds: Histogram
     dead_letters: Counter
     key_conflicts: Counter
+    caller_share_exceeded: Counter
     waiting_events: Counter
     intents_resent: Counter
     double_effects: Counter
@@ -332,6 +333,9 @@ def _commands(make: MetricFactory) -> CommandMetrics:
         ),
         dead_letters=make.counter("dead_letters", "Commands that became dead letters, by cause.", ("cause",)),
         key_conflicts=make.counter("command_key_conflicts", "Commands whose key was used with another body before."),
+        caller_share_exceeded=make.counter(
+            "caller_share_exceeded", "Commands not applied because their caller filled its share of recent commands."
+        ),
         waiting_events=make.counter("command_waiting", "`command.waiting` events, by reason.", ("reason",)),
         intents_resent=make.counter(
             "intents_resent", "Writes resent because a crash or a timeout lost their response."

@@ -15,7 +15,7 @@ from consumers.applier.execution import CommandExecution
 from consumers.applier.reasons import OutcomeReason
 from consumers.applier.task import AccessTask, CommandTask, DiscardTask, InvalidRecord, operator_decision, read
 from consumers.applier.workflow import apply
-from consumers.authorization import recent_commands
+from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.retry_policy import MOST_HANDLER_FAILURES, UNREADABLE_STATE_SECONDS
@@ -94,14 +94,27 @@ class Applier:
         dead_letter = state.dead_letters.get(task.command_id)
         if task.redrive:
             is_next = dead_letter is not None and dead_letter.redrive < task.redrive
-            return None if is_next else execution.refuse(OutcomeReason.NOT_DEAD_LETTERED, remember=True)
+            return None if is_next else execution.refuse(OutcomeReason.NOT_DEAD_LETTERED)
         if dead_letter is not None:
             if dead_letter.digest is not None and dead_letter.digest != recent_commands.short(task.digest).hex():
                 return self._key_conflict(execution)
             return unit_of_work.done(self._timer(invocation, unit_of_work))
-        if recent_commands.is_full(state.recent_commands, invocation.now):
-            return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS, remember=False)
-        return None
+        return self._bounded(execution)
+
+    def _bounded(self, execution: CommandExecution) -> Done | None:
+        """Return the result for a caller whose share of the recent commands is full; None for the others."""
+        recent = execution.unit_of_work.recent_commands_of(execution.task.caller)
+        if recent < recent_callers.MOST_ACCEPTED:
+            return None
+        self._context.metrics.caller_share_exceeded.inc()
+        task = execution.task
+        self._log.warning(
+            "command.caller_share_exceeded", authorization_id=task.authorization_id, caller=task.caller, recent=recent
+        )
+        if recent < recent_callers.SHARE:
+            return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS)
+        # The rejection could not be remembered, and a second record of this id would end the command again.
+        return execution.postpone(WaitReason.TOO_MANY_COMMANDS, execution.invocation.now + recent_commands.KEPT_SECONDS)
 
     def _key_conflict(self, execution: CommandExecution) -> Done:
         task, unit_of_work = execution.task, execution.unit_of_work
@@ -120,8 +133,8 @@ class Applier:
         unit_of_work.apply(
             GrantRecorded(grant.handoff_id, grant.operator, grant.grant_expires_at.timestamp(), task.record_id)
         )
-        if not recent_commands.is_full(state.recent_commands, invocation.now):
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED)
+        if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:
+            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         unit_of_work.watch(self._context.settings.watch_seconds)
         return unit_of_work.done(self._timer(invocation, unit_of_work))
 
@@ -135,7 +148,7 @@ class Applier:
         unit_of_work.emit(outcome.discarded(decision, dead_letter), command_id)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
-        unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED)
+        unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
         self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc()
         shown = operator_decision(decision).model_dump(mode="json", exclude_none=True, by_alias=False)
         self._log.info("command.discarded", command_id=command_id, **shown)

@@ -154,13 +154,13 @@ class CommandExecution:
         event = finished(task, ending, known.version if known else None, self.attempts)
         unit_of_work.emit(event, task.command_id)
         self._clear_work()
-        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED)
+        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED, task.caller)
         others: tuple[Output, ...] = ()
         if task.redrive:
             ended = dead_letters.redriven(task, event.outcome, self.invocation.now)
             others = (context.event_writer.dead_letter_ended(self.invocation.key, ended),)
             unit_of_work.remove_dead_letter(task.command_id)
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED)
+            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         if unit_of_work.state.known is not None:
             unit_of_work.watch(context.settings.watch_seconds)
         outcome, effect = event.outcome.value, event.effect.value
@@ -169,18 +169,23 @@ class CommandExecution:
         self._log("command.finished", outcome=outcome, effect=effect, reason=event.reason)
         return unit_of_work.done(context.next_timer(unit_of_work.state, self.invocation.now), *others)
 
-    def refuse(self, reason: OutcomeReason, *, remember: bool) -> Done:
+    def refuse(self, reason: OutcomeReason) -> Done:
         """Reject a record before its first step; the state of the command itself does not change."""
-        unit_of_work, task, invocation = self.unit_of_work, self.task, self.invocation
+        unit_of_work, task = self.unit_of_work, self.task
         unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id)
-        if remember:
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED)
+        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
         self._log("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
-        timer_at = invocation.timer_at
-        if timer_at is None:
-            timer_at = self.context.next_timer(unit_of_work.state, invocation.now)
-        return unit_of_work.done(timer_at)
+        return unit_of_work.done(self._kept_timer())
+
+    def postpone(self, reason: WaitReason, at: float) -> Done:
+        """Publish that the command is not applied, without an outcome: its caller may send it again after `at`."""
+        self._publish_waiting(reason, at)
+        return self.unit_of_work.done(self._kept_timer())
+
+    def _kept_timer(self) -> float | None:
+        at = self.invocation.timer_at
+        return self.context.next_timer(self.unit_of_work.state, self.invocation.now) if at is None else at
 
     def dead_letter(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
         """End the command as a dead letter, for an operator's decision."""
@@ -189,8 +194,8 @@ class CommandExecution:
         writes = dead_letters.intents(work, self.ambiguous)
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
-        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.DEAD_LETTERED)
-        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.DEAD_LETTERED)
+        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
+        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
         unit_of_work.add_dead_letter(
             task.command_id,
             OpenDeadLetter(
@@ -245,30 +250,28 @@ class CommandExecution:
         return is_over and self.invocation.now - last.emitted_at >= settings.waiting_again_seconds
 
     def _emit_waiting(self, reason: WaitReason, at: float) -> None:
-        task = self.task
-        self.unit_of_work.emit(
-            CommandWaiting(
-                command_id=task.command_id,
-                command=task.type,
-                caller=task.caller,
-                reason=reason.value,
-                advice=WAITING[reason],
-                until=time_at(at),
-                redrive=task.redrive or None,
-                metadata=task.metadata,
-                attempts=self.attempts.kept,
-                attempts_left_out=self.attempts.left_out or None,
-            ),
-            task.command_id,
-        )
+        task, now = self.task, self.invocation.now
+        self._publish_waiting(reason, at)
         waiting = Waiting(
-            command_id=task.command_id,
-            redrive=task.redrive,
-            reason=reason.value,
-            until=at,
-            emitted_at=self.invocation.now,
+            command_id=task.command_id, redrive=task.redrive, reason=reason.value, until=at, emitted_at=now
         )
         self.unit_of_work.change(waiting=waiting)
+
+    def _publish_waiting(self, reason: WaitReason, at: float) -> None:
+        task, attempts = self.task, self.attempts
+        event = CommandWaiting(
+            command_id=task.command_id,
+            command=task.type,
+            caller=task.caller,
+            reason=reason.value,
+            advice=WAITING[reason],
+            until=time_at(at),
+            redrive=task.redrive or None,
+            metadata=task.metadata,
+            attempts=attempts.kept,
+            attempts_left_out=attempts.left_out or None,
+        )
+        self.unit_of_work.emit(event, task.command_id)
         self.context.metrics.waiting_events.labels(reason.value).inc()
         self._log("command.waiting", reason=reason.value, until=round(at, 3))
 

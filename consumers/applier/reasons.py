@@ -124,7 +124,7 @@ class OutcomeReason(AdvisedSlug):
     )
     TOO_MANY_COMMANDS = (
         "too_many_commands",
-        "This authorization had 1,024 commands in 24 hours; send fewer commands.",
+        "The caller sent 192 commands for this authorization in 24 hours; send fewer, or let an operator help.",
     )
     OPENING_NOT_IDENTIFIED = (
         "opening_not_identified",
@@ -147,6 +147,7 @@ WAITING: Final = MappingProxyType(
         WaitReason.STALE_READ: "Collate returned an older state than before; the gateway reads again.",
         WaitReason.CLOSING: "Collate is closing the handoff; the command continues when it is closed.",
         WaitReason.BACKOFF: "The last call had no definite response; the gateway sends the same request again.",
+        WaitReason.TOO_MANY_COMMANDS: "Not applied: the caller sent 256 commands in 24 hours. Send it again later.",
         WaitReason.HANDLER_FAILED: "The gateway failed on the command more than once; it retries and alerts operators.",
     }
 )

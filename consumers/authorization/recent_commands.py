@@ -1,4 +1,4 @@
-"""The ids of commands that ended, packed: 24 bytes each, oldest first, at most 1,024, for 24 hours.
+"""The ids of commands that ended, packed: 24 bytes each, oldest first, for 24 hours. `recent_callers` bounds them.
 
     16 bytes command id | 4 bytes keyed digest of the command | 4 bytes: 2 bits how it ended, 30 bits seconds since 2024
 
@@ -12,8 +12,11 @@ from enum import IntEnum
 from typing import Final
 
 MOST: Final = 1024
+# A state of an older version has up to 1,024 ids that belong to no caller.
+_MOST_IN_ALL: Final = 2 * MOST
 KEPT_SECONDS: Final = 24 * 3600.0
 _SIZE: Final = 24
+_TEXT: Final = 32  # of one entry: 24 bytes are 32 characters without padding
 _DIGEST: Final = 4
 _EPOCH: Final = 1_704_067_200  # 2024-01-01; 30 bits of seconds last until 2058
 _SECONDS: Final = (1 << 30) - 1
@@ -50,17 +53,17 @@ def find(packed: str, command_id: str) -> RecentCommand | None:
     if not packed:
         return None
     entries = b64decode(packed)
-    at = _at(entries, _id_bytes(command_id))
+    at = _at(entries, id_bytes(command_id))
     return None if at is None else _entry(entries, at)
 
 
 def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: float) -> str:
-    """Add a command. Replaces an entry of the same id; drops entries that are too old, and the oldest above 1,024."""
-    entries, wanted = b64decode(packed), _id_bytes(command_id)
+    """Add a command. Replaces an entry of the same id, and drops entries that are too old."""
+    entries, wanted = b64decode(packed), id_bytes(command_id)
     known_at = _at(entries, wanted)
     if known_at is not None:
         entries = entries[:known_at] + entries[known_at + _SIZE :]
-    begin = max(0, len(entries) - (MOST - 1) * _SIZE)
+    begin = max(0, len(entries) - (_MOST_IN_ALL - 1) * _SIZE)
     oldest = _seconds(now - KEPT_SECONDS)
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
@@ -68,12 +71,16 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
     return b64encode(entries[begin:] + wanted + short(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
-def is_full(packed: str, now: float) -> bool:
-    """Whether a new command would drop an entry that is less than 24 hours old."""
-    if len(packed) < MOST * _SIZE * 4 // 3:
-        return False
-    entries = b64decode(packed)
-    return len(entries) >= MOST * _SIZE and _stamp(entries, 0) & _SECONDS >= _seconds(now - KEPT_SECONDS)
+def ids(packed: str, now: float = 0.0) -> list[bytes]:
+    """Return the ids, oldest first, of the last day before `now`; without `now` all of them."""
+    entries, oldest = b64decode(packed), _seconds(now - KEPT_SECONDS)
+    places = range(0, len(entries), _SIZE)
+    return [entries[at : at + 16] for at in places if _stamp(entries, at) & _SECONDS >= oldest]
+
+
+def without(packed: str, number: int) -> str:
+    """Remove one entry by its number."""
+    return packed[: number * _TEXT] + packed[(number + 1) * _TEXT :]
 
 
 def last_at(packed: str) -> float | None:
@@ -104,5 +111,6 @@ def _seconds(time: float) -> int:
     return min(max(int(time) - _EPOCH, 0), _SECONDS)
 
 
-def _id_bytes(command_id: str) -> bytes:
+def id_bytes(command_id: str) -> bytes:
+    """Return the 16 bytes of a command id."""
     return bytes.fromhex(command_id.replace("-", ""))

@@ -30,6 +30,7 @@ _STORED_NAMES: Final = MappingProxyType(
         "emitted_action": "told_action",
         "observations": "looks",
         "recent_commands": "remembered",
+        "recent_callers": "remembered_by",
         "dead_letters": "dead",
     }
 )
@@ -247,6 +248,7 @@ class AuthorizationState(Part):
     work: CommandWork | None = None
     waiting: Waiting | None = None
     recent_commands: str = ""
+    recent_callers: str = ""
     dead_letters: dict[str, OpenDeadLetter] = {}
 
     def encode(self) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from consumers.authorization import recent_commands
+from consumers.authorization import recent_callers
 from consumers.authorization.facts import Observed
 from consumers.authorization.reducer import RiskRules, reduce
 from consumers.authorization.reduction import PendingEvent
@@ -98,10 +98,18 @@ class UnitOfWork:
         if watch is not state.watch:
             self.change(watch=watch)
 
-    def add_recent_command(self, command_id: str, digest: bytes, end: CommandEnd) -> None:
+    def add_recent_command(self, command_id: str, digest: bytes, end: CommandEnd, caller: str) -> None:
         """Store the id of a command that ended, so that a duplicate is recognised."""
-        packed = recent_commands.add(self.state.recent_commands, command_id, digest, end, self._invocation.now)
-        self.change(recent_commands=packed)
+        state, now = self.state, self._invocation.now
+        packed, callers = recent_callers.add(
+            state.recent_commands, state.recent_callers, command_id, digest, end, caller=caller, now=now
+        )
+        self.change(recent_commands=packed, recent_callers=callers)
+
+    def recent_commands_of(self, caller: str) -> int:
+        """Return how many of the recent commands are the caller's."""
+        state = self.state
+        return recent_callers.count(state.recent_commands, state.recent_callers, caller, self._invocation.now)
 
     def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> None:
         """Store a dead letter until its decision; drops those that are too old, and the oldest above 64."""

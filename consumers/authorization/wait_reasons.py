@@ -17,5 +17,6 @@ class WaitReason(StrEnum):
     STALE_READ = "stale_read"
     CLOSING = "closing"
     BACKOFF = "backoff"
+    TOO_MANY_COMMANDS = "too_many_commands"
     HANDLER_FAILED = HandlerFailure.RAISED.value
     STATE_UNREADABLE = "memory_unreadable"

@@ -222,6 +222,12 @@ class KeyQueue:
         reasons = Counter(wait.reason for wait in self.waits)
         raise AssertionError(f"not finished after {MOST_INVOCATIONS} invocations; waits: {reasons}")
 
+    async def drain_all(self):
+        """Invoke until every record is finished, however many there are."""
+        while not self.is_idle:
+            if isinstance(result := await self.invoke(), RetryAt):
+                self.pass_until(result.at)
+
     async def observe(self):
         """Let time pass until the timer, and fire it; return the result."""
         assert self.timer_at is not None

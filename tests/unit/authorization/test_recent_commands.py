@@ -43,17 +43,23 @@ def test_an_id_that_crosses_two_entries_is_not_found():
     assert recent_commands.find(packed, crossing) is None
 
 
-def test_an_id_is_dropped_after_a_day_and_at_most_1024_are_kept():
-    packed, everyone = "", [str(uuid.uuid4()) for _ in range(1_030)]
+def test_an_id_is_dropped_after_a_day_and_at_most_2048_are_kept():
+    packed, everyone = "", [str(uuid.uuid4()) for _ in range(2_060)]
     for at, one in enumerate(everyone):
-        assert recent_commands.is_full(packed, NOW + at) == (at >= 1024)
         packed = recent_commands.add(packed, one, b"dddd", CommandEnd.FINISHED, NOW + at)
-    assert found(packed, everyone) == everyone[-1024:]
+    assert found(packed, everyone) == everyone[-2048:]
     later = NOW + 24 * 3600 + 500
-    assert not recent_commands.is_full(packed, later)
     added = recent_commands.add(packed, everyone[0], b"dddd", CommandEnd.FINISHED, later)
     assert found(added, everyone) == [everyone[0], *everyone[500:]]
-    assert recent_commands.last_at(packed) == NOW + 1029
+    assert len(recent_commands.ids(packed, later)) == 2_060 - 500
+    assert recent_commands.last_at(packed) == NOW + 2_059
+
+
+def test_an_entry_is_removed_by_its_number():
+    packed, everyone = "", [str(uuid.uuid4()) for _ in range(3)]
+    for one in everyone:
+        packed = recent_commands.add(packed, one, b"dddd", CommandEnd.FINISHED, NOW)
+    assert found(recent_commands.without(packed, 1), everyone) == [everyone[0], everyone[2]]
 
 
 def test_the_digest_is_keyed_and_its_parts_do_not_run_together():

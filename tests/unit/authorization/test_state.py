@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.authorization import recent_commands
+from consumers.authorization import recent_callers
+from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.state import (
     MOST_BYTES,
     NEW,
@@ -71,15 +72,15 @@ def test_an_unreadable_state_is_an_error_that_quotes_nothing(wrong):
 
 
 def test_a_full_state_stays_below_the_limit():
-    packed = ""
-    for at in range(1024):
-        packed = recent_commands.add(
-            packed, str(uuid.uuid4()), b"dddd", recent_commands.CommandEnd.FINISHED, 1.8e9 + at
+    packed, callers = "", ""
+    for at in range(1100):
+        packed, callers = recent_callers.add(
+            packed, callers, str(uuid.uuid4()), b"dd", CommandEnd.FINISHED, caller=f"c{at % 9}", now=1.8e9 + at
         )
     metadata = {f"k{i:063}": "v" * 64 for i in range(16)}
     one = OpenDeadLetter(at=1.0, command="t" * 64, caller="c" * 128, digest="0" * 8, metadata=metadata)
     dead = {str(uuid.uuid4()): one for _ in range(64)}
-    assert len(FULL.replace(recent_commands=packed, dead_letters=dead).encode()) < MOST_BYTES
+    assert len(FULL.replace(recent_commands=packed, recent_callers=callers, dead_letters=dead).encode()) < MOST_BYTES
     with pytest.raises(StateTooLarge):
         AuthorizationState.decode(json.dumps({"newer": "x" * MOST_BYTES}).encode()).encode()
 

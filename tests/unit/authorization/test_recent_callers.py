@@ -1,0 +1,99 @@
+"""Each caller's share of the recent commands."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.authorization import recent_callers, recent_commands
+from consumers.authorization.recent_callers import SHARE, count
+from consumers.authorization.recent_commands import MOST, CommandEnd
+
+NOW = 1_800_000_000.0
+DAY = 24 * 3600.0
+
+
+class Ids:
+    """The recent commands of one authorization."""
+
+    def __init__(self):
+        self.packed, self.callers, self.ids = "", "", {}
+
+    def add(self, caller, times=1, now=NOW):
+        for _ in range(times):
+            one = str(uuid.uuid4())
+            self.ids.setdefault(caller, []).append(one)
+            self.again(one, caller, now)
+
+    def again(self, one, caller, now=NOW):
+        self.packed, self.callers = recent_callers.add(
+            self.packed, self.callers, one, b"dddd", CommandEnd.FINISHED, caller=caller, now=now
+        )
+
+    def add_by_an_older_worker(self, times=1, now=NOW):
+        for _ in range(times):
+            self.packed = recent_commands.add(self.packed, str(uuid.uuid4()), b"dddd", CommandEnd.FINISHED, now)
+
+    def count(self, caller, now=NOW):
+        return count(self.packed, self.callers, caller, now)
+
+    def kept(self, caller):
+        return [one for one in self.ids[caller] if recent_commands.find(self.packed, one) is not None]
+
+
+def test_a_caller_is_counted_alone():
+    ids = Ids()
+    ids.add("a", 3)
+    ids.add("b", 2)
+    ids.again(ids.ids["b"][0], "b")
+    assert (ids.count("a"), ids.count("b"), ids.count("c")) == (3, 2, 0)
+
+
+def test_a_caller_above_its_share_loses_its_own_oldest_id():
+    ids = Ids()
+    ids.add("b", 5)
+    ids.add("a", SHARE + 7)
+    assert ids.kept("b") == ids.ids["b"]
+    assert ids.kept("a") == ids.ids["a"][7:]
+
+
+def test_a_new_caller_takes_its_place_from_the_fullest():
+    ids = Ids()
+    for number in range(4):
+        ids.add(f"c{number}", SHARE - number)
+    ids.add("late", 10)
+    assert ids.kept("late") == ids.ids["late"]
+    assert len(recent_commands.ids(ids.packed)) == MOST
+    assert ids.kept("c3") == ids.ids["c3"]
+
+
+def test_ids_expire_after_a_day():
+    ids = Ids()
+    ids.add("a", 3)
+    ids.add("a", 1, NOW + 10)
+    assert (ids.count("a", NOW + DAY), ids.count("a", NOW + DAY + 1)) == (4, 1)
+    ids.add("a", 1, NOW + DAY + 1)
+    assert ids.count("a", NOW + DAY + 1) == 2
+
+
+def test_ids_of_an_older_worker_count_against_no_caller_and_are_kept():
+    ids = Ids()
+    ids.add("a", 2)
+    ids.add_by_an_older_worker(MOST)
+    ids.add("a", 3)
+    assert ids.count("a") == 5
+    assert len(recent_commands.ids(ids.packed)) == MOST + 5
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(1, 40)), max_size=12), st.integers(2, 30))
+def test_no_caller_loses_an_id_to_another_below_the_bound_of_all(steps, share):
+    ids, own = Ids(), recent_callers.SHARE
+    recent_callers.SHARE = share
+    try:
+        for caller, times in steps:
+            ids.add(caller, times) if caller else ids.add_by_an_older_worker(times)
+    finally:
+        recent_callers.SHARE = own
+    for caller in ids.ids:
+        assert ids.kept(caller) == ids.ids[caller][-share:]
+        assert ids.count(caller) == min(share, len(ids.ids[caller]))
