@@ -24,7 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measures speed as a ratio to a floor in the same run. Absolute numbers depend on the machine.",
-        epilog="  ".join(f"{name}: {what}." for name, what in _BENCHMARKS.items()),
+        epilog="  ".join(f"{name}: {description}." for name, description in _BENCHMARKS.items()),
     )
     parser.add_argument(
         "names",

@@ -169,9 +169,9 @@ class _Demo:
     async def _event(self, kind: str, **data: object) -> Event:
         return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
 
-    def _step(self, who: str, does: str) -> None:
+    def _step(self, actor: str, does: str) -> None:
         self._steps += 1
-        self._console.print(f"\n  [bold]{self._steps:>2}  {who}[/] {does}")
+        self._console.print(f"\n  [bold]{self._steps:>2}  {actor}[/] {does}")
 
     def _note(self, text: str) -> None:
         self._console.print(f"       [dim]{text}[/]", markup=True)

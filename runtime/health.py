@@ -23,7 +23,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The result of a probe, a summary in one sentence, and the parts that it was made from."""
+    """The result of a probe, a summary in one sentence, and the parts that it depends on."""
 
     good: bool
     summary: str

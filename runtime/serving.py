@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `runtime.signals`."""
+        """Install no handlers: `runtime.signals` has them."""
         yield
 
 

@@ -32,7 +32,7 @@ class ShutdownWatchdog:
             self._timer.start()
 
     def disarm(self) -> None:
-        """Stop the timer, because the process ends on its own."""
+        """Stop the timer, because the process stops in time."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -39,7 +39,7 @@ _JITTER: Final = 0.25
 
 
 class Breaker:
-    """See the module. A call checks `retry_at`, then calls `enter`, then one of the `record_` methods or `abandon`."""
+    """One breaker. A call checks `retry_at`, then calls `enter`, then one of the `record_` methods or `abandon`."""
 
     def __init__(self, config: BreakerConfig, chance: Callable[[], float]) -> None:
         self.state = BreakerState.CLOSED

@@ -101,7 +101,7 @@ class Hold:
 
 
 class Budget:
-    """See the module. Owned by one event loop; never awaits."""
+    """The call budget of a process. Owned by one event loop; never awaits."""
 
     def __init__(self, bounds: Bounds, now: float, chance: Callable[[], float]) -> None:
         self._bounds = bounds
@@ -156,20 +156,20 @@ class Budget:
         return Ticket(call, frozenset(probes) if probes else _NO_PROBES)
 
     def release(
-        self, now: float, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None
+        self, now: float, ticket: Ticket, signal: CallSignal, seconds: float, retry_after: float | None = None
     ) -> None:
         """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate requested."""
         in_flight = sum(self.in_flight.values())
         self.in_flight[ticket.call.priority] -= 1
         writes, subject = ticket.call.writes, ticket.call.subject
         # The durations of refusals and failed connections do not show how slow Collate is. A timeout does.
-        if what is CallSignal.ANSWERED or (
-            what is CallSignal.FAILED and self.concurrency.is_slow(seconds, writes=writes)
+        if signal is CallSignal.ANSWERED or (
+            signal is CallSignal.FAILED and self.concurrency.is_slow(seconds, writes=writes)
         ):
             self.concurrency.sample(now, seconds, in_flight, writes=writes)
             self._seconds += 0.05 * (seconds - self._seconds)
-        wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if what is CallSignal.LIMITED else 0.0
-        for (breaker, _), evidence in zip(self._gates[writes], _EVIDENCE[what], strict=True):
+        wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if signal is CallSignal.LIMITED else 0.0
+        for (breaker, _), evidence in zip(self._gates[writes], _EVIDENCE[signal], strict=True):
             probe = breaker in ticket.probes
             if evidence is None:
                 breaker.record_neutral(now, probe=probe)
@@ -178,8 +178,8 @@ class Budget:
                     self._recover(now, breaker)
             else:
                 breaker.record_failure(now, subject, probe=probe, at_least_seconds=wait)
-        self._note_limits(now, what, subject)
-        self._note_access(now, what, writes)
+        self._note_limits(now, signal, subject)
+        self._note_access(now, signal, writes)
 
     def abandon(self, ticket: Ticket) -> None:
         """Forget a cancelled call; it shows nothing about Collate."""
@@ -256,19 +256,19 @@ class Budget:
             self.concurrency.restart()
             self.rate.restart(now)
 
-    def _note_limits(self, now: float, what: CallSignal, subject: str) -> None:
+    def _note_limits(self, now: float, signal: CallSignal, subject: str) -> None:
         # Refusals of two authorizations in a row show a limit for all calls, not for one authorization.
-        if what is CallSignal.LIMITED:
+        if signal is CallSignal.LIMITED:
             self._limited_in_a_row.add(subject)
             if len(self._limited_in_a_row) > 1:
                 self.concurrency.cut(now)
                 self.rate.cut(now)
-        elif what is not CallSignal.FAILED:
+        elif signal is not CallSignal.FAILED:
             self._limited_in_a_row.clear()
 
-    def _note_access(self, now: float, what: CallSignal, writes: bool) -> None:  # noqa: FBT001 - a dict's key
-        if what is CallSignal.ANSWERED:
+    def _note_access(self, now: float, signal: CallSignal, writes: bool) -> None:  # noqa: FBT001 - a dict's key
+        if signal is CallSignal.ANSWERED:
             self._accepted_at[writes] = now
             self._forbidden_since.pop(writes, None)
-        elif what is CallSignal.FORBIDDEN:
+        elif signal is CallSignal.FORBIDDEN:
             self._forbidden_since.setdefault(writes, now)

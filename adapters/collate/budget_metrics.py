@@ -16,7 +16,7 @@ _ADVICE = {
 
 
 class BudgetMetrics:
-    """See the module."""
+    """The gauges of one budget, and the log of its breakers."""
 
     def __init__(self, budget: Budget, metrics: CollateMetrics) -> None:
         self._budget = budget

@@ -31,7 +31,7 @@ class _Waiter:
 
 
 class CallQueue:
-    """See the module. One event loop."""
+    """The waiting calls of one budget, in one event loop."""
 
     def __init__(
         self,
@@ -71,9 +71,9 @@ class CallQueue:
             return self._defer(Hold(now, HoldReason.BUDGET), now)
         return await self._wait(now, call)
 
-    def done(self, ticket: Ticket, what: CallSignal, seconds: float, retry_after: float | None = None) -> None:
-        """End a ticket; `what` is the end of the call as a sign of Collate's health."""
-        self.budget.release(self._monotonic(), ticket, what, seconds, retry_after)
+    def done(self, ticket: Ticket, signal: CallSignal, seconds: float, retry_after: float | None = None) -> None:
+        """End a ticket with what its call showed about Collate."""
+        self.budget.release(self._monotonic(), ticket, signal, seconds, retry_after)
         self._serve()
 
     def abandon(self, ticket: Ticket) -> None:

@@ -50,7 +50,7 @@ _PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
 class CollateClient:
-    """See the module. One per process and event loop: all calls share its budget. Use as an async context manager."""
+    """A client with one call budget: create one per process. Use as an async context manager."""
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ class _Latency:
 
 
 class ConcurrencyLimit:
-    """See the module."""
+    """The limit of calls in flight."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = float(maximum)

@@ -33,7 +33,7 @@ class NoResponse(httpx.TransportError):
 
     Attributes:
         cause: why.
-        sent: False only if no byte of the request was given to the network.
+        sent: False only if no byte of the request was sent.
         status: of a response that was cut short, or of the proxy's refusal.
         own_delay_seconds: the time from the end of the call until this process handled it.
     """
@@ -85,7 +85,7 @@ _SENT: Final[dict[Cause, type[NoResponse]]] = {
 
 
 class Connection(asyncio.Protocol):
-    """See the module. `ended_at` is when the last call on this connection ended (loop time)."""
+    """One connection to Collate. `ended_at` is when the last call on this connection ended (loop time)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self._loop = loop

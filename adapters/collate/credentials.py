@@ -21,7 +21,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class ApiKey:
-    """See the module. `key` is None until a key has been read."""
+    """The API key and its file. `key` is None until a key has been read."""
 
     def __init__(self, file: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.key: SecretStr | None = None

@@ -1,4 +1,4 @@
-"""The error router: what to do about each result that is not a 2xx. Pure; docs/collate-errors.md is made from it.
+"""The error router: the next step after each result that is not a 2xx. Pure; docs/collate-errors.md is made from it.
 
     Refused    -> by error.code (RULES: every code of docs/collate-contract.md §7; the set is open)
                -> else by `retryable` and status (DEFAULTS)
@@ -203,7 +203,7 @@ _VERDICTS: Final = frozenset({Disposition.REJECT, Disposition.DEAD_LETTER})
 
 
 def route(operation: Operation, result: Unanswered, *, after_ambiguous: bool = False) -> Route:
-    """Return what to do about a result that is not a 2xx.
+    """Return the next step after a result that is not a 2xx.
 
     `after_ambiguous`: an earlier attempt of the same write ended as Ambiguous, in this process or an earlier one.
     """

@@ -8,7 +8,7 @@ _CUT_EVERY_SECONDS: Final = 1.0
 
 
 class Rate:
-    """See the module. `share` is the part of the full rate that is in force: 1 without trouble."""
+    """A token bucket. `share` is the current part of the full rate: 1 without refusals."""
 
     def __init__(self, per_second: float, ramp_seconds: float, now: float) -> None:
         self._full = per_second
@@ -21,12 +21,12 @@ class Rate:
         self._cut_at = float("-inf")
 
     def share(self, now: float) -> float:
-        """Return the part of the full rate that is in force."""
+        """Return the current part of the full rate."""
         gone = max(0.0, now - self._share_at)
         return min(1.0, self._share + gone * self._climb) if gone else self._share
 
     def per_second(self, now: float) -> float:
-        """Return the rate in force."""
+        """Return the current rate."""
         return self._full * self.share(now)
 
     def wait(self, now: float, reserved: float = 0.0) -> float:

@@ -1,7 +1,7 @@
 """Turns a response or a failed call into a value of `answers` and a `CallSignal`. Pure.
 
-A 4xx counts as Refused only with Collate's own error body (docs/collate-contract.md §7); another body is the page of a
-gateway in between. Only code, retryable, versions, details.reason and requestId of an error are kept, because message
+A 4xx counts as Refused only with Collate's own error body (docs/collate-contract.md §7); another body comes from a
+proxy in between. Only code, retryable, versions, details.reason and requestId of an error are kept, because message
 and issues may contain personal data.
 """
 

@@ -1,8 +1,8 @@
-"""An httpx transport to one host. It bounds time and size, and knows whether anything was sent.
+"""An httpx transport to one host. It bounds time and size, and reports whether anything was sent.
 
 The transport owns the connections (last in, first out) and TLS. It sends each request once. It follows no redirect,
-keeps no cookie, decompresses nothing and reads no environment variable. docs/decisions/0004 says why httpx's own
-transport does not do.
+keeps no cookie, decompresses nothing and reads no environment variable. docs/decisions/0004 explains why the
+gateway does not use httpx's own transport.
 """
 
 import asyncio
@@ -90,8 +90,8 @@ class CollateTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and return the whole response within the total deadline.
 
-        The response has only the few headers that the gateway reads. Its extension `own_delay_seconds` is how long the
-        response lay in this process unread. After a cancellation the request may have been sent.
+        The response has only the few headers that the gateway reads. Its extension `own_delay_seconds` is the time
+        from the response's arrival until this process handled it. After a cancellation the request may have been sent.
 
         Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
         an unprintable header or with a streamed body.

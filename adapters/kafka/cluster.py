@@ -72,7 +72,7 @@ class KafkaCluster:
         return found
 
     async def create_topic(self, wanted: WantedTopic) -> None:
-        """Create a topic; a topic that exists already stays as it is."""
+        """Create a topic; an existing topic stays unchanged."""
         new = NewTopic(wanted.name, wanted.partitions, wanted.replication, topic_configs=dict(wanted.config))
         async with asyncio.timeout(self._timeout):
             response = await self._admin.create_topics([new])

@@ -92,7 +92,7 @@ async def open_reader(
 ) -> AsyncIterator[TopicReader[Key]]:
     """Start a reader of partitions, given as (topic, number); the caller seeks before the first read.
 
-    `reset`: where to continue if a position is gone.
+    `reset`: where to continue if a position no longer exists.
     """
     assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
     consumer = committed_consumer(kafka, reset=reset)

@@ -214,7 +214,7 @@ async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> 
         at = [statistics.median(milliseconds(one.seconds, share) for one, _ in repeated) for share in (0.5, 0.99)]
         base = base or at
         ratios = [f"{mine / floor:.2f}x" for mine, floor in zip(at, base, strict=True)]
-        counts = [str(sum(getattr(one, what) for one, _ in repeated)) for what in ("late", "refused", "not_applied")]
+        counts = [str(sum(getattr(one, key) for one, _ in repeated)) for key in ("late", "refused", "not_applied")]
         table.add_row(name, *(f"{one:.1f}" for one in at), *ratios, *counts)
     console.print(table)
     for name, repeated in runs.items():

@@ -14,7 +14,7 @@ _MOST_HINTS: Final = 20_000
 
 @dataclass(slots=True)
 class AttemptHint:
-    """What this process knows about one intent.
+    """This process's knowledge about one intent.
 
     Attributes:
         since: when this process first received the record.

@@ -176,12 +176,12 @@ TABLE: Final = {HandoffRequest: REQUEST, HandoffClose: CLOSE, AuthorizationWatch
 
 
 def decide(decision_input: DecisionInput) -> Decision:
-    """Return the decision of the first row that holds."""
+    """Return the decision of the first row whose condition holds."""
     return decision_of(deciding_row(decision_input), decision_input)
 
 
 def deciding_row(decision_input: DecisionInput) -> Row:
-    """Return the first row that holds; the last row of each table always holds."""
+    """Return the first row whose condition holds; that of the last row always does."""
     return next(row for row in TABLE[type(decision_input.payload)] if row.holds(decision_input))
 
 

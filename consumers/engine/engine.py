@@ -53,7 +53,7 @@ _STABLE_SECONDS = 60.0
 
 
 class PartitionCountChanged(Exception):
-    """The topic's number of partitions differs from the settings: keys would move away from their states."""
+    """The topic's number of partitions differs from the settings: keys would be separated from their states."""
 
 
 class ConsumerDied(Exception):

@@ -128,7 +128,7 @@ class Invocation(Protocol):
     async def ensure_owned(self) -> None:
         """Return when no other process can own the partition at this moment. Await it before *every* external call.
 
-        It waits during a rebalance, until the partition has come back.
+        During a rebalance it waits until the partition is returned.
 
         Raises PartitionLost if the partition no longer belongs to this process.
         """

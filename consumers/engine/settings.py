@@ -24,8 +24,8 @@ class EngineSettings:
         transactional_prefix: precedes `<group>-<topic>-<partition>` in a `transactional.id`.
         wait_reasons: every reason that the handler may give in a `RetryAt`: the labels of a metric.
         concurrency: the most invocations that run at a time in this process.
-        read_ahead_records, read_ahead_bytes: the most unfinished input that a partition holds before it pauses.
-        batch_results, batch_bytes: the most that one transaction carries.
+        read_ahead_records, read_ahead_bytes: the maximum of unfinished input of a partition, which then pauses.
+        batch_results, batch_bytes: the maximum of one transaction.
         commit_pause_seconds: the pause after a commit; without it the next transaction meets a back-off of 20 ms.
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.

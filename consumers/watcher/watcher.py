@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from schemas.collate.handoff import ManualHandoff
 
 _DELETION_SPREAD_SECONDS: Final = 3600.0
-# A replica may lag for minutes, and access may be taken away and given back within a working day.
+# A replica may lag for minutes, and access may be revoked and restored within a working day.
 _MISSING_SECONDS: Final = 86_400.0
 _LEAST_MISSING_OBSERVATIONS: Final = 3
 _BUDGET_TOO_SMALL: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
@@ -211,7 +211,7 @@ class Watcher:
 def _has_write_in_flight(state: AuthorizationState, since: float) -> bool:
     """Whether a command will still resolve a write that may have been applied, as after a restart.
 
-    A write sent before `since` is older than the maximum age of a command, so its record must be gone.
+    A write sent before `since` is older than the maximum age of a command, so its record no longer exists.
     """
     work = state.work
     if work is None:

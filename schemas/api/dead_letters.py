@@ -76,8 +76,8 @@ class DeadLetterDetail(DeadLetterSummary):
         default=None, description="The command's data without free text and reference numbers; absent if unreadable."
     )
     sent: Public[list[DeadLetterWrite]] = Field(description="The command's writes, in order.")
-    partition: Public[int] = Field(description="The original record's partition; -1 if the record is gone.")
-    offset: Public[int] = Field(description="The original record's offset; -1 if the record is gone.")
+    partition: Public[int] = Field(description="The original record's partition; -1 without the record.")
+    offset: Public[int] = Field(description="The original record's offset; -1 without the record.")
 
 
 class DeadLetterOriginal(OpenModel):

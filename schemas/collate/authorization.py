@@ -47,7 +47,7 @@ class ReviewSnapshot(Tolerant):
 
 
 class Submission(Tolerant):
-    """The submission to the payer: the snapshot to review, and whether a receipt and a decision came back."""
+    """The submission to the payer: the snapshot to review, and whether a receipt and a decision exist."""
 
     review_snapshot: Phi[ReviewSnapshot | None] = None
     receipt_seen: Public[IsPresent] = Field(default=False, alias="payerReceipt")

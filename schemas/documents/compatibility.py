@@ -35,7 +35,7 @@ class Break:
     """An incompatible change."""
 
     pointer: str
-    what: str
+    change: str
 
 
 def schema_breaks(
@@ -128,7 +128,7 @@ class _Comparison:
 
 def _distance(found: list[Break]) -> tuple[int, int]:
     # A constant identifies a variant, so a variant with another constant is the least similar.
-    return sum(one.what == "const has changed" for one in found), len(found)
+    return sum(one.change == "const has changed" for one in found), len(found)
 
 
 def resolved(root: Schema, schema: Schema) -> Schema:
@@ -176,7 +176,7 @@ class _Documents:
         if old == new and "$ref" in old:
             where = old["$ref"].rpartition("/")[2]
         for found in schema_breaks(old, new, outgoing=outgoing, within=(self.old, self.new)):
-            yield f"{where}{found.pointer}: {found.what}"
+            yield f"{where}{found.pointer}: {found.change}"
 
 
 class _OpenApi(_Documents):

@@ -84,7 +84,9 @@ def release_breaks(baseline: Path = RELEASED) -> Iterator[str]:
             yield from (f"{path}: {found}" for found in asyncapi_breaks(old, new))
         else:
             outgoing = path.startswith(("answers/", "events/", "records/"))
-            yield from (f"{path}{found.pointer}: {found.what}" for found in schema_breaks(old, new, outgoing=outgoing))
+            yield from (
+                f"{path}{found.pointer}: {found.change}" for found in schema_breaks(old, new, outgoing=outgoing)
+            )
 
 
 def write(directory: Path) -> None:

@@ -1,6 +1,6 @@
 """The bound on concurrent invocations in this process, shared fairly between its partitions.
 
-Synchronous. A partition that finds no free slot queues and then gets one slot per round, in the order of the queue.
+Synchronous. Without a free slot, a partition waits in a queue. Each round gives one slot to each waiting partition.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class KeyQueues:
         self._queues: dict[bytes, KeyQueue] = {}
         self._fresh: deque[KeyQueue] = deque()
         self._returning: deque[KeyQueue] = deque()
-        self._timer_due: deque[KeyQueue] = deque()  # also queues that have got a record since; see _next_timer_due
+        self._timer_due: deque[KeyQueue] = deque()  # also queues that got a record later; see _next_timer_due
         self._records_since_timer = self._records_running = 0
         self._waiting: list[tuple[float, int, KeyQueue]] = []
         self._waits: dict[StrEnum, int] = {}

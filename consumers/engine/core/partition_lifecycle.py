@@ -70,7 +70,7 @@ class PartitionEvent(Enum):
     FAILED = auto()
     OPERATOR_NEEDED = auto()
     OPERATOR_RESUMED = auto()
-    DISCARDED = auto()  # the session and the producer are gone, and the pause is over
+    DISCARDED = auto()  # the session and the producer are closed, and the pause has ended
     CLOSE_REQUESTED = auto()
     ENDED = auto()  # the partition's task
 

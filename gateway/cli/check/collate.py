@@ -53,15 +53,15 @@ async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
         yield _clock(health, received_at)
 
 
-def _no_response(what: str, failure: NoResponse, collate: CollateSettings) -> CheckResult:
+def _no_response(subject: str, failure: NoResponse, collate: CollateSettings) -> CheckResult:
     problem = _PROXY_PROBLEMS.get(failure.cause)
     if problem is None:
-        return failed(what, f"{collate.base_url}{_through(collate)}: {failure}", Exit.UNAVAILABLE)
+        return failed(subject, f"{collate.base_url}{_through(collate)}: {failure}", Exit.UNAVAILABLE)
     status = "" if failure.status is None else f" ({failure.status})"
     code = Exit.DENIED if failure.status in range(400, 500) else Exit.UNAVAILABLE
     if failure.cause is Cause.PROXY_CREDENTIALS and failure.status is None:
         problem, code = "GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE can't be read", Exit.CONFIG
-    return failed(what, f"proxy {collate.proxy}: {problem}{status}", code)
+    return failed(subject, f"proxy {collate.proxy}: {problem}{status}", code)
 
 
 def _through(collate: CollateSettings) -> str:
@@ -87,11 +87,11 @@ def _key(status: int) -> CheckResult:
 
 def _clock(health: httpx.Response, received_at: float) -> CheckResult:
     try:
-        theirs = parsedate_to_datetime(health.headers["date"]).timestamp()
+        collate_time = parsedate_to_datetime(health.headers["date"]).timestamp()
     except (KeyError, ValueError):
         return skipped("clock", "Collate's response has no Date to compare with")
     # A Date cut to whole seconds is on average half a second behind.
-    skew = received_at - (theirs + 0.5)
+    skew = received_at - (collate_time + 0.5)
     difference = f"our clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Collate's"
     if abs(skew) <= _AGREES_SECONDS:
         return ok("clock", f"agrees with Collate's within {_AGREES_SECONDS:.0f} s")

@@ -172,7 +172,7 @@ def _secret(path: Path) -> bytes:
 
 
 class CallersFile:
-    """The file and its last valid version. An invalid file leaves `current` as it is and sets `problem`."""
+    """The file and its last valid version. An invalid file leaves `current` unchanged and sets `problem`."""
 
     def __init__(self, path: Path) -> None:
         """Read the file. Raises CallersInvalid, because a process without callers is useless."""

@@ -181,7 +181,7 @@ class InFlightLimit:
 
 
 class ErrorBoundary:
-    """Converts an unexpected exception to a log line and a 500 without its text. A disconnected client gets none."""
+    """Converts an unexpected exception to a log line and a 500. A disconnected client gets no response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

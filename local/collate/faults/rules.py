@@ -225,15 +225,15 @@ def parse(wanted: dict[str, Any], default_id: str, now: float) -> Rule:
 
 
 def _fault(wanted: dict[str, Any]) -> Fault:
-    what, when = wanted.pop("do", None), wanted.pop("when", "before")
+    kind, when = wanted.pop("do", None), wanted.pop("when", "before")
     if when not in ("before", "after"):
         raise ValueError("`when` is before or after")
-    if what not in _READERS:
+    if kind not in _READERS:
         raise ValueError(f"`do` is one of {', '.join(_READERS)}")
     try:
-        return _READERS[what](wanted, when)
+        return _READERS[kind](wanted, when)
     except KeyError as missing:
-        raise ValueError(f"the fault {what!r} needs the field {missing}") from missing
+        raise ValueError(f"the fault {kind!r} needs the field {missing}") from missing
 
 
 def _answer(wanted: dict[str, Any], when: When) -> Answer:

@@ -67,8 +67,8 @@ def act(state: CollateState, authorization_id: str, action: Mapping[str, Any], n
             state.cancel(authorization, OTHER, now)
         case "edit":
             state.edit(authorization, OTHER, now, fresh_snapshot=bool(action.get("freshSnapshot", False)))
-        case "set_truth" | "payer" | "reconcile" as what:
-            return _set_truth(state, authorization, action, now, conclude_now=what != "set_truth")
+        case "set_truth" | "payer" | "reconcile" as kind:
+            return _set_truth(state, authorization, action, now, conclude_now=kind != "set_truth")
         case "overlay":
             case = replace(
                 authorization.case, overlay=action.get("authorization"), handoff_overlay=action.get("handoff")

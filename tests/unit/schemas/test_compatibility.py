@@ -99,7 +99,7 @@ def test_a_compatible_change_is_accepted(path, value):
     ],
 )
 def test_a_change_that_breaks_readers_of_outgoing_messages_is_found(path, value, what):
-    assert [found.what for found in schema_breaks(OLD, changed(path, value), outgoing=True)] == [what]
+    assert [found.change for found in schema_breaks(OLD, changed(path, value), outgoing=True)] == [what]
 
 
 def test_an_unchanged_schema_is_compatible():
