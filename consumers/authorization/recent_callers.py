@@ -2,8 +2,8 @@
 
     4 bytes of the command id | 2 bytes of the caller's tag
 
-An entry is found by its id and not by its position, because an older worker changes the recent commands without these
-entries. A recent command without an entry here belongs to no caller. It counts against none and expires after a day.
+The id identifies an entry, not its position: an older worker changes the recent commands without these entries. A
+recent command without an entry here counts for no caller and expires after a day.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from consumers.authorization import recent_commands
 from consumers.authorization.recent_commands import MOST, CommandEnd
 
 SHARE: Final = 256
-# The rest of the share remembers rejections, so that a rejected id does not end twice.
+# The rest of the share is for rejected ids, so that a rejected id does not end twice.
 MOST_ACCEPTED: Final = 192
 _NOBODY: Final = b""
 _PREFIX: Final = 4
@@ -27,7 +27,8 @@ def add(
 ) -> tuple[str, str]:
     """Add a command of a caller; return the recent commands and their callers.
 
-    A caller above its share loses its own oldest command. Above 1,024 in all, the caller with the most loses one.
+    A caller above its share loses its own oldest command. Above 1,024 in total, the caller with the most commands loses
+    its oldest.
     """
     packed = recent_commands.add(packed, command_id, full_digest, end, now)
     entries, owners = recent_commands.ids(packed), _owners(callers)
@@ -53,7 +54,7 @@ def count(packed: str, callers: str, caller: str, now: float) -> int:
 
 
 def tag(caller: str) -> bytes:
-    """Return a caller's tag. Two callers with the same tag share a share: once in 65,536 pairs."""
+    """Return a caller's tag. Two callers with the same tag (one pair in 65,536) have one share."""
     return hashlib.sha256(caller.encode()).digest()[: _SIZE - _PREFIX]
 
 

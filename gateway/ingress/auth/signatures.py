@@ -3,7 +3,7 @@
     webhook-id: msg_1   webhook-timestamp: 1700000000   webhook-signature: v1,<base64> v1,<base64>
 
 A caller may have several secrets, so that it can rotate them. The signature covers neither the method nor the path, the
-query or another header: `signed_commands` says where it is accepted.
+query or another header: `signed_commands` limits its use.
 """
 
 import base64
@@ -65,7 +65,7 @@ class Signature:
 
 
 def read_signature(headers: Mapping[bytes, bytes], now: float) -> Signature | None:
-    """Return the signature of the headers. None: one of them is missing or malformed, or the time is not now."""
+    """Return the headers' signature. None: a header is missing or malformed, or the time is outside the tolerance."""
     message_id, timestamp = headers.get(b"webhook-id", b""), headers.get(b"webhook-timestamp", b"")
     if not _ID.fullmatch(message_id) or not _TIMESTAMP.fullmatch(timestamp):
         return None

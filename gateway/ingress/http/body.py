@@ -11,7 +11,8 @@ from runtime.metrics import IngressMetrics
 class UnverifiedBodies:
     """The requests that wait for a body without a valid credential: a signature is checked after its body is read.
 
-    They have few places. A new body ends the oldest: slow bodies push each other out, and a quick one passes.
+    The number of places is small. A new body takes the place of the oldest body, so slow bodies cannot block quick
+    ones.
     """
 
     def __init__(self, deadlines: Deadlines, metrics: IngressMetrics, *, max_bodies: int) -> None:

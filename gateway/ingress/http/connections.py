@@ -1,8 +1,8 @@
 """The open connections: their number, their states and the clock of each state.
 
 One sweep closes every connection whose clock has run out, so a request starts and stops no timer. A full server closes
-the connections that have waited longest, first those that never carried a valid credential. It is not ready only if
-all connections are busy.
+the connections that have waited longest, first the connections that never carried a valid credential. It is not ready
+only if all connections are busy.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from runtime.health import Health
 from runtime.metrics import IngressMetrics
 
 SWEEP_SECONDS = 0.25
-# A full server makes room for several connections at a time, because finding the longest waiting one reads all of them.
+# A full server makes room for several connections at a time, because each search for the longest wait reads all of
+# them.
 _ROOM_SHARE = 0.01
-# This share of the limit may be refused at the same time with an answer. A further connection is closed without one.
+# This share of the limit may be refused at the same time with a response. A further connection is closed without one.
 _REFUSED_SHARE = 0.05
-# After a refusal the server is not ready for this time, so that a load balancer sees it.
+# After a refusal the server is not ready for this time, so that a load balancer notices.
 _NOT_READY_SECONDS = 5.0
 
 
 class ConnectionState(StrEnum):
-    """What a connection waits for. gateway/ingress/http/server.py draws the transitions."""
+    """The states of a connection. gateway/ingress/http/server.py draws the transitions."""
 
     NEW = "new"
     HEAD = "head"
@@ -86,7 +87,7 @@ class ClockedConnection(Protocol):
         """Close it after the bytes in its buffer."""
 
     def abort(self) -> None:
-        """Close it at once."""
+        """Close it immediately."""
 
 
 class Connections:
@@ -128,7 +129,7 @@ class Connections:
 
     @property
     def may_drain(self) -> bool:
-        """Whether a refused connection may stay until its client has read the answer."""
+        """Whether a refused connection may stay until its client has read the response."""
         return len(self._open) <= self.limits.connections * (1 + _REFUSED_SHARE)
 
     def sweep(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn's parser with bounds on what comes before a request exists, and a clock for every state.
+"""The HTTP server: uvicorn's parser with bounds for the head of a request, and a time limit for every state.
 
     connect → NEW → HEAD → SERVING → IDLE → HEAD …           CLOSING ← any state that ends
                               └→ DRAINING → CLOSING          DRAINING ← a rejected head
@@ -57,12 +57,12 @@ class _Cycle(RequestResponseCycle):
         self.message_event.set()
 
     def disconnect(self) -> None:
-        """Note that the client has gone, or that the rest of its body is unreadable."""
+        """Note that the client has disconnected, or that the rest of its body is unreadable."""
         self.disconnected = True
         self.message_event.set()
 
     async def send(self, message: Any) -> None:
-        """Send a part of the response. The rest of an unread body would be taken for the next request: close then."""
+        """Send a part of the response. The rest of an unread body would be read as the next request: close then."""
         if self.more_body and not self.response_started:
             self.keep_alive = False
         await super().send(message)
@@ -109,14 +109,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._writer: Any = SimpleNamespace(write=transport.write, is_closing=transport.is_closing, close=end)
         self.parser.set_dangerous_leniencies(lenient_version=True)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            ms = round(self.limits.write_seconds * 1_000)  # closing leaves bytes in the kernel, which only it can bound
+            ms = round(self.limits.write_seconds * 1_000)  # bounds the bytes that a close leaves in the kernel
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
         self._enter(ConnectionState.NEW)
         if problem := self.open_connections.add(self, self.entered_at):
             self._reject(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Remove the connection, and tell the request that is being served."""
+        """Remove the connection, and notify the request that is being served."""
         self.open_connections.remove(self)
         self.pipeline.clear()
         if self._served is not None and not self._served.response_complete:
@@ -177,7 +177,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(ConnectionState.HEAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header. A trailer is none (RFC 9110 section 6.5.1): it is dropped."""
+        """Add a header. A trailer is not a header (RFC 9110 section 6.5.1) and is dropped."""
         if self._in_head:
             super().on_header(name, value)
 
@@ -216,7 +216,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._start(self.cycle)
 
     def on_chunk_header(self) -> None:
-        """Count the bytes of a trailer anew."""
+        """Restart the count of bytes for the trailers."""
         self._unparsed_bytes = 0
 
     def on_body(self, body: bytes) -> None:
@@ -251,7 +251,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def abort(self) -> None:
-        """Close the connection at once."""
+        """Close the connection immediately."""
         self.transport.abort()
 
     def _enter(self, state: ConnectionState) -> None:
