@@ -15,7 +15,7 @@ from schemas.field_types import Name, Why
 
 _LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-# A proxy or a mesh's sidecar connects from this machine on behalf of a client on another one.
+# A proxy or a mesh's sidecar connects from this machine on behalf of a client on another machine.
 _PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _MAX_BYTES = 4 << 10
 

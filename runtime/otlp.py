@@ -127,7 +127,7 @@ class OtelTraces:
     ) -> Iterator[OtelSpan]:
         """See `traces.Traces`."""
         remote = _parse_traceparent(traceparent)
-        # An empty context, because the task's earlier spans are not parents of this one.
+        # An empty context, because the task's earlier spans are not parents of this span.
         context = Context() if remote is None else trace.set_span_in_context(NonRecordingSpan(remote), Context())
         with self._span(name, kind, context, attributes, links) as span:
             yield span

@@ -192,7 +192,7 @@ class CollateSettings(Section):
     max_response: Size = Field(
         2 << 20,
         ge=1 << 10,
-        description="Maximum size of a response; the result of a call with a larger one counts as unknown.",
+        description="Maximum size of a response; a larger response counts as an unknown result.",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
         5, description="Authorizations whose calls fail in a row, without a success, before the breaker opens."
@@ -239,10 +239,10 @@ class IngressSettings(Section):
     max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
         50,
         description="Maximum number of bodies that are read before their signature is checked; "
-        "a further one ends the oldest, with 408.",
+        "a further body ends the oldest, with 408.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
-        2_000, description="Maximum number of open connections; a further one closes those that wait, or gets 503."
+        2_000, description="Maximum number of open connections; a further one closes waiting ones, or gets 503."
     )
     max_connections_per_peer: Annotated[int, Field(ge=0)] = Field(
         0, description="Maximum number of open connections per peer address; 0: no bound. Behind a proxy, keep 0."
@@ -393,7 +393,7 @@ class ReadModelSettings(Section):
         None, description="File with PostgreSQL's connection string, e.g. postgresql://user:password@host/database."
     )
     schema_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
-        "collate_gateway", description="Schema of the tables; a rebuild uses a second one, with the suffix `_next`."
+        "collate_gateway", description="Schema of the tables; a rebuild uses a second schema, with the suffix `_next`."
     )
     retention: Duration = Field(
         timedelta(days=90), description="How long finished commands and settled authorizations stay in the read model."

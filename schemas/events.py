@@ -24,7 +24,7 @@ _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
 _DECISION = Field(default=None, description="For a redrive or discard: the operator and the reason.")
 _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate that this worker knows.")
-_LEFT_OUT = Field(default=None, ge=1, description="The number of calls omitted between the first and the last ones.")
+_LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
 
 class Event(Message):

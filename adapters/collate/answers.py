@@ -96,7 +96,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Sent, without a definite result. `status` and `code` distinguish a replayed 5xx from a new one."""
+    """Sent, without a definite result. `status` and `code` distinguish a replayed 5xx from a new 5xx."""
 
     cause: Cause
     status: int | None = None

@@ -26,7 +26,7 @@ _LONGEST_HOLD_SECONDS: Final = 10.0
 # A breaker for faults stays open for at most this many times `open_seconds`.
 _LONGEST_OPEN: Final = 6
 _SHORTEST_HOLD_SECONDS: Final = 0.01
-# A 403 concerns only its own authorization if Collate accepted another one within this time.
+# A 403 concerns only its authorization if Collate accepted a call for another authorization within this time.
 _FRESH_SECONDS: Final = 30.0
 
 

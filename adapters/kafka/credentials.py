@@ -1,6 +1,6 @@
 """Credentials of a Kafka client. Each connection reads the files again, so rotation needs no restart.
 
-An unusable TLS file leaves the previous one in force. An unusable password or token file fails that one connection;
+An unusable TLS file leaves the previous file in force. An unusable password or token file fails that one connection;
 clients retry by themselves.
 """
 

@@ -81,7 +81,7 @@ def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when:
 
 
 def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Forecast:
-    """Return the result after the earlier writes: a write that may have arrived is resolved before a new one."""
+    """Return the result after the earlier writes: a write that may have arrived is resolved before a new write."""
     last: Json | None = dead_letter["sent"][-1] if dead_letter["sent"] else None
     if last is None or not last["mayHaveArrived"]:
         return decided

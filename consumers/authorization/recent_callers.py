@@ -17,7 +17,7 @@ from consumers.authorization.recent_commands import MOST, CommandEnd
 SHARE: Final = 256
 # The rest of the share is for rejected ids, so that a rejected id does not end twice.
 MOST_ACCEPTED: Final = 192
-_NOBODY: Final = b""
+_NO_CALLER: Final = b""
 _PREFIX: Final = 4
 _SIZE: Final = 6
 
@@ -33,8 +33,8 @@ def add(
     packed = recent_commands.add(packed, command_id, full_digest, end, now)
     entries, owners = recent_commands.ids(packed), _owners(callers)
     owners[recent_commands.id_bytes(command_id)[:_PREFIX]] = tag(caller)
-    by_owner = Counter(owners.get(entry[:_PREFIX], _NOBODY) for entry in entries)
-    attributed = len(entries) - by_owner.pop(_NOBODY, 0)
+    by_owner = Counter(owners.get(entry[:_PREFIX], _NO_CALLER) for entry in entries)
+    attributed = len(entries) - by_owner.pop(_NO_CALLER, 0)
     fullest, most = max(by_owner.items(), key=lambda one: one[1])
     loser = tag(caller) if by_owner[tag(caller)] > SHARE else fullest if attributed > MOST and most > 1 else None
     if loser is not None:

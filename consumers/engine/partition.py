@@ -83,7 +83,7 @@ class Partition:
     # Called in the group's callbacks: synchronous, without an await.
 
     def assigned(self, generation: Generation, *, uninterrupted: bool) -> None:
-        """Note an assignment. `uninterrupted`: no other process can have owned the partition since the last one."""
+        """Note an assignment. `uninterrupted`: no other process can have owned the partition in between."""
         self._generation = generation
         self._consumer.pause(self.source)
         if self.session is not None:

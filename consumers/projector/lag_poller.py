@@ -30,7 +30,7 @@ class LagPoller:
         self._fetched_at = float("-inf")
 
     def ends(self) -> Mapping[PartitionKey, int] | None:
-        """Return the result of the last request once, else None; start the next one. Raises KafkaFailure."""
+        """Return the result of the last request once, else None; start the next request. Raises KafkaFailure."""
         ends = None
         if self._fetching is not None and self._fetching.done():
             fetched, self._fetching = self._fetching, None

@@ -1,7 +1,7 @@
 """The rebuild of the read model: fills a second schema from the topics, shows progress, then swaps the schemas.
 
-The new read model holds only the records that the topics still hold. A failure before the swap leaves the old one in
-use.
+The new read model holds only the records that the topics still hold. A failure before the swap keeps the
+old read model in use.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE = 110
-"""Minimum width of the terminal for a table; a narrower one gets a few lines per entry."""
+"""Minimum width of the terminal for a table; a narrower terminal gets a few lines per entry."""
 
 _UNWRAPPED = 10_000
 _INDENT = (0, 0, 0, 4)

@@ -123,7 +123,7 @@ class UnfinishedCommand(OpenModel):
     """A command that has not ended."""
 
     command_id: Public[CommandId] = Field(description="The command's id.")
-    authorization_id: Public[Id] = Field(description="The authorization whose later commands wait for this one.")
+    authorization_id: Public[Id] = Field(description="The authorization; its later commands wait for this command.")
     type: Public[Word] = Field(description="The command's type.")
     caller: Public[Name] = Field(description="The caller that sent the command.")
     status: Public[Word] = Field(description="accepted, waiting or dead_lettered.")

@@ -221,7 +221,7 @@ def _grant() -> Json:
     return {
         "operationId": "createAccessGrant",
         "summary": "Create a short-lived link into the live payer session; `active` means the running handoff.",
-        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new one.",
+        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new grant.",
         "parameters": [*_path_parameters("createAccessGrant"), _idempotency_key(is_required=False), REQUEST_ID],
         "requestBody": json_body(AccessGrantBody, is_required=True),
         "responses": {"201": granted} | problems((*_BODY, *_LIVE)),

@@ -72,7 +72,7 @@ class Transactions:
         for pending in batch:
             records.extend(pending.outputs)
             if pending.state is not None:
-                states[pending.state.key] = pending.state  # a later state of the same key replaces an earlier one
+                states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
         builders: dict[str, list[BatchBuilder]] = {}
         timestamp = time.time_ns() // 1_000_000

@@ -11,8 +11,7 @@ from runtime.metrics import IngressMetrics
 class UnverifiedBodies:
     """The requests that wait for a body without a valid credential: a signature is checked after its body is read.
 
-    The number of places is small. A new body takes the place of the oldest body, so slow bodies cannot block quick
-    ones.
+    The places are few. Without a free place, a new body replaces the oldest, so slow bodies cannot block quick ones.
     """
 
     def __init__(self, deadlines: Deadlines, metrics: IngressMetrics, *, max_bodies: int) -> None:

@@ -182,7 +182,7 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Check the head. Start the request, or let it wait for the earlier ones."""
+        """Check the head. Start the request, or let it wait for earlier requests."""
         self._in_head = False
         self._unparsed_bytes = 0
         version, scope = self.parser.get_http_version(), self.scope

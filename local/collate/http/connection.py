@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             self.reset()
 
     def on_message_complete(self) -> None:
-        """Parser: the request is complete; handle it unless another one is running."""
+        """Parser: the request is complete; handle it unless another request is running."""
         if self._transport is None or self._transport.is_closing():
             return
         url = httptools.parse_url(self._url)

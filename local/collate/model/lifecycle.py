@@ -151,7 +151,7 @@ def cancel(authorization: Authorization, at: Moment) -> Step:
 
 
 def edit(authorization: Authorization, at: Moment, *, fresh_snapshot: bool) -> Step:
-    """Edit the case: the version increases. With a fresh snapshot the old one is stale."""
+    """Edit the case: the version increases. With a fresh snapshot the old snapshot is stale."""
     version = authorization.version + 1
     snapshot = Snapshot(at.new_id("rev"), at.now, version) if fresh_snapshot else authorization.snapshot
     edited = replace(authorization, version=version, snapshot=snapshot, updated_at=at.now)
