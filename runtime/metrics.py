@@ -247,7 +247,11 @@ def _ingress(make: MetricFactory) -> IngressMetrics:
         ),
         publishes_in_flight=make.gauge("publishes_in_flight", "Commands sent to Kafka and not yet confirmed."),
         producer_rebuilds=make.counter("producer_rebuilds", "Producers replaced after a failed send."),
-        waits=make.counter("waits", "Requests with `Prefer: wait`, by result (finished, timeout, full).", ("result",)),
+        waits=make.counter(
+            "waits",
+            "Requests with `Prefer: wait`, by result (finished, dead_lettered, timeout, left, stopped, full).",
+            ("result",),
+        ),
         waiters=make.gauge("waiters", "Requests that wait for the outcome of their command."),
         streams=make.gauge("streams", "Open event streams."),
         streams_dropped=make.counter("streams_dropped", "Event streams closed by the gateway, by reason.", ("reason",)),

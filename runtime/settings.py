@@ -259,7 +259,12 @@ class IngressSettings(Section):
     )
     max_wait: Duration = Field(timedelta(seconds=30), description="Maximum wait of `Prefer: wait`.")
     max_waiters: Annotated[int, Field(ge=0)] = Field(
-        2_000, description="Maximum number of requests that wait for an outcome at the same time."
+        400,
+        description="Maximum number of requests that wait for an outcome, and never more than half of "
+        "max_requests_in_flight; a further one gets 202 at once.",
+    )
+    max_waiters_per_caller: Annotated[int, Field(ge=0)] = Field(
+        100, description="Maximum number of requests of one caller that wait; a further one gets 202 at once."
     )
     max_streams: Annotated[int, Field(ge=0)] = Field(
         200, description="Maximum number of open event streams; use a Kafka consumer for more clients."

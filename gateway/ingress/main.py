@@ -179,7 +179,13 @@ def assemble(
         source=source(settings.environment),
         partitions=partitions,
     )
-    waiters = Waiters(own.max_waiters, metrics, retention_seconds=KEY_RETENTION_SECONDS)
+    waiters = Waiters(
+        metrics,
+        # Half of the places at least is for requests that do not wait.
+        capacity=min(own.max_waiters, own.max_requests_in_flight // 2),
+        per_caller=own.max_waiters_per_caller,
+        retention_seconds=KEY_RETENTION_SECONDS,
+    )
     tail = Tail(kafka.events, partitions, process.health)
     tail.add_listener(waiters.on_event)
     access = AccessControl(metrics, rate=own.caller_rate, burst=own.caller_burst)

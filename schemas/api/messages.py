@@ -30,7 +30,12 @@ class _CommandResponse(OpenModel):
 class CommandAccepted(_CommandResponse):
     """The command is stored, as durably as its topic. It will end with exactly one `command.finished`."""
 
-    status: Public[Literal["accepted"]] = "accepted"
+    status: Public[Literal["accepted", "dead_lettered"]] = Field(
+        description="dead_lettered: the command became a dead letter while the request waited; an operator decides.",
+    )
+    cause: Public[Slug | None] = Field(default=None, description="Why it is a dead letter.")
+    advice: Public[Advice | None] = Field(default=None, description="For a dead letter: what an operator should check.")
+    redrive: Public[int | None] = Field(default=None, description="For a dead letter: the number of redrives so far.")
 
 
 class CommandOutcome(_CommandResponse):

@@ -52,7 +52,8 @@ PREFER = parameter(
     "header",
     "Prefer",
     {"type": "string"},
-    "`wait=N` (RFC 7240): respond 200 with the outcome if the command ends within N seconds, at most 30.",
+    "`wait=N` (RFC 7240): respond 200 with the outcome if the command ends within N seconds, at most 30. The response "
+    "is 202 at once if the command becomes a dead letter, if too many requests wait, or if the client closes its side.",
 )
 REQUEST_ID = parameter(
     "header",
@@ -82,7 +83,7 @@ def command_responses() -> Json:
     return {
         "200": json_response("The command has finished, with any outcome.", CommandOutcome, replayed | applied),
         "202": json_response(
-            "The command is stored; it will end with one `command.finished`.",
+            "The command is stored; it will end with one `command.finished`. A status `dead_lettered` is not the end.",
             CommandAccepted,
             replayed | applied | location,
         ),

@@ -75,6 +75,9 @@ def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seco
     if response["status"] == "finished":
         shown = ("outcome", "effect", "reason", "advice", "handoffId")
         return result | {"result": "finished"} | {name: response[name] for name in shown if name in response}
+    if response["status"] == "dead_lettered":
+        return result | {"result": "dead_lettered", "reason": response["cause"]}
+    # An older ingress answers `accepted` for a command that became a dead letter again.
     if wait_seconds and (cause := _new_cause(gateway, command_id, dead_letter["redrive"])) is not None:
         return result | {"result": "dead_lettered", "reason": cause}
     return result | {"result": "accepted"}

@@ -1,4 +1,8 @@
-"""Responses to a command: 202 when the command is in the topic, 200 when it has finished while the request waited."""
+"""Responses to a command: 202 when the command is in the topic, 200 when it has finished while the request waited.
+
+A command that became a dead letter while the request waited gets a 202 with the status `dead_lettered`: it has not
+ended.
+"""
 
 import json
 from dataclasses import dataclass
@@ -6,9 +10,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.ingress.commands.waiters import Finished
+from gateway.ingress.commands.waiters import Finished, News, WaitingForOperator
 from gateway.ingress.http.responses import BytesResponse, RawHeaders
-from schemas.times import format_time
+from schemas.api.messages import CommandAccepted
+from schemas.times import format_time, parse_time
 
 
 @dataclass(slots=True)
@@ -18,7 +23,7 @@ class CommandReceipt:
     Attributes:
         waited_seconds: The seconds of `Prefer: wait` that the gateway honoured.
         position: `<partition>-<offset>` of the record, if an endpoint serves the command's status.
-        outcome: The outcome, if the command finished within `waited_seconds`.
+        news: The outcome or the dead letter, if the command finished or became one within `waited_seconds`.
     """
 
     command_id: str
@@ -28,7 +33,7 @@ class CommandReceipt:
     is_replay: bool = False
     waited_seconds: int = 0
     position: str | None = None
-    outcome: Finished | None = None
+    news: News | None = None
 
 
 def command_response(receipt: CommandReceipt) -> Response:
@@ -38,16 +43,31 @@ def command_response(receipt: CommandReceipt) -> Response:
         headers.append((b"idempotency-replayed", b"true"))
     if receipt.waited_seconds:
         headers.append((b"preference-applied", b"wait=%d" % receipt.waited_seconds))
-    if receipt.outcome is not None:
-        return BytesResponse(_finished(receipt, receipt.outcome), 200, headers)
+    if isinstance(receipt.news, Finished):
+        return BytesResponse(_finished(receipt, receipt.news), 200, headers)
     if receipt.position is not None:
         headers.append((b"location", f"/v1/commands/{receipt.command_id}?at={receipt.position}".encode()))
+    if receipt.news is not None:
+        return BytesResponse(_dead_lettered(receipt, receipt.news), 202, headers)
     # Every value is an id, a type or a time, so nothing needs escaping.
     body = (
         f'{{"commandId":"{receipt.command_id}","type":"{receipt.command_type}",'
         f'"authorizationId":"{receipt.authorization_id}","status":"accepted","acceptedAt":"{receipt.accepted_at}"}}'
     )
     return BytesResponse(body.encode(), 202, headers)
+
+
+def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
+    return CommandAccepted(
+        command_id=receipt.command_id,
+        type=news.event.command,
+        authorization_id=receipt.authorization_id,
+        accepted_at=parse_time(receipt.accepted_at),
+        status="dead_lettered",
+        cause=news.event.cause,
+        advice=news.event.advice,
+        redrive=news.event.redrive,
+    ).to_json()
 
 
 def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:

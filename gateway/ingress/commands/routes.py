@@ -93,7 +93,8 @@ class Commands:
             authorization_id=envelope.subject,
             data=parse(COMMANDS[command_type], envelope.data or b"{}", under="/data" if is_structured else ""),
         )
-        receipt = await self._service.accept(context, command, wait_seconds(context, self._max_wait_seconds))
+        seconds = wait_seconds(context, self._max_wait_seconds)
+        receipt = await self._service.accept(context, command, seconds, request.receive)
         return command_response(receipt)
 
     async def _accept(self, request: Request, model: type[Command], read: Callable[[bytes], Command]) -> Response:
@@ -107,7 +108,8 @@ class Commands:
             authorization_id=authorization_id,
             data=read(await read_json(request)),
         )
-        receipt = await self._service.accept(context, command, wait_seconds(context, self._max_wait_seconds))
+        seconds = wait_seconds(context, self._max_wait_seconds)
+        receipt = await self._service.accept(context, command, seconds, request.receive)
         return command_response(receipt)
 
 

@@ -6,11 +6,13 @@ Invariants: a receipt is returned only for a command that is in the topic. A wai
 import time
 from dataclasses import dataclass, replace
 
+from starlette.types import Receive
+
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
-from gateway.ingress.commands.waiters import Finished, Waiters
+from gateway.ingress.commands.waiters import News, Waiters
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.problems import KeyReused
 from gateway.ingress.http.request import traceparent
@@ -52,8 +54,10 @@ class CommandService:
         self._metrics = metrics
         self._has_read_model = has_read_model
 
-    async def accept(self, context: RequestContext, command: AcceptedCommand, wait_seconds: int) -> CommandReceipt:
-        """Append the command and wait at most `wait_seconds` for its outcome.
+    async def accept(
+        self, context: RequestContext, command: AcceptedCommand, wait_seconds: int, receive: Receive
+    ) -> CommandReceipt:
+        """Append the command and wait at most `wait_seconds` for its outcome, while `receive` shows a client.
 
         Raises KeyReused, and an Unavailable problem if the command is not known to be in the topic.
         """
@@ -62,15 +66,15 @@ class CommandService:
         context.log_fields["authorization_id"] = command.authorization_id
         if not wait_seconds:
             return await self._append(context, command)
-        with self._waiters.register(command.command_id) as waiter:
+        with self._waiters.register(command.command_id, command.caller) as waiter:
             receipt = await self._append(context, command)
             if waiter is None:
                 return receipt
             context.deadline.extend(wait_seconds + RESPONSE_MARGIN_SECONDS)
-            outcome = await self._waiters.wait(waiter, wait_seconds)
-            if outcome is not None:
-                self._require_same_type(command, outcome)
-            return replace(receipt, waited_seconds=wait_seconds, outcome=outcome)
+            news = await self._waiters.wait(waiter, wait_seconds, receive)
+            if news is not None:
+                self._require_same_type(command, news)
+            return replace(receipt, waited_seconds=wait_seconds, news=news)
 
     async def _append(self, context: RequestContext, command: AcceptedCommand) -> CommandReceipt:
         """Append the command, unless this replica remembers it."""
@@ -115,9 +119,9 @@ class CommandService:
             position=remembered.position if self._has_read_model else None,
         )
 
-    def _require_same_type(self, command: AcceptedCommand, outcome: Finished) -> None:
-        """Raise KeyReused if a command of another type has finished under this id, at this or another replica."""
-        if outcome.event.command != command.data.TYPE:
+    def _require_same_type(self, command: AcceptedCommand, news: News) -> None:
+        """Raise KeyReused if a command of another type has this id, at this or another replica."""
+        if news.event.command != command.data.TYPE:
             raise self._key_reused()
 
     def _key_reused(self) -> KeyReused:

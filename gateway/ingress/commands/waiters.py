@@ -1,23 +1,28 @@
 """Requests that wait for a command's outcome, and recent outcomes for requests that come later.
 
 The tail of `events` feeds it. A waiter registers before its command is appended, so it misses no outcome, whichever
-replica received the command.
+replica received the command. A waiter ends with the outcome, with a dead letter, after its seconds, when its client
+closes its side of the connection, and when the process stops.
+Invariant: waiters are bounded per caller and in all, so one caller can't take the places of requests in flight.
 """
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import ValidationError
+from starlette.types import Receive
 
 from gateway.ingress.event_stream.streamed_event import StreamedEvent
+from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 from schemas.enums import EventType
-from schemas.events import CommandFinished
+from schemas.events import CommandDeadLettered, CommandFinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +33,50 @@ class Finished:
     finished_at: datetime | None
 
 
-class Waiters:
-    """At most `capacity` waiting requests by command, and the last `remembered` outcomes.
+@dataclass(frozen=True, slots=True)
+class WaitingForOperator:
+    """A command that became a dead letter. This is not its outcome: an operator's decision will follow."""
 
-    An outcome is remembered for `retention_seconds`, like an idempotency key: later the same id is another command.
+    event: CommandDeadLettered
+
+
+class _End(StrEnum):
+    """The end of a wait without news of the command; the label of the metric."""
+
+    TIMEOUT = "timeout"
+    LEFT = "left"
+    STOPPED = "stopped"
+
+
+News = Finished | WaitingForOperator
+Waiter = asyncio.Future[News | _End]
+
+
+class Waiters:
+    """At most `capacity` waiting requests, at most `per_caller` of one caller, and the last `remembered` outcomes.
+
+    An outcome is remembered for `retention_seconds`, like an idempotency key: later the same id is another command. A
+    dead letter is not remembered, because a redrive makes it history.
     """
 
     def __init__(
-        self, capacity: int, metrics: IngressMetrics, *, remembered: int = 10_000, retention_seconds: float
+        self,
+        metrics: IngressMetrics,
+        *,
+        capacity: int,
+        per_caller: int,
+        remembered: int = 10_000,
+        retention_seconds: float,
     ) -> None:
         self._capacity = capacity
+        self._per_caller = per_caller
         self._remembered = remembered
         self._retention_seconds = retention_seconds
         self._metrics = metrics
-        self._futures: dict[str, list[asyncio.Future[Finished | None]]] = {}
+        self._waiters: dict[str, list[Waiter]] = {}
         self._outcomes: OrderedDict[str, tuple[Finished, float]] = OrderedDict()
-        self._count = 0
+        self._callers: Counter[str] = Counter()
+        metrics.waiters.set_function(self._callers.total)
 
     def recent_outcome(self, command_id: str) -> Finished | None:
         """Return the command's outcome, if this replica remembers it."""
@@ -53,59 +86,90 @@ class Waiters:
         return outcome if time.monotonic() - since <= self._retention_seconds else None
 
     @contextmanager
-    def register(self, command_id: str) -> Iterator[asyncio.Future[Finished | None] | None]:
-        """Provide a future of the command's outcome, or None if too many requests wait."""
-        if self._count >= self._capacity:
+    def register(self, command_id: str, caller: str) -> Iterator[Waiter | None]:
+        """Provide a waiter for the command, or None if the caller or all callers have too many.
+
+        A known outcome needs no place.
+        """
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        if outcome := self.recent_outcome(command_id):
+            waiter.set_result(outcome)
+            yield waiter
+            return
+        if self._callers[caller] >= self._per_caller or self._callers.total() >= self._capacity:
             self._metrics.waits.labels("full").inc()
             yield None
             return
-        future: asyncio.Future[Finished | None] = asyncio.get_running_loop().create_future()
-        if outcome := self.recent_outcome(command_id):
-            future.set_result(outcome)
-        self._futures.setdefault(command_id, []).append(future)
-        self._count += 1
-        self._metrics.waiters.set(self._count)
+        self._waiters.setdefault(command_id, []).append(waiter)
+        self._callers[caller] += 1
         try:
-            yield future
+            yield waiter
         finally:
-            self._count -= 1
-            self._metrics.waiters.set(self._count)
-            others = [other for other in self._futures[command_id] if other is not future]
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
+            others = [other for other in self._waiters[command_id] if other is not waiter]
             if others:
-                self._futures[command_id] = others
+                self._waiters[command_id] = others
             else:
-                del self._futures[command_id]
+                del self._waiters[command_id]
 
-    async def wait(self, future: asyncio.Future[Finished | None], seconds: float) -> Finished | None:
-        """Wait for the outcome. Return None after `seconds`, or when this process stops."""
+    async def wait(self, waiter: Waiter, seconds: float, receive: Receive) -> News | None:
+        """Wait for news of the command. Return None after `seconds`, when the client leaves or the process stops.
+
+        `receive` is the request's, after its body. A client that has only closed its own side still gets the response.
+        """
+        departure = asyncio.create_task(disconnected(receive))
+        departure.add_done_callback(lambda _: _end(waiter, _End.LEFT))
         try:
             async with asyncio.timeout(seconds):
-                finished = await future
+                result = await waiter
         except TimeoutError:
-            finished = None
-        self._metrics.waits.labels("finished" if finished is not None else "timeout").inc()
-        return finished
+            result = _End.TIMEOUT
+        finally:
+            departure.cancel()
+        match result:
+            case _End():
+                self._metrics.waits.labels(result).inc()
+                return None
+            case Finished():
+                self._metrics.waits.labels("finished").inc()
+            case WaitingForOperator():
+                self._metrics.waits.labels("dead_lettered").inc()
+        return result
 
     def release(self) -> None:
         """End all waits, because this process stops."""
-        for futures in self._futures.values():
-            for future in futures:
-                if not future.done():
-                    future.set_result(None)
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                _end(waiter, _End.STOPPED)
 
     def on_event(self, event: StreamedEvent) -> None:
-        """Remember the outcome in an event and pass it to its waiters."""
-        if event.type != EventType.COMMAND_FINISHED:
+        """Pass the news in an event to its waiters. Remember an outcome."""
+        news = _read_news(event)
+        if news is None:
             return
-        try:
-            data = CommandFinished.from_record(event.data)
-        except ValidationError:
-            return  # a newer version of the gateway wrote the event; the waiters get their 202
-        outcome = Finished(data, event.envelope.time)
-        self._outcomes[data.command_id] = outcome, time.monotonic()
-        self._outcomes.move_to_end(data.command_id)
-        if len(self._outcomes) > self._remembered:
-            self._outcomes.popitem(last=False)
-        for future in self._futures.get(data.command_id, ()):
-            if not future.done():
-                future.set_result(outcome)
+        command_id = news.event.command_id
+        if isinstance(news, Finished):
+            self._outcomes[command_id] = news, time.monotonic()
+            self._outcomes.move_to_end(command_id)
+            if len(self._outcomes) > self._remembered:
+                self._outcomes.popitem(last=False)
+        for waiter in self._waiters.get(command_id, ()):
+            _end(waiter, news)
+
+
+def _end(waiter: Waiter, result: News | _End) -> None:
+    if not waiter.done():
+        waiter.set_result(result)
+
+
+def _read_news(event: StreamedEvent) -> News | None:
+    try:
+        if event.type == EventType.COMMAND_FINISHED:
+            return Finished(CommandFinished.from_record(event.data), event.envelope.time)
+        if event.type == EventType.COMMAND_DEAD_LETTERED:
+            return WaitingForOperator(CommandDeadLettered.from_record(event.data))
+    except ValidationError:
+        pass  # a newer version of the gateway wrote the event; the waiters get their 202
+    return None

@@ -3,6 +3,7 @@
 Only `original` returns the caller's content. It needs the operator's name and writes a log line.
 """
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
 from gateway.ingress.commands.service import RESPONSE_MARGIN_SECONDS
-from gateway.ingress.commands.waiters import Finished, Waiters
+from gateway.ingress.commands.waiters import Finished, News, Waiters
 from gateway.ingress.dead_letters.actions import (
     DeadLetterActions,
     DeadLetterTarget,
@@ -169,19 +170,19 @@ class DeadLetters:
         """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""
         context, target, summary = context_of(request.scope), _target(entry), entry.summary
         seconds = wait_seconds(context, self._max_wait_seconds)
-        outcome: Finished | None = None
-        with self._waiters.register(target.command_id) as waiter:
+        news: News | None = None
+        with self._waiters.register(target.command_id, caller) if seconds else nullcontext() as waiter:
             accepted_at = await self._actions.append(context, target, caller, action, summary.redrive)
-            if waiter is not None and seconds:
+            if waiter is not None:
                 context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
-                outcome = await self._waiters.wait(waiter, seconds)
+                news = await self._waiters.wait(waiter, seconds, request.receive)
         receipt = CommandReceipt(
             command_id=target.command_id,
             command_type=summary.command or "unrecognised",
             authorization_id=target.authorization_id,
             accepted_at=accepted_at,
             waited_seconds=0 if waiter is None else seconds,
-            outcome=outcome if outcome is not None and _is_outcome_of(action, outcome) else None,
+            news=news if news is not None and _is_news_of(action, news) else None,
         )
         return command_response(receipt)
 
@@ -213,11 +214,11 @@ class DeadLetters:
             raise Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1) from None
 
 
-def _is_outcome_of(action: Redrive | Discard, outcome: Finished) -> bool:
-    """Return whether the outcome is that of this action. An earlier redrive may have finished as a dead letter."""
+def _is_news_of(action: Redrive | Discard, news: News) -> bool:
+    """Return whether the news is that of this action. An earlier redrive may have finished as a dead letter."""
     if isinstance(action, Redrive):
-        return outcome.event.redrive == action.redrive
-    return outcome.event.outcome == Outcome.DISCARDED
+        return news.event.redrive == action.redrive
+    return isinstance(news, Finished) and news.event.outcome == Outcome.DISCARDED
 
 
 def _target(entry: IndexEntry) -> DeadLetterTarget:

@@ -9,7 +9,7 @@ import pytest
 from schemas.commands import COMMANDS, Discard, HandoffClose, HandoffRequest, Redrive
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.events import CommandFinished
+from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.identity import command_id_from_key, request_id
 from schemas.records import RecordedCommand, publish, write_command
 
@@ -267,6 +267,37 @@ async def test_a_waiting_request_returns_the_outcome(ingress, kafka, add_dead_le
     kafka.publish(publish(finished(1), authorization_id="auth_1", sequence=1, time=datetime.now(UTC)))
     reply = await asking
     assert (reply.status, reply.json["outcome"], reply.json["redrive"]) == (200, outcome, 1)
+
+
+@pytest.mark.parametrize("redrive", [1, None])
+async def test_a_waiting_request_returns_that_the_redrive_failed(ingress, kafka, add_dead_letters, eventually, redrive):
+    dead = await add_dead_letters(dead_letter())
+    asking = asyncio.create_task(
+        ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION, Prefer="wait=10")
+    )
+    await eventually(lambda: kafka.commands)
+    again = CommandDeadLettered(
+        command_id=dead.command_id,
+        command=CommandType.HANDOFF_CLOSE,
+        caller="intake",
+        cause="outcome_unknown",
+        redrive=redrive,
+    )
+    kafka.publish(publish(again, authorization_id="auth_1", sequence=1, time=datetime.now(UTC)))
+    reply = await asking
+    # The event without a number is that of an earlier execution.
+    status = "dead_lettered" if redrive else "accepted"
+    assert (reply.status, reply.json["status"], reply.json.get("redrive")) == (202, status, redrive)
+
+
+async def test_a_decision_that_does_not_wait_needs_no_place(ingress, kafka, add_dead_letters, eventually):
+    kafka.is_silent = True
+    dead = await add_dead_letters(dead_letter())
+    asking = asyncio.create_task(ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION))
+    await eventually(lambda: kafka.commands)
+    assert ingress.metric("waiters") == 0
+    kafka.confirm()
+    assert (await asking).status == 202
 
 
 async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead_letters):

@@ -6,7 +6,7 @@ import pytest
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.event_stream.streamed_event import read_streamed_event
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.events import CommandFinished
+from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.records import publish, write_event
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
@@ -28,61 +28,115 @@ def finished(command_id=COMMAND, **fields):
     return read_streamed_event(0, 0, headers, value)
 
 
+def dead_lettered():
+    event = CommandDeadLettered(
+        command_id=COMMAND, command=CommandType.HANDOFF_REQUEST, caller="scheduling", cause="outcome_unknown"
+    )
+    headers, value = write_event(
+        publish(event, authorization_id="auth_1", sequence=2, time=AT), "/collate-gateway/test"
+    )
+    return read_streamed_event(0, 1, headers, value)
+
+
+async def stays():
+    """Receive as a request whose client stays."""
+    await asyncio.Event().wait()
+
+
+async def leaves():
+    """Receive as a request whose client has closed its side."""
+    return {"type": "http.disconnect"}
+
+
 @pytest.fixture
 def waiters(metrics):
-    return Waiters(2, metrics, remembered=2, retention_seconds=60)
+    return Waiters(metrics, capacity=3, per_caller=2, remembered=2, retention_seconds=60)
 
 
 async def test_a_waiting_request_receives_the_outcome(waiters):
-    with waiters.register(COMMAND) as future:
+    with waiters.register(COMMAND, "desk") as future:
         waiters.on_event(finished(handoff_id="mhand_1"))
-        outcome = await waiters.wait(future, 1)
+        outcome = await waiters.wait(future, 1, stays)
     assert outcome.event.handoff_id == "mhand_1"
     assert outcome.finished_at == AT
 
 
 async def test_several_requests_may_wait_for_one_command(waiters):
-    with waiters.register(COMMAND) as first, waiters.register(COMMAND) as second:
+    with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
         waiters.on_event(finished())
-        assert await waiters.wait(first, 1) == await waiters.wait(second, 1)
+        assert await waiters.wait(first, 1, stays) == await waiters.wait(second, 1, stays)
 
 
 async def test_a_late_waiter_receives_a_remembered_outcome(waiters):
     waiters.on_event(finished())
-    with waiters.register(COMMAND) as future:
-        assert await waiters.wait(future, 1) is not None
+    with waiters.register(COMMAND, "desk") as future:
+        assert await waiters.wait(future, 1, stays) is not None
 
 
 async def test_only_the_last_outcomes_are_remembered(waiters):
     ids = [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
     for command_id in ids:
         waiters.on_event(finished(command_id))
-    with waiters.register(ids[0]) as gone, waiters.register(ids[2]) as here:
+    with waiters.register(ids[0], "desk") as gone, waiters.register(ids[2], "desk") as here:
         assert (gone.done(), here.done()) == (False, True)
 
 
 async def test_an_outcome_is_forgotten_after_the_retention(metrics):
-    waiters = Waiters(2, metrics, retention_seconds=-1)
+    waiters = Waiters(metrics, capacity=3, per_caller=2, retention_seconds=-1)
     waiters.on_event(finished())
-    with waiters.register(COMMAND) as future:
+    with waiters.register(COMMAND, "desk") as future:
         assert not future.done()
 
 
 async def test_a_wait_ends_after_its_seconds(waiters):
-    with waiters.register(COMMAND) as future:
-        assert await waiters.wait(future, 0.01) is None
+    with waiters.register(COMMAND, "desk") as future:
+        assert await waiters.wait(future, 0.01, stays) is None
 
 
-async def test_requests_above_the_capacity_do_not_wait(waiters):
-    with waiters.register(COMMAND), waiters.register(COMMAND), waiters.register(COMMAND) as third:
+async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, registry):
+    with (
+        waiters.register(COMMAND, "desk"),
+        waiters.register(COMMAND, "desk"),
+        waiters.register(COMMAND, "desk") as third,
+    ):
         assert third is None
-    with waiters.register(COMMAND) as again:
+        with waiters.register(COMMAND, "intake") as other:
+            assert other is not None
+            with waiters.register(COMMAND, "third") as fourth:
+                assert fourth is None
+            assert registry.get_sample_value("collate_gateway_waiters") == 3
+    assert registry.get_sample_value("collate_gateway_waiters") == 0
+    with waiters.register(COMMAND, "desk") as again:
         assert again is not None
 
 
+async def test_a_known_outcome_needs_no_place(metrics):
+    waiters = Waiters(metrics, capacity=0, per_caller=0, retention_seconds=60)
+    waiters.on_event(finished())
+    with waiters.register(COMMAND, "desk") as waiter:
+        assert await waiters.wait(waiter, 1, stays) is not None
+
+
+async def test_a_client_that_leaves_ends_its_wait_only(waiters):
+    with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
+        staying = asyncio.create_task(waiters.wait(second, 60, stays))
+        assert await waiters.wait(first, 60, leaves) is None
+        waiters.on_event(finished())
+        assert await staying is not None
+
+
+async def test_a_dead_letter_ends_the_wait_and_is_not_remembered(waiters):
+    with waiters.register(COMMAND, "desk") as waiter:
+        waiters.on_event(dead_lettered())
+        news = await waiters.wait(waiter, 1, stays)
+    assert (news.event.cause, waiters.recent_outcome(COMMAND)) == ("outcome_unknown", None)
+    with waiters.register(COMMAND, "desk") as waiter:
+        assert not waiter.done()
+
+
 async def test_release_ends_all_waits(waiters):
-    with waiters.register(COMMAND) as future:
-        waiting = asyncio.create_task(waiters.wait(future, 60))
+    with waiters.register(COMMAND, "desk") as future:
+        waiting = asyncio.create_task(waiters.wait(future, 60, stays))
         await asyncio.sleep(0)
         waiters.release()
         assert await waiting is None
@@ -91,6 +145,6 @@ async def test_release_ends_all_waits(waiters):
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):
     event = finished()
     event.data = b'{"commandId": 7}'
-    with waiters.register(COMMAND) as future:
+    with waiters.register(COMMAND, "desk") as future:
         waiters.on_event(event)
         assert not future.done()
