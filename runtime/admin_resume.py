@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from schemas.field_types import Name, Why
+from schemas.visible_text import FROM_CALLER, SentName, Why
 
 _LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -25,7 +25,7 @@ class ResumeRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    operator: Name
+    operator: SentName
     why: Why
     partitions: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1_000)] | None = None
 
@@ -48,9 +48,9 @@ async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, d
         if len(body) > _MAX_BYTES:
             return 413, {"summary": f"expected at most {_MAX_BYTES} bytes"}
     try:
-        resume_request = ResumeRequest.model_validate_json(bytes(body))
+        resume_request = ResumeRequest.model_validate_json(bytes(body), context=FROM_CALLER)
     except ValidationError:
-        return 422, {"summary": "expected operator, why and, optionally, partitions"}
+        return 422, {"summary": "expected operator, why and, optionally, partitions, without invisible characters"}
     return 200, resume(resume_request)
 
 

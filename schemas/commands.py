@@ -10,10 +10,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from schemas.enums import CommandType, DecisionReason, ReportedOutcome
-from schemas.field_types import CommandId, Id, KnownOnly, Name, Notes, Reference, Slug, Ticket, Why
+from schemas.field_types import CommandId, Id, KnownOnly, Name, Slug, Ticket
 from schemas.metadata import Metadata
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
+from schemas.visible_text import Notes, Reference, Why
 
 
 class Command(Message):

@@ -10,15 +10,15 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from schemas.visible_text import PHRASES as TEXT_PHRASES
+from schemas.visible_text import STORED_LINE
+
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _SLUG = r"^[a-z0-9_]{1,64}$"
 _SHORT = r"^[A-Za-z0-9._:-]{1,64}$"
 _METADATA_KEY = r"^[A-Za-z0-9._-]{1,64}$"
 _TICKET = r"^[A-Za-z0-9._:/#-]{1,64}$"
-_ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
-_TEXT = r"^[^\x00]*$"
-_SOME_TEXT = r"^[^\x00]+$"
 
 PHRASES = {
     _ID: "1 to 128 characters of A-Z a-z 0-9 . _ ~ -, beginning with a letter or a digit",
@@ -27,9 +27,7 @@ PHRASES = {
     _SHORT: "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     _METADATA_KEY: "1 to 64 characters of A-Z a-z 0-9 . _ -",
     _TICKET: "1 to 64 characters of A-Z a-z 0-9 . _ : / # -",
-    _ONE_LINE: "a text on one line, without control characters",
-    _TEXT: "a text without NUL",
-    _SOME_TEXT: "a text, not empty and without NUL",
+    **TEXT_PHRASES,
 }
 """A description of each pattern for error messages."""
 
@@ -43,15 +41,12 @@ Slug = Annotated[str, StringConstraints(pattern=_SLUG)]
 Word = Annotated[str, StringConstraints(pattern=_SHORT)]
 """A word of a foreign vocabulary: short, never free text."""
 
-Name = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
-"""The name of a caller or an operator: a service or a member of staff, never a patient."""
+Name = Annotated[str, StringConstraints(pattern=STORED_LINE, max_length=128)]
+"""The name of a caller or an operator, as stored: a service or a member of staff, never a patient."""
 
 Ticket = Annotated[str, StringConstraints(pattern=_TICKET)]
 """A ticket id in an external tracker, never free text."""
 
-Reference = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=128)]
-Notes = Annotated[str, StringConstraints(pattern=_TEXT, max_length=4000)]
-Why = Annotated[str, StringConstraints(pattern=_SOME_TEXT, max_length=500)]
 Advice = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 """One sentence that the gateway wrote; it contains no input."""
 

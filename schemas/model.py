@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from schemas.visible_text import FROM_CALLER
+
 
 class DataClass(IntEnum):
     """The sensitivity of a value. A greater class includes the rules of the lesser ones."""
@@ -86,11 +88,11 @@ class Model(_Shown):
 
     @classmethod
     def from_caller(cls, data: bytes | str) -> Self:
-        """Read strict JSON: unknown fields are errors.
+        """Read strict JSON: unknown fields and invisible characters are errors.
 
         Raises pydantic.ValidationError if the JSON does not fit the model.
         """
-        return cls.model_validate_json(data, by_alias=True, by_name=False)
+        return cls.model_validate_json(data, by_alias=True, by_name=False, context=FROM_CALLER)
 
     @classmethod
     def from_record(cls, data: bytes | str) -> Self:

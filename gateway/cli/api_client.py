@@ -12,6 +12,7 @@ import typer
 
 from runtime.exits import Exit
 from runtime.http_client import Fetched, HttpClient, reason_of
+from schemas.visible_text import escaped_json
 
 KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
     "COLLATE_GATEWAY_KEY",
@@ -151,5 +152,5 @@ def fail(code: Exit, message: str) -> NoReturn:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on one line."""
-    typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    """Print a value as JSON on one line. Characters that deceive a terminal are escaped as JSON."""
+    typer.echo(escaped_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"))))

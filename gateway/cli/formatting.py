@@ -4,13 +4,17 @@ Without a terminal no line is wrapped, so that grep finds whole entries.
 """
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from schemas.visible_text import escaped
 
 WIDE = 110
 """Minimum width of the terminal for a table; a narrower terminal gets a few lines per entry."""
@@ -21,12 +25,21 @@ _COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "
 _NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
 
 
+class _SafeConsole(Console):
+    """A console that shows control and invisible characters as codes: a text of an earlier version may have them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render, and escape the text of each segment."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else escaped(text), style, control)
+
+
 def console() -> Console:
     """Return a console for standard output, without wrapping if it is no terminal."""
-    terminal = Console(highlight=False)
+    terminal = _SafeConsole(highlight=False)
     if terminal.is_terminal or "COLUMNS" in os.environ:
         return terminal
-    return Console(highlight=False, width=_UNWRAPPED)
+    return _SafeConsole(highlight=False, width=_UNWRAPPED)
 
 
 def stacked(head: Text, *lines: str | Text) -> list[RenderableType]:

@@ -8,15 +8,18 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from schemas.enums import DecisionReason
-from schemas.field_types import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Why, Word
+from schemas.field_types import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Word
 from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
+from schemas.visible_text import SentName, Why
 
 
 class DeadLetterDecision(Model):
     """An operator's decision about a dead letter that they have read."""
 
-    operator: Public[Name] = Field(description="The operator who decides: a member of staff as named in your systems.")
+    operator: Public[SentName] = Field(
+        description="The operator who decides: a member of staff as named in your systems."
+    )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
     ticket: Public[Ticket | None] = Field(
         default=None,

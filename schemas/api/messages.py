@@ -8,16 +8,17 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
+from schemas.field_types import Advice, CommandId, Id, Slug, Word
 from schemas.metadata import Metadata
 from schemas.model import Model, OpenModel, Phi, Public, Secret
 from schemas.times import Time
+from schemas.visible_text import SentName
 
 
 class AccessGrantBody(Model):
     """The request for an access grant."""
 
-    operator: Public[Name] = Field(description="The member of staff who will receive the link, never a patient.")
+    operator: Public[SentName] = Field(description="The member of staff who will receive the link, never a patient.")
 
 
 class _CommandResponse(OpenModel):

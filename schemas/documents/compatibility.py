@@ -1,14 +1,18 @@
 """Compatibility of published documents: whether callers and readers of the old document can use the new one.
 
 A change of a JSON Schema is incompatible if it removes a property, requires another one, narrows a type, enum, const,
-format or bound, or closes an open object. For outgoing messages a widened type, a new variant and a newly optional
-property are incompatible too. In OpenAPI and AsyncAPI documents, bodies and parameters are incoming; responses and
-records are outgoing. A finding in a component is reported once, under the component's name.
+format or bound, or closes an open object. One exception: a caller may no longer send texts with control or invisible
+characters (`visible_text.NARROWED`), because they deceive the person who reads them. For outgoing messages a widened
+type, a new variant and a newly optional property are incompatible too. In OpenAPI and AsyncAPI documents, bodies and
+parameters are incoming; responses and records are outgoing. A finding in a component is reported once, under the
+component's name.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from schemas.visible_text import NARROWED
 
 _SCALAR_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _LOWER_IS_NARROWER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")
@@ -101,8 +105,15 @@ class _Comparison:
             if keyword in new and not new[keyword] <= old.get(keyword, float("-inf")):
                 yield Break(at, f"{keyword} was raised")
         for keyword in _ANY_CHANGE_IS_NARROWER:
-            if keyword in new and new[keyword] != old.get(keyword):
+            if (
+                keyword in new
+                and new[keyword] != old.get(keyword)
+                and not self._is_narrowed_on_purpose(keyword, old, new)
+            ):
                 yield Break(at, f"{keyword} has changed")
+
+    def _is_narrowed_on_purpose(self, keyword: str, old: Schema, new: Schema) -> bool:
+        return not self.outgoing and keyword == "pattern" and NARROWED.get(old.get("pattern", "")) == new["pattern"]
 
     def _properties(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
         before, now = old.get("properties", {}), new.get("properties", {})

@@ -24,8 +24,9 @@ from schemas.documents.openapi_parts import (
     parameter,
     problems,
 )
-from schemas.field_types import Name, Slug, Word
+from schemas.field_types import Slug, Word
 from schemas.model import Model
+from schemas.visible_text import SentName
 
 _READ = (400, 401, 403, 404, 429, 500, 503, 504)
 _LIVE = (*_READ, 409, 502)
@@ -35,7 +36,7 @@ _COMMAND_ID = parameter("path", "commandId", UUID, "The command's id.")
 
 def dead_letter_paths() -> Json:
     """Return the paths."""
-    slug, word, name = (TypeAdapter(shape).json_schema() for shape in (Slug, Word, Name))
+    slug, word, name = (TypeAdapter(shape).json_schema() for shape in (Slug, Word, SentName))
     dead_letter = "/v1/dead-letters/{commandId}"
     return {
         "/v1/dead-letters": _get(

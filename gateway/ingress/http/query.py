@@ -11,8 +11,9 @@ from starlette.requests import Request
 from adapters.postgres.cursor import CursorInvalid, read_cursor
 from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidParameter
-from schemas.field_types import Id, Name, Slug, Word
+from schemas.field_types import Id, Slug, Word
 from schemas.times import parse_time
+from schemas.visible_text import FROM_CALLER, SentName
 
 MAX_ROWS = 200
 DEFAULT_ROWS = 50
@@ -20,8 +21,11 @@ _MAX_PARAMETERS = 10
 _SHAPES: Mapping[str, tuple[TypeAdapter[str], str]] = {
     "cause": (TypeAdapter(Slug), "the cause of a dead letter"),
     "command": (TypeAdapter(Word), "a command type"),
-    "caller": (TypeAdapter(Name), "a caller's name, on one line, at most 128 characters"),
-    "operator": (TypeAdapter(Name), "the name of the operator, on one line, at most 128 characters"),
+    "caller": (TypeAdapter(SentName), "a caller's name, on one line, at most 128 characters, none of them invisible"),
+    "operator": (
+        TypeAdapter(SentName),
+        "the name of the operator, on one line, at most 128 characters, none of them invisible",
+    ),
     "authorizationId": (TypeAdapter(Id), "an id of Collate"),
 }
 
@@ -46,7 +50,7 @@ def require_shape(query: Mapping[str, str], name: str) -> str:
     """Return a required parameter."""
     shape, expected = _SHAPES[name]
     try:
-        return shape.validate_python(query.get(name))
+        return shape.validate_python(query.get(name), context=FROM_CALLER)
     except ValidationError:
         raise invalid_parameter(name, expected) from None
 

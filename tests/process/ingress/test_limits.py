@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_a_body_that_is_no_command_is_rejected(ingress, body, status, slug
             ["/result/reason", "/result/operatorNotes"],
         ),
         ({"type": "revoked", "reason": "x", "notes": "\x00"}, ["/result/notes"]),
+        ({"type": "revoked", "reason": "\x9b31m", "notes": "\u202e"}, ["/result/reason", "/result/notes"]),
     ],
 )
 async def test_every_invalid_field_has_a_pointer(ingress, result, pointers):
@@ -365,3 +367,13 @@ async def test_an_unexpected_exception_is_500_without_its_text(ingress, monkeypa
     assert is_problem(reply, 500, "broken")
     assert "Jane" not in reply.body.decode()
     assert "Traceback" not in reply.body.decode()
+
+
+@pytest.mark.parametrize("character", ["\x9b", "\u202e"])
+async def test_an_operators_name_has_no_character_that_deceives_a_terminal(ingress, character):
+    name = f"op{character}7"
+    reply = await ingress.post(CLOSE.replace("close", "access-grants"), {"operator": name})
+    assert is_problem(reply, 422, "invalid-command")
+    assert [fault["pointer"] for fault in reply.json["errors"]] == ["/operator"]
+    reply = await ingress.get(f"/v1/dead-letters?caller={quote(name)}")
+    assert is_problem(reply, 400, "invalid-parameter")

@@ -1,0 +1,119 @@
+"""A caller's text has no character that deceives a terminal or a reader. Stored texts stay readable."""
+
+import json
+import re
+import sys
+import unicodedata
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from schemas import visible_text
+from schemas.api.dead_letters import DeadLetterDecision
+from schemas.api.faults import faults
+from schemas.api.messages import AccessGrantBody
+from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
+from schemas.documents.compatibility import schema_breaks
+from schemas.visible_text import FROM_CALLER, STORED_LINE, Notes, SentName, Why
+
+HIDDEN = {
+    character
+    for character in map(chr, range(sys.maxunicode + 1))
+    if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}
+}
+FREE_TEXT_MAY_HAVE = set("\t\n\r\xad\u200b\u200c\u200d\u2060\ufeff")
+DECEIVING = ["\x1b", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\U000e0041"]
+
+
+ADAPTERS = {kind: TypeAdapter(kind) for kind in (SentName, Notes, Why)}
+
+
+def is_accepted(kind, value):
+    try:
+        ADAPTERS[kind].validate_python(value, context=FROM_CALLER)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_a_name_has_no_control_and_no_format_character():
+    assert sorted(character for character in HIDDEN if is_accepted(SentName, f"a{character}b")) == []
+
+
+@pytest.mark.parametrize("kind", [Notes, Why], ids=["notes", "why"])
+def test_free_text_may_have_line_breaks_and_harmless_invisible_characters_only(kind):
+    assert {character for character in HIDDEN if is_accepted(kind, f"a{character}b")} == FREE_TEXT_MAY_HAVE
+
+
+@pytest.mark.parametrize("name", ["op-7", "Zoë O'Neil", "李雷", "נועה", "محمد علي", "Ana (night shift) #2"])
+def test_a_name_of_any_script_is_accepted(name):
+    assert is_accepted(SentName, name)
+
+
+def test_notes_may_have_emoji_of_several_characters():
+    assert is_accepted(Notes, "Submitted 👩‍⚕️\r\n\tafter MFA")
+
+
+CLOSE = {"type": "completed", "reportedOutcome": "submitted"}
+
+
+@pytest.mark.parametrize("character", DECEIVING)
+@pytest.mark.parametrize(
+    ("model", "document", "pointer"),
+    [
+        (AccessGrantBody, {"operator": "X"}, "/operator"),
+        (DeadLetterDecision, {"operator": "X", "reason": "other", "redrive": 0}, "/operator"),
+        (DeadLetterDecision, {"operator": "a", "reason": "other", "redrive": 0, "ticket": "X"}, "/ticket"),
+        (DeadLetterDecision, {"operator": "a", "reason": "other", "redrive": 0, "why": "X"}, "/why"),
+        (HandoffRequest, {"metadata": {"case": "X"}}, "/metadata/case"),
+        (HandoffRequest, {"acceptedReviewSnapshotId": "X"}, "/acceptedReviewSnapshotId"),
+        (HandoffClose, {"handoffId": "X", "result": CLOSE}, "/handoffId"),
+        (HandoffCloseBody, {"result": CLOSE | {"observedReferenceNumber": "X"}}, "/result/observedReferenceNumber"),
+        (HandoffCloseBody, {"result": CLOSE | {"operatorNotes": "X"}}, "/result/operatorNotes"),
+        (HandoffCloseBody, {"result": {"type": "revoked", "reason": "X"}}, "/result/reason"),
+        (HandoffCloseBody, {"result": {"type": "revoked", "reason": "a", "notes": "X"}}, "/result/notes"),
+        (HandoffCloseBody, {"result": {"type": "unable_to_complete", "reason": "X"}}, "/result/reason"),
+    ],
+)
+def test_a_deceiving_character_in_a_field_that_a_person_sees_is_refused(model, document, pointer, character):
+    data = json.dumps(document).replace('"X"', json.dumps(f"a{character}b"))
+    with pytest.raises(ValidationError) as caught:
+        model.from_caller(data)
+    assert [fault.pointer for fault in faults(caught.value)] == [pointer]
+    assert faults(caught.value)[0].expected.startswith(("a text", "1 to "))
+
+
+@pytest.mark.parametrize("character", ["\x9b", "\u202e"])
+def test_a_stored_text_of_an_earlier_version_stays_readable(character):
+    result = {"type": "revoked", "reason": f"a{character}b"}
+    document = {"handoffId": "mhand_1", "result": result}
+    assert HandoffClose.from_record(json.dumps(document)).result.reason == f"a{character}b"
+
+
+def test_the_published_pattern_refuses_what_the_model_refuses_below_u_ffff():
+    pattern = re.compile(TypeAdapter(SentName).json_schema()["pattern"])
+    hidden = {character for character in HIDDEN if character <= "\uffff"}
+    assert {character for character in map(chr, range(0x20, 0x10000)) if not pattern.search(f"a{character}b")} >= (
+        hidden - set(map(chr, range(0x20)))
+    )
+    assert pattern.search("Zoë 李雷 נועה")
+
+
+def test_only_what_a_caller_sends_may_be_narrowed():
+    old, new = {"type": "string", "pattern": STORED_LINE}, TypeAdapter(SentName).json_schema()
+    assert schema_breaks(old | {"maxLength": 128}, new) == []
+    assert [found.change for found in schema_breaks(old | {"maxLength": 128}, new, outgoing=True)] == [
+        "pattern has changed"
+    ]
+
+
+def test_a_stored_text_is_shown_with_codes():
+    assert visible_text.escaped("a\x9b31m\u202eb\n") == "a\\u{009b}31m\\u{202e}b\n"
+
+
+def test_json_for_a_terminal_is_the_same_json():
+    value = {"why": "a\x9b31m\u202eb\U000e0041 é\n"}
+    shown = visible_text.escaped_json(json.dumps(value, ensure_ascii=False))
+    assert json.loads(shown) == value
+    assert not set(shown) & {"\x9b", "\u202e", "\U000e0041"}
+    assert "é" in shown
