@@ -51,10 +51,13 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         context: RequestContext = scope["state"]["context"]
-        size, pieces = 0, 0
+        size, pieces, is_complete = 0, 0, False
 
         async def receive_bounded() -> Message:
-            nonlocal size, pieces
+            nonlocal size, pieces, is_complete
+            if is_complete:
+                # A waiting request or a stream receives on, to learn that its client has left.
+                return await receive()
             if not pieces:
                 pieces = 1
                 self._check_headers(context.headers)
@@ -64,14 +67,14 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return message
-            is_last = not message["more_body"]
-            if is_last:
+            is_complete = not message["more_body"]
+            if is_complete:
                 context.is_reading_body = False
                 self._unverified.leave(context)
             size += len(message["body"])
             if size > self._max_bytes:
                 raise self._too_large()
-            if is_last and pieces > 1:
+            if is_complete and pieces > 1:
                 context.deadline.extend(self._seconds)
             pieces += 1
             return message
