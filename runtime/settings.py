@@ -261,10 +261,10 @@ class IngressSettings(Section):
     max_waiters: Annotated[int, Field(ge=0)] = Field(
         400,
         description="Maximum number of requests that wait for an outcome, and never more than half of "
-        "max_requests_in_flight; a further one gets 202 at once.",
+        "max_requests_in_flight; a further one gets 202 immediately.",
     )
     max_waiters_per_caller: Annotated[int, Field(ge=0)] = Field(
-        100, description="Maximum number of requests of one caller that wait; a further one gets 202 at once."
+        100, description="Maximum number of requests of one caller that wait; a further one gets 202 immediately."
     )
     max_streams: Annotated[int, Field(ge=0)] = Field(
         200, description="Maximum number of open event streams; use a Kafka consumer for more clients."

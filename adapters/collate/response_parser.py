@@ -1,4 +1,4 @@
-"""Turns a response or a failed call into a value of `answers` and a `CallSignal`. Pure.
+"""Converts a response or a failed call to a value of `answers` and a `CallSignal`. Pure.
 
 A 4xx counts as Refused only with Collate's own error body (docs/collate-contract.md §7); another body comes from a
 proxy in between. Only code, retryable, versions, details.reason and requestId of an error are kept, because message

@@ -40,7 +40,7 @@ PERMISSIONS = {
     CommandType.HANDOFF_CLOSE: Permission.HANDOFF_CLOSE,
     CommandType.AUTHORIZATION_WATCH: Permission.AUTHORIZATION_WATCH,
 }
-# The codec turns an extension of another type into a string; these attributes must be strings.
+# The codec converts an extension of another type to a string; these attributes must be strings.
 _STRING_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "datacontenttype", "time", "dataschema")
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
