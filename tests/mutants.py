@@ -159,7 +159,7 @@ def report(results):
 
 def main():
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.partition("\n")[0])
-    for name, default in {"seed": 7, "count": 300, "minutes": 40, "jobs": os.cpu_count()}.items():
+    for name, default in {"seed": 7, "count": 300, "minutes": 40, "jobs": 2 * os.cpu_count()}.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     wanted = parser.parse_args()
     deadline, mutants = time.monotonic() + 60 * wanted.minutes, sample(wanted.seed, wanted.count)
@@ -173,7 +173,8 @@ def main():
             copies.put(copy)
         every_test = sorted({test for of_path in tests.values() for test in of_path})
         print(f"{len(mutants)} mutants; first {len(every_test)} files of tests without a mutant", flush=True)
-        if run([*PYTEST, "-o", "junit_family=xunit1", "--junitxml=report.xml", *every_test], copy, 1_200, None) != 0:
+        spread = (f"--numprocesses={wanted.jobs}", "--dist=loadfile", "-ojunit_family=xunit1", "--junitxml=report.xml")
+        if run([*PYTEST, *spread, *every_test], copy, 1_200, None) != 0:
             raise SystemExit("The tests must pass without a mutant: make unit; make test ARGS=tests/process")
         seconds = Counter()
         for case in ET.parse(copy / "report.xml").iter("testcase"):

@@ -116,3 +116,14 @@ def test_the_authorization_alone_shows_at_which_version_a_handoff_was_open(versi
         observed = Observed(PriorAuthorization.model_validate(wire), handoffs)
         state, _ = reduce(NEW.replace(active=stored(), floor=5), observed, NOW)
         assert state.active.open_version == open_version
+
+
+def test_the_last_sixteen_handoffs_that_ended_are_known():
+    state = NEW
+    for number in range(17):
+        handoff = Handoff(id=f"mh_{number}", version=1, state="active", open_version=1, seen_at=NOW)
+        closed = ManualHandoff(id=handoff.id, version=2, state="closed", result="expired")
+        wire = {"id": "auth_1", "version": 9 + number, "status": "processing"}
+        observed = Observed(PriorAuthorization.model_validate(wire), (closed,))
+        state, _ = reduce(state.replace(active=handoff), observed, NOW)
+    assert state.ended == tuple(f"mh_{number}" for number in range(1, 17))

@@ -1,3 +1,4 @@
+import base64
 import uuid
 
 import pytest
@@ -71,3 +72,10 @@ def test_the_digest_is_keyed_and_its_parts_do_not_run_together():
 def test_a_wrong_clock_does_not_lose_an_id(time):
     one = str(uuid.uuid4())
     assert recent_commands.find(recent_commands.add("", one, b"dddd", CommandEnd.FINISHED, time), one) is not None
+
+
+@pytest.mark.parametrize(("end", "bits"), [(CommandEnd.FINISHED, 0), (CommandEnd.DEAD_LETTERED, 1)])
+def test_the_bytes_of_an_entry_never_change(end, bits):
+    """They are on disk, in the `state` topic."""
+    packed = recent_commands.add("", "00010203-0405-0607-0809-0a0b0c0d0e0f", b"dddd....", end, 1_704_067_200 + 5)
+    assert base64.b64decode(packed) == bytes(range(16)) + b"dddd" + (bits << 30 | 5).to_bytes(4, "big")
