@@ -194,10 +194,37 @@ class Discard(Command):
     why: Phi[Why | None] = _WHY
 
 
+class EmptyRecentCommands(Command):
+    """Forget the recent commands of a caller, or of all callers, so that new commands have room again."""
+
+    TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_EMPTY_RECENT_COMMANDS
+    EXAMPLE: ClassVar[Example] = {
+        "ofCaller": "reporting",
+        "requestedBy": "op-7",
+        "reason": "fix_deployed",
+        "ticket": "OPS-1204",
+        "why": "The service watched once a minute.",
+    }
+
+    of_caller: Public[Name | None] = Field(default=None, description="The caller whose commands; absent for all.")
+    requested_by: Public[Name] = Field(description="The operator who decided.")
+    reason: Public[DecisionReason | None] = _REASON
+    ticket: Public[Ticket | None] = _TICKET
+    why: Phi[Why | None] = _WHY
+
+
 COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
     {
         model.TYPE.value: model
-        for model in (HandoffRequest, HandoffClose, AuthorizationWatch, RecordAccess, Redrive, Discard)
+        for model in (
+            HandoffRequest,
+            HandoffClose,
+            AuthorizationWatch,
+            RecordAccess,
+            Redrive,
+            Discard,
+            EmptyRecentCommands,
+        )
     }
 )
 """Every command by its CloudEvents type."""

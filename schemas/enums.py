@@ -14,6 +14,7 @@ class CommandType(Vocabulary):
     HANDOFF_RECORD_ACCESS = f"{PREFIX}handoff.record_access.v1"
     COMMAND_REDRIVE = f"{PREFIX}command.redrive.v1"
     COMMAND_DISCARD = f"{PREFIX}command.discard.v1"
+    AUTHORIZATION_EMPTY_RECENT_COMMANDS = f"{PREFIX}authorization.empty_recent_commands.v1"
 
 
 class EventType(Vocabulary):
@@ -32,6 +33,7 @@ class EventType(Vocabulary):
     AUTHORIZATION_ACTION_REQUIRED = f"{PREFIX}authorization.action_required.v1"
     AUTHORIZATION_SETTLED = f"{PREFIX}authorization.settled.v1"
     AUTHORIZATION_WATCH_ENDED = f"{PREFIX}authorization.watch_ended.v1"
+    AUTHORIZATION_RECENT_COMMANDS_EMPTIED = f"{PREFIX}authorization.recent_commands_emptied.v1"
 
 
 # docs/collate-contract.md §5.4. The docstring is published, so it does not cite the file.

@@ -328,6 +328,23 @@ class AuthorizationWatchEnded(Event):
     version: Public[int | None] = _VERSION
 
 
+class RecentCommandsEmptied(Event):
+    """An operator let the gateway forget recent commands; a later repeat of one of them is a new command."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED
+    EXAMPLE: ClassVar[Example] = {
+        "caller": "support-tool",
+        "ofCaller": "reporting",
+        "emptied": 256,
+        "decision": {"requestedBy": "op-7", "reason": "fix_deployed", "ticket": "OPS-1204"},
+    }
+
+    caller: Public[Name] = Field(description="The caller that sent the operator's decision.")
+    of_caller: Public[Name | None] = Field(default=None, description="The caller whose commands; absent for all.")
+    emptied: Public[int] = Field(description="The number of commands that the gateway forgot.")
+    decision: Public[OperatorDecision] = Field(description="The operator and the reason.")
+
+
 EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
     {
         model.TYPE.value: model
@@ -345,6 +362,7 @@ EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
             AuthorizationActionRequired,
             AuthorizationSettled,
             AuthorizationWatchEnded,
+            RecentCommandsEmptied,
         )
     }
 )

@@ -123,6 +123,13 @@ def _watch_ended(data: Data) -> str:
     return f"The watch ended ({data.get('reason')}). The last known status is {data.get('status')}."
 
 
+def _recent_commands_emptied(data: Data) -> str:
+    decision = data.get("decision") or {}
+    whose = data.get("ofCaller") or "all callers"
+    asked = f"{decision.get('requestedBy')} ({decision.get('reason')}), through {data.get('caller')}"
+    return f"The gateway forgot {data.get('emptied')} recent commands of {whose}, at the request of {asked}."
+
+
 def _moment(time: object) -> str:
     """Return a time without fractions of a second."""
     return _FRACTION.sub("", str(time))
@@ -182,4 +189,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Data], str]] = {
     "authorization.action_required": _action_required,
     "authorization.settled": _settled,
     "authorization.watch_ended": _watch_ended,
+    "authorization.recent_commands_emptied": _recent_commands_emptied,
 }

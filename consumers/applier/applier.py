@@ -2,6 +2,7 @@
 
 invalid ─▶ dead letter               known id ─▶ nothing, or command.key_conflict
 access grant ─▶ handoff.access_granted        discard ─▶ command.finished (discarded)
+empty recent commands ─▶ authorization.recent_commands_emptied
 command or redrive ─▶ `workflow.apply` ─▶ command.finished, command.dead_lettered, or wait
 """
 
@@ -13,7 +14,15 @@ from consumers.applier import dead_letters, outcome
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.execution import CommandExecution
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.task import AccessTask, CommandTask, DiscardTask, InvalidRecord, operator_decision, read
+from consumers.applier.task import (
+    AccessTask,
+    CommandTask,
+    DiscardTask,
+    EmptyTask,
+    InvalidRecord,
+    operator_decision,
+    read,
+)
 from consumers.applier.workflow import apply
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded
@@ -63,6 +72,8 @@ class Applier:
                 return self._record_grant(invocation, task, state)
             case DiscardTask():
                 return self._discard(invocation, task, state)
+            case EmptyTask():
+                return self._empty_recent_commands(invocation, task, state)
             case CommandTask():
                 return await self._apply(invocation, record, task, state)
 
@@ -156,6 +167,17 @@ class Applier:
         output = self._context.event_writer.dead_letter_ended(invocation.key, ended)
         return unit_of_work.done(self._timer(invocation, unit_of_work), output)
 
+    def _empty_recent_commands(self, invocation: Invocation, task: EmptyTask, state: AuthorizationState) -> Done:
+        unit_of_work = self._unit_of_work(invocation, state, task.traceparent)
+        if recent_commands.find(state.recent_commands, task.record_id) is None:
+            emptied = unit_of_work.empty_recent_commands(task.payload.of_caller)
+            event = outcome.recent_commands_emptied(task, emptied)
+            unit_of_work.emit(event, task.record_id)
+            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
+            shown = event.model_dump(mode="json", exclude_none=True, by_alias=False)
+            self._log.warning("command.recent_commands_emptied", authorization_id=invocation.key.decode(), **shown)
+        return unit_of_work.done(self._timer(invocation, unit_of_work))
+
     def _reject_record(
         self, invocation: Invocation, record: Record, invalid: InvalidRecord, state: AuthorizationState
     ) -> Done:
@@ -211,5 +233,5 @@ class Applier:
 
 
 def _sender(task: Task) -> str | None:
-    """Return the caller; None for an operator's discard, which shows nothing about the deployment."""
-    return None if isinstance(task, DiscardTask) else task.caller or "unknown"
+    """Return the caller; None for an operator's decision, which shows nothing about the deployment."""
+    return None if isinstance(task, DiscardTask | EmptyTask) else task.caller or "unknown"

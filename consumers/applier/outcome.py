@@ -6,11 +6,11 @@ from typing import assert_never
 from consumers.applier.attempts import Attempts
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.task import CommandTask, operator_decision
+from consumers.applier.task import CommandTask, EmptyTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
 from schemas.commands import Discard
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict
+from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict, RecentCommandsEmptied
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,14 @@ def discarded(decision: Discard, dead_letter: OpenDeadLetter) -> CommandFinished
         redrive=dead_letter.redrive or None,
         decision=operator_decision(decision),
         metadata=dead_letter.metadata,
+    )
+
+
+def recent_commands_emptied(task: EmptyTask, emptied: int) -> RecentCommandsEmptied:
+    """Return the event of an operator's decision to forget recent commands."""
+    decision = operator_decision(task.payload)
+    return RecentCommandsEmptied(
+        caller=task.caller, of_caller=task.payload.of_caller, emptied=emptied, decision=decision
     )
 
 

@@ -17,6 +17,7 @@ from schemas.commands import (
     AuthorizationWatch,
     Completed,
     Discard,
+    EmptyRecentCommands,
     HandoffClose,
     HandoffRequest,
     RecordAccess,
@@ -110,6 +111,17 @@ class DiscardTask:
 
 
 @dataclass(frozen=True, slots=True)
+class EmptyTask:
+    """An operator's decision to forget recent commands."""
+
+    record_id: str
+    caller: str
+    payload: EmptyRecentCommands
+    digest: bytes
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InvalidRecord:
     """A record that is no command of this version, with the fields that were readable."""
 
@@ -121,7 +133,7 @@ class InvalidRecord:
     redrive: int = 0
 
 
-Task = CommandTask | AccessTask | DiscardTask | InvalidRecord
+Task = CommandTask | AccessTask | DiscardTask | EmptyTask | InvalidRecord
 
 
 def read(record: Record, digest_key: bytes) -> Task:
@@ -159,6 +171,8 @@ def read(record: Record, digest_key: bytes) -> Task:
             return _redriven(accepted, data, digest_key)
         case RecordAccess():
             return AccessTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
+        case EmptyRecentCommands():
+            return EmptyTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
         case Discard():
             return DiscardTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
         case _:
@@ -188,7 +202,7 @@ def request_body(payload: CommandPayload) -> bytes:
     return canonical_json({name: value for name, value in fields.items() if value is not None})
 
 
-def operator_decision(data: Redrive | Discard) -> OperatorDecision:
+def operator_decision(data: Redrive | Discard | EmptyRecentCommands) -> OperatorDecision:
     """Return the public part of an operator's decision."""
     return OperatorDecision(requested_by=data.requested_by, reason=data.reason, ticket=data.ticket)
 

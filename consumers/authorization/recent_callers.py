@@ -45,6 +45,18 @@ def add(
     return packed, b64encode(b"".join(kept)).decode("ascii")
 
 
+def emptied(packed: str, callers: str, caller: str | None) -> tuple[str, str]:
+    """Remove the recent commands of a caller, or all of them; return the rest and their callers."""
+    if caller is None:
+        return "", ""
+    own, owners = tag(caller), _owners(callers)
+    for number in reversed(range(len(ids := recent_commands.ids(packed)))):
+        if owners.get(ids[number][:_PREFIX]) == own:
+            packed = recent_commands.without(packed, number)
+    rest = [prefix + owner for prefix, owner in owners.items() if owner != own]
+    return packed, b64encode(b"".join(rest)).decode("ascii")
+
+
 def count(packed: str, callers: str, caller: str, now: float) -> int:
     """Return how many of the recent commands are the caller's."""
     if not callers:

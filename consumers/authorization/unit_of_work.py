@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from consumers.authorization import recent_callers
+from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import Observed
 from consumers.authorization.reducer import RiskRules, reduce
 from consumers.authorization.reduction import PendingEvent
@@ -105,6 +105,13 @@ class UnitOfWork:
             state.recent_commands, state.recent_callers, command_id, digest, end, caller=caller, now=now
         )
         self.change(recent_commands=packed, recent_callers=callers)
+
+    def empty_recent_commands(self, caller: str | None) -> int:
+        """Forget the recent commands of a caller, or of all; return their number."""
+        before = recent_commands.ids(self.state.recent_commands)
+        packed, callers = recent_callers.emptied(self.state.recent_commands, self.state.recent_callers, caller)
+        self.change(recent_commands=packed, recent_callers=callers)
+        return len(before) - len(recent_commands.ids(packed))
 
     def recent_commands_of(self, caller: str) -> int:
         """Return how many of the recent commands are the caller's."""

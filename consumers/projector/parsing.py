@@ -9,7 +9,7 @@ from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders
-from schemas.commands import Command, Discard, RecordAccess, Redrive
+from schemas.commands import Command, Discard, EmptyRecentCommands, RecordAccess, Redrive
 from schemas.events import (
     EVENTS as EVENT_MODELS,
 )
@@ -96,7 +96,11 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
     command = read_command(headers, record.value)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
-    return Ignored() if isinstance(command.data, RecordAccess) else CommandLogRecord(command, partition, record.offset)
+    return (
+        Ignored()
+        if isinstance(command.data, RecordAccess | EmptyRecentCommands)
+        else CommandLogRecord(command, partition, record.offset)
+    )
 
 
 def _event(headers: KafkaHeaders, value: bytes | None) -> Item:

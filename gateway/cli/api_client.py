@@ -79,9 +79,11 @@ class ApiClient:
             self._cache[url] = new_etag, document
         return document
 
-    def post(self, *path: str, body: dict[str, Any], wait_seconds: int = 0) -> Any:
+    def post(self, *path: str, body: dict[str, Any], wait_seconds: int = 0, key: str | None = None) -> Any:
         """Send a request and return the response; `wait_seconds` is its wait for an outcome. Raises as `read`."""
         headers = {"Content-Type": "application/json"} | ({"Prefer": f"wait={wait_seconds}"} if wait_seconds else {})
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return self._parse(self._send("POST", self._full_url(path), headers, json.dumps(body).encode(), wait_seconds))
 
     def _full_url(self, path: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gateway.cli import callers, config, history, local, processes, top, topics
+from gateway.cli import callers, config, history, local, processes, recent_commands, top, topics
 from gateway.cli.check import command
 from gateway.cli.dead_letters import commands
 from runtime.environ import SettingsInvalid
@@ -66,6 +66,7 @@ callers.add_to(app)
 history.add_to(app)
 top.add_to(app)
 commands.add_to(app)
+recent_commands.add_to(app)
 local.add_to(app)
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from adapters.oidc.tokens import Tokens
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.commands.recent_commands import RecentCommands
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
@@ -73,7 +74,13 @@ def middleware(
 
 
 def routes(
-    commands: Commands, live: LiveCalls, streams: EventStreams, reads: "Reads | NoReads", dead_letters: DeadLetters
+    commands: Commands,
+    live: LiveCalls,
+    streams: EventStreams,
+    reads: "Reads | NoReads",
+    dead_letters: DeadLetters,
+    *,
+    recent_commands: RecentCommands,
 ) -> Sequence[Route]:
     """Return the routes."""
     authorization, dead_letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
@@ -81,6 +88,7 @@ def routes(
         Route(f"{authorization}/handoffs", commands.request, methods=["POST"]),
         Route(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),
         Route(f"{authorization}/watch", commands.watch, methods=["POST"]),
+        Route(f"{authorization}/recent-commands/empty", recent_commands.empty, methods=["POST"]),
         Route("/v1/commands", commands.cloudevent, methods=["POST"]),
         Route(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
         Route(f"{authorization}/review-snapshot", live.review),

@@ -26,6 +26,7 @@ from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
+from gateway.ingress.commands.recent_commands import RecentCommands
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.waiters import Waiters
@@ -225,6 +226,7 @@ def assemble(
                 waiters,
                 max_wait_seconds=max_wait_seconds,
             ),
+            recent_commands=RecentCommands(access, command_log),
         ),
         middleware(
             own,

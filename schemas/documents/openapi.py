@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from schemas.api.dead_letters import DEAD_LETTER_BODIES
 from schemas.api.messages import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
 from schemas.api.reads import READS
+from schemas.api.recent_commands import RecentCommandsAccepted, RecentCommandsDecision
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
 from schemas.documents.json_schema import component_schemas
 from schemas.documents.openapi_dead_letters import dead_letter_paths
@@ -25,6 +26,7 @@ from schemas.documents.openapi_parts import (
     problems,
 )
 from schemas.documents.openapi_reads import read_paths
+from schemas.documents.openapi_recent_commands import recent_commands_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 
@@ -43,6 +45,8 @@ _MODELS: tuple[type[Model], ...] = (
     ProblemDetails,
     *READS,
     *DEAD_LETTER_BODIES,
+    RecentCommandsDecision,
+    RecentCommandsAccepted,
 )
 _COMMAND_EXAMPLE = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
@@ -131,6 +135,7 @@ def openapi() -> Json:
             "/asyncapi.json": {"get": _document("asyncApi", "The topics and events.")},
         }
         | read_paths()
+        | recent_commands_paths(_idempotency_key(is_required=True))
         | dead_letter_paths(),
         "components": {
             "schemas": _schemas(_MODELS),

@@ -2,8 +2,11 @@
 
 from collections import Counter
 
+import pytest
+
 from consumers.authorization.recent_callers import MOST_ACCEPTED, SHARE
-from schemas.enums import EventType
+from schemas.commands import EmptyRecentCommands
+from schemas.enums import DecisionReason, EventType
 from tests.process.key_queue import opened
 
 WATCHES = 1_120
@@ -50,3 +53,29 @@ async def test_a_full_caller_is_rejected_then_postponed_with_advice(make_queue, 
     assert "Send it again" in waiting.data.advice
     exceeded = queue.metrics.commands.caller_share_exceeded
     assert exceeded._value.get() == SHARE + 1 - MOST_ACCEPTED
+
+
+def empty(of_caller=None):
+    return EmptyRecentCommands(
+        of_caller=of_caller, requested_by="op-7", reason=DecisionReason.FIX_DEPLOYED, ticket="OPS-1", why="free text"
+    )
+
+
+@pytest.mark.parametrize("of_caller", ["reporting", None])
+async def test_an_operator_empties_the_list_and_the_caller_has_room_again(make_queue, watch, of_caller):
+    queue = make_queue()
+    other = queue.send(watch(), caller="intake")
+    await watch_often(queue, watch, SHARE)
+    decision = queue.send(empty(of_caller), caller="support")
+    queue.send(empty(of_caller), command_id=decision, caller="support")
+    again = queue.send(watch(), caller="intake", command_id=other)
+    after = queue.send(watch(), caller="reporting")
+    await queue.drain_all()
+    assert queue.finished_of(after).outcome == "applied"
+    (emptied,) = queue.events(EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED)
+    data = emptied.data
+    assert (data.caller, data.of_caller, data.emptied) == ("support", of_caller, SHARE if of_caller else SHARE + 1)
+    assert (data.decision.requested_by, data.decision.reason, data.decision.ticket) == ("op-7", "fix_deployed", "OPS-1")
+    ended = [one for one in queue.events(EventType.COMMAND_FINISHED) if one.data.command_id == again]
+    assert len(ended) == (1 if of_caller else 2), "the documented risk: a forgotten command is a new one"
+    assert not any(b"free text" in output.value for output in queue.outputs if output.value)

@@ -18,6 +18,7 @@ ROUTES = {
     ("POST", "/v1/authorizations/{authorizationId}/handoffs"): {Permission.HANDOFF_REQUEST},
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/close"): {Permission.HANDOFF_CLOSE},
     ("POST", "/v1/authorizations/{authorizationId}/watch"): {Permission.AUTHORIZATION_WATCH},
+    ("POST", "/v1/authorizations/{authorizationId}/recent-commands/empty"): {Permission.OPERATE},
     ("POST", "/v1/commands"): EVERYBODY,
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants"): {Permission.HANDOFF_GRANT},
     ("GET", "/v1/authorizations/{authorizationId}/review-snapshot"): {Permission.AUTHORIZATION_REVIEW},
@@ -36,7 +37,11 @@ ROUTES = {
     ("GET", "/openapi.json"): None,
     ("GET", "/asyncapi.json"): None,
 }
-BODIES = {"close": CLOSE, "access-grants": {"operator": "op-7"}}
+BODIES = {
+    "close": CLOSE,
+    "access-grants": {"operator": "op-7"},
+    "empty": {"operator": "op-7", "reason": "fix_deployed"},
+}
 COMMANDS = {
     "handoff.request": ({}, Permission.HANDOFF_REQUEST),
     "handoff.close": ({"handoffId": "mhand_1"} | CLOSE, Permission.HANDOFF_CLOSE),

@@ -97,3 +97,16 @@ def test_no_caller_loses_an_id_to_another_below_the_bound_of_all(steps, share):
     for caller in ids.ids:
         assert ids.kept(caller) == ids.ids[caller][-share:]
         assert ids.count(caller) == min(share, len(ids.ids[caller]))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(1, 20)), max_size=12))
+def test_emptying_one_callers_ids_leaves_those_of_others(steps):
+    ids = Ids()
+    for caller, times in steps:
+        ids.add(caller, times) if caller else ids.add_by_an_older_worker(times)
+    before = len(recent_commands.ids(ids.packed))
+    removed = ids.count("a")
+    ids.packed, ids.callers = recent_callers.emptied(ids.packed, ids.callers, "a")
+    assert (ids.count("a"), len(recent_commands.ids(ids.packed))) == (0, before - removed)
+    assert ids.kept("b") == ids.ids["b"] if "b" in ids.ids else True
+    assert recent_callers.emptied(ids.packed, ids.callers, None) == ("", "")
