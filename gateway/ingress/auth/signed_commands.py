@@ -44,8 +44,8 @@ class SignedCommands:
         content_type = context.headers.get(b"content-type", b"").decode("latin-1")
         if content_type.partition(";")[0].strip().lower() != STRUCTURED:
             raise SignatureNotAccepted(
-                "A signature covers the body only, but in this mode the command's type and authorization are headers. "
-                f"Send the CloudEvent in structured mode ({STRUCTURED}), or send an API key or a token."
+                f"A signature covers the body only. Send the CloudEvent in structured mode ({STRUCTURED}), where the "
+                "body has the command's type and authorization, or send an API key or a token."
             )
         signature = read_signature(context.headers, time.time())
         # The query names the caller, so a guess costs one comparison.
