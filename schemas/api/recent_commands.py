@@ -5,17 +5,20 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.enums import DecisionReason
-from schemas.field_types import CommandId, Id, KnownOnly, Name, Ticket, Why
+from schemas.field_types import CommandId, Id, KnownOnly, Ticket
 from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
+from schemas.visible_text import SentName, Why
 
 
 class RecentCommandsDecision(Model):
     """An operator's decision to let the gateway forget recent commands of an authorization."""
 
-    operator: Public[Name] = Field(description="The operator who decides: a member of staff as named in your systems.")
+    operator: Public[SentName] = Field(
+        description="The operator who decides: a member of staff as named in your systems."
+    )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in the event and timeline.")
-    of_caller: Public[Name | None] = Field(
+    of_caller: Public[SentName | None] = Field(
         default=None, description="Forget only the commands of this caller; without it those of all callers."
     )
     ticket: Public[Ticket | None] = Field(default=None, description="A ticket in your own tracker; it names no person.")
