@@ -1,6 +1,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from consumers.applier import dry_run
 from consumers.applier.settings import ApplierSettings
 from runtime.settings import CollateSettings, WorkerSettings
 
@@ -28,4 +29,10 @@ def test_every_setting_reaches_the_applier():
         key_retention_seconds=3_605.0,
         if_match_on_close="handoff",
         if_match_is_honoured=False,
+    )
+
+
+def test_the_dry_run_assumes_the_key_retention_of_the_default_settings():
+    assert (
+        dry_run.KEY_RETENTION.total_seconds() == ApplierSettings(digest_key=b"k" * 32).key_retention_seconds == 86_400
     )

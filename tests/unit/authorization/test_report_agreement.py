@@ -1,7 +1,10 @@
 import pytest
 
+from consumers.authorization.facts import Observed
+from consumers.authorization.reducer import reduce
 from consumers.authorization.report_agreement import agreement, final_agreement
-from consumers.authorization.state import Handoff, Known
+from consumers.authorization.state import NEW, Handoff, Known
+from schemas.collate.authorization import PriorAuthorization
 
 
 def ended(reported=None, by="us", result="completed_reported", **more):
@@ -54,3 +57,16 @@ def test_an_undetermined_agreement_is_decided_again_after_settlement():
     assert final_agreement(ended("decision_observed", agreement="undetermined"), decided) == "agrees"
     assert final_agreement(ended("submitted", agreement="contradicts"), decided) == "contradicts"
     assert final_agreement(ended(None, by="expiry", agreement="no_report"), decided) == "no_report"
+
+
+def test_the_settlement_decides_an_undetermined_agreement_of_the_last_handoff():
+    last = ended("decision_observed", agreement="undetermined")
+    wire = {"id": "auth_1", "version": 9, "status": "completed", "outcome": "approved"}
+    wire["submission"] = {"decision": {"id": "d"}}
+    observed = Observed(PriorAuthorization.model_validate(wire))
+    before = NEW.replace(last=last, known=known("waiting_on_payer").replace(version=8), floor=8)
+    state, events = reduce(before, observed, 5.0)
+    expected = final_agreement(last, state.known)
+    assert events[-1].event.agreement == expected
+    assert (state.last.agreement, state.settled_at) == (expected, 5.0)
+    assert expected == "agrees"
