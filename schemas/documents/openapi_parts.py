@@ -26,12 +26,14 @@ _PROBLEMS: Mapping[int, str] = {
     429: "The caller exceeds its rate.",
     431: "The request has more than 64 headers, or more than 16 KiB of headers.",
     500: "Internal error.",
+    501: "The transfer coding of the body is not `chunked`.",
     502: "Collate's response is not usable.",
     503: "Not available now. A command's state is unknown unless `kept` is `no`: retry with the same key.",
     504: "The request took too long. As with 503, retry with the same key.",
+    505: "The HTTP version is not 1.0 or 1.1.",
 }
 _WITH_RETRY_AFTER = frozenset({429, 503, 504})
-_FOR_ALL_ROUTES = (414, 431)
+_FOR_ALL_ROUTES = (414, 431, 501, 505)
 
 
 def parameter(place: str, name: str, schema: Json, description: str) -> Json:

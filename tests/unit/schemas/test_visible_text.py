@@ -13,7 +13,8 @@ from schemas.api.dead_letters import DeadLetterDecision
 from schemas.api.faults import faults
 from schemas.api.messages import AccessGrantBody
 from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
-from schemas.documents.compatibility import schema_breaks
+from schemas.documents import publish
+from schemas.documents.compatibility import resolved, schema_breaks
 from schemas.visible_text import FROM_CALLER, STORED_LINE, Notes, SentName, Why
 
 HIDDEN = {
@@ -105,6 +106,43 @@ def test_only_what_a_caller_sends_may_be_narrowed():
     assert [found.change for found in schema_breaks(old | {"maxLength": 128}, new, outgoing=True)] == [
         "pattern has changed"
     ]
+
+
+def strings(schema, root, at):
+    """Yield every string of a schema with its place."""
+    schema = resolved(root, schema)
+    for variant in (part for union in ("anyOf", "oneOf") for part in schema.get(union, ())):
+        yield from strings(variant, root, at)
+    for name, part in schema.get("properties", {}).items():
+        yield from strings(part, root, f"{at}/{name}")
+    for keyword in ("items", "propertyNames", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict):
+            yield from strings(schema[keyword], root, f"{at}/{keyword}")
+    if schema.get("type") == "string" and not {"enum", "const", "format"} & schema.keys():
+        yield at, schema
+
+
+# The query `cursor` is the gateway's own text. A header has visible ASCII only.
+GENERATED = ("query cursor",)
+
+
+def sent_by_callers():
+    document = json.loads(publish.rendered()["openapi.json"])
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                yield from strings(content["schema"], document, f"{method} {path}")
+            for parameter in operation.get("parameters", ()):
+                place = f"{parameter['in']} {parameter['name']}"
+                if parameter["in"] != "header" and place not in GENERATED:
+                    yield from strings(parameter["schema"], document, f"{method} {path} {place}")
+
+
+def test_every_text_that_a_caller_sends_refuses_deceiving_characters():
+    found = dict(sent_by_callers())
+    assert len(found) > 20
+    open_to = {at for at, schema in found.items() if re.search(schema.get("pattern", ""), "a\u202eb\x9bc")}
+    assert open_to == set()
 
 
 def test_a_stored_text_is_shown_with_codes():
