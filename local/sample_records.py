@@ -218,7 +218,9 @@ class SampleAuthorization:
                 outcome=Outcome.DISCARDED,
                 effect=Effect.NONE,
                 reason="discarded",
-                decision=OperatorDecision(requested_by="op-7", reason=DecisionReason.DONE_BY_HAND, ticket="OPS-7"),
+                decision=OperatorDecision(
+                    requested_by="op-7", caller="on-call", reason=DecisionReason.DONE_BY_HAND, ticket="OPS-7"
+                ),
             ),
             command_id,
         )
@@ -251,7 +253,10 @@ class SampleAuthorization:
     def _grant(self, handoff: str) -> None:
         expires = self._now + timedelta(minutes=15)
         record = self._command(RecordAccess(handoff_id=handoff, operator="op-7", grant_expires_at=expires))
-        self._event(HandoffAccessGranted(handoff_id=handoff, operator="op-7", expires_at=expires), record)
+        caller = self._commands[record].caller
+        self._event(
+            HandoffAccessGranted(handoff_id=handoff, operator="op-7", caller=caller, expires_at=expires), record
+        )
 
     def _event(self, event: Event, cause: str | None = None) -> None:
         self._sequence += 1

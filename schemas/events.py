@@ -22,7 +22,7 @@ _METADATA = Field(default=None, description="The metadata of the command.")
 _VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
-_DECISION = Field(default=None, description="For a redrive or discard: the operator and the reason.")
+_DECISION = Field(default=None, description="For a redrive or discard: the operator, the caller and the reason.")
 _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate that this worker knows.")
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
@@ -218,13 +218,21 @@ class HandoffReconciled(Event):
 
 
 class HandoffAccessGranted(Event):
-    """An operator received a link into the live session."""
+    """An operator received a link into the live session. A link that is returned again is another event."""
 
     TYPE: ClassVar[EventType] = EventType.HANDOFF_ACCESS_GRANTED
-    EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "operator": "op-7", "expiresAt": "2026-06-02T14:15:00Z"}
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "operator": "op-7",
+        "caller": "intake",
+        "expiresAt": "2026-06-02T14:15:00Z",
+    }
 
     handoff_id: Public[Id] = _HANDOFF
-    operator: Public[Name] = Field(description="The operator who received the link.")
+    operator: Public[Name] = Field(description="The operator who received the link, as the caller stated.")
+    caller: Public[Name | None] = Field(
+        default=None, description="The authenticated caller that received the link; absent in older events."
+    )
     expires_at: Public[Time] = Field(description="When the link expires.")
 
 

@@ -13,6 +13,9 @@ from schemas.model import Model, Public
 class OperatorDecision(Model):
     """The operator who redrove or discarded a command, and the reason."""
 
-    requested_by: Public[Name] = Field(description="The operator who decided.")
+    requested_by: Public[Name] = Field(description="The operator who decided, as the caller stated.")
+    caller: Public[Name | None] = Field(
+        default=None, description="The authenticated caller that sent the decision; absent in older events."
+    )
     reason: Public[DecisionReason | None] = Field(default=None, description="Absent in decisions of older versions.")
     ticket: Public[Ticket | None] = Field(default=None, description="A ticket in the operator's own tracker.")

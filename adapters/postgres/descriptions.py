@@ -24,11 +24,16 @@ def _accepted(data: Data) -> str:
 
 
 def _redrive(data: Data) -> str:
-    return f"{data.get('requestedBy')} requested redrive {data.get('redrive')}{_reason(data)}."
+    return f"{data.get('requestedBy')} requested redrive {data.get('redrive')}{_through(data)}{_reason(data)}."
 
 
 def _discard(data: Data) -> str:
-    return f"{data.get('requestedBy')} requested a discard{_reason(data)}."
+    return f"{data.get('requestedBy')} requested a discard{_through(data)}{_reason(data)}."
+
+
+def _through(data: Data) -> str:
+    """Name the authenticated caller, which stated the operator; events of older versions do not name it."""
+    return f" through {data['caller']}" if data.get("caller") else ""
 
 
 def _reason(data: Data) -> str:
@@ -95,7 +100,8 @@ def _reconciled(data: Data) -> str:
 
 def _access_granted(data: Data) -> str:
     until = _moment(data.get("expiresAt"))
-    return f"{data.get('operator')} received access to handoff {data.get('handoffId')} until {until}."
+    handoff = data.get("handoffId")
+    return f"{data.get('operator')} received access to handoff {handoff}{_through(data)} until {until}."
 
 
 def _at_risk(data: Data) -> str:

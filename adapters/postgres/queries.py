@@ -112,22 +112,29 @@ class TimelinePage:
         )
 
 
-_ACTIVE = """
+# The timeline names the caller of each grant, so the table of handoffs needs no column for it.
+_GRANT_CALLER = """(
+    SELECT t.data->>'caller' FROM timeline t
+    WHERE h.grants > 0 AND t.authorization_id = h.authorization_id
+    AND t.kind = 'handoff.access_granted' AND t.data->>'handoffId' = h.handoff_id
+    ORDER BY t.at DESC, t.rank DESC, t.ordinal DESC LIMIT 1
+) AS grant_caller"""
+_ACTIVE = f"""
 SELECT a.authorization_id, a.active_handoff_id AS handoff_id, a.active_since AS since, a.record AS record,
-    h.opened_at, h.grants, h.operator, h.grant_expires_at, h.risk, h.risk_ends_at, h.metadata
+    h.opened_at, h.grants, h.operator, h.grant_expires_at, h.risk, h.risk_ends_at, h.metadata, {_GRANT_CALLER}
 FROM authorizations a
 LEFT JOIN handoffs h ON h.authorization_id = a.authorization_id AND h.handoff_id = a.active_handoff_id
 WHERE a.active_handoff_id IS NOT NULL
 AND (%(at)s::timestamptz IS NULL OR (a.active_since, a.authorization_id) > (%(at)s, %(authorization_id)s))
 ORDER BY a.active_since, a.authorization_id LIMIT %(limit)s
-"""
-_CLOSED = """
-SELECT *, closed_at AS since FROM handoffs
+"""  # noqa: S608 - all parts are constants
+_CLOSED = f"""
+SELECT h.*, h.closed_at AS since, {_GRANT_CALLER} FROM handoffs h
 WHERE closed_at IS NOT NULL
 AND (%(at)s::timestamptz IS NULL
     OR (closed_at, authorization_id, handoff_id) > (%(at)s, %(authorization_id)s, %(handoff_id)s))
 ORDER BY closed_at, authorization_id, handoff_id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - all parts are constants
 
 
 @dataclass(frozen=True, slots=True)

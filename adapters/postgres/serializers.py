@@ -79,6 +79,11 @@ def handoff_status(row: Row) -> HandoffStatus:
     """Return a handoff. For an open one, the authorization's record takes precedence over the handoff's events."""
     active: Row = (row.get("record") or {}).get("activeHandoff") or {}
     operator, expires_at = row["operator"], row["grant_expires_at"]
+    grant = (
+        LastGrant(operator=operator, caller=row["grant_caller"], expires_at=expires_at)
+        if operator and expires_at
+        else None
+    )
     return HandoffStatus(
         authorization_id=row["authorization_id"],
         handoff_id=row["handoff_id"],
@@ -87,7 +92,7 @@ def handoff_status(row: Row) -> HandoffStatus:
         access_available=active["accessAvailable"] if active else row["access_available"],
         final_submit_capable=active["finalSubmitCapable"] if active else row["final_submit_capable"],
         grants=row["grants"] or 0,
-        last_grant=LastGrant(operator=operator, expires_at=expires_at) if operator and expires_at else None,
+        last_grant=grant,
         risk=Risk(reason=row["risk"], ends_at=row["risk_ends_at"]) if row["risk"] else None,
         closed_at=row.get("closed_at"),
         result=row.get("result"),

@@ -142,7 +142,13 @@ class Applier:
             return unit_of_work.done(self._timer(invocation, unit_of_work))
         grant = task.payload
         unit_of_work.apply(
-            GrantRecorded(grant.handoff_id, grant.operator, grant.grant_expires_at.timestamp(), task.record_id)
+            GrantRecorded(
+                handoff_id=grant.handoff_id,
+                operator=grant.operator,
+                caller=task.caller,
+                expires_at=grant.grant_expires_at.timestamp(),
+                cause=task.record_id,
+            )
         )
         if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:
             unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
@@ -156,12 +162,12 @@ class Applier:
         if dead_letter is None:
             self._log.warning("command.discard_ignored", command_id=command_id, record_id=task.record_id)
             return unit_of_work.done(self._timer(invocation, unit_of_work))
-        unit_of_work.emit(outcome.discarded(decision, dead_letter), command_id)
+        unit_of_work.emit(outcome.discarded(task, dead_letter), command_id)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
         self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc()
-        shown = operator_decision(decision).model_dump(mode="json", exclude_none=True, by_alias=False)
+        shown = operator_decision(decision, task.caller).model_dump(mode="json", exclude_none=True, by_alias=False)
         self._log.info("command.discarded", command_id=command_id, **shown)
         ended = dead_letters.discarded(decision, dead_letter.redrive, invocation.now)
         output = self._context.event_writer.dead_letter_ended(invocation.key, ended)

@@ -6,9 +6,8 @@ from typing import assert_never
 from consumers.applier.attempts import Attempts
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.task import CommandTask, EmptyTask, operator_decision
+from consumers.applier.task import CommandTask, DiscardTask, EmptyTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
-from schemas.commands import Discard
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict, RecentCommandsEmptied
 
@@ -123,10 +122,10 @@ def record_invalid(command_id: str, command: str | None, caller: str | None) -> 
     )
 
 
-def discarded(decision: Discard, dead_letter: OpenDeadLetter) -> CommandFinished:
+def discarded(task: DiscardTask, dead_letter: OpenDeadLetter) -> CommandFinished:
     """Return the event of a discarded command."""
     return CommandFinished(
-        command_id=decision.command_id,
+        command_id=task.payload.command_id,
         command=CommandType(dead_letter.command),
         caller=dead_letter.caller,
         outcome=Outcome.DISCARDED,
@@ -134,14 +133,14 @@ def discarded(decision: Discard, dead_letter: OpenDeadLetter) -> CommandFinished
         reason=OutcomeReason.DISCARDED.value,
         advice=OutcomeReason.DISCARDED.advice,
         redrive=dead_letter.redrive or None,
-        decision=operator_decision(decision),
+        decision=operator_decision(task.payload, task.caller),
         metadata=dead_letter.metadata,
     )
 
 
 def recent_commands_emptied(task: EmptyTask, emptied: int) -> RecentCommandsEmptied:
     """Return the event of an operator's decision to forget recent commands."""
-    decision = operator_decision(task.payload)
+    decision = operator_decision(task.payload, task.caller)
     return RecentCommandsEmptied(
         caller=task.caller, of_caller=task.payload.of_caller, emptied=emptied, decision=decision
     )

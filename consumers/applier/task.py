@@ -202,9 +202,9 @@ def request_body(payload: CommandPayload) -> bytes:
     return canonical_json({name: value for name, value in fields.items() if value is not None})
 
 
-def operator_decision(data: Redrive | Discard | EmptyRecentCommands) -> OperatorDecision:
-    """Return the public part of an operator's decision."""
-    return OperatorDecision(requested_by=data.requested_by, reason=data.reason, ticket=data.ticket)
+def operator_decision(data: Redrive | Discard | EmptyRecentCommands, caller: str) -> OperatorDecision:
+    """Return the public part of an operator's decision; `caller` sent its record."""
+    return OperatorDecision(requested_by=data.requested_by, caller=caller, reason=data.reason, ticket=data.ticket)
 
 
 def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | InvalidRecord:
@@ -239,7 +239,7 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
         alive_since=accepted.accepted_at.timestamp(),
         digest=digest(digest_key, payload.TYPE.encode(), payload.to_json()),
         redrive=data.redrive,
-        decision=operator_decision(data),
+        decision=operator_decision(data, accepted.caller),
         inherited=inherited,
         traceparent=accepted.traceparent,
     )

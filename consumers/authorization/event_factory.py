@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.state import Closer, Handoff, Known
 from schemas.enums import Agreement, ClosedBy, CloseReport
 from schemas.events import (
@@ -69,9 +70,11 @@ def reconciled(handoff: Handoff, known: Known, verdict: Agreement) -> HandoffRec
     )
 
 
-def access_granted(handoff_id: str, operator: str, expires_at: float) -> HandoffAccessGranted:
-    """Return the event of an access grant: the operator and the expiry, never the link."""
-    return HandoffAccessGranted(handoff_id=handoff_id, operator=operator, expires_at=at(expires_at))
+def access_granted(grant: GrantRecorded) -> HandoffAccessGranted:
+    """Return the event of an access grant: the operator, the caller and the expiry, never the link."""
+    return HandoffAccessGranted(
+        handoff_id=grant.handoff_id, operator=grant.operator, caller=grant.caller, expires_at=at(grant.expires_at)
+    )
 
 
 def at_risk(handoff: Handoff, reason: str, known: Known | None) -> HandoffAtRisk:

@@ -58,10 +58,11 @@ class CloseInferred:
 
 @dataclass(frozen=True, slots=True)
 class GrantRecorded:
-    """An access grant for an operator."""
+    """An access grant for an operator; `caller` received the link."""
 
     handoff_id: str
     operator: str
+    caller: str
     expires_at: float
     cause: str
 

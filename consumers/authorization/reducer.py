@@ -247,9 +247,7 @@ class _FactReduction(Reduction):
             self.change(active=active.replace(closer=fact.closer))
 
     def grant_recorded(self, fact: GrantRecorded) -> None:
-        self.events.append(
-            PendingEvent(event_factory.access_granted(fact.handoff_id, fact.operator, fact.expires_at), fact.cause)
-        )
+        self.events.append(PendingEvent(event_factory.access_granted(fact), fact.cause))
         active = self.state.active
         if active is not None and active.id == fact.handoff_id:
             until = max(active.grant_until or 0.0, fact.expires_at)

@@ -86,7 +86,10 @@ class Risk(OpenModel):
 class LastGrant(OpenModel):
     """The most recent access grant, without the link."""
 
-    operator: Public[Name] = Field(description="The operator who received the link.")
+    operator: Public[Name] = Field(description="The operator who received the link, as the caller stated.")
+    caller: Public[Name | None] = Field(
+        default=None, description="The authenticated caller that received the link; absent for older grants."
+    )
     expires_at: Public[Time] = Field(description="When the link expires.")
 
 

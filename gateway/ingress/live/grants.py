@@ -99,7 +99,8 @@ class Grants:
                 operator=request.operator,
                 caller=request.caller,
                 expires_at=grant.expires_at,
-                record_id=_record_id(seed, number, request.operator),
+                # A link that is returned again is another access, so its record has an id of its own.
+                record_id=str(uuid.uuid4()),
             )
             retry_after = await self._record.put(access)
             return Granted(handoff.id, grant) if retry_after is None else Unrecorded(retry_after)
@@ -147,9 +148,3 @@ def _seed(request: GrantRequest, handoff_id: str) -> str:
 def _key(seed: str, number: int) -> str:
     # The last mint does not use the caller's key, because under that key Collate only replays old grants.
     return write_key(secrets.token_hex(16) if number == MAX_MINTS - 1 else seed, Operation.MINT_GRANT, number)
-
-
-def _record_id(seed: str, number: int, operator: str) -> str:
-    if number == MAX_MINTS - 1:
-        return str(uuid.uuid4())
-    return request_id("access", seed, number, operator)

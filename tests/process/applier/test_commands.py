@@ -239,11 +239,11 @@ async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue
     command = queue.send(HandoffRequest())
     await queue.drain()
     handoff, until = queue.check(command).handoff_id, datetime.fromtimestamp(queue.now() + 20, UTC)
-    access = queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until))
+    access = queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), caller="desk")
     queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), command_id=access)
     await queue.drain()
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
-    assert (granted.data.operator, granted.data.handoff_id) == ("op-1", handoff)
+    assert (granted.data.operator, granted.data.caller, granted.data.handoff_id) == ("op-1", "desk", handoff)
     risk = await queue.observe_until(EventType.HANDOFF_AT_RISK)
     assert risk.data.reason == "grant_expired"
     assert len(queue.events(EventType.COMMAND_FINISHED)) == 1

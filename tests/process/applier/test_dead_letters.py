@@ -40,11 +40,12 @@ def redrive(queue, dead_letter, number, **decision):
         command=original,
         intent=dead_letter.intents[-1] if dead_letter.intents else None,
     )
-    return queue.send(data, command_id=request_id("redrive", dead_letter.command_id, number), redrive=number)
+    command_id = request_id("redrive", dead_letter.command_id, number)
+    return queue.send(data, command_id=command_id, redrive=number, caller="on-call")
 
 
 def shown(decision):
-    return decision.requested_by, decision.reason, decision.ticket
+    return decision.requested_by, decision.caller, decision.reason, decision.ticket
 
 
 async def test_a_redrive_can_write_again_and_finishes_once_under_the_command_id(make_queue):
@@ -55,7 +56,7 @@ async def test_a_redrive_can_write_again_and_finishes_once_under_the_command_id(
     outcome = queue.finished_of(command, redrive=1)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert outcome.caller == "intake"
-    assert shown(outcome.decision) == ("op", "checked_by_hand", "OPS-1")
+    assert shown(outcome.decision) == ("op", "on-call", "checked_by_hand", "OPS-1")
     assert len(queue.effects_of(command)) == 2, "the lost write, and the write of the redrive"
     assert queue.ended_dead_letters() == [(command, 1, "applied")]
 
@@ -78,7 +79,7 @@ async def test_a_redrive_record_of_an_older_ingress_finishes(make_queue):
     redrive(queue, dead_letter, 1, why="looked at it")
     await queue.drain()
     outcome = queue.finished_of(command, redrive=1)
-    assert (outcome.outcome, shown(outcome.decision)) == ("applied", ("op", None, None))
+    assert (outcome.outcome, shown(outcome.decision)) == ("applied", ("op", "on-call", None, None))
 
 
 async def test_a_redrive_after_the_end_is_rejected(make_queue):
@@ -190,12 +191,13 @@ async def test_a_discard_ends_the_dead_letter(make_queue):
         queue.send(
             Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED),
             command_id=str(uuid.uuid4()),
+            caller="on-call",
         )
     redrive(queue, dead_letter, 1)
     await queue.drain()
     outcome = queue.finished_of(command)
     assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", dead_letter.command)
-    assert shown(outcome.decision) == ("op", "no_longer_wanted", None)
+    assert shown(outcome.decision) == ("op", "on-call", "no_longer_wanted", None)
     assert queue.ended_dead_letters() == [(command, 0, "discarded")]
     assert queue.finished_of(command, redrive=1).reason == "not_dead_lettered"
 

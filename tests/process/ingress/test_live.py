@@ -59,11 +59,13 @@ async def test_without_kafka_no_grant_is_minted(ingress, collate, authorization)
     assert not [call for call in collate.ledger.calls if "access-grants" in call.path]
 
 
-async def test_a_retry_with_the_same_key_is_the_same_link_and_one_record(ingress, kafka, authorization):
+async def test_a_retry_with_the_same_key_is_the_same_link_and_each_response_has_a_record(ingress, kafka, authorization):
     first = await grant(ingress, authorization, Idempotency_Key="k")
     again = await grant(ingress, authorization, Idempotency_Key="k")
     assert first.json == again.json
-    assert len({command.id for command in kafka.read()}) == 1
+    records = kafka.read()
+    assert [(record.caller, record.data.operator) for record in records] == [("desk", "op-7")] * 2
+    assert len({record.id for record in records}) == 2
 
 
 async def test_a_replayed_link_that_is_about_to_expire_is_discarded(ingress, kafka, collate, authorization):

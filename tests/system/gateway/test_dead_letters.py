@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import GATEWAY, Installation
+from local.installation import CALLER, GATEWAY, Installation
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 pytestmark = pytest.mark.timeout(300)
-DECIDED = {"requestedBy": "op-7", "reason": "checked_by_hand", "ticket": "OPS-1204"}
+DECIDED = {"requestedBy": "op-7", "caller": CALLER, "reason": "checked_by_hand", "ticket": "OPS-1204"}
 CREATE = "/manual-handoffs$"
 NOTE = "Looked at it in Collate: nothing was opened."
 WHY = ("--reason", "checked_by_hand", "--ticket", "OPS-1204", "--why", NOTE)

@@ -9,7 +9,7 @@ import uuid
 import httpx
 import pytest
 
-from local.installation import GATEWAY, Installation
+from local.installation import CALLER, GATEWAY, Installation
 from local.postgres import Postgres
 from tests.system.readmodel.terminal import Terminal
 
@@ -165,6 +165,31 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
     status = await gateway.cli("status", opened.json()["commandId"])
     assert "finished" in status.stdout
     assert "applied" in status.stdout
+
+
+@pytest.mark.timeout(240)
+async def test_each_response_with_a_link_names_operator_and_caller(gateway, collate, eventually):
+    http = gateway.http
+    (authorization,) = collate.create("handoff_active")
+    for verb in ("worker", "projector"):
+        await gateway.start(verb)
+    at = f"/v1/authorizations/{authorization}"
+    assert (await http.post(f"{at}/watch", headers={"Idempotency-Key": "w"})).status_code == 202
+    for _ in range(2):
+        granted = await http.post(
+            f"{at}/handoffs/active/access-grants", json={"operator": "op-7"}, headers={"Idempotency-Key": "k"}
+        )
+        assert granted.status_code == 201, granted.text
+    await eventually(lambda: _grants(http, 2), within=20)
+    (active,) = (await http.get("/v1/handoffs?state=active")).json()["handoffs"]
+    assert active["lastGrant"] == {"operator": "op-7", "caller": CALLER, "expiresAt": granted.json()["expiresAt"]}
+    shown = await gateway.cli("timeline", authorization)
+    assert shown.stdout.count(f"op-7 received access to handoff {active['handoffId']} through {CALLER}") == 2
+
+
+async def _grants(http, count):
+    handoffs = (await http.get("/v1/handoffs?state=active")).json()["handoffs"]
+    return [handoff["grants"] for handoff in handoffs] == [count]
 
 
 async def _count(http, path, least):

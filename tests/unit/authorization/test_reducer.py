@@ -70,7 +70,7 @@ def test_an_action_is_published_again_only_after_it_was_gone_or_changed():
 
 def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
-    state, names, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 300, "c"))
+    state, names, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 300, "c"))
     assert names == ["HandoffAccessGranted"]
     state, names, _ = reduced(state, TimePassed(), NOW + 299)
     assert names == []
@@ -78,7 +78,7 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     assert (names, events[0].reason) == (["HandoffAtRisk"], "grant_expired")
     state, names, _ = reduced(state, TimePassed(), NOW + 400)
     assert names == []
-    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 700, "c"), NOW + 410)
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 700, "c"), NOW + 410)
     state, names, _ = reduced(state, TimePassed(), NOW + 701)
     assert names == ["HandoffAtRisk"]
     _, names, events = reduced(state, TimePassed(), NOW + 4_000, RiskRules(open_too_long_seconds=3_600))
@@ -87,8 +87,8 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
 
 @pytest.mark.parametrize("read_after", [10, 400], ids=["before the link expires", "after it"])
 def test_a_grant_recorded_before_the_first_read_of_its_handoff_expires_like_any_other(read_after):
-    state, names, _ = reduced(NEW, GrantRecorded("mh_1", "op", NOW + 300, "c"))
-    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 200, "c"))
+    state, names, _ = reduced(NEW, GrantRecorded("mh_1", "op", "desk", NOW + 300, "c"))
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 200, "c"))
     assert names == ["HandoffAccessGranted"]
     state = AuthorizationState.decode(state.encode())
     state, names, _ = reduced(state, observed(1, pointer="mh_1", handoffs=[handoff()]), NOW + read_after)
@@ -102,14 +102,14 @@ def test_a_grant_recorded_before_the_first_read_of_its_handoff_expires_like_any_
 
 
 def test_an_early_grant_is_kept_for_one_unread_handoff_and_for_no_ended_one():
-    state, _, _ = reduced(NEW, GrantRecorded("mh_0", "op", NOW + 300, "c"))
-    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", NOW + 200, "c"))
+    state, _, _ = reduced(NEW, GrantRecorded("mh_0", "op", "desk", NOW + 300, "c"))
+    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 200, "c"))
     assert state.early_grant.handoff_id == "mh_1"
     state, names, _ = reduced(state, observed(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]), NOW + 400)
     assert "HandoffAtRisk" not in names
     end = observed(2, "processing", handoffs=[handoff("closed", "mh_2", 2, result="revoked")])
     state, _, _ = reduced(state, end)
-    state, _, _ = reduced(state, GrantRecorded("mh_2", "op", NOW + 900, "c"))
+    state, _, _ = reduced(state, GrantRecorded("mh_2", "op", "desk", NOW + 900, "c"))
     assert state.early_grant.handoff_id == "mh_1"
 
 

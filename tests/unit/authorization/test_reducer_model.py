@@ -307,7 +307,7 @@ class Model(RuleBasedStateMachine):
         handoff = self.here().open_handoff
         if handoff is not None and handoff.id not in self.state.ended:
             self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, 0.0), self.now + seconds)
-            self.apply(GrantRecorded(handoff.id, "op", self.now + seconds, self.command().command_id))
+            self.apply(GrantRecorded(handoff.id, "op", "desk", self.now + seconds, self.command().command_id))
 
     @rule(seen=st.booleans(), link_seconds=st.sampled_from([None, 10.0]), seconds=st.sampled_from([20.0, 2 * LONG]))
     def a_handoff_is_left_open(self, seen, link_seconds, seconds):

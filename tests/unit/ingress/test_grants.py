@@ -161,11 +161,13 @@ async def test_a_refusal_is_reported_and_not_retried(collate, record):
     assert len(collate.keys) == 1
 
 
-async def test_the_callers_key_makes_its_retry_the_same_mint_and_the_same_record(collate, record):
+async def test_the_callers_key_makes_its_retry_the_same_mint_and_each_return_of_the_link_has_its_own_record(
+    collate, record
+):
     await mint(collate, record, key="k")
     await mint(collate, record, key="k")
     assert collate.keys[0] == collate.keys[1]
-    assert record.accesses[0].record_id == record.accesses[1].record_id
+    assert record.accesses[0].record_id != record.accesses[1].record_id
 
 
 async def test_without_a_key_each_request_is_a_new_mint(collate, record):

@@ -73,6 +73,18 @@ def test_commands_and_attempts_have_a_description():
         describe("command.redrive_requested", redriven)
         == "op-7 requested redrive 2; the reason is in command record 3-128."
     )
+    assert (
+        describe("command.discard_requested", decided | {"caller": "on-call"})
+        == "op-7 requested a discard through on-call: checked_by_hand, ticket OPS-1204."
+    )
+    access = {"operator": "op-7", "handoffId": "mhand_1", "expiresAt": "2026-06-02T14:15:00Z"}
+    assert describe("handoff.access_granted", access | {"caller": "desk"}) == (
+        "op-7 received access to handoff mhand_1 through desk until 2026-06-02T14:15:00Z."
+    )
+    assert (
+        describe("handoff.access_granted", access)
+        == "op-7 received access to handoff mhand_1 until 2026-06-02T14:15:00Z."
+    )
     attempt = {"operation": "create", "write": 1, "result": "ambiguous", "code": "read_timeout", "ms": 10_000}
     assert (
         describe("attempt", attempt)
