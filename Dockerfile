@@ -1,8 +1,9 @@
 # The production image: the gateway and its pinned dependencies, without development tools.
 # tests/system/image runs these steps in a clean directory.
-ARG PYTHON=3.11-slim-bookworm
+# One base for both stages. Pass a digest, so that a build does not change: BASE=python@sha256:…
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:${PYTHON} AS build
+FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 WORKDIR /src
 COPY requirements/ requirements/
@@ -23,7 +24,7 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
     /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
     /opt/gateway/bin/pip uninstall --yes pip setuptools
 
-FROM python:${PYTHON}
+FROM ${BASE}
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="collate-gateway" \
