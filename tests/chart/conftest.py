@@ -46,6 +46,7 @@ class Rendered:
     """The objects of one rendering."""
 
     def __init__(self, manifests):
+        self.notes = "".join(text for name, text in manifests.items() if name.endswith("NOTES.txt"))
         self.objects = [
             one
             for name, text in manifests.items()

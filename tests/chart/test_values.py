@@ -347,3 +347,13 @@ def test_helm_test_checks_as_each_process(render):
 def test_a_release_named_gateway_has_short_names(render):
     assert render(name="gateway").one("StatefulSet")["metadata"]["name"] == "gateway-worker"
     assert render({"fullnameOverride": "handoffs"}).one("StatefulSet")["metadata"]["name"] == "handoffs-worker"
+
+
+def test_notes_warn_about_an_open_network_policy(render):
+    text = render().notes
+    assert "WARNING: the NetworkPolicy is open, because these values are empty: networkPolicy.callers" in text
+    assert "networkPolicy.kafka.to" in text
+    assert "networkPolicy.enabled is false" in render({"networkPolicy": {"enabled": False}}).notes
+    peers = [{"podSelector": {}}]
+    closed = {"callers": peers, "monitoring": peers, "kafka": {"to": peers}, "collate": {"to": peers}}
+    assert "WARNING" not in render({"networkPolicy": closed}).notes
