@@ -24,6 +24,7 @@ from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.reducer import RiskRules
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
+from consumers.engine.core.progress import CopyForm
 from consumers.engine.engine import Engine, PartitionCountChanged
 from consumers.engine.settings import EngineSettings
 from consumers.engine.status import key_queues_report, readiness
@@ -156,6 +157,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         read_ahead_bytes=worker.read_ahead_size,
         dead_letter_share=worker.dead_letter_share,
         dead_letter_window=worker.dead_letter_window,
+        progress_copy=CopyForm(worker.progress_copy),
         session_seconds=worker.session_timeout.total_seconds(),
         heartbeat_seconds=worker.heartbeat.total_seconds(),
         transaction_timeout_seconds=transaction,
@@ -170,7 +172,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
 
 
 def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
-    """Resume stopped partitions. A partition that lost its offsets must be named: it starts at the oldest record."""
+    """Resume stopped partitions. A partition whose progress is in doubt must be named: it may repeat work."""
     stopped = {number: partition for number, partition in sorted(engine.partitions.items()) if partition.is_stopped}
     tripped = tuple(number for number, partition in stopped.items() if partition.is_tripped)
     wanted = tripped if command.partitions is None else command.partitions

@@ -309,6 +309,10 @@ class WorkerSettings(Section):
     transaction_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
     )
+    progress_copy: Literal["new", "old"] = Field(
+        "new",
+        description="Form of the group's copy of the progress; `old` while releases that need it run beside this one.",
+    )
     turns: Annotated[int, Field(ge=1)] = Field(
         512, description="Maximum number of authorizations that one worker processes at the same time."
     )

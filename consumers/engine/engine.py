@@ -29,6 +29,7 @@ from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import GroupMembership
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
+from consumers.engine.progress_copy import ProgressCopier
 from consumers.engine.session import EngineContext
 from consumers.engine.status import set_gauges
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from consumers.engine.interface import Handler
-    from consumers.engine.kafka.membership import Generation
     from consumers.engine.settings import EngineSettings
     from runtime.metrics import EngineMetrics
 
@@ -102,9 +102,10 @@ class Engine:
         settings = self.settings
         consumer = clients.group_consumer(settings)
         membership = GroupMembership(consumer, settings.group, session_seconds=settings.session_seconds)
+        copier = ProgressCopier(consumer, settings, self.partitions.values)
         try:
             async with asyncio.TaskGroup() as tasks:
-                listener = _RebalanceListener(self, consumer, membership, tasks)
+                listener = _RebalanceListener(self, consumer, membership, copier, tasks)
                 consumer.subscribe([settings.topic], listener=listener)
                 reading = tasks.create_task(self._read(consumer, listener))
                 stopping = tasks.create_task(stop.wait())
@@ -112,6 +113,7 @@ class Engine:
                     tasks.create_task(self._confirm_membership(membership)),
                     tasks.create_task(self._tick(consumer)),
                     tasks.create_task(self._loop_lag.watch()),
+                    tasks.create_task(copier.watch(membership)),
                     tasks.create_task(lag.watch(consumer, settings.group, self.partitions.values)),
                 ]
                 try:
@@ -120,6 +122,7 @@ class Engine:
                     listener.accepts_new = False
                     reading.cancel()
                     await asyncio.gather(*(partition.drain() for partition in self.partitions.values()))
+                    await copier.write(membership.generation)
                 finally:
                     listener.accepts_new = False
                     for task in (*watching, stopping):
@@ -219,27 +222,33 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
     """Notes the group's decisions. aiokafka sends no heartbeat during the assignment callback: it must be short."""
 
     def __init__(
-        self, engine: Engine, consumer: AIOKafkaConsumer, membership: GroupMembership, tasks: asyncio.TaskGroup
+        self,
+        engine: Engine,
+        consumer: AIOKafkaConsumer,
+        membership: GroupMembership,
+        copier: ProgressCopier,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self.failure: Exception | None = None
         self.accepts_new = True
         self._engine = engine
         self._consumer = consumer
         self._membership = membership
+        self._copier = copier
         self._tasks = tasks
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._before: Generation | None = None
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Let the partitions commit finished results. aiokafka's heartbeats continue meanwhile."""
         del revoked  # the protocol is eager: always all partitions
         self._engine.is_rebalancing = True
-        self._before = self._membership.generation
+        generation = self._membership.generation
         self._membership.revoked()
         partitions = list(self._engine.partitions.values())
         for partition in partitions:
             partition.revoked()
         await asyncio.gather(*(partition.flush() for partition in partitions))
+        await self._copier.write(generation)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Close the partitions that were not returned, keep the returned partitions, start the new ones."""
@@ -247,18 +256,8 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         engine.is_rebalancing = False
         engine.count_rebalance()
         generation = self._membership.assigned()
-        before, self._before = self._before, None
-        # Rebalances are eager: the next generation with the same member id proves that no other process was the owner.
-        uninterrupted = (
-            before is not None and before.member_id == generation.member_id and before.number + 1 == generation.number
-        )
         sources = {source.partition: source for source in assigned}
-        log.info(
-            "engine.partitions_assigned",
-            partitions=sorted(sources),
-            generation=generation.number,
-            uninterrupted=uninterrupted,
-        )
+        log.info("engine.partitions_assigned", partitions=sorted(sources), generation=generation.number)
         count = len(self._consumer.partitions_for_topic(engine.settings.topic) or ())
         # Without a topic the group assigns nothing; it rebalances when the topic exists again.
         engine.is_topic_missing = not count
@@ -280,7 +279,7 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
                     self._consumer.pause(source)
                     continue
                 partition = engine.add(source, self._consumer, self._membership)
-            partition.assigned(generation, uninterrupted=uninterrupted)
+            partition.assigned(generation)
             if is_new:
                 predecessor = self._running.get(number)
                 self._running[number] = self._tasks.create_task(_run(partition, predecessor))

@@ -24,7 +24,6 @@ from consumers.engine.core.failure_ratio import FailureRatioLimit
 from consumers.engine.core.lag_monitor import LagMonitor
 from consumers.engine.core.partition_lifecycle import PartitionEvent, PartitionLifecycle, PartitionState
 from consumers.engine.kafka import clients
-from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.session import PartitionContext, PartitionSession
 from consumers.engine.startup import NotAMember, OperatorNeeded, StartupContext, start_partition
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
     from consumers.engine.core.fetch_buffer import FetchedRecord
+    from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.core.partition_lifecycle import PartitionStatus
     from consumers.engine.kafka.membership import Generation, GroupMembership
     from consumers.engine.session import EngineContext
@@ -64,6 +64,7 @@ class Partition:
         self.source = source
         self.changed_at = time.monotonic()
         self.session: PartitionSession | None = None
+        self.committed: Committed | None = None  # the newest progress that is known to be ours in this assignment
         self.lag_monitor = LagMonitor()
         self._lifecycle = PartitionLifecycle()
         self._detail = ""
@@ -82,13 +83,14 @@ class Partition:
 
     # Called in the group's callbacks: synchronous, without an await.
 
-    def assigned(self, generation: Generation, *, uninterrupted: bool) -> None:
-        """Note an assignment. `uninterrupted`: no other process can have owned the partition in between."""
+    def assigned(self, generation: Generation) -> None:
+        """Note an assignment."""
         self._generation = generation
+        self.committed = None
         self._consumer.pause(self.source)
         if self.session is not None:
             self.session.is_paused = True
-        self._apply(PartitionEvent.ASSIGNED if uninterrupted else PartitionEvent.ASSIGNED_AFTER_GAP)
+        self._apply(PartitionEvent.ASSIGNED)
 
     def revoked(self) -> None:
         """Note that a rebalance has begun: running invocations continue, nothing new starts."""
@@ -191,7 +193,7 @@ class Partition:
         self._apply(PartitionEvent.ENDED)
 
     async def _start(self, producer: AIOKafkaProducer) -> bool:
-        """Start a session. False: a rebalance with a gap, or a close, has made the start useless."""
+        """Start a session. False: a close, or an operator's restart, has made the start useless."""
         began = time.monotonic()
         self._apply(PartitionEvent.START_BEGAN)
         self._metrics.restores.inc()
@@ -236,24 +238,22 @@ class Partition:
                 continue
             self._wake.clear()
             if await self.session.commit():
+                self.committed = self.session.committed
                 late = self._engine.loop_lag.seconds
                 await asyncio.sleep(self._settings.commit_pause_seconds + _PAUSE_WHEN_LATE * late)
             else:
                 await self._wake.wait()
 
     async def _verify_return(self, session: PartitionSession) -> None:
-        """Resume the session after a rebalance, if Kafka holds exactly the offset that it committed last."""
+        """Resume the session after a rebalance, if no other process has started the partition since."""
         generation = self._generation
-        async with asyncio.timeout(self._settings.start_seconds):
-            committed = (await fetch_committed(self._consumer, self._settings.group, [self.source]))[self.source]
-            is_member = await self._membership.confirm()
-        if self._generation is not generation or self._lifecycle.state is not PartitionState.RETURNED:
-            return
-        if not is_member and self._membership.is_rebalancing:
-            self._apply(PartitionEvent.REBALANCE_BEGAN)
-        elif committed != session.committed or not is_member:
+        try:
+            await session.prove_sole_producer()
+        except ProducerFenced:
             self._apply(PartitionEvent.SESSION_INVALID)
-        else:
+            return
+        # A marker that began before the current assignment proves nothing about it.
+        if self._generation is generation and self._lifecycle.state is PartitionState.RETURNED:
             log.info("engine.partition_kept", partition=self.source.partition, offset=session.buffer.position)
             self._apply(PartitionEvent.RETURN_VERIFIED)
 
@@ -277,8 +277,9 @@ class Partition:
         state = self._lifecycle.state
         if has_changed and self.session is not None:
             if state is PartitionState.RUNNING:
+                self.committed = self.session.committed
                 self.session.resume()
-            elif state is PartitionState.RELEASED:
+            elif state in {PartitionState.RELEASED, PartitionState.RETURNED}:
                 self.session.suspend()
             elif state in _WITHOUT_SESSION:
                 self.session.invalidate()

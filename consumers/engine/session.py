@@ -255,7 +255,16 @@ class PartitionSession:
             self._timer.cancel()
         self._timer = self._timer_due = None
 
-    # One transaction.
+    # Transactions.
+
+    async def prove_sole_producer(self) -> None:
+        """Return if no other producer of the partition was initialised before this call.
+
+        Raises:
+            ProducerFenced: one was.
+            KafkaFailure: unknown; discard the session.
+        """
+        await self._transactions.write_marker()
 
     async def commit(self) -> bool:
         """Commit the queued results in one transaction. False: there are none.

@@ -1,9 +1,10 @@
 """The start of an assigned partition, from the assignment to the first record. The order of the steps matters.
 
-    confirm membership -> init producer (fences) -> committed offset -> confirm -> marker -> restore -> check the offset
+    confirm membership -> init producer (fences) -> read the group's copy -> confirm -> marker -> restore -> validate
+    -> write progress
 
 The result is a value, and a failure at any step has no lasting effect in Kafka. See
-docs/decisions/0001-transactions-and-fencing.md.
+docs/decisions/0001-transactions-and-fencing.md and 0009-progress-in-state.md.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.offset_tracker import Committed, MetadataUnreadable, OffsetTracker
+from consumers.engine.core.progress import CopyForm, combine, copy_of, encode, within_log
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
-from consumers.engine.state_store import MARKER_KEY, StateStore, restore, spread_timers
+from consumers.engine.state_store import StateStore, restore, spread_timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+    from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.kafka.membership import GroupMembership
     from consumers.engine.settings import EngineSettings
 
@@ -46,7 +48,7 @@ class NotAMember(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StartedPartition:
-    """The result of a start: the producer's transactions, the committed offset, the states, and the timers by key."""
+    """The result of a start: the producer's transactions, the progress, the states, and the timers by key."""
 
     transactions: Transactions
     committed: Committed
@@ -77,11 +79,11 @@ async def start_partition(
     Args:
         context: the objects that the start uses.
         producer: the partition's transactional producer, not started.
-        accept_lost_offset: an operator has resumed the partition although the committed offset is unusable.
+        accept_lost_offset: an operator has resumed the partition although its progress is in doubt.
 
     Raises:
         NotAMember: the group has moved on; wait for the next assignment.
-        OperatorNeeded: the committed offset is unusable.
+        OperatorNeeded: the progress is in doubt.
         KafkaFailure: try again.
     """
     settings, source, consumer = context.settings, context.source, context.consumer
@@ -89,21 +91,22 @@ async def start_partition(
     async with asyncio.timeout(settings.start_seconds):
         await producer.start()
     async with asyncio.timeout(settings.start_seconds):
-        committed = (await fetch_committed(consumer, settings.group, [source]))[source]
-        begin = (await consumer.beginning_offsets([source]))[source]
-        end = await _log_end(consumer, source, committed)
+        copy = (await fetch_committed(consumer, settings.group, [source]))[source]
     await _check_membership(context)
-    transactions = Transactions(producer, source, settings.group, timeout_seconds=settings.transaction_seconds)
-    marker = await transactions.write_marker(context.state.topic, MARKER_KEY)
-    states = await _restore(context, marker)
-    if not accept_lost_offset:
-        _check_offset(committed, begin, end, has_states=len(states) > 0)
-    usable = _usable_offset(committed, begin, end)
-    if usable != committed:
-        # From now on a missing offset can only mean that the offsets were lost.
-        await transactions.commit((), usable)
+    transactions = Transactions(producer, source, settings)
+    states = await _restore(context, await transactions.write_marker())
+    known = combine(states.progress, copy, has_states=len(states) > 0)
+    async with asyncio.timeout(settings.start_seconds):
+        begin = int((await consumer.beginning_offsets([source]))[source])
+        end = await _log_end(consumer, source, known.progress)
+    found = within_log(known, begin, end)
+    if found.problem is not None and not accept_lost_offset:
+        raise OperatorNeeded(found.problem)
+    progress = found.progress
+    if states.progress != encode(progress) or not _is_copy_of(copy, progress, settings.progress_copy):
+        await transactions.commit((), progress, copies=True)
     return StartedPartition(
-        transactions, usable, states, await spread_timers(states, settings.spread_seconds, time.time())
+        transactions, progress, states, await spread_timers(states, settings.spread_seconds, time.time())
     )
 
 
@@ -120,11 +123,19 @@ def key_queues_with_timers(settings: EngineSettings, started: StartedPartition) 
     return key_queues
 
 
-async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, committed: Committed | None) -> int:
-    """Return the log's end; retry while it lies before the committed offset, because a deposed leader may lag."""
+def _is_copy_of(copy: Committed | None, progress: Committed, form: CopyForm) -> bool:
+    """Say whether the group has a copy in the form that this release writes, and not ahead of the progress."""
+    wanted = copy_of(progress, form)
+    if form is CopyForm.OLD:
+        return copy == wanted
+    return copy is not None and copy.metadata == wanted.metadata and copy.offset <= wanted.offset
+
+
+async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, progress: Committed | None) -> int:
+    """Return the log's end; retry while it lies before the progress, because a deposed leader may lag."""
     for pause in (*_LOG_END_RETRY_SECONDS, 0.0):
         end = int((await consumer.end_offsets([source]))[source])
-        if committed is None or committed.offset <= end:
+        if progress is None or progress.offset <= end:
             break
         await asyncio.sleep(pause)
     return end
@@ -154,45 +165,3 @@ async def _restore(context: StartupContext, marker: int) -> StateStore:
         return await restore(consumer, context.state, marker, on_progress, timeout_seconds=seconds)
     finally:
         await consumer.stop()
-
-
-def _check_offset(committed: Committed | None, begin: int, end: int, *, has_states: bool) -> None:
-    if committed is None:
-        if has_states:
-            raise OperatorNeeded(
-                "the group has no committed offset, but the state topic holds states: the offsets expired or were "
-                "deleted. Resuming processes every record that the topic still holds once more"
-            )
-        return
-    if committed.offset < begin:
-        raise OperatorNeeded(
-            f"the committed offset {committed.offset} is older than the log, which begins at {begin}: retention has "
-            f"deleted {begin - committed.offset} offsets, with records that were never processed. Resuming continues "
-            f"at {begin}"
-        )
-    if committed.offset > end:
-        raise OperatorNeeded(
-            f"the committed offset {committed.offset} is beyond the log's end {end}: the topic was created again. "
-            f"Resuming continues at {begin}"
-        )
-    try:
-        OffsetTracker(committed.offset, committed.metadata)
-    except MetadataUnreadable as error:
-        raise OperatorNeeded(
-            f"{error}. Resuming continues at {committed.offset}, and processes once more the records that were "
-            "finished beyond it"
-        ) from error
-
-
-def _usable_offset(committed: Committed | None, begin: int, end: int) -> Committed:
-    """Return the offset to continue at; records that are known to be finished stay finished."""
-    if committed is None or committed.offset > end:
-        return Committed(begin, "")
-    try:
-        tracker = OffsetTracker(committed.offset, committed.metadata)
-    except MetadataUnreadable:
-        return Committed(max(begin, committed.offset), "")
-    if committed.offset >= begin:
-        return committed
-    tracker.skip_to(begin)
-    return Committed(tracker.watermark, tracker.encode())

@@ -1,7 +1,7 @@
 """The states of one partition's keys, restored from the compacted `state` topic.
 
-Owns the format of a `state` record: its key is the input's key (with one more zero byte if it would look like the
-marker), its value is the state, and its header `alarm` is the time of the timer. The store holds bytes, never a decoded
+Owns the format of a `state` record: its key is the input's key (with one more zero byte if it would look like a
+reserved key), its value the state, its header `alarm` the time of the timer. The store holds bytes, never a decoded
 object: per key one entry of a dict, with the 8 bytes of the timer before the state.
 """
 
@@ -13,15 +13,13 @@ import random
 import struct
 from typing import TYPE_CHECKING
 
+from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
 from consumers.engine.interface import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-
-# The start of a partition writes a record with this key, and reads up to it. No state has this key.
-MARKER_KEY = b"\x00engine"
 
 _TIMER_HEADER = "alarm"
 _POLL_MILLISECONDS = 500
@@ -35,12 +33,16 @@ _unpack = struct.Struct("<d").unpack_from
 
 
 class StateStore:
-    """The state of each key, and the timer in its newest `state` record, which a restart would restore."""
+    """The state of each key, and the timer in its newest `state` record, which a restart would restore.
 
-    __slots__ = ("_values", "unreadable")
+    `progress` is the value of the newest progress record that was read, None without one.
+    """
+
+    __slots__ = ("_values", "progress", "unreadable")
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
+        self.progress: bytes | None = None
         self.unreadable = 0
 
     def __len__(self) -> int:
@@ -74,6 +76,9 @@ class StateStore:
         """Apply records of the `state` topic, in order; `unreadable` counts those in an unknown format."""
         for record in records:
             if record.key == MARKER_KEY:
+                continue
+            if record.key == PROGRESS_KEY:
+                self.progress = record.value
                 continue
             if record.key is None:
                 self.unreadable += 1
@@ -118,16 +123,17 @@ def state_record(topic: str, key: bytes, state: bytes | None, timer_at: float | 
 
 
 def _written_key(key: bytes) -> bytes:
-    """Return the key of a `state` record: the input's key, with one more zero byte if it looks like the marker."""
-    return key + b"\x00" if _is_like_the_marker(key) else key
+    """Return the key of a `state` record: the input's key, with one more zero byte if it looks like a reserved key."""
+    return key + b"\x00" if _is_like_a_reserved_key(key) else key
 
 
 def _input_key(written: bytes) -> bytes:
-    return written[:-1] if _is_like_the_marker(written) else written
+    return written[:-1] if _is_like_a_reserved_key(written) else written
 
 
-def _is_like_the_marker(key: bytes) -> bool:
-    return key.startswith(MARKER_KEY) and not key[len(MARKER_KEY) :].strip(b"\x00")
+def _is_like_a_reserved_key(key: bytes) -> bool:
+    # Without a zero byte in front, the usual case, one comparison answers.
+    return key.startswith(b"\x00") and key.rstrip(b"\x00") in RESERVED_KEYS
 
 
 def _read_timer(record: ConsumerRecord) -> float | None:

@@ -27,8 +27,8 @@ def resume(
         list[int] | None,
         typer.Option(
             min=0,
-            help="Resume only this partition; repeatable. A partition that lost its offsets must be named here; it "
-            "resumes at the oldest record.",
+            help="Resume only this partition; repeatable. A partition whose progress is in doubt must be named here; "
+            "its detail at /lanes says where it resumes.",
         ),
     ] = None,
     admin: Annotated[

@@ -10,7 +10,7 @@ import json
 import logging
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import structlog
@@ -18,6 +18,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from consumers.engine.core.limits import InvocationLimits
+from consumers.engine.core.progress import CopyForm
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
 from runtime.metrics import EngineMetrics, MetricFactory, create_engine_metrics
@@ -48,6 +49,7 @@ class Orders:
     timeout_seconds: float = 60.0
     state_bytes: int = 256 * 1024
     outputs_bytes: int = 4 * 1024 * 1024
+    progress_copy: str = "new"
 
     @property
     def commands(self) -> str:
@@ -81,6 +83,7 @@ class Orders:
             transaction_timeout_seconds=self.transaction_timeout_seconds,
             transaction_seconds=self.transaction_seconds,
             start_seconds=self.start_seconds,
+            progress_copy=CopyForm(self.progress_copy),
             drain_seconds=self.drain_seconds,
             limits=InvocationLimits(
                 timeout_seconds=self.timeout_seconds,
@@ -118,8 +121,10 @@ async def _main(orders: Orders) -> None:
 
 
 def command(orders: Orders) -> list[str]:
-    """Return the command line of a process with these orders."""
-    return [sys.executable, "-m", "tests.chaos.engine_worker", json.dumps(asdict(orders))]
+    """Return the command line of a process with these orders, without defaults: an earlier release knows fewer."""
+    defaults = {field.name: field.default for field in fields(Orders)}
+    given = {name: value for name, value in asdict(orders).items() if value != defaults[name]}
+    return [sys.executable, "-m", "tests.chaos.engine_worker", json.dumps(given)]
 
 
 if __name__ == "__main__":

@@ -94,14 +94,15 @@ class Running:
 
 
 class Process:
-    """An engine in a process of its own."""
+    """An engine in a process of its own; `build` is the root of another release's files, None for this tree."""
 
-    def __init__(self, orders: Orders, directory: Path) -> None:
+    def __init__(self, orders: Orders, directory: Path, build: Path | None = None) -> None:
         self.orders = orders
         self._statuses = directory / f"{orders.name}.statuses"
         self.log = directory / f"{orders.name}.log"
         with self._statuses.open("ab") as statuses, self.log.open("ab") as log:
-            self._process = subprocess.Popen(engine_worker.command(orders), stdout=statuses, stderr=log)
+            command = engine_worker.command(orders)
+            self._process = subprocess.Popen(command, stdout=statuses, stderr=log, cwd=build)
 
     def statuses(self) -> dict[int, PartitionStatus]:
         """Return the last reported status of each partition."""
@@ -215,9 +216,9 @@ class Laboratory:
                 running.task.result()
             journal.close()
 
-    def process(self, name: str = "one", **changes: object) -> Process:
-        """Run an engine in a process of its own."""
-        process = Process(self.name(name, **changes), self.directory)
+    def process(self, name: str = "one", build: Path | None = None, **changes: object) -> Process:
+        """Run an engine in a process of its own, of this tree or of another build."""
+        process = Process(self.name(name, **changes), self.directory, build)
         self._processes.append(process)
         return process
 

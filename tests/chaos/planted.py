@@ -1,4 +1,4 @@
-"""Eight bugs to plant in an engine, to prove that the checker finds them. Each is a plausible mistake.
+"""Twelve bugs to plant in an engine, to prove that the checker finds them. Each is a plausible mistake.
 
 `with plant("no fencing"): …` patches the engine's classes in this process.
 """
@@ -14,18 +14,20 @@ from unittest import mock
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
+from consumers.engine import startup
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.progress import KnownProgress
 from consumers.engine.kafka.membership import GroupMembership
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.partition import Partition
+from consumers.engine.session import PartitionSession
 from consumers.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from consumers.engine.core.commit_queue import PendingCommit
-    from consumers.engine.session import PartitionSession
     from consumers.engine.startup import StartedPartition
 
 _PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
@@ -48,12 +50,56 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def offsets_first(self: Transactions, batch: Sequence[PendingCommit], offset: Committed | None) -> float:
-        if offset is not None:
-            await commit(self, (), offset)
+    async def progress_first(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
+    ) -> float:
+        if progress is not None:
+            await commit(self, (), progress, **options)
         return await commit(self, batch, None)
 
-    return mock.patch.object(Transactions, "commit", offsets_first)
+    return mock.patch.object(Transactions, "commit", progress_first)
+
+
+@_plant("progress outside the transaction")
+def _progress_outside_the_transaction() -> object:
+    commit = Transactions.commit
+
+    async def progress_last(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
+    ) -> float:
+        seconds = await commit(self, batch, None)
+        return seconds if progress is None else await commit(self, (), progress, **options)
+
+    return mock.patch.object(Transactions, "commit", progress_last)
+
+
+@_plant("the group's copy read where the record counts")
+def _copy_read() -> object:
+    def copy_only(_: bytes | None, copy: Committed | None, *, has_states: bool) -> KnownProgress:
+        del has_states
+        return KnownProgress(None if copy is None else Committed(copy.offset, ""))
+
+    return mock.patch.object(startup, "combine", copy_only)
+
+
+@_plant("no record written at takeover")
+def _no_record_at_takeover() -> object:
+    commit = Transactions.commit
+
+    async def results_only(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
+    ) -> float:
+        return await commit(self, batch, progress, **options) if batch else 0.0
+
+    return mock.patch.object(Transactions, "commit", results_only)
+
+
+@_plant("keep by an old marker")
+def _keep_by_an_old_marker() -> object:
+    async def by_the_marker_of_the_start(_: PartitionSession) -> None:
+        pass
+
+    return mock.patch.object(PartitionSession, "prove_sole_producer", by_the_marker_of_the_start)
 
 
 @_plant("live state in the batch")
@@ -66,14 +112,14 @@ def _live_state_in_the_batch() -> Iterator[None]:
         started.transactions.live = started.states  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_live(self: Transactions, batch: Sequence[PendingCommit]) -> object:
+    async def send_live(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> object:
         def live(pending: PendingCommit) -> PendingCommit:
             if pending.state is None:
                 return pending
             state = self.live.get(pending.state.key)  # type: ignore[attr-defined]
             return pending._replace(state=pending.state._replace(value=state))
 
-        return await send(self, [live(pending) for pending in batch])
+        return await send(self, [live(pending) for pending in batch], progress)
 
     with (
         mock.patch.object(Transactions, "_send", send_live),
@@ -124,16 +170,18 @@ def _event_outside_the_transaction() -> Iterator[None]:
         started.transactions.client = self._settings.client  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_immediately(self: Transactions, batch: Sequence[PendingCommit]) -> object:
+    async def send_immediately(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None
+    ) -> object:
         outputs = [output for pending in batch for output in pending.outputs]
         if not outputs:
-            return await send(self, batch)
+            return await send(self, batch, progress)
         async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
             for output in outputs:
                 await producer.send_and_wait(
                     output.topic, output.value, key=output.key, partition=self._source.partition
                 )
-        return await send(self, [pending._replace(outputs=()) for pending in batch])
+        return await send(self, [pending._replace(outputs=()) for pending in batch], progress)
 
     with (
         mock.patch.object(Transactions, "_send", send_immediately),

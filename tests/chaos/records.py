@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.engine.state_store import MARKER_KEY
+from consumers.engine.core.progress import RESERVED_KEYS
 from tests.chaos.history import History, Input, Output
 from tests.chaos.tally import Task, read_journal
 
@@ -70,7 +70,7 @@ def to_states(records: list[ConsumerRecord]) -> dict[str, bytes]:
     """Keep the newest state of each key."""
     states: dict[str, bytes] = {}
     for record in records:
-        if record.key is None or record.key == MARKER_KEY:
+        if record.key is None or record.key in RESERVED_KEYS:
             continue
         states.pop(record.key.decode(), None)
         if record.value is not None:

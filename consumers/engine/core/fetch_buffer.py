@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from consumers.engine.core.offset_tracker import Committed, OffsetTracker
+from consumers.engine.core.offset_tracker import OffsetTracker
 from consumers.engine.interface import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from consumers.engine.core.offset_tracker import Committed
 
 
 class FetchedRecord(Protocol):
@@ -34,7 +36,7 @@ class FetchBuffer:
         """Begin at the committed offset.
 
         Args:
-            committed: the offset and metadata that the group has committed.
+            committed: the committed watermark and bitmap.
             records: stop reading at this many unfinished records.
             size: stop reading at this many bytes of unfinished records.
         """
@@ -91,8 +93,8 @@ class FetchBuffer:
         self._size -= size
 
     def committed(self) -> Committed:
-        """Return the offset and the metadata to commit now."""
-        return Committed(self._tracker.watermark, self._tracker.encode())
+        """Return the watermark and the bitmap to commit now."""
+        return self._tracker.committed()
 
     def is_full(self, unfinished: int) -> bool:
         """Return whether to stop reading, with this number of unfinished records in the key queues."""

@@ -9,14 +9,14 @@
        |                         STARTING_RETURNED -- succeeded --> RETURNED ---------+
        |
        |    from the six states on the right:
-       +-- discarded --------- ABORTED  <-- returned after a gap, or session invalid
+       +-- discarded --------- ABORTED  <-- session invalid
        +-- discarded --------- RETRYING <-- failed
        +-- operator resumed -- STOPPED  <-- operator needed (during a start)
 
     every state -- close requested --> CLOSING -- ended --> CLOSED
 
-A gap is a time in which another process may have owned the partition. Without one, a session continues after a
-rebalance if Kafka still holds the offset that the session committed last.
+A session continues after a rebalance if no other producer of the partition was initialised in between, which one marker
+proves that begins after the assignment. A second assignment of a running partition is proven alike.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class PartitionState(Enum):
     WAITING = auto()  # no session; the partition starts when the group has assigned it
     STARTING = auto()  # under the current assignment
     STARTING_RELEASED = auto()  # a rebalance began during the start
-    STARTING_RETURNED = auto()  # the rebalance returned the partition without a gap
+    STARTING_RETURNED = auto()  # the rebalance returned the partition
     RUNNING = auto()
     RELEASED = auto()  # a rebalance has begun: the session starts nothing new, and commits finished results
-    RETURNED = auto()  # without a gap; the partition has yet to compare the committed offset
+    RETURNED = auto()  # the partition has yet to prove that no other process has started it
     ABORTED = auto()  # the session, or the result of the start, is invalid; the partition discards it
     RETRYING = auto()  # Kafka failed; the partition discards the session and pauses
     STOPPED = auto()
@@ -60,8 +60,7 @@ class PartitionState(Enum):
 class PartitionEvent(Enum):
     """The reports of the group, the operator and the partition's own task."""
 
-    ASSIGNED = auto()  # no other process can have owned the partition since the last assignment
-    ASSIGNED_AFTER_GAP = auto()
+    ASSIGNED = auto()
     REBALANCE_BEGAN = auto()
     START_BEGAN = auto()
     START_SUCCEEDED = auto()
@@ -83,17 +82,13 @@ if TYPE_CHECKING:
     _Row = Mapping[PartitionEvent, PartitionState]
 
 
-def _of_group(assigned: PartitionState, after_gap: PartitionState, rebalance: PartitionState) -> _Row:
-    return {
-        PartitionEvent.ASSIGNED: assigned,
-        PartitionEvent.ASSIGNED_AFTER_GAP: after_gap,
-        PartitionEvent.REBALANCE_BEGAN: rebalance,
-    }
+def _of_group(assigned: PartitionState, rebalance: PartitionState) -> _Row:
+    return {PartitionEvent.ASSIGNED: assigned, PartitionEvent.REBALANCE_BEGAN: rebalance}
 
 
 def _starting(succeeded: PartitionState) -> _Row:
     return {
-        **_of_group(PartitionState.STARTING_RETURNED, PartitionState.ABORTED, PartitionState.STARTING_RELEASED),
+        **_of_group(PartitionState.STARTING_RETURNED, PartitionState.STARTING_RELEASED),
         PartitionEvent.START_SUCCEEDED: succeeded,
         PartitionEvent.FAILED: PartitionState.RETRYING,
         PartitionEvent.OPERATOR_NEEDED: PartitionState.STOPPED,
@@ -103,7 +98,7 @@ def _starting(succeeded: PartitionState) -> _Row:
 
 def _with_session(assigned: PartitionState) -> _Row:
     return {
-        **_of_group(assigned, PartitionState.ABORTED, PartitionState.RELEASED),
+        **_of_group(assigned, PartitionState.RELEASED),
         PartitionEvent.SESSION_INVALID: PartitionState.ABORTED,
         PartitionEvent.FAILED: PartitionState.RETRYING,
         PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING,
@@ -112,7 +107,7 @@ def _with_session(assigned: PartitionState) -> _Row:
 
 def _unmoved(state: PartitionState) -> _Row:
     """Return the row of a state in which the group changes nothing: only the end of the assignment matters later."""
-    return {**_of_group(state, state, state), PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING}
+    return {**_of_group(state, state), PartitionEvent.CLOSE_REQUESTED: PartitionState.CLOSING}
 
 
 # An event that is missing in a row is refused.
@@ -125,7 +120,7 @@ TRANSITIONS: Final[Mapping[PartitionState, _Row]] = {
     PartitionState.STARTING: _starting(PartitionState.RUNNING),
     PartitionState.STARTING_RELEASED: _starting(PartitionState.RELEASED),
     PartitionState.STARTING_RETURNED: _starting(PartitionState.RETURNED),
-    PartitionState.RUNNING: _with_session(PartitionState.RUNNING),
+    PartitionState.RUNNING: _with_session(PartitionState.RETURNED),
     PartitionState.RELEASED: _with_session(PartitionState.RETURNED),
     PartitionState.RETURNED: {
         **_with_session(PartitionState.RETURNED),

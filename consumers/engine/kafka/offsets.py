@@ -1,8 +1,8 @@
-"""Reads a group's committed offsets, and fails if the coordinator cannot know them.
+"""Reads a group's committed offsets, and fails if the coordinator cannot know them; commits them as a given member.
 
 `AIOKafkaConsumer.committed()` ignores the top-level error of OffsetFetch v2 and v3. While the coordinator loads or
-moves it returns "nothing committed", and the group would read every record again. So this module sends the
-request itself.
+moves it returns "nothing committed". `AIOKafkaConsumer.commit()` retries under a newer generation. So this module sends
+the requests itself.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from aiokafka.errors import (
     UnknownError,
     for_code,
 )
-from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from adapters.kafka.aiokafka_internals import find_coordinator, forget_coordinator, send_to_coordinator
 from consumers.engine.core.offset_tracker import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    from consumers.engine.kafka.membership import Generation
 
 _RETRY_SECONDS = 0.1
 
@@ -51,6 +53,28 @@ async def fetch_committed(
             if not error.retriable:
                 raise
         await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def commit_offsets(
+    consumer: AIOKafkaConsumer, group: str, member: Generation, offsets: Mapping[TopicPartition, Committed]
+) -> None:
+    """Commit offsets of one topic once, as this member of this generation.
+
+    Raises:
+        KafkaError: the coordinator is unknown, or rejects one of them.
+    """
+    (topic,) = {source.topic for source in offsets}
+    rows = [(source.partition, copy.offset, copy.metadata) for source, copy in offsets.items()]
+    request = OffsetCommitRequest(
+        group, member.number, member.member_id, OffsetCommitRequest.DEFAULT_RETENTION_TIME, [(topic, rows)]
+    )
+    response = await send_to_coordinator(consumer, request)
+    failed = next((code for _, of_topic in response.topics for _, code in of_topic if code), 0)
+    if failed:
+        error: type[KafkaError] = for_code(failed)
+        if error in {NotCoordinatorForGroupError, CoordinatorNotAvailableError}:
+            forget_coordinator(consumer)
+        raise error
 
 
 def _parse(response: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Committed | None]:

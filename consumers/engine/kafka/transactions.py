@@ -1,6 +1,6 @@
-"""One partition's transactions: outputs, states and the input's offset become visible together or not at all.
+"""One partition's transactions: outputs, states and the progress become visible together or not at all.
 
-    begin -> one batch per topic -> await every send -> offset (if a record finished) -> commit
+    begin -> one batch per topic -> await every send -> the group's copy (if it belongs here) -> commit
 
 Uses the producer of one `transactional.id`. After any error the producer is useless: the partition discards it and
 starts again. See docs/decisions/0001-transactions-and-fencing.md.
@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import IllegalOperation
 from aiokafka.structs import OffsetAndMetadata
 
+from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, CopyForm, copy_of, encode
+from consumers.engine.interface import Output
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,22 +26,26 @@ if TYPE_CHECKING:
 
     from consumers.engine.core.commit_queue import PendingCommit
     from consumers.engine.core.offset_tracker import Committed
-    from consumers.engine.interface import Output
+    from consumers.engine.settings import EngineSettings
 
 
 class Transactions:
     """Commits batches of results, one transaction at a time, for one input partition."""
 
-    def __init__(
-        self, producer: AIOKafkaProducer, source: TopicPartition, group: str, *, timeout_seconds: float
-    ) -> None:
+    def __init__(self, producer: AIOKafkaProducer, source: TopicPartition, settings: EngineSettings) -> None:
         self._producer = producer
         self._source = source
-        self._group = group
-        self._timeout_seconds = timeout_seconds
+        self._group = settings.group
+        self._state_topic = settings.state_topic
+        self._copy_form = settings.progress_copy
+        self._timeout_seconds = settings.transaction_seconds
 
-    async def commit(self, batch: Sequence[PendingCommit], offset: Committed | None) -> float:
-        """Commit the batch, and the input's offset unless it is None. Return the seconds that it took.
+    async def commit(
+        self, batch: Sequence[PendingCommit], progress: Committed | None, *, copies: bool = False
+    ) -> float:
+        """Commit the batch, and the progress unless it is None. Return the seconds that it took.
+
+        `copies`: write the group's copy in the same transaction; in the old form it always is.
 
         Raises:
             TimeoutError: the outcome is unknown; discard the session, the next start reads the outcome from Kafka.
@@ -49,24 +56,27 @@ class Transactions:
         async with asyncio.timeout(self._timeout_seconds):
             await producer.begin_transaction()
             # commit_transaction() does not check the sends: a failed send would go unnoticed.
-            await asyncio.gather(*await self._send(batch))
-            if offset is not None:
-                await producer.send_offsets_to_transaction(
-                    {self._source: OffsetAndMetadata(offset.offset, offset.metadata)}, self._group
-                )
+            await asyncio.gather(*await self._send(batch, progress))
+            if progress is not None and (copies or self._copy_form is CopyForm.OLD):
+                copy = OffsetAndMetadata(*copy_of(progress, self._copy_form))
+                await producer.send_offsets_to_transaction({self._source: copy}, self._group)
             await producer.commit_transaction()
         return time.perf_counter() - started
 
-    async def write_marker(self, topic: str, key: bytes) -> int:
-        """Commit one empty record and return its offset. Success proves that this producer can write."""
+    async def write_marker(self) -> int:
+        """Commit one empty record of `state` and return its offset.
+
+        It proves that no other producer of this id was initialised before it began, and that this leader is the real
+        one.
+        """
         async with asyncio.timeout(self._timeout_seconds):
             await self._producer.begin_transaction()
-            sent = await self._producer.send(topic, b"", key=key, partition=self._source.partition)
+            sent = await self._producer.send(self._state_topic, b"", key=MARKER_KEY, partition=self._source.partition)
             metadata = await sent
             await self._producer.commit_transaction()
         return int(metadata.offset)
 
-    async def _send(self, batch: Sequence[PendingCommit]) -> list[asyncio.Future[object]]:
+    async def _send(self, batch: Sequence[PendingCommit], progress: Committed | None) -> list[asyncio.Future[object]]:
         states: dict[bytes, Output] = {}
         records: list[Output] = []
         for pending in batch:
@@ -74,6 +84,8 @@ class Transactions:
             if pending.state is not None:
                 states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
+        if progress is not None:
+            records.append(Output(self._state_topic, PROGRESS_KEY, encode(progress)))
         builders: dict[str, list[BatchBuilder]] = {}
         timestamp = time.time_ns() // 1_000_000
         for output in records:

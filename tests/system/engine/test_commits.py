@@ -11,6 +11,7 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import OffsetAndMetadata
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
+from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.status import readiness
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
@@ -126,11 +127,13 @@ async def forget_offsets(laboratory):
     assert [code for _, code in answer.results] == [0]
 
 
-async def test_missing_offsets_with_states_stop_the_partition(laboratory):
+async def test_missing_offsets_with_states_and_no_record_stop_the_partition(laboratory):
+    """As an earlier release leaves them, which keeps the progress as the group's offset alone."""
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
     await forget_offsets(laboratory)
+    await laboratory.producer.send_and_wait(laboratory.orders.state, None, key=PROGRESS_KEY, partition=0)
     async with laboratory.engine() as running:
         await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
         assert "no committed offset" in running.engine.partitions[0].detail

@@ -38,8 +38,8 @@ async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(la
 async def test_a_transaction_that_times_out_at_the_broker_is_repeated(laboratory, monkeypatch):
     send, slow = Transactions._send, [True]
 
-    async def send_slowly(transactions, batch):
-        sent = await send(transactions, batch)
+    async def send_slowly(transactions, batch, progress):
+        sent = await send(transactions, batch, progress)
         if batch and slow:
             slow.clear()
             await asyncio.gather(*sent)

@@ -1,4 +1,4 @@
-"""The checker finds each of eight bugs, in a situation in which the engine without the bug passes."""
+"""The checker finds each of twelve bugs, in a situation in which the engine without the bug passes."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.progress_copy import ProgressCopier
 from tests.chaos.history import Rule
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.planted import plant
@@ -22,12 +23,29 @@ def transactions(*fates):
     """Delay the first transactions with results, or fail them after their sends."""
     send, left = Transactions._send, list(fates)
 
-    async def send_with_fate(self, batch):
+    async def send_with_fate(self, batch, progress):
         fate = left.pop(0) if batch and left else "good"
         if fate == "is slow":
             await asyncio.sleep(0.1)
-        sends = await send(self, batch)
+        sends = await send(self, batch, progress)
         if fate == "fails":
+            await asyncio.gather(*sends)
+            raise KafkaError("the test fails this transaction")
+        return sends
+
+    with mock.patch.object(Transactions, "_send", send_with_fate):
+        yield
+
+
+@contextlib.contextmanager
+def transactions_without_results():
+    """Fail the first transaction that writes the progress alone."""
+    send, left = Transactions._send, ["fails"]
+
+    async def send_with_fate(self, batch, progress):
+        sends = await send(self, batch, progress)
+        if not batch and progress is not None and left:
+            left.clear()
             await asyncio.gather(*sends)
             raise KafkaError("the test fails this transaction")
         return sends
@@ -125,6 +143,66 @@ async def a_worker_is_cut_off_before_an_effect(laboratory):
     journal.close()
 
 
+async def a_second_transaction_fails(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        with transactions_without_results():
+            await append(laboratory, "key", *range(10))
+            await outcomes(laboratory)
+            await until(lambda: running.owns(4))
+
+
+async def a_worker_ends_without_its_last_copy(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        with mock.patch.object(ProgressCopier, "write", mock.AsyncMock()):
+            await append(laboratory, "key", *range(10))
+            await outcomes(laboratory)
+            await running.end()
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await append(laboratory, "key", 10)
+        await outcomes(laboratory)
+
+
+async def a_worker_ends_after_its_first_checkpoint(laboratory):
+    async with laboratory.engine(drain_seconds=0.0) as running:
+        await until(lambda: running.owns(4))
+        await append(laboratory, "key", 0, checkpoint=True, seconds=1.0)
+        await until((laboratory.directory / "journal").read_text)
+    async with laboratory.engine():
+        await outcomes(laboratory)
+
+
+async def a_worker_gets_its_partitions_back_before_an_effect(laboratory):
+    may_continue = asyncio.Event()
+
+    class Handler(TallyHandler):
+        is_before_effect = False
+
+        async def before_effect(self, task):
+            self.is_before_effect = True
+            await may_continue.wait()
+
+    journal = Journal(laboratory.directory / "journal", "old")
+    handler = Handler(laboratory.orders.events, journal)
+    with cuttable_network() as network:
+        async with laboratory.engine("old", handler) as old:
+            await until(lambda: old.owns(4))
+            await append(laboratory, "key", 0, checkpoint=True)
+            await until(lambda: handler.is_before_effect)
+            network.cut("old")
+            async with laboratory.engine("new") as new:
+                await until(lambda: new.owns(4))
+                await outcomes(laboratory)
+            network.mend()
+            await until(lambda: old.owns(4) and not old.engine.is_rebalancing)
+            may_continue.set()
+            await append(laboratory, "key", 1)
+            await outcomes(laboratory)
+    journal.close()
+
+
 BUGS = {
     "commit before the outcome": (a_transaction_fails, Rule.NO_OUTCOME),
     "live state in the batch": (a_transaction_fails_behind_a_slow_one, Rule.SEQUENCE),
@@ -133,6 +211,10 @@ BUGS = {
     "treat fenced as lost": (another_producer_starts, Rule.NO_OUTCOME),
     "event outside the transaction": (a_transaction_fails, Rule.TWO_OUTCOMES),
     "watermark over a gap": (a_worker_ends_in_the_middle, Rule.NO_OUTCOME),
+    "progress outside the transaction": (a_second_transaction_fails, Rule.TWO_OUTCOMES),
+    "the group's copy read where the record counts": (a_worker_ends_without_its_last_copy, Rule.TWO_OUTCOMES),
+    "no record written at takeover": (a_worker_ends_after_its_first_checkpoint, Rule.NO_OUTCOME),
+    "keep by an old marker": (a_worker_gets_its_partitions_back_before_an_effect, Rule.EFFECT_LATE),
     "record delivered to an old assignment": (a_transaction_fails, Rule.NO_OUTCOME),
 }
 

@@ -7,9 +7,10 @@ import pytest
 from aiokafka.admin import NewPartitions
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
+from consumers.engine.core.progress import MARKER_KEY
 from consumers.engine.engine import PartitionCountChanged
 from consumers.engine.interface import HandlerFailure
-from consumers.engine.state_store import MARKER_KEY, state_record
+from consumers.engine.state_store import state_record
 from consumers.engine.status import key_queues_report, readiness
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Tally, Task

@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
 
 from consumers.engine.engine import _RebalanceListener
 from consumers.engine.interface import Done, PartitionLost
@@ -113,32 +114,36 @@ async def test_a_call_waits_during_a_rebalance(running, harness, membership, eff
     assert (effects, membership.requests) == ([], 0)
 
 
-@pytest.mark.parametrize(
-    ("generation", "is_kept"),
-    [
-        (Generation(2, "member"), True),
-        (Generation(3, "member"), False),
-        (Generation(1, "member"), False),
-        (Generation(2, "another"), False),
-    ],
-    ids=["the next", "one was missed", "the same", "as another member"],
-)
-async def test_only_the_next_generation_of_the_same_member_keeps_a_session(running, membership, generation, is_kept):
-    running.committing.cancel()
-    session = running.session
-    listener = _RebalanceListener(running.engine, running.consumer, membership, None)
-    await listener.on_partitions_revoked([SOURCE])
-    membership.next_generation = generation
-    listener.on_partitions_assigned([SOURCE])
-    assert session.is_invalid is not is_kept
+class Copier:
+    async def write(self, generation):
+        pass
 
 
-async def test_a_second_assignment_without_a_revocation_keeps_no_session(running, membership):
-    running.committing.cancel()
+@pytest.mark.parametrize("is_revoked_first", [True, False])
+@pytest.mark.parametrize("has_other_producer", [True, False])
+async def test_an_assignment_keeps_a_session_only_by_a_new_marker(
+    running, membership, harness, is_revoked_first, has_other_producer
+):
+    marker = asyncio.get_running_loop().create_future()
+
+    async def prove():
+        await marker
+
     session = running.session
-    listener = _RebalanceListener(running.engine, running.consumer, membership, None)
+    session.prove_sole_producer = prove
+    listener = _RebalanceListener(running.engine, running.consumer, membership, Copier(), None)
+    if is_revoked_first:
+        await listener.on_partitions_revoked([SOURCE])
     listener.on_partitions_assigned([SOURCE])
-    assert session.is_invalid
+    await harness.rest()
+    assert (session.is_invalid, session.accepts_invocations) == (False, False)
+    if has_other_producer:
+        marker.set_exception(ProducerFenced())
+    else:
+        marker.set_result(None)
+    await harness.rest()
+    assert session.is_invalid is has_other_producer
+    assert session.accepts_invocations is not has_other_producer
 
 
 async def test_an_invalid_session_cancels_its_invocations_and_starts_none(running, harness):

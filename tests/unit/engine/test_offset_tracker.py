@@ -1,6 +1,7 @@
 import base64
 import os
 import random
+import time
 import zlib
 
 import pytest
@@ -8,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from consumers.engine.core.limits import LARGEST_RECORD
 from consumers.engine.core.offset_tracker import WINDOW, MetadataUnreadable, OffsetTracker
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
 SMALL_WINDOW = 12
-LARGEST_METADATA = 4_096  # the broker's offset.metadata.max.bytes
 
 
 def is_finished(tracker, offset):
@@ -111,30 +112,58 @@ def test_watermark_and_bitmap_reproduce_exactly_the_finished_offsets(finished, b
     assert taken == {begin + offset for offset in range(301)} - {begin + offset for offset in finished}
 
 
-def test_the_fullest_random_bitmap_fits_the_commit_metadata():
-    chosen = random.Random(7)
+def test_the_fullest_random_bitmap_fits_a_record():
     tracker = OffsetTracker(0)
-    for offset in range(WINDOW):
-        tracker.take(offset)
-    for offset in range(1, WINDOW):
-        if chosen.random() < 0.5:
-            tracker.finish(offset)
-    metadata = tracker.encode()
-    assert len(metadata) < LARGEST_METADATA / 2
-    assert OffsetTracker(0, metadata)._finished == tracker._finished
+    tracker._finished = random.Random(7).getrandbits(WINDOW) & ~1
+    bitmap = tracker.encode()
+    assert len(bitmap) < LARGEST_RECORD / 5
+    assert OffsetTracker(0, bitmap)._finished == tracker._finished
+
+
+@given(*[st.tuples(st.integers(0, 40), st.sets(st.integers(0, 40)))] * 2)
+@settings(max_examples=100, deadline=None)
+def test_what_either_of_two_trackers_calls_finished_is_finished(one, other):
+    trackers = []
+    for watermark, finished in (one, other):
+        trackers.append(OffsetTracker(watermark))
+        for offset in range(watermark, 41):
+            trackers[-1].take(offset)
+        for offset in sorted(finished):
+            if offset > watermark:
+                trackers[-1].finish(offset)
+    expected = {offset for offset in range(50) if any(is_finished(tracker, offset) for tracker in trackers)}
+    both = OffsetTracker(*trackers[0].committed())
+    both.merge(OffsetTracker(*trackers[1].committed()))
+    assert {offset for offset in range(50) if is_finished(both, offset)} == expected
+    taken = {offset for offset in range(both.watermark, 50) if both.take(offset)}
+    assert taken == set(range(both.watermark, 50)) - expected
+
+
+def test_records_that_were_finished_behind_a_waiting_one_are_skipped_quickly():
+    """A copy of the bitmap per record would take a minute."""
+    tracker = OffsetTracker(0)
+    tracker._finished = (1 << WINDOW) - 2
+    again = OffsetTracker(*tracker.committed())
+    began = time.process_time()
+    taken = [offset for offset in range(WINDOW // 4) if again.take(offset)]
+    assert time.process_time() - began < 5.0
+    assert taken == [0]
+    assert again.watermark == 0
+    again.finish(0)
+    assert again.watermark == WINDOW
 
 
 def test_one_unfinished_offset_fills_the_window_and_no_more():
-    tracker = OffsetTracker(0)
+    tracker = OffsetTracker(0, window=SMALL_WINDOW)
     tracker.take(0)
-    for offset in range(1, WINDOW):
+    for offset in range(1, SMALL_WINDOW):
         assert tracker.accepts(offset)
         tracker.take(offset)
         tracker.finish(offset)
-    assert not tracker.accepts(WINDOW)
+    assert not tracker.accepts(SMALL_WINDOW)
     tracker.finish(0)
-    assert tracker.accepts(WINDOW)
-    assert tracker.watermark == WINDOW
+    assert tracker.accepts(SMALL_WINDOW)
+    assert tracker.watermark == SMALL_WINDOW
     assert tracker.encode() == ""
 
 
@@ -164,7 +193,7 @@ def test_a_long_hole_while_idle_does_not_widen_the_bitmap():
         "written by another program",
         "é",
         base64.b85encode(zlib.compress(b"\x01" * 10)).decode()[:-3],
-        base64.b85encode(zlib.compress(bytes(100_000))).decode(),
+        base64.b85encode(zlib.compress(bytes(WINDOW))).decode(),
         base64.b85encode(b"not zlib").decode(),
     ],
 )

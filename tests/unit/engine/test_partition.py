@@ -61,7 +61,7 @@ async def assigned(harness):
     )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
     partition = Partition(source, state, Consumer(), Membership(), context)
-    partition.assigned(Generation(1, "member"), uninterrupted=False)
+    partition.assigned(Generation(1, "member"))
     yield partition
     if partition.session is not None:
         await partition.session.close()

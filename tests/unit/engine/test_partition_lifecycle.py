@@ -11,19 +11,19 @@ from consumers.engine.core.partition_lifecycle import (
 
 # Rows are states, columns are events; `.` keeps the state, `-` refuses the event.
 TABLE = """
-                  ASSIGNED          ASSIGNED_AFTER_GAP REBALANCE_BEGAN   START_BEGAN START_SUCCEEDED RETURN_VERIFIED
-WAITING           .                 .                  .                 STARTING    -               -
-STARTING          STARTING_RETURNED ABORTED            STARTING_RELEASED -           RUNNING         -
-STARTING_RELEASED STARTING_RETURNED ABORTED            .                 -           RELEASED        -
-STARTING_RETURNED .                 ABORTED            STARTING_RELEASED -           RETURNED        -
-RUNNING           .                 ABORTED            RELEASED          -           -               -
-RELEASED          RETURNED          ABORTED            .                 -           -               -
-RETURNED          .                 ABORTED            RELEASED          -           -               RUNNING
-ABORTED           .                 .                  .                 -           -               -
-RETRYING          .                 .                  .                 -           -               -
-STOPPED           .                 .                  .                 -           -               -
-CLOSING           .                 .                  .                 -           -               -
-CLOSED            .                 .                  .                 -           -               -
+                  ASSIGNED          REBALANCE_BEGAN   START_BEGAN START_SUCCEEDED RETURN_VERIFIED
+WAITING           .                 .                 STARTING    -               -
+STARTING          STARTING_RETURNED STARTING_RELEASED -           RUNNING         -
+STARTING_RELEASED STARTING_RETURNED .                 -           RELEASED        -
+STARTING_RETURNED .                 STARTING_RELEASED -           RETURNED        -
+RUNNING           RETURNED          RELEASED          -           -               -
+RELEASED          RETURNED          .                 -           -               -
+RETURNED          .                 RELEASED          -           -               RUNNING
+ABORTED           .                 .                 -           -               -
+RETRYING          .                 .                 -           -               -
+STOPPED           .                 .                 -           -               -
+CLOSING           .                 .                 -           -               -
+CLOSED            .                 .                 -           -               -
 
                   SESSION_INVALID FAILED   OPERATOR_NEEDED OPERATOR_RESUMED DISCARDED CLOSE_REQUESTED ENDED
 WAITING           -               -        -               -                .         CLOSING         -

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
 from prometheus_client import CollectorRegistry
 
 from consumers.engine.core.concurrency import ConcurrencyLimiter
@@ -31,21 +32,24 @@ class Consumer:
 
 
 class Membership:
-    """Confirms as a test says; a confirmation may wait until the test lets it end."""
-
     is_trusted = True
-    is_rebalancing = False
-    is_member = True
+
+
+class Transactions:
+    """Commits markers, or fails them as a test says; a marker may wait until the test lets it end."""
 
     def __init__(self):
-        self.requests = 0
-        self.may_respond = asyncio.Event()
-        self.may_respond.set()
+        self.markers = 0
+        self.failure = None
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
-    async def confirm(self):
-        self.requests += 1
-        await self.may_respond.wait()
-        return self.is_member
+    async def write_marker(self):
+        self.markers += 1
+        await self.may_end.wait()
+        if self.failure is not None:
+            raise self.failure
+        return 7
 
 
 class Life:
@@ -56,9 +60,8 @@ class Life:
         metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
         context = EngineContext(settings, harness.handler, ConcurrencyLimiter(1), metrics, LoopLag())
         source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
-        self.membership = Membership()
-        self.partition = Partition(source, state, Consumer(), self.membership, context)
-        self.committed = Committed(7, "")
+        self.partition = Partition(source, state, Consumer(), Membership(), context)
+        self.transactions = Transactions()
         self.starts = 0
         self.may_start = asyncio.Event()
         self.generation = 0
@@ -68,14 +71,11 @@ class Life:
     async def start(self, context, producer, *, accept_lost_offset):
         self.starts += 1
         await self.may_start.wait()
-        return StartedPartition(None, Committed(7, ""), StateStore(), {})
+        return StartedPartition(self.transactions, Committed(7, ""), StateStore(), {})
 
-    async def fetch_committed(self, consumer, group, sources):
-        return {sources[0]: self.committed}
-
-    def assign(self, *, uninterrupted=True):
-        self.generation += 1
-        self.partition.assigned(Generation(self.generation, "member"), uninterrupted=uninterrupted)
+    def assign(self, *, missed=0):
+        self.generation += 1 + missed
+        self.partition.assigned(Generation(self.generation, "member"))
 
     async def rest(self):
         await asyncio.sleep(0.005)
@@ -90,7 +90,6 @@ async def life(harness, monkeypatch):
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     life = Life(harness)
     monkeypatch.setattr("consumers.engine.partition.start_partition", life.start)
-    monkeypatch.setattr("consumers.engine.partition.fetch_committed", life.fetch_committed)
     yield life
     life.may_start.set()
     life.partition.close()
@@ -109,70 +108,79 @@ def is_kept(life, session):
     return life.partition.session is session and life.partition.status is PartitionStatus.RUNNING and life.starts == 1
 
 
-async def return_unconfirmed(running):
-    """Let the partition come back from a rebalance, without a response of the group yet."""
+async def return_unproven(running):
+    """Let the partition come back from a rebalance; its marker is not committed yet."""
     running.partition.revoked()
-    running.membership.may_respond.clear()
+    running.transactions.may_end.clear()
     running.assign()
     await running.rest()
+    assert running.transactions.markers == 1
+    assert not running.partition.session.accepts_invocations
 
 
-async def test_a_session_continues_when_its_partition_comes_back(running):
+@pytest.mark.parametrize("missed", [0, 3])
+async def test_a_session_continues_when_its_partition_comes_back(running, missed):
     session = running.partition.session
     running.partition.revoked()
+    running.assign(missed=missed)
+    await running.rest()
+    assert is_kept(running, session)
+    assert running.transactions.markers == 1
+
+
+async def test_a_marker_that_began_before_the_assignment_proves_nothing(running):
+    session = running.partition.session
+    await return_unproven(running)
+    running.partition.revoked()
+    running.assign()
+    running.transactions.may_end.set()
+    await running.rest()
+    assert running.transactions.markers == 2
+    assert is_kept(running, session)
+
+
+async def test_a_marker_that_ends_during_the_next_rebalance_resumes_nothing(running):
+    session = running.partition.session
+    await return_unproven(running)
+    running.partition.revoked()
+    running.transactions.may_end.set()
+    await running.rest()
+    assert (running.partition.status, session.accepts_invocations) == (PartitionStatus.RELEASED, False)
     running.assign()
     await running.rest()
+    assert running.transactions.markers == 2
     assert is_kept(running, session)
 
 
-@pytest.mark.parametrize("revoked_first", [True, False])
-async def test_a_session_continues_after_a_rebalance_that_begins_during_the_verification(running, revoked_first):
-    session, membership = running.partition.session, running.membership
-    await return_unconfirmed(running)
-    assert membership.requests == 1
-    if revoked_first:
-        running.partition.revoked()
-        running.assign()
-    membership.is_member, membership.is_rebalancing = False, True
-    membership.may_respond.set()
-    if not revoked_first:
-        await running.rest()
-        assert (running.partition.status, running.partition.session.accepts_invocations) == (
-            PartitionStatus.RELEASED,
-            False,
-        )
-        running.partition.revoked()
-        running.assign()
-    membership.is_member, membership.is_rebalancing = True, False
-    await running.rest()
-    assert membership.requests == 2
-    assert is_kept(running, session)
-
-
-@pytest.mark.parametrize("change", ["interrupted", "committed by another", "no member"])
-async def test_a_partition_starts_again_if_the_second_rebalance_left_a_gap(running, change):
-    session, membership = running.partition.session, running.membership
-    await return_unconfirmed(running)
+async def test_a_partition_starts_again_at_once_if_another_process_has_started_it(running):
+    session = running.partition.session
+    running.transactions.failure = ProducerFenced()
     running.partition.revoked()
-    running.assign(uninterrupted=change != "interrupted")
-    if change == "committed by another":
-        running.committed = Committed(8, "")
-    if change == "no member":
-        membership.is_member = False
-    membership.may_respond.set()
+    running.assign()
     await running.rest()
     assert session.is_invalid
     assert running.starts == 2
 
 
-async def test_a_start_during_a_rebalance_without_a_gap_is_kept(life):
+async def test_a_partition_starts_again_if_its_marker_fails(running):
+    session = running.partition.session
+    running.transactions.failure = KafkaError("the test fails this marker")
+    running.partition.revoked()
+    running.assign()
+    async with asyncio.timeout(5):
+        while running.starts < 2:  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.01)
+    assert session.is_invalid
+
+
+async def test_a_start_during_a_rebalance_is_kept_after_a_marker(life):
     await life.rest()
     assert life.partition.status is PartitionStatus.STARTING
     life.partition.revoked()
-    life.assign()
+    life.assign(missed=1)
     life.may_start.set()
     await life.rest()
-    assert (life.partition.status, life.starts, life.membership.requests) == (PartitionStatus.RUNNING, 1, 1)
+    assert (life.partition.status, life.starts, life.transactions.markers) == (PartitionStatus.RUNNING, 1, 1)
 
 
 async def test_a_start_that_ends_during_a_rebalance_waits_for_the_assignment(life):
@@ -184,21 +192,14 @@ async def test_a_start_that_ends_during_a_rebalance_waits_for_the_assignment(lif
     assert (life.partition.status, life.partition.session.accepts_invocations) == (PartitionStatus.RELEASED, False)
     life.assign()
     await life.rest()
-    assert (life.partition.status, life.starts, life.membership.requests) == (PartitionStatus.RUNNING, 1, 1)
+    assert (life.partition.status, life.starts, life.transactions.markers) == (PartitionStatus.RUNNING, 1, 1)
 
 
-@pytest.mark.parametrize("change", ["interrupted", "interrupted before", "committed by another", "no member"])
-async def test_a_start_is_repeated_if_another_process_may_have_owned_the_partition(life, change):
+async def test_a_start_is_repeated_if_another_process_has_started_the_partition(life):
     await life.rest()
-    assert life.partition.status is PartitionStatus.STARTING
     life.partition.revoked()
-    life.assign(uninterrupted=change != "interrupted before")
-    life.partition.revoked()
-    life.assign(uninterrupted=change != "interrupted")
-    if change == "committed by another":
-        life.committed = Committed(8, "")
-    if change == "no member":
-        life.membership.is_member = False
+    life.assign()
+    life.transactions.failure = ProducerFenced()
     life.may_start.set()
     await life.rest()
     assert life.starts == 2

@@ -84,7 +84,7 @@ class RunningPartition:
             create_engine_metrics(MetricFactory(self.registry)),
         )
         self.partition = self.engine.add(SOURCE, self.consumer, Membership())
-        self.partition.assigned(Generation(1, "member"), uninterrupted=False)
+        self.partition.assigned(Generation(1, "member"))
         self.session = begin_session(self.partition, self.started())
         self.offset = 0
         self.committing = asyncio.create_task(self.partition._commit_while_valid())
@@ -273,7 +273,7 @@ async def test_starts_and_assignments_are_counted(running, no_producer, monkeypa
     monkeypatch.setattr("consumers.engine.partition.start_partition", start)
     running.engine.partitions.clear()
     async with asyncio.TaskGroup() as tasks:
-        listener = _RebalanceListener(running.engine, running.consumer, Membership(), tasks)
+        listener = _RebalanceListener(running.engine, running.consumer, Membership(), None, tasks)
         listener.on_partitions_assigned([SOURCE])
         await started.wait()
         await asyncio.sleep(0.01)
@@ -289,7 +289,7 @@ async def test_a_partition_of_another_process_has_no_metrics(running):
     running = running()
     running.feed(1)
     assert running.metric("lag", partition="0") is not None
-    listener = _RebalanceListener(running.engine, running.consumer, Membership(), SimpleNamespace())
+    listener = _RebalanceListener(running.engine, running.consumer, Membership(), None, SimpleNamespace())
     listener.on_partitions_assigned([])
     assert running.metric("lag", partition="0") is None
 

@@ -3,7 +3,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.engine.state_store import MARKER_KEY, StateStore, spread_timers, state_record
+from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
+from consumers.engine.state_store import StateStore, spread_timers, state_record
 
 
 @dataclass
@@ -46,20 +47,27 @@ def test_the_marker_is_no_state():
     assert (len(states), timers, states.unreadable) == (0, {}, 0)
 
 
+def test_the_newest_progress_record_is_no_state():
+    states, timers = absorbed(Fetched(PROGRESS_KEY, b"one"), Fetched(MARKER_KEY, b""), Fetched(PROGRESS_KEY, b"two"))
+    assert (len(states), timers, states.progress, states.unreadable) == (0, {}, b"two", 0)
+
+
 @pytest.mark.parametrize(
-    "key", [MARKER_KEY, MARKER_KEY + b"\x00", MARKER_KEY + b"\x00\x00", MARKER_KEY + b"s", b"", b"\x00"]
+    "key",
+    [*(key + tail for key in RESERVED_KEYS for tail in (b"", b"\x00", b"\x00\x00", b"s")), b"", b"\x00", b"\x00\x00"],
 )
-def test_a_key_that_equals_the_marker_or_resembles_it_keeps_its_state(key):
+def test_a_key_that_equals_a_reserved_key_or_resembles_it_keeps_its_state(key):
     written = state_record("state", key, b"one", 12.5)
-    assert written.key != MARKER_KEY
-    states, timers = absorbed(Fetched(MARKER_KEY, b""), fetched(written), Fetched(MARKER_KEY, b""))
+    assert written.key not in RESERVED_KEYS
+    reserved = Fetched(MARKER_KEY, b""), Fetched(PROGRESS_KEY, b"")
+    states, timers = absorbed(*reserved, fetched(written), *reserved)
     assert (states.get(key), timers) == (b"one", {key: 12.5})
     states, _ = absorbed(fetched(written), fetched(state_record("state", key, None, None)))
     assert len(states) == 0
 
 
 def test_no_two_keys_share_a_written_key():
-    keys = [MARKER_KEY + b"\x00" * zeros for zeros in range(5)]
+    keys = [key + b"\x00" * zeros for key in RESERVED_KEYS for zeros in range(5)]
     assert len({state_record("state", key, b"one", None).key for key in keys}) == len(keys)
 
 

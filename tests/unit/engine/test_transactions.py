@@ -10,6 +10,9 @@ from adapters.kafka.clients import KafkaFailure
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.interface import Output
 from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.settings import EngineSettings
+
+SETTINGS = EngineSettings("c", "state", 1, "group", dict)
 
 
 class Builder:
@@ -36,7 +39,7 @@ class FencedAfterTheFirstSend:
 
 
 async def test_a_transaction_that_ends_between_two_sends_raises_the_cause():
-    transactions = Transactions(FencedAfterTheFirstSend(), TopicPartition("c", 0), "group", timeout_seconds=5.0)
+    transactions = Transactions(FencedAfterTheFirstSend(), TopicPartition("c", 0), SETTINGS)
     outputs = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
     with pytest.raises(ProducerFenced):
         await transactions.commit([PendingCommit(outputs, None, None, 2, None)], None)

@@ -1,4 +1,4 @@
-"""The order of a transaction: outputs and states first, each confirmed, then the progress, then the commit."""
+"""The order of a transaction: outputs, states and progress, each confirmed, then a copy in it, then the commit."""
 
 import asyncio
 
@@ -8,15 +8,22 @@ from aiokafka.errors import KafkaTimeoutError
 
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.progress import PROGRESS_KEY, CopyForm, encode
 from consumers.engine.interface import Output
 from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.settings import EngineSettings
 
 OUTPUTS = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
 STATE = Output("state", b"k", b"s")
+PROGRESS = Committed(8, "")
 
 
 class Builder:
-    def append(self, **_):
+    def __init__(self, written):
+        self._written = written
+
+    def append(self, *, key, value, **_):
+        self._written.append((key, value))
         return object()
 
 
@@ -25,13 +32,14 @@ class Producer:
 
     def __init__(self, failure=None):
         self.steps = []
+        self.written = []
         self._failure = failure
 
     async def begin_transaction(self):
         self.steps.append("begin")
 
     def create_batch(self):
-        return Builder()
+        return Builder(self.written)
 
     async def send_batch(self, _builder, topic, *, partition):
         del partition
@@ -48,32 +56,48 @@ class Producer:
         sent.set_result(None)
 
     async def send_offsets_to_transaction(self, offsets, group):
-        del offsets, group
-        self.steps.append("progress")
+        del group
+        ((offset, metadata),) = offsets.values()
+        self.steps.append(f"copy {offset} {metadata}".strip())
 
     async def commit_transaction(self):
         self.steps.append("commit")
 
 
-async def commit(producer):
-    transactions = Transactions(producer, TopicPartition("c", 0), "group", timeout_seconds=5.0)
-    await transactions.commit([PendingCommit(OUTPUTS, STATE, 7, 3, None)], Committed(8, ""))
+async def commit(producer, form=CopyForm.NEW, progress=PROGRESS, **options):
+    settings = EngineSettings("c", "state", 1, "group", dict, progress_copy=form)
+    transactions = Transactions(producer, TopicPartition("c", 0), settings)
+    await transactions.commit([PendingCommit(OUTPUTS, STATE, 7, 3, None)], progress, **options)
 
 
-async def test_progress_follows_every_output_and_the_commit_follows_all():
+@pytest.mark.parametrize(
+    ("form", "options", "copy"),
+    [
+        (CopyForm.NEW, {}, []),
+        (CopyForm.NEW, {"copies": True}, ["copy 8 in state:1"]),
+        (CopyForm.OLD, {}, ["copy 8"]),
+    ],
+)
+async def test_a_copy_follows_every_output_and_the_commit_follows_all(form, options, copy):
     producer = Producer()
-    await commit(producer)
+    await commit(producer, form, **options)
+    assert producer.written[-2:] == [(b"k", b"s"), (PROGRESS_KEY, encode(PROGRESS))]
     confirmed = [step for step in producer.steps if step.startswith("confirm")]
     assert sorted(confirmed) == ["confirm authorizations", "confirm events", "confirm state"]
     assert producer.steps[0] == "begin"
-    assert producer.steps[-1] == "commit"
-    if "progress" in producer.steps:
-        later = producer.steps[producer.steps.index("progress") :]
-        assert later == ["progress", "commit"]
+    assert producer.steps[7:] == [*copy, "commit"]
 
 
-async def test_without_every_output_there_is_neither_progress_nor_a_commit():
+@pytest.mark.parametrize("form", CopyForm)
+async def test_a_transaction_that_finishes_no_input_carries_no_progress(form):
+    producer = Producer()
+    await commit(producer, form, progress=None)
+    assert [key for key, _ in producer.written] == [b"k", b"k", b"k"]
+    assert producer.steps[7:] == ["commit"]
+
+
+async def test_without_every_output_there_is_neither_a_copy_nor_a_commit():
     producer = Producer(KafkaTimeoutError())
     with pytest.raises(KafkaTimeoutError):
-        await commit(producer)
-    assert not {"progress", "commit"} & set(producer.steps)
+        await commit(producer, CopyForm.OLD)
+    assert producer.steps == ["begin", "send events", "send authorizations", "send state"]

@@ -1,0 +1,289 @@
+"""The progress as a record of `state`: stale copies, losses, waits of one key, and both forms of the group's copy."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine import RetryAt, startup
+from consumers.engine.core.partition_lifecycle import PartitionStatus
+from consumers.engine.core.progress import PROGRESS_KEY
+from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.progress_copy import ProgressCopier
+from tests.chaos.laboratory import until
+from tests.chaos.records import read_topic
+from tests.chaos.tally import Journal, TallyHandler, Task
+
+LATER = 12_000
+
+
+def tasks(*numbers, **what):
+    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+
+
+async def group_offsets(laboratory):
+    offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
+    return {source.partition: (offset.offset, offset.metadata) for source, offset in offsets.items()}
+
+
+async def records_per_partition(laboratory):
+    orders = laboratory.orders
+    records = await read_topic(orders.bootstrap, orders.commands, orders.partitions)
+    return {number: sum(record.partition == number for record in records) for number in range(orders.partitions)}
+
+
+@pytest.mark.parametrize("form", ["new", "old"])
+@pytest.mark.parametrize("answers", ["an earlier copy", "nothing", "an old form of before the upgrade"])
+async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers, form):
+    """Cut off from its peers, it answers OffsetFetch without knowing of later commits."""
+    fetch = startup.fetch_committed
+    async with laboratory.engine(progress_copy="old" if "old form" in answers else form) as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(16)))
+        await laboratory.all_finished()
+        (partition, *_) = running.engine.partitions.values()
+        sources = [TopicPartition(laboratory.orders.commands, number) for number in range(4)]
+        await until(lambda: all(one.session.commits.is_flushed for one in running.engine.partitions.values()))
+        old = await fetch(partition._consumer, laboratory.orders.settings().group, sources)
+        if answers == "nothing":
+            old = dict.fromkeys(old)
+    async with laboratory.engine(progress_copy=form):
+        await laboratory.append_many(tasks(*range(16, 64), checkpoint=True))
+        await laboratory.all_finished()
+
+    async def fetch_from_old_memory(consumer, group, wanted):
+        await fetch(consumer, group, wanted)
+        return {source: old[source] for source in wanted}
+
+    monkeypatch.setattr(startup, "fetch_committed", fetch_from_old_memory)
+    async with laboratory.engine(progress_copy=form) as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(64, 80), checkpoint=True))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_one_key_that_waits_does_not_stop_its_partition_after_ten_thousand_later_offsets(laboratory):
+    laboratory.patience_seconds = 90.0
+
+    class Handler(TallyHandler):
+        async def on_record(self, invocation, record):
+            if record.key == b"stuck":
+                return RetryAt(invocation.now + 0.5, WaitReason.BACKOFF)
+            return await super().on_record(invocation, record)
+
+    journal = Journal(laboratory.directory / "journal", "one")
+    async with laboratory.engine("one", Handler(laboratory.orders.events, journal), session_seconds=10.0) as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append("stuck", Task("stuck"), partition=0)
+        partition = running.engine.partitions[0]
+        for first in range(0, LATER, 1_000):
+            sends = []
+            for number in range(first, first + 1_000):
+                task, key = Task(f"{number}"), b"key-%d" % (number % 50)
+                sends.append(
+                    await laboratory.producer.send(laboratory.orders.commands, task.encode(), key=key, partition=0)
+                )
+                laboratory.appended[task.id] = 0.0
+            await asyncio.gather(*sends)
+        await until(lambda: len(laboratory.finished) == LATER, within=90)
+        assert partition.session.buffer.gap == LATER + 1
+        assert not partition.is_paused
+    async with laboratory.engine(session_seconds=10.0) as running:
+        await until(lambda: "stuck" in laboratory.finished, within=30)
+        await until(lambda: running.engine.partitions[0].session.buffer.gap == 0, within=30)
+    journal.close()
+    assert len(laboratory.seen) == LATER + 1
+    assert await laboratory.violations() == []
+
+
+async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(40)))
+        await laboratory.all_finished()
+        expected = {
+            number: (count, "in state:1") for number, count in (await records_per_partition(laboratory)).items()
+        }
+        async with asyncio.timeout(5):
+            while await group_offsets(laboratory) != expected:  # noqa: ASYNC110 - the broker sends no event
+                await asyncio.sleep(0.1)
+        await laboratory.append_many(tasks(*range(40, 80)))
+        await laboratory.all_finished()
+    expected = {number: (count, "in state:1") for number, count in (await records_per_partition(laboratory)).items()}
+    assert await group_offsets(laboratory) == expected
+
+
+async def test_the_copy_is_written_before_a_partition_moves(laboratory, monkeypatch):
+    async def never(copier, membership):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ProgressCopier, "watch", never)
+    async with laboratory.engine("first") as first:
+        await until(lambda: first.owns(4))
+        await laboratory.append_many(tasks(*range(40)))
+        await laboratory.all_finished()
+        async with laboratory.engine("second") as second:
+            await until(lambda: first.owns(2) and second.owns(2))
+            counts = await records_per_partition(laboratory)
+            assert {number: offset for number, (offset, _) in (await group_offsets(laboratory)).items()} == counts
+
+
+async def test_a_copy_by_a_former_member_is_rejected(laboratory):
+    async with laboratory.engine("first") as first:
+        await until(lambda: first.owns(4))
+        (partition, *_) = first.engine.partitions.values()
+        former, membership = partition._generation, partition._membership
+        async with laboratory.engine("second") as second:
+            await until(lambda: first.owns(2) and second.owns(2))
+            await laboratory.append_many(tasks(*range(40)))
+            await laboratory.all_finished()
+            copier = ProgressCopier(membership._consumer, laboratory.orders.settings(), lambda: [partition])
+            await copier.write(former)
+            assert copier._copied == {}
+
+
+async def test_the_old_form_is_in_every_transaction(laboratory):
+    async with laboratory.engine(progress_copy="old") as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(40)))
+        await laboratory.all_finished()
+        await until(lambda: all(one.session.commits.is_flushed for one in running.engine.partitions.values()))
+        counts = await records_per_partition(laboratory)
+        assert await group_offsets(laboratory) == {number: (count, "") for number, count in counts.items()}
+
+
+@pytest.mark.parametrize("forms", [("old", "new", "old", "new")])
+async def test_the_forms_follow_each_other_in_one_group(laboratory, forms):
+    number = 0
+    await laboratory.append("stuck", Task("stuck", failures=4), partition=0)
+    for form in forms:
+        async with laboratory.engine(progress_copy=form, drain_seconds=0.0) as running:
+            await until(lambda running=running: running.owns(4))
+            await laboratory.append_many(tasks(*range(number, number + 20), checkpoint=True))
+            number += 20
+            await until(lambda number=number: len(laboratory.finished - {"stuck"}) == number)
+    async with laboratory.engine():
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def test_expired_offsets_repeat_nothing(laboratory):
+    from tests.system.engine.test_commits import forget_offsets  # noqa: PLC0415
+
+    async with laboratory.engine():
+        await laboratory.append_many(tasks(*range(16), checkpoint=True))
+        await laboratory.all_finished()
+    await forget_offsets(laboratory)
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append_many(tasks(*range(16, 24)))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
+
+
+async def commit_by_hand(laboratory, offset, metadata):
+    orders = laboratory.orders
+    other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
+    async with other:
+        await other.begin_transaction()
+        await other.send_offsets_to_transaction(
+            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, metadata)}, orders.settings().group
+        )
+        await other.commit_transaction()
+
+
+async def stops(laboratory, why):
+    """Start, see partition 0 stop for this reason and the others run, then resume it."""
+    async with laboratory.engine() as running:
+        await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
+        assert why in running.engine.partitions[0].detail
+        await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
+        assert running.resume() == [0]
+        await until(lambda: running.owns(4))
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append("key", Task("last"), partition=0)
+        await until(lambda: "last" in laboratory.finished)
+
+
+async def test_a_lost_state_topic_stops_the_partition(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), Task("1"), partition=0)
+        await laboratory.all_finished()
+    await laboratory.delete(laboratory.orders.state)
+    await laboratory.create(laboratory.orders.state)
+    async with laboratory.engine() as running:
+        await until(lambda: set(running.statuses().values()) == {PartitionStatus.STOPPED})
+        assert "the state topic was lost" in running.engine.partitions[0].detail
+        assert sorted(running.resume()) == [0, 1, 2, 3]
+        await until(lambda: running.owns(4))
+        await laboratory.append("key", Task("2"), partition=0)
+        await laboratory.all_finished()
+    # Resuming continued at the copy: nothing was processed again.
+    assert [seen.cause for seen in laboratory.seen] == ["0", "1", "2"]
+
+
+async def test_a_copy_ahead_of_the_record_stops_the_partition(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), Task("1"), partition=0)
+        await laboratory.all_finished()
+    await laboratory.append("key", Task("moved over"), partition=0)
+    await commit_by_hand(laboratory, 3, "in state:1")
+    await stops(laboratory, "the end of the state topic was lost, or another program moved the group's offset")
+    assert [seen.cause for seen in laboratory.seen] == ["0", "1", "last"]
+
+
+async def test_an_unknown_record_stops_the_partition(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), partition=0)
+        await laboratory.all_finished()
+    await laboratory.producer.send_and_wait(laboratory.orders.state, b'{"v":2}', key=PROGRESS_KEY, partition=0)
+    await stops(laboratory, "Deploy the newer release again")
+    assert [seen.cause for seen in laboratory.seen] == ["0", "last"]
+
+
+STEPS = {
+    "initialised": (startup, "fetch_committed", "before"),
+    "copy read": (Transactions, "write_marker", "before"),
+    "marker committed": (Transactions, "write_marker", "after"),
+    "restored": (startup, "_restore", "after"),
+    "record and copy open": (Transactions, "_send", "after"),
+    "record and copy committed": (Transactions, "commit", "after"),
+}
+
+
+@pytest.mark.parametrize("form", ["new", "old"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, monkeypatch, step, form):
+    """Each partition's first start ends there, before a switch of the form, which makes every start write."""
+    async with laboratory.engine(progress_copy="old" if form == "new" else "new", drain_seconds=0.0) as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append("slow", Task("slow", checkpoint=True, seconds=1.0))
+        await laboratory.append_many(tasks(*range(24), checkpoint=True))
+        await until(lambda: len(laboratory.finished) >= 24)
+    owner, name, place = STEPS[step]
+    function, left = getattr(owner, name), [None] * 4
+
+    async def end_there(*arguments, **options):
+        if left and place == "before":
+            left.pop()
+            raise KafkaError("the test ends the start here")
+        result = await function(*arguments, **options)
+        if left and place == "after":
+            left.pop()
+            if step == "record and copy open":
+                await asyncio.gather(*result)
+            raise KafkaError("the test ends the start here")
+        return result
+
+    monkeypatch.setattr(owner, name, end_there)
+    async with laboratory.engine(progress_copy=form) as running:
+        await until(lambda: running.owns(4))
+        assert left == []
+        await laboratory.append_many(tasks(*range(24, 32)))
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
