@@ -1,0 +1,41 @@
+"""Fixtures for tests with several callers."""
+
+import os
+import subprocess
+
+import httpx
+import pytest
+
+from local.event_listener import listening
+from local.installation import GATEWAY, Installation
+from tests.system.gateway.services import Service, add_callers
+
+
+@pytest.fixture
+async def services(run, kafka, prefix, collate, start):
+    """The callers of an installation with one partition and the default limit of dead letters, and its worker."""
+    settings = {"GATEWAY_TOPICS__PARTITIONS": "1"}
+    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
+    installed.apply_topics()
+    keys = add_callers(run)
+    ingress, worker = await start(installed, "ingress"), await start(installed, "worker")
+    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+        run_verb = verb_of(installed, ingress)
+        yield {name: Service(http, ingress, key) for name, key in keys.items()}, worker, listener, http, run_verb
+
+
+def verb_of(installed, ingress):
+    """Return a function that runs a verb of the command line as an operator and returns its output."""
+    environ = {
+        **os.environ,
+        "COLLATE_GATEWAY_URL": ingress.url,
+        "COLLATE_GATEWAY_KEY": installed.caller_key,
+        "COLLATE_GATEWAY_OPERATOR": "op-7",
+    }
+
+    def run_verb(*words):
+        done = subprocess.run([GATEWAY, *words], env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run_verb
