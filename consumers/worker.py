@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.collate.client import open_client
 from adapters.kafka.clients import connection
+from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
@@ -75,6 +76,7 @@ async def work(settings: Settings, process: Process) -> None:
     wanted = wanted_topics(topics, settings.topics)
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
+    await log_exposure(settings, "worker", process.log)
     async with (
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
         open_client(settings.collate, process.metrics.collate, traces) as collate,

@@ -6,14 +6,14 @@ min.insync.replicas, on which the durability of a 202 depends.
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal
 
 from schemas.topics import Topics
 
 Process = Literal["ingress", "worker", "projector", "topics"]
-Resource = Literal["topic", "group", "transactional-id"]
+Resource = Literal["topic", "group", "transactional-id", "cluster"]
 
 
 class AclOperation(IntEnum):
@@ -22,7 +22,10 @@ class AclOperation(IntEnum):
     READ = 3
     WRITE = 4
     CREATE = 5
+    DELETE = 6
+    ALTER = 7
     DESCRIBE = 8
+    CLUSTER_ACTION = 9
     DESCRIBE_CONFIGS = 10
     ALTER_CONFIGS = 11
 
@@ -65,10 +68,7 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
                     for topic in (topics.events, topics.authorizations, topics.dead_letters)
                 ),
                 _topic(topics.state.name, read, write, check, why="its state"),
-                ResourceAccess("group", group, frozenset({read}), why="membership and progress"),
-                ResourceAccess(
-                    "transactional-id", f"{group}-", frozenset({write}), is_prefix=True, why="one per partition"
-                ),
+                *_of_a_worker(group),
             )
         case "projector":
             return tuple(
@@ -78,6 +78,51 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
         case "topics":
             own = frozenset({AclOperation.CREATE, AclOperation.DESCRIBE, check, AclOperation.ALTER_CONFIGS})
             return (ResourceAccess("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
+
+
+def possible_access(topics: Topics, group: str | None) -> tuple[ResourceAccess, ...]:
+    """List every resource with the operations that can do harm there; `group` is the worker's, None if unknown.
+
+    DESCRIBE and DESCRIBE_CONFIGS are left out: they only read names and settings.
+    """
+    on_topics = frozenset(
+        {
+            AclOperation.READ,
+            AclOperation.WRITE,
+            AclOperation.CREATE,
+            AclOperation.DELETE,
+            AclOperation.ALTER,
+            AclOperation.ALTER_CONFIGS,
+        }
+    )
+    on_cluster = frozenset(
+        {AclOperation.CREATE, AclOperation.ALTER, AclOperation.CLUSTER_ACTION, AclOperation.ALTER_CONFIGS}
+    )
+    return (
+        ResourceAccess("cluster", "kafka-cluster", on_cluster),
+        *(ResourceAccess("topic", topic.name, on_topics) for topic in topics),
+        *(() if group is None else _of_a_worker(group)),
+    )
+
+
+def without(access: ResourceAccess, needed: Iterable[ResourceAccess]) -> ResourceAccess:
+    """Return the access without the operations that one of `needed` includes."""
+    covering = [need for need in needed if need.resource == access.resource and _covers(need, access)]
+    rest = access.operations.difference(*(need.operations for need in covering))
+    return replace(access, operations=rest)
+
+
+def _covers(need: ResourceAccess, access: ResourceAccess) -> bool:
+    return access.name.startswith(need.name) if need.is_prefix else access.name == need.name
+
+
+def _of_a_worker(group: str) -> tuple[ResourceAccess, ResourceAccess]:
+    return (
+        ResourceAccess("group", group, frozenset({AclOperation.READ}), why="membership and progress"),
+        ResourceAccess(
+            "transactional-id", f"{group}-", frozenset({AclOperation.WRITE}), is_prefix=True, why="one per partition"
+        ),
+    )
 
 
 def acl_commands(

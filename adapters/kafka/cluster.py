@@ -23,7 +23,7 @@ from aiokafka.errors import (
 from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.aiokafka_internals import knows_brokers
 from adapters.kafka.clients import KafkaFailure, connection, timeouts
-from adapters.kafka.permission_probe import missing_operations
+from adapters.kafka.permission_probe import allowed_operations, missing_operations
 from adapters.kafka.topics import FoundTopic, WantedTopic
 from runtime.settings import KafkaSettings
 
@@ -96,6 +96,11 @@ class KafkaCluster:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
         async with asyncio.timeout(self._timeout):
             return await missing_operations(self._admin, access, topics)
+
+    async def allowed_operations(self, access: ResourceAccess) -> frozenset[AclOperation]:
+        """Return the operations of an access that the broker allows."""
+        async with asyncio.timeout(self._timeout):
+            return await allowed_operations(self._admin, access)
 
     async def _config(self, name: str) -> tuple[dict[str, str] | None, frozenset[str]]:
         until = time.monotonic() + self._timeout

@@ -1,6 +1,6 @@
 """Requests that show which operations the broker allows, without performing any. aiokafka lacks these requests.
 
-topics              Metadata v8 lists the allowed operations of each topic
+topics, cluster     Metadata v8 lists the allowed operations
 missing topics      CreateTopics with validate_only
 group               Heartbeat of a member that does not exist
 transactional id    AddOffsetsToTxn of a producer that does not exist: the broker checks permissions first
@@ -81,8 +81,8 @@ class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # as 
         self._topics = topics
 
     def build(self, request_struct_class: type[_MetadataRequestV8]) -> _MetadataRequestV8:
-        """Request these topics, and never create one."""
-        return request_struct_class(self._topics, False, False, True)
+        """Request these topics and the cluster, and never create a topic."""
+        return request_struct_class(self._topics, False, True, True)
 
 
 async def missing_operations(
@@ -97,7 +97,19 @@ async def missing_operations(
         case "transactional-id":
             request = AddOffsetsToTxnRequest(f"{access.name}{_UNKNOWN_MEMBER}", _NO_PRODUCER, _NO_PRODUCER, "")
             denied = await _is_denied(admin, request, _TRANSACTION_DENIED)
+        case "cluster":
+            response = await send_to_any_broker(admin, _MetadataRequest([]))
+            return access.operations - _operations(response.cluster_authorized_operations)
     return access.operations if denied else frozenset()
+
+
+async def allowed_operations(admin: AIOKafkaAdminClient, access: ResourceAccess) -> frozenset[AclOperation]:
+    """Return the operations of an access that the broker allows; none on a topic that does not exist."""
+    if access.resource == "topic":
+        (topic,) = (await send_to_any_broker(admin, _MetadataRequest([access.name]))).topics
+        code, _name, _internal, _partitions, allowed = topic
+        return access.operations & _operations(allowed) if code == 0 else frozenset()
+    return access.operations - await missing_operations(admin, access, ())
 
 
 async def _missing_on_topics(

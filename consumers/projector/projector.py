@@ -6,6 +6,7 @@ has this version, after the read model has caught up once.
 
 from functools import partial
 
+from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.postgres.database import conninfo_of
@@ -32,6 +33,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
+    await log_exposure(settings, "projector", process.log)
     context = ProjectorContext(settings, process.health, process.metrics.readmodel, process.log, process.stop)
     tune_gc(GC_THRESHOLD)
     await ProjectorLoop(context).run()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 
 from adapters.collate.client import CollateClient, open_client
+from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
@@ -109,6 +110,7 @@ async def work(settings: Settings, process: Process) -> None:
             wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)
             if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
                 return
+            await log_exposure(settings, "ingress", process.log)
             publishing = process.spawn("publisher", components.publisher.run())
             process.spawn("tail", components.tail.run())
             process.spawn("dead letters", components.dead_letters.run())

@@ -1,9 +1,11 @@
 """Checks of Kafka: address, credentials, topics and permissions. Changes nothing."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
-from adapters.kafka.acls import Process, ResourceAccess, required_access
+from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_access
 from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
+from adapters.kafka.exposure import excess_access, names_of, unencrypted
 from adapters.kafka.topics import Difference, WantedTopic, compare, wanted_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
@@ -19,10 +21,13 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
             wanted = _wanted(settings, process, needed)
             found = await cluster.find_topics(topic.name for topic in wanted)
             yield ok("kafka", f"{','.join(settings.kafka.bootstrap)} by {_how(settings.kafka)}")
+            if (problem := unencrypted(settings)) is not None:
+                yield differs("kafka", problem)
             missing = [await cluster.missing_operations(need, [topic.name for topic in wanted]) for need in needed]
             denied = {
                 need.name for need, lack in zip(needed, missing, strict=True) if lack and need.resource == "topic"
             }
+            excess = [] if process is None else await excess_access(cluster, settings, process)
             for result in _topics(wanted, compare(wanted, found), denied, process):
                 yield result
             unread = [name for name, topic in found.items() if topic.config is None and name not in denied]
@@ -42,12 +47,28 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
     if process is None:
         yield skipped("acls", "use --for to check the permissions of a process")
         return
-    lacking = [(need, lack) for need, lack in zip(needed, missing, strict=True) if lack]
-    for need, lack in lacking:
-        names = ", ".join(operation.tool_name for operation in sorted(lack))
-        yield failed("acl", f"{need}: {names} missing ({need.why}); see `gateway topics acls`", Exit.DENIED)
+    for result in _acls(process, needed, missing, excess):
+        yield result
+
+
+def _acls(
+    process: Process,
+    needed: tuple[ResourceAccess, ...],
+    missing: list[frozenset[AclOperation]],
+    excess: list[ResourceAccess],
+) -> list[CheckResult]:
+    lacking = [replace(need, operations=lack) for need, lack in zip(needed, missing, strict=True) if lack]
+    results = [
+        failed("acl", f"{lack}: {names_of(lack)} missing ({lack.why}); see `gateway topics acls`", Exit.DENIED)
+        for lack in lacking
+    ]
+    results += [
+        differs("acl", f"{access}: {names_of(access)} allowed, but {process} needs no such permission; remove it")
+        for access in excess
+    ]
     if not lacking:
-        yield ok("acls", f"{process} has all its permissions: {', '.join(map(str, needed))}")
+        results.append(ok("acls", f"{process} has all its permissions: {', '.join(map(str, needed))}"))
+    return results
 
 
 def _needs(settings: ClusterSettings, process: Process | None) -> tuple[ResourceAccess, ...]:

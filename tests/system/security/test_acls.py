@@ -63,6 +63,40 @@ async def test_check_names_the_remedy_for_a_missing_permission(granted, to_secur
     assert "gateway topics acls" in problem
 
 
+async def findings_of(to_secured, prefix, process, *, security="SASL_SSL", environment="test", **login):
+    settings = ClusterSettings(
+        environment=environment,
+        kafka=to_secured(security, **login),
+        topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
+    )
+    return [(one.subject, one.state, one.detail) async for one in check_kafka(settings, process)]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+async def test_check_reports_each_permission_that_a_process_should_not_have(granted, to_secured, prefix, process):
+    findings = await findings_of(to_secured, prefix, process, user=process)
+    assert [one for one in findings if one[1] not in {"ok", "differs"}] == []
+    assert not [detail for subject, _, detail in findings if subject == "acl"], "exactly its access exceeds nothing"
+    forging = ResourceAccess("topic", f"{prefix}state", frozenset({AclOperation.WRITE, AclOperation.DELETE}))
+    await granted.allow(process, forging)
+    (excess,) = [one for one in await findings_of(to_secured, prefix, process, user=process) if one[0] == "acl"]
+    operations = "Delete" if process == "worker" else "Write, Delete"
+    assert excess[1] == "differs"
+    assert excess[2].startswith(f"topic {prefix}state: {operations} allowed, but {process} needs no such permission")
+    await granted.revoke(process, forging)
+
+
+async def test_check_reports_a_super_user_and_a_connection_without_encryption(granted, to_secured, prefix):
+    findings = await findings_of(to_secured, prefix, "ingress", security="PLAINTEXT")
+    (warning,) = [detail for subject, state, detail in findings if (subject, state) == ("kafka", "differs")]
+    assert warning.startswith("PLAINTEXT outside environment `local`")
+    excess = [detail for subject, _, detail in findings if subject == "acl"]
+    assert excess[0].startswith("cluster kafka-cluster: Create, Alter, ClusterAction, AlterConfigs allowed")
+    assert len(excess) == 6
+    local = await findings_of(to_secured, prefix, "ingress", security="PLAINTEXT", environment="local")
+    assert not [one for one in local if one[:2] == ("kafka", "differs") or one[0] == "acl"]
+
+
 async def test_the_permission_to_create_is_checked_without_topics(administrator, to_secured, access_of, prefix):
     settings, topics = to_secured("SASL_SSL", user="topics"), [f"{prefix}commands"]
     (access,) = access_of("topics")
