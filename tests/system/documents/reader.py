@@ -26,6 +26,7 @@ RUN_ELSEWHERE = {
     ("make", "lint"): ".ci/run",
     ("make", "unit"): ".ci/run",
     ("make", "bench"): "bench/__main__.py",
+    ("make", "mutants"): "tests/mutants.py",
     ("python", "-m"): "tests/system/documents/test_collate_readme.py",
     ("curl", "-s"): "tests/system/documents/test_collate_readme.py",
 }
