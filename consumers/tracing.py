@@ -8,7 +8,8 @@ from collections import OrderedDict
 from contextlib import AbstractContextManager
 
 from consumers.engine import Done, Handler, Invocation, Output, Record, RetryAt
-from runtime.traces import Attributes, Span, Traces
+from runtime.trace_attributes import Attributes
+from runtime.traces import Span, Traces
 from schemas.commands import COMMANDS
 from schemas.field_types import is_command_id, is_id
 from schemas.topics import Topics

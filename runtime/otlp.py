@@ -26,7 +26,7 @@ from runtime.http_client import is_local
 from runtime.logs import get_log
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
-from runtime.traces import Attributes, Kind, allowed_attributes
+from runtime.trace_attributes import Attributes, Kind, allowed_attributes
 from runtime.version import VERSION
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")

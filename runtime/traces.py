@@ -1,52 +1,17 @@
 """The tracing interface of the gateway. OpenTelemetry is used only in `otlp`, which is imported if an endpoint is set.
 
-A span carries only the attributes below, with words or numbers as values. It carries no exception text, no `tracestate`
-and no baggage, because they may quote a patient. Only the end of the process waits for the collector, with a deadline.
+A span carries only the attributes of `trace_attributes`. It carries no exception text, no `tracestate` and no baggage,
+because they may quote a patient. Only the end of the process waits for the collector, with a deadline.
 """
 
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Final, Literal, Protocol
+from typing import Protocol
 
 from runtime.exits import StartupError
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
-
-Attributes = Mapping[str, str | int | None]
-Kind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
-
-# All other attributes are dropped when a span is created or annotated.
-ALLOWED_ATTRIBUTES: Final = frozenset(
-    {
-        "error.type",
-        "gateway.authorization_id",
-        "gateway.caller",
-        "gateway.cause",
-        "gateway.code",
-        "gateway.command",
-        "gateway.command_id",
-        "gateway.event",
-        "gateway.handoff_id",
-        "gateway.operation",
-        "gateway.problem",
-        "gateway.redrive",
-        "gateway.replayed",
-        "gateway.result",
-        "gateway.sequence",
-        "gateway.tries",
-        "gateway.waits_for",
-        "http.request.method",
-        "http.response.status_code",
-        "http.route",
-        "messaging.destination.name",
-        "messaging.destination.partition.id",
-        "messaging.kafka.offset",
-        "messaging.system",
-    }
-)
-
-_WORD: Final = re.compile(r"[A-Za-z0-9._:/{}-]{1,200}")
+from runtime.trace_attributes import Attributes, Kind
 
 
 class TracesUnavailable(StartupError):
@@ -114,14 +79,3 @@ async def open_traces(
         yield traces
     finally:
         await traces.close(settings.timeout.total_seconds())
-
-
-def allowed_attributes(attributes: Attributes) -> dict[str, str | int]:
-    """Return the attributes that a span may carry."""
-    return {
-        name: str(value) if isinstance(value, str) else value
-        for name, value in attributes.items()
-        if value is not None
-        and name in ALLOWED_ATTRIBUTES
-        and (not isinstance(value, str) or _WORD.fullmatch(value) is not None)
-    }

@@ -13,7 +13,8 @@ from consumers.engine import Done, Record
 from consumers.tracing import TracedHandler
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
-from runtime.traces import ALLOWED_ATTRIBUTES, TracesUnavailable, allowed_attributes, open_traces
+from runtime.trace_attributes import ALLOWED_ATTRIBUTES, allowed_attributes
+from runtime.traces import TracesUnavailable, open_traces
 from schemas.topics import catalogue
 from tests.system.collector import collecting
 
