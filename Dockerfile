@@ -25,6 +25,8 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
     /opt/gateway/bin/pip uninstall --yes pip setuptools
 
 FROM ${BASE}
+# The base's own pip, which the image does not need either. The base needs none of its own packages.
+RUN rm -rf /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/lib/python3.*/ensurepip /usr/local/lib/python3.*/site-packages/*
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="collate-gateway" \
@@ -36,6 +38,6 @@ COPY --from=build /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /
-EXPOSE 8080 9090
+EXPOSE 8080 8090 9090
 ENTRYPOINT ["gateway"]
 CMD ["--help"]

@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint format bench chaos chaos-engine mutants docs sbom requirements lock clean
+.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -28,12 +28,12 @@ dev: $(READY) ## Run the whole gateway until Ctrl-C; print URLs, a key and comma
 install: $(READY) ## Build .venv with the pinned packages (all other verbs do this too)
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.spread --numprocesses 3 --no-loadscope-reorder
+SPREAD = -p tests.spread --numprocesses 5 --no-loadscope-reorder
 test: $(READY) ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 
 unit: $(READY) ## Run the tests without servers, with few random examples, in seconds
-	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(ARGS)
+	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 lint: $(READY) ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check
@@ -41,6 +41,9 @@ lint: $(READY) ## Check format, style, types, imports between packages and class
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.class_names
+
+alerts: $(READY) ## Test the chart's alerts with promtool: first occurrence, steady state, recovery
+	$(BIN)/python -m tests.alerts
 
 format: $(READY) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix-only
@@ -62,19 +65,26 @@ mutants: $(READY) ## Plant small faults and report those that unit and process t
 docs: $(READY) ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
 	$(BIN)/python -m docs_build $(ARGS)
 
+screenshots: $(READY) ## Take the pictures of the console's pages again: docs/images/console-*.png
+	$(BIN)/python -m tests.browser.screenshots
+
+assets: $(READY) ## Write the console's vendored files again with npm; ARGS=htmx.org@4.0.2 takes another version
+	$(BIN)/python -m local.npm.vendor $(ARGS)
+
 sbom: $(READY) ## Write the image's bill of materials (CycloneDX): dist/sbom.json
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
 	dist/runtime/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
+	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions
-	$(COMPILE) pyproject.toml --extra readmodel --extra otel --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --extra dev --output-file requirements/dev.txt
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/build.txt
-	@for one in java postgres; do \
-	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
+	@for one in java postgres browser; do \
+	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | sed 's/", "/\n/g' | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
 	done
 
 lock: $(READY) ## Pin Kafka's jars again, for another version of Kafka

@@ -3,8 +3,10 @@
 Floor: bare Starlette, aiokafka and one pydantic model. Ours: `gateway ingress` with all features (API keys, JWT with
 ES256, Standard Webhooks signatures, the log to a pipe, metrics, the tail of events). All get the same command (1 KiB
 close; with a signature, as a CloudEvent) and the same Kafka (acks=all). Each is one process, pinned to one core if
-there are several; broker and load generator share the others. "By CPU" compares the processor time per request, so
-other load on the machine matters less.
+there are several; broker and load generator share the others. Ours has its default settings, so its producer waits 2 ms
+for more commands, and the floor's does not wait. "By CPU" compares the processor time per request, so
+other load on the machine matters less. `--beside CHECKOUT` adds the ingress of another checkout, such as a worktree of
+an older commit with a `.venv` of its own (`make install`), on the same Kafka.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ EVENT = json.dumps(
 ISSUER = "https://login.bench"
 PARTITIONS = 12
 START_SECONDS = 30.0
+_PROGRAM = Path(".venv/bin/gateway")
+_JSON = "Content-Type: application/json\r\n"
 
 
 class Server:
@@ -109,10 +113,13 @@ def pin(process: int, cores: set[int]) -> None:
 
 
 @contextmanager
-def subjects(bootstrap: str) -> Iterator[list[Subject]]:
-    """Run the floor and ours within the block; yield their callers."""
+def subjects(bootstrap: str, beside: Path | None = None) -> Iterator[list[Subject]]:
+    """Run the floor, ours, and the ingress of the checkout `beside` within the block; yield their callers."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}."
-    floor_port, port, admin_port = free_ports(3)
+    programs = {"ours": Path(sys.executable).with_name("gateway")}
+    if beside is not None:
+        programs["beside"] = beside / _PROGRAM
+    floor_port, *ports = free_ports(1 + 2 * len(programs))
     with tempfile.TemporaryDirectory() as directory:
         key, signing, token = new_key(), base64.b64encode(os.urandom(32)).decode(), _token(Path(directory))
         Path(directory, "signing").write_text(f"whsec_{signing}")
@@ -125,7 +132,9 @@ def subjects(bootstrap: str) -> Iterator[list[Subject]]:
             + _caller("signer", f'[[caller.signature]]\nsecret_file = "{directory}/signing"\n')
         )
         Path(directory, "collate.key").write_text("unused")
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")} | {
+        # With PYTHONPATH both checkouts would run the same code.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "PYTHON"))}
+        environ = inherited | {
             "GATEWAY_ENVIRONMENT": "bench",
             "GATEWAY_KAFKA__BOOTSTRAP": bootstrap,
             "GATEWAY_TOPICS__PREFIX": prefix,
@@ -137,38 +146,36 @@ def subjects(bootstrap: str) -> Iterator[list[Subject]]:
             "GATEWAY_COLLATE__API_KEY_FILE": f"{directory}/collate.key",
             "GATEWAY_INGRESS__CALLERS_FILE": str(callers),
             "GATEWAY_INGRESS__HOST": "127.0.0.1",
-            "GATEWAY_INGRESS__PORT": str(port),
             "GATEWAY_ADMIN__HOST": "127.0.0.1",
-            "GATEWAY_ADMIN__PORT": str(admin_port),
         }
-        python = [sys.executable, "-m"]
-        gateway = [str(Path(sys.executable).with_name("gateway"))]
-        subprocess.run([*gateway, "topics", "apply"], env=environ, check=True, stdout=subprocess.DEVNULL)
-        json_type = "Content-Type: application/json\r\n"
+        applied = [str(programs["ours"]), "topics", "apply"]
+        subprocess.run(applied, env=environ, check=True, stdout=subprocess.DEVNULL)
         started: list[Server] = []
         try:
-            floor = [*python, "bench.floors.bare_ingress", bootstrap, f"{prefix}commands", str(floor_port)]
+            floor = [sys.executable, "-m", "bench.floors.bare_ingress", bootstrap, f"{prefix}commands", str(floor_port)]
             started.append(Server("floor", floor, environ, port=floor_port, ready=f"http://127.0.0.1:{floor_port}/"))
-            ours = [*gateway, "ingress"]
-            started.append(Server("ours", ours, environ, port=port, ready=f"http://127.0.0.1:{admin_port}/readyz"))
+            for (name, program), port, admin_port in zip(programs.items(), ports[::2], ports[1::2], strict=True):
+                own = {"GATEWAY_INGRESS__PORT": str(port), "GATEWAY_ADMIN__PORT": str(admin_port)}
+                ready = f"http://127.0.0.1:{admin_port}/readyz"
+                started.append(Server(name, [str(program), "ingress"], environ | own, port=port, ready=ready))
             for server in started:
                 pin(server.process.pid, {0})
-            bare, gate = started
             yield [
-                Subject("floor", bare, json_type),
-                Subject("ours, API key", gate, f"{json_type}Authorization: Bearer {key.key}\r\n"),
-                Subject("ours, JWT", gate, f"{json_type}Authorization: Bearer {token}\r\n"),
-                Subject(
-                    "ours, signature",
-                    gate,
-                    "Content-Type: application/cloudevents+json\r\n",
-                    "/v1/commands?caller=signer",
-                    signing,
-                ),
+                Subject("floor", started[0], _JSON),
+                *(caller for gateway in started[1:] for caller in _callers_of(gateway, key.key, token, signing)),
             ]
         finally:
             for server in started:
                 server.close()
+
+
+def _callers_of(gateway: Server, key: str, token: str, signing: str) -> list[Subject]:
+    event = "Content-Type: application/cloudevents+json\r\n"
+    return [
+        Subject(f"{gateway.name}, API key", gateway, f"{_JSON}Authorization: Bearer {key}\r\n"),
+        Subject(f"{gateway.name}, JWT", gateway, f"{_JSON}Authorization: Bearer {token}\r\n"),
+        Subject(f"{gateway.name}, signature", gateway, event, "/v1/commands?caller=signer", signing),
+    ]
 
 
 def _caller(name: str, credential: str) -> str:
@@ -223,10 +230,13 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure the ingress of this checkout too")
     arguments = parser.parse_args()
+    if arguments.beside and not (arguments.beside / _PROGRAM).is_file():
+        parser.error(f"{arguments.beside / _PROGRAM} is not there: run make install in that checkout")
     others = set(range(1, os.cpu_count() or 1)) or {0}
     pin(0, others)
-    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap) as callers:
+    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap, arguments.beside) as callers:
         table = Table(title="requests/s, 1 KiB close, acks=all, one core")
         for column in (
             "connections",

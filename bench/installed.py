@@ -44,15 +44,21 @@ def make_authorizations(collate: str, count: int) -> list[str]:
     return ids
 
 
-def command_record(authorization: str, data: Command, partitions: int = PARTITIONS) -> dict[str, Any]:
+def command_record(
+    authorization: str, data: Command, partitions: int = PARTITIONS, *, key: str = "bench"
+) -> dict[str, Any]:
     """Return a command as the ingress writes it: the arguments of a producer's `send` without the topic."""
     command = RecordedCommand(
-        id=command_id_from_key(CALLER, authorization, "bench"),
+        id=command_id_from_key(CALLER, authorization, key),
         caller=CALLER,
         authorization_id=authorization,
         accepted_at=datetime.now(UTC),
         data=data,
     )
     headers, value = write_command(command, source("local"))
-    key = authorization.encode()
-    return {"value": value, "key": key, "partition": partition_for(key, partitions), "headers": list(headers)}
+    return {
+        "value": value,
+        "key": authorization.encode(),
+        "partition": partition_for(authorization.encode(), partitions),
+        "headers": list(headers),
+    }

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import structlog
 from aiokafka import AIOKafkaProducer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from psycopg import sql
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from local.sample_records import SampleRecord
 
-TABLES = ("commands", "handoffs", "authorizations", "timeline")
+TABLES = ("commands", "handoffs", "authorizations", "timeline", "minutes")
 PARTITIONS = 12
 
 
@@ -87,7 +87,9 @@ async def project(settings: ProcessSettings) -> float:
     async with open_source(settings.kafka, catalogue(settings.topics.prefix), PARTITIONS) as source:
         until = await source.ends()
     metrics = create_metrics(CollectorRegistry()).readmodel
-    context = ProjectorContext(settings, Health(), metrics, structlog.get_logger(), asyncio.Event())
+    context = ProjectorContext(
+        settings, Health(), metrics, structlog.get_logger(), asyncio.Event(), Gauge("kafka_away", "", registry=None)
+    )
     began = time.perf_counter()
     await ProjectorLoop(context, until=until).run()
     return time.perf_counter() - began

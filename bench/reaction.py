@@ -2,7 +2,7 @@
 
 Runs a real worker on real Kafka and the simulated Collate, on the first step of each class of the cadence, all classes
 together. Collate's ledger counts the calls; then each authorization is canceled at a random moment of its step. The
-table also has the formulas of docs/subscribing.md, which exclude the call and the transaction.
+formulas of docs/subscribing.md stand beside: they leave out the call and the transaction.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ LEAST_COUNTED_SECONDS = 20.0
 # The initial state of each class. Collate's own automation is postponed for an hour, so that it changes nothing.
 STATES = {
     PollClass.ENDED: "handoff_active",
+    PollClass.ACCESS: "handoff_active",
     PollClass.OPEN: "handoff_active",
     PollClass.PROCESSING: "processing",
     PollClass.ACTION: "approve_submission",
@@ -93,12 +94,16 @@ class Measurement:
         step = getattr(WATCH, poll_class.value)[0].every.total_seconds()
         body = {"state": STATES[poll_class], "count": self._count, "findsAfterSeconds": 3_600.0}
         ids: list[str] = (await self._post("authorizations", body))["ids"]
+        if poll_class is PollClass.ACCESS:
+            for one in ids:
+                await self._act(one, {"do": "set_access", "available": False})
         await self._watch(ids)
         await asyncio.sleep(2.0)
         if poll_class is PollClass.ENDED:
             for one in ids:
                 await self._act(one, {"do": "complete", "reportedOutcome": "submitted"})
-            await asyncio.sleep(5.5)  # one step of the class `open`, as which it was observed before
+            # One step of the class `open`, as which it was observed before.
+            await asyncio.sleep(1.1 * WATCH.open[0].every.total_seconds())
         await asyncio.sleep(step)
         counted = step * math.ceil(LEAST_COUNTED_SECONDS / step)
         before = await self._calls(ids)

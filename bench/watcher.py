@@ -69,21 +69,21 @@ def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState
         opener=CommandRef(command_id=str(uuid.uuid4()), metadata={"case": "case-0042"}),
     )
     closer = Closer(caused_by=CommandRef(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
-    over = handoff_ended(handoff.replace(closer=closer), "completed_reported")
+    over = handoff_ended(handoff.replace(closer=closer), "completed_reported", now)
     if poll_class is not PollClass.ENDED:
         over = reconciled(over, Agreement.AGREES)
     packed = ""
     for _ in range(3):
-        packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", CommandEnd.FINISHED, now)
+        packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", CommandEnd.FINISHED, now, until=now)
     status = _STATUS.get(poll_class, "processing")
-    is_at_payer = poll_class is PollClass.PAYER
+    is_at_payer, is_open = poll_class is PollClass.PAYER, poll_class in {PollClass.ACCESS, PollClass.OPEN}
     return AuthorizationState(
         sequence=9,
         floor=VERSION,
         known=Known(version=VERSION, status=status, receipt=is_at_payer),
-        active=handoff if poll_class is PollClass.OPEN else None,
-        last=None if poll_class is PollClass.OPEN else over,
-        ended=() if poll_class is PollClass.OPEN else (over.id,),
+        active=handoff if is_open else None,
+        last=None if is_open else over,
+        ended=() if is_open else (over.id,),
         watch=WatchStatus(since=now - age, until=now + 90 * DAY, moved_at=now - age),
         recent_commands=packed,
     )

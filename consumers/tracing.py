@@ -8,10 +8,10 @@ from collections import OrderedDict
 from contextlib import AbstractContextManager
 
 from consumers.engine import Done, Handler, Invocation, Output, Record, RetryAt
-from runtime.trace_attributes import Attributes
-from runtime.traces import Span, Traces
+from runtime.tracing.attributes import Attributes
+from runtime.tracing.traces import Span, Traces
 from schemas.commands import COMMANDS
-from schemas.field_types import is_command_id, is_id
+from schemas.fields.scalars import is_command_id, is_id
 from schemas.topics import Topics
 
 _MOST_WAITING = 10_000
@@ -109,6 +109,10 @@ class _TracedInvocation:
     @property
     def now(self) -> float:
         return self._invocation.now
+
+    @property
+    def steady(self) -> float:
+        return self._invocation.steady
 
     @property
     def timer_at(self) -> float | None:

@@ -21,33 +21,39 @@ from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
 from consumers.applier.settings import ApplierSettings
+from consumers.applier.task import passes_waiting
 from consumers.authorization.event_writer import EventWriter
-from consumers.authorization.reducer import RiskRules
+from consumers.authorization.handoffs import RiskRules
+from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.core.progress import CopyForm
 from consumers.engine.engine import Engine, PartitionCountChanged
 from consumers.engine.settings import EngineSettings
-from consumers.engine.status import key_queues_report, readiness
+from consumers.engine.status import is_kafka_away, kafka_problem, key_queues_report, readiness
 from consumers.tracing import TracedHandler
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.slowdown import Slowdown
 from consumers.watcher.watcher import Watcher
+from runtime.clocks import steady
 from runtime.exits import StartupError
 from runtime.gc import tune_gc
+from runtime.metrics import PayerLabels
+from runtime.outages.outage import Outage
 from runtime.process import Process, run
-from runtime.settings import Settings, read_secret
-from runtime.traces import open_traces
+from runtime.settings import Settings, WorkerSettings, read_secret
+from runtime.tracing.traces import open_traces
 from schemas.records import source
 from schemas.topics import Topics, catalogue
 
 if TYPE_CHECKING:
     from adapters.collate.client import CollateClient
     from consumers.engine import Done, Invocation, Record, RetryAt
-    from runtime.admin_resume import ResumeRequest
+    from runtime.admin.resume import ResumeRequest
 
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
+_SUSPENDED_SECONDS = 3.0
 
 
 class DigestKeyRefused(StartupError):
@@ -70,7 +76,7 @@ def serve(settings: Settings) -> int:
 
 async def work(settings: Settings, process: Process) -> None:
     """Build the parts, consume until `process.stop`, close the parts in order."""
-    digest_key = _read_digest_key(settings)
+    digest_key = read_digest_key(settings.worker)
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
     wanted = wanted_topics(topics, settings.topics)
@@ -79,10 +85,12 @@ async def work(settings: Settings, process: Process) -> None:
     await log_exposure(settings, "worker", process.log)
     async with (
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
-        open_client(settings.collate, process.metrics.collate, traces) as collate,
+        open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,
     ):
         handler = _handler(settings, topics, collate, process, digest_key)
-        own = replace(engine_settings(settings, topics), timer_spread=handler.watcher.spread_seconds)
+        own = replace(
+            engine_settings(settings, topics), timer_spread=handler.watcher.spread_seconds, passes=passes_waiting
+        )
         traced = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(own, traced, process.metrics.engine)
         process.partition_status = partial(key_queues_report, engine)
@@ -116,10 +124,11 @@ class AuthorizationHandler:
 def _handler(
     settings: Settings, topics: Topics, collate: CollateClient, process: Process, digest_key: bytes
 ) -> AuthorizationHandler:
-    event_writer = EventWriter(topics, source(settings.environment))
+    numbers = HandoffNumbers(process.metrics.people, PayerLabels(settings.admin.payer_labels))
+    event_writer = EventWriter(topics, source(settings.environment), numbers)
     metrics = process.metrics.commands
     chance = random.random
-    rules = RiskRules(open_too_long_seconds=settings.watch.open_too_long.total_seconds())
+    rules = _risk_rules(settings)
     watcher = Watcher(
         collate,
         event_writer,
@@ -142,6 +151,17 @@ def _handler(
     return AuthorizationHandler(Applier(context), watcher)
 
 
+def _risk_rules(settings: Settings) -> RiskRules:
+    watch, abandonment = settings.watch, settings.collate.abandonment_after.total_seconds()
+    return RiskRules(
+        not_entered_seconds=watch.not_entered_after.total_seconds(),
+        grant_expiring_seconds=watch.grant_expiring_before.total_seconds(),
+        abandonment_seconds=abandonment or None,
+        abandonment_warning_seconds=watch.abandonment_warning.total_seconds(),
+        open_too_long_seconds=watch.open_too_long.total_seconds(),
+    )
+
+
 def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     """Return the settings of the engine."""
     worker = settings.worker
@@ -149,6 +169,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     return EngineSettings(
         topic=topics.commands.name,
         state_topic=topics.state.name,
+        evidence_topic=topics.events.name,
         partitions=settings.topics.partitions,
         group=worker.group,
         member=worker.instance,
@@ -188,8 +209,9 @@ def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[st
     return {"resumed": resumed, "stopped": left}
 
 
-def _read_digest_key(settings: Settings) -> bytes:
-    path = settings.worker.digest_key_file
+def read_digest_key(worker: WorkerSettings) -> bytes:
+    """Return the digest key. Raise DigestKeyRefused if it is missing or too short."""
+    path = worker.digest_key_file
     if path is None:
         raise DigestKeyRefused(["GATEWAY_WORKER__DIGEST_KEY_FILE is not set"])
     key = read_secret(path).get_secret_value().encode()
@@ -206,11 +228,22 @@ async def _report_health(engine: Engine, process: Process) -> None:
     During a stop the reader no longer runs, and the stop has its own deadline.
     """
     beat = process.health.beat("reader")
+    outage = Outage("kafka", process.log)
+    checked_at = time.monotonic()
     while True:
-        is_ready, detail = readiness(engine)
-        process.health.set("partitions", "ok" if is_ready else "waiting", detail)
-        process.metrics.process.kafka_away.set(not engine.is_joined)
-        is_reading = time.monotonic() - engine.looped_at < 2 * _HEALTH_SECONDS
+        now = time.monotonic()
+        # A process that was suspended has received no answers meanwhile: that shows nothing about Kafka.
+        if now - checked_at < _SUSPENDED_SECONDS:
+            problem = kafka_problem(engine)
+            process.health.set("kafka", "waiting" if problem else "ok", problem)
+            process.metrics.process.kafka_away.set(is_kafka_away(engine))
+            # A worker that starts joins its group for some seconds: that is no outage yet.
+            if not process.stop.is_set() and (engine.is_joined or engine.contact.is_away(steady())):
+                outage.report(problem or None)
+            is_ready, detail = readiness(engine)
+            process.health.set("partitions", "ok" if is_ready else "waiting", detail)
+        checked_at = now
+        is_reading = now - engine.looped_at < 2 * _HEALTH_SECONDS
         if is_reading or engine.is_rebalancing or not engine.is_joined or process.stop.is_set():
             beat()
         await asyncio.sleep(_HEALTH_SECONDS)

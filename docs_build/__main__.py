@@ -5,11 +5,23 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from docs_build import cadence_page, chart_schema, collate_errors, decide_page, licences, reference
+from docs_build import (
+    cadence_page,
+    capacity_page,
+    chart_readme,
+    chart_schema,
+    collate_errors,
+    decide_page,
+    licences,
+    reference,
+)
+from docs_build.dashboard import grafana, picture
 from schemas.documents import publish
 
 ROOT: Final = Path(__file__).parents[1]
 PUBLISHED: Final = "schemas/published"
+# `python -m tests.alerts.record` writes this source of a picture.
+RECORDED: Final = "docs/images/dashboard.json"
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -19,8 +31,12 @@ def pages(root: Path) -> dict[str, str]:
         "docs/metrics.md": reference.metrics_page(),
         "docs/decide.md": decide_page.page(),
         "docs/collate-errors.md": collate_errors.page(),
-        # In these two, only one part is generated.
+        "helm/gateway/README.md": chart_readme.page(),
+        "helm/gateway/files/dashboard.json": grafana.dashboard(),
+        "docs/images/dashboard.svg": picture.picture((root / RECORDED).read_text(encoding="utf-8")),
+        # In these, only one part is generated.
         "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
+        "docs/capacity.md": capacity_page.put_into((root / "docs/capacity.md").read_text(encoding="utf-8")),
         "helm/gateway/values.schema.json": chart_schema.put_into(
             (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
         ),

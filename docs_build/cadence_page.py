@@ -12,7 +12,8 @@ END: Final = "<!-- End -->\n"
 _HOUR: Final = 3_600.0
 _WHILE: Final = {
     PollClass.ENDED: "a handoff has ended, and Collate reconciles it",
-    PollClass.OPEN: "a handoff is open",
+    PollClass.ACCESS: "a handoff is open, and its operator waits for access",
+    PollClass.OPEN: "a handoff is open, and its operator has access",
     PollClass.PROCESSING: "Collate processes the authorization",
     PollClass.ACTION: "an action is required",
     PollClass.PAYER: "the payer decides",

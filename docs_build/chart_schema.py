@@ -23,6 +23,10 @@ _SET_BY_CHART = frozenset(
         ("ingress", "stop_deadline"),
         ("worker", "instance"),
         ("worker", "stop_deadline"),
+        ("console", "host"),
+        ("console", "port"),
+        ("console", "stop_deadline"),
+        ("console", "link_directory"),
         ("admin", "host"),
         ("admin", "port"),
     }
@@ -44,7 +48,6 @@ def settings_schema() -> dict[str, Any]:
         "type": "object",
         "description": "Settings of the gateway by section and name, as in docs/configuration.md in lower case.",
         "additionalProperties": False,
-        "required": ["environment", *(name for name, own in properties.items() if own.get("required"))],
         "properties": properties,
     }
 
@@ -56,11 +59,9 @@ def _section(name: str, section: type[BaseModel]) -> dict[str, Any]:
         for key, field in section.model_fields.items()
         if not key.endswith("_file") and (name, key) not in _SET_BY_CHART
     }
-    required = [key for key, field in fields.items() if field.is_required()]
     return {
         "type": "object",
         "additionalProperties": False,
-        **({"required": required} if required else {}),
         "properties": {key: _one(field, written[key]) for key, field in fields.items()},
     }
 
@@ -79,6 +80,9 @@ def _one(field: FieldInfo, written: dict[str, Any]) -> dict[str, Any]:
         kind = {"type": shape["type"]}
     else:
         kind = {"type": "string"}
+    # A template names all missing values at once, so that `helm lint` accepts the defaults.
+    if field.is_required() and "pattern" in shape:
+        shape = shape | {"pattern": f"^$|{shape['pattern']}"}
     limits = {key: shape[key] for key in _KEPT_KEYWORDS if key in shape and key not in kind and kind is not _SIZE}
     return {**kind, **limits, "description": field.description or ""}
 

@@ -22,7 +22,8 @@ _DISPOSITIONS = {
     Disposition.REREAD: "nothing was done: read and decide again; a further write takes the next n",
     Disposition.RESEND: "send the identical request later: same key, same If-Match, same bytes",
     Disposition.SUSPEND: "the command is valid: send the identical request when the budget allows it",
-    Disposition.MINT_AGAIN: "request a new grant, under a new key",
+    Disposition.MINT_AGAIN: "no other grant is minted: the caller gets 409 `access-unavailable`, and "
+    "requests one under a new key",
 }
 
 
@@ -45,6 +46,10 @@ def page() -> str:
         "that attempt's effect may be the cause of the refusal.",
         "",
         *_table(("code", "status", "disposition", "reason", "advice"), [_rule(rule) for rule in RULES]),
+        "",
+        "An operator's browser gets `access_grant_expired`, `access_grant_revoked` and `channel_session_lost` when it",
+        "opens a link. The gateway opens none: it gets these codes only if Collate answers its own calls with them.",
+        "The link's `expiresAt` tells when it expires: `handoff.at_risk` with `grant_expiring`, then `grant_expired`.",
         "",
         "## By status, if the code is unknown",
         "",

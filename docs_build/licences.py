@@ -1,6 +1,7 @@
 """docs/licences.md: the licence of every package in the production image.
 
-The licences come from the metadata of the installed packages. requirements/runtime.txt names the packages.
+The licences come from the metadata of the installed packages, which requirements/runtime.txt names, and from the lock
+of the console's vendored files.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from packaging.requirements import Requirement
+
+from local.npm.vendor import LOCK, read_lock
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -26,6 +29,14 @@ dependencies, as a CycloneDX bill of materials.
 | package | licence |
 |---|---|
 """
+_VENDORED: Final = """
+## Files of npm packages
+
+The console serves these files to browsers. `gateway/console/vendor.lock.toml` has their digests.
+
+| file | package | licence |
+|---|---|---|
+"""
 # Permissive licences, and weak copyleft licences: these do not affect a program that only uses the library.
 _ACCEPTED: Final = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "LGPL", "Unlicense")
 
@@ -34,9 +45,16 @@ class LicenceNotAccepted(Exception):
     """A package has a licence that is not in the list of accepted licences."""
 
 
-def page(pinned: Path = PINNED) -> str:
+def page(pinned: Path = PINNED, vendored: Path = LOCK) -> str:
     """Return docs/licences.md. Raises LicenceNotAccepted if a package's licence is not in the list."""
-    return _HEAD + "".join(f"| {name} | {licence} |\n" for name, licence in sorted(_licences(pinned)))
+    packages = "".join(f"| {name} | {licence} |\n" for name, licence in sorted(_licences(pinned)))
+    return _HEAD + packages + _VENDORED + "".join(_vendored_rows(vendored))
+
+
+def _vendored_rows(lock: Path) -> Iterator[str]:
+    for file in read_lock(lock).files:
+        _require_accepted(file.package, file.licence)
+        yield f"| `{file.path}` | {file.package} {file.version} | {file.licence} |\n"
 
 
 def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
@@ -47,9 +65,13 @@ def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
         licence = _licence(distribution(requirement.name))
-        if not any(accepted in licence for accepted in _ACCEPTED):
-            raise LicenceNotAccepted(f"{requirement.name}: {licence}")
+        _require_accepted(requirement.name, licence)
         yield requirement.name, licence
+
+
+def _require_accepted(name: str, licence: str) -> None:
+    if not any(accepted in licence for accepted in _ACCEPTED):
+        raise LicenceNotAccepted(f"{name}: {licence}")
 
 
 def _licence(found: Distribution) -> str:

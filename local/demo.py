@@ -5,6 +5,7 @@ read_committed subscriber reads them, and the payer's portal behind the grant's 
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,29 +20,21 @@ from local.failures import LocalError
 from local.picture import draw, recording_console
 from local.processes.run import until_interrupted
 from local.service import Service, UnexpectedResponse
-from local.stack import LocalStack, local_stack
+from local.stack import STAFF, LocalStack, local_stack
+from local.story import Story, coloured, facts_of, shortened
 
 AUTHORIZATION = "auth_demo"
 OPERATOR = "jo.miller"
 EVENT_WITHIN_SECONDS = 30.0
 # Long enough for the gateway to read the closed handoff before the reconciliation ends.
 COLLATE = ("--set", "reconcile_seconds=3")
+# At first the portal waits for a code, so Collate offers no access.
+MESSAGE = "The portal asks for the one-time code."
+WAITING = {"message": MESSAGE, "accessAvailable": False}
+# So that the walk does not wait for five minutes.
+SETTINGS = {"GATEWAY_WATCH__NOT_ENTERED_AFTER": "2s"}
 FAILED, INTERRUPTED = 1, 130
-FACTS = {
-    "command": "",
-    "action": "needs",
-    "operator": "to",
-    "finalSubmitCapable": "may submit:",
-    "result": "result",
-    "reported": "reported",
-    "agreement": "agreement",
-    "from": "from",
-    "to": "to",
-    "status": "payer:",
-    "outcome": "outcome",
-    "effect": "effect",
-}
-COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green"}
+PEOPLE_OF_RECORDS = ("operator", "requestedBy", "acceptedBy", "reportedBy", "assertedBy")
 
 
 def run(picture: Path | None = None) -> int:
@@ -51,7 +44,7 @@ def run(picture: Path | None = None) -> int:
     code = INTERRUPTED
     with until_interrupted():
         try:
-            with local_stack(console, collate=COLLATE) as stack:
+            with local_stack(console, collate=COLLATE, settings=SETTINGS) as stack:
                 asyncio.run(_play(console, stack, picture))
             console.print(
                 "\nAll processes are stopped and all files are removed. `gateway dev` keeps everything running.\n"
@@ -65,16 +58,14 @@ def run(picture: Path | None = None) -> int:
 
 async def _play(console: Console, stack: LocalStack, picture: Path | None) -> None:
     installation = stack.installation
-
-    def show(event: Event) -> None:
-        console.print(f"       [dim]event ◀[/] {_coloured(event.kind)}  [dim]{_facts(event)}[/]")
-
+    story = Story(console)
     async with (
         httpx.AsyncClient(timeout=EVENT_WITHIN_SECONDS, trust_env=False) as http,
-        listening(stack.cluster.bootstrap, installation.prefix, show) as listener,
+        listening(stack.cluster.bootstrap, installation.prefix, story.event) as listener,
     ):
         service = Service(http, stack.ingress.url, installation.caller_key)
-        demo = _Demo(console, stack, http, service, listener)
+        person = Service(http, stack.ingress.url, stack.issuer.token(OPERATOR, [STAFF]))
+        demo = _Demo(story, stack, http, listener, service=service, person=person)
         try:
             await demo.run()
         except (TimeoutError, UnexpectedResponse, httpx.HTTPError) as error:
@@ -83,17 +74,25 @@ async def _play(console: Console, stack: LocalStack, picture: Path | None) -> No
         draw(console, picture, "make demo")
     _show_events(console, listener.events)
     _show_timeline(console, stack)
+    _show_audit(console, stack)
 
 
 class _Demo:
     """The steps of the demo, in order. Each step does one thing and waits for its events."""
 
     def __init__(
-        self, console: Console, stack: LocalStack, http: httpx.AsyncClient, service: Service, listener: Listener
+        self,
+        story: Story,
+        stack: LocalStack,
+        http: httpx.AsyncClient,
+        listener: Listener,
+        *,
+        service: Service,
+        person: Service,
     ) -> None:
-        self._console, self._stack, self._http = console, stack, http
-        self._service, self._listener = service, listener
-        self._steps = 0
+        self._stack, self._http, self._listener = stack, http, listener
+        self._step, self._note, self._accepted = story.step, story.note, story.accepted
+        self._service, self._person = service, person
 
     async def run(self) -> None:
         """Run all steps."""
@@ -101,6 +100,7 @@ class _Demo:
         await self._watch()
         snapshot_id = await self._review()
         handoff_id = await self._open(snapshot_id)
+        await self._enter(handoff_id)
         await self._submit()
         await self._report(handoff_id)
         await self._reconcile(handoff_id)
@@ -109,7 +109,9 @@ class _Demo:
         self._step(
             "Collate", "has done every automatic step of a prior authorization; the final submission needs a person"
         )
-        await self._simulate("authorizations", {"ids": [AUTHORIZATION], "reviewBacked": True})
+        await self._simulate(
+            "authorizations", {"ids": [AUTHORIZATION], "reviewBacked": True, "handoffOverlay": WAITING}
+        )
 
     async def _watch(self) -> None:
         self._step("A service", "watches that authorization through the gateway; it needs no Collate key")
@@ -118,24 +120,32 @@ class _Demo:
         await self._event("authorization.action_required")
 
     async def _review(self) -> str:
-        self._step("A reviewer", "reads the review snapshot, live from Collate, and accepts it")
-        snapshot = (await self._service.review_snapshot(AUTHORIZATION))["reviewSnapshot"]
+        self._step(OPERATOR, "signs in with a token, and reads the review snapshot, live from Collate")
+        snapshot = (await self._person.review_snapshot(AUTHORIZATION))["reviewSnapshot"]
         snapshot_id = str(snapshot["id"])
         self._note(f"{snapshot_id}, {snapshot['kind']}, {snapshot['status']}")
+        await self._event("authorization.content_read", operator=OPERATOR, assertedBy="person")
         return snapshot_id
 
     async def _open(self, snapshot_id: str) -> str:
-        self._step("The service", "requests a handoff for the accepted snapshot")
-        command = await self._service.request_handoff(AUTHORIZATION, snapshot_id)
+        self._step(OPERATOR, "accepts the snapshot and requests a handoff")
+        command = await self._person.request_handoff(AUTHORIZATION, snapshot_id)
         self._accepted("handoffs", command)
-        opened = await self._event("handoff.opened")
+        opened = await self._event("handoff.opened", requestedBy=OPERATOR, acceptedBy=OPERATOR)
         await self._event("command.finished", commandId=command, outcome="applied")
         return str(opened.data["handoffId"])
 
+    async def _enter(self, handoff_id: str) -> None:
+        self._step("Collate", "offers no access yet; the gateway warns that no operator has entered the handoff")
+        await self._event("handoff.at_risk", handoffId=handoff_id, reason="not_entered")
+        access: dict[str, object] = {"do": "overlay", "handoff": {"message": MESSAGE}}
+        await self._simulate(f"authorizations/{AUTHORIZATION}/act", access)
+        await self._event("handoff.access_changed", handoffId=handoff_id, accessAvailable=True)
+
     async def _submit(self) -> None:
         self._step(f"{OPERATOR}", "gets a link into the live payer session: a secret that only this response contains")
-        grant = await self._service.grant_access(AUTHORIZATION, OPERATOR)
-        self._note(f"{httpx.URL(grant['url']).host}/… until {grant['expiresAt']}")
+        grant = await self._person.grant_access(AUTHORIZATION)
+        self._note(f"{httpx.URL(grant['url']).host}/… until {grant['expiresAt']}; Collate says: {grant['message']}")
         await self._event("handoff.access_granted", operator=OPERATOR)
         self._step(OPERATOR, "opens the link and submits the request in the payer's portal")
         as_json = {"Accept": "application/json"}
@@ -143,11 +153,11 @@ class _Demo:
         (await self._http.post(grant["url"], headers=as_json, json={"did": "submitted"})).raise_for_status()
 
     async def _report(self, handoff_id: str) -> None:
-        self._step("The service", "closes the handoff with the report `submitted`")
+        self._step(OPERATOR, "closes the handoff with the report `submitted`")
         result = {"type": "completed", "reportedOutcome": "submitted"}
-        command = await self._service.close_handoff(AUTHORIZATION, handoff_id, result)
+        command = await self._person.close_handoff(AUTHORIZATION, handoff_id, result)
         self._accepted("close", command)
-        await self._event("handoff.closed", handoffId=handoff_id, reported="submitted")
+        await self._event("handoff.closed", handoffId=handoff_id, reported="submitted", reportedBy=OPERATOR)
         await self._event("command.finished", commandId=command, outcome="applied")
         self._note("published as a report; it is not payer truth yet")
 
@@ -169,16 +179,6 @@ class _Demo:
     async def _event(self, kind: str, **data: object) -> Event:
         return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
 
-    def _step(self, actor: str, does: str) -> None:
-        self._steps += 1
-        self._console.print(f"\n  [bold]{self._steps:>2}  {actor}[/] {does}")
-
-    def _note(self, text: str) -> None:
-        self._console.print(f"       [dim]{text}[/]", markup=True)
-
-    def _accepted(self, path: str, command: str) -> None:
-        self._note(f"POST …/{path} → 202 accepted, command {command}")
-
 
 def _show_events(console: Console, events: Sequence[Event]) -> None:
     table = Table(title="\nAll published events, in order", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
@@ -189,7 +189,7 @@ def _show_events(console: Console, events: Sequence[Event]) -> None:
     for event in ordered:
         at = f"{event.at:%H:%M:%S}" if event.at else ""
         cause = f"{event.caused_by[:8]}…" if event.caused_by else "a read"
-        table.add_row(str(event.sequence), at, _coloured(event.kind), _facts(event), cause)
+        table.add_row(str(event.sequence), at, coloured(event.kind), facts_of(event), cause)
     console.print(table)
     if [event.sequence for event in ordered] != list(range(1, len(ordered) + 1)):
         raise LocalError("The sequence has a gap or a duplicate.")
@@ -203,17 +203,11 @@ def _show_timeline(console: Console, stack: LocalStack) -> None:
     console.print(output, markup=False)
 
 
-def _coloured(kind: str) -> str:
-    return f"[{COLOURS[kind.partition('.')[0]]}]{kind:<29}[/]"
-
-
-def _facts(event: Event) -> str:
-    """Return the most important facts of an event."""
-    data = {**event.data, **event.data.get("payer", {})}
-    return ", ".join(
-        f"{word} {_short(str(data[name]))}".strip() for name, word in FACTS.items() if data.get(name) is not None
-    )
-
-
-def _short(value: str) -> str:
-    return value.removeprefix("collate-gateway.").removesuffix(".v1")
+def _show_audit(console: Console, stack: LocalStack) -> None:
+    """Show who did what, as an auditor exports it."""
+    console.print(f"\n[bold]Who did what[/]  [dim]gateway audit export --authorization {AUTHORIZATION}[/]\n")
+    lines = stack.cli_output("audit", "export", "--authorization", AUTHORIZATION, until="handoff.closed").splitlines()
+    for record in map(json.loads, lines):
+        names = {name: record[name] for name in PEOPLE_OF_RECORDS if name in record}
+        who = ", ".join(f"{name} {value}" for name, value in names.items()) or "no person"
+        console.print(f"  {coloured(shortened(record['event']))} [dim]{record['caller']}: {who}[/]")

@@ -1,39 +1,74 @@
-"""`gateway dev`: run everything on this machine until Ctrl-C, print commands to paste, and show each event."""
+"""`gateway dev`: run everything on this machine until Ctrl-C, print commands to paste, and show each event.
+
+A part may end, for practice: one sentence says so, and everything else runs on. Enter starts Kafka and PostgreSQL
+again, and prints another link to the console.
+"""
 
 import asyncio
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
+from gateway.console.sign_in.links import one_time_link
 from local.event_listener import Event, listening
-from local.failures import LocalError
-from local.installation import CALLER, GATEWAY, http_here
-from local.processes.ports import free_or
+from local.failures import LocalError, StartFailed
+from local.installation import CALLER, GATEWAY, Program, http_here
+from local.practice.environment_script import script
+from local.practice.part_watch import Part, PartWatch
+from local.processes.ports import hold, hold_or
 from local.processes.run import until_interrupted
-from local.stack import LocalStack, local_stack
+from local.stack import PEOPLE, STAFF, LocalStack, local_stack
 from schemas.topics import catalogue
 
 AUTHORIZATIONS = ("auth_one", "auth_two", "auth_three")
 DECISION_SECONDS = 20.0
 PORT = 8080
+CONSOLE_PORT = 8090
+PERSON = "jo.miller"
 CHECK_EVERY_SECONDS = 1.0
 FAILED = 1
 
 
-def run() -> int:
-    """Run everything and return the exit code."""
+def run(port: int | None = None) -> int:
+    """Run everything and return the exit code. `port` is the API's; None: 8080, or a free one."""
     console = Console(highlight=False, soft_wrap=True)
     console.print("\n[bold]A local gateway[/]\n")
+    # A broker that is away is what one practises; the libraries would fill the screen.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        with until_interrupted(), local_stack(console, port=free_or(PORT)) as stack:
+        held = hold_or(PORT) if port is None else hold(port)
+        with until_interrupted(), local_stack(console, port=held, console_port=hold_or(CONSOLE_PORT)) as stack:
             _prepare(stack)
-            _introduce(console, stack)
+            _introduce(console, stack, write_environment(stack))
             asyncio.run(_show_events(console, stack))
     except LocalError as error:
         print(error, file=sys.stderr)
         return FAILED
     console.print("\nAll processes are stopped and all files are removed.\n")
     return 0
+
+
+def write_environment(stack: LocalStack) -> Path:
+    """Write `env.sh` beside the logs and return its path."""
+    processes = {one.name: one for one in _programs(stack)}
+    path = stack.ingress.log.parent / "env.sh"
+    path.touch(mode=0o600)
+    path.write_text(
+        script(
+            stack.installation.environ,
+            url=stack.ingress.url,
+            key=stack.installation.caller_key,
+            admin_urls={name: program.admin_url for name, program in processes.items()},
+            pids={"kafka": stack.cluster.pid(0)} | {name: one.process.pid for name, one in processes.items()},
+            bin_path=GATEWAY.parent,
+        )
+    )
+    return path
 
 
 def _prepare(stack: LocalStack) -> None:
@@ -43,11 +78,12 @@ def _prepare(stack: LocalStack) -> None:
         http.post(f"{stack.collate_url}/_sim/authorizations", json=body).raise_for_status()
 
 
-def _introduce(console: Console, stack: LocalStack) -> None:
+def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
     installation, url = stack.installation, stack.ingress.url
     console.print()
     topics = catalogue(installation.prefix)
     for name, value in (
+        ("console", f"{sign_in_link(stack)} (for {PERSON}, once, within a minute)"),
         ("commands", f"{url}/v1/…"),
         (
             "health, metrics",
@@ -59,6 +95,7 @@ def _introduce(console: Console, stack: LocalStack) -> None:
         ("topics", "  ".join(topic.name for topic in topics)),
         ("logs", str(stack.ingress.log.parent / "*.log")),
         ("API key", f"{installation.caller_key} (caller {CALLER}, with all permissions)"),
+        ("people", f"{stack.issuer.url} is an OIDC issuer without passwords; groups: {', '.join(PEOPLE)}"),
         ("authorizations", "  ".join(AUTHORIZATIONS)),
     ):
         console.print(f"  [bold]{name:<16}[/] {value}")
@@ -67,12 +104,27 @@ def _introduce(console: Console, stack: LocalStack) -> None:
     )
     for line in commands_to_paste(url, installation.caller_key, AUTHORIZATIONS[0]):
         print(line)
-    console.print("\n[bold]In another terminal[/]: the history of the authorization, and the state of the gateway\n")
-    for line in reads_to_paste(url, stack.worker.admin_url, installation.caller_key, AUTHORIZATIONS[0]):
+    console.print("\n[bold]In another terminal[/]: every verb of an operator, such as these\n")
+    for line in reads_to_paste(environment, AUTHORIZATIONS[0]):
         print(line)
+    console.print("\n[bold]As a person[/]: a token of jo.miller, and what it allows\n")
+    print(person_to_paste(url, stack.issuer.url))
     console.print(
-        "\nOpen the link's url in a browser to act as the operator. [bold]Ctrl-C[/] stops everything. Events:\n"
+        "\nOpen the link's url in a browser to act as the operator. [bold]Enter[/] prints another link to the console, "
+        "[bold]Ctrl-C[/] stops everything. Events:\n"
     )
+
+
+def sign_in_link(stack: LocalStack) -> str:
+    """Return a link to the console that signs a person with all groups in, once."""
+    if stack.console is None:
+        raise StartFailed("the console does not run")
+    token = stack.issuer.token(PERSON, list(PEOPLE))
+    return one_time_link(stack.installation.directory, stack.console.url, token, datetime.now(UTC))
+
+
+def _programs(stack: LocalStack) -> tuple[Program, ...]:
+    return (stack.ingress, stack.worker, stack.projector, *([] if stack.console is None else [stack.console]))
 
 
 def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
@@ -86,18 +138,42 @@ def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, .
     )
 
 
-def reads_to_paste(url: str, worker_url: str, key: str, authorization_id: str) -> tuple[str, ...]:
-    """Return the CLI commands that show the history and the state."""
-    here = f"COLLATE_GATEWAY_URL={url} COLLATE_GATEWAY_KEY={key} {GATEWAY}"
+def person_to_paste(url: str, issuer_url: str) -> str:
+    """Return the line that signs a person in and shows what they may do."""
+    token = f"$(curl -sS -d name=jo.miller -d groups={STAFF} {issuer_url}/token | cut -d'\"' -f4)"
+    return f'curl -sS -H "Authorization: Bearer {token}" {url}/v1/me'
+
+
+def reads_to_paste(environment: Path, authorization_id: str) -> tuple[str, ...]:
+    """Return the lines for another terminal: its environment, then history, state, checks and a fault."""
     return (
-        f"{here} timeline {authorization_id}",
-        f"{here} watch {authorization_id}",
-        f"{here} top --worker {worker_url}",
+        f". {environment}",
+        f"gateway timeline {authorization_id}",
+        f"gateway watch {authorization_id}",
+        "gateway top",
+        "gateway check --for worker",
+        "kill -9 $KAFKA_PID     # see what `gateway top` says; also $INGRESS_PID, $WORKER_PID, $PROJECTOR_PID",
+    )
+
+
+def _parts(stack: LocalStack) -> tuple[Part, ...]:
+    def restart_kafka() -> None:
+        stack.cluster.start(0)
+        write_environment(stack)
+
+    again = "Press Enter to start it again."
+    return (
+        Part("Apache Kafka", lambda: stack.cluster.is_running(0), again, restart_kafka),
+        Part("PostgreSQL", stack.database.is_running, again, stack.database.start),
+        *(
+            Part(one.name, lambda one=one: one.process.poll() is None, f"Its log is {one.log}.")  # type: ignore[misc]
+            for one in _programs(stack)
+        ),
     )
 
 
 async def _show_events(console: Console, stack: LocalStack) -> None:
-    """Show events until Ctrl-C. Raises StartFailed if a process has ended unexpectedly."""
+    """Show events until Ctrl-C, and a sentence for each part that has ended or started again."""
 
     def show(event: Event) -> None:
         at = f"{event.at:%H:%M:%S}" if event.at else ""
@@ -106,7 +182,40 @@ async def _show_events(console: Console, stack: LocalStack) -> None:
             f"  [dim]{at}[/]  {event.authorization_id} {event.sequence}  [bold]{event.kind}[/]  [dim]{data}[/]"
         )
 
+    def say(sentence: str, colour: str) -> None:
+        console.print(f"  [dim]{datetime.now().astimezone():%H:%M:%S}[/]  [{colour}]{sentence}[/]")
+
+    watch = PartWatch(_parts(stack))
     async with listening(stack.cluster.bootstrap, stack.installation.prefix, show) as listener:
-        while True:
-            stack.require_running()
-            await listener.take(CHECK_EVERY_SECONDS)
+        with enter_pressed() as pressed:
+            while True:
+                for part in watch.newly_ended():
+                    say(f"{part.name} has ended; everything else runs on. {part.advice}", "red")
+                await listener.take(CHECK_EVERY_SECONDS)
+                if pressed.is_set():
+                    pressed.clear()
+                    for part in await asyncio.to_thread(watch.start_again):
+                        say(f"{part.name} runs again.", "green")
+                    console.print(f"  [bold]console[/] {sign_in_link(stack)}")
+
+
+@contextmanager
+def enter_pressed() -> Iterator[asyncio.Event]:
+    """Yield an event that each line on standard input sets; never, if no line can come."""
+    pressed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def read() -> None:
+        if sys.stdin.readline():
+            pressed.set()
+        else:
+            loop.remove_reader(sys.stdin)
+
+    try:
+        loop.add_reader(sys.stdin, read)
+    except (OSError, ValueError):  # a closed input, or /dev/null
+        yield pressed
+        return
+    try:
+        yield pressed
+    finally:
+        loop.remove_reader(sys.stdin)

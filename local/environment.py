@@ -34,6 +34,7 @@ def main() -> None:
     install(
         "postgres.txt", "The local PostgreSQL cannot run here. With TEST_POSTGRES=postgresql://… the tests use yours."
     )
+    install("browser.txt", "The browser tests cannot run here.")
     local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     subprocess.run(local, check=True)
 

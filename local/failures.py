@@ -3,6 +3,7 @@
 LocalError
 ├── NoJava       the platform has no packaged Java runtime
 ├── NoJars       a jar is not in the cache and cannot be downloaded
+├── NoPackage    an npm package cannot be downloaded or is not the pinned one
 ├── NoPostgres   the platform has no packaged PostgreSQL
 ├── NoSpace      the disk is too full
 └── StartFailed  a server did not become ready
@@ -19,6 +20,10 @@ class NoJava(LocalError):
 
 class NoJars(LocalError):
     """A jar is not in the cache and cannot be downloaded."""
+
+
+class NoPackage(LocalError):
+    """An npm package cannot be downloaded, or is not the pinned one."""
 
 
 class NoPostgres(LocalError):

@@ -33,6 +33,7 @@ PERMISSIONS = (
     "authorization:watch",
     "authorization:read",
     "authorization:review",
+    "authorization:evidence",
     "operate",
 )
 READY_WITHIN_SECONDS = 60.0
@@ -93,17 +94,26 @@ class Installation:
         prefix: str = "collate-gateway.",
         replication: int = 1,
         database: str | None = None,
+        people: str = "",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`database` is the conninfo of the read model's PostgreSQL; None means no read model."""
+        """`database` is the conninfo of the read model's PostgreSQL; None means no read model.
+
+        `people` are further entries of the callers file, such as `LocalIssuer.callers_file_entry` makes them.
+        """
         self._run = run
         self.prefix = prefix
         self.caller_key, callers = _new_caller()
-        secret = {"callers.toml": callers, "collate-key": COLLATE_KEY, "digest-key": secrets.token_urlsafe(32)}
+        secret = {
+            "callers.toml": callers + people,
+            "collate-key": COLLATE_KEY,
+            "digest-key": secrets.token_urlsafe(32),
+            "cookie-key": secrets.token_urlsafe(32),
+        }
         if database is not None:
             secret["dsn"] = database
         for name, content in secret.items():
-            self._write_secret(name, content)
+            self.write_secret(name, content)
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
             "GATEWAY_ENVIRONMENT": "local",
@@ -128,9 +138,18 @@ class Installation:
         }
 
     @property
+    def directory(self) -> Path:
+        """The directory of the secrets, the logs and the console's links."""
+        return self._run.directory
+
+    @property
     def environ(self) -> dict[str, str]:
         """The processes' environment, without their own ports and names."""
         return dict(self._environ)
+
+    def change(self, settings: Mapping[str, str]) -> None:
+        """Replace settings of the processes that start from now on."""
+        self._environ |= settings
 
     def apply_topics(self) -> None:
         """Create the missing topics. Raises StartFailed if the command failed."""
@@ -147,8 +166,39 @@ class Installation:
         if done.returncode:
             raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {done.returncode}", [log])
 
-    def start(self, verb: str, name: str | None = None, port: int | None = None) -> Program:
-        """Start `gateway ingress`, `worker` or `projector` without waiting. Default: free ports."""
+    def start_console(self, ingress: Program, issuer_url: str | None = None, port: int | None = None) -> Program:
+        """Start `gateway console` in front of an ingress without waiting; people may sign in at a local issuer."""
+        # Not in `environ`: a program of an earlier release does not know these settings.
+        settings = {
+            "GATEWAY_CONSOLE__API_URL": ingress.url,
+            "GATEWAY_CONSOLE__HOST": "127.0.0.1",
+            "GATEWAY_CONSOLE__COOKIE_KEY_FILE": str(self.directory / "cookie-key"),
+            "GATEWAY_CONSOLE__LINK_DIRECTORY": str(self.directory),
+            "GATEWAY_CONSOLE__KEY_SIGN_IN": "true",
+            "GATEWAY_CONSOLE__SESSION_ORIGINS": self._environ["GATEWAY_COLLATE__BASE_URL"],
+        }
+        if issuer_url is not None:
+            settings |= {"GATEWAY_CONSOLE__OIDC_ISSUER": issuer_url, "GATEWAY_CONSOLE__OIDC_CLIENT_ID": "console"}
+        port = port or free_ports(1)[0]
+        settings |= {
+            "GATEWAY_CONSOLE__PORT": str(port),
+            "GATEWAY_CONSOLE__PUBLIC_URL": f"http://127.0.0.1:{port}",
+        }
+        return self.start("console", port=port, settings=settings)
+
+    def start(
+        self,
+        verb: str,
+        name: str | None = None,
+        port: int | None = None,
+        *,
+        gateway: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> Program:
+        """Start a process of the gateway without waiting. Default: free ports, this tree's program.
+
+        `gateway` is the program of another release; `settings` are further ones of this process.
+        """
         name = name or verb
         free, admin = free_ports(2)
         port = port or free
@@ -158,11 +208,16 @@ class Installation:
             "GATEWAY_INGRESS__PORT": str(port),
             "GATEWAY_ADMIN__PORT": str(admin),
             "GATEWAY_WORKER__INSTANCE": name,
+            **(settings or {}),
         }
-        process = self._run.spawn([GATEWAY, verb], log=log, environ=environ)
+        process = self._run.spawn([gateway or GATEWAY, verb], log=log, environ=environ)
         return Program(name, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}", log, process)
 
-    def _write_secret(self, name: str, content: str) -> None:
+    def write_secret(self, name: str, content: str) -> None:
+        """Replace the content of a secret's file, as Kubernetes does after a change of the Secret.
+
+        Names: `callers.toml`, `collate-key`, `digest-key`, `dsn`.
+        """
         path = self._run.directory / name
         path.touch(mode=0o600)
         path.write_text(content)

@@ -74,12 +74,14 @@ class Postgres:
             raise
         return self
 
-    def start(self) -> None:
-        """Start the server with its existing data."""
+    def start(self, largest_file_kib: int | None = None) -> None:
+        """Start the server with its existing data. `largest_file_kib` stands for a full disk: longer writes fail."""
         self._end_old_processes()
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, "-k", self._sockets]
         for setting in SETTINGS:
             command += ["-c", setting]
+        if largest_file_kib is not None:
+            command = ["/bin/bash", "-c", 'ulimit -S -f "$0"; exec "$@"', str(largest_file_kib), *command]
         self._process = self._owner.spawn(command, log=self._log, user=_user())
         self._await_ready()
 

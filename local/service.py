@@ -1,4 +1,4 @@
-"""A service that uses the gateway: a caller's HTTP calls, as in the README."""
+"""A service or a person that uses the gateway: a caller's HTTP calls, as in the README."""
 
 import secrets
 from typing import Any
@@ -13,7 +13,7 @@ class UnexpectedResponse(LocalError):
 
 
 class Service:
-    """A caller with its key. Each command gets a new Idempotency-Key."""
+    """A caller with its key, or a person with a token. Each command gets a new Idempotency-Key."""
 
     def __init__(self, http: httpx.AsyncClient, url: str, key: str) -> None:
         self._http, self._url = http, f"{url}/v1/authorizations"
@@ -34,12 +34,12 @@ class Service:
             f"{authorization_id}/handoffs", {"acceptedReviewSnapshotId": accepted_review_snapshot_id}
         )
 
-    async def grant_access(self, authorization_id: str, operator: str) -> dict[str, Any]:
-        """Create a link into the payer session for an operator."""
+    async def grant_access(self, authorization_id: str) -> dict[str, Any]:
+        """Create a link into the payer session for the person whose token this client has."""
         response = await self._http.post(
             f"{self._url}/{authorization_id}/handoffs/active/access-grants",
             headers=self._headers,
-            json={"operator": operator},
+            json={},
         )
         return _expect(response, 201)
 

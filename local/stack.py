@@ -6,7 +6,7 @@ stopped and all files are removed.
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -14,12 +14,19 @@ from rich.console import Console
 
 from local.failures import StartFailed
 from local.installation import GATEWAY, Installation, Program, start_collate
+from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.processes.logs import failure
+from local.processes.ports import HeldPort
 from local.processes.run import Run
 
 OUTPUT_WITHIN_SECONDS = 30.0
+STAFF = "handoff-staff"
+PEOPLE = {
+    STAFF: ("authorization:read", "authorization:review", "handoff:request", "handoff:grant", "handoff:close"),
+    "on-call": ("authorization:read", "operate"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class LocalStack:
     worker: Program
     database: Postgres
     projector: Program
+    issuer: LocalIssuer
+    console: Program | None = None
 
     def require_running(self) -> None:
         """Raise StartFailed, with the end of the log, if a server or process has ended."""
@@ -68,8 +77,18 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(console: Console, *, collate: Sequence[str] = (), port: int | None = None) -> Iterator[LocalStack]:
-    """Start the stack and print each part when it is ready. Raises LocalError if a part could not start."""
+def local_stack(
+    console: Console,
+    *,
+    collate: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    port: HeldPort | None = None,
+    console_port: HeldPort | None = None,
+) -> Iterator[LocalStack]:
+    """Start the stack and print each part when it is ready. Raises LocalError if a part could not start.
+
+    The pages for people run only at a `console_port`.
+    """
     with ExitStack() as exits:
         started = time.monotonic()
 
@@ -83,11 +102,19 @@ def local_stack(console: Console, *, collate: Sequence[str] = (), port: int | No
         run = exits.enter_context(Run("gateway"))
         collate_url = start_collate(run, *collate)
         report("a simulated Collate", collate_url)
+        issuer = exits.enter_context(LocalIssuer(tuple(PEOPLE)))
+        report("an OIDC issuer", issuer.url)
         installation = Installation(
-            run, bootstrap=cluster.bootstrap, collate_url=collate_url, database=database.conninfo
+            run,
+            bootstrap=cluster.bootstrap,
+            collate_url=collate_url,
+            database=database.conninfo,
+            people=issuer.callers_file_entry(PEOPLE),
+            settings=settings,
         )
         installation.apply_topics()
-        ingress, worker = installation.start("ingress", port=port), installation.start("worker")
+        ingress = installation.start("ingress", port=port.release() if port else None)
+        worker = installation.start("worker")
         projector = installation.start("projector")
         installation.migrate()
         ingress.await_ready()
@@ -96,4 +123,9 @@ def local_stack(console: Console, *, collate: Sequence[str] = (), port: int | No
         report("worker", f"health and metrics at {worker.admin_url}")
         projector.await_ready()
         report("projector", "status and timelines")
-        yield LocalStack(cluster, collate_url, installation, ingress, worker, database, projector)
+        pages = None
+        if console_port is not None:
+            pages = installation.start_console(ingress, issuer.url, console_port.release())
+            pages.await_ready()
+            report("console", pages.url)
+        yield LocalStack(cluster, collate_url, installation, ingress, worker, database, projector, issuer, pages)

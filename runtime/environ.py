@@ -150,6 +150,8 @@ def _unknown(key: str, names: Mapping[str, Any]) -> str:
 def _problem(location: tuple[str, ...], kind: str, message: str) -> str:
     if kind == "missing":
         return f"{variable_name(location)}: required but not set"
+    if not location:  # a contradiction between sections names its settings
+        return message
     name = variable_name(location) + (f"{_SEPARATOR}…" if kind == "contradiction" else "")
     return f"{name}: {message.removeprefix('Value error, ')}"
 

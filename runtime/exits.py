@@ -21,7 +21,7 @@ EXIT_MEANINGS = {
     Exit.OK: "done; for a process: stopped on request, all work finished",
     Exit.FAILED: "a part of the process failed; its last log lines name the part and the error",
     Exit.USAGE: "wrong command line",
-    Exit.CHANGES: "`gateway topics plan` found something to change",
+    Exit.CHANGES: "`gateway topics plan` or `gateway collate probe` found something to change",
     Exit.UNAVAILABLE: "a one-shot command could not reach a service that it needs",
     Exit.INTERNAL: "unexpected error outside any part of the process",
     Exit.CUT_SHORT: "stop deadline exceeded with work unfinished; nothing is lost, the next start resumes it",

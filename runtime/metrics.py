@@ -6,6 +6,8 @@ partitions: never an authorization, a text from outside or an error message.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,6 +15,7 @@ PREFIX = "collate_gateway_"
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0)
+_WORK = (60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 86_400.0, 259_200.0)
 _COUNTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
 
 
@@ -84,6 +87,11 @@ class EngineMetrics:
     dead_lettered: Counter
     stopped: Gauge
 
+    def show_zeros(self, partition: int) -> None:
+        """Create the counters of a partition that this process has been assigned; see `runtime.admin.closed_labels`."""
+        for counter in (self.records, self.fenced, self.dead_lettered):
+            counter.labels(str(partition))
+
     def forget(self, partition: int) -> None:
         """Remove the gauges of a revoked partition, so that only its owner reports them."""
         label = {"partition": str(partition)}
@@ -117,6 +125,51 @@ class CommandMetrics:
     observation_slowdown: Gauge
 
 
+class HandoffStage(StrEnum):
+    """The stages of a handoff whose time is measured."""
+
+    NEED_TO_OPEN = "need_to_open"
+    OPEN_TO_CLOSE = "open_to_close"
+    CLOSE_TO_TRUTH = "close_to_truth"
+
+
+class VerdictWhen(StrEnum):
+    """When a report was compared with the payer's truth."""
+
+    RECONCILED = "reconciled"
+    SETTLED = "settled"
+
+
+class PayerLabels:
+    """The closed set of payers in labels: those of the settings, `other`, and `unknown` if Collate shows none."""
+
+    OTHER: Final = "other"
+    UNKNOWN: Final = "unknown"
+
+    def __init__(self, payers: Sequence[str]) -> None:
+        self._named = frozenset(payers)
+        self.every = (*dict.fromkeys(payers), self.OTHER, self.UNKNOWN)
+
+    def of(self, payer: str | None) -> str:
+        """Return the label of a payer."""
+        if payer is None:
+            return self.UNKNOWN
+        return payer if payer in self._named else self.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleMetrics:
+    """Metrics of the work of people: the gauges are the projector's, the others the worker's."""
+
+    waiting: Gauge
+    waiting_payers: Gauge
+    waiting_oldest_seconds: Gauge
+    handoffs_open: Gauge
+    handoffs_at_risk: Gauge
+    stage_seconds: Histogram
+    agreements: Counter
+
+
 @dataclass(frozen=True, slots=True)
 class CollateMetrics:
     """Metrics of calls to Collate."""
@@ -128,6 +181,7 @@ class CollateMetrics:
     budget_limit: Gauge
     budget_wait_seconds: Histogram
     breaker_open: Gauge
+    breakers: Gauge
     breaker_changes: Counter
     credentials_refused: Gauge
 
@@ -142,6 +196,7 @@ class IngressMetrics:
     connections: Gauge
     connections_limit: Gauge
     shed: Counter
+    batch_events: Counter
     publish_seconds: Histogram
     publish_failures: Counter
     publishes_in_flight: Gauge
@@ -172,6 +227,14 @@ class ReadModelMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleMetrics:
+    """Metrics of the console."""
+
+    pages: Counter
+    page_seconds: Histogram
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessMetrics:
     """Metrics of the process itself."""
 
@@ -190,8 +253,10 @@ class Metrics:
     ingress: IngressMetrics
     engine: EngineMetrics
     commands: CommandMetrics
+    people: PeopleMetrics
     collate: CollateMetrics
     readmodel: ReadModelMetrics
+    console: ConsoleMetrics
     described: tuple[MetricDescription, ...]
 
 
@@ -203,8 +268,10 @@ def create_metrics(registry: CollectorRegistry) -> Metrics:
         ingress=_ingress(make),
         engine=create_engine_metrics(make),
         commands=_commands(make),
+        people=_people(make),
         collate=_collate(make),
         readmodel=_readmodel(make),
+        console=_console(make),
         described=tuple(make.described),
     )
 
@@ -223,6 +290,19 @@ def _process(make: MetricFactory) -> ProcessMetrics:
     )
 
 
+def _console(make: MetricFactory) -> ConsoleMetrics:
+    return ConsoleMetrics(
+        pages=make.counter(
+            "console_pages",
+            "Completed requests of the console, by route template, method and status.",
+            ("route", "method", "status"),
+        ),
+        page_seconds=make.histogram(
+            "console_page_seconds", "Time from a request to the end of the console's response.", ("route",)
+        ),
+    )
+
+
 def _ingress(make: MetricFactory) -> IngressMetrics:
     return IngressMetrics(
         requests=make.counter(
@@ -238,6 +318,11 @@ def _ingress(make: MetricFactory) -> IngressMetrics:
             "shed",
             "Requests rejected because of a limit or an outage, by reason (rate, in_flight, publishes, kafka_away, …).",
             ("reason",),
+        ),
+        batch_events=make.counter(
+            "batch_events",
+            "Events of command batches, by result (accepted, replayed, rejected, rate, unavailable).",
+            ("result",),
         ),
         publish_seconds=make.histogram(
             "publish_seconds", "Time from sending a command to Kafka until all in-sync replicas have it."
@@ -350,11 +435,45 @@ def _commands(make: MetricFactory) -> CommandMetrics:
             "authorization's handoffs at Collate, because a concurrent change by another actor looks the same.",
         ),
         observations=make.counter(
-            "observations", "Reads by the watcher, by result (news, nothing, held, not_found).", ("result",)
+            "observations",
+            "Reads by the watcher, by result (news, nothing, held, not_found, unreadable, stale, no_answer).",
+            ("result",),
         ),
         observation_slowdown=make.gauge(
             "observation_stretch",
             "Factor by which the watcher's intervals are longer than set, because the call budget is too small.",
+        ),
+    )
+
+
+def _people(make: MetricFactory) -> PeopleMetrics:
+    return PeopleMetrics(
+        waiting=make.gauge(
+            "people_waiting",
+            "Authorizations that wait for a person to open a handoff, by how long (15m: less than 15 minutes, 1h, 4h, "
+            "1d, longer).",
+            ("age",),
+        ),
+        waiting_payers=make.gauge(
+            "people_waiting_payers", "The same authorizations, by payer (as set, other, unknown).", ("payer",)
+        ),
+        waiting_oldest_seconds=make.gauge(
+            "people_waiting_oldest_seconds", "How long the first of them has waited; 0 if none waits."
+        ),
+        handoffs_open=make.gauge("handoffs_open", "Open handoffs."),
+        handoffs_at_risk=make.gauge("handoffs_at_risk", "Open handoffs at risk, by the latest reason.", ("risk",)),
+        stage_seconds=make.histogram(
+            "handoff_stage_seconds",
+            "Times of handoffs, by stage (need_to_open, open_to_close, close_to_truth) and payer. The truth is there "
+            "when Collate has reconciled the handoff.",
+            ("stage", "payer"),
+            _WORK,
+        ),
+        agreements=make.counter(
+            "handoff_agreements",
+            "Reports compared with the payer's truth, by verdict (agrees, contradicts, undetermined, no_report), when "
+            "(reconciled, settled) and payer.",
+            ("agreement", "when", "payer"),
         ),
     )
 
@@ -375,7 +494,16 @@ def _collate(make: MetricFactory) -> CollateMetrics:
         budget_wait_seconds=make.histogram(
             "collate_wait_seconds", "Time that calls waited for the call budget.", ("priority",)
         ),
-        breaker_open=make.gauge("collate_breaker", "State of the breaker: 0 closed, 1 probing, 2 open."),
+        breaker_open=make.gauge(
+            "collate_breaker",
+            "State of the breaker for faults: 0 closed, 1 probing, 2 open; `collate_breakers` has all breakers.",
+        ),
+        breakers=make.gauge(
+            "collate_breakers",
+            "State of each breaker: 0 closed, 1 probing, 2 open; by reason (credentials, forbidden, faults, "
+            "rate_limited) and the calls that it holds (all, reads, writes).",
+            ("reason", "calls"),
+        ),
         breaker_changes=make.counter(
             "collate_breaker_changes", "State changes of the breaker, by new state.", ("state",)
         ),

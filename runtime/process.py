@@ -9,19 +9,20 @@ import faulthandler
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
 
-from runtime.admin import PartitionStatus, admin_app
-from runtime.admin_resume import Resume
+from runtime.admin.app import PartitionStatus, admin_app
+from runtime.admin.closed_labels import show_zeros
+from runtime.admin.resume import Resume
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
 from runtime.logs import Log, configure_logs, get_log
 from runtime.metrics import Metrics, create_metrics
 from runtime.serving import serving
-from runtime.settings import ProcessSettings
+from runtime.settings import AdminSettings, LogSettings
 from runtime.signals import ShutdownWatchdog, handling_signals
 from runtime.version import VERSION
 
@@ -84,7 +85,23 @@ class Process:
 Main = Callable[[Process], Awaitable[None]]
 
 
-def run(name: str, settings: ProcessSettings, main: Main, *, stop_deadline_seconds: float) -> int:
+class RunSettings(Protocol):
+    """The settings that every process has."""
+
+    @property
+    def environment(self) -> str:
+        """The name of the installation."""
+
+    @property
+    def log(self) -> LogSettings:
+        """Form and level of the log."""
+
+    @property
+    def admin(self) -> AdminSettings:
+        """The admin port."""
+
+
+def run(name: str, settings: RunSettings, main: Main, *, stop_deadline_seconds: float) -> int:
     """Run a process until it is stopped; return its exit code (see `exits`).
 
     `main` builds the parts and works until `process.stop` is set. It then finishes its work within the deadline and
@@ -108,8 +125,10 @@ def run(name: str, settings: ProcessSettings, main: Main, *, stop_deadline_secon
 
 
 async def _run(
-    name: str, settings: ProcessSettings, main: Main, stop_deadline_seconds: float, watchdog: ShutdownWatchdog
+    name: str, settings: RunSettings, main: Main, stop_deadline_seconds: float, watchdog: ShutdownWatchdog
 ) -> int:
+    # The `_created` series tell when a counter began: twice the series, and no query uses them.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus_client has no type here
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
@@ -121,6 +140,7 @@ async def _run(
         log=get_log(),
     )
     process.metrics.process.build.labels(version=VERSION, process=name).set(1)
+    show_zeros(process.metrics, name)
     process.metrics.process.ready.set_function(lambda: float(process.health.ready().good))
     app = admin_app(process.health, registry, lambda: process.partition_status, lambda: process.resume)
     with handling_signals(process.request_stop, watchdog):

@@ -4,19 +4,26 @@ A setting is an environment variable: GATEWAY_ + section + __ + name (GATEWAY_KA
 always a file (`…_file`), read when it is needed, so that a rotated file needs no restart. Durations: 30s, 5m.
 """
 
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from runtime.environ import Section, SettingsInvalid, file_problem, nest, setting_paths, validate, variable_name
-from runtime.units import Duration, Names, Size, Steps, parse_steps
+from runtime.units import Duration, Names, Size, Steps, parse_steps, show_duration
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+
+# The parts of the longest invocation: when its last write may begin, then a write and three reads that check it. Each
+# waits for the call budget first.
+LAST_WRITE_BEGINS: Final = timedelta(seconds=30)
+LAST_CALLS: Final = 4
+CALL_WAIT: Final = timedelta(seconds=5)
 
 
 def _http_url(value: str) -> str:
@@ -24,6 +31,17 @@ def _http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("expected a URL like https://api.sandbox.trycollate.ai, without user, query or fragment")
     return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.path:
+        raise ValueError("expected an origin like https://handoffs.example, without path")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_origin(one) for one in values)
 
 
 def _proxy_url(value: str) -> str:
@@ -157,14 +175,25 @@ class CollateSettings(Section):
     proxy_credentials_file: Path | None = Field(
         None, description="File with `user:password` for that proxy; read for each new connection."
     )
-    send_idempotency_key: Literal["all", "create_only"] = Field(
-        "all", description="Send Idempotency-Key with every handoff write, or only with the create."
+    send_idempotency_key: Literal["all", "create_only", "none"] = Field(
+        "all",
+        description="Send Idempotency-Key with every handoff write, only with the create, or not at all.",
     )
     if_match_on_close: Literal["authorization", "handoff"] = Field(
         "authorization", description="Source of the version in If-Match of the three close calls."
     )
     if_match_is_honoured: bool = Field(
         True, description="Set false if Collate ignores If-Match; then no effect counts as proven (`ours`)."
+    )
+    handoffs_raise_version: bool = Field(
+        False,
+        description="Set true if every opening and every end of a handoff raises the authorization's version: "
+        "then the version decides more creates with a lost response.",
+    )
+    abandonment_after: Duration = Field(
+        timedelta(minutes=15),
+        description="How long after the end of its last access grant, or its opening, Collate ends a handoff as "
+        "abandoned; 0s if unknown.",
     )
     key_retention: Duration = Field(
         timedelta(hours=24),
@@ -216,6 +245,8 @@ class CollateSettings(Section):
             wrong.append("total_timeout is shorter than connect_timeout, write_timeout or read_timeout")
         if self.proxy_credentials_file is not None and self.proxy is None:
             wrong.append("proxy_credentials_file needs proxy")
+        if self.send_idempotency_key == "none" and not self.if_match_is_honoured:
+            wrong.append("send_idempotency_key is none and if_match_is_honoured is false: nothing prevents two effects")
         return wrong
 
 
@@ -234,7 +265,9 @@ class IngressSettings(Section):
     max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
     body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
-        1_000, description="Maximum number of requests in flight; a further request immediately gets 503."
+        1_000,
+        description="Maximum number of requests in flight; a further request immediately gets 503. "
+        "One caller has at most half of them; its further requests get 429.",
     )
     max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
         50,
@@ -245,7 +278,9 @@ class IngressSettings(Section):
         2_000, description="Maximum number of open connections; a further one closes waiting ones, or gets 503."
     )
     max_connections_per_peer: Annotated[int, Field(ge=0)] = Field(
-        0, description="Maximum number of open connections per peer address; 0: no bound. Behind a proxy, keep 0."
+        0,
+        description="Maximum number of open connections per peer (an IPv4 address, or a /64 network of IPv6); "
+        "0: no bound. Behind a proxy, keep 0.",
     )
     max_publishes_in_flight: Annotated[int, Field(ge=1)] = Field(
         500, description="Maximum number of unconfirmed records sent to Kafka; a further command immediately gets 503."
@@ -369,7 +404,8 @@ class WatchSettings(Section):
     """How often the watcher reads an authorization; an age counts from the last change that it saw."""
 
     ended: Steps = _steps("2s until 1m, 5s until 10m, 30s", "after a handoff has ended, while Collate reconciles")
-    open: Steps = _steps("5s until 10m, 15s until 1h, 1m", "while a handoff is open")
+    access: Steps = _steps("5s until 10m, 15s until 1h, 1m", "while an operator waits for access to an open handoff")
+    open: Steps = _steps("20s until 1h, 1m", "while a handoff is open and its operator has access")
     processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate processes the authorization")
     action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
     payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
@@ -378,6 +414,15 @@ class WatchSettings(Section):
     )
     longest_stretch: Annotated[float, Field(ge=1)] = Field(
         16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
+    )
+    not_entered_after: Duration = Field(
+        timedelta(minutes=5), description="Age of an open handoff without any access grant at which it is at risk."
+    )
+    grant_expiring_before: Duration = Field(
+        timedelta(minutes=1), description="How long before the end of its last access grant a handoff is at risk."
+    )
+    abandonment_warning: Duration = Field(
+        timedelta(minutes=5), description="How long before `collate.abandonment_after` ends a handoff it is at risk."
     )
     open_too_long: Duration = Field(
         timedelta(hours=4), description="Age of an open handoff at which the watcher emits `handoff.at_risk`."
@@ -418,6 +463,104 @@ class ReadModelSettings(Section):
     )
 
 
+_PAYER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
+
+
+def _payer_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_PAYER_ID.fullmatch(one) for one in ids):
+        raise ValueError("expected payer ids as Collate shows them, separated by commas")
+    return ids
+
+
+class ConsoleSettings(Section):
+    """The web pages for people, `gateway console`: their address, how people sign in, and the API behind them."""
+
+    host: str = Field("0.0.0.0", description="Address that the console listens on.")  # noqa: S104 - a container's only interface
+    port: Port = Field(8090, description="Port that the console listens on; 0 selects a free port.")
+    public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        None,
+        description="Address in people's browsers, e.g. https://handoffs.example, without path; "
+        "http:// only for 127.0.0.1, ::1 and localhost.",
+    )
+    api_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="URL of the gateway's HTTP API that every page calls, e.g. http://gateway-ingress:8080."
+    )
+    api_ca_file: Path | None = Field(
+        None, description="PEM file with the trusted certificate authorities of `api_url`; by default, the system's."
+    )
+    api_timeout: Duration = Field(timedelta(seconds=5), description="Timeout of one call of the API.")
+    cookie_key_file: Path | None = Field(
+        None,
+        description="File with the keys of the session cookies: one or two lines, each 32 random bytes in base64. "
+        "The first encrypts, both decrypt. Only `trust_bearer` alone needs no key.",
+    )
+    idle_after: Duration = Field(
+        timedelta(minutes=15), description="How long after a person's last action the session ends."
+    )
+    session_life: Duration = Field(timedelta(hours=12), description="Maximum duration of a session.")
+    oidc_issuer: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Issuer (OIDC) that people sign in at; also an issuer of people in the callers file."
+    )
+    oidc_client_id: str | None = Field(None, description="Client id of the console at `oidc_issuer`.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File with the client's secret; without it the console is a public client with PKCE."
+    )
+    oidc_scope: Annotated[Names, Field(min_length=1)] = Field(
+        ("openid",), description="Requested scopes, separated by commas; `openid` must be one of them."
+    )
+    oidc_resource: str | None = Field(
+        None, description="Audience to request for the access token (RFC 8707 `resource`), if the issuer needs it."
+    )
+    trust_bearer: bool = Field(
+        False,
+        description="Accept `Authorization: Bearer` from a proxy that signs people in; it must be the only way in.",
+    )
+    key_sign_in: bool = Field(False, description="Let people sign in with a caller's API key and their name.")
+    link_directory: Path | None = Field(
+        None, description="Directory of the links that `gateway dev` prints; only if `public_url` is of this machine."
+    )
+    guide_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None,
+        description="Address of the page made from docs/operations.md, e.g. https://docs.example/operations.md; "
+        "findings of the console link to its sections.",
+    )
+    session_origins: Annotated[Names, AfterValidator(_origins)] = Field(
+        (),
+        description="Origins of Collate's session links, e.g. https://sessions.example, separated by commas; "
+        "a browser opens a link only there.",
+    )
+    max_pages_per_person: Annotated[int, Field(ge=1)] = Field(
+        8, description="Maximum number of one person's pages in flight; a further one gets 429."
+    )
+    stop_deadline: Duration = Field(timedelta(seconds=10), description="Time for pages in flight after SIGTERM.")
+
+    def contradictions(self) -> list[str]:
+        """Check the ways to sign in, and that sessions are encrypted in transit."""
+        wrong = []
+        public_url = self.public_url or ""
+        here = is_this_machine(public_url)
+        if public_url.startswith("http://") and not here:
+            wrong.append("public_url is http://, which sends sessions unencrypted; use https://")
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            wrong.append("oidc_issuer and oidc_client_id must be set together")
+        if self.oidc_client_secret_file is not None and self.oidc_client_id is None:
+            wrong.append("oidc_client_secret_file needs oidc_client_id")
+        if (self.oidc_issuer or "").startswith("http://") and not is_this_machine(self.oidc_issuer or ""):
+            wrong.append("oidc_issuer is http://, which sends tokens unencrypted; use https://")
+        if "openid" not in self.oidc_scope:
+            wrong.append("oidc_scope must contain openid")
+        if self.link_directory is not None and public_url and not here:
+            wrong.append("link_directory needs a public_url of this machine, such as http://127.0.0.1:8090")
+        if self.idle_after > self.session_life:
+            wrong.append("idle_after is longer than session_life")
+        return wrong
+
+
+def is_this_machine(url: str) -> bool:
+    """Return whether a URL's host is a loopback address or `localhost`."""
+    return (urlsplit(url).hostname or "") in {"localhost", "127.0.0.1", "::1"}
+
+
 class AdminSettings(Section):
     """The admin port: health, metrics, partition status, resume. Never expose it to callers."""
 
@@ -425,6 +568,9 @@ class AdminSettings(Section):
     port: Port = Field(9090, description="The admin port; 0 selects a free port.")
     stalled_after: Duration = Field(
         timedelta(seconds=30), description="How long a loop may be silent before /livez fails."
+    )
+    payer_labels: Annotated[Names, Field(max_length=20), AfterValidator(_payer_ids)] = Field(
+        (), description="Payer ids with a label of their own in metrics, separated by commas; all others are `other`."
     )
 
 
@@ -455,12 +601,19 @@ class TraceSettings(Section):
     )
 
 
+EnvironmentName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9-]{0,31}$",
+        description="Name of this installation (production, staging, local); part of each record's `source`.",
+    ),
+]
+
+
 class ClusterSettings(Section):
     """The settings of `gateway topics`: only Kafka's."""
 
-    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = Field(
-        description="Name of this installation (production, staging, local); part of each record's `source`."
-    )
+    environment: EnvironmentName
     kafka: KafkaSettings
     topics: TopicSettings = TopicSettings()
     log: LogSettings = LogSettings()
@@ -479,6 +632,25 @@ class ProcessSettings(ClusterSettings):
     readmodel: ReadModelSettings = ReadModelSettings()
 
 
+class ConsoleProcessSettings(Section):
+    """The settings of the console: neither Kafka nor the read model nor Collate."""
+
+    environment: EnvironmentName
+    log: LogSettings = LogSettings()
+    admin: AdminSettings = AdminSettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+    def contradictions(self) -> list[str]:
+        """People need a way to sign in."""
+        own = self.console
+        has_sessions = own.oidc_issuer is not None or own.key_sign_in or own.link_directory is not None
+        if not has_sessions and not own.trust_bearer:
+            return ["GATEWAY_CONSOLE__OIDC_ISSUER, …__TRUST_BEARER, …__KEY_SIGN_IN: set one, or people can't sign in"]
+        if has_sessions and own.cookie_key_file is None:
+            return ["GATEWAY_CONSOLE__COOKIE_KEY_FILE: required for sessions, but not set"]
+        return []
+
+
 class Settings(ProcessSettings):
     """All settings; ingress and worker need them."""
 
@@ -486,10 +658,32 @@ class Settings(ProcessSettings):
     ingress: IngressSettings = IngressSettings()
     worker: WorkerSettings = WorkerSettings()
     watch: WatchSettings = WatchSettings()
+    console: ConsoleSettings = ConsoleSettings()
     traces: TraceSettings = TraceSettings()
 
+    def contradictions(self) -> list[str]:
+        """Check settings of different sections against each other."""
+        wrong = []
+        deadline, timeout = self.worker.handler_deadline, self.collate.total_timeout
+        longest = LAST_WRITE_BEGINS + LAST_CALLS * (CALL_WAIT + timeout)
+        if deadline < longest:
+            wrong.append(
+                f"GATEWAY_WORKER__HANDLER_DEADLINE is {show_duration(deadline)}, but an invocation may take "
+                f"{show_duration(longest)}: {show_duration(LAST_WRITE_BEGINS)} and four calls of "
+                f"GATEWAY_COLLATE__TOTAL_TIMEOUT {show_duration(timeout)} and {show_duration(CALL_WAIT)}; "
+                "raise the deadline or shorten the timeout"
+            )
+        retention, forget_after = self.readmodel.retention, self.watch.forget_after
+        if self.readmodel.dsn_file is not None and retention > forget_after:
+            wrong.append(
+                f"GATEWAY_READMODEL__RETENTION is {show_duration(retention)}, longer than GATEWAY_WATCH__FORGET_AFTER "
+                f"{show_duration(forget_after)}: the read model would ignore the events of an authorization that "
+                "begins again; shorten the retention or raise forget_after"
+            )
+        return wrong
 
-Loaded = TypeVar("Loaded", bound=ClusterSettings)
+
+Loaded = TypeVar("Loaded", bound=Section)
 
 # Settings that one process requires although they are optional for the others.
 _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -497,12 +691,16 @@ _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "worker": (("worker", "digest_key_file"),),
     "projector": (("readmodel", "dsn_file"),),
     "migrate": (("readmodel", "dsn_file"),),
+    "console": (("console", "public_url"), ("console", "api_url")),
 }
 # Files that only one process opens; they need not be mounted for the others.
 _ONLY_FOR: Mapping[tuple[str, ...], str] = {
     ("ingress", "callers_file"): "ingress",
     ("ingress", "jwks_proxy_credentials_file"): "ingress",
     ("worker", "digest_key_file"): "worker",
+    ("console", "api_ca_file"): "console",
+    ("console", "cookie_key_file"): "console",
+    ("console", "oidc_client_secret_file"): "console",
 }
 
 
@@ -517,6 +715,11 @@ def load_settings(environ: Mapping[str, str], process: Literal["ingress", "worke
 def load_process_settings(environ: Mapping[str, str], process: Literal["projector", "migrate"]) -> ProcessSettings:
     """Load the settings of the projector or `gateway migrate`; the values of other settings are not checked."""
     return _load(ProcessSettings, environ, process)
+
+
+def load_console_settings(environ: Mapping[str, str]) -> ConsoleProcessSettings:
+    """Load the settings of the console; the values of other settings are not checked."""
+    return _load(ConsoleProcessSettings, environ, "console")
 
 
 def load_cluster_settings(environ: Mapping[str, str]) -> ClusterSettings:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.field_types import Slug, Word
+from schemas.fields.scalars import Slug, Word
 from schemas.model import Model, Public
 from schemas.times import Time
 

@@ -22,6 +22,7 @@ KafkaHeaders = tuple[tuple[str, bytes], ...]
 
 JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
 _STRUCTURED_FAMILY = "application/cloudevents"
 _NAME = re.compile(r"[a-z0-9]{1,64}")
 _JSON_TYPE = re.compile(r"[^/;]+/(json|[^/;]+\+json)\s*(;.*)?", re.IGNORECASE)
@@ -177,7 +178,7 @@ def _optional(attributes: dict[str, str], name: str) -> str | None:
 
 
 def _put(attributes: dict[str, str], name: str, value: str) -> None:
-    if not _NAME.fullmatch(name) or name in _NOT_ATTRIBUTES:
+    if name not in _CORE and (not _NAME.fullmatch(name) or name in _NOT_ATTRIBUTES):
         raise CloudEventError("attributes", "names of lower-case letters and digits")
     if name in attributes:
         raise CloudEventError(name, "to be given once")
@@ -225,7 +226,7 @@ def _is_structured(content_type: str) -> bool:
     if media_type == STRUCTURED:
         return True
     if media_type.startswith(_STRUCTURED_FAMILY):
-        raise CloudEventError("content-type", f"{STRUCTURED}, or the data's own type in binary mode (no batches)")
+        raise CloudEventError("content-type", f"{STRUCTURED}, or the data's own type in binary mode")
     return False
 
 
@@ -245,28 +246,43 @@ def _from_structured(body: bytes, trace: str | None) -> Envelope:
     members = _parsed("body", body)
     if not isinstance(members, dict):
         raise CloudEventError("body", "a JSON object")
-    has_data, data = "data" in members, members.pop("data", None)
-    encoded = members.pop("data_base64", None)
+    return from_members(members, trace)
+
+
+def from_members(members: Mapping[str, Any], trace: str | None = None) -> Envelope:
+    """Read the object of a structured event. Raises CloudEventError if the object is not a CloudEvent."""
+    encoded = members.get("data_base64")
+    has_data = "data" in members
     if has_data and encoded is not None:
         raise CloudEventError("data", "either data or data_base64")
     attributes: dict[str, str] = {}
     for name, value in members.items():
-        if value is not None:
+        if value is not None and name not in _NOT_ATTRIBUTES:
             _put(attributes, name, _as_text(name, value))
     raw: bytes | None = None
     if encoded is not None:
         raw = _from_base64(encoded)
     elif has_data:
+        data = members["data"]
         is_text = isinstance(data, str) and not is_json(attributes.get("datacontenttype"))
-        raw = data.encode() if is_text else to_json(data, inf_nan_mode="constants")
-        if not is_text:
-            # 1e999 is valid JSON, but becomes infinity, which has no JSON form.
-            _parsed("data", raw)
+        raw = _to_bytes(data, is_text=is_text)
     # In the JSON format a missing datacontenttype next to `data` means JSON.
     return _envelope(attributes, raw, JSON if has_data else None, trace)
 
 
+def _to_bytes(data: Any, *, is_text: bool) -> bytes:
+    try:
+        raw: bytes = data.encode() if is_text else to_json(data, inf_nan_mode="constants")
+    except ValueError:
+        raise CloudEventError("data", "JSON in UTF-8") from None  # a lone surrogate
+    if b"Infinity" in raw and not is_text:
+        _parsed("data", raw)  # 1e999 is valid JSON, but becomes infinity, which has no JSON form
+    return raw
+
+
 def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return _checked(name, value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -274,8 +290,6 @@ def _as_text(name: str, value: Any) -> str:
         value = int(value)
     if isinstance(value, int) and -(2**31) <= value < 2**31:
         return str(value)
-    if isinstance(value, str):
-        return _checked(name, value)
     raise CloudEventError(name if _NAME.fullmatch(name) else "attributes", "a text, a boolean or a 32-bit integer")
 
 

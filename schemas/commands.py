@@ -9,12 +9,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from schemas.enums import CommandType, DecisionReason, ReportedOutcome
-from schemas.field_types import CommandId, Id, KnownOnly, Name, Slug, Ticket
-from schemas.metadata import Metadata
+from schemas.enums import CommandType, DecisionReason, ReadContent, ReportedOutcome
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import CommandId, Id, KnownOnly, Name, Slug, Ticket
+from schemas.fields.visible_text import Notes, Reference, SentName, Why
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
-from schemas.visible_text import Notes, Reference, Why
 
 
 class Command(Message):
@@ -29,6 +29,8 @@ class HandoffRequest(Command):
     TYPE: ClassVar[CommandType] = CommandType.HANDOFF_REQUEST
     EXAMPLE: ClassVar[Example] = {
         "acceptedReviewSnapshotId": "rev_90",
+        "acceptedBy": "op-7",
+        "requestedBy": "op-7",
         "expiresAt": "2026-06-02T15:10:00Z",
         "metadata": {"case": "case-0042"},
     }
@@ -36,6 +38,14 @@ class HandoffRequest(Command):
     accepted_review_snapshot_id: Public[Id | None] = Field(
         default=None,
         description="The review snapshot that a reviewer has accepted; required if the next action covers one.",
+    )
+    accepted_by: Public[SentName | None] = Field(
+        default=None,
+        description="The reviewer who accepted the snapshot: a member of staff. A person's own token says it.",
+    )
+    requested_by: Public[SentName | None] = Field(
+        default=None,
+        description="The member of staff who requests the handoff, never a patient. A person's own token says it.",
     )
     expires_at: Public[Time | None] = Field(
         default=None,
@@ -79,6 +89,10 @@ class HandoffCloseBody(Model):
     """The body of a request that closes the handoff in the path."""
 
     result: Phi[CloseResult] = Field(description="The result; its `type` selects the other fields.")
+    reported_by: Public[SentName | None] = Field(
+        default=None,
+        description="The member of staff who reports the result, never a patient. A person's own token says it.",
+    )
     expires_at: Public[Time | None] = Field(
         default=None, description="The command expires if it has not begun by this time; default: never."
     )
@@ -96,6 +110,7 @@ class HandoffClose(HandoffCloseBody, Command):
             "observedReferenceNumber": "TEST-0001",
             "operatorNotes": "Submitted after MFA.",
         },
+        "reportedBy": "op-7",
         "metadata": {"case": "case-0042"},
         "handoffId": "mhand_55",
     }
@@ -104,11 +119,8 @@ class HandoffClose(HandoffCloseBody, Command):
 
     @classmethod
     def of(cls, handoff_id: str, body: HandoffCloseBody) -> "HandoffClose":
-        """Return the command for the id in the path and the body.
-
-        Raises pydantic.ValidationError if the id is not a Collate id.
-        """
-        return cls(handoff_id=handoff_id, result=body.result, expires_at=body.expires_at, metadata=body.metadata)
+        """Return the command of a valid body for the id in the path, an id of Collate."""
+        return cls.model_construct(handoff_id=handoff_id, **body.__dict__)
 
 
 class AuthorizationWatch(Command):
@@ -129,6 +141,30 @@ class RecordAccess(Command):
     handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
     operator: Public[Name] = Field(description="The operator who received the link.")
     grant_expires_at: Public[Time] = Field(description="When the link expires.")
+    take_over: Public[bool | None] = Field(
+        default=None, description="true: a person takes over the handoff that another person has claimed."
+    )
+
+
+class ReleaseHandoff(Command):
+    """Give back a claimed handoff. Only the person who has claimed it can; for others nothing changes."""
+
+    TYPE: ClassVar[CommandType] = CommandType.HANDOFF_RELEASE
+    EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55"}
+
+    handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
+
+
+class RecordRead(Command):
+    """Record that content with PHI was read. The content is not recorded."""
+
+    TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_RECORD_READ
+    EXAMPLE: ClassVar[Example] = {"content": "review_snapshot", "operator": "jo.miller", "reviewSnapshotId": "rev_90"}
+
+    content: Public[ReadContent] = Field(description="What was read.")
+    operator: Public[Name | None] = Field(default=None, description="The member of staff who read it, if known.")
+    review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the review snapshot.")
+    of_command: Public[CommandId | None] = Field(default=None, description="The dead-lettered command.")
 
 
 class Original(Model):
@@ -213,6 +249,25 @@ class EmptyRecentCommands(Command):
     why: Phi[Why | None] = _WHY
 
 
+class LowerVersionFloor(Command):
+    """Accept versions of an authorization below the highest one read, after Collate was restored from a backup."""
+
+    TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_LOWER_VERSION_FLOOR
+    EXAMPLE: ClassVar[Example] = {
+        "toVersion": 12,
+        "requestedBy": "op-7",
+        "reason": "collate_recovered",
+        "ticket": "OPS-1204",
+        "why": "Collate restored the backup of 3 a.m.",
+    }
+
+    to_version: Public[int] = Field(ge=0, description="The lowest version to accept from now on.")
+    requested_by: Public[Name] = Field(description="The operator who decided.")
+    reason: Public[DecisionReason | None] = _REASON
+    ticket: Public[Ticket | None] = _TICKET
+    why: Phi[Why | None] = _WHY
+
+
 COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
     {
         model.TYPE.value: model
@@ -224,6 +279,9 @@ COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
             Redrive,
             Discard,
             EmptyRecentCommands,
+            LowerVersionFloor,
+            RecordRead,
+            ReleaseHandoff,
         )
     }
 )

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from pydantic import Field, JsonValue
 
 from schemas.enums import PREFIX, Outcome
-from schemas.field_types import Advice, CommandId, Name, Slug, Word
+from schemas.fields.scalars import Advice, CommandId, Name, Slug, Word
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
 

@@ -1,6 +1,6 @@
 """The vocabularies of commands, events and records."""
 
-from schemas.field_types import Vocabulary
+from schemas.fields.scalars import Vocabulary
 
 PREFIX = "collate-gateway."
 
@@ -15,6 +15,9 @@ class CommandType(Vocabulary):
     COMMAND_REDRIVE = f"{PREFIX}command.redrive.v1"
     COMMAND_DISCARD = f"{PREFIX}command.discard.v1"
     AUTHORIZATION_EMPTY_RECENT_COMMANDS = f"{PREFIX}authorization.empty_recent_commands.v1"
+    AUTHORIZATION_LOWER_VERSION_FLOOR = f"{PREFIX}authorization.lower_version_floor.v1"
+    AUTHORIZATION_RECORD_READ = f"{PREFIX}authorization.record_read.v1"
+    HANDOFF_RELEASE = f"{PREFIX}handoff.release.v1"
 
 
 class EventType(Vocabulary):
@@ -28,12 +31,17 @@ class EventType(Vocabulary):
     HANDOFF_CLOSED = f"{PREFIX}handoff.closed.v1"
     HANDOFF_RECONCILED = f"{PREFIX}handoff.reconciled.v1"
     HANDOFF_ACCESS_GRANTED = f"{PREFIX}handoff.access_granted.v1"
+    HANDOFF_ACCESS_CHANGED = f"{PREFIX}handoff.access_changed.v1"
+    HANDOFF_CLAIMED = f"{PREFIX}handoff.claimed.v1"
+    HANDOFF_RELEASED = f"{PREFIX}handoff.released.v1"
     HANDOFF_AT_RISK = f"{PREFIX}handoff.at_risk.v1"
     AUTHORIZATION_CHANGED = f"{PREFIX}authorization.changed.v1"
     AUTHORIZATION_ACTION_REQUIRED = f"{PREFIX}authorization.action_required.v1"
     AUTHORIZATION_SETTLED = f"{PREFIX}authorization.settled.v1"
     AUTHORIZATION_WATCH_ENDED = f"{PREFIX}authorization.watch_ended.v1"
     AUTHORIZATION_RECENT_COMMANDS_EMPTIED = f"{PREFIX}authorization.recent_commands_emptied.v1"
+    AUTHORIZATION_VERSION_FLOOR_LOWERED = f"{PREFIX}authorization.version_floor_lowered.v1"
+    AUTHORIZATION_CONTENT_READ = f"{PREFIX}authorization.content_read.v1"
 
 
 # docs/collate-contract.md §5.4. The docstring is published, so it does not cite the file.
@@ -88,6 +96,22 @@ class DecisionReason(Vocabulary):
     OTHER = "other"
 
 
+class ReadContent(Vocabulary):
+    """Content with PHI that a caller read through the gateway."""
+
+    REVIEW_SNAPSHOT = "review_snapshot"
+    PAYER_EVIDENCE = "payer_evidence"
+    DEAD_LETTER_ORIGINAL = "dead_letter_original"
+    HANDOFF_MESSAGE = "handoff_message"
+
+
+class AssertedBy(Vocabulary):
+    """Who vouches for a person's name: the person's own token (person), or the service that called (caller)."""
+
+    PERSON = "person"
+    CALLER = "caller"
+
+
 class ClosedBy(Vocabulary):
     """The cause of a handoff's end."""
 
@@ -96,6 +120,16 @@ class ClosedBy(Vocabulary):
     EXPIRY = "expiry"
     LOSS = "loss"
     CANCELLATION = "cancellation"
+
+
+class RiskReason(Vocabulary):
+    """Why Collate may soon end an open handoff, in the order in which the reasons arise."""
+
+    NOT_ENTERED = "not_entered"
+    GRANT_EXPIRING = "grant_expiring"
+    GRANT_EXPIRED = "grant_expired"
+    ABANDONMENT = "abandonment"
+    OPEN_TOO_LONG = "open_too_long"
 
 
 class Agreement(Vocabulary):

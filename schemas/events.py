@@ -11,18 +11,37 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.enums import Agreement, ClosedBy, CloseReport, CommandType, Effect, EventType, Outcome
-from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
-from schemas.metadata import Metadata
+from schemas.enums import (
+    Agreement,
+    AssertedBy,
+    ClosedBy,
+    CloseReport,
+    CommandType,
+    Effect,
+    EventType,
+    Outcome,
+    ReadContent,
+)
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
 from schemas.model import Example, Message, Model, Public
 from schemas.operator_decision import OperatorDecision
 from schemas.times import Time
 
 _METADATA = Field(default=None, description="The metadata of the command.")
 _VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
+_PAYER_ID = Field(default=None, description="Collate's id of the payer, if Collate shows it.")
 _HANDOFF = Field(description="Collate's id of the handoff.")
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
 _DECISION = Field(default=None, description="For a redrive or discard: the operator, the caller and the reason.")
+_ASSERTED_BY = Field(
+    default=None,
+    description="Who says that it was this person: person (the person's own token) or caller (the service stated it). "
+    "Absent in older events.",
+)
+_REQUESTED_BY = Field(default=None, description="The member of staff who requested the handoff, if known.")
+_ACCEPTED_BY = Field(default=None, description="The reviewer who accepted the review snapshot, if known.")
+_REPORTED_BY = Field(default=None, description="The member of staff who reported the result, if known.")
 _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate that this worker knows.")
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
@@ -52,6 +71,9 @@ class CommandFinished(_CommandEvent):
         "effect": "ours",
         "handoffId": "mhand_55",
         "version": 24,
+        "requestedBy": "jo.miller",
+        "acceptedBy": "jo.miller",
+        "assertedBy": "caller",
         "metadata": {"case": "case-0042"},
         "attempts": [
             {
@@ -81,6 +103,10 @@ class CommandFinished(_CommandEvent):
     version: Public[int | None] = _VERSION
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION
+    requested_by: Public[Name | None] = _REQUESTED_BY
+    accepted_by: Public[Name | None] = _ACCEPTED_BY
+    reported_by: Public[Name | None] = _REPORTED_BY
+    asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
@@ -103,6 +129,9 @@ class CommandWaiting(_CommandEvent):
     reason: Public[Slug] = Field(description="The reason why the command waits.")
     advice: Public[Advice | None] = Field(default=None, description="The reason in one sentence.")
     until: Public[Time | None] = Field(default=None, description="When the gateway retries.")
+    unreadable_fields: Public[list[Word] | None] = Field(
+        default=None, description="For `unreadable_answer`: the fields of Collate's answer that could not be read."
+    )
     redrive: Public[int | None] = _REDRIVE
     metadata: Public[Metadata | None] = _METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
@@ -152,6 +181,12 @@ class HandoffOpened(Event):
         "accessAvailable": True,
         "finalSubmitCapable": True,
         "openedAt": "2026-06-02T14:06:01Z",
+        "payerId": "payer_example",
+        "effect": "ours",
+        "caller": "people:jo.miller",
+        "requestedBy": "jo.miller",
+        "acceptedBy": "jo.miller",
+        "assertedBy": "person",
         "version": 24,
         "metadata": {"case": "case-0042"},
     }
@@ -160,6 +195,18 @@ class HandoffOpened(Event):
     access_available: Public[bool] = Field(description="Whether an access grant can be created.")
     final_submit_capable: Public[bool] = Field(description="Whether the operator can submit to the payer.")
     opened_at: Public[Time | None] = Field(default=None, description="When the handoff opened, by Collate's clock.")
+    payer_id: Public[Id | None] = _PAYER_ID
+    effect: Public[Effect | None] = Field(
+        default=None,
+        description="For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a "
+        "read). Absent for a handoff of another actor, and in older events.",
+    )
+    caller: Public[Name | None] = Field(
+        default=None, description="The caller whose command opened the handoff, as far as `effect` says."
+    )
+    requested_by: Public[Name | None] = _REQUESTED_BY
+    accepted_by: Public[Name | None] = _ACCEPTED_BY
+    asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
@@ -172,7 +219,11 @@ class HandoffClosed(Event):
         "handoffId": "mhand_55",
         "result": "completed_reported",
         "by": "us",
+        "closedAt": "2026-06-02T14:30:00Z",
         "reported": "submitted",
+        "caller": "people:jo.miller",
+        "reportedBy": "jo.miller",
+        "assertedBy": "person",
         "version": 25,
         "metadata": {"case": "case-0042"},
     }
@@ -180,8 +231,14 @@ class HandoffClosed(Event):
     handoff_id: Public[Id] = _HANDOFF
     result: Public[Word] = Field(description="The handoff's result, in Collate's words.")
     by: Public[ClosedBy] = Field(description="The cause of its end.")
+    closed_at: Public[Time | None] = Field(
+        default=None, description="When it closed, by Collate's clock; absent if no read of it showed the end."
+    )
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
     reason: Public[Slug | None] = Field(default=None, description="Why the operator was unable to complete it.")
+    caller: Public[Name | None] = Field(default=None, description="The caller that closed it, if by us.")
+    reported_by: Public[Name | None] = _REPORTED_BY
+    asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
@@ -205,6 +262,7 @@ class HandoffReconciled(Event):
         "reported": "submitted",
         "payer": {"status": "waiting_on_payer", "receiptSeen": True, "decisionSeen": False},
         "agreement": "agrees",
+        "payerId": "payer_example",
         "version": 27,
         "metadata": {"case": "case-0042"},
     }
@@ -213,6 +271,7 @@ class HandoffReconciled(Event):
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report, if known.")
     payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
     agreement: Public[Agreement] = Field(description="Whether payer truth agrees with the report.")
+    payer_id: Public[Id | None] = _PAYER_ID
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
@@ -224,16 +283,69 @@ class HandoffAccessGranted(Event):
     EXAMPLE: ClassVar[Example] = {
         "handoffId": "mhand_55",
         "operator": "op-7",
+        "assertedBy": "caller",
         "caller": "intake",
         "expiresAt": "2026-06-02T14:15:00Z",
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    operator: Public[Name] = Field(description="The operator who received the link, as the caller stated.")
+    operator: Public[Name] = Field(description="The operator who received the link.")
+    asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
     caller: Public[Name | None] = Field(
         default=None, description="The authenticated caller that received the link; absent in older events."
     )
     expires_at: Public[Time] = Field(description="When the link expires.")
+
+
+class HandoffAccessChanged(Event):
+    """Access to an open handoff has changed: whether a grant can be created, or whether the operator can submit."""
+
+    TYPE: ClassVar[EventType] = EventType.HANDOFF_ACCESS_CHANGED
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "state": "active",
+        "accessAvailable": False,
+        "finalSubmitCapable": True,
+        "version": 24,
+        "metadata": {"case": "case-0042"},
+    }
+
+    handoff_id: Public[Id] = _HANDOFF
+    state: Public[Word] = Field(description="The handoff's state, in Collate's words.")
+    access_available: Public[bool] = Field(description="Whether an access grant can be created now.")
+    final_submit_capable: Public[bool] = Field(description="Whether the operator can submit to the payer now.")
+    version: Public[int | None] = _VERSION
+    metadata: Public[Metadata | None] = Field(default=None, description="The metadata of the request command.")
+
+
+class HandoffClaimed(Event):
+    """A person has an open handoff in hand: they opened it, got into it first, or took it over."""
+
+    TYPE: ClassVar[EventType] = EventType.HANDOFF_CLAIMED
+    EXAMPLE: ClassVar[Example] = {
+        "handoffId": "mhand_55",
+        "by": "jo.miller",
+        "caller": "people:jo.miller",
+        "takenOverFrom": "people:sam.lee",
+    }
+
+    handoff_id: Public[Id] = _HANDOFF
+    by: Public[Name] = Field(description="The person, as their own token has the name.")
+    caller: Public[Name] = Field(description="The same person as a caller.")
+    taken_over_from: Public[Name | None] = Field(
+        default=None, description="The caller's name of the person who had claimed it before."
+    )
+
+
+class HandoffReleased(Event):
+    """The person who had claimed an open handoff has given it back."""
+
+    TYPE: ClassVar[EventType] = EventType.HANDOFF_RELEASED
+    EXAMPLE: ClassVar[Example] = {"handoffId": "mhand_55", "by": "jo.miller", "caller": "people:jo.miller"}
+
+    handoff_id: Public[Id] = _HANDOFF
+    by: Public[Name] = Field(description="The person, as their own token has the name.")
+    caller: Public[Name] = Field(description="The same person as a caller.")
 
 
 class HandoffAtRisk(Event):
@@ -244,22 +356,26 @@ class HandoffAtRisk(Event):
         "handoffId": "mhand_55",
         "reason": "grant_expired",
         "advice": "The operator's last access grant has expired: request a new grant, or close the handoff.",
+        "endsAt": "2026-06-02T14:30:00Z",
         "version": 24,
     }
 
     handoff_id: Public[Id] = _HANDOFF
-    reason: Public[Slug] = Field(description="The reason: `grant_expired` or `open_too_long`.")
+    reason: Public[Slug] = Field(
+        description="`not_entered`, `grant_expiring`, `grant_expired`, `abandonment` or `open_too_long`."
+    )
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
     ends_at: Public[Time | None] = Field(
         default=None,
-        description="When the handoff is expected to end. Absent so far: Collate does not document its limit.",
+        description="When Collate is expected to end the handoff as abandoned, unless a new grant is created. It comes "
+        "from the gateway's setting `collate.abandonment_after`, because Collate does not document its limit.",
     )
     version: Public[int | None] = _VERSION
     metadata: Public[Metadata | None] = _METADATA
 
 
 class AuthorizationChanged(Event):
-    """The authorization has changed."""
+    """The authorization has changed. The record on `authorizations` with the same `sequence` has the whole state."""
 
     TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_CHANGED
     EXAMPLE: ClassVar[Example] = {
@@ -289,6 +405,7 @@ class AuthorizationActionRequired(Event):
         "action": "complete_payer_interaction",
         "resolution": "manual_handoff",
         "coversReviewSnapshotId": "rev_90",
+        "payerId": "payer_example",
         "version": 23,
     }
 
@@ -297,6 +414,7 @@ class AuthorizationActionRequired(Event):
     covers_review_snapshot_id: Public[Id | None] = Field(
         default=None, description="The snapshot to accept before a handoff."
     )
+    payer_id: Public[Id | None] = _PAYER_ID
     version: Public[int | None] = _VERSION
 
 
@@ -309,6 +427,7 @@ class AuthorizationSettled(Event):
         "handoffId": "mhand_55",
         "reported": "submitted",
         "agreement": "agrees",
+        "payerId": "payer_example",
         "version": 31,
     }
 
@@ -316,6 +435,7 @@ class AuthorizationSettled(Event):
     handoff_id: Public[Id | None] = Field(default=None, description="The last handoff, if there was one.")
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report at its close.")
     agreement: Public[Agreement] = Field(description="Whether payer truth, now final, agrees with that report.")
+    payer_id: Public[Id | None] = _PAYER_ID
     version: Public[int | None] = _VERSION
 
 
@@ -353,6 +473,45 @@ class RecentCommandsEmptied(Event):
     decision: Public[OperatorDecision] = Field(description="The operator and the reason.")
 
 
+class VersionFloorLowered(Event):
+    """An operator let the gateway accept lower versions, because Collate was restored from a backup."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED
+    EXAMPLE: ClassVar[Example] = {
+        "caller": "support-tool",
+        "fromVersion": 27,
+        "toVersion": 12,
+        "decision": {"requestedBy": "op-7", "reason": "collate_recovered", "ticket": "OPS-1204"},
+    }
+
+    caller: Public[Name] = Field(description="The caller that sent the operator's decision.")
+    from_version: Public[int] = Field(description="The highest version that the gateway had read.")
+    to_version: Public[int] = Field(description="The lowest version that the gateway accepts from now on.")
+    decision: Public[OperatorDecision] = Field(description="The operator and the reason.")
+
+
+class ContentRead(Event):
+    """Content with PHI was read through the gateway. The event never has the content."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_CONTENT_READ
+    EXAMPLE: ClassVar[Example] = {
+        "content": "review_snapshot",
+        "caller": "people:jo.miller",
+        "operator": "jo.miller",
+        "assertedBy": "person",
+        "reviewSnapshotId": "rev_90",
+    }
+
+    content: Public[ReadContent] = Field(
+        description="What was read: review_snapshot, payer_evidence, dead_letter_original or handoff_message."
+    )
+    caller: Public[Name] = Field(description="The authenticated caller that received the content.")
+    operator: Public[Name | None] = Field(default=None, description="The member of staff who read it, if known.")
+    asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
+    review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the review snapshot.")
+    of_command: Public[CommandId | None] = Field(default=None, description="The dead-lettered command.")
+
+
 EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
     {
         model.TYPE.value: model
@@ -365,12 +524,17 @@ EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
             HandoffClosed,
             HandoffReconciled,
             HandoffAccessGranted,
+            HandoffAccessChanged,
+            HandoffClaimed,
+            HandoffReleased,
             HandoffAtRisk,
             AuthorizationChanged,
             AuthorizationActionRequired,
             AuthorizationSettled,
             AuthorizationWatchEnded,
             RecentCommandsEmptied,
+            VersionFloorLowered,
+            ContentRead,
         )
     }
 )

@@ -9,12 +9,12 @@ import typing
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from schemas.visible_text import FROM_CALLER
+from schemas.fields.visible_text import FROM_CALLER
 
 
 class DataClass(IntEnum):
@@ -36,6 +36,36 @@ _T = TypeVar("_T")
 Public = Annotated[_T, DataClass.PUBLIC]
 Phi = Annotated[_T, DataClass.PHI]
 Secret = Annotated[_T, DataClass.SECRET]
+
+
+class Trusting:
+    """A part of a model's class: `model_construct` builds a model of valid values in half of the time of validation.
+
+    Use it where the types of the code guarantee valid values. A test compares the JSON with that of validated models.
+    """
+
+    _DEFAULTS: ClassVar[dict[str, Any]]
+    """The default of each field in declared order, which is the order of the JSON."""
+    _KEEPS_UNKNOWN: ClassVar[bool]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Prepare the construction."""
+        model = cast("type[BaseModel]", cls)
+        cls._DEFAULTS = {name: field.get_default() for name, field in model.__pydantic_fields__.items()}
+        cls._KEEPS_UNKNOWN = model.model_config.get("extra") == "allow"
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Return a model of these values under the names that code uses. mypy checks names and types."""
+        made = cls.__new__(cls)
+        # pydantic's own steps, without the search for aliases, which costs more than a validation.
+        set_on = object.__setattr__
+        set_on(made, "__dict__", cls._DEFAULTS | values)
+        set_on(made, "__pydantic_extra__", {} if cls._KEEPS_UNKNOWN else None)
+        set_on(made, "__pydantic_fields_set__", _fields_set or set(values))
+        set_on(made, "__pydantic_private__", None)
+        return made
 
 
 class _Shown(BaseModel):
@@ -64,7 +94,7 @@ def _mark(schema: dict[str, Any], model: type[BaseModel]) -> None:
             schema["required"] = [*schema.get("required", []), info.alias or name]
 
 
-class Model(_Shown):
+class Model(Trusting, _Shown):
     """A message of the gateway or of its callers."""
 
     model_config = ConfigDict(

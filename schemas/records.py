@@ -15,7 +15,7 @@ from schemas.cloudevents import JSON, CloudEventError, Envelope, KafkaHeaders, f
 from schemas.commands import COMMANDS, Command
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
-from schemas.field_types import is_id
+from schemas.fields.scalars import is_id, is_name
 from schemas.identity import dead_letter_ended_id, dead_letter_id, event_id, state_id
 from schemas.times import format_time
 
@@ -82,6 +82,8 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
     caller, redrive = envelope.extensions.get("caller"), envelope.extensions.get("redrive", "0")
     if caller is None or envelope.subject is None or envelope.time is None:
         return UnreadableRecord("envelope: expected caller, subject and time", envelope)
+    if not is_name(caller):
+        return UnreadableRecord("caller: expected the name of a caller", envelope)
     if not (redrive.isascii() and redrive.isdigit() and len(redrive) <= 4):
         return UnreadableRecord("redrive: expected a number", envelope)
     try:

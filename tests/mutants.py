@@ -1,34 +1,41 @@
 """`make mutants`: plant small faults in the packages that decide, and report those that the fast tests miss.
 
-Comparisons, `and`, `or`, `not`, conditions and constants change; calls, returns and raises go; log lines stay. A mutant
-runs in a copy of the repository, against the unit and process tests whose imports lead to its module: first those that
-import the module itself, then the others, the fastest first.
+Comparisons, `and`, `or`, `not`, conditions and constants change; calls, returns and raises go; log lines stay. First
+all unit and process tests run once without a mutant, and a tracer records the lines that each test runs. A mutant then
+runs against the tests of its lines alone, until one fails: unit before process, the fastest first. It runs in a fork
+of this process, which has the libraries already, and replaces its module in memory.
 """
 
 import argparse
 import ast
 import difflib
+import importlib
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from itertools import accumulate, zip_longest
 from pathlib import Path
-from queue import SimpleQueue
-from xml.etree import ElementTree as ET
+from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("consumers/engine/core", "consumers/authorization", "consumers/applier", "gateway/ingress/auth")
-PYTEST = (sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--hypothesis-profile", "quick")
+UNIT = "tests/unit"
+IMPORTERS = {"gateway", "consumers", "local", "docs_build", "bench", "tests"}  # a fork shares all other modules
+PYTEST = ("-qx", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile", "mutants")
+FIRST_TESTS = 40  # most mutants fail here, before the files of all other tests are imported
+FORK = multiprocessing.get_context("fork")
 PAIRS = {ast.Lt: ast.LtE, ast.Gt: ast.GtE, ast.Eq: ast.NotEq, ast.Is: ast.IsNot, ast.In: ast.NotIn, ast.And: ast.Or}
 SWAPS = PAIRS | {other: operator for operator, other in PAIRS.items()}
 
@@ -37,9 +44,13 @@ SWAPS = PAIRS | {other: operator for operator, other in PAIRS.items()}
 class Mutant:
     package: str
     path: str
-    line: int
-    source: bytes
-    changed: bytes
+    lines: range  # from the first line of the statement to the last line of the change
+    source: str
+    changed: str
+
+    @property
+    def place(self):
+        return f"{self.path}:{self.lines[-1]}"
 
 
 def mutable(node):
@@ -79,12 +90,16 @@ def changes(node):
 def mutants_of(package, file):
     source = file.read_bytes()
     starts = [0, *accumulate(map(len, source.splitlines(keepends=True)))]
-    for node in mutable(ast.parse(source)):
+    tree = ast.parse(source)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]  # an outer one before its inner ones
+    for node in mutable(tree):
         for place, text in changes(node):
             begin = starts[place.lineno - 1] + place.col_offset
             end = starts[place.end_lineno - 1] + place.end_col_offset
             changed = source[:begin] + text.encode() + source[end:]
-            yield Mutant(package, str(file.relative_to(ROOT)), place.lineno, source, changed)
+            statement = [each for each in statements if each.lineno <= place.lineno <= each.end_lineno][-1]
+            lines = range(statement.lineno, place.end_lineno + 1)
+            yield Mutant(package, str(file.relative_to(ROOT)), lines, source.decode(), changed.decode())
 
 
 def sample(seed, count):
@@ -96,54 +111,143 @@ def sample(seed, count):
     return [mutant for turn in zip_longest(*of_packages) for mutant in turn if mutant is not None][:count]
 
 
-@cache
-def imports(file):
-    """Return the files that a file imports, its conftests included."""
-    names = set()
-    for node in mutable(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths = [ROOT / name.replace(".", "/") for name in names]
-    found = {each for path in paths for each in (path.with_suffix(".py"), path / "__init__.py") if each.is_file()}
-    if file.is_relative_to(ROOT / "tests"):
-        found |= {folder / "conftest.py" for folder in file.parents if (folder / "conftest.py").is_file()}
-    return found - {file}
+class Recorder:
+    """A plugin of pytest that records the seconds of each test, and the lines of PACKAGES that the test runs."""
+
+    def __init__(self):
+        files = [file for package in PACKAGES for file in Path(package).rglob("*.py")]
+        self.paths = {str(file.resolve()): str(file) for file in files}
+        self.lines, self.seconds, self.at_import = {}, {}, set()
+        with self.recording(self.at_import):
+            for file in files:
+                importlib.import_module(module_name(file))
+
+    def trace(self, frame, _event, _argument):
+        if (path := self.paths.get(frame.f_code.co_filename)) is None:
+            return None
+        self.current.add((path, frame.f_lineno))
+        return self.trace
+
+    @contextmanager
+    def recording(self, lines):
+        self.current = lines
+        threading.settrace(self.trace)
+        sys.settrace(self.trace)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.lines[item.nodeid] = lines = set()
+        begin = time.monotonic()
+        with self.recording(lines):
+            result = yield
+        self.seconds[item.nodeid] = time.monotonic() - begin
+        return result
 
 
-@cache
-def reached(file):
-    """Return all files that a file's imports lead to."""
-    found = {file}
-    while new := {other for each in found for other in imports(each)} - found:
-        found |= new
-    return found
+class Selection:
+    """A plugin of pytest that runs the given tests of their files, and keeps the name of the first that fails."""
+
+    def __init__(self, tests):
+        self.tests, self.failed = set(tests), None
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if item.nodeid in self.tests]
+
+    def note(self, report):
+        if report.failed and self.failed is None:
+            self.failed = report.nodeid
+
+    pytest_runtest_logreport = pytest_collectreport = note
 
 
-def run(command, copy, seconds, output=subprocess.DEVNULL):
-    """Run a command in a copy; return its exit code. After the seconds it is killed, with all that it started."""
-    environ = os.environ | {"PYTHONPATH": str(copy), "CI": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(command, cwd=copy, env=environ, start_new_session=True, stdout=output, stderr=output)
-    with suppress(subprocess.TimeoutExpired):
-        return process.wait(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()
+def record_run():
+    """Run all tests without a mutant; return the recorder, and the names of the modules that they imported."""
+    recorder = Recorder()
+    files = ("tests/unit", "tests/process", "--ignore=tests/unit/docs_build")  # a stale page is no change of behaviour
+    if pytest.main([*PYTEST, *files], [recorder]) != 0:
+        raise SystemExit("The tests must pass without a mutant: make unit; make test ARGS=tests/process")
+    return recorder, [name for name in sys.modules if name.partition(".")[0] not in IMPORTERS]
 
 
-def verdict(mutant, copy, tests, seconds):
-    """Run the tests that the mutant may fail, until one does."""
-    file = copy / mutant.path
-    direct = [test for test in tests if ROOT / mutant.path in imports(ROOT / test)]
+def tests_of(mutant, recorder):
+    """Return the tests that run the mutant's lines: unit before process, the fastest first.
+
+    Tables and constants run at import, before any test. Their tests are all those of the files that run code of the
+    package.
+    """
+    places, lines = {(mutant.path, line) for line in mutant.lines}, recorder.lines
+    tests = [test for test in lines if lines[test] & places]
+    if not tests and recorder.at_import & places:
+        files = {file_of(test) for test in lines if any(path.startswith(mutant.package) for path, _ in lines[test])}
+        tests = [test for test in lines if file_of(test) in files]
+    near = {file_of(test) for test in tests if any(path == mutant.path for path, _ in lines[test])}
+    return sorted(
+        tests, key=lambda test: (not test.startswith(UNIT), file_of(test) not in near, recorder.seconds[test])
+    )
+
+
+def file_of(test):
+    return test.partition("::")[0]
+
+
+def module_name(file):
+    return ".".join(Path(file).with_suffix("").parts).removesuffix(".__init__")
+
+
+def plant(mutant):
+    """Import the mutant in place of its module."""
+    name = module_name(mutant.path)
+    package, _, last = name.rpartition(".")
+    sys.modules[name] = module = ModuleType(name)
+    module.__file__, module.__package__ = str(Path(mutant.path).resolve()), package
+    setattr(importlib.import_module(package), last, module)
+    exec(compile(mutant.changed, module.__file__, "exec"), module.__dict__)
+
+
+def run_mutant(mutant, tests, timeout, answers):
+    """Run the tests until one fails, and send its name, or a false value. This process then ends."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    selection = Selection(tests)
+    plant(mutant)
+    files = dict.fromkeys(map(file_of, tests))
+    code = pytest.main([*PYTEST, f"--timeout={timeout}", *files], [selection])
+    answers.send(selection.failed or (code and "pytest"))
+
+
+def first_failure(mutant, tests, seconds):
+    """Run the tests against the mutant in a fork; return the name of the first that fails, or None."""
+    durations = [seconds[test] for test in tests]
+    answer, answers = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=run_mutant, args=(mutant, tests, 20 + 5 * max(durations), answers))
+    process.start()
+    answers.close()
     try:
-        file.write_bytes(mutant.changed)
-        for batch in (direct, [test for test in tests if test not in direct]):
-            bound = 60 + 4 * sum(seconds[test] for test in batch)
-            if batch and run([*PYTEST, "--timeout=60", *batch], copy, bound) != 0:
-                return "killed"
-        return "survived"
+        return answer.recv() if answer.poll(60 + 5 * sum(durations)) else "no end"
+    except EOFError:
+        return "import"
     finally:
-        file.write_bytes(mutant.source)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+
+
+def judge(mutant, tests, seconds, deadline):
+    """Return the verdict, and the test that failed."""
+    unit = [test for test in tests if test.startswith(UNIT)]
+    for batch in (unit[:FIRST_TESTS], unit[FIRST_TESTS:], tests[len(unit) :]):
+        if time.monotonic() > deadline:
+            return "left out", ""
+        if batch and (failed := first_failure(mutant, batch, seconds)):
+            return "killed", failed
+    return "survived", ""
 
 
 def report(results):
@@ -153,8 +257,8 @@ def report(results):
         killed, survived = of_package.count("killed"), of_package.count("survived")
         print(f"{package:28}{killed:8}{survived:10}{killed / max(1, killed + survived):8.1%}")
     for mutant in (mutant for mutant, result in results if result == "survived"):
-        diff = difflib.unified_diff(*(text.decode().splitlines() for text in (mutant.source, mutant.changed)), n=0)
-        print(f"\n{mutant.path}:{mutant.line}", *list(diff)[3:], sep="\n")
+        diff = difflib.unified_diff(mutant.source.splitlines(), mutant.changed.splitlines(), n=0)
+        print(f"\n{mutant.place}", *list(diff)[3:], sep="\n")
 
 
 def main():
@@ -163,36 +267,24 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     wanted = parser.parse_args()
     deadline, mutants = time.monotonic() + 60 * wanted.minutes, sample(wanted.seed, wanted.count)
-    found = [file for kind in ("unit", "process") for file in sorted((ROOT / "tests" / kind).rglob("test_*.py"))]
-    files = [file for file in found if "docs_build" not in file.parts]  # a stale page says nothing about behaviour
-    tests = {m.path: [str(f.relative_to(ROOT)) for f in files if ROOT / m.path in reached(f)] for m in mutants}
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(wanted.jobs) as pool:
-        copies = SimpleQueue()
-        for copy in (Path(folder) / str(job) for job in range(wanted.jobs)):
-            shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "dist"))
-            copies.put(copy)
-        every_test = sorted({test for of_path in tests.values() for test in of_path})
-        print(f"{len(mutants)} mutants; first {len(every_test)} files of tests without a mutant", flush=True)
-        spread = (f"--numprocesses={wanted.jobs}", "--dist=loadfile", "-ojunit_family=xunit1", "--junitxml=report.xml")
-        if run([*PYTEST, *spread, *every_test], copy, 1_200, None) != 0:
-            raise SystemExit("The tests must pass without a mutant: make unit; make test ARGS=tests/process")
-        seconds = Counter()
-        for case in ET.parse(copy / "report.xml").iter("testcase"):
-            seconds[case.get("file")] += float(case.get("time"))
-
-        def judge(mutant):
-            if time.monotonic() > deadline:
-                return "left out"
-            copy = copies.get()
-            try:
-                return verdict(mutant, copy, sorted(tests[mutant.path], key=seconds.__getitem__), seconds)
-            finally:
-                copies.put(copy)
-
+    os.environ["CI"] = "1"  # the same random examples for each mutant
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".*", "dist"))
+        os.chdir(copy)
+        sys.path.insert(0, str(copy))
+        print(f"{len(mutants)} mutants; first all tests without a mutant", flush=True)
+        with ProcessPoolExecutor(1, FORK) as pool:
+            recorder, modules = pool.submit(record_run).result()
+        for module in modules:
+            with suppress(Exception):
+                importlib.import_module(module)
         results = []
-        for result in pool.map(judge, mutants):
-            results.append((mutant := mutants[len(results)], result))
-            print(f"{len(results):4}/{len(mutants)}  {result:9} {mutant.path}:{mutant.line}", flush=True)
+        with ProcessPoolExecutor(wanted.jobs, FORK) as pool:
+            tests = [tests_of(mutant, recorder) for mutant in mutants]
+            judge_all = partial(judge, seconds=recorder.seconds, deadline=deadline)
+            for mutant, (verdict, test) in zip(mutants, pool.map(judge_all, mutants, tests), strict=True):
+                results.append((mutant, verdict))
+                print(f"{len(results):4}/{len(mutants)}  {verdict:9} {mutant.place}  {test}", flush=True)
     report(results)
 
 

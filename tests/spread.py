@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 3`.
+"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 5`.
 
 The tests of a file run in one process, and so do files that share an expensive server. The slowest tests begin first.
 """
@@ -9,13 +9,18 @@ from typing import Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Paths below tests/ whose tests share three brokers, a secured broker or an image.
+# Paths below tests/ whose tests share three brokers, a secured broker, an image or a browser.
 _SHARED: Final = {
-    "three brokers": ("system/engine/test_three_brokers.py", "system/ingress/test_outages.py"),
+    "three brokers": (
+        "system/engine/test_three_brokers.py",
+        "system/engine/test_cut_off_broker.py",
+        "system/ingress/test_outages.py",
+    ),
     "secured": ("system/security", "system/documents", "system/runtime"),
     "image": ("system/image",),
+    "browser": ("browser",),
 }
-_KINDS: Final = ("system", "process", "chart", "contract", "unit")
+_KINDS: Final = ("browser", "system", "process", "chart", "contract", "unit")
 
 
 class _Spread(LoadScopeScheduling):

@@ -11,8 +11,9 @@ A read has no effect, so an `Ambiguous` read is repeated. An `Ambiguous` write m
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+WHOLE_BODY: Final = "body"
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
 
@@ -96,13 +97,22 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Sent, without a definite result. `status` and `code` distinguish a replayed 5xx from a new 5xx."""
+    """Sent, without a definite result. `status` and `code` distinguish a replayed 5xx from a new 5xx.
+
+    `fields` names what could not be read in a 2xx body, in the words of docs/collate-contract.md; `body` is all of it.
+    """
 
     cause: Cause
     status: int | None = None
     code: str | None = None
     retry_after_seconds: float | None = None
     request_id: str | None = None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def names_fields(self) -> bool:
+        """Whether a whole answer came that cannot be read in some fields: waiting alone does not repair it."""
+        return self.cause is Cause.UNREADABLE and bool(self.fields) and self.fields != (WHOLE_BODY,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +128,12 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Nothing was sent; the call may be made at `until` (Unix seconds)."""
+    """Nothing was sent; the call may be made after `wait_seconds`."""
 
-    until: float
+    wait_seconds: float
     reason: HoldReason
 
 
-Unanswered = Refused | Ambiguous | NotSent | Deferred
+# Every result except `Answered`.
+CallFailure = Refused | Ambiguous | NotSent | Deferred
 Result = Answered[Model] | Refused | Ambiguous | NotSent | Deferred

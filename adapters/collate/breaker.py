@@ -88,7 +88,10 @@ class Breaker:
         return True
 
     def record_failure(self, now: float, subject: str, *, probe: bool, at_least_seconds: float = 0.0) -> bool:
-        """Count a failure of an authorization; return whether it opened the breaker."""
+        """Count a failure of an authorization; return whether it opened the breaker.
+
+        `at_least_seconds` is the wait that Collate requested. A late answer can lengthen the open time, and no more.
+        """
         if self.state is BreakerState.CLOSED:
             self._streak.add(subject)
             if len(self._streak) < self._config.threshold:
@@ -96,6 +99,8 @@ class Breaker:
             self._open(now, max(self._open_seconds, at_least_seconds))
             return True
         if not probe:
+            if self.state is BreakerState.OPEN:
+                self._open_until = max(self._open_until, now + at_least_seconds)
             return False
         if self._probes_good:
             self._open_seconds = self._config.first_seconds

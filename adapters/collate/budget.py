@@ -3,9 +3,9 @@
     acquire ─▶ key refused? ─▶ forbidden? ─▶ Collate faulty? ─▶ rate limited? ─▶ token left? ─▶ slot free? ─▶ Ticket
                   └─────────────┴──────────────┴──────────────┴────────────────┴──────────────┴▶ Hold(until, reason)
 
-Live calls may use the whole budget. If a live call came in the last minute, commands leave a share to live calls.
-Observations leave a further share to commands, except for every tenth call, which may be an observation. After a
-breaker closes, concurrency restarts at 1 and the rate at a twentieth.
+Live calls may use the whole budget, those of one caller at most half of the slots. If a live call came in the last
+minute, commands leave a share to live calls. Observations leave a further share to commands, except for every tenth
+call, which may be an observation. After a breaker closes, concurrency restarts at 1 and the rate at a twentieth.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from typing import Final
 
 from adapters.collate.answers import HoldReason
 from adapters.collate.breaker import Breaker, BreakerConfig, BreakerState
+from adapters.collate.caller_turns import CallerTurns
 from adapters.collate.concurrency import ConcurrencyLimit
 from adapters.collate.rate import Rate
 
@@ -23,6 +24,8 @@ _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
 _LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _LONGEST_HOLD_SECONDS: Final = 10.0
+# More authorizations than have calls at a time; above this number the first one is forgotten.
+_MOST_ASKED: Final = 4_096
 # A breaker for faults stays open for at most this many times `open_seconds`.
 _LONGEST_OPEN: Final = 6
 _SHORTEST_HOLD_SECONDS: Final = 0.01
@@ -46,6 +49,7 @@ class CallSignal(Enum):
     FORBIDDEN = "forbidden"
     LIMITED = "limited"
     FAILED = "failed"
+    UNREADABLE = "unreadable"
 
 
 _CLOSED: Final = BreakerState.CLOSED
@@ -56,16 +60,25 @@ _EVIDENCE: Final = {
     CallSignal.FORBIDDEN: (True, False, True, True),
     CallSignal.LIMITED: (True, None, True, False),
     CallSignal.FAILED: (None, None, False, None),
+    # A 2xx in a shape that the gateway does not know: neither Collate's failure nor the proof that it works.
+    CallSignal.UNREADABLE: (True, True, None, True),
 }
+# A fault whose answer has a Retry-After is a limit too: Collate asks all calls to wait.
+_FAILED_WITH_WAIT: Final = (None, None, False, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that needs budget; `subject` is its authorization."""
+    """A call that needs budget; `subject` is its authorization, `caller` the caller of a live call.
+
+    `continues`: an observation has used budget for its first call, which is lost if this call is deferred.
+    """
 
     priority: Priority
     writes: bool
     subject: str
+    caller: str = ""
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,9 @@ class Budget:
             for forbidden, faulty in zip(self.forbidden, self.faults, strict=True)
         )
         self.in_flight = dict.fromkeys(Priority, 0)
+        self.turns = CallerTurns()
         self._limited_in_a_row: set[str] = set()
+        self._asked: dict[str, float] = {}  # until when Collate wants no call for an authorization
         self._live_at = float("-inf")
         self._since_observation = 0
         self._last_deferred_until = now
@@ -139,13 +154,17 @@ class Budget:
         for breaker, reason in gates:
             if breaker.state is not _CLOSED and (until := breaker.retry_at(now)) is not None:
                 return Hold(until, reason)
+        if (asked_until := self._asked.get(call.subject, now)) > now:
+            return Hold(asked_until, HoldReason.RATE_LIMITED)
         reserved = self._reserved(now, call.priority)
         token_in = self.rate.wait(now, reserved)
         if token_in > 0:
             return Hold(now + token_in, HoldReason.BUDGET)
         limit = self.concurrency.limit
-        if sum(self.in_flight.values()) >= max(1, limit - int(limit * reserved)):
+        has_slot = sum(self.in_flight.values()) < max(1, limit - int(limit * reserved))
+        if not has_slot or not self.turns.may_begin(call.caller, limit):
             return Hold(now + self._seconds / limit, HoldReason.BUDGET, for_slot=True)
+        self.turns.begin(call.caller)
         self.rate.take(now)
         self.in_flight[call.priority] += 1
         if call.priority is Priority.OBSERVATION:
@@ -160,7 +179,7 @@ class Budget:
     ) -> None:
         """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate requested."""
         in_flight = sum(self.in_flight.values())
-        self.in_flight[ticket.call.priority] -= 1
+        self._leave(ticket.call)
         writes, subject = ticket.call.writes, ticket.call.subject
         # The durations of refusals and failed connections do not show how slow Collate is. A timeout does.
         if signal is CallSignal.ANSWERED or (
@@ -168,8 +187,10 @@ class Budget:
         ):
             self.concurrency.sample(now, seconds, in_flight, writes=writes)
             self._seconds += 0.05 * (seconds - self._seconds)
-        wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if signal is CallSignal.LIMITED else 0.0
-        for (breaker, _), evidence in zip(self._gates[writes], _EVIDENCE[signal], strict=True):
+        has_wait = retry_after is not None and signal in {CallSignal.LIMITED, CallSignal.FAILED}
+        wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if has_wait else 0.0
+        shown = _FAILED_WITH_WAIT if wait and signal is CallSignal.FAILED else _EVIDENCE[signal]
+        for (breaker, _), evidence in zip(self._gates[writes], shown, strict=True):
             probe = breaker in ticket.probes
             if evidence is None:
                 breaker.record_neutral(now, probe=probe)
@@ -178,12 +199,14 @@ class Budget:
                     self._recover(now, breaker)
             else:
                 breaker.record_failure(now, subject, probe=probe, at_least_seconds=wait)
+        if wait:
+            self._note_wait(subject, now + wait)
         self._note_limits(now, signal, subject)
         self._note_access(now, signal, writes)
 
     def abandon(self, ticket: Ticket) -> None:
         """Forget a cancelled call; it shows nothing about Collate."""
-        self.in_flight[ticket.call.priority] -= 1
+        self._leave(ticket.call)
         for breaker in ticket.probes:
             breaker.abandon(probe=True)
 
@@ -235,6 +258,10 @@ class Budget:
         for breaker in (self.key, *self.forbidden):
             breaker.retry(now)
 
+    def _leave(self, call: Call) -> None:
+        self.in_flight[call.priority] -= 1
+        self.turns.end(call.caller)
+
     def _reserved(self, now: float, priority: Priority) -> float:
         if priority is Priority.LIVE:
             return 0.0
@@ -255,6 +282,11 @@ class Budget:
         else:
             self.concurrency.restart()
             self.rate.restart(now)
+
+    def _note_wait(self, subject: str, until: float) -> None:
+        self._asked[subject] = max(until, self._asked.pop(subject, until))
+        if len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
 
     def _note_limits(self, now: float, signal: CallSignal, subject: str) -> None:
         # Refusals of two authorizations in a row show a limit for all calls, not for one authorization.

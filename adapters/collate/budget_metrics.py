@@ -37,6 +37,8 @@ class BudgetMetrics:
         metrics.budget_limit.set_function(lambda: budget.concurrency.limit)
         metrics.breaker_open.set_function(lambda: max(breaker.state for breaker in budget.faults))
         metrics.credentials_refused.set_function(lambda: budget.key.state is not BreakerState.CLOSED)
+        for reason, calls, breaker in self._breakers:
+            metrics.breakers.labels(reason, calls).set_function(partial(_state_of, breaker))
         self._watched = tuple(breaker for _, _, breaker in self._breakers)
         self._states = [BreakerState.CLOSED] * len(self._breakers)
         self._log = get_log()
@@ -68,3 +70,7 @@ class BudgetMetrics:
                 )
             else:
                 self._log.info("collate.breaker_changed", state=state, reason=reason, calls=calls)
+
+
+def _state_of(breaker: Breaker) -> float:
+    return float(breaker.state)

@@ -1,12 +1,13 @@
 """The queue in front of the call budget: a call gets a ticket now, waits for a short time, or is deferred.
 
 A long wait is returned as `Deferred`, so that it costs the caller a timer and not a waiting task. The number of waiting
-calls is bounded. Live calls are served first, then commands, then observations. `budget` makes all decisions.
+calls is bounded. Live calls are served first, then commands, then observations. The callers of live calls take turns,
+so that one caller's calls do not delay those of the others. `budget` makes all decisions.
 """
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,8 @@ from runtime.metrics import CollateMetrics
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
 COMMAND_WAIT_SECONDS: Final = 5.0
-# A deferred observation only sets its timer again.
+# A deferred observation only sets its timer again. Its second call waits like a command: a deferred one would waste the
+# first.
 OBSERVATION_WAIT_SECONDS: Final = 0.05
 
 
@@ -41,7 +43,6 @@ class CallQueue:
         most_waiting: int,
         metrics: CollateMetrics,
         monotonic: Callable[[], float] = time.monotonic,
-        unix: Callable[[], float] = time.time,
     ) -> None:
         self.budget = budget
         self._longest_wait = {
@@ -51,7 +52,6 @@ class CallQueue:
         }
         self._most_waiting = most_waiting
         self._monotonic = monotonic
-        self._unix = unix
         self._waiting: dict[Priority, deque[_Waiter]] = {priority: deque() for priority in Priority}
         self._wake: asyncio.TimerHandle | None = None
         self._metrics = BudgetMetrics(budget, metrics)
@@ -59,13 +59,13 @@ class CallQueue:
     async def take(self, call: Call) -> Ticket | Deferred:
         """Return a ticket, which must end with `done` or `abandon`, or when the call may be retried."""
         now = self._monotonic()
-        ahead = self._has_waiters_ahead(call.priority)
+        ahead = self._has_waiters_ahead(call)
         if not ahead:
             outcome = self.budget.acquire(now, call)
             if isinstance(outcome, Ticket):
                 self._metrics.waited(call.priority, 0.0)
                 return outcome
-            if not self._worth_waiting(outcome, now, call.priority):
+            if not self._worth_waiting(outcome, now, call):
                 return self._defer(outcome, now)
         if sum(map(len, self._waiting.values())) >= self._most_waiting:
             return self._defer(Hold(now, HoldReason.BUDGET), now)
@@ -93,15 +93,16 @@ class CallQueue:
         """Defer all waiting calls."""
         for queue in self._waiting.values():
             while queue:
-                self._resolve(queue.popleft(), Deferred(self._unix(), HoldReason.BUDGET))
+                self._resolve(queue.popleft(), Deferred(0.0, HoldReason.BUDGET))
         if self._wake is not None:
             self._wake.cancel()
 
     async def _wait(self, began: float, call: Call) -> Ticket | Deferred:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(call, loop.create_future())
-        waiter.timer = loop.call_later(self._longest_wait[call.priority], self._on_wait_over, waiter)
-        self._waiting[call.priority].append(waiter)
+        waiter.timer = loop.call_later(self._longest(call), self._on_wait_over, waiter)
+        waiting = self._waiting[call.priority]
+        waiting.insert(self._continuing(call.priority) if call.continues else len(waiting), waiter)
         self._metrics.waiting(call.priority, len(self._waiting[call.priority]))
         self._serve()
         try:
@@ -124,7 +125,7 @@ class CallQueue:
         now = self._monotonic()
         while waiter := self._next():
             outcome = self.budget.acquire(now, waiter.call)
-            if isinstance(outcome, Hold) and self._worth_waiting(outcome, now, waiter.call.priority):
+            if isinstance(outcome, Hold) and self._worth_waiting(outcome, now, waiter.call):
                 if not outcome.for_slot:
                     self._wake = asyncio.get_running_loop().call_later(outcome.until - now, self._serve)
                 break
@@ -135,13 +136,25 @@ class CallQueue:
     def _next(self) -> _Waiter | None:
         if not any(self._waiting.values()):
             return None
-        return next((self._waiting[priority][0] for priority in self.budget.order if self._waiting[priority]), None)
+        waiting = next(self._waiting[priority] for priority in self.budget.order if self._waiting[priority])
+        if len(waiting) == 1 or not waiting[0].call.caller:
+            return waiting[0]
+        return min(waiting, key=lambda waiter: self.budget.turns.rank(waiter.call.caller))
 
-    def _has_waiters_ahead(self, priority: Priority) -> bool:
+    def _has_waiters_ahead(self, call: Call) -> bool:
         if not any(self._waiting.values()):
             return False
         order = self.budget.order
-        return any(self._waiting[other] for other in order[: order.index(priority) + 1])
+        if any(self._waiting[other] for other in order[: order.index(call.priority)]):
+            return True
+        return bool(self._continuing(call.priority) if call.continues else self._waiting[call.priority])
+
+    def _continuing(self, priority: Priority) -> int:
+        """Count the waiting second calls of observations; they wait before the first calls."""
+        return sum(waiter.call.continues for waiter in self._waiting[priority])
+
+    def _longest(self, call: Call) -> float:
+        return COMMAND_WAIT_SECONDS if call.continues else self._longest_wait[call.priority]
 
     def _on_wait_over(self, waiter: _Waiter) -> None:
         self._leave(waiter)
@@ -163,11 +176,22 @@ class CallQueue:
         elif isinstance(outcome, Ticket):
             self.budget.abandon(outcome)
 
-    def _worth_waiting(self, hold: Hold, now: float, priority: Priority) -> bool:
+    def _worth_waiting(self, hold: Hold, now: float, call: Call) -> bool:
         # Each call ahead takes about as long as the first.
-        wait = (hold.until - now) * (1 + len(self._waiting[priority]))
-        return hold.reason is HoldReason.BUDGET and wait <= self._longest_wait[priority]
+        wait = (hold.until - now) * (1 + self._ahead(call))
+        return hold.reason is HoldReason.BUDGET and wait <= self._longest(call)
+
+    def _ahead(self, call: Call) -> int:
+        """Count the calls that are served before another call of this caller."""
+        waiting = self._waiting[call.priority]
+        if call.continues:
+            return self._continuing(call.priority)
+        if not waiting or not call.caller:
+            return len(waiting)
+        others = Counter(waiter.call.caller for waiter in waiting)
+        own = others.pop(call.caller, 0)
+        return own + sum(min(count, own + 1) for count in others.values())
 
     def _defer(self, hold: Hold, now: float) -> Deferred:
         until = self.budget.deferred_until(now, hold)
-        return Deferred(self._unix() + max(0.0, until - now), hold.reason)
+        return Deferred(max(0.0, until - now), hold.reason)

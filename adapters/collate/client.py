@@ -21,19 +21,21 @@ from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, 
 from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.concurrency import collate_seconds
-from adapters.collate.connection import Limits, NoResponse
 from adapters.collate.credentials import ApiKey
+from adapters.collate.http.connection import Limits, NoResponse
+from adapters.collate.http.proxy import ProxyTunnel
+from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import CLOSES, Operation, path_of
 from adapters.collate.operations import if_match as as_entity_tag
-from adapters.collate.proxy import ProxyTunnel
 from adapters.collate.response_parser import read
-from adapters.collate.transport import CollateTransport
+from adapters.collate.response_parser import unless as parse_unless
 from runtime.logs import line_writer
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
-from runtime.traces import Traces
+from runtime.tracing.traces import Traces
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
+from schemas.collate.payer_evidence import AuthorizationEvidence
 
 Model = TypeVar("Model")
 Ids = dict[str, str]
@@ -45,6 +47,11 @@ _NO_KEY_SECONDS: Final = 5.0
 _MOST_WAITING: Final = 1_024
 _CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
 _ABANDONED: Final = "abandoned"
+_KEYED: Final = {
+    "all": CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF},
+    "create_only": frozenset({Operation.CREATE_HANDOFF}),
+    "none": frozenset[Operation](),
+}
 _LOGGED: Final = ("cause", "status", "proxy_status", "code", "request_id")
 _PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
@@ -60,9 +67,11 @@ class CollateClient:
         metrics: CollateMetrics,
         *,
         traces: Traces | None = None,
-        send_idempotency_key: Literal["all", "create_only"] = "all",
+        send_idempotency_key: Literal["all", "create_only", "none"] = "all",
         unix: Callable[[], float] = time.time,
+        environment: str | None = None,
     ) -> None:
+        """`environment` is for the log: Collate's support asks for it."""
         self._transport = transport
         self._key = key
         self._queue = queue
@@ -74,13 +83,10 @@ class CollateClient:
             for kind in kinds
         }
         self._seconds = {operation: metrics.attempt_seconds.labels(operation.value) for operation in Operation}
-        self._keyed = (
-            CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF}
-            if send_idempotency_key == "all"
-            else frozenset({Operation.CREATE_HANDOFF})
-        )
+        self._keyed = _KEYED[send_idempotency_key]
         self._unix = unix
         self._has_called = False
+        self._lead: dict[str, Any] = {} if environment is None else {"environment": environment}
         self._write_info = line_writer("collate.attempt")
         self._write_warning = line_writer("collate.attempt", "warning")
 
@@ -101,19 +107,33 @@ class CollateClient:
         return HoldReason.CREDENTIALS if self._key.key is None and self._has_called else self._queue.budget.trouble
 
     async def get_authorization(
-        self, authorization_id: str, *, priority: Priority = Priority.COMMAND
+        self, authorization_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
     ) -> Result[PriorAuthorization]:
-        """Read an authorization."""
+        """Read an authorization. `caller`, here and below: whose live call it is."""
         return await self._call(
             Operation.GET_AUTHORIZATION,
             priority,
             authorization_id,
             parse=PriorAuthorization.from_wire,
             belongs=lambda it: it.id == authorization_id,
+            caller=caller,
+        )
+
+    async def get_payer_evidence(
+        self, authorization_id: str, *, priority: Priority = Priority.LIVE, caller: str = ""
+    ) -> Result[AuthorizationEvidence]:
+        """Read an authorization with the payer's receipt and decision: PHI."""
+        return await self._call(
+            Operation.GET_AUTHORIZATION,
+            priority,
+            authorization_id,
+            parse=AuthorizationEvidence.from_wire,
+            belongs=lambda it: it.id == authorization_id,
+            caller=caller,
         )
 
     async def get_handoff(
-        self, authorization_id: str, handoff_id: str, *, priority: Priority = Priority.COMMAND
+        self, authorization_id: str, handoff_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
     ) -> Result[ManualHandoff]:
         """Read a handoff."""
         return await self._call(
@@ -123,6 +143,34 @@ class CollateClient:
             handoff_id,
             parse=ManualHandoff.from_wire,
             belongs=lambda it: it.id == handoff_id and it.prior_authorization_id in (None, authorization_id),
+            caller=caller,
+        )
+
+    async def reread_authorization(
+        self, authorization_id: str, *, unless: bytes, priority: Priority
+    ) -> Result[PriorAuthorization | None]:
+        """Read an authorization again. A body with the digest `unless` is not decoded: the model is None."""
+        return await self._call(
+            Operation.GET_AUTHORIZATION,
+            priority,
+            authorization_id,
+            parse=parse_unless(unless, PriorAuthorization.from_wire),
+            belongs=lambda it: it is None or it.id == authorization_id,
+        )
+
+    async def reread_handoff(
+        self, authorization_id: str, handoff_id: str, *, unless: bytes, priority: Priority
+    ) -> Result[ManualHandoff | None]:
+        """Read a handoff again. A body with the digest `unless` is not decoded: the model is None."""
+        return await self._call(
+            Operation.GET_HANDOFF,
+            priority,
+            authorization_id,
+            handoff_id,
+            parse=parse_unless(unless, ManualHandoff.from_wire),
+            belongs=lambda it: (
+                it is None or (it.id == handoff_id and it.prior_authorization_id in (None, authorization_id))
+            ),
         )
 
     async def create_handoff(
@@ -168,7 +216,7 @@ class CollateClient:
         )
 
     async def mint_grant(
-        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority = Priority.LIVE
+        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority = Priority.LIVE, caller: str = ""
     ) -> Result[AccessGrant]:
         """Mint an access grant. Its id and url exist only in the model's secret fields."""
         return await self._call(
@@ -181,6 +229,7 @@ class CollateClient:
             key=key,
             body=b"",
             keep_body=False,
+            caller=caller,
         )
 
     async def health(self) -> Result[None]:
@@ -204,9 +253,12 @@ class CollateClient:
         key: str | None = None,
         body: bytes | None = None,
         keep_body: bool = True,
+        caller: str = "",
     ) -> Result[Model]:
         path = path_of(operation, authorization_id, handoff_id)
-        call = Call(priority, operation.writes, authorization_id)
+        # An observation reads the authorization first, then its handoff.
+        continues = priority is Priority.OBSERVATION and operation is Operation.GET_HANDOFF
+        call = Call(priority, operation.writes, authorization_id, caller, continues)
         ids: Ids = {"authorization_id": authorization_id, "priority": _PRIORITIES[priority]}
         if handoff_id:
             ids["handoff_id"] = handoff_id
@@ -214,7 +266,7 @@ class CollateClient:
             self._queue.key_changed()
         self._has_called = True
         if self._key.key is None:
-            return Deferred(self._unix() + _NO_KEY_SECONDS, HoldReason.CREDENTIALS)
+            return Deferred(_NO_KEY_SECONDS, HoldReason.CREDENTIALS)
         ticket = await self._queue.take(call)
         if isinstance(ticket, Deferred):
             return ticket
@@ -232,7 +284,8 @@ class CollateClient:
             self._record(operation, ids, None, time.monotonic() - began)
             raise
         seconds = time.monotonic() - began
-        result, signal = read(response, parse, belongs, keep_body=keep_body, now=self._unix())
+        about = (authorization_id, handoff_id) if handoff_id else (authorization_id,)
+        result, signal = read(response, parse, belongs, keep_body=keep_body, now=self._unix(), about=about)
         retry_after = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
         self._queue.done(ticket, signal, collate_seconds(seconds, _own_delay(response)), retry_after)
         if isinstance(result, Refused) and signal in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
@@ -251,9 +304,14 @@ class CollateClient:
         self._attempts[operation, kind].inc()
         self._seconds[operation].observe(seconds)
         line: dict[str, Any] = {"operation": operation.value, "result": kind, "seconds": round(seconds, 4), **ids}
+        line |= self._lead
         for name in _LOGGED:
             if (value := getattr(result, name, None)) is not None:
                 line[name] = value
+        if isinstance(result, Answered):
+            line |= _shown(result.model)
+        if fields := _unread_fields(result):
+            line["fields"] = fields
         if self._traces is not None:
             self._traces.finished_child(
                 f"collate {operation.value}",
@@ -270,8 +328,32 @@ class CollateClient:
                 },
                 failed=None if kind == "answered" else kind,
             )
-        write = self._write_info if isinstance(result, Answered | Refused) else self._write_warning
+        is_expected = isinstance(result, Answered | Refused) and "fields" not in line
+        write = self._write_info if is_expected else self._write_warning
         write(line)
+
+
+def _shown(model: object) -> dict[str, Any]:
+    """Return the words and versions of a response that Collate's support asks for (docs/collate-contract.md §10)."""
+    match model:
+        case PriorAuthorization():
+            action = model.next_action.type if model.next_action else None
+            return {"version": model.version, "authorization_status": model.status, "action": action}
+        case ManualHandoff():
+            return {"handoff_version": model.version, "handoff_state": model.state}
+        case CloseAnswer():
+            shown = model.authorization
+            return {"version": shown.version, "authorization_status": shown.status, "handoff_state": model.state}
+        case None:
+            return {"unchanged": True}
+        case _:
+            return {}
+
+
+def _unread_fields(result: Result[Model] | None) -> tuple[str, ...]:
+    if isinstance(result, Answered) and isinstance(result.model, PriorAuthorization):
+        return result.model.unread_fields
+    return result.fields if isinstance(result, Ambiguous) else ()
 
 
 def _own_delay(response: httpx.Response | NoResponse) -> float:
@@ -281,7 +363,14 @@ def _own_delay(response: httpx.Response | NoResponse) -> float:
     return seconds
 
 
-def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Traces | None = None) -> CollateClient:
+def open_client(
+    settings: CollateSettings,
+    metrics: CollateMetrics,
+    traces: Traces | None = None,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    environment: str | None = None,
+) -> CollateClient:
     """Build the client of a process. Rate and concurrency are the settings' divided by max_replicas."""
     bounds = Bounds(
         per_second=settings.calls_per_second / settings.max_replicas,
@@ -292,10 +381,11 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Trac
         ramp_seconds=settings.ramp_up.total_seconds(),
     )
     queue = CallQueue(
-        Budget(bounds, time.monotonic(), random.random),
+        Budget(bounds, monotonic(), random.random),
         live_wait_seconds=settings.turn_timeout.total_seconds(),
         most_waiting=_MOST_WAITING,
         metrics=metrics,
+        monotonic=monotonic,
     )
     return CollateClient(
         open_transport(settings),
@@ -304,6 +394,7 @@ def open_client(settings: CollateSettings, metrics: CollateMetrics, traces: Trac
         metrics,
         traces=traces,
         send_idempotency_key=settings.send_idempotency_key,
+        environment=environment,
     )
 
 

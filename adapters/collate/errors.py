@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused, Unanswered
+from adapters.collate.answers import Ambiguous, CallFailure, Deferred, NotSent, Refused
 from adapters.collate.operations import Operation
 
 
@@ -31,7 +31,7 @@ class Disposition(StrEnum):
     SUSPEND = "suspend"
     """The command is valid: send the identical request when the budget allows it."""
     MINT_AGAIN = "mint_again"
-    """Request a new grant, under a new key."""
+    """The gateway mints no other grant by itself: the caller requests a new one, under a new key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("file_not_found", (404,), Disposition.DEAD_LETTER, "unexpected_code", _NOT_OURS),
     Rule(
         "access_grant_expired", (404,), Disposition.MINT_AGAIN, "grant_expired",
-        "Request a new grant.", on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
+        "Request a new grant, with a new Idempotency-Key.",
+        on={op: Disposition.REREAD for op in Operation if op is not Operation.MINT_GRANT},
     ),
     Rule(
         "access_grant_revoked", (404,), Disposition.REREAD, "grant_revoked",
@@ -202,7 +203,7 @@ _BY_STATUS: Final = {status: default for default in DEFAULTS for status in defau
 _VERDICTS: Final = frozenset({Disposition.REJECT, Disposition.DEAD_LETTER})
 
 
-def route(operation: Operation, result: Unanswered, *, after_ambiguous: bool = False) -> Route:
+def route(operation: Operation, result: CallFailure, *, after_ambiguous: bool = False) -> Route:
     """Return the next step after a result that is not a 2xx.
 
     `after_ambiguous`: an earlier attempt of the same write ended as Ambiguous, in this process or an earlier one.

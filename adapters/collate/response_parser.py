@@ -5,22 +5,26 @@ proxy in between. Only code, retryable, versions, details.reason and requestId o
 and issues may contain personal data.
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from email.utils import parsedate_to_datetime
-from typing import Final, TypeVar
+from hashlib import blake2b
+from typing import Final, TypeVar, cast
 
 import httpx
 from pydantic import ValidationError
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused, Result
+from adapters.collate.answers import WHOLE_BODY, Ambiguous, Answered, Cause, NotSent, Refused, Result
 from adapters.collate.budget import CallSignal
-from adapters.collate.connection import NoResponse
+from adapters.collate.http.connection import NoResponse
 from schemas.collate.errors import ErrorEnvelope
-from schemas.field_types import UNRECOGNISED, word
+from schemas.fields.scalars import UNRECOGNISED, word
 
 Model = TypeVar("Model")
 
+_MOST_FIELDS: Final = 3
+_PATH: Final = re.compile(r"[A-Za-z]{1,40}(\.[A-Za-z]{1,40}){0,5}")
 LONGEST_SECONDS: Final = 3_600.0
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
@@ -34,11 +38,13 @@ def read(
     *,
     keep_body: bool,
     now: float,
+    about: Collection[str] = (),
 ) -> tuple[Result[Model], CallSignal]:
     """Return the result of a call, and its signal for the budget.
 
     `parse` raises ValueError for an invalid body; `belongs` checks that the body is about this request's object. `now`
-    is Unix time.
+    is Unix time. `about` are the ids of the request: an unreadable body that has one of them still shows that Collate
+    works.
     """
     if isinstance(response, NoResponse):
         result = (
@@ -46,23 +52,30 @@ def read(
         )
         return result, CallSignal.FAILED
     if 200 <= response.status_code < 300:
-        return _read_success(response, parse, belongs, keep_body=keep_body)
+        return _read_success(response, parse, belongs, keep_body=keep_body, about=about)
     return _read_error(response, now)
 
 
 def _read_success(
-    response: httpx.Response, parse: Callable[[bytes], Model], belongs: Callable[[Model], bool], *, keep_body: bool
+    response: httpx.Response,
+    parse: Callable[[bytes], Model],
+    belongs: Callable[[Model], bool],
+    *,
+    keep_body: bool,
+    about: Collection[str],
 ) -> tuple[Result[Model], CallSignal]:
-    request_id = _header_request_id(response)
+    request_id, body = _header_request_id(response), _body(response)
     try:
-        model = parse(response.content)
-    except ValueError:
-        return Ambiguous(Cause.UNREADABLE, response.status_code, request_id=request_id), CallSignal.FAILED
+        model = parse(body)
+    except ValueError as error:
+        unreadable = Ambiguous(
+            Cause.UNREADABLE, response.status_code, request_id=request_id, fields=unreadable_fields(error)
+        )
+        return unreadable, _signal_of_unreadable(body, about)
     if not belongs(model):
-        return Ambiguous(Cause.MISMATCHED, response.status_code, request_id=request_id), CallSignal.FAILED
-    return Answered(
-        response.status_code, model, response.content if keep_body else b"", request_id
-    ), CallSignal.ANSWERED
+        mismatched = Ambiguous(Cause.MISMATCHED, response.status_code, request_id=request_id, fields=("id",))
+        return mismatched, CallSignal.FAILED
+    return Answered(response.status_code, model, body if keep_body else b"", request_id), CallSignal.ANSWERED
 
 
 def _read_error(response: httpx.Response, now: float) -> tuple[Refused | Ambiguous, CallSignal]:
@@ -90,6 +103,40 @@ def _read_error(response: httpx.Response, now: float) -> tuple[Refused | Ambiguo
     return refused, _BY_STATUS.get(status, CallSignal.ANSWERED)
 
 
+def unreadable_fields(error: ValueError) -> tuple[str, ...]:
+    """Return the paths of the fields that could not be read, at most three; `body` if it is no JSON object.
+
+    A path has names of our wire models only: unknown names of a body are ignored and so cause no error.
+    """
+    if not isinstance(error, ValidationError):
+        return (WHOLE_BODY,)
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    paths = [".".join(part for part in detail["loc"] if isinstance(part, str)) for detail in details]
+    return tuple(dict.fromkeys(path if _PATH.fullmatch(path) else WHOLE_BODY for path in paths))[:_MOST_FIELDS]
+
+
+def _signal_of_unreadable(body: bytes, about: Collection[str]) -> CallSignal:
+    """An object about this request comes from a Collate that works; another object may come from a proxy."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return CallSignal.FAILED
+    if not isinstance(document, dict):
+        return CallSignal.FAILED
+    ids = [document.get(name) for name in ("id", "manualHandoffId", "priorAuthorizationId")]
+    return CallSignal.ANSWERED if any(one in about for one in ids if isinstance(one, str)) else CallSignal.UNREADABLE
+
+
+def digest_of(body: bytes) -> bytes:
+    """Return the digest by which a repeated body is recognised."""
+    return blake2b(body, digest_size=16).digest()
+
+
+def unless(digest: bytes, parse: Callable[[bytes], Model]) -> Callable[[bytes], Model | None]:
+    """Return a parser that skips the body with this digest and returns None for it."""
+    return lambda body: None if digest_of(body) == digest else parse(body)
+
+
 def retry_after_seconds(value: str | None, now: float) -> float | None:
     """Return the wait that a Retry-After header asks for (RFC 9110 section 10.2.3): seconds or a date.
 
@@ -107,11 +154,19 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     return min(max(0.0, seconds), LONGEST_SECONDS)
 
 
+def _body(response: httpx.Response) -> bytes:
+    """Return the body of a response of our transport: whole and never compressed.
+
+    httpx's own `read` looks for decoders first. That costs more than the rest of the response.
+    """
+    return b"".join(cast("httpx.ByteStream", response.stream))
+
+
 def _typed(response: httpx.Response) -> ErrorEnvelope | None:
     if response.status_code < 400:
         return None
     try:
-        return ErrorEnvelope.from_wire(response.content)
+        return ErrorEnvelope.from_wire(_body(response))
     except ValidationError:
         return None
 

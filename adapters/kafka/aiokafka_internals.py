@@ -6,6 +6,7 @@ own objects and fails for another minor version.
 
 from __future__ import annotations
 
+import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +54,25 @@ def forget_coordinator(consumer: AIOKafkaConsumer) -> None:
     Relies on `_coordinator.coordinator_dead()`.
     """
     consumer._coordinator.coordinator_dead()  # noqa: SLF001 - see the module
+
+
+def known_brokers(consumer: AIOKafkaConsumer) -> list[str]:
+    """Return the addresses of the brokers in the consumer's metadata, none before the start (aiokafka 0.14).
+
+    Relies on `_client.cluster.brokers()`.
+    """
+    brokers = consumer._client.cluster.brokers()  # noqa: SLF001 - see the module
+    hosts = ((f"[{broker.host}]" if ":" in broker.host else broker.host, broker.port) for broker in brokers)
+    return [f"{host}:{port}" for host, port in hosts]
+
+
+def metadata_age_seconds(consumer: AIOKafkaConsumer) -> float | None:
+    """Return the seconds since a broker last answered a request for metadata, None if none has (aiokafka 0.14).
+
+    Relies on `_client.cluster._last_successful_refresh_ms`, Unix milliseconds, 0 before the first answer.
+    """
+    refreshed = consumer._client.cluster._last_successful_refresh_ms  # noqa: SLF001 - see the module
+    return max(0.0, time.time() - refreshed / 1_000) if refreshed else None
 
 
 def has_fetching_ended(consumer: AIOKafkaConsumer) -> bool:

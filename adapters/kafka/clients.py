@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.errors import IllegalOperation, KafkaError
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 
 from adapters.kafka.aiokafka_internals import connections_of, fail_undelivered, retrieve_exceptions, sender_task
 from adapters.kafka.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
@@ -19,6 +19,13 @@ from runtime.settings import KafkaSettings, read_secret
 # that it can't leave. IllegalOperation: an error has already ended the transaction. RuntimeError: uvloop's error for a
 # connection that has just been closed.
 KafkaFailure = (KafkaError, IllegalOperation, AssertionError, OSError, RuntimeError)
+
+
+def sentence_of(failure: BaseException) -> str:
+    """Return why a call to Kafka failed, in words for an operator."""
+    if isinstance(failure, KafkaConnectionError):
+        return "no broker accepts a connection"
+    return str(failure) or type(failure).__name__
 
 
 def connection(kafka: KafkaSettings) -> dict[str, Any]:

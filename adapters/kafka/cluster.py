@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
@@ -91,6 +92,19 @@ class KafkaCluster:
         for code, message, *_ in (entry for response in responses for entry in response.resources):
             if code:
                 raise TopicRequestRejected(f"topic {name} was not altered: {message or for_code(code).__name__}")
+
+    async def members_of(self, group: str) -> int:
+        """Return the number of a consumer group's members; a killed member counts until its session ends."""
+        async with asyncio.timeout(self._timeout):
+            responses = await self._admin.describe_consumer_groups([group])
+        return sum(len(described[5]) for response in responses for described in response.groups)
+
+    async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, tuple[int, str]]:
+        """Return a group's committed offset and its metadata, by partition; without those that have none."""
+        wanted = [TopicPartition(topic, number) for number in range(partitions)]
+        async with asyncio.timeout(self._timeout):
+            found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
+        return {one.partition: (int(at.offset), at.metadata or "") for one, at in found.items() if at.offset >= 0}
 
     async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[AclOperation]:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""

@@ -6,9 +6,11 @@ aiokafka reports nothing when it hangs, so every call has a timeout. After a fai
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from adapters.kafka.clients import bounded_stop, committed_consumer
 from runtime.settings import KafkaSettings
@@ -20,6 +22,16 @@ WAIT_SECONDS = 0.5
 MAX_RECORDS = 500
 
 Key = TypeVar("Key")
+
+
+@asynccontextmanager
+async def answered_within(seconds: float) -> AsyncIterator[None]:
+    """Bound a wait for Kafka. Raises KafkaTimeoutError: a bare TimeoutError would not tell Kafka from the database."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"no broker answered within {seconds:g} s") from error
 
 
 class TopicRecord(Protocol):
@@ -56,7 +68,7 @@ class TopicReader(Generic[Key]):
 
     async def read(self, max_records: int = MAX_RECORDS) -> dict[Key, Sequence[TopicRecord]]:
         """Return the next records by partition; nothing if none arrives within WAIT_SECONDS."""
-        async with asyncio.timeout(WAIT_SECONDS + self._call_seconds):
+        async with answered_within(WAIT_SECONDS + self._call_seconds):
             batches = await self._consumer.getmany(timeout_ms=round(WAIT_SECONDS * 1_000), max_records=max_records)
         return {self._keys[partition]: records for partition, records in batches.items() if records}
 
@@ -68,13 +80,20 @@ class TopicReader(Generic[Key]):
         """Return each partition's last stable offset: the end for a reader of committed records."""
         return await self._offsets(self._consumer.end_offsets)
 
+    async def offsets_at(self, time: datetime) -> dict[Key, int | None]:
+        """Return the offset of each partition's first record at or after a time; None if there is none."""
+        wanted = dict.fromkeys(self._partitions.values(), round(time.timestamp() * 1_000))
+        async with answered_within(self._call_seconds):
+            found = await self._consumer.offsets_for_times(wanted)
+        return {key: None if (at := found[part]) is None else at.offset for key, part in self._partitions.items()}
+
     async def positions(self) -> dict[Key, int]:
         """Return the next offset of each partition. It also passes transaction markers, which no record shows."""
-        async with asyncio.timeout(self._call_seconds):
+        async with answered_within(self._call_seconds):
             return {key: await self._consumer.position(partition) for key, partition in self._partitions.items()}
 
     async def _offsets(self, fetch: Callable[[list[TopicPartition]], Awaitable[Mapping[Any, int]]]) -> dict[Key, int]:
-        async with asyncio.timeout(self._call_seconds):
+        async with answered_within(self._call_seconds):
             offsets = await fetch(list(self._partitions.values()))
         return {key: offsets[partition] for key, partition in self._partitions.items()}
 
@@ -97,7 +116,7 @@ async def open_reader(
     assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
     consumer = committed_consumer(kafka, reset=reset)
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with answered_within(START_SECONDS):
             await consumer.start()
         consumer.assign(list(assigned.values()))
         yield TopicReader(consumer, assigned, call_seconds)

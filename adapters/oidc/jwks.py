@@ -1,6 +1,7 @@
 """An issuer's public keys by `kid`. They are fetched when needed, and refreshed by age and for an unknown `kid`.
 
-Bounds: one fetch at a time per issuer, a pause between fetches, a size and a timeout. An error keeps the known keys.
+Bounds: one fetch at a time per issuer, a pause after each fetch, a size and a timeout; and the requests that wait for
+a fetch, because a token of a stranger can name an unknown key. An error keeps the known keys.
 Only asymmetric signing keys are used.
 """
 
@@ -21,6 +22,7 @@ FRESH_SECONDS = 600.0
 PAUSE_SECONDS = 10.0
 FETCH_SECONDS = 5.0
 MOST_BYTES = 256 << 10
+MOST_WAITING = 200
 _KINDS = frozenset({"RSA", "EC", "OKP"})
 
 log = get_log()
@@ -48,13 +50,20 @@ class KeySet:
         self._keys: dict[str | None, Key] = {}
         self._fetched_at = self._tried_at = float("-inf")
         self._fetching = asyncio.Lock()
+        self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None) -> Key | None:
-        """Return the key with that id (None: the only key), or None if there is none."""
+        """Return the key with that id (None: the only key), or None if there is none, or too many requests wait."""
         found = self._find(kid)
         if found is None:
-            await self._refresh_if_allowed()
+            if self._waiting >= MOST_WAITING:
+                return None
+            self._waiting += 1
+            try:
+                await self._refresh_if_allowed()
+            finally:
+                self._waiting -= 1
             return self._find(kid)
         if self._clock() - self._fetched_at > FRESH_SECONDS and self._refreshing is None:
             # The old keys stay valid meanwhile, so that no request waits for a slow issuer.
@@ -76,13 +85,14 @@ class KeySet:
         return self._keys.get(kid)
 
     async def _refresh(self) -> None:
-        self._tried_at = self._clock()
         try:
             async with asyncio.timeout(2 * FETCH_SECONDS):
                 keys = read_keys(await asyncio.to_thread(self._fetch, self._place))
         except (OSError, ValueError, RecursionError, httpx.HTTPError, httpx.InvalidURL) as error:
             log.warning("oidc.keys_not_refreshed", error=type(error).__name__, keys=len(self._keys))
             return
+        finally:
+            self._tried_at = self._clock()
         self._keys, self._fetched_at = keys, self._clock()
 
 

@@ -1,4 +1,4 @@
-"""Verification of JSON Web Tokens of known issuers (OIDC client credentials). A refusal is returned without a reason.
+"""Verification of JSON Web Tokens of known issuers, for services and people. A refusal is returned without a reason.
 
 It checks issuer, audience, times, and an allow-list of asymmetric algorithms. The hash of a valid token is remembered
 for a minute, so that a busy caller costs one verification a minute.
@@ -11,13 +11,14 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 
 from adapters.oidc.jwks import Fetch, KeySet, fetch
+from adapters.oidc.people import Person, PersonClaims, read_person
 
 LEEWAY_SECONDS = 30
 REMEMBERED_SECONDS = 60.0
@@ -27,20 +28,22 @@ ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "E
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """An issuer whose tokens are accepted; `keys` is a URL or a file."""
+    """An issuer whose tokens are accepted; `keys` is a URL or a file. Without `people` it has services only."""
 
     url: str
     audience: str
     algorithms: frozenset[str]
     keys: str
+    people: PersonClaims | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of a valid token."""
+    """The subject of a valid token, and the person that its claims describe. Issuer and name identify it."""
 
     issuer: str
     name: str
+    person: Person | None = field(default=None, compare=False)
 
 
 class Tokens:
@@ -65,6 +68,26 @@ class Tokens:
         remembered = self._valid.get(digest)
         if remembered is not None and now < remembered[1] and remembered[0].issuer in self._issuers():
             return remembered[0]
+        verified = await self._verified(token, now)
+        if verified is None:
+            return None
+        issuer, claims = verified
+        name = claims["sub"]
+        if not isinstance(name, str):
+            return None
+        person = None if issuer.people is None else read_person(claims, issuer.people, issuer.url)
+        subject = Subject(issuer.url, name, person)
+        self._valid[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
+        if len(self._valid) > MOST_REMEMBERED:
+            self._valid.popitem(last=False)
+        return subject
+
+    async def claims(self, token: str) -> dict[str, Any] | None:
+        """Return all claims of a valid token, or None. Nothing is remembered: an ID token is checked once."""
+        verified = await self._verified(token, self._clock())
+        return None if verified is None else verified[1]
+
+    async def _verified(self, token: str, now: float) -> tuple[Issuer, dict[str, Any]] | None:
         header, claims = _peek(token, 0), _peek(token, 1)
         name, algorithm, kid = claims.get("iss"), header.get("alg"), header.get("kid")
         if not isinstance(name, str) or not isinstance(algorithm, str) or not isinstance(kid, str | None):
@@ -76,36 +99,29 @@ class Tokens:
         if key_set is None:
             key_set = self._key_sets[issuer.keys] = KeySet(issuer.keys, self._fetch)
         key = await key_set.key(kid)
-        if key is None:
-            return None
-        return self._verify(token, key, issuer, digest, now)
+        checked = None if key is None else _checked(token, key, issuer, now)
+        return None if checked is None else (issuer, checked)
 
     def forget(self) -> None:
         """Forget all verified tokens, because the callers file has changed."""
         self._valid.clear()
 
-    def _verify(self, token: str, key: Any, issuer: Issuer, digest: bytes, now: float) -> Subject | None:
-        checks = jwt.JWTClaimsRegistry(
-            now=int(now),
-            leeway=LEEWAY_SECONDS,
-            iss={"essential": True, "value": issuer.url},
-            aud={"essential": True, "value": issuer.audience},
-            sub={"essential": True},
-            exp={"essential": True},
-        )
-        try:
-            claims = jwt.decode(token, key, algorithms=sorted(issuer.algorithms)).claims
-            checks.validate(claims)
-        except (JoseError, ValueError, TypeError):
-            return None
-        name = claims["sub"]
-        if not isinstance(name, str):
-            return None
-        subject = Subject(issuer.url, name)
-        self._valid[digest] = (subject, min(now + REMEMBERED_SECONDS, claims["exp"]))
-        if len(self._valid) > MOST_REMEMBERED:
-            self._valid.popitem(last=False)
-        return subject
+
+def _checked(token: str, key: Any, issuer: Issuer, now: float) -> dict[str, Any] | None:
+    checks = jwt.JWTClaimsRegistry(
+        now=int(now),
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer.url},
+        aud={"essential": True, "value": issuer.audience},
+        sub={"essential": True},
+        exp={"essential": True},
+    )
+    try:
+        claims = jwt.decode(token, key, algorithms=sorted(issuer.algorithms)).claims
+        checks.validate(claims)
+    except (JoseError, ValueError, TypeError):
+        return None
+    return claims
 
 
 def _peek(token: str, part: int) -> dict[str, Any]:

@@ -4,8 +4,11 @@ Each connection reads the connection string from its file, so a rotated password
 contain the string: they name host, database and user at most.
 """
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from runtime.exits import StartupError
 from runtime.settings import ReadModelSettings, read_secret
 
 CONNECT_SECONDS = 5
+# PostgreSQL ends a statement after its time limit. A server that hangs does not, so the client gives up a little later.
+_RESPONSE_MARGIN_SECONDS = 5.0
 # A zombie that is frozen inside a transaction holds locks that its successor needs.
 _IDLE_IN_TRANSACTION = "10s"
 _LOCK = "15s"
@@ -71,17 +76,39 @@ _TIMEOUTS: Mapping[str, Any] = {
 }
 
 
-async def prepare(connection: AsyncConnection[Any], schema: str, statement_seconds: float) -> None:
-    """Set the schema and the time limits of a session."""
-    settings = {
-        "search_path": schema,
-        "statement_timeout": f"{round(statement_seconds * 1_000)}ms",
-        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
-        "lock_timeout": _LOCK,
-        "timezone": "UTC",
-    }
-    for name, value in settings.items():
-        await connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+class BoundedConnection(AsyncConnection[Any]):
+    """A connection on which no call waits longer than the time limit of a statement, also if the server hangs.
+
+    Every call of psycopg waits in `wait`. When a wait is cancelled, psycopg asks the server to cancel the statement and
+    waits up to 10 s for it. A server that hangs does neither, so `cancel_safe` closes the socket instead: every wait
+    ends at once, and the statement ends at the server after its own time limit.
+    """
+
+    _statement_seconds = float(CONNECT_SECONDS)
+
+    async def wait(self, *args: Any, **options: Any) -> Any:
+        """Wait for the server. Raises TimeoutError."""
+        async with asyncio.timeout(self._statement_seconds + _RESPONSE_MARGIN_SECONDS):
+            return await super().wait(*args, **options)
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """Close the socket of a statement in progress; psycopg calls this when a wait is cancelled."""
+        del timeout
+        with suppress(OSError, psycopg.OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as own:
+            own.shutdown(socket.SHUT_RDWR)
+
+    async def prepare(self, schema: str, statement_seconds: float) -> None:
+        """Set the schema and the time limits of the session."""
+        settings = {
+            "search_path": schema,
+            "statement_timeout": f"{round(statement_seconds * 1_000)}ms",
+            "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
+            "lock_timeout": _LOCK,
+            "timezone": "UTC",
+        }
+        for name, value in settings.items():
+            await self.execute("SELECT set_config(%s, %s, false)", (name, value))
+        self._statement_seconds = statement_seconds
 
 
 @asynccontextmanager
@@ -90,9 +117,9 @@ async def connected(
 ) -> AsyncIterator[AsyncConnection[Any]]:
     """Open one connection in autocommit mode. Raises DatabaseAway and NotMigrated, also for errors inside the block."""
     with translated():
-        connection = await AsyncConnection.connect(conninfo_of(settings), autocommit=True)
+        connection = await BoundedConnection.connect(conninfo_of(settings), autocommit=True)
         try:
-            await prepare(connection, schema, statement_seconds)
+            await connection.prepare(schema, statement_seconds)
             yield connection
         finally:
             await connection.close()
@@ -105,6 +132,8 @@ def translated() -> Iterator[None]:
         yield
     except _NOT_MIGRATED as error:
         raise NotMigrated("the schema's tables are missing or of another version; run `gateway migrate`") from error
+    except TimeoutError as error:
+        raise DatabaseAway("the server does not respond in time") from error
     except (*_FAILURES, ConnectionStringRefused) as error:
         raise DatabaseAway(_first_line(error)) from error
 

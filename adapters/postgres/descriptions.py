@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schemas.callers import asserted_by
+from schemas.enums import AssertedBy
+
 Data = Mapping[str, Any]
 _MAX_LENGTH = 500
 
@@ -20,7 +23,8 @@ def _accepted(data: Data) -> str:
         detail = close.get("reportedOutcome") or close.get("reason")
         result = f": {close.get('type')}" + (f" ({detail})" if detail else "")
     handoff = f" for handoff {data['handoffId']}" if data.get("handoffId") else ""
-    return f"{data.get('caller')} sent {_command(data)}{handoff}{result}."
+    people = "" if asserted_by(str(data.get("caller"))) is AssertedBy.PERSON else _people(data)
+    return f"{data.get('caller')} sent {_command(data)}{handoff}{result}{people}."
 
 
 def _redrive(data: Data) -> str:
@@ -31,9 +35,20 @@ def _discard(data: Data) -> str:
     return f"{data.get('requestedBy')} requested a discard{_through(data)}{_reason(data)}."
 
 
+def _people(data: Data) -> str:
+    """Name the members of staff, once if they are the same."""
+    verbs: dict[str, list[str]] = {}
+    for field, verb in (("requestedBy", "requested"), ("acceptedBy", "accepted"), ("reportedBy", "reported")):
+        if data.get(field):
+            verbs.setdefault(data[field], []).append(verb)
+    return "".join(f", {' and '.join(did)} by {name}" for name, did in verbs.items())
+
+
 def _through(data: Data) -> str:
-    """Name the authenticated caller, which stated the operator; events of older versions do not name it."""
-    return f" through {data['caller']}" if data.get("caller") else ""
+    """Name the authenticated caller: a service, or the person; events of older versions do not name it."""
+    if not (caller := data.get("caller")):
+        return ""
+    return f" (signed in as {caller})" if asserted_by(caller) is AssertedBy.PERSON else f" through {caller}"
 
 
 def _reason(data: Data) -> str:
@@ -83,15 +98,18 @@ def _key_conflict(data: Data) -> str:
 
 def _opened(data: Data) -> str:
     access = "access is available" if data.get("accessAvailable") else "access is not available yet"
-    return f"Handoff {data.get('handoffId')} is open: {access}{_version(data)}."
+    return f"Handoff {data.get('handoffId')} is open: {access}{_people(data)}{_version(data)}."
 
 
 def _closed(data: Data) -> str:
     by = {"us": "the gateway", "other": "another actor", "loss": "loss of the session"}.get(
         str(data.get("by")), data.get("by")
     )
-    reported = f"; reported: {data['reported']}" if data.get("reported") else ""
-    return f"Handoff {data.get('handoffId')} is closed: {data.get('result')}, by {by}{reported}{_version(data)}."
+    person = f" by {data['reportedBy']}" if data.get("reportedBy") else ""
+    reported = f"; reported: {data['reported']}{person}" if data.get("reported") else ""
+    closed = f" at {_moment(data['closedAt'])}" if data.get("closedAt") else ""
+    how = f"{data.get('result')}, by {by}{reported}"
+    return f"Handoff {data.get('handoffId')} is closed{closed}: {how}{_version(data)}."
 
 
 def _reconciled(data: Data) -> str:
@@ -104,6 +122,22 @@ def _access_granted(data: Data) -> str:
     return f"{data.get('operator')} received access to handoff {handoff}{_through(data)} until {until}."
 
 
+def _access_changed(data: Data) -> str:
+    access = "access is available" if data.get("accessAvailable") else "access is not available"
+    state = "is closing: " if data.get("state") == "closing" else "has changed: "
+    submit = "" if data.get("finalSubmitCapable") else ", without the final submission"
+    return f"Handoff {data.get('handoffId')} {state}{access}{submit}{_version(data)}."
+
+
+def _claimed(data: Data) -> str:
+    before = f", taken over from {data['takenOverFrom']}" if data.get("takenOverFrom") else ""
+    return f"{data.get('by')} has handoff {data.get('handoffId')} in hand{before}{_through(data)}."
+
+
+def _released(data: Data) -> str:
+    return f"{data.get('by')} gave handoff {data.get('handoffId')} back{_through(data)}."
+
+
 def _at_risk(data: Data) -> str:
     ends = f" The handoff may end at {_moment(data['endsAt'])}." if data.get("endsAt") else ""
     return f"Handoff {data.get('handoffId')} is at risk ({data.get('reason')}). {data.get('advice') or ''}{ends}"
@@ -112,13 +146,17 @@ def _at_risk(data: Data) -> str:
 def _changed(data: Data) -> str:
     seen = [word for name, word in (("receiptSeen", "receipt"), ("decisionSeen", "decision")) if data.get(name)]
     outcome = f" ({data['outcome']})" if data.get("outcome") else ""
-    change = f"changed from {data['from']} to" if data.get("from") else "is"
+    if data.get("from") == data.get("to"):
+        change = "has changed and is still"
+    else:
+        change = f"changed from {data['from']} to" if data.get("from") else "is"
     return f"The authorization {change} {data.get('to')}{outcome}{_seen(seen)}{_version(data)}."
 
 
 def _action_required(data: Data) -> str:
     covers = f"; review snapshot {data['coversReviewSnapshotId']} first" if data.get("coversReviewSnapshotId") else ""
-    return f"Collate waits for a person: {data.get('action')}{covers}{_version(data)}."
+    payer = f"; payer {data['payerId']}" if data.get("payerId") else ""
+    return f"Collate waits for a person: {data.get('action')}{covers}{payer}{_version(data)}."
 
 
 def _settled(data: Data) -> str:
@@ -132,8 +170,23 @@ def _watch_ended(data: Data) -> str:
 def _recent_commands_emptied(data: Data) -> str:
     decision = data.get("decision") or {}
     whose = data.get("ofCaller") or "all callers"
-    asked = f"{decision.get('requestedBy')} ({decision.get('reason')}), through {data.get('caller')}"
+    asked = f"{decision.get('requestedBy')}{_through(data)}: {decision.get('reason')}"
     return f"The gateway forgot {data.get('emptied')} recent commands of {whose}, at the request of {asked}."
+
+
+def _version_floor_lowered(data: Data) -> str:
+    decision = data.get("decision") or {}
+    asked = f"{decision.get('requestedBy')}{_through(data)}: {decision.get('reason')}"
+    lowered = f"from {data.get('fromVersion')} to {data.get('toVersion')}"
+    return f"The gateway accepts lower versions, {lowered}, at the request of {asked}."
+
+
+def _content_read(data: Data) -> str:
+    content = str(data.get("content")).replace("_", " ")
+    named = next((f" {data[name]}" for name in ("reviewSnapshotId", "ofCommand") if data.get(name)), "")
+    if (operator := data.get("operator")) is None:
+        return f"{data.get('caller')} read the {content}{named}."
+    return f"{operator} read the {content}{named}{_through(data)}."
 
 
 def _moment(time: object) -> str:
@@ -190,10 +243,15 @@ _DESCRIPTIONS: Mapping[str, Callable[[Data], str]] = {
     "handoff.closed": _closed,
     "handoff.reconciled": _reconciled,
     "handoff.access_granted": _access_granted,
+    "handoff.access_changed": _access_changed,
+    "handoff.claimed": _claimed,
+    "handoff.released": _released,
     "handoff.at_risk": _at_risk,
     "authorization.changed": _changed,
     "authorization.action_required": _action_required,
     "authorization.settled": _settled,
     "authorization.watch_ended": _watch_ended,
     "authorization.recent_commands_emptied": _recent_commands_emptied,
+    "authorization.content_read": _content_read,
+    "authorization.version_floor_lowered": _version_floor_lowered,
 }

@@ -4,6 +4,7 @@ Import this module only to migrate: Alembic and SQLAlchemy cost 0.2 s and 20 MB.
 """
 
 import io
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,43 +14,60 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import create_engine, pool
 
-from adapters.postgres.database import conninfo_of, translated
-from adapters.postgres.schema_version import HEAD
+from adapters.postgres.database import NotMigrated, conninfo_of, translated
+from adapters.postgres.schema_version import HEAD, problem_of
 from runtime.settings import ReadModelSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations wait for each other
+_LOCK_POLL_SECONDS = 0.2
+
+
+def scripts_of_migrations() -> ScriptDirectory:
+    """Return the migrations."""
+    return ScriptDirectory.from_config(_config(None))
 
 
 def newest_revision() -> str | None:
     """Return the newest revision among the migrations."""
-    return ScriptDirectory.from_config(_config(None)).get_current_head()
+    return scripts_of_migrations().get_current_head()
 
 
-def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str | None, str]:
+def migrate(settings: ReadModelSettings, schema: str | None = None, *, to: str = HEAD) -> tuple[str | None, str]:
     """Migrate the schema to HEAD and create it if it is missing; return the revisions before and after.
 
-    Safe to repeat. Raises DatabaseAway.
+    Safe to repeat. A newer schema stays as it is, so that a roll-back can run this. Raises DatabaseAway, and
+    NotMigrated if the newer schema does not fit this version. `to`: an older revision, for tests and benchmarks.
     """
     with translated():
-        return _migrate(settings, schema)
+        return _migrate(settings, schema, to)
 
 
-def _migrate(settings: ReadModelSettings, schema: str | None) -> tuple[str | None, str]:
+def _migrate(settings: ReadModelSettings, schema: str | None, to: str) -> tuple[str | None, str]:
     name = sql.Identifier(schema or settings.schema_name)
     with psycopg.connect(conninfo_of(settings), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        _lock(connection)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         connection.execute(sql.SQL("SET search_path TO {}").format(name))
-        before = _revision_of(connection)
+        before = _first(connection, "schema_version", "version_num")
+        if before is not None and before > HEAD:
+            if problem := problem_of(before, _first(connection, "schema_reader", "revision")):
+                raise NotMigrated(problem)
+            return before, before
         connection.autocommit = False
         engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=pool.StaticPool)
         with engine.connect() as alembic_connection:
-            command.upgrade(_config(alembic_connection), "head")
+            command.upgrade(_config(alembic_connection), to)
             alembic_connection.commit()
-        return before, HEAD
+        return before, to
+
+
+def _lock(connection: "psycopg.Connection[Any]") -> None:
+    """Wait for other migrations. A statement that waits would hold a snapshot, and block their concurrent indexes."""
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", (_MIGRATION_LOCK,)).fetchone() != (True,):
+        time.sleep(_LOCK_POLL_SECONDS)
 
 
 def as_sql() -> str:
@@ -61,11 +79,12 @@ def as_sql() -> str:
     return written.getvalue()
 
 
-def _revision_of(connection: "psycopg.Connection[Any]") -> str | None:
-    found = connection.execute("SELECT to_regclass('schema_version')").fetchone()
+def _first(connection: "psycopg.Connection[Any]", table: str, column: str) -> str | None:
+    found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
     if found is None or found[0] is None:
         return None
-    row = connection.execute("SELECT version_num FROM schema_version").fetchone()
+    statement = sql.SQL("SELECT {} FROM {}").format(sql.Identifier(column), sql.Identifier(table))
+    row = connection.execute(statement).fetchone()
     return None if row is None else str(row[0])
 
 

@@ -6,20 +6,24 @@ A query is an object that holds its arguments; `ReadModelReader.fetch` runs it o
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from adapters.postgres.cursor import write_cursor
-from adapters.postgres.rows import Rank
-from adapters.postgres.serializers import command_status, handoff_status, timeline_entry, unfinished_command
-from schemas.api.reads import CommandStatus, HandoffList, HandoffStatus, Overview, Projector, Rates, Timeline
+from adapters.postgres.filters import Conditions, Order, ordered
+from adapters.postgres.serializers import (
+    command_status,
+    handoff_status,
+    timeline_entry,
+)
+from schemas.api.reads import CommandStatus, HandoffList, HandoffStatus, Timeline
 
 Connection = AsyncConnection[Any]
 Row = Mapping[str, Any]
-MAX_UNFINISHED = 10
+MAX_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,19 @@ class CommandFound:
     is_awaited: bool = False
 
 
+# The calls of a command that has not ended, the newest first. A timeline is read backwards from its end.
 _COMMAND = """
-SELECT c.*, p.next_offset
+SELECT c.*, p.next_offset, a.attempts
 FROM (SELECT 1) one
 LEFT JOIN commands c ON c.command_id = %(command_id)s
+LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object('at', t.at, 'data', t.data)) AS attempts
+    FROM (
+        SELECT at, data FROM timeline
+        WHERE authorization_id = c.authorization_id AND command_id = c.command_id AND kind = 'attempt'
+        ORDER BY at DESC, rank DESC, ordinal DESC LIMIT %(attempts)s
+    ) t
+) a ON c.status IN ('waiting', 'dead_lettered')
 LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
 """
 
@@ -56,7 +69,9 @@ class CommandById:
     async def __call__(self, connection: Connection) -> CommandFound:
         """Return the command's status."""
         partition = self.at.partition if self.at else None
-        row = await _one(connection, _COMMAND, command_id=self.command_id, partition=partition)
+        row = await fetch_one(
+            connection, _COMMAND, command_id=self.command_id, partition=partition, attempts=MAX_ATTEMPTS
+        )
         if row["command_id"] is not None:
             return CommandFound(command_status(row))
         next_offset = row["next_offset"] or 0
@@ -72,38 +87,27 @@ class AuthorizationById:
     async def __call__(self, connection: Connection) -> str | None:
         """Return the record as JSON, or None."""
         statement = "SELECT record::text AS record FROM authorizations WHERE authorization_id = %(id)s"
-        rows = await _all(connection, statement, id=self.authorization_id)
+        rows = await fetch_all(connection, statement, id=self.authorization_id)
         return str(rows[0]["record"]) if rows else None
 
 
-_TIMELINE = """
-SELECT at, rank, ordinal, kind, command_id, data FROM timeline
-WHERE authorization_id = %(authorization_id)s
-AND (%(at)s::timestamptz IS NULL OR (at, rank, ordinal) > (%(at)s, %(rank)s::int, %(ordinal)s::bigint))
-ORDER BY at, rank, ordinal LIMIT %(limit)s
-"""
+_TIMELINE_KEY: tuple[LiteralString, ...] = ("at", "rank", "ordinal")
 
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """A page of an authorization's timeline; `after` is the sort key from a cursor."""
+    """A page of an authorization's timeline; `after` is the sort key from a cursor. `since` is the earliest time."""
 
     authorization_id: str
     limit: int
     after: tuple[datetime, int, int] | None = None
+    order: Order = "oldest"
+    since: datetime | None = None
 
     async def __call__(self, connection: Connection) -> Timeline:
         """Return the page."""
-        at, rank, ordinal = self.after or (None, None, None)
-        rows = await _all(
-            connection,
-            _TIMELINE,
-            authorization_id=self.authorization_id,
-            at=at,
-            rank=rank,
-            ordinal=ordinal,
-            limit=self.limit + 1,
-        )
+        statement, values = self.statement()
+        rows = await fetch_all(connection, statement, **values)
         rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
         return Timeline(
             authorization_id=self.authorization_id,
@@ -111,108 +115,87 @@ class TimelinePage:
             next=write_cursor(last["at"], last["rank"], last["ordinal"]) if last else None,
         )
 
+    def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
+        """Return the statement and its parameters."""
+        conditions = Conditions()
+        conditions.add("authorization_id = %(authorization_id)s", authorization_id=self.authorization_id)
+        conditions.between("at", self.since, None)
+        conditions.after(_TIMELINE_KEY, self.after, self.order)
+        select: LiteralString = "SELECT at, rank, ordinal, kind, command_id, data FROM timeline WHERE "
+        return (
+            f"{select}{conditions.sql} ORDER BY {ordered(_TIMELINE_KEY, self.order)} LIMIT %(limit)s",
+            conditions.values | {"limit": self.limit + 1},
+        )
 
-# The timeline names the caller of each grant, so the table of handoffs needs no column for it.
-_GRANT_CALLER = """(
-    SELECT t.data->>'caller' FROM timeline t
-    WHERE h.grants > 0 AND t.authorization_id = h.authorization_id
-    AND t.kind = 'handoff.access_granted' AND t.data->>'handoffId' = h.handoff_id
-    ORDER BY t.at DESC, t.rank DESC, t.ordinal DESC LIMIT 1
-) AS grant_caller"""
-_ACTIVE = f"""
-SELECT a.authorization_id, a.active_handoff_id AS handoff_id, a.active_since AS since, a.record AS record,
-    h.opened_at, h.grants, h.operator, h.grant_expires_at, h.risk, h.risk_ends_at, h.metadata, {_GRANT_CALLER}
+
+# The timeline names the people of a handoff, so the table of handoffs needs no columns for them.
+_PEOPLE: LiteralString = """(
+    SELECT jsonb_object_agg(latest.kind, latest.data) FROM (
+        SELECT DISTINCT ON (t.kind) t.kind, t.data FROM timeline t
+        WHERE t.authorization_id = h.authorization_id AND t.data->>'handoffId' = h.handoff_id
+        AND t.kind IN ('handoff.opened', 'handoff.access_granted', 'handoff.closed')
+        ORDER BY t.kind, t.at DESC, t.rank DESC, t.ordinal DESC
+    ) latest
+) AS people"""
+OF_HANDOFF: LiteralString = (
+    f"h.opened_at, h.grants, h.operator, h.grant_expires_at, h.risk, h.risk_ends_at, h.metadata, {_PEOPLE}"
+)
+_ACTIVE: LiteralString = f"""
+SELECT a.authorization_id, a.active_handoff_id AS handoff_id, a.active_since AS since, a.record AS record, {OF_HANDOFF}
 FROM authorizations a
 LEFT JOIN handoffs h ON h.authorization_id = a.authorization_id AND h.handoff_id = a.active_handoff_id
-WHERE a.active_handoff_id IS NOT NULL
-AND (%(at)s::timestamptz IS NULL OR (a.active_since, a.authorization_id) > (%(at)s, %(authorization_id)s))
-ORDER BY a.active_since, a.authorization_id LIMIT %(limit)s
-"""  # noqa: S608 - all parts are constants
-_CLOSED = f"""
-SELECT h.*, h.closed_at AS since, {_GRANT_CALLER} FROM handoffs h
-WHERE closed_at IS NOT NULL
-AND (%(at)s::timestamptz IS NULL
-    OR (closed_at, authorization_id, handoff_id) > (%(at)s, %(authorization_id)s, %(handoff_id)s))
-ORDER BY closed_at, authorization_id, handoff_id LIMIT %(limit)s
-"""  # noqa: S608 - all parts are constants
+WHERE a.active_handoff_id IS NOT NULL AND """  # noqa: S608 - all parts are constants
+_ACTIVE_KEY: tuple[LiteralString, ...] = ("a.active_since", "a.authorization_id")
+_CLOSED: LiteralString = f"""
+SELECT h.*, h.closed_at AS since, {_PEOPLE} FROM handoffs h
+WHERE h.closed_at IS NOT NULL AND """  # noqa: S608 - all parts are constants
+_CLOSED_KEY: tuple[LiteralString, ...] = ("h.closed_at", "h.authorization_id", "h.handoff_id")
 
 
 @dataclass(frozen=True, slots=True)
 class HandoffPage:
-    """A page of the open or closed handoffs; `after` is the sort key from a cursor."""
+    """A page of the open or closed handoffs; `after` is the sort key from a cursor.
+
+    `since` is the earliest time of the opening or the end.
+    """
 
     state: Literal["active", "closed"]
     limit: int
     after: tuple[datetime, str, str] | None = None
+    order: Order = "oldest"
+    since: datetime | None = None
 
     async def __call__(self, connection: Connection) -> HandoffList:
         """Return the page."""
-        at, authorization_id, handoff_id = self.after or (None, None, None)
-        rows = await _all(
-            connection,
-            _ACTIVE if self.state == "active" else _CLOSED,
-            at=at,
-            authorization_id=authorization_id,
-            handoff_id=handoff_id,
-            limit=self.limit + 1,
-        )
+        statement, values = self.statement()
+        rows = await fetch_all(connection, statement, **values)
         rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
         found: list[HandoffStatus] = [handoff_status(row) for row in rows]
         following = write_cursor(last["since"], last["authorization_id"], last["handoff_id"]) if last else None
         return HandoffList(handoffs=found, next=following)
 
-
-_UNFINISHED = """
-SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
-FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
-"""
-_UNDECIDED = "status = 'dead_lettered' AND asked_redrive <= redrive"
-_OVERVIEW = f"""
-WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2)
-SELECT
-    (SELECT coalesce(json_object_agg(status, n), '{{}}')
-        FROM (SELECT status, sum(n) AS n FROM unfinished GROUP BY 1) s) AS unfinished,
-    (SELECT coalesce(json_object_agg(coalesce(reason, 'unknown'), n), '{{}}')
-        FROM unfinished WHERE status = 'waiting') AS waiting,
-    (SELECT coalesce(json_agg(o), '[]')
-        FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MAX_UNFINISHED)}) o) AS oldest,
-    (SELECT coalesce(json_agg(d), '[]')
-        FROM ({_UNFINISHED.format(_UNDECIDED, MAX_UNFINISHED)}) d) AS dead_letters,
-    (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
-    (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.EVENT:d}) AS events,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPT:d}) AS attempts,
-    (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
-    (SELECT at FROM pulse) AS heartbeat_at,
-    (SELECT behind FROM pulse) AS lag
-"""  # noqa: S608 - all parts are constants
+    def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
+        """Return the statement and its parameters."""
+        select, key = (_ACTIVE, _ACTIVE_KEY) if self.state == "active" else (_CLOSED, _CLOSED_KEY)
+        conditions = Conditions()
+        conditions.between(key[0], self.since, None)
+        conditions.after(key, self.after, self.order)
+        return (
+            f"{select}{conditions.sql} ORDER BY {ordered(key, self.order)} LIMIT %(limit)s",
+            conditions.values | {"limit": self.limit + 1},
+        )
 
 
-async def overview(connection: Connection) -> Overview:
-    """Return the overview of the whole gateway."""
-    row = await _one(connection, _OVERVIEW)
-    return Overview(
-        at=datetime.now(UTC),
-        unfinished=row["unfinished"],
-        waiting=row["waiting"],
-        oldest=[unfinished_command(one) for one in row["oldest"]],
-        dead_letters=[unfinished_command(one) for one in row["dead_letters"]],
-        last_minute=Rates(
-            accepted=row["accepted"], finished=row["finished"], events=row["events"], attempts=row["attempts"]
-        ),
-        active_handoffs=row["active"],
-        projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),
-    )
-
-
-async def _all(connection: Connection, statement: Any, **values: Any) -> list[dict[str, Any]]:
+async def fetch_all(connection: Connection, statement: Any, **values: Any) -> list[dict[str, Any]]:
+    """Return the rows of a statement."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement, values)
         return await cursor.fetchall()
 
 
-async def _one(connection: Connection, statement: Any, **values: Any) -> dict[str, Any]:
-    (row,) = await _all(connection, statement, **values)
+async def fetch_one(connection: Connection, statement: Any, **values: Any) -> dict[str, Any]:
+    """Return the only row of a statement."""
+    (row,) = await fetch_all(connection, statement, **values)
     return row
 
 

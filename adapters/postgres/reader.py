@@ -1,28 +1,39 @@
 """The connections for reads: a bounded pool with a time limit per read.
 
-While the database is away, reads fail immediately. A probe every second detects when it is back.
+One caller's reads take at most half of the connections and wait for each other, so that they do not delay those of the
+others. While the database is away, reads fail immediately. A probe every second detects when it is back.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
 
-from adapters.postgres.database import DatabaseAway, NotMigrated, conninfo_of, prepare, translated
-from adapters.postgres.schema_version import require_head
+from adapters.postgres.database import BoundedConnection, DatabaseAway, NotMigrated, conninfo_of, translated
+from adapters.postgres.schema_version import require_schema
 from runtime.logs import Log
 from runtime.metrics import ReadModelMetrics
+from runtime.outages.outage import Outage
 from runtime.settings import ReadModelSettings
 
 PROBE_SECONDS = 1.0
+_PROBE = ""  # no caller has this name
 Result = TypeVar("Result")
 Query = Callable[[AsyncConnection[Any]], Awaitable[Result]]
 
 
 class ReadModelBusy(Exception):
     """All connections are in use, or the read exceeded its time limit."""
+
+
+@dataclass(slots=True)
+class _Share:
+    slots: asyncio.Semaphore
+    reads: int = 0
 
 
 class ReadModelReader:
@@ -34,15 +45,18 @@ class ReadModelReader:
         self._log = log
         self._seconds = settings.read_timeout.total_seconds()
         self._slots = asyncio.Semaphore(settings.connections)
+        self._share = (settings.connections + 1) // 2
+        self._shares: dict[str, _Share] = {}
         self._idle: list[AsyncConnection[Any]] = []
         self._problem: str | None = "not connected yet"
+        self._outage = Outage("database", log, is_on=True)
 
-    async def fetch(self, name: str, query: Query[Result]) -> Result:
+    async def fetch(self, name: str, query: Query[Result], caller: str) -> Result:
         """Return the query's result; `name` labels the metric. Raises DatabaseAway, NotMigrated, ReadModelBusy."""
         if self._problem is not None:
             raise DatabaseAway(self._problem)
         with self._metrics.read_seconds.labels(name).time():
-            return await self._fetch(query)
+            return await self._fetch(query, caller)
 
     async def run(self) -> None:
         """Probe the database until cancelled."""
@@ -53,10 +67,10 @@ class ReadModelReader:
         finally:
             await self._close_idle()
 
-    async def _fetch(self, query: Query[Result]) -> Result:
+    async def _fetch(self, query: Query[Result], caller: str) -> Result:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._seconds), self._slots:
+            async with asyncio.timeout(self._seconds), self._share_of(caller), self._slots:
                 if self._idle:
                     connection = self._idle.pop()
                     try:
@@ -72,11 +86,25 @@ class ReadModelReader:
             self._report(str(away))
             raise
 
+    @asynccontextmanager
+    async def _share_of(self, caller: str) -> AsyncIterator[None]:
+        share = self._shares.setdefault(caller, _Share(asyncio.Semaphore(self._share)))
+        share.reads += 1
+        try:
+            async with share.slots:
+                yield
+        finally:
+            share.reads -= 1
+            if not share.reads:
+                del self._shares[caller]
+
     async def _connect(self) -> AsyncConnection[Any]:
         with translated():
-            connection = await AsyncConnection.connect(conninfo_of(self._settings), autocommit=True)
+            connection = await BoundedConnection.connect(conninfo_of(self._settings), autocommit=True)
             try:
-                await prepare(connection, self._settings.schema_name, self._seconds)
+                await connection.prepare(self._settings.schema_name, self._seconds)
+                # The best index of a list depends on the values: a caller with a million commands, or with ten.
+                await connection.execute("SET plan_cache_mode = force_custom_plan")
             except BaseException:
                 await connection.close()
                 raise
@@ -95,7 +123,7 @@ class ReadModelReader:
 
     async def _probe(self) -> None:
         try:
-            await self._fetch(require_head)
+            await self._fetch(require_schema, _PROBE)
         except (DatabaseAway, NotMigrated):
             pass  # already reported
         except ReadModelBusy as busy:
@@ -106,10 +134,7 @@ class ReadModelReader:
 
     def _report(self, problem: str | None) -> None:
         self._metrics.away.set(problem is not None)
-        if problem is not None and problem != self._problem:
-            self._log.warning("postgres.connection_lost", reason=problem)
-        elif problem is None and self._problem is not None:
-            self._log.info("postgres.connection_established")
+        self._outage.report(problem)
         self._problem = problem
 
     async def _close_idle(self) -> None:

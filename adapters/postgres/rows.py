@@ -59,6 +59,7 @@ class HandoffRow:
     reason: str | None = None
     agreement: str | None = None
     metadata: str | None = None
+    collate_closed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +74,10 @@ class AuthorizationRow:
     active_since: datetime | None
     updated_at: datetime
     record: str
+    payer_id: str | None = None
+    action_required_at: datetime | None = None
+    contradicted_at: datetime | None = None
+    claimed_by: str | None = None
 
 
 class Rank(IntEnum):
@@ -96,6 +101,15 @@ class TimelineRow:
     data: str
 
 
+@dataclass(slots=True)
+class MinuteRow:
+    """The commands accepted and finished in one minute. A batch adds its own counts to those of the table."""
+
+    minute: datetime
+    accepted: int = 0
+    finished: int = 0
+
+
 HandoffKey = tuple[str, str]
 
 
@@ -110,9 +124,15 @@ class RowKeys:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of a batch by key, and its new timeline entries."""
+    """The rows of a batch by key, and its new timeline entries and counts."""
 
     commands: dict[str, CommandRow] = field(default_factory=dict)
     handoffs: dict[HandoffKey, HandoffRow] = field(default_factory=dict)
     authorizations: dict[str, AuthorizationRow] = field(default_factory=dict)
     timeline: list[TimelineRow] = field(default_factory=list)
+    minutes: dict[datetime, MinuteRow] = field(default_factory=dict)
+
+    def minute(self, time: datetime) -> MinuteRow:
+        """Return the counts of a time's minute."""
+        minute = time.replace(second=0, microsecond=0)
+        return self.minutes.setdefault(minute, MinuteRow(minute))

@@ -1,12 +1,29 @@
 """Serializers: rows of the database to response models. Pure."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from adapters.postgres.descriptions import describe
 from adapters.postgres.rows import Rank
-from schemas.api.reads import CommandStatus, HandoffStatus, LastGrant, Risk, TimelineEntry, UnfinishedCommand, WaitsFor
+from schemas.api.lists import WorkItem
+from schemas.api.reads import (
+    CommandStatus,
+    FullCaller,
+    HandoffReporter,
+    HandoffRequester,
+    HandoffStatus,
+    LastCalls,
+    LastGrant,
+    Risk,
+    TimelineEntry,
+    UnfinishedCommand,
+    WaitsFor,
+)
+from schemas.authorization import AuthorizationRecord, HandoffClaim
+from schemas.callers import vouching
 from schemas.times import parse_time
 
 Row = Mapping[str, Any]
@@ -57,10 +74,47 @@ def unfinished_command(row: Row) -> UnfinishedCommand:
     )
 
 
+def full_caller(row: Row) -> FullCaller:
+    """Return a caller whose share is full. The time is text, because the row comes from a JSON aggregate."""
+    return FullCaller(
+        authorization_id=row["authorization_id"],
+        caller=row["caller"],
+        rejected=row["rejected"],
+        last_at=parse_time(row["last_at"]),
+    )
+
+
 def _waits_for(row: Row) -> WaitsFor | None:
     if row["reason"] is None:
         return None
-    return WaitsFor(reason=row["reason"], advice=row["advice"], until=row["until"])
+    return WaitsFor(
+        reason=row["reason"],
+        advice=row["advice"],
+        until=row["until"],
+        last_calls=last_calls(row.get("attempts") or ()),
+    )
+
+
+def last_calls(newest_first: Sequence[Row]) -> LastCalls | None:
+    """Return the last attempts with the same result as one; times are text, because they come from a JSON aggregate."""
+    if not newest_first:
+        return None
+    last = _result_of(newest_first[0])
+    same = list(takewhile(lambda attempt: _result_of(attempt) == last, newest_first))
+    operation, result, status, code = last
+    return LastCalls(
+        operation=operation,
+        result=result,
+        status=status,
+        code=code,
+        count=len(same),
+        since=parse_time(same[-1]["at"]),
+        until=parse_time(same[0]["at"]),
+    )
+
+
+def _result_of(attempt: Row) -> tuple[Any, ...]:
+    return tuple(attempt["data"].get(name) for name in ("operation", "result", "status", "code"))
 
 
 def timeline_entry(row: Row) -> TimelineEntry:
@@ -78,12 +132,7 @@ def timeline_entry(row: Row) -> TimelineEntry:
 def handoff_status(row: Row) -> HandoffStatus:
     """Return a handoff. For an open one, the authorization's record takes precedence over the handoff's events."""
     active: Row = (row.get("record") or {}).get("activeHandoff") or {}
-    operator, expires_at = row["operator"], row["grant_expires_at"]
-    grant = (
-        LastGrant(operator=operator, caller=row["grant_caller"], expires_at=expires_at)
-        if operator and expires_at
-        else None
-    )
+    people: Row = row.get("people") or {}
     return HandoffStatus(
         authorization_id=row["authorization_id"],
         handoff_id=row["handoff_id"],
@@ -91,16 +140,65 @@ def handoff_status(row: Row) -> HandoffStatus:
         opened_at=row["opened_at"] or (row["since"] if active else None),
         access_available=active["accessAvailable"] if active else row["access_available"],
         final_submit_capable=active["finalSubmitCapable"] if active else row["final_submit_capable"],
+        claim=_claim(active.get("claim")),
         grants=row["grants"] or 0,
-        last_grant=grant,
+        last_grant=_last_grant(row, people.get("handoff.access_granted") or {}),
+        request=_request(people.get("handoff.opened") or {}),
+        report=_report(people.get("handoff.closed") or {}),
         risk=Risk(reason=row["risk"], ends_at=row["risk_ends_at"]) if row["risk"] else None,
         closed_at=row.get("closed_at"),
+        collate_closed_at=row.get("collate_closed_at"),
         result=row.get("result"),
         closed_by=row.get("closed_by"),
         reported=row.get("reported"),
         agreement=row.get("agreement"),
         metadata=row["metadata"],
     )
+
+
+def work_item(row: Row) -> WorkItem:
+    """Return an authorization of the work list; `record_text` is its record as JSON."""
+    record = AuthorizationRecord.from_record(row["record_text"])
+    handoff_id = row["active_handoff_id"]
+    handoff = {**row, "record": json.loads(row["record_text"]), "handoff_id": handoff_id, "since": row["active_since"]}
+    return WorkItem.model_construct(
+        authorization_id=row["authorization_id"],
+        waiting_since=_utc(row["since"]),
+        handoff=None if handoff_id is None else handoff_status(handoff),
+        **{name: getattr(record, name) for name in AuthorizationRecord.model_fields},
+    )
+
+
+def _claim(claim: Row | None) -> HandoffClaim | None:
+    if claim is None:
+        return None
+    return HandoffClaim(by=claim["by"], caller=claim["caller"], since=parse_time(claim["since"]))
+
+
+def _last_grant(row: Row, event: Row) -> LastGrant | None:
+    operator, expires_at, caller = row["operator"], row["grant_expires_at"], event.get("caller")
+    if not operator or not expires_at:
+        return None
+    return LastGrant(operator=operator, asserted_by=vouching(caller, operator), caller=caller, expires_at=expires_at)
+
+
+def _request(event: Row) -> HandoffRequester | None:
+    caller, requested_by, accepted_by = event.get("caller"), event.get("requestedBy"), event.get("acceptedBy")
+    if caller is None:
+        return None
+    return HandoffRequester(
+        caller=caller,
+        requested_by=requested_by,
+        accepted_by=accepted_by,
+        asserted_by=vouching(caller, requested_by, accepted_by),
+    )
+
+
+def _report(event: Row) -> HandoffReporter | None:
+    caller, reported_by = event.get("caller"), event.get("reportedBy")
+    if caller is None:
+        return None
+    return HandoffReporter(caller=caller, reported_by=reported_by, asserted_by=vouching(caller, reported_by))
 
 
 def _utc(time: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """The projector's writes: offsets and rows change in one transaction.
 
-    lock ─▶ compare and set the offsets ─▶ load rows ─▶ fold ─▶ save rows ─▶ commit
+    lock ─▶ compare and set the offsets ─▶ load rows ─▶ fold ─▶ save rows, labels ─▶ commit
 
 A projector whose offsets differ from the stored offsets is late, or a zombie. It gets `StaleOffsets`, and the
 transaction is rolled back.
@@ -14,9 +14,11 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 from pydantic_core import to_json
 
+from adapters.postgres.labels import listed, write_labels
 from adapters.postgres.rows import RowKeys, Rows
-from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE, Row, Table
+from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, MINUTES, TIMELINE, Row, Table
 
+_REPAIRED_ROWS = 1_000
 PartitionKey = tuple[str, int]
 """The role of a topic and the number of a partition."""
 
@@ -36,6 +38,7 @@ ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at, behind = EXCLUDED.behind
 """
 SWEEPS: Mapping[str, LiteralString] = {
     "timeline": "at < %(before)s",
+    "minutes": "minute < %(before)s",
     "commands": "status = 'finished' AND greatest(accepted_at, changed_at) < %(before)s",
     "handoffs": "closed_at < %(before)s",
     "authorizations": "updated_at < %(before)s AND active_handoff_id IS NULL",
@@ -92,6 +95,16 @@ class Store:
             deleted = await self._connection.execute(statement, {"before": before, "limit": limit})
         return deleted.rowcount
 
+    async def repair_labels(self, beat: Callable[[], None] = lambda: None) -> int:
+        """Write the labels that an older version, or a sweep, left wrong, in pieces; return the number of rows."""
+        changed, authorizations = 0, await listed(self._connection)
+        for start in range(0, len(authorizations), _REPAIRED_ROWS):
+            beat()
+            async with self._connection.transaction():
+                await self._connection.execute(_LOCK)
+                changed += await write_labels(self._connection, authorizations[start : start + _REPAIRED_ROWS])
+        return changed
+
     async def _load(self, keys: RowKeys) -> Rows:
         rows = Rows()
         for command in await self._rows(COMMANDS, ((key,) for key in keys.commands)):
@@ -115,6 +128,9 @@ class Store:
         await self._put(HANDOFFS, rows.handoffs.values())
         await self._put(AUTHORIZATIONS, rows.authorizations.values())
         await self._put(TIMELINE, rows.timeline)
+        await self._put(MINUTES, rows.minutes.values())
+        touched = {row.authorization_id for row in rows.commands.values()}
+        await write_labels(self._connection, touched | set(rows.authorizations))
 
     async def _put(self, table: Table[Row], rows: Iterable[Row]) -> None:
         put = table.rows(rows)

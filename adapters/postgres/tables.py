@@ -11,9 +11,9 @@ from typing import Any, Generic, LiteralString, TypeVar
 from psycopg import sql
 from pydantic_core import to_json
 
-from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, TimelineRow
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, TimelineRow
 
-Row = TypeVar("Row", CommandRow, HandoffRow, AuthorizationRow, TimelineRow)
+Row = TypeVar("Row", CommandRow, HandoffRow, AuthorizationRow, TimelineRow, MinuteRow)
 
 _SQL_TYPES: dict[str, LiteralString] = {
     "str": "text",
@@ -48,22 +48,23 @@ class Table(Generic[Row]):
 
     @cache  # noqa: B019 - as above
     def save(self) -> bytes:
-        """Return the statement that upserts rows of the JSON parameter; timeline entries stay unchanged."""
+        """Return the statement that upserts rows of the JSON parameter; timeline entries stay, counts are added."""
         columns = self._columns()
         values = sql.SQL(", ").join(
             sql.SQL("{}::jsonb").format(sql.Identifier(name)) if name in self.json else sql.Identifier(name)
             for name in columns
         )
         rest = [name for name in columns if name not in self.key]
+        change = sql.SQL("{0} = t.{0} + EXCLUDED.{0}" if self.row is MinuteRow else "{0} = EXCLUDED.{0}")
         conflict = (
             sql.SQL("DO NOTHING")
             if self.row is TimelineRow
             else sql.SQL("DO UPDATE SET {}").format(
-                sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in rest)
+                sql.SQL(", ").join(change.format(sql.Identifier(name)) for name in rest)
             )
         )
         statement = sql.SQL(
-            "INSERT INTO {} ({}) SELECT {} FROM json_to_recordset(%s::json) AS r({}) ON CONFLICT ({}) {}"
+            "INSERT INTO {} AS t ({}) SELECT {} FROM json_to_recordset(%s::json) AS r({}) ON CONFLICT ({}) {}"
         ).format(
             sql.Identifier(self.name),
             _names(columns),
@@ -105,3 +106,4 @@ COMMANDS = Table("commands", CommandRow, ("command_id",), frozenset({"metadata"}
 HANDOFFS = Table("handoffs", HandoffRow, ("authorization_id", "handoff_id"), frozenset({"metadata"}))
 AUTHORIZATIONS = Table("authorizations", AuthorizationRow, ("authorization_id",), frozenset({"record"}))
 TIMELINE = Table("timeline", TimelineRow, ("authorization_id", "at", "rank", "ordinal"), frozenset({"data"}))
+MINUTES = Table("minutes", MinuteRow, ("minute",))

@@ -195,6 +195,7 @@ def _median(of: list[dict[str, float]]) -> dict[str, float]:
 
 
 async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> None:
+    console.print("Gateway: default settings, but no limits on calls and callers. Floor: no intents, logs and retries.")
     table = Table(
         title=f"POST to visible command.finished, {rate:.0f} commands/s, {options.partitions} partitions (medians, ms)"
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import statistics
 import sys
 import time
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 console = Console()
+_PYRALLEL = "BENCH_PYRALLEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +176,39 @@ async def _latency_table(bootstrap: str, repetitions: int, scale: float) -> None
 
 async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]:
     server = await serve(0.005)
-    port = server.sockets[0].getsockname()[1]
-    runs = [
-        await throughput(bootstrap, "engine", 12, 1_000, int(40_000 * scale), http=f"127.0.0.1:{port}")
-        for _ in range(repetitions)
-    ]
+    address, records = f"127.0.0.1:{server.sockets[0].getsockname()[1]}", int(40_000 * scale)
+    interpreter, runs, others = os.environ.get(_PYRALLEL), [], []
+    for _ in range(repetitions):
+        runs.append(await throughput(bootstrap, "engine", 12, 1_000, records, http=address))
+        if interpreter:
+            others.append(await _pyrallel(interpreter, bootstrap, records, address))
     server.close()
-    rate = statistics.median(run.rate for run in runs)
     bad = next((run.verdict for run in runs if not run.verdict.is_clean), runs[0].verdict)
+    rate, spent = statistics.median(run.rate for run in runs), statistics.median(run.cpu_seconds for run in runs)
     console.print(
-        f"A real HTTP call of 5 ms, 12 partitions, 1,000 keys: {rate:,.0f} records/s, {bad}. For comparison: "
-        "pyrallel-consumer 2,040, Confluent Parallel Consumer 3,920, neither exactly once"
+        f"A minimal HTTP call of 5 ms, 12 partitions, 1,000 keys, 2,048 slots: {rate:,.0f} records/s, "
+        f"{spent / records * 1e6:.0f} µs of CPU per record, {bad}"
     )
+    if others:
+        other, other_spent = (statistics.median(found) for found in zip(*others, strict=True))
+        console.print(
+            f"pyrallel-consumer beside it, the same slots and calls, at least once and without outcomes: "
+            f"{other:,.0f} records/s, {other_spent * 1e6:.0f} µs; the engine makes {rate / other:.1f} times as many"
+        )
+    else:
+        console.print(f"pyrallel-consumer was not measured: {_PYRALLEL} names no Python that has it")
     return [run.verdict for run in runs]
+
+
+async def _pyrallel(interpreter: str, bootstrap: str, records: int, address: str) -> tuple[float, float]:
+    """Run pyrallel-consumer over such a topic with such calls; return records/s and CPU seconds per record."""
+    prefix = await make_topics(bootstrap, 12)
+    await fill(bootstrap, prefix, partitions=12, keys=1_000, records=records)
+    module = ("-m", "bench.floors.pyrallel", bootstrap, f"{prefix}commands", address, str(records))
+    process = await asyncio.create_subprocess_exec(interpreter, *module, stdout=asyncio.subprocess.PIPE)
+    output, _ = await asyncio.wait_for(process.communicate(), 300)
+    report = json.loads(output)
+    return records / report["seconds"], report["cpuSeconds"] / records
 
 
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:

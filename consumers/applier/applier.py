@@ -2,30 +2,25 @@
 
 invalid ─▶ dead letter               known id ─▶ nothing, or command.key_conflict
 access grant ─▶ handoff.access_granted        discard ─▶ command.finished (discarded)
+read of content ─▶ authorization.content_read
 empty recent commands ─▶ authorization.recent_commands_emptied
+lower version floor ─▶ authorization.version_floor_lowered
 command or redrive ─▶ `workflow.apply` ─▶ command.finished, command.dead_lettered, or wait
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.applier import dead_letters, outcome
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.execution import CommandExecution
+from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.task import (
-    AccessTask,
-    CommandTask,
-    DiscardTask,
-    EmptyTask,
-    InvalidRecord,
-    operator_decision,
-    read,
-)
+from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, operator_decision, read
 from consumers.applier.workflow import apply
 from consumers.authorization import recent_callers, recent_commands
-from consumers.authorization.facts import GrantRecorded
+from consumers.authorization.facts import GrantRecorded, ReleaseRecorded, VersionFloorSet
 from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.retry_policy import MOST_HANDLER_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, OpenDeadLetter, StateUnreadable
@@ -33,13 +28,23 @@ from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
 from runtime.logs import get_log
-from schemas.field_types import is_command_id
+from schemas.commands import (
+    Discard,
+    EmptyRecentCommands,
+    LowerVersionFloor,
+    RecordAccess,
+    RecordRead,
+    ReleaseHandoff,
+)
+from schemas.fields.scalars import is_command_id
 from schemas.identity import dead_letter_id
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext
     from consumers.applier.task import Task
-    from consumers.engine import Invocation, Record
+    from consumers.engine import Invocation, Output, Record
+    from schemas.events import Event
+    from schemas.model import Model
 
 
 class Applier:
@@ -68,12 +73,8 @@ class Applier:
         match task:
             case InvalidRecord():
                 return self._reject_record(invocation, record, task, state)
-            case AccessTask():
-                return self._record_grant(invocation, task, state)
-            case DiscardTask():
-                return self._discard(invocation, task, state)
-            case EmptyTask():
-                return self._empty_recent_commands(invocation, task, state)
+            case RecordTask():
+                return self._carry_out(invocation, task, state)
             case CommandTask():
                 return await self._apply(invocation, record, task, state)
 
@@ -114,18 +115,15 @@ class Applier:
 
     def _bounded(self, execution: CommandExecution) -> Done | None:
         """Return the result for a caller whose share of the recent commands is full; None for the others."""
-        recent = execution.unit_of_work.recent_commands_of(execution.task.caller)
-        if recent < recent_callers.MOST_ACCEPTED:
+        unit_of_work, task = execution.unit_of_work, execution.task
+        recent = unit_of_work.recent_commands_of(task.caller)
+        if recent < recent_callers.MOST_ACCEPTED and not unit_of_work.may_have_forgotten(task.caller):
             return None
         self._context.metrics.caller_share_exceeded.inc()
-        task = execution.task
         self._log.warning(
             "command.caller_share_exceeded", authorization_id=task.authorization_id, caller=task.caller, recent=recent
         )
-        if recent < recent_callers.SHARE:
-            return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS)
-        # The rejection could not be remembered, and a second record of this id would end the command again.
-        return execution.postpone(WaitReason.TOO_MANY_COMMANDS, execution.invocation.now + recent_commands.KEPT_SECONDS)
+        return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS, over_share=True)
 
     def _key_conflict(self, execution: CommandExecution) -> Done:
         task, unit_of_work = execution.task, execution.unit_of_work
@@ -136,11 +134,32 @@ class Applier:
         )
         return unit_of_work.done(self._timer(execution.invocation, unit_of_work))
 
-    def _record_grant(self, invocation: Invocation, task: AccessTask, state: AuthorizationState) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, task.traceparent)
-        if recent_commands.find(state.recent_commands, task.record_id) is not None:
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
-        grant = task.payload
+    def _carry_out(self, invocation: Invocation, task: RecordTask, state: AuthorizationState) -> Done:
+        unit_of_work = self._unit_of_work(invocation, state, task.accepted_at, task.traceparent)
+        outputs: tuple[Output, ...] = ()
+        if recent_commands.find(state.recent_commands, task.record_id) is None:
+            match task.payload:
+                case RecordAccess() as grant:
+                    self._record_grant(unit_of_work, task, grant)
+                case ReleaseHandoff(handoff_id=handoff_id):
+                    # Like a read: the ingress sends each record once, and a second release changes nothing.
+                    unit_of_work.apply(ReleaseRecorded(handoff_id, task.caller, task.record_id))
+                case RecordRead() as content:
+                    # The id is in no list of recent commands: the ingress sends each record once, and reads take no
+                    # share.
+                    unit_of_work.emit(outcome.content_read(content, task.caller), task.record_id)
+                    unit_of_work.change(content_read_at=invocation.now)  # the state is deleted long after its event
+                case Discard() as decision:
+                    outputs = self._discard(invocation, unit_of_work, task, decision)
+                case EmptyRecentCommands() as decision:
+                    self._empty_recent_commands(invocation, unit_of_work, task, decision)
+                case LowerVersionFloor() as decision:
+                    self._lower_version_floor(invocation, unit_of_work, task, decision)
+                    # With a lower floor, what Collate shows now replaces what the gateway knows: it is read at once.
+                    return unit_of_work.done(invocation.now)
+        return unit_of_work.done(self._timer(invocation, unit_of_work), *outputs)
+
+    def _record_grant(self, unit_of_work: UnitOfWork, task: RecordTask, grant: RecordAccess) -> None:
         unit_of_work.apply(
             GrantRecorded(
                 handoff_id=grant.handoff_id,
@@ -148,46 +167,56 @@ class Applier:
                 caller=task.caller,
                 expires_at=grant.grant_expires_at.timestamp(),
                 cause=task.record_id,
+                take_over=bool(grant.take_over),
             )
         )
         if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:
             unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         unit_of_work.watch(self._context.settings.watch_seconds)
-        return unit_of_work.done(self._timer(invocation, unit_of_work))
 
-    def _discard(self, invocation: Invocation, task: DiscardTask, state: AuthorizationState) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, task.traceparent)
-        decision, command_id = task.payload, task.payload.command_id
-        dead_letter = state.dead_letters.get(command_id)
+    def _discard(
+        self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: Discard
+    ) -> tuple[Output, ...]:
+        """Discard a dead letter; return the records that end it."""
+        command_id = decision.command_id
+        dead_letter = unit_of_work.state.dead_letters.get(command_id)
         if dead_letter is None:
             self._log.warning("command.discard_ignored", command_id=command_id, record_id=task.record_id)
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
-        unit_of_work.emit(outcome.discarded(task, dead_letter), command_id)
+            return ()
+        unit_of_work.emit(outcome.discarded(decision, task.caller, dead_letter), command_id)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
         self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc()
-        shown = operator_decision(decision, task.caller).model_dump(mode="json", exclude_none=True, by_alias=False)
-        self._log.info("command.discarded", command_id=command_id, **shown)
-        ended = dead_letters.discarded(decision, dead_letter.redrive, invocation.now)
-        output = self._context.event_writer.dead_letter_ended(invocation.key, ended)
-        return unit_of_work.done(self._timer(invocation, unit_of_work), output)
+        self._log.info("command.discarded", command_id=command_id, **_shown(operator_decision(decision, task.caller)))
+        ended = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
+        return (self._context.event_writer.dead_letter_ended(invocation.key, ended),)
 
-    def _empty_recent_commands(self, invocation: Invocation, task: EmptyTask, state: AuthorizationState) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, task.traceparent)
-        if recent_commands.find(state.recent_commands, task.record_id) is None:
-            emptied = unit_of_work.empty_recent_commands(task.payload.of_caller)
-            event = outcome.recent_commands_emptied(task, emptied)
-            unit_of_work.emit(event, task.record_id)
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
-            shown = event.model_dump(mode="json", exclude_none=True, by_alias=False)
-            self._log.warning("command.recent_commands_emptied", authorization_id=invocation.key.decode(), **shown)
-        return unit_of_work.done(self._timer(invocation, unit_of_work))
+    def _empty_recent_commands(
+        self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: EmptyRecentCommands
+    ) -> None:
+        emptied = unit_of_work.empty_recent_commands(decision.of_caller)
+        event = outcome.recent_commands_emptied(decision, task.caller, emptied)
+        self._log.warning("command.recent_commands_emptied", authorization_id=invocation.key.decode(), **_shown(event))
+        self._end_decision(unit_of_work, task, event)
+
+    def _lower_version_floor(
+        self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: LowerVersionFloor
+    ) -> None:
+        event = outcome.version_floor_lowered(decision, task.caller, unit_of_work.state.floor)
+        self._log.warning("command.version_floor_lowered", authorization_id=invocation.key.decode(), **_shown(event))
+        unit_of_work.apply(VersionFloorSet(decision.to_version))
+        unit_of_work.watch(self._context.settings.watch_seconds)
+        self._end_decision(unit_of_work, task, event)
+
+    def _end_decision(self, unit_of_work: UnitOfWork, task: RecordTask, event: Event) -> None:
+        unit_of_work.emit(event, task.record_id)
+        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
 
     def _reject_record(
         self, invocation: Invocation, record: Record, invalid: InvalidRecord, state: AuthorizationState
     ) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, None)
+        unit_of_work = self._unit_of_work(invocation, state, invocation.now)
         position = f"{record.partition}-{record.offset}"
         # A record without a readable id gets an id made from its position, so that its event and dead letter match.
         has_id = invalid.command_id is not None and is_command_id(invalid.command_id)
@@ -197,14 +226,13 @@ class Applier:
         dead_letter = dead_letters.invalid_record(invalid, command_id, record, invocation.now)
         event = outcome.record_invalid(command_id, dead_letter.command, dead_letter.caller)
         unit_of_work.emit(event, command_id)
-        unit_of_work.add_dead_letter(
-            command_id, OpenDeadLetter(at=invocation.now, command=event.command.value, caller=event.caller)
-        )
+        opened = OpenDeadLetter(at=invocation.now, command=event.command.value, caller=event.caller)
+        others = open_dead_letter(self._context, invocation, unit_of_work, command_id, opened)
         self._context.metrics.dead_letters.labels(event.cause).inc()
         self._log.error("command.record_rejected", problem=invalid.problem, position=position, command_id=command_id)
         output = self._context.event_writer.dead_letter(invocation.key, dead_letter)
         failure = dead_letters.failure(DeadLetterCause.INVALID_RECORD)
-        return unit_of_work.done(self._timer(invocation, unit_of_work), output, dead_lettered=failure)
+        return unit_of_work.done(self._timer(invocation, unit_of_work), output, *others, dead_lettered=failure)
 
     async def _dead_letter_lost_record(
         self, unit_of_work: UnitOfWork, invocation: Invocation, state: AuthorizationState
@@ -215,15 +243,13 @@ class Applier:
             return
         event = outcome.record_lost(work)
         unit_of_work.emit(event, work.command_id)
-        unit_of_work.add_dead_letter(
-            work.command_id,
-            OpenDeadLetter(redrive=work.redrive, at=invocation.now, command=work.command, caller=work.caller),
-        )
+        opened = OpenDeadLetter(redrive=work.redrive, at=invocation.now, command=work.command, caller=work.caller)
+        others = open_dead_letter(self._context, invocation, unit_of_work, work.command_id, opened)
         unit_of_work.change(work=None, waiting=None)
         self._context.metrics.dead_letters.labels(event.cause).inc()
         self._log.error("command.record_lost", command_id=work.command_id, writes=work.n)
         dead_letter = dead_letters.lost_record(work, invocation.key, invocation.now)
-        await unit_of_work.checkpoint(self._context.event_writer.dead_letter(invocation.key, dead_letter))
+        await unit_of_work.checkpoint(self._context.event_writer.dead_letter(invocation.key, dead_letter), *others)
 
     def _timer(self, invocation: Invocation, unit_of_work: UnitOfWork) -> float | None:
         """Keep the current timer: a record without a read does not postpone the next observation.
@@ -234,10 +260,18 @@ class Applier:
             return self._context.next_timer(unit_of_work.state, invocation.now)
         return invocation.timer_at
 
-    def _unit_of_work(self, invocation: Invocation, state: AuthorizationState, traceparent: str | None) -> UnitOfWork:
-        return UnitOfWork(invocation, state, self._context.event_writer, self._context.rules, traceparent)
+    def _unit_of_work(
+        self, invocation: Invocation, state: AuthorizationState, accepted_at: float, traceparent: str | None = None
+    ) -> UnitOfWork:
+        writer, rules = self._context.event_writer, self._context.rules
+        return UnitOfWork(invocation, state, writer, rules, traceparent, accepted_at=accepted_at)
 
 
 def _sender(task: Task) -> str | None:
     """Return the caller; None for an operator's decision, which shows nothing about the deployment."""
-    return None if isinstance(task, DiscardTask | EmptyTask) else task.caller or "unknown"
+    return None if isinstance(task, RecordTask) and task.is_decision else task.caller or "unknown"
+
+
+def _shown(value: Model) -> dict[str, Any]:
+    """Return the fields that a log line shows."""
+    return value.model_dump(mode="json", exclude_none=True, by_alias=False)

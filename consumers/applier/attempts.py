@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.field_types import UNRECOGNISED, word
+from schemas.fields.scalars import UNRECOGNISED, word
 
 if TYPE_CHECKING:
     from adapters.collate.operations import Operation
@@ -87,7 +87,7 @@ def to_attempt(
             kind, status, code, request = "ambiguous", result.status, result.cause.value, result.request_id
         case NotSent():
             kind, code = "not_sent", result.cause.value
-    return Attempt(
+    return Attempt.model_construct(
         at=time_at(began),
         operation=operation.value,
         result=kind,

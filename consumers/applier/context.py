@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from consumers.applier.attempt_hints import AttemptHints
 from consumers.applier.attempts import AttemptLog
-from consumers.authorization.reducer import RiskRules
+from consumers.authorization.handoffs import RiskRules
 from runtime.logs import LineWriters
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ class ApplierContext:
     Attributes:
         next_timer: the watcher's next observation, or the time to delete the state; None for never.
         chance: uniform in [0, 1), for jitter.
-        clock: seconds, to measure how long an invocation has run.
         lines: the writers of the log lines, one for each event name.
     """
 
@@ -38,7 +36,6 @@ class ApplierContext:
     metrics: CommandMetrics
     next_timer: Callable[[AuthorizationState, float], float | None]
     chance: Callable[[], float]
-    clock: Callable[[], float] = monotonic
     rules: RiskRules = field(default_factory=RiskRules)
     hints: AttemptHints = field(default_factory=AttemptHints)
     attempts: AttemptLog = field(default_factory=AttemptLog)

@@ -11,10 +11,9 @@ from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
 from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent
 from consumers.engine import Failure, Record
-from schemas.commands import Discard
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
-from schemas.field_types import word
+from schemas.fields.scalars import word
 
 
 class DeadLetterCause(AdvisedSlug):
@@ -134,9 +133,9 @@ def redriven(task: CommandTask, outcome: Outcome, now: float) -> DeadLetterEnded
     return DeadLetterEnded(command_id=task.command_id, redrive=task.redrive, outcome=outcome, ended_at=at(now))
 
 
-def discarded(decision: Discard, redrive: int, now: float) -> DeadLetterEnded:
-    """Return the record that ends a dead letter after a discard."""
-    return DeadLetterEnded(command_id=decision.command_id, redrive=redrive, outcome=Outcome.DISCARDED, ended_at=at(now))
+def discarded(command_id: str, redrive: int, now: float) -> DeadLetterEnded:
+    """Return the record that ends a discarded dead letter."""
+    return DeadLetterEnded(command_id=command_id, redrive=redrive, outcome=Outcome.DISCARDED, ended_at=at(now))
 
 
 def intents(work: CommandWork | None, ambiguous: AmbiguousWrite | None) -> list[dict[str, Any]]:

@@ -12,12 +12,11 @@ from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, 
 from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import Operation
 from consumers.applier.dead_letters import DeadLetterCause
-from consumers.applier.decision_input import operation_of, reason_of, report_of
+from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.execution import rejection
 from consumers.applier.outcome import Applied, Rejected
 from consumers.authorization.facts import CloseAnswered, CreateAnswered
 from consumers.authorization.retry_policy import MOST_WRITES, SAME_FAULTS, stored_fault_seconds
-from consumers.authorization.state import Closer, Intent
 from consumers.authorization.wait_reasons import WaitReason
 from runtime.logs import get_log
 from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
@@ -25,10 +24,12 @@ from schemas.commands import HandoffClose
 from schemas.enums import Effect
 
 if TYPE_CHECKING:
-    from adapters.collate.answers import Result, Unanswered
+    from adapters.collate.answers import CallFailure, Result
     from adapters.collate.errors import Route
     from consumers.applier.execution import CommandExecution
+    from consumers.authorization.state import Intent
     from consumers.engine import Done, RetryAt
+    from schemas.collate.authorization import PriorAuthorization
 
 WAIT_REASONS: Final = MappingProxyType(
     {
@@ -62,13 +63,15 @@ async def send(execution: CommandExecution, intent: Intent, body: bytes, *, is_r
         hint.clean, hint.unsent = was_clean, was_unsent
     elif isinstance(result, Refused):
         hint.clean = was_clean
-    return await _unanswered(execution, intent, result)
+    return await _after_failure(execution, intent, result)
 
 
-async def wait_for(execution: CommandExecution, result: Unanswered, wait_seconds: float | None) -> Done | RetryAt:
+async def wait_for(execution: CommandExecution, result: CallFailure, wait_seconds: float | None) -> Done | RetryAt:
     """Wait as long as the call budget or Collate requires, else for the pause of the retry policy."""
     if isinstance(result, Deferred):
-        return await execution.wait(WAIT_REASONS[result.reason], result.until)
+        return await execution.wait(WAIT_REASONS[result.reason], result.wait_seconds)
+    if isinstance(result, Ambiguous) and result.names_fields:
+        return await execution.wait(WaitReason.UNREADABLE_ANSWER, fields=result.fields)
     reason = WaitReason.RETRY_AFTER if wait_seconds else WaitReason.BACKOFF
     if isinstance(result, Refused):
         if result.suspended:
@@ -76,17 +79,8 @@ async def wait_for(execution: CommandExecution, result: Unanswered, wait_seconds
         elif result.status == 429:
             reason = WaitReason.RATE_LIMITED
     # Up to 10 % longer, so that commands with the same Retry-After are not all retried at the same moment.
-    at = execution.invocation.now + wait_seconds * (1.0 + 0.1 * execution.context.chance()) if wait_seconds else None
-    return await execution.wait(reason, at)
-
-
-def closer(execution: CommandExecution, close: HandoffClose) -> Closer:
-    """Return the stored form of our close: words, no free text."""
-    return Closer(
-        caused_by=execution.task.ref,
-        operation=operation_of(close).value,
-        reported=report_of(close),
-        reason=reason_of(close),
+    return await execution.wait(
+        reason, wait_seconds * (1.0 + 0.1 * execution.context.chance()) if wait_seconds else None
     )
 
 
@@ -104,7 +98,7 @@ async def _call(
     )
 
 
-async def _unanswered(execution: CommandExecution, intent: Intent, result: Unanswered) -> Done | RetryAt | None:
+async def _after_failure(execution: CommandExecution, intent: Intent, result: CallFailure) -> Done | RetryAt | None:
     way = route(Operation(intent.operation), result, after_ambiguous=execution.ambiguous is not None)
     if _is_stored(execution, intent, result, way):
         execution.end_intent("same_fault")
@@ -121,7 +115,7 @@ async def _unanswered(execution: CommandExecution, intent: Intent, result: Unans
     return await wait_for(execution, result, way.wait_seconds) if way.wait_seconds or result.retryable else None
 
 
-def _is_stored(execution: CommandExecution, intent: Intent, result: Unanswered, way: Route) -> bool:
+def _is_stored(execution: CommandExecution, intent: Intent, result: CallFailure, way: Route) -> bool:
     """Whether Collate has stored a failure under the key, so that only a different request can succeed."""
     fault: tuple[int, str | None] | None = None
     match result:
@@ -150,25 +144,44 @@ async def _created(
         execution.end_intent("anothers_handoff")
         return None
     effect = Effect.OURS if settings.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
-    if was_resent and not await _moved_once(execution, intent, handoff.id):
+    found = await _read_after(execution, intent, handoff.id, reads=_MOST_CHECKS if was_resent else 1)
+    if was_resent and not _moved_once(execution, intent, handoff.id, found):
         effect = Effect.INFERRED
-    unit_of_work.apply(CreateAnswered(handoff, intent.version, execution.task.ref))
-    return execution.finish(Applied(effect, handoff.id))
+    shows_it = found is not None and found.active_handoff_id == handoff.id and found.version >= intent.version
+    unit_of_work.apply(
+        CreateAnswered(
+            handoff,
+            intent.version,
+            execution.task.ref,
+            found if shows_it else None,
+            is_inferred=effect is Effect.INFERRED,
+        )
+    )
+    return execution.finish(Applied(effect, handoff.id), is_version_known=shows_it)
 
 
-async def _moved_once(execution: CommandExecution, intent: Intent, handoff_id: str) -> bool:
-    """Whether a read shows that a resent create had one effect; False also if all reads fail."""
-    for _ in range(_MOST_CHECKS):
+async def _read_after(
+    execution: CommandExecution, intent: Intent, handoff_id: str, *, reads: int
+) -> PriorAuthorization | None:
+    """Read the authorization after our create: the response to a create does not show its version.
+
+    Return the first read that shows the effect; None if no read does.
+    """
+    for _ in range(reads):
         result = await execution.collate.get_authorization(execution.task.authorization_id)
         if not isinstance(result, Answered):
             continue
-        found = result.model
-        if found.active_handoff_id == handoff_id and found.version > intent.version + 1:
-            report_double_effect(execution, handoff_id, intent.version, found.version)
-            return False
-        if found.active_handoff_id == handoff_id or found.version > intent.version:
-            return True
-    return False
+        if result.model.active_handoff_id == handoff_id or result.model.version > intent.version:
+            return result.model
+    return None
+
+
+def _moved_once(execution: CommandExecution, intent: Intent, handoff_id: str, found: PriorAuthorization | None) -> bool:
+    """Whether a read shows that a resent create had one effect; False also without such a read."""
+    if found is not None and found.active_handoff_id == handoff_id and found.version > intent.version + 1:
+        report_double_effect(execution, handoff_id, intent.version, found.version)
+        return False
+    return found is not None
 
 
 def report_double_effect(execution: CommandExecution, handoff_id: str | None, if_match: int, version: int) -> None:
@@ -188,7 +201,7 @@ def _closed(execution: CommandExecution, intent: Intent, answer: CloseAnswer) ->
     payload = execution.task.payload
     if not isinstance(payload, HandoffClose):
         raise TypeError("expected a close command for the response to a close")
-    execution.unit_of_work.apply(CloseAnswered(answer, closer(execution, payload)))
+    execution.unit_of_work.apply(CloseAnswered(answer, closer_of(execution.task, payload)))
     effect = Effect.OURS if execution.context.settings.if_match_is_honoured else Effect.INFERRED
     return execution.finish(Applied(effect, intent.handoff_id))
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from adapters.collate.operations import Operation
-from consumers.applier.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
-from consumers.applier.decision_input import DecisionInput
+from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
+from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
@@ -57,10 +57,21 @@ def forecast(dead_letter: Json, situation: Json | None, now: datetime) -> Foreca
     observation: Observed | MissingAuthorization = (
         MissingAuthorization() if situation is None else _observation(situation)
     )
-    decision_input = DecisionInput.of(payload, observation, AuthorizationState(), may_be_stale=False)
+    decision_input = DecisionInput.of(payload, observation, AuthorizationState(), waited_seconds=STALE_READ_SECONDS)
     row = deciding_row(decision_input)
     decided = _decided(decision_of(row, decision_input), row.when)
     return _after_writes(dead_letter, decided, now)
+
+
+def forecast_of_discard(dead_letter: Json) -> Forecast:
+    """Return the expected result of a discard."""
+    if any(write["mayHaveArrived"] for write in dead_letter["sent"]):
+        return Forecast(
+            "discarded",
+            "The command would end as discarded. A write may have had an effect, and no event would report it: check "
+            "Collate first.",
+        )
+    return Forecast("discarded", "The command would end as discarded; it changed nothing at Collate.")
 
 
 def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when: str) -> Forecast:

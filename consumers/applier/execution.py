@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from consumers.applier import dead_letters
 from consumers.applier.calls import RecordedCalls
 from consumers.applier.dead_letters import DeadLetterCause
+from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import Rejected, dead_lettered, finished
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.event_factory import at as time_at
@@ -62,23 +63,28 @@ class CommandExecution:
         self.invocation = invocation
         self.task = task
         self.unit_of_work = UnitOfWork(
-            invocation, state, context.event_writer, context.rules, task.traceparent, elapsed=self._elapsed
+            invocation,
+            state,
+            context.event_writer,
+            context.rules,
+            task.traceparent,
+            accepted_at=task.alive_since,
         )
         self.attempts = context.attempts.of(task.record_id)
+        # Without a reference to `self`: a cycle would keep every command in memory until the collector runs.
+        unit_of_work = self.unit_of_work
         self.collate = RecordedCalls(
-            context.collate, self.attempts, self._write_number, lambda: invocation.now + self._elapsed()
+            context.collate, self.attempts, lambda: _write_number(unit_of_work.state, task), lambda: invocation.now
         )
         self._record = record
-        self._began = context.clock()
+        self._began = invocation.steady
 
     # The writes so far
 
     @property
     def work(self) -> CommandWork | None:
         """Return the writes of this run of the command; None before its first intent."""
-        work, task = self.unit_of_work.state.work, self.task
-        is_this = work is not None and work.command_id == task.command_id and work.redrive == task.redrive
-        return work if is_this else None
+        return _work(self.unit_of_work.state, self.task)
 
     @property
     def intent(self) -> Intent | None:
@@ -126,7 +132,9 @@ class CommandExecution:
         """Remove an intent that never left this machine: its n is free again."""
         work, intent = self.work, self.intent
         if work is not None and intent is not None:
-            self.set_work(work.replace(intent=None, n=intent.n - 1) if intent.n > 1 else None)
+            # A rebuilt state has an ambiguous write before the first intent (decision 0016).
+            has_more = intent.n > 1 or work.ambiguous is not None
+            self.set_work(work.replace(intent=None, n=intent.n - 1) if has_more else None)
             self.context.hints.drop(intent.key)
 
     @property
@@ -137,21 +145,15 @@ class CommandExecution:
 
     def has_time(self, seconds: float) -> bool:
         """Whether the invocation has run for less than `seconds`: it must end before the engine's handler deadline."""
-        return self._elapsed() < seconds
-
-    def _elapsed(self) -> float:
-        return self.context.clock() - self._began
-
-    def _write_number(self) -> int | None:
-        return self.work.n if self.work else None
+        return self.invocation.steady - self._began < seconds
 
     # The result of the invocation
 
-    def finish(self, ending: CommandOutcome) -> Done:
-        """End the command with an outcome."""
+    def finish(self, ending: CommandOutcome, *, is_version_known: bool = True) -> Done:
+        """End the command with an outcome. `is_version_known`: whether the last read is not older than our write."""
         unit_of_work, task, context = self.unit_of_work, self.task, self.context
         known = unit_of_work.state.known
-        event = finished(task, ending, known.version if known else None, self.attempts)
+        event = finished(task, ending, known.version if known and is_version_known else None, self.attempts)
         unit_of_work.emit(event, task.command_id)
         self._clear_work()
         unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED, task.caller)
@@ -169,23 +171,17 @@ class CommandExecution:
         self._log("command.finished", outcome=outcome, effect=effect, reason=event.reason)
         return unit_of_work.done(context.next_timer(unit_of_work.state, self.invocation.now), *others)
 
-    def refuse(self, reason: OutcomeReason) -> Done:
+    def refuse(self, reason: OutcomeReason, *, over_share: bool = False) -> Done:
         """Reject a record before its first step; the state of the command itself does not change."""
         unit_of_work, task = self.unit_of_work, self.task
         unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id)
-        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
+        unit_of_work.add_recent_command(
+            task.record_id, task.digest, CommandEnd.FINISHED, task.caller, over_share=over_share
+        )
         self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
         self._log("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
-        return unit_of_work.done(self._kept_timer())
-
-    def postpone(self, reason: WaitReason, at: float) -> Done:
-        """Publish that the command is not applied, without an outcome: its caller may send it again after `at`."""
-        self._publish_waiting(reason, at)
-        return self.unit_of_work.done(self._kept_timer())
-
-    def _kept_timer(self) -> float | None:
         at = self.invocation.timer_at
-        return self.context.next_timer(self.unit_of_work.state, self.invocation.now) if at is None else at
+        return unit_of_work.done(self.context.next_timer(unit_of_work.state, self.invocation.now) if at is None else at)
 
     def dead_letter(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
         """End the command as a dead letter, for an operator's decision."""
@@ -196,17 +192,15 @@ class CommandExecution:
         self._clear_work()
         unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
         unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
-        unit_of_work.add_dead_letter(
-            task.command_id,
-            OpenDeadLetter(
-                redrive=task.redrive,
-                at=self.invocation.now,
-                command=task.type.value,
-                caller=task.caller,
-                digest=short(task.digest).hex(),
-                metadata=task.metadata,
-            ),
+        opened = OpenDeadLetter(
+            redrive=task.redrive,
+            at=self.invocation.now,
+            command=task.type.value,
+            caller=task.caller,
+            digest=short(task.digest).hex(),
+            metadata=task.metadata,
         )
+        others = open_dead_letter(context, self.invocation, unit_of_work, task.command_id, opened)
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.
             unit_of_work.watch(context.settings.watch_seconds)
@@ -214,19 +208,25 @@ class CommandExecution:
         self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
         output = context.event_writer.dead_letter(self.invocation.key, record)
         timer_at = context.next_timer(unit_of_work.state, self.invocation.now)
-        return unit_of_work.done(timer_at, output, dead_lettered=dead_letters.failure(cause))
+        return unit_of_work.done(timer_at, output, *others, dead_lettered=dead_letters.failure(cause))
 
-    async def wait(self, reason: WaitReason, at: float | None = None) -> Done | RetryAt:
-        """Retry the command at `at`, or after the pause of the retry policy. A command that is too old ends."""
+    async def wait(
+        self, reason: WaitReason, seconds: float | None = None, *, fields: tuple[str, ...] = ()
+    ) -> Done | RetryAt:
+        """Retry the command after `seconds`, or after the pause of the retry policy. A command that is too old ends.
+
+        `fields` names what could not be read in Collate's answer.
+        """
         invocation, settings = self.invocation, self.context.settings
         dies_at = self.task.alive_since + settings.command_max_age_seconds
-        if invocation.now >= dies_at:
+        now = invocation.now
+        if now >= dies_at:
             return self.dead_letter(DeadLetterCause.TOO_OLD)
-        if at is None:
-            at = invocation.now + pause(reason, invocation.tries, self.context.chance)
-        at = max(invocation.now, min(at, dies_at))
+        if seconds is None:
+            seconds = pause(reason, invocation.tries, self.context.chance)
+        at = min(now + seconds, dies_at)
         if self._must_emit_waiting(reason, at):
-            self._emit_waiting(reason, at)
+            self._emit_waiting(reason, at, fields)
         committed = self.unit_of_work.committed.work
         has_ended_intent = committed is not None and committed.intent is not None and self.intent is None
         if self.unit_of_work.has_pending_events or has_ended_intent:
@@ -242,38 +242,37 @@ class CommandExecution:
 
     def _must_emit_waiting(self, reason: WaitReason, at: float) -> bool:
         settings, last, task = self.context.settings, self.unit_of_work.state.waiting, self.task
-        if at - self.invocation.since < settings.waiting_after_seconds:
+        now, waited = self.invocation.now, self.invocation.steady - self.invocation.since
+        if waited + at - now < settings.waiting_after_seconds:
             return False
         if last is None or (last.command_id, last.redrive, last.reason) != (task.command_id, task.redrive, reason):
             return True
-        is_over = last.until < self.invocation.now
-        return is_over and self.invocation.now - last.emitted_at >= settings.waiting_again_seconds
+        return last.until < now and now - last.emitted_at >= settings.waiting_again_seconds
 
-    def _emit_waiting(self, reason: WaitReason, at: float) -> None:
+    def _emit_waiting(self, reason: WaitReason, at: float, fields: tuple[str, ...] = ()) -> None:
         task, now = self.task, self.invocation.now
-        self._publish_waiting(reason, at)
         waiting = Waiting(
             command_id=task.command_id, redrive=task.redrive, reason=reason.value, until=at, emitted_at=now
         )
         self.unit_of_work.change(waiting=waiting)
-
-    def _publish_waiting(self, reason: WaitReason, at: float) -> None:
-        task, attempts = self.task, self.attempts
         event = CommandWaiting(
             command_id=task.command_id,
             command=task.type,
             caller=task.caller,
             reason=reason.value,
-            advice=WAITING[reason],
+            # The read model keeps the sentence, so `gateway status` shows the fields too.
+            advice=f"{WAITING[reason]} Unreadable: {', '.join(fields)}." if fields else WAITING[reason],
+            unreadable_fields=list(fields) or None,
             until=time_at(at),
             redrive=task.redrive or None,
             metadata=task.metadata,
-            attempts=attempts.kept,
-            attempts_left_out=attempts.left_out or None,
+            attempts=self.attempts.kept,
+            attempts_left_out=self.attempts.left_out or None,
         )
         self.unit_of_work.emit(event, task.command_id)
         self.context.metrics.waiting_events.labels(reason.value).inc()
-        self._log("command.waiting", reason=reason.value, until=round(at, 3))
+        shown = {"fields": fields} if fields else {}
+        self._log("command.waiting", reason=reason.value, until=round(at, 3), **shown)
 
     def _clear_work(self) -> None:
         if self.intent is not None:
@@ -296,3 +295,14 @@ class CommandExecution:
 def rejection(reason: str) -> OutcomeReason:
     """Return our reason for a final refusal of Collate."""
     return _REJECTIONS.get(reason, OutcomeReason.NOT_ALLOWED)
+
+
+def _work(state: AuthorizationState, task: CommandTask) -> CommandWork | None:
+    work = state.work
+    is_this = work is not None and work.command_id == task.command_id and work.redrive == task.redrive
+    return work if is_this else None
+
+
+def _write_number(state: AuthorizationState, task: CommandTask) -> int | None:
+    work = _work(state, task)
+    return work.n if work else None

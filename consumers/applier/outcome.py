@@ -6,10 +6,19 @@ from typing import assert_never
 from consumers.applier.attempts import Attempts
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.task import CommandTask, DiscardTask, EmptyTask, operator_decision
+from consumers.applier.task import CommandTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
+from schemas.callers import vouching
+from schemas.commands import Discard, EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.events import CommandDeadLettered, CommandFinished, CommandKeyConflict, RecentCommandsEmptied
+from schemas.events import (
+    CommandDeadLettered,
+    CommandFinished,
+    CommandKeyConflict,
+    ContentRead,
+    RecentCommandsEmptied,
+    VersionFloorLowered,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,14 @@ def finished(
             outcome, reason = Outcome.EXPIRED, OutcomeReason.EXPIRED
         case _:
             assert_never(ending)
-    return CommandFinished(
+    payload = task.payload
+    requested_by, accepted_by, reported_by = None, None, None
+    match payload:
+        case HandoffRequest():
+            requested_by, accepted_by = payload.requested_by, payload.accepted_by
+        case HandoffClose():
+            reported_by = payload.reported_by
+    return CommandFinished.model_construct(
         command_id=task.command_id,
         command=task.type,
         caller=task.caller,
@@ -72,6 +88,10 @@ def finished(
         version=version,
         redrive=task.redrive or None,
         decision=task.decision,
+        requested_by=requested_by,
+        accepted_by=accepted_by,
+        reported_by=reported_by,
+        asserted_by=vouching(task.caller, requested_by, accepted_by, reported_by),
         metadata=task.metadata,
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
@@ -82,7 +102,7 @@ def dead_lettered(
     task: CommandTask, cause: DeadLetterCause, handoff_id: str | None, attempts: Attempts
 ) -> CommandDeadLettered:
     """Return the event of a dead-lettered command."""
-    return CommandDeadLettered(
+    return CommandDeadLettered.model_construct(
         command_id=task.command_id,
         command=task.type,
         caller=task.caller,
@@ -100,7 +120,7 @@ def dead_lettered(
 def record_lost(work: CommandWork) -> CommandDeadLettered:
     """Return the event of a dead-lettered write without its command record."""
     cause = DeadLetterCause.RECORD_LOST
-    return CommandDeadLettered(
+    return CommandDeadLettered.model_construct(
         command_id=work.command_id,
         command=CommandType(work.command),
         caller=work.caller,
@@ -113,7 +133,7 @@ def record_lost(work: CommandWork) -> CommandDeadLettered:
 def record_invalid(command_id: str, command: str | None, caller: str | None) -> CommandDeadLettered:
     """Return the event of a dead-lettered record that is no command."""
     cause = DeadLetterCause.INVALID_RECORD
-    return CommandDeadLettered(
+    return CommandDeadLettered.model_construct(
         command_id=command_id,
         command=CommandType(command or "unrecognised"),
         caller=caller or "unknown",
@@ -122,10 +142,10 @@ def record_invalid(command_id: str, command: str | None, caller: str | None) -> 
     )
 
 
-def discarded(task: DiscardTask, dead_letter: OpenDeadLetter) -> CommandFinished:
+def discarded(decision: Discard, caller: str, dead_letter: OpenDeadLetter) -> CommandFinished:
     """Return the event of a discarded command."""
-    return CommandFinished(
-        command_id=task.payload.command_id,
+    return CommandFinished.model_construct(
+        command_id=decision.command_id,
         command=CommandType(dead_letter.command),
         caller=dead_letter.caller,
         outcome=Outcome.DISCARDED,
@@ -133,19 +153,56 @@ def discarded(task: DiscardTask, dead_letter: OpenDeadLetter) -> CommandFinished
         reason=OutcomeReason.DISCARDED.value,
         advice=OutcomeReason.DISCARDED.advice,
         redrive=dead_letter.redrive or None,
-        decision=operator_decision(task.payload, task.caller),
+        decision=operator_decision(decision, caller),
         metadata=dead_letter.metadata,
     )
 
 
-def recent_commands_emptied(task: EmptyTask, emptied: int) -> RecentCommandsEmptied:
+def displaced(command_id: str, dead_letter: OpenDeadLetter) -> CommandFinished:
+    """Return the event of a dead letter that lost its place to newer ones."""
+    reason = OutcomeReason.TOO_MANY_DEAD_LETTERS
+    return CommandFinished.model_construct(
+        command_id=command_id,
+        command=CommandType(dead_letter.command),
+        caller=dead_letter.caller,
+        outcome=Outcome.DISCARDED,
+        effect=Effect.NONE,
+        reason=reason.value,
+        advice=reason.advice,
+        redrive=dead_letter.redrive or None,
+        metadata=dead_letter.metadata,
+    )
+
+
+def recent_commands_emptied(decision: EmptyRecentCommands, caller: str, emptied: int) -> RecentCommandsEmptied:
     """Return the event of an operator's decision to forget recent commands."""
-    decision = operator_decision(task.payload, task.caller)
-    return RecentCommandsEmptied(
-        caller=task.caller, of_caller=task.payload.of_caller, emptied=emptied, decision=decision
+    return RecentCommandsEmptied.model_construct(
+        caller=caller, of_caller=decision.of_caller, emptied=emptied, decision=operator_decision(decision, caller)
+    )
+
+
+def version_floor_lowered(decision: LowerVersionFloor, caller: str, floor: int) -> VersionFloorLowered:
+    """Return the event of an operator's decision to accept lower versions than `floor`."""
+    return VersionFloorLowered.model_construct(
+        caller=caller,
+        from_version=floor,
+        to_version=min(floor, decision.to_version),
+        decision=operator_decision(decision, caller),
+    )
+
+
+def content_read(read: RecordRead, caller: str) -> ContentRead:
+    """Return the event of a read of content with PHI."""
+    return ContentRead(
+        content=read.content,
+        caller=caller,
+        operator=read.operator,
+        asserted_by=vouching(caller, read.operator),
+        review_snapshot_id=read.review_snapshot_id,
+        of_command=read.of_command,
     )
 
 
 def key_conflict(task: CommandTask) -> CommandKeyConflict:
     """Return the event of a known id that came with a different body."""
-    return CommandKeyConflict(command_id=task.command_id, command=task.type, caller=task.caller)
+    return CommandKeyConflict.model_construct(command_id=task.command_id, command=task.type, caller=task.caller)

@@ -126,6 +126,10 @@ class OutcomeReason(AdvisedSlug):
         "too_many_commands",
         "The caller sent 192 commands for this authorization in 24 hours; send fewer, or let an operator help.",
     )
+    TOO_MANY_DEAD_LETTERS = (
+        "too_many_dead_letters",
+        "Newer dead letters of the caller took its place; check Collate, then send a new command if needed.",
+    )
     OPENING_NOT_IDENTIFIED = (
         "opening_not_identified",
         "A handoff is open, but another actor may have opened it; use the id in the authorization's record.",
@@ -146,8 +150,9 @@ WAITING: Final = MappingProxyType(
         WaitReason.FORBIDDEN: "Collate denies access to several authorizations; work resumes when access is restored.",
         WaitReason.STALE_READ: "Collate returned an older state than before; the gateway reads again.",
         WaitReason.CLOSING: "Collate is closing the handoff; the command continues when it is closed.",
+        WaitReason.OFFERED: "Collate is preparing the handoff; the close follows when it is active, or in 10 minutes.",
+        WaitReason.UNREADABLE_ANSWER: "A field of Collate's answer cannot be read; operators must check the contract.",
         WaitReason.BACKOFF: "The last call had no definite response; the gateway sends the same request again.",
-        WaitReason.TOO_MANY_COMMANDS: "Not applied: the caller sent 256 commands in 24 hours. Send it again later.",
         WaitReason.HANDLER_FAILED: "The gateway failed on the command more than once; it retries and alerts operators.",
     }
 )

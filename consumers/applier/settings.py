@@ -23,6 +23,7 @@ class ApplierSettings:
     clock_skew_seconds: float = 60.0
     if_match_on_close: Literal["authorization", "handoff"] = "authorization"
     if_match_is_honoured: bool = True
+    handoffs_raise_version: bool = False
 
     @classmethod
     def of(cls, worker: WorkerSettings, collate: CollateSettings, digest_key: bytes) -> ApplierSettings:
@@ -36,4 +37,5 @@ class ApplierSettings:
             watch_seconds=worker.watch_max_age.total_seconds(),
             if_match_on_close=collate.if_match_on_close,
             if_match_is_honoured=collate.if_match_is_honoured,
+            handoffs_raise_version=collate.handoffs_raise_version,
         )

@@ -1,6 +1,6 @@
 """Parses a record of `commands` into a task. Pure.
 
-A `CommandTask` is one run of a caller's command, first or redriven. The other tasks are the gateway's own records.
+A `CommandTask` is one run of a caller's command, first or redriven. A `RecordTask` is a record of the gateway itself.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from consumers.authorization.recent_commands import digest
 from consumers.authorization.state import AmbiguousWrite, CommandRef, CommandWork, EndedIntent, Intent
 from consumers.engine import Record
+from schemas.callers import asserted_by
 from schemas.commands import (
     COMMANDS,
     PUBLIC_COMMANDS,
@@ -20,8 +21,11 @@ from schemas.commands import (
     EmptyRecentCommands,
     HandoffClose,
     HandoffRequest,
+    LowerVersionFloor,
     RecordAccess,
+    RecordRead,
     Redrive,
+    ReleaseHandoff,
     Revoked,
     UnableToComplete,
 )
@@ -31,6 +35,9 @@ from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, UnreadableRecord, read_command
 
 CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
+OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
+RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
+_LOWERS_FLOOR: Final = ("ce_type", LowerVersionFloor.TYPE.encode())
 _PAYLOADS: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)
 
 
@@ -75,7 +82,15 @@ class CommandTask:
     @property
     def ref(self) -> CommandRef:
         """Return the reference that later events keep of this command."""
-        return CommandRef(command_id=self.command_id, metadata=self.metadata)
+        if not isinstance(self.payload, HandoffRequest):
+            return CommandRef.model_construct(command_id=self.command_id, metadata=self.metadata)
+        return CommandRef.model_construct(
+            command_id=self.command_id,
+            metadata=self.metadata,
+            caller=self.caller,
+            requested_by=self.payload.requested_by,
+            accepted_by=self.payload.accepted_by,
+        )
 
     def expires_at(self, request_expiry_seconds: float) -> float | None:
         """Return the latest time for the first write; None if there is none."""
@@ -89,36 +104,20 @@ class CommandTask:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessTask:
-    """An access grant that the ingress put on record."""
+class RecordTask:
+    """A record of the ingress itself: an access, a release, a read, or an operator's decision."""
 
     record_id: str
     caller: str
-    payload: RecordAccess
+    payload: RecordPayload
+    accepted_at: float
     digest: bytes
     traceparent: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class DiscardTask:
-    """An operator's decision to discard a dead letter."""
-
-    record_id: str
-    caller: str
-    payload: Discard
-    digest: bytes
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyTask:
-    """An operator's decision to forget recent commands."""
-
-    record_id: str
-    caller: str
-    payload: EmptyRecentCommands
-    digest: bytes
-    traceparent: str | None = None
+    @property
+    def is_decision(self) -> bool:
+        """Whether an operator decided something."""
+        return isinstance(self.payload, OperatorPayload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class InvalidRecord:
     redrive: int = 0
 
 
-Task = CommandTask | AccessTask | DiscardTask | EmptyTask | InvalidRecord
+Task = CommandTask | RecordTask | InvalidRecord
 
 
 def read(record: Record, digest_key: bytes) -> Task:
@@ -169,14 +168,15 @@ def read(record: Record, digest_key: bytes) -> Task:
             )
         case Redrive():
             return _redriven(accepted, data, digest_key)
-        case RecordAccess():
-            return AccessTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
-        case EmptyRecentCommands():
-            return EmptyTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
-        case Discard():
-            return DiscardTask(accepted.id, accepted.caller, data, body, accepted.traceparent)
+        case RecordAccess() | RecordRead() | ReleaseHandoff() | Discard() | EmptyRecentCommands() | LowerVersionFloor():
+            return RecordTask(accepted.id, accepted.caller, data, time, body, accepted.traceparent)
         case _:
             return InvalidRecord("type: expected a command that the worker knows", accepted.id, data.TYPE)
+
+
+def passes_waiting(record: Record) -> bool:
+    """Whether a record is processed before a command that waits: it may be what the command waits for."""
+    return _LOWERS_FLOOR in record.headers
 
 
 def request_body(payload: CommandPayload) -> bytes:
@@ -202,9 +202,15 @@ def request_body(payload: CommandPayload) -> bytes:
     return canonical_json({name: value for name, value in fields.items() if value is not None})
 
 
-def operator_decision(data: Redrive | Discard | EmptyRecentCommands, caller: str) -> OperatorDecision:
+def operator_decision(data: Redrive | OperatorPayload, caller: str) -> OperatorDecision:
     """Return the public part of an operator's decision; `caller` sent its record."""
-    return OperatorDecision(requested_by=data.requested_by, caller=caller, reason=data.reason, ticket=data.ticket)
+    return OperatorDecision(
+        requested_by=data.requested_by,
+        asserted_by=asserted_by(caller),
+        caller=caller,
+        reason=data.reason,
+        ticket=data.ticket,
+    )
 
 
 def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | InvalidRecord:
@@ -249,17 +255,15 @@ def _inherited(data: Redrive, command: CommandType) -> CommandWork:
     """Return the writes so far. `inherited_n`: the operator wants another write in spite of these."""
     write: dict[str, object] = dict(data.intent or {})
     ambiguous = write.pop("maybe", None)
-    intent = None if "ended" in write else Intent.model_validate(write)
-    ended = EndedIntent.model_validate(write) if intent is None else None
-    last = intent or ended
+    last = EndedIntent.model_validate(write) if "ended" in write else Intent.model_validate(write)
     return CommandWork(
         command_id=data.command_id,
         command=command.value,
         caller=data.command.caller,
         redrive=data.redrive,
-        n=last.n if last else 0,
-        inherited_n=last.n if last else 0,
+        n=last.n,
+        inherited_n=last.n,
         ambiguous=None if ambiguous is None else AmbiguousWrite.model_validate(ambiguous),
-        intent=intent,
-        ended_intents=(ended,) if ended else (),
+        intent=last if isinstance(last, Intent) else None,
+        ended_intents=(last,) if isinstance(last, EndedIntent) else (),
     )

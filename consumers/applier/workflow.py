@@ -8,18 +8,19 @@ no intent ──▶ read ──▶ resolve an ambiguous write ──▶ decide �
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, close_version, write_key
 from consumers.applier.dead_letters import DeadLetterCause
-from consumers.applier.decide import AlreadyDone, Reject, RereadLater, Watch, decide
-from consumers.applier.decision_input import STALE_READ_SECONDS, DecisionInput, operation_of
-from consumers.applier.delivery import closer, report_double_effect, send, wait_for
+from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, decide
+from consumers.applier.decision.decision_input import DecisionInput, closer_of, operation_of
+from consumers.applier.decision.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
+from consumers.applier.delivery import report_double_effect, send, wait_for
 from consumers.applier.execution import rejection
 from consumers.applier.outcome import AlreadyApplied, Applied, Expired, Rejected
 from consumers.applier.reasons import OutcomeReason
-from consumers.applier.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
 from consumers.applier.task import request_body
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
@@ -82,16 +83,16 @@ async def _round(execution: CommandExecution) -> Done | RetryAt | None:
     observation = await _observe(execution)
     if isinstance(observation, ReadFailed):
         return await _read_failed(execution, observation)
-    may_be_stale = invocation.now - invocation.since < STALE_READ_SECONDS
-    before = DecisionInput.of(payload, observation, unit_of_work.state, may_be_stale=may_be_stale)
+    waited = invocation.steady - invocation.since
+    before = DecisionInput.of(payload, observation, unit_of_work.state, waited_seconds=waited)
     resolved = await _resolve(execution, before, observation)
     if resolved is not None:
         return resolved
     _apply_observation(execution, observation)
-    decision_input = DecisionInput.of(payload, observation, unit_of_work.state, may_be_stale=may_be_stale)
+    decision_input = DecisionInput.of(payload, observation, unit_of_work.state, waited_seconds=waited)
     match decide(decision_input):
         case RereadLater(reason):
-            return await execution.wait(reason)
+            return await execution.wait(reason, fields=_unread_fields(observation))
         case Reject(reason, handoff_id):
             return execution.finish(Rejected(reason, handoff_id))
         case AlreadyDone(handoff_id):
@@ -134,10 +135,17 @@ async def _resolve(
     ambiguous, work = execution.ambiguous, execution.work
     if ambiguous is None or work is None:
         return None
-    match resolve(decision_input, ambiguous, execution.context.settings.clock_skew_seconds):
+    settings = execution.context.settings
+    verdict = resolve(
+        decision_input,
+        ambiguous,
+        settings.clock_skew_seconds,
+        handoffs_raise_version=settings.handoffs_raise_version,
+    )
+    match verdict:
         case PendingIntent(reason):
-            return await execution.wait(reason)
-        case Unknown() if work.n <= work.inherited_n:
+            return await execution.wait(reason, fields=_unread_fields(observation))
+        case Unknown() if 0 < work.n <= work.inherited_n:
             # The operator saw that no read shows an effect, and redrove the command.
             execution.set_work(work.replace(ambiguous=None))
         case Unknown():
@@ -147,11 +155,16 @@ async def _resolve(
             _apply_observation(execution, observation)
             return execution.finish(AlreadyApplied(handoff_id))
         case Inferred(handoff_id):
-            # The events name the actor, so a close is claimed before the observation and an opening after it.
+            # The events name the actor, so the observation is reduced with the command that may have caused it. A
+            # handoff that an earlier read has shown gets its command afterwards.
             if isinstance(execution.task.payload, HandoffClose):
-                execution.unit_of_work.apply(CloseInferred(handoff_id, closer(execution, execution.task.payload)))
+                execution.unit_of_work.apply(
+                    CloseInferred(handoff_id, closer_of(execution.task, execution.task.payload))
+                )
                 _apply_observation(execution, observation)
             else:
+                if isinstance(observation, Observed):
+                    observation = replace(observation, inferred=(handoff_id, execution.task.ref))
                 _apply_observation(execution, observation)
                 execution.unit_of_work.apply(CreateInferred(handoff_id, execution.task.ref))
             return execution.finish(Applied(Effect.INFERRED, handoff_id))
@@ -182,7 +195,7 @@ async def _write(execution: CommandExecution, decision_input: DecisionInput) -> 
             return await execution.wait(WaitReason.STALE_READ)  # the close needs the version of the handoff
         handoff_version = decision_input.handoff.version if decision_input.handoff else 0
         if_match = close_version(settings.if_match_on_close, if_match, handoff_version)
-    intent = Intent(
+    intent = Intent.model_construct(
         n=n,
         operation=operation.value,
         handoff_id=handoff_id,
@@ -192,7 +205,7 @@ async def _write(execution: CommandExecution, decision_input: DecisionInput) -> 
         body_digest=_digest(execution, body),
         first_sent_at=execution.invocation.now,
     )
-    work = work or CommandWork(
+    work = work or CommandWork.model_construct(
         command_id=task.command_id, command=task.type.value, caller=task.caller, redrive=task.redrive
     )
     execution.set_work(work.replace(n=n, intent=intent))
@@ -204,6 +217,10 @@ async def _write(execution: CommandExecution, decision_input: DecisionInput) -> 
 def _apply_observation(execution: CommandExecution, observation: Observed | MissingAuthorization) -> None:
     if isinstance(observation, Observed):
         execution.unit_of_work.apply(observation)
+
+
+def _unread_fields(observation: Observed | MissingAuthorization) -> tuple[str, ...]:
+    return observation.authorization.unread_fields if isinstance(observation, Observed) else ()
 
 
 def _same_refusal(work: CommandWork, version: int) -> str | None:

@@ -12,11 +12,15 @@ from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One observation: the authorization, and the handoffs that were read. `missing` are handoffs that got a 404."""
+    """One observation: the authorization, and the handoffs that were read. `missing` are handoffs that got a 404.
+
+    `inferred` is a handoff that our create may have opened, and the command; the event of its opening names it.
+    """
 
     authorization: PriorAuthorization
     handoffs: tuple[ManualHandoff, ...] = ()
     missing: tuple[str, ...] = ()
+    inferred: tuple[str, CommandRef] | None = None
 
     def handoff(self, handoff_id: str | None) -> ManualHandoff | None:
         """Return a handoff as this observation read it."""
@@ -25,11 +29,17 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class CreateAnswered:
-    """The 2xx response to our create with a handoff that is ours; `version` is the version of the intent."""
+    """The 2xx response to our create with a handoff that is ours; `version` is the version of the intent.
+
+    `authorization` is a read after the response that shows the handoff, if there is one. `is_inferred`: the response
+    does not prove that our create opened it.
+    """
 
     handoff: ManualHandoff
     version: int
     caused_by: CommandRef
+    authorization: PriorAuthorization | None = None
+    is_inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +68,30 @@ class CloseInferred:
 
 @dataclass(frozen=True, slots=True)
 class GrantRecorded:
-    """An access grant for an operator; `caller` received the link."""
+    """An access grant for an operator; `caller` received the link. `take_over`: also from the person who has it."""
 
     handoff_id: str
     operator: str
     caller: str
     expires_at: float
     cause: str
+    take_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecorded:
+    """A person gives back the handoff that they have claimed."""
+
+    handoff_id: str
+    caller: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFloorSet:
+    """An operator's decision: Collate was restored from a backup, and its versions count from this one again."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +99,14 @@ class TimePassed:
     """The passing of time, without a read."""
 
 
-Fact = Observed | CreateAnswered | CreateInferred | CloseAnswered | CloseInferred | GrantRecorded | TimePassed
+Fact = (
+    Observed
+    | CreateAnswered
+    | CreateInferred
+    | CloseAnswered
+    | CloseInferred
+    | GrantRecorded
+    | ReleaseRecorded
+    | VersionFloorSet
+    | TimePassed
+)

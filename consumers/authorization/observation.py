@@ -6,7 +6,7 @@ This order ensures that a handoff is never older than the authorization beside i
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapters.collate.answers import Answered, Refused, Result, Unanswered
+from adapters.collate.answers import Answered, CallFailure, Refused, Result
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
 from consumers.authorization.facts import Observed
@@ -37,7 +37,7 @@ class ReadFailed:
     """A read without a usable response."""
 
     operation: Operation
-    result: Unanswered
+    result: CallFailure
 
 
 async def observe(
@@ -47,7 +47,6 @@ async def observe(
     *,
     also: str | None = None,
     thorough: bool = False,
-    observing: bool = False,
 ) -> Observed | MissingAuthorization | ReadFailed:
     """Read an authorization and the handoffs that are needed.
 
@@ -56,8 +55,7 @@ async def observe(
         authorization_id: the authorization.
         state: the stored state; it decides which handoffs must be read.
         also: a handoff that the command names.
-        thorough: read the open handoff in any case.
-        observing: read the open handoff also if the version changed, or while it has no access.
+        thorough: read the open handoff in any case: its access may change without a new version.
     """
     result = await reads.get_authorization(authorization_id)
     if not isinstance(result, Answered):
@@ -69,9 +67,6 @@ async def observe(
         return Observed(authorization)
     handoffs: list[ManualHandoff] = []
     missing: list[str] = []
-    if observing and (active := state.active) is not None:
-        known_version = state.known.version if state.known else 0
-        thorough = authorization.version != known_version or not active.access_available
     for handoff_id in _needed(authorization, state, also, thorough=thorough):
         answer = await reads.get_handoff(authorization_id, handoff_id)
         if isinstance(answer, Answered):
@@ -83,7 +78,7 @@ async def observe(
     return Observed(authorization, tuple(handoffs), tuple(missing))
 
 
-def _is_absent(operation: Operation, result: Unanswered) -> bool:
+def _is_absent(operation: Operation, result: CallFailure) -> bool:
     return (
         isinstance(result, Refused)
         and result.status == 404

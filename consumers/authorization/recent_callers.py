@@ -3,71 +3,107 @@
     4 bytes of the command id | 2 bytes of the caller's tag
 
 The id identifies an entry, not its position: an older worker changes the recent commands without these entries. A
-recent command without an entry here counts for no caller and expires after a day.
+recent command without an entry here counts for no caller and expires after a day. Commands that were rejected because
+the share is full have a smaller share of their own, so that they take no place of a command that was applied.
 """
 
 import hashlib
 from base64 import b64decode, b64encode
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from consumers.authorization import recent_commands
 from consumers.authorization.recent_commands import MOST, CommandEnd
 
 SHARE: Final = 256
-# The rest of the share is for rejected ids, so that a rejected id does not end twice.
+# The rest of the share is for redrives and access grants.
 MOST_ACCEPTED: Final = 192
+MOST_REJECTED: Final = 64
 _NO_CALLER: Final = b""
 _PREFIX: Final = 4
 _SIZE: Final = 6
 
 
+class Forgotten(NamedTuple):
+    """A command that lost its place before its day was over."""
+
+    tag: bytes
+    ended_at: float
+
+
 def add(
-    packed: str, callers: str, command_id: str, full_digest: bytes, end: CommandEnd, *, caller: str, now: float
-) -> tuple[str, str]:
-    """Add a command of a caller; return the recent commands and their callers.
+    packed: str,
+    callers: str,
+    command_id: str,
+    full_digest: bytes,
+    end: CommandEnd,
+    *,
+    caller: str,
+    now: float,
+    until: float,
+    over_share: bool = False,
+) -> tuple[str, str, Forgotten | None]:
+    """Add a command of a caller that ends `now`; return the commands of the day before `until`, and their callers.
 
     A caller above its share loses its own oldest command. Above 1,024 in total, the caller with the most commands loses
-    its oldest.
+    its oldest. `over_share`: the command was rejected because the share is full.
     """
-    packed = recent_commands.add(packed, command_id, full_digest, end, now)
+    packed = recent_commands.add(packed, command_id, full_digest, end, now, until=until)
     entries, owners = recent_commands.ids(packed), _owners(callers)
-    owners[recent_commands.id_bytes(command_id)[:_PREFIX]] = tag(caller)
-    by_owner = Counter(owners.get(entry[:_PREFIX], _NO_CALLER) for entry in entries)
-    attributed = len(entries) - by_owner.pop(_NO_CALLER, 0)
-    fullest, most = max(by_owner.items(), key=lambda one: one[1])
-    loser = tag(caller) if by_owner[tag(caller)] > SHARE else fullest if attributed > MOST and most > 1 else None
+    own, share = (_tag_over_share(caller), MOST_REJECTED) if over_share else (tag(caller), SHARE)
+    owners[recent_commands.id_bytes(command_id)[:_PREFIX]] = own
+    # Few commands in total, the usual case, break no bound.
+    loser = _loser(entries, owners, own, share) if len(entries) > min(share, MOST) else None
+    forgotten = None
     if loser is not None:
         oldest = next(number for number, entry in enumerate(entries) if owners.get(entry[:_PREFIX]) == loser)
+        forgotten = Forgotten(loser, recent_commands.ended_at(packed, oldest))
         packed = recent_commands.without(packed, oldest)
         del entries[oldest]
     kept = [entry[:_PREFIX] + owners[entry[:_PREFIX]] for entry in entries if entry[:_PREFIX] in owners]
-    return packed, b64encode(b"".join(kept)).decode("ascii")
+    return packed, b64encode(b"".join(kept)).decode("ascii"), forgotten
+
+
+def _loser(entries: list[bytes], owners: dict[bytes, bytes], own: bytes, share: int) -> bytes | None:
+    """Return the tag of the caller that loses its oldest command, if any."""
+    by_owner = Counter(owners.get(entry[:_PREFIX], _NO_CALLER) for entry in entries)
+    attributed = len(entries) - by_owner.pop(_NO_CALLER, 0)
+    fullest, most = max(by_owner.items(), key=lambda one: one[1])
+    return own if by_owner[own] > share else fullest if attributed > MOST and most > 1 else None
 
 
 def emptied(packed: str, callers: str, caller: str | None) -> tuple[str, str]:
     """Remove the recent commands of a caller, or all of them; return the rest and their callers."""
     if caller is None:
         return "", ""
-    own, owners = tag(caller), _owners(callers)
+    own, owners = tags(caller), _owners(callers)
     for number in reversed(range(len(ids := recent_commands.ids(packed)))):
-        if owners.get(ids[number][:_PREFIX]) == own:
+        if owners.get(ids[number][:_PREFIX]) in own:
             packed = recent_commands.without(packed, number)
-    rest = [prefix + owner for prefix, owner in owners.items() if owner != own]
+    rest = [prefix + owner for prefix, owner in owners.items() if owner not in own]
     return packed, b64encode(b"".join(rest)).decode("ascii")
 
 
-def count(packed: str, callers: str, caller: str, now: float) -> int:
-    """Return how many of the recent commands are the caller's."""
+def count(packed: str, callers: str, caller: str, until: float) -> int:
+    """Return how many commands of the day before `until` are the caller's, without those over its share."""
     if not callers:
         return 0
     own, owners = tag(caller), _owners(callers)
-    return sum(owners.get(entry[:_PREFIX]) == own for entry in recent_commands.ids(packed, now))
+    return sum(owners.get(entry[:_PREFIX]) == own for entry in recent_commands.ids(packed, until))
 
 
 def tag(caller: str) -> bytes:
     """Return a caller's tag. Two callers with the same tag (one pair in 65,536) have one share."""
     return hashlib.sha256(caller.encode()).digest()[: _SIZE - _PREFIX]
+
+
+def _tag_over_share(caller: str) -> bytes:
+    return tag(f"\0{caller}")  # no name of a caller has a NUL
+
+
+def tags(caller: str) -> tuple[bytes, bytes]:
+    """Return the tags of a caller's commands, and of those over its share."""
+    return tag(caller), _tag_over_share(caller)
 
 
 def _owners(callers: str) -> dict[bytes, bytes]:

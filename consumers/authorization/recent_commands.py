@@ -1,5 +1,8 @@
 """The ids of commands that ended, packed: 24 bytes each, oldest first, for 24 hours. `recent_callers` bounds them.
 
+The 24 hours end when a record is handled that was *accepted* later: a repeat that was accepted within a day of the
+outcome is recognised, however late it is handled.
+
     16 bytes command id | 4 bytes keyed digest of the command | 4 bytes: 2 bits how it ended, 30 bits seconds since 2024
 
 Pure functions over base64 text. The digest is keyed, so that a reader of `state` cannot find free text by its digest.
@@ -57,23 +60,23 @@ def find(packed: str, command_id: str) -> RecentCommand | None:
     return None if at is None else _entry(entries, at)
 
 
-def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: float) -> str:
-    """Add a command. Replaces an entry of the same id, and drops entries that are too old."""
+def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: float, *, until: float) -> str:
+    """Add a command that ends `now`. Replaces an entry of the same id, and drops those older than a day at `until`."""
     entries, wanted = b64decode(packed), id_bytes(command_id)
     known_at = _at(entries, wanted)
     if known_at is not None:
         entries = entries[:known_at] + entries[known_at + _SIZE :]
     begin = max(0, len(entries) - (_MOST_IN_ALL - 1) * _SIZE)
-    oldest = _seconds(now - KEPT_SECONDS)
+    oldest = _seconds(until - KEPT_SECONDS)
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
     stamp = end << 30 | _seconds(now)
     return b64encode(entries[begin:] + wanted + short(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
-def ids(packed: str, now: float = 0.0) -> list[bytes]:
-    """Return the ids, oldest first, of the last day before `now`; without `now` all of them."""
-    entries, oldest = b64decode(packed), _seconds(now - KEPT_SECONDS)
+def ids(packed: str, until: float = 0.0) -> list[bytes]:
+    """Return the ids, oldest first, of the last day before `until`; without `until` all of them."""
+    entries, oldest = b64decode(packed), _seconds(until - KEPT_SECONDS)
     places = range(0, len(entries), _SIZE)
     return [entries[at : at + 16] for at in places if _stamp(entries, at) & _SECONDS >= oldest]
 
@@ -81,6 +84,11 @@ def ids(packed: str, now: float = 0.0) -> list[bytes]:
 def without(packed: str, number: int) -> str:
     """Remove one entry by its number."""
     return packed[: number * _TEXT] + packed[(number + 1) * _TEXT :]
+
+
+def ended_at(packed: str, number: int) -> float:
+    """Return when a command ended, by its number."""
+    return _entry(b64decode(packed), number * _SIZE).at
 
 
 def last_at(packed: str) -> float | None:

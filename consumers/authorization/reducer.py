@@ -3,17 +3,18 @@
 An event is a difference to the state, so a change that both of them read is published once. A read may change:
 
     version below the floor        nothing
-    the same version               only additions: a handoff, a receipt, a decision
+    the same version               only additions: a handoff, a receipt, a decision, a better word (known.py)
     a higher version               everything, however many versions were skipped
 
 The end of a handoff needs proof: a read of the handoff, the response to our close, or another handoff in its place. Its
 absence proves nothing. A close is reconciled by a later version, so a read of the old state cannot reconcile it.
-Order of events: opened, closed, changed, reconciled, action_required, settled.
+Each change of the public record after a read has an event, so that a `sequence` has one public state. The facts of our
+own writes are committed together with the end of their command, which is that event.
+Order of events: opened, access_changed, closed, changed, reconciled, action_required, settled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from consumers.authorization import event_factory
@@ -24,9 +25,28 @@ from consumers.authorization.facts import (
     CreateInferred,
     GrantRecorded,
     Observed,
+    ReleaseRecorded,
     TimePassed,
+    VersionFloorSet,
 )
-from consumers.authorization.handoffs import first_seen, is_current, open_since, updated
+from consumers.authorization.handoffs import (
+    DEFAULT_RISK_RULES,
+    NEVER,
+    RiskRules,
+    abandoned_at,
+    claim_after,
+    doubted,
+    expiring_at,
+    first_seen,
+    granted,
+    is_claimed_by,
+    is_current,
+    is_late,
+    may_be_at_risk,
+    risks,
+    updated,
+)
+from consumers.authorization.known import known_from, merged
 from consumers.authorization.reduction import PendingEvent, Reduction
 from consumers.authorization.report_agreement import agreement, final_agreement
 from consumers.authorization.state import AuthorizationState, Grant, Handoff, Known
@@ -42,15 +62,8 @@ _SETTLED: Final = (Status.COMPLETED, Status.CANCELED)
 _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)
 
 
-@dataclass(frozen=True, slots=True)
-class RiskRules:
-    """The age at which an open handoff is at risk."""
-
-    open_too_long_seconds: float = 4 * 3600.0
-
-
 def reduce(
-    state: AuthorizationState, fact: Fact, now: float, rules: RiskRules = RiskRules()
+    state: AuthorizationState, fact: Fact, now: float, rules: RiskRules = DEFAULT_RISK_RULES
 ) -> tuple[AuthorizationState, tuple[PendingEvent, ...]]:
     """Return the state after the fact, and the events."""
     reduction = _FactReduction(state, now)
@@ -67,7 +80,11 @@ def reduce(
         case CloseInferred():
             reduction.close_inferred(fact)
         case GrantRecorded():
-            reduction.grant_recorded(fact)
+            reduction.grant_recorded(fact, rules)
+        case ReleaseRecorded():
+            reduction.release_recorded(fact)
+        case VersionFloorSet():
+            reduction.version_floor_set(fact)
         case TimePassed():
             reduction.check_risks(rules)
         case _:
@@ -86,13 +103,19 @@ class _FactReduction(Reduction):
         authorization = observation.authorization
         if authorization.version < self.state.floor:
             return
-        before = self.state.known
-        now_known = _known(authorization)
+        state_before = self.state
+        before = state_before.known
+        now_known = known_from(authorization)
+        self.shown_payer = now_known.payer
         self._handoffs(observation, now_known)
         self._authorization(before, now_known)
-        if authorization.active_handoff_id is None and self.state.active is None:
+        if authorization.active_manual_handoff is None and self.state.active is None:
             self._at_rest(authorization)
         self._settle(authorization)
+        known = self.state.known
+        if not self.events and known is not None and event_factory.shows_more(state_before, self.state):
+            # The next action, its snapshot or an offered handoff, while no event says more.
+            self.emit(event_factory.changed(known.status, known))
 
     def _handoffs(self, observation: Observed, known: Known) -> None:
         pointer = observation.authorization.active_handoff_id
@@ -114,14 +137,20 @@ class _FactReduction(Reduction):
             # may show the effect of its close.
             open_now = handoff.state != HandoffState.CLOSED
             self.reconcile(last, known, agreement(last, known) if open_now else Agreement.UNDETERMINED)
-        self.open(first_seen(handoff, version, known, self.now), version)
+        opened_now = first_seen(handoff, version, known, self.now)
+        if observation.inferred is not None and observation.inferred[0] == handoff.id:
+            opened_now = opened_now.replace(opener=observation.inferred[1], opener_inferred=True)
+        self.open(opened_now, version)
         if handoff.state == HandoffState.CLOSED and (opened := self.state.active) is not None:
             self.end(updated(opened, handoff, version), version, handoff.result)
 
     def _known_handoff(self, active: Handoff, observation: Observed, version: int) -> None:
         handoff = observation.handoff(active.id)
         if handoff is None:
-            if observation.authorization.active_handoff_id == active.id and version > active.open_version:
+            if active.doubtful and active.id in observation.missing:
+                # Collate was restored from a backup that is older than the handoff.
+                self.end(active, version, result="unrecognised")
+            elif observation.authorization.active_handoff_id == active.id and version > active.open_version:
                 self.change(active=active.replace(open_version=version))
             return
         if not is_current(active, handoff):
@@ -140,12 +169,8 @@ class _FactReduction(Reduction):
             self.change(known=now_known, floor=max(state.floor, now_known.version))
             self.emit(event_factory.changed(None, now_known))
             return
-        later = now_known.version > before.version or not before.whole
-        after = before.replace(**_read_fields(now_known)) if later else before
-        after = after.replace(
-            receipt=before.receipt or now_known.receipt, decision=before.decision or now_known.decision
-        )
-        if after == before:
+        after = merged(before, now_known)
+        if after is before:
             return
         self.change(known=after, floor=max(state.floor, after.version))
         differs = (
@@ -169,11 +194,13 @@ class _FactReduction(Reduction):
             self.reconcile(last, known, agreement(last, known))
         if known.status != Status.REQUIRES_ACTION or known.action is None:
             if self.state.emitted_action is not None:
-                self.change(emitted_action=None)
+                self.change(emitted_action=None, action_required_at=None)
             return
-        action = (known.action, known.resolution, known.covers)
-        if known.whole and action != self.state.emitted_action:
-            self.change(emitted_action=action)
+        action, before = (known.action, known.resolution, known.covers), self.state.emitted_action
+        if known.whole and action != before:
+            is_same_type = before is not None and before[0] == known.action
+            since = (self.state.action_required_at if is_same_type else None) or self.now
+            self.change(emitted_action=action, action_required_at=since)
             self.emit(event_factory.action_required(known))
 
     def _settle(self, authorization: PriorAuthorization) -> None:
@@ -199,22 +226,31 @@ class _FactReduction(Reduction):
         handoff, active = fact.handoff, self.state.active
         if fact.version > self.state.floor:
             self.change(floor=fact.version)
-        if active is not None and active.id == handoff.id:
-            self.update(active.replace(opener=fact.caused_by), None)
-            return
         if self.has_ended(handoff.id):
             return
+        version = fact.authorization.version if fact.authorization is not None else None
+        if active is not None and active.id == handoff.id:
+            known = active.replace(opener=fact.caused_by, opener_inferred=fact.is_inferred)
+            self.update(self.claimed_by_opener(known), version)
+        else:
+            self._our_handoff(fact, version)
+        if fact.authorization is not None:
+            self.observed(Observed(fact.authorization))
+
+    def _our_handoff(self, fact: CreateAnswered, version: int | None) -> None:
+        handoff, active = fact.handoff, self.state.active
         if active is not None:
             self.end(active, fact.version, result="unrecognised")
         known = self.state.known
         if known is not None and (last := self.state.last) is not None and last.agreement is None:
             self.reconcile(last, known, agreement(last, known))
-        self.open(first_seen(handoff, fact.version, known, self.now).replace(opener=fact.caused_by), None)
+        opened = first_seen(handoff, fact.version, known, self.now)
+        self.open(opened.replace(opener=fact.caused_by, opener_inferred=fact.is_inferred), version)
 
     def create_inferred(self, fact: CreateInferred) -> None:
         active = self.state.active
         if active is not None and active.id == fact.handoff_id and active.opener is None:
-            self.change(active=active.replace(opener=fact.caused_by))
+            self.change(active=active.replace(opener=fact.caused_by, opener_inferred=True))
 
     def close_answered(self, fact: CloseAnswered) -> None:
         answer, closer = fact.answer, fact.closer
@@ -223,10 +259,13 @@ class _FactReduction(Reduction):
         active = state.active
         if active is not None and active.id == answer.manual_handoff_id:
             closing = active.replace(closer=closer, state=answer.state, access_available=False)
+            if answer.closed_at is not None:
+                closing = closing.replace(closed_at=answer.closed_at.timestamp())
             if answer.state == HandoffState.CLOSED:
                 self.end(closing, version, answer.result)
             else:
-                self.update(closing.replace(open_version=max(version, active.open_version)), version)
+                # The end of the command says that it is closing, so there is no event of changed access.
+                self.close_begun(closing.replace(open_version=max(version, active.open_version)), version)
         state = self.state
         if known is not None and version > state.floor:
             after = known.replace(
@@ -246,53 +285,65 @@ class _FactReduction(Reduction):
         if active is not None and active.id == fact.handoff_id and active.closer is None:
             self.change(active=active.replace(closer=fact.closer))
 
-    def grant_recorded(self, fact: GrantRecorded) -> None:
+    def grant_recorded(self, fact: GrantRecorded, rules: RiskRules) -> None:
         self.events.append(PendingEvent(event_factory.access_granted(fact), fact.cause))
-        active = self.state.active
+        active, early = self.state.active, self.state.early_grant
+        until, expiring = fact.expires_at, expiring_at(fact.expires_at, self.now, rules)
         if active is not None and active.id == fact.handoff_id:
-            until = max(active.grant_until or 0.0, fact.expires_at)
-            risks = tuple(risk for risk in active.emitted_risks if risk != event_factory.GRANT_EXPIRED)
-            self.change(active=active.replace(grant_until=until, emitted_risks=risks))
+            now_granted = granted(active, until, expiring)
+            self.change(active=self.claimed(now_granted, fact.caller, fact.cause, take_over=fact.take_over))
         elif not self.has_ended(fact.handoff_id):
-            early = self.state.early_grant
-            until = early.until if early is not None and early.handoff_id == fact.handoff_id else fact.expires_at
-            grant = Grant(handoff_id=fact.handoff_id, until=max(until, fact.expires_at))
-            self.change(early_grant=grant)
+            grant = Grant(handoff_id=fact.handoff_id, until=until, expiring_at=expiring)
+            known = early if early is not None and early.handoff_id == fact.handoff_id else None
+            latest = known if known is not None and known.until >= until else grant
+            claim = claim_after(known.claim if known else None, fact.caller, self.now, take_over=fact.take_over)
+            self.change(early_grant=latest.replace(claim=claim))
+
+    def release_recorded(self, fact: ReleaseRecorded) -> None:
+        active, early = self.state.active, self.state.early_grant
+        if active is not None and active.id == fact.handoff_id and is_claimed_by(active.claim, fact.caller):
+            self.change(active=active.replace(claim=None))
+            if active.open_emitted:
+                self.events.append(PendingEvent(event_factory.released(active.id, fact.caller), fact.cause))
+        elif early is not None and early.handoff_id == fact.handoff_id and is_claimed_by(early.claim, fact.caller):
+            self.change(early_grant=early.replace(claim=None))  # nothing has been published of it yet
+
+    def version_floor_set(self, fact: VersionFloorSet) -> None:
+        state, version = self.state, fact.version
+        if version > state.floor:
+            return
+        if state.active is not None:
+            self.change(active=doubted(state.active, version))  # our own create may have raised the version unseen
+        if version == state.floor:
+            return
+        known, last = state.known, state.last
+        if known is not None and known.version > version:
+            known = known.replace(version=version, whole=False)
+        if last is not None:
+            last = last.replace(open_version=min(last.open_version, version))
+        self.change(floor=version, known=known, last=last, emitted_action=None, settled_at=None)
 
     # Time
 
     def check_risks(self, rules: RiskRules) -> None:
         active = self.state.active
-        if active is None or not active.open_emitted or active.state == HandoffState.CLOSING:
+        if active is None or not may_be_at_risk(active):
             return
-        risks = (
-            (event_factory.GRANT_EXPIRED, active.grant_until is not None and active.grant_until <= self.now),
-            (event_factory.OPEN_TOO_LONG, open_since(active) + rules.open_too_long_seconds <= self.now),
-        )
-        for risk, holds in risks:
-            if holds and risk not in active.emitted_risks:
-                active = active.replace(emitted_risks=(*active.emitted_risks, risk))
-                self.change(active=active)
-                self.emit(event_factory.at_risk(active, risk, self.state.known), active.opener)
+        for risk, since in risks(active, rules):
+            if since > self.now or risk in active.emitted_risks:
+                continue
+            active = active.replace(emitted_risks=(*active.emitted_risks, risk.value))
+            self.change(active=active)
+            if not is_late(active, risk, rules, self.now):
+                ends_at = abandoned_at(active, rules)
+                ends_at = ends_at if ends_at is not None and ends_at > self.now else None
+                self.emit(event_factory.at_risk(active, risk, ends_at, self.state.known), active.opener)
 
 
-def _known(authorization: PriorAuthorization) -> Known:
-    action = authorization.next_action
-    resolution = action.resolution if action else None
-    return Known(
-        version=authorization.version,
-        status=authorization.status,
-        outcome=authorization.outcome,
-        action=action.type if action else None,
-        resolution=resolution.kind if resolution else None,
-        covers=authorization.covers_review_snapshot_id,
-        receipt=authorization.receipt_seen,
-        decision=authorization.decision_seen,
-    )
-
-
-def _read_fields(known: Known) -> dict[str, object]:
-    return {name: getattr(known, name) for name in _FIELDS}
-
-
-_FIELDS: Final = tuple(Known.model_fields)
+def next_risk_at(state: AuthorizationState, rules: RiskRules) -> float:
+    """Return when the passing of time alone causes the next event; infinity for never."""
+    active = state.active
+    if active is None or not may_be_at_risk(active):
+        return NEVER
+    times = risks(active, rules)
+    return min((since for risk, since in times if risk not in active.emitted_risks), default=NEVER)

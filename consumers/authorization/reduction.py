@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import event_factory
-from consumers.authorization.handoffs import ended, reconciled
+from consumers.authorization.handoffs import access_of, claim_after, ended, granted, reconciled
 from consumers.authorization.state import MOST_ENDED_HANDOFFS, AuthorizationState, CommandRef, Handoff, Known
 from schemas.collate.handoff import HandoffState
 
@@ -29,12 +29,18 @@ class PendingEvent:
 class Reduction:
     """The state and the events so far."""
 
-    __slots__ = ("events", "now", "state")
+    __slots__ = ("events", "now", "shown_payer", "state")
 
     def __init__(self, state: AuthorizationState, now: float) -> None:
         self.state = state
         self.now = now
         self.events: list[PendingEvent] = []
+        self.shown_payer: str | None = None
+
+    @property
+    def payer(self) -> str | None:
+        """The payer's id, as known or as this read shows it."""
+        return (self.state.known.payer if self.state.known is not None else None) or self.shown_payer
 
     def change(self, **changes: Any) -> None:
         """Replace fields of the state."""
@@ -48,25 +54,55 @@ class Reduction:
         """Add a new handoff, with the grant that was recorded before our first read of it."""
         grant = self.state.early_grant
         if grant is not None and grant.handoff_id == handoff.id:
-            handoff = handoff.replace(grant_until=grant.until)
+            handoff = granted(handoff, grant.until, grant.expiring_at).replace(claim=grant.claim)
             self.change(early_grant=None)
         self.change(active=handoff, emitted_action=None)
         self.update(handoff, version)
 
     def update(self, handoff: Handoff, version: int | None) -> None:
-        """Replace the open handoff, and emit `handoff.opened` once it is active."""
+        """Replace the open handoff, and emit `handoff.opened` once it is active, then `handoff.access_changed`."""
+        before = self.state.active
         if not handoff.open_emitted and handoff.state != HandoffState.OFFERED:
             handoff = handoff.replace(open_emitted=True)
-            self.emit(event_factory.opened(handoff, version), handoff.opener)
-        if handoff != self.state.active:
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener)
+            if (claim := handoff.claim) is not None:
+                self.emit(event_factory.claimed(handoff.id, claim.caller, None))
+            else:
+                handoff = self.claimed_by_opener(handoff)
+        elif handoff.open_emitted and before is not None and access_of(handoff) != access_of(before):
+            self.emit(event_factory.access_changed(handoff, version))
+        if handoff != before:
             self.change(active=handoff)
+
+    def close_begun(self, handoff: Handoff, version: int) -> None:
+        """Replace the open handoff after the response to our close."""
+        if handoff.open_emitted:
+            self.change(active=handoff)
+        else:
+            self.update(handoff, version)
+
+    def claimed_by_opener(self, handoff: Handoff) -> Handoff:
+        """Return the handoff with the claim of the person who opened it, if that is proven."""
+        opener = handoff.opener
+        if opener is None or opener.caller is None or handoff.opener_inferred or not handoff.open_emitted:
+            return handoff
+        return self.claimed(handoff, opener.caller, opener.command_id)
+
+    def claimed(self, handoff: Handoff, caller: str, cause: str, *, take_over: bool = False) -> Handoff:
+        """Return the handoff with the caller's claim. A service claims nothing, nor who comes second."""
+        claim = claim_after(handoff.claim, caller, self.now, take_over=take_over)
+        if claim is handoff.claim or claim is None:
+            return handoff
+        if handoff.open_emitted:  # else with `handoff.opened`
+            self.events.append(PendingEvent(event_factory.claimed(handoff.id, caller, handoff.claim), cause))
+        return handoff.replace(claim=claim)
 
     def end(self, handoff: Handoff, version: int, result: str | None) -> None:
         """End the open handoff."""
         if not handoff.open_emitted:
             handoff = handoff.replace(open_emitted=True)
-            self.emit(event_factory.opened(handoff, version), handoff.opener)
-        handoff = ended(handoff, result)
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener)
+        handoff = ended(handoff, result, self.now)
         self.change(
             active=None, last=handoff, ended=(*self.state.ended, handoff.id)[-MOST_ENDED_HANDOFFS:], emitted_action=None
         )

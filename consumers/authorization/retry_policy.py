@@ -2,7 +2,7 @@
 
     applier   a command that waits, by reason         first pause   longest pause
               stale_read                                    0.2 s          5 s
-              closing                                      0.25 s          5 s
+              closing, offered                             0.25 s          5 s
               every other reason                           0.25 s         60 s
               The pause doubles with each try and has full jitter. A time that Collate or the budget names replaces it.
     watcher   an observation that failed
@@ -30,7 +30,9 @@ UNSENT_INTENT_SECONDS: Final = 5.0
 _RUNNING_ATTEMPT_SECONDS: Final = 600.0
 UNREADABLE_STATE_SECONDS: Final = 60.0
 
-_PAUSES: Final = MappingProxyType({WaitReason.STALE_READ: (0.2, 5.0), WaitReason.CLOSING: (0.25, 5.0)})
+_PAUSES: Final = MappingProxyType(
+    {WaitReason.STALE_READ: (0.2, 5.0), WaitReason.CLOSING: (0.25, 5.0), WaitReason.OFFERED: (0.25, 5.0)}
+)
 _PAUSE: Final = (0.25, 60.0)
 _SHORTEST_PAUSE: Final = 0.05
 

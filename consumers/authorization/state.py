@@ -11,6 +11,8 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.model import Trusting
+
 MOST_BYTES: Final = 256 * 1024
 MOST_ENDED_INTENTS: Final = 8
 MOST_DEAD_LETTERS: Final = 64
@@ -44,7 +46,7 @@ class StateTooLarge(Exception):
     """A state of more than 256 KiB. All known fields are bounded, so unknown fields must have grown."""
 
 
-class Part(BaseModel):
+class Part(Trusting, BaseModel):
     """A part of the state: frozen, and tolerant of fields that this version does not know."""
 
     model_config = ConfigDict(
@@ -110,7 +112,7 @@ class CommandWork(Part):
     """The command that is being applied, from its first intent until its outcome.
 
     Attributes:
-        n: the last n used.
+        n: the last n used; 0 in a rebuilt state, whose first write may have been sent (decision 0016).
         inherited_n: intents up to this n came with a redrive: an operator wants another write in spite of them.
         ambiguous: the first write with an ambiguous attempt; its effect may exist or still come.
     """
@@ -148,13 +150,17 @@ class Known(Part):
     covers: str | None = None
     receipt: bool = False
     decision: bool = False
+    payer: str | None = None
 
 
 class CommandRef(Part):
-    """The command that caused a change, for `causationid` and the metadata of later events."""
+    """The command that caused a change, for `causationid`, the metadata and the people of later events."""
 
     command_id: str
     metadata: dict[str, str] | None = None
+    caller: str | None = None
+    requested_by: str | None = None
+    accepted_by: str | None = None
 
 
 class Closer(Part):
@@ -164,12 +170,24 @@ class Closer(Part):
     operation: str
     reported: str | None = None
     reason: str | None = None
+    caller: str | None = None
+    reported_by: str | None = None
+
+
+class Claim(Part):
+    """The person who has a handoff in hand, as a caller, and since when."""
+
+    caller: str
+    since: float
 
 
 class Handoff(Part):
     """A handoff, from our first read of it.
 
     `open_version` is the highest authorization version at which the handoff was not closed, or may not have been.
+    `grant_expiring_at`: when the last grant counts as expiring; None for a grant of an older version.
+    `doubtful`: Collate was restored from a backup since the last read of the handoff, and may no longer know it.
+    `end_seen_at`: when we read that the handoff had ended; until it is reconciled.
     """
 
     id: str
@@ -182,22 +200,30 @@ class Handoff(Part):
     open_version: int
     open_emitted: bool = False
     emitted_risks: tuple[str, ...] = ()
+    doubtful: bool = False
     had_receipt: bool = False
     had_decision: bool = False
     grant_until: float | None = None
+    grant_expiring_at: float | None = None
     opener: CommandRef | None = None
+    opener_inferred: bool = False
     closer: Closer | None = None
     result: str | None = None
     by: str | None = None
     reported: str | None = None
     agreement: str | None = None
+    closed_at: float | None = None
+    end_seen_at: float | None = None
+    claim: Claim | None = None
 
 
 class Grant(Part):
-    """The expiry of the last access grant for a handoff that was not yet seen open."""
+    """The expiry of the last access grant for a handoff that was not yet seen open, and who has claimed it."""
 
     handoff_id: str
     until: float
+    expiring_at: float | None = None
+    claim: Claim | None = None
 
 
 class Missing(Part):
@@ -233,7 +259,12 @@ class OpenDeadLetter(Part):
 
 
 class AuthorizationState(Part):
-    """The whole state. `floor` is the highest version read; a read below it is stale and decides nothing."""
+    """The whole state. `floor` is the highest version read; a read below it is stale and decides nothing.
+
+    `action_required_at`: since when the type of `emitted_action` has been required; meaningless without it.
+    `content_read_at`: when content was last read through the gateway, also of an authorization that is not watched.
+    `recent_forgotten`: by the tag of a caller, when its last command ended that lost its place in `recent_commands`.
+    """
 
     sequence: int = 0
     floor: int = 0
@@ -243,6 +274,8 @@ class AuthorizationState(Part):
     early_grant: Grant | None = None
     ended: tuple[str, ...] = ()
     emitted_action: tuple[str | None, str | None, str | None] | None = None
+    action_required_at: float | None = None
+    content_read_at: float | None = None
     settled_at: float | None = None
     watch: WatchStatus | None = None
     work: CommandWork | None = None
@@ -250,6 +283,7 @@ class AuthorizationState(Part):
     recent_commands: str = ""
     recent_callers: str = ""
     dead_letters: dict[str, OpenDeadLetter] = {}
+    recent_forgotten: dict[str, float] = {}
 
     def encode(self) -> bytes:
         """Return the JSON without default values; raise StateTooLarge."""

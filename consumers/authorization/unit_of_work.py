@@ -6,11 +6,13 @@ now, `done` at the end. Owned by one invocation.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import Observed
-from consumers.authorization.reducer import RiskRules, reduce
+from consumers.authorization.reducer import reduce
 from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import (
     DEAD_LETTER_SECONDS,
@@ -22,10 +24,9 @@ from consumers.authorization.state import (
 from consumers.engine import UNCHANGED, Done, Failure, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.facts import Fact
+    from consumers.authorization.handoffs import RiskRules
     from consumers.authorization.recent_commands import CommandEnd
     from consumers.engine import Invocation
     from schemas.events import Event
@@ -34,7 +35,16 @@ if TYPE_CHECKING:
 class UnitOfWork:
     """The state as changed so far; `committed` is the state that a successor would find."""
 
-    __slots__ = ("_elapsed", "_event_writer", "_invocation", "_pending", "_rules", "_traceparent", "committed", "state")
+    __slots__ = (
+        "_event_writer",
+        "_invocation",
+        "_pending",
+        "_recent_until",
+        "_rules",
+        "_traceparent",
+        "committed",
+        "state",
+    )
 
     def __init__(
         self,
@@ -44,15 +54,16 @@ class UnitOfWork:
         rules: RiskRules,
         traceparent: str | None = None,
         *,
-        elapsed: Callable[[], float] = float,
+        accepted_at: float = math.inf,
     ) -> None:
-        """`elapsed` returns the seconds since the invocation began; an event's time is the time of its commit."""
+        """`accepted_at` is when the record in hand was accepted; without a record it is infinite."""
         self.state = self.committed = state
         self._invocation = invocation
         self._event_writer = event_writer
         self._rules = rules
         self._traceparent = traceparent
-        self._elapsed = elapsed
+        # A late worker still has to recognise the repeats that were accepted soon after the record in hand.
+        self._recent_until = min(invocation.now, accepted_at)
         self._pending: list[PendingEvent] = []
 
     @property
@@ -91,39 +102,73 @@ class UnitOfWork:
             return
         watch = state.watch
         if watch is None or watch.ended:
-            watch = WatchStatus(since=now, until=now + watch_seconds, moved_at=now)
+            watch = WatchStatus.model_construct(since=now, until=now + watch_seconds, moved_at=now)
         elif watch.until < now + 0.9 * watch_seconds:
             # Only when a tenth has passed: otherwise every command would write a new time.
             watch = watch.replace(until=now + watch_seconds)
         if watch is not state.watch:
             self.change(watch=watch)
 
-    def add_recent_command(self, command_id: str, digest: bytes, end: CommandEnd, caller: str) -> None:
+    def add_recent_command(
+        self, command_id: str, digest: bytes, end: CommandEnd, caller: str, *, over_share: bool = False
+    ) -> None:
         """Store the id of a command that ended, so that a duplicate is recognised."""
-        state, now = self.state, self._invocation.now
-        packed, callers = recent_callers.add(
-            state.recent_commands, state.recent_callers, command_id, digest, end, caller=caller, now=now
+        state, now, until = self.state, self._invocation.now, self._recent_until
+        packed, callers, forgotten = recent_callers.add(
+            state.recent_commands,
+            state.recent_callers,
+            command_id,
+            digest,
+            end,
+            caller=caller,
+            now=now,
+            until=until,
+            over_share=over_share,
         )
         self.change(recent_commands=packed, recent_callers=callers)
+        if forgotten is not None:
+            tag, times = forgotten.tag.hex(), self.state.recent_forgotten
+            others = {key: at for key, at in times.items() if key != tag and self._is_recent(at)}
+            self.change(recent_forgotten=others | {tag: max(forgotten.ended_at, times.get(tag, 0.0))})
 
     def empty_recent_commands(self, caller: str | None) -> int:
         """Forget the recent commands of a caller, or of all; return their number."""
         before = recent_commands.ids(self.state.recent_commands)
         packed, callers = recent_callers.emptied(self.state.recent_commands, self.state.recent_callers, caller)
-        self.change(recent_commands=packed, recent_callers=callers)
+        own = set() if caller is None else {tag.hex() for tag in recent_callers.tags(caller)}
+        forgotten = {tag: at for tag, at in self.state.recent_forgotten.items() if own and tag not in own}
+        self.change(recent_commands=packed, recent_callers=callers, recent_forgotten=forgotten)
         return len(before) - len(recent_commands.ids(packed))
 
     def recent_commands_of(self, caller: str) -> int:
         """Return how many of the recent commands are the caller's."""
         state = self.state
-        return recent_callers.count(state.recent_commands, state.recent_callers, caller, self._invocation.now)
+        return recent_callers.count(state.recent_commands, state.recent_callers, caller, self._recent_until)
 
-    def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> None:
-        """Store a dead letter until its decision; drops those that are too old, and the oldest above 64."""
+    def may_have_forgotten(self, caller: str) -> bool:
+        """Whether an unknown id of the caller can be one that ended within a day."""
+        forgotten = self.state.recent_forgotten
+        return any(self._is_recent(forgotten.get(tag.hex(), -math.inf)) for tag in recent_callers.tags(caller))
+
+    def _is_recent(self, ended_at: float) -> bool:
+        return ended_at >= self._recent_until - recent_commands.KEPT_SECONDS
+
+    def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> tuple[str, OpenDeadLetter] | None:
+        """Store a dead letter until its decision; drop those that are too old.
+
+        Above 64 the caller with the most loses its oldest one. Return that one with its id: its command must end.
+        """
         oldest = self._invocation.now - DEAD_LETTER_SECONDS
-        others = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}
-        kept = dict(list(others.items())[-(MOST_DEAD_LETTERS - 1) :])
-        self.change(dead_letters=kept | {command_id: dead_letter})
+        kept = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}
+        kept[command_id] = dead_letter
+        displaced = None
+        if len(kept) > MOST_DEAD_LETTERS:
+            by_caller = Counter(one.caller for one in kept.values())
+            fullest = max(by_caller, key=lambda caller: (by_caller[caller], caller == dead_letter.caller))
+            loser = next(key for key, one in kept.items() if one.caller == fullest)
+            displaced = loser, kept.pop(loser)
+        self.change(dead_letters=kept)
+        return displaced
 
     def remove_dead_letter(self, command_id: str) -> None:
         """Remove a dead letter after its decision."""
@@ -145,7 +190,9 @@ class UnitOfWork:
         return Done(outputs + others, encoded, timer_at, dead_lettered=dead_lettered)
 
     def _outputs(self) -> tuple[AuthorizationState, tuple[Output, ...]]:
-        now = self._invocation.now + self._elapsed()
+        if self._pending and (numbers := self._event_writer.numbers) is not None:
+            numbers.count(self.committed, self.state, self._pending, self._invocation.now)
+        now = self._invocation.now
         return self._event_writer.outputs(
-            self._invocation.key, self.committed, self.state, self._pending, now=now, traceparent=self._traceparent
+            self._invocation.key, self.state, self._pending, now=now, traceparent=self._traceparent
         )

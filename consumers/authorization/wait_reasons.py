@@ -16,7 +16,8 @@ class WaitReason(StrEnum):
     FORBIDDEN = "forbidden"
     STALE_READ = "stale_read"
     CLOSING = "closing"
+    OFFERED = "offered"
+    UNREADABLE_ANSWER = "unreadable_answer"
     BACKOFF = "backoff"
-    TOO_MANY_COMMANDS = "too_many_commands"
     HANDLER_FAILED = HandlerFailure.RAISED.value
     STATE_UNREADABLE = "memory_unreadable"

@@ -19,23 +19,27 @@ from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.failure_ratio import FinishedRecord
 from consumers.engine.core.limits import ResultTooLarge, validate
 from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, RetryAt
+from consumers.engine.invocation import RunningInvocation
 from consumers.engine.state_store import state_record
 from consumers.engine.task_pool import TaskPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from enum import StrEnum
 
     from consumers.engine.core.concurrency import ConcurrencyLimiter
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
     from consumers.engine.core.limits import InvocationLimits
     from consumers.engine.interface import Handler, Output, Record
     from consumers.engine.state_store import StateStore
+    from runtime.clocks import Clocks
     from runtime.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
 # A task whose handler never awaits yields to the rest of the process after this number of invocations.
 _INVOCATIONS_PER_YIELD = 64
+# The two clocks drift, so a kept timer has not exactly its written time. A restart may call it this much too late.
+_TIMER_TOLERANCE_SECONDS = 0.5
 
 
 class Session(Protocol):
@@ -72,44 +76,6 @@ class InvocationTimedOut(Exception):
     """The engine cancelled an invocation that took longer than the limit."""
 
 
-class _Invocation:
-    """One invocation; see `interface.Invocation`."""
-
-    __slots__ = ("_dispatcher", "_queue", "committing", "key", "now", "state", "timer_at")
-
-    def __init__(self, dispatcher: Dispatcher, queue: KeyQueue, now: float) -> None:
-        self._dispatcher = dispatcher
-        self._queue = queue
-        self.key = queue.key
-        self.state = dispatcher.states.get(queue.key)
-        self.timer_at = dispatcher.key_queues.timer_of(queue.key)
-        self.now = now
-        self.committing: asyncio.Future[None] | None = None
-
-    @property
-    def since(self) -> float:
-        return self._queue.since
-
-    @property
-    def tries(self) -> int:
-        return self._queue.tries
-
-    @property
-    def failures(self) -> int:
-        return self._queue.failures
-
-    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
-        self.committing = self._dispatcher.commit_checkpoint(self._queue, state, outputs, self.timer_at)
-        # Shielded: a cancelled invocation does not stop the transaction; see `Dispatcher._call`.
-        await asyncio.shield(self.committing)
-        self.state = state
-        self.committing = None
-        await self.ensure_owned()
-
-    async def ensure_owned(self) -> None:
-        await self._dispatcher.ensure_owned()
-
-
 class Dispatcher:
     """The invocations of one partition's session."""
 
@@ -123,7 +89,7 @@ class Dispatcher:
         states: StateStore,
         state_topic: str,
         limits: InvocationLimits,
-        clock: Callable[[], float],
+        clocks: Clocks,
         metrics: EngineMetrics,
     ) -> None:
         self.key_queues = key_queues
@@ -133,11 +99,12 @@ class Dispatcher:
         self._limiter = limiter
         self._state_topic = state_topic
         self._limits = limits
-        self._clock = clock
+        self.clocks = clocks
+        self._steady = clocks.steady
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
         self._timer_seconds = metrics.handler_seconds.labels("alarm")
-        self._tasks = TaskPool(clock, timeout_seconds=limits.timeout_seconds, on_end=self._task_ended)
+        self._tasks = TaskPool(clocks.awake, timeout_seconds=limits.timeout_seconds, on_end=self._task_ended)
         self._timer_failures: dict[bytes, int] = {}
         self._closed = False
 
@@ -208,10 +175,10 @@ class Dispatcher:
         return waiter
 
     def _may_start(self) -> bool:
-        return not self._closed and self._session.accepts_invocations and self.key_queues.may_have_ready(self._clock())
+        return not self._closed and self._session.accepts_invocations and self.key_queues.may_have_ready(self._steady())
 
     def _next_ready(self) -> KeyQueue | None:
-        return self.key_queues.next_ready(self._clock(), is_late=not self._session.has_time_to_spare)
+        return self.key_queues.next_ready(self._steady(), is_late=not self._session.has_time_to_spare)
 
     async def _run(self, queue: KeyQueue | None) -> None:
         task = asyncio.current_task()
@@ -219,11 +186,11 @@ class Dispatcher:
         invocations = 0
         try:
             while queue is not None:
-                started = self._clock()
-                self._tasks.begin_call(task, queue, started)
+                started = self._steady()
+                self._tasks.begin_call(task, queue)
                 seconds = self._timer_seconds if queue.is_for_timer else self._record_seconds
                 await self._invoke(queue, started, task)
-                seconds.observe(self._clock() - started)
+                seconds.observe(self._steady() - started)
                 invocations += 1
                 if invocations % _INVOCATIONS_PER_YIELD == 0:
                     await asyncio.sleep(0)
@@ -239,33 +206,37 @@ class Dispatcher:
 
     async def _invoke(self, queue: KeyQueue, now: float, task: asyncio.Task[None]) -> None:
         record = None if queue.is_for_timer else queue.records[0]
+        invocation = RunningInvocation(self, queue, self.states.get(queue.key), now)
         try:
-            result = await self._call(_Invocation(self, queue, now), queue, record, task)
+            result = await self._call(invocation, queue, record, task)
             if isinstance(result, Done):
-                self._finish(queue, result, record)
+                self._finish(queue, result, record, invocation)
                 return
+            queue.failures = 0
+            at, reason = invocation.due(result.at), result.reason
         except InvocationTimedOut:
             seconds = self._limits.timeout_seconds
             log.error("engine.invocation_timed_out", offset=_offset(record), seconds=seconds)  # noqa: TRY400
-            result = self._failed(queue, HandlerFailure.TIMED_OUT)
+            at, reason = self._failed(queue, HandlerFailure.TIMED_OUT)
         except ResultTooLarge as error:
             log.error("engine.result_rejected", offset=_offset(record), detail=str(error))  # noqa: TRY400
-            result = self._failed(queue, HandlerFailure.RESULT_TOO_LARGE)
+            at, reason = self._failed(queue, HandlerFailure.RESULT_TOO_LARGE)
         except PartitionLost:
             raise
         except Exception:  # the failure of one key delays this key and never the partition
             log.exception("engine.invocation_failed", offset=_offset(record), failures=queue.failures + 1)
-            result = self._failed(queue, HandlerFailure.RAISED)
+            at, reason = self._failed(queue, HandlerFailure.RAISED)
         if record is None:
+            self._timer_failures.pop(queue.key, None)
             if queue.failures:
                 self._timer_failures[queue.key] = queue.failures
-            self.key_queues.finish(queue, timer_at=result.at, now=self._clock())
+            self.key_queues.finish(queue, timer_at=at, now=self._steady())
         else:
-            self.key_queues.retry(queue, result.at, result.reason)
+            self.key_queues.retry(queue, at, reason)
         self._session.key_queues_changed()
 
     async def _call(
-        self, invocation: _Invocation, queue: KeyQueue, record: Record | None, task: asyncio.Task[None]
+        self, invocation: RunningInvocation, queue: KeyQueue, record: Record | None, task: asyncio.Task[None]
     ) -> Done | RetryAt:
         try:
             if record is None:
@@ -288,12 +259,12 @@ class Dispatcher:
             raise PartitionLost  # the handler ignored its cancellation
         return validate(result)
 
-    def _failed(self, queue: KeyQueue, reason: HandlerFailure) -> RetryAt:
+    def _failed(self, queue: KeyQueue, reason: StrEnum) -> tuple[float, StrEnum]:
         queue.failures += 1
         self._metrics.handler_failures.labels(reason.value).inc()
-        return RetryAt(self._clock() + self._limits.pause_after(queue.failures), reason)
+        return self._steady() + self._limits.pause_after(queue.failures), reason
 
-    def _finish(self, queue: KeyQueue, done: Done, record: Record | None) -> None:
+    def _finish(self, queue: KeyQueue, done: Done, record: Record | None, invocation: RunningInvocation) -> None:
         key = queue.key
         before = self.states.get(key)
         after = before if done.state is UNCHANGED else done.state
@@ -304,7 +275,8 @@ class Dispatcher:
             state = state_record(self._state_topic, key, after, timer_at)
             self.states.put(key, after, timer_at)
         self._timer_failures.pop(key, None)
-        self.key_queues.finish(queue, timer_at=done.timer_at, now=self._clock())
+        due = None if done.timer_at is None else invocation.due(done.timer_at)
+        self.key_queues.finish(queue, timer_at=due, now=self._steady())
         if record is not None:
             finished = FinishedRecord.of(key, done)
             self._session.enqueue(PendingCommit(done.outputs, state, record.offset, size, None, finished))
@@ -316,7 +288,7 @@ class Dispatcher:
         written = self.states.written_timer(key)
         if timer_at is None or written is None:
             return timer_at is not written
-        return timer_at < written
+        return timer_at < written - _TIMER_TOLERANCE_SECONDS
 
 
 def _offset(record: Record | None) -> int | None:

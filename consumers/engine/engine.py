@@ -15,23 +15,25 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     CorruptRecordException,
-    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RecordTooLargeError,
     UnsupportedCodecError,
 )
 
-from adapters.kafka.aiokafka_internals import has_fetching_ended
+from adapters.kafka.aiokafka_internals import has_fetching_ended, metadata_age_seconds
+from adapters.kafka.clients import KafkaFailure, bounded_stop
 from consumers.engine import lag
+from consumers.engine.core.broker_contact import BrokerContact
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.kafka import clients
-from consumers.engine.kafka.membership import GroupMembership
+from consumers.engine.kafka.membership import GroupMembership, trusted_seconds
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
 from consumers.engine.progress_copy import ProgressCopier
 from consumers.engine.session import EngineContext
 from consumers.engine.status import set_gauges
+from runtime.clocks import steady
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +48,6 @@ log = structlog.get_logger(__name__)
 
 _POLL_MILLISECONDS = 250
 _TICK_SECONDS = 1.0
-_STOP_SECONDS = 5.0
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 5.0
 _STABLE_SECONDS = 60.0
@@ -56,7 +57,7 @@ class PartitionCountChanged(Exception):
     """The topic's number of partitions differs from the settings: keys would be separated from their states."""
 
 
-class ConsumerDied(Exception):
+class ConsumerFailed(Exception):
     """A background task of the consumer has ended, so the consumer would never return another record."""
 
 
@@ -72,6 +73,8 @@ class Engine:
         self.looped_at = time.monotonic()
         self.limiter = ConcurrencyLimiter(settings.concurrency)
         self.detail = "starting"
+        # A longer silence: this process may start no call, because it may have lost its partitions.
+        self.contact = BrokerContact(trusted_seconds(settings.session_seconds), steady())
         self._metrics = metrics
         self._loop_lag = LoopLag()
         self._context = EngineContext(settings, handler, self.limiter, metrics, self._loop_lag)
@@ -88,7 +91,7 @@ class Engine:
                 await self._consume(stop)
             except* PartitionCountChanged as group:
                 raise group.exceptions[0] from None
-            except* (KafkaError, ConsumerDied, OSError, TimeoutError) as group:
+            except* (*KafkaFailure, ConsumerFailed) as group:
                 failures = 0 if time.monotonic() - began > _STABLE_SECONDS else failures + 1
                 first = group.exceptions[0]
                 self.detail = f"{type(first).__name__}: {first}"
@@ -101,7 +104,9 @@ class Engine:
     async def _consume(self, stop: asyncio.Event) -> None:
         settings = self.settings
         consumer = clients.group_consumer(settings)
-        membership = GroupMembership(consumer, settings.group, session_seconds=settings.session_seconds)
+        membership = GroupMembership(
+            consumer, settings.group, session_seconds=settings.session_seconds, on_answer=self.contact.answered
+        )
         copier = ProgressCopier(consumer, settings, self.partitions.values)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -111,7 +116,7 @@ class Engine:
                 stopping = tasks.create_task(stop.wait())
                 watching = [
                     tasks.create_task(self._confirm_membership(membership)),
-                    tasks.create_task(self._tick(consumer)),
+                    tasks.create_task(self._tick(consumer, membership)),
                     tasks.create_task(self._loop_lag.watch()),
                     tasks.create_task(copier.watch(membership)),
                     tasks.create_task(lag.watch(consumer, settings.group, self.partitions.values)),
@@ -134,13 +139,12 @@ class Engine:
             self.is_rebalancing = False
             for number in list(self.partitions):
                 self.forget(number)
-            with suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await consumer.stop()
+            await bounded_stop(consumer)
 
     async def _read(self, consumer: AIOKafkaConsumer, listener: _RebalanceListener) -> None:
         self.detail = f"joining group {self.settings.group}, which needs topic {self.settings.topic} and a coordinator"
         await consumer.start()
+        self.contact.answered(steady())
         self.is_joined = True
         while True:
             self.looped_at = time.monotonic()
@@ -157,7 +161,7 @@ class Engine:
             except RuntimeError as error:
                 # uvloop raises this error for a connection that was just closed under aiokafka; it ends aiokafka's
                 # tasks.
-                raise ConsumerDied(f"aiokafka ended: {error}") from error
+                raise ConsumerFailed(f"aiokafka ended: {error}") from error
             except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
                 log.error("engine.fetch_failed", detail=type(error).__name__)  # noqa: TRY400 - the type names the cause
                 self._rewind()
@@ -185,21 +189,27 @@ class Engine:
     async def _confirm_membership(self, membership: GroupMembership) -> None:
         while True:
             await asyncio.sleep(self.settings.heartbeat_seconds)
-            if membership.generation is not None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self.settings.session_seconds):
-                        await membership.confirm()
+            await membership.confirm()
 
-    async def _tick(self, consumer: AIOKafkaConsumer) -> None:
-        """Check aiokafka's fetch task, cancel overdue invocations and set the gauges, every second."""
+    async def _tick(self, consumer: AIOKafkaConsumer, membership: GroupMembership) -> None:
+        """Check aiokafka's fetch task, note fetches, cancel overdue invocations, set the gauges, every second."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if has_fetching_ended(consumer):
-                raise ConsumerDied("aiokafka's fetch task ended")
+                raise ConsumerFailed("aiokafka's fetch task ended")
+            self._note_contact(consumer, membership)
             for partition in self.partitions.values():
                 if partition.session is not None:
                     partition.session.dispatcher.cancel_overdue()
             set_gauges(self, self._metrics)
+
+    def _note_contact(self, consumer: AIOKafkaConsumer, membership: GroupMembership) -> None:
+        now = steady()
+        fetching = (one for one in self.partitions.values() if one.fetched_log_end is not None and not one.is_paused)
+        self.contact.fetching({one.source.partition: one.fetch_age_seconds for one in fetching}, now)
+        # A heartbeat would wait behind the request to join, which the coordinator holds until all members have joined.
+        if membership.generation is None and (age := metadata_age_seconds(consumer)) is not None:
+            self.contact.answered(now - age)
 
     def count_rebalance(self) -> None:
         """Count an assignment."""
@@ -215,6 +225,7 @@ class Engine:
         state = TopicPartition(self.settings.state_topic, source.partition)
         partition = Partition(source, state, consumer, membership, self._context)
         self.partitions[source.partition] = partition
+        self._metrics.show_zeros(source.partition)
         return partition
 
 

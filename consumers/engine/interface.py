@@ -92,12 +92,13 @@ class Invocation(Protocol):
     Attributes:
         key: the record's key.
         state: the key's state, as the handler last returned it; None if the key has none.
-        now: Unix seconds at the start of the invocation.
+        now: Unix seconds at this moment. The clock of the machine may be set between two invocations, never in one.
+        steady: seconds of a clock that never jumps, for ages and waits within this process.
         timer_at: when the key's timer is due, Unix seconds; None without a timer.
-        since: when this process first had the record at the head of its key queue, Unix seconds.
+        since: when this process first had the record at the head of its key queue, on the steady clock.
         tries: how many invocations for this record returned `RetryAt` in this process.
-        failures: how many invocations for this record raised, timed out or returned an oversized result in this
-        process.
+        failures: how many invocations for this record raised, timed out or returned an oversized result, in a row, in
+        this process.
     """
 
     @property
@@ -106,6 +107,8 @@ class Invocation(Protocol):
     def state(self) -> bytes | None: ...  # noqa: D102
     @property
     def now(self) -> float: ...  # noqa: D102
+    @property
+    def steady(self) -> float: ...  # noqa: D102
     @property
     def timer_at(self) -> float | None: ...  # noqa: D102
     @property

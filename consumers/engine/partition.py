@@ -111,10 +111,15 @@ class Partition:
         self._apply(PartitionEvent.CLOSE_REQUESTED)
 
     async def drain(self) -> None:
-        """Let running invocations end within `drain_seconds`, commit their results, then close."""
+        """Let running invocations end within `drain_seconds`, commit their results, then close.
+
+        Later transactions have an unknown outcome: if Kafka is away, they would outlast the deadline of the stop.
+        """
         if self.session is not None:
             await self.session.drain(self._settings.drain_seconds)
         self.close()
+        if self.session is not None:
+            self.session.expire_transaction()
 
     # Called by the consumer's reader and by an operator.
 
@@ -161,7 +166,7 @@ class Partition:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            producer = clients.transactional_producer(self._settings, self.source.partition)
+            producer = clients.transactional_producer(self._settings, self.source.partition, self._consumer)
             pause = 0.0
             try:
                 if await self._start(producer):
@@ -188,9 +193,17 @@ class Partition:
                 await self._discard(producer)
             if pause and not self._is_closing:
                 log.warning("engine.partition_failed", partition=self.source.partition, detail=self._detail, wait=pause)
-                await asyncio.sleep(pause)
+                await self._pause(pause)
             self._apply(PartitionEvent.DISCARDED)
         self._apply(PartitionEvent.ENDED)
+
+    async def _pause(self, seconds: float) -> None:
+        """Return after these seconds, or when the partition is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._is_closing:
+                    self._wake.clear()
+                    await self._wake.wait()
 
     async def _start(self, producer: AIOKafkaProducer) -> bool:
         """Start a session. False: a close, or an operator's restart, has made the start useless."""
@@ -324,3 +337,9 @@ class Partition:
         """The end of the log according to the last fetch; None without an assignment or a fetch."""
         end: int | None = self._consumer.highwater(self.source) if self._generation is not None else None
         return end
+
+    @property
+    def fetch_age_seconds(self) -> float | None:
+        """The seconds since the last fetch was answered; None without an assignment or a fetch."""
+        at: int | None = self._consumer.last_poll_timestamp(self.source) if self._generation is not None else None
+        return None if at is None else max(0.0, time.time() - at / 1_000)

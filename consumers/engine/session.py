@@ -12,9 +12,8 @@ it is committed.
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,6 +25,7 @@ from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import PartitionLost
 from consumers.engine.startup import key_queues_with_timers
+from runtime.clocks import Clocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +60,7 @@ class EngineContext:
     limiter: ConcurrencyLimiter
     metrics: EngineMetrics
     loop_lag: LoopLag
+    clocks: Clocks = field(default_factory=Clocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class PartitionSession:
 
     def __init__(self, partition: PartitionContext, engine: EngineContext, started: StartedPartition) -> None:
         settings = engine.settings
+        self._clocks = engine.clocks
         self.committed = started.committed
         self.buffer = FetchBuffer(
             started.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes
@@ -87,11 +89,11 @@ class PartitionSession:
             session=self,
             handler=engine.handler,
             limiter=engine.limiter,
-            key_queues=key_queues_with_timers(settings, started),
+            key_queues=key_queues_with_timers(settings, started, engine.clocks),
             states=started.states,
             state_topic=settings.state_topic,
             limits=settings.limits,
-            clock=time.time,
+            clocks=self._clocks,
             metrics=engine.metrics,
         )
         self.is_paused = True  # the consumer fetches nothing for the partition
@@ -187,7 +189,7 @@ class PartitionSession:
             self.is_paused = True
 
     def _take_records(self) -> None:
-        now = time.time()
+        now = self._clocks.steady()
         key_queues = self.dispatcher.key_queues
         for record in self.buffer.take():
             key_queues.add(record, now)
@@ -226,7 +228,8 @@ class PartitionSession:
             self._cancel_timer()
             if due is not None:
                 # A due queue that has not started waits for a slot, and the release of a slot starts it.
-                delay = max(0.001, due - time.time()) if due > time.time() else _SLOT_RETRY_SECONDS
+                ahead = due - self._clocks.steady()
+                delay = max(0.001, ahead) if ahead > 0 else _SLOT_RETRY_SECONDS
                 self._timer = asyncio.get_running_loop().call_later(delay, self._timer_expired)
                 self._timer_due = due
         if not self.dispatcher.running:
@@ -238,7 +241,10 @@ class PartitionSession:
         while True:
             if self.is_invalid:
                 raise PartitionLost
-            if not self._is_suspended and (membership.is_trusted or await membership.confirm()):
+            if not self._is_suspended and membership.is_trusted:
+                return
+            # All invocations of the process may wait here: one heartbeat is enough.
+            if not self._is_suspended and not membership.is_confirming and await membership.confirm():
                 return
             await asyncio.sleep(_OWNERSHIP_RETRY_SECONDS)
 
@@ -265,6 +271,10 @@ class PartitionSession:
             KafkaFailure: unknown; discard the session.
         """
         await self._transactions.write_marker()
+
+    def expire_transaction(self) -> None:
+        """End the transaction in progress with an unknown outcome; the next start reads the outcome from Kafka."""
+        self._transactions.expire()
 
     async def commit(self) -> bool:
         """Commit the queued results in one transaction. False: there are none.
@@ -299,7 +309,7 @@ class PartitionSession:
         records = [pending.record for pending in batch if pending.record is not None]
         if dead_letters := sum(record.dead_lettered for record in records):
             self._metrics.dead_lettered.labels(self._label).inc(dead_letters)
-        if self._failures.committed(records, time.monotonic()):
+        if self._failures.committed(records, self._clocks.steady()):
             limit, number = self._partition.failure_ratio, self._partition.source.partition
             tripped = {"detail": limit.reason, "causes": limit.causes(), "sources": limit.sources()}
             log.error("engine.dead_letter_share_exceeded", partition=number, **tripped)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from enum import StrEnum
 
+    from consumers.engine.interface import Record
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -29,6 +31,7 @@ class EngineSettings:
         batch_results, batch_bytes: the maximum of one transaction.
         commit_pause_seconds: the pause after a commit; without it the next transaction meets a back-off of 20 ms.
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
+        passes: whether a record is processed before a waiting record of its key; None: no record is.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
         dead_letter_share, dead_letter_window: a partition stops if more than this share of its last so many records
             were dead-lettered.
@@ -39,6 +42,8 @@ class EngineSettings:
         start_seconds: the deadline of each step of a partition's start.
         release_seconds: the longest time that a rebalance waits for finished results to be committed.
         drain_seconds: the longest time that a stop waits for running invocations.
+        evidence_topic: a topic of outputs with as many partitions. Records in it and no progress show that `state` was
+            lost; None: not checked.
         limits: the bounds of one invocation.
     """
 
@@ -58,6 +63,7 @@ class EngineSettings:
     commit_pause_seconds: float = 0.002
     timer_spread_seconds: float = 30.0
     timer_spread: Callable[[bytes | None, float], float] | None = None
+    passes: Callable[[Record], bool] | None = None
     dead_letter_share: float = 0.5
     dead_letter_window: int = 50
     session_seconds: float = 10.0
@@ -68,6 +74,7 @@ class EngineSettings:
     start_seconds: float = 30.0
     release_seconds: float = 2.0
     drain_seconds: float = 20.0
+    evidence_topic: str | None = None
     limits: InvocationLimits = field(default_factory=InvocationLimits)
 
     def transactional_id(self, partition: int) -> str:

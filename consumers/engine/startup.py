@@ -16,9 +16,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
+from aiokafka import TopicPartition
 
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.progress import CopyForm, combine, copy_of, encode, within_log
+from consumers.engine.core.progress import (
+    NOTHING_KNOWN,
+    STATE_LOST,
+    CopyForm,
+    combine,
+    copy_of,
+    encode,
+    within_log,
+)
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
@@ -27,15 +36,16 @@ from consumers.engine.state_store import StateStore, restore, spread_timers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
     from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.kafka.membership import GroupMembership
     from consumers.engine.settings import EngineSettings
+    from runtime.clocks import Clocks
 
 log = structlog.get_logger(__name__)
 
-_LOG_END_RETRY_SECONDS = (0.5, 1.0, 2.0)
+_LOG_END_RETRY_SECONDS = (0.5, 1.0, 2.0, 3.0)
 
 
 class OperatorNeeded(Exception):
@@ -96,6 +106,8 @@ async def start_partition(
     transactions = Transactions(producer, source, settings)
     states = await _restore(context, await transactions.write_marker())
     known = combine(states.progress, copy, has_states=len(states) > 0)
+    if known == NOTHING_KNOWN and await _has_evidence(context):
+        known = STATE_LOST
     async with asyncio.timeout(settings.start_seconds):
         begin = int((await consumer.beginning_offsets([source]))[source])
         end = await _log_end(consumer, source, known.progress)
@@ -110,16 +122,18 @@ async def start_partition(
     )
 
 
-def key_queues_with_timers(settings: EngineSettings, started: StartedPartition) -> KeyQueues:
-    """Make the key queues with the restored timers; timers that became due meanwhile are spread again."""
-    key_queues = KeyQueues()
-    now = time.time()
+def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, clocks: Clocks) -> KeyQueues:
+    """Make the key queues with the restored timers; timers that became due meanwhile are spread again.
+
+    A stored time is a Unix time. From here on the timer waits on the steady clock.
+    """
+    key_queues = KeyQueues(settings.passes)
+    now, steady = clocks.unix(), clocks.steady()
     for key, at in started.timers.items():
-        if at <= now:
-            spread = settings.spread_seconds(started.states.get(key), now)
-            key_queues.set_timer(key, now + random.random() * spread)  # noqa: S311 - jitter
-        else:
-            key_queues.set_timer(key, at)
+        wait = at - now
+        if wait <= 0:
+            wait = random.random() * settings.spread_seconds(started.states.get(key), now)  # noqa: S311 - jitter
+        key_queues.set_timer(key, steady + wait)
     return key_queues
 
 
@@ -132,7 +146,10 @@ def _is_copy_of(copy: Committed | None, progress: Committed, form: CopyForm) -> 
 
 
 async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, progress: Committed | None) -> int:
-    """Return the log's end; retry while it lies before the progress, because a deposed leader may lag."""
+    """Return the log's end; retry while it lies before the progress, because a deposed leader may lag.
+
+    The retries last longer than the consumer's metadata about a deposed leader.
+    """
     for pause in (*_LOG_END_RETRY_SECONDS, 0.0):
         end = int((await consumer.end_offsets([source]))[source])
         if progress is None or progress.offset <= end:
@@ -141,14 +158,28 @@ async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, progress:
     return end
 
 
+async def _has_evidence(context: StartupContext) -> bool:
+    """Say whether an earlier owner has finished input: its outputs and its progress were one transaction."""
+    if (topic := context.settings.evidence_topic) is None:
+        return False
+    consumer = clients.restoring_consumer(context.settings, context.consumer)
+    partition = TopicPartition(topic, context.source.partition)
+    try:
+        async with asyncio.timeout(context.settings.start_seconds):
+            await consumer.start()
+            consumer.assign([partition])
+            return int((await consumer.end_offsets([partition]))[partition]) > 0
+    finally:
+        await consumer.stop()
+
+
 async def _check_membership(context: StartupContext) -> None:
-    async with asyncio.timeout(context.settings.session_seconds):
-        if not await context.membership.confirm():
-            raise NotAMember
+    if not await context.membership.confirm():
+        raise NotAMember
 
 
 async def _restore(context: StartupContext, marker: int) -> StateStore:
-    consumer = clients.restoring_consumer(context.settings)
+    consumer = clients.restoring_consumer(context.settings, context.consumer)
     logged_at = time.monotonic()
 
     def on_progress(done: int, total: int) -> None:

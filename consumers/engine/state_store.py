@@ -88,7 +88,7 @@ class StateStore:
             except (TypeError, ValueError):
                 self.unreadable += 1
                 timer_at = 0.0  # due immediately: an early call does no harm
-            self.put(_input_key(record.key), record.value, timer_at)
+            self.put(input_key(record.key), record.value, timer_at)
 
 
 def _timer_of(stored: bytes) -> float | None:
@@ -127,7 +127,8 @@ def _written_key(key: bytes) -> bytes:
     return key + b"\x00" if _is_like_a_reserved_key(key) else key
 
 
-def _input_key(written: bytes) -> bytes:
+def input_key(written: bytes) -> bytes:
+    """Return the input's key of the key of a `state` record."""
     return written[:-1] if _is_like_a_reserved_key(written) else written
 
 

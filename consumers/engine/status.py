@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.interface import HandlerFailure
 from consumers.engine.lag import lag, oldest_unfinished, watermark
+from runtime.clocks import steady
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from consumers.engine.core.broker_contact import BrokerContact
     from consumers.engine.core.key_queues import KeyQueue
     from consumers.engine.partition import Partition
     from consumers.engine.settings import EngineSettings
@@ -35,11 +38,13 @@ class ObservedEngine(Protocol):
     def is_topic_missing(self) -> bool: ...  # noqa: D102
     @property
     def detail(self) -> str: ...  # noqa: D102
+    @property
+    def contact(self) -> BrokerContact: ...  # noqa: D102
 
 
 def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
     """Describe every partition and its oldest key queues, in JSON values; of a record only its key is shown."""
-    now = time.time()
+    now, steady_now = time.time(), steady()
     partitions = []
     for number, partition in sorted(engine.partitions.items()):
         session = partition.session
@@ -67,16 +72,40 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
                 ),
                 "alarms": key_queues.timers if key_queues is not None else 0,
                 "memories": len(dispatcher.states) if dispatcher is not None else 0,
-                "lanes": [_describe(queue, now) for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]],
+                "lanes": [
+                    _describe(queue, now, steady_now)
+                    for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]
+                ],
             }
         )
-    return {"group": engine.settings.group, "topic": engine.settings.topic, "partitions": partitions}
+    away = kafka_problem(engine)
+    return {
+        "group": engine.settings.group,
+        "topic": engine.settings.topic,
+        "kafka": {"responds": not away, "detail": away},
+        "partitions": partitions,
+    }
+
+
+def kafka_problem(engine: ObservedEngine) -> str:
+    """Return why the brokers do not serve this process, measured by their last answers; an empty text if they do."""
+    if not engine.is_joined:
+        return engine.detail
+    problem = engine.contact.problem(steady())
+    return f"{problem}; the session timeout is {engine.settings.session_seconds:g} s" if problem else ""
+
+
+def is_kafka_away(engine: ObservedEngine) -> bool:
+    """Return whether no broker answers this process."""
+    return not engine.is_joined or engine.contact.is_away(steady())
 
 
 def readiness(engine: ObservedEngine) -> tuple[bool, str]:
     """Return whether every partition of this process is running, or a partition that is not, and why."""
     if not engine.is_joined:
         return False, engine.detail
+    if kafka_problem(engine):
+        return False, "all wait for Kafka"
     if engine.is_rebalancing:
         return False, "the group is rebalancing"
     if engine.is_topic_missing:
@@ -116,16 +145,16 @@ def set_gauges(engine: ObservedEngine, metrics: EngineMetrics) -> None:
 
 
 def _age_order(queue: KeyQueue) -> float:
-    return queue.records[0].timestamp if queue.records else queue.since
+    return queue.records[0].timestamp if queue.records else math.inf
 
 
-def _describe(queue: KeyQueue, now: float) -> dict[str, Any]:
+def _describe(queue: KeyQueue, now: float, steady_now: float) -> dict[str, Any]:
     first = queue.records[0] if queue.records else None
     return {
         "key": queue.key.decode("utf-8", "backslashreplace"),
         "state": "running" if queue.is_running else "waiting" if queue.waits_for is not None else "ready",
         "reason": queue.waits_for.value if queue.waits_for is not None else None,
-        "untilSeconds": round(queue.wait_until - now, 1) if queue.waits_for is not None else None,
+        "untilSeconds": round(queue.wait_until - steady_now, 1) if queue.waits_for is not None else None,
         "offset": first.offset if first is not None else None,
         "ageSeconds": round(now - first.timestamp, 1) if first is not None else None,
         "records": len(queue.records),

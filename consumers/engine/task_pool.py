@@ -55,10 +55,10 @@ class TaskPool:
         # A `finally` in the coroutine would not run in a task that is cancelled before its first step.
         task.add_done_callback(self._ended)
 
-    def begin_call(self, task: asyncio.Task[None], queue: KeyQueue, now: float) -> None:
+    def begin_call(self, task: asyncio.Task[None], queue: KeyQueue) -> None:
         """Note that the task calls the handler for a key queue."""
         call = self._calls[task]
-        call.queue, call.since = queue, now
+        call.queue, call.since = queue, self._clock()
 
     def end_call(self, task: asyncio.Task[None]) -> bool:
         """Note that the handler has ended, and undo cancellations. Return whether the call had timed out."""

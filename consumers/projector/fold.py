@@ -22,22 +22,24 @@ from consumers.projector.parsing import (
     target_command,
 )
 from schemas.authorization import AuthorizationRecord
+from schemas.collate.authorization import Status
 from schemas.commands import Redrive
-from schemas.enums import PREFIX
+from schemas.enums import PREFIX, Agreement
 from schemas.events import (
     AuthorizationSettled,
     CommandDeadLettered,
     CommandFinished,
     CommandWaiting,
     Event,
+    HandoffAccessChanged,
     HandoffAccessGranted,
     HandoffAtRisk,
     HandoffClosed,
     HandoffOpened,
     HandoffReconciled,
 )
-from schemas.field_types import word
-from schemas.metadata import Metadata
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import word
 from schemas.public_fields import public_json
 from schemas.records import PublishedEvent
 
@@ -102,6 +104,7 @@ def _accept(rows: Rows, item: CommandLogRecord) -> None:
         return  # a retry was recorded twice: the first record in the log is the command
     # Its events may already have created the row; they carry the same type and caller.
     row.accepted_at, row.partition, row.position = command.accepted_at, item.partition, item.offset
+    rows.minute(command.accepted_at).accepted += 1
     row.expires_at = getattr(command.data, "expires_at", None)
     row.metadata = _metadata(getattr(command.data, "metadata", None))
 
@@ -173,6 +176,7 @@ def _change_command(rows: Rows, published: PublishedEvent) -> None:
     if published.sequence <= row.sequence:
         return
     if isinstance(event, CommandFinished):
+        rows.minute(published.time).finished += 1
         row.status, row.outcome, row.effect = FINISHED, event.outcome.value, event.effect.value
         row.reason, row.version, row.until = event.reason, event.version, None
     elif row.status == FINISHED:
@@ -214,10 +218,13 @@ def _apply_to_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
             row.grants += 1
             row.operator, row.grant_expires_at = event.operator, event.expires_at
             row.risk = row.risk_ends_at = None
+        case HandoffAccessChanged():
+            row.access_available, row.final_submit_capable = event.access_available, event.final_submit_capable
         case HandoffAtRisk():
             row.risk, row.risk_ends_at = event.reason, event.ends_at
         case HandoffClosed():
             row.state, row.closed_at, row.access_available = "closed", time, False
+            row.collate_closed_at = event.closed_at
             row.result, row.closed_by, row.reason = event.result, event.by.value, event.reason
             row.reported = event.reported.value if event.reported else None
             row.risk = row.risk_ends_at = None
@@ -244,7 +251,29 @@ def _apply_snapshot(rows: Rows, authorization_id: str, record: AuthorizationReco
         active_since=(active.opened_at or record.updated_at) if active else None,
         updated_at=record.updated_at,
         record=public_json(record),
+        payer_id=record.payer_id,
+        action_required_at=_action_required_at(record),
+        contradicted_at=_contradicted_at(record, known),
+        claimed_by=active.claim.caller if active and active.claim else None,
     )
+
+
+def _contradicted_at(record: AuthorizationRecord, known: AuthorizationRow | None) -> datetime | None:
+    """Return when the handoff closed whose report contradicts the payer. If that is unknown: when it was first seen."""
+    last = record.last_handoff
+    if last is None or last.agreement != Agreement.CONTRADICTS:
+        return None
+    return last.closed_at or (known and known.contradicted_at) or record.updated_at
+
+
+def _action_required_at(record: AuthorizationRecord) -> datetime | None:
+    """Return since when an action has been required. An older version's record does not say it, only that it is so."""
+    if record.action_required_at is not None:
+        return record.action_required_at
+    last = record.last_handoff
+    is_required = record.status == Status.REQUIRES_ACTION and record.next_action is not None
+    is_pending = record.active_handoff is not None or (last is not None and last.agreement is None)
+    return record.updated_at if is_required and not is_pending else None
 
 
 def short(type_: str) -> str:

@@ -40,6 +40,12 @@ class LagPoller:
             self._fetching = asyncio.ensure_future(self._source.ends())
         return ends
 
+    @property
+    def silent_seconds(self) -> float:
+        """Return how long the running request has had no answer; 0 without one."""
+        is_waiting = self._fetching is not None and not self._fetching.done()
+        return time.monotonic() - self._fetched_at if is_waiting else 0.0
+
     async def close(self) -> None:
         """Cancel the running request."""
         if self._fetching is not None:

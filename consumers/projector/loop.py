@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from adapters.kafka.clients import KafkaFailure
+from prometheus_client import Gauge
+
+from adapters.kafka.clients import KafkaFailure, sentence_of
 from adapters.kafka.topic_reader import TopicReader
 from adapters.postgres.database import DatabaseAway, NotMigrated, connected
-from adapters.postgres.schema_version import require_head
+from adapters.postgres.schema_version import require_schema
 from adapters.postgres.store import SWEEPS, PartitionKey, StaleOffsets, Store
 from consumers.projector.batch import Batch, batch_of
 from consumers.projector.lag_poller import LagPoller, cancel
@@ -23,12 +25,19 @@ from consumers.projector.source import open_source
 from runtime.health import Health, State
 from runtime.logs import Log
 from runtime.metrics import ReadModelMetrics
+from runtime.outages.outage import Outage
 from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
 
 DATABASE, KAFKA, CAUGHT_UP = "database", "kafka", "caught-up"
 _STATEMENT_SECONDS = 60.0
+# The heartbeat writes one row. A server that hangs shows itself here, long before the time limit of a batch.
+_HEARTBEAT_SECONDS = 8.0
+# A batch has about ten statements. Together they end before the liveness probe sees no progress.
+_BATCH_SECONDS = 120.0
 _RETRY_SECONDS = 1.0
+# The request for the ends of the topics waits behind a fetch of half a second at most.
+_SILENT_SECONDS = 5.0
 # A projector with stale offsets pauses longer; otherwise two live projectors would do all work twice.
 _CONFLICT_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
@@ -52,6 +61,7 @@ class ProjectorContext:
     metrics: ReadModelMetrics
     log: Log
     stop: asyncio.Event
+    kafka_away: Gauge
 
 
 class ProjectorLoop:
@@ -74,6 +84,7 @@ class ProjectorLoop:
         self._until = until
         self._on_progress = on_progress
         self._beat = context.health.beat("projector", _BEAT_SECONDS)
+        self._outages = {KAFKA: Outage("kafka", context.log), DATABASE: Outage("database", context.log)}
         self._swept_at = time.monotonic()
         self.is_done = False
 
@@ -89,7 +100,7 @@ class ProjectorLoop:
         settings, log = self._context.settings, self._context.log
         try:
             async with connected(settings.readmodel, self._schema, statement_seconds=_STATEMENT_SECONDS) as connection:
-                await require_head(connection)
+                await require_schema(connection)
                 self._set_database("ok")
                 topics = catalogue(settings.topics.prefix)
                 async with open_source(settings.kafka, topics, settings.topics.partitions) as source:
@@ -102,8 +113,8 @@ class ProjectorLoop:
             self._set_database("waiting", str(outdated))
             log.warning("projector.schema_rejected", reason=str(outdated), retry_seconds=_RETRY_SECONDS)
         except KafkaFailure as failure:
-            detail = f"{type(failure).__name__}: {failure}".removesuffix(": ")
-            self._context.health.set(KAFKA, "waiting", detail)
+            detail = sentence_of(failure)
+            self._set_kafka(detail)
             log.warning("projector.kafka_failed", reason=detail, retry_seconds=_RETRY_SECONDS)
         except StaleOffsets:
             self._context.metrics.stale_offsets.inc()
@@ -120,6 +131,7 @@ class ProjectorLoop:
     async def _project(self, source: TopicReader[PartitionKey], store: Store) -> None:
         """Write one batch while the next is read. A failure discards both."""
         offsets = await self._start(source, store)
+        await self._repair_labels(store)
         lag_poller = LagPoller(source)
         batch = await self._read(source, offsets)
         following: asyncio.Task[Batch] | None = None
@@ -161,7 +173,8 @@ class ProjectorLoop:
 
     async def _write(self, store: Store, batch: Batch) -> None:
         began = time.perf_counter()
-        await store.write(batch.moved, batch.keys, batch.fold)
+        async with asyncio.timeout(_BATCH_SECONDS):
+            await store.write(batch.moved, batch.keys, batch.fold)
         metrics = self._context.metrics
         metrics.transaction_seconds.observe(time.perf_counter() - began)
         metrics.transaction_records.observe(batch.records)
@@ -182,13 +195,16 @@ class ProjectorLoop:
             self.is_done = all(positions[key] >= end for key, end in self._until.items())
         ends = lag_poller.ends()
         if ends is None:
+            if lag_poller.silent_seconds > _SILENT_SECONDS:
+                self._set_kafka(f"no broker has answered for {lag_poller.silent_seconds:.0f} s")
             return
         positions = await source.positions()
         lag = unwritten.records + sum(max(0, end - positions[key]) for key, end in ends.items())
         health = self._context.health
-        health.set(KAFKA, "ok")
+        self._set_kafka(None)
         self._context.metrics.lag.set(lag)
-        await store.heartbeat(lag)
+        async with asyncio.timeout(_HEARTBEAT_SECONDS):
+            await store.heartbeat(lag)
         caught_up = health.component(CAUGHT_UP)
         if not lag or (caught_up is not None and caught_up.state == "failed"):
             health.set(CAUGHT_UP, "ok")
@@ -200,10 +216,22 @@ class ProjectorLoop:
             self._context.metrics.rows_deleted.labels(table).inc(count)
         if any(swept.values()):
             self._context.log.info("projector.rows_swept", **swept)
+        await self._repair_labels(store)
+
+    async def _repair_labels(self, store: Store) -> None:
+        """Repair the filters of the work list: an older projector writes no labels."""
+        if rows := await store.repair_labels(self._beat):
+            self._context.log.info("projector.labels_repaired", rows=rows)
 
     def _set_database(self, state: State, detail: str = "") -> None:
         self._context.health.set(DATABASE, state, detail)
         self._context.metrics.away.set(state != "ok")
+        self._outages[DATABASE].report(detail if state != "ok" else None)
+
+    def _set_kafka(self, problem: str | None) -> None:
+        self._context.health.set(KAFKA, "ok" if problem is None else "waiting", problem or "")
+        self._context.kafka_away.set(problem is not None)
+        self._outages[KAFKA].report(problem)
 
     async def _pause(self, seconds: float) -> None:
         stopping = asyncio.create_task(self._context.stop.wait())

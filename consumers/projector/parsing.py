@@ -9,13 +9,23 @@ from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders
-from schemas.commands import Command, Discard, EmptyRecentCommands, RecordAccess, Redrive
+from schemas.commands import (
+    Command,
+    Discard,
+    EmptyRecentCommands,
+    LowerVersionFloor,
+    RecordAccess,
+    RecordRead,
+    Redrive,
+    ReleaseHandoff,
+)
 from schemas.events import (
     EVENTS as EVENT_MODELS,
 )
 from schemas.events import (
     AuthorizationSettled,
     Event,
+    HandoffAccessChanged,
     HandoffAccessGranted,
     HandoffAtRisk,
     HandoffClosed,
@@ -77,8 +87,17 @@ class Ignored:
 
 Item = CommandLogRecord | EventRecord | UnknownRecord | SnapshotRecord | Ignored
 
+# Their events say what they did.
+_ON_RECORD_ALONE = (RecordAccess, RecordRead, ReleaseHandoff, EmptyRecentCommands, LowerVersionFloor)
 _OF_COMMANDS = frozenset(model for model in EVENT_MODELS.values() if "command_id" in model.model_fields)
-_OF_HANDOFFS = (HandoffOpened, HandoffClosed, HandoffReconciled, HandoffAccessGranted, HandoffAtRisk)
+_OF_HANDOFFS = (
+    HandoffOpened,
+    HandoffClosed,
+    HandoffReconciled,
+    HandoffAccessGranted,
+    HandoffAccessChanged,
+    HandoffAtRisk,
+)
 
 
 def parse(topic: str, partition: int, record: TopicRecord) -> Item:
@@ -97,9 +116,7 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
     return (
-        Ignored()
-        if isinstance(command.data, RecordAccess | EmptyRecentCommands)
-        else CommandLogRecord(command, partition, record.offset)
+        Ignored() if isinstance(command.data, _ON_RECORD_ALONE) else CommandLogRecord(command, partition, record.offset)
     )
 
 

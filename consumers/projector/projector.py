@@ -12,7 +12,9 @@ from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.postgres.database import conninfo_of
 from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorContext, ProjectorLoop
 from consumers.projector.parsing import TOPICS
+from consumers.projector.people_poller import PeoplePoller
 from runtime.gc import tune_gc
+from runtime.metrics import PayerLabels
 from runtime.process import Process, run
 from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
@@ -34,6 +36,15 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     await log_exposure(settings, "projector", process.log)
-    context = ProjectorContext(settings, process.health, process.metrics.readmodel, process.log, process.stop)
+    context = ProjectorContext(
+        settings,
+        process.health,
+        process.metrics.readmodel,
+        process.log,
+        process.stop,
+        process.metrics.process.kafka_away,
+    )
+    payers = PayerLabels(settings.admin.payer_labels)
+    process.spawn("people", PeoplePoller(settings.readmodel, process.metrics.people, payers).run())
     tune_gc(GC_THRESHOLD)
     await ProjectorLoop(context).run()

@@ -45,7 +45,14 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     await asyncio.to_thread(migrate, settings.readmodel)
     await drop_next(settings.readmodel)
     await asyncio.to_thread(migrate, settings.readmodel, schema)
-    context = ProjectorContext(settings, process.health, process.metrics.readmodel, process.log, process.stop)
+    context = ProjectorContext(
+        settings,
+        process.health,
+        process.metrics.readmodel,
+        process.log,
+        process.stop,
+        process.metrics.process.kafka_away,
+    )
     total = sum(ends[key] - beginnings[key] for key in ends)
     tune_gc(GC_THRESHOLD)
     with _bar() as progress:

@@ -2,10 +2,14 @@
 
     class        the authorization
     ended        a handoff has ended, and Collate reconciles it
-    open         a handoff is open
+    access       a handoff is open, and its operator waits for access
+    open         a handoff is open, and its operator can work in it
     processing   Collate processes the authorization
     action       an action is required; also any unknown status
     payer        the payer decides
+
+The steps follow what a reader of the events gains. A person waits for access and for a reconciliation, so these classes
+are quick. During the work no one waits: the gateway's own close is published without an observation.
 
 The steps of a class grow with the age: the time since the last news. Each step is jittered. After a failure the step
 grows (retry_policy). The timer of an authorization that is not watched deletes its state. `slowdown` lengthens
@@ -18,7 +22,7 @@ from enum import StrEnum
 
 from consumers.authorization import recent_commands
 from consumers.authorization.retry_policy import observation_backoff
-from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationState
+from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationState, WatchStatus
 from runtime.settings import WatchSettings
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
@@ -28,6 +32,7 @@ class PollClass(StrEnum):
     """The classes of the table. The values are the names of their settings."""
 
     ENDED = "ended"
+    ACCESS = "access"
     OPEN = "open"
     PROCESSING = "processing"
     ACTION = "action"
@@ -53,6 +58,24 @@ def _table(watch: WatchSettings) -> dict[PollClass, tuple[CadenceStep, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """The steps of one authorization until its next news, without its state."""
+
+    steps: tuple[CadenceStep, ...]
+    moved_at: float
+    until: float
+
+    def every(self, now: float) -> float:
+        """Return the interval from the table."""
+        age = now - self.moved_at
+        return next((step.every_seconds for step in self.steps if age < step.until_age_seconds), self._longest)
+
+    @property
+    def _longest(self) -> float:
+        return self.steps[-1].every_seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Cadence:
     """The table, and how long a state is kept after its last use."""
 
@@ -73,9 +96,16 @@ class Cadence:
         watch = state.watch
         if watch is None or not is_watched(state):
             return delete_at(state, self.forget_after_seconds)
-        step = self.step(state, now)
+        return self.after(self.pace(state, watch), self.step(state, now), now, chance)
+
+    def after(self, pace: Pace, step: float, now: float, chance: Callable[[], float]) -> float:
+        """Return the time of the next observation after a step, jittered."""
         jitter = step * self.jitter
-        return min(now + step - jitter + 2 * jitter * chance(), max(watch.until, now))
+        return min(now + step - jitter + 2 * jitter * chance(), max(pace.until, now))
+
+    def pace(self, state: AuthorizationState, watch: WatchStatus) -> Pace:
+        """Return the steps of a watched authorization."""
+        return Pace(self.steps[poll_class_of(state)], watch.moved_at, watch.until)
 
     def step(self, state: AuthorizationState, now: float) -> float:
         """Return the seconds until the next observation without jitter, longer after failures."""
@@ -83,16 +113,16 @@ class Cadence:
 
     def every(self, state: AuthorizationState, now: float) -> float:
         """Return the interval from the table."""
-        age = now - state.watch.moved_at if state.watch else 0.0
-        steps = self.steps[poll_class_of(state)]
-        return next((step.every_seconds for step in steps if age < step.until_age_seconds), steps[-1].every_seconds)
+        return Pace(self.steps[poll_class_of(state)], state.watch.moved_at if state.watch else now, now).every(now)
 
 
 def poll_class_of(state: AuthorizationState) -> PollClass:
     """Return the class of an authorization."""
     active, last = state.active, state.last
     if active is not None:
-        return PollClass.ENDED if active.state == HandoffState.CLOSING else PollClass.OPEN
+        if active.state == HandoffState.CLOSING:
+            return PollClass.ENDED
+        return PollClass.OPEN if active.access_available else PollClass.ACCESS
     if last is not None and last.agreement is None:
         return PollClass.ENDED
     status = state.known.status if state.known else None
@@ -123,6 +153,10 @@ def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
         ends.append(state.watch.moved_at)
     if state.settled_at is not None:
         ends.append(state.settled_at)
+    if state.content_read_at is not None:
+        ends.append(state.content_read_at)
     if not ends:
         return None
-    return max(ends) + (after_seconds if state.sequence else 0.0)
+    # The event of a first read is not numbered yet when its timer is set.
+    has_events = state.sequence > 0 or state.content_read_at is not None
+    return max(ends) + (after_seconds if has_events else 0.0)

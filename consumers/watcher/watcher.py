@@ -4,7 +4,8 @@ not watched, or settled    ─▶ delete the state, once it is old enough
 a write may be in flight   ─▶ next timer; the command reads the authorization itself, and knows its own effect
 watched for too long       ─▶ authorization.watch_ended (max_age)
 slowdown                   ─▶ next timer, at the end of the slowed step
-observation ─▶ nothing new ─▶ next timer; nothing is written
+observation ─▶ repeated    ─▶ next timer; nothing is decoded (repeated_reads.py)
+            ─▶ nothing new ─▶ next timer; nothing is written
             ─▶ news        ─▶ events and the public record
             ─▶ failed      ─▶ a later timer, as Collate or the budget requires
             ─▶ not found   ─▶ a later timer; for a whole day: authorization.watch_ended (not_found)
@@ -13,63 +14,37 @@ observation ─▶ nothing new ─▶ next timer; nothing is written
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
-from adapters.collate.budget import Priority
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
+from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
-from consumers.authorization.reducer import RiskRules
+from consumers.authorization.reducer import next_risk_at
 from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
-from consumers.engine import Done, RetryAt
+from consumers.engine import UNCHANGED, Done, RetryAt
 from consumers.watcher.cadence import Cadence, delete_at, is_watched
+from consumers.watcher.repeated_reads import LastObservation, LastObservations, ObservationReads
 from consumers.watcher.slowdown import Slowdown
 from runtime.logs import get_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from adapters.collate.answers import Result
     from consumers.authorization.event_writer import EventWriter
     from consumers.engine import Invocation
+    from consumers.watcher.repeated_reads import ObservationCalls
     from runtime.metrics import CommandMetrics
-    from schemas.collate.authorization import PriorAuthorization
-    from schemas.collate.handoff import ManualHandoff
 
 _DELETION_SPREAD_SECONDS: Final = 3600.0
 # A replica may lag for minutes, and access may be revoked and restored within a working day.
 _MISSING_SECONDS: Final = 86_400.0
 _LEAST_MISSING_OBSERVATIONS: Final = 3
 _BUDGET_TOO_SMALL: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
-
-
-class ObservationCalls(Protocol):
-    """The calls of the watcher."""
-
-    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-        ...
-
-    async def get_handoff(self, authorization_id: str, handoff_id: str, *, priority: Priority) -> Result[ManualHandoff]:
-        """Read a handoff."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _LowPriorityReads:
-    """Reads that give commands and live calls priority."""
-
-    collate: ObservationCalls
-
-    async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
-        return await self.collate.get_authorization(authorization_id, priority=Priority.OBSERVATION)
-
-    async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
-        return await self.collate.get_handoff(authorization_id, handoff_id, priority=Priority.OBSERVATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +59,15 @@ class Watcher:
     rules: RiskRules = field(default_factory=RiskRules)
     slowdown: Slowdown = field(default_factory=Slowdown)
     command_max_age_seconds: float = 24 * 3600.0
+    last: LastObservations = field(default_factory=LastObservations)
 
     def next_timer(self, state: AuthorizationState, now: float) -> float | None:
         """Return the time of the next timer; the applier calls this at the end of each command."""
-        return self.cadence.next_timer(state, now, self.chance)
+        at = self.cadence.next_timer(state, now, self.chance)
+        if at is None or not is_watched(state):
+            return at
+        risk_at = next_risk_at(state, self.rules)
+        return risk_at if now < risk_at < at else at
 
     def spread_seconds(self, state: bytes | None, now: float) -> float:
         """Return the time over which an overdue timer may be spread after a restart: one step of the cadence."""
@@ -99,6 +79,11 @@ class Watcher:
 
     async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
         """Observe the authorization once."""
+        reads, last = ObservationReads(self.collate), None
+        if self.slowdown.factor == 1.0:
+            last = self.last.of(invocation.key, invocation.state, invocation.now)
+        if last is not None and await reads.repeat(invocation.key.decode(), last):
+            return self._nothing_new(invocation, last)
         try:
             state = AuthorizationState.decode(invocation.state)
         except StateUnreadable as unreadable:
@@ -112,14 +97,20 @@ class Watcher:
             return self._end(invocation, unit_of_work, "max_age")
         if _has_write_in_flight(state, since=invocation.now - self.command_max_age_seconds):
             return self._postpone(invocation, unit_of_work, invocation.now + self.cadence.step(state, invocation.now))
-        due = self.slowdown.due(invocation.key, self.cadence.step(state, invocation.now), invocation.now)
-        if due > invocation.now:
-            return self._postpone(invocation, unit_of_work, due)
-        return await self._observe(invocation, unit_of_work)
+        now, steady = invocation.now, invocation.steady
+        wait = self.slowdown.due(invocation.key, self.cadence.step(state, now), steady) - steady
+        if wait > 0:
+            return self._postpone(invocation, unit_of_work, now + wait)
+        return await self._observe(invocation, unit_of_work, reads)
 
-    async def _observe(self, invocation: Invocation, unit_of_work: UnitOfWork) -> Done:
-        reads = _LowPriorityReads(self.collate)
-        observation = await observe(reads, invocation.key.decode(), unit_of_work.state, observing=True)
+    def _nothing_new(self, invocation: Invocation, last: LastObservation) -> Done:
+        now, step = invocation.now, last.pace.every(invocation.now)
+        self.metrics.observations.labels("nothing").inc()
+        self.slowdown.count(invocation.steady, step, deferred=False)
+        return Done(timer_at=min(self.cadence.after(last.pace, step, now, self.chance), last.quiet_until))
+
+    async def _observe(self, invocation: Invocation, unit_of_work: UnitOfWork, reads: ObservationReads) -> Done:
+        observation = await observe(reads, invocation.key.decode(), unit_of_work.state, thorough=True)
         if isinstance(observation, ReadFailed):
             return self._read_failed(invocation, unit_of_work, observation)
         if isinstance(observation, MissingAuthorization):
@@ -132,9 +123,16 @@ class Watcher:
         if watch is not None and watch.failures:
             unit_of_work.change(watch=watch.replace(failures=0))
         self.metrics.observations.labels("news" if unit_of_work.has_pending_events else "nothing").inc()
-        self.slowdown.observed(invocation.key, invocation.now)
+        self.slowdown.observed(invocation.key, invocation.steady)
         self._count(invocation, unit_of_work, deferred=False)
-        return unit_of_work.done(self.next_timer(unit_of_work.state, invocation.now))
+        done = unit_of_work.done(self.next_timer(unit_of_work.state, invocation.now))
+        if watch is not None and done.state is UNCHANGED and not done.outputs:
+            quiet_until = min(watch.until, next_risk_at(unit_of_work.state, self.rules))
+            pace = self.cadence.pace(unit_of_work.state, watch)
+            last = reads.last_observation(invocation.state, pace, quiet_until)
+            if last is not None:
+                self.last.remember(invocation.key, last, invocation.now)
+        return done
 
     def _not_found(self, invocation: Invocation, unit_of_work: UnitOfWork) -> Done:
         """End the watch only after Collate has found no such authorization for a whole day."""
@@ -158,6 +156,8 @@ class Watcher:
         match failed.result:
             case Deferred():
                 return self._defer(invocation, unit_of_work, failed.result)
+            case Ambiguous(names_fields=True):
+                return self._fail(invocation, unit_of_work, "unreadable", None)
             case Refused(retry_after_seconds=seconds) | Ambiguous(retry_after_seconds=seconds):
                 return self._fail(invocation, unit_of_work, "no_answer", seconds)
             case _:
@@ -168,22 +168,23 @@ class Watcher:
         self.metrics.observations.labels("held").inc()
         unit_of_work.apply(TimePassed())
         # At a random time within the next step: immediate retries would never stop, and equal times would coincide.
-        at = self.next_timer(unit_of_work.state, invocation.now)
-        at = invocation.now if at is None else invocation.now + (at - invocation.now) * self.chance()
+        now = invocation.now
+        at = self.next_timer(unit_of_work.state, now)
+        at = now if at is None else now + (at - now) * self.chance()
         if deferred.reason in _BUDGET_TOO_SMALL:
             self._count(invocation, unit_of_work, deferred=True)
-        return unit_of_work.done(max(deferred.until, at))
+        return unit_of_work.done(max(now + deferred.wait_seconds, at))
 
     def _count(self, invocation: Invocation, unit_of_work: UnitOfWork, *, deferred: bool) -> None:
         step = self.cadence.every(unit_of_work.state, invocation.now)
-        self.slowdown.count(invocation.now, step, deferred=deferred)
+        self.slowdown.count(invocation.steady, step, deferred=deferred)
         self.metrics.observation_slowdown.set(self.slowdown.factor)
 
     def _fail(
         self, invocation: Invocation, unit_of_work: UnitOfWork, result: str, retry_after_seconds: float | None
     ) -> Done:
         self.metrics.observations.labels(result).inc()
-        self.slowdown.observed(invocation.key, invocation.now)
+        self.slowdown.observed(invocation.key, invocation.steady)
         unit_of_work.apply(TimePassed())
         if (watch := unit_of_work.state.watch) is not None and watch.failures < MOST_OBSERVATION_FAILURES:
             unit_of_work.change(watch=watch.replace(failures=watch.failures + 1))

@@ -1,5 +1,6 @@
 """A client of the gateway's HTTP API with a caller's key, for the verbs that read commands and send decisions."""
 
+import getpass
 import json
 import os
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import typer
 
 from runtime.exits import Exit
 from runtime.http_client import Fetched, HttpClient, reason_of
-from schemas.visible_text import escaped_json
+from schemas.cloudevents import BATCH
+from schemas.fields.visible_text import escaped_json
 
 KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
     "COLLATE_GATEWAY_KEY",
@@ -29,7 +31,9 @@ Url = Annotated[
 KeyFile = Annotated[
     Path | None,
     typer.Option(
-        "--key-file", envvar=KEY_FILE_VARIABLE, help=f"File with a caller's key; alternative: {KEY_VARIABLE}."
+        "--key-file",
+        envvar=KEY_FILE_VARIABLE,
+        help=f"File with a caller's key, or with your own token; alternative: {KEY_VARIABLE}.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
@@ -37,7 +41,11 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 class GatewayUnavailable(Exception):
-    """The gateway is unreachable, or responded that a retry may succeed."""
+    """The gateway is unreachable, or responded that a retry may succeed, after `retry_after` seconds if known."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RequestRejected(Exception):
@@ -86,6 +94,15 @@ class ApiClient:
             headers["Idempotency-Key"] = key
         return self._parse(self._send("POST", self._full_url(path), headers, json.dumps(body).encode(), wait_seconds))
 
+    def send_batch(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Send commands as CloudEvents and return a result for each, in their order. Raises as `read`."""
+        content = json.dumps(events, separators=(",", ":")).encode()
+        response = self._parse(self._send("POST", self._full_url(("commands",)), {"Content-Type": BATCH}, content))
+        results = response.get("results") if isinstance(response, dict) else None
+        if not isinstance(results, list) or len(results) != len(events):
+            raise GatewayUnavailable(f"{self._url}: the response has not one result for each event")
+        return results
+
     def _full_url(self, path: tuple[str, ...]) -> str:
         return f"{self._url}/v1/{'/'.join(quote(part, safe='') for part in path)}"
 
@@ -112,6 +129,21 @@ class ApiClient:
         except ValueError as error:
             raise GatewayUnavailable(f"{self._url}: the response is not JSON") from error
 
+    def operator(self, stated: str | None) -> str:
+        """Return the name of the operator: as stated, else the person whose token is the key, else the local user.
+
+        Raises as `read`.
+        """
+        if stated:
+            return stated
+        try:
+            person = self.read("me").get("person")
+        except RequestRejected as rejection:
+            if rejection.slug != "not-found":
+                raise
+            person = None  # an ingress of an older version has no people
+        return str(person) if person else user_name()
+
     def timeline(self, authorization_id: str) -> Iterator[dict[str, Any]]:
         """Yield all entries of an authorization's timeline."""
         cursor = None
@@ -127,11 +159,17 @@ def _error_of(response: Fetched) -> GatewayUnavailable | RequestRejected:
     slug = ""
     try:
         problem = json.loads(response.body)
-        message, slug = f"{problem['title']}. {problem['detail']}", problem["type"].rpartition(":")[2]
+        title, detail = problem["title"].rstrip("."), problem["detail"]
+        message = detail if detail.startswith(title) else f"{title}. {detail}"
+        slug = problem["type"].rpartition(":")[2]
+        for fault in problem.get("errors", ()):
+            place = fault.get("pointer") or fault.get("parameter") or fault.get("header")
+            message += f"\n  {place}: {fault['detail']}"
     except (ValueError, KeyError, TypeError):
         message = "the response is not from a gateway"
     if response.status in {429, 502, 503, 504}:
-        return GatewayUnavailable(f"{response.status}: {message}")
+        seconds = response.headers.get("Retry-After", "")
+        return GatewayUnavailable(f"{response.status}: {message}", float(seconds) if seconds.isdecimal() else None)
     return RequestRejected(response.status, slug, message)
 
 
@@ -151,6 +189,14 @@ def fail(code: Exit, message: str) -> NoReturn:
     """Print the message on standard error and exit with the code."""
     typer.echo(f"gateway: {message}", err=True)
     raise typer.Exit(code)
+
+
+def user_name() -> str:
+    """Return the local user's name. Exits if there is none, as in a container whose user id has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        fail(Exit.USAGE, "unknown operator: give --operator or set COLLATE_GATEWAY_OPERATOR")
 
 
 def print_json(value: Any) -> None:

@@ -4,12 +4,20 @@ A verb imports the packages that it needs when it runs. So help is quick, and a 
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
-from gateway.cli import callers, config, history, local, processes, recent_commands, top, topics
+from gateway.cli import authorization_decisions, callers, config, history, local, processes, topics
+from gateway.cli.audit import export
 from gateway.cli.check import command
+from gateway.cli.collate import command as collate
+from gateway.cli.commands import command as command_list
 from gateway.cli.dead_letters import commands
+from gateway.cli.plan import command as plan
+from gateway.cli.top import command as top
+from gateway.cli.watch_all import command as watch_all
+from gateway.cli.work import command as work
 from runtime.environ import SettingsInvalid
 from runtime.exits import Exit, StartupError
 from runtime.logs import traceback_text
@@ -29,6 +37,7 @@ settled, and publishes events.
 
 [bold]First steps of an installation[/bold]:
 
+  gateway plan          calculate workers, partitions, memory, disk
   gateway config        show all settings, or all their problems
   gateway check         check Kafka, topics, permissions, Collate and clock
   gateway topics plan   show missing or wrong topics
@@ -37,13 +46,15 @@ settled, and publishes events.
   gateway worker        apply commands; /readyz shows why it is not ready
 
 Optional, with PostgreSQL: [bold]projector[/bold] maintains the read model for [bold]status[/bold], \
-[bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold].
+[bold]timeline[/bold], [bold]watch[/bold] and [bold]top[/bold]. [bold]console[/bold] serves web pages for people, as a \
+client of the API.
 
 A setting is an environment variable GATEWAY_…; a secret is a file. docs/configuration.md lists all settings.
 """
 
 _EPILOG = (
-    "Exit codes: 0 done, or stopped on request; 1 failed; 2 wrong command line; 3 `topics plan` found changes; "
+    "Exit codes: 0 done, or stopped on request; 1 failed; 2 wrong command line; 3 `topics plan` or `collate probe` "
+    "found changes; "
     "69 a service is unreachable; 70 unexpected error; 75 stop deadline exceeded; 77 credentials rejected or "
     "permission missing; 78 wrong settings or topics."
 )
@@ -55,18 +66,41 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        processes.version()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 processes.add_to(app)
 config.add_to(app)
 command.add_to(app)
+collate.add_to(app)
 topics.add_to(app)
+plan.add_to(app)
 callers.add_to(app)
 history.add_to(app)
+work.add_to(app)
+watch_all.add_to(app)
 top.add_to(app)
+command_list.add_to(app)
 commands.add_to(app)
-recent_commands.add_to(app)
+export.add_to(app)
+authorization_decisions.add_to(app)
 local.add_to(app)
 
 

@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from runtime.environ import setting_paths, show_value, variable_name
+from runtime.environ import Section, setting_paths, show_value, variable_name
 from runtime.settings import (
     ClusterSettings,
     load_cluster_settings,
+    load_console_settings,
     load_process_settings,
     load_settings,
     value_at,
@@ -27,6 +28,7 @@ class ProcessName(StrEnum):
     ingress = "ingress"
     worker = "worker"
     projector = "projector"
+    console = "console"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +47,11 @@ def show_config(
 
     Exits with 78 and lists all problems if the settings are invalid.
     """
-    settings = load_for(None if process is None else process.value)
+    settings: Section
+    if process is ProcessName.console:
+        settings = load_console_settings(os.environ)
+    else:
+        settings = load_for(None if process is None else process.value)
     model = type(settings)
     rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
     if as_json:

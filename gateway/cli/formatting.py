@@ -4,24 +4,30 @@ Without a terminal no line is wrapped, so that grep finds whole entries.
 """
 
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from schemas.visible_text import escaped
+from schemas.fields.visible_text import escaped
 
 WIDE = 110
 """Minimum width of the terminal for a table; a narrower terminal gets a few lines per entry."""
 
 _UNWRAPPED = 10_000
+_PROGRESS_SECONDS = 10.0
 _INDENT = (0, 0, 0, 4)
 _COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "attempt": "dim"}
+_TIME_IN_TEXT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
 
 
@@ -62,22 +68,37 @@ def headline(width: int) -> Text:
 
 def entry_of(entry: dict[str, Any], width: int) -> list[RenderableType]:
     """Lay out one entry of a timeline."""
-    number, time = str(entry.get("sequence", "·")), local_time(entry["at"])[11:23]
+    number, time = (
+        str(entry.get("sequence", "·")),
+        _local(entry["at"]).isoformat(sep=" ", timespec="milliseconds")[11:23],
+    )
     kind = Text(entry["kind"], _COLOURS.get(entry["kind"].partition(".")[0], ""))
-    command = Text(entry.get("commandId", "")[:_COMMAND], "dim")
+    command, says = Text(entry.get("commandId", "")[:_COMMAND], "dim"), with_local_times(entry["says"])
     if width < WIDE:
-        return stacked(Text("  ").join((Text(number), Text(time), kind, command)), entry["says"])
+        return stacked(Text("  ").join((Text(number), Text(time), kind, command)), says)
     row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     for size in (_NUMBER, _TIME, _KIND, _COMMAND):
         row.add_column(width=size, overflow="fold")
     row.add_column(overflow="fold")
-    row.add_row(number, time, kind, command, Text(entry["says"]))
+    row.add_row(number, time, kind, command, Text(says))
     return [row]
 
 
 def local_time(text: str) -> str:
-    """Return a time in local time, with milliseconds and offset."""
-    return datetime.fromisoformat(text).astimezone().isoformat(sep=" ", timespec="milliseconds")
+    """Return a time in local time, to the second, with offset: the one form of a time in the command line.
+
+    A timeline shows the day above its entries, and of each entry the time with milliseconds.
+    """
+    return _local(text).isoformat(sep=" ", timespec="seconds")
+
+
+def with_local_times(sentence: str) -> str:
+    """Return a sentence of the gateway with its times in local time."""
+    return _TIME_IN_TEXT.sub(lambda found: local_time(found[0]), sentence)
+
+
+def _local(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone()
 
 
 def age(since: str | None, now: str) -> str:
@@ -89,3 +110,30 @@ def age(since: str | None, now: str) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+@contextmanager
+def progress_bar(verb: str, count: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show how many are done: a bar on a terminal, else a line every 10 s. The caller passes the new number."""
+    errors = Console(stderr=True)
+    if count <= 1:
+        yield lambda _: None
+    elif errors.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=errors, transient=True) as bar:
+            task = bar.add_task(verb, total=count, completed=done)
+            yield lambda number: bar.update(task, completed=number)
+    else:
+        yield _progress_lines(errors, verb, count)
+
+
+def _progress_lines(errors: Console, verb: str, count: int) -> Callable[[int], None]:
+    printed_at = time.monotonic()
+
+    def advance(done: int) -> None:
+        nonlocal printed_at
+        if time.monotonic() - printed_at > _PROGRESS_SECONDS:
+            printed_at = time.monotonic()
+            errors.print(f"{verb}: {done} of {count}")
+
+    return advance

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, GatewayUnavailable, KeyFile, Url, fail, print_json
-from gateway.cli.formatting import console, day_of, entry_of, headline, local_time
+from gateway.cli.formatting import console, day_of, entry_of, headline, local_time, with_local_times
 from runtime.exits import Exit
 
 _PANEL = "Commands and authorizations"
@@ -48,9 +48,49 @@ def status(
         print_json(found)
         return
     rows = Table(box=None, show_header=False, pad_edge=False)
+    if calls := (found.get("waiting") or {}).pop("lastCalls", None):
+        rows.add_row(Text("what happened", "bold"), Text(last_calls(calls), overflow="fold"))
     for name, value in _flat(found):
         rows.add_row(Text(name, "bold"), Text(_time_text(name, value) or str(value), overflow="fold"))
     console().print(rows)
+
+
+def last_calls(calls: dict[str, Any]) -> str:
+    """Return what the last calls to Collate returned, in one sentence.
+
+    For example: get-authorization answered 500 (server_error), 8 times since 2026-11-26 11:04:10+00:00.
+    """
+    code = str(calls.get("code", ""))
+    match calls["result"], calls.get("status"):
+        case "not_sent", _:
+            what = f"{calls['operation']}: {_CAUSES.get(code, code)}; nothing was sent"
+        case _, None:
+            what = f"{calls['operation']} was sent; {_CAUSES.get(code, code)}"
+        case _, status:
+            what = f"{calls['operation']} answered {status}" + (f" ({code})" if code else "")
+    count, since = calls["count"], f"{calls['since']}"
+    return with_local_times(f"{what}, {count} times since {since}" if count > 1 else f"{what}, at {since}")
+
+
+# The gateway's own causes, where the slug alone is no plain English; adapters/collate/answers.py has all of them.
+_CAUSES = {
+    "dns": "the name of Collate's address is unknown",
+    "connect_refused": "connection refused",
+    "unreachable": "no route to Collate",
+    "connect_timeout": "no connection within the time limit",
+    "tls": "the certificate was not accepted",
+    "proxy_unreachable": "no connection to the proxy",
+    "proxy_timeout": "the proxy did not respond in time",
+    "proxy_credentials": "the proxy refuses the gateway's credentials",
+    "proxy_refused": "the proxy refuses to connect to Collate",
+    "proxy_failed": "the proxy closed the connection",
+    "write_timeout": "the request could not be sent within the time limit",
+    "read_timeout": "no response within the time limit",
+    "reset": "the connection was reset",
+    "closed": "the connection was closed before the response",
+    "truncated": "the response was cut off",
+    "deadline": "the total time limit passed",
+}
 
 
 def timeline(

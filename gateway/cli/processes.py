@@ -1,15 +1,20 @@
-"""`gateway ingress`, `worker` and `projector`, which load settings and start a process; `migrate` and `version`."""
+"""The verbs that start a process (`ingress`, `worker`, `projector`, `console`); `migrate`; `version`."""
 
 import os
 import platform
-from typing import Annotated
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Annotated, TypeVar
 
 import typer
 
 from gateway.cli.resume import resume
 from runtime.exits import Exit
-from runtime.settings import load_process_settings, load_settings
+from runtime.settings import load_console_settings, load_process_settings, load_settings
 from runtime.version import VERSION
+
+Result = TypeVar("Result")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     workers.command()(resume)
     app.add_typer(workers, name="worker", rich_help_panel="Processes")
     app.command(rich_help_panel="Processes")(projector)
+    app.command(rich_help_panel="Processes")(console)
     app.command(rich_help_panel="Installation")(migrate)
     app.command(rich_help_panel="Installation")(version)
 
@@ -63,29 +69,69 @@ def projector(
     raise typer.Exit(serve(settings))
 
 
+def console() -> None:
+    """Serve the web pages for operators, staff and developers. Runs until SIGTERM or Ctrl-C.
+
+    It calls the API of the ingress as the person who is signed in. It needs neither Kafka nor PostgreSQL.
+    """
+    settings = load_console_settings(os.environ)
+    from gateway.console.main import serve  # noqa: PLC0415 - as above
+
+    raise typer.Exit(serve(settings))
+
+
 def migrate(
-    *, as_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL for an empty schema; change nothing.")] = False
+    *,
+    as_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL for an empty schema; change nothing.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="Give up after this time; the server may continue.")
+    ] = 3_600.0,
 ) -> None:
     """Create the read model's tables in PostgreSQL, or upgrade them to this version. Safe to repeat.
 
-    Exits with 0 when the tables are right, 69 if PostgreSQL is unreachable.
+    Tables of a newer version stay as they are. Exits with 0 when this version can use the
+    tables, 78 if it cannot, 69 if PostgreSQL is unreachable or has not ended in time.
     """
     from adapters.postgres import migrate as schema  # noqa: PLC0415 - as above
-    from adapters.postgres.database import DatabaseAway  # noqa: PLC0415 - as above
+    from adapters.postgres.database import DatabaseAway, NotMigrated  # noqa: PLC0415 - as above
 
     if as_sql:
         typer.echo(schema.as_sql())
         return
     settings = load_process_settings(os.environ, "migrate")
     try:
-        before, after = schema.migrate(settings.readmodel)
+        before, after = _within(seconds, lambda: schema.migrate(settings.readmodel))
+    except TimeoutError as late:
+        typer.echo(
+            f"gateway migrate: no end within {seconds:g} s. Look for its session in pg_stat_activity: it may be at "
+            "work, or wait for a lock. Then run gateway migrate again, with more --seconds.",
+            err=True,
+        )
+        raise typer.Exit(Exit.UNAVAILABLE) from late
     except DatabaseAway as away:
         typer.echo(f"gateway migrate: {away}", err=True)
         raise typer.Exit(Exit.UNAVAILABLE) from away
+    except NotMigrated as newer:
+        typer.echo(f"gateway migrate: {newer}", err=True)
+        raise typer.Exit(Exit.CONFIG) from newer
     name = settings.readmodel.schema_name
     typer.echo(
         f"Schema {name} is at {after}" + (", unchanged." if before == after else f"; before: {before or 'no tables'}.")
     )
+
+
+def _within(seconds: float, work: Callable[[], Result]) -> Result:
+    """Return the result of blocking work. Raises its exception, or TimeoutError: it then ends with the process."""
+    result: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(seconds)
 
 
 def version() -> None:

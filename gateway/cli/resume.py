@@ -1,6 +1,5 @@
 """`gateway worker resume`: resumes stopped partitions of the worker on this machine, through its admin port."""
 
-import getpass
 import json
 import os
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
-from gateway.cli.api_client import fail, print_json
+from gateway.cli.api_client import fail, print_json, user_name
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
 
@@ -40,7 +39,7 @@ def resume(
 
     First remove the cause, then run this on the worker's machine:
 
-      kubectl exec POD -- gateway worker resume --why "…"
+      kubectl exec POD -- gateway worker resume --operator "$USER" --why "…"
 
     The count of dead letters restarts at zero. Exit codes:
 
@@ -51,7 +50,7 @@ def resume(
     url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
     if urlsplit(url).scheme != "http" or not urlsplit(url).hostname:
         fail(Exit.USAGE, "--admin: expected a URL like http://127.0.0.1:9090")
-    result = _post(url, {"operator": operator or getpass.getuser(), "why": why, "partitions": partition})
+    result = _post(url, {"operator": operator or user_name(), "why": why, "partitions": partition})
     if as_json:
         print_json(result)
     else:

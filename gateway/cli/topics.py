@@ -1,27 +1,40 @@
-"""`gateway topics`: compares the topics with the required ones, creates them, and prints ACL commands."""
+"""`gateway topics`: compares the topics with the required ones, creates and migrates them, prints ACL commands."""
 
 import asyncio
 import json
 import os
 from collections.abc import Coroutine, Iterable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from adapters.kafka import strimzi
 from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
-from adapters.kafka.cluster import KafkaAway, KafkaCluster, TopicRequestRejected, open_cluster
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, wanted_topics
+from gateway.cli.migration import command
+from gateway.cli.rebuild import command as rebuild_command
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
+
+if TYPE_CHECKING:
+    from adapters.kafka.cluster import KafkaCluster
 
 _VISIBLE_WITHIN_SECONDS = 15.0
 _NO_DIFFERENCE = "All topics are correct."
 Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+class AclFormat(StrEnum):
+    """The forms in which `gateway topics acls` prints permissions."""
+
+    KAFKA_ACLS = "kafka-acls"
+    STRIMZI = "strimzi"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +43,8 @@ def add_to(app: typer.Typer) -> None:
     group.command()(plan)
     group.command(name="apply")(apply_plan)
     group.command()(acls)
+    command.add_to(group)
+    rebuild_command.add_to(group)
     app.add_typer(group, name="topics", rich_help_panel="Installation")
 
 
@@ -77,15 +92,27 @@ def apply_plan(*, as_json: AsJson = False) -> None:
 
 
 def acls(
+    *,
     ingress: Annotated[str, typer.Option(help="Kafka principal of ingress.")] = "User:gateway-ingress",
     worker: Annotated[str, typer.Option(help="Kafka principal of the worker.")] = "User:gateway-worker",
     projector: Annotated[str, typer.Option(help="Kafka principal of the projector.")] = "User:gateway-projector",
     topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
+    form: Annotated[
+        AclFormat, typer.Option("--format", help="Commands of kafka-acls.sh, or resources of Strimzi.")
+    ] = AclFormat.KAFKA_ACLS,
+    strimzi_cluster: Annotated[str, typer.Option(help="With strimzi: name of the Kafka resource.")] = "kafka",
+    strimzi_version: Annotated[
+        str, typer.Option(help="With strimzi: version of its API; Strimzi 0.49 and newer have v1.")
+    ] = "v1beta2",
 ) -> None:
-    """Print the kafka-acls.sh commands that grant each process exactly the permissions that it needs.
+    """Print what grants each process exactly the permissions that it needs.
 
-    Run the printed commands as a user who may alter ACLs.
+    With kafka-acls: commands of kafka-acls.sh. Run them as a user who may alter ACLs.
+    With strimzi: a KafkaUser for each process and a KafkaTopic for each topic, as
+    YAML. Strimzi then creates the topics: set topics.apply to false in the chart.
     This verb does not connect to Kafka and changes nothing.
+
+      gateway topics acls --format strimzi | kubectl --namespace kafka apply -f -
     """
     settings = load_access_settings(os.environ)
     principals: dict[Process, str] = {
@@ -98,15 +125,29 @@ def acls(
     wanted = {
         process: required_access(process, catalogue(prefix), prefix, settings.worker.group) for process in principals
     }
-    typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
+    if form is AclFormat.KAFKA_ACLS:
+        typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
+        return
+    try:
+        found = strimzi.resources(
+            principals, wanted, _wanted(settings), settings.kafka, cluster=strimzi_cluster, version=strimzi_version
+        )
+        typer.echo(strimzi.document(found), nl=False)
+    except strimzi.PrincipalUnusable as unusable:
+        typer.echo(f"gateway topics acls: {unusable}", err=True)
+        raise typer.Exit(Exit.USAGE) from None
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
+    from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - imported by the verb that needs it
+
     async with open_cluster(settings.kafka) as cluster:
         return await _compare(cluster, _wanted(settings))
 
 
 async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
+    from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - as above
+
     wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
         before = await _compare(cluster, wanted)
@@ -115,7 +156,7 @@ async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tup
     return tuple(difference for difference in before if difference.remedy != "by hand"), left
 
 
-async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
+async def _compare_when_visible(cluster: "KafkaCluster", wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
     """Compare until the changes are visible, because another broker may show them with a delay."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _VISIBLE_WITHIN_SECONDS
@@ -126,7 +167,7 @@ async def _compare_when_visible(cluster: KafkaCluster, wanted: tuple[WantedTopic
         await asyncio.sleep(0.1)
 
 
-async def _compare(cluster: KafkaCluster, wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
+async def _compare(cluster: "KafkaCluster", wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
     return compare(wanted, await cluster.find_topics(topic.name for topic in wanted))
 
 
@@ -135,6 +176,8 @@ def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - as above
+
     try:
         return asyncio.run(work)
     except KafkaAway as away:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route
 
 from adapters.oidc.tokens import Tokens
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.commands.recent_commands import RecentCommands
+from gateway.ingress.commands.operator_decisions import OperatorDecisions
 from gateway.ingress.commands.routes import Commands
+from gateway.ingress.dead_letters.bulk import BulkDecisions
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import EventStreams
@@ -26,20 +26,24 @@ from gateway.ingress.http.middleware import (
     RequestRecorder,
     StrictHeaders,
 )
+from gateway.ingress.http.path_route import PathRoute, complete
 from gateway.ingress.http.responses import EXCEPTION_HANDLERS
 from gateway.ingress.live.routes import LiveCalls
+from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
 from runtime.metrics import IngressMetrics
 from runtime.settings import IngressSettings
-from runtime.traces import Traces
+from runtime.tracing.traces import Traces
 
 if TYPE_CHECKING:
+    from gateway.ingress.lists import Lists
     from gateway.ingress.no_reads import NoReads
     from gateway.ingress.reads import Reads
 
 
-def create_app(routes: Sequence[Route], middleware: Sequence[Middleware]) -> Starlette:
+def create_app(routes: Sequence[PathRoute], middleware: Sequence[Middleware]) -> Starlette:
     """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md gives the reason."""
+    complete(routes)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     # A redirect would repeat the Host header, which the caller chooses.
     app.router.redirect_slashes = False
@@ -80,30 +84,41 @@ def routes(
     reads: "Reads | NoReads",
     dead_letters: DeadLetters,
     *,
-    recent_commands: RecentCommands,
-) -> Sequence[Route]:
+    lists: "Lists | NoReads",
+    bulk: BulkDecisions,
+    decisions: OperatorDecisions,
+    who_am_i: WhoAmI,
+) -> Sequence[PathRoute]:
     """Return the routes."""
     authorization, dead_letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
     return [
-        Route(f"{authorization}/handoffs", commands.request, methods=["POST"]),
-        Route(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),
-        Route(f"{authorization}/watch", commands.watch, methods=["POST"]),
-        Route(f"{authorization}/recent-commands/empty", recent_commands.empty, methods=["POST"]),
-        Route("/v1/commands", commands.cloudevent, methods=["POST"]),
-        Route(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
-        Route(f"{authorization}/review-snapshot", live.review),
-        Route("/v1/events", streams.events),
-        Route("/v1/commands/{commandId}", reads.command),
-        Route(authorization, reads.authorization),
-        Route(f"{authorization}/timeline", reads.timeline),
-        Route("/v1/handoffs", reads.handoffs),
-        Route("/v1/overview", reads.overview),
-        Route("/v1/dead-letters", dead_letters.list_page),
-        Route(dead_letter, dead_letters.show),
-        Route(f"{dead_letter}/original", dead_letters.original),
-        Route(f"{dead_letter}/situation", dead_letters.situation),
-        Route(f"{dead_letter}/redrive", dead_letters.redrive, methods=["POST"]),
-        Route(f"{dead_letter}/discard", dead_letters.discard, methods=["POST"]),
-        Route("/openapi.json", document("openapi.json")),
-        Route("/asyncapi.json", document("asyncapi.json")),
+        # Starlette matches in this order: the most frequent routes first, a specific path before one with a parameter.
+        PathRoute("/v1/commands", commands.cloudevent, methods=["POST"]),
+        PathRoute(f"{authorization}/handoffs", commands.request, methods=["POST"]),
+        PathRoute(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),
+        PathRoute(f"{authorization}/watch", commands.watch, methods=["POST"]),
+        PathRoute(f"{authorization}/recent-commands/empty", decisions.empty_recent_commands, methods=["POST"]),
+        PathRoute(f"{authorization}/version-floor/lower", decisions.lower_version_floor, methods=["POST"]),
+        PathRoute("/v1/commands", lists.commands, methods=["GET"]),
+        PathRoute(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
+        PathRoute(f"{authorization}/handoffs/{{handoffId}}/release", live.release, methods=["POST"]),
+        PathRoute(f"{authorization}/review-snapshot", live.review),
+        PathRoute(f"{authorization}/payer-evidence", live.evidence),
+        PathRoute("/v1/events", streams.events),
+        PathRoute("/v1/commands/{commandId}", reads.command),
+        PathRoute("/v1/authorizations", lists.authorizations),
+        PathRoute(authorization, reads.authorization),
+        PathRoute(f"{authorization}/timeline", reads.timeline),
+        PathRoute("/v1/handoffs", reads.handoffs),
+        PathRoute("/v1/overview", reads.overview),
+        PathRoute("/v1/dead-letters", dead_letters.list_page),
+        PathRoute("/v1/dead-letters/decisions", bulk.decide, methods=["POST"]),
+        PathRoute(dead_letter, dead_letters.show),
+        PathRoute(f"{dead_letter}/original", dead_letters.original),
+        PathRoute(f"{dead_letter}/situation", dead_letters.situation),
+        PathRoute(f"{dead_letter}/redrive", dead_letters.redrive, methods=["POST"]),
+        PathRoute(f"{dead_letter}/discard", dead_letters.discard, methods=["POST"]),
+        PathRoute("/v1/me", who_am_i.me),
+        PathRoute("/openapi.json", document("openapi.json")),
+        PathRoute("/asyncapi.json", document("asyncapi.json")),
     ]

@@ -23,15 +23,17 @@ from gateway.ingress.app import create_app, middleware, routes
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands
+from gateway.ingress.commands.batches import CommandBatches
 from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.idempotency import Replays
+from gateway.ingress.commands.operator_decisions import OperatorDecisions
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
-from gateway.ingress.commands.recent_commands import RecentCommands
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.dead_letters.actions import DeadLetterActions
+from gateway.ingress.dead_letters.bulk import BulkDecisions
 from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.event_stream.routes import EventStreams
@@ -41,10 +43,13 @@ from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import RequestRecorder
 from gateway.ingress.http.server import limited_protocol
 from gateway.ingress.live.audit import AccessRecord
+from gateway.ingress.live.claims import ClaimReader, NoClaims
+from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.live.situations import Situations
+from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
 from runtime.exits import StartupError
@@ -53,12 +58,13 @@ from runtime.http_client import HttpProxy
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import Settings
-from runtime.traces import Traces, open_traces
+from runtime.tracing.traces import Traces, open_traces
 from schemas.records import source
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
     from adapters.postgres.reader import ReadModelReader
+    from gateway.ingress.lists import Lists
     from gateway.ingress.reads import Reads
 
 MAX_REPLAYS = 100_000
@@ -87,7 +93,7 @@ async def work(settings: Settings, process: Process) -> None:
     stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
     async with (
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
-        open_client(settings.collate, process.metrics.collate, traces) as collate,
+        open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,
     ):
         components = assemble(settings, process, callers, collate, _kafka_sources(settings), traces=traces)
         process.spawn("deadlines", components.deadlines.run())
@@ -182,6 +188,7 @@ def assemble(
         source=source(settings.environment),
         partitions=partitions,
     )
+    record = AccessRecord(command_log)
     waiters = Waiters(
         metrics,
         # Half of the places at least is for requests that do not wait.
@@ -189,9 +196,10 @@ def assemble(
         per_caller=own.max_waiters_per_caller,
         retention_seconds=KEY_RETENTION_SECONDS,
     )
-    tail = Tail(kafka.events, partitions, process.health)
-    tail.add_listener(waiters.on_event)
-    access = AccessControl(metrics, rate=own.caller_rate, burst=own.caller_burst)
+    tail = Tail(kafka.events, partitions, process.health, on_record=waiters.on_record)
+    access = AccessControl(
+        metrics, rate=own.caller_rate, burst=own.caller_burst, max_in_flight=own.max_requests_in_flight
+    )
     service = CommandService(
         command_log,
         Replays(MAX_REPLAYS, KEY_RETENTION_SECONDS),
@@ -199,6 +207,8 @@ def assemble(
         metrics,
         has_read_model=settings.readmodel.dsn_file is not None,
     )
+    signed, append_seconds = SignedCommands(callers), own.publish_deadline.total_seconds() * 2
+    batches = CommandBatches(access, signed, service, metrics, max_event_bytes=own.max_body, seconds=append_seconds)
     streams = EventStreams(
         access,
         tail,
@@ -209,35 +219,35 @@ def assemble(
         max_per_caller=own.max_streams_per_caller,
         life_seconds=own.stream_life.total_seconds(),
     )
-    reads, reader = _reads(settings, process, access)
+    reads, lists, claims, reader = _reads(settings, process, access)
+    grants = Grants(collate, record, claims=claims)
     proxy = None if own.jwks_proxy is None else HttpProxy(own.jwks_proxy, own.jwks_proxy_credentials_file)
     tokens = Tokens(lambda: callers.current.issuers, partial(fetch, proxy=proxy))
     dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
+    actions = DeadLetterActions(command_log)
     recorder = RequestRecorder(metrics)
     app = create_app(
         routes(
-            Commands(access, SignedCommands(callers), service, max_wait_seconds=max_wait_seconds),
-            LiveCalls(access, Grants(collate, AccessRecord(command_log)), Reviews(collate)),
+            Commands(access, signed, service, batches, max_wait_seconds=max_wait_seconds),
+            LiveCalls(access, grants, Reviews(collate), EvidenceReader(collate), record),
             streams,
             reads,
             DeadLetters(
                 access,
                 dead_letters,
-                DeadLetterActions(command_log),
+                actions,
                 Situations(collate),
                 waiters,
+                record=record,
                 max_wait_seconds=max_wait_seconds,
             ),
-            recent_commands=RecentCommands(access, command_log),
+            lists=lists,
+            bulk=BulkDecisions(access, dead_letters, actions),
+            decisions=OperatorDecisions(access, command_log),
+            who_am_i=WhoAmI(access, own),
         ),
         middleware(
-            own,
-            metrics=metrics,
-            recorder=recorder,
-            deadlines=deadlines,
-            callers=callers,
-            tokens=tokens,
-            traces=traces,
+            own, metrics=metrics, recorder=recorder, deadlines=deadlines, callers=callers, tokens=tokens, traces=traces
         ),
     )
     return Components(
@@ -247,15 +257,17 @@ def assemble(
 
 def _reads(
     settings: Settings, process: Process, access: AccessControl
-) -> "tuple[Reads | NoReads, ReadModelReader | None]":
+) -> "tuple[Reads | NoReads, Lists | NoReads, ClaimReader, ReadModelReader | None]":
     if settings.readmodel.dsn_file is None:
-        return NoReads(access), None
+        return NoReads(access), NoReads(access), NoClaims(), None
     # An installation without a read model needs no database client.
     from adapters.postgres.reader import ReadModelReader  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.lists import Lists  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.read_model import ReadModelClaims  # noqa: PLC0415 - optional dependency
     from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
 
     reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
-    return Reads(access, reader), reader
+    return Reads(access, reader), Lists(access, reader), ReadModelClaims(reader), reader
 
 
 def _kafka_sources(settings: Settings) -> KafkaSources:
@@ -289,7 +301,6 @@ async def _follow_callers(components: Components, process: Process) -> None:
         beat()
         earlier_problem = callers.problem
         if callers.reread_if_changed():
-            components.access.keep_only(callers.current.names)
             components.tokens.forget()
             reloads.labels("ok").inc()
             process.log.info("ingress.callers_reloaded", callers=len(callers.current))

@@ -6,10 +6,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.context import context_of, route_label
-from runtime.traces import Traces
+from runtime.tracing.traces import Traces
 
 if TYPE_CHECKING:
-    from runtime.trace_attributes import Attributes
+    from runtime.tracing.attributes import Attributes
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SHOWN_FIELDS = ("authorization_id", "command", "command_id", "handoff_id", "problem")

@@ -18,6 +18,7 @@ class Profile:
 
     # Idempotency keys
     keys_on: Literal["all", "create_authorization"] = "all"
+    unused_key: Literal["ignored", "refused"] = "ignored"
     keys_keep: Literal["success", "everything"] = "success"
     key_retention_seconds: float = 86_400.0
     key_covers_if_match: bool = False
@@ -41,6 +42,7 @@ class Profile:
     missing_snapshot: Literal["review_stale", "bad_request"] = "review_stale"
     offered_seconds: float = 0.0
     closing_seconds: float = 0.2
+    close_while_offered: Literal["accepted", "refused"] = "accepted"
     abandonment_seconds: float | None = 900.0
     pointer: Literal["id", "full"] = "id"
 
@@ -81,6 +83,7 @@ class Profile:
 NAMED: dict[str, dict[str, Any]] = {
     "v2": {},
     "v3": {"keys_on": "create_authorization"},
+    "v3_refuses_keys": {"keys_on": "create_authorization", "unused_key": "refused"},
     "stores_errors": {"keys_keep": "everything"},
     "forgets_keys": {"key_retention_seconds": 0.0},
     "fingerprints_if_match": {"key_covers_if_match": True},

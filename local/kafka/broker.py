@@ -68,13 +68,22 @@ class Node:
         """Both log files."""
         return self.output, self.log
 
-    def write(self, nodes: Sequence["Node"], jars: Sequence[Path], properties: Mapping[str, str]) -> None:
-        """Write the configuration. `properties` replace the defaults."""
+    def write(
+        self,
+        nodes: Sequence["Node"],
+        jars: Sequence[Path],
+        properties: Mapping[str, str],
+        archive: Path | None = None,
+    ) -> None:
+        """Write the configuration. `properties` replace the defaults; `archive` has the classes of the jars."""
         (self.directory / "temporary").mkdir(parents=True, exist_ok=True)
         merged = {**self._defaults(nodes), **properties}
         self._configuration.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
         self._logging.write_text(LOG4J.format(log=self.log))
-        self._arguments.write_text(f'-cp "{":".join(map(str, jars))}"\n')
+        classes = f'-cp "{":".join(map(str, jars))}"\n'
+        if archive is not None:
+            classes += f'-XX:AOTCache="{archive}"\n'
+        self._arguments.write_text(classes)
 
     def format_command(self, cluster_id: str) -> list[str]:
         """Return the command that formats the storage."""

@@ -8,6 +8,7 @@ removes all of them however this process ends.
 """
 
 import base64
+import contextlib
 import signal
 import time
 import uuid
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from local.failures import StartFailed
 from local.kafka import readiness
 from local.kafka.broker import Node
+from local.kafka.class_archive import class_archive
 from local.kafka.jars import fetch, read_lock, require_space
 from local.processes.cache import cache_directory
 from local.processes.logs import failure
@@ -60,6 +62,7 @@ class Cluster:
         self._port = port
         self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._jars: list[Path] = []
+        self._archive: Path | None = None
         self._nodes: list[Node] = []
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._run: Run | None = None
@@ -75,6 +78,8 @@ class Cluster:
         Raises LocalError if a node could not start. The message has the ends of its logs.
         """
         self._jars = fetch(read_lock(), cache_directory() / "jars")
+        # The archive belongs to the options of a short-lived node.
+        self._archive = None if self._long_lived else class_archive(self._jars)
         for tries_left in reversed(range(TRIES)):
             try:
                 self._open()
@@ -108,6 +113,10 @@ class Cluster:
         """Whether a node's process exists."""
         return self._processes[index].poll() is None
 
+    def pid(self, index: int) -> int:
+        """Return the id of a node's process."""
+        return self._processes[index].pid
+
     def await_ready(self) -> None:
         """Return when every running node is ready."""
         self._await_ready([index for index in self.brokers if self.is_running(index)])
@@ -117,6 +126,18 @@ class Cluster:
         for index in self.brokers:
             if (code := self._processes[index].poll()) is not None:
                 raise self._failure(index, f"it ended with exit code {code}")
+
+    def topic_bytes(self) -> dict[str, int]:
+        """Return the size of each topic's files on all nodes."""
+        sizes: dict[str, int] = {}
+        for node in self._nodes:
+            for directory in (node.directory / "data").glob("*-[0-9]*"):
+                topic = directory.name.rpartition("-")[0]
+                for file in directory.glob("*.log"):
+                    # Kafka may remove a file meanwhile.
+                    with contextlib.suppress(OSError):
+                        sizes[topic] = sizes.get(topic, 0) + file.stat().st_size
+        return sizes
 
     def close(self) -> None:
         """Stop all nodes and remove their data."""
@@ -129,7 +150,7 @@ class Cluster:
         require_space(self._run.directory, SPACE_PER_NODE * len(self.brokers))
         self._nodes = self._plan_nodes(self._run.directory)
         for node in self._nodes:
-            node.write(self._nodes, self._jars, self._properties)
+            node.write(self._nodes, self._jars, self._properties, self._archive)
         self._format(self._run)
         for index in self.brokers:
             self._launch(index)

@@ -27,13 +27,33 @@ def free_ports(count: int) -> list[int]:
             holder.close()
 
 
-def free_or(wanted: int) -> int:
-    """Return the wanted port if it is free, else another free port."""
+class HeldPort:
+    """A port that no other process can take until `release`, just before its server starts."""
+
+    def __init__(self, holder: socket.socket) -> None:
+        self._holder = holder
+        self.number: int = holder.getsockname()[1]
+
+    def release(self) -> int:
+        """Free the port for its server and return its number."""
+        self._holder.close()
+        return self.number
+
+
+def hold(wanted: int) -> HeldPort:
+    """Hold this port. Raises StartFailed if another process has it."""
     holder = _bind(wanted)
     if holder is None:
-        return free_ports(1)[0]
-    holder.close()
-    return wanted
+        raise StartFailed(f"Another process has port {wanted} of 127.0.0.1. Choose another port: --port {wanted + 1}")
+    return HeldPort(holder)
+
+
+def hold_or(wanted: int) -> HeldPort:
+    """Hold this port if it is free, else another free port."""
+    holder = _bind(wanted)
+    while holder is None:
+        holder = _bind(free_ports(1)[0])
+    return HeldPort(holder)
 
 
 def _bind(port: int) -> socket.socket | None:

@@ -3,22 +3,24 @@
 Responses may get new fields.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from schemas.enums import DecisionReason
-from schemas.field_types import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Word
+from schemas.fields.scalars import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Word
+from schemas.fields.visible_text import SentName, Why
 from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
-from schemas.visible_text import SentName, Why
 
 
 class DeadLetterDecision(Model):
     """An operator's decision about a dead letter that they have read."""
 
-    operator: Public[SentName] = Field(
-        description="The operator who decides: a member of staff as named in your systems."
+    operator: Public[SentName | None] = Field(
+        default=None,
+        description="The operator who decides: a member of staff as named in your systems. Required from a service; a "
+        "person's own token says it.",
     )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
     ticket: Public[Ticket | None] = Field(
@@ -30,6 +32,61 @@ class DeadLetterDecision(Model):
         ge=0,
         le=999,
         description="The dead letter's `redrive` as read. It makes a retry of this request the same decision.",
+    )
+
+
+_DIGEST = r"^[0-9a-f]{32}$"
+Digest = Annotated[str, Field(pattern=_DIGEST)]
+
+
+class DeadLetterSelection(Model):
+    """The filters of a decision about many dead letters; absent filters accept all."""
+
+    cause: Public[Slug | None] = Field(default=None, description="Only dead letters with this cause.")
+    command: Public[Word | None] = Field(default=None, description="Only commands of this type.")
+    caller: Public[SentName | None] = Field(default=None, description="Only commands of this caller.")
+    authorization_id: Public[Id | None] = Field(default=None, description="Only commands for this authorization.")
+    since: Public[Time | None] = Field(default=None, description="Only dead letters since this time.")
+    before: Public[Time] = Field(
+        description="Only dead letters before this time: the `at` of the list that the operator saw."
+    )
+
+
+class DeadLetterDecisions(Model):
+    """An operator's decision about all dead letters that match, if they are still those that the operator saw."""
+
+    decision: Public[Literal["redrive", "discard"]] = Field(description="What to do with each of them.")
+    selection: Public[DeadLetterSelection] = Field(description="Which dead letters.")
+    count: Public[Whole] = Field(ge=1, le=20_000, description="Their number: `matching` of the list, or `remaining`.")
+    digest: Public[Digest] = Field(description="Their digest, from the list or from the previous response.")
+    after: Public[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,512}$")] | None] = Field(
+        default=None, description="`next` of the previous response: continues behind the decided ones."
+    )
+    operator: Public[SentName | None] = Field(
+        default=None,
+        description="The operator who decides. Required from a service; a person's own token says it.",
+    )
+    reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
+    ticket: Public[Ticket | None] = Field(default=None, description="A ticket in your own tracker; it is published.")
+    why: Phi[Why | None] = Field(default=None, description="The reason in free text; only on the commands topic.")
+
+
+class NotDecided(OpenModel):
+    """A dead letter that was left out: nothing was decided about it."""
+
+    command_id: Public[CommandId] = Field(description="The command's id.")
+    problem: Public[Slug] = Field(description="The problem, such as not_redrivable.")
+
+
+class DeadLettersDecided(OpenModel):
+    """The decisions that are on the commands topic, and what remains of the selection."""
+
+    decided: Public[list[CommandId]] = Field(description="The commands whose decision is accepted, oldest first.")
+    not_decided: Public[list[NotDecided]] = Field(description="Those that cannot be decided so.")
+    remaining: Public[int] = Field(description="The `count` of the next request; 0: all are done.")
+    digest: Public[Digest] = Field(description="The `digest` of the next request.")
+    next: Public[Annotated[str, Field(max_length=512)] | None] = Field(
+        default=None, description="The `after` of the next request; absent if none remains."
     )
 
 
@@ -54,6 +111,10 @@ class DeadLetterList(OpenModel):
 
     dead_letters: Public[list[DeadLetterSummary]] = Field(description="The dead letters on this page.")
     matching: Public[int] = Field(description="The number of matching dead letters on all pages.")
+    at: Public[Time | None] = Field(default=None, description="With `digest=true`: when the list was read.")
+    digest: Public[Digest | None] = Field(
+        default=None, description="With `digest=true`: the digest of all matching dead letters, for a decision."
+    )
     left_out: Public[int] = Field(description="The number of oldest dead letters beyond the memory limit; normally 0.")
     next: Public[Annotated[str, Field(max_length=512)] | None] = Field(
         default=None, description="The `cursor` of the next page; absent on the last page."
@@ -124,6 +185,8 @@ class DeadLetterSituation(OpenModel):
 
 DEAD_LETTER_BODIES: tuple[type[Model], ...] = (
     DeadLetterDecision,
+    DeadLetterDecisions,
+    DeadLettersDecided,
     DeadLetterList,
     DeadLetterDetail,
     DeadLetterOriginal,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.commands import Completed, Revoked, UnableToComplete
-from schemas.field_types import PHRASES
+from schemas.fields.scalars import PHRASES
 
 _MAX_FAULTS = 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")

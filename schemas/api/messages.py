@@ -8,17 +8,25 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from schemas.enums import CommandType, Effect, Outcome
-from schemas.field_types import Advice, CommandId, Id, Slug, Word
-from schemas.metadata import Metadata
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
+from schemas.fields.visible_text import SentName
 from schemas.model import Model, OpenModel, Phi, Public, Secret
 from schemas.times import Time
-from schemas.visible_text import SentName
 
 
 class AccessGrantBody(Model):
     """The request for an access grant."""
 
-    operator: Public[SentName] = Field(description="The member of staff who will receive the link, never a patient.")
+    operator: Public[SentName | None] = Field(
+        default=None,
+        description="The member of staff who will receive the link, never a patient. Required from a service; a "
+        "person's own token says it.",
+    )
+    take_over: Public[bool | None] = Field(
+        default=None,
+        description="true: get the link also if another person has claimed the handoff, and claim it. For people only.",
+    )
 
 
 class _CommandResponse(OpenModel):
@@ -57,12 +65,34 @@ class CommandOutcome(_CommandResponse):
 
 
 class AccessGranted(OpenModel):
-    """A short-lived link into the live payer session. Pass it to the operator's browser and store it nowhere."""
+    """A short-lived link into the live payer session. Pass it to the operator's browser and store it nowhere.
+
+    Drop it at the event `handoff.closed`.
+    """
 
     handoff_id: Public[Id] = Field(description="The handoff's id.")
     id: Secret[str] = Field(description="The grant's id. It is part of the link and as secret.")
     url: Secret[str] = Field(description="The link. It alone gives access to the session. Never open it from a server.")
     expires_at: Public[Time] = Field(description="When the link expires. Request a new grant before.")
+    message: Phi[str | None] = Field(
+        default=None, description="Collate's message for the operator, such as what the payer's portal asks for."
+    )
+    claim_check: Public[Literal["done", "skipped"] | None] = Field(
+        default=None,
+        description="For people: whether another person's claim was looked for. skipped: there is no read model, or it "
+        "is not available. Absent for services.",
+    )
+
+
+class ReleaseBody(Model):
+    """The request to give back a claimed handoff: no fields."""
+
+
+class ReleaseAccepted(OpenModel):
+    """The release is recorded. `handoff.released` follows if the person had claimed the handoff."""
+
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    handoff_id: Public[Id] = Field(description="The handoff's id.")
 
 
 class Review(OpenModel):
@@ -74,6 +104,17 @@ class Review(OpenModel):
         default=None, description="The snapshot to accept before a handoff."
     )
     review_snapshot: Phi[dict[str, JsonValue]] = Field(description="Collate's snapshot. A reviewer accepts its `id`.")
+
+
+class PayerEvidence(OpenModel):
+    """What the payer said, unchanged from Collate. Only this is the payer's truth; a report is not."""
+
+    authorization_id: Public[Id] = Field(description="The authorization's id.")
+    version: Public[int] = Field(description="Collate's version of the authorization.")
+    status: Public[Word] = Field(description="The authorization's status, in Collate's words.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    payer_receipt: Phi[JsonValue] = Field(default=None, description="The payer's receipt as Collate shows it.")
+    decision: Phi[JsonValue] = Field(default=None, description="The payer's decision as Collate shows it.")
 
 
 class ProblemFault(OpenModel):
@@ -99,6 +140,10 @@ class ProblemDetails(OpenModel):
     )
     reason: Public[Slug | None] = Field(default=None, description="For a live call: the reason, for programs.")
     handoff_id: Public[Id | None] = Field(default=None, description="For a live call: the handoff's id.")
+    claimed_by: Public[Name | None] = Field(
+        default=None, description="For a claimed handoff: the person who has it in hand."
+    )
+    claimed_since: Public[Time | None] = Field(default=None, description="For a claimed handoff: since when.")
     result: Public[Word | None] = Field(
         default=None, description="For a closed handoff: its result in Collate's words."
     )
@@ -106,5 +151,40 @@ class ProblemDetails(OpenModel):
     collate_request_id: Public[Word | None] = Field(default=None, description="For a live call: Collate's request id.")
 
 
-ANSWERS: tuple[type[Model], ...] = (CommandAccepted, CommandOutcome, AccessGranted, Review, ProblemDetails)
+class AccessProblemDetails(ProblemDetails):
+    """The problem of a handoff without access (RFC 9457)."""
+
+    message: Phi[str | None] = Field(default=None, description="Collate's message for the operator, if there is one.")
+
+
+class BatchedCommand(OpenModel):
+    """The result of one event of a batch. Exactly one of `command` and `problem` is set."""
+
+    index: Public[int] = Field(description="The event's place in the batch, from 0.")
+    status: Public[int] = Field(description="The HTTP status that this event alone would have got: 202 is accepted.")
+    command: Public[CommandAccepted | None] = Field(default=None, description="The accepted command.")
+    replayed: Public[bool | None] = Field(default=None, description="true: the event repeats an accepted command.")
+    location: Public[str | None] = Field(
+        default=None, description="The path of the command's status, if a read model is installed."
+    )
+    retry_after: Public[int | None] = Field(default=None, description="Seconds until this event may be sent again.")
+    problem: Public[ProblemDetails | None] = Field(default=None, description="Why the event was not accepted.")
+
+
+class BatchedCommands(OpenModel):
+    """The results of a batch, one for each event and in its order."""
+
+    results: Public[list[BatchedCommand]] = Field(description="The results.")
+
+
+ANSWERS: tuple[type[Model], ...] = (
+    CommandAccepted,
+    CommandOutcome,
+    AccessGranted,
+    Review,
+    PayerEvidence,
+    ProblemDetails,
+    AccessProblemDetails,
+    BatchedCommands,
+)
 """All response bodies in this module."""

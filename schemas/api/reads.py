@@ -7,14 +7,27 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from schemas.authorization import AuthorizationRecord
-from schemas.field_types import Advice, CommandId, Id, Name, Slug, Word
-from schemas.metadata import Metadata
+from schemas.authorization import AuthorizationRecord, HandoffClaim
+from schemas.enums import AssertedBy
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
 from schemas.model import Model, OpenModel, Public
 from schemas.times import Time
 
 Cursor = Annotated[str, Field(max_length=512)]
 _NEXT = Field(default=None, description="The `cursor` of the next page; absent on the last page.")
+
+
+class LastCalls(OpenModel):
+    """The last calls to Collate for a command, all with the same result."""
+
+    operation: Public[Word] = Field(description="The operation at Collate.")
+    result: Public[Word] = Field(description="answered, refused, ambiguous (Collate may have applied it) or not_sent.")
+    status: Public[int | None] = Field(default=None, description="The HTTP status, if there was a response.")
+    code: Public[Slug | None] = Field(default=None, description="Collate's error code, or the gateway's own cause.")
+    count: Public[int] = Field(ge=1, description="The number of these calls that events have shown so far.")
+    since: Public[Time] = Field(description="When the first of them began.")
+    until: Public[Time] = Field(description="When the last of them began.")
 
 
 class WaitsFor(OpenModel):
@@ -23,6 +36,9 @@ class WaitsFor(OpenModel):
     reason: Public[Slug] = Field(description="The reason why the command waits.")
     advice: Public[Advice | None] = Field(default=None, description="The reason in one sentence.")
     until: Public[Time | None] = Field(default=None, description="When the gateway retries.")
+    last_calls: Public[LastCalls | None] = Field(
+        default=None, description="What the last calls to Collate returned, if there were calls."
+    )
 
 
 class CommandStatus(OpenModel):
@@ -80,17 +96,43 @@ class Risk(OpenModel):
     """The reason why Collate may soon end a handoff."""
 
     reason: Public[Slug] = Field(description="The reason.")
-    ends_at: Public[Time | None] = Field(default=None, description="The expected end; always absent today.")
+    ends_at: Public[Time | None] = Field(
+        default=None, description="When Collate is expected to end the handoff, by a setting of the gateway."
+    )
 
 
 class LastGrant(OpenModel):
     """The most recent access grant, without the link."""
 
-    operator: Public[Name] = Field(description="The operator who received the link, as the caller stated.")
+    operator: Public[Name] = Field(description="The operator who received the link.")
+    asserted_by: Public[AssertedBy | None] = Field(
+        default=None, description="person (the operator's own token) or caller (the service stated it)."
+    )
     caller: Public[Name | None] = Field(
         default=None, description="The authenticated caller that received the link; absent for older grants."
     )
     expires_at: Public[Time] = Field(description="When the link expires.")
+
+
+class HandoffRequester(OpenModel):
+    """Who requested a handoff through the gateway."""
+
+    caller: Public[Name] = Field(description="The authenticated caller.")
+    requested_by: Public[Name | None] = Field(default=None, description="The member of staff who requested it.")
+    accepted_by: Public[Name | None] = Field(default=None, description="The reviewer who accepted the snapshot.")
+    asserted_by: Public[AssertedBy | None] = Field(
+        default=None, description="person (their own token) or caller (the service stated the names)."
+    )
+
+
+class HandoffReporter(OpenModel):
+    """Who closed a handoff through the gateway."""
+
+    caller: Public[Name] = Field(description="The authenticated caller.")
+    reported_by: Public[Name | None] = Field(default=None, description="The member of staff who reported the result.")
+    asserted_by: Public[AssertedBy | None] = Field(
+        default=None, description="person (their own token) or caller (the service stated the name)."
+    )
 
 
 class HandoffStatus(OpenModel):
@@ -104,10 +146,22 @@ class HandoffStatus(OpenModel):
     final_submit_capable: Public[bool | None] = Field(
         default=None, description="Whether the operator can submit to the payer."
     )
+    claim: Public[HandoffClaim | None] = Field(
+        default=None, description="The person who has it in hand; absent without a claim."
+    )
     grants: Public[int] = Field(description="The number of access grants.")
     last_grant: Public[LastGrant | None] = Field(default=None, description="The most recent access grant.")
+    request: Public[HandoffRequester | None] = Field(
+        default=None, description="Who requested it, if the gateway's own command opened it."
+    )
+    report: Public[HandoffReporter | None] = Field(
+        default=None, description="Who closed it, if the gateway's own command closed it."
+    )
     risk: Public[Risk | None] = Field(default=None, description="Absent if there is no known risk.")
-    closed_at: Public[Time | None] = Field(default=None, description="When the handoff ended.")
+    closed_at: Public[Time | None] = Field(default=None, description="When the gateway published that it ended.")
+    collate_closed_at: Public[Time | None] = Field(
+        default=None, description="When it closed, by Collate's clock; absent if no read of it showed the end."
+    )
     result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
     closed_by: Public[Word | None] = Field(default=None, description="us, other, expiry, loss or cancellation.")
     reported: Public[Word | None] = Field(default=None, description="A report, not payer truth.")
@@ -134,6 +188,15 @@ class UnfinishedCommand(OpenModel):
     waiting: Public[WaitsFor | None] = Field(default=None, description="Why the command has not ended, if known.")
 
 
+class FullCaller(OpenModel):
+    """A caller that has used up its share of an authorization's recent commands."""
+
+    authorization_id: Public[Id] = Field(description="The authorization; other callers of it are not affected.")
+    caller: Public[Name] = Field(description="The caller.")
+    rejected: Public[int] = Field(description="The commands that were rejected in the last ten minutes.")
+    last_at: Public[Time] = Field(description="When the last one was rejected.")
+
+
 class Rates(OpenModel):
     """The counts of the last minute."""
 
@@ -141,6 +204,14 @@ class Rates(OpenModel):
     finished: Public[int] = Field(description="Finished commands.")
     events: Public[int] = Field(description="Published events.")
     attempts: Public[int] = Field(description="Recorded calls to Collate for commands.")
+
+
+class MinuteCounts(OpenModel):
+    """The counts of one minute."""
+
+    at: Public[Time] = Field(description="The beginning of the minute.")
+    accepted: Public[int] = Field(description="Accepted commands.")
+    finished: Public[int] = Field(description="Finished commands.")
 
 
 class Projector(OpenModel):
@@ -160,7 +231,14 @@ class Overview(OpenModel):
         description="The longest waiting commands. Each blocks its authorization."
     )
     dead_letters: Public[list[UnfinishedCommand]] = Field(description="The dead-lettered commands, oldest first.")
+    full_callers: Public[list[FullCaller]] = Field(
+        default_factory=list, description="The callers whose commands are rejected because their share is full."
+    )
     last_minute: Public[Rates] = Field(description="The counts of the last minute.")
+    history: Public[list[MinuteCounts] | None] = Field(
+        default=None,
+        description="With `history=1h`: the counts of the last 60 minutes, oldest first, the present minute included.",
+    )
     active_handoffs: Public[int] = Field(description="The number of open handoffs.")
     projector: Public[Projector] = Field(description="The freshness of the read model.")
 

@@ -5,13 +5,15 @@ except the review snapshot: the gateway passes it through unchanged to the revie
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from schemas.collate.lenient_types import IsPresent, OpenWord, OrNone
-from schemas.field_types import Id
+from schemas.fields.scalars import Id
 from schemas.model import Phi, Public, Tolerant
+
+POINTER_ID: Final = "activeManualHandoff.id"
 
 
 class Status(StrEnum):
@@ -74,15 +76,32 @@ class NextAction(Tolerant):
     covers: Public[Covers | None] = None
 
 
-class HandoffPointer(Tolerant):
-    """The running handoff inside its authorization. Only an id is documented; a bare text is accepted as the id."""
+class Payer(Tolerant):
+    """The payer. Only its id is kept."""
 
-    id: Public[Id] = Field(validation_alias=AliasChoices("id", "manualHandoffId"))
+    id: Public[OrNone[Id]] = None
+
+
+class AuthorizationRequest(Tolerant):
+    """What was requested. Only the payer's id is kept."""
+
+    payer_id: Public[OrNone[Id]] = None
+
+
+class HandoffPointer(Tolerant):
+    """The running handoff inside its authorization. Only an id is documented; a bare text is accepted as the id.
+
+    Any other value but null is a handoff whose id is unknown: the gateway must open no second one.
+    """
+
+    id: Public[OrNone[Id]] = Field(default=None, validation_alias=AliasChoices("id", "manualHandoffId"))
 
     @model_validator(mode="before")
     @classmethod
     def _bare_id(cls, value: Any) -> Any:
-        return {"id": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"id": value}
+        return value if isinstance(value, dict | HandoffPointer) else {}
 
 
 class PriorAuthorization(Tolerant):
@@ -95,6 +114,8 @@ class PriorAuthorization(Tolerant):
     next_action: Public[NextAction | None] = None
     submission: Phi[Submission | None] = None
     active_manual_handoff: Public[HandoffPointer | None] = None
+    payer: Public[OrNone[Payer]] = None
+    request: Phi[OrNone[AuthorizationRequest]] = None
 
     @property
     def is_settled(self) -> bool:
@@ -122,6 +143,18 @@ class PriorAuthorization(Tolerant):
         return self.next_action.covers.review_snapshot_id if self.next_action and self.next_action.covers else None
 
     @property
+    def payer_id(self) -> str | None:
+        """The payer's id: of the resolved payer, or else of the request; None if neither shows it."""
+        if self.payer is not None and self.payer.id is not None:
+            return self.payer.id
+        return self.request.payer_id if self.request is not None else None
+
+    @property
     def active_handoff_id(self) -> str | None:
-        """The id of the running handoff, if there is one."""
+        """The id of the running handoff, if there is one and its id can be read."""
         return self.active_manual_handoff.id if self.active_manual_handoff else None
+
+    @property
+    def unread_fields(self) -> tuple[str, ...]:
+        """The fields that Collate sent and that cannot be read, although the rest is usable."""
+        return () if self.active_manual_handoff is None or self.active_manual_handoff.id else (POINTER_ID,)

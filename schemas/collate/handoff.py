@@ -8,8 +8,8 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from schemas.collate.lenient_types import IsTrue, OpenTime, OpenWord, OrNone
-from schemas.field_types import Id
-from schemas.model import Public, Secret, Tolerant
+from schemas.fields.scalars import Id
+from schemas.model import Phi, Public, Secret, Tolerant
 
 
 class HandoffState(StrEnum):
@@ -33,7 +33,7 @@ class HandoffResult(StrEnum):
 
 
 class ManualHandoff(Tolerant):
-    """A manual handoff."""
+    """A manual handoff. Its message is for the operator alone: it exists only in live answers."""
 
     id: Public[Id]
     version: Public[int]
@@ -45,6 +45,7 @@ class ManualHandoff(Tolerant):
     created_at: Public[OrNone[OpenTime]] = None
     activated_at: Public[OrNone[OpenTime]] = None
     closed_at: Public[OrNone[OpenTime]] = None
+    message: Phi[OrNone[str]] = None
 
 
 class AccessGrant(Tolerant):
@@ -76,4 +77,5 @@ class CloseAnswer(Tolerant):
     state: Public[OpenWord]
     authorization: Public[ClosedAuthorization]
     result: Public[OpenWord | None] = None
+    closed_at: Public[OrNone[OpenTime]] = None
     reconciliation: Public[OrNone[Reconciliation]] = None

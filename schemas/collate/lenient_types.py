@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from schemas.field_types import word
+from schemas.fields.scalars import word
 
 _T = TypeVar("_T")
 

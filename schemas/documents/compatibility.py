@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.visible_text import NARROWED
+from schemas.fields.visible_text import NARROWED
 
 _SCALAR_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _LOWER_IS_NARROWER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")

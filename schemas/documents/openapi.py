@@ -7,15 +7,38 @@ require certain headers for one media type only.
 from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.api.dead_letters import DEAD_LETTER_BODIES
-from schemas.api.messages import AccessGrantBody, AccessGranted, CommandAccepted, CommandOutcome, ProblemDetails, Review
+from schemas.api.lists import LISTS
+from schemas.api.me import Me
+from schemas.api.messages import (
+    AccessGrantBody,
+    AccessGranted,
+    AccessProblemDetails,
+    BatchedCommands,
+    CommandAccepted,
+    CommandOutcome,
+    PayerEvidence,
+    ProblemDetails,
+    ReleaseAccepted,
+    ReleaseBody,
+    Review,
+)
+from schemas.api.operator_decisions import (
+    RecentCommandsAccepted,
+    RecentCommandsDecision,
+    VersionFloorAccepted,
+    VersionFloorDecision,
+)
 from schemas.api.reads import READS
-from schemas.api.recent_commands import RecentCommandsAccepted, RecentCommandsDecision
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
 from schemas.documents.json_schema import component_schemas
+from schemas.documents.openapi_cloudevents import cloudevents
 from schemas.documents.openapi_dead_letters import dead_letter_paths
+from schemas.documents.openapi_me import me_paths
+from schemas.documents.openapi_operator_decisions import operator_decision_paths
 from schemas.documents.openapi_parts import (
     AUTHORIZATION_ID,
     IDENTIFIER,
+    OPERATOR,
     PREFER,
     REQUEST_ID,
     Json,
@@ -23,10 +46,10 @@ from schemas.documents.openapi_parts import (
     json_body,
     json_response,
     parameter,
+    problem,
     problems,
 )
 from schemas.documents.openapi_reads import read_paths
-from schemas.documents.openapi_recent_commands import recent_commands_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 
@@ -40,13 +63,22 @@ _MODELS: tuple[type[Model], ...] = (
     AccessGrantBody,
     CommandAccepted,
     CommandOutcome,
+    BatchedCommands,
     AccessGranted,
+    ReleaseBody,
+    ReleaseAccepted,
     Review,
+    PayerEvidence,
+    AccessProblemDetails,
     ProblemDetails,
     *READS,
+    *LISTS,
     *DEAD_LETTER_BODIES,
     RecentCommandsDecision,
     RecentCommandsAccepted,
+    VersionFloorDecision,
+    VersionFloorAccepted,
+    Me,
 )
 _COMMAND_EXAMPLE = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
@@ -61,6 +93,13 @@ _EXAMPLES: Mapping[str, Json] = {
         "metadata": {"case": "case-0042"},
     },
     "AccessGrantBody": {"operator": "op-7"},
+    "Me": {
+        "caller": "people:jo.miller",
+        "kind": "person",
+        "person": "jo.miller",
+        "permissions": ["authorization:read", "handoff:grant"],
+        "limits": {"requestsPerSecond": 200.0, "burst": 400, "streams": 20, "waitingRequests": 100},
+    },
     "CommandAccepted": _COMMAND_EXAMPLE,
     "CommandOutcome": _COMMAND_EXAMPLE
     | {
@@ -95,15 +134,13 @@ _EXAMPLES: Mapping[str, Json] = {
 
 _BODY = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 _LIVE = (404, 409, 502)
-# CloudEvents 1.0 section 3.1: the text of an attribute and the name of an extension.
-_ATTRIBUTE = {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*$"}
-_EXTENSION = "^[a-z0-9]{1,64}$"
 
 
 def openapi() -> Json:
     """Return the document."""
     authorization = "/v1/authorizations/{authorizationId}"
     handoff = f"{authorization}/handoffs/{{handoffId}}"
+    reads = read_paths()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -127,15 +164,18 @@ def openapi() -> Json:
             f"{authorization}/watch": {
                 "post": _command("watchAuthorization", "Watch an authorization until it settles.", AuthorizationWatch)
             },
-            "/v1/commands": {"post": _cloudevent()},
+            "/v1/commands": {"post": cloudevents(_BODY)} | reads.pop("/v1/commands"),
             f"{handoff}/access-grants": {"post": _grant()},
+            f"{handoff}/release": {"post": _release()},
             f"{authorization}/review-snapshot": {"get": _review()},
+            f"{authorization}/payer-evidence": {"get": _evidence()},
             "/v1/events": {"get": _events()},
             "/openapi.json": {"get": _document("openApi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncApi", "The topics and events.")},
         }
-        | read_paths()
-        | recent_commands_paths(_idempotency_key(is_required=True))
+        | reads
+        | operator_decision_paths(_idempotency_key(is_required=True))
+        | me_paths()
         | dead_letter_paths(),
         "components": {
             "schemas": _schemas(_MODELS),
@@ -143,13 +183,14 @@ def openapi() -> Json:
                 "credential": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer.",
+                    "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer, of "
+                    "your service or of a person.",
                 },
                 "signature": {
                     "type": "apiKey",
                     "in": "header",
                     "name": "webhook-signature",
-                    "description": "A Standard Webhooks signature, only for a structured CloudEvent to POST "
+                    "description": "A Standard Webhooks signature, only for a structured CloudEvent or a batch to POST "
                     "/v1/commands: it covers the body, but not the method, path and query. `webhook-id` is the event's "
                     "`id`, `webhook-timestamp` is at most 5 minutes old, and the first `?caller=` names the signer.",
                 },
@@ -169,67 +210,30 @@ def _command(name: str, summary: str, body: type[Model]) -> Json:
     }
 
 
-def _cloudevent() -> Json:
-    variants = [_event_schema(name) for name in sorted(PUBLIC_COMMANDS)]
-    return {
-        "operationId": "sendCommand",
-        "summary": "Send any command as a CloudEvent 1.0.",
-        "description": (
-            "This describes structured mode. Binary mode is accepted too: the data as application/json, the attributes "
-            "as `ce-` headers. `source` and `id` are the idempotency key; `subject` is the authorization's id. "
-            "Structured mode may be signed instead of carrying an API key or a token: see `signature`."
-        ),
-        "security": [{"credential": []}, {"signature": []}],
-        "parameters": [PREFER, REQUEST_ID],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/cloudevents+json": {
-                    "schema": {"oneOf": variants},
-                    "example": {
-                        "specversion": "1.0",
-                        "id": "7d1f0c9a",
-                        "source": "/scheduling",
-                        "type": "collate-gateway.authorization.watch.v1",
-                        "subject": "auth_7Q2M",
-                        "data": {},
-                    },
-                }
-            },
-        },
-        "responses": command_responses() | problems(_BODY),
-    }
-
-
-def _event_schema(name: str) -> Json:
-    needs_data = any(field.is_required() for field in COMMANDS[name].model_fields.values())
-    extension = [_ATTRIBUTE | {"minLength": 0}, {"type": "boolean"}, {"type": "integer", "format": "int32"}]
-    return {
-        "type": "object",
-        "propertyNames": {"pattern": _EXTENSION},
-        "additionalProperties": {"anyOf": [*extension, {"type": "null"}]},
-        "properties": {
-            "specversion": {"const": "1.0"},
-            "id": _ATTRIBUTE,
-            "source": _ATTRIBUTE,
-            "type": {"const": name},
-            "subject": IDENTIFIER,
-            "datacontenttype": {"const": "application/json"},
-            "data": {"$ref": f"#/components/schemas/{COMMANDS[name].__name__}"},
-        },
-        "required": ["specversion", "id", "source", "type", "subject", *(["data"] if needs_data else [])],
-    }
-
-
 def _grant() -> Json:
     granted = json_response("The link. The grant is recorded, without the link.", AccessGranted)
     return {
         "operationId": "createAccessGrant",
         "summary": "Create a short-lived link into the live payer session; `active` means the running handoff.",
-        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new grant.",
+        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new grant. A "
+        "person's first grant claims the handoff; another person gets 409 `handoff-claimed`, unless they send "
+        "`takeOver: true`. Keep the link in memory only, and drop it at the event `handoff.closed`: no operator may "
+        "work in the session after that. `handoff.at_risk` with `grant_expiring` says when a new link is needed.",
         "parameters": [*_path_parameters("createAccessGrant"), _idempotency_key(is_required=False), REQUEST_ID],
         "requestBody": json_body(AccessGrantBody, is_required=True),
-        "responses": {"201": granted} | problems((*_BODY, *_LIVE)),
+        "responses": {"201": granted} | problems((*_BODY, *_LIVE)) | problem(409, AccessProblemDetails),
+    }
+
+
+def _release() -> Json:
+    return {
+        "operationId": "releaseHandoff",
+        "summary": "Give back a handoff that you have claimed. For people, with their own token.",
+        "description": "Needs the permission `handoff:grant`. It changes nothing if another person has claimed the "
+        "handoff, or nobody.",
+        "parameters": [*_path_parameters("createAccessGrant"), REQUEST_ID],
+        "requestBody": json_body(ReleaseBody, is_required=False),
+        "responses": {"202": json_response("The release is recorded.", ReleaseAccepted)} | problems(_BODY),
     }
 
 
@@ -237,9 +241,22 @@ def _review() -> Json:
     return {
         "operationId": "readReviewSnapshot",
         "summary": "Read the snapshot that a reviewer must accept before a handoff.",
-        "parameters": [*_path_parameters("readReviewSnapshot"), REQUEST_ID],
+        "description": "The read is on record before the response leaves: `authorization.content_read`.",
+        "parameters": [*_path_parameters("readReviewSnapshot"), OPERATOR, REQUEST_ID],
         "responses": {"200": json_response("Collate's current snapshot.", Review)}
-        | problems((400, 401, 403, 404, 409, 429, 500, 502, 503, 504)),
+        | problems((400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)),
+    }
+
+
+def _evidence() -> Json:
+    return {
+        "operationId": "readPayerEvidence",
+        "summary": "Read the payer's receipt and decision as Collate shows them: the payer's truth.",
+        "description": "Needs the permission `authorization:evidence`. The read is on record before the response "
+        "leaves: `authorization.content_read`. The gateway stores nothing of it.",
+        "parameters": [AUTHORIZATION_ID, OPERATOR, REQUEST_ID],
+        "responses": {"200": json_response("What the payer said.", PayerEvidence)}
+        | problems((400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)),
     }
 
 

@@ -6,15 +6,18 @@ from pydantic import TypeAdapter
 
 from schemas.api.dead_letters import (
     DeadLetterDecision,
+    DeadLetterDecisions,
     DeadLetterDetail,
     DeadLetterList,
     DeadLetterOriginal,
+    DeadLettersDecided,
     DeadLetterSituation,
 )
 from schemas.documents.openapi_parts import (
     CURSOR,
     IDENTIFIER,
     LIMIT,
+    OPERATOR,
     PREFER,
     UUID,
     Json,
@@ -24,11 +27,11 @@ from schemas.documents.openapi_parts import (
     parameter,
     problems,
 )
-from schemas.field_types import Slug, Word
+from schemas.fields.scalars import Slug, Word
+from schemas.fields.visible_text import SentName
 from schemas.model import Model
-from schemas.visible_text import SentName
 
-_READ = (400, 401, 403, 404, 429, 500, 503, 504)
+_READ = (400, 401, 403, 404, 422, 429, 500, 503, 504)
 _LIVE = (*_READ, 409, 502)
 _DECIDE = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 _COMMAND_ID = parameter("path", "commandId", UUID, "The command's id.")
@@ -50,16 +53,32 @@ def dead_letter_paths() -> Json:
             parameter(
                 "query", "since", {"type": "string", "format": "date-time"}, "Only dead letters since this time."
             ),
+            parameter(
+                "query", "before", {"type": "string", "format": "date-time"}, "Only dead letters before this time."
+            ),
+            parameter("query", "digest", {"enum": ["true"]}, "`true`: also the digest of all matching dead letters."),
             LIMIT,
             CURSOR,
         ),
+        "/v1/dead-letters/decisions": {
+            "post": {
+                "operationId": "decideDeadLetters",
+                "summary": "Redrive or discard all dead letters that match, in steps of at most 20.",
+                "description": "409 if the matching dead letters are not those of `count` and `digest`: nothing was "
+                "decided. Send the next request with `remaining`, `digest` and `next` of the response.",
+                "parameters": [],
+                "requestBody": json_body(DeadLetterDecisions, is_required=True),
+                "responses": {"200": json_response("What was decided, and what remains.", DeadLettersDecided)}
+                | problems(_DECIDE),
+            }
+        },
         dead_letter: _get("readDeadLetter", "All public fields of a dead letter.", DeadLetterDetail, _COMMAND_ID),
         f"{dead_letter}/original": _get(
             "readDeadLetterOriginal",
-            "The original data, with PHI. The gateway logs the caller and the operator.",
+            "The original data, with PHI. The read is on record before the response leaves.",
             DeadLetterOriginal,
             _COMMAND_ID,
-            parameter("query", "operator", name, "The member of staff who will read it.") | {"required": True},
+            OPERATOR | {"description": f"{OPERATOR['description']} Required from a service."},
         ),
         f"{dead_letter}/situation": _get(
             "readDeadLetterSituation",

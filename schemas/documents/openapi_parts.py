@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from schemas.api.messages import CommandAccepted, CommandOutcome, ProblemDetails
+from schemas.fields.visible_text import SentName
 from schemas.model import Model
 
 Json = dict[str, Any]
@@ -19,7 +22,7 @@ _PROBLEMS: Mapping[int, str] = {
     404: "Not found.",
     408: "The body did not arrive in time.",
     409: "Not possible now; `reason` has the reason.",
-    413: "The body is larger than 64 KiB.",
+    413: "The body is larger than 64 KiB, or a batch of commands larger than 512 KiB.",
     414: "The URL is longer than 4 KiB.",
     415: "The media type is not supported.",
     422: "The body does not fit its schema, or the key was used with another body before.",
@@ -48,6 +51,12 @@ def parameter(place: str, name: str, schema: Json, description: str) -> Json:
 
 
 AUTHORIZATION_ID = parameter("path", "authorizationId", IDENTIFIER, "Collate's id of the authorization.")
+OPERATOR = parameter(
+    "query",
+    "operator",
+    TypeAdapter(SentName).json_schema(),
+    "The member of staff who will read it. A person's own token says it.",
+)
 LIMIT = parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "The page size; default: 50.")
 CURSOR = parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the previous page.")
 PREFER = parameter(
@@ -96,13 +105,17 @@ def problems(statuses: Iterable[int]) -> Json:
     """Return the problem responses for these statuses, and for those that every route has."""
     found: Json = {}
     for status in sorted({*statuses, *_FOR_ALL_ROUTES}):
-        content = {"application/problem+json": {"schema": _reference(ProblemDetails)}}
-        found[str(status)] = {"description": _PROBLEMS[status], "content": content}
-        if status in _WITH_RETRY_AFTER:
-            found[str(status)]["headers"] = {
-                "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}
-            }
+        found |= problem(status)
     return found
+
+
+def problem(status: int, model: type[Model] = ProblemDetails) -> Json:
+    """Return the problem response of one status, with this body."""
+    content = {"application/problem+json": {"schema": _reference(model)}}
+    response: Json = {"description": _PROBLEMS[status], "content": content}
+    if status in _WITH_RETRY_AFTER:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
+    return {str(status): response}
 
 
 def _reference(model: type[Model]) -> Json:

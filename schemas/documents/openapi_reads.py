@@ -1,9 +1,13 @@
 """The read routes of the OpenAPI document."""
 
+from pydantic import TypeAdapter
+
+from schemas.api.lists import AuthorizationList, CommandList, Needs
 from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
 from schemas.documents.openapi_parts import (
     AUTHORIZATION_ID,
     CURSOR,
+    IDENTIFIER,
     LIMIT,
     UUID,
     Json,
@@ -11,11 +15,27 @@ from schemas.documents.openapi_parts import (
     parameter,
     problems,
 )
+from schemas.fields.scalars import METADATA_PAIRS, MetadataValue
+from schemas.fields.visible_text import SentName
 from schemas.model import Model
 
 _STATUSES = (400, 401, 403, 404, 429, 500, 503, 504)
 _ETAG: Json = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match: 304 if nothing has changed."}}
 _UNCHANGED: Json = {"description": "Nothing has changed since the ETag in If-None-Match."}
+_TIME: Json = {"type": "string", "format": "date-time"}
+_TEXT: Json = TypeAdapter(SentName).json_schema()
+_ORDER = parameter("query", "order", {"enum": ["oldest", "newest"]}, "Which come first; oldest is the default.")
+_METADATA: Json = parameter(
+    "query",
+    "metadata",
+    {
+        "type": "object",
+        "patternProperties": {r"^metadata\.[A-Za-z0-9._-]{1,64}$": TypeAdapter(MetadataValue).json_schema()},
+        "additionalProperties": False,
+        "maxProperties": METADATA_PAIRS,
+    },
+    "Pairs that the metadata of a command must have, each as a parameter of its own: `metadata.case=case-0042`.",
+) | {"style": "form", "explode": True}
 _IF_NONE_MATCH = parameter("header", "If-None-Match", {"type": "string"}, "The ETag of an earlier response.")
 
 
@@ -23,6 +43,9 @@ def read_paths() -> Json:
     """Return the paths."""
     at = {"type": "string", "pattern": "^[0-9]{1,9}-[0-9]{1,18}$"}
     state = {"enum": ["active", "closed"]}
+    needs = {"enum": [need.value for need in Needs]}
+    history = {"enum": ["1h"]}
+    statuses = {"enum": ["accepted", "waiting", "dead_lettered", "finished"]}
     return {
         "/v1/commands/{commandId}": _get(
             "readCommand",
@@ -44,19 +67,73 @@ def read_paths() -> Json:
             "The commands, attempts and events of an authorization, in order.",
             Timeline,
             AUTHORIZATION_ID,
+            _ORDER,
+            _since("The earliest time of an entry."),
             LIMIT,
             CURSOR,
         ),
         "/v1/handoffs": _get(
             "listHandoffs",
-            "Handoffs in one state, the oldest first.",
+            "Handoffs in one state, by the time of the opening or the end.",
             HandoffList,
             parameter("query", "state", state, "active (the default) or closed."),
+            _ORDER,
+            _since("The earliest time of the opening or the end."),
             LIMIT,
             CURSOR,
         ),
-        "/v1/overview": _get("readOverview", "The state of the whole gateway.", Overview),
+        "/v1/authorizations": _get(
+            "listAuthorizations",
+            "The work list: authorizations that need work, the longest wait first.",
+            AuthorizationList,
+            parameter(
+                "query",
+                "needs",
+                needs,
+                "person (the default): Collate waits for a person, or a handoff is open. handoff: a handoff is to be "
+                "opened. contradicted: the last report contradicts the payer.",
+            ),
+            parameter("query", "payer", IDENTIFIER, "Collate's id of the payer."),
+            parameter("query", "claimedBy", _TEXT, "Who has the open handoff in hand: a caller, or `none`."),
+            parameter("query", "caller", _TEXT, "A caller that has sent one of its last 100 commands."),
+            _METADATA,
+            _since("The earliest `waitingSince`."),
+            _before("The `waitingSince` is earlier than this time: the wait is longer."),
+            LIMIT,
+            CURSOR,
+        ),
+        "/v1/commands": _get(
+            "listCommands",
+            "Commands by acceptance: your own, or all with authorization:read.",
+            CommandList,
+            parameter("query", "authorizationId", IDENTIFIER, "Collate's id of the authorization."),
+            parameter("query", "status", statuses, "The status of the commands."),
+            parameter(
+                "query", "reason", {"type": "string", "pattern": "^[a-z0-9_]{1,64}$"}, "The reason of the status."
+            ),
+            parameter("query", "caller", _TEXT, "The caller that sent the commands."),
+            _METADATA,
+            _ORDER,
+            _since("The earliest time of acceptance."),
+            _before("The time of acceptance is earlier than this time."),
+            LIMIT,
+            CURSOR,
+        ),
+        "/v1/overview": _get(
+            "readOverview",
+            "The state of the whole gateway.",
+            Overview,
+            parameter("query", "history", history, "`1h`: also the counts of each minute of the last hour."),
+        ),
     }
+
+
+def _since(description: str) -> Json:
+    return parameter("query", "since", _TIME, description)
+
+
+def _before(description: str) -> Json:
+    return parameter("query", "before", _TIME, description)
 
 
 def _get(name: str, summary: str, model: type[Model], *parameters: Json) -> Json:

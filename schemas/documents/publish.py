@@ -13,6 +13,7 @@ An incompatible change needs a new type (`...v2`) beside the old one.
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def documents() -> dict[str, dict[str, Any]]:
     return {path: json_schema(model) for path, model in models.items()} | whole
 
 
+@cache
 def rendered() -> dict[str, str]:
     """Return the expected text of each file by its path."""
     return {

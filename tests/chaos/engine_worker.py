@@ -49,6 +49,7 @@ class Orders:
     timeout_seconds: float = 60.0
     state_bytes: int = 256 * 1024
     outputs_bytes: int = 4 * 1024 * 1024
+    has_evidence: bool = False
     progress_copy: str = "new"
 
     @property
@@ -85,6 +86,7 @@ class Orders:
             start_seconds=self.start_seconds,
             progress_copy=CopyForm(self.progress_copy),
             drain_seconds=self.drain_seconds,
+            evidence_topic=self.events if self.has_evidence else None,
             limits=InvocationLimits(
                 timeout_seconds=self.timeout_seconds,
                 state_bytes=self.state_bytes,

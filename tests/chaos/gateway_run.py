@@ -3,7 +3,7 @@
     make chaos SECONDS=120 SEED=7
 
 The seed determines the faults, other actors, kills, frozen processes and broker restarts. When they end, all commands
-must end, and `gateway_checks` compares the events with the effects at Collate. If a promise was broken, the run exits 1
+must end, and `local.judge` compares the events with the effects at Collate. If a promise was broken, the run exits 1
 and keeps the logs. It never runs longer than its deadline.
 """
 
@@ -25,18 +25,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from local.chaos.callers import MARK, Callers, write_callers
+from local.chaos.faults import FaultInjector
+from local.chaos.settings import BROKERS, PROFILES, READINGS, SETTINGS
 from local.collate.calls.keys import Keys
 from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
 from local.event_listener import listening
 from local.installation import Installation
+from local.judge.checks import BrokenPromise, Evidence, effects_of, find_broken_promises
+from local.judge.evidence import PastStates, leaks
+from local.judge.verdict import Judge
 from local.kafka.nodes import Cluster
+from local.postgres import Postgres
 from local.processes.run import Run as Processes
-from tests.chaos.gateway_callers import MARK, Callers, write_callers
-from tests.chaos.gateway_checks import Run, Violation, effects_of, find_violations
-from tests.chaos.gateway_evidence import PastStates, gather, leaks
-from tests.chaos.gateway_faults import SESSION_SECONDS, FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,70 +49,67 @@ CASES_PER_SECOND: Final = 2.0
 DRAIN_SECONDS: Final = 150.0
 START_AND_END_SECONDS: Final = 420.0
 PREFIX: Final = "chaos."
-# The profiles in which Collate honours the key or If-Match: promise 2 holds for these.
-PROFILES: Final = ("v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if_match", "stale_replicas")
-# Without automatic expiry after 15 minutes, a long run can end. Another actor lets some handoffs expire.
-READINGS: Final = {"decision_seconds": None, "abandonment_seconds": None}
-SETTINGS: Final = {
+# The profiles that need other settings than the default, one for a whole run. If-Match alone prevents a second effect.
+SETTINGS_OF: Final = {"v3_refuses_keys": {"GATEWAY_COLLATE__SEND_IDEMPOTENCY_KEY": "none"}}
+RUN_SETTINGS: Final = SETTINGS | {
     "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
     "GATEWAY_COLLATE__MAX_REPLICAS": str(WORKERS + INGRESSES),
-    # Shorter timeouts than in production, so that more happens per minute.
-    "GATEWAY_COLLATE__CONNECT_TIMEOUT": "1s",
-    "GATEWAY_COLLATE__WRITE_TIMEOUT": "2s",
-    "GATEWAY_COLLATE__READ_TIMEOUT": "2s",
-    "GATEWAY_COLLATE__TOTAL_TIMEOUT": "4s",
-    "GATEWAY_COLLATE__BREAKER_OPEN": "1s",
-    "GATEWAY_COLLATE__RAMP_UP": "3s",
-    "GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:.0f}s",
-    "GATEWAY_WORKER__HEARTBEAT": "500ms",
-    "GATEWAY_WORKER__TRANSACTION_TIMEOUT": "10s",
-    "GATEWAY_WORKER__WAITING_AFTER": "3s",
-    # Other actors cause many unknown outcomes here. In production so many would mean a bad deploy.
-    "GATEWAY_WORKER__DEAD_LETTER_SHARE": "1.0",
-    "GATEWAY_WATCH__ENDED": "1s until 20s,5s",
-    "GATEWAY_WATCH__OPEN": "2s until 30s,10s",
-    "GATEWAY_WATCH__PROCESSING": "2s until 30s,10s",
-    "GATEWAY_WATCH__ACTION": "3s until 30s,15s",
-    "GATEWAY_WATCH__PAYER": "3s until 30s,15s",
-    # A delayed read stays delayed after the faults, but this run ends soon after them.
-    "GATEWAY_WATCH__LONGEST_STRETCH": "2",
 }
 
 
 class Chaos:
     """A run."""
 
-    def __init__(self, seconds: float, seed: int, profiles: Sequence[str], *, keep: bool = False) -> None:
+    def __init__(
+        self, seconds: float, seed: int, profiles: Sequence[str], *, keep: bool = False, has_read_model: bool = False
+    ) -> None:
         self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
+        self._database = Postgres() if has_read_model else None
         self._begun = time.monotonic()
         self._last_end = time.monotonic()
         self._longest_stall = 0.0
         self._stall_at = 0.0
 
-    async def run(self) -> list[Violation]:
+    async def run(self) -> list[BrokenPromise]:
         """Run and return the violations."""
-        brokers = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
         options = Options(profile=named([self._profiles[0]], READINGS), seed=self._seed)
-        cluster = Cluster(brokers=3, properties=brokers, heap="384m")
+        cluster = Cluster(brokers=3, properties=BROKERS, heap="384m")
         try:
             await asyncio.to_thread(cluster.open)
             self._log("3 brokers are ready")
+            if self._database is not None:
+                await asyncio.to_thread(self._database.open)
             with Processes("chaos") as processes:
                 async with SimulatedCollate(options) as sim:
                     return await self._run_gateway(cluster, processes, sim)
         finally:
+            if self._database is not None:
+                await asyncio.to_thread(self._database.close)
             await asyncio.to_thread(cluster.close)
 
-    async def _run_gateway(self, cluster: Cluster, processes: Processes, sim: SimulatedCollate) -> list[Violation]:
+    async def _run_gateway(self, cluster: Cluster, processes: Processes, sim: SimulatedCollate) -> list[BrokenPromise]:
         keys = write_callers(processes.directory / "services.toml")
-        settings = SETTINGS | {
-            "GATEWAY_INGRESS__CALLERS_FILE": str(processes.directory / "services.toml"),
-        }
+        settings = (
+            RUN_SETTINGS
+            | SETTINGS_OF.get(self._profiles[0], {})
+            | {
+                "GATEWAY_INGRESS__CALLERS_FILE": str(processes.directory / "services.toml"),
+            }
+        )
         installation = Installation(
-            processes, bootstrap=cluster.bootstrap, collate_url=sim.url, prefix=PREFIX, replication=3, settings=settings
+            processes,
+            bootstrap=cluster.bootstrap,
+            collate_url=sim.url,
+            prefix=PREFIX,
+            replication=3,
+            database=None if self._database is None else self._database.conninfo,
+            settings=settings,
         )
         await asyncio.to_thread(installation.apply_topics)
         self._log("the topics exist")
+        if self._database is not None:
+            await asyncio.to_thread(installation.migrate)
+            await asyncio.to_thread(installation.start("projector").await_ready)
         names = [f"worker-{n}" for n in range(WORKERS)] + [f"ingress-{n}" for n in range(INGRESSES)]
         programs = {name: installation.start(name.partition("-")[0], name) for name in names}
         await asyncio.gather(*(asyncio.to_thread(program.await_ready) for program in programs.values()))
@@ -132,7 +132,8 @@ class Chaos:
             ]
             try:
                 await self._inject_faults(callers, faults, sim)
-                run, violations = await self._drain(cluster.bootstrap, sim, past, callers)
+                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers)
+                run, violations = await judge.judge(DRAIN_SECONDS, self._log)
             finally:
                 for task in background:
                     task.cancel()
@@ -140,10 +141,12 @@ class Chaos:
                 await callers.close()
         secrets = [MARK, *callers.links]
         run = replace(run, leaks=leaks(processes.directory, run, secrets))
-        violations = find_violations(run)
+        violations = find_broken_promises(run)
         self._log("checked")
-        violations += [Violation("a process ended unexpectedly", ended) for ended in faults.unexpected_ends]
-        violations += [Violation("a caller got an unexpected response", response) for response in callers.unexpected]
+        violations += [BrokenPromise("a process ended unexpectedly", ended) for ended in faults.unexpected_ends]
+        violations += [
+            BrokenPromise("a caller got an unexpected response", response) for response in callers.unexpected
+        ]
         self._report(run, violations, callers, faults, processes.directory)
         if violations or self._keep:
             saved = Path(tempfile.mkdtemp(prefix=f"chaos-{self._seed}-"))
@@ -175,25 +178,6 @@ class Chaos:
             sim.api.writes.keys = Keys(sim.options.keys_limit)
             await asyncio.sleep(self._seconds / len(self._profiles))
 
-    async def _drain(
-        self, bootstrap: str, sim: SimulatedCollate, past: PastStates, callers: Callers
-    ) -> tuple[Run, list[Violation]]:
-        """Wait until there is no violation. At the deadline, return the remaining ones."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while callers.accepted.keys() - callers.ended.keys() and time.monotonic() < deadline:  # noqa: ASYNC110 - polling
-            await asyncio.sleep(0.2)
-        self._log(f"{len(callers.accepted.keys() - callers.ended.keys())} commands have not ended; checking")
-        while True:
-            run = replace(
-                await gather(bootstrap, PREFIX, PARTITIONS, sim, past.shown),
-                accepted=frozenset(callers.accepted),
-                granted=frozenset(callers.granted),
-            )
-            violations = find_violations(run)
-            if not violations or time.monotonic() > deadline:
-                return run, violations
-            await asyncio.sleep(3.0)
-
     async def _report_progress(self, callers: Callers, faults: FaultInjector) -> None:
         """Print the progress, and measure the longest time in which commands waited and none ended."""
         shown = time.monotonic()
@@ -217,7 +201,7 @@ class Chaos:
         print(f"[{time.monotonic() - self._begun:5.0f} s] {line}", flush=True)
 
     def _report(
-        self, run: Run, violations: list[Violation], callers: Callers, faults: FaultInjector, directory: Path
+        self, run: Evidence, violations: list[BrokenPromise], callers: Callers, faults: FaultInjector, directory: Path
     ) -> None:
         ours, _ = effects_of(run)
         finished = [event.data for event in run.events if event.kind == "command.finished"]
@@ -269,8 +253,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=120.0, help="duration of the faults")
     parser.add_argument("--seed", type=int, default=None, help="seed of the run; default: a random one")
-    parser.add_argument("--profile", choices=PROFILES, help="profile of Collate; default: all in turn")
+    parser.add_argument(
+        "--profile", choices=(*PROFILES, *SETTINGS_OF), help="profile of Collate; default: the first six in turn"
+    )
     parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events also without a violation")
+    parser.add_argument("--read-model", action="store_true", help="also run PostgreSQL and a projector")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     profiles = [options.profile] if options.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
@@ -282,9 +269,11 @@ def main() -> int:
     guard.daemon = True
     guard.start()
 
-    async def run() -> list[Violation]:
+    async def run() -> list[BrokenPromise]:
         async with asyncio.timeout(deadline):
-            return await Chaos(options.seconds, seed, profiles, keep=options.keep).run()
+            return await Chaos(
+                options.seconds, seed, profiles, keep=options.keep, has_read_model=options.read_model
+            ).run()
 
     try:
         violations = asyncio.run(run())

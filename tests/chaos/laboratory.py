@@ -23,9 +23,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 from adapters.kafka.clients import bounded_stop
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
+from local.judge.history import Violation, check
+from local.judge.whole_topic import read_topic
 from tests.chaos import engine_worker
-from tests.chaos.history import Violation, check
-from tests.chaos.records import read_history, read_topic, to_input, to_output
+from tests.chaos.records import read_history, to_input, to_output
 from tests.chaos.tally import Journal, TallyHandler, Task, replay
 
 if TYPE_CHECKING:
@@ -337,6 +338,7 @@ class Laboratory:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             request_timeout_ms=REQUEST_MILLISECONDS,
+            metadata_max_age_ms=REQUEST_MILLISECONDS,  # a broker that is cut off must not keep the observer
         )
         await consumer.start()
         try:

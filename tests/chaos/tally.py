@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, Failure, Output, RetryAt
-from tests.chaos import history
+from local.judge import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

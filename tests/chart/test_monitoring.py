@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
 # Labels that Prometheus and its operator add to every sample; metrics of the process itself.
 ADDED = {"namespace", "job", "pod", "service", "endpoint", "instance", "le"}
-NOT_OURS = {"process_resident_memory_bytes"}
+NOT_OURS = {"process_resident_memory_bytes", "process_start_time_seconds"}
+# Series that the chart's recording rules make; each has only the labels of the release.
+RECORDED = re.compile(
+    r"collate_gateway:(acceptance|outcome|reaction)_errors:ratio_rate(5m|30m|1h|6h)"
+    r"|collate_gateway:(people|handoff)\w+:(max|p50_1d|p90_1d|increase1d)"
+)
 NAMESPACE, JOB = "payers", "prod-gateway-admin"
 
 
@@ -44,7 +49,7 @@ def errors_in(expression):
     for node in nodes:
         if not isinstance(node, promql_parser.VectorSelector):
             continue
-        if node.name not in known and node.name not in NOT_OURS:
+        if node.name not in known and node.name not in NOT_OURS and not RECORDED.fullmatch(node.name):
             wrong.append(f"{node.name} is no metric")
             continue
         matchers = {matcher.name: matcher.value for matcher in node.matchers.matchers}
@@ -66,11 +71,57 @@ def alerts(render):
         "monitoring": {"rules": {"enabled": True, "runbookBase": "https://docs.test/", "labels": {"team": "payers"}}},
     }
     groups = render(values).one("PrometheusRule")["spec"]["groups"]
-    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+@pytest.fixture(scope="module")
+def recorded(render):
+    values = {"projector": {"enabled": True}, "monitoring": {"rules": {"enabled": True}}}
+    groups = render(values).one("PrometheusRule")["spec"]["groups"]
+    return {rule["record"]: rule for group in groups for rule in group["rules"] if "record" in rule}
 
 
 def test_the_expression_of_every_alert_is_valid(alerts):
     assert {name: errors_in(alert["expr"]) for name, alert in alerts.items() if errors_in(alert["expr"])} == {}
+
+
+def test_recording_rules_are_valid_and_keep_the_labels_of_the_release(recorded):
+    assert len([name for name in recorded if "_errors:" in name]) == 12
+    page = (ROOT / "docs" / "people-numbers.md").read_text()
+    assert set(re.findall(r"`(collate_gateway:[\w:]+)`", page)) == {name for name in recorded if "_errors:" not in name}
+    for name, rule in recorded.items():
+        assert RECORDED.fullmatch(name)
+        assert errors_in(rule["expr"]) == []
+        assert rule["labels"] == {"namespace": NAMESPACE, "job": JOB}
+
+
+def test_each_group_of_requests_has_its_own_alert(alerts):
+    """A Collate that is away fails live calls; that is no reason to wake anybody for the commands."""
+    known = {name: set() for name in ("RequestsFail", "LiveCallsFail", "ReadsFail")}
+    for route in routes_of_the_api():
+        for name, found in known.items():
+            matchers = re.search(r'route(=~|!~)"([^"]+)"', alerts[f"CollateGateway{name}"]["expr"])
+            if bool(re.fullmatch(matchers[2], route)) == (matchers[1] == "=~"):
+                found.add(route)
+    assert {route.rpartition("/")[2] for route in known["LiveCallsFail"]} == {
+        "access-grants",
+        "review-snapshot",
+        "payer-evidence",
+        "situation",
+    }
+    assert known["ReadsFail"] == {
+        "/v1/commands/{commandId}",
+        "/v1/authorizations/{authorizationId}",
+        "/v1/authorizations/{authorizationId}/timeline",
+        "/v1/handoffs",
+        "/v1/overview",
+    }
+    assert sum(map(len, known.values())) == len(routes_of_the_api())
+    assert set.union(*known.values()) == routes_of_the_api()
+
+
+def routes_of_the_api():
+    return set(json.loads((ROOT / "schemas" / "published" / "openapi.json").read_text())["paths"])
 
 
 def test_the_trigger_that_scales_workers_uses_an_existing_metric(render):
@@ -146,13 +197,64 @@ def test_every_panel_says_what_it_shows():
     assert all(panel.get("description") for panel in PANELS if panel["type"] != "row")
     ids = [panel["id"] for panel in PANELS]
     assert len(set(ids)) == len(ids)
+    titles = [panel["title"] for panel in PANELS if panel["type"] != "row"]
+    assert len(set(titles)) == len(titles), "the recording for the picture knows a panel by its title"
 
 
-def test_the_dashboard_arrives_whole(render):
-    config_map = render({"monitoring": {"dashboard": {"enabled": True}}}).one("ConfigMap", "-dashboard")
+def test_the_dashboard_arrives_whole_with_the_runbook(render):
+    base = "https://docs.test/"
+    values = {"monitoring": {"dashboard": {"enabled": True}, "rules": {"runbookBase": base}}}
+    config_map = render(values).one("ConfigMap", "-dashboard")
     delivered = json.loads(config_map["data"]["collate-gateway.json"])
-    assert delivered == json.loads((CHART / "files" / "dashboard.json").read_text())
+    text = (CHART / "files" / "dashboard.json").read_text()
+    assert delivered == json.loads(text.replace("RUNBOOK_BASE", base))
     assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_every_panel_links_to_a_section_of_the_runbook():
+    known = anchors((ROOT / "docs" / "operations.md").read_text())
+    for panel in PANELS:
+        if panel["type"] != "row":
+            (link,) = panel["links"]
+            assert link["url"].startswith("${runbook}operations.md#")
+            assert link["url"].partition("#")[2] in known, panel["title"]
+
+
+def test_the_rows_are_the_questions_of_an_operator_in_order():
+    assert [panel["title"] for panel in PANELS if panel["type"] == "row"] == [
+        "Is anything wrong now?",
+        "Who waits for what?",
+        "The work of people",
+        "Throughput and latency",
+        "Kafka",
+        "Collate",
+        "Read model",
+        "Projector",
+        "Processes",
+    ]
+    assert {
+        panel["type"] for panel in PANELS[1 : PANELS.index(next(p for p in PANELS if p["title"].startswith("Who")))]
+    } == {"stat"}
+
+
+def test_every_metric_is_on_a_panel_or_in_an_alert(alerts):
+    shown = " ".join([*(expression for _, expression in TARGETS), *(alert["expr"] for alert in alerts.values())])
+    unseen = [
+        metric.name
+        for metric in create_metrics(CollectorRegistry()).described
+        if not re.search(rf"\b{metric.name}(_bucket|_sum|_count)?\b", shown)
+    ]
+    assert unseen == []
+
+
+def test_panels_of_a_row_do_not_overlap():
+    cells = [
+        (x, y)
+        for panel in PANELS
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,26 @@ import re
 
 import kubernetes_validate
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
+from tests.chart.conftest import CHART
+
 SASL = {"settings": {"kafka": {"security": "SASL_SSL"}}}
+EXPOSED = {
+    "ingress": {"enabled": True, "hosts": ["handoffs.example.com"], "tlsSecret": "tls", "className": "nginx"},
+    "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["handoffs.example.com"]},
+}
+OIDC = {
+    "public_url": "https://handoffs.example.com",
+    "oidc_issuer": "https://login.example.com",
+    "oidc_client_id": "console",
+}
 EVERYTHING = {
     "projector": {"enabled": True},
+    "console": {"enabled": True, "expose": EXPOSED},
+    "settings": {"console": OIDC | {"session_origins": ["https://sessions.example.com"]}},
+    "secrets": {"oidcClientSecret": "oidc-client-secret"},
     "monitoring": {
         "serviceMonitor": {"enabled": True},
         "rules": {"enabled": True, "runbookBase": "https://docs.test/"},
@@ -62,6 +77,7 @@ VALUES = {
         }
         for part in ("ingress", "worker", "projector")
     }
+    | {"console": {"enabled": True, "nodeSelector": {"pool": "apps"}}, "settings": {"console": OIDC}}
     | {"imagePullSecrets": [{"name": "pull"}], "image": {"digest": f"sha256:{'a' * 64}"}},
     "narrow network": {
         "settings": {"traces": {"endpoint": "http://collector:4318/v1/traces"}},
@@ -79,6 +95,9 @@ VALUES = {
         "settings": {"ingress": {"max_body": 1000000, "caller_rate": 1000000.0}, "collate": {"live_share": 0.25}}
     },
 }
+
+# The files by which chart-testing installs a chart; the required values are in each of them.
+VALUES |= {file.stem: yaml.safe_load(file.read_text()) for file in sorted((CHART / "ci").glob("*-values.yaml"))}
 
 
 @pytest.fixture(scope="module", params=VALUES.values(), ids=VALUES)
@@ -103,7 +122,7 @@ def test_names_are_unique_and_short_enough(rendered):
 def test_pods_meet_the_restricted_pod_security_standard(rendered):
     for _, _, spec in rendered.pods():
         assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["runAsUser"] == 10001
+        assert spec["securityContext"].get("runAsUser", 10001) == 10001
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
         for container in spec["containers"]:
@@ -111,7 +130,7 @@ def test_pods_meet_the_restricted_pod_security_standard(rendered):
             assert context["allowPrivilegeEscalation"] is False
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert context["readOnlyRootFilesystem"] is True
-        assert all(volume.keys() - {"name"} <= {"secret", "projected"} for volume in spec["volumes"])
+        assert all(volume.keys() - {"name"} <= {"secret", "projected", "configMap"} for volume in spec["volumes"])
 
 
 def test_pods_get_no_token_and_no_undeclared_environment(rendered):
@@ -146,12 +165,15 @@ def test_every_file_that_a_setting_names_is_mounted(rendered):
             mounted = set()
             for mount in container["volumeMounts"]:
                 volume = volumes[mount["name"]]
+                if "configMap" in volume:  # of extraVolumes
+                    continue
                 sources = [volume["secret"]] if "secret" in volume else volume["projected"]["sources"]
                 for source in sources:
                     own_token = [source["serviceAccountToken"]] if "serviceAccountToken" in source else []
                     items = source.get("items") or source.get("secret", {}).get("items") or own_token
                     mounted |= {f"{mount['mountPath']}/{item['path']}" for item in items}
-            files = {one["value"] for one in container["env"] if one["name"].endswith("_FILE")}
+            ours = [one for one in container["env"] if one["name"].startswith("GATEWAY_")]
+            files = {one["value"] for one in ours if one["name"].endswith("_FILE")}
             assert files == mounted, owner["metadata"]["name"]
 
 
@@ -190,6 +212,7 @@ def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
         "ingress": lambda environ: runtime_settings.load_settings(environ, "ingress"),
         "worker": lambda environ: runtime_settings.load_settings(environ, "worker"),
         "projector": lambda environ: runtime_settings.load_process_settings(environ, "projector"),
+        "console": runtime_settings.load_console_settings,
         "topics": runtime_settings.load_cluster_settings,
         "migrate": lambda environ: runtime_settings.load_process_settings(environ, "migrate"),
     }
@@ -247,6 +270,14 @@ def many(shape):
     return {"type": "array", "items": shape, "minItems": 1}
 
 
+ALERT = exactly(
+    alert={"type": "string", "pattern": "^CollateGateway[A-Za-z]+$"},
+    expr=STRING,
+    for_={"type": "string", "pattern": r"^\d+(s|m|h)$"},
+    labels=LABELS,
+    annotations={"type": "object", "additionalProperties": STRING},
+)
+RECORDING = exactly(record={"type": "string", "pattern": "^[a-z_:0-9]+$"}, expr=STRING, labels_=LABELS)
 # The fields that the chart uses, as the operators' own definitions describe them.
 CUSTOM = {
     "ServiceMonitor": custom(
@@ -255,7 +286,12 @@ CUSTOM = {
             selector=exactly(matchLabels=LABELS),
             podTargetLabels_=many(STRING),
             endpoints=many(
-                exactly(port=STRING, path=STRING, interval={"type": "string", "pattern": r"^\d+(ms|s|m|h)$"})
+                exactly(
+                    port=STRING,
+                    path=STRING,
+                    interval={"type": "string", "pattern": r"^\d+(ms|s|m|h)$"},
+                    relabelings_=many({"type": "object"}),
+                )
             ),
         ),
     ),
@@ -265,15 +301,7 @@ CUSTOM = {
             groups=many(
                 exactly(
                     name=STRING,
-                    rules=many(
-                        exactly(
-                            alert={"type": "string", "pattern": "^CollateGateway[A-Za-z]+$"},
-                            expr=STRING,
-                            for_={"type": "string", "pattern": r"^\d+(s|m|h)$"},
-                            labels=LABELS,
-                            annotations={"type": "object", "additionalProperties": STRING},
-                        )
-                    ),
+                    rules={"type": "array", "minItems": 1, "items": {"oneOf": [ALERT, RECORDING]}},
                 )
             )
         ),

@@ -16,6 +16,7 @@ from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
 from consumers.applier.settings import ApplierSettings
+from consumers.applier.task import passes_waiting
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
@@ -60,9 +61,17 @@ class QueueInvocation:
     """The engine's `Invocation`."""
 
     def __init__(self, queue):
-        self.key, self.state, self.timer_at, self.now = queue.key, queue.state, queue.timer_at, queue.now()
+        self.key, self.state, self.timer_at = queue.key, queue.state, queue.timer_at
         self.since, self.tries, self.failures = queue.since, queue.tries, queue.failures
         self._queue = queue
+
+    @property
+    def now(self):
+        return self._queue.now()
+
+    @property
+    def steady(self):
+        return self._queue.now()
 
     async def checkpoint(self, state, outputs=()):
         self._queue.fuse.point()
@@ -74,6 +83,14 @@ class QueueInvocation:
         self._queue.fuse.point()
         if self._queue.is_lost:
             raise PartitionLost
+
+
+def require_valid(output):
+    """Events and public records are built without validation: require the bytes of their validated models."""
+    if output.topic == TOPICS.events.name:
+        assert read_event(output.headers, output.value).data.to_json() == output.value
+    elif output.topic == TOPICS.authorizations.name and output.value is not None:
+        assert read_authorization(output.headers, output.value)[1].to_json() == output.value
 
 
 @dataclass
@@ -143,11 +160,16 @@ class KeyQueue:
         for output in outputs:
             if output.topic == TOPICS.events.name:
                 self._sequence += 1
-                assert read_event(output.headers, output.value).sequence == self._sequence, "sequence has a gap"
+                event = read_event(output.headers, output.value)
+                assert event.sequence == self._sequence, "sequence has a gap"
+                if event.data.TYPE in {EventType.COMMAND_FINISHED, EventType.COMMAND_DEAD_LETTERED}:
+                    assert event.causation_id == event.data.command_id, "a waiting request finds its outcome by this id"
         if after != self.state or is_earlier:
             self.state, self.stored_timer_at = after, timer_at
         if after is None:
             self._sequence = 0
+        for output in outputs:
+            require_valid(output)
         self.outputs += outputs
         self.on_outputs(outputs)
 
@@ -166,7 +188,12 @@ class KeyQueue:
         return command_id
 
     def append(self, headers, value):
-        self.records.append(Record(0, len(self.records), self.key, value, headers, self.now()))
+        record = Record(0, len(self.records), self.key, value, headers, self.now())
+        if passes_waiting(record) and not self.is_idle:
+            self.records.insert(self.finished, record)
+            self._next_record()
+        else:
+            self.records.append(record)
 
     async def invoke(self):
         """Invoke the applier on the oldest unfinished record; return its result."""

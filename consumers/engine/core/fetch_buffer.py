@@ -7,6 +7,7 @@ the key queues once, in offset order; an offset counts as missing from the log o
 from __future__ import annotations
 
 from collections import deque
+from sys import intern
 from typing import TYPE_CHECKING, Protocol
 
 from consumers.engine.core.offset_tracker import OffsetTracker
@@ -76,13 +77,15 @@ class FetchBuffer:
                 self._size -= size
                 continue
             timestamp = record.timestamp / 1000
+            # Thousands of records wait here, and each has its own copies of the same few names.
+            headers = tuple((intern(name), value) for name, value in record.headers)
             self._taken[record.offset] = timestamp, size
             yield Record(
                 record.partition,
                 record.offset,
                 record.key or b"",
                 record.value or b"",
-                tuple(record.headers),
+                headers,
                 timestamp,
             )
 

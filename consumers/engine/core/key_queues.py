@@ -1,7 +1,9 @@
 """The key queues of one partition: which keys may run now, and until when the others wait.
 
-Pure and synchronous: the caller passes records, results and the time in. Invariants: a key never runs twice at a time,
-its records run in the order of `add`, and a queue with work is always ready, running, or waiting until a known time.
+Pure and synchronous: the caller passes records, results and the time in, from a clock that never jumps. Invariants: a
+key never runs twice at a time, its records run in the order of `add`, and a queue with work is always ready, running,
+or waiting until a known time. One exception: a record that `passes` runs before the records that do not run yet, and
+before one that waits.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from consumers.engine.core.timers import Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from enum import StrEnum
 
     from consumers.engine.interface import Record
@@ -34,13 +36,13 @@ class KeyQueue:
         is_running: between `next_ready` and `finish` or `retry`.
         is_for_timer: the invocation is for the timer, also if a record arrives before the invocation starts.
         waits_for, wait_until: the reason and the end of the wait of the first record.
-        since: when the first record became the first, Unix seconds.
+        since: when the first record became the first.
         tries, failures: see `interface.Invocation`.
         timer_expired: the timer became due: its invocation is next, or a record ran first.
     """
 
     key: bytes
-    records: deque[Record] = field(default_factory=deque)
+    records: list[Record] = field(default_factory=list)  # few: an empty deque alone takes 760 bytes
     is_running: bool = False
     is_for_timer: bool = False
     waits_for: StrEnum | None = None
@@ -59,7 +61,8 @@ class KeyQueues:
     that is late, every ninth invocation is for a timer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, passes: Callable[[Record], bool] | None = None) -> None:
+        self._passes = passes if passes is not None else _never
         self._queues: dict[bytes, KeyQueue] = {}
         self._fresh: deque[KeyQueue] = deque()
         self._returning: deque[KeyQueue] = deque()
@@ -86,6 +89,9 @@ class KeyQueues:
         elif not queue.records and not queue.is_running:
             queue.since = now  # the queue was ready for its timer; the record runs first
             self._fresh.append(queue)
+        elif queue.records and self._passes(record):
+            self._pass(queue, record, now)
+            return
         queue.records.append(record)
 
     def next_ready(self, now: float, *, is_late: bool = False) -> KeyQueue | None:
@@ -112,7 +118,7 @@ class KeyQueues:
         """Return a queue whose record or timer is finished, and set the key's timer."""
         queue.is_running = False
         if not queue.is_for_timer:
-            queue.records.popleft()
+            del queue.records[0]
             self.records -= 1
             self._records_running -= 1
         queue.tries = queue.failures = 0
@@ -130,6 +136,11 @@ class KeyQueues:
         """Return a queue whose first record has to run again at `at`."""
         queue.is_running = False
         self._records_running -= 1
+        if len(queue.records) > 1 and self._passes(queue.records[1]) and not self._passes(queue.records[0]):
+            queue.records.insert(0, queue.records.pop(1))
+            queue.tries = queue.failures = 0
+            self._fresh.append(queue)
+            return
         queue.tries += 1
         queue.waits_for, queue.wait_until = reason, at
         self._waits[reason] = self._waits.get(reason, 0) + 1
@@ -177,6 +188,20 @@ class KeyQueues:
         """Iterate over the queues that have work."""
         return iter(self._queues.values())
 
+    def _pass(self, queue: KeyQueue, record: Record, now: float) -> None:
+        """Put a record behind the one that runs and those that pass too, and before the others of its key."""
+        place = 1 if queue.is_running and not queue.is_for_timer else 0
+        while place < len(queue.records) and self._passes(queue.records[place]):
+            place += 1
+        queue.records.insert(place, record)
+        if place == 0 and queue.waits_for is not None:
+            self._waiting = [waiting for waiting in self._waiting if waiting[2] is not queue]
+            heapq.heapify(self._waiting)
+            self._waits[queue.waits_for] -= 1
+            queue.waits_for, queue.since = None, now
+            queue.tries = queue.failures = 0
+            self._fresh.append(queue)
+
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             waiting = heapq.heappop(self._waiting)[2]
@@ -199,3 +224,7 @@ class KeyQueues:
             if self._queues.get(queue.key) is queue and not queue.records and not queue.is_running:
                 return queue
         return None
+
+
+def _never(_: Record) -> bool:
+    return False

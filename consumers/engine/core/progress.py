@@ -139,6 +139,13 @@ def _finished_by(copy: Committed | None) -> Committed | None:
     return copy
 
 
+_NOTHING: Final = (
+    "neither the group nor the state topic knows what is finished, although earlier work was published: the state "
+    "topic and the group's offsets were lost. Resuming processes every record that the topic still holds once more, "
+    "without the states"
+)
+NOTHING_KNOWN: Final = KnownProgress(None)
+STATE_LOST: Final = _doubtful(None, _NOTHING)
 _NO_OFFSET: Final = (
     "the group has no committed offset, and the state topic holds states but no progress record: the offsets expired "
     "or were deleted under an earlier release. Resuming processes every record that the topic still holds once more"

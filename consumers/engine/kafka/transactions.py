@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import IllegalOperation
@@ -39,6 +40,7 @@ class Transactions:
         self._state_topic = settings.state_topic
         self._copy_form = settings.progress_copy
         self._timeout_seconds = settings.transaction_seconds
+        self._deadline: asyncio.Timeout | None = None  # of the last transaction, which may have ended
 
     async def commit(
         self, batch: Sequence[PendingCommit], progress: Committed | None, *, copies: bool = False
@@ -53,7 +55,7 @@ class Transactions:
         """
         started = time.perf_counter()
         producer = self._producer
-        async with asyncio.timeout(self._timeout_seconds):
+        async with asyncio.timeout(self._timeout_seconds) as self._deadline:
             await producer.begin_transaction()
             # commit_transaction() does not check the sends: a failed send would go unnoticed.
             await asyncio.gather(*await self._send(batch, progress))
@@ -69,12 +71,18 @@ class Transactions:
         It proves that no other producer of this id was initialised before it began, and that this leader is the real
         one.
         """
-        async with asyncio.timeout(self._timeout_seconds):
+        async with asyncio.timeout(self._timeout_seconds) as self._deadline:
             await self._producer.begin_transaction()
             sent = await self._producer.send(self._state_topic, b"", key=MARKER_KEY, partition=self._source.partition)
             metadata = await sent
             await self._producer.commit_transaction()
         return int(metadata.offset)
+
+    def expire(self) -> None:
+        """End the transaction in progress as its deadline does: a stop cannot wait for a Kafka that is away."""
+        if self._deadline is not None:
+            with suppress(RuntimeError):  # the transaction has ended
+                self._deadline.reschedule(0.0)
 
     async def _send(self, batch: Sequence[PendingCommit], progress: Committed | None) -> list[asyncio.Future[object]]:
         states: dict[bytes, Output] = {}

@@ -9,7 +9,7 @@ import httpx
 
 from adapters.collate.answers import Cause
 from adapters.collate.client import open_transport
-from adapters.collate.connection import NoResponse
+from adapters.collate.http.connection import NoResponse
 from adapters.collate.operations import Operation, path_of
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit

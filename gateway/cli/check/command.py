@@ -1,17 +1,21 @@
-"""The verb `gateway check`: checks settings, files, Kafka, topics, permissions, Collate, clock and database."""
+"""The verb `gateway check`: settings, files, the running process, Kafka, permissions, Collate, clock and database."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
 from gateway.cli.config import load_for
 from runtime.exits import Exit
-from runtime.settings import ClusterSettings, ProcessSettings, Settings
+from runtime.settings import ClusterSettings, ProcessSettings, Settings, load_console_settings
+
+if TYPE_CHECKING:
+    from adapters.kafka.acls import Process
 
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
@@ -22,7 +26,17 @@ class CheckedProcess(StrEnum):
     ingress = "ingress"
     worker = "worker"
     projector = "projector"
+    console = "console"
     topics = "topics"
+
+
+# The console has no login of Kafka.
+_KAFKA_USERS: "Mapping[CheckedProcess, Process]" = {
+    CheckedProcess.ingress: "ingress",
+    CheckedProcess.worker: "worker",
+    CheckedProcess.projector: "projector",
+    CheckedProcess.topics: "topics",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,17 +60,11 @@ def check(
     Exit codes; if several apply, the highest:
 
       0   the process can run
-      69  Kafka, Collate or the database is unreachable
+      69  Kafka, Collate or the database is unreachable, or the running process is not ready
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
-    name = None if process is None else process.value
-    settings = load_for(name)
-    from gateway.cli.check.files import check_files  # noqa: PLC0415 - imported by the verb that needs it
-
-    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, name)]
-    if not offline:
-        results += asyncio.run(_check_services(settings, process))
+    results = _console(offline=offline) if process is CheckedProcess.console else _others(process, offline=offline)
     code = exit_code(results)
     if as_json:
         checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
@@ -67,16 +75,45 @@ def check(
     raise typer.Exit(code)
 
 
+def _console(*, offline: bool) -> list[CheckResult]:
+    from gateway.cli.check.console import check_console  # noqa: PLC0415 - imported by the verb that needs it
+
+    settings = load_console_settings(os.environ)
+    return [ok("settings", f"environment {settings.environment}"), *check_console(settings, offline=offline)]
+
+
+def _others(process: CheckedProcess | None, *, offline: bool) -> list[CheckResult]:
+    from gateway.cli.check.files import check_files  # noqa: PLC0415 - as above
+
+    name = None if process is None else process.value
+    settings = load_for(name)
+    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, name)]
+    return results if offline else results + asyncio.run(_check_services(settings, process))
+
+
 async def _check_services(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
     # In parallel, because each may take its whole timeout.
-    parts = await asyncio.gather(_kafka(settings, process), _collate(settings, process), _database(settings, process))
+    parts = await asyncio.gather(
+        _process(settings, process),
+        _kafka(settings, process),
+        _collate(settings, process),
+        _database(settings, process),
+    )
     return [result for part in parts for result in part]
+
+
+async def _process(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+    from gateway.cli.check.process import check_process  # noqa: PLC0415 - as above
+
+    if process in {None, CheckedProcess.topics} or not isinstance(settings, ProcessSettings):
+        return []
+    return [await asyncio.to_thread(check_process, settings.admin, str(process))]
 
 
 async def _kafka(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
     from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
 
-    return await _all(check_kafka(settings, None if process is None else process.value))
+    return await _all(check_kafka(settings, None if process is None else _KAFKA_USERS[process]))
 
 
 async def _collate(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:

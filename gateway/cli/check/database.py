@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from adapters.postgres.database import ConnectionStringRefused, DatabaseAway, NotMigrated, connected, conninfo_of
-from adapters.postgres.schema_version import require_head
+from adapters.postgres.schema_version import require_schema
 from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
 from runtime.settings import ReadModelSettings
@@ -12,12 +12,12 @@ _INVALID_AUTHORIZATION = "28"  # SQLSTATE class: invalid authorization specifica
 
 
 async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckResult]:
-    """Log in and compare the schema's revision with this version's."""
+    """Log in and check that this version can use the schema."""
     try:
         conninfo_of(readmodel)
         statement_seconds = readmodel.read_timeout.total_seconds()
         async with connected(readmodel, readmodel.schema_name, statement_seconds=statement_seconds) as connection:
-            await require_head(connection)
+            await require_schema(connection)
     except ConnectionStringRefused as refused:
         yield failed("database", refused.problems[0], Exit.CONFIG)
     except NotMigrated as lacking:
@@ -25,7 +25,7 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
     except DatabaseAway as away:
         yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
-        yield ok("database", f"schema {readmodel.schema_name} has this version")
+        yield ok("database", f"schema {readmodel.schema_name} fits this version")
 
 
 def _is_denied(away: DatabaseAway) -> bool:

@@ -1,120 +1,133 @@
-"""Sending one decision for many dead letters at a limited rate. Each request is idempotent, so all can be repeated."""
+"""One decision about all dead letters that match filters, in requests of up to 20.
+
+Each request has the count and the digest of the dead letters that the operator saw. If the set has changed (409), it is
+read again: the run continues if the operator saw each one that is left, and ends otherwise.
+"""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from collections.abc import Callable
+from typing import Any
 
 from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
+from gateway.cli.dead_letters.decisions import ATTEMPTS, PAUSE_SECONDS, Decision
+from gateway.cli.dead_letters.selection import Seen, read_matching
+from gateway.cli.formatting import progress_bar
 
 Json = dict[str, Any]
-Verb = Literal["redrive", "discard"]
-_PROGRESS_SECONDS = 10.0
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 2.0
+_CHANGED = "dead-letters-changed"
+_MOST_CHANGES = 20
+_PROBLEMS = {
+    "no_authorization": "its record names no authorization; decide about it by its id",
+    "not_redrivable": "its record cannot be parsed; only a discard is possible",
+    "expired": "its record has passed the retention of the topic",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The decision, its operator and its reason. `wait_seconds` applies to a single dead letter."""
+def decide_matching(gateway: ApiClient, seen: Seen, decision: Decision, report: Callable[[Json], None]) -> int:
+    """Send the decision for all dead letters that the operator saw, report each, and return how many were rejected.
 
-    verb: Verb
-    operator: str
-    reason: str
-    ticket: str | None
-    why: str | None
-    per_second: float
-    wait_seconds: int
-
-
-def decide_all(gateway: ApiClient, dead_letters: list[Json], decision: Decision, report: Callable[[Json], None]) -> int:
-    """Send the decision for each dead letter, report each result, and return how many were rejected.
-
-    Raises GatewayUnavailable if the gateway stays unavailable.
+    Raises GatewayUnavailable if the gateway stays unavailable, RequestRejected if others match now.
     """
-    rejected = done = 0
-    started = time.monotonic()
-    wait_seconds = decision.wait_seconds if len(dead_letters) == 1 else 0
-    with _progress(decision.verb, len(dead_letters)) as advance:
-        for number, dead_letter in enumerate(dead_letters):
-            time.sleep(max(0.0, started + number / decision.per_second - time.monotonic()))
-            try:
-                result = _decide(gateway, dead_letter, decision, wait_seconds)
-            except GatewayUnavailable as error:
-                raise GatewayUnavailable(
-                    f"{error}. {done} of {len(dead_letters)} were sent; it is safe to run the same command again"
-                ) from error
-            rejected += result["result"] == "refused"
-            done += 1
-            report(result)
-            advance()
-    return rejected
+    run = _Run(gateway, seen, decision, report)
+    with progress_bar(decision.verb, len(seen.dead_letters)) as advance:
+        while run.is_unfinished:
+            began = time.monotonic()
+            decided = run.step()
+            advance(run.done)
+            if run.is_unfinished:
+                time.sleep(max(0.0, began + decided / decision.per_second - time.monotonic()))
+    return run.rejected
 
 
-def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seconds: int) -> Json:
-    command_id = dead_letter["commandId"]
-    optional = {"ticket": decision.ticket, "why": decision.why}
-    body = {"operator": decision.operator, "reason": decision.reason, "redrive": dead_letter["redrive"]} | {
-        name: value for name, value in optional.items() if value is not None
-    }
-    result = {"commandId": command_id, "authorizationId": dead_letter.get("authorizationId"), "asked": decision.verb}
-    for attempt in range(_ATTEMPTS):
+class _Run:
+    """The state of one run: which part of the set is left, and what was reported."""
+
+    def __init__(self, gateway: ApiClient, seen: Seen, decision: Decision, report: Callable[[Json], None]) -> None:
+        self._gateway = gateway
+        self._decision = decision
+        self._report = report
+        self._chosen_by = {name: value for name, value in (seen.chosen_by or {}).items() if value is not None}
+        self._redrives = {one["commandId"]: one["redrive"] for one in seen.dead_letters}
+        self._unreported = {one["commandId"]: one.get("authorizationId") for one in seen.dead_letters}
+        self._remaining: Json = {"count": len(seen.dead_letters), "digest": seen.digest}
+        self._changes = 0
+        self.rejected = 0
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether dead letters are left to decide."""
+        return bool(self._remaining["count"])
+
+    @property
+    def done(self) -> int:
+        """The number of reported dead letters."""
+        return len(self._redrives) - len(self._unreported)
+
+    def step(self) -> int:
+        """Send one request; return how many dead letters it decided."""
         try:
-            response = gateway.post("dead-letters", command_id, decision.verb, body=body, wait_seconds=wait_seconds)
-            break
+            response = self._send()
+        except GatewayUnavailable as error:
+            raise GatewayUnavailable(
+                f"{error}. {self.done} of {len(self._redrives)} were sent; it is safe to run the same command again"
+            ) from error
         except RequestRejected as rejection:
-            return result | {"result": "refused", "reason": rejection.slug, "says": str(rejection)}
-        except GatewayUnavailable:
-            if attempt == _ATTEMPTS - 1:
+            if rejection.slug != _CHANGED:
                 raise
-            time.sleep(_PAUSE_SECONDS)
-    if response["status"] == "finished":
-        shown = ("outcome", "effect", "reason", "advice", "handoffId")
-        return result | {"result": "finished"} | {name: response[name] for name in shown if name in response}
-    if response["status"] == "dead_lettered":
-        return result | {"result": "dead_lettered", "reason": response["cause"]}
-    # An older ingress answers `accepted` for a command that became a dead letter again.
-    if wait_seconds and (cause := _new_cause(gateway, command_id, dead_letter["redrive"])) is not None:
-        return result | {"result": "dead_lettered", "reason": cause}
-    return result | {"result": "accepted"}
+            self._read_again()
+            return 0
+        for command_id in response["decided"]:
+            self._report_once(command_id, {"result": "accepted"})
+        for one in response["notDecided"]:
+            problem = one["problem"]
+            says = _PROBLEMS.get(problem, problem)
+            self.rejected += self._report_once(one["commandId"], {"result": "refused", "reason": problem, "says": says})
+        self._remaining = {"count": response["remaining"], "digest": response["digest"]}
+        if "next" in response:
+            self._remaining["after"] = response["next"]
+        return len(response["decided"])
 
+    def _send(self) -> Json:
+        decision = self._decision
+        optional = {"ticket": decision.ticket, "why": decision.why}
+        body = {
+            "decision": decision.verb,
+            "operator": decision.operator,
+            "reason": decision.reason,
+            "selection": self._chosen_by,
+            **self._remaining,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+        for _ in range(ATTEMPTS - 1):
+            try:
+                response: Json = self._gateway.post("dead-letters", "decisions", body=body)
+            except GatewayUnavailable as error:
+                time.sleep(error.retry_after or PAUSE_SECONDS)
+            else:
+                return response
+        last: Json = self._gateway.post("dead-letters", "decisions", body=body)
+        return last
 
-def _new_cause(gateway: ApiClient, command_id: str, redrive: int) -> str | None:
-    """Return the new cause if the command became a dead letter again."""
-    try:
-        current = gateway.read("dead-letters", command_id)
-    except (RequestRejected, GatewayUnavailable):
-        return None
-    return str(current["cause"]) if current["redrive"] > redrive else None
+    def _read_again(self) -> None:
+        """Continue with what is left, also with decided ones that have not ended: a repeat is the same decision."""
+        self._changes += 1
+        now = read_matching(self._gateway, self._chosen_by)
+        is_known = all(self._redrives.get(one["commandId"]) == one["redrive"] for one in now.dead_letters)
+        if not is_known or self._changes > _MOST_CHANGES:
+            sent = f"{self.done} of {len(self._redrives)} decisions were sent, no other"
+            raise RequestRejected(
+                409, _CHANGED, f"dead letters match now that were not listed. {sent}. List them again, then decide"
+            )
+        left = {one["commandId"] for one in now.dead_letters}
+        for command_id in [one for one in self._unreported if one not in left]:
+            self._report_once(command_id, {"result": "ended", "says": "it is no dead letter any more"})
+        self._remaining = {"count": len(now.dead_letters), "digest": now.digest}
 
-
-@contextmanager
-def _progress(verb: str, count: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal, else a line every 10 s."""
-    console = Console(stderr=True)
-    if count == 1:
-        yield lambda: None
-    elif console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(verb, total=count)
-            yield lambda: bar.advance(task)
-    else:
-        yield _progress_lines(console, verb, count)
-
-
-def _progress_lines(console: Console, verb: str, count: int) -> Callable[[], None]:
-    done, printed_at = 0, time.monotonic()
-
-    def advance() -> None:
-        nonlocal done, printed_at
-        done += 1
-        if time.monotonic() - printed_at > _PROGRESS_SECONDS:
-            printed_at = time.monotonic()
-            console.print(f"{verb}: {done} of {count}")
-
-    return advance
+    def _report_once(self, command_id: str, result: Json) -> bool:
+        """Report a result once; return whether this is the first time."""
+        if command_id not in self._unreported:
+            return False
+        authorization = self._unreported.pop(command_id)
+        asked = {"commandId": command_id, "authorizationId": authorization, "asked": self._decision.verb}
+        self._report(asked | result)
+        return True

@@ -4,7 +4,6 @@ They call ingress with a caller's key that has the permission `operate`; they ne
 shows text that a caller wrote, and ingress logs each use.
 """
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,12 +11,14 @@ import typer
 
 from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json
 from gateway.cli.dead_letters import tables
-from gateway.cli.dead_letters.bulk_decisions import Decision, Verb, decide_all
+from gateway.cli.dead_letters.bulk_decisions import decide_matching
+from gateway.cli.dead_letters.decisions import Decision, Verb, decide_each
 from gateway.cli.dead_letters.selection import Filters, progress, read_list, report_errors, select
 from gateway.cli.formatting import console
+from gateway.cli.lists import parse_since
 from runtime.exits import Exit
 from schemas.enums import DecisionReason
-from schemas.field_types import is_ticket
+from schemas.fields.scalars import is_ticket
 
 Cause = Annotated[str | None, typer.Option(help="Only with this cause, e.g. outcome_unknown, too_old.")]
 Type = Annotated[str | None, typer.Option("--command", help="Only commands of this type, e.g. handoff.request.")]
@@ -26,7 +27,10 @@ Authorization = Annotated[str | None, typer.Option("--authorization", help="Only
 Since = Annotated[str | None, typer.Option(help="Only dead letters since this time: 2h, 3d, or an RFC 3339 time.")]
 Operator = Annotated[
     str | None,
-    typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Your name, for the record; by default your user name."),
+    typer.Option(
+        envvar="COLLATE_GATEWAY_OPERATOR",
+        help="Your name, for the record; by default that of your token, or your user name.",
+    ),
 ]
 CommandId = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId.")]
 CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The commandIds.")]
@@ -49,7 +53,9 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Read the current state at Collate and forecast each result. Changes nothing."),
 ]
-Rate = Annotated[float, typer.Option(min=0.1, max=100, help="Maximum number of decisions per second.")]
+Rate = Annotated[
+    float, typer.Option(min=0.1, max=100, help="Decisions per second; with --all an average, in steps of up to 20.")
+]
 Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single command.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")]
 
@@ -57,7 +63,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")
 _EXIT_CODES = """Exit codes:
 
   0   all decisions were accepted
-  1   at least one decision was rejected
+  1   at least one decision was rejected, or more dead letters match than were listed
   69  the gateway is unavailable"""
 _REDRIVE_HELP = f"""Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
 
@@ -94,7 +100,8 @@ def list_them(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first, without any text that a caller wrote."""
-    gateway, filters = ApiClient(url, key_file), Filters(cause, command, caller, authorization, since)
+    filters = _filters(cause, command, caller, authorization, since)
+    gateway = ApiClient(url, key_file)
     with report_errors(), progress("reading dead letters"):
         dead_letters, matching, left_out = read_list(gateway, filters, limit)
     if as_json:
@@ -115,7 +122,7 @@ def show(
     operator: Operator = None,
     *,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Also show the text that the caller wrote: PHI. Ingress logs this access.")
+        bool, typer.Option("--reveal", help="Also show the text that the caller wrote: PHI. This read is on record.")
     ] = False,
     url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
@@ -127,7 +134,7 @@ def show(
         dead_letter = gateway.read("dead-letters", command_id)
         original = None
         if reveal:
-            original = gateway.read("dead-letters", command_id, "original", operator=_operator(operator))
+            original = gateway.read("dead-letters", command_id, "original", operator=gateway.operator(operator))
     if as_json:
         print_json(dead_letter | ({"original": original} if original is not None else {}))
         return
@@ -157,24 +164,36 @@ def decide(
     as_json: AsJson = False,
 ) -> None:
     """Redrive or discard dead letters; the verb is the name of the command."""
-    filters = Filters(cause, command, caller, authorization, since)
+    filters = _filters(cause, command, caller, authorization, since)
     gateway = ApiClient(url, key_file)
-    dead_letters = select(gateway, command_ids or [], filters, everything=everything)
+    seen = select(gateway, command_ids or [], filters, everything=everything)
+    dead_letters = seen.dead_letters
     verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
-    decision = None if dry_run else Decision(verb, _operator(operator), *_checked(reason, ticket, why), rate, wait)
+    checked = None if dry_run else _checked(reason, ticket, why)
     if not dead_letters:
         typer.echo(tables.empty_text(is_filtered=True), err=as_json)
         return
     with report_errors():
-        if decision is None:
+        if checked is None:
             _forecast(gateway, dead_letters, verb, as_json=as_json)
             return
+        decision = Decision(verb, gateway.operator(operator), *checked, rate, wait)
         if len(dead_letters) > 1 and not yes:
             _confirm(dead_letters, verb)
         report = print_json if as_json else tables.print_result
-        rejected = decide_all(gateway, dead_letters, decision, report)
+        # One dead letter has a request of its own, which can wait for the outcome.
+        if seen.chosen_by is None or len(dead_letters) == 1:
+            rejected = decide_each(gateway, dead_letters, decision, report)
+        else:
+            rejected = decide_matching(gateway, seen, decision, report)
     if rejected:
         raise typer.Exit(Exit.FAILED)
+
+
+def _filters(
+    cause: str | None, command: str | None, caller: str | None, authorization: str | None, since: str | None
+) -> Filters:
+    return Filters(cause, command, caller, authorization, None if since is None else parse_since(since))
 
 
 def _forecast(gateway: ApiClient, dead_letters: list[dict[str, Any]], verb: str, *, as_json: bool) -> None:
@@ -205,10 +224,3 @@ def _checked(reason: DecisionReason | None, ticket: str | None, why: str | None)
     if ticket is not None and not is_ticket(ticket):
         fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -; use --why for free text")
     return reason.value, ticket, why
-
-
-def _operator(operator: str | None) -> str:
-    try:
-        return operator or getpass.getuser()
-    except (OSError, KeyError):
-        fail(Exit.USAGE, "unknown operator: give --operator or set COLLATE_GATEWAY_OPERATOR")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from consumers.applier.dry_run import Forecast, forecast
+from consumers.applier.dry_run import forecast, forecast_of_discard
 from gateway.cli.api_client import ApiClient, RequestRejected
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: 
         except RequestRejected as rejection:
             yield command | {"verdict": "unknown", "says": str(rejection)}
             continue
-        expected = forecast(details, situation, now) if verb == "redrive" else _discard(details)
+        expected = forecast(details, situation, now) if verb == "redrive" else forecast_of_discard(details)
         at_collate = {name: situation[name] for name in _SHOWN if name in situation} if situation else None
         yield command | {"verdict": expected.verdict, "says": expected.sentence, "atCollate": at_collate}
 
@@ -38,13 +38,3 @@ def _situation(gateway: ApiClient, command_id: str) -> Json | None:
             return None
         raise
     return situation
-
-
-def _discard(dead_letter: Json) -> Forecast:
-    if any(write["mayHaveArrived"] for write in dead_letter["sent"]):
-        return Forecast(
-            "discarded",
-            "The command would end as discarded. A write may have had an effect, and no event would report it: check "
-            "Collate first.",
-        )
-    return Forecast("discarded", "The command would end as discarded; it changed nothing at Collate.")

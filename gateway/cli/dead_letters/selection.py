@@ -1,24 +1,21 @@
 """The selection of dead letters by filters or ids, read page by page; and messages while it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 
 from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected, fail
 from runtime.exits import Exit
-from runtime.units import parse_duration
-from schemas.times import format_time, parse_time
 
 _PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Filters on dead letters."""
+    """Filters on dead letters. `since` is an RFC 3339 time."""
 
     cause: str | None = None
     command: str | None = None
@@ -34,7 +31,7 @@ class Filters:
             "command": self.command,
             "caller": self.caller,
             "authorizationId": self.authorization,
-            "since": None if self.since is None else _parse_since(self.since),
+            "since": self.since,
         }
 
     @property
@@ -43,14 +40,37 @@ class Filters:
         return any(self.query.values())
 
 
-def select(gateway: ApiClient, ids: list[str], filters: Filters, *, everything: bool) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The dead letters that the operator saw. If filters chose them: the filters with `before`, and the digest."""
+
+    dead_letters: list[dict[str, Any]]
+    chosen_by: dict[str, str | None] | None = None
+    digest: str = ""
+
+
+def select(gateway: ApiClient, ids: list[str], filters: Filters, *, everything: bool) -> Seen:
     """Return the dead letters with these ids, or all that match the filters."""
     if bool(ids) == everything or (ids and filters.are_set):
         fail(Exit.USAGE, "give either command ids, or --all with optional filters")
     with report_errors(), progress("reading dead letters"):
         if everything:
-            return read_list(gateway, filters, None)[0]
-        return [gateway.read("dead-letters", command_id) for command_id in dict.fromkeys(ids)]
+            return read_matching(gateway, filters.query)
+        return Seen([gateway.read("dead-letters", command_id) for command_id in dict.fromkeys(ids)])
+
+
+def read_matching(gateway: ApiClient, query: Mapping[str, str | None]) -> Seen:
+    """Return all dead letters that match now, with their digest. Without `before` in the query, it becomes now.
+
+    Raises GatewayUnavailable, RequestRejected.
+    """
+    page = gateway.read("dead-letters", limit=_PAGE, digest="true", **query)
+    chosen_by, digest = {**query, "before": page["at"]}, page["digest"]
+    dead_letters = list(page["deadLetters"])
+    while (cursor := page.get("next")) is not None:
+        page = gateway.read("dead-letters", limit=_PAGE, cursor=cursor, **chosen_by)
+        dead_letters += page["deadLetters"]
+    return Seen(dead_letters, chosen_by, digest)
 
 
 def read_list(gateway: ApiClient, filters: Filters, limit: int | None) -> tuple[list[dict[str, Any]], int, int]:
@@ -64,17 +84,6 @@ def read_list(gateway: ApiClient, filters: Filters, limit: int | None) -> tuple[
         cursor = page.get("next")
         if cursor is None or (limit is not None and len(dead_letters) >= limit):
             return dead_letters, page["matching"], page["leftOut"]
-
-
-def _parse_since(text: str) -> str:
-    try:
-        return format_time(datetime.now(UTC) - parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        return format_time(parse_time(text))
-    except ValueError:
-        fail(Exit.USAGE, "--since: expected a duration like 2h or 3d, or a time like 2026-06-02T14:00:00Z")
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import stacked
+from gateway.cli.formatting import stacked, with_local_times
 from schemas.enums import PREFIX
 from schemas.times import parse_time
 
 Json = dict[str, Any]
 _WIDE = 150
-_COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red"}
+_COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red", "ended": "dim"}
 
 
 def empty_text(*, is_filtered: bool) -> str:
@@ -78,7 +78,7 @@ def details(dead_letter: Json, original: Json | None) -> Group:
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name in ("commandId", "command", "caller", "authorizationId", "acceptedAt", "deadAt", "cause", "advice"):
         if name in dead_letter:
-            facts.add_row(Text(name, "bold"), Text(str(dead_letter[name])))
+            facts.add_row(Text(name, "bold"), Text(with_local_times(str(dead_letter[name]))))
     if dead_letter["redrive"]:
         facts.add_row(Text("redriven", "bold"), Text(f"{dead_letter['redrive']} times"))
     if "asks" in dead_letter:
@@ -112,6 +112,7 @@ def print_result(result: Json) -> None:
         "accepted": "accepted; command.finished will report the outcome, or the command is listed again",
         "dead_lettered": f"dead letter again: {result.get('reason')}",
         "refused": result.get("says"),
+        "ended": result.get("says"),
     }[result["result"]]
     is_explained = result["result"] == "finished" and "reason" in result
     explanation = f" ({result['reason']}: {result.get('advice', '')})" if is_explained else ""
@@ -139,7 +140,7 @@ def _sent(dead_letter: Json) -> Iterator[Table | Text]:
             write["operation"],
             write.get("handoffId", ""),
             str(write.get("ifMatch", "")),
-            write.get("firstSentAt", ""),
+            with_local_times(write.get("firstSentAt", "")),
             write.get("ended", "in flight"),
             "yes" if write["mayHaveArrived"] else "no",
         )

@@ -15,7 +15,7 @@ from gateway.ingress.http.context import context_of
 
 _BEARER = b"bearer "
 _KEY_START = KEY_PREFIX.encode() + b"_"
-_MAX_CREDENTIAL_BYTES = 8 << 10
+_MAX_BYTES = 8 << 10
 
 
 class Authentication:
@@ -29,18 +29,17 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         authorization = context_of(scope).headers.get(b"authorization")
-        scope["user"] = None if authorization is None else await self._caller_of(authorization)
+        caller = None
+        if authorization is not None and authorization[:7].lower() == _BEARER and len(authorization) <= _MAX_BYTES:
+            credential = authorization[7:].strip()
+            if credential.startswith(_KEY_START):
+                caller = self._callers.current.by_key(credential.decode("latin-1"), time.time())
+            else:
+                caller = await self._by_token(credential)
+        scope["user"] = caller
         await self.app(scope, receive, send)
 
-    async def _caller_of(self, authorization: bytes) -> Caller | None:
-        credential = authorization[7:].strip()
-        if authorization[:7].lower() != _BEARER or len(authorization) > _MAX_CREDENTIAL_BYTES:
-            return None
-        if credential.startswith(_KEY_START):
-            return self._callers.current.by_key(credential.decode("latin-1"), time.time())
-        return await self._token_subject(credential)
-
-    async def _token_subject(self, credential: bytes) -> Caller | None:
+    async def _by_token(self, credential: bytes) -> Caller | None:
         if credential.count(b".") != 2 or not self._callers.current.issuers:
             return None
         # This may wait for the issuer's keys.

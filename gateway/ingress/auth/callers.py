@@ -1,4 +1,4 @@
-"""The callers of one version of the callers file, by API key, token subject and name.
+"""The callers of one version of the callers file, by API key, token subject and name; the people by their claims.
 
 A key has 256 random bits, so its plain sha256 can't be reversed by search. Invariant: only the hash of a key is stored.
 """
@@ -7,13 +7,16 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
+from adapters.oidc.people import Person
 from adapters.oidc.tokens import Issuer, Subject
 from gateway.ingress.auth.signatures import WRITTEN_PREFIX
+from schemas.callers import caller_of_person
 
 KEY_PREFIX = "cgk"
 _UNKNOWN_KEY_DIGEST = bytes(32)
@@ -28,6 +31,7 @@ class Permission(StrEnum):
     AUTHORIZATION_WATCH = "authorization:watch"
     AUTHORIZATION_READ = "authorization:read"
     AUTHORIZATION_REVIEW = "authorization:review"
+    AUTHORIZATION_EVIDENCE = "authorization:evidence"
     OPERATE = "operate"
 
 
@@ -37,12 +41,16 @@ SIGNED_PERMISSIONS = frozenset({Permission.HANDOFF_REQUEST, Permission.HANDOFF_C
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated service. Without `rate` and `burst` the settings of the process apply."""
+    """An authenticated service or person. Without `rate` and `burst` the settings of the process apply.
+
+    `person` is a person's own name, from the token; None for a service.
+    """
 
     name: str
     permissions: frozenset[Permission]
     rate: float | None = None
     burst: float | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +72,36 @@ class Credentials:
     signing_secrets: tuple[bytes, ...] = ()
 
 
-class Callers:
-    """The callers of one version of the file. Immutable."""
+@dataclass(frozen=True, slots=True)
+class People:
+    """The people of one issuer: the prefix of their names as callers, and the permissions of their groups."""
 
-    def __init__(self, credentials: Iterable[Credentials] = (), issuers: Iterable[Issuer] = ()) -> None:
+    prefix: str
+    permissions: Mapping[str, frozenset[Permission]]
+    rate: float | None = None
+    burst: float | None = None
+
+    def caller(self, person: Person) -> Caller:
+        """Return the caller that a person is. A person in no known group has no permission."""
+        permissions = frozenset[Permission]().union(*(self.permissions.get(group, ()) for group in person.groups))
+        return Caller(caller_of_person(self.prefix, person.name), permissions, self.rate, self.burst, person.name)
+
+
+class Callers:
+    """The callers of one version of the file. Immutable. `people` is by issuer."""
+
+    def __init__(
+        self,
+        credentials: Iterable[Credentials] = (),
+        issuers: Iterable[Issuer] = (),
+        people: Mapping[str, People] = MappingProxyType({}),
+    ) -> None:
         credentials = tuple(credentials)
         self.names = frozenset(each.caller.name for each in credentials)
         self.issuers = {issuer.url: issuer for issuer in issuers}
         self._keys = {key.key_id: (key, each.caller) for each in credentials for key in each.keys}
         self._subjects = {subject: each.caller for each in credentials for subject in each.subjects}
+        self._people = people
         self._by_name = {each.caller.name: each for each in credentials}
 
     def by_key(self, presented: str, now: float) -> Caller | None:
@@ -87,8 +116,11 @@ class Callers:
         return caller if key.expires_at is None or now < key.expires_at else None
 
     def by_subject(self, subject: Subject) -> Caller | None:
-        """Return the caller of a verified token's subject."""
-        return self._subjects.get(subject)
+        """Return the caller of a verified token's subject: a service that the file names, or else a person."""
+        caller, people = self._subjects.get(subject), self._people.get(subject.issuer)
+        if caller is not None or people is None or subject.person is None:
+            return caller
+        return people.caller(subject.person)
 
     def signer(self, name: str) -> Credentials | None:
         """Return the credentials of a caller that signs its requests."""

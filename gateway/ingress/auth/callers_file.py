@@ -19,6 +19,15 @@ issuer = "https://login.example"
 subject = "scheduling-client"
 [[caller.signature]]            # secrets of Standard Webhooks, for structured CloudEvents to POST /v1/commands only
 secret_file = "/run/secrets/scheduling"
+
+[[people]]                      # the people of an issuer, with permissions by group (docs/decisions/0011)
+issuer = "https://login.example"
+prefix = "people"               # default; they are callers with the names people:<name>
+name = "preferred_username"     # the claims of their tokens
+groups = "groups"
+rate_per_second = 20            # optional, with burst; of one person
+[people.permissions]
+on-call = ["authorization:read", "operate"]
 """
 
 import re
@@ -37,8 +46,9 @@ from pydantic import (
     model_validator,
 )
 
+from adapters.oidc.people import PersonClaims
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
-from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, Permission
+from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People, Permission
 from gateway.ingress.auth.signatures import SecretInvalid, read_secret
 from runtime.file_watcher import FileWatcher
 
@@ -107,9 +117,27 @@ class CallerEntry(_Entry):
     signature: tuple[SignatureEntry, ...] = ()
 
 
+class PeopleEntry(_Entry):
+    """The people of one of the file's issuers: the claims that describe them, and the permissions of their groups."""
+
+    issuer: str
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")] = "people"
+    name: Annotated[str, StringConstraints(min_length=1)]
+    groups: Annotated[str, StringConstraints(min_length=1)]
+    permissions: dict[str, frozenset[Permission]] = Field(min_length=1)
+    rate_per_second: Annotated[float, Field(gt=0)] | None = None
+    burst: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def claims(self) -> PersonClaims:
+        """The claims to read from a token."""
+        return PersonClaims(self.name, self.groups, frozenset(self.permissions))
+
+
 class _File(_Entry):
     issuer: tuple[IssuerEntry, ...] = ()
     caller: tuple[CallerEntry, ...] = ()
+    people: tuple[PeopleEntry, ...] = ()
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
@@ -117,13 +145,22 @@ class _File(_Entry):
         names = [entry.name for entry in self.caller]
         ids = [key.id for entry in self.caller for key in entry.key]
         subjects = [(token.issuer, token.subject) for entry in self.caller for token in entry.token]
-        for name, values in (("an issuer's url", urls), ("a caller's name", names), ("a key's id", ids)):
+        people, prefixes = [entry.issuer for entry in self.people], [entry.prefix for entry in self.people]
+        for name, values in (
+            ("an issuer's url", urls),
+            ("a caller's name", names),
+            ("a key's id", ids),
+            ("an issuer of people", people),
+            ("a prefix of people", prefixes),
+        ):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name} occurs twice")
         if len(set(subjects)) != len(subjects):
             raise ValueError("a subject belongs to two callers")
         if not {issuer for issuer, _ in subjects} <= set(urls):
             raise ValueError("a token names an issuer that is not in the file")
+        if not set(people) <= set(urls):
+            raise ValueError("an entry of people names an issuer that is not in the file")
         return self
 
 
@@ -146,8 +183,15 @@ def _parse(content: bytes) -> _File:
 
 
 def _callers(file: _File) -> Callers:
-    issuers = [Issuer(entry.url, entry.audience, entry.algorithms, entry.keys) for entry in file.issuer]
-    return Callers([_credentials(entry) for entry in file.caller], issuers)
+    claims = {entry.issuer: entry.claims for entry in file.people}
+    issuers = [
+        Issuer(entry.url, entry.audience, entry.algorithms, entry.keys, claims.get(entry.url)) for entry in file.issuer
+    ]
+    people = {
+        entry.issuer: People(entry.prefix, entry.permissions, entry.rate_per_second, entry.burst)
+        for entry in file.people
+    }
+    return Callers([_credentials(entry) for entry in file.caller], issuers, people)
 
 
 def _credentials(entry: CallerEntry) -> Credentials:

@@ -1,8 +1,9 @@
 """Signed commands: the only requests whose caller is known by a signature (Standard Webhooks).
 
-A signature covers the body alone. In a structured CloudEvent the body names the command's type, its authorization and
-its id. Anywhere else an attacker could send a captured request with another path, query or header.
-Invariant: a replay of a signed command is the same command, because `webhook-id` is the event's `id`.
+A signature covers the body alone. In a structured CloudEvent, and in a batch of them, the body names each command's
+type, authorization and id. Anywhere else an attacker could send a captured request with another path, query or header.
+Invariant: a replay of a signed body is the same commands, because their ids come from the body. One event's `id` must
+also be the `webhook-id`. A batch is signed as a whole, under a `webhook-id` of its own.
 """
 
 import time
@@ -35,14 +36,14 @@ class SignedCommands:
     def __init__(self, callers: CallersFile) -> None:
         self._callers = callers
 
-    async def read(self, request: Request) -> tuple[Caller, bytes, str]:
-        """Return the caller, the body and the message id.
+    async def read(self, request: Request, media_type: str) -> tuple[Caller, bytes, str]:
+        """Return the caller, the body and the message id. The body must have the media type, in structured mode.
 
         Raises SignatureNotAccepted and Unauthenticated: before the body is read, unless only the body can show it.
         """
         context = context_of(request.scope)
         content_type = context.headers.get(b"content-type", b"").decode("latin-1")
-        if content_type.partition(";")[0].strip().lower() != STRUCTURED:
+        if content_type.partition(";")[0].strip().lower() != media_type:
             raise SignatureNotAccepted(
                 f"A signature covers the body only. Send the CloudEvent in structured mode ({STRUCTURED}), where the "
                 "body has the command's type and authorization, or send an API key or a token."

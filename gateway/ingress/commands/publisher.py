@@ -23,6 +23,7 @@ from adapters.kafka.clients import KafkaFailure
 from gateway.ingress.http.deadlines import Deadlines
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
+from runtime.outages.outage import Outage
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -134,6 +135,7 @@ class Publisher:
         self._on_state = on_state
         self._current: _Generation | None = None
         self._is_reachable = False
+        self._outage = Outage("kafka", log, is_on=True)
         self._is_stopping = False
         self._in_flight = 0
         self._in_doubt: dict[int, bool] = {}  # partition -> whether a trial send is running
@@ -265,14 +267,12 @@ class Publisher:
             self._set_reachable("")
 
     def _set_reachable(self, detail: str) -> None:
-        if not self._is_reachable:
-            log.info("kafka.broker_reached")
+        self._outage.report(None)
         self._is_reachable = True
         self._on_state(True, detail)
 
     def _set_unreachable(self, detail: str) -> None:
-        if self._is_reachable:
-            log.warning("kafka.broker_lost", detail=detail)
+        self._outage.report(detail)
         self._is_reachable = False
         self._on_state(False, detail)
 

@@ -15,6 +15,18 @@ from gateway.ingress.http.responses import BytesResponse, RawHeaders
 from schemas.api.messages import CommandAccepted
 from schemas.times import format_time, parse_time
 
+# The caller knows its names, or sends a person's own token.
+_NOT_SHOWN = (
+    "command",
+    "caller",
+    "requestedBy",
+    "acceptedBy",
+    "reportedBy",
+    "assertedBy",
+    "attempts",
+    "attemptsLeftOut",
+)
+
 
 @dataclass(slots=True)
 class CommandReceipt:
@@ -45,16 +57,25 @@ def command_response(receipt: CommandReceipt) -> Response:
         headers.append((b"preference-applied", b"wait=%d" % receipt.waited_seconds))
     if isinstance(receipt.news, Finished):
         return BytesResponse(_finished(receipt, receipt.news), 200, headers)
-    if receipt.position is not None:
-        headers.append((b"location", f"/v1/commands/{receipt.command_id}?at={receipt.position}".encode()))
+    if (location := location_of(receipt)) is not None:
+        headers.append((b"location", location.encode()))
     if receipt.news is not None:
         return BytesResponse(_dead_lettered(receipt, receipt.news), 202, headers)
+    return BytesResponse(accepted_json(receipt), 202, headers)
+
+
+def location_of(receipt: CommandReceipt) -> str | None:
+    """Return the path of the command's status, if an endpoint serves it."""
+    return None if receipt.position is None else f"/v1/commands/{receipt.command_id}?at={receipt.position}"
+
+
+def accepted_json(receipt: CommandReceipt) -> bytes:
+    """Return the document of an accepted command."""
     # Every value is an id, a type or a time, so nothing needs escaping.
-    body = (
+    return (
         f'{{"commandId":"{receipt.command_id}","type":"{receipt.command_type}",'
         f'"authorizationId":"{receipt.authorization_id}","status":"accepted","acceptedAt":"{receipt.accepted_at}"}}'
-    )
-    return BytesResponse(body.encode(), 202, headers)
+    ).encode()
 
 
 def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
@@ -81,6 +102,6 @@ def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:
     }
     if outcome.finished_at is not None:
         document["finishedAt"] = format_time(outcome.finished_at)
-    for name in ("command", "caller", "attempts", "attemptsLeftOut"):
+    for name in _NOT_SHOWN:
         event.pop(name, None)
     return json.dumps(document | event, separators=(",", ":")).encode()

@@ -5,6 +5,7 @@ Invariants: a receipt is returned only for a command that is in the topic. A wai
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from starlette.types import Receive
 
@@ -64,10 +65,11 @@ class CommandService:
         context.log_fields["command_id"] = command.command_id
         context.log_fields["command"] = str(command.data.TYPE)
         context.log_fields["authorization_id"] = command.authorization_id
+        trace = traceparent(context)
         if not wait_seconds:
-            return await self._append(context, command)
+            return await self.append(command, trace, context.log_fields)
         with self._waiters.register(command.command_id, command.caller) as waiter:
-            receipt = await self._append(context, command)
+            receipt = await self.append(command, trace, context.log_fields)
             if waiter is None:
                 return receipt
             context.deadline.extend(wait_seconds + RESPONSE_MARGIN_SECONDS)
@@ -76,8 +78,8 @@ class CommandService:
                 self._require_same_type(command, news)
             return replace(receipt, waited_seconds=wait_seconds, news=news)
 
-    async def _append(self, context: RequestContext, command: AcceptedCommand) -> CommandReceipt:
-        """Append the command, unless this replica remembers it."""
+    async def append(self, command: AcceptedCommand, trace: str | None, log_fields: dict[str, Any]) -> CommandReceipt:
+        """Append the command, unless this replica remembers it. Adds its place to `log_fields`. Raises as `accept`."""
         accepted_at = acceptance_time()
         record = self._commands.serialize(
             RecordedCommand(
@@ -86,7 +88,7 @@ class CommandService:
                 authorization_id=command.authorization_id,
                 accepted_at=accepted_at,
                 data=command.data,
-                traceparent=traceparent(context),
+                traceparent=trace,
             )
         )
         # The type is part of the digest: commands of two types can have the same (empty) body.
@@ -96,15 +98,15 @@ class CommandService:
             if remembered.digest != digest:
                 raise self._key_reused()
             self._metrics.replays.inc()
-            context.log_fields["replayed"] = True
+            log_fields["replayed"] = True
             return self._receipt(command, remembered, is_replay=True)
         if (outcome := self._waiters.recent_outcome(command.command_id)) is not None:
             self._require_same_type(command, outcome)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
             raise problem_of_append(result)
-        context.log_fields["partition"] = result.partition
-        context.log_fields["offset"] = result.offset
+        log_fields["partition"] = result.partition
+        log_fields["offset"] = result.offset
         remembered = Remembered(digest, format_time(accepted_at), f"{result.partition}-{result.offset}")
         self._replays.remember(command.command_id, remembered, time.monotonic())
         return self._receipt(command, remembered, is_replay=False)

@@ -4,6 +4,7 @@ The tail of `events` feeds it. A waiter registers before its command is appended
 replica received the command. A waiter ends with the outcome, with a dead letter, after its seconds, when its client
 closes its side of the connection, and when the process stops.
 Invariant: waiters are bounded per caller and in all, so one caller can't take the places of requests in flight.
+The body of an event is parsed only for a request that wants it: every replica sees the outcomes of all commands.
 """
 
 import asyncio
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import ValidationError
 from starlette.types import Receive
 
-from gateway.ingress.event_stream.streamed_event import StreamedEvent
+from adapters.kafka.topic_reader import TopicRecord
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 from schemas.enums import EventType
 from schemas.events import CommandDeadLettered, CommandFinished
+from schemas.times import parse_time
+
+_FINISHED = EventType.COMMAND_FINISHED.encode()
+_DEAD_LETTERED = EventType.COMMAND_DEAD_LETTERED.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,15 @@ class Finished:
 
     event: CommandFinished
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unparsed:
+    """An outcome as its record holds it, and when this replica received it."""
+
+    value: bytes
+    finished_at: bytes
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +87,16 @@ class Waiters:
         self._retention_seconds = retention_seconds
         self._metrics = metrics
         self._waiters: dict[str, list[Waiter]] = {}
-        self._outcomes: OrderedDict[str, tuple[Finished, float]] = OrderedDict()
+        self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._callers: Counter[str] = Counter()
         metrics.waiters.set_function(self._callers.total)
 
     def recent_outcome(self, command_id: str) -> Finished | None:
         """Return the command's outcome, if this replica remembers it."""
-        if (entry := self._outcomes.get(command_id)) is None:
+        unparsed = self._outcomes.get(command_id)
+        if unparsed is None or time.monotonic() - unparsed.since > self._retention_seconds:
             return None
-        outcome, since = entry
-        return outcome if time.monotonic() - since <= self._retention_seconds else None
+        return _finished(unparsed)
 
     @contextmanager
     def register(self, command_id: str, caller: str) -> Iterator[Waiter | None]:
@@ -144,19 +157,27 @@ class Waiters:
             for waiter in waiters:
                 _end(waiter, _End.STOPPED)
 
-    def on_event(self, event: StreamedEvent) -> None:
-        """Pass the news in an event to its waiters. Remember an outcome."""
-        news = _read_news(event)
-        if news is None:
+    def on_record(self, record: TopicRecord) -> None:
+        """Pass the news in a record of `events` to the waiters of its command. Remember an outcome."""
+        headers = dict(record.headers)
+        kind, cause, value = headers.get("ce_type"), headers.get("ce_causationid"), record.value
+        if kind not in {_FINISHED, _DEAD_LETTERED} or cause is None or value is None:
             return
-        command_id = news.event.command_id
-        if isinstance(news, Finished):
-            self._outcomes[command_id] = news, time.monotonic()
+        command_id = cause.decode("ascii", "replace")
+        news: News | None = None
+        waiters = self._waiters.get(command_id, ())
+        if kind == _FINISHED:
+            unparsed = _Unparsed(value, headers.get("ce_time", b""), time.monotonic())
+            self._outcomes[command_id] = unparsed
             self._outcomes.move_to_end(command_id)
             if len(self._outcomes) > self._remembered:
                 self._outcomes.popitem(last=False)
-        for waiter in self._waiters.get(command_id, ()):
-            _end(waiter, news)
+            news = _finished(unparsed) if waiters else None
+        elif waiters:
+            news = _dead_lettered(value)
+        if news is not None:
+            for waiter in waiters:
+                _end(waiter, news)
 
 
 def _end(waiter: Waiter, result: News | _End) -> None:
@@ -164,12 +185,16 @@ def _end(waiter: Waiter, result: News | _End) -> None:
         waiter.set_result(result)
 
 
-def _read_news(event: StreamedEvent) -> News | None:
+def _finished(unparsed: _Unparsed) -> Finished | None:
     try:
-        if event.type == EventType.COMMAND_FINISHED:
-            return Finished(CommandFinished.from_record(event.data), event.envelope.time)
-        if event.type == EventType.COMMAND_DEAD_LETTERED:
-            return WaitingForOperator(CommandDeadLettered.from_record(event.data))
-    except ValidationError:
-        pass  # a newer version of the gateway wrote the event; the waiters get their 202
-    return None
+        event = CommandFinished.from_record(unparsed.value)
+        return Finished(event, parse_time(unparsed.finished_at.decode("ascii")) if unparsed.finished_at else None)
+    except ValueError:
+        return None  # a newer version of the gateway wrote the event; the waiters get their 202
+
+
+def _dead_lettered(value: bytes) -> WaitingForOperator | None:
+    try:
+        return WaitingForOperator(CommandDeadLettered.from_record(value))
+    except ValueError:
+        return None  # as above

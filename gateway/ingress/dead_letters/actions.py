@@ -63,7 +63,7 @@ def not_redrivable() -> NotRedrivable:
     return NotRedrivable("The command's record can't be read. Discard it, and ask its caller to send it again.")
 
 
-def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDecision) -> Redrive:
+def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDecision, operator: str) -> Redrive:
     """Return the redrive of a dead letter. Raises NotRedrivable."""
     original = original_of(dead_letter)
     if original is None:
@@ -71,7 +71,7 @@ def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDec
     return Redrive(
         command_id=command_id,
         redrive=dead_letter.redrive + 1,
-        requested_by=decision.operator,
+        requested_by=operator,
         reason=decision.reason,
         ticket=decision.ticket,
         why=decision.why,
@@ -80,11 +80,11 @@ def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDec
     )
 
 
-def discard_of(command_id: str, decision: DeadLetterDecision) -> Discard:
+def discard_of(command_id: str, decision: DeadLetterDecision, operator: str) -> Discard:
     """Return the discard of a dead letter."""
     return Discard(
         command_id=command_id,
-        requested_by=decision.operator,
+        requested_by=operator,
         reason=decision.reason,
         ticket=decision.ticket,
         why=decision.why,

@@ -2,9 +2,11 @@
 
     dead letter ─▶ added, replaces an earlier one of the same command      end, or 30 days later ─▶ removed
 
-Holds only public fields and positions, never a caller's data. Bounded: above MAX_ENTRIES the oldest are left out.
+Holds only public fields and positions, never a caller's data. Bounded: above MAX_ENTRIES the caller with the most
+loses its oldest, so that one caller cannot take the places of the others.
 """
 
+import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +16,7 @@ from datetime import datetime, timedelta
 from schemas.api.dead_letters import DeadLetterSummary
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
-from schemas.field_types import is_command_id, is_id
+from schemas.fields.scalars import is_command_id, is_id
 from schemas.records import UnreadableRecord, read_dead_letter
 
 MAX_ENTRIES = 20_000
@@ -45,6 +47,7 @@ class DeadLetterFilter:
     caller: str | None = None
     authorization_id: str | None = None
     since: datetime | None = None
+    before: datetime | None = None
 
     def accepts(self, summary: DeadLetterSummary) -> bool:
         """Whether a dead letter matches. The type may be short, such as `handoff.request`."""
@@ -55,6 +58,7 @@ class DeadLetterFilter:
             and self.caller in {None, summary.caller}
             and self.authorization_id in {None, summary.authorization_id}
             and (self.since is None or summary.dead_at >= self.since)
+            and (self.before is None or summary.dead_at < self.before)
         )
 
 
@@ -67,6 +71,14 @@ class IndexPage:
     has_more: bool
 
 
+def digest_of(entries: Iterable[IndexEntry]) -> str:
+    """Return the digest of the commands and their redrive numbers, in this order."""
+    found = hashlib.blake2b(digest_size=16)
+    for entry in entries:
+        found.update(f"{entry.summary.command_id} {entry.summary.redrive}\n".encode())
+    return found.hexdigest()
+
+
 class DeadLetterIndex:
     """The open dead letters by command. `left_out` counts the entries removed by the bound."""
 
@@ -74,6 +86,7 @@ class DeadLetterIndex:
         self.left_out = 0
         self._max_entries = max_entries
         self._entries: dict[str, IndexEntry] = {}
+        self._by_caller: Counter[str | None] = Counter()
         self.open_by_cause: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -91,8 +104,9 @@ class DeadLetterIndex:
                 self._remove(command_id)  # so that the newest entry is the last one
                 self._entries[command_id] = IndexEntry(partition, offset, _summary(command_id, record))
                 self.open_by_cause[record.cause] += 1
+                self._by_caller[record.caller] += 1
                 if len(self._entries) > self._max_entries:
-                    self._remove(next(iter(self._entries)))
+                    self._remove(self._oldest_of_fullest())
                     self.left_out += 1
             case _:
                 return False
@@ -113,14 +127,26 @@ class DeadLetterIndex:
         found = heapq.nsmallest(limit + 1, rest, key=lambda entry: entry.order)
         return IndexPage(tuple(found[:limit]), len(matching), len(found) > limit)
 
+    def selected(self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, now: datetime) -> list[IndexEntry]:
+        """Return all matching entries after a sort key, oldest first."""
+        self._sweep(now)
+        matching = [entry for entry in self._entries.values() if wanted.accepts(entry.summary)]
+        rest = matching if after is None else [entry for entry in matching if entry.order > after]
+        return sorted(rest, key=lambda entry: entry.order)
+
     def _sweep(self, now: datetime) -> None:
         oldest = now - RETENTION
         for command_id in [key for key, entry in self._entries.items() if entry.summary.dead_at < oldest]:
             self._remove(command_id)
 
+    def _oldest_of_fullest(self) -> str:
+        ((fullest, _),) = self._by_caller.most_common(1)
+        return next(key for key, entry in self._entries.items() if entry.summary.caller == fullest)
+
     def _remove(self, command_id: str) -> None:
         entry = self._entries.pop(command_id, None)
         if entry is not None:
+            self._by_caller[entry.summary.caller] -= 1
             self.open_by_cause[entry.summary.cause] -= 1
 
 

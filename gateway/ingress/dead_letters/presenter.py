@@ -13,7 +13,7 @@ from gateway.ingress.live.situations import Situation
 from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite, HandoffNow
 from schemas.commands import COMMANDS
 from schemas.dead_letter import DeadLetter
-from schemas.field_types import word
+from schemas.fields.scalars import word
 from schemas.identity import canonical_json
 from schemas.public_fields import public_json
 

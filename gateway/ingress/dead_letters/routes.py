@@ -1,6 +1,6 @@
 """The operators' routes for dead letters. All of them need the permission `operate`.
 
-Only `original` returns the caller's content. It needs the operator's name and writes a log line.
+Only `original` returns the caller's content. It needs the operator's name, and leaves a record and a log line.
 """
 
 from contextlib import nullcontext
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from adapters.postgres.cursor import write_cursor
 from gateway.ingress.auth.callers import Permission
+from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
 from gateway.ingress.commands.service import RESPONSE_MARGIN_SECONDS
@@ -24,7 +25,7 @@ from gateway.ingress.dead_letters.actions import (
     redrive_of,
     traceparent_of,
 )
-from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry
+from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import (
     DeadLetterGone,
@@ -41,17 +42,18 @@ from gateway.ingress.http.problems import (
     NotRedrivable,
     Overloaded,
 )
-from gateway.ingress.http.query import read_after, read_limit, read_query, read_since, require_shape
-from gateway.ingress.http.request import parse, path_command_id, read_json, wait_seconds
+from gateway.ingress.http.query import read_after, read_limit, read_query, read_since, read_word, require_shape
+from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
 from gateway.ingress.http.responses import ModelResponse
+from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
-from schemas.commands import Discard, Redrive
+from schemas.commands import Discard, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter
-from schemas.enums import Outcome
+from schemas.enums import Outcome, ReadContent
 
 log = get_log()
 
@@ -67,6 +69,7 @@ class DeadLetters:
         situations: Situations,
         waiters: Waiters,
         *,
+        record: AccessRecord,
         max_wait_seconds: int,
     ) -> None:
         self._access = access
@@ -74,25 +77,33 @@ class DeadLetters:
         self._actions = actions
         self._situations = situations
         self._waiters = waiters
+        self._record = record
         self._max_wait_seconds = max_wait_seconds
 
     async def list_page(self, request: Request) -> Response:
         """GET /v1/dead-letters."""
         self._access.admit(request, Permission.OPERATE)
-        query = read_query(request, "cause", "command", "caller", "authorizationId", "since", "limit", "cursor")
+        query = read_query(
+            request, "cause", "command", "caller", "authorizationId", "since", "before", "digest", "limit", "cursor"
+        )
+        now = datetime.now(UTC)
         wanted = DeadLetterFilter(
             query.get("cause"),
             query.get("command"),
             query.get("caller"),
             query.get("authorizationId"),
             read_since(query),
+            read_since(query, "before") or now,
         )
         self._require_caught_up()
-        page = self._reader.index.page(wanted, read_after(query, str), read_limit(query), datetime.now(UTC))
+        page = self._reader.index.page(wanted, read_after(query, str), read_limit(query), now)
+        has_digest = read_word(query, "digest", ("true",)) is not None
         return ModelResponse(
             DeadLetterList(
                 dead_letters=[entry.summary for entry in page.entries],
                 matching=page.matching,
+                at=wanted.before if has_digest else None,
+                digest=digest_of(self._reader.index.selected(wanted, None, now)) if has_digest else None,
                 left_out=self._reader.index.left_out,
                 next=write_cursor(*page.entries[-1].order) if page.has_more else None,
             )
@@ -106,14 +117,19 @@ class DeadLetters:
         return ModelResponse(detail(entry, await self._fetch(entry)))
 
     async def original(self, request: Request) -> Response:
-        """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the log names the operator."""
+        """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the read is recorded first."""
         caller = self._access.admit(request, Permission.OPERATE)
-        operator = require_shape(read_query(request, "operator"), "operator")
+        query = read_query(request, "operator")
+        operator = operator_in_query(caller, query) or require_shape(query, "operator")
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         command_id = entry.summary.command_id
         context_of(request.scope).log_fields["operator"] = operator
         log.warning("ingress.original_revealed", command_id=command_id, operator=operator, caller=caller.name)
+        # A record without an authorization has no place on the topic; then the log line is the only record.
+        if (authorization_id := entry.summary.authorization_id) is not None:
+            read = RecordRead(content=ReadContent.DEAD_LETTER_ORIGINAL, operator=operator, of_command=command_id)
+            await self._record.put_read(authorization_id, caller.name, read)
         original = original_of(dead_letter)
         return ModelResponse(
             DeadLetterOriginal(
@@ -123,7 +139,7 @@ class DeadLetters:
 
     async def situation(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/situation: the state at Collate now."""
-        self._access.admit(request, Permission.OPERATE)
+        caller = self._access.admit(request, Permission.OPERATE)
         read_query(request)
         context_of(request.scope).deadline.extend(LIVE_CALL_SECONDS)
         entry = self._find(request)
@@ -131,40 +147,42 @@ class DeadLetters:
         authorization_id = _target(entry).authorization_id
         original = original_of(dead_letter)
         handoff_id = None if original is None else original.data.get("handoffId")
-        result = await self._situations.read(authorization_id, handoff_id if isinstance(handoff_id, str) else None)
+        handoff_id = handoff_id if isinstance(handoff_id, str) else None
+        result = await self._situations.read(authorization_id, handoff_id, caller.name)
         if isinstance(result, UpstreamError):
             raise problem_of(result)
         return ModelResponse(situation(entry.summary.command_id, result))
 
     async def redrive(self, request: Request) -> Response:
         """POST /v1/dead-letters/{commandId}/redrive."""
-        caller, decision, entry = await self._read_decision(request)
+        caller, operator, decision, entry = await self._read_decision(request)
         if not entry.summary.can_redrive:
             raise not_redrivable()
         dead_letter = await self._fetch(entry)
-        action = redrive_of(entry.summary.command_id, dead_letter, decision)
+        action = redrive_of(entry.summary.command_id, dead_letter, decision, operator)
         context_of(request.scope).trace_link = traceparent_of(dead_letter)
         return await self._append(request, caller, entry, action)
 
     async def discard(self, request: Request) -> Response:
         """POST /v1/dead-letters/{commandId}/discard."""
-        caller, decision, entry = await self._read_decision(request)
-        return await self._append(request, caller, entry, discard_of(entry.summary.command_id, decision))
+        caller, operator, decision, entry = await self._read_decision(request)
+        return await self._append(request, caller, entry, discard_of(entry.summary.command_id, decision, operator))
 
-    async def _read_decision(self, request: Request) -> tuple[str, DeadLetterDecision, IndexEntry]:
+    async def _read_decision(self, request: Request) -> tuple[str, str, DeadLetterDecision, IndexEntry]:
+        """Return the caller, the operator, the decision and the dead letter."""
         caller = self._access.admit(request, Permission.OPERATE)
         read_query(request)
-        decision = parse(DeadLetterDecision, await read_json(request))
+        decision, operator = parse_with_operator(caller, DeadLetterDecision, await read_json(request))
         entry = self._find(request)
         context_of(request.scope).log_fields |= {
-            "operator": decision.operator,
+            "operator": operator,
             "reason": decision.reason.value,
             "ticket": decision.ticket,
             "redrive": entry.summary.redrive,
         }
         if entry.summary.redrive != decision.redrive:
             raise DeadLetterMoved("A redrive has failed since then. Read the dead letter again, then decide.")
-        return caller.name, decision, entry
+        return caller.name, operator, decision, entry
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
         """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""

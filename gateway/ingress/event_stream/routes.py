@@ -122,7 +122,7 @@ class EventStreams:
         self._max_per_caller = max_per_caller
         self._life_seconds = life_seconds
         self._clients: set[_Client] = set()
-        self._catching_up = 0
+        self._catching_up: Counter[str] = Counter()
         self._is_stopping = False
         metrics.streams.set_function(lambda: len(self._clients))
 
@@ -164,11 +164,15 @@ class EventStreams:
             raise Stopping("Connect again: another replica will accept the stream.", retry_after_seconds=1)
         per_caller = Counter(client.caller for client in self._clients)
         is_full = len(self._clients) >= self._max_streams or per_caller[caller] >= self._max_per_caller
-        if is_full or (is_catching_up and self._catching_up >= MAX_CATCHING_UP):
+        if is_full or (is_catching_up and self._is_history_busy(caller)):
             self._metrics.shed.labels("streams").inc()
             raise Overloaded("Keep fewer streams, or connect again later.", retry_after_seconds=10)
         if not self._tail.is_caught_up:
             raise KafkaUnavailable("The events can't be read now. Connect again.", retry_after_seconds=2)
+
+    def _is_history_busy(self, caller: str) -> bool:
+        """Whether too many streams catch up; one caller has at most half of the places."""
+        return self._catching_up.total() >= MAX_CATCHING_UP or self._catching_up[caller] >= MAX_CATCHING_UP // 2
 
     async def _serve(self, client: _Client, since: list[int] | None, send: Send) -> EndReason:
         ends_at = time.monotonic() + self._life_seconds
@@ -198,14 +202,15 @@ class EventStreams:
         Returns early if the stream has to end: `_follow` reads the reason from the client's queue.
         """
         client.vector = [min(then, now) for then, now in zip(since, self._tail.vector(), strict=True)]
-        self._catching_up += 1
+        self._catching_up[client.caller] += 1
         try:
             async with self._open_history() as reader:
                 await self._replay(client, reader, send)
                 # No `await` since the last comparison with the tail, so the client misses no event.
                 self._tail.add_listener(client.offer)
         finally:
-            self._catching_up -= 1
+            self._catching_up[client.caller] -= 1
+            self._catching_up += Counter()  # removes callers without a place
 
     async def _replay(self, client: _Client, reader: TopicReader[int], send: Send) -> None:
         reader.seek(dict(enumerate(client.vector)))

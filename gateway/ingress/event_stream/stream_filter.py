@@ -8,10 +8,10 @@ from gateway.ingress.event_stream.streamed_event import StreamedEvent
 from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
 from schemas.events import EVENTS
-from schemas.field_types import is_id
+from schemas.fields.scalars import is_id
 
 _OFFSET = re.compile(r"[0-9]{1,18}")
-_MAX_PARAMETERS = 200
+_MOST_VALUES = 100  # of each parameter, as openapi.json says
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,24 @@ class StreamFilter:
 
 def read_filter(query: bytes) -> StreamFilter:
     """Parse the query. Raises InvalidParameter for unknown names and values."""
-    types, authorizations = set(), set()
+    found: dict[str, list[str]] = {"type": [], "authorizationId": []}
     try:
-        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2 * _MOST_VALUES)
     except ValueError:
         raise _invalid_filter("query") from None
     for name, value in terms:
-        if name == "type" and value in EVENTS:
-            types.add(value)
-        elif name == "authorizationId" and is_id(value):
-            authorizations.add(value)
-        else:
-            raise _invalid_filter(name if name in {"type", "authorizationId"} else "query")
-    return StreamFilter(frozenset(types), frozenset(authorizations))
+        if name not in found:
+            raise _invalid_filter("query")
+        found[name].append(value)
+        is_valid = value in EVENTS if name == "type" else is_id(value)
+        if not is_valid or len(found[name]) > _MOST_VALUES:
+            raise _invalid_filter(name)
+    return StreamFilter(frozenset(found["type"]), frozenset(found["authorizationId"]))
 
 
 def _invalid_filter(parameter: str) -> InvalidParameter:
     return InvalidParameter(
-        f"Filter by type and authorizationId. Both are repeatable, {_MAX_PARAMETERS} parameters at most.",
+        f"Filter by type and authorizationId. Send each of them {_MOST_VALUES} times at most.",
         faults=(Fault("a type of /asyncapi.json, or an authorization's id", parameter=parameter),),
     )
 

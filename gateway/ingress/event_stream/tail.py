@@ -1,6 +1,7 @@
 """The end of `events`, read once for all streams and waiting requests of this process.
 
-Listeners receive every event from their registration on. They are synchronous and must be quick.
+`on_record` receives each record as it is, listeners receive it as an event. They are synchronous and must be quick.
+Without a listener no record is parsed: most replicas have no open stream, and each of them reads all events.
 """
 
 from collections.abc import Callable
@@ -20,9 +21,17 @@ Listener = Callable[[StreamedEvent], None]
 class Tail:
     """Passes every new event to its listeners. `run` must run as a task."""
 
-    def __init__(self, open_reader: OpenReader[int], partitions: int, health: Health) -> None:
+    def __init__(
+        self,
+        open_reader: OpenReader[int],
+        partitions: int,
+        health: Health,
+        *,
+        on_record: Callable[[TopicRecord], None] = lambda _record: None,
+    ) -> None:
         self._partitions = partitions
         self._health = health
+        self._on_record = on_record
         self._listeners: dict[Listener, None] = {}
         self._follower = TopicFollower("events", open_reader, self._take, positions=None, on_check=self._set_health)
         health.set(_COMPONENT, "starting", "not at the end of the events yet")
@@ -49,6 +58,7 @@ class Tail:
         await self._follower.run(self._health.beat("tail"))
 
     def _take(self, partition: int, record: TopicRecord) -> None:
+        self._on_record(record)
         if not self._listeners:
             return
         event = read_streamed_event(partition, record.offset, tuple(record.headers), record.value)

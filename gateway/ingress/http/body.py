@@ -1,11 +1,17 @@
 """The bounds of a request's body: its size, its time after the last piece, and the places of unverified bodies."""
 
+from typing import Final
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problems import BodyTooLarge, UnsupportedMediaType
 from runtime.metrics import IngressMetrics
+from schemas.cloudevents import BATCH
+
+MAX_BATCH_BYTES: Final = 512 << 10
+_BATCH, _BATCH_PATH = BATCH.encode(), "/v1/commands"
 
 
 class UnverifiedBodies:
@@ -43,6 +49,7 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, unverified: UnverifiedBodies, *, max_bytes: int, seconds: float) -> None:
+        """`max_bytes`: the bound of every body but a batch of commands, which has `MAX_BATCH_BYTES`."""
         self.app = app
         self._unverified = unverified
         self._max_bytes = max_bytes
@@ -52,6 +59,7 @@ class BodyLimit:
         """Serve one request."""
         context: RequestContext = scope["state"]["context"]
         size, pieces, is_complete = 0, 0, False
+        max_bytes = self._most_bytes(scope, context.headers)
 
         async def receive_bounded() -> Message:
             nonlocal size, pieces, is_complete
@@ -60,7 +68,7 @@ class BodyLimit:
                 return await receive()
             if not pieces:
                 pieces = 1
-                self._check_headers(context.headers)
+                self._check_headers(context.headers, max_bytes)
             context.is_reading_body = True
             if scope.get("user") is None:
                 self._unverified.enter(context)
@@ -70,10 +78,11 @@ class BodyLimit:
             is_complete = not message["more_body"]
             if is_complete:
                 context.is_reading_body = False
-                self._unverified.leave(context)
+                if scope.get("user") is None:
+                    self._unverified.leave(context)
             size += len(message["body"])
-            if size > self._max_bytes:
-                raise self._too_large()
+            if size > max_bytes:
+                raise _too_large(max_bytes)
             if is_complete and pieces > 1:
                 context.deadline.extend(self._seconds)
             pieces += 1
@@ -84,11 +93,16 @@ class BodyLimit:
         finally:
             self._unverified.leave(context)
 
-    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+    def _most_bytes(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
+        is_batch = scope["path"] == _BATCH_PATH and headers.get(b"content-type", b"").lower().startswith(_BATCH)
+        return max(self._max_bytes, MAX_BATCH_BYTES) if is_batch else self._max_bytes
+
+    def _check_headers(self, headers: dict[bytes, bytes], max_bytes: int) -> None:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMediaType("Send the body uncompressed.", close=True)
-        if int(headers.get(b"content-length", b"0")) > self._max_bytes:
-            raise self._too_large()
+        if int(headers.get(b"content-length", b"0")) > max_bytes:
+            raise _too_large(max_bytes)
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"Send at most {self._max_bytes} bytes.", close=True)
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"Send at most {max_bytes} bytes.", close=True)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address
 from typing import Protocol
 
 from gateway.ingress.http.problem import Problem
@@ -20,6 +21,8 @@ from runtime.health import Health
 from runtime.metrics import IngressMetrics
 
 SWEEP_SECONDS = 0.25
+# A sweep that comes later than this shows that the process stood still, so that clients could not be heard.
+_LATE_SECONDS = 2 * SWEEP_SECONDS
 # A full server makes room for several connections at a time, because each search for the longest wait reads all of
 # them.
 _ROOM_SHARE = 0.01
@@ -101,6 +104,7 @@ class Connections:
         self._open: set[ClockedConnection] = set()
         self._peers: Counter[str] = Counter()
         self._refused_at = -math.inf
+        self._swept_at = math.inf
         metrics.connections.set_function(lambda: len(self._open))
         metrics.connections_limit.set(limits.connections)
 
@@ -133,8 +137,17 @@ class Connections:
         return len(self._open) <= self.limits.connections * (1 + _REFUSED_SHARE)
 
     def sweep(self, now: float) -> None:
-        """Close every connection whose clock has run out, and report the number of connections."""
+        """Close every connection whose clock has run out, and report the number of connections.
+
+        A standstill of this process stops the clocks. The bytes that arrived meanwhile are read after this sweep; a
+        close would reset the connection and lose them.
+        """
+        stood_still = now - self._swept_at - _LATE_SECONDS
+        self._swept_at = now
         for connection in tuple(self._open):
+            if stood_still > 0.0:
+                connection.entered_at = min(now, connection.entered_at + stood_still)
+                connection.write_paused_at += stood_still
             if now - connection.write_paused_at >= self.limits.write_seconds:
                 connection.abort()
             elif now - connection.entered_at >= self._clocks[connection.state]:
@@ -166,3 +179,11 @@ class Connections:
     def _refusal(self, reason: str) -> Problem:
         self._metrics.shed.labels(reason).inc()
         return Overloaded("Connect again later, or keep fewer connections.", retry_after_seconds=1)
+
+
+def network_of(address: str) -> str:
+    """Return an IPv4 address as it is, and the /64 network of an IPv6 address: one machine can use all of it."""
+    if ":" not in address:
+        return address
+    parsed = IPv6Address(address)
+    return parsed.packed[:8].hex() if parsed.ipv4_mapped is None else str(parsed.ipv4_mapped)

@@ -23,6 +23,7 @@ class RequestContext:
         caller: The name of the admitted caller, for the log line.
         is_reading_body: True while the request waits for its body, so that a timeout is the caller's.
         on_start: Functions to call when the response starts.
+        on_release: Functions to call when the request is no longer in flight: its response starts, or never will.
         log_fields: Further fields of the request's log line: ids and slugs, never content.
         trace_link: The traceparent of the earlier work that the request resumes.
     """
@@ -34,6 +35,7 @@ class RequestContext:
     caller: str | None = None
     is_reading_body: bool = False
     on_start: list[Callable[[], None]] = field(default_factory=list)
+    on_release: list[Callable[[], None]] = field(default_factory=list)
     log_fields: dict[str, Any] = field(default_factory=dict)
     trace_link: str | None = None
 

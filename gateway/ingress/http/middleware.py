@@ -1,6 +1,6 @@
 """The middleware around the endpoints, outermost first. Each class has one concern.
 
-    RequestIds        context, X-Request-Id, security headers
+    RequestIds        context, X-Request-Id
     RequestLog        one log line and the metrics of every request
     InFlightLimit     503 above `max_in_flight` requests
     ErrorBoundary     500 for an unexpected exception
@@ -33,7 +33,7 @@ from gateway.ingress.http.problems import (
     InvalidHeader,
     Overloaded,
 )
-from gateway.ingress.http.responses import ProblemResponse, RawHeaders, with_common_headers
+from gateway.ingress.http.responses import ProblemResponse, RawHeaders
 from runtime.logs import get_log, line_writer
 from runtime.metrics import IngressMetrics
 
@@ -44,6 +44,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # An id of our own is the process's random prefix and a number.
 _ID_PREFIX = secrets.token_hex(4)
 _id_numbers = itertools.count()
+_READS = frozenset({"GET", "HEAD"})
 # Other method names come from callers. As labels they would be unbounded.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 # A repetition of these headers is ambiguous: a proxy may have checked another value than the gateway reads.
@@ -66,7 +67,7 @@ _SINGLE_HEADERS = frozenset(
 
 
 class RequestIds:
-    """Creates the context of every request. Adds the request's id and the security headers to its response."""
+    """Creates the context of every request. Adds the request's id to its response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,15 +78,15 @@ class RequestIds:
         headers = dict(reversed(scope["headers"]))
         context = scope["state"]["context"] = RequestContext(_request_id(headers.get(b"x-request-id")), headers)
 
-        async def send_with_headers(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
                 for callback in context.on_start:
                     callback()
-                message["headers"] = with_common_headers(message["headers"], context.request_id)
+                message["headers"] = [*message["headers"], (b"x-request-id", context.request_id.encode())]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, receive, send_with_id)
 
 
 def _request_id(header: bytes | None) -> str:
@@ -168,16 +169,18 @@ class InFlightLimit:
             await ProblemResponse(problem)(scope, receive, send)
             return
         context: RequestContext = scope["state"]["context"]
-        context.on_start.append(self._release)
+        context.on_start.append(partial(self._release, context))
         self._in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
             if context.status is None:
-                self._release()
+                self._release(context)
 
-    def _release(self) -> None:
+    def _release(self, context: RequestContext) -> None:
         self._in_flight -= 1
+        for callback in context.on_release:
+            callback()
 
 
 class ErrorBoundary:
@@ -220,15 +223,20 @@ class RequestDeadline:
         except asyncio.CancelledError:
             if not deadline.claim():
                 raise
-            await ProblemResponse(_problem_of_timeout(context))(scope, receive, send)
+            await ProblemResponse(_problem_of_timeout(context, scope["method"]))(scope, receive, send)
         finally:
             if context.status is None:
                 self._deadlines.end(deadline)
 
 
-def _problem_of_timeout(context: RequestContext) -> Problem:
+def _problem_of_timeout(context: RequestContext, method: str) -> Problem:
     if context.is_reading_body:
         return BodyTimedOut("Send the body without pauses, right after the headers.", close=True)
+    if method in _READS:
+        return DeadlinePassed(
+            "The read could not be answered in time. It changed nothing. Send it again, after Retry-After.",
+            retry_after_seconds=1,
+        )
     return DeadlinePassed(
         "It is unknown whether the command was accepted. Send the same request with the same key again.",
         retry_after_seconds=1,

@@ -7,10 +7,10 @@
     ├─ NotFound (404)          NoReadModel · NotADeadLetter
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
-    ├─ InvalidCommand (422) · KeyReused (422) · TooManyRequests (429)
-    ├─ dead letters (409)      DeadLetterMoved · NotRedrivable
-    ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot
-    │             (409)        HandoffNotOpen · AccessUnavailable · CollateRefused
+    ├─ InvalidCommand (422) · NamesAnotherPerson (422) · KeyReused (422) · TooManyRequests (429)
+    ├─ dead letters (409)      DeadLetterMoved · DeadLettersChanged · NotRedrivable
+    ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot · NoPayerEvidence
+    │             (409)        HandoffNotOpen · AlreadyClaimed · AccessUnavailable · CollateRefused
     ├─ InternalError (500) · TransferCodingUnknown (501) · CollateFailed (502) · DeadlinePassed (504)
     ├─ VersionNotSupported (505)
     └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · DeadLettersUnread
@@ -125,6 +125,12 @@ class InvalidCommand(Problem):
     status, slug = 422, "invalid-command"
 
 
+class NamesAnotherPerson(Problem):
+    """The request names another person than its token."""
+
+    status, slug = 422, "names-another-person"
+
+
 class KeyReused(Problem):
     """The Idempotency-Key was used with another body."""
 
@@ -149,6 +155,12 @@ class HandoffNotOpen(Problem):
     status, slug = 409, "handoff-not-open"
 
 
+class AlreadyClaimed(Problem):
+    """Another person has claimed the handoff."""
+
+    status, slug = 409, "handoff-claimed"
+
+
 class AccessUnavailable(Problem):
     """Access to the handoff is not available now."""
 
@@ -159,6 +171,12 @@ class NoReviewSnapshot(Problem):
     """The authorization has no review snapshot."""
 
     status, slug = 404, "no-review-snapshot"
+
+
+class NoPayerEvidence(Problem):
+    """Collate shows no receipt and no decision of the payer."""
+
+    status, slug = 404, "no-payer-evidence"
 
 
 class AuthorizationNotFound(Problem):
@@ -177,6 +195,12 @@ class NotADeadLetter(NotFound):
     """The command is not a dead letter."""
 
     slug = "not-a-dead-letter"
+
+
+class DeadLettersChanged(Problem):
+    """The matching dead letters are not those that the operator saw."""
+
+    status, slug = 409, "dead-letters-changed"
 
 
 class DeadLetterMoved(Problem):

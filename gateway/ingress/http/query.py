@@ -9,36 +9,47 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor
+from adapters.postgres.filters import Order
 from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidParameter
-from schemas.field_types import Id, Slug, Word
+from schemas.fields.metadata import Metadata
+from schemas.fields.scalars import Id, Slug, Word
+from schemas.fields.visible_text import FROM_CALLER, SentName
 from schemas.times import parse_time
-from schemas.visible_text import FROM_CALLER, SentName
 
 MAX_ROWS = 200
 DEFAULT_ROWS = 50
-_MAX_PARAMETERS = 10
+_MAX_PARAMETERS = 24
 _SHAPES: Mapping[str, tuple[TypeAdapter[str], str]] = {
     "cause": (TypeAdapter(Slug), "the cause of a dead letter"),
     "command": (TypeAdapter(Word), "a command type"),
     "caller": (TypeAdapter(SentName), "a caller's name, on one line, at most 128 characters, none of them invisible"),
+    "claimedBy": (TypeAdapter(SentName), "a person as a caller, such as people:jo.miller, or none"),
     "operator": (
         TypeAdapter(SentName),
         "the name of the operator, on one line, at most 128 characters, none of them invisible",
     ),
     "authorizationId": (TypeAdapter(Id), "an id of Collate"),
+    "payer": (TypeAdapter(Id), "Collate's id of a payer"),
+    "reason": (TypeAdapter(Slug), "the reason of a command"),
 }
+_METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(Metadata)
 
 
-def read_query(request: Request, *known: str) -> Mapping[str, str]:
-    """Return the parameters. Each must be one of `known`, given once, and of its shape."""
+METADATA = "metadata."
+"""The prefix of the parameters that name a command's metadata: `metadata.case=case-0042`."""
+
+
+def read_query(request: Request, *known: str, metadata: bool = False) -> Mapping[str, str]:
+    """Return the parameters. Each must be one of `known`, or of the metadata, given once, and of its shape."""
     text = request.scope["query_string"].decode("latin-1")
     try:
         terms = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError:
         raise invalid_parameter("query", f"at most {_MAX_PARAMETERS} parameters") from None
     query = dict(terms)
-    if len(query) != len(terms) or not query.keys() <= set(known):
+    named = {name for name in query if not (metadata and name.startswith(METADATA))}
+    if len(query) != len(terms) or not named <= set(known):
         raise invalid_parameter("query", f"each of {', '.join(known)} once at most" if known else "no parameters")
     for name in query:
         if name in _SHAPES:
@@ -55,13 +66,35 @@ def require_shape(query: Mapping[str, str], name: str) -> str:
         raise invalid_parameter(name, expected) from None
 
 
-def read_since(query: Mapping[str, str]) -> datetime | None:
-    """Return the parameter `since`."""
-    text = query.get("since")
+def read_since(query: Mapping[str, str], name: str = "since") -> datetime | None:
+    """Return a parameter that is a time."""
+    text = query.get(name)
     try:
         return None if text is None else parse_time(text)
     except ValueError:
-        raise invalid_parameter("since", "an RFC 3339 time with an offset") from None
+        raise invalid_parameter(name, "an RFC 3339 time with an offset") from None
+
+
+def read_word(query: Mapping[str, str], name: str, words: tuple[str, ...]) -> str | None:
+    """Return a parameter that is one of these words, or None."""
+    word = query.get(name)
+    if word is not None and word not in words:
+        raise invalid_parameter(name, " or ".join(words))
+    return word
+
+
+def read_order(query: Mapping[str, str]) -> Order:
+    """Return the parameter `order`."""
+    return "newest" if read_word(query, "order", ("oldest", "newest")) == "newest" else "oldest"
+
+
+def read_metadata(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the metadata that the parameters `metadata.KEY=VALUE` name."""
+    named = {name.removeprefix(METADATA): value for name, value in query.items() if name.startswith(METADATA)}
+    try:
+        return _METADATA.validate_python(named)
+    except ValidationError:
+        raise invalid_parameter("metadata", "metadata.KEY=VALUE, as a command's metadata has them") from None
 
 
 def read_limit(query: Mapping[str, str]) -> int:

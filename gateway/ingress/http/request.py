@@ -4,6 +4,7 @@ Nothing is filled in for the caller, so that a retry has the same bytes.
 """
 
 import re
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -13,9 +14,9 @@ from starlette.types import Receive
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problem import Fault, Problem
 from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson, UnsupportedMediaType
-from gateway.ingress.http.strict_json import read_object
+from gateway.ingress.http.strict_json import most_names, read_object
 from schemas.api.faults import faults
-from schemas.field_types import PHRASES, is_command_id, is_id
+from schemas.fields.scalars import PHRASES, is_command_id, is_id
 from schemas.model import Model
 
 ID_PHRASE = next(iter(PHRASES.values()))
@@ -83,7 +84,34 @@ async def read_json(request: Request) -> bytes:
 
 def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
     """Parse a body. Raises MalformedJson, or InvalidCommand with a pointer per field, each below `under`."""
+    try:
+        parsed = model.from_caller(body)
+    except ValidationError:
+        parsed = None  # `read_object` comes first for the problem of a body
+    if parsed is not None and number_of_names(parsed) == most_names(body):
+        return parsed  # no name is repeated, so `read_object` would find nothing, for two fifths of the time
     read_object(body)
+    return validate(model, body, under)
+
+
+def number_of_names(value: object) -> int | None:
+    """Return how many names the JSON of a parsed value had, at any depth. None: unknown, `read_object` must look."""
+    if isinstance(value, Model):
+        values, total = [getattr(value, name) for name in value.model_fields_set], len(value.model_fields_set)
+    elif isinstance(value, dict):
+        values, total = list(value.values()), len(value)
+    else:
+        return 0 if value is None or isinstance(value, (str, int, datetime)) else None
+    for each in values:
+        if not isinstance(each, str):
+            if (inner := number_of_names(each)) is None:
+                return None
+            total += inner
+    return total
+
+
+def validate(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
+    """Parse a body that `read_object` has read. Raises like `parse`."""
     try:
         return model.from_caller(body)
     except ValidationError as error:

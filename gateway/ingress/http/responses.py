@@ -1,8 +1,7 @@
-"""Responses of our own: models and problems. Also the headers that every response has."""
+"""Responses of our own: models and problems. Also the security headers of every response."""
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -16,27 +15,22 @@ if TYPE_CHECKING:
 
 RawHeaders = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
-_COMMON: RawHeaders = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"strict-transport-security", b"max-age=63072000"),
-    (b"x-content-type-options", b"nosniff"),
-]
-
-
-def with_common_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
-    """Return the headers of a response plus the security headers and the request id."""
-    return [*headers, *_COMMON, (b"x-request-id", request_id.encode())]
+# The server adds these lines to the head of every response.
+SECURITY_HEADERS = (
+    b"cache-control: no-store\r\n"
+    b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    b"referrer-policy: no-referrer\r\n"
+    b"strict-transport-security: max-age=63072000\r\n"
+    b"x-content-type-options: nosniff\r\n"
+)
 
 
 def rejection(problem: Problem, request_id: str) -> bytes:
     """Return the response to a request that never existed, after its status line. The connection ends with it."""
     body = problem.body(request_id)
-    fields = problem.headers() | {"content-length": str(len(body)), "connection": "close"}
-    raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
-    lines = [b"%s: %s\r\n" % header for header in with_common_headers(raw_headers, request_id)]
-    return b"".join((*lines, b"\r\n", body))
+    fields = {"content-length": str(len(body)), "connection": "close", "x-request-id": request_id}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (problem.headers() | fields).items())
+    return b"".join((lines.encode("latin-1"), SECURITY_HEADERS, b"\r\n", body))
 
 
 class BytesResponse(Response):
@@ -85,10 +79,10 @@ async def _respond_not_found(_: Request, __: Exception) -> Response:
     return ProblemResponse(NotFound("Check the path. /openapi.json lists every path."))
 
 
-async def _respond_method_not_allowed(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for a status
-    allow = (error.headers or {}).get("Allow", "")
-    return ProblemResponse(MethodNotAllowed("Use one of the methods in the Allow header.", headers={"allow": allow}))
+async def _respond_method_not_allowed(request: Request, _: Exception) -> Response:
+    allow = ", ".join(sorted(request.scope["route"].path_methods))
+    detail = "Use one of the methods in the Allow header."
+    return ProblemResponse(MethodNotAllowed(detail, headers={"allow": allow}))
 
 
 EXCEPTION_HANDLERS: "dict[Any, ExceptionHandler]" = {

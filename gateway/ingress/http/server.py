@@ -18,8 +18,9 @@
 A head that breaks the grammar or exceeds a bound gets a problem and closes the connection, after the response of an
 earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
 
-This module has every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its `RequestResponseCycle`.
-They were checked against uvicorn 0.54.0: tests/unit/ingress/test_server.py fails when an upgrade changes them.
+This module and `response_cycle` have every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its
+`RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/ingress/http/test_server.py fails when an
+upgrade changes them.
 """
 
 import asyncio
@@ -27,54 +28,21 @@ import math
 import secrets
 import socket
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.ingress.http.connections import Connections, ConnectionState
+from gateway.ingress.http.connections import Connections, ConnectionState, network_of
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import Unreadable
 from gateway.ingress.http.request_head import head_problem, size_problem, too_large
+from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
 from gateway.ingress.http.responses import rejection
 
 _ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
-
-
-class _Cycle(RequestResponseCycle):
-    """One request and its response. After a half-close `receive` reports a disconnect, and `send` still works."""
-
-    scope: Any
-    _is_half_closed = False
-    _is_body_delivered = False
-
-    def half_close(self) -> None:
-        """Note that the client has closed its sending side."""
-        self._is_half_closed = True
-        self.message_event.set()
-
-    def disconnect(self) -> None:
-        """Note that the client has disconnected, or that the rest of its body is unreadable."""
-        self.disconnected = True
-        self.message_event.set()
-
-    async def send(self, message: Any) -> None:
-        """Send a part of the response. The rest of an unread body would be read as the next request: close then."""
-        if self.more_body and not self.response_started:
-            self.keep_alive = False
-        await super().send(message)
-
-    async def receive(self) -> Any:
-        """Return the next part of the body, then the client's disconnect."""
-        if not (self._is_half_closed and self._is_body_delivered):
-            message = await super().receive()
-            if not (self._is_half_closed and self._is_body_delivered):
-                self._is_body_delivered = not self.more_body
-                return message
-        return {"type": "http.disconnect"}
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -90,23 +58,21 @@ class LimitedProtocol(HttpToolsProtocol):
     entered_at = 0.0
     write_paused_at = math.inf
     is_known = False
-    _served: _Cycle | None = None
+    _served: ResponseCycle | None = None
     _in_head = False
     _is_unreadable = False
     _unparsed_bytes = 0
 
     @property
     def peer(self) -> str:
-        """The peer's address."""
-        return "" if self.client is None else self.client[0]
+        """The peer's network: its IPv4 address, or the /64 of its IPv6 address."""
+        return "" if self.client is None else network_of(self.client[0])
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         self.limits = self.open_connections.limits
-        # uvicorn's cycle closes through this, so that the connection closes in stages.
-        end = self._end_response
-        self._writer: Any = SimpleNamespace(write=transport.write, is_closing=transport.is_closing, close=end)
+        self._writer = ResponseWriter(transport, self._end_response)
         self.parser.set_dangerous_leniencies(lenient_version=True)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             ms = round(self.limits.write_seconds * 1_000)  # bounds the bytes that a close leaves in the kernel
@@ -178,8 +144,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header. A trailer is not a header (RFC 9110 section 6.5.1) and is dropped."""
-        if self._in_head:
-            super().on_header(name, value)
+        if not self._in_head:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the head. Start the request, or let it wait for earlier requests."""
@@ -195,9 +165,9 @@ class LimitedProtocol(HttpToolsProtocol):
             path = unquote(path.replace("%2F", "%252F").replace("%2f", "%252f"))
         scope["method"], scope["http_version"] = self.parser.get_method().decode("ascii"), version
         scope["path"], scope["raw_path"], scope["query_string"] = path, url.path, url.query or b""
-        self.cycle = _Cycle(
+        self.cycle = ResponseCycle(
             scope=scope,
-            transport=self._writer,
+            transport=self._writer,  # type: ignore[arg-type] # the three methods that the cycle uses
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,

@@ -13,6 +13,7 @@ MAX_DEPTH = 16
 # Possessive (`*+`), so that an unterminated string takes one pass.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+_NAME_ENDS = re.compile(rb'"[ \t\r\n]*+:')
 
 
 class _RepeatedName(ValueError):
@@ -39,10 +40,30 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object_of, parse_constant=_reject
 
 def read_object(body: bytes) -> dict[str, Any]:
     """Read one JSON object. Raises MalformedJson with what to fix."""
+    document = _read(body, "object")
+    if not isinstance(document, dict):
+        raise MalformedJson("Send one JSON object, in braces.")
+    return document
+
+
+def read_array(body: bytes) -> list[Any]:
+    """Read one JSON array of any values. Raises MalformedJson with what to fix."""
+    document = _read(body, "array")
+    if not isinstance(document, list):
+        raise MalformedJson("Send one JSON array, in brackets.")
+    return document
+
+
+def most_names(body: bytes) -> int:
+    """Return an upper bound of the number of names in a JSON text; a string that ends before a colon may add to it."""
+    return len(_NAME_ENDS.findall(body))
+
+
+def _read(body: bytes, expected: str) -> Any:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check_depth(body)
     try:
-        document = _decoder.decode(body.decode("utf-8"))
+        return _decoder.decode(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise MalformedJson("Send the body in UTF-8.") from None
     except _RepeatedName:
@@ -51,13 +72,10 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise MalformedJson("Send plain JSON numbers: NaN and Infinity are not JSON.") from None
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"Send one JSON object: the body is malformed at line {error.lineno}, column {error.colno}."
+            f"Send one JSON {expected}: the body is malformed at line {error.lineno}, column {error.colno}."
         ) from None
     except (ValueError, RecursionError):
         raise MalformedJson("Send smaller numbers and less nesting.") from None
-    if not isinstance(document, dict):
-        raise MalformedJson("Send one JSON object, in braces.")
-    return document
 
 
 def _check_depth(body: bytes) -> None:

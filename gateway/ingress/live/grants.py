@@ -1,25 +1,39 @@
 """Access grants: read the handoff, mint, record the access, and only then return the link.
 
-    handoff (or the active one) ─▶ open for access? ─▶ mint ─▶ valid long enough? ─▶ recorded? ─▶ Granted
-                                                        ▲            │ no: discarded
-                                                        └────────────┘
+    handoff (or the active one) ─▶ open for access? ─▶ claimed by another? ─▶ mint ─▶ valid long enough? ─▶ recorded?
+                                                                               ▲            │ no: discarded    │
+                                                                               └────────────┘                  ▼ Granted
 A link exists only in memory and in one response; nothing here opens, logs or stores it. The operator's browser opens
 it (docs/collate-contract.md §6). Invariant: no link is returned before its access is recorded.
 """
 
+import asyncio
+import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
+from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation, write_key
-from gateway.ingress.live.outcomes import Access, Granted, NoAccess, NotOpen, Unrecorded, UpstreamError
+from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
+from gateway.ingress.live.outcomes import (
+    Access,
+    ClaimCheck,
+    ClaimedByAnother,
+    Granted,
+    NoAccess,
+    NotOpen,
+    Unrecorded,
+    UpstreamError,
+)
+from schemas.callers import asserted_by
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
+from schemas.enums import AssertedBy
 from schemas.identity import request_id
 
 ACTIVE = "active"
@@ -28,19 +42,31 @@ MIN_VALID_SECONDS = 30.0
 # Limits: mints that return an old grant (a replay of an earlier mint), and attempts of one mint without a result.
 MAX_MINTS = 4
 MAX_ATTEMPTS = 3
+# The pause before a repeat of a mint doubles from here. A person waits for the link: a longer Retry-After is the
+# caller's to obey.
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 2.5
+# The operator may be able to do something about these.
+_WITH_MESSAGE = (NoAccess.HANDOFF_NOT_ACTIVE_YET, NoAccess.ACCESS_NOT_AVAILABLE)
+# A timer may expire some milliseconds early, and the budget would then defer the call.
+_MARGIN_SECONDS = 0.05
 
 
 class GrantSource(Protocol):
     """The calls to Collate that a grant needs."""
 
-    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
+    async def get_authorization(
+        self, authorization_id: str, *, priority: Priority, caller: str
+    ) -> Result[PriorAuthorization]:
         """Read an authorization."""
 
-    async def get_handoff(self, authorization_id: str, handoff_id: str, *, priority: Priority) -> Result[ManualHandoff]:
+    async def get_handoff(
+        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
+    ) -> Result[ManualHandoff]:
         """Read a handoff."""
 
     async def mint_grant(
-        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority
+        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority, caller: str
     ) -> Result[AccessGrant]:
         """Mint a grant."""
 
@@ -65,17 +91,35 @@ class GrantRequest:
     operator: str
     caller: str
     retry_key: str | None = None
+    take_over: bool = False
+
+    @property
+    def is_of_person(self) -> bool:
+        """Whether a person asks with their own token."""
+        return asserted_by(self.caller) is AssertedBy.PERSON
 
 
 class Grants:
     """Mints access grants."""
 
-    def __init__(self, collate: GrantSource, record: AccessLog, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        collate: GrantSource,
+        record: AccessLog,
+        now: Callable[[], float] = time.time,
+        *,
+        claims: ClaimReader = NoClaims(),  # noqa: B008 - it has no state
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._collate = collate
         self._record = record
+        self._claims = claims
         self._now = now
+        self._sleep = sleep
+        self._chance = chance
 
-    async def mint(self, request: GrantRequest) -> Granted | NotOpen | Unrecorded | UpstreamError:
+    async def mint(self, request: GrantRequest) -> Granted | NotOpen | ClaimedByAnother | Unrecorded | UpstreamError:
         """Mint a grant, record the operator's access, and return the grant."""
         if not self._record.is_open:
             return Unrecorded(retry_after_seconds=2.0)
@@ -84,10 +128,14 @@ class Grants:
             return handoff
         unavailable = _unavailable(handoff)
         if unavailable is not None:
-            return NotOpen(unavailable, handoff.id, handoff.result)
+            message = handoff.message if unavailable in _WITH_MESSAGE else None
+            return NotOpen(unavailable, handoff.id, handoff.result, message)
+        check = await self._check_claim(request, handoff.id) if request.is_of_person else None
+        if isinstance(check, ClaimedByAnother):
+            return check
         seed = _seed(request, handoff.id)
         for number in range(MAX_MINTS):
-            answer = await self._send(request.authorization_id, handoff.id, _key(seed, number))
+            answer = await self._send(request, handoff.id, _key(seed, number))
             if not isinstance(answer, Answered):
                 return UpstreamError(Operation.MINT_GRANT, answer)
             grant = answer.model
@@ -101,29 +149,56 @@ class Grants:
                 expires_at=grant.expires_at,
                 # A link that is returned again is another access, so its record has an id of its own.
                 record_id=str(uuid.uuid4()),
+                take_over=request.take_over,
             )
             retry_after = await self._record.put(access)
-            return Granted(handoff.id, grant) if retry_after is None else Unrecorded(retry_after)
+            granted = Granted(handoff.id, grant, handoff.message, check)
+            return granted if retry_after is None else Unrecorded(retry_after)
         return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)
+
+    async def _check_claim(self, request: GrantRequest, handoff_id: str) -> ClaimCheck | ClaimedByAnother:
+        try:
+            claim = await self._claims.claim_of(request.authorization_id, handoff_id, request.caller)
+        except ClaimsUnknown:
+            return ClaimCheck.SKIPPED
+        if claim is not None and claim.caller != request.caller and not request.take_over:
+            return ClaimedByAnother(handoff_id, claim)
+        return ClaimCheck.DONE
 
     async def _find(self, request: GrantRequest) -> ManualHandoff | NotOpen | UpstreamError:
         handoff_id = request.handoff_id
         if handoff_id == ACTIVE:
-            found = await self._collate.get_authorization(request.authorization_id, priority=Priority.LIVE)
+            found = await self._collate.get_authorization(
+                request.authorization_id, priority=Priority.LIVE, caller=request.caller
+            )
             if not isinstance(found, Answered):
                 return UpstreamError(Operation.GET_AUTHORIZATION, found)
+            if fields := found.model.unread_fields:
+                unreadable = Ambiguous(Cause.UNREADABLE, found.status, request_id=found.request_id, fields=fields)
+                return UpstreamError(Operation.GET_AUTHORIZATION, unreadable)
             if found.model.active_handoff_id is None:
                 return NotOpen(NoAccess.NO_ACTIVE_HANDOFF)
             handoff_id = found.model.active_handoff_id
-        handoff = await self._collate.get_handoff(request.authorization_id, handoff_id, priority=Priority.LIVE)
+        handoff = await self._collate.get_handoff(
+            request.authorization_id, handoff_id, priority=Priority.LIVE, caller=request.caller
+        )
         return handoff.model if isinstance(handoff, Answered) else UpstreamError(Operation.GET_HANDOFF, handoff)
 
-    async def _send(self, authorization_id: str, handoff_id: str, key: str) -> Result[AccessGrant]:
-        """Mint under one key; each retry is the identical request."""
-        for _ in range(MAX_ATTEMPTS):
-            answer = await self._collate.mint_grant(authorization_id, handoff_id, key=key, priority=Priority.LIVE)
-            if not isinstance(answer, Ambiguous | NotSent):
+    async def _send(self, request: GrantRequest, handoff_id: str, key: str) -> Result[AccessGrant]:
+        """Mint under one key; each retry is the identical request, after a pause that counts from the answer."""
+        for number in range(MAX_ATTEMPTS):
+            answer = await self._collate.mint_grant(
+                request.authorization_id, handoff_id, key=key, priority=Priority.LIVE, caller=request.caller
+            )
+            if not isinstance(answer, Ambiguous | NotSent) or number == MAX_ATTEMPTS - 1:
                 break
+            asked = answer.retry_after_seconds if isinstance(answer, Ambiguous) else None
+            pause = (
+                FIRST_PAUSE_SECONDS * 2.0**number * (0.5 + self._chance()) if asked is None else asked + _MARGIN_SECONDS
+            )
+            if pause > LONGEST_PAUSE_SECONDS:
+                break
+            await self._sleep(pause)
         return answer
 
 

@@ -1,11 +1,12 @@
 """Outcomes of live calls, as values. `routes` and `problems` convert them to HTTP responses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from adapters.collate.answers import Unanswered
+from adapters.collate.answers import CallFailure
 from adapters.collate.operations import Operation
+from schemas.authorization import HandoffClaim
 from schemas.collate.authorization import ReviewSnapshot
 from schemas.collate.handoff import AccessGrant
 
@@ -21,21 +22,42 @@ class NoAccess(StrEnum):
     GRANTS_TOO_SHORT = "grants_too_short"
 
 
+class ClaimCheck(StrEnum):
+    """Whether another person's claim was looked for before a person got a link."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A link was minted and the access is recorded. The grant's id and url are secrets."""
+    """A link was minted and the access is recorded. The grant's id and url are secrets; Collate's message is PHI.
+
+    `claim_check` is None for services, which claim nothing.
+    """
 
     handoff_id: str
     grant: AccessGrant
+    message: str | None = field(default=None, repr=False)
+    claim_check: ClaimCheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedByAnother:
+    """Another person has the handoff in hand; no link was minted."""
+
+    handoff_id: str
+    claim: HandoffClaim
 
 
 @dataclass(frozen=True, slots=True)
 class NotOpen:
-    """The handoff is not open for access; no usable link exists."""
+    """The handoff is not open for access; no usable link exists. Collate's message is PHI."""
 
     reason: NoAccess
     handoff_id: str | None = None
     result: str | None = None
+    message: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,11 @@ class NoSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class NoEvidence:
+    """Collate shows neither a receipt nor a decision of the payer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecorded:
     """The access was not recorded, so no link is returned."""
 
@@ -67,7 +94,7 @@ class UpstreamError:
     """Collate gave no 2xx to the operation."""
 
     operation: Operation
-    answer: Unanswered
+    answer: CallFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +107,4 @@ class Access:
     caller: str
     expires_at: datetime
     record_id: str
+    take_over: bool = False

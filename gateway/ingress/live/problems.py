@@ -13,7 +13,6 @@
 quote people.
 """
 
-import time
 from typing import Final, assert_never
 
 from adapters.collate.answers import Ambiguous, Cause, Deferred, NotSent, Refused
@@ -22,6 +21,7 @@ from adapters.collate.operations import Operation
 from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import (
     AccessUnavailable,
+    AlreadyClaimed,
     AuthorizationNotFound,
     CollateFailed,
     CollateRefused,
@@ -29,7 +29,8 @@ from gateway.ingress.http.problems import (
     HandoffNotFound,
     HandoffNotOpen,
 )
-from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
+from gateway.ingress.live.outcomes import ClaimedByAnother, NoAccess, NotOpen, UpstreamError
+from schemas.times import format_time
 
 Members = dict[str, str | bool | int]
 _RETRY_SECONDS: Final = 2.0
@@ -55,8 +56,23 @@ def problem_of_not_open(not_open: NotOpen) -> Problem:
         members["handoffId"] = not_open.handoff_id
     if not_open.result is not None:
         members["result"] = not_open.result
+    if not_open.message is not None:
+        members["message"] = not_open.message
     kind = HandoffNotOpen if not_open.reason in _ENDED else AccessUnavailable
     return kind(_ADVICE[not_open.reason], members=members)
+
+
+def problem_of_claim(claimed: ClaimedByAnother) -> Problem:
+    """Return the 409 with the person who has the handoff in hand."""
+    claim = claimed.claim
+    return AlreadyClaimed(
+        "Another person has the handoff in hand. Ask them to release it, or send `takeOver: true` to take it over.",
+        members={
+            "handoffId": claimed.handoff_id,
+            "claimedBy": claim.by,
+            "claimedSince": format_time(claim.since),
+        },
+    )
 
 
 def problem_of(error: UpstreamError) -> Problem:
@@ -66,7 +82,7 @@ def problem_of(error: UpstreamError) -> Problem:
         case Deferred():
             return CollateUnavailable(
                 "Calls to Collate are deferred for a moment. Retry after Retry-After.",
-                retry_after_seconds=max(1.0, answer.until - time.time()),
+                retry_after_seconds=max(1.0, answer.wait_seconds),
                 members={"reason": str(answer.reason)},
             )
         case NotSent():

@@ -12,7 +12,9 @@ from schemas.collate.authorization import PriorAuthorization
 class AuthorizationSource(Protocol):
     """The call to Collate that a review needs."""
 
-    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
+    async def get_authorization(
+        self, authorization_id: str, *, priority: Priority, caller: str
+    ) -> Result[PriorAuthorization]:
         """Read an authorization."""
 
 
@@ -22,9 +24,9 @@ class Reviews:
     def __init__(self, collate: AuthorizationSource) -> None:
         self._collate = collate
 
-    async def read(self, authorization_id: str) -> Snapshot | NoSnapshot | UpstreamError:
+    async def read(self, authorization_id: str, caller: str) -> Snapshot | NoSnapshot | UpstreamError:
         """Return the authorization's current review snapshot."""
-        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE)
+        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)
         authorization = found.model

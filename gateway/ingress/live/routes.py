@@ -7,27 +7,61 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.ingress.auth.callers import Permission
+from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import AuditUnavailable, NoReviewSnapshot
+from gateway.ingress.http.problem import Fault
+from gateway.ingress.http.problems import (
+    AuditUnavailable,
+    InvalidCommand,
+    NoPayerEvidence,
+    NoReviewSnapshot,
+    NotPermitted,
+)
+from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import parse, path_id, read_json
+from gateway.ingress.http.responses import ModelResponse
+from gateway.ingress.live.audit import AccessRecord
+from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import GrantRequest, Grants
-from gateway.ingress.live.outcomes import Granted, NoSnapshot, NotOpen, Snapshot, Unrecorded, UpstreamError
-from gateway.ingress.live.problems import problem_of, problem_of_not_open
+from gateway.ingress.live.outcomes import (
+    ClaimedByAnother,
+    Granted,
+    NoEvidence,
+    NoSnapshot,
+    NotOpen,
+    Snapshot,
+    Unrecorded,
+    UpstreamError,
+)
+from gateway.ingress.live.problems import problem_of, problem_of_claim, problem_of_not_open
 from gateway.ingress.live.review import Reviews
-from schemas.api.messages import AccessGrantBody
+from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
+from schemas.commands import RecordRead, ReleaseHandoff
+from schemas.enums import ReadContent
 from schemas.times import format_time
+
+_FOR_PEOPLE = Fault("expected no such field from a service: only people claim handoffs", pointer="/takeOver")
 
 
 class LiveCalls:
     """The endpoints of the live routes."""
 
-    def __init__(self, access: AccessControl, grants: Grants, reviews: Reviews) -> None:
+    def __init__(
+        self,
+        access: AccessControl,
+        grants: Grants,
+        reviews: Reviews,
+        evidence: EvidenceReader,
+        record: AccessRecord,
+    ) -> None:
         self._access = access
         self._grants = grants
         self._reviews = reviews
+        self._evidence = evidence
+        self._record = record
 
     async def grant(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants.
@@ -39,23 +73,26 @@ class LiveCalls:
         context = context_of(request.scope)
         key = context.headers.get(b"idempotency-key")
         retry_key = None if key is None else read_key(key)
-        operator = parse(AccessGrantBody, await read_json(request)).operator
+        body, operator = parse_with_operator(caller, AccessGrantBody, await read_json(request))
+        if body.take_over is not None and caller.person is None:
+            raise InvalidCommand("Correct the fields named in `errors`. Nothing was done.", faults=(_FOR_PEOPLE,))
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
         context.deadline.extend(LIVE_CALL_SECONDS)
-        outcome = await self._grants.mint(GrantRequest(authorization_id, handoff_id, operator, caller.name, retry_key))
+        outcome = await self._grants.mint(
+            GrantRequest(authorization_id, handoff_id, operator, caller.name, retry_key, take_over=bool(body.take_over))
+        )
         match outcome:
-            case Granted(handoff_id=handoff_id, grant=grant):
-                context.log_fields["handoff_id"] = handoff_id
-                return JSONResponse(
-                    {
-                        "handoffId": handoff_id,
-                        "id": grant.id.get_secret_value(),
-                        "url": grant.url.get_secret_value(),
-                        "expiresAt": format_time(grant.expires_at),
-                    },
-                    201,
-                )
+            case Granted():
+                context.log_fields["handoff_id"] = outcome.handoff_id
+                if outcome.claim_check is not None:
+                    context.log_fields["claim_check"] = outcome.claim_check.value
+                return JSONResponse(_granted(outcome), 201)
+            case ClaimedByAnother():
+                raise problem_of_claim(outcome)
             case NotOpen():
+                if outcome.message is not None:
+                    read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
+                    await self._record.put_read(authorization_id, caller.name, read)
                 raise problem_of_not_open(outcome)
             case Unrecorded(retry_after_seconds=seconds):
                 raise AuditUnavailable(
@@ -67,16 +104,30 @@ class LiveCalls:
             case _:
                 assert_never(outcome)
 
-    async def review(self, request: Request) -> Response:
-        """GET /v1/authorizations/{authorizationId}/review-snapshot."""
-        self._access.admit(request, Permission.AUTHORIZATION_REVIEW)
-        authorization_id = path_id(request, "authorizationId")
+    async def release(self, request: Request) -> Response:
+        """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/release, for people only."""
+        caller = self._access.admit(request, Permission.HANDOFF_GRANT)
+        authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
+        read_query(request)
+        if caller.person is None:
+            raise NotPermitted("Only people claim and release handoffs, with their own token.")
+        parse(ReleaseBody, await read_json(request))
         context = context_of(request.scope)
-        context.log_fields["authorization_id"] = authorization_id
-        context.deadline.extend(LIVE_CALL_SECONDS)
-        outcome = await self._reviews.read(authorization_id)
+        context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id}
+        self._record.require_open()
+        await self._record.put_release(authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id))
+        return ModelResponse(ReleaseAccepted(authorization_id=authorization_id, handoff_id=handoff_id), 202)
+
+    async def review(self, request: Request) -> Response:
+        """GET /v1/authorizations/{authorizationId}/review-snapshot?operator=…: PHI, so the read is recorded first."""
+        caller, authorization_id, operator = self._begin_read(request, Permission.AUTHORIZATION_REVIEW)
+        outcome = await self._reviews.read(authorization_id, caller)
         match outcome:
             case Snapshot():
+                read = RecordRead(
+                    content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id=outcome.snapshot.id
+                )
+                await self._record.put_read(authorization_id, caller, read)
                 head: dict[str, object] = {"authorizationId": outcome.authorization_id, "version": outcome.version}
                 if outcome.covers_review_snapshot_id is not None:
                     head["coversReviewSnapshotId"] = outcome.covers_review_snapshot_id
@@ -91,3 +142,46 @@ class LiveCalls:
                 raise problem_of(outcome)
             case _:
                 assert_never(outcome)
+
+    async def evidence(self, request: Request) -> Response:
+        """GET /v1/authorizations/{authorizationId}/payer-evidence?operator=…: PHI, so the read is recorded first."""
+        caller, authorization_id, operator = self._begin_read(request, Permission.AUTHORIZATION_EVIDENCE)
+        outcome = await self._evidence.read(authorization_id, caller)
+        match outcome:
+            case PayerEvidence():
+                read = RecordRead(content=ReadContent.PAYER_EVIDENCE, operator=operator)
+                await self._record.put_read(authorization_id, caller, read)
+                return ModelResponse(outcome)
+            case NoEvidence():
+                raise NoPayerEvidence("Read it again after `receiptSeen` or `decisionSeen` in an event.")
+            case UpstreamError():
+                raise problem_of(outcome)
+            case _:
+                assert_never(outcome)
+
+    def _begin_read(self, request: Request, permission: Permission) -> tuple[str, str, str | None]:
+        """Return the caller, the authorization and the operator of a read of PHI."""
+        caller = self._access.admit(request, permission)
+        authorization_id = path_id(request, "authorizationId")
+        operator = operator_in_query(caller, read_query(request, "operator"))
+        context = context_of(request.scope)
+        context.log_fields |= {"authorization_id": authorization_id, "operator": operator}
+        self._record.require_open()
+        context.deadline.extend(LIVE_CALL_SECONDS)
+        return caller.name, authorization_id, operator
+
+
+def _granted(granted: Granted) -> dict[str, str]:
+    """Return the body with the link: the only place where a grant's secrets leave the gateway."""
+    grant = granted.grant
+    body = {
+        "handoffId": granted.handoff_id,
+        "id": grant.id.get_secret_value(),
+        "url": grant.url.get_secret_value(),
+        "expiresAt": format_time(grant.expires_at),
+    }
+    if granted.message is not None:
+        body["message"] = granted.message
+    if granted.claim_check is not None:
+        body["claimCheck"] = granted.claim_check.value
+    return body

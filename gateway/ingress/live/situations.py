@@ -14,10 +14,14 @@ from schemas.collate.handoff import ManualHandoff
 class SituationSource(Protocol):
     """The calls to Collate that a situation needs."""
 
-    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
+    async def get_authorization(
+        self, authorization_id: str, *, priority: Priority, caller: str
+    ) -> Result[PriorAuthorization]:
         """Read an authorization."""
 
-    async def get_handoff(self, authorization_id: str, handoff_id: str, *, priority: Priority) -> Result[ManualHandoff]:
+    async def get_handoff(
+        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
+    ) -> Result[ManualHandoff]:
         """Read a handoff."""
 
 
@@ -36,15 +40,15 @@ class Situations:
     def __init__(self, collate: SituationSource) -> None:
         self._collate = collate
 
-    async def read(self, authorization_id: str, handoff_id: str | None) -> Situation | UpstreamError:
+    async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
         """Return the situation with this handoff, or with the active one."""
-        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE)
+        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)
         wanted_id = handoff_id or found.model.active_handoff_id
         if wanted_id is None:
             return Situation(found.model)
-        handoff = await self._collate.get_handoff(authorization_id, wanted_id, priority=Priority.LIVE)
+        handoff = await self._collate.get_handoff(authorization_id, wanted_id, priority=Priority.LIVE, caller=caller)
         if isinstance(handoff, Answered):
             return Situation(found.model, wanted_id, handoff.model)
         if isinstance(handoff, Refused) and handoff.status == 404 and not handoff.suspended:

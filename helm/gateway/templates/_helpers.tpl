@@ -12,12 +12,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Labels of an object. Takes (dict "root" $ "component" "worker"). */}}
+{{/* Labels of an object; those of the chart win. Takes (dict "root" $ "component" "worker" "more" .labels). */}}
 {{- define "gateway.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-{{ include "gateway.selector" . }}
+{{- $labels := include "gateway.selector" . | fromYaml -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- merge $labels (.more | default dict) .root.Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{- define "gateway.selector" -}}
@@ -65,7 +66,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 
 {{- define "gateway.environment" -}}
-{{- range $section, $settings := .Values.settings }}
+{{- range $section, $settings := omit .Values.settings "console" }}
 {{- if kindIs "map" $settings }}
 {{- range $name, $value := $settings }}
 GATEWAY_{{ upper $section }}__{{ upper $name }}: {{ include "gateway.value" $value | quote }}
@@ -83,12 +84,33 @@ GATEWAY_WORKER__STOP_DEADLINE: {{ printf "%ds" (int .Values.worker.stopSeconds) 
 GATEWAY_ADMIN__PORT: "9090"
 {{- end -}}
 
+{{/* The console's own variables. Pods of an earlier release, in an upgrade in two steps, would refuse to know them. */}}
+{{- define "gateway.consoleEnvironment" -}}
+{{- range $name, $value := .Values.settings.console }}
+- name: GATEWAY_CONSOLE__{{ upper $name }}
+  value: {{ include "gateway.value" $value | quote }}
+{{- end }}
+{{- if not (dig "console" "api_url" "" .Values.settings) }}
+- name: GATEWAY_CONSOLE__API_URL
+  value: http://{{ include "gateway.fullname" . }}-ingress:{{ .Values.service.port }}
+{{- end }}
+- name: GATEWAY_CONSOLE__PORT
+  value: "8090"
+- name: GATEWAY_CONSOLE__STOP_DEADLINE
+  value: {{ printf "%ds" (int .Values.console.stopSeconds) | quote }}
+{{- end -}}
+
 {{/* The Kafka login of one process: the common values and its overrides. Takes root and component. */}}
 {{- define "gateway.kafka" -}}
+{{- if eq .component "console" -}}
+{{- /* It has none. */ -}}
+{{- dict "files" dict "serviceAccountToken" (dict "enabled" false) | toJson -}}
+{{- else -}}
 {{- $own := (index .root.Values .component).kafka | default dict -}}
 {{- $login := mergeOverwrite (deepCopy .root.Values.kafka) (deepCopy $own) -}}
 {{- $_ := set $login "existingSecret" (default .root.Values.secrets.existingSecret $login.existingSecret) -}}
 {{- toJson $login -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The gateway's own secrets that a component opens, as key and file name. */}}
@@ -106,6 +128,10 @@ GATEWAY_ADMIN__PORT: "9090"
 {{- $_ := set $files "GATEWAY_INGRESS__JWKS_PROXY_CREDENTIALS_FILE" $secrets.jwksProxyCredentials -}}
 {{- end -}}
 {{- if eq .component "ingress" -}}{{- $_ := set $files "GATEWAY_INGRESS__CALLERS_FILE" $secrets.callers -}}{{- end -}}
+{{- if eq .component "console" -}}
+{{- with $secrets.cookieKey -}}{{- $_ := set $files "GATEWAY_CONSOLE__COOKIE_KEY_FILE" . -}}{{- end -}}
+{{- with $secrets.oidcClientSecret -}}{{- $_ := set $files "GATEWAY_CONSOLE__OIDC_CLIENT_SECRET_FILE" . -}}{{- end -}}
+{{- end -}}
 {{- if eq .component "worker" -}}{{- $_ := set $files "GATEWAY_WORKER__DIGEST_KEY_FILE" $secrets.digestKey -}}{{- end -}}
 {{- if and .root.Values.projector.enabled (has .component (list "ingress" "projector")) -}}
 {{- $_ := set $files "GATEWAY_READMODEL__DSN_FILE" $secrets.database -}}
@@ -160,6 +186,28 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
+  {{- if eq .component "console" }}
+  {{- include "gateway.consoleEnvironment" .root | nindent 2 }}
+  {{- end }}
+  {{- with include "gateway.extra" (dict "root" .root "component" .component "name" "extraEnv") | fromJsonArray }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* The entries of an extra… list: those of all pods, then the component's own. Takes root, component and name. */}}
+{{- define "gateway.extra" -}}
+{{- $own := index (index .root.Values .component) .name | default list -}}
+{{- toJson (concat (index .root.Values .name) $own) -}}
+{{- end -}}
+
+{{/* What a Job's immutable pod has in addition, for the hash in its name. */}}
+{{- define "gateway.podExtras" -}}
+{{- $of := . -}}
+{{- range $name := list "extraEnv" "extraVolumes" "extraVolumeMounts" -}}
+{{- include "gateway.extra" (dict "root" $of.root "component" $of.component "name" $name) -}}
+{{- end -}}
+{{- $values := .root.Values -}}
+{{- toJson (list $values.podSecurityContext $values.securityContext $values.commonLabels $values.imagePullSecrets) -}}
 {{- end -}}
 
 {{- define "gateway.volumeMounts" -}}
@@ -169,9 +217,14 @@ volumeMounts:
     mountPath: /etc/gateway/secrets
     readOnly: true
   {{- end }}
+  {{- if ne .component "console" }}
   - name: kafka
     mountPath: /etc/gateway/kafka
     readOnly: true
+  {{- end }}
+  {{- with include "gateway.extra" (dict "root" .root "component" .component "name" "extraVolumeMounts") | fromJsonArray }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{/* Whole directories, never subPath: only directories follow a changed Secret. */}}
@@ -197,6 +250,7 @@ volumes:
         {{- end }}
         {{- end }}
   {{- end }}
+  {{- if ne .component "console" }}
   - name: kafka
     projected:
       defaultMode: 0440
@@ -226,21 +280,21 @@ volumes:
         {{- if not (or $files $login.files.ca $login.serviceAccountToken.enabled) }}
         []
         {{- end }}
+  {{- end }}
+  {{- with include "gateway.extra" (dict "root" .root "component" .component "name" "extraVolumes") | fromJsonArray }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
-{{/* Restricted Pod Security; the image writes no file. */}}
 {{- define "gateway.podSecurity" -}}
 serviceAccountName: {{ include "gateway.serviceAccount" . }}
 automountServiceAccountToken: false
 # A Service named gateway would add GATEWAY_PORT and others to the environment, and unknown GATEWAY_ keys are fatal.
 enableServiceLinks: false
+{{- with .Values.podSecurityContext }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  seccompProfile:
-    type: RuntimeDefault
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -250,11 +304,10 @@ imagePullSecrets:
 {{- define "gateway.containerSecurity" -}}
 image: {{ include "gateway.image" . | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+{{- with .root.Values.securityContext }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: [ALL]
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "gateway.probes" -}}
@@ -278,14 +331,16 @@ readinessProbe:
 {{/* Where pods of a component run. Takes root and component. */}}
 {{- define "gateway.placement" -}}
 {{- $own := index .root.Values .component -}}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "gateway.selector" . | fromYaml)) -}}
+{{- $spread := $own.topologySpreadConstraints -}}
+{{- if not $spread -}}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" -}}
+{{- $spread = append $spread (dict "topologyKey" $key "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- end -}}
+{{- end -}}
 topologySpreadConstraints:
-  {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
-  - topologyKey: {{ $key }}
-    maxSkew: 1
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels:
-        {{- include "gateway.selector" $ | nindent 8 }}
+  {{- range $spread }}
+  - {{- toYaml (merge (deepCopy .) (ternary dict $selector (hasKey . "labelSelector"))) | nindent 4 }}
   {{- end }}
 {{- with $own.nodeSelector }}
 nodeSelector:
@@ -307,10 +362,7 @@ priorityClassName: {{ . }}
 {{- define "gateway.podMetadata" -}}
 {{- $own := index .root.Values .component -}}
 labels:
-  {{- with $own.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- include "gateway.labels" . | nindent 2 }}
+  {{- include "gateway.labels" (dict "root" .root "component" .component "more" $own.podLabels) | nindent 2 }}
 annotations:
   checksum/settings: {{ include "gateway.environment" .root | sha256sum }}
   {{- with $own.podAnnotations }}

@@ -18,6 +18,7 @@ from local.collate.http.refusal import (
     UNAUTHORIZED,
     Refusal,
 )
+from local.collate.model import rules
 
 if TYPE_CHECKING:
     from local.collate.calls.keys import Keys
@@ -80,7 +81,8 @@ class Api:
                 authorization = self.state.visible(authorization_id, public.organization)
                 if authorization is None:
                     return AUTHORIZATION_NOT_FOUND
-                return self._on_authorization(method, rest, authorization, public)
+                refusal = rules.key_refused(public.entry.key, self.state.profile)
+                return refusal or self._on_authorization(method, rest, authorization, public)
         return ROUTE_NOT_FOUND
 
     def _on_authorization(

@@ -89,7 +89,7 @@ class Writes:
             report = rules.report_from(operation, call.body, call.canonical)
             if isinstance(report, Refusal):
                 return report
-            if (refusal := rules.close_refused(handoff)) is not None:
+            if (refusal := rules.close_refused(handoff, profile)) is not None:
                 return refusal
             closed = self.state.close_handoff(authorization, handoff, report, call.cause, call.now)
             return json_reply(200, wire.close_json(closed, closed.handoffs[-1], profile))

@@ -29,6 +29,14 @@ _OUTCOMES = ("submitted", "decision_observed", "not_required_observed", "follow_
 _STRONG_TAG = re.compile(r'"(\d{1,18})"', re.ASCII)
 
 
+def key_refused(key: str | None, profile: Profile) -> Refusal | None:
+    """Return the refusal of a key that Collate has no use for (docs/collate-contract.md §10b)."""
+    is_unused = key is not None and profile.keys_on == "create_authorization"
+    if not is_unused or profile.unused_key == "ignored":
+        return None
+    return bad_request("Idempotency-Key is not accepted here.")
+
+
 def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal | None:
     """Check If-Match: a strong quoted version (docs/collate-contract.md §2)."""
     if not profile.checks_if_match:
@@ -56,8 +64,10 @@ def handoff_refused(authorization: Authorization, body: dict[str, Any], profile:
     return _review_refused(authorization, accepted, profile)
 
 
-def close_refused(handoff: Handoff) -> Refusal | None:
+def close_refused(handoff: Handoff, profile: Profile) -> Refusal | None:
     """Return why this handoff cannot be closed by a call; the code is undocumented (docs/collate-contract.md §5)."""
+    if handoff.state is HandoffState.OFFERED and profile.close_while_offered == "refused":
+        return HANDOFF_NOT_ACTIVE
     return HANDOFF_NOT_ACTIVE if handoff.state in (HandoffState.CLOSING, HandoffState.CLOSED) else None
 
 

@@ -41,6 +41,34 @@ async def test_sec10b_v3_ignores_the_key_on_handoff_calls(sim, caller, code, eff
     assert effects("handoff_opened") == effects("handoff_closing") == 1
 
 
+async def test_sec10b_v3_may_refuse_a_key_on_handoff_calls(sim, caller, code, effects):
+    sim.use("v3_refuses_keys")
+    [authorization] = sim.create()
+    refused = await caller.write(authorization, "manual-handoffs", key="k", version=3)
+    assert code(refused, 400) == "bad_request"
+    opened = await caller.post(authorization, "manual-handoffs", if_match='"3"')
+    assert opened.status_code == 200
+    handoff = opened.json()["id"]
+    for path, body in (("access-grants", {}), ("complete", SUBMITTED)):
+        refused = await caller.write(authorization, f"manual-handoffs/{handoff}/{path}", body, key="k", version=4)
+        assert code(refused, 400) == "bad_request"
+    answer = await caller.post(authorization, f"manual-handoffs/{handoff}/complete", SUBMITTED, if_match='"4"')
+    assert answer.status_code == 200
+    assert effects("handoff_opened") == effects("handoff_closing") == 1
+
+
+async def test_sec10b_an_offered_handoff_may_refuse_its_close(sim, caller, code):
+    sim.use(offered_seconds=5, close_while_offered="refused")
+    sim.clock.freeze()
+    [authorization] = sim.create()
+    handoff = await caller.open(authorization)
+    path = f"manual-handoffs/{handoff}/complete"
+    refused = await caller.write(authorization, path, SUBMITTED, key="k1", version=4)
+    assert code(refused, 409) == "manual_handoff_not_active"
+    sim.advance(6)
+    assert (await caller.write(authorization, path, SUBMITTED, key="k2", version=4)).status_code == 200
+
+
 @pytest.mark.parametrize(("status", "expected"), [(422, "validation_failed"), (428, "precondition_required")])
 async def test_sec10b_a_missing_header_may_have_another_status(sim, caller, code, status, expected):
     sim.use(missing_header_status=status)

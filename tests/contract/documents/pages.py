@@ -8,7 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "local/collate/README.md")
+    for path in (
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        ROOT / "local/collate/README.md",
+        ROOT / "helm/gateway/README.md",
+    )
 }
 
 

@@ -40,7 +40,13 @@ async def sim():
 
 
 @pytest.fixture
-async def connected(sim, tmp_path):
+def collate_settings():
+    """The settings that a test module changes for its client."""
+    return {}
+
+
+@pytest.fixture
+async def connected(sim, tmp_path, collate_settings):
     """A client of the simulated Collate with short timeouts and a large budget."""
     key = tmp_path / "key"
     key.write_text("local-collate-key")
@@ -55,8 +61,9 @@ async def connected(sim, tmp_path):
         connect_timeout="0.15s",
         write_timeout="0.15s",
         total_timeout="0.3s",
+        **collate_settings,
     )
-    async with open_client(settings, create_metrics(CollectorRegistry()).collate) as client:
+    async with open_client(settings, create_metrics(CollectorRegistry()).collate, monotonic=sim.now) as client:
         yield client
 
 

@@ -1,7 +1,9 @@
 """Commands without faults: requests, closes, watches, duplicates, rejections."""
 
+import gc
+from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -58,11 +60,36 @@ async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch
         assert len(queue.events(kind)) == 1
 
 
-async def test_a_request_takes_one_read_one_intent_and_one_write(make_queue):
+async def test_a_request_takes_a_read_before_and_after_its_write(make_queue):
     queue = make_queue()
     queue.send(HandoffRequest())
     await queue.drain()
-    assert [name for name, _ in queue.collate.calls] == ["get_authorization", "create_handoff"]
+    assert [name for name, _ in queue.collate.calls] == ["get_authorization", "create_handoff", "get_authorization"]
+
+
+@pytest.mark.parametrize("create_bumps_version", [True, False])
+async def test_the_events_of_a_request_have_the_version_after_its_write(make_queue, create_bumps_version):
+    queue = make_queue()
+    queue.sim.change(create_bumps_version=create_bumps_version)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    version = queue.sim.state.authorizations[queue.authorization_id].version
+    (opened,) = queue.events(EventType.HANDOFF_OPENED)
+    assert (opened.data.version, queue.check(command).version) == (version, version)
+    assert queue.public_record().version == version
+    assert version == 4 if create_bumps_version else 3
+    before = len(queue.events())
+    await queue.observe()
+    assert len(queue.events()) == before, "the next observation has no news"
+
+
+async def test_without_a_read_after_the_write_no_version_is_published(make_queue):
+    queue = make_queue()
+    queue.sim.fault("reset", method="GET", skip=1, count=5)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    (opened,) = queue.events(EventType.HANDOFF_OPENED)
+    assert (opened.data.version, queue.check(command).version, queue.check(command).effect) == (None, None, "ours")
 
 
 async def test_a_duplicate_command_publishes_nothing(make_queue):
@@ -245,7 +272,7 @@ async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
     assert (granted.data.operator, granted.data.caller, granted.data.handoff_id) == ("op-1", "desk", handoff)
     risk = await queue.observe_until(EventType.HANDOFF_AT_RISK)
-    assert risk.data.reason == "grant_expired"
+    assert (risk.data.reason, risk.data.ends_at) == ("grant_expiring", until + timedelta(minutes=15))
     assert len(queue.events(EventType.COMMAND_FINISHED)) == 1
 
 
@@ -266,4 +293,21 @@ async def test_an_outcome_lists_its_attempts_without_their_content(make_queue):
     assert [(one.operation, one.result, one.status, one.write) for one in attempts] == [
         ("get-authorization", "answered", 200, None),
         ("create", "answered", 200, 1),
+        ("get-authorization", "answered", 200, None),
     ]
+
+
+async def test_a_finished_command_leaves_no_reference_cycle(make_queue):
+    queue = make_queue()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        queue.send(HandoffRequest())
+        await queue.drain()
+        gc.collect()
+        found = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    ours = [name for name in found if name.startswith(("adapters.", "consumers.", "schemas."))]
+    assert ours == []

@@ -1,13 +1,17 @@
-"""A crash at every await point, under every profile and fault: a new applier resumes from the committed state."""
+"""A crash at every await point, under every profile and fault: a new applier resumes from the committed state.
+
+Promise 2 in docs/architecture.md: a worker that may have lost its partition sends nothing, not even a resend.
+"""
 
 import asyncio
 
 import pytest
 
-from consumers.engine import RetryAt
+from consumers.engine import PartitionLost, RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
 
+CREATE = "/manual-handoffs$"
 MOST_POINTS = 60
 PROFILES = [
     "v2",
@@ -139,6 +143,8 @@ async def test_a_body_with_a_different_digest_is_never_resent(make_queue):
     queue.sim.fault("reset", method="POST", when="after", count=1)
     assert isinstance(await queue.invoke(), RetryAt)
     state = queue.decoded_state()
+    golden = "an earlier version of the worker may have committed the intent"
+    assert state.work.intent.body_digest == "bab88802de236183c340692b8e1e0d1f", golden
     intent = state.work.intent.replace(body_digest="00" * 16)
     queue.state = state.replace(work=state.work.replace(intent=intent)).encode()
     queue.restart()
@@ -174,3 +180,32 @@ async def test_handler_failures_are_published_by_the_next_invocation(make_queue)
     (waiting,) = queue.events(EventType.COMMAND_WAITING)
     assert (waiting.data.command_id, waiting.data.reason) == (command, "handler_failed")
     assert queue.check(command).effect == "ours"
+
+
+async def test_no_resend_leaves_after_the_partition_is_lost(make_queue):
+    queue = make_queue()
+    queue.sim.fault("reset", when="before", method="POST", count=1)
+    queue.send(HandoffRequest())
+    while not (creates := [name for name, _ in queue.collate.calls].count("create_handoff")):
+        assert isinstance(await queue.invoke(), RetryAt)  # on a busy machine the read may time out first
+    queue.is_lost = True
+    with pytest.raises(PartitionLost):
+        await queue.invoke()
+    assert [name for name, _ in queue.collate.calls].count("create_handoff") == creates
+
+
+async def test_a_partition_that_comes_back_to_the_same_process_may_have_had_another_owner(make_queue):
+    queue = make_queue("forgets_keys")
+    queue.sim.fault("answer", method="POST", path=CREATE, when="before", status=429, code="rate_limited", count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    owner = make_queue("forgets_keys", authorization_id=queue.authorization_id)
+    owner.state, owner.records = queue.state, queue.records
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    assert isinstance(await owner.invoke(), RetryAt)
+    assert len(queue.effects_of(command)) == 1
+    queue.sim.advance(1)
+    queue.since = 0.0  # the record is delivered again, in another assignment
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "inferred")

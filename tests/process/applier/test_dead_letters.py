@@ -8,7 +8,7 @@ from consumers.authorization import recent_commands
 from consumers.engine import RetryAt
 from schemas.commands import AuthorizationWatch, Discard, HandoffRequest, Original, Redrive
 from schemas.enums import CommandType, DecisionReason, EventType
-from schemas.identity import request_id
+from schemas.identity import dead_letter_id, request_id
 from schemas.times import parse_time
 
 CREATE = "/manual-handoffs$"
@@ -68,6 +68,7 @@ async def test_a_redrive_after_too_many_writes_can_write_again(make_queue):
     await queue.drain()
     (dead_letter,) = queue.dead_letters()
     assert (dead_letter.cause, len(dead_letter.intents)) == ("too_many_writes", 8)
+    assert [name for name, _ in queue.collate.calls].count("create_handoff") == 8
     queue.sim.faults.clear()
     redrive(queue, dead_letter, 1)
     await queue.drain()
@@ -239,6 +240,9 @@ async def test_a_record_that_is_no_command_is_dead_lettered_and_the_key_queue_co
     assert dead_letter.cause == "invalid_record"
     (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
     assert event.data.caller == "unknown"
+    record = queue.records[0]
+    named = dead_letter_id(f"{record.partition}-{record.offset}", 0)
+    assert event.data.command_id == dead_letter.command_id == named, "every version of the worker names it so"
     assert queue.check(command).outcome == "applied"
     assert queue.dead_lettered == 1
 

@@ -1,4 +1,4 @@
-"""Expiry, maximum age and key retention of a command."""
+"""Expiry, maximum age and key retention of a command, and how long a close waits for an offered handoff."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -92,3 +92,29 @@ async def test_a_write_older_than_the_key_retention_is_resolved_by_a_read(make_q
     await queue.drain()
     assert queue.check(command).effect == "inferred"
     assert [name for name, _ in queue.collate.calls].count("close_handoff") == posts
+
+
+def writes(queue, path):
+    return [call for call in queue.sim.ledger.calls if call.method == "POST" and call.path.endswith(path)]
+
+
+@pytest.mark.parametrize("while_offered", ["refused", "accepted"])
+async def test_a_close_waits_until_the_handoff_is_active(make_queue, close, while_offered):
+    queue = make_queue(readings={"offered_seconds": 90.0, "close_while_offered": while_offered})
+    command = queue.send(close(await opened(queue)))
+    await queue.drain()
+    outcome = queue.check(command)
+    assert (outcome.outcome, outcome.effect) == ("applied", "ours")
+    assert [call.answered for call in writes(queue, "/complete")] == [200]
+    assert {wait.reason for wait in queue.waits} == {"offered"}
+    (waiting,) = queue.events(EventType.COMMAND_WAITING)
+    assert (waiting.data.reason, waiting.data.command_id) == ("offered", command)
+
+
+async def test_a_handoff_that_stays_offered_blocks_its_authorization_for_ten_minutes_at_most(make_queue, close):
+    queue = make_queue(readings={"offered_seconds": 1e6})
+    handoff, began = await opened(queue), queue.now()
+    command = queue.send(close(handoff))
+    await queue.drain()
+    assert queue.check(command).outcome == "applied"
+    assert 590 < queue.now() - began < 700

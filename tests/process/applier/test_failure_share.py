@@ -1,4 +1,4 @@
-"""Which results of the applier count towards the share of dead letters that stops a partition."""
+"""The dead letters of one caller: which count towards the share that stops a partition, and which it takes away."""
 
 import itertools
 from datetime import UTC, datetime
@@ -7,9 +7,10 @@ import pytest
 
 from consumers.applier.dead_letters import COUNTS, DeadLetterCause, failure
 from consumers.applier.settings import ApplierSettings
+from consumers.authorization.state import MOST_DEAD_LETTERS
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
-from schemas.commands import Discard, HandoffClose, HandoffRequest, UnableToComplete
-from schemas.enums import DecisionReason
+from schemas.commands import Discard, HandoffClose, HandoffRequest, Original, Redrive, UnableToComplete
+from schemas.enums import CommandType, DecisionReason, EventType
 
 REFUSED = {"status": 400, "code": "bad_request", "when": "before"}
 
@@ -90,3 +91,46 @@ def test_each_cause_says_whether_it_counts():
         DeadLetterCause.RECORD_LOST,
     }
     assert failure(DeadLetterCause.HANDLER_FAILED) == ("handler_failed", True)
+
+
+async def dead_letters_of_two_callers(make_queue):
+    """Dead-letter two commands of one caller, and more than fit of another."""
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path="/manual-handoffs$", **REFUSED)
+    victims = [queue.send(HandoffRequest(), caller="portal") for _ in range(2)]
+    attacks = [queue.send(HandoffRequest(), caller="reporting") for _ in range(MOST_DEAD_LETTERS + 3)]
+    await queue.drain_all()
+    assert len(queue.dead_letters()) == len(victims) + len(attacks)
+    queue.sim.faults.clear()
+    return queue, victims, attacks
+
+
+WHO = {"requested_by": "op-7", "reason": DecisionReason.CHECKED_BY_HAND}
+
+
+def redrive(queue, command):
+    (letter,) = [one for one in queue.dead_letters() if one.command_id == command]
+    original = Original(type=CommandType(letter.command), caller=letter.caller, accepted_at=letter.accepted_at, data={})
+    queue.send(Redrive(command_id=command, redrive=1, command=original, **WHO), redrive=1, caller="support")
+
+
+async def test_the_dead_letters_of_one_caller_leave_those_of_another_to_the_operator(make_queue):
+    queue, (redriven, discarded), _ = await dead_letters_of_two_callers(make_queue)
+    redrive(queue, redriven)
+    queue.send(Discard(command_id=discarded, **WHO), caller="support")
+    await queue.drain_all()
+    assert queue.finished_of(redriven, redrive=1).outcome == "applied"
+    assert queue.finished_of(discarded).outcome == "discarded"
+
+
+async def test_a_dead_letter_that_loses_its_place_ends_with_an_outcome(make_queue):
+    queue, _, attacks = await dead_letters_of_two_callers(make_queue)
+    ended = {event.data.command_id: event.data for event in queue.events(EventType.COMMAND_FINISHED)}
+    assert list(ended) == attacks[:5], "the oldest of the caller with the most"
+    first = ended[attacks[0]]
+    assert (first.outcome, first.reason, first.caller) == ("discarded", "too_many_dead_letters", "reporting")
+    assert first.decision is None
+    assert [one[0] for one in queue.ended_dead_letters()] == attacks[:5], "no longer in an operator's list"
+    queue.send(HandoffRequest(), caller="reporting", command_id=attacks[0])
+    await queue.drain_all()
+    assert len([event for event in queue.events(EventType.COMMAND_FINISHED) if event.data == first]) == 1

@@ -1,5 +1,7 @@
 """Other actors change the authorization between our read and our write, or before our resend."""
 
+from dataclasses import replace
+
 import pytest
 
 from consumers.engine import RetryAt
@@ -53,7 +55,19 @@ async def test_another_actor_opens_a_handoff_before_our_resend(make_queue):
     # No read distinguishes the handoff from ours, so the outcome only says that it is open.
     assert (outcome.outcome, outcome.effect, outcome.reason) == ("applied", "inferred", None)
     (event,) = queue.events(EventType.HANDOFF_OPENED)
-    assert event.data.handoff_id == outcome.handoff_id
+    assert (event.data.handoff_id, event.data.effect) == (outcome.handoff_id, "inferred")
+
+
+async def test_an_inferred_opening_names_its_command_and_its_people(make_queue):
+    queue = make_queue("forgets_keys")
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    command = queue.send(HandoffRequest(requested_by="jo", metadata={"case": "42"}), caller="desk")
+    await queue.drain()
+    assert queue.check(command).effect == "inferred"
+    (event,) = queue.events(EventType.HANDOFF_OPENED)
+    assert (event.causation_id, event.data.effect, event.data.metadata) == (command, "inferred", {"case": "42"})
+    assert (event.data.caller, event.data.requested_by, event.data.asserted_by) == ("desk", "jo", "caller")
+    assert queue.public_record().active_handoff.requested_by == "jo"
 
 
 async def opened_with_a_lost_response(queue, *actions):
@@ -87,6 +101,35 @@ async def test_an_opening_that_another_actor_closed_is_dead_lettered(make_queue)
     await queue.drain()
     (dead_letter,) = queue.dead_letters()
     assert (dead_letter.command_id, dead_letter.cause) == (command, "outcome_unknown")
+
+
+@pytest.mark.parametrize(("raises", "decided"), [(True, True), (False, False)])
+@pytest.mark.parametrize("profile", PROFILES[:3], ids="-".join)
+async def test_one_change_after_a_lost_create_decides_it_if_handoffs_raise_the_version(
+    make_queue, profile, raises, decided
+):
+    queue = make_queue(*profile, readings={"check_order": "if_match_first"})
+    queue.settings = replace(queue.settings, handoffs_raise_version=raises)
+    queue.restart()
+    queue.sim.fault("delay", method="POST", path=CREATE, when="before", seconds=0.4, count=1)
+    command = queue.send(HandoffRequest())
+    assert isinstance(await queue.invoke(), RetryAt)
+    assert queue.sim.act(queue.authorization_id, do="edit") is None
+    await queue.drain()
+    assert (queue.check(command) is not None) == decided
+    assert len(queue.effects_of(command)) == decided
+    assert [dead_letter.cause for dead_letter in queue.dead_letters()] == ["outcome_unknown"] * (not decided)
+
+
+@pytest.mark.parametrize("readings", [{"closing_seconds": 0.0}, {"closing_seconds": 20.0}], ids=str)
+async def test_an_opening_and_its_end_are_never_taken_for_one_change(make_queue, readings):
+    queue = make_queue(readings={"check_order": "if_match_first", "reconcile_seconds": None, **readings})
+    queue.settings = replace(queue.settings, handoffs_raise_version=True)
+    queue.restart()
+    command = await opened_with_a_lost_response(queue, REVOKE)
+    await queue.drain()
+    assert len(queue.effects_of(command)) == 1
+    assert [dead_letter.cause for dead_letter in queue.dead_letters()] == ["outcome_unknown"]
 
 
 async def test_another_actor_closes_between_read_and_write(make_queue, close):

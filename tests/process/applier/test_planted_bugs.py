@@ -54,14 +54,14 @@ async def test_a_new_key_for_each_retry_is_caught(make_queue, monkeypatch):
 
 
 async def test_a_409_taken_for_success_is_caught(make_queue, monkeypatch):
-    honest = delivery._unanswered
+    honest = delivery._after_failure
 
     async def hopeful(execution, intent, result):
         if isinstance(result, Refused) and result.status == 409:
             return execution.finish(Applied(Effect.OURS))
         return await honest(execution, intent, result)
 
-    monkeypatch.setattr(delivery, "_unanswered", hopeful)
+    monkeypatch.setattr(delivery, "_after_failure", hopeful)
     queue = make_queue()
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
     command = queue.send(HandoffRequest())

@@ -109,6 +109,19 @@ async def test_a_refusal_that_requires_a_reread_obeys_retry_after(make_queue, co
     assert queue.check(command).effect == "ours"
 
 
+@pytest.mark.parametrize("operation", ["create_handoff", "close_handoff"])
+async def test_a_conflict_names_the_version_below_which_no_read_is_believed(make_queue, close, operation):
+    queue = make_queue("stale_replicas", readings={"stale_probability": 1.0})
+    data = HandoffRequest() if operation == "create_handoff" else close(await opened(queue))
+    queue.collate.calls.clear()
+    queue.advance(10.0)
+    queue.sim.fault("act", actor={"do": "edit"}, method="POST", count=1)
+    command = queue.send(data)
+    await queue.drain()
+    assert queue.check(command).effect == "ours"
+    assert [name for name, _ in queue.collate.calls].count(operation) == 2, "the refused write and one more"
+
+
 async def test_no_second_key_is_used_while_the_first_attempt_may_be_running(make_queue):
     queue = make_queue()
     queue.sim.fault("hang", method="POST", path=CREATE, when="before", count=1)

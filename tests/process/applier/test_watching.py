@@ -27,14 +27,14 @@ async def test_an_observation_of_nothing_new_writes_nothing_and_makes_one_call(m
     assert (len(queue.outputs), len(queue.collate.calls)) == (before, calls + 1)
 
 
-async def test_an_unchanged_open_handoff_takes_one_call(make_queue):
+async def test_an_unchanged_open_handoff_takes_two_calls(make_queue):
     queue = make_queue()
     queue.send(HandoffRequest())
     await queue.drain()
     await queue.observe()
     calls = len(queue.collate.calls)
     assert (await queue.observe()).state is UNCHANGED
-    assert [name for name, _ in queue.collate.calls[calls:]] == ["get_authorization"]
+    assert [name for name, _ in queue.collate.calls[calls:]] == ["reread_authorization", "reread_handoff"]
 
 
 async def test_a_handoff_of_another_actor_is_published_from_opening_to_end(make_queue):

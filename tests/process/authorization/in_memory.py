@@ -12,10 +12,10 @@ from adapters.collate.answers import Cause
 from adapters.collate.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
-from adapters.collate.connection import ConnectionLost, Limits, ReadTimedOut
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http_response import KEPT_HEADERS
-from adapters.collate.transport import CollateTransport
+from adapters.collate.http.connection import ConnectionLost, Limits, ReadTimedOut
+from adapters.collate.http.http_response import KEPT_HEADERS
+from adapters.collate.http.transport import CollateTransport
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
 from local.collate.http.message import Request
@@ -103,7 +103,6 @@ class InMemoryKeyQueue(KeyQueue):
                 most_waiting=0,
                 metrics=metrics,
                 monotonic=clock,
-                unix=clock,
             )
             return CollateClient(wire, ApiKey(key_file), calls, metrics, unix=clock)
 

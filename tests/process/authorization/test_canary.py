@@ -5,6 +5,7 @@ The tests plant them wherever a caller, an operator or Collate can, then search 
 
 import io
 import json
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -91,10 +92,13 @@ class Written:
 
 @pytest.fixture
 def written():
-    written = Written()
+    written, root = Written(), logging.getLogger()
+    before = root.handlers[:], root.level
     configure_logs(LogSettings(level="debug"), "worker", written.log)
     yield written
     structlog.reset_defaults()
+    root.handlers[:], root.level = before
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from consumers.applier.settings import ApplierSettings
 from consumers.authorization.state import AuthorizationState
 from local.collate import Options, named
 from local.collate.simulation import Simulation
@@ -46,6 +47,7 @@ READINGS = {
     "repeated_close": st.sampled_from(["conflict", "first_result"]),
     "offered_seconds": st.sampled_from([0.0, 5.0]),
     "closing_seconds": st.sampled_from([0.0, 2.5]),
+    "close_while_offered": st.sampled_from(["accepted", "refused"]),
     "reconcile_seconds": st.sampled_from([0.0, 3.0, 3.0, 12.0]),
     "decision_seconds": st.sampled_from([None, 20.0]),
     "abandonment_seconds": st.sampled_from([None, 60.0]),
@@ -54,8 +56,14 @@ READINGS = {
     "unknown_fields": st.booleans(),
     "pointer": st.sampled_from(["id", "full"]),
 }
-# Never both: two states with one version look like two replicas.
-WHILE_OPEN = [{}, {"create_bumps_version": False}, {"status_while_active": "processing"}]
+# Readings, and whether the gateway may rely on them (`handoffs_raise_version`). Never both readings: two states with
+# one version look like two replicas.
+WHILE_OPEN = [
+    ({}, False),
+    ({}, True),
+    ({"create_bumps_version": False}, False),
+    ({"status_while_active": "processing"}, True),
+]
 TRUTHS = ("as_reported", "nothing", "received", "approved", "not_required", "follow_up")
 OTHERS = [
     {"do": "open_handoff"},
@@ -107,12 +115,13 @@ class Model(RuleBasedStateMachine):
         old_receipt=st.booleans(),
     )
     def begin(self, readings, while_open, review_backed, state, old_receipt):
-        self.sim = Simulation(Options(profile=named(["v2"], readings | while_open), seed=1))
+        self.sim = Simulation(Options(profile=named(["v2"], readings | while_open[0]), seed=1))
         self.sim.clock.freeze()
         # A receipt of an earlier submission does not confirm a later report.
         before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
         (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
-        self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit)
+        own = ApplierSettings(digest_key=b"k" * 32, handoffs_raise_version=while_open[1])
+        self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit, settings=own)
         self.is_sound = True
         self.marks, self.dead_letters, self.commands, self.calls = [], [], {}, 0
         self.truth = Truth(self.sim.state, self.id, self.mark)

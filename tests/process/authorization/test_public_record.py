@@ -8,8 +8,8 @@ import pytest
 from consumers.authorization.event_factory import at
 from local.collate import Options
 from local.collate.simulation import Simulation
-from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
-from schemas.enums import EventType, ReportedOutcome
+from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, RecordRead
+from schemas.enums import EventType, ReadContent, ReportedOutcome
 from schemas.records import read_authorization, read_event
 from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
 from tests.process.key_queue import TOPICS
@@ -103,3 +103,25 @@ def test_the_record_is_deleted_long_after_its_last_event_and_the_sequence_restar
     queue.run_for(1.0)
     assert record(queue).status == "completed"
     assert [event.sequence for event in queue.events() if event.time > last.time] == [1, 2, 3]
+
+
+def test_the_state_of_an_authorization_that_is_only_read_is_deleted_long_after_its_last_event(queue):
+    for _ in range(2):
+        queue.send(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="op-7"))
+        queue.run_for(30 * DAY)
+    last = queue.events()[-1]
+    queue.run_for(59 * DAY)
+    assert queue.decoded_state().sequence == last.sequence == 2
+    queue.run_for(5 * DAY)
+    assert (queue.state, queue.timer_at) == (None, None)
+    assert not [output for output in queue.outputs if output.topic == TOPICS.authorizations.name]
+
+
+def test_a_read_keeps_the_sequence_of_a_settled_authorization(queue):
+    list(records_of_a_life(queue))
+    queue.run_for(80 * DAY)
+    queue.send(RecordRead(content=ReadContent.PAYER_EVIDENCE, operator="op-7"))
+    queue.run_for(60 * DAY)
+    assert queue.decoded_state().sequence == queue.events()[-1].sequence
+    queue.run_for(40 * DAY)
+    assert queue.state is None

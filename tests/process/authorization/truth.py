@@ -11,6 +11,7 @@ from schemas.events import (
     AuthorizationSettled,
     AuthorizationWatchEnded,
     CommandFinished,
+    HandoffAccessChanged,
     HandoffAccessGranted,
     HandoffAtRisk,
     HandoffClosed,
@@ -117,6 +118,8 @@ class Subscriber:
         self.receipt_before = {}
         self.granted, self.risks = {}, set()
         self.action = None
+        self.state, self.is_change_in_record = None, False
+        self.access = None
         self._reached = 0
 
     def take(self, event):
@@ -156,6 +159,12 @@ class Subscriber:
                 self.receipt_before[data.handoff_id] = self.shown.receipt
                 self.shown = replace(self.shown, open=data.handoff_id)
                 self.action = None
+                self.access = ("active", data.access_available, data.final_submit_capable)
+            case HandoffAccessChanged():
+                assert data.handoff_id == self.shown.open, "access to a handoff that is not open"
+                access = data.state, data.access_available, data.final_submit_capable
+                assert access != self.access, "access did not change"
+                self.access = access
             case HandoffClosed():
                 self._closed(data)
             case HandoffReconciled():
@@ -169,7 +178,7 @@ class Subscriber:
             case HandoffAccessGranted():
                 before = self.granted.get(data.handoff_id, data.expires_at)
                 self.granted[data.handoff_id] = max(before, data.expires_at)
-                self.risks -= {(data.handoff_id, "grant_expired")}
+                self.risks &= {(data.handoff_id, "open_too_long")}
 
     def committed(self, record):
         """Check the public record of a commit against the events so far."""
@@ -177,7 +186,10 @@ class Subscriber:
         if record is None:
             assert self.shown.status is None, "events without the record that includes them"
             return
-        assert record.sequence == self.sequence
+        assert record.sequence == self.sequence, "a record without an event"
+        state = record.model_dump(exclude={"sequence", "version", "payer_id", "watched_since", "updated_at"})
+        assert not self.is_change_in_record or state != self.state, "nothing changed"
+        self.state, self.is_change_in_record = state, False
         assert (record.status, record.outcome, record.receipt_seen, record.decision_seen) == self.shown.authorization
         active, last = record.active_handoff, record.last_handoff
         assert (active.id if active and active.state != "offered" else None) == self.shown.open
@@ -198,7 +210,8 @@ class Subscriber:
             receipt=data.receipt_seen,
             decision=data.decision_seen,
         )
-        assert self.shown != before, "nothing changed"
+        # Only the record shows some changes, such as those of the next action.
+        self.is_change_in_record = self.shown == before
         self.action = self.action if data.to_status == "requires_action" else None
         changes = self.truth.changes
         for index in range(self._reached, len(changes)):

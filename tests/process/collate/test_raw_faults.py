@@ -384,14 +384,18 @@ async def test_a_grants_link_is_only_in_its_secret_field(serve, connect, capsys)
     assert "rag_secret1" not in out.out + out.err
 
 
-async def test_a_setting_limits_the_writes_with_an_idempotency_key(serve, connect):
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [("all", [True, True, True]), ("create_only", [True, False, False]), ("none", [False, False, False])],
+)
+async def test_a_setting_limits_the_writes_with_an_idempotency_key(serve, connect, setting, expected):
     server = await serve(speaks(http_response(409, b'{"error":{"code":"version_conflict"}}')))
-    client = await connect(server, send_idempotency_key="create_only")
+    client = await connect(server, send_idempotency_key=setting)
     await create(client)
     await client.close_handoff("auth_1", "mhand_1", "revoke", if_match=3, key="cg1-k", body=b"{}")
     await client.mint_grant("auth_1", "mhand_1", key="cg1-k")
     carried = [b"Idempotency-Key: cg1-k\r\n" in request for request in server.requests]
-    assert carried == [True, False, False]
+    assert carried == expected
     assert b'If-Match: "3"\r\n' in server.requests[1]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import structlog
+import uvicorn.server
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.client import open_client
@@ -79,6 +80,8 @@ class Kafka:
         return [from_kafka(headers, value) for _, _, headers, value in self.commands]
 
     def publish(self, event, partition=0):
+        command_id = getattr(event.data, "command_id", None)
+        event = replace(event, causation_id=event.causation_id or command_id)  # as the worker writes it
         headers, value = write_event(event, HERE)
         records = self.events[partition]
         records.append(Event(len(records), headers, value))
@@ -229,14 +232,28 @@ def lines():
     logging.captureWarnings(capture=False)
 
 
+IMPATIENT = ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, drain_seconds=0.5)
+
+
 @pytest.fixture
 def limits():
-    """The limits of a connection."""
-    return ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, drain_seconds=0.5)
+    """The limits of a connection. Only tests that wait for a clock are `IMPATIENT`: a busy machine needs seconds."""
+    return ConnectionLimits()
+
+
+class QuickAsyncio:
+    """asyncio for uvicorn's server. A stop waits for two polls of 0.1 s, six hundred times in these tests."""
+
+    def __getattr__(self, name):
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(min(seconds, 0.01))
 
 
 @pytest.fixture
-async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually):
+async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, monkeypatch):
+    monkeypatch.setattr(uvicorn.server, "asyncio", QuickAsyncio())
     key = new_key()
     callers_file = tmp_path / "callers.toml"
     everything = [
@@ -246,6 +263,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually):
         "authorization:watch",
         "authorization:read",
         "authorization:review",
+        "authorization:evidence",
         "operate",
     ]
     callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = {json.dumps(everything)}\n{key.entry}')

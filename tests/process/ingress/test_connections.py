@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .conftest import read_reply
+from .conftest import IMPATIENT, read_reply
 from .test_limits import is_problem
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
@@ -20,6 +20,7 @@ async def ends(reader):
     return True
 
 
+@pytest.mark.parametrize("limits", [IMPATIENT])
 async def test_a_blank_line_after_a_response_does_not_stop_the_idle_clock(ingress):
     reader, writer = await ingress.open()
     writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
@@ -29,6 +30,7 @@ async def test_a_blank_line_after_a_response_does_not_stop_the_idle_clock(ingres
     writer.close()
 
 
+@pytest.mark.parametrize("limits", [IMPATIENT])
 async def test_a_blank_line_does_not_stop_the_clock_of_a_new_connection(ingress):
     reader, writer = await ingress.open()
     writer.write(b"\r\n")

@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from .conftest import read_reply
+from gateway.ingress.auth.callers import new_key
+
+from .conftest import IMPATIENT, read_reply
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
@@ -198,6 +200,7 @@ async def test_a_client_that_disconnects_in_its_body_frees_its_slot(ingress, eve
         "/v1/authorizations/a%00b/handoffs",
         "/v1/authorizations/" + "a" * 129 + "/handoffs",
         "/v1/authorizations/..%2F/handoffs",
+        "/v1/authorizations/auth_1/handoffs/..%2F/close",
     ],
 )
 async def test_a_malformed_id_is_rejected(ingress, path):
@@ -210,7 +213,12 @@ async def test_an_unknown_path_is_404_and_another_method_405(ingress):
     reply = await ingress.get(REQUEST)
     assert is_problem(reply, 405, "method-not-allowed")
     assert reply.headers["allow"] == "POST"
+    both = await ingress.call("DELETE", "/v1/commands")
+    assert (both.status, both.headers["allow"]) == (405, "GET, HEAD, POST")
     assert is_problem(await ingress.call("DELETE", "/v1/events"), 405, "method-not-allowed")
+    for method in ("GET", "PUT"):
+        reply = await ingress.call(method, "/v1/dead-letters/decisions")
+        assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
 async def test_a_key_is_required(ingress):
@@ -270,6 +278,7 @@ async def test_a_malformed_chunk_ends_the_request(ingress, chunk):
     assert is_problem(await ingress.raw(head + b"\r\n" + chunk), 400, "unreadable")
 
 
+@pytest.mark.parametrize("limits", [IMPATIENT])
 async def test_a_late_head_is_disconnected(ingress):
     for data in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
         reader, writer = await ingress.open()
@@ -279,6 +288,7 @@ async def test_a_late_head_is_disconnected(ingress):
         writer.close()
 
 
+@pytest.mark.parametrize("limits", [IMPATIENT])
 async def test_a_late_second_head_is_disconnected(ingress):
     reader, writer = await ingress.open()
     writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
@@ -343,7 +353,7 @@ async def test_a_well_formed_request_id_is_adopted(ingress, given, is_taken):
 class TestOverload:
     @pytest.fixture
     def settings_of(self):
-        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "2", "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1"}
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3", "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1"}
 
     @pytest.mark.usefixtures("accepts_commands")
     async def test_a_request_above_the_limit_is_rejected_immediately(self, ingress, kafka, eventually):
@@ -358,6 +368,62 @@ class TestOverload:
         assert (await first).status == 202
 
 
+@pytest.fixture
+def other(ingress):
+    """The key of another caller."""
+    key = new_key()
+    caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request", "authorization:review"]\n{key.entry}'
+    ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
+    assert ingress.components.callers.reread_if_changed()
+    return key.key
+
+
+class TestCallersInFlight:
+    """Slow bodies, or calls to a Collate that hangs, keep requests in flight for seconds."""
+
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "8"}
+
+    @pytest.mark.usefixtures("accepts_commands")
+    async def test_one_caller_has_at_most_half_of_the_places(self, ingress, other, eventually):
+        head = ingress.head("POST", REQUEST, {"Idempotency-Key": "k", "Content-Length": "10"}) + b"\r\n{"
+        slow = [await ingress.open() for _ in range(10)]
+        for _, writer in slow:
+            writer.write(head)
+        await eventually(lambda: ingress.metric("shed_total", reason="caller_in_flight") == 6)
+        assert ingress.metric("requests_in_flight") == 4
+        refused = await ingress.get("/v1/dead-letters")
+        assert is_problem(refused, 429, "too-many-requests")
+        assert refused.headers["retry-after"] == "1"
+        own, ingress.key = ingress.key, other
+        assert (await ingress.post(REQUEST)).status == 202
+        for _, writer in slow:
+            writer.close()
+        await eventually(lambda: ingress.metric("requests_in_flight") == 0)
+        ingress.key = own
+        replies = [await ingress.get("/v1/dead-letters") for _ in range(10)]
+        assert {reply.status for reply in replies} == {200}, "a place is free again, whether or not a response was sent"
+
+
+@pytest.mark.usefixtures("accepts_commands")
+async def test_slow_live_calls_of_one_caller_do_not_take_those_of_another(ingress, collate, other, eventually):
+    slow, quick = collate.create("handoff_active", count=2, review_backed=True)
+    path = "/v1/authorizations/{}/review-snapshot"
+    while len(collate.ledger.calls) < 30:  # the budget begins with one call at a time
+        await asyncio.gather(*(ingress.get(path.format(quick)) for _ in range(10)))
+    hanging = collate.fault("hang", method="GET", path=slow)
+    reads = [asyncio.create_task(ingress.get(path.format(slow))) for _ in range(30)]
+    await eventually(lambda: hanging.struck)
+    ingress.key = other
+    assert (await ingress.get(path.format(quick))).status == 200
+    for read in reads:
+        read.cancel()
+    await asyncio.gather(*reads, return_exceptions=True)
+
+
+# Lines of JSON: the developer's console would draw a traceback with all locals, a second of processor time.
+@pytest.mark.usefixtures("lines")
 async def test_an_unexpected_exception_is_500_without_its_text(ingress, monkeypatch):
     def fails(*_):
         raise RuntimeError("Jane Doe")

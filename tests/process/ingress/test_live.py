@@ -84,6 +84,30 @@ async def test_a_handoff_without_access_is_409_with_the_reason(ingress, collate,
     assert (reply.status, reply.json["reason"]) == (409, "access_not_available")
 
 
+MESSAGE = "The portal asks for a new password of Pat Roe."
+
+
+async def test_a_granted_link_comes_with_collates_message_for_the_operator(lines, ingress, kafka, collate):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["message"], reply.headers["cache-control"]) == (201, MESSAGE, "no-store")
+    assert "Pat Roe" not in json.dumps(lines()) + repr(kafka.commands) + repr(list(ingress.process.registry.collect()))
+
+
+async def test_collates_message_for_a_handoff_without_access_is_on_record_as_a_read(lines, ingress, kafka, collate):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
+    collate.act(authorization, "set_access", available=False)
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["message"], reply.headers["cache-control"]) == (409, MESSAGE, "no-store")
+    (command,) = kafka.read()
+    assert (command.data.content, command.data.operator, command.caller) == ("handoff_message", "op-7", "desk")
+    assert "Pat Roe" not in json.dumps(lines()) + repr(kafka.commands)
+    kafka.is_silent = True
+    reply = await grant(ingress, authorization)
+    assert reply.status == 503
+    assert "Pat Roe" not in reply.body.decode()
+
+
 async def test_no_active_handoff_is_409_with_the_reason(ingress, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     reply = await grant(ingress, authorization)

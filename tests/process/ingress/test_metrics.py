@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.ingress.auth.callers import new_key
-from runtime.admin import admin_app
+from runtime.admin.app import admin_app
 from schemas.documents.publish import read
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
@@ -96,7 +96,7 @@ class TestShed:
     @pytest.fixture
     def settings_of(self):
         return {
-            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "2",
+            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3",
             "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1",
             "GATEWAY_INGRESS__MAX_STREAMS": "1",
             "GATEWAY_INGRESS__PUBLISH_DEADLINE": "1s",
@@ -121,10 +121,21 @@ class TestShed:
         _, slow = await ingress.open()
         slow.write(head + b"\r\n")
         await eventually(lambda: ingress.metric("requests_in_flight") == 2)
+        assert (await ingress.get("/v1/dead-letters")).status == 429
+        assert (await metrics())("shed_total", reason="caller_in_flight") == 1
+        key = new_key()
+        caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request"]\n{key.entry}'
+        ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
+        assert ingress.components.callers.reread_if_changed()
+        ingress.key = key.key
+        _, another = await ingress.open()
+        another.write(ingress.head("POST", REQUEST, {"Idempotency-Key": "k-4", "Content-Length": "10"}) + b"\r\n")
+        await eventually(lambda: ingress.metric("requests_in_flight") == 3)
         assert (await ingress.get("/openapi.json")).status == 503
         assert (await metrics())("shed_total", reason="in_flight") == 1
         kafka.confirm()
         slow.close()
+        another.close()
         await first
 
     async def test_streams(self, ingress, metrics):

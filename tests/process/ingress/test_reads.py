@@ -11,6 +11,8 @@ PATHS = (
     "/v1/authorizations/auth_1/timeline",
     "/v1/handoffs?state=active",
     "/v1/overview",
+    "/v1/authorizations?needs=person",
+    "/v1/commands?metadata.case=c-7",
 )
 
 

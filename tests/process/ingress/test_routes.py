@@ -2,6 +2,7 @@ import json
 
 from schemas.documents import publish
 
+COMMAND_ID = "7f2c1a90-0000-4000-8000-000000000000"
 METHODS = {"GET", "POST"}
 
 
@@ -12,3 +13,11 @@ def test_the_document_has_exactly_the_served_routes(ingress):
     }
     published = {(path, method) for path, operations in document["paths"].items() for method in operations}
     assert served == published
+
+
+def test_no_path_is_hidden_by_an_earlier_path_with_a_parameter(ingress):
+    routes = ingress.components.app.routes
+    for route in routes:
+        path = route.path.replace("{commandId}", COMMAND_ID).replace("{", "").replace("}", "")
+        first = next(other for other in routes if other.path_regex.match(path))
+        assert first.path == route.path

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.ingress.auth.callers import new_key
 from gateway.ingress.event_stream import routes as module
 from schemas.enums import EventType
 from schemas.events import AuthorizationActionRequired, HandoffOpened
@@ -176,9 +177,26 @@ async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(ingress, 
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect(last_id="0." * 11 + "0")
-    assert ingress.components.streams._catching_up == 1
+    assert ingress.components.streams._catching_up.total() == 1
     stream.close()
     await eventually(lambda: not ingress.components.streams._catching_up and ingress.metric("streams") == 0)
+
+
+@pytest.mark.usefixtures("slow_history")
+async def test_one_caller_cannot_take_all_places_for_the_history(ingress, kafka, connect, eventually):
+    kafka.publish(opened(1))
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
+    other = new_key()
+    caller = f'[[caller]]\nname = "other"\npermissions = ["authorization:read"]\n{other.entry}'
+    ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
+    assert ingress.components.callers.reread_if_changed()
+    start = "0." * 11 + "0"
+    streams = [await connect(last_id=start) for _ in range(module.MAX_CATCHING_UP // 2)]
+    assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
+    ingress.key = other.key
+    streams.append(await connect(last_id=start))
+    for stream in streams:
+        stream.close()
 
 
 @pytest.mark.usefixtures("slow_history")

@@ -1,4 +1,4 @@
-"""Requests that wait for an outcome (`Prefer: wait`): they take no places from others, and end when nobody waits."""
+"""Requests that wait for an outcome (`Prefer: wait`): they take no places from others, and end with their client."""
 
 import asyncio
 import contextlib
@@ -156,7 +156,8 @@ def dead_lettered(command_id, **fields):
         advice="Look at the authorization, then redrive or discard.",
         **fields,
     )
-    return publish(event, authorization_id="auth_1", sequence=1, time=datetime(2026, 1, 1, tzinfo=UTC))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return publish(event, authorization_id="auth_1", causation_id=command_id, sequence=1, time=at)
 
 
 async def test_a_command_that_is_dead_lettered_ends_the_wait(ingress, kafka, keys, eventually):

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from runtime.admin import admin_app
+from runtime.admin.app import admin_app
 from runtime.health import Health
 
 REQUEST = {"operator": "op-7", "why": "The deploy was rolled back."}

@@ -13,8 +13,8 @@ from consumers.engine import Done, Record
 from consumers.tracing import TracedHandler
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
-from runtime.trace_attributes import ALLOWED_ATTRIBUTES, allowed_attributes
-from runtime.traces import TracesUnavailable, open_traces
+from runtime.tracing.attributes import ALLOWED_ATTRIBUTES, allowed_attributes
+from runtime.tracing.traces import TracesUnavailable, open_traces
 from schemas.topics import catalogue
 from tests.system.collector import collecting
 
@@ -57,7 +57,7 @@ async def test_without_an_endpoint_there_are_no_traces(registry):
 
 
 async def test_an_endpoint_without_the_packages_is_a_startup_error_with_a_remedy(tracing, monkeypatch):
-    monkeypatch.setitem(sys.modules, "runtime.otlp", None)
+    monkeypatch.setitem(sys.modules, "runtime.tracing.otlp", None)
     with pytest.raises(TracesUnavailable) as refused:
         await tracing().__aenter__()
     assert "collate-gateway[otel]" in str(refused.value)

@@ -119,7 +119,9 @@ class Kubernetes:
             return ""
         # The verb of kubectl may follow its options.
         space, words = (words[:2], words[2:]) if words[0] == "--namespace" else ([], words)
-        verb = next(verb for verb in KUBECTL if tuple(words[: len(verb)]) == verb)
+        verb = next((verb for verb in KUBECTL if tuple(words[: len(verb)]) == verb), None)
+        if verb is None:  # a StopIteration would never leave the thread
+            raise CommandRefused(f"this kubectl has no {words[0]}")
         arguments = KUBECTL[verb].parse_args([*space, *words[len(verb) :]])
         if arguments.namespace not in self.namespaces:
             raise CommandRefused(f"there is no namespace {arguments.namespace}")

@@ -27,11 +27,21 @@ RUN_ELSEWHERE = {
     ("make", "unit"): ".ci/run",
     ("make", "bench"): "bench/__main__.py",
     ("make", "mutants"): "tests/mutants.py",
+    ("gateway", "console"): "tests/process/console/test_process.py",
+    ("gateway", "drill"): "tests/system/local/test_drill.py",
+    ("kubectl", "--namespace", "gateway", "scale"): "tests/system/upgrade/test_migrate_topics.py",
+    ("gateway", "topics", "migrate"): "tests/system/upgrade/test_migrate_topics.py",
+    ("gateway", "audit"): "tests/system/runtime/test_audit_export.py",
     ("python", "-m"): "tests/system/documents/test_collate_readme.py",
     ("curl", "-s"): "tests/system/documents/test_collate_readme.py",
 }
 # No partition is stopped here; tests/system/gateway/test_dead_letters.py resumes one.
 EXPECTED_REFUSALS = {("gateway", "worker", "resume"): "Nothing was resumed"}
+
+
+def run_elsewhere(line):
+    """Return the file that runs this line, or None."""
+    return next((place for words, place in RUN_ELSEWHERE.items() if line.words[: len(words)] == words), None)
 
 
 class Reader:
@@ -49,17 +59,17 @@ class Reader:
 
     def write_values(self):
         """Write values.yaml as the guide shows it."""
-        required, self._read_model, _proxy = [
+        required, self._read_model, _console, _proxy = [
             yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")
         ]
         self._dump_values(required)
 
     def add_read_model_values(self):
-        """Add the guide's values for status and timelines. Its proxy values have tests/chart/test_values.py."""
+        """Add the guide's values for status and timelines. Those of the console and the proxy have tests/chart."""
         self._dump_values(yaml.safe_load((self.directory / "values.yaml").read_text()) | self._read_model)
 
     def lines_of(self, page):
-        return [line for line in LINES if line.page == page and line.words[:2] not in RUN_ELSEWHERE]
+        return [line for line in LINES if line.page == page and run_elsewhere(line) is None]
 
     async def follow(self, line):
         """Run the line and return its output. Raises AssertionError with the output if the line fails."""

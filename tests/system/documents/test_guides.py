@@ -12,7 +12,7 @@ import pytest
 
 from local.event_listener import listening
 from tests.contract.documents.pages import LINES, ROOT
-from tests.system.documents.reader import RUN_ELSEWHERE
+from tests.system.documents.reader import run_elsewhere
 
 pytestmark = pytest.mark.timeout(600)
 CREATE = "/manual-handoffs$"
@@ -46,8 +46,9 @@ async def test_every_command_line_of_the_guides_runs(reader, acls, collate, secu
             # The next decision is about another dead letter; later lines may show a decided one.
             reader.environ["COMMAND"] = dead_letters.pop() if dead_letters else reader.environ["COMMAND"]
 
-    for line in reader.lines_of("docs/upgrade.md"):
-        await reader.follow(line)
+    for page in ("docs/capacity.md", "docs/upgrade.md"):
+        for line in reader.lines_of(page):
+            await reader.follow(line)
     assert lines_not_run(reader) == []
 
 
@@ -124,5 +125,5 @@ def lines_not_run(reader):
         f"{line.page}: {line.text}"
         for line in LINES
         if line.words not in reader.lines_run | pods
-        and not (line.words[:2] in RUN_ELSEWHERE and (ROOT / RUN_ELSEWHERE[line.words[:2]]).exists())
+        and not ((place := run_elsewhere(line)) and (ROOT / place).exists())
     ]

@@ -1,4 +1,4 @@
-"""A broker that the engine's tests may freeze, and laboratories on one and on three brokers."""
+"""Laboratories on one and on three brokers."""
 
 import pytest
 
@@ -9,18 +9,6 @@ from tests.chaos.laboratory import Laboratory
 def pytest_itemcollected(item):
     # Killed, frozen and cut-off clients leave sockets to the garbage collector, which runs in any later test.
     item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
-@pytest.fixture(scope="session")
-def broker():
-    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests must not pay for it
-
-    properties = {
-        "group.min.session.timeout.ms": "500",
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
-    }
-    with Cluster(brokers=1, properties=properties) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -74,6 +74,26 @@ async def test_a_static_member_that_restarts_disturbs_no_other_member(laboratory
     assert await laboratory.violations() == []
 
 
+async def test_workers_that_swap_their_static_ids_under_load_lose_and_double_nothing(laboratory):
+    """Each new worker takes the id of a worker that still runs, as pods do whose names are swapped."""
+    async with (
+        laboratory.engine("first", member="first") as first,
+        laboratory.engine("second", member="second") as second,
+    ):
+        await until(lambda: first.owns(2) and second.owns(2))
+        await laboratory.append_many(tasks(*range(80), checkpoint=True, seconds=0.05))
+        await until(lambda: laboratory.seen)
+        async with (
+            laboratory.engine("third", member="second") as third,
+            laboratory.engine("fourth", member="first") as fourth,
+        ):
+            await asyncio.gather(first.end(), second.end())
+            await laboratory.append_many(tasks(*range(80, 120), checkpoint=True))
+            await until(lambda: third.owns(2) and fourth.owns(2), within=30)
+            await laboratory.all_finished(within=30)
+    assert await laboratory.violations() == []
+
+
 async def test_a_stop_waits_for_invocations_and_commits_their_results(laboratory):
     async with laboratory.engine("first") as first:
         await laboratory.append("key", Task("runs", checkpoint=True, seconds=1.0), Task("queued", checkpoint=True))

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
-from tests.chaos.history import Rule
+from local.judge.history import Rule
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.planted import plant
 from tests.chaos.tally import Journal, TallyHandler, Task

@@ -13,8 +13,8 @@ from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
+from local.judge.whole_topic import read_topic
 from tests.chaos.laboratory import until
-from tests.chaos.records import read_topic
 from tests.chaos.tally import Journal, TallyHandler, Task
 
 LATER = 12_000
@@ -225,6 +225,22 @@ async def test_a_lost_state_topic_stops_the_partition(laboratory):
         await laboratory.all_finished()
     # Resuming continued at the copy: nothing was processed again.
     assert [seen.cause for seen in laboratory.seen] == ["0", "1", "2"]
+
+
+async def test_a_lost_state_topic_stops_its_partitions_also_without_the_groups_offsets(laboratory):
+    from tests.system.engine.test_commits import forget_offsets  # noqa: PLC0415
+
+    async with laboratory.engine(has_evidence=True):
+        await laboratory.append("key", Task("0"), partition=0)
+        await laboratory.all_finished()
+    await forget_offsets(laboratory)
+    await laboratory.delete(laboratory.orders.state)
+    await laboratory.create(laboratory.orders.state)
+    async with laboratory.engine(has_evidence=True) as running:
+        stopped = [PartitionStatus.STOPPED, *[PartitionStatus.RUNNING] * 3]  # the others have no events
+        await until(lambda: [running.statuses().get(number) for number in range(4)] == stopped)
+        assert "the state topic and the group's offsets were lost" in running.engine.partitions[0].detail
+    assert [seen.cause for seen in laboratory.seen] == ["0"]
 
 
 async def test_a_copy_ahead_of_the_record_stops_the_partition(laboratory):

@@ -1,4 +1,4 @@
-"""A record that is no command of ours is kept for a person and told; what comes after it goes on."""
+"""A record that is no command of ours becomes a dead letter with an event; the records after it are handled."""
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer

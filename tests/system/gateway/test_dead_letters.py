@@ -13,7 +13,13 @@ from local.installation import CALLER, GATEWAY, Installation
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 pytestmark = pytest.mark.timeout(300)
-DECIDED = {"requestedBy": "op-7", "caller": CALLER, "reason": "checked_by_hand", "ticket": "OPS-1204"}
+DECIDED = {
+    "requestedBy": "op-7",
+    "assertedBy": "caller",
+    "caller": CALLER,
+    "reason": "checked_by_hand",
+    "ticket": "OPS-1204",
+}
 CREATE = "/manual-handoffs$"
 NOTE = "Looked at it in Collate: nothing was opened."
 WHY = ("--reason", "checked_by_hand", "--ticket", "OPS-1204", "--why", NOTE)

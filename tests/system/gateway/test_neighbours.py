@@ -11,7 +11,7 @@ from local.event_listener import listening
 
 PER_SECOND = 15
 WINDOW_SECONDS = 6.0
-WINDOWS = 8  # quiet and troubled ones in turns, so that the machine's other work strikes both alike
+WINDOWS = 6  # quiet and troubled ones in turns, so that the machine's other work strikes both alike
 REPETITIONS = 3
 
 

@@ -26,7 +26,7 @@ async def test_watches_of_one_caller_leave_room_for_the_close_of_another_and_an_
     await listener.wait_for("command.finished", 120, commandId=command, outcome="applied")
     finished = [event.data for event in listener.events if event.kind == "command.finished"]
     rejected = [data for data in finished if data.get("reason") == "too_many_commands"]
-    assert (len(rejected), {data["caller"] for data in rejected}) == (64, {"portal"})
+    assert (len(rejected), {data["caller"] for data in rejected}) == (WATCHES - 192, {"portal"})
 
     arguments = ("--caller", "portal", "--reason", "fix_deployed", "--yes")
     await asyncio.to_thread(run_verb, "recent-commands", "empty", authorization, *arguments)

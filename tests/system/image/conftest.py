@@ -1,6 +1,7 @@
 """Builds the image without a container engine: runs the Dockerfile's steps in a directory that represents its root.
 
-The image's paths are mapped into that directory. The base image is the Python that runs the tests, without packages.
+The image's paths are mapped into that directory. The base image is the Python that runs the tests, without packages,
+and a tree of files at the places where the real base has pip. A step that could touch the machine itself is refused.
 """
 
 import fnmatch
@@ -18,7 +19,44 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-IMAGE_PATHS = re.compile(r"(?<![\w.$/-])/(opt|src)(?=[/\s:]|$)")
+IMAGE_PATHS = re.compile(r"(?<![\w.$/-])/(opt|src|usr/local)(?=[/\s:]|$)")
+# A word of a step with a slash: below a mapped directory, or relative to the working directory.
+INSIDE = re.compile(r"(MAPPED|\w[\w.-]*)(/[\w.*-]*)*")
+# What the real base has of pip, by its place below /usr/local. The last two files stay.
+BASE_FILES = (
+    "bin/pip",
+    "bin/pip3",
+    "bin/pip{version}",
+    "bin/wheel",
+    "lib/python{version}/ensurepip/__init__.py",
+    "lib/python{version}/ensurepip/_bundled/pip-24.0-py3-none-any.whl",
+    "lib/python{version}/site-packages/_distutils_hack/__init__.py",
+    "lib/python{version}/site-packages/distutils-precedence.pth",
+    "lib/python{version}/site-packages/pip-24.0.dist-info/METADATA",
+    "lib/python{version}/site-packages/pip/__init__.py",
+    "lib/python{version}/site-packages/pkg_resources/__init__.py",
+    "lib/python{version}/site-packages/setuptools/__init__.py",
+    "lib/python{version}/site-packages/wheel/__init__.py",
+    "bin/python{version}",
+    "lib/python{version}/os.py",
+)
+
+
+def escapes(step):
+    """Return the words of a step that could reach the machine outside the image's directory.
+
+    These are absolute paths that are not mapped, `..`, a value that only the shell knows, and programs of the machine,
+    except `rm` and the Python that makes a virtual environment.
+    """
+    lexer = shlex.shlex(IMAGE_PATHS.sub("MAPPED", step), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    outside = [word for word in words if ".." in word or ("/" in word and not INSIDE.fullmatch(word))]
+    outside += [word for word in words if set(word) & set("$~`{")]
+    begins = [place for place in range(len(words)) if place == 0 or set(words[place - 1]) <= set("();|&")]
+    venv = ["python", "-m", "venv"]
+    allowed = [place for place in begins if words[place] == "rm" or words[place : place + 3] == venv]
+    return outside + [words[one] for one in begins if one not in allowed and not words[one].startswith("MAPPED/")]
 
 
 def instructions(text):
@@ -71,6 +109,8 @@ class Image:
         self._base = directory.with_name("base")
         self._base.mkdir()
         (self._base / "python").symlink_to(Path(sys._base_executable).resolve())
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        self.base_files = {Path("usr/local") / name.format(version=version) for name in BASE_FILES}
 
     @property
     def gateway(self):
@@ -89,7 +129,9 @@ class Image:
             self.root.rename(aside)
             self._stages[self._stage] = aside
         self._stage = rest.split()[-1]
-        self.root.mkdir()
+        for file in self.base_files:
+            (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / file).touch()
         self.environ = {"PATH": f"{self._base}:/usr/bin:/bin", "HOME": str(self.root.with_name("home"))}
         self.workdir = self.root
 
@@ -120,6 +162,7 @@ class Image:
             self._context.copy(source, self.workdir / target)
 
     def _run(self, rest):
+        assert not escapes(rest), f"RUN {rest}: not run, it could change this machine: {escapes(rest)}"
         done = subprocess.run(
             ["sh", "-ec", self._mapped(rest)],
             cwd=self.workdir,

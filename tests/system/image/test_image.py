@@ -16,6 +16,7 @@ from local import installation as local_installation
 from local.event_listener import listening
 from local.installation import Installation
 from runtime.version import VERSION
+from tests.system.image.conftest import escapes
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
@@ -32,7 +33,7 @@ def test_the_dockerfile_passes_its_linter():
 def test_the_image_runs_the_gateway_directly_as_a_fixed_user_that_is_not_root(image):
     assert image.user == "10001:10001"
     assert image.command == ["gateway"]
-    assert image.ports == ["8080", "9090"]
+    assert image.ports == ["8080", "8090", "9090"]
     assert image.labels.keys() >= {f"org.opencontainers.image.{name}" for name in ("title", "version", "revision")}
 
 
@@ -48,6 +49,48 @@ def test_the_image_has_the_pinned_packages_and_no_development_tools(image):
     }
     installed = {name.split("-")[0].lower().replace("_", "-") for name in there if name.endswith(".dist-info")}
     assert installed <= pinned | {"collate-gateway"}
+
+
+def test_the_image_has_no_pip_of_its_base(image):
+    left = {file for file in image.base_files if (image.root / file).exists()}
+    assert {file.name.rstrip("0123456789.") for file in left} == {"python", "os.py"}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "rm -rf /usr/lib/python3",
+        "rm -rf /",
+        'rm -rf "/usr/local"',
+        "rm -rf /usr/localx",
+        "rm -rf /usr/local/../lib",
+        "cd .. && rm -rf x",
+        "rm -rf $HOME",
+        "rm -rf ${PREFIX}/lib",
+        "rm -rf ~/lib",
+        "rm -rf {/usr,/etc}",
+        "rm -rf `echo /usr`",
+        "tar -C/etc -x",
+        "true >/etc/passwd",
+        "python -m pip uninstall --yes pip",
+        "pip uninstall --yes pip",
+        "rm x && env python -m pip uninstall --yes pip",
+    ],
+)
+def test_a_step_that_could_change_this_machine_is_refused(step):
+    assert escapes(step)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "python -m venv /opt/gateway",
+        "/opt/gateway/bin/pip install /opt/wheels/*.whl",
+        "rm -rf /usr/local/lib/python3.*/x",
+    ],
+)
+def test_a_step_inside_the_image_is_run(step):
+    assert escapes(step) == []
 
 
 def test_every_module_in_the_image_can_be_imported(in_image, image):

@@ -94,3 +94,30 @@ async def test_a_changed_callers_file_needs_no_restart(ingress, run, eventually)
     assert await status(403)
     path.write_text(before)
     await eventually(lambda: status(202))
+
+
+def watch_event(number, subject):
+    event_type = "collate-gateway.authorization.watch.v1"
+    return {"specversion": "1.0", "id": f"e-{number}", "source": "/desk", "type": event_type, "subject": subject}
+
+
+async def test_a_batch_is_one_command_for_each_event_at_two_replicas(
+    installation, start, caller_of, kafka, commands_in
+):
+    events = [watch_event(number, f"auth_{number}") for number in range(70)]
+    events += [watch_event(number, "auth_ordered") for number in range(70, 100)]
+    batch = json.dumps(events).encode()
+    accepted = []
+    for name in ("first", "second"):
+        program = await start(installation, "ingress", name)
+        caller = caller_of(program, installation)
+        headers = {"Authorization": f"Bearer {caller.key}", "Content-Type": "application/cloudevents-batch+json"}
+        reply = await caller.client.post(f"{program.url}/v1/commands", content=batch, headers=headers)
+        assert reply.status_code == 207, reply.text
+        assert {result["status"] for result in reply.json()["results"]} == {202}
+        accepted.append([result["command"]["commandId"] for result in reply.json()["results"]])
+    assert accepted[0] == accepted[1]
+    commands = await commands_in(kafka)
+    assert {command.id for command in commands} == set(accepted[0])
+    ordered = [command.id for command in commands if command.authorization_id == "auth_ordered"]
+    assert ordered[:30] == ordered[30:] == accepted[0][70:]

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
@@ -20,7 +20,7 @@ from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, 
 from schemas.topics import catalogue, partition_for
 
 PARTITIONS = 3
-TABLES = ("commands", "handoffs", "authorizations", "timeline")
+TABLES = ("commands", "handoffs", "authorizations", "timeline", "minutes")
 
 
 @pytest.fixture
@@ -87,7 +87,9 @@ async def written(writer):
 
 def projector_context(settings, stop=None):
     metrics = create_metrics(CollectorRegistry()).readmodel
-    return ProjectorContext(settings, Health(), metrics, get_log(), stop or asyncio.Event())
+    return ProjectorContext(
+        settings, Health(), metrics, get_log(), stop or asyncio.Event(), Gauge("kafka_away", "", registry=None)
+    )
 
 
 async def ends(settings):

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from adapters.postgres.migrate import migrate
+from adapters.postgres.schema_version import HEAD
 from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
 from local.installation import Installation
 from local.sample_records import sample_records
@@ -97,9 +98,10 @@ async def test_the_tables_have_the_columns_of_the_rows(settings):
                 " AND table_name = %s ORDER BY ordinal_position",
                 (table.name,),
             ).fetchall()
-            assert [name for (name,) in found] == [column.name for column in fields(table.row)]
+            names = [name for (name,) in found if name != "command_labels"]  # SQL alone writes them
+            assert names == [column.name for column in fields(table.row)]
 
 
 async def test_migrate_reports_both_revisions_and_can_be_repeated(settings):
-    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (None, "0001")
-    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == ("0001", "0001")
+    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (None, HEAD)
+    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (HEAD, HEAD)

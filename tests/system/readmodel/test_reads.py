@@ -165,6 +165,8 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
     status = await gateway.cli("status", opened.json()["commandId"])
     assert "finished" in status.stdout
     assert "applied" in status.stdout
+    listed = await gateway.cli("commands", "--authorization", AUTHORIZATION, "--status", "finished", "--json")
+    assert opened.json()["commandId"] in [json.loads(line)["commandId"] for line in listed.stdout.splitlines()]
 
 
 @pytest.mark.timeout(240)
@@ -182,7 +184,8 @@ async def test_each_response_with_a_link_names_operator_and_caller(gateway, coll
         assert granted.status_code == 201, granted.text
     await eventually(lambda: _grants(http, 2), within=20)
     (active,) = (await http.get("/v1/handoffs?state=active")).json()["handoffs"]
-    assert active["lastGrant"] == {"operator": "op-7", "caller": CALLER, "expiresAt": granted.json()["expiresAt"]}
+    grant = {"operator": "op-7", "assertedBy": "caller", "caller": CALLER, "expiresAt": granted.json()["expiresAt"]}
+    assert active["lastGrant"] == grant
     shown = await gateway.cli("timeline", authorization)
     assert shown.stdout.count(f"op-7 received access to handoff {active['handoffId']} through {CALLER}") == 2
 

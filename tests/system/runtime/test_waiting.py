@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.kafka.cluster import open_cluster
-from adapters.kafka.topics import TopicsWrong, WantedTopic, wanted_topics
+from adapters.kafka.topics import TopicsWrong, WantedTopic, compare, wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from runtime.health import Health
 from runtime.logs import get_log
@@ -31,11 +31,18 @@ def wanted(prefix):
 
 
 @pytest.fixture
-async def create(kafka):
+async def create(kafka, eventually):
+    """Create topics, and return when the broker shows them: it answers before its metadata has them."""
+
     async def create(topics):
         async with open_cluster(KafkaSettings(bootstrap=tuple(kafka.split(",")))) as cluster:
             for topic in topics:
                 await cluster.create_topic(topic)
+
+            async def shown():
+                return compare(topics, await cluster.find_topics(topic.name for topic in topics)) == ()
+
+            await eventually(shown)
 
     return create
 

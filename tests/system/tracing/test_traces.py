@@ -8,7 +8,7 @@ import pytest
 
 from local.event_listener import listening
 from local.installation import Installation
-from runtime.trace_attributes import ALLOWED_ATTRIBUTES
+from runtime.tracing.attributes import ALLOWED_ATTRIBUTES
 from tests.system.collector import collecting
 from tests.system.records import everything_in
 

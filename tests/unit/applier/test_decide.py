@@ -6,8 +6,18 @@ from functools import cache
 import pytest
 
 from consumers.applier.dead_letters import DeadLetterCause
-from consumers.applier.decide import TABLE, AlreadyDone, Reject, RereadLater, Watch, Write, decide, deciding_row
-from consumers.applier.decision_input import DecisionInput
+from consumers.applier.decision.decide import (
+    TABLE,
+    AlreadyDone,
+    Reject,
+    RereadLater,
+    Watch,
+    Write,
+    decide,
+    deciding_row,
+    decision_of,
+)
+from consumers.applier.decision.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
@@ -55,6 +65,8 @@ def authorization(status="requires_action", action="complete_payer_interaction",
         wire["submission"] = {"reviewSnapshot": snapshot}
     if pointer := more.get("pointer"):
         wire["activeManualHandoff"] = {"id": pointer}
+    if more.get("unread_pointer"):
+        wire["activeManualHandoff"] = {"session": "s"}
     return PriorAuthorization.model_validate(wire)
 
 
@@ -72,7 +84,7 @@ def closed_by_us(operation="complete", reported="submitted", reason=None, result
 
 
 def decided(payload, observation, state=NEW, *, may_be_stale=True):
-    return decide(DecisionInput.of(payload, observation, state, may_be_stale=may_be_stale))
+    return decide(DecisionInput.of(payload, observation, state, waited_seconds=0.0 if may_be_stale else 60.0))
 
 
 def close(result=SUBMITTED, handoff_id="mh_1"):
@@ -100,26 +112,27 @@ _authorization, _handoff = cache(authorization), cache(handoff)
 def everything():
     payloads = [HandoffRequest(), HandoffRequest(accepted_review_snapshot_id="rev_1"), AuthorizationWatch()]
     payloads += [close(), close(UnableToComplete(reason="other")), close(Revoked(reason="r"))]
-    for payload, state, may_be_stale in itertools.product(payloads, STORED_STATES, (True, False)):
-        yield payload, MissingAuthorization(), state, may_be_stale
+    for payload, state, waited in itertools.product(payloads, STORED_STATES, (0.0, 60.0, 600.0)):
+        yield payload, MissingAuthorization(), state, waited
         for status, action, kind in itertools.product(STATUSES, ACTIONS, KINDS):
             for covers, pointer in itertools.product((None, "rev_1", "rev_2"), (None, "mh_1")):
                 found = _authorization(status, action, kind, covers=covers, pointer=pointer)
-                yield payload, Observed(found), state, may_be_stale
+                yield payload, Observed(found), state, waited
         for status, shown, result, pointer in itertools.product(STATUSES, HANDOFF_STATES[1:], RESULTS, (None, "mh_1")):
             observation = Observed(_authorization(status, pointer=pointer), (_handoff(shown, result),))
-            yield payload, observation, state, may_be_stale
+            yield payload, observation, state, waited
+        for status, action in itertools.product(STATUSES, ACTIONS):
+            yield payload, Observed(_authorization(status, action, unread_pointer=True)), state, waited
 
 
 def test_every_combination_has_a_decision_and_every_row_decides_something():
     used, total = set(), 0
-    for payload, observation, state, may_be_stale in everything():
-        now = DecisionInput.of(payload, observation, state, may_be_stale=may_be_stale)
+    for payload, observation, state, waited in everything():
+        now = DecisionInput.of(payload, observation, state, waited_seconds=waited)
         row = deciding_row(now)
         used.add(id(row))
         total += 1
-        answer = decide(now)
-        if isinstance(answer, Write):
+        if isinstance(decision_of(row, now), Write):
             check_safety(payload, observation, state)
     assert total > 20_000
     seldom = {"the accepted review snapshot is not the covered, current one"}
@@ -136,6 +149,7 @@ def check_safety(payload, observation, state):
         assert found.next_action.type == "complete_payer_interaction"
         assert found.next_action.resolution is None or found.next_action.resolution.kind == "manual_handoff"
         assert found.covers_review_snapshot_id == payload.accepted_review_snapshot_id
+        assert found.active_manual_handoff is None or found.active_handoff_id is not None
         assert found.active_handoff_id is None or found.active_handoff_id in state.ended or observation.handoffs
     else:
         assert not any(one.state in {"closing", "closed"} for one in observation.handoffs)
@@ -168,7 +182,8 @@ def test_no_review_backed_handoff_without_the_accepted_current_snapshot():
         assert answer == Reject(OutcomeReason.REVIEW_SNAPSHOT_STALE)
     assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(covering)) == Write()
     uncovered = authorization(snapshot={"id": "rev_1", "status": "current"})
-    assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(uncovered)) == Write()
+    for enough in (uncovered, authorization(covers="rev_1")):
+        assert decided(HandoffRequest(accepted_review_snapshot_id="rev_1"), Observed(enough)) == Write()
 
 
 def test_no_write_while_a_handoff_is_active_or_closing():
@@ -178,6 +193,14 @@ def test_no_write_while_a_handoff_is_active_or_closing():
         WaitReason.CLOSING
     )
     assert decided(HandoffRequest(), Observed(authorization(pointer="mh_1"), (), ("mh_1",))) == AlreadyDone("mh_1")
+
+
+def test_no_second_handoff_beside_one_whose_id_cannot_be_read():
+    observation = Observed(authorization(unread_pointer=True))
+    assert decided(HandoffRequest(), observation) == RereadLater(WaitReason.UNREADABLE_ANSWER)
+    assert decided(HandoffRequest(), observation, may_be_stale=False) == RereadLater(WaitReason.UNREADABLE_ANSWER)
+    known = AuthorizationState(floor=5, active=known_handoff())
+    assert decided(HandoffRequest(), Observed(observation.authorization, (handoff(),)), known) == AlreadyDone("mh_1")
 
 
 def test_a_stored_open_handoff_counts_even_if_a_lagging_read_does_not_show_it():
@@ -239,9 +262,15 @@ def test_a_close_of_an_unreadable_handoff_waits_only_if_the_handoff_is_stored():
     )
 
 
-@pytest.mark.parametrize("state", ["offered", "active", "brand_new"])
+@pytest.mark.parametrize("state", ["active", "brand_new"])
 def test_an_open_handoff_is_closed(state):
     assert decided(close(), Observed(authorization(), (handoff(state),))) == Write("mh_1")
+
+
+@pytest.mark.parametrize(("waited", "expected"), [(599.9, RereadLater(WaitReason.OFFERED)), (600.0, Write("mh_1"))])
+def test_a_close_of_an_offered_handoff_waits_ten_minutes_for_it(waited, expected):
+    observation = Observed(authorization(), (handoff("offered"),))
+    assert decide(DecisionInput.of(close(), observation, NEW, waited_seconds=waited)) == expected
 
 
 def test_a_watch_is_applied_or_already_done():

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.applier.decision_input import DecisionInput
-from consumers.applier.resolve import (
+from consumers.applier.decision.decision_input import DecisionInput
+from consumers.applier.decision.resolve import (
     ForeignHandoff,
     Inferred,
     NoEffect,
@@ -29,14 +29,20 @@ SKEW = 60.0
 CLOSE = HandoffClose(handoff_id="mh", result=Completed(reported_outcome=ReportedOutcome.SUBMITTED))
 
 
-def verdict(payload, version, state="active", *, may_be_stale=False, stored=NEW, **handoff):
+def verdict(payload, version, state="active", *, may_be_stale=False, stored=NEW, raises=False, **handoff):
     """Resolve with a read of this version; the handoff's state None means that the read shows none."""
     wire = {"id": "auth_1", "version": version, "status": "requires_action"}
     shown = () if state is None else (ManualHandoff(id="mh", version=1, state=state, **handoff),)
     if state not in {None, "closed"}:
         wire["activeManualHandoff"] = {"id": "mh"}
     observed = Observed(PriorAuthorization.model_validate(wire), shown)
-    return resolve(DecisionInput.of(payload, observed, stored, may_be_stale=may_be_stale), WRITE, SKEW)
+    return resolved(payload, observed, stored, may_be_stale=may_be_stale, raises=raises)
+
+
+def resolved(payload, observed, stored=NEW, *, may_be_stale=False, raises=False):
+    waited = 59.9 if may_be_stale else 60.0
+    decision_input = DecisionInput.of(payload, observed, stored, waited_seconds=waited)
+    return resolve(decision_input, WRITE, SKEW, handoffs_raise_version=raises)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,13 @@ def test_without_a_handoff_only_the_same_version_shows_that_nothing_happened(ver
 
 
 @pytest.mark.parametrize(
+    ("version", "expected"), [(4, Unknown()), (5, NoEffect()), (6, NoEffect()), (7, Unknown()), (8, Unknown())]
+)
+def test_if_openings_and_ends_raise_the_version_one_change_is_neither(version, expected):
+    assert verdict(HandoffRequest(), version, None, raises=True) == expected
+
+
+@pytest.mark.parametrize(
     ("seconds", "expected"), [(-61, ForeignHandoff("mh")), (-60, Inferred("mh")), (0, Inferred("mh"))]
 )
 @pytest.mark.parametrize("field", ["created_at", "activated_at"])
@@ -66,8 +79,7 @@ def test_the_stored_time_of_opening_counts_if_the_handoff_was_not_read():
     observed = Observed(PriorAuthorization.model_validate(wire))
     for stored, expected in [(old, ForeignHandoff("mh")), (old.replace(opened_at=None), Inferred("mh"))]:
         state = NEW.replace(active=stored)
-        found = resolve(DecisionInput.of(HandoffRequest(), observed, state, may_be_stale=False), WRITE, SKEW)
-        assert found == expected
+        assert resolved(HandoffRequest(), observed, state) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,8 +98,7 @@ def test_a_handoff_behind_a_higher_version(state, may_be_stale, expected):
     ("may_be_stale", "expected"), [(True, PendingIntent(WaitReason.STALE_READ)), (False, Unknown())]
 )
 def test_an_authorization_that_is_not_found_is_read_again_first(may_be_stale, expected):
-    decision_input = DecisionInput.of(CLOSE, MissingAuthorization(), NEW, may_be_stale=may_be_stale)
-    assert resolve(decision_input, WRITE, SKEW) == expected
+    assert resolved(CLOSE, MissingAuthorization(), may_be_stale=may_be_stale) == expected
 
 
 @pytest.mark.parametrize("payload", [HandoffRequest(), CLOSE], ids=["create", "close"])

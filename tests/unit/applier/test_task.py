@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.applier.task import CommandTask, InvalidRecord, read
+from consumers.applier.task import CommandTask, InvalidRecord, read, request_body
 from consumers.authorization.state import AmbiguousWrite
 from consumers.engine import Record
-from schemas.commands import Original, Redrive
+from schemas.commands import HandoffClose, HandoffRequest, Original, Redrive, Revoked
 from schemas.enums import CommandType
 from schemas.records import RecordedCommand, write_command
 
@@ -77,3 +77,20 @@ def test_a_command_that_cannot_be_read_cannot_be_redriven(command_type, data):
     refused = task_of(None, command_type, data)
     assert isinstance(refused, InvalidRecord)
     assert refused.problem.startswith("data/command")
+
+
+def test_no_name_of_a_person_is_in_the_body_for_collate():
+    close = HandoffClose(handoff_id="mhand_1", result=Revoked(reason="r"))
+    for payload, names in (
+        (HandoffRequest(accepted_review_snapshot_id="rev_1"), {"requested_by": "jo", "accepted_by": "jo"}),
+        (close, {"reported_by": "jo"}),
+    ):
+        assert request_body(payload.model_copy(update=names)) == request_body(payload)
+
+
+def test_a_later_event_of_a_request_knows_its_people():
+    data = {"acceptedReviewSnapshotId": "rev_1", "requestedBy": "jo", "acceptedBy": "sam"}
+    ref = task_of(None, data=data).ref
+    assert (ref.caller, ref.requested_by, ref.accepted_by) == ("intake", "jo", "sam")
+    watch = task_of(None, CommandType.AUTHORIZATION_WATCH).ref
+    assert (watch.caller, watch.requested_by) == (None, None)

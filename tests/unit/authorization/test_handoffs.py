@@ -13,12 +13,13 @@ from schemas.collate.handoff import ManualHandoff
 
 NOW = 1_800_000_000.0
 STATES = ["offered", "active", "closing", "closed"]
+OUR_CLOSE = CommandRef(command_id="c", metadata={"ticket": "7"})
 CLOSERS = {
-    "complete": Closer(caused_by=CommandRef(command_id="c"), operation="complete", reported="submitted"),
+    "complete": Closer(caused_by=OUR_CLOSE, operation="complete", reported="submitted"),
     "unable-to-complete": Closer(
-        caused_by=CommandRef(command_id="c"), operation="unable-to-complete", reported="unable_to_complete"
+        caused_by=OUR_CLOSE, operation="unable-to-complete", reported="unable_to_complete", reason="mfa_unavailable"
     ),
-    "revoke": Closer(caused_by=CommandRef(command_id="c"), operation="revoke"),
+    "revoke": Closer(caused_by=OUR_CLOSE, operation="revoke", reason="operator_canceled"),
 }
 RESULTS = {"complete": "completed_reported", "unable-to-complete": "unable_to_complete", "revoke": "revoked"}
 PASSIVE = {"expired": "expiry", "interaction_lost_unrecoverable": "loss", "canceled": "cancellation"}
@@ -80,6 +81,8 @@ def test_an_end_is_ours_only_with_the_result_of_our_close(operation, result):
         expected = "other", "unable_to_complete" if result == "unable_to_complete" else None
     assert (event.by, event.reported) == expected
     assert (after.last.by, after.last.reported) == expected
+    command = (closer.reason, OUR_CLOSE.metadata) if expected[0] == "us" else (None, None)
+    assert (event.reason, event.metadata) == command
 
 
 @pytest.mark.parametrize("result", [*RESULTS.values(), "a new word", None])

@@ -65,16 +65,12 @@ async def test_a_command_reads_the_handoffs_that_it_needs(active, pointer, also,
 async def test_a_thorough_read_includes_the_open_handoff():
     assert await read_by(state_with("active"), "mh", thorough=True) == ["mh"]
     assert await read_by(state_with("active"), "mh", also="mh", thorough=True) == ["mh"]
+    assert await read_by(state_with("active", access=False), "mh", version=6, thorough=True) == ["mh"]
 
 
 async def test_a_handoff_that_has_ended_is_read_only_if_a_command_names_it():
     assert await read_by(state_with(ended=("mh",)), "mh") == []
     assert await read_by(state_with(ended=("mh",)), "mh", also="mh") == ["mh"]
-
-
-@pytest.mark.parametrize(("version", "access", "expected"), [(5, True, []), (6, True, ["mh"]), (5, False, ["mh"])])
-async def test_the_watcher_reads_the_open_handoff_after_a_change_or_without_access(version, access, expected):
-    assert await read_by(state_with("active", access=access), "mh", version=version, observing=True) == expected
 
 
 async def test_below_the_highest_version_no_handoff_is_read():

@@ -1,11 +1,13 @@
 """Single steps of the reducer; the model test covers the rest."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from consumers.authorization.facts import CloseAnswered, GrantRecorded, Observed, TimePassed
-from consumers.authorization.reducer import RiskRules, reduce
+from consumers.authorization.facts import CloseAnswered, CreateAnswered, GrantRecorded, Observed, TimePassed
+from consumers.authorization.handoffs import RiskRules
+from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
@@ -29,7 +31,8 @@ def handoff(state="active", handoff_id="mh_1", version=1, **more):
     return ManualHandoff(id=handoff_id, version=version, state=state, access_available=True, **more)
 
 
-RULES = RiskRules()
+# Only the end of a grant and a long time are risks; test_risks.py has the others.
+RULES = RiskRules(not_entered_seconds=float("inf"), grant_expiring_seconds=0.0, abandonment_seconds=None)
 
 
 def reduced(state, fact, now=NOW, rules=RULES):
@@ -54,6 +57,29 @@ def test_the_order_of_the_events_of_one_observation():
     assert events[-1].agreement == events[-2].agreement == "undetermined"
     _, names, _ = reduced(state, observed(9, "completed", outcome="approved"))
     assert names == []
+
+
+def test_the_last_handoff_is_reconciled_before_our_next_one_opens():
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
+    state, names, _ = reduced(state, observed(3, "processing", [handoff("closed", version=3, result="expired")]))
+    assert names == ["HandoffClosed", "AuthorizationChanged"]
+    state, names, events = reduced(state, CreateAnswered(handoff(handoff_id="mh_2"), 4, CommandRef(command_id="c")))
+    assert names == ["HandoffReconciled", "HandoffOpened"]
+    assert (events[0].handoff_id, events[1].handoff_id) == ("mh_1", "mh_2")
+
+
+def test_nobody_is_needed_while_a_handoff_of_unknown_id_is_open():
+    unread = {"activeManualHandoff": {"session": "s"}}
+    state, names, _ = reduced(NEW, observed(1, **unread))
+    assert names == ["AuthorizationChanged"]
+    state, names, _ = reduced(state, observed(2))
+    assert names == ["AuthorizationActionRequired"]
+    state, _, _ = reduced(state, observed(3, pointer="mh_1", handoffs=[handoff()]))
+    state, _, _ = reduced(state, observed(5, "processing", [handoff("closed", version=3, result="expired")]))
+    state, names, _ = reduced(state, observed(6, **unread))
+    assert names == ["AuthorizationChanged"], "the open handoff may still be the last one"
+    _, names, _ = reduced(state, observed(7))
+    assert names == ["HandoffReconciled", "AuthorizationActionRequired"]
 
 
 def test_an_action_is_published_again_only_after_it_was_gone_or_changed():
@@ -81,7 +107,7 @@ def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
     state, _, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 700, "c"), NOW + 410)
     state, names, _ = reduced(state, TimePassed(), NOW + 701)
     assert names == ["HandoffAtRisk"]
-    _, names, events = reduced(state, TimePassed(), NOW + 4_000, RiskRules(open_too_long_seconds=3_600))
+    _, names, events = reduced(state, TimePassed(), NOW + 4_000, replace(RULES, open_too_long_seconds=3_600))
     assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
 
 

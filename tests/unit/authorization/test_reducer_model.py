@@ -1,9 +1,11 @@
 """Random schedules of actions, observations, stale observations, lost responses and restarts.
 
 After an observation the state that a subscriber computes from the events equals Collate's state. No event is repeated,
-and no event is untrue. The world is the simulated Collate's own, without sockets.
+and no event is untrue. Each `sequence` has one public state, and no public state is withheld. The world is the
+simulated Collate's own, without sockets.
 """
 
+import json
 from dataclasses import replace
 
 from hypothesis import settings
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from adapters.collate.answers import Answered, Refused
+from consumers.authorization.event_factory import public_record
+from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.facts import (
     CloseAnswered,
     CloseInferred,
@@ -20,9 +24,10 @@ from consumers.authorization.facts import (
     Observed,
     TimePassed,
 )
-from consumers.authorization.handoffs import RESULT_OF, rank
+from consumers.authorization.handoffs import RESULT_OF, RiskRules, rank
 from consumers.authorization.observation import MissingAuthorization, observe
-from consumers.authorization.reducer import RiskRules, reduce
+from consumers.authorization.reducer import reduce
+from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
 from local.collate.http import wire
 from local.collate.model import actors, rules
@@ -37,12 +42,16 @@ from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
     AuthorizationSettled,
+    CommandFinished,
+    HandoffAccessChanged,
     HandoffAccessGranted,
     HandoffAtRisk,
     HandoffClosed,
     HandoffOpened,
     HandoffReconciled,
 )
+from schemas.records import read_authorization, source
+from schemas.topics import catalogue
 
 OTHERS = [
     {"do": "open_handoff"},
@@ -53,6 +62,12 @@ OTHERS = [
     {"do": "lose_session"},
     {"do": "cancel"},
     {"do": "edit"},
+    {"do": "edit", "freshSnapshot": True},
+    {"do": "set_access", "available": False},
+    {"do": "set_access", "available": True},
+    {"do": "overlay", "handoff": {"accessAvailable": False, "finalSubmitCapable": True}},
+    {"do": "overlay", "authorization": {"payer": None, "request": None}},
+    {"do": "overlay"},
     {"do": "set_truth", "truth": "nothing"},
     {"do": "set_truth", "truth": "received"},
     {"do": "set_truth", "truth": "as_reported"},
@@ -71,7 +86,12 @@ PROFILES = [
     Profile(abandonment_seconds=None),
     Profile(abandonment_seconds=None, closing_seconds=0.0),
 ]
-LONG = RiskRules().open_too_long_seconds
+# Wrong words for a status: an unknown one, and one that hides that a person must act.
+MISREADINGS = [{"status": "on_hold"}, {"status": "processing", "nextAction": None}]
+FACTS_OF_COMMANDS = (CreateAnswered, CreateInferred, CloseAnswered, CloseInferred)
+FINISHED = CommandFinished.from_caller(json.dumps(CommandFinished.EXAMPLE))
+RULES = RiskRules()
+LONG = RULES.open_too_long_seconds
 CLOSES = {
     "complete": ({"reportedOutcome": "submitted"}, "submitted"),
     "unable-to-complete": ({"reason": "other"}, "unable_to_complete"),
@@ -91,8 +111,8 @@ def finished(coroutine):
 class WorldReads:
     """Reads of the world, now or in the past; something may happen between two of them."""
 
-    def __init__(self, model, at=None, between=()):
-        self.model, self.at, self.between = model, at, list(between)
+    def __init__(self, model, at=None, between=(), shown_as=None):
+        self.model, self.at, self.between, self.shown_as = model, at, list(between), shown_as or {}
         model.here()
 
     def shown(self):
@@ -103,7 +123,7 @@ class WorldReads:
         shown = self.shown()
         for doing in self.between:
             self.model.act(doing)
-        body = wire.authorization_json(shown, self.model.world.profile)
+        body = wire.authorization_json(shown, self.model.world.profile) | self.shown_as
         return Answered(200, PriorAuthorization.model_validate(body), b"")
 
     async def get_handoff(self, _, handoff_id):
@@ -124,20 +144,26 @@ class Subscriber:
         self.receipt = self.decision = self.settled = False
         self.open, self.closed, self.reconciled = [], {}, {}
         self.action, self.risks = None, set()
+        self.access = None
 
     def receive(self, event):
         match event:
             case AuthorizationChanged():
                 assert event.from_status == self.status
-                before = (self.status, self.receipt, self.decision)
                 self.status, self.receipt, self.decision = event.to_status, event.receipt_seen, event.decision_seen
                 self.action = self.action if event.to_status == "requires_action" else None
-                assert before != (self.status, self.receipt, self.decision) or event.outcome, "nothing changed"
+                # While the status stays, the record has the change: the publisher compares the records.
             case HandoffOpened():
                 assert event.handoff_id not in [*self.open, *self.closed], "opened twice"
                 assert not self.open, "two at once"
                 self.open.append(event.handoff_id)
                 self.action, self.risks = None, set()
+                self.access = event.access_available, event.final_submit_capable
+            case HandoffAccessChanged():
+                assert event.handoff_id in self.open, "access to a handoff that is not open"
+                access = event.access_available, event.final_submit_capable
+                assert access != self.access or event.state == "closing", "access did not change"
+                self.access = access
             case HandoffClosed():
                 assert event.handoff_id in self.open, "closed without having been opened"
                 self.open.remove(event.handoff_id)
@@ -156,11 +182,42 @@ class Subscriber:
                 assert action != self.action, "required twice"
                 self.action = action
             case HandoffAccessGranted():
-                self.risks -= {(event.handoff_id, "grant_expired")}
+                self.risks &= {(event.handoff_id, "open_too_long")}
             case HandoffAtRisk():
+                is_warning = event.reason in {"grant_expiring", "abandonment"}
+                assert event.ends_at is not None or not is_warning, "a warning without the time"
                 assert event.handoff_id in self.open, "at risk without being open"
                 assert (event.handoff_id, event.reason) not in self.risks, "at risk twice"
                 self.risks.add((event.handoff_id, event.reason))
+
+
+class Publisher:
+    """The records that the worker writes. One `sequence` has one public state, and no public state is withheld.
+
+    Two fields follow with the next event: the version, and the payer of an authorization that was known before.
+    """
+
+    LATER = ("version", "payer_id", "sequence", "updated_at", "watched_since")
+
+    def __init__(self):
+        self.writer = EventWriter(catalogue("model."), source("model"))
+        self.records = {}
+        self.last = None
+
+    def publish(self, after, events, now):
+        after, outputs = self.writer.outputs(b"auth", after, events, now=now)
+        for output in outputs:
+            if output.topic == self.writer.topics.authorizations.name:
+                _, record = read_authorization(output.headers, output.value)
+                self.last = record.model_copy(update={"updated_at": record.watched_since})
+                assert record.sequence == after.sequence
+                assert self.records.setdefault(record.sequence, self.last) == self.last, "one sequence, two states"
+        if after.known is not None:
+            assert self.shown(public_record(after, now)) == self.shown(self.last), "a public state without an event"
+        return after
+
+    def shown(self, record):
+        return record.model_dump(exclude=set(self.LATER))
 
 
 class Model(RuleBasedStateMachine):
@@ -174,6 +231,7 @@ class Model(RuleBasedStateMachine):
         self.ours, self.lost_opening, self.lost_closings = {}, None, {}
         self.claimed, self.granted_until = {}, {}
         self.numbered, self.last_version = 0, 0
+        self.publisher = Publisher()
 
     # The world
 
@@ -206,7 +264,11 @@ class Model(RuleBasedStateMachine):
                 self.claimed[fact.answer.manual_handoff_id] = fact.closer
             case CloseInferred():
                 self.claimed[fact.handoff_id] = fact.closer
-        self.state, events = reduce(self.state, fact, self.now)
+        after, events = reduce(self.state, fact, self.now)
+        # The applier commits these facts together with the end of its command.
+        is_finished = isinstance(fact, FACTS_OF_COMMANDS) and after is not self.state
+        finished = (PendingEvent(FINISHED),) if is_finished else ()
+        self.state = self.publisher.publish(after, events + finished, self.now)
         for pending in events:
             self.check_against_history(pending.event)
             self.subscriber.receive(pending.event)
@@ -214,17 +276,23 @@ class Model(RuleBasedStateMachine):
         if before is not None and after is not None and before.id == after.id:
             assert rank(after.state) >= rank(before.state), "a handoff went back"
         if isinstance(fact, Observed | TimePassed):
-            assert self.subscriber.risks >= self.risks_by(self.now - 1.0), "a risk was not published"
+            assert self.subscriber.risks >= self.risks_by(self.now - 1.0, due=True), "a risk was not published"
 
-    def risks_by(self, then):
-        """Return the risks of an open handoff until that time, unless it is closing."""
+    def risks_by(self, then, *, due=False):
+        """Return the risks of an open handoff until that time; with `due`, only those that must be published."""
         active = self.state.active
         if active is None or active.id not in self.subscriber.open or active.state == "closing":
             return set()
         handoff = next(one for one in self.here().handoffs if one.id == active.id)
+        opened = handoff.activated_at or handoff.created_at
+        until, expiring = self.granted_until.get(active.id, (None, float("inf")))
+        ends_at = (until or opened) + RULES.abandonment_seconds
         risks = {
-            "grant_expired": self.granted_until.get(active.id, float("inf")) <= then,
-            "open_too_long": (handoff.activated_at or handoff.created_at) + LONG <= then,
+            "not_entered": until is None and opened + RULES.not_entered_seconds <= then,
+            "grant_expiring": expiring <= then and not (due and until <= self.now),
+            "grant_expired": until is not None and until <= then,
+            "abandonment": ends_at - RULES.abandonment_warning_seconds <= then and not (due and ends_at <= self.now),
+            "open_too_long": opened + LONG <= then,
         }
         return {(active.id, risk) for risk, is_there in risks.items() if is_there}
 
@@ -242,7 +310,7 @@ class Model(RuleBasedStateMachine):
         then = [self.as_shown(one) for one in self.history if one.version == event.version]
         match event:
             case AuthorizationChanged():
-                assert event.to_status in {one.status for one in then}
+                assert event.to_status in {one.status for one in then} | {one["status"] for one in MISREADINGS}
             case AuthorizationActionRequired():
                 assert any(one.status == "requires_action" and one.active_handoff_id is None for one in then)
             case HandoffReconciled():
@@ -262,8 +330,8 @@ class Model(RuleBasedStateMachine):
         self.numbered += 1
         return CommandRef(command_id=f"c{self.numbered}")
 
-    @rule(lost=st.booleans())
-    def the_worker_opens(self, lost):
+    @rule(lost=st.booleans(), reread=st.booleans())
+    def the_worker_opens(self, lost, *, reread=False):
         self.observe()
         current = self.here()
         accepting = actors._accepting(current)
@@ -278,14 +346,16 @@ class Model(RuleBasedStateMachine):
             self.lost_opening = (handoff.id, command)
             return
         answer = ManualHandoff.model_validate(wire.handoff_json(opened, handoff, self.world.profile))
-        self.apply(CreateAnswered(answer, current.version, command))
+        after = self.as_shown(self.here())
+        shows_it = reread and after.active_handoff_id == handoff.id
+        self.apply(CreateAnswered(answer, current.version, command, after if shows_it else None))
 
     @rule(operation=st.sampled_from(sorted(CLOSES)), lost=st.booleans())
     def the_worker_closes(self, operation, lost):
         self.observe()
         current = self.here()
         handoff = current.open_handoff
-        if handoff is None or rules.close_refused(handoff):
+        if handoff is None or rules.close_refused(handoff, self.world.profile):
             return
         body, reported = CLOSES[operation]
         command = self.command()
@@ -306,7 +376,8 @@ class Model(RuleBasedStateMachine):
         """Record a grant, possibly before the first read of its handoff."""
         handoff = self.here().open_handoff
         if handoff is not None and handoff.id not in self.state.ended:
-            self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, 0.0), self.now + seconds)
+            grant = self.now + seconds, self.now + seconds - min(RULES.grant_expiring_seconds, seconds / 2)
+            self.granted_until[handoff.id] = max(self.granted_until.get(handoff.id, (0.0, 0.0)), grant)
             self.apply(GrantRecorded(handoff.id, "op", "desk", self.now + seconds, self.command().command_id))
 
     @rule(seen=st.booleans(), link_seconds=st.sampled_from([None, 10.0]), seconds=st.sampled_from([20.0, 2 * LONG]))
@@ -325,13 +396,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(between=st.lists(st.sampled_from(OTHERS), max_size=2))
     def observe(self, between=()):
-        seen = finished(observe(WorldReads(self, between=between), self.id, self.state, observing=True))
+        seen = finished(observe(WorldReads(self, between=between), self.id, self.state, thorough=True))
         self.infer(seen)
         self.apply(seen)
         if self.lost_opening is not None:
             self.apply(CreateInferred(*self.lost_opening))
         if not between:
             self.the_required_action_is_published()
+            self.the_access_is_published()
 
     def the_required_action_is_published(self):
         """After a current observation the required action has been published."""
@@ -345,10 +417,23 @@ class Model(RuleBasedStateMachine):
             wanted = action.type, kind, shown.covers_review_snapshot_id
         assert subscriber.action == wanted
 
+    def the_access_is_published(self):
+        """After a current observation the access to an open handoff has been published, new version or not."""
+        current = self.here()
+        if (handoff := current.open_handoff) is not None and handoff.state is HandoffState.ACTIVE:
+            shown = ManualHandoff.model_validate(wire.handoff_json(current, handoff, self.world.profile))
+            assert self.subscriber.access == (shown.access_available, shown.final_submit_capable)
+
     @rule(back=st.integers(1, 4))
     def a_lagging_replica_is_observed(self, back):
-        seen = finished(observe(WorldReads(self, at=back), self.id, self.state, observing=True))
+        seen = finished(observe(WorldReads(self, at=back), self.id, self.state, thorough=True))
         assert not isinstance(seen, MissingAuthorization)
+        self.apply(seen)
+
+    @rule(misreading=st.sampled_from(MISREADINGS))
+    def a_wrong_word_is_observed(self, misreading):
+        seen = finished(observe(WorldReads(self, shown_as=misreading), self.id, self.state, thorough=True))
+        self.infer(seen)
         self.apply(seen)
 
     def infer(self, seen):

@@ -74,8 +74,9 @@ def test_an_unreadable_state_is_an_error_that_quotes_nothing(wrong):
 def test_a_full_state_stays_below_the_limit():
     packed, callers = "", ""
     for at in range(1100):
-        packed, callers = recent_callers.add(
-            packed, callers, str(uuid.uuid4()), b"dd", CommandEnd.FINISHED, caller=f"c{at % 9}", now=1.8e9 + at
+        one, caller, now = str(uuid.uuid4()), f"c{at % 9}", 1.8e9 + at
+        packed, callers, _ = recent_callers.add(
+            packed, callers, one, b"dd", CommandEnd.FINISHED, caller=caller, now=now, until=now
         )
     metadata = {f"k{i:063}": "v" * 64 for i in range(16)}
     one = OpenDeadLetter(at=1.0, command="t" * 64, caller="c" * 128, digest="0" * 8, metadata=metadata)
@@ -123,3 +124,14 @@ def test_the_stored_state_holds_every_field_with_a_value_that_is_not_the_default
                     check(one)
 
     check(AuthorizationState.decode(STORED))
+
+
+def test_a_part_built_without_validation_equals_the_validated_part():
+    state = AuthorizationState.decode(STORED)
+    for part in (state, state.known, state.active, state.active.opener, state.watch, state.work, state.work.intent):
+        fields = {name: getattr(part, name) for name in reversed(type(part).model_fields)}
+        built = type(part).model_construct(**fields)
+        assert built == part
+        assert built.model_dump_json(by_alias=True) == part.model_dump_json(by_alias=True)
+    least = AuthorizationState.model_construct()
+    assert (least, least.encode()) == (AuthorizationState(), b"{}")

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from consumers.authorization.reducer import RiskRules
+from consumers.authorization.event_writer import EventWriter
+from consumers.authorization.facts import Observed
+from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.state import NEW, OpenDeadLetter
 from consumers.authorization.unit_of_work import UnitOfWork
+from schemas.collate.authorization import PriorAuthorization
+from schemas.topics import catalogue
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600.0
@@ -70,3 +74,25 @@ def test_an_ended_watch_starts_again():
     work.watch(100.0)
     assert work.starts_watch
     assert (work.state.watch.since, work.state.watch.ended) == (NOW, False)
+
+
+async def test_the_events_of_each_commit_are_counted_once():
+    counted = []
+
+    class Numbers:
+        def count(self, before, after, events, now):
+            counted.append((before, after, [pending.event.__class__.__name__ for pending in events], now))
+
+    class Committing(Invocation):
+        async def checkpoint(self, state, outputs):
+            pass
+
+    writer = EventWriter(catalogue("t."), "/test", Numbers())
+    work = UnitOfWork(Committing(), NEW, writer, RiskRules())
+    wire = {"id": "auth_1", "version": 1, "status": "requires_action"}
+    work.apply(Observed(PriorAuthorization.model_validate(wire | {"nextAction": {"type": "x"}})))
+    await work.checkpoint()
+    work.done(None)
+    ((before, after, events, now),) = counted
+    assert (before, events, now) == (NEW, ["AuthorizationChanged", "AuthorizationActionRequired"], NOW)
+    assert after.known.version == 1

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gateway.cli.dead_letters import tables
 from gateway.cli.formatting import age, console, entry_of, headline
-from gateway.cli.top_page import page
+from gateway.cli.top.page import page
 
 NOW = "2026-06-02T14:10:00Z"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
@@ -28,7 +28,10 @@ WORKER = {
     "oldestSeconds": 240.2,
     "running": 1,
     "waiting": {"backoff": 1},
+    "stopped": [{"partition": 3, "detail": "too many dead letters"}],
+    "paused": [1, 2],
     "breaker": "open",
+    "breakers": [{"reason": "credentials", "calls": "all", "state": "open"}],
     "inFlight": 2,
     "limit": 64,
     "queued": 5,
@@ -42,9 +45,18 @@ OVERVIEW = {
     "lastMinute": {"accepted": 2, "finished": 1, "events": 7, "attempts": 9},
     "activeHandoffs": 1,
     "projector": {"at": "2026-06-02T14:09:59Z", "behind": 1},
+    "fullCallers": [{"authorizationId": "auth_9", "caller": "reporting", "rejected": 31, "lastAt": NOW}],
     "workers": [WORKER, {"url": "http://worker-1:9090", "problem": "connection refused"}],
 }
-QUIET = OVERVIEW | {"unfinished": {}, "waiting": {}, "oldest": [], "deadLetters": [], "workers": [], "projector": {}}
+QUIET = OVERVIEW | {
+    "unfinished": {},
+    "waiting": {},
+    "oldest": [],
+    "deadLetters": [],
+    "fullCallers": [],
+    "workers": [],
+    "projector": {},
+}
 ENTRY = {
     "at": "2026-06-02T14:06:00.123Z",
     "kind": "authorization.action_required",
@@ -87,7 +99,12 @@ def test_an_overview_is_complete_at_any_width(width):
         assert part in text
     for part in ("1 dead-lettered, 1 waiting; 1 open handoff", "1 record behind", "open", "2 of 64 calls, 5 queued"):
         assert part in text
+    assert "auth_9 reporting 31 rejected in 10 minutes" in text
     assert "http://worker-1:9090 connection refused" in text
+    assert "partition 3 is stopped: too many dead letters" in text
+    assert "partition 1, 2 is paused: too many unfinished records" in text
+    assert "breaker credentials is open for all calls" in text
+
     assert "…" not in text
     if width >= 72:
         assert WAITS["advice"].split()[-1] in text
@@ -106,6 +123,26 @@ def test_an_empty_overview_names_what_is_absent():
 
 def test_an_overview_begins_with_the_problem_of_its_last_update():
     assert shown(120, page(OVERVIEW, 120, "no answer; retrying"))[0] == "no answer; retrying"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_readiness_of_each_process_is_shown_also_without_an_overview(width):
+    sentence = "not ready: kafka waiting (no broker has answered for 9 s)"
+    waits = {"url": "http://worker-0:9090", "process": "worker", "ready": False, "summary": sentence}
+    away = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
+    breakers = [{"reason": "faults", "calls": "writes", "state": "probing"}]
+    live = {"url": "http://ingress:9090", "process": "ingress", "ready": True, "summary": "ready", "breakers": breakers}
+    text = flat(shown(width, page({"problem": "503", "processes": [waits, away, live]}, width, "503; retrying")))
+    assert "503; retrying" in text
+    assert f"worker http://worker-0:9090 {sentence}" in text
+    assert "no answer http://worker-1:9090 connection refused" in text
+    assert "ingress http://ingress:9090 ready breaker faults is probing for writes calls" in text
+
+
+def test_of_a_worker_of_an_older_version_the_page_shows_what_is_known():
+    old = {name: value for name, value in WORKER.items() if name not in {"stopped", "paused", "breakers"}}
+    text = flat(shown(140, page(OVERVIEW | {"workers": [old]}, 140)))
+    assert " 12 3 240 s 1 backoff: 1 open 2 of 64 calls" in text
 
 
 @pytest.mark.parametrize("width", WIDTHS)

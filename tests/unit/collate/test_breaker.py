@@ -107,6 +107,14 @@ def test_the_breaker_stays_open_at_least_as_long_as_collate_asks():
     assert it.retry_at(42.0) is None
 
 
+def test_a_late_answer_that_asks_for_more_time_gets_it():
+    it = opened()
+    it.record_failure(1.0, "d", probe=False, at_least_seconds=30.0)
+    it.record_failure(2.0, "e", probe=False, at_least_seconds=5.0)
+    assert it.retry_at(30.9) is not None
+    assert it.retry_at(31.0) is None
+
+
 def test_a_cancelled_probe_allows_the_next():
     it = opened()
     it.enter(5.0)

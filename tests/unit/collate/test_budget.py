@@ -158,10 +158,10 @@ def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
 
 def test_the_429_of_one_authorization_slows_no_other():
     budget = make()
-    for _ in range(100):
-        go(budget, 0.0, CallSignal.LIMITED, "a", retry_after=3_600.0)
-    assert reason(budget, 0.0, "b") is None
-    assert budget.rate.share(0.0) == 1.0
+    for now in range(0, 6_000, 60):
+        go(budget, float(now), CallSignal.LIMITED, "a", retry_after=3_600.0)
+    assert reason(budget, 5_941.0, "b") is None
+    assert budget.rate.share(5_941.0) == 1.0
 
 
 def test_429s_of_two_authorizations_in_a_row_slow_all_calls_down():
@@ -180,6 +180,56 @@ def test_429s_of_three_authorizations_in_a_row_defer_all_calls_as_long_as_collat
             go(budget, 0.0, CallSignal.LIMITED, subject, retry_after=asked)
         assert reason(budget, waited - 0.1) is HoldReason.RATE_LIMITED
         assert reason(budget, waited) is None
+
+
+def test_503s_of_three_authorizations_in_a_row_defer_all_calls_as_long_as_collate_asks():
+    budget = make(failures=5)
+    for number in range(3):
+        go(budget, 0.0, CallSignal.FAILED, f"a{number}", retry_after=30.0)
+    for priority in Priority:
+        for writes in (True, False):
+            assert reason(budget, 29.9, "b", priority=priority, writes=writes) is HoldReason.RATE_LIMITED
+
+
+def test_a_503_without_a_time_defers_calls_only_as_a_fault():
+    budget = make(failures=5)
+    for number in range(4):
+        go(budget, 0.0, CallSignal.FAILED, f"a{number}")
+    assert reason(budget, 0.1) is None
+    go(budget, 0.1, CallSignal.FAILED, "a4")
+    assert reason(budget, 0.2) is HoldReason.BREAKER
+
+
+def test_the_503_of_one_authorization_defers_no_other():
+    budget = make()
+    for now in range(0, 6_000, 60):
+        go(budget, float(now), CallSignal.FAILED, "broken", retry_after=60.0)
+    assert reason(budget, 5_941.0, "healthy") is None
+
+
+@pytest.mark.parametrize("signal", [CallSignal.FAILED, CallSignal.LIMITED])
+def test_every_call_for_an_authorization_waits_as_long_as_collate_asks(signal):
+    budget = make()
+    go(budget, 0.0, signal, "a", writes=False, retry_after=20.0)
+    for priority in Priority:
+        for writes in (True, False):
+            assert reason(budget, 19.9, "a", priority=priority, writes=writes) is HoldReason.RATE_LIMITED
+    assert reason(budget, 19.9, "b") is None
+    assert reason(budget, 20.0, "a") is None
+
+
+def test_the_waits_of_many_authorizations_are_bounded():
+    budget = make(failures=10_000)
+    for number in range(5_000):
+        go(budget, number * 100.0, CallSignal.FAILED, str(number), retry_after=30.0)
+        go(budget, number * 100.0 + 60.0, CallSignal.ANSWERED, "healthy")
+    assert len(budget._asked) == 4_096
+
+
+def test_the_breaker_for_faults_stays_open_as_long_as_collate_asks():
+    budget = make(failures=1)
+    go(budget, 0.0, CallSignal.FAILED, retry_after=40.0)
+    assert reason(budget, 39.9) is HoldReason.BREAKER
 
 
 def test_latencies_of_an_outage_do_not_stay_the_usual_ones():
@@ -303,3 +353,22 @@ def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
             assert isinstance(ticket, Ticket)
             budget.release(now, ticket, CallSignal.ANSWERED, 0.01)
     assert all(breaker.state is BreakerState.CLOSED for breaker in (budget.key, budget.limited, *budget.faults))
+
+
+# Answers in an unknown shape
+
+
+def test_unreadable_answers_of_many_authorizations_open_no_breaker():
+    budget = make(failures=3)
+    for number in range(20):
+        go(budget, number, CallSignal.UNREADABLE, f"a{number}", writes=False)
+    assert (budget.trouble, reason(budget, 20, "b", writes=False)) == (None, None)
+
+
+def test_an_unreadable_answer_does_not_hide_failures_of_others():
+    budget = make(failures=3)
+    for number in range(3):
+        go(budget, number, CallSignal.FAILED, f"a{number}", writes=False)
+        if number < 2:
+            go(budget, number, CallSignal.UNREADABLE, f"b{number}", writes=False)
+    assert reason(budget, 3, "c", writes=False) is HoldReason.BREAKER

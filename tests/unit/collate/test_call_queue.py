@@ -31,14 +31,13 @@ async def make(registry):
             most_waiting=most_waiting,
             metrics=create_metrics(registry).collate,
             monotonic=loop.time,
-            unix=lambda: loop.time() + 1e9,
         )
 
     return build
 
 
-async def take(queue, priority=COMMAND, subject="a"):
-    return await queue.take(Call(priority, writes=True, subject=subject))
+async def take(queue, priority=COMMAND, subject="a", caller=""):
+    return await queue.take(Call(priority, writes=True, subject=subject, caller=caller))
 
 
 async def test_a_free_ticket_is_given_immediately(make):
@@ -78,17 +77,17 @@ async def test_a_long_wait_is_deferred_immediately(make):
     assert isinstance(held, Deferred)
     assert held.reason is HoldReason.BUDGET
     assert asyncio.get_running_loop().time() - began < 0.02
-    assert held.until - 1e9 > began + 0.5
+    assert asyncio.get_running_loop().time() + held.wait_seconds > began + 0.5
 
 
 async def test_a_wait_that_becomes_long_is_deferred_after_the_longest_wait(make):
-    queue = make()
+    queue = make(live_wait=0.2)
     await take(queue)
     began = asyncio.get_running_loop().time()
     assert isinstance(await take(queue, OBSERVATION), Deferred)
-    assert 0.04 < asyncio.get_running_loop().time() - began < 0.5
+    assert 0.04 < asyncio.get_running_loop().time() - began < 0.15
     assert isinstance(await take(queue, LIVE), Deferred)
-    assert asyncio.get_running_loop().time() - began > 0.9, "a caller waits for a live call"
+    assert asyncio.get_running_loop().time() - began > 0.18, "a caller waits for a live call"
 
 
 async def test_live_calls_go_before_commands_and_these_before_observations(make):
@@ -108,6 +107,29 @@ async def test_live_calls_go_before_commands_and_these_before_observations(make)
     queue.done(first, CallSignal.ANSWERED, 0.001)
     await asyncio.gather(*tasks)
     assert order == [LIVE, COMMAND, COMMAND, OBSERVATION]
+
+
+async def test_the_second_call_of_an_observation_waits_and_goes_before_first_calls(make):
+    queue = make(per_second=10.0)  # the next token comes after a tenth of a second: too late for a first call
+    order, deferred = [], []
+
+    async def one(subject, *, continues):
+        ticket = await queue.take(Call(OBSERVATION, writes=False, subject=subject, continues=continues))
+        if isinstance(ticket, Deferred):
+            deferred.append(subject)
+            return
+        order.append(subject)
+        queue.done(ticket, CallSignal.ANSWERED, 0.001)
+
+    while not deferred:
+        await one("first", continues=False)
+    order.clear()
+    deferred.clear()
+    async with asyncio.TaskGroup() as calls:
+        for subject, continues in (("first", False), ("second", True), ("another first", False), ("third", True)):
+            calls.create_task(one(subject, continues=continues))
+    assert order == ["second", "third"]
+    assert deferred == ["first", "another first"]
 
 
 async def test_no_call_overtakes_waiting_calls_of_its_priority(make):
@@ -193,3 +215,51 @@ async def test_metrics_and_log_show_what_the_budget_does(make, registry, capsys)
     assert value("collate_breaker") == 2
     out = capsys.readouterr()
     assert "collate.breaker_changed" in out.out + out.err
+
+
+async def waiting(queue, *callers):
+    tasks = [asyncio.create_task(take(queue, LIVE, caller=caller)) for caller in callers]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_the_callers_of_live_calls_take_turns(make):
+    queue = make(live_wait=10.0)
+    first = await take(queue, LIVE, caller="greedy")
+    tasks = await waiting(queue, *["greedy"] * 20, "other", "third", "other")
+    served = []
+    ticket = first
+    for _ in range(6):
+        queue.done(ticket, CallSignal.ANSWERED, 0.001)
+        await asyncio.sleep(0)
+        (done,) = [task for task in tasks if task.done()]
+        ticket = done.result()
+        served.append(ticket.call.caller)
+        tasks.remove(done)
+    assert served == ["other", "third", "greedy", "other", "greedy", "greedy"]
+    queue.done(ticket, CallSignal.ANSWERED, 0.001)
+    queue.close()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_live_call_waits_although_another_caller_has_many_calls_waiting(make):
+    queue = make(live_wait=1.0, seconds=0.2)
+    ticket = await take(queue, LIVE, caller="greedy")
+    (*own, deferred) = await waiting(queue, *["greedy"] * 6)
+    assert isinstance(await deferred, Deferred), "six calls of a fifth of a second are longer than a second"
+    (other,) = await waiting(queue, "other")
+    assert not other.done()
+    queue.done(ticket, CallSignal.ANSWERED, 0.2)
+    assert (await other).call.caller == "other"
+    queue.close()
+    await asyncio.gather(*own)
+
+
+async def test_one_caller_has_at_most_half_of_the_slots(make):
+    queue = make(concurrency=4)
+    queue.budget.concurrency._limit = 4.0
+    tasks = await waiting(queue, *["greedy"] * 3)
+    assert [task.done() for task in tasks] == [True, True, False]
+    assert isinstance(await take(queue, LIVE, caller="other"), Ticket)
+    queue.abandon(tasks[0].result())
+    assert isinstance(await tasks[2], Ticket)

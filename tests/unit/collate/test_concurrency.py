@@ -15,7 +15,7 @@ def run(it, seconds, *, latency, start=0.0, writes=False, busy=True):
 
 def test_it_grows_to_its_maximum_while_calls_are_as_quick_as_usual():
     it = ConcurrencyLimit(64)
-    run(it, 15, latency=0.005)
+    run(it, 15, latency=0.05)
     assert it.limit == 64
 
 
@@ -42,10 +42,10 @@ def test_it_grows_again_when_calls_are_quick_again():
 
 def test_a_busy_process_does_not_make_collate_look_slow():
     it, starved = ConcurrencyLimit(64), ConcurrencyLimit(64)
-    now = run(it, 15, latency=0.005)
-    run(starved, 15, latency=0.005)
-    run(it, 5, latency=collate_seconds(0.205, own_delay_seconds=0.1), start=now)
-    run(starved, 5, latency=0.205, start=now)
+    now = run(it, 15, latency=0.05)
+    run(starved, 15, latency=0.05)
+    run(it, 5, latency=collate_seconds(0.55, own_delay_seconds=0.25), start=now)
+    run(starved, 5, latency=0.55, start=now)
     assert it.limit == 64
     assert starved.limit < 24
 
@@ -56,10 +56,10 @@ def test_no_call_has_a_negative_duration():
 
 def test_one_slow_authorization_among_quick_ones_does_not_shrink_it():
     it = ConcurrencyLimit(64)
-    now = run(it, 15, latency=0.01)
+    now = run(it, 15, latency=0.05)
     for _ in range(200):
         it.sample(now, 10.0, 64, writes=False)
-        now = run(it, 0.1, latency=0.01, start=now)
+        now = run(it, 0.1, latency=0.05, start=now)
     assert it.limit == 64
 
 
@@ -75,7 +75,7 @@ def test_a_larger_share_of_the_slower_kind_of_call_does_not_shrink_the_limit():
 
 def test_a_refusal_for_load_cuts_it_once_a_second():
     it = ConcurrencyLimit(100)
-    run(it, 30, latency=0.01)
+    run(it, 30, latency=0.1)
     limits = []
     for now in (100.0, 100.5, 101.0):
         it.cut(now)
@@ -85,12 +85,12 @@ def test_a_refusal_for_load_cuts_it_once_a_second():
 
 def test_after_an_outage_it_begins_at_one_and_ramps_up():
     it = ConcurrencyLimit(64)
-    now = run(it, 20, latency=0.01)
+    now = run(it, 20, latency=0.05)
     it.restart()
     assert it.limit == 1
-    now = run(it, 1, latency=0.01, start=now)
+    now = run(it, 1, latency=0.05, start=now)
     assert 1 < it.limit < 10
-    run(it, 15, latency=0.01, start=now)
+    run(it, 15, latency=0.05, start=now)
     assert it.limit == 64
 
 

@@ -1,13 +1,15 @@
 """Parsing a response from bytes, for every split of the bytes."""
 
+import weakref
 from itertools import pairwise
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import Cause
-from adapters.collate.http_response import HEAD_LIMIT, HttpResponseReader
+from adapters.collate.http.http_response import HEAD_LIMIT, HttpResponseReader
 
 WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nRetry-After: 3\r\nX-Other: y\r\n\r\nhello"
 IN_CHUNKS = (
@@ -29,7 +31,7 @@ WHOLE = {
 def parts(response):
     """The status, the kept headers and the body."""
     assert isinstance(response, httpx.Response), response
-    return response.status_code, dict(response.headers), response.content
+    return response.status_code, dict(response.headers), response.read()
 
 
 def cut(data, at):
@@ -110,3 +112,12 @@ def test_the_parser_rejects_ambiguous_framing():
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n",
     ):
         assert HttpResponseReader(100).feed(bad) is Cause.MALFORMED, bad
+
+
+@pytest.mark.parametrize("data", [*WHOLE, b"not HTTP"])
+def test_a_response_that_was_read_leaves_no_reference_cycle(data):
+    reader = HttpResponseReader(100)
+    assert reader.feed(data) is not None
+    gone = weakref.ref(reader)
+    del reader
+    assert gone() is None

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
 from adapters.collate.budget import CallSignal
-from adapters.collate.connection import NoResponse
+from adapters.collate.http.connection import NoResponse
 from adapters.collate.response_parser import read
 from schemas.collate.authorization import PriorAuthorization
 
 AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'
 
 
-def understand(status, body, **headers):
+def understand(status, body, about=(), **headers):
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     return read(
         httpx.Response(status, headers=list(named.items()), content=body),
@@ -22,6 +22,7 @@ def understand(status, body, **headers):
         lambda it: it.id == "auth_1",
         keep_body=True,
         now=0.0,
+        about=about,
     )
 
 
@@ -137,3 +138,41 @@ def test_no_response_makes_the_parser_raise(status, body):
     result, signal = understand(status, body, retry_after=b"x", x_request_id=b"\xff")
     assert isinstance(result, Answered | Refused | Ambiguous)
     assert isinstance(signal, CallSignal)
+
+
+UNREAD = [
+    ('{"id":"auth_1","version":3,"status":"processing","nextAction":{"type":"x","covers":[]}}', "nextAction.covers"),
+    (
+        '{"id":"auth_1","version":3,"status":"p","nextAction":{"type":"x","covers":{"reviewSnapshotId":""}}}',
+        "nextAction.covers.reviewSnapshotId",
+    ),
+    ('{"id":"auth_1","version":"three","status":"processing"}', "version"),
+    ('{"id":"auth_1","version":3,"status":5}', "status"),
+    (
+        '{"id":"auth_1","version":3,"status":"p","submission":{"reviewSnapshot":{"id":7}}}',
+        "submission.reviewSnapshot.id",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), UNREAD)
+def test_an_unreadable_answer_names_its_field_and_no_value_and_counts_for_no_breaker(body, field):
+    result, signal = understand(200, body.encode(), about=("auth_1",))
+    assert result == Ambiguous(Cause.UNREADABLE, 200, fields=(field,))
+    assert signal is CallSignal.ANSWERED
+    assert understand(200, body.encode(), about=("auth_2",))[1] is CallSignal.UNREADABLE
+
+
+def test_at_most_three_fields_are_named_and_none_of_the_answers_own():
+    result, signal = understand(200, b'{"Jane Roe":1,"data":{}}')
+    assert (result.fields, signal) == (("id", "version", "status"), CallSignal.UNREADABLE)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"a"', b"7", b"\xff", b"[" * 20_000])
+def test_a_body_that_is_no_object_may_come_from_a_proxy_and_is_a_failure(body):
+    assert understand(200, body) == (Ambiguous(Cause.UNREADABLE, 200, fields=("body",)), CallSignal.FAILED)
+
+
+def test_an_answer_about_another_object_names_its_id():
+    result, signal = understand(200, AUTHORIZATION.replace(b"auth_1", b"auth_2"), about=("auth_1",))
+    assert (result, signal) == (Ambiguous(Cause.MISMATCHED, 200, fields=("id",)), CallSignal.FAILED)

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from adapters.collate.answers import Cause
-from adapters.collate.connection import Limits
-from adapters.collate.transport import CollateTransport
+from adapters.collate.http.connection import Limits
+from adapters.collate.http.transport import CollateTransport
 
 LIMITS = Limits(1, 1, 1, 1, 1)
 

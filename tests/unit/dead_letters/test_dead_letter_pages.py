@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
-from gateway.ingress.dead_letters.index import DeadLetterFilter, DeadLetterIndex
+from gateway.ingress.dead_letters.index import MAX_ENTRIES, DeadLetterFilter, DeadLetterIndex
 from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.records import write_dead_letter
 
@@ -14,14 +14,14 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ALL = DeadLetterFilter()
 
 
-def index_of(*minutes):
+def index_of(*minutes, callers=None, max_entries=MAX_ENTRIES):
     """An index with one dead letter for each time."""
-    index = DeadLetterIndex()
+    index = DeadLetterIndex(max_entries)
     for number, minute in enumerate(minutes):
         dead_letter = DeadLetter(
             command_id=str(uuid5(NAMESPACE_OID, str(number))),
             command="collate-gateway.handoff.request.v1",
-            caller="intake",
+            caller=callers[number] if callers else "intake",
             authorization_id=f"auth_{number}",
             accepted_at=NOW - timedelta(hours=2),
             dead_at=NOW - timedelta(minutes=minute),
@@ -68,3 +68,16 @@ def test_an_expired_letter_is_on_no_page():
     index = index_of(30, 60 * 24 * 30 + 1, 60 * 24 * 30)
     page = index.page(ALL, None, 9, NOW)
     assert (page.matching, len(page.entries), len(index)) == (2, 2, 2)
+
+
+def test_one_caller_cannot_take_the_places_of_another():
+    callers = ["portal", *["reporting"] * 9, "portal"]
+    index = index_of(*range(20, 9, -1), callers=callers, max_entries=4)
+    kept = index.page(ALL, None, 10, NOW).entries
+    assert [(entry.summary.caller, entry.offset) for entry in kept] == [
+        ("portal", 0),
+        ("reporting", 8),
+        ("reporting", 9),
+        ("portal", 10),
+    ]
+    assert (index.left_out, index.open_by_cause["too_old"]) == (7, 4)

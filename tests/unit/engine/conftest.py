@@ -10,6 +10,7 @@ from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, PartitionLost, Record
 from consumers.engine.state_store import StateStore
+from runtime.clocks import Clocks
 from runtime.metrics import MetricFactory, create_engine_metrics
 
 LIMITS = InvocationLimits(
@@ -85,6 +86,7 @@ class Harness:
 
     def __init__(self, slots=100):
         self.clock = Clock()
+        self.set_back = 0.0
         self.session = Session()
         self.handler = ScriptedHandler()
         self.registry = CollectorRegistry()
@@ -99,10 +101,13 @@ class Harness:
             states=self.states,
             state_topic="state",
             limits=LIMITS,
-            clock=self.clock,
+            clocks=Clocks(self.unix, self.clock, self.clock),
             metrics=create_engine_metrics(MetricFactory(self.registry)),
         )
         self._offset = 0
+
+    def unix(self):
+        return self.clock.now - self.set_back
 
     def add(self, *keys):
         for key in keys:

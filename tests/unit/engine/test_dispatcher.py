@@ -331,10 +331,11 @@ async def test_a_partition_releases_its_slot_to_a_waiting_partition(harness):
 
 async def test_invocations_are_measured(harness):
     async def record(invocation, record):
+        began = invocation.now
         harness.clock.now += 2
         if not invocation.failures:
             raise ValueError("a bug")
-        return Done(timer_at=invocation.now + 10)
+        return Done(timer_at=began + 10)
 
     harness.handler.record = record
     harness.add(b"k")

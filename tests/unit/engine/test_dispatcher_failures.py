@@ -357,3 +357,22 @@ async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_re
     assert ended[2:] == ["ended"]
     assert (harness.metric("turns_left_behind"), harness.limiter.used) == (0, 0)
     assert (harness.session.pending, harness.states.get(b"k")) == ([], None)
+
+
+@pytest.mark.parametrize("kind", ["record", "timer"])
+async def test_failures_count_in_a_row(harness, kind):
+    failures = []
+
+    async def step(invocation, _=None):
+        failures.append(invocation.failures)
+        if len(failures) % 3 == 0:
+            return RetryAt(invocation.now, WaitReason.RETRY_AFTER)
+        raise ValueError("a bug")
+
+    harness.handler.record = harness.handler.timer = step
+    harness.key_queues.set_timer(b"timer", 1_000.0) if kind == "timer" else harness.add(b"k")
+    for _ in range(7):
+        harness.pass_time(8)
+        await harness.rest()
+    harness.dispatcher.close()
+    assert failures[:7] == [0, 1, 2, 0, 1, 2, 0]

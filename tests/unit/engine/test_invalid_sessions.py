@@ -29,6 +29,9 @@ class Membership:
         self.generation = Generation(1, "member")
         self.next_generation = Generation(2, "member")
         self.requests = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.is_confirming = False
 
     def revoked(self):
         self.generation = None
@@ -39,6 +42,9 @@ class Membership:
 
     async def confirm(self):
         self.requests += 1
+        self.is_confirming = True
+        await self.may_answer.wait()
+        self.is_confirming = False
         return self.is_member
 
 
@@ -82,6 +88,16 @@ async def test_a_call_waits_until_the_group_confirms_the_membership(running, har
     membership.is_member = True
     await harness.rest()
     assert effects == [0]
+
+
+async def test_calls_that_wait_for_the_same_response_send_one_heartbeat(running, harness, membership, effects):
+    membership.may_answer.clear()
+    running.feed(3)
+    await harness.rest()
+    assert membership.requests == 1
+    membership.may_answer.set()
+    await harness.rest()
+    assert sorted(effects) == [0, 1, 2]
 
 
 async def test_a_call_of_an_invalid_session_never_starts(running, harness, membership, effects):

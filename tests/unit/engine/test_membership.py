@@ -1,3 +1,4 @@
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -5,6 +6,7 @@ import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from consumers.engine.kafka.membership import GroupMembership
+from tests.unit.engine.test_clock_jumps import suspended
 
 
 @dataclass
@@ -20,6 +22,10 @@ class Coordinator:
         self.requests = []
         self.response = Response(0)
         self.on_request = lambda: None
+        self.is_dead = False
+
+    def coordinator_dead(self):
+        self.is_dead = True
 
     async def _send_req(self, request):
         self.requests.append(request)
@@ -84,6 +90,20 @@ async def test_an_assignment_without_a_confirmation_is_not_trusted(membership, c
     assert not membership.is_trusted
 
 
+async def test_a_coordinator_that_does_not_answer_in_time_is_looked_up_again(coordinator, consumer):
+    membership = GroupMembership(consumer, "group", session_seconds=0.1)
+    membership.assigned()
+
+    async def never(_):
+        await asyncio.Event().wait()
+
+    coordinator._send_req = never
+    async with asyncio.timeout(10):
+        assert not await membership.confirm()
+    assert coordinator.is_dead
+    assert not membership.is_confirming
+
+
 async def test_the_heartbeat_names_the_generation_of_the_assignment(membership, coordinator):
     membership.assigned()
     coordinator.generation, coordinator.member_id = 4, "me again"
@@ -103,7 +123,7 @@ async def test_a_response_after_the_begin_of_a_rebalance_confirms_nothing(member
 
 async def test_trust_ends_before_the_session_timeout_counted_from_the_request(membership, coordinator, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr("consumers.engine.kafka.membership.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("consumers.engine.kafka.membership.steady", lambda: clock[0])
     membership.assigned()
 
     def respond_late():
@@ -113,6 +133,13 @@ async def test_trust_ends_before_the_session_timeout_counted_from_the_request(me
     assert await membership.confirm()
     assert membership.is_trusted
     clock[0] = 108.1
+    assert not membership.is_trusted
+
+
+async def test_trust_does_not_survive_a_suspended_machine(membership, monkeypatch):
+    membership.assigned()
+    assert await membership.confirm()
+    suspended(monkeypatch, 9.0)
     assert not membership.is_trusted
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 from prometheus_client import CollectorRegistry
 
 from consumers.authorization.wait_reasons import WaitReason
@@ -23,9 +23,10 @@ from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
 from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
-from consumers.engine.startup import StartedPartition
+from consumers.engine.startup import NotAMember, StartedPartition
 from consumers.engine.state_store import StateStore
 from consumers.engine.status import set_gauges
+from runtime.clocks import steady
 from runtime.metrics import MetricFactory, create_engine_metrics
 from tests.unit.engine.sessions import begin_session
 
@@ -80,7 +81,7 @@ def session(partition):
 
 
 def add(session, key, offset):
-    session.dispatcher.key_queues.add(Record(0, offset, key, b"", (), time.time()), time.time())
+    session.dispatcher.key_queues.add(Record(0, offset, key, b"", (), time.time()), steady())
     session.key_queues_changed()
 
 
@@ -116,7 +117,7 @@ async def test_a_key_queue_that_is_due_without_a_free_slot_does_not_spin(session
     add(session, b"holds the only slot", 1)
     add(session, b"waits", 0)
     key_queues = session.dispatcher.key_queues
-    key_queues.retry(key_queues.next_ready(time.time()), time.time() - 1, WaitReason.BACKOFF)
+    key_queues.retry(key_queues.next_ready(steady()), steady() - 1, WaitReason.BACKOFF)
     await harness.rest()
     session.key_queues_changed()
     assert session._timer is None or session._timer.when() - asyncio.get_running_loop().time() > 0.05
@@ -296,7 +297,7 @@ async def test_a_stop_ends_a_start_immediately(assigned, monkeypatch, within):
         ended.append("discarded")
 
     monkeypatch.setattr("consumers.engine.partition.start_partition", start)
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: number)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: number)
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     partition = assigned
     running = asyncio.create_task(partition.run())
@@ -306,4 +307,29 @@ async def test_a_stop_ends_a_start_immediately(assigned, monkeypatch, within):
     partition.close()
     await asyncio.wait_for(running, 2)
     assert ended == [0, "discarded"]
+    assert partition.status is PartitionStatus.CLOSED
+
+
+@pytest.mark.parametrize("failure", [ProducerFenced(), NotAMember(), KafkaConnectionError()])
+async def test_a_stop_ends_the_pause_after_a_failed_start_immediately(assigned, monkeypatch, failure):
+    async def start(context, producer, *, accept_lost_offset):
+        raise failure
+
+    async def discard(producer):
+        pass
+
+    monkeypatch.setattr("consumers.engine.partition.start_partition", start)
+    monkeypatch.setattr("consumers.engine.partition._FIRST_RETRY_SECONDS", 100.0)
+    monkeypatch.setattr("consumers.engine.partition._LAST_RETRY_SECONDS", 100.0)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: number)
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
+    partition = assigned
+    monkeypatch.setattr(partition, "_settings", replace(partition._settings, heartbeat_seconds=100.0))
+    running = asyncio.create_task(partition.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert partition.status is PartitionStatus.RETRYING
+    partition.restart("nothing ends the pause but a close")
+    partition.close()
+    await asyncio.wait_for(running, 1.0)
     assert partition.status is PartitionStatus.CLOSED

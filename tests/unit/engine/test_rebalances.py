@@ -86,7 +86,7 @@ async def life(harness, monkeypatch):
     async def discard(producer):
         pass
 
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: None)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: None)
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     life = Life(harness)
     monkeypatch.setattr("consumers.engine.partition.start_partition", life.start)

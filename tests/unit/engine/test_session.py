@@ -65,11 +65,18 @@ class Transactions:
         self.carried = []
         self.may_end = asyncio.Event()
         self.may_end.set()
+        self.is_expired = False
 
     async def commit(self, batch, progress):
         self.carried.append([pending.offset for pending in batch])
         await self.may_end.wait()
+        if self.is_expired:
+            raise TimeoutError
         return 0.5
+
+    def expire(self):
+        self.is_expired = True
+        self.may_end.set()
 
 
 class RunningPartition:
@@ -258,7 +265,7 @@ def no_producer(monkeypatch):
     async def discard(producer):
         pass
 
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number: None)
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: None)
     monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
 
 
@@ -283,6 +290,16 @@ async def test_starts_and_assignments_are_counted(running, no_producer, monkeypa
         assert (running.metric("restore_seconds_count"), running.metric("partitions", state="running")) == (1, 1)
         await partition.drain()
     assert running.metric("partitions", state="running") == 0
+
+
+async def test_a_stop_does_not_wait_for_a_transaction_longer_than_its_deadline(running, harness):
+    running = running(drain_seconds=0.05)
+    running.transactions.may_end.clear()
+    running.feed(1)
+    await harness.rest()
+    await running.partition.drain()
+    await asyncio.wait({running.committing}, timeout=1.0)
+    assert isinstance(running.committing.exception(), TimeoutError)
 
 
 async def test_a_partition_of_another_process_has_no_metrics(running):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
-from consumers.engine.state_store import StateStore, spread_timers, state_record
+from consumers.engine.state_store import StateStore, restore, spread_timers, state_record
 
 
 @dataclass
@@ -109,3 +109,64 @@ async def test_overdue_timers_are_spread_over_the_time_for_their_state_and_other
     assert 1_009.0 < max(quick) <= 1_010.0
     assert 1_000.0 <= min(slow) < 1_050.0
     assert 1_550.0 < max(slow) <= 1_600.0
+
+
+class Leader:
+    """The leader of a partition of `state`: a deposed one lacks the records from `knows` on, until it is replaced."""
+
+    def __init__(self, records, knows):
+        self.records, self.knows, self.at = records, knows, 0
+        self.fetches = 0
+
+    def assign(self, partitions):
+        pass
+
+    async def beginning_offsets(self, partitions):
+        return dict.fromkeys(partitions, 0)
+
+    async def end_offsets(self, partitions):
+        return dict.fromkeys(partitions, self.knows)
+
+    def seek(self, partition, offset):
+        self.at = offset
+
+    async def getmany(self, *, timeout_ms, max_records):
+        await asyncio.sleep(0)
+        self.fetches += 1
+        found, self.at = self.records[self.at : self.knows], max(self.at, self.knows)
+        return {"state-0": found} if found else {}
+
+    async def position(self, partition):
+        return self.at
+
+
+LOG = [
+    fetched(state_record("state", b"a", b"one", None)),
+    fetched(state_record("state", b"a", b"two", None)),  # the last one of the predecessor
+    Fetched(PROGRESS_KEY, b"progress"),
+    Fetched(MARKER_KEY, b""),
+    Fetched(None, None),  # the control record after the marker, which is never delivered
+]
+MARKER = 3
+
+
+def restoring(leader, seconds):
+    return restore(leader, "state-0", MARKER, lambda done, total: None, timeout_seconds=seconds)
+
+
+@pytest.mark.parametrize("knows", [0, 1, 3])
+async def test_a_deposed_leader_does_not_end_a_restore(knows):
+    with pytest.raises(TimeoutError):
+        await restoring(Leader(LOG, knows), 0.02)
+
+
+async def test_a_restore_goes_on_at_the_leader_that_has_the_marker():
+    leader = Leader(LOG[:4], knows=1)
+    task = asyncio.create_task(restoring(leader, 5.0))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert leader.fetches > 1
+    assert not task.done()
+    leader.knows = 4
+    states = await task
+    assert (states.get(b"a"), states.progress, states.unreadable) == (b"two", b"progress", 0)

@@ -1,6 +1,7 @@
 """The error of a transaction that fails half-way. tests/system/engine has the tests with Kafka."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiokafka import TopicPartition
@@ -43,6 +44,25 @@ async def test_a_transaction_that_ends_between_two_sends_raises_the_cause():
     outputs = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
     with pytest.raises(ProducerFenced):
         await transactions.commit([PendingCommit(outputs, None, None, 2, None)], None)
+
+
+class SilentProducer:
+    """aiokafka's producer while Kafka does not answer."""
+
+    async def begin_transaction(self):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("begin", [Transactions.write_marker, partial(Transactions.commit, batch=(), progress=None)])
+async def test_a_stop_ends_a_transaction_that_kafka_does_not_answer(begin):
+    transactions = Transactions(SilentProducer(), TopicPartition("c", 0), SETTINGS)
+    transactions.expire()
+    transaction = asyncio.create_task(begin(transactions))
+    await asyncio.sleep(0)
+    transactions.expire()
+    await asyncio.wait({transaction}, timeout=1.0)
+    assert isinstance(transaction.exception(), TimeoutError)
+    transactions.expire()
 
 
 def test_a_step_after_the_end_of_a_transaction_is_a_kafka_failure():

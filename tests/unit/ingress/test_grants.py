@@ -5,8 +5,19 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
+from adapters.collate.operations import Operation
+from gateway.ingress.live.claims import ClaimsUnknown
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
-from gateway.ingress.live.outcomes import Granted, NoAccess, NotOpen, Unrecorded, UpstreamError
+from gateway.ingress.live.outcomes import (
+    ClaimCheck,
+    ClaimedByAnother,
+    Granted,
+    NoAccess,
+    NotOpen,
+    Unrecorded,
+    UpstreamError,
+)
+from schemas.authorization import HandoffClaim
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
 
@@ -25,8 +36,12 @@ class Collate:
     mints: list = field(default_factory=list)
     keys: list = field(default_factory=list)
     requests: list = field(default_factory=list)
+    pauses: list = field(default_factory=list)
 
-    async def get_authorization(self, authorization_id, *, priority):
+    async def sleep(self, seconds):
+        self.pauses.append(seconds)
+
+    async def get_authorization(self, authorization_id, *, priority, caller):
         self.requests.append("authorization")
         pointer = None if self.active is None else {"id": self.active}
         return Answered(
@@ -35,11 +50,11 @@ class Collate:
             b"",
         )
 
-    async def get_handoff(self, authorization_id, handoff_id, *, priority):
+    async def get_handoff(self, authorization_id, handoff_id, *, priority, caller):
         self.requests.append(handoff_id)
         return Answered(200, ManualHandoff(id=handoff_id, version=1, **self.handoff), b"")
 
-    async def mint_grant(self, authorization_id, handoff_id, *, key, priority):
+    async def mint_grant(self, authorization_id, handoff_id, *, key, priority, caller):
         self.keys.append(key)
         answer = self.mints.pop(0) if self.mints else grant(number=len(self.keys))
         return Answered(201, answer, b"") if isinstance(answer, AccessGrant) else answer
@@ -67,7 +82,8 @@ def record():
 
 
 async def mint(collate, record, *, handoff="mhand_1", key=None):
-    return await Grants(collate, record, lambda: NOW).mint(GrantRequest("auth_1", handoff, "op-7", "desk", key))
+    grants = Grants(collate, record, lambda: NOW, sleep=collate.sleep, chance=lambda: 0.5)
+    return await grants.mint(GrantRequest("auth_1", handoff, "op-7", "desk", key))
 
 
 async def test_a_grant_is_recorded_before_it_is_returned(collate, record):
@@ -119,6 +135,18 @@ async def test_a_handoff_that_is_not_open_has_a_reason_and_no_mint(collate, reco
     assert collate.keys == []
 
 
+@pytest.mark.parametrize("state", ["active", "closed"])
+async def test_a_message_of_collate_is_in_no_repr(collate, record, state):
+    collate.handoff = {"state": state, "access_available": False, "message": "secret text"}
+    outcome = await mint(collate, record)
+    assert outcome.message == ("secret text" if state == "active" else None)
+    assert "secret text" not in repr(outcome)
+    collate.handoff = {"state": "active", "access_available": True, "message": "secret text"}
+    granted = await mint(collate, record)
+    assert granted.message == "secret text"
+    assert "secret text" not in repr(granted)
+
+
 async def test_without_an_active_handoff_there_is_no_access(collate, record):
     collate.active = None
     assert await mint(collate, record, handoff="active") == NotOpen(NoAccess.NO_ACTIVE_HANDOFF)
@@ -145,6 +173,26 @@ async def test_a_lost_response_is_requested_again_under_the_same_key(collate, re
     assert isinstance(await mint(collate, record), Granted)
     assert len(collate.keys) == 3
     assert len(set(collate.keys)) == 1
+
+
+@pytest.mark.parametrize("lost", [Ambiguous(Cause.RESET), NotSent(Cause.REFUSED)])
+async def test_a_mint_pauses_before_each_repeat(collate, record, lost):
+    collate.mints = [lost, lost]
+    await mint(collate, record)
+    assert collate.pauses == [0.25, 0.5], "with half of the jitter"
+
+
+async def test_a_mint_waits_as_long_as_collate_asks(collate, record):
+    collate.mints = [Ambiguous(Cause.SERVER_ERROR, 503, retry_after_seconds=1.5)]
+    assert isinstance(await mint(collate, record), Granted)
+    assert collate.pauses == [pytest.approx(1.5, abs=0.1)]
+
+
+async def test_a_mint_that_must_wait_for_long_is_the_callers_to_repeat(collate, record):
+    busy = Ambiguous(Cause.SERVER_ERROR, 503, retry_after_seconds=30.0)
+    collate.mints = [busy]
+    assert await mint(collate, record) == UpstreamError(Operation.MINT_GRANT, busy)
+    assert (len(collate.keys), collate.pauses) == (1, [])
 
 
 async def test_a_response_that_stays_lost_is_reported(collate, record):
@@ -181,3 +229,54 @@ async def test_the_same_key_for_another_handoff_is_another_mint(collate, record)
     await mint(collate, record, key="k")
     await mint(collate, record, handoff="mhand_2", key="k")
     assert collate.keys[0] != collate.keys[1]
+
+
+@dataclass
+class Claims:
+    """Who has the handoff in hand; None: nobody. ClaimsUnknown: nobody knows."""
+
+    claim: HandoffClaim | type[ClaimsUnknown] | None = None
+    asked: list = field(default_factory=list)
+
+    async def claim_of(self, authorization_id, handoff_id, caller):
+        self.asked.append((authorization_id, handoff_id))
+        if self.claim is ClaimsUnknown:
+            raise ClaimsUnknown
+        return self.claim
+
+
+JOS = HandoffClaim(by="jo", caller="people:jo", since=datetime.fromtimestamp(NOW, UTC))
+
+
+async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1"):
+    grants = Grants(collate, record, lambda: NOW, claims=claims, sleep=collate.sleep)
+    return await grants.mint(GrantRequest("auth_1", handoff, "op-7", caller, take_over=take_over))
+
+
+async def test_a_second_person_learns_who_has_the_handoff_before_a_link_is_minted(collate, record):
+    outcome = await mint_as(collate, record, Claims(JOS), "people:sam", handoff="active")
+    assert outcome == ClaimedByAnother("mhand_1", JOS)
+    assert (collate.keys, record.accesses) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("claim", "caller", "take_over", "check"),
+    [
+        (JOS, "people:jo", False, ClaimCheck.DONE),
+        (JOS, "people:sam", True, ClaimCheck.DONE),
+        (None, "people:sam", False, ClaimCheck.DONE),
+        (ClaimsUnknown, "people:sam", False, ClaimCheck.SKIPPED),
+    ],
+)
+async def test_other_people_get_their_link_and_learn_whether_claims_were_checked(
+    collate, record, claim, caller, *, take_over, check
+):
+    outcome = await mint_as(collate, record, Claims(claim), caller, take_over=take_over)
+    assert (outcome.handoff_id, outcome.claim_check) == ("mhand_1", check)
+    assert record.accesses[0].take_over is take_over
+
+
+async def test_a_service_works_as_without_claims(collate, record):
+    claims = Claims(JOS)
+    outcome = await mint_as(collate, record, claims, "desk")
+    assert (outcome.claim_check, claims.asked) == (None, [])

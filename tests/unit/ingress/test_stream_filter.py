@@ -1,7 +1,10 @@
+from urllib.parse import urlencode
+
 import pytest
 
 from gateway.ingress.event_stream.stream_filter import read_filter, read_vector, write_vector
 from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
+from schemas.documents.openapi import openapi
 from schemas.enums import EventType
 
 
@@ -32,3 +35,14 @@ def test_a_filter_has_types_and_authorizations():
 def test_an_unknown_filter_is_rejected(query):
     with pytest.raises(InvalidParameter):
         read_filter(query)
+
+
+@pytest.mark.parametrize(("name", "value"), [("type", EventType.COMMAND_FINISHED.value), ("authorizationId", "auth_1")])
+def test_a_filter_has_as_many_values_as_the_document_allows(name, value):
+    parameters = openapi()["paths"]["/v1/events"]["get"]["parameters"]
+    (most,) = [one["schema"]["maxItems"] for one in parameters if one.get("name") == name]
+    both = [("type", EventType.COMMAND_FINISHED.value)] * most + [("authorizationId", "auth_1")] * most
+    assert read_filter(urlencode(both).encode()).authorizations == {"auth_1"}
+    with pytest.raises(InvalidParameter) as refused:
+        read_filter(urlencode([(name, value)] * (most + 1)).encode())
+    assert refused.value.faults[0].parameter == name

@@ -5,15 +5,14 @@ import pytest
 from adapters.kafka import topic_follower
 from gateway.ingress.event_stream.tail import Tail
 from runtime.health import Health
-from schemas.cloudevents import to_kafka
 from tests.unit.kafka.memory_topic import MemoryTopic
 
 from .test_waiters import finished
 
 
 def append_event(topic, partition):
-    headers, value = to_kafka(finished().envelope)
-    topic.append(partition, value, headers)
+    event = finished()
+    topic.append(partition, event.value, event.headers)
 
 
 @pytest.fixture
@@ -88,3 +87,16 @@ async def test_a_removed_listener_receives_nothing(topic, tail, eventually):
     append_event(topic, 0)
     await eventually(lambda: len(others) == 1)
     assert received == []
+
+
+async def test_the_listener_of_records_receives_every_record_unparsed(topic, health, eventually):
+    received = []
+    tail = Tail(topic.open, 2, health, on_record=received.append)
+    task = asyncio.create_task(tail.run())
+    await eventually(lambda: tail.is_caught_up)
+    topic.append(0, b"junk")
+    append_event(topic, 1)
+    await eventually(lambda: len(received) == 2)
+    assert sorted(record.value for record in received) == sorted([b"junk", finished().value])
+    task.cancel()
+    await asyncio.wait({task})

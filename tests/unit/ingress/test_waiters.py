@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.commands.waiters import Waiters
-from gateway.ingress.event_stream.streamed_event import read_streamed_event
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.records import publish, write_event
+from tests.unit.kafka.memory_topic import MemoryRecord
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,20 +22,20 @@ def finished(command_id=COMMAND, **fields):
         effect=Effect.OURS,
         **fields,
     )
-    headers, value = write_event(
-        publish(event, authorization_id="auth_1", sequence=1, time=AT), "/collate-gateway/test"
-    )
-    return read_streamed_event(0, 0, headers, value)
+    return record(event, sequence=1)
 
 
 def dead_lettered():
     event = CommandDeadLettered(
         command_id=COMMAND, command=CommandType.HANDOFF_REQUEST, caller="scheduling", cause="outcome_unknown"
     )
-    headers, value = write_event(
-        publish(event, authorization_id="auth_1", sequence=2, time=AT), "/collate-gateway/test"
-    )
-    return read_streamed_event(0, 1, headers, value)
+    return record(event, sequence=2)
+
+
+def record(event, sequence):
+    published = publish(event, authorization_id="auth_1", sequence=sequence, time=AT, causation_id=event.command_id)
+    headers, value = write_event(published, "/collate-gateway/test")
+    return MemoryRecord(sequence, headers, value)
 
 
 async def stays():
@@ -55,7 +55,7 @@ def waiters(metrics):
 
 async def test_a_waiting_request_receives_the_outcome(waiters):
     with waiters.register(COMMAND, "desk") as future:
-        waiters.on_event(finished(handoff_id="mhand_1"))
+        waiters.on_record(finished(handoff_id="mhand_1"))
         outcome = await waiters.wait(future, 1, stays)
     assert outcome.event.handoff_id == "mhand_1"
     assert outcome.finished_at == AT
@@ -63,12 +63,12 @@ async def test_a_waiting_request_receives_the_outcome(waiters):
 
 async def test_several_requests_may_wait_for_one_command(waiters):
     with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
-        waiters.on_event(finished())
+        waiters.on_record(finished())
         assert await waiters.wait(first, 1, stays) == await waiters.wait(second, 1, stays)
 
 
 async def test_a_late_waiter_receives_a_remembered_outcome(waiters):
-    waiters.on_event(finished())
+    waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as future:
         assert await waiters.wait(future, 1, stays) is not None
 
@@ -76,14 +76,14 @@ async def test_a_late_waiter_receives_a_remembered_outcome(waiters):
 async def test_only_the_last_outcomes_are_remembered(waiters):
     ids = [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
     for command_id in ids:
-        waiters.on_event(finished(command_id))
+        waiters.on_record(finished(command_id))
     with waiters.register(ids[0], "desk") as gone, waiters.register(ids[2], "desk") as here:
         assert (gone.done(), here.done()) == (False, True)
 
 
 async def test_an_outcome_is_forgotten_after_the_retention(metrics):
     waiters = Waiters(metrics, capacity=3, per_caller=2, retention_seconds=-1)
-    waiters.on_event(finished())
+    waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as future:
         assert not future.done()
 
@@ -112,7 +112,7 @@ async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, regis
 
 async def test_a_known_outcome_needs_no_place(metrics):
     waiters = Waiters(metrics, capacity=0, per_caller=0, retention_seconds=60)
-    waiters.on_event(finished())
+    waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as waiter:
         assert await waiters.wait(waiter, 1, stays) is not None
 
@@ -121,13 +121,13 @@ async def test_a_client_that_leaves_ends_its_wait_only(waiters):
     with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
         staying = asyncio.create_task(waiters.wait(second, 60, stays))
         assert await waiters.wait(first, 60, leaves) is None
-        waiters.on_event(finished())
+        waiters.on_record(finished())
         assert await staying is not None
 
 
 async def test_a_dead_letter_ends_the_wait_and_is_not_remembered(waiters):
     with waiters.register(COMMAND, "desk") as waiter:
-        waiters.on_event(dead_lettered())
+        waiters.on_record(dead_lettered())
         news = await waiters.wait(waiter, 1, stays)
     assert (news.event.cause, waiters.recent_outcome(COMMAND)) == ("outcome_unknown", None)
     with waiters.register(COMMAND, "desk") as waiter:
@@ -144,7 +144,19 @@ async def test_release_ends_all_waits(waiters):
 
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):
     event = finished()
-    event.data = b'{"commandId": 7}'
+    event.value = b'{"commandId": 7}'
     with waiters.register(COMMAND, "desk") as future:
-        waiters.on_event(event)
+        waiters.on_record(event)
         assert not future.done()
+    assert waiters.recent_outcome(COMMAND) is None
+
+
+async def test_an_outcome_is_parsed_only_for_a_request_that_wants_it(waiters, monkeypatch):
+    parsed = []
+    read = CommandFinished.from_record
+    monkeypatch.setattr(CommandFinished, "from_record", lambda value: parsed.append(value) or read(value))
+    for event in (finished(), dead_lettered(), finished()):
+        waiters.on_record(event)
+    assert parsed == []
+    assert waiters.recent_outcome(COMMAND).event.outcome is Outcome.APPLIED
+    assert len(parsed) == 1

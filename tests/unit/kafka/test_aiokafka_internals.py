@@ -13,6 +13,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import MessageBatch
+from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from adapters.kafka import aiokafka_internals as internals
 
@@ -100,6 +101,13 @@ async def test_a_forgotten_coordinator_is_looked_up_again(consumer, monkeypatch)
     assert consumer._coordinator.coordinator_id is None
     await internals.find_coordinator(consumer)
     assert consumer._coordinator.coordinator_id == 4
+
+
+async def test_the_known_brokers_are_those_of_the_metadata(consumer):
+    assert internals.known_brokers(consumer) == []
+    brokers = [(1, "kafka-1.test", 9092, None), (2, "::1", 9093, None)]
+    consumer._client.cluster.update_metadata(MetadataResponse_v1(brokers, 1, []))
+    assert sorted(internals.known_brokers(consumer)) == ["[::1]:9093", "kafka-1.test:9092"]
 
 
 async def test_fetching_has_ended_when_the_fetch_task_has(consumer):

@@ -2,26 +2,28 @@
 
 import ast
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-PACKAGES = ("adapters", "consumers", "gateway", "runtime")
+from tests.unit.product import nodes
+
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
-AREAS = "engine|command|watcher|projector|ingress|collate|kafka|oidc|postgres|process|cli|local"
+AREAS = "engine|command|watcher|projector|ingress|console|collate|kafka|oidc|postgres|process|cli|local"
 EVENT = re.compile(rf"({AREAS})\.[a-z_]+")
+
+
+def writes_a_line(call):
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr in LEVELS
+    return isinstance(function, ast.Name) and function.id == "line_writer"
 
 
 def events():
     """Yield the place and the first argument of each call of a log's level."""
-    for package in PACKAGES:
-        for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if not isinstance(node, ast.Call) or not node.args or file.name == "logs.py":
-                    continue
-                called = ast.unparse(node.func)
-                if (called.rpartition(".")[2] in LEVELS and "." in called) or called == "line_writer":
-                    event = node.args[0].value if isinstance(node.args[0], ast.Constant) else ast.unparse(node.args[0])
-                    yield f"{file.relative_to(ROOT)}:{node.lineno}", event
+    for file, parts in nodes().items():
+        for node in parts:
+            if isinstance(node, ast.Call) and node.args and writes_a_line(node) and not file.endswith("logs.py"):
+                event = node.args[0].value if isinstance(node.args[0], ast.Constant) else ast.unparse(node.args[0])
+                yield f"{file}:{node.lineno}", event
 
 
 def test_every_log_event_is_a_constant_of_the_scheme():

@@ -2,6 +2,7 @@ import asyncio
 import base64
 import hmac
 import json
+import threading
 
 import httpx
 import pytest
@@ -221,6 +222,25 @@ class TestKeys:
         assert await key_set.key("rsa-1") is None
         now[0] += module.PAUSE_SECONDS + 1
         assert await key_set.key("rsa-1") is not None
+
+    async def test_few_requests_wait_for_an_issuer_that_hangs(self, keys, now, eventually):
+        """A stranger's token can name an unknown key, and every waiting request takes a place of the ingress."""
+        answers, asked = threading.Event(), []
+
+        def hang(place):
+            asked.append(place)
+            answers.wait(20)
+            return keys(place)
+
+        key_set = KeySet("https://login.example/jwks.json", hang, lambda: now[0])
+        waits = [asyncio.create_task(key_set.key("unknown")) for _ in range(module.MOST_WAITING + 50)]
+        try:
+            await eventually(lambda: sum(wait.done() for wait in waits) == 50)
+            now[0] += 2 * module.FETCH_SECONDS + 1
+        finally:
+            answers.set()
+        assert set(await asyncio.gather(*waits)) == {None}
+        assert len(asked) == 1, "the pause counts from the end of the fetch"
 
     async def test_without_an_id_only_a_single_key_will_do(self, keys, now):
         assert await KeySet("x", Keys(RSA), lambda: 0).key(None) is not None

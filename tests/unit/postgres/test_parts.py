@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from adapters.postgres.descriptions import describe
-from adapters.postgres.migrate import as_sql, newest_revision
-from adapters.postgres.schema_version import HEAD
+from adapters.postgres.migrate import as_sql, newest_revision, scripts_of_migrations
+from adapters.postgres.rows import HandoffRow
+from adapters.postgres.schema_version import HEAD, problem_of
+from adapters.postgres.serializers import handoff_status
 from consumers.projector.fold import short
 from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
@@ -93,6 +95,44 @@ def test_commands_and_attempts_have_a_description():
     assert describe("a.newer.kind", {}) == "a.newer.kind"
 
 
+def test_people_are_described_once_with_what_they_did():
+    opened = {"handoffId": "mhand_1", "accessAvailable": True, "requestedBy": "jo", "acceptedBy": "jo", "version": 3}
+    both = "Handoff mhand_1 is open: access is available, requested and accepted by jo, version 3."
+    assert describe("handoff.opened", opened) == both
+    two = "Handoff mhand_1 is open: access is available, requested by jo, accepted by sam, version 3."
+    assert describe("handoff.opened", opened | {"acceptedBy": "sam"}) == two
+    closed = {"handoffId": "mhand_1", "result": "completed_reported", "by": "us", "reported": "submitted"}
+    assert describe("handoff.closed", closed | {"reportedBy": "jo"}) == (
+        "Handoff mhand_1 is closed: completed_reported, by the gateway; reported: submitted by jo."
+    )
+    request = {"type": "collate-gateway.handoff.request.v1", "caller": "desk", "requestedBy": "jo"}
+    assert describe("command.accepted", request) == "desk sent handoff.request, requested by jo."
+    person = describe("command.accepted", request | {"caller": "people:jo"})
+    assert person == "people:jo sent handoff.request."
+
+
+def test_a_person_is_described_as_signed_in():
+    decided = {"requestedBy": "jo", "caller": "people:jo", "reason": "other"}
+    assert describe("command.discard_requested", decided) == ("jo requested a discard (signed in as people:jo): other.")
+
+
+def test_a_handoff_has_its_people_from_its_events():
+    at = datetime(2026, 6, 2, 14, tzinfo=UTC)
+    row = dict.fromkeys(HandoffRow.__dataclass_fields__) | {"authorization_id": "a", "handoff_id": "h"}
+    row |= {"state": "closed", "operator": "jo", "grant_expires_at": at}
+    bare = handoff_status(row | {"people": None})
+    assert (bare.request, bare.report, bare.last_grant.caller, bare.last_grant.asserted_by) == (None, None, None, None)
+    people = {
+        "handoff.opened": {"caller": "desk", "requestedBy": "op-7", "acceptedBy": "dr-1"},
+        "handoff.access_granted": {"caller": "people:jo", "operator": "jo"},
+        "handoff.closed": {"caller": "people:jo", "reportedBy": "jo"},
+    }
+    status = json.loads(handoff_status(row | {"people": people}).to_json())
+    assert status["request"] == {"caller": "desk", "requestedBy": "op-7", "acceptedBy": "dr-1", "assertedBy": "caller"}
+    assert status["report"] == {"caller": "people:jo", "reportedBy": "jo", "assertedBy": "person"}
+    assert (status["lastGrant"]["caller"], status["lastGrant"]["assertedBy"]) == ("people:jo", "person")
+
+
 def close(result):
     return json.loads(public_json(HandoffClose(handoff_id="mhand_1", result=result)))
 
@@ -131,7 +171,35 @@ def test_head_is_the_newest_migration():
     assert newest_revision() == HEAD
 
 
+def test_each_migration_states_the_oldest_reader_that_still_works():
+    scripts = list(scripts_of_migrations().walk_revisions())
+    revisions = {script.revision for script in scripts}
+    for script in scripts:
+        assert script.module.oldest_reader in revisions
+        assert script.module.oldest_reader <= script.revision
+
+
+@pytest.mark.parametrize(
+    ("found", "oldest_reader", "expected"),
+    [
+        (HEAD, None, None),
+        (HEAD, HEAD, None),
+        ("9998", HEAD, None),
+        ("9998", "0000", None),
+        ("9998", "9998", "needs a version of 9998 or newer"),
+        ("9998", None, "needs a version of 9998 or newer"),
+        ("0000", "0000", "run `gateway migrate` of this version"),
+        (None, None, "the schema is at no revision"),
+    ],
+)
+def test_a_process_uses_its_own_schema_and_newer_ones_that_fit_it(found, oldest_reader, expected):
+    problem = problem_of(found, oldest_reader)
+    assert problem is None if expected is None else expected in problem
+
+
 def test_the_migrations_can_be_printed_as_sql():
     printed = as_sql()
     for table in ("progress", "pulse", "commands", "handoffs", "authorizations", "timeline", "schema_version"):
         assert f"CREATE TABLE {table}" in printed
+    oldest_reader = scripts_of_migrations().get_revision("head").module.oldest_reader
+    assert f"INSERT INTO schema_reader VALUES ('{oldest_reader}')" in printed

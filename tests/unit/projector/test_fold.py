@@ -1,5 +1,6 @@
 """The rules of the read model: the rows do not depend on the order in which topics and batches are read."""
 
+import json
 import random
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,21 @@ from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
 from consumers.projector.parsing import EventRecord, SnapshotRecord, parse
 from local.sample_records import SampleAuthorization
-from schemas.authorization import AuthorizationRecord
-from schemas.enums import CommandType, Effect, Outcome
-from schemas.events import CommandDeadLettered, CommandFinished, CommandWaiting
+from schemas.authorization import AuthorizationRecord, LastHandoff
+from schemas.enums import Agreement, ClosedBy, CommandType, Effect, Outcome
+from schemas.events import (
+    CommandDeadLettered,
+    CommandFinished,
+    CommandWaiting,
+    HandoffAccessChanged,
+    HandoffClosed,
+    HandoffOpened,
+)
 from schemas.records import publish
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 AT = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
+TIME = "2026-06-02T14:00:00Z"
 TOPICS = ("commands", "events", "authorizations")
 
 
@@ -45,6 +54,7 @@ def as_values(rows):
         "handoffs": {key: asdict(row) for key, row in rows.handoffs.items()},
         "authorizations": {key: asdict(row) for key, row in rows.authorizations.items()},
         "timeline": {(entry.at, entry.rank, entry.ordinal): entry for entry in rows.timeline},
+        "minutes": {key: asdict(row) for key, row in rows.minutes.items()},
     }
 
 
@@ -177,3 +187,75 @@ def test_an_unreadable_record_is_skipped_and_reported():
     assert (key, offset) == (("events", 0), 7)
     assert problem
     assert batch.items == []
+
+
+def required_since(**changes):
+    record = {"sequence": 3, "version": 4, "status": "requires_action", "nextAction": "complete_payer_interaction"}
+    record |= {"receiptSeen": False, "decisionSeen": False, "watchedSince": TIME, "updatedAt": TIME} | changes
+    rows = Rows()
+    fold(rows, [SnapshotRecord("auth_1", AuthorizationRecord.from_caller(json.dumps(record)))])
+    return rows.authorizations["auth_1"].action_required_at
+
+
+def test_an_action_is_required_since_the_record_says():
+    assert required_since(actionRequiredAt="2026-06-02T13:00:00Z") == AT - timedelta(hours=1)
+
+
+def test_an_action_in_the_record_of_an_older_version_is_required_since_the_record_was_written():
+    assert required_since() == AT
+    assert required_since(status="processing", nextAction=None) is None
+    last = {"id": "mh_1", "result": "revoked"}
+    assert required_since(lastHandoff=last) is None, "not reconciled yet"
+    assert required_since(lastHandoff=last | {"agreement": "no_report"}) == AT
+    active = {"id": "mh_1", "state": "active", "accessAvailable": True, "finalSubmitCapable": True}
+    assert required_since(activeHandoff=active) is None
+
+
+def test_an_open_handoff_has_the_access_of_its_last_event():
+    def event(sequence, data):
+        return EventRecord(publish(data, authorization_id="auth_1", sequence=sequence, time=AT))
+
+    rows = Rows()
+    opened = HandoffOpened(handoff_id="mh_1", access_available=False, final_submit_capable=False)
+    gained = HandoffAccessChanged(handoff_id="mh_1", state="active", access_available=True, final_submit_capable=True)
+    fold(rows, [event(2, gained), event(1, opened)])
+    row = rows.handoffs["auth_1", "mh_1"]
+    assert (row.access_available, row.final_submit_capable) == (True, True)
+    closed = HandoffClosed(handoff_id="mh_1", result="expired", by=ClosedBy.EXPIRY, closed_at=AT - timedelta(hours=1))
+    fold(rows, [event(3, closed)])
+    assert (row.access_available, row.collate_closed_at, row.closed_at) == (False, AT - timedelta(hours=1), AT)
+
+
+def snapshot(sequence, agreement, closed_at=None):
+    last = LastHandoff(id="mhand_1", result="completed_reported", agreement=agreement, closed_at=closed_at)
+    record = AuthorizationRecord(
+        sequence=sequence,
+        version=sequence,
+        status="requires_action",
+        receipt_seen=False,
+        decision_seen=False,
+        last_handoff=last,
+        watched_since=AT,
+        updated_at=AT + timedelta(minutes=sequence),
+    )
+    return SnapshotRecord("auth_1", record)
+
+
+def contradicted_at_after(*items):
+    rows = Rows()
+    fold(rows, items)
+    return rows.authorizations["auth_1"].contradicted_at
+
+
+def test_a_contradiction_counts_from_the_end_of_its_handoff_and_does_not_move():
+    closed = AT - timedelta(hours=1)
+    assert contradicted_at_after(snapshot(1, Agreement.CONTRADICTS, closed)) == closed
+    unknown = [snapshot(1, Agreement.CONTRADICTS), snapshot(2, Agreement.CONTRADICTS)]
+    assert contradicted_at_after(*unknown) == AT + timedelta(minutes=1)
+    assert contradicted_at_after(*unknown, snapshot(3, Agreement.AGREES)) is None
+
+
+def test_a_command_counts_once_in_the_minute_of_its_end_and_a_redrive_again():
+    rows = Rows()
+    fold(rows, [event(1, waiting()), event(2, finished()), event(2, finished()), event(61, finished(redrive=1))])
+    assert {row.minute: row.finished for row in rows.minutes.values()} == {AT: 1, AT + timedelta(minutes=1): 1}

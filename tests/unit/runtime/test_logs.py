@@ -1,34 +1,14 @@
+import asyncio
 import io
 import json
 import logging
 import warnings
 
-import pytest
 import structlog
 from pydantic import BaseModel
 
-from runtime.logs import configure_logs, get_log, line_writer
+from runtime.logs import LineStream, configure_logs, get_log, line_writer
 from runtime.settings import LogSettings
-
-
-@pytest.fixture
-def lines():
-    """Configure JSON logs into memory; return a function that reads and empties what was written."""
-    out = io.StringIO()
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    configure_logs(LogSettings(), "ingress", out)
-
-    def read():
-        text = out.getvalue()
-        out.seek(0)
-        out.truncate()
-        return [json.loads(line) for line in text.splitlines()]
-
-    yield read
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
-    logging.captureWarnings(capture=False)
 
 
 def test_a_line_is_one_json_object_with_a_static_event_and_fields(lines):
@@ -148,3 +128,42 @@ def test_a_line_writer_obeys_the_level(lines):
     assert json.loads(out.getvalue()) | {"level": "warning", "event": "collate.attempt", "status": 503} == json.loads(
         out.getvalue()
     )
+
+
+class CountedStream(io.StringIO):
+    """A stream that counts how often it is flushed."""
+
+    flushes = 0
+
+    def flush(self):
+        self.flushes += 1
+
+
+def test_frequent_lines_of_one_pass_of_the_loop_are_written_together_and_in_order():
+    out = CountedStream()
+    stream = LineStream(out)
+
+    async def write_lines():
+        stream.write_soon("1")
+        stream.write_soon("2")
+        assert out.getvalue() == ""
+        await asyncio.sleep(0)
+        assert (out.getvalue(), out.flushes) == ("1\n2\n", 1)
+        stream.write_soon("3")
+        stream.write("an error\n")
+        assert out.getvalue().endswith("2\n3\nan error\n")
+        await asyncio.sleep(0)
+
+    asyncio.run(write_lines())
+    assert (out.getvalue(), out.flushes) == ("1\n2\n3\nan error\n", 1)
+
+
+def test_a_line_that_waits_when_the_loop_ends_is_before_the_next_line():
+    stream = LineStream(out := CountedStream())
+
+    async def write_line():
+        stream.write_soon("1")
+
+    asyncio.run(write_line())
+    stream.write("stopped\n")
+    assert out.getvalue() == "1\nstopped\n"

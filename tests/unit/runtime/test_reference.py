@@ -1,6 +1,5 @@
 import ast
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,14 +9,11 @@ from consumers.watcher.cadence import PollClass
 from runtime.environ import field_at, section_of, setting_paths
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
-
-ROOT = Path(__file__).parents[3]
-ROOMS = ("gateway", "consumers", "adapters", "runtime")
-TREES = [ast.parse(file.read_text()) for room in ROOMS for file in (ROOT / room).rglob("*.py")]
+from tests.unit.product import nodes
 
 
-def attributes(tree):
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+def all_of(kind):
+    return [node for parts in nodes().values() for node in parts if isinstance(node, kind)]
 
 
 @pytest.mark.parametrize("path", list(setting_paths(Settings)), ids="__".join)
@@ -29,22 +25,69 @@ def test_every_setting_has_a_description(path):
 
 
 def test_every_setting_is_used():
-    called = {id(node.func) for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    read = {node.attr for tree in TREES for node in attributes(tree) if id(node) not in called}
-    steps = {kind.value for kind in PollClass}  # read by name
-    assert {"__".join(path) for path in setting_paths(Settings) if path[-1] not in read | steps} == set()
+    sections = _sections()
+    read = _reads(sections)
+    steps = {("WatchSettings", kind.value) for kind in PollClass}  # read by name
+    unread = {path for path, section in sections.items() if (section.__name__, path[-1]) not in read | steps}
+    assert {"__".join(path) for path in unread} == set()
+
+
+def _sections():
+    """Return the section of each setting."""
+    sections = {}
+    for path in setting_paths(Settings):
+        section = Settings
+        for step in path[:-1]:
+            section = section_of(section.model_fields[step].annotation)
+        sections[path] = section
+    return sections
+
+
+def _reads(sections):
+    """Return each read of an attribute as (section, attribute), if the name before it belongs to that section.
+
+    These names are the section's own and, in one file, the arguments and attributes that are annotated with its class
+    and the names that a section is assigned to. A `name` of another object is no read of the setting `name`.
+    """
+    return {read for parts in nodes().values() for read in _reads_of(parts, sections)}
+
+
+def _reads_of(parts, sections):
+    holders = {section.__name__: {("settings", *path)[-2]} for path, section in sections.items()}
+    called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
+    for node in parts:
+        match node:
+            case ast.arg(arg=name, annotation=kind) if kind is not None:
+                classes = {_last_name(part) for part in ast.walk(kind)}
+            case ast.AnnAssign(target=target, annotation=kind):
+                name, classes = _last_name(target), {_last_name(part) for part in ast.walk(kind)}
+            case ast.Assign(targets=[target], value=ast.Attribute(attr=field)):
+                name = _last_name(target)
+                classes = {section.__name__ for path, section in sections.items() if path[-2:-1] == (field,)}
+            case _:
+                continue
+        for section in holders.keys() & classes:
+            holders[section] |= {name, f"_{name}"}
+    for node in parts:
+        match node:
+            case ast.Attribute(value=holder, attr=attribute) if id(node) not in called:
+                yield from ((section, attribute) for section, names in holders.items() if _last_name(holder) in names)
+            case ast.ClassDef(name=section) if section in holders:  # a section's check of its own settings
+                yield from ((section, part.attr) for part in ast.walk(node) if isinstance(part, ast.Attribute))
+
+
+def _last_name(node):
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return None
 
 
 def test_every_metric_is_used():
     metrics = create_metrics(CollectorRegistry())
     groups = {field.name for field in fields(metrics)} - {"described"}
     holders = groups | {"metrics", "_metrics"}
-    taken = {
-        node.attr
-        for tree in TREES
-        for node in attributes(tree)
-        if ast.unparse(node.value).rpartition(".")[2] in holders
-    }
+    taken = {node.attr for node in all_of(ast.Attribute) if _last_name(node.value) in holders}
     assert {field.name for group in groups for field in fields(getattr(metrics, group))} - taken == set()
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from runtime.environ import SettingsInvalid
-from runtime.settings import load_cluster_settings, load_settings, read_secret
+from runtime.settings import load_cluster_settings, load_console_settings, load_settings, read_secret
 
 OAUTH = {"GATEWAY_KAFKA__SECURITY": "SASL_SSL", "GATEWAY_KAFKA__MECHANISM": "OAUTHBEARER"}
 
@@ -105,6 +105,13 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(good, key, message):
         ({"GATEWAY_TOPICS__MIN_INSYNC": "4"}, "min_insync 4 can't be more than replication 3"),
         ({"GATEWAY_COLLATE__BASE_URL": "http://collate.test"}, "sends the API key unencrypted"),
         ({"GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s"}, "total_timeout is shorter than connect_timeout"),
+        (
+            {
+                "GATEWAY_COLLATE__SEND_IDEMPOTENCY_KEY": "none",
+                "GATEWAY_COLLATE__IF_MATCH_IS_HONOURED": "false",
+            },
+            "nothing prevents two effects",
+        ),
         ({"GATEWAY_WORKER__HEARTBEAT": "5s"}, "heartbeat must be at most a third of session_timeout"),
     ],
 )
@@ -113,6 +120,41 @@ def test_a_contradiction_is_an_error(good, secret, setting, message):
     section = next(iter(setting)).split("__", maxsplit=1)[0]
     assert problem.startswith(f"{section}__…: ")
     assert message in problem
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        (
+            {"GATEWAY_WORKER__HANDLER_DEADLINE": "109s"},
+            (
+                "GATEWAY_WORKER__HANDLER_DEADLINE is 109s, but an invocation may take 110s: 30s and four calls of "
+                "GATEWAY_COLLATE__TOTAL_TIMEOUT 15s and 5s; raise the deadline or shorten the timeout"
+            ),
+        ),
+        (
+            {"GATEWAY_COLLATE__TOTAL_TIMEOUT": "18s"},
+            (
+                "GATEWAY_WORKER__HANDLER_DEADLINE is 2m, but an invocation may take 122s: 30s and four calls of "
+                "GATEWAY_COLLATE__TOTAL_TIMEOUT 18s and 5s; raise the deadline or shorten the timeout"
+            ),
+        ),
+        (
+            {"GATEWAY_READMODEL__DSN_FILE": "{secret}", "GATEWAY_WATCH__FORGET_AFTER": "89d"},
+            (
+                "GATEWAY_READMODEL__RETENTION is 90d, longer than GATEWAY_WATCH__FORGET_AFTER 89d: the read model "
+                "would ignore the events of an authorization that begins again; shorten the retention or "
+                "raise forget_after"
+            ),
+        ),
+    ],
+)
+def test_settings_of_two_sections_that_contradict_each_other_are_an_error(good, secret, setting, problem):
+    assert problems_of(good | {key: value.format(secret=secret) for key, value in setting.items()}) == [problem]
+
+
+def test_the_state_may_be_forgotten_early_without_a_read_model(good):
+    assert load_settings(good | {"GATEWAY_WATCH__FORGET_AFTER": "60d"}).watch.forget_after.days == 60
 
 
 def test_all_kinds_of_problems_are_listed_together(tmp_path):
@@ -199,3 +241,51 @@ def test_a_secret_loses_its_line_end_and_never_appears_in_a_repr(secret):
 def test_a_broker_has_a_host_and_a_port(good, value):
     (problem,) = problems_of(good | {"GATEWAY_KAFKA__BOOTSTRAP": value})
     assert problem.startswith("GATEWAY_KAFKA__BOOTSTRAP: ")
+
+
+@pytest.fixture
+def console(secret):
+    """The least that makes a console's settings whole."""
+    return {
+        "GATEWAY_ENVIRONMENT": "test",
+        "GATEWAY_CONSOLE__PUBLIC_URL": "https://handoffs.example",
+        "GATEWAY_CONSOLE__API_URL": "http://gateway-ingress:8080",
+        "GATEWAY_CONSOLE__COOKIE_KEY_FILE": str(secret),
+        "GATEWAY_CONSOLE__OIDC_ISSUER": "https://login.example",
+        "GATEWAY_CONSOLE__OIDC_CLIENT_ID": "console",
+    }
+
+
+def test_a_console_needs_neither_kafka_nor_collate(console):
+    assert load_console_settings(console).console.public_url == "https://handoffs.example"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"PUBLIC_URL": None}, "GATEWAY_CONSOLE__PUBLIC_URL: required for `gateway console` but not set"),
+        ({"PUBLIC_URL": "https://a.example/path"}, "GATEWAY_CONSOLE__PUBLIC_URL: expected an origin"),
+        ({"PUBLIC_URL": "http://handoffs.example"}, "public_url is http://, which sends sessions unencrypted"),
+        ({"OIDC_ISSUER": "http://login.example"}, "oidc_issuer is http://, which sends tokens unencrypted"),
+        ({"OIDC_CLIENT_ID": None}, "oidc_issuer and oidc_client_id must be set together"),
+        ({"OIDC_ISSUER": None, "OIDC_CLIENT_ID": None}, "set one, or people can't sign in"),
+        ({"COOKIE_KEY_FILE": None}, "GATEWAY_CONSOLE__COOKIE_KEY_FILE: required for sessions"),
+        ({"LINK_DIRECTORY": "/tmp"}, "link_directory needs a public_url of this machine"),
+        ({"SESSION_ORIGINS": "https://a.example/x"}, "GATEWAY_CONSOLE__SESSION_ORIGINS: expected an origin"),
+        ({"IDLE_AFTER": "13h"}, "idle_after is longer than session_life"),
+        ({"OIDC_SCOPE": "profile"}, "oidc_scope must contain openid"),
+    ],
+)
+def test_a_console_starts_only_with_safe_settings(console, changes, problem):
+    named = {f"GATEWAY_CONSOLE__{name}": value for name, value in changes.items()}
+    environ = {name: value for name, value in (console | named).items() if value is not None}
+    with pytest.raises(SettingsInvalid) as refused:
+        load_console_settings(environ)
+    assert problem in "\n".join(refused.value.problems)
+
+
+def test_a_console_on_this_machine_may_use_plain_http_and_a_proxy_needs_no_key(console):
+    local = console | {"GATEWAY_CONSOLE__PUBLIC_URL": "http://127.0.0.1:8090"}
+    assert load_console_settings(local).console.public_url == "http://127.0.0.1:8090"
+    without = {name: value for name, value in console.items() if "OIDC" not in name and "COOKIE" not in name}
+    assert load_console_settings(without | {"GATEWAY_CONSOLE__TRUST_BEARER": "true"}).console.trust_bearer

@@ -5,9 +5,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from schemas.api.messages import PayerEvidence
 from schemas.collate.authorization import PriorAuthorization, Status
 from schemas.collate.errors import ErrorEnvelope
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
+from schemas.collate.payer_evidence import AuthorizationEvidence
 
 # docs/collate-contract.md §3, the assembled example, reduced to the fields that a rule reads.
 AUTHORIZATION = {
@@ -103,10 +105,20 @@ def test_section_3_the_kind_of_resolution_is_optional(action, kind):
         ({"manualHandoffId": "mhand_55", "state": "active"}, "mhand_55"),
         ("mhand_55", "mhand_55"),
         (None, None),
+        ({"id": None, "manualHandoffId": "mhand_55"}, None),
     ],
 )
 def test_section_11_the_handoff_pointer_may_have_several_shapes(pointer, found):
     assert authorization(activeManualHandoff=pointer).active_handoff_id == found
+
+
+@pytest.mark.parametrize("pointer", [{}, {"id": ""}, {"id": 7}, {"session": "s"}, "two words", 7, [], True, False])
+def test_section_10b_a_pointer_without_an_id_is_a_handoff_of_unknown_id(pointer):
+    read = authorization(activeManualHandoff=pointer)
+    assert read.active_manual_handoff is not None
+    assert (read.active_handoff_id, read.unread_fields) == (None, ("activeManualHandoff.id",))
+    assert authorization(activeManualHandoff={"id": "mhand_55"}).unread_fields == ()
+    assert authorization().unread_fields == ()
 
 
 def test_unknown_words_are_kept_and_free_text_is_not():
@@ -198,3 +210,15 @@ def test_section_7_errors_are_read_by_code(error, found):
 def test_section_7_a_body_without_the_envelope_is_not_a_typed_error(body):
     with pytest.raises(ValidationError):
         ErrorEnvelope.from_wire(body)
+
+
+@pytest.mark.parametrize(
+    "evidence", [{"referenceNumber": "R-1", "details": {"a": None, "b": [1, 2.5, "x"]}}, "R-1", ["R-1"], True, {}, 7]
+)
+def test_evidence_of_any_shape_is_kept_as_it_came(evidence):
+    body = {"id": "auth_1", "version": 3, "status": "completed", "submission": {"payerReceipt": evidence, "more": 1}}
+    found = AuthorizationEvidence.from_wire(json.dumps(body))
+    assert (found.submission.payer_receipt, found.submission.decision) == (evidence, None)
+    message = PayerEvidence(authorization_id="auth_1", version=3, status="completed", payer_receipt=evidence)
+    assert json.loads(message.to_json())["payerReceipt"] == evidence
+    assert "R-1" not in repr(found) + repr(message)

@@ -1,6 +1,9 @@
+import json
+
 import pytest
 from pydantic import ValidationError
 
+from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS
 from schemas.enums import Agreement, CloseReport, CommandType, Effect, EventType, Outcome, ReportedOutcome
 from schemas.events import EVENTS, AuthorizationChanged, CommandFinished
@@ -13,7 +16,7 @@ FINISHED = (
 
 def test_the_registry_has_every_type():
     assert set(EVENTS) == {str(kind) for kind in EventType}
-    assert len(EVENTS) == 14
+    assert len(EVENTS) == 19
     assert not set(EVENTS) & set(COMMANDS)
     assert all(kind == model.TYPE for kind, model in EVENTS.items())
 
@@ -57,3 +60,12 @@ def test_a_report_is_any_reported_outcome_or_inability():
     assert {str(word) for word in CloseReport} == {str(word) for word in ReportedOutcome} | {"unable_to_complete"}
     assert CloseReport(ReportedOutcome.SUBMITTED) is CloseReport.SUBMITTED
     assert [word.is_known for word in Agreement] == [True] * 4
+
+
+@pytest.mark.parametrize("model", [*EVENTS.values(), AuthorizationRecord])
+def test_a_message_built_without_validation_equals_the_validated_message(model):
+    validated = model.from_caller(json.dumps(model.EXAMPLE))
+    fields = {name: getattr(validated, name) for name in sorted(validated.model_fields_set, reverse=True)}
+    built = model.model_construct(**fields)
+    assert built == validated
+    assert built.to_json() == validated.to_json()

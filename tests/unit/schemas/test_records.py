@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import from_kafka, to_kafka
-from schemas.commands import COMMANDS, HandoffRequest
+from schemas.commands import COMMANDS, AuthorizationWatch, HandoffRequest
 from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.events import EVENTS
 from schemas.identity import event_id
@@ -73,6 +73,16 @@ def test_an_event_is_read_as_written(model, cause):
     )
     assert event.id == event_id("auth_7Q2M", 4)
     assert read_event(*write_event(event, HERE)) == event
+
+
+@pytest.mark.parametrize("caller", ["", "x" * 129])
+def test_a_command_of_a_caller_without_a_valid_name_is_unreadable(caller):
+    command = RecordedCommand(
+        id=ID, caller=caller, authorization_id="auth_7Q2M", accepted_at=NOW, data=example(AuthorizationWatch)
+    )
+    read = read_command(*write_command(command, HERE))
+    assert isinstance(read, UnreadableRecord)
+    assert read.problem == "caller: expected the name of a caller"
 
 
 def test_an_authorization_is_read_as_written():

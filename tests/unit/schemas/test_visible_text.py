@@ -8,14 +8,14 @@ import unicodedata
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import visible_text
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.api.faults import faults
 from schemas.api.messages import AccessGrantBody
 from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.documents import publish
 from schemas.documents.compatibility import resolved, schema_breaks
-from schemas.visible_text import FROM_CALLER, STORED_LINE, Notes, SentName, Why
+from schemas.fields import visible_text
+from schemas.fields.visible_text import FROM_CALLER, STORED_LINE, Notes, SentName, Why
 
 HIDDEN = {
     character

@@ -30,8 +30,9 @@ def handoff(state="active", **more):
 @pytest.mark.parametrize(
     ("state", "poll_class"),
     [
-        (watched(active=handoff()), PollClass.OPEN),
-        (watched(active=handoff("offered")), PollClass.OPEN),
+        (watched(active=handoff(access_available=True)), PollClass.OPEN),
+        (watched(active=handoff()), PollClass.ACCESS),
+        (watched(active=handoff("offered")), PollClass.ACCESS),
         (watched(active=handoff("closing")), PollClass.ENDED),
         (watched("processing", last=handoff("closed")), PollClass.ENDED),
         (watched("processing", last=handoff("closed", agreement="agrees")), PollClass.PROCESSING),
@@ -52,6 +53,9 @@ def test_the_poll_class_of_each_state(state, poll_class):
         (watched(active=handoff()), 5),
         (watched(active=handoff(), age=900), 15),
         (watched(active=handoff(), age=4_000), 60),
+        (watched(active=handoff(access_available=True)), 20),
+        (watched(active=handoff(access_available=True), age=900), 20),
+        (watched(active=handoff(access_available=True), age=4_000), 60),
         (watched("processing", last=handoff("closed")), 2),
         (watched("processing", last=handoff("closed"), age=90), 5),
         (watched("processing", age=7 * DAY), 900),
@@ -88,7 +92,7 @@ def test_the_timer_of_a_settled_authorization_deletes_its_state():
     state = watched("completed", settled_at=NOW)
     assert CADENCE.next_timer(state, NOW, half) == NOW + 90 * DAY
     assert CADENCE.next_timer(NEW, NOW, half) is None
-    packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW)
+    packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW, until=NOW)
     assert CADENCE.next_timer(AuthorizationState(recent_commands=packed), NOW, half) == NOW + DAY
     dead = {ID: OpenDeadLetter(at=NOW, command="t", caller="c")}
     assert CADENCE.next_timer(AuthorizationState(dead_letters=dead), NOW, half) == NOW + 30 * DAY

@@ -47,7 +47,7 @@ def test_a_sufficient_budget_causes_no_slowdown():
 @pytest.mark.parametrize("shortage", [2.0, 8.0])
 def test_a_small_budget_is_used_up_and_shared_evenly_with_few_deferred_observations(shortage):
     slowdown = Slowdown()
-    authorizations, step = 1_000, 10.0
+    authorizations, step = 400, 10.0
     per_second = authorizations / step / shortage
     seen, deferred = simulate(authorizations, step=step, per_second=per_second, seconds=1_000.0, slowdown=slowdown)
     assert len(seen) > 0.8 * per_second * 1_000.0, "the budget is used"

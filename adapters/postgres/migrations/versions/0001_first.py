@@ -6,6 +6,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+oldest_reader = "0001"
 
 _UP = """
 CREATE TABLE progress (

@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.auth.authentication import Authentication
-from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, Permission, new_key
+from gateway.ingress.auth.callers import (
+    Caller,
+    Callers,
+    Credentials,
+    HashedKey,
+    Permission,
+    new_key,
+    new_signing_secret,
+)
 from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
 from gateway.ingress.auth.signatures import SecretInvalid, read_secret, read_signature
 from gateway.ingress.http.context import RequestContext
@@ -41,6 +49,10 @@ def test_a_new_key_names_its_day_and_has_256_random_bits():
     prefix, key_id, secret = made.key.split("_", 2)
     assert (prefix, key_id[:6], len(key_id)) == ("cgk", "260504", 14)
     assert len(base64.urlsafe_b64decode(secret + "=")) == 32
+
+
+def test_a_new_signing_secret_has_256_random_bits():
+    assert len(read_secret(new_signing_secret())) == 32
 
 
 def test_an_issuer_has_an_algorithm():

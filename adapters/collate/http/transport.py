@@ -1,0 +1,197 @@
+"""An httpx transport to one host. It bounds time and size, and reports whether anything was sent.
+
+The transport owns the connections (last in, first out) and TLS. It sends each request once. It follows no redirect,
+keeps no cookie, decompresses nothing and reads no environment variable. docs/decisions/0004 explains why the
+gateway does not use httpx's own transport.
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from adapters.collate.answers import Cause
+from adapters.collate.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
+from adapters.collate.http.proxy import ProxyTunnel
+from runtime.http_client import client_tls
+from runtime.version import VERSION
+
+_HEADERS: Final = (
+    (b"User-Agent", f"collate-gateway/{VERSION}".encode("ascii")),
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", b"identity"),
+)
+_JSON: Final = (b"Content-Type", b"application/json")
+_TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
+_HEADER_LINES: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*\r\n)*")
+
+
+class CollateTransport(httpx.AsyncBaseTransport):
+    """Sends requests to the host of `base_url` and to no other host. One event loop; close it when done."""
+
+    def __init__(
+        self, base_url: str, limits: Limits, *, ca_file: Path | None = None, proxy: ProxyTunnel | None = None
+    ) -> None:
+        url = httpx.URL(base_url)
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError("base_url: expected http:// or https:// and a host")
+        self._url = url.copy_with(raw_path=b"/")
+        self._base_path = url.raw_path.rstrip(b"/")
+        self._scheme, self._netloc = url.scheme, url.netloc
+        self._headers = ((b"Host", url.netloc), *_HEADERS)
+        self._host = url.raw_host.decode("ascii")
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._tls = client_tls(ca_file) if url.scheme == "https" else None
+        self._proxy = proxy
+        self._limits = limits
+        self._idle: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        """Open nothing: connections open when they are needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None = None,
+        _error: BaseException | None = None,
+        _at: TracebackType | None = None,
+    ) -> None:
+        """Close every connection."""
+        await self.aclose()
+
+    def build_request(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None
+    ) -> httpx.Request:
+        """Return a request to Collate. `path` is already percent-encoded; `content` is JSON or empty.
+
+        Raises ValueError for a header that is not ASCII.
+        """
+        sent = [*self._headers, *((name.encode("ascii"), value.encode("ascii")) for name, value in headers)]
+        if content is not None:
+            if content:
+                sent.append(_JSON)
+            sent.append((b"Content-Length", b"%d" % len(content)))
+        # Parsing a URL costs half of a request, so the path goes into httpx's extension for the request target.
+        # `stream` costs a quarter of `content`, for which httpx works out the same headers again.
+        target = {"target": self._base_path + path.encode("ascii")}
+        return httpx.Request(
+            method, self._url, headers=sent, stream=httpx.ByteStream(content or b""), extensions=target
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request once and return the response within the total deadline, whole but not `read` yet.
+
+        The response has only the few headers that the gateway reads. Its extension `own_delay_seconds` is the time
+        from the response's arrival until this process handled it. After a cancellation the request may have been sent.
+
+        Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
+        an unprintable header or with a streamed body.
+        """
+        data = await self._encode(request)
+        loop = asyncio.get_running_loop()
+        call_ends = loop.time() + self._limits.total_seconds
+        connection = self._take() or await self._open(loop, call_ends)
+        self._busy.add(connection)
+        try:
+            response = await connection.send(data, call_ends)
+        except NoResponse as failure:
+            failure.own_delay_seconds = loop.time() - connection.ended_at
+            raise
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        finally:
+            self._busy.discard(connection)
+        response.extensions["own_delay_seconds"] = loop.time() - connection.ended_at
+        self._put_back(connection)
+        return response
+
+    async def aclose(self) -> None:
+        """Close all connections; a request under way ends as ambiguous."""
+        self._closed = True
+        for connection in (*self._idle, *self._busy):
+            connection.close()
+        self._idle.clear()
+        # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.is_quiet:
+                return connection
+            connection.close()
+        return None
+
+    def _put_back(self, connection: Connection) -> None:
+        if connection.usable and not self._closed:
+            self._idle.append(connection)
+        while self._idle and not self._idle[0].usable:
+            self._idle.popleft().close()
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
+        connect_ends = loop.time() + self._limits.connect_seconds
+        ends = min(connect_ends, call_ends)
+        tunnel = None if self._proxy is None else await self._proxy.open(self._host, self._port, ends)
+        name = self._host if self._tls else None
+        try:
+            async with asyncio.timeout_at(ends):
+                if tunnel is None:
+                    _, connection = await loop.create_connection(
+                        self._new, self._host, self._port, ssl=self._tls, server_hostname=name
+                    )
+                else:
+                    _, connection = await loop.create_connection(
+                        self._new, sock=tunnel, ssl=self._tls, server_hostname=name
+                    )
+        except TimeoutError:
+            timed_out = Cause.CONNECT_TIMEOUT if connect_ends <= call_ends else Cause.DEADLINE
+            raise ConnectTimedOut(timed_out, sent=False) from None
+        except ssl.SSLError:
+            raise ConnectFailed(Cause.TLS, sent=False) from None
+        except OSError as error:
+            if tunnel is not None:
+                raise ProxyFailed(Cause.PROXY_FAILED, sent=False) from None
+            raise ConnectFailed(_cause_of(error), sent=False) from None
+        if not connection.usable:
+            raise ConnectFailed(Cause.UNREACHABLE, sent=False)
+        return connection
+
+    def _new(self) -> Connection:
+        return Connection(asyncio.get_running_loop(), self._limits)
+
+    async def _encode(self, request: httpx.Request) -> bytes:
+        url = request.url
+        if url.netloc != self._netloc or url.scheme != self._scheme:
+            raise ValueError("the request is for another host than base_url's")
+        lines: list[bytes] = []
+        for name, value in request.headers.raw:
+            lines += name, b": ", value, b"\r\n"
+        headers = b"".join(lines)
+        if headers.count(b"\r\n") * 4 != len(lines) or not _HEADER_LINES.fullmatch(headers):
+            raise ValueError("request headers: expected printable ASCII")
+        if b"\r\ntransfer-encoding:" in headers.lower():
+            raise ValueError("request body: expected Content-Length, not Transfer-Encoding")
+        target = request.extensions.get("target", url.raw_path)
+        if not _TARGET.fullmatch(target):
+            raise ValueError("request target: expected a percent-encoded path")
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, headers)
+        stream = request.stream
+        # A request of `build_request` needs no await; httpx's own `aread` costs a tenth of the call.
+        return head + (b"".join(stream) if isinstance(stream, httpx.ByteStream) else await request.aread())
+
+
+def _cause_of(error: OSError) -> Cause:
+    if isinstance(error, socket.gaierror):
+        return Cause.DNS
+    return Cause.REFUSED if isinstance(error, ConnectionRefusedError) else Cause.UNREACHABLE

@@ -1,0 +1,60 @@
+"""What waits for people now: the authorizations that wait, the open handoffs, and those of them that are at risk.
+
+Each statement reads a partial index, so its cost grows with what is open, not with the read model.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+AGES: Final = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day"}
+LONGER: Final = "longer"
+
+_CASES: Final = " ".join(f"WHEN waits < interval '{interval}' THEN '{age}'" for age, interval in AGES.items())
+_WAITING: Final = f"""
+SELECT payer_id AS payer, CASE {_CASES} ELSE '{LONGER}' END AS age, count(*) AS n,
+    extract(epoch FROM max(waits))::float8 AS oldest
+FROM (
+    SELECT payer_id, now() - action_required_at AS waits FROM authorizations
+    WHERE action_required_at IS NOT NULL AND active_handoff_id IS NULL
+        AND record->>'nextAction' = 'complete_payer_interaction'
+) w GROUP BY 1, 2
+"""  # noqa: S608 - all parts are constants
+_OPEN: Final = "SELECT count(*) AS n FROM authorizations WHERE active_handoff_id IS NOT NULL"
+# The end of a handoff removes its risk.
+_AT_RISK: Final = """
+SELECT h.risk AS risk, count(*) AS n FROM handoffs h
+JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
+WHERE h.risk IS NOT NULL GROUP BY 1
+"""
+STATEMENTS: Final = (_WAITING, _OPEN, _AT_RISK)
+
+
+@dataclass(slots=True)
+class PeopleNumbers:
+    """Authorizations that wait for a person, by age and by payer (None: unknown); open handoffs, by risk."""
+
+    waiting: dict[str, int] = field(default_factory=dict)
+    waiting_payers: dict[str | None, int] = field(default_factory=dict)
+    oldest_seconds: float = 0.0
+    handoffs_open: int = 0
+    handoffs_at_risk: dict[str, int] = field(default_factory=dict)
+
+
+async def people_numbers(connection: AsyncConnection[Any]) -> PeopleNumbers:
+    """Read the numbers."""
+    found = PeopleNumbers()
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_WAITING)
+        for row in await cursor.fetchall():
+            found.waiting[row["age"]] = found.waiting.get(row["age"], 0) + row["n"]
+            found.waiting_payers[row["payer"]] = found.waiting_payers.get(row["payer"], 0) + row["n"]
+            found.oldest_seconds = max(found.oldest_seconds, row["oldest"])
+        await cursor.execute(_OPEN)
+        for row in await cursor.fetchall():
+            found.handoffs_open = row["n"]
+        await cursor.execute(_AT_RISK)
+        found.handoffs_at_risk = {row["risk"]: row["n"] for row in await cursor.fetchall()}
+    return found

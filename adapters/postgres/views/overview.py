@@ -1,0 +1,89 @@
+"""The overview of the whole gateway, and its history by minute."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from adapters.postgres.queries import fetch_all, fetch_one
+from adapters.postgres.rows import Rank
+from adapters.postgres.serializers import full_caller, unfinished_command
+from schemas.api.reads import MinuteCounts, Overview, Projector, Rates
+
+Row = Mapping[str, Any]
+MAX_UNFINISHED = 10
+_UNFINISHED = """
+SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
+FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
+"""
+_UNDECIDED = "status = 'dead_lettered' AND asked_redrive <= redrive"
+_FULL = f"""
+SELECT authorization_id, caller, count(*) AS rejected, max(changed_at) AS last_at FROM commands
+WHERE status = 'finished' AND reason = 'too_many_commands' AND changed_at > now() - interval '10 minutes'
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MAX_UNFINISHED}
+"""  # noqa: S608 - all parts are constants
+OVERVIEW = f"""
+WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2)
+SELECT
+    (SELECT coalesce(json_object_agg(status, n), '{{}}')
+        FROM (SELECT status, sum(n) AS n FROM unfinished GROUP BY 1) s) AS unfinished,
+    (SELECT coalesce(json_object_agg(coalesce(reason, 'unknown'), n), '{{}}')
+        FROM unfinished WHERE status = 'waiting') AS waiting,
+    (SELECT coalesce(json_agg(o), '[]')
+        FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MAX_UNFINISHED)}) o) AS oldest,
+    (SELECT coalesce(json_agg(d), '[]')
+        FROM ({_UNFINISHED.format(_UNDECIDED, MAX_UNFINISHED)}) d) AS dead_letters,
+    (SELECT coalesce(json_agg(f), '[]') FROM ({_FULL}) f) AS full_callers,
+    (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
+    (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
+    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.EVENT:d}) AS events,
+    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPT:d}) AS attempts,
+    (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
+    (SELECT at FROM pulse) AS heartbeat_at,
+    (SELECT behind FROM pulse) AS lag
+"""  # noqa: S608 - all parts are constants
+
+
+async def overview(connection: AsyncConnection[Any]) -> Overview:
+    """Return the overview of the whole gateway."""
+    return _overview(await fetch_one(connection, OVERVIEW), None)
+
+
+_HISTORY_MINUTES = 60
+_HISTORY = f"""
+SELECT minute, coalesce(accepted, 0) AS accepted, coalesce(finished, 0) AS finished
+FROM (SELECT date_trunc('minute', now()) - n * interval '1 minute' AS minute
+    FROM generate_series(0, {_HISTORY_MINUTES - 1}) n) every
+LEFT JOIN minutes USING (minute) ORDER BY minute
+"""  # noqa: S608 - all parts are constants
+
+
+async def overview_with_history(connection: AsyncConnection[Any]) -> Overview:
+    """Return the overview, and the accepted and finished commands of each minute of the last hour."""
+    now = await fetch_one(connection, OVERVIEW)
+    rows = await fetch_all(connection, _HISTORY)
+    return _overview(
+        now,
+        [
+            MinuteCounts(at=row["minute"].astimezone(UTC), accepted=row["accepted"], finished=row["finished"])
+            for row in rows
+        ],
+    )
+
+
+def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
+    return Overview(
+        at=datetime.now(UTC),
+        unfinished=row["unfinished"],
+        waiting=row["waiting"],
+        oldest=[unfinished_command(one) for one in row["oldest"]],
+        dead_letters=[unfinished_command(one) for one in row["dead_letters"]],
+        full_callers=[full_caller(one) for one in row["full_callers"]],
+        last_minute=Rates(
+            accepted=row["accepted"], finished=row["finished"], events=row["events"], attempts=row["attempts"]
+        ),
+        active_handoffs=row["active"],
+        history=history,
+        projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),
+    )

@@ -1,0 +1,94 @@
+"""The rows for `bench.reads`, as INSERT statements: a month of a busy gateway, with most of it in the last days.
+
+Rows are written in the order of their times, as the projector writes them. Of all authorizations 2 % need a person,
+0.5 % have an open handoff and 1 % are contradicted; 0.1 % of the commands wait. No authorization with a command of the
+team `archive`, a fifth of them, needs a person.
+"""
+
+from types import MappingProxyType
+from typing import LiteralString
+
+PAYERS = 50
+CALLERS = ("scheduling", "intake", "portal", "desk", "reporting", "people:jo.miller")
+_COMMANDS = 3
+# The n-th of many rows: the density grows towards now.
+_TIME: LiteralString = "now() - interval '30 days' * power(1 - n::float8 / {}, 2)"
+_AT: LiteralString = _TIME.format("%(authorizations)s")
+_COMMAND_AT: LiteralString = _TIME.format(f"(%(authorizations)s * {_COMMANDS})")
+_ISO: LiteralString = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+# A number of an authorization that jumps, so that neighbours in time are not neighbours in the index.
+_CHANCE: LiteralString = "(hashint8(n) & 1048575)"
+_OTHER_CHANCE: LiteralString = "(hashint8(n + 7000000000) & 1048575)"
+_AUTHORIZATION: LiteralString = "'auth_' || (n::bigint * 7919 %% %(authorizations)s)"
+
+STATEMENTS: MappingProxyType[str, LiteralString] = MappingProxyType(
+    {
+        "authorizations": f"""
+INSERT INTO authorizations (authorization_id, sequence, status, settled, active_handoff_id, active_since, updated_at,
+    record, payer_id, action_required_at)
+SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
+    CASE WHEN n %% 200 = 0 THEN 'mhand_' || n END, CASE WHEN n %% 200 = 0 THEN at END, at,
+    jsonb_strip_nulls(jsonb_build_object(
+        'sequence', 9, 'version', 27, 'status', status, 'receiptSeen', true, 'decisionSeen', false,
+        'payerId', 'payer_' || {_CHANCE} %% {PAYERS},
+        'nextAction', CASE WHEN n %% 50 = 0 THEN 'complete_payer_interaction' END,
+        'resolution', CASE WHEN n %% 50 = 0 THEN 'manual_handoff' END,
+        'coversReviewSnapshotId', CASE WHEN n %% 100 = 0 THEN 'rev_' || n END,
+        'actionRequiredAt', CASE WHEN n %% 50 = 0 THEN {_ISO.format("at")} END,
+        'activeHandoff', CASE WHEN n %% 200 = 0 THEN jsonb_build_object(
+            'id', 'mhand_' || n, 'state', 'active', 'accessAvailable', true, 'finalSubmitCapable', true,
+            'openedAt', {_ISO.format("at")}, 'requestedBy', 'jo.miller') END,
+        'lastHandoff', CASE WHEN n %% 100 = 1 THEN jsonb_build_object(
+            'id', 'mhand_' || n, 'result', 'completed_reported', 'by', 'us', 'reported', 'submitted',
+            'reportedBy', 'jo.miller', 'closedAt', {_ISO.format("at")}, 'agreement', 'contradicts') END,
+        'watchedSince', {_ISO.format("at")}, 'updatedAt', {_ISO.format("at")})),
+    'payer_' || {_CHANCE} %% {PAYERS}, CASE WHEN n %% 50 = 0 THEN at END
+FROM (SELECT n, {_AT} AS at,
+    CASE WHEN n %% 50 = 0 THEN 'requires_action' WHEN n %% 3 = 0 THEN 'waiting_on_payer' ELSE 'completed' END AS status
+    FROM generate_series(1, %(authorizations)s) n) one
+""",
+        "commands": f"""
+INSERT INTO commands (command_id, authorization_id, type, caller, accepted_at, partition, position, expires_at,
+    metadata, asked_redrive, sequence, status, redrive, outcome, effect, reason, advice, handoff_id, version, until,
+    changed_at)
+SELECT gen_random_uuid()::text, {_AUTHORIZATION}, 'collate-gateway.handoff.request.v1',
+    CASE WHEN n %% (%(authorizations)s / 10) = 7 THEN 'rare'
+        ELSE ('{{{",".join(CALLERS)}}}'::text[])[1 + {_CHANCE} %% 6] END,
+    at, n %% 12, n, at + interval '1 hour',
+    jsonb_build_object('case', 'case-' || (n::bigint * 7919 %% %(authorizations)s),
+        'team', CASE WHEN n %% 50 BETWEEN 10 AND 19 THEN 'archive' ELSE 'team-' || {_OTHER_CHANCE} %% 20 END),
+    0, 3, status, 0, CASE WHEN status = 'finished' THEN CASE WHEN n %% 20 = 0 THEN 'rejected' ELSE 'applied' END END,
+    'ours', CASE WHEN status <> 'finished' OR n %% 20 = 0 THEN 'reason_' || {_OTHER_CHANCE} / 32 %% 10 END,
+    CASE WHEN n %% 20 = 0 THEN 'Read the authorization, then decide whether to send the command again.' END,
+    'mhand_' || n, 27, NULL, at + interval '1 second'
+FROM (SELECT n, {_COMMAND_AT} AS at, CASE WHEN n %% 1000 = 1 THEN 'waiting' WHEN n %% 2000 = 2 THEN 'dead_lettered'
+    WHEN n %% 2000 = 3 THEN 'accepted' ELSE 'finished' END AS status
+    FROM generate_series(1, %(authorizations)s * {_COMMANDS}) n) one
+""",
+        "handoffs": f"""
+INSERT INTO handoffs (authorization_id, handoff_id, sequence, state, opened_at, access_available, final_submit_capable,
+    grants, operator, grant_expires_at, risk, closed_at, result, closed_by, reported, agreement, metadata)
+SELECT {_AUTHORIZATION}, 'mhand_' || n, 8, CASE WHEN n %% 200 = 0 THEN 'active' ELSE 'reconciled' END,
+    at - interval '20 minutes', true, true, 1, 'jo.miller', at,
+    CASE WHEN n %% 1000 = 0 THEN 'open_too_long' END, CASE WHEN n %% 200 <> 0 THEN at END,
+    CASE WHEN n %% 200 <> 0 THEN 'completed_reported' END, 'us', 'submitted', 'agrees',
+    jsonb_build_object('case', 'case-' || (n::bigint * 7919 %% %(authorizations)s))
+FROM (SELECT n, {_AT} AS at FROM generate_series(1, %(authorizations)s) n) one
+""",
+        "timeline": f"""
+INSERT INTO timeline (authorization_id, at, rank, ordinal, kind, command_id, data)
+SELECT {_AUTHORIZATION}, at, 2, step,
+    ('{{command.finished,handoff.opened,handoff.access_granted,handoff.closed}}'::text[])[step], NULL,
+    jsonb_build_object('handoffId', 'mhand_' || n, 'caller', 'people:jo.miller', 'requestedBy', 'jo.miller',
+        'outcome', 'applied', 'expiresAt', {_ISO.format("at")}, 'accessAvailable', true)
+FROM (SELECT n, step, {_AT} + step * interval '1 second' AS at
+    FROM generate_series(1, %(authorizations)s) n, generate_series(1, 4) step) one
+""",
+    }
+)
+
+# What the migration cannot know, and the projector writes from then on.
+AFTERWARDS: tuple[LiteralString, ...] = (
+    "UPDATE authorizations SET contradicted_at = updated_at WHERE record->'lastHandoff'->>'agreement' = 'contradicts'",
+    "INSERT INTO minutes SELECT date_trunc('minute', accepted_at), count(*), count(*) FROM commands GROUP BY 1",
+)

@@ -1,0 +1,277 @@
+"""The values that a decision reads, derived from the command, one observation of Collate and the state. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.collate.operations import Operation
+from consumers.applier.task import CommandPayload, CommandTask
+from consumers.authorization.facts import Observed
+from consumers.authorization.handoffs import RESULT_OF
+from consumers.authorization.observation import MissingAuthorization
+from consumers.authorization.state import AuthorizationState, Closer, Handoff
+from schemas.collate.authorization import ActionType, PriorAuthorization, Status
+from schemas.collate.handoff import HandoffState, ManualHandoff
+from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
+from schemas.enums import CloseReport
+
+# How long a read that contradicts the state counts as the read of a lagging replica. Later it counts as the truth.
+STALE_READ_SECONDS: Final = 60.0
+# How long a close waits for Collate to activate a handoff. Then the close is sent: a handoff may stay offered until a
+# person accepts it, and a key waits for no person.
+_OFFERED_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInput:
+    """Everything that the conditions of the table read.
+
+    Attributes:
+        payload: the payload of the command.
+        authorization: the authorization as read; None if Collate does not find it.
+        state: the stored state.
+        waited_seconds: how long the command has been the first of its key queue.
+        handoff: the handoff that a close names, or the open handoff for a request; None if Collate shows none.
+        handoff_id: the id of that handoff, also if it could not be read.
+    """
+
+    payload: CommandPayload
+    authorization: PriorAuthorization | None
+    state: AuthorizationState
+    waited_seconds: float
+    handoff: ManualHandoff | None
+    handoff_id: str | None
+
+    @classmethod
+    def of(
+        cls,
+        payload: CommandPayload,
+        observation: Observed | MissingAuthorization,
+        state: AuthorizationState,
+        *,
+        waited_seconds: float,
+    ) -> "DecisionInput":
+        """Derive the input of a decision."""
+        if isinstance(observation, MissingAuthorization):
+            named = payload.handoff_id if isinstance(payload, HandoffClose) else None
+            return cls(payload, None, state, waited_seconds, None, named)
+        authorization = observation.authorization
+        if isinstance(payload, HandoffClose):
+            handoff_id: str | None = payload.handoff_id
+        else:
+            handoff_id = authorization.active_handoff_id or _still_open(observation, state)
+        return cls(payload, authorization, state, waited_seconds, observation.handoff(handoff_id), handoff_id)
+
+    @property
+    def may_be_stale(self) -> bool:
+        """Whether a read that contradicts the state may come from a lagging replica."""
+        return self.waited_seconds < STALE_READ_SECONDS
+
+    # The authorization
+
+    @property
+    def found(self) -> PriorAuthorization:
+        """Return the authorization; only for conditions that follow `is_unknown`."""
+        if self.authorization is None:
+            raise LookupError("a condition reads an authorization that Collate does not find")
+        return self.authorization
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether Collate does not find the authorization."""
+        return self.authorization is None
+
+    @property
+    def was_known(self) -> bool:
+        """Whether the authorization has been read before, and its absence may be stale."""
+        return self.state.known is not None and self.may_be_stale
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether an earlier read showed a higher version."""
+        return self.authorization is not None and self.authorization.version < self.state.floor
+
+    @property
+    def is_before_last_end(self) -> bool:
+        """Whether the read may be older than the end of the last handoff."""
+        last = self.state.last
+        return (
+            self.may_be_stale
+            and last is not None
+            and last.agreement is None
+            and self.found.version <= last.open_version
+            and self.handoff_id is None
+        )
+
+    def status_is(self, *statuses: Status) -> bool:
+        """Whether the authorization has one of these statuses."""
+        return self.found.status in statuses
+
+    @property
+    def action(self) -> str | None:
+        """Return the type of the next action."""
+        return self.found.next_action.type if self.found.next_action else None
+
+    @property
+    def requires_handoff(self) -> bool:
+        """Whether a handoff resolves the next action."""
+        return self.action == ActionType.COMPLETE_PAYER_INTERACTION
+
+    @property
+    def requires_other_resolution(self) -> bool:
+        """Whether the action names a resolution that is no handoff (V3's third test; V2 names no resolution)."""
+        action = self.found.next_action
+        kind = action.resolution.kind if action and action.resolution else None
+        return kind not in {None, "manual_handoff"}
+
+    # The review snapshot
+
+    @property
+    def accepted(self) -> str | None:
+        """Return the snapshot that the caller's reviewer accepted."""
+        return self.payload.accepted_review_snapshot_id if isinstance(self.payload, HandoffRequest) else None
+
+    @property
+    def covered(self) -> str | None:
+        """Return the snapshot that must be accepted."""
+        return self.found.covers_review_snapshot_id
+
+    @property
+    def accepted_is_current(self) -> bool:
+        """Whether the accepted snapshot is the covered one, and is current if Collate shows its status."""
+        current = self.found.review_snapshot
+        if current is not None and current.id == self.accepted:
+            return current.status in {None, "current"} and self.covered in {None, self.accepted}
+        return self.accepted == self.covered
+
+    # The handoff
+
+    @property
+    def handoff_state(self) -> str | None:
+        """Return the handoff's state as read, else as stored; None if there is no such handoff."""
+        if self.handoff_id in self.state.ended:
+            return HandoffState.CLOSED.value
+        if self.handoff is not None:
+            return self.handoff.state
+        return self.stored.state if self.stored is not None else None
+
+    @property
+    def stored(self) -> Handoff | None:
+        """Return the handoff as stored."""
+        for handoff in (self.state.active, self.state.last):
+            if handoff is not None and handoff.id == self.handoff_id:
+                return handoff
+        return None
+
+    @property
+    def is_unidentified(self) -> bool:
+        """Whether Collate names an open handoff without an id that can be read, and the state has none either."""
+        return self.found.active_manual_handoff is not None and self.handoff_id is None
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether Collate is closing the handoff."""
+        return self.handoff_state == HandoffState.CLOSING
+
+    @property
+    def is_being_prepared(self) -> bool:
+        """Whether Collate may still activate the handoff soon."""
+        return self.handoff_state == HandoffState.OFFERED and self.waited_seconds < _OFFERED_SECONDS
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the handoff has ended."""
+        return self.handoff_state == HandoffState.CLOSED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an operator may work in the handoff. An unknown state counts as open."""
+        return self.handoff_id is not None and not self.is_closing and not self.is_closed
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether Collate shows no such handoff, and the state does not contain its result."""
+        is_active = self.found.active_handoff_id == self.handoff_id
+        has_result = self.stored is not None and self.stored.result is not None
+        return self.handoff is None and not is_active and not has_result
+
+    @property
+    def absence_may_be_stale(self) -> bool:
+        """Whether the state contains the handoff, and its absence may be stale."""
+        return (self.stored is not None or self.handoff_id in self.state.ended) and self.may_be_stale
+
+    @property
+    def belongs_elsewhere(self) -> bool:
+        """Whether the handoff belongs to another authorization."""
+        owner = self.handoff.prior_authorization_id if self.handoff else None
+        return owner is not None and owner != self.found.id
+
+    @property
+    def result(self) -> str | None:
+        """Return the result of the handoff as read, else as stored."""
+        if self.handoff is not None and self.handoff.result is not None:
+            return self.handoff.result
+        return self.stored.result if self.stored is not None else None
+
+    @property
+    def has_wanted_result(self) -> bool:
+        """Whether the handoff has the result that this close would give it."""
+        return isinstance(self.payload, HandoffClose) and self.result == RESULT_OF[operation_of(self.payload)]
+
+    @property
+    def has_same_report(self) -> bool:
+        """Whether an earlier command closed the handoff with the same report."""
+        stored = self.stored
+        if stored is None or stored.closer is None or stored.by != "us" or not isinstance(self.payload, HandoffClose):
+            return False
+        closer = stored.closer
+        is_same = closer.operation == operation_of(self.payload) and closer.reported == report_of(self.payload)
+        return is_same and closer.reason == reason_of(self.payload)
+
+
+def operation_of(close: HandoffClose) -> Operation:
+    """Return the operation of a close."""
+    match close.result:
+        case Completed():
+            return Operation.COMPLETE
+        case UnableToComplete():
+            return Operation.UNABLE_TO_COMPLETE
+        case Revoked():
+            return Operation.REVOKE
+
+
+def report_of(close: HandoffClose) -> str | None:
+    """Return the reported word; None for a revocation, which reports nothing."""
+    match close.result:
+        case Completed(reported_outcome=outcome):
+            return outcome.value
+        case UnableToComplete():
+            return CloseReport.UNABLE_TO_COMPLETE.value
+        case Revoked():
+            return None
+
+
+def reason_of(close: HandoffClose) -> str | None:
+    """Return the operator's reason if it is a word; the reason of a revocation is free text."""
+    return close.result.reason if isinstance(close.result, UnableToComplete) else None
+
+
+def closer_of(task: CommandTask, close: HandoffClose) -> Closer:
+    """Return the stored form of our close: words, no free text."""
+    return Closer.model_construct(
+        caused_by=task.ref,
+        operation=operation_of(close).value,
+        reported=report_of(close),
+        reason=reason_of(close),
+        caller=task.caller,
+        reported_by=close.reported_by,
+    )
+
+
+def _still_open(observation: Observed, state: AuthorizationState) -> str | None:
+    """Return the stored open handoff, unless a read shows its end. The authorization may no longer name it."""
+    active = state.active
+    if active is None or active.id in observation.missing:
+        return None
+    handoff = observation.handoff(active.id)
+    has_ended = handoff is not None and handoff.state == HandoffState.CLOSED
+    return None if has_ended else active.id

@@ -1,0 +1,1 @@
+"""Numbers about handoffs, counted from the events of a commit."""

@@ -1,0 +1,258 @@
+"""The events of one authorization, folded: what ended, and what they show of each handoff. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from consumers.authorization.handoffs import DEFAULT_RISK_RULES, RESULT_OF, expiring_at, granted
+from consumers.authorization.state import Claim, Closer, CommandRef, Grant, Handoff, OpenDeadLetter
+from schemas.enums import ClosedBy, Effect, Outcome
+from schemas.events import (
+    AuthorizationChanged,
+    CommandDeadLettered,
+    CommandFinished,
+    ContentRead,
+    Event,
+    HandoffAccessChanged,
+    HandoffAccessGranted,
+    HandoffAtRisk,
+    HandoffClaimed,
+    HandoffClosed,
+    HandoffOpened,
+    HandoffReconciled,
+    HandoffReleased,
+    RecentCommandsEmptied,
+    VersionFloorLowered,
+)
+from schemas.records import PublishedEvent
+
+_OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
+# Ends that change nothing for the command itself: `CommandExecution.refuse`.
+NOT_DEAD_LETTERED: Final = "not_dead_lettered"
+TOO_MANY_COMMANDS: Final = "too_many_commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of one run of a command, or an own record of the gateway, in the order of the events."""
+
+    at: float
+    command_id: str
+    redrive: int
+    caller: str
+    reason: str | None = None
+    is_dead_lettered: bool = False
+    is_own: bool = False
+    is_discard: bool = False
+
+
+@dataclass(slots=True)
+class History:
+    """What the events of an authorization show, in their order.
+
+    Attributes:
+        sequence: the number of the last event.
+        ends: the runs of commands that ended or were dead-lettered: command id and redrive.
+        recorded: the ids of the gateway's own records that have an event.
+        discarded_at: when each dead letter was discarded.
+        recent: the ends since `recent_since`, for the recent commands.
+        handoffs: every handoff that was opened, as far as events show it; `closed` are the ids of those that ended.
+        grant: the last grant for a handoff without `handoff.opened`.
+        closes: by handoff, the command that closed it according to its own end.
+    """
+
+    recent_since: float
+    sequence: int = 0
+    ends: set[tuple[str, int]] = field(default_factory=set)
+    recorded: set[str] = field(default_factory=set)
+    discarded_at: dict[str, float] = field(default_factory=dict)
+    recent: list[Ended] = field(default_factory=list)
+    dead_letters: dict[str, OpenDeadLetter] = field(default_factory=dict)
+    handoffs: dict[str, Handoff] = field(default_factory=dict)
+    closed: list[str] = field(default_factory=list)
+    grant: Grant | None = None
+    closes: dict[str, str] = field(default_factory=dict)
+    content_read_at: float | None = None
+    _receipt: bool = False
+    _decision: bool = False
+    _opened_at: dict[str, float] = field(default_factory=dict)
+
+    def see(self, event: PublishedEvent) -> None:
+        """Fold the next event."""
+        self.sequence = event.sequence
+        at, cause = event.time.timestamp(), event.causation_id
+        match event.data:
+            case CommandFinished() as finished:
+                self._finished(finished, at)
+            case CommandDeadLettered() as dead:
+                self._dead_lettered(dead, at)
+            case HandoffAccessGranted() | RecentCommandsEmptied() | VersionFloorLowered() | ContentRead():
+                self._own_record(event.data, at, cause)
+            case AuthorizationChanged() as changed:
+                self._changed(changed, at)
+            case _:
+                self._handoff(event.data, at, cause)
+
+    def _changed(self, changed: AuthorizationChanged, at: float) -> None:
+        self._receipt, self._decision = changed.receipt_seen, changed.decision_seen
+        for handoff_id, opened_at in self._opened_at.items():
+            if opened_at == at:  # one read showed both: its receipt is not new since the opening
+                self._replace(handoff_id, had_receipt=self._receipt, had_decision=self._decision)
+
+    # Commands
+
+    def _finished(self, finished: CommandFinished, at: float) -> None:
+        command_id, redrive = finished.command_id, finished.redrive or 0
+        is_discard = finished.outcome == Outcome.DISCARDED
+        if is_discard:
+            self.discarded_at[command_id] = at
+        self.ends.add((command_id, redrive))
+        if finished.reason not in {NOT_DEAD_LETTERED, TOO_MANY_COMMANDS}:
+            self.dead_letters.pop(command_id, None)
+        if finished.outcome == Outcome.APPLIED and finished.handoff_id is not None:
+            self.closes[finished.handoff_id] = command_id
+        ended = Ended(at, command_id, redrive, finished.caller, finished.reason, is_discard=is_discard)
+        self._add_recent(ended)
+
+    def _dead_lettered(self, dead: CommandDeadLettered, at: float) -> None:
+        command_id, redrive = dead.command_id, dead.redrive or 0
+        self.ends.add((command_id, redrive))
+        self.dead_letters.pop(command_id, None)  # a later one is the newest
+        self.dead_letters[command_id] = OpenDeadLetter(
+            redrive=redrive, at=at, command=dead.command, caller=dead.caller, metadata=dead.metadata
+        )
+        self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
+
+    def _own_record(
+        self,
+        event: HandoffAccessGranted | RecentCommandsEmptied | VersionFloorLowered | ContentRead,
+        at: float,
+        cause: str | None,
+    ) -> None:
+        if cause is not None:
+            self.recorded.add(cause)
+        match event:
+            case ContentRead():
+                self.content_read_at = at
+                return  # a read is not among the recent commands
+            case HandoffAccessGranted():
+                self._granted(event, at)
+            case RecentCommandsEmptied(of_caller=of_caller):
+                self.recent = [one for one in self.recent if of_caller not in {None, one.caller}]
+            case _:
+                pass
+        if cause is not None:
+            self._add_recent(Ended(at, cause, 0, event.caller or "", is_own=True))
+
+    def _add_recent(self, ended: Ended) -> None:
+        if ended.at >= self.recent_since:
+            self.recent.append(ended)
+
+    # Handoffs
+
+    def _handoff(self, event: Event, at: float, cause: str | None) -> None:
+        match event:
+            case HandoffOpened() as opened:
+                self._opened(opened, at, cause)
+            case HandoffAccessChanged() as changed:
+                self._replace(
+                    changed.handoff_id,
+                    state=changed.state,
+                    access_available=changed.access_available,
+                    final_submit_capable=changed.final_submit_capable,
+                )
+            case HandoffAtRisk() as risk if risk.handoff_id in self.handoffs:
+                risks = self.handoffs[risk.handoff_id].emitted_risks
+                self._replace(risk.handoff_id, emitted_risks=(*risks, risk.reason))
+            case HandoffClaimed() as claimed:
+                self._replace(claimed.handoff_id, claim=Claim(caller=claimed.caller, since=at))
+            case HandoffReleased() as released:
+                if cause is not None:
+                    self.recorded.add(cause)
+                self._replace(released.handoff_id, claim=None)
+            case HandoffClosed() as closed:
+                self._closed(closed, at, cause)
+            case HandoffReconciled() as reconciled:
+                before = self.handoffs.get(reconciled.handoff_id)
+                closer = before.closer.replace(caused_by=None) if before is not None and before.closer else None
+                self._replace(reconciled.handoff_id, agreement=reconciled.agreement.value, closer=closer, seen_at=0.0)
+            case _:
+                pass
+
+    def _opened(self, opened: HandoffOpened, at: float, cause: str | None) -> None:
+        opener = None
+        if opened.effect is not None and cause is not None:
+            opener = CommandRef(
+                command_id=cause,
+                metadata=opened.metadata,
+                caller=opened.caller,
+                requested_by=opened.requested_by,
+                accepted_by=opened.accepted_by,
+            )
+        handoff = Handoff(
+            id=opened.handoff_id,
+            state="active",
+            access_available=opened.access_available,
+            final_submit_capable=opened.final_submit_capable,
+            opened_at=None if opened.opened_at is None else opened.opened_at.timestamp(),
+            seen_at=at,
+            open_version=opened.version or 0,
+            open_emitted=True,
+            had_receipt=self._receipt,
+            had_decision=self._decision,
+            opener=opener,
+            opener_inferred=opened.effect == Effect.INFERRED,
+        )
+        if self.grant is not None and self.grant.handoff_id == handoff.id:
+            handoff, self.grant = granted(handoff, self.grant.until, self.grant.expiring_at), None
+        self.handoffs[handoff.id] = handoff
+        self._opened_at = {handoff.id: at}
+
+    def _granted(self, grant: HandoffAccessGranted, at: float) -> None:
+        until = grant.expires_at.timestamp()
+        expiring = expiring_at(until, at, DEFAULT_RISK_RULES)
+        handoff = self.handoffs.get(grant.handoff_id)
+        if handoff is None:
+            before = self.grant
+            if before is None or before.handoff_id != grant.handoff_id or before.until < until:
+                self.grant = Grant(handoff_id=grant.handoff_id, until=until, expiring_at=expiring)
+        elif grant.handoff_id not in self.closed:
+            self.handoffs[handoff.id] = granted(handoff, until, expiring)
+
+    def _closed(self, closed: HandoffClosed, at: float, cause: str | None) -> None:
+        closer = None
+        if closed.by == ClosedBy.US and (operation := _OPERATION_OF.get(closed.result)) is not None:
+            closer = Closer(
+                caused_by=None if cause is None else CommandRef(command_id=cause, metadata=closed.metadata),
+                operation=operation,
+                reported=None if closed.reported is None else closed.reported.value,
+                reason=closed.reason,
+                caller=closed.caller,
+                reported_by=closed.reported_by,
+            )
+        if closed.handoff_id not in self.handoffs:  # its opening is older than `events`
+            self.handoffs[closed.handoff_id] = Handoff(
+                id=closed.handoff_id, state="active", seen_at=at, open_version=0, had_receipt=True, had_decision=True
+            )
+        self._replace(
+            closed.handoff_id,
+            state="closed",
+            access_available=False,
+            result=closed.result,
+            by=closed.by.value,
+            reported=None if closed.reported is None else closed.reported.value,
+            closed_at=None if closed.closed_at is None else closed.closed_at.timestamp(),
+            closer=closer,
+            opener=None,
+            opener_inferred=False,
+            open_emitted=False,
+            emitted_risks=(),
+            grant_until=None,
+            grant_expiring_at=None,
+        )
+        if self.grant is not None and self.grant.handoff_id == closed.handoff_id:
+            self.grant = None
+        self.closed.append(closed.handoff_id)
+
+    def _replace(self, handoff_id: str, **changes: object) -> None:
+        if (handoff := self.handoffs.get(handoff_id)) is not None:
+            self.handoffs[handoff_id] = handoff.replace(**changes)

@@ -1,0 +1,123 @@
+"""The steps of a rebuild, in an order in which a crash between any two is safe (docs/decisions/0016).
+
+    wait for open transactions -> for each lost partition: read -> states -> progress
+
+The progress is the last record of a partition. A worker that starts before it finds states without progress, and stops
+the partition. A second run rebuilds every partition that has no progress.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
+from consumers.engine.core.progress import PROGRESS_KEY, encode
+from consumers.engine.state_store import state_record
+from consumers.migration.plan import Extent
+from consumers.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
+from schemas.topics import partition_for
+
+# A killed worker's transaction stays open for `worker.transaction_timeout`, 60 s at most.
+TRANSACTIONS_WITHIN_SECONDS = 90.0
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+class RebuildRefused(Exception):
+    """The topics are not in a condition that can be rebuilt; the message names the reason and the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The rebuilt partitions, and the number of states, of unfinished records and of foreign events in them."""
+
+    partitions: tuple[int, ...]
+    kept: tuple[int, ...]
+    states: int
+    unfinished: int
+    skipped: int
+
+
+class Rebuild:
+    """Rebuilds the states of an installation whose workers are stopped."""
+
+    def __init__(self, known: RebuildInput, partitions: int) -> None:
+        """`known` without extents: they are read once no transaction is open."""
+        self._known, self._partitions = known, partitions
+
+    async def run(self, again: Collection[int], report: Callable[[str], None]) -> Rebuilt:
+        """Rebuild every partition without progress, and those in `again`. Raises RebuildRefused and KafkaFailure."""
+        known = replace(self._known, extents=await self._extents())
+        kept, states, unfinished, skipped = [], 0, 0, 0
+        for number in range(self._partitions):
+            if number not in again and await has_progress(known, number):
+                kept.append(number)
+                continue
+            sources = await read_sources(known, number)
+            progress = progress_of(sources, known, number)
+            if sources.has_lost_ends():
+                raise RebuildRefused(
+                    f"partition {number} of {known.topics.commands.name} has an unfinished command from before the "
+                    f"first record of {known.topics.events.name}: its end may be deleted. Contact the maintainers"
+                )
+            if progress is None:
+                raise RebuildRefused(
+                    f"partition {number} of {known.topics.commands.name} has an unfinished command with more than a "
+                    "million records after it"
+                )
+            async with open_writer(known.kafka) as writer:
+                written = 0
+                for output in state_outputs(sources, known):
+                    await _write(writer, output.topic, number, output.key, output.value, output.headers)
+                    written += 1
+                await writer.flush()
+                await _write(writer, known.topics.state.name, number, PROGRESS_KEY, encode(progress[0]))
+                await writer.flush()
+            states, unfinished, skipped = states + written, unfinished + progress[1], skipped + sources.skipped
+            report(f"partition {number}: {written} states, {progress[1]} unfinished commands")
+        rebuilt = tuple(number for number in range(self._partitions) if number not in kept)
+        return Rebuilt(rebuilt, tuple(kept), states, unfinished, skipped)
+
+    async def run_one(self, authorization_id: str) -> bool:
+        """Rebuild one authorization's state. False: no topic has anything of it. Raises as `run`."""
+        key = authorization_id.encode()
+        number = partition_for(key, self._partitions)
+        known = replace(self._known, extents=await self._extents())
+        if not await has_progress(known, number):
+            raise RebuildRefused(
+                f"partition {number} of {known.topics.state.name} has no progress record: rebuild all lost partitions, "
+                "without --authorization"
+            )
+        sources = await read_sources(known, number, only=key)
+        if not (sources.commands or sources.histories or sources.records):
+            return False
+        output = state_record(known.topics.state.name, key, sources.state_of(key, known).encode(), known.now)
+        async with open_writer(known.kafka) as writer:
+            await _write(writer, output.topic, number, output.key, output.value, output.headers)
+            await writer.flush()
+        return True
+
+    async def _extents(self) -> Mapping[str, list[Extent]]:
+        """Return the extents once no transaction is open. `commands` has no transactions, and may still grow."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + TRANSACTIONS_WITHIN_SECONDS
+        roles = {topic.role: topic.name for topic in self._known.topics}
+        counts = dict.fromkeys(roles.values(), self._partitions)
+        while True:
+            found = await extents_of(self._known.kafka, counts, committed=True)
+            all_records = await extents_of(self._known.kafka, counts, committed=False)
+            if all(found[name] == all_records[name] for role, name in roles.items() if role != "commands"):
+                return {role: [Extent(*one) for one in found[name]] for role, name in roles.items()}
+            if loop.time() > deadline:
+                raise RebuildRefused("a transaction is open, or a worker runs: stop every worker, then run again")
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _write(  # noqa: PLR0917 - the parts of a record
+    writer: RecordWriter,
+    topic: str,
+    number: int,
+    key: bytes,
+    value: bytes | None,
+    headers: tuple[tuple[str, bytes], ...] = (),
+) -> None:
+    await writer.write(topic, number, key=key, value=value, headers=headers)

@@ -1,0 +1,242 @@
+"""The state of one authorization, rebuilt. Pure. Decision 0016 says where each field comes from, and what is lost."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from consumers.authorization import recent_callers, recent_commands
+from consumers.authorization.handoffs import RESULT_OF
+from consumers.authorization.recent_commands import CommandEnd, short
+from consumers.authorization.state import (
+    DEAD_LETTER_SECONDS,
+    MOST_ENDED_HANDOFFS,
+    AmbiguousWrite,
+    AuthorizationState,
+    Claim,
+    Closer,
+    CommandWork,
+    Handoff,
+    Known,
+    OpenDeadLetter,
+    WatchStatus,
+)
+from consumers.rebuild.history import NOT_DEAD_LETTERED, TOO_MANY_COMMANDS, Ended, History
+from consumers.rebuild.logged import LoggedCommand, first_unended
+from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
+from schemas.enums import ClosedBy
+
+# Of a command whose record is gone: a repeat of it is a key conflict, and is not applied.
+_NO_DIGEST: Final = b"\x00" * 32
+_OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
+
+
+def rebuilt(
+    history: History,
+    record: AuthorizationRecord | None,
+    commands: Sequence[LoggedCommand],
+    *,
+    now: float,
+    watch_seconds: float,
+) -> AuthorizationState:
+    """Return the state.
+
+    Args:
+        history: the events.
+        record: the newest record on `authorizations`; None if the authorization was never read.
+        commands: the commands, in the order of the log.
+        now: Unix seconds.
+        watch_seconds: how long an authorization is watched from now.
+    """
+    head = first_unended(commands, history)
+    state = AuthorizationState(sequence=history.sequence, content_read_at=history.content_read_at)
+    state = _with_ends(state, history, commands, now=now if head is None else min(now, head.accepted_at))
+    if record is None:
+        # The state of a write has always been committed together with the record of the read before it.
+        return state.replace(early_grant=history.grant)
+    active = None if record.active_handoff is None else _active(record.active_handoff, record, history, commands)
+    last = None if record.last_handoff is None else _last(record.last_handoff, record, history)
+    is_required = record.action_required_at is not None and record.next_action is not None
+    return state.replace(
+        sequence=max(history.sequence, record.sequence),
+        floor=record.version,
+        known=_known(record),
+        active=active,
+        last=last,
+        early_grant=history.grant,
+        ended=_ended_handoffs(history, last),
+        emitted_action=(record.next_action, record.resolution, record.covers_review_snapshot_id)
+        if is_required
+        else None,
+        action_required_at=_seconds(record.action_required_at) if is_required else None,
+        settled_at=_seconds(record.settled_at),
+        watch=_watch(record, now, watch_seconds),
+        work=_work(head, record),
+    )
+
+
+def _known(record: AuthorizationRecord) -> Known:
+    # `whole` is false: the next read of the same version replaces what the public record does not show.
+    return Known(
+        version=record.version,
+        whole=False,
+        status=record.status,
+        outcome=record.outcome,
+        action=record.next_action,
+        resolution=record.resolution,
+        covers=record.covers_review_snapshot_id,
+        receipt=record.receipt_seen,
+        decision=record.decision_seen,
+        payer=record.payer_id,
+    )
+
+
+def _watch(record: AuthorizationRecord, now: float, watch_seconds: float) -> WatchStatus:
+    since, ended_at = record.watched_since.timestamp(), _seconds(record.watch_ended_at)
+    if ended_at is not None:
+        return WatchStatus(since=since, until=ended_at, moved_at=ended_at, ended=True)
+    return WatchStatus(since=since, until=now + watch_seconds, moved_at=record.updated_at.timestamp())
+
+
+# Handoffs
+
+
+def _active(
+    shown: ActiveHandoff, record: AuthorizationRecord, history: History, commands: Sequence[LoggedCommand]
+) -> Handoff:
+    before = history.handoffs.get(shown.id)
+    if before is None:  # offered, or opened before the first event that `events` still holds
+        before = Handoff(
+            id=shown.id,
+            state=shown.state,
+            seen_at=record.updated_at.timestamp(),
+            open_version=record.version,
+            open_emitted=shown.state != "offered",
+            had_receipt=record.receipt_seen,
+            had_decision=record.decision_seen,
+        )
+    closed_by = history.closes.get(shown.id)
+    closer = next((one.closer for one in commands if one.command_id == closed_by and one.closer is not None), None)
+    claim = shown.claim
+    return before.replace(
+        state=shown.state,
+        access_available=shown.access_available,
+        final_submit_capable=shown.final_submit_capable,
+        opened_at=_seconds(shown.opened_at),
+        open_version=record.version,
+        claim=None if claim is None else Claim(caller=claim.caller, since=claim.since.timestamp()),
+        closer=closer,
+    )
+
+
+def _last(shown: LastHandoff, record: AuthorizationRecord, history: History) -> Handoff:
+    before = history.handoffs.get(shown.id)
+    if before is None:
+        before = Handoff(id=shown.id, state="closed", open_version=0, had_receipt=True, had_decision=True)
+    closer, reported = before.closer, None if shown.reported is None else shown.reported.value
+    if closer is None and shown.by == ClosedBy.US and (operation := _OPERATION_OF.get(shown.result)) is not None:
+        closer = Closer(operation=operation, reported=reported, reported_by=shown.reported_by)
+    return before.replace(
+        state="closed",
+        result=shown.result,
+        by=None if shown.by is None else shown.by.value,
+        reported=reported,
+        closed_at=_seconds(shown.closed_at),
+        # The record's version did not reconcile it, so only a later one can.
+        open_version=record.version,
+        agreement=None if shown.agreement is None else shown.agreement.value,
+        closer=closer,
+    )
+
+
+def _ended_handoffs(history: History, last: Handoff | None) -> tuple[str, ...]:
+    found = dict.fromkeys(history.closed)
+    if last is not None:
+        found.setdefault(last.id)
+    return tuple(found)[-MOST_ENDED_HANDOFFS:]
+
+
+# Commands
+
+
+def _work(head: LoggedCommand | None, record: AuthorizationRecord) -> CommandWork | None:
+    """Return the writes of the first unfinished command: its first write may have been sent, and may have an effect.
+
+    `version` is the lowest at which that write can have been sent, so every effect of it is a later version.
+    """
+    if head is None or head.command is None or not head.writes:
+        return None
+    ambiguous = AmbiguousWrite(version=record.version, since=head.accepted_at)
+    work = head.inherited
+    if work is None:
+        return CommandWork(
+            command_id=head.command_id,
+            command=head.command.value,
+            caller=head.caller,
+            redrive=head.redrive,
+            ambiguous=ambiguous,
+        )
+    if (earlier := work.ambiguous) is not None:
+        ambiguous = AmbiguousWrite(
+            version=min(earlier.version, ambiguous.version), since=min(earlier.since, ambiguous.since)
+        )
+    # The redrive itself may have written, so the operator's decision no longer covers every write.
+    return work.replace(inherited_n=max(0, work.inherited_n - 1), ambiguous=ambiguous)
+
+
+def _with_ends(
+    state: AuthorizationState, history: History, commands: Sequence[LoggedCommand], *, now: float
+) -> AuthorizationState:
+    """Add the dead letters, and the commands that ended within a day before `now`."""
+    digests: dict[str, bytes] = {}
+    records: dict[tuple[str, int], str] = {}
+    for one in commands:
+        digests.setdefault(one.command_id, one.digest)
+        digests.setdefault(one.record_id, one.digest)
+        records.setdefault((one.command_id, one.redrive), one.record_id)
+    packed, callers = "", ""
+    forgotten: dict[str, float] = {}
+    for end in (one for one in history.recent if one.at >= now - recent_commands.KEPT_SECONDS):
+        for record_id, over_share in _recent_ids(end, records):
+            packed, callers, lost = recent_callers.add(
+                packed,
+                callers,
+                record_id,
+                digests.get(record_id, _NO_DIGEST),
+                CommandEnd.DEAD_LETTERED if end.is_dead_lettered else CommandEnd.FINISHED,
+                caller=end.caller,
+                now=end.at,
+                until=now,
+                over_share=over_share,
+            )
+            if lost is not None and lost.ended_at >= now - recent_commands.KEPT_SECONDS:
+                tag = lost.tag.hex()
+                forgotten[tag] = max(lost.ended_at, forgotten.get(tag, -math.inf))
+    return state.replace(
+        recent_commands=packed,
+        recent_callers=callers,
+        recent_forgotten=forgotten,
+        dead_letters=_dead_letters(history, digests, now),
+    )
+
+
+def _recent_ids(end: Ended, records: Mapping[tuple[str, int], str]) -> list[tuple[str, bool]]:
+    """Return the ids that the applier stored for this end, and whether it was over its caller's share."""
+    record_id = records.get((end.command_id, end.redrive), end.command_id)
+    if end.reason in {NOT_DEAD_LETTERED, TOO_MANY_COMMANDS}:
+        return [(record_id, end.reason == TOO_MANY_COMMANDS)]
+    if record_id == end.command_id or end.is_own or end.is_discard:
+        return [(end.command_id, False)]
+    return [(end.command_id, False), (record_id, False)]
+
+
+def _dead_letters(history: History, digests: Mapping[str, bytes], now: float) -> dict[str, OpenDeadLetter]:
+    return {
+        command_id: one.replace(digest=short(digests[command_id]).hex()) if digests.get(command_id) else one
+        for command_id, one in history.dead_letters.items()
+        if one.at > now - DEAD_LETTER_SECONDS
+    }
+
+
+def _seconds(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()

@@ -1,0 +1,98 @@
+"""The chart's README: every value with its default and its description, from values.yaml and values.schema.json."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+CHART: Final = Path(__file__).parents[1] / "helm" / "gateway"
+_HEAD: Final = """# The chart of the gateway
+
+<!-- Made by `make docs` from values.yaml and values.schema.json; don't edit. -->
+
+The chart installs ingress, workers and, as options, projector and console, and Jobs that create topics and tables. It
+installs no Kafka, no PostgreSQL and no Secret.
+[docs/deploy.md](../../docs/deploy.md) leads from nothing to the first command; `gateway plan` calculates sizes
+([capacity](../../docs/capacity.md#gateway-plan)).
+
+    helm upgrade --install gateway helm/gateway --namespace gateway --values values.yaml --wait
+    helm test gateway --namespace gateway --logs
+
+These values have no default: `settings.environment`, `settings.kafka.bootstrap`, `settings.collate.base_url`,
+`secrets.existingSecret`. `ci/` has complete files:
+
+"""
+_HABITS: Final = """
+**`ingress` is a process of the gateway, not access from outside.** For a Kubernetes Ingress set
+`expose.ingress`; the chart refuses `ingress.enabled`.
+
+**Variables.** `settings` becomes the environment of every process. `extraEnv` is for variables of the platform,
+such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
+
+**Security contexts.** The defaults meet the restricted Pod Security Standard. On OpenShift set
+`podSecurityContext.runAsUser`, `runAsGroup` and `fsGroup` to `null` (`ci/openshift-values.yaml`).
+
+**Networks.** A NetworkPolicy limits each process to its ports from the first installation on. Peers are yours
+to fill in; until then the notes of `helm install` list what is open.
+
+"""
+_TABLE: Final = "| value | default | meaning |\n| --- | --- | --- |\n"
+_SETTINGS: Final = (
+    "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
+)
+
+
+class ValueUndescribed(Exception):
+    """A value of values.yaml has no description in values.schema.json."""
+
+
+def page() -> str:
+    """Return the page. Raises ValueUndescribed."""
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    examples = "".join(_example(file) for file in sorted((CHART / "ci").glob("*-values.yaml")))
+    return _HEAD + examples + _HABITS + "".join(_tables(schema, values))
+
+
+def described(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield each value as its path, its default and its description. Raises ValueUndescribed."""
+    definitions = schema["$defs"]
+
+    def walk(path: str, shape: Mapping[str, Any], default: Any, of: str = "") -> Iterator[tuple[str, Any, str]]:
+        whole = {**definitions[shape["$ref"].rpartition("/")[2]], **shape} if "$ref" in shape else shape
+        if path == "settings":
+            yield path, {}, _SETTINGS
+            return
+        if isinstance(default, dict) and default and whole.get("properties"):
+            # A shared definition says what its parts are; the value that uses it says what they are for.
+            use = shape.get("description", "") if "$ref" in shape else ""
+            for name, value in default.items():
+                yield from walk(f"{path}.{name}" if path else name, whole["properties"].get(name, {}), value, use)
+            return
+        if not whole.get("description"):
+            raise ValueUndescribed(f"{path} has no description in values.schema.json")
+        yield path, default, f"{of} {whole['description']}".strip()
+
+    yield from walk("", schema, values)
+
+
+def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    sections: dict[str, list[str]] = {"Common": []}
+    for path, default, description in described(schema, values):
+        section = path.partition(".")[0] if "." in path else "Common"
+        row = f"| `{path}` | {_shown(default)} | {description} |\n"
+        sections.setdefault(section, []).append(row)
+    for section, rows in sections.items():
+        yield f"\n## {section}\n\n{_TABLE}{''.join(rows)}"
+
+
+def _shown(default: Any) -> str:
+    text = json.dumps(default, ensure_ascii=False)
+    return "" if default == "" else f"`{text.strip(chr(34))}`"
+
+
+def _example(file: Path) -> str:
+    first = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    return f"- [`{file.name}`](ci/{file.name}): {first}\n"

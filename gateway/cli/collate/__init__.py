@@ -1,0 +1,1 @@
+"""`gateway collate probe`: which reading of the contract Collate follows, and the settings for it."""

@@ -1,0 +1,126 @@
+"""The calls of a walk: writes with and without a key, reads, and the end of every handoff that the walk has opened."""
+
+import secrets
+from typing import Any, Final
+
+from adapters.collate.operations import Operation, path_of
+from gateway.cli.collate.caller import CollateUnreachable, ProbeCaller, Reply
+from gateway.cli.collate.findings import Findings
+from schemas.collate.authorization import HandoffPointer, PriorAuthorization
+
+REASON: Final = {"reason": "gateway collate probe", "notes": None}
+_CONFLICTS: Final = frozenset({"version_conflict"})
+
+
+class HandoffCalls:
+    """The calls about one authorization, and what they have shown so far."""
+
+    def __init__(
+        self, collate: ProbeCaller, authorization: PriorAuthorization, findings: Findings, accepted: str | None
+    ) -> None:
+        """`accepted`: the review snapshot that a reviewer has accepted, if the action covers one."""
+        self._collate = collate
+        self._findings = findings
+        self._id = authorization.id
+        self._version = authorization.version
+        self._body: dict[str, Any] = {} if accepted is None else {"acceptedReviewSnapshotId": accepted}
+        self._handoff: str | None = None
+        self._opened: list[str] = []
+        # Whether each kind of write takes a key; whether Collate compares If-Match (None: not found out).
+        self._keys = dict.fromkeys(("create", "grant", "close"), True)
+        self._is_checked: bool | None = None
+        self._raises: dict[str, bool] = {}
+
+    async def _write(self, kind: str, path: str, body: dict[str, Any], version: int, key: str) -> Reply:
+        """Write with the key, and again without it if only the key can be the cause of a refusal."""
+        if not self._keys[kind]:
+            return await self._collate.post(path, body, version=version)
+        reply = await self._collate.post(path, body, version=version, key=key)
+        # A 5xx may have had an effect: it is not repeated.
+        if compares(reply) is not None or reply.code == "idempotency_key_reused" or reply.status >= 500:
+            return reply
+        plain = await self._collate.post(path, body, version=version)
+        if compares(plain) is None:
+            return reply
+        self._keys[kind] = False
+        self._add("2", f"Idempotency-Key on a {kind}", f"refused ({reply})")
+        return plain
+
+    async def _read(self) -> Reply:
+        reply = await self._collate.get(path_of(Operation.GET_AUTHORIZATION, self._id))
+        self._version = reply.version or self._version
+        return reply
+
+    async def _read_handoff(self) -> Reply:
+        return await self._collate.get(path_of(Operation.GET_HANDOFF, self._id, self._handoff or "none"))
+
+    def _took(self, reply: Reply) -> None:
+        if reply.is_ok and (handoff_id := reply.text("id")) is not None:
+            self._handoff = handoff_id
+            self._opened.append(handoff_id)
+
+    def _require_same(self, reply: Reply, what: str) -> None:
+        if reply.is_ok and reply.text("id") not in self._opened:
+            self._took(reply)
+            self._add("5.1", what, "opened a second handoff", is_problem=True)
+
+    def _raised(self, what: str, before: int, found: Reply) -> None:
+        is_raised = found.version is not None and found.version > before
+        self._add("10b", f"a {what} raises the authorization's version", yes(is_raised))
+        self._raises[what] = is_raised
+
+    async def _clean_up(self) -> None:
+        for handoff_id in self._opened:
+            if not await self._is_closed(handoff_id):
+                self._add("5", "the probe's handoff", f"{handoff_id} is still open: close it", is_problem=True)
+
+        await self._report_unknown()
+
+    async def _report_unknown(self) -> None:
+        """Report a handoff that is open although no response named it: a lost response may have opened it."""
+        try:
+            pointer = (await self._read()).document.get("activeManualHandoff")
+        except CollateUnreachable:
+            self._add("5", "an open handoff", "unknown: Collate does not respond", is_problem=True)
+            return
+        handoff_id = HandoffPointer.model_validate(pointer).id if pointer is not None else None
+        if pointer is not None and handoff_id not in self._opened:
+            shown = handoff_id or "of unknown id"
+            self._add("5", "an open handoff", f"{shown}: the probe may have opened it, close it", is_problem=True)
+
+    async def _is_closed(self, handoff_id: str) -> bool:
+        self._handoff = handoff_id
+        try:
+            if (await self._read_handoff()).text("state") in {"closed", "closing"}:
+                return True
+            await self._read()
+            path = path_of(Operation.REVOKE, self._id, handoff_id)
+            return (await self._revoke(path, self._version)).is_ok
+        except CollateUnreachable:
+            return False
+
+    async def _revoke(self, path: str, version: int) -> Reply:
+        return await self._write("close", path, REASON, version, new_key())
+
+    def _add(self, section: str, question: str, reading: str, *, is_problem: bool = False) -> None:
+        self._findings.add(section, question, reading, is_problem=is_problem)
+
+
+def compares(reply: Reply) -> bool | None:
+    """Return whether a write with If-Match was compared with the version: False if accepted, None if not shown.
+
+    Meaningful for a wrong version. For the right one False means that the write is accepted.
+    """
+    if reply.is_ok:
+        return False
+    return True if reply.code in _CONFLICTS or reply.status == 412 else None
+
+
+def new_key() -> str:
+    """Return a key that no other request has."""
+    return f"probe-{secrets.token_hex(16)}"
+
+
+def yes(is_true: bool) -> str:  # noqa: FBT001 - a value, not a switch
+    """Return the word of a report."""
+    return "yes" if is_true else "no"

@@ -1,0 +1,1 @@
+"""`gateway commands`: the list of commands."""

@@ -1,0 +1,54 @@
+"""The layout of the list of commands. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.formatting import age, stacked
+from schemas.enums import PREFIX
+
+Json = dict[str, Any]
+_COLUMNS = ("command", "type", "authorization", "caller", "accepted", "state", "reason", "metadata")
+_WIDE = 150
+_COLOURS = {"finished": "green", "accepted": "blue", "waiting": "yellow", "dead_lettered": "red"}
+
+
+def commands_table(commands: Iterable[Json], now: str, width: int) -> Table | Group:
+    """Lay out the list: a table, or two lines per command in a narrow terminal. `now` is an RFC 3339 time."""
+    if width < _WIDE:
+        return Group(*(part for command in commands for part in _lines_of(command, now)))
+    rows = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
+        rows.add_column(column, no_wrap=column in {"command", "accepted"}, overflow="fold")
+    for command in commands:
+        rows.add_row(*_cells(command, now))
+    return rows
+
+
+def _lines_of(command: Json, now: str) -> list[RenderableType]:
+    command_id, type_, authorization, caller, accepted, state, reason, metadata = _cells(command, now)
+    more = f"; {reason}" if reason else ""
+    pairs = f"; {metadata}" if metadata else ""
+    return stacked(
+        Text.assemble(str(command_id), "  ", state, f"  {accepted} ago"),
+        f"{type_} of {authorization}, by {caller}{more}{pairs}",
+    )
+
+
+def _cells(command: Json, now: str) -> tuple[str | Text, ...]:
+    waiting: Json = command.get("waiting") or {}
+    state = str(command.get("outcome") or command["status"])
+    metadata: Json = command.get("metadata") or {}
+    return (
+        command["commandId"],
+        str(command.get("type", "unknown")).removeprefix(PREFIX).removesuffix(".v1"),
+        command.get("authorizationId", ""),
+        command.get("caller", ""),
+        age(command.get("acceptedAt"), now),
+        Text(state, _COLOURS.get(command["status"], "")),
+        str(waiting.get("reason") or command.get("reason") or ""),
+        " ".join(f"{key}={value}" for key, value in sorted(metadata.items())),
+    )

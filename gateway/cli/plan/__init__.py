@@ -1,0 +1,1 @@
+"""`gateway plan`: the size of an installation for a given load."""

@@ -1,0 +1,74 @@
+"""The figures of docs/capacity.md with which `gateway plan` calculates; the page shows each of them.
+
+They come from a small machine. `make bench` measures them on another one; options of `gateway plan` take the results.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+# Time.
+DAY_SECONDS: Final = 86_400
+HOUR_SECONDS: Final = 3_600
+
+# Calls and requests.
+CALLS_PER_COMMAND: Final = 2.5
+"""One read and one write."""
+COMMANDS_PER_HANDOFF: Final = 2
+"""One opens the handoff, one closes it."""
+REQUESTS_PER_COMMAND: Final = 4
+"""The command, its status, and for a handoff the review snapshot and a link."""
+LIVE_CALLS_PER_HANDOFF: Final = 2
+"""A review snapshot and a link. Ingress makes them."""
+ACCESS_SECONDS: Final = 60
+"""From the opening of a handoff until its operator has access."""
+PROCESSING_SECONDS: Final = 600
+"""From the end of a reconciliation until the authorization waits for the payer."""
+CALLS_PER_OBSERVATION_OF_HANDOFF: Final = 2
+
+# Processes.
+RESERVE: Final = 2
+"""Room for a failed process and for a backlog."""
+LEAST_REPLICAS: Final = 2
+ROLLING_UPDATE: Final = 1
+"""An update of ingress starts one more process before it stops an old one."""
+PARTITIONS: Final = 12
+WORKERS_PER_PARTITIONS: Final = 2
+"""More partitions than workers, so that an installation can grow."""
+
+MOST_WORKERS: Final = 100
+"""More workers only to get a larger share of Collate's calls make no sense."""
+LEAST_MILLICORES: Final = 500
+
+# Memory.
+LEAST_REQUEST_MIB: Final = 384
+LEAST_LIMIT_MIB: Final = 1024
+"""The defaults of the chart."""
+WORKER_MIB: Final = 150
+STATE_KIB: Final = 1.3
+READ_AHEAD_MIB: Final = 16
+"""The default of worker.read_ahead_size: the unfinished records of a partition."""
+MEMORY_STEP_MIB: Final = 64
+
+# Disk.
+RECORD_KIB: Final = 1
+EVENTS_PER_HANDOFF: Final = 8
+RECORDS_PER_COMMAND: Final = 2
+"""The command, and the record of a read or a link."""
+COMPACTED_COPIES: Final = 2
+"""Compaction keeps the old copy of a segment until the new one is complete."""
+COMPACTION_LAG_HOURS: Final = 6
+SEGMENT_MIB: Final = 16
+ROW_KIB: Final = 1
+ROWS_PER_COMMAND: Final = 12
+"""Rows of the timeline with their indexes: acceptance, attempts and events."""
+READ_MODEL_DAYS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """What one process does, and how long Collate takes for a call."""
+
+    worker_commands_per_second: float = 200.0
+    worker_observations_per_second: float = 700.0
+    ingress_requests_per_second: float = 1_500.0
+    call_seconds: float = 0.5

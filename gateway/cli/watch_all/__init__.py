@@ -1,0 +1,1 @@
+"""`gateway watch-all`: watch the authorizations of a file, in batches."""

@@ -1,0 +1,1 @@
+"""`gateway work`: the work list of people who do handoffs."""

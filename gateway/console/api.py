@@ -1,0 +1,306 @@
+"""The calls of the gateway's HTTP API, as the person who is signed in. No other file of the console sends requests.
+
+An outcome is a value: `ApiAnswer` (2xx, 304), `ApiRefusal` (a problem of the API) or `ApiNotReached`. Each call is
+bounded in time and size.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr
+
+from gateway.console.person import SignedInPerson
+from runtime.http_client import ResponseTooLarge, client_tls, reason_of
+from runtime.settings import ConsoleSettings
+
+MOST_BYTES: Final = 8 << 20
+MOST_CONNECTIONS: Final = 200
+# The ingress closes an idle connection after 75 s, and a proxy in between perhaps earlier. Ours must end first.
+IDLE_CONNECTION_SECONDS: Final = 15.0
+# The API sends a comment at least every 15 s.
+STREAM_SILENCE_SECONDS: Final = 45.0
+_LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+Query = Mapping[str, str] | Sequence[tuple[str, str]]
+current_request_id: ContextVar[str] = ContextVar("current_request_id")
+"""The id of the page that is made; the API's log line of each call has the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """The API answered with 2xx or 304. `body` is the parsed JSON, `content` its bytes."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    content: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPointer:
+    """One wrong field of a refused request: `where` is a JSON pointer, a header or a parameter."""
+
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRefusal:
+    """The API answered with a problem (RFC 9457). `members` are the further members of the problem."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    request_id: str
+    pointers: tuple[ProblemPointer, ...] = ()
+    retry_after_seconds: int | None = None
+    members: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiNotReached:
+    """The API gave no answer of its own. The result of a command is unknown: the same key may be sent again."""
+
+    reason: str
+
+
+ApiOutcome = ApiAnswer | ApiRefusal | ApiNotReached
+
+
+@dataclass(frozen=True, slots=True)
+class ApiStream:
+    """An open event stream. `chunks` are the bytes as they come; they end when the session or the stream ends."""
+
+    chunks: AsyncIterator[bytes]
+    headers: Mapping[str, str]
+
+
+def api_path(*segments: str) -> str:
+    """Return a path of the API, each segment quoted: `api_path("v1", "authorizations", id, "timeline")`."""
+    return "/" + "/".join(_DOTS.get(one) or quote(one, safe="") for one in segments)
+
+
+_DOTS: Final = {".": "%2E", "..": "%2E%2E"}
+
+
+class Api:
+    """The API at one address. Close it, or use it as an asynchronous context manager."""
+
+    def __init__(self, settings: ConsoleSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`transport` replaces the network, in tests."""
+        self._seconds = settings.api_timeout.total_seconds()
+        self._client = httpx.AsyncClient(
+            base_url=settings.api_url or "",
+            verify=client_tls(settings.api_ca_file),
+            timeout=self._seconds,
+            limits=httpx.Limits(
+                max_connections=MOST_CONNECTIONS,
+                max_keepalive_connections=MOST_CONNECTIONS // 4,
+                keepalive_expiry=IDLE_CONNECTION_SECONDS,
+            ),
+            # The API is in the same network: no proxy may see a person's token.
+            trust_env=False,
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def get(
+        self,
+        person: SignedInPerson,
+        path: str,
+        query: Query | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiOutcome:
+        """Read. A lost connection is tried once more."""
+        return await self.send("GET", path, person.credential, query=query, headers=headers)
+
+    async def post(
+        self,
+        person: SignedInPerson,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiOutcome:
+        """Send a command or a live call, once. `body` becomes JSON; None sends `{}`."""
+        named = dict(headers or {}) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
+        return await self.send("POST", path, person.credential, body=body or {}, headers=named)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        credential: SecretStr,
+        *,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiOutcome:
+        """Send one request with a credential and return its outcome."""
+        request = self._request(method, path, credential, query=query, body=body, headers=headers)
+        try:
+            async with asyncio.timeout(self._seconds):
+                response, content = await self._exchange(request)
+        except TimeoutError:
+            return ApiNotReached(f"no answer within {self._seconds:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return ApiNotReached(_reason(error, self._seconds))
+        return _outcome(response, content)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        person: SignedInPerson,
+        path: str,
+        query: Query | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[ApiStream | ApiRefusal | ApiNotReached]:
+        """Open an event stream for the block. It ends with the person's session at the latest."""
+        more = {"Accept": "text/event-stream"} | dict(headers or {})
+        request = self._request("GET", path, person.credential, query=query, headers=more)
+        request.extensions["timeout"] = httpx.Timeout(self._seconds, read=STREAM_SILENCE_SECONDS).as_dict()
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await self._client.send(request, stream=True)
+        except TimeoutError:
+            yield ApiNotReached(f"no answer within {self._seconds:g} s")
+            return
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            yield ApiNotReached(_reason(error, self._seconds))
+            return
+        try:
+            if response.status_code == 200:
+                yield ApiStream(_until(person.ends_at, response.aiter_raw()), response.headers)
+            else:
+                outcome = await self._read_refused(response)
+                yield outcome
+        finally:
+            await response.aclose()
+
+    async def _read_refused(self, response: httpx.Response) -> ApiRefusal | ApiNotReached:
+        try:
+            async with asyncio.timeout(self._seconds):
+                outcome = _outcome(response, await _bounded(response))
+        except (TimeoutError, httpx.HTTPError) as error:
+            return ApiNotReached(_reason(error, self._seconds))
+        return ApiNotReached("an answer that is no event stream") if isinstance(outcome, ApiAnswer) else outcome
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        credential: SecretStr,
+        *,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Request:
+        own = {
+            "Authorization": f"Bearer {credential.get_secret_value()}",
+            "Accept": "application/json, application/problem+json",
+            "X-Request-Id": current_request_id.get("none"),
+        }
+        params = None if query is None else httpx.QueryParams(query if isinstance(query, Mapping) else list(query))
+        return self._client.build_request(
+            method, path, params=params, json=None if body is None else dict(body), headers=own | dict(headers or {})
+        )
+
+    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        for attempts_left in (1, 0):
+            try:
+                response = await self._client.send(request, stream=True)
+                try:
+                    return response, await _bounded(response)
+                finally:
+                    await response.aclose()
+            except _LOST_CONNECTION:
+                # The API may have closed a kept connection. Only a read changes nothing if it is sent twice.
+                if request.method != "GET" or not attempts_left:
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise ResponseTooLarge(f"the answer is larger than {MOST_BYTES} bytes")
+    return bytes(content)
+
+
+async def _until(ends_at: datetime | None, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    seconds = None if ends_at is None else max(0.0, (ends_at - datetime.now(UTC)).total_seconds())
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in chunks:
+                yield chunk
+    except (TimeoutError, httpx.HTTPError):
+        # The browser opens the stream again, and learns why it can't.
+        return
+
+
+def _outcome(response: httpx.Response, content: bytes) -> ApiOutcome:
+    status, headers = response.status_code, response.headers
+    if status == 304 or (200 <= status < 300 and not content):
+        return ApiAnswer(status, None, headers)
+    try:
+        body = json.loads(content) if "json" in headers.get("content-type", "") else None
+    except (ValueError, RecursionError):
+        body = None
+    if 200 <= status < 300 and body is not None:
+        return ApiAnswer(status, body, headers, content)
+    if status >= 400 and isinstance(body, dict) and isinstance(body.get("title"), str):
+        return _refusal(status, body, headers)
+    return ApiNotReached(f"status {status} without an answer of the API; is GATEWAY_CONSOLE__API_URL the ingress?")
+
+
+_KNOWN_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "requestId", "errors"})
+
+
+def _refusal(status: int, body: dict[str, Any], headers: httpx.Headers) -> ApiRefusal:
+    faults = body.get("errors")
+    retry_after = headers.get("retry-after", "")
+    return ApiRefusal(
+        status,
+        slug=str(body.get("type", "")).rpartition(":")[2],
+        title=body["title"],
+        detail=str(body.get("detail", "")),
+        request_id=str(body.get("requestId") or headers.get("x-request-id", "")),
+        pointers=tuple(
+            ProblemPointer(
+                str(one.get("pointer") or one.get("header") or one.get("parameter") or ""), str(one.get("detail", ""))
+            )
+            for one in (faults if isinstance(faults, list) else ())
+            if isinstance(one, dict)
+        ),
+        retry_after_seconds=int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
+        members={name: value for name, value in body.items() if name not in _KNOWN_MEMBERS},
+    )
+
+
+def _reason(error: Exception, seconds: float) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return f"no answer within {seconds:g} s"
+    return reason_of(error)

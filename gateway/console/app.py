@@ -1,0 +1,113 @@
+"""The application of the console: its routes and its middleware. `gateway.console.main` serves it."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from adapters.oidc.code_flow import CodeFlow, OidcClient
+from gateway.console import pages
+from gateway.console.api import Api
+from gateway.console.assets import Assets
+from gateway.console.errors import on_http_exception
+from gateway.console.middleware import BodyBound, CrossSiteCheck, PageErrors, PageLog, PagesInFlight
+from gateway.console.page import Console, open_templates
+from gateway.console.security_headers import SecurityHeaders
+from gateway.console.sign_in.gate import SignInGate
+from gateway.console.sign_in.links import OneTimeLinks
+from gateway.console.sign_in.people import Identities
+from gateway.console.sign_in.renewal import Renewals
+from gateway.console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
+from gateway.console.sign_in.sealing import Sealer
+from gateway.console.sign_in.sessions import Sessions
+from gateway.console.updates import FreshnessReader
+from runtime.metrics import ConsoleMetrics
+from runtime.settings import ConsoleProcessSettings, ConsoleSettings
+
+
+def utc_now() -> datetime:
+    """Return the time as an aware datetime."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: ConsoleProcessSettings, api: Api, metrics: ConsoleMetrics, *, now: Callable[[], datetime] = utc_now
+) -> Starlette:
+    """Return the application. It has no lifespan: the composition root opens and closes `api`."""
+    own = settings.console
+    assets = Assets()
+    public_url = own.public_url or ""
+    identities = Identities(api)
+    sealer = None if own.cookie_key_file is None else Sealer(own.cookie_key_file)
+    sessions = None if sealer is None else Sessions(sealer, own)
+    flow = None if sealer is None else open_flow(own)
+    app = Starlette(
+        routes=[
+            Route("/static/{digest}/{name:path}", assets.serve),
+            *page_routes(),
+            *_sign_in_routes(own, identities, sealer, sessions, flow),
+        ],
+        middleware=[
+            Middleware(PageLog, metrics),
+            Middleware(SecurityHeaders, encrypted=public_url.startswith("https://")),
+            Middleware(PageErrors),
+            Middleware(CrossSiteCheck, origin=public_url),
+            Middleware(BodyBound),
+            Middleware(
+                SignInGate,
+                identities,
+                sessions,
+                None if flow is None else Renewals(flow),
+                trust_bearer=own.trust_bearer,
+            ),
+            Middleware(PagesInFlight, most=own.max_pages_per_person),
+        ],
+        exception_handlers={HTTPException: on_http_exception},
+    )
+    # A redirect would repeat the Host header, which a client chooses.
+    app.router.redirect_slashes = False
+    app.state.freshness = FreshnessReader()
+    app.state.console = Console(api, own, settings.environment, open_templates(assets), now)
+    return app
+
+
+def open_flow(settings: ConsoleSettings) -> CodeFlow | None:
+    """Return the OIDC flow; None without an issuer."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return CodeFlow(
+        OidcClient(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            f"{settings.public_url}{CALLBACK}",
+            settings.oidc_scope,
+            settings.oidc_client_secret_file,
+            settings.oidc_resource,
+        )
+    )
+
+
+def _sign_in_routes(
+    settings: ConsoleSettings,
+    identities: Identities,
+    sealer: Sealer | None,
+    sessions: Sessions | None,
+    flow: CodeFlow | None,
+) -> Sequence[Route]:
+    if sealer is None or sessions is None:
+        return [Route("/sign-in", at_the_proxy)]
+    links = None if settings.link_directory is None else OneTimeLinks(settings.link_directory)
+    return SignIn(settings, identities, sealer, sessions, flow=flow, links=links).routes()
+
+
+def page_routes() -> Sequence[Route]:
+    """Return the routes of all modules of `gateway.console.pages`, in the order of their names."""
+    routes: list[Route] = []
+    for module in sorted(pkgutil.iter_modules(pages.__path__), key=lambda one: one.name):
+        routes += importlib.import_module(f"{pages.__name__}.{module.name}").ROUTES
+    return routes

@@ -1,0 +1,130 @@
+"""What a page gets: the person, the API, the settings, the time, and the rendering of a template.
+
+    async def work_list(request: Request) -> Response:
+        outcome = await console_of(request).api.get(person_of(request), "/v1/authorizations", {"needs": "person"})
+        return render(request, "work.html", work_view(outcome, console_of(request).now()))
+
+    ROUTES = [Route("/work", work_list)]
+
+Every template gets `view`, `person` (None on pages before sign-in) and `page`. A fragment is a template, or a block of
+one, that the whole page renders too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from gateway.console.api import Api
+from gateway.console.assets import Assets
+from gateway.console.person import SignedInPerson
+from gateway.console.security_headers import content_security_policy
+from gateway.console.times import FILTERS
+from runtime.settings import ConsoleSettings
+from runtime.version import VERSION
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The parts that pages share, built once by `gateway.console.app`."""
+
+    api: Api
+    settings: ConsoleSettings
+    environment: str
+    templates: Environment
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """Facts of the page that is made: its path, the installation, the time (UTC) and the request's id.
+
+    `guide_url` is the address of docs/operations.md for readers; None if the installation does not say it.
+    """
+
+    path: str
+    environment: str
+    version: str
+    now: datetime
+    request_id: str
+    guide_url: str | None
+
+
+def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
+    """Return the templates: every value is escaped, and an undefined name is an error. `asset(name)` is an address."""
+    templates = Environment(
+        loader=FileSystemLoader(directory),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=400,
+    )
+    templates.globals["asset"] = assets.url
+    templates.filters |= FILTERS
+    return templates
+
+
+def console_of(request: Request) -> Console:
+    """Return the shared parts."""
+    console: Console = request.app.state.console
+    return console
+
+
+def person_of(request: Request) -> SignedInPerson:
+    """Return the person who is signed in. Only pages behind the sign-in may call it."""
+    person: SignedInPerson = request.state.person
+    return person
+
+
+def is_fragment(request: Request) -> bool:
+    """Return whether htmx asks for a part of a page instead of a person opening it."""
+    return request.headers.get("hx-request") == "true"
+
+
+def render(
+    request: Request,
+    template: str,
+    view: Any = None,
+    status: int = 200,
+    *,
+    block: str | None = None,
+    opens_sessions: bool = False,
+) -> HTMLResponse:
+    """Return the page, or one block of its template.
+
+    Args:
+        request: the request that the page answers.
+        template: the file below `templates/`.
+        view: what the template shows, as `view`.
+        status: the HTTP status.
+        block: render only this block of the template, as a fragment.
+        opens_sessions: let a form of the page lead to `console.session_origins` (the workbench only).
+    """
+    console = console_of(request)
+    context = {
+        "view": view,
+        "person": getattr(request.state, "person", None),
+        "page": PageFacts(
+            request.url.path,
+            console.environment,
+            VERSION,
+            console.now(),
+            getattr(request.state, "request_id", ""),
+            console.settings.guide_url,
+        ),
+    }
+    found = console.templates.get_template(template)
+    content = found.render(context) if block is None else "".join(found.blocks[block](found.new_context(context)))
+    response = HTMLResponse(content, status)
+    if opens_sessions:
+        response.headers["content-security-policy"] = content_security_policy(console.settings.session_origins)
+    return response

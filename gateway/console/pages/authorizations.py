@@ -1,0 +1,133 @@
+"""`/authorizations/{id}`: its state, what can be done, and what happened. Prints as a record."""
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, api_path
+from gateway.console.forms import read_form
+from gateway.console.page import console_of, person_of
+from gateway.console.updates import read_changed, respond
+from gateway.console.views.authorization import AuthorizationView, authorization_of
+from gateway.console.views.freshness import Freshness
+from gateway.console.views.timeline import ROWS, timeline_of
+
+Problem = ApiRefusal | ApiNotReached
+_NOTICES: Final = frozenset({"watch", "release"})
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationDetails:
+    """One authorization, or why it cannot be shown; `refusal` is why an action was not accepted.
+
+    `form_key` is the idempotency key of the page's forms: a double click is one command.
+    """
+
+    authorization_id: str
+    freshness: Freshness
+    here: str
+    form_key: str
+    first: str | None = None
+    older: str | None = None
+    authorization: AuthorizationView | None = None
+    problem: Problem | None = None
+    timeline_problem: Problem | None = None
+    refusal: Problem | None = None
+    notice: str | None = None
+    command_id: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the page has an event stream: the newest entries of an authorization that can still change."""
+        facts = self.authorization.facts if self.authorization else None
+        return facts is not None and facts.settled_at is None and self.first is None
+
+
+async def authorization(request: Request) -> Response:
+    """GET /authorizations/{id}."""
+    return await _show(request)
+
+
+async def watch(request: Request) -> Response:
+    """POST /authorizations/{id}/watch: then the page again."""
+    id_, form = request.path_params["id"], await read_form(request)
+    outcome = await console_of(request).api.post(
+        person_of(request), api_path("v1", "authorizations", id_, "watch"), idempotency_key=form.get("key")
+    )
+    if isinstance(outcome, ApiAnswer):
+        return _redirect(id_, notice="watch", command=outcome.body["commandId"])
+    return await _show(request, refusal=outcome)
+
+
+async def release(request: Request) -> Response:
+    """POST /authorizations/{id}/release: give a claimed handoff back, then the page again."""
+    id_, form = request.path_params["id"], await read_form(request)
+    path = api_path("v1", "authorizations", id_, "handoffs", form.get("handoff", ""), "release")
+    outcome = await console_of(request).api.post(person_of(request), path)
+    if isinstance(outcome, ApiAnswer):
+        return _redirect(id_, notice="release")
+    return await _show(request, refusal=outcome)
+
+
+async def _show(request: Request, refusal: Problem | None = None) -> Response:
+    id_, cursor = request.path_params["id"], request.query_params.get("cursor")
+    query = {"order": "newest", "limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
+    # Each change of the record comes with an entry, so the timeline alone decides whether the part is still correct.
+    timeline, freshness = await read_changed(request, api_path("v1", "authorizations", id_, "timeline"), query)
+    page = AuthorizationDetails(id_, freshness, _address(id_, cursor), str(uuid.uuid4()), refusal=refusal)
+    outcome = timeline
+    if not (isinstance(timeline, ApiAnswer) and timeline.status == 304):
+        record = await console_of(request).api.get(person_of(request), api_path("v1", "authorizations", id_))
+        page = _page(request, page, record, timeline, cursor)
+        outcome = refusal or page.problem or timeline
+    return respond(request, "authorization.html", "authorization_part.html", page, outcome=outcome, freshness=freshness)
+
+
+def _page(
+    request: Request, page: AuthorizationDetails, record: ApiOutcome, timeline: ApiOutcome, cursor: str | None
+) -> AuthorizationDetails:
+    is_unknown = isinstance(record, ApiRefusal) and record.status == 404 and record.slug != "no-read-model"
+    if not isinstance(record, ApiAnswer) and not is_unknown:
+        return replace(page, problem=record)
+    entries = timeline_of(timeline.body, is_first_page=not cursor) if isinstance(timeline, ApiAnswer) else None
+    now, me = console_of(request).now(), person_of(request).name
+    view = authorization_of(
+        page.authorization_id, record.body if isinstance(record, ApiAnswer) else None, entries, me, now
+    )
+    notice = request.query_params.get("notice")
+    return replace(
+        page,
+        authorization=view,
+        timeline_problem=None if isinstance(timeline, ApiAnswer) else timeline,
+        first=_address(page.authorization_id, None) if cursor else None,
+        older=_address(page.authorization_id, entries.next) if entries and entries.next else None,
+        notice=notice if notice in _NOTICES and page.refusal is None else None,
+        command_id=_uuid_or_none(request.query_params.get("command")),
+    )
+
+
+def _address(id_: str, cursor: str | None) -> str:
+    return f"/authorizations/{quote(id_, safe='')}" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
+
+
+def _redirect(id_: str, **query: str) -> Response:
+    return RedirectResponse(f"{_address(id_, None)}?{urlencode(query)}", 303)
+
+
+def _uuid_or_none(text: str | None) -> str | None:
+    try:
+        return str(uuid.UUID(text)) if text else None
+    except ValueError:
+        return None
+
+
+ROUTES: Final = [
+    Route("/authorizations/{id}", authorization),
+    Route("/authorizations/{id}/watch", watch, methods=["POST"]),
+    Route("/authorizations/{id}/release", release, methods=["POST"]),
+]

@@ -1,0 +1,179 @@
+"""Decisions about all dead letters that match a filter, 20 in one request, oldest first.
+
+The address holds everything that a run needs: filter, count, digest, the time of the list and the cursor. So a run
+continues after an interruption, in another tab too, and decides nothing that the person has not seen. Free text is not
+accepted here, because an address is no place for it; the reason is a word, with a ticket.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiRefusal
+from gateway.console.errors import PageError
+from gateway.console.forms import Form, read_form
+from gateway.console.page import console_of, person_of
+from gateway.console.pages.dead_letters.letters import OPERATE, REASONS, decision_body
+from gateway.console.pages.dead_letters.reading import Failure, address, filters_of, forecasts, selection_of
+from gateway.console.updating_part import page_or_part
+from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenLetters, bulk_plan
+
+ALL: Final = "/dead-letters/all"
+TEMPLATE: Final = "dead_letters/all.html"
+PART: Final = "dead_letters/all_part.html"
+VERBS: Final = ("redrive", "discard")
+PAUSE_SECONDS: Final = 4
+"""Between two requests of a run: five decisions a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRun:
+    """What this run has decided so far, and where it continues."""
+
+    verb: str = ""
+    reason: str = ""
+    ticket: str = ""
+    decided: int = 0
+    left_out: int = 0
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPage:
+    """The page. Without a plan there is nothing (more) to decide, or the list could not be read."""
+
+    filters: dict[str, str]
+    plan: BulkPlan | None = None
+    run: BulkRun = BulkRun()
+    failure: Failure | None = None
+    problem: Failure | None = None
+    has_changed: bool = False
+    is_incomplete: bool = False
+    since: str | None = None
+    reasons: tuple[str, ...] = REASONS
+    pause_seconds: int = PAUSE_SECONDS
+    at_once: int = MOST_DECISIONS
+
+
+async def show(request: Request) -> Response:
+    """GET /dead-letters/all?…: how many match, what a redrive of the next ones does, and the form."""
+    page = await _read(request, dict(request.query_params))
+    return _response(request, page, 200 if page.failure is None else _status(page.failure))
+
+
+async def decide(request: Request) -> Response:
+    """POST /dead-letters/all: decide the next ones; 303 to the rest."""
+    person, form = person_of(request), await read_form(request)
+    fields = {name: form[name] for name in form}
+    verb, body = fields.get("verb", ""), decision_body(person, form)
+    if verb not in VERBS or body is None:
+        return _response(request, await _read(request, fields, is_incomplete=True), 422)
+    body.pop("why", None)
+    filters, chosen = filters_of(fields), _chosen(form)
+    selection = _selection(fields, filters, console_of(request).now()) | {"before": chosen.before}
+    after = {} if chosen.after is None else {"after": chosen.after}
+    sent = body | after | {"decision": verb, "selection": selection, "count": chosen.count, "digest": chosen.digest}
+    outcome = await console_of(request).api.post(person, "/v1/dead-letters/decisions", sent)
+    if isinstance(outcome, ApiRefusal) and outcome.slug == "dead-letters-changed":
+        return RedirectResponse(address(ALL, filters, {"changed": "yes"}), 303)
+    if not isinstance(outcome, ApiAnswer):
+        return _response(request, await _read(request, fields, problem=outcome), _status(outcome))
+    run = _run_of(fields)
+    rest = {
+        "sinceTime": selection.get("since"),
+        "before": chosen.before,
+        "count": str(outcome.body["remaining"]),
+        "digest": outcome.body["digest"],
+        "after": outcome.body.get("next"),
+        "verb": verb,
+        "reason": body["reason"],
+        "ticket": body.get("ticket"),
+        "decided": str(run.decided + len(outcome.body["decided"])),
+        "leftOut": str(run.left_out + len(outcome.body["notDecided"])),
+        "run": "yes" if form.get("run") == "yes" and outcome.body["remaining"] else None,
+    }
+    return RedirectResponse(address(ALL, filters, rest), 303)
+
+
+async def _read(
+    request: Request, fields: dict[str, str], *, problem: Failure | None = None, is_incomplete: bool = False
+) -> BulkPage:
+    person, console, filters = person_of(request), console_of(request), filters_of(fields)
+    run = _run_of(fields)
+    has_changed = fields.get("changed") == "yes"
+    if not person.may(OPERATE) or (run.verb and fields.get("count") == "0"):
+        return BulkPage(filters, run=run)
+    selection = _selection(fields, filters, console.now())
+    continues = bool(fields.get("digest")) and problem is None
+    behind = {name: fields[name] for name in ("before",) if fields.get(name)} if continues else {}
+    cursor = {"cursor": fields["after"]} if continues and fields.get("after") else {}
+    query = selection | behind | cursor | {"limit": str(MOST_DECISIONS)} | ({} if continues else {"digest": "true"})
+    listed = await console.api.get(person, "/v1/dead-letters", query)
+    if not isinstance(listed, ApiAnswer):
+        return BulkPage(filters, run=run, failure=listed)
+    chosen = (
+        _chosen(fields)
+        if continues
+        else ChosenLetters(listed.body["matching"], listed.body["digest"], listed.body["at"])
+    )
+    if chosen.count == 0:
+        return BulkPage(filters, run=run, has_changed=has_changed)
+    next_letters = listed.body["deadLetters"]
+    found = [] if run.goes_on else await forecasts(request, next_letters)
+    plan = bulk_plan(listed.body, filters, found, chosen)
+    return BulkPage(
+        filters,
+        plan,
+        run,
+        problem=problem,
+        has_changed=has_changed,
+        is_incomplete=is_incomplete,
+        since=selection.get("since"),
+    )
+
+
+def _response(request: Request, page: BulkPage, status: int) -> Response:
+    return page_or_part(request, TEMPLATE, PART, page, status)
+
+
+def _selection(fields: dict[str, str], filters: dict[str, str], now: datetime) -> dict[str, str]:
+    """Return the filters as the API has them, with the time that the first page of a run computed from the age."""
+    since = fields.get("sinceTime")
+    return selection_of(filters, now) | ({"since": since} if since else {})
+
+
+def _chosen(fields: Form | dict[str, str]) -> ChosenLetters:
+    count = fields.get("count", "")
+    if not count.isascii() or not count.isdigit() or len(count) > 5 or not fields.get("before"):
+        raise PageError(400, "The form is not complete", "Begin again with the list of dead letters.")
+    return ChosenLetters(int(count), fields.get("digest", ""), fields["before"], fields.get("after") or None)
+
+
+def _run_of(fields: dict[str, str]) -> BulkRun:
+    verb, reason = fields.get("verb", ""), fields.get("reason", "")
+    return BulkRun(
+        verb=verb if verb in VERBS else "",
+        reason=reason if reason in REASONS else "",
+        ticket=fields.get("ticket", ""),
+        decided=_number(fields.get("decided", "")),
+        left_out=_number(fields.get("leftOut", "")),
+        goes_on=fields.get("run") == "yes",
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
+
+
+def _status(failure: Failure) -> int:
+    return failure.status if isinstance(failure, ApiRefusal) else 503
+
+
+ROUTES = [
+    Route(ALL, show, methods=["GET"]),
+    Route(ALL, decide, methods=["POST"]),
+]

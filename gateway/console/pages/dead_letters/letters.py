@@ -1,0 +1,234 @@
+"""The list of dead letters, one of them, its decisions, and the page that reveals what the caller wrote."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from consumers.applier.dry_run import forecast_of_discard
+from gateway.console.api import ApiAnswer, ApiRefusal, api_path
+from gateway.console.errors import PageError
+from gateway.console.forms import Form, read_form
+from gateway.console.page import console_of, person_of, render
+from gateway.console.pages.dead_letters.reading import (
+    AGES,
+    ROWS,
+    Failure,
+    address,
+    command_of,
+    filters_of,
+    read_situation,
+    redrive_forecast,
+    selection_of,
+)
+from gateway.console.person import SignedInPerson
+from gateway.console.updating_part import etag_of, page_or_part
+from gateway.console.views.content import Content, content
+from gateway.console.views.dead_letters import LetterDetail, LetterList, letter_detail, letter_list
+from gateway.console.views.workbench.bench import CommandResult, command_result
+from schemas.enums import CommandType, DecisionReason
+
+OPERATE: Final = "operate"
+LIST: Final = "dead_letters/list.html"
+LIST_PART: Final = "dead_letters/list_part.html"
+ONE: Final = "dead_letters/one.html"
+WAIT: Final = {"Prefer": "wait=3"}
+COMMANDS: Final = (CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH)
+REASONS: Final = tuple(DecisionReason)
+_LOOKS: Final = 8
+_PAUSE_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class LetterListPage:
+    """The page of the list. Exactly one of `letters` and `failure` is set."""
+
+    filters: dict[str, str]
+    here: str
+    next: str | None = None
+    is_first: bool = True
+    letters: LetterList | None = None
+    failure: Failure | None = None
+    commands: tuple[str, ...] = COMMANDS
+    ages: tuple[str, ...] = tuple(AGES)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedDecision:
+    """What was typed into the form of a decision."""
+
+    reason: str = ""
+    ticket: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    """The page of one dead letter. Without `letter` it is none (any more), or could not be read."""
+
+    command_id: str
+    letter: LetterDetail | None = None
+    failure: Failure | None = None
+    situation_failure: Failure | None = None
+    problem: Failure | None = None
+    is_incomplete: bool = False
+    typed: TypedDecision = field(default_factory=TypedDecision)
+    decided: str = ""
+    result: CommandResult | None = None
+    reasons: tuple[str, ...] = REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class RevealedLetter:
+    """What the caller wrote. `encoded` is the record's value in base64, if it cannot be read."""
+
+    command_id: str
+    data: Content | None = None
+    encoded: str | None = None
+    failure: Failure | None = None
+
+
+async def show_list(request: Request) -> Response:
+    """GET /dead-letters."""
+    person, now = person_of(request), console_of(request).now()
+    filters, cursor = filters_of(request.query_params), request.query_params.get("cursor", "")
+    page = LetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
+    if not person.may(OPERATE):
+        return page_or_part(request, LIST, LIST_PART, page, 403)
+    query = selection_of(filters, now) | {"limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
+    outcome = await console_of(request).api.get(person, "/v1/dead-letters", query)
+    if not isinstance(outcome, ApiAnswer):
+        failed = LetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
+        return page_or_part(request, LIST, LIST_PART, failed, _status(outcome))
+    letters = letter_list(outcome.body, filters)
+    following = None if letters.next_cursor is None else {"cursor": letters.next_cursor}
+    shown = LetterListPage(
+        filters,
+        page.here,
+        next=None if following is None else address("/dead-letters", filters, following),
+        is_first=page.is_first,
+        letters=letters,
+    )
+    etag = etag_of(letters.rows, letters.matching, letters.left_out)
+    return page_or_part(request, LIST, LIST_PART, shown, etag=etag)
+
+
+async def show_one(request: Request) -> Response:
+    """GET /dead-letters/{commandId}. `decided` names the decision that the person has just sent."""
+    decided = request.query_params.get("decided", "")
+    page = await _read(request, decided=decided if decided in {"redrive", "discard"} else "")
+    return render(request, ONE, page, 200 if page.decided else _status(page.failure))
+
+
+async def redrive(request: Request) -> Response:
+    """POST /dead-letters/{commandId}/redrive."""
+    return await _decide(request, "redrive")
+
+
+async def discard(request: Request) -> Response:
+    """POST /dead-letters/{commandId}/discard."""
+    return await _decide(request, "discard")
+
+
+async def reveal(request: Request) -> Response:
+    """GET /dead-letters/{commandId}/reveal: what the caller wrote. The API puts each read on record."""
+    command_id, person = command_of(request), person_of(request)
+    if not person.may(OPERATE):
+        return render(request, "dead_letters/reveal.html", RevealedLetter(command_id), 403)
+    query = {} if person.is_named_by_token else {"operator": person.name}
+    outcome = await console_of(request).api.get(person, api_path("v1", "dead-letters", command_id, "original"), query)
+    if not isinstance(outcome, ApiAnswer):
+        failed = RevealedLetter(command_id, failure=outcome)
+        return render(request, "dead_letters/reveal.html", failed, _status(outcome))
+    data = outcome.body.get("data")
+    shown = RevealedLetter(command_id, content(data), None if data is not None else outcome.body["value"])
+    return render(request, "dead_letters/reveal.html", shown)
+
+
+def decision_body(person: SignedInPerson, form: Form) -> dict[str, Any] | None:
+    """Return operator, reason, ticket and why of a form; None without a reason."""
+    reason = form.get("reason", "")
+    if reason not in REASONS:
+        return None
+    optional = {name: form.get(name, "").strip() for name in ("ticket", "why")}
+    operator = {} if person.is_named_by_token else {"operator": person.name}
+    return operator | {"reason": reason} | {name: value for name, value in optional.items() if value}
+
+
+async def _decide(request: Request, verb: str) -> Response:
+    command_id, person, form = command_of(request), person_of(request), await read_form(request)
+    typed = TypedDecision(form.get("reason", ""), form.get("ticket", ""), form.get("why", ""))
+    body, number = decision_body(person, form), form.get("redrive", "")
+    if not number.isascii() or not number.isdigit() or len(number) > 3:
+        raise PageError(400, "The form is not complete", "Load the page again and fill in the form again.")
+    if body is None:
+        return render(request, ONE, await _read(request, typed=typed, is_incomplete=True), 422)
+    path = api_path("v1", "dead-letters", command_id, verb)
+    outcome = await console_of(request).api.post(person, path, body | {"redrive": int(number)}, headers=WAIT)
+    if not isinstance(outcome, ApiAnswer):
+        return render(request, ONE, await _read(request, typed=typed, problem=outcome), _status(outcome))
+    await _until_decided(request, command_id, int(number))
+    return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb}), 303)
+
+
+async def _read(
+    request: Request,
+    *,
+    decided: str = "",
+    typed: TypedDecision | None = None,
+    problem: Failure | None = None,
+    is_incomplete: bool = False,
+) -> LetterPage:
+    command_id, person, api = command_of(request), person_of(request), console_of(request).api
+    page = LetterPage(
+        command_id,
+        problem=problem,
+        is_incomplete=is_incomplete,
+        decided=decided,
+        typed=typed or TypedDecision(),
+    )
+    if not person.may(OPERATE):
+        return page
+    found, situation = await asyncio.gather(
+        api.get(person, api_path("v1", "dead-letters", command_id)), read_situation(request, command_id)
+    )
+    if not isinstance(found, ApiAnswer):
+        result = await api.get(person, api_path("v1", "commands", command_id))
+        known = command_result(command_id, result.body) if isinstance(result, ApiAnswer) else None
+        return replace(page, failure=found, result=known)
+    now = console_of(request).now()
+    letter = letter_detail(
+        found.body,
+        situation.body if isinstance(situation, ApiAnswer) else None,
+        redrive_forecast(found.body, situation, now),
+        forecast_of_discard(found.body),
+    )
+    return replace(page, letter=letter, situation_failure=None if isinstance(situation, ApiAnswer) else situation)
+
+
+async def _until_decided(request: Request, command_id: str, number: int) -> None:
+    """Wait, two seconds at most, until the dead letter has ended or is a new one."""
+    api, person = console_of(request).api, person_of(request)
+    for _ in range(_LOOKS):
+        found = await api.get(person, api_path("v1", "dead-letters", command_id))
+        if not isinstance(found, ApiAnswer) or found.body["redrive"] != number:
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _status(failure: Failure | None) -> int:
+    if failure is None:
+        return 200
+    return failure.status if isinstance(failure, ApiRefusal) else 503
+
+
+ROUTES = [
+    Route("/dead-letters", show_list, methods=["GET"]),
+    Route("/dead-letters/{command_id}", show_one, methods=["GET"]),
+    Route("/dead-letters/{command_id}/reveal", reveal, methods=["GET"]),
+    Route("/dead-letters/{command_id}/redrive", redrive, methods=["POST"]),
+    Route("/dead-letters/{command_id}/discard", discard, methods=["POST"]),
+]

@@ -1,0 +1,93 @@
+"""What the pages of dead letters read from the API: the list by filter, one with its situation, and forecasts."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from consumers.applier.dry_run import Forecast, forecast
+from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, api_path
+from gateway.console.errors import PageError
+from gateway.console.page import console_of, person_of
+from gateway.console.views.dead_letters import FILTERS, ShownForecast, shown_forecast
+from schemas.fields.scalars import is_command_id
+from schemas.times import format_time
+
+Json = dict[str, Any]
+Failure = ApiRefusal | ApiNotReached
+ROWS: Final = 50
+AGES: Final = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+_AT_ONCE: Final = 4
+_FORECAST_SECONDS: Final = 8.0
+
+
+def command_of(request: Request) -> str:
+    """Return the command's id in the path. Raises PageError."""
+    command_id: str = request.path_params["command_id"]
+    if not is_command_id(command_id):
+        raise PageError(404, "There is no such dead letter", "Choose one of the list.")
+    return command_id
+
+
+def filters_of(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters that are set. An unknown age is dropped."""
+    chosen = {name: values.get(name, "").strip() for name in FILTERS}
+    if chosen["since"] not in AGES:
+        chosen["since"] = ""
+    return {name: value for name, value in chosen.items() if value}
+
+
+def selection_of(filters: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Return the filters as the API has them: an age becomes a time."""
+    age = AGES.get(filters.get("since", ""))
+    selection = {name: value for name, value in filters.items() if name != "since"}
+    return selection if age is None else selection | {"since": format_time((now - age).astimezone(UTC))}
+
+
+def address(path: str, *parts: Mapping[str, str | None]) -> str:
+    """Return a path with a query of the values that are set."""
+    query = {name: value for part in parts for name, value in part.items() if value}
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+async def read_situation(request: Request, command_id: str) -> ApiOutcome:
+    """Read the state of a dead letter's authorization at Collate."""
+    return await console_of(request).api.get(
+        person_of(request), api_path("v1", "dead-letters", command_id, "situation")
+    )
+
+
+def redrive_forecast(letter: Json, situation: ApiOutcome, now: datetime) -> Forecast | None:
+    """Return the forecast of a redrive; None if the state at Collate is not known."""
+    if not letter["canRedrive"]:
+        return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
+    if isinstance(situation, ApiAnswer):
+        return forecast(letter, situation.body, now)
+    if isinstance(situation, ApiRefusal) and situation.slug == "authorization-not-found":
+        return forecast(letter, None, now)
+    return None
+
+
+async def forecasts(request: Request, letters: Sequence[Json]) -> list[ShownForecast | None]:
+    """Forecast a redrive of each, a few at a time; None for one that was not read in time."""
+    places = asyncio.Semaphore(_AT_ONCE)
+    api, person, now = console_of(request).api, person_of(request), console_of(request).now()
+
+    async def one(letter: Json) -> ShownForecast | None:
+        async with places:
+            found = await api.get(person, api_path("v1", "dead-letters", letter["commandId"]))
+            if not isinstance(found, ApiAnswer):
+                return None
+            expected = redrive_forecast(found.body, await read_situation(request, letter["commandId"]), now)
+        return None if expected is None else shown_forecast(expected, letter.get("command"))
+
+    tasks = [asyncio.create_task(one(letter)) for letter in letters]
+    if not tasks:
+        return []
+    done, late = await asyncio.wait(tasks, timeout=_FORECAST_SECONDS)
+    for task in late:
+        task.cancel()
+    return [task.result() if task in done else None for task in tasks]

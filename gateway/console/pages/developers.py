@@ -1,0 +1,129 @@
+"""`/developers`: who you are, requests to paste, and the served OpenAPI and AsyncAPI documents for people."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
+from gateway.console.errors import PageError
+from gateway.console.page import console_of, person_of, render
+from gateway.console.views.curl import curl_of, first_requests
+from gateway.console.views.documents import (
+    MessageLine,
+    MessagePage,
+    OperationLine,
+    OperationPage,
+    message_page,
+    messages_of,
+    operation_page,
+    operations_of,
+)
+from gateway.console.views.me import MeView, me_of
+
+Problem = ApiRefusal | ApiNotReached
+_DOCUMENTS: Final = ("openapi.json", "asyncapi.json")
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopersPage:
+    """The entry page. Each part has its own problem."""
+
+    me: MeView | None
+    me_problem: Problem | None
+    first_lines: tuple[str, ...]
+    operations: tuple[OperationLine, ...]
+    openapi_problem: Problem | None
+    messages: tuple[MessageLine, ...]
+    asyncapi_problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDetails:
+    """One operation, and its request as a curl command."""
+
+    operation: OperationPage
+    curl: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDetails:
+    """One message, and an example as indented JSON."""
+
+    message: MessagePage
+    example: str
+
+
+async def developers(request: Request) -> Response:
+    """GET /developers."""
+    api, person = console_of(request).api, person_of(request)
+    me, openapi, asyncapi = await asyncio.gather(
+        api.get(person, "/v1/me"), *(api.get(person, f"/{name}") for name in _DOCUMENTS)
+    )
+    page = DevelopersPage(
+        me=me_of(me.body) if isinstance(me, ApiAnswer) else None,
+        me_problem=_problem(me),
+        first_lines=first_requests(_base(request)),
+        operations=operations_of(openapi.body) if isinstance(openapi, ApiAnswer) else (),
+        openapi_problem=_problem(openapi),
+        messages=messages_of(asyncapi.body) if isinstance(asyncapi, ApiAnswer) else (),
+        asyncapi_problem=_problem(asyncapi),
+    )
+    return render(request, "developers.html", page)
+
+
+async def operation(request: Request) -> Response:
+    """GET /developers/http/{id}."""
+    found = operation_page(await _document(request, "openapi.json"), request.path_params["id"])
+    if found is None:
+        raise HTTPException(404)
+    return render(request, "developers_operation.html", OperationDetails(found, curl_of(found, _base(request))))
+
+
+async def message(request: Request) -> Response:
+    """GET /developers/messages/{id}."""
+    found = message_page(await _document(request, "asyncapi.json"), request.path_params["id"])
+    if found is None:
+        raise HTTPException(404)
+    example = "" if found.example is None else json.dumps(found.example, indent=2)
+    return render(request, "developers_message.html", MessageDetails(found, example))
+
+
+async def document(request: Request) -> Response:
+    """GET /developers/openapi.json and /developers/asyncapi.json: the documents as the API serves them."""
+    name = request.url.path.rpartition("/")[2]
+    return Response(json.dumps(await _document(request, name)), media_type="application/json")
+
+
+async def _document(request: Request, name: str) -> Mapping[str, Any]:
+    outcome = await console_of(request).api.get(person_of(request), f"/{name}")
+    match outcome:
+        case ApiAnswer(body=dict() as body):
+            return body
+        case ApiRefusal(title=title, detail=detail):
+            raise PageError(502, title, detail)
+        case _:
+            raise PageError(502, "The gateway does not answer", "Its documents are not available now. Try again.")
+
+
+def _problem(outcome: ApiOutcome) -> Problem | None:
+    return None if isinstance(outcome, ApiAnswer) else outcome
+
+
+def _base(request: Request) -> str:
+    return console_of(request).settings.api_url or ""
+
+
+ROUTES: Final = [
+    Route("/developers", developers),
+    Route("/developers/openapi.json", document),
+    Route("/developers/asyncapi.json", document),
+    Route("/developers/http/{id}", operation),
+    Route("/developers/messages/{id}", message),
+]

@@ -1,0 +1,49 @@
+"""GET /events: the newest events by type and authorization; with JavaScript the list follows the stream."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiNotReached, ApiRefusal
+from gateway.console.page import person_of
+from gateway.console.pages.events.recent import ROWS, recent_events
+from gateway.console.pages.events.stream import stream_query
+from gateway.console.updating_part import etag_of, page_or_part
+from gateway.console.views.events import EventPage, event_types, newest_first
+
+TEMPLATE = "events/events.html"
+PART = "events/events_part.html"
+
+
+@dataclass(frozen=True, slots=True)
+class EventsView:
+    """The page, or why its list could not be read."""
+
+    page: EventPage
+    failure: ApiRefusal | ApiNotReached | None = None
+    rows: int = ROWS
+
+
+async def events(request: Request) -> Response:
+    """Show the page. The list is read if it is asked for (`show=list`): htmx does it once the page has loaded."""
+    query = stream_query(request)
+    types = event_types(frozenset(value for name, value in query if name == "type"))
+    authorization_id = next((value for name, value in query if name == "authorizationId"), "")
+    empty = EventPage(types, authorization_id, urlencode(query), None)
+    if not person_of(request).may("authorization:read"):
+        return page_or_part(request, TEMPLATE, PART, EventsView(empty), 403)
+    if request.query_params.get("show") != "list":
+        return page_or_part(request, TEMPLATE, PART, EventsView(empty))
+    found = await recent_events(request, query)
+    if isinstance(found, ApiRefusal | ApiNotReached):
+        status = found.status if isinstance(found, ApiRefusal) else 503
+        return page_or_part(request, TEMPLATE, PART, EventsView(empty, found), status)
+    listed = newest_first(found.events, ROWS)
+    page = EventPage(types, authorization_id, empty.query, listed, is_whole=found.is_whole)
+    return page_or_part(request, TEMPLATE, PART, EventsView(page), etag=etag_of(page))
+
+
+ROUTES = [Route("/events", events, methods=["GET"])]

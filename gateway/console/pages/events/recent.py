@@ -1,0 +1,82 @@
+"""The newest events, read from the stream itself: a position a little before its end, then what follows.
+
+So the list needs no read model. It is bounded in records, in time and by the API's own bound of streams.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+
+from gateway.console.api import ApiNotReached, ApiRefusal, ApiStream
+from gateway.console.page import console_of, person_of
+from gateway.console.views.events import EventFrames, ListedEvent, before, has_reached, is_position, listed_event
+
+ROWS: Final = 50
+_BACK: Final = 50  # records of each partition, without a filter
+_BACK_FILTERED: Final = 1_000
+_MOST_EVENTS: Final = 2_000
+_FIRST_SECONDS: Final = 2.0
+_QUIET_SECONDS: Final = 0.4
+_WHOLE_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentEvents:
+    """The events that were read, oldest first. Not `is_whole`: the time or the bound ended the reading."""
+
+    events: list[ListedEvent]
+    is_whole: bool
+
+
+async def recent_events(request: Request, query: list[tuple[str, str]]) -> RecentEvents | ApiRefusal | ApiNotReached:
+    """Read the newest events that match."""
+    api, person = console_of(request).api, person_of(request)
+    async with api.stream(person, "/v1/events", query) as opened:
+        if not isinstance(opened, ApiStream):
+            return opened
+        end = await _position(opened.chunks)
+    if end is None:
+        return ApiNotReached("the event stream has no position")
+    start = before(end, _BACK_FILTERED if query else _BACK)
+    if start == end:
+        return RecentEvents([], is_whole=True)
+    async with api.stream(person, "/v1/events", query, headers={"Last-Event-ID": start}) as opened:
+        if not isinstance(opened, ApiStream):
+            return opened
+        return await _until_quiet(opened.chunks, end)
+
+
+async def _position(chunks: AsyncIterator[bytes]) -> str | None:
+    frames = EventFrames()
+    try:
+        async with asyncio.timeout(_FIRST_SECONDS):
+            async for chunk in chunks:
+                for frame in frames.feed(chunk):
+                    if frame.id is not None and is_position(frame.id):
+                        return frame.id
+    except (TimeoutError, ValueError):
+        return None
+    return None
+
+
+async def _until_quiet(chunks: AsyncIterator[bytes], end: str) -> RecentEvents:
+    """Read until the position is at the end, or nothing comes for a moment."""
+    frames, found, pieces = EventFrames(), list[ListedEvent](), aiter(chunks)
+    wait = _FIRST_SECONDS
+    try:
+        async with asyncio.timeout(_WHOLE_SECONDS):
+            while len(found) < _MOST_EVENTS:
+                async with asyncio.timeout(wait):
+                    chunk = await anext(pieces)
+                for frame in frames.feed(chunk):
+                    if (event := listed_event(frame)) is not None:
+                        found.append(event)
+                        wait = _QUIET_SECONDS
+                    if frame.id is not None and is_position(frame.id) and has_reached(frame.id, end):
+                        return RecentEvents(found, is_whole=True)
+    except (TimeoutError, StopAsyncIteration, ValueError):
+        return RecentEvents(found, is_whole=bool(found))
+    return RecentEvents(found, is_whole=False)

@@ -1,0 +1,118 @@
+"""GET /events/stream: the one event stream of a page. It only says that something changed, once a second at most.
+
+The page then fetches its part again. The `id` of the gateway's stream is passed on, so a browser that connects again,
+for example after its tab was hidden, learns of what happened meanwhile.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.console.api import ApiStream, Query
+from gateway.console.page import console_of, person_of
+from gateway.console.views.events import EventFrames, is_position
+from schemas.enums import PREFIX, EventType
+from schemas.fields.scalars import is_id
+
+SHORTEST_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 15.0
+_HEADERS: Final = {"x-accel-buffering": "no"}
+_MOST_TYPES: Final = len(EventType)
+
+
+def stream_query(request: Request) -> list[tuple[str, str]]:
+    """Return the filter of a page as the API has it. Unknown types and malformed ids are dropped."""
+    types = [each for each in request.query_params.getlist("type") if each in set(EventType)][:_MOST_TYPES]
+    authorization_id = request.query_params.get("authorizationId", "").strip()
+    found = [("type", each) for each in types]
+    return [*found, ("authorizationId", authorization_id)] if is_id(authorization_id) else found
+
+
+async def stream(request: Request) -> Response:
+    """Answer with the stream. What the API refuses is said in the stream, which ends then."""
+    last = request.headers.get("last-event-id", "")
+    return StreamingResponse(
+        _changes(request, stream_query(request), last if is_position(last) else None),
+        media_type="text/event-stream",
+        headers=_HEADERS,
+    )
+
+
+@dataclass(slots=True)
+class LatestChange:
+    """The newest position, and whether something changed since the last message."""
+
+    id: str = ""
+    has_changed: bool = False
+    is_over: bool = False
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def _changes(request: Request, query: Query, last: str | None) -> AsyncIterator[bytes]:
+    headers = {} if last is None else {"Last-Event-ID": last}
+    async with console_of(request).api.stream(person_of(request), "/v1/events", query, headers=headers) as opened:
+        if not isinstance(opened, ApiStream):
+            yield b"event: unavailable\ndata: \n\n"
+            return
+        latest = LatestChange()
+        reading = asyncio.create_task(_read(opened.chunks, latest))
+        try:
+            async for message in coalesced(latest):
+                yield message
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+
+
+async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
+    frames = EventFrames()
+    try:
+        async for chunk in chunks:
+            for frame in frames.feed(chunk):
+                latest.id = frame.id or latest.id
+                latest.has_changed = latest.has_changed or frame.name.startswith(PREFIX)
+                if frame.id is not None or frame.name:
+                    latest.news.set()
+    except ValueError:
+        pass  # a frame beyond the bound: the browser connects again
+    finally:
+        latest.is_over = True
+        latest.news.set()
+
+
+async def coalesced(latest: LatestChange, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[bytes]:
+    """Yield messages for the browser: a change at once, then once a second at most; positions in between."""
+    # What happened between the page and its stream is in neither, so the page fetches its part once.
+    yield b"retry: 3000\nevent: console:refresh\ndata: \n\n"
+    sent_at = clock()
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await latest.news.wait()
+        except TimeoutError:
+            yield b": still here\n\n"
+            continue
+        pause = sent_at + SHORTEST_SECONDS - clock()
+        if latest.has_changed and pause > 0 and not latest.is_over:
+            await asyncio.sleep(pause)
+        latest.news.clear()
+        has_changed, latest.has_changed = latest.has_changed, False
+        head = f"id: {latest.id}\n".encode() if latest.id else b""
+        if has_changed:
+            sent_at = clock()
+            yield head + b"event: console:refresh\ndata: \n\n"
+        elif head:
+            yield head + b"\n"
+        if latest.is_over:
+            return
+
+
+ROUTES = [Route("/events/stream", stream, methods=["GET"])]

@@ -1,0 +1,65 @@
+"""The way into the payer session. The link exists in one place: the Location of a 303 without a body.
+
+    a plain form, target=_blank, rel=noopener ──▶ POST …/work/session ──▶ mint ──▶ 303, no-store, no-referrer, no body
+
+htmx never touches the form. No page, fragment, cookie or log has the link, and no link is made without a click.
+"""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiOutcome, ApiRefusal, api_path
+from gateway.console.forms import read_form
+from gateway.console.page import console_of, person_of, render
+from gateway.console.pages.workbench.actions import handoff_of, key_of
+from gateway.console.pages.workbench.reading import Failure, authorization_of, named, new_key
+from gateway.console.pages.workbench.show import PATH, status_of
+from gateway.console.views.workbench.session_refused import SessionRefused, session_refused
+
+_HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+_TOO_OLD: Final = "grants_too_short"
+
+
+async def enter(request: Request) -> Response:
+    """POST …/work/session: lead the browser into the session, or say why not."""
+    authorization_id, form = authorization_of(request), await read_form(request)
+    handoff_id, key = handoff_of(form), key_of(form)
+    takes_over = form.get("take_over") == "yes"
+    outcome = await _mint(request, authorization_id, handoff_id, key, takes_over=takes_over)
+    if isinstance(outcome, ApiRefusal) and (outcome.members or {}).get("reason") == _TOO_OLD:
+        # The page is older than its link: under its key the API repeats that link. The person has clicked again.
+        outcome = await _mint(request, authorization_id, handoff_id, new_key(), takes_over=takes_over)
+    if not isinstance(outcome, ApiAnswer):
+        return _refused(request, session_refused(authorization_id, handoff_id, new_key(), outcome), outcome)
+    link: str = outcome.body["url"]
+    origin = _origin(link)
+    if origin not in console_of(request).settings.session_origins:
+        # The browser would silently ignore the button, because the page's `form-action` lacks the origin.
+        return _refused(request, session_refused(authorization_id, handoff_id, new_key(), None, origin=origin))
+    return Response(status_code=303, headers={"location": link, **_HEADERS})
+
+
+async def _mint(request: Request, authorization_id: str, handoff_id: str, key: str, *, takes_over: bool) -> ApiOutcome:
+    person = person_of(request)
+    body: dict[str, object] = {**named(person, "operator")}
+    if takes_over and person.is_named_by_token:  # a service claims nothing
+        body["takeOver"] = True
+    path = api_path("v1", "authorizations", authorization_id, "handoffs", handoff_id, "access-grants")
+    return await console_of(request).api.post(person, path, body, idempotency_key=key)
+
+
+def _refused(request: Request, view: SessionRefused, failure: Failure | None = None) -> Response:
+    status = 500 if failure is None else status_of(failure)
+    return render(request, "workbench/session_refused.html", view, status, opens_sessions=True)
+
+
+def _origin(link: str) -> str:
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+ROUTES = [Route(f"{PATH}/session", enter, methods=["POST"])]

@@ -1,0 +1,71 @@
+"""The workbench, its updating part, and the payer's evidence."""
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiRefusal, api_path
+from gateway.console.page import console_of, is_fragment, person_of, render
+from gateway.console.pages.workbench.reading import (
+    Failure,
+    WorkbenchPage,
+    authorization_of,
+    operator_query,
+    read_workbench,
+)
+from gateway.console.updating_part import page_or_part
+from gateway.console.views.content import read_document
+from gateway.console.views.workbench.evidence import shown_evidence
+from gateway.console.views.workbench.step import TYPED
+
+TEMPLATE = "workbench/work.html"
+PART = "workbench/state_part.html"
+PATH = "/authorizations/{authorization_id}/work"
+
+
+async def show(request: Request) -> Response:
+    """GET /authorizations/{id}/work. An update names the `mark` of the page that it is for."""
+    is_update = is_fragment(request)
+    page = await read_workbench(request, with_snapshot=not is_update)
+    if not is_update:
+        return page_response(request, page)
+    seen = request.query_params.get("mark", "")
+    has_moved = page.bench is not None and page.bench.mark != seen
+    is_next = has_moved and seen.partition(".")[0] not in TYPED
+    page = replace(page, has_moved=has_moved, is_next=is_next)
+    return page_or_part(request, TEMPLATE, PART, page, etag=page.etag)
+
+
+def page_response(request: Request, page: WorkbenchPage, status: int | None = None) -> Response:
+    """Return the whole page."""
+    return render(request, TEMPLATE, page, status or status_of(page.failure), opens_sessions=True)
+
+
+def status_of(failure: Failure | None) -> int:
+    """Return the status of a page that could not read what it shows."""
+    if failure is None:
+        return 200
+    return failure.status if isinstance(failure, ApiRefusal) else 503
+
+
+async def evidence(request: Request) -> Response:
+    """GET /authorizations/{id}/work/evidence: what the payer said. Each read is on record."""
+    authorization_id, person = authorization_of(request), person_of(request)
+    if not person.may("authorization:evidence"):
+        return render(request, "workbench/evidence.html", (authorization_id, None, None), 403)
+    outcome = await console_of(request).api.get(
+        person, api_path("v1", "authorizations", authorization_id, "payer-evidence"), operator_query(person)
+    )
+    if isinstance(outcome, ApiAnswer):
+        return render(
+            request, "workbench/evidence.html", (authorization_id, shown_evidence(read_document(outcome.content)), None)
+        )
+    return render(request, "workbench/evidence.html", (authorization_id, None, outcome), status_of(outcome))
+
+
+ROUTES = [
+    Route(PATH, show, methods=["GET"]),
+    Route(f"{PATH}/evidence", evidence, methods=["GET"]),
+]

@@ -1,0 +1,163 @@
+"""The middleware that knows the person of a request, or leads to the sign-in.
+
+A page without a session redirects to the sign-in and comes back. A fragment or a stream gets 401. A posted form gets a
+page that keeps what was typed: the person signs in in another tab, then sends it again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.console.api import ApiNotReached, ApiRefusal
+from gateway.console.errors import PageError
+from gateway.console.forms import read_form
+from gateway.console.page import console_of, is_fragment, render
+from gateway.console.person import SignedInPerson, SignInWay
+from gateway.console.sign_in.cookies import CookieTooLarge
+from gateway.console.sign_in.people import Identities, KnownIdentity
+from gateway.console.sign_in.renewal import Renewals
+from gateway.console.sign_in.return_path import safe_return_path
+from gateway.console.sign_in.sessions import PersonSession, Sessions
+
+PUBLIC_PREFIXES: Final = ("/static/", "/sign-in", "/sign-out", "/signed-out")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """A posted form whose session had ended: where it goes, and its fields."""
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    person: SignedInPerson | None
+    set_cookies: tuple[str, ...] = ()
+
+
+class SignInGate:
+    """Sets `request.state.person`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        identities: Identities,
+        sessions: Sessions | None,
+        renewals: Renewals | None,
+        *,
+        trust_bearer: bool,
+    ) -> None:
+        """Without `sessions` only a proxy's token is accepted; without `renewals` no session is renewed."""
+        self.app = app
+        self._identities = identities
+        self._sessions = sessions
+        self._renewals = renewals
+        self._trust_bearer = trust_bearer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or answer it with a way to sign in."""
+        request = Request(scope, receive)
+        if request.url.path.startswith(PUBLIC_PREFIXES):
+            scope["state"]["person"] = None
+            await self.app(scope, receive, send)
+            return
+        admitted = await self._admit(request, console_of(request).now())
+
+        async def send_with_cookies(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                for cookie in admitted.set_cookies:
+                    MutableHeaders(scope=message).append("set-cookie", cookie)
+            await send(message)
+
+        scope["state"]["person"] = admitted.person
+        if admitted.person is None:
+            await (await _signed_out(request))(scope, receive, send_with_cookies)
+        else:
+            await self.app(scope, receive, send_with_cookies)
+
+    async def _admit(self, request: Request, now: datetime) -> _Admitted:
+        credential = bearer(request) if self._trust_bearer else None
+        if credential is not None:
+            return _Admitted(await self._person_of_proxy(credential))
+        session = None if self._sessions is None else self._sessions.read(request.cookies, now)
+        if session is None or self._sessions is None:
+            return _Admitted(None)
+        return await self._admit_session(request, self._sessions, session, now)
+
+    async def _admit_session(
+        self, request: Request, sessions: Sessions, session: PersonSession, now: datetime
+    ) -> _Admitted:
+        current: PersonSession | None = session
+        if self._renewals is not None and sessions.rules.needs_renewal(session, now):
+            current = await self._renewals.renew(session, now)
+        identity = None if current is None else await self._identities.identity(current.credential)
+        if current is None or (isinstance(identity, ApiRefusal) and identity.status == 401):
+            return _Admitted(None, tuple(sessions.clear(request.cookies)))
+        # Without an answer of the API the page itself says so; what it shows as allowed is what was allowed before.
+        permissions = identity.permissions if isinstance(identity, KnownIdentity) else frozenset(current.permissions)
+        changed = current if current is not session else None
+        if is_action(request):
+            changed = sessions.rules.touched(current, now) or changed
+        try:
+            cookies = () if changed is None else tuple(sessions.write(changed, request.cookies))
+        except CookieTooLarge:  # a renewed token has grown; the next sign-in says so
+            return _Admitted(None, tuple(sessions.clear(request.cookies)))
+        return _Admitted(sessions.person(changed or current, permissions), cookies)
+
+    async def _person_of_proxy(self, credential: SecretStr) -> SignedInPerson:
+        match await self._identities.identity(credential):
+            case KnownIdentity() as known:
+                return SignedInPerson(known.person or known.caller, known.permissions, credential, SignInWay.proxy)
+            case ApiRefusal(status=401):
+                raise PageError(
+                    401,
+                    "The gateway does not accept the proxy's token",
+                    "Sign in again at the proxy. An operator compares its issuer and audience with the callers file.",
+                )
+            case ApiRefusal() as refusal:
+                raise PageError(503, refusal.title, refusal.detail)
+            case ApiNotReached(reason=reason):
+                raise PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
+
+
+def bearer(request: Request) -> SecretStr | None:
+    """Return the token of the only Authorization header; None without one."""
+    values = request.headers.getlist("authorization")
+    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+    return SecretStr(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+
+
+def is_action(request: Request) -> bool:
+    """Return whether a person caused the request: a page that was opened, or a form. A page's own polls are none."""
+    if request.method == "POST":
+        return True
+    mode = request.headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    return not is_fragment(request) and "text/html" in request.headers.get("accept", "")
+
+
+def address_of(request: Request) -> str:
+    """Return the path and the query of a request, as the browser sent them."""
+    raw_path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return (raw_path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+
+
+async def _signed_out(request: Request) -> Response:
+    if is_fragment(request) or "text/event-stream" in request.headers.get("accept", ""):
+        raise PageError(401, "You are signed out", "Load the page again to sign in.")
+    if request.method in {"GET", "HEAD"}:
+        query = urlencode({"return": safe_return_path(address_of(request))})
+        return RedirectResponse(f"/sign-in?{query}", 303)
+    form = await read_form(request)
+    kept = KeptForm(safe_return_path(address_of(request)), tuple(form.multi_items()))
+    return render(request, "sign_in_again.html", kept, 401)

@@ -1,0 +1,63 @@
+"""Who a credential belongs to and what the person may do: `GET /v1/me`, remembered for a short time.
+
+Bounded. A credential is remembered by its hash.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from gateway.console.api import Api, ApiAnswer, ApiNotReached, ApiRefusal
+
+FRESH_SECONDS: Final = 15.0
+MOST_REMEMBERED: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentity:
+    """What the API says about a credential: the caller's name, the person's (None for a service), permissions."""
+
+    caller: str
+    person: str | None
+    permissions: frozenset[str]
+
+
+class Identities:
+    """Looks credentials up."""
+
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[KnownIdentity, float]] = OrderedDict()
+
+    async def identity(self, credential: SecretStr) -> KnownIdentity | ApiRefusal | ApiNotReached:
+        """Return the identity. While the API is away, the last known one counts."""
+        digest = hashlib.sha256(credential.get_secret_value().encode("utf-8", "surrogateescape")).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        outcome = await self._api.send("GET", "/v1/me", credential)
+        match outcome:
+            case ApiAnswer(body=dict() as body):
+                found = KnownIdentity(
+                    str(body.get("caller", "")), body.get("person"), frozenset(body.get("permissions", ()))
+                )
+                self._known[digest] = found, self._clock() + FRESH_SECONDS
+                self._known.move_to_end(digest)
+                if len(self._known) > MOST_REMEMBERED:
+                    self._known.popitem(last=False)
+                return found
+            case ApiRefusal(status=401):
+                self._known.pop(digest, None)
+                return outcome
+            case ApiRefusal() | ApiNotReached() if known is not None:
+                return known[0]
+            case ApiAnswer():
+                return ApiNotReached("an answer that is no identity")
+            case _:
+                return outcome

@@ -1,0 +1,258 @@
+// What the pages do in a browser with scripts. Every page also works without this file.
+// Parts with `data-poll` update themselves; times count on; keys move between pages and rows.
+(() => {
+  "use strict";
+  const html = document.documentElement;
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const kept = {
+    get(name, other) { try { return localStorage.getItem(name) ?? other } catch { return other } },
+    set(name, value) { try { localStorage.setItem(name, value) } catch { /* a browser may forbid it */ } },
+  };
+  let words = {};
+  const say = (name, values = {}) => (words[name] ?? "").replace(/\{(\w)\}/g, (_, key) => values[key]);
+
+  // Before the first paint, so that the page does not flash.
+  const setTheme = (theme) => { if (theme === "auto") delete html.dataset.theme; else html.dataset.theme = theme };
+  setTheme(kept.get("theme", "auto"));
+
+  // The server's time, advanced by the monotonic clock: a wrong clock of the browser changes no age.
+  let serverTime = Date.parse(html.dataset.now), readAt = performance.now();
+  const setServerTime = (iso) => { const time = Date.parse(iso); if (time) { serverTime = time; readAt = performance.now() } };
+  const now = () => serverTime + performance.now() - readAt;
+
+  // ---- Times
+  const span = (seconds) => {
+    const whole = Math.max(0, Math.round(seconds));
+    for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+      if (whole >= 2 * length) return `${Math.floor(whole / length)} ${unit}`;
+    }
+    return `${whole} s`;
+  };
+  const two = (number) => String(number).padStart(2, "0");
+  const isLocal = () => kept.get("zone", "utc") === "local";
+  const fields = (time) => {
+    const date = new Date(time);
+    return isLocal()
+      ? [date.getFullYear(), date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()]
+      : [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()];
+  };
+  const zoneName = () => (isLocal() ? Intl.DateTimeFormat().resolvedOptions().timeZone : say("utc"));
+  const dayOf = (time) => { const [year, month, day] = fields(time); return `${year}-${two(month)}-${two(day)}` };
+  const clockOf = (time) => fields(time).slice(3).map(two).join(":");
+  const fullOf = (time) => `${dayOf(time)} ${clockOf(time)} ${zoneName()}`;
+  const write = (element, text) => { if (element.textContent !== text) element.textContent = text };
+
+  const showTimes = (root = document) => {
+    let heading = "";
+    for (const element of all("time[datetime]", root)) {
+      const time = Date.parse(element.dateTime);
+      if (Number.isNaN(time)) continue;
+      if (element.dataset.when !== "full") element.title = fullOf(time);
+      if (element.dataset.when === "full") write(element, fullOf(time));
+      else if (element.dataset.when === "day") {
+        // Days begin at another time in another zone: a heading that repeats is hidden.
+        const li = element.closest("li");
+        if (li) li.hidden = dayOf(time) === heading;
+        heading = dayOf(time);
+        write(element, heading);
+      } else if (element.dataset.when === "time") write(element, !heading || dayOf(time) === heading ? clockOf(time) : `${dayOf(time)} ${clockOf(time)}`);
+      else if ("when" in element.dataset) write(element, dayOf(time) === dayOf(now()) ? clockOf(time) : `${dayOf(time)} ${clockOf(time)}`);
+    }
+    for (const element of all("[data-zone-name]")) write(element, zoneName());
+    tick(root);
+  };
+  const tick = (root = document) => {
+    const time = now();
+    for (const element of all("time[data-age], time[data-read]", root)) write(element, span((time - Date.parse(element.dateTime)) / 1000));
+    for (const element of all("time[data-left]", root)) {
+      const seconds = (Date.parse(element.dateTime) - time) / 1000;
+      write(element, seconds > 0 ? span(seconds) : say("over"));
+    }
+  };
+
+  // ---- Parts that update: <section id data-poll="/address" data-every="5">
+  const parts = new WeakMap();
+  const stateOf = (part) => {
+    if (!parts.has(part)) parts.set(part, { etag: part.dataset.etag ?? "", busy: false, due: 0, waiting: null, heldText: "" });
+    return parts.get(part);
+  };
+  const isTouched = (part) => part.matches(":hover") || part.contains(document.activeElement) || isSelected(part);
+  const isSelected = (part) => {
+    const selection = document.getSelection();
+    return Boolean(selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+  };
+  const keysOf = (part) => new Map(all("[data-key]", part).map((row) => [row.dataset.key, row]));
+  const tell = (part, text) => { const place = part.querySelector("[data-held-text]"); if (place) write(place, text) };
+
+  const poll = async (part) => {
+    const state = stateOf(part);
+    if (state.busy || part.dataset.state === "ended") return;
+    state.busy = true;
+    const slow = setTimeout(() => part.setAttribute("aria-busy", "true"), 300);
+    try {
+      const headers = { "HX-Request": "true" };
+      if (state.etag) headers["If-None-Match"] = state.etag;
+      const answer = await fetch(part.dataset.poll, { headers, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(15000) });
+      if (answer.type === "opaqueredirect" || answer.status === 401) {
+        part.dataset.state = "ended";
+        tell(part, say("signedOut"));
+      } else if (answer.status === 304) {
+        arrived(part, answer);
+      } else if (answer.ok) {
+        const text = await answer.text();
+        state.etag = answer.headers.get("etag") ?? "";
+        arrived(part, answer);
+        receive(part, text);
+      } else {
+        late(part, new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".problem strong")?.textContent);
+      }
+    } catch { late(part) } finally {
+      clearTimeout(slow);
+      part.removeAttribute("aria-busy");
+      state.busy = false;
+      state.due = performance.now() + 1000 * Number(part.dataset.every || 5);
+    }
+  };
+  const arrived = (part, answer) => {
+    setServerTime(answer.headers.get("x-now"));
+    if (part.dataset.state === "stale") { delete part.dataset.state; tell(part, stateOf(part).heldText) }
+    for (const element of all("time[data-read]")) element.dateTime = new Date(now()).toISOString();
+  };
+  // The last content stays, dimmed, with the time that it is of.
+  const late = (part, why) => {
+    const since = all("time[data-read]")[0]?.dateTime ?? new Date(now()).toISOString();
+    part.dataset.state = "stale";
+    tell(part, `${why ?? say("notReached")}. ${say("late", { t: clockOf(Date.parse(since)) })}`);
+  };
+
+  const receive = (part, text) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = text;
+    const fresh = holder.content.getElementById(part.id);
+    if (!fresh) { late(part); return }
+    // Another step is due, and nothing can be typed on the page.
+    if ("reload" in fresh.dataset) { location.reload(); return }
+    const line = holder.content.getElementById("status-line");
+    if (line) { document.getElementById("status").replaceChildren(...line.content.cloneNode(true).childNodes); showTimes(document.getElementById("status")) }
+    if (isTouched(part)) hold(part, fresh); else show(part, fresh);
+  };
+  const keepOpen = (before, after) => {
+    const open = new Set(all("details[open][id]", before).map((one) => one.id));
+    for (const one of all("details[id]", after)) if (open.has(one.id)) one.open = true;
+  };
+  const show = (part, fresh) => {
+    keepOpen(part, fresh);
+    const state = stateOf(part);
+    state.waiting = null;
+    state.heldText = "";
+    part.replaceChildren(...fresh.childNodes);
+    showTimes(part);
+  };
+  // Under pointer or focus nothing moves: known rows change in their place, new rows wait for a click.
+  const hold = (part, fresh) => {
+    const state = stateOf(part), before = keysOf(part), after = keysOf(fresh);
+    const added = [...after.keys()].filter((key) => !before.has(key)).length;
+    const changed = after.size !== before.size || before.size === 0;
+    for (const [key, row] of before) {
+      const other = after.get(key);
+      row.classList.toggle("gone", !other);
+      if (!other || row.matches(":hover") || row.contains(document.activeElement) || isSelected(row)) continue;
+      const clone = other.cloneNode(true);
+      keepOpen(row, clone);
+      row.replaceWith(clone);
+    }
+    showTimes(part);
+    const button = part.querySelector("[data-held-show]");
+    if (!button || (!added && !changed)) { if (!button) show(part, fresh); return }
+    state.waiting = fresh;
+    state.heldText = added ? say("more", { n: added }) : "";
+    button.hidden = false;
+    button.textContent = added ? say("more", { n: added }) : say("changed");
+  };
+  const showHeld = (part) => {
+    const { waiting } = stateOf(part);
+    if (!waiting) return;
+    const had = part.contains(document.activeElement);
+    show(part, waiting);
+    if (had) (part.querySelector("[data-row] a, a, button") ?? part).focus({ preventScroll: true });
+  };
+  const pollDue = () => {
+    if (document.hidden) return;
+    for (const part of all("[data-poll]")) {
+      const state = stateOf(part);
+      if (state.waiting && !isTouched(part)) show(part, state.waiting);
+      if (performance.now() >= state.due) { state.due = Infinity; poll(part) }
+    }
+  };
+  // Other scripts ask for an update by this event, for example after a server-sent event.
+  document.addEventListener("console:refresh", (event) => {
+    const part = event.target.closest?.("[data-poll]");
+    for (const one of part ? [part] : all("[data-poll]")) stateOf(one).due = Math.min(stateOf(one).due, performance.now() + 1000);
+  });
+
+  // ---- Keys
+  const places = { o: "/", w: "/work", d: "/dead-letters", e: "/events", v: "/developers" };
+  let afterG = 0;
+  const isTyping = (element) => element.closest("input, select, textarea, [contenteditable], dialog") !== null;
+  const step = (by) => {
+    const rows = all("[data-row]").filter((row) => row.offsetParent !== null);
+    if (!rows.length) return;
+    const here = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[Math.min(rows.length - 1, Math.max(0, here < 0 ? 0 : here + by))];
+    (next.matches("a") ? next : next.querySelector("a, button, summary"))?.focus();
+  };
+  const onKey = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || kept.get("keys", "on") === "off") return;
+    if (event.target instanceof Element && isTyping(event.target)) return;
+    const wasG = performance.now() - afterG < 1500;
+    afterG = 0;
+    if (wasG && places[event.key]) {
+      const link = all(".nav a[href]").find((one) => one.dataset.keys === event.key);
+      if (link) location.assign(link.href);
+    } else if (event.key === "g") afterG = performance.now();
+    else if (event.key === "/") { document.querySelector("[data-find]")?.focus(); document.querySelector("[data-find]")?.select() }
+    else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+    else if (event.key === "?") document.getElementById("keys")?.showModal();
+    else return;
+    if (event.key !== "g") event.preventDefault();
+  };
+
+  // ---- The page
+  const leaving = () => { const slow = setTimeout(() => html.classList.add("loading"), 300); addEventListener("pageshow", () => { clearTimeout(slow); html.classList.remove("loading") }, { once: true }) };
+  const onClick = (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const held = target?.closest("[data-held-show]");
+    if (held) showHeld(held.closest("[data-poll]"));
+    const copy = target?.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(document.getElementById(copy.dataset.copy)?.textContent ?? "").then(() => write(copy, say("copied")), () => {});
+    if (target?.closest("[data-open-keys]")) document.getElementById("keys").showModal();
+    const link = target?.closest("a[href]");
+    if (link && !event.defaultPrevented && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey
+      && link.target !== "_blank" && !link.hasAttribute("download") && link.origin === location.origin && !(link.hash && link.pathname === location.pathname)) leaving();
+  };
+  const begin = () => {
+    words = { ...document.getElementById("words")?.dataset };
+    for (const element of all("[data-needs-script]")) element.hidden = false;
+    const zone = document.querySelector("[data-zone]"), theme = document.querySelector("[data-theme-choice]");
+    const keys = document.querySelector("[data-keys-switch]");
+    if (zone) { zone.value = kept.get("zone", "utc"); zone.addEventListener("change", () => { kept.set("zone", zone.value); showTimes() }) }
+    if (theme) { theme.value = kept.get("theme", "auto"); theme.addEventListener("change", () => { kept.set("theme", theme.value); setTheme(theme.value) }) }
+    if (keys) { keys.checked = kept.get("keys", "on") === "on"; keys.addEventListener("change", () => kept.set("keys", keys.checked ? "on" : "off")) }
+    showTimes();
+    for (const part of all("[data-poll]")) stateOf(part).due = performance.now() + 1000 * Number(part.dataset.every || 5);
+    setInterval(() => { if (!document.hidden) { tick(); pollDue() } }, 1000);
+    // A page that comes back, from another tab or from a laptop that slept, asks at once.
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) { for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
+    document.addEventListener("keydown", onKey);
+    document.addEventListener("click", onClick);
+    document.addEventListener("submit", (event) => { if (event.target.target !== "_blank" && event.target.method !== "dialog") leaving() });
+    // Parts that another script inserts have times too.
+    new MutationObserver((changes) => {
+      for (const change of changes) for (const node of change.addedNodes) if (node instanceof Element && node.querySelector("time")) { showTimes(node.parentElement ?? node); return }
+    }).observe(document.body, { childList: true, subtree: true });
+    addEventListener("beforeprint", () => { for (const one of all("details:not([open])")) { one.open = true; one.dataset.printed = "" } });
+    addEventListener("afterprint", () => { for (const one of all("details[data-printed]")) { one.open = false; delete one.dataset.printed } });
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
+})();

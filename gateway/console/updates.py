@@ -1,0 +1,103 @@
+"""Pages that update a part of themselves: the fragment, its ETag, and how old the data may be.
+
+The browser's `console.js` asks the page's own address with `HX-Request: true`, and gets the part alone, or 304.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
+from gateway.console.page import console_of, is_fragment, person_of, render
+from gateway.console.views.freshness import Freshness, freshness_of
+
+FRESH_SECONDS: Final = 5.0
+_SEPARATOR: Final = "~"
+_QUOTE: Final = '"'
+
+
+class FreshnessReader:
+    """Knows how far the read model is behind: one call of the API in five seconds for all people."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known = freshness_of(None)
+        self._due_at = 0.0
+
+    async def read(self, request: Request) -> Freshness:
+        """Return the freshness; `unknown` if the API does not answer or the person may not read it."""
+        async with self._lock:
+            if self._clock() >= self._due_at:
+                outcome = await console_of(request).api.get(person_of(request), "/v1/overview")
+                self._known = freshness_of(outcome.body if isinstance(outcome, ApiAnswer) else None)
+                self._due_at = self._clock() + FRESH_SECONDS
+            return self._known
+
+
+async def read_freshness(request: Request) -> Freshness:
+    """Return how far the read model is behind."""
+    reader: FreshnessReader = request.app.state.freshness
+    return await reader.read(request)
+
+
+async def read_changed(
+    request: Request, path: str, query: Mapping[str, str] | None = None
+) -> tuple[ApiOutcome, Freshness]:
+    """Read from the API what a part shows. The outcome has status 304 if the browser's part is still correct.
+
+    The part is correct as long as the API's answer and the state of the read model are the same.
+    """
+    api, person = console_of(request).api, person_of(request)
+    etag, known_state = _known(request)
+    headers = {"If-None-Match": etag} if etag else None
+    outcome, freshness = await asyncio.gather(api.get(person, path, query, headers=headers), read_freshness(request))
+    if isinstance(outcome, ApiAnswer) and outcome.status == 304 and known_state != freshness.state:
+        outcome = await api.get(person, path, query)
+    return outcome, freshness
+
+
+def respond(
+    request: Request,
+    template: str,
+    part: str,
+    view: Any,
+    *,
+    outcome: ApiOutcome,
+    freshness: Freshness | None = None,
+) -> Response:
+    """Return the page, or for an update its part. `outcome` is what the part needs from the API.
+
+    A problem has its own status, so that a browser keeps what it shows and marks it as old.
+    """
+    now = {"x-now": console_of(request).now().isoformat()}
+    if isinstance(outcome, ApiAnswer) and outcome.status == 304:
+        return Response(status_code=304, headers=now | {"etag": request.headers["if-none-match"]})
+    response = render(request, part if is_fragment(request) else template, view, status_of(outcome))
+    response.headers.update(now)
+    api_etag = outcome.headers.get("etag") if isinstance(outcome, ApiAnswer) else None
+    if api_etag and freshness is not None:
+        response.headers["etag"] = f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.state}"'
+    return response
+
+
+def status_of(outcome: ApiOutcome) -> int:
+    """Return the status of a page that shows an outcome."""
+    match outcome:
+        case ApiAnswer():
+            return 200
+        case ApiRefusal(status=status):
+            return status
+        case ApiNotReached():
+            return 502
+
+
+def _known(request: Request) -> tuple[str | None, str | None]:
+    """Return the API's ETag and the state of the read model that the browser's part was made from."""
+    given = request.headers.get("if-none-match", "") if is_fragment(request) else ""
+    etag, separator, state = given.strip(_QUOTE).rpartition(_SEPARATOR)
+    return (f'"{etag}"', state) if separator else (None, None)

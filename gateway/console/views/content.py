@@ -1,0 +1,187 @@
+"""Content of another system, shown as it came: small tables where the shape allows it, else a tree. Pure.
+
+Nothing is dropped or reordered. Characters that hide text or change its direction are shown as their codes.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.fields.visible_text import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Json = dict[str, Any]
+_DEEPEST: Final = 24  # deeper values are shown as their JSON, on one line
+_WIDEST: Final = 8  # a table with more columns does not fit on a page
+
+
+class NumberText(str):
+    """A number of a JSON document, as it was written: 1.10 stays 1.10."""
+
+    __slots__ = ()
+
+
+class ValueKind(StrEnum):
+    """The kind of a value, for its look on the page."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    WORD = "word"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownValue:
+    """A single value as text."""
+
+    text: str
+    kind: ValueKind = ValueKind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFacts:
+    """An object of single values: a table with a row for each."""
+
+    rows: tuple[tuple[str, ShownValue], ...]
+    shape: str = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGrid:
+    """A list of similar objects: a table with a column for each name. A cell is None where the object has no value."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[ShownValue | None, ...], ...]
+    shape: str = "grid"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLines:
+    """A list of single values."""
+
+    lines: tuple[ShownValue, ...]
+    shape: str = "lines"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNode:
+    """A value of a tree: a single value, or children. The name of an element of a list is its place, from 1."""
+
+    name: str
+    value: ShownValue | None = None
+    children: tuple["ShownNode", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTree:
+    """Any other content."""
+
+    nodes: tuple[ShownNode, ...]
+    shape: str = "tree"
+
+
+Content = ShownFacts | ShownGrid | ShownLines | ShownTree
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPart:
+    """A named part of a document. `content` is None if the part is empty."""
+
+    name: str
+    content: Content | None
+
+
+def read_document(body: bytes) -> Any:
+    """Parse a JSON document and keep its numbers as they were written. Raises ValueError."""
+    return json.loads(body, parse_float=NumberText, parse_int=NumberText)
+
+
+def part(name: str, value: Any) -> ShownPart:
+    """Return a part of a document with its content."""
+    return ShownPart(escaped(name), content(value))
+
+
+def content(value: Any) -> Content | None:
+    """Return a value as the smallest shape that shows all of it; None if it is empty or null."""
+    if value is None or value in ({}, []):
+        return None
+    if is_single(value):
+        return ShownLines((single(value),))
+    if isinstance(value, dict):
+        if all(is_single(each) for each in value.values()):
+            return ShownFacts(tuple((escaped(name), single(each)) for name, each in value.items()))
+        return ShownTree(nodes(value))
+    if all(is_single(each) for each in value):
+        return ShownLines(tuple(single(each) for each in value))
+    return grid(value) or ShownTree(nodes(value))
+
+
+def grid(rows: list[Any]) -> ShownGrid | None:
+    """Return a list of objects of single values, or of lists of them, as a table; None for any other list."""
+    columns: dict[str, None] = {}
+    for row in rows:
+        if not isinstance(row, dict) or not all(_fits_cell(value) for value in row.values()):
+            return None
+        columns |= dict.fromkeys(row)
+    if not columns or len(columns) > _WIDEST:
+        return None
+    cells = (tuple(_cell(row[name]) if name in row else None for name in columns) for row in rows)
+    return ShownGrid(tuple(map(escaped, columns)), tuple(cells))
+
+
+def nodes(value: Json | list[Any], depth: int = 0) -> tuple[ShownNode, ...]:
+    """Return the children of an object or a list."""
+    named: Iterable[tuple[str, Any]] = (
+        value.items() if isinstance(value, dict) else ((str(number), each) for number, each in enumerate(value, 1))
+    )
+    return tuple(_node(name, each, depth) for name, each in named)
+
+
+def is_single(value: Any) -> bool:
+    """Whether a value has no parts. An empty object or list is one value."""
+    return not isinstance(value, dict | list) or not value
+
+
+def single(value: Any) -> ShownValue:
+    """Return a value without parts as text."""
+    match value:
+        case None:
+            return ShownValue("null", ValueKind.ABSENT)
+        case bool():
+            return ShownValue("true" if value else "false", ValueKind.WORD)
+        case NumberText():
+            return ShownValue(str(value), ValueKind.NUMBER)
+        case "" | {} | []:
+            return ShownValue("empty", ValueKind.ABSENT)
+        case str():
+            return ShownValue(escaped(value))
+        case int() | float():
+            return ShownValue(json.dumps(value), ValueKind.NUMBER)
+        case _:
+            return ShownValue(escaped(one_line(value)))
+
+
+def one_line(value: Any) -> str:
+    """Return the JSON of a value."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _node(name: str, value: Any, depth: int) -> ShownNode:
+    if is_single(value):
+        return ShownNode(escaped(name), single(value))
+    if depth == _DEEPEST:
+        return ShownNode(escaped(name), ShownValue(escaped(one_line(value))))
+    return ShownNode(escaped(name), children=nodes(value, depth + 1))
+
+
+def _fits_cell(value: Any) -> bool:
+    return is_single(value) or (isinstance(value, list) and all(is_single(each) for each in value))
+
+
+def _cell(value: Any) -> ShownValue:
+    if is_single(value):
+        return single(value)
+    return ShownValue(", ".join(single(each).text for each in value))

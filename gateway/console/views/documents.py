@@ -1,0 +1,222 @@
+"""The published documents, OpenAPI and AsyncAPI, as the API serves them, for the pages of developers. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+Json = Mapping[str, Any]
+_METHODS = ("get", "post", "put", "patch", "delete")
+_MOST_DEPTH = 4
+_REFERENCE = "#/"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of a body, with those inside it below it. `depth` is 0 for the fields of the body itself."""
+
+    name: str
+    depth: int
+    type: str
+    is_required: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRow:
+    """One parameter of an operation."""
+
+    name: str
+    place: str
+    type: str
+    is_required: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRow:
+    """One response of an operation, and the fields of its body unless it is a problem."""
+
+    status: str
+    description: str
+    fields: tuple[FieldRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationLine:
+    """An operation in the list."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPage:
+    """One operation with all that a developer needs to call it."""
+
+    line: OperationLine
+    description: str
+    parameters: tuple[ParameterRow, ...]
+    body: tuple[FieldRow, ...]
+    responses: tuple[ResponseRow, ...]
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """A message of a topic in the list."""
+
+    id: str
+    name: str
+    topic: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """One message: the fields of its payload, and an example as JSON values."""
+
+    line: MessageLine
+    fields: tuple[FieldRow, ...]
+    example: Json | None
+
+
+def operations_of(openapi: Json) -> tuple[OperationLine, ...]:
+    """Return the operations, in the order of the document."""
+    return tuple(line for line, _ in _operations(openapi))
+
+
+def operation_page(openapi: Json, operation_id: str) -> OperationPage | None:
+    """Return one operation; None if the document has no such id."""
+    for line, operation in _operations(openapi):
+        if line.id == operation_id:
+            resolve = partial(_resolve, openapi)
+            return OperationPage(
+                line=line,
+                description=operation.get("description", ""),
+                parameters=tuple(_parameter(one, resolve(one.get("schema") or {})) for one in _parameters(operation)),
+                body=_fields(openapi, _json_schema(operation.get("requestBody") or {})),
+                responses=tuple(
+                    _response(openapi, status, response) for status, response in operation["responses"].items()
+                ),
+                is_public=operation.get("security") == [],
+            )
+    return None
+
+
+def messages_of(asyncapi: Json) -> tuple[MessageLine, ...]:
+    """Return the messages of each topic, in the order of the document."""
+    lines = []
+    for channel in asyncapi["channels"].values():
+        for id_, reference in channel["messages"].items():
+            message = _resolve(asyncapi, reference)
+            lines.append(
+                MessageLine(id_, str(message.get("name", id_)), channel["address"], str(message.get("summary", "")))
+            )
+    return tuple(lines)
+
+
+def message_page(asyncapi: Json, message_id: str) -> MessagePage | None:
+    """Return one message; None if the document has no such id."""
+    for line in messages_of(asyncapi):
+        if line.id == message_id:
+            message = asyncapi["components"]["messages"][message_id]
+            examples = message.get("examples") or [{}]
+            return MessagePage(line, _fields(asyncapi, message.get("payload") or {}), examples[0].get("payload"))
+    return None
+
+
+def _operations(openapi: Json) -> Iterator[tuple[OperationLine, Json]]:
+    for path, item in openapi["paths"].items():
+        for method in _METHODS:
+            if operation := item.get(method):
+                id_ = operation.get("operationId") or f"{method}-{path}"
+                yield OperationLine(id_, method.upper(), path, operation.get("summary", "")), operation
+
+
+def _parameters(operation: Json) -> Iterable[Json]:
+    return [one for one in operation.get("parameters", ()) if "name" in one]
+
+
+def _parameter(parameter: Json, schema: Json) -> ParameterRow:
+    return ParameterRow(
+        name=parameter["name"],
+        place=parameter["in"],
+        type=_type(schema),
+        is_required=bool(parameter.get("required")),
+        description=parameter.get("description", ""),
+    )
+
+
+def _response(openapi: Json, status: str, response: Json) -> ResponseRow:
+    # All problems have one form, which the page shows once.
+    schema = {} if int(status) >= 400 else _json_schema(response)
+    return ResponseRow(status, response.get("description", ""), _fields(openapi, schema))
+
+
+def _json_schema(holder: Json) -> Json:
+    content = holder.get("content") or {}
+    for media_type in ("application/json", "application/cloudevents+json"):
+        if media_type in content:
+            schema: Json = content[media_type].get("schema") or {}
+            return schema
+    return {}
+
+
+def _fields(document: Json, schema: Json, depth: int = 0) -> tuple[FieldRow, ...]:
+    rows: list[FieldRow] = []
+    shape = _resolve(document, schema)
+    required = set(shape.get("required", ()))
+    for name, property_ in (shape.get("properties") or {}).items():
+        inner = _resolve(document, property_)
+        rows.append(
+            FieldRow(
+                name,
+                depth,
+                _type(inner),
+                name in required,
+                property_.get("description") or inner.get("description", ""),
+            )
+        )
+        if depth < _MOST_DEPTH:
+            rows += _inside(document, inner, depth + 1)
+    return tuple(rows)
+
+
+def _inside(document: Json, schema: Json, depth: int) -> Iterable[FieldRow]:
+    """Return the fields of an object, of the items of a list, or of each alternative."""
+    if items := schema.get("items"):
+        return _fields(document, items, depth)
+    rows: list[FieldRow] = list(_fields(document, schema, depth)) if "properties" in schema else []
+    for alternative in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        rows += _fields(document, alternative, depth)
+    return rows
+
+
+def _resolve(document: Json, schema: Json) -> Json:
+    """Follow references inside the document, a bounded number of times; one that leads nowhere is an empty schema."""
+    for _ in range(8):
+        reference = schema.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith(_REFERENCE):
+            return schema
+        found: Any = document
+        for step in reference.removeprefix(_REFERENCE).split("/"):
+            found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
+        schema = found
+    return schema
+
+
+def _type(schema: Json) -> str:
+    if "const" in schema:
+        return str(schema["const"])
+    if words := schema.get("enum"):
+        return " | ".join(str(word) for word in words)
+    if items := schema.get("items"):
+        return f"list of {_type(items)}" if "$ref" not in items else "list"
+    if alternatives := (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        return " | ".join(dict.fromkeys(_type(one) for one in alternatives))
+    type_ = schema.get("type", "object" if "$ref" in schema or "properties" in schema else "any")
+    named = " | ".join(type_) if isinstance(type_, list) else str(type_)
+    return f"{named} ({schema['format']})" if schema.get("format") else named

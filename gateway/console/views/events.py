@@ -1,0 +1,162 @@
+"""The events page: the newest events of the stream, and the parts of the stream that a page needs. Pure.
+
+`EventFrames` parses server-sent events from bytes that come in any pieces. `before` computes a position a little
+before the end, so that a list of the newest events needs no database.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.console.views.content import is_single, single
+from schemas.enums import PREFIX, EventType
+
+Json = dict[str, Any]
+_MOST_PENDING: Final = 1 << 20
+_MOST_FACTS: Final = 8
+_OWN_PLACE: Final = frozenset({"commandId", "handoffId", "attempts", "attemptsLeftOut", "metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventFrame:
+    """One message of the stream. `name` is empty for a comment or a bare id."""
+
+    name: str
+    data: str
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEvent:
+    """An event in a list. `facts` are its public single values."""
+
+    kind: str
+    authorization_id: str
+    at: str | None
+    sequence: str | None
+    command_id: str | None
+    handoff_id: str | None
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventTypeChoice:
+    """A type that the filter offers."""
+
+    value: str
+    kind: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """The page. `events` are None if the list was not asked for; `is_whole` says that all of the window was read."""
+
+    types: tuple[EventTypeChoice, ...]
+    authorization_id: str
+    query: str
+    events: tuple[ListedEvent, ...] | None
+    is_whole: bool = True
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter is set."""
+        return bool(self.authorization_id) or any(choice.is_chosen for choice in self.types)
+
+
+class EventFrames:
+    """Parses a stream. A frame longer than 1 MiB raises ValueError."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, piece: bytes) -> Iterator[EventFrame]:
+        """Yield the frames that are complete."""
+        self._pending += piece.replace(b"\r\n", b"\n")
+        if len(self._pending) > _MOST_PENDING:
+            raise ValueError("a frame of the event stream is longer than 1 MiB")
+        *complete, self._pending = self._pending.split(b"\n\n")
+        for frame in complete:
+            yield _frame(frame.decode("utf-8", "replace"))
+
+
+def before(vector: str, records: int) -> str:
+    """Return the position that many records before this one in each partition, at least 0."""
+    return ".".join(str(max(0, int(offset) - records)) for offset in vector.split("."))
+
+
+def is_position(text: str) -> bool:
+    """Whether a text has the shape of the id of a stream."""
+    return 0 < len(text) <= 4096 and all(part.isascii() and part.isdigit() for part in text.split("."))
+
+
+def has_reached(vector: str, end: str) -> bool:
+    """Whether a position is at or behind another one in every partition."""
+    here, there = vector.split("."), end.split(".")
+    return len(here) == len(there) and all(int(one) >= int(other) for one, other in zip(here, there, strict=True))
+
+
+def listed_event(frame: EventFrame) -> ListedEvent | None:
+    """Return the event of a frame; None for another frame."""
+    if not frame.name.startswith(PREFIX):
+        return None
+    try:
+        envelope: Json = json.loads(frame.data)
+        data: Json = envelope["data"]
+        return ListedEvent(
+            kind=short_type(frame.name),
+            authorization_id=str(envelope["subject"]),
+            at=envelope.get("time"),
+            sequence=None if "sequence" not in envelope else str(envelope["sequence"]),
+            command_id=data.get("commandId"),
+            handoff_id=data.get("handoffId"),
+            facts=_facts(data),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def event_types(chosen: frozenset[str]) -> tuple[EventTypeChoice, ...]:
+    """Return every type of event for the filter."""
+    return tuple(EventTypeChoice(each, short_type(each), each in chosen) for each in EventType)
+
+
+def short_type(name: str) -> str:
+    """Return the type without its prefix and its version."""
+    return name.removeprefix(PREFIX).removesuffix(".v1")
+
+
+def newest_first(events: list[ListedEvent], most: int) -> tuple[ListedEvent, ...]:
+    """Return the newest events. The stream is in order within an authorization, so times decide, then numbers."""
+    ordered = sorted(events, key=lambda event: (event.at or "", _number(event.sequence)), reverse=True)
+    return tuple(ordered[:most])
+
+
+def _number(sequence: str | None) -> int:
+    return int(sequence) if sequence is not None and sequence.isdigit() else 0
+
+
+def _facts(data: Json) -> tuple[tuple[str, str], ...]:
+    shown = [
+        (name, single(value).text)
+        for name, value in data.items()
+        if name not in _OWN_PLACE and value is not None and is_single(value)
+    ]
+    return tuple(shown[:_MOST_FACTS])
+
+
+def _frame(text: str) -> EventFrame:
+    name, data, frame_id = "", [], None
+    for line in text.split("\n"):
+        field, colon, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if not field or not colon:
+            continue
+        if field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif field == "id":
+            frame_id = value
+    return EventFrame(name, "\n".join(data), frame_id)

@@ -1,0 +1,48 @@
+"""How old the data of a page may be: the projector's own report, as the overview has it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gateway.console.times import seconds_between
+
+SILENT_SECONDS = 15.0
+"""A projector reports each second or so. Longer silence means that the data no longer follow Kafka."""
+
+MOST_BEHIND = 1_000
+"""With more unread records the data are visibly late."""
+
+
+class FreshnessState(StrEnum):
+    """How far a reader can trust that the page is current."""
+
+    FRESH = "fresh"
+    BEHIND = "behind"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The state of the read model: the records that its projector has not read, and when it last reported."""
+
+    state: FreshnessState
+    behind: int | None = None
+    reported_at: str | None = None
+
+
+def freshness_of(overview: Mapping[str, Any] | None) -> Freshness:
+    """Return the freshness that an overview reports, by the overview's own clock."""
+    if overview is None:
+        return Freshness(FreshnessState.UNKNOWN)
+    projector = overview.get("projector") or {}
+    reported_at, behind = projector.get("at"), projector.get("behind")
+    if reported_at is None:
+        return Freshness(FreshnessState.SILENT)
+    silence = seconds_between(reported_at, datetime.fromisoformat(overview["at"]))
+    if silence > SILENT_SECONDS:
+        return Freshness(FreshnessState.SILENT, behind, reported_at)
+    state = FreshnessState.BEHIND if (behind or 0) > MOST_BEHIND else FreshnessState.FRESH
+    return Freshness(state, behind, reported_at)

@@ -1,0 +1,67 @@
+"""The report of a handoff as a person typed it, and the body of the close command that it becomes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.enums import ReportedOutcome
+
+Json = dict[str, Any]
+UNABLE: Final = "unable_to_complete"
+REVOKED: Final = "revoked"
+UNABLE_REASONS: Final = (
+    "channel_blocked",
+    "missing_information",
+    "credential_or_mfa_issue",
+    "channel_outage",
+    "operator_abandoned_case",
+    "wrong_route",
+    "other",
+)
+"""Collate's words for why a handoff could not be completed (schemas/commands.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedReport:
+    """What the person typed; empty texts where nothing was. It is shown again only if the report is refused."""
+
+    result: str = ""
+    reason: str = ""
+    reference: str = ""
+    notes: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """A part of the report that must be filled in: the name of its field."""
+
+    field: str
+
+
+def typed_report(form: Mapping[str, str]) -> TypedReport:
+    """Return the report of a form."""
+    return TypedReport(
+        result=form.get("result", ""),
+        reason=form.get("reason", ""),
+        reference=form.get("reference", "").strip(),
+        notes=form.get("notes", "").strip(),
+        why=form.get("why", "").strip(),
+    )
+
+
+def close_result(report: TypedReport) -> Json | MissingPart:
+    """Return `result` of the close command, or the part that is missing. The API checks the rest."""
+    notes = {"operatorNotes": report.notes} if report.notes else {}
+    if report.result in set(ReportedOutcome):
+        reference = {"observedReferenceNumber": report.reference} if report.reference else {}
+        return {"type": "completed", "reportedOutcome": report.result} | reference | notes
+    if report.result == UNABLE:
+        if report.reason not in UNABLE_REASONS:
+            return MissingPart("reason")
+        return {"type": UNABLE, "reason": report.reason} | notes
+    if report.result == REVOKED:
+        if not report.why:
+            return MissingPart("why")
+        return {"type": REVOKED, "reason": report.why} | ({"notes": report.notes} if report.notes else {})
+    return MissingPart("result")

@@ -1,0 +1,160 @@
+"""The review snapshot as a reviewer reads it: warnings first, known parts as tables, everything else as a tree.
+
+Pure. The snapshot is Collate's (docs/collate-contract.md §3). A field that this gateway does not know is shown too.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from gateway.console.views.content import (
+    Content,
+    Json,
+    NumberText,
+    ShownGrid,
+    ShownPart,
+    ShownTree,
+    ShownValue,
+    content,
+    is_single,
+    nodes,
+    part,
+    single,
+)
+from schemas.fields.visible_text import escaped
+from schemas.times import parse_time
+
+_HEAD: Final = ("id", "status", "kind", "generatedAt")
+_PARTS: Final = ("summary", "answers", "questionnaireResponse", "attachments", "covers")
+_CURRENT: Final = "current"
+
+
+class NotAcceptable(StrEnum):
+    """Why a snapshot cannot be accepted."""
+
+    STALE = "stale"  # Collate says that it is not current
+    NOT_COVERED = "not_covered"  # the next action refers to another snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSnapshot:
+    """A snapshot. `others` holds the fields without a place of their own; `refusal` is None if it may be accepted."""
+
+    id: str
+    status: str | None
+    kind: str | None
+    generated_at: str | None
+    version: str
+    warnings: Content | None
+    parts: tuple[ShownPart, ...]
+    others: ShownTree | None
+    refusal: NotAcceptable | None
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether `generated_at` is a time."""
+        try:
+            return self.generated_at is not None and parse_time(self.generated_at).tzinfo is not None
+        except ValueError:
+            return False
+
+
+def shown_snapshot(review: Json) -> ShownSnapshot:
+    """Return the snapshot of a response of `GET …/review-snapshot`."""
+    snapshot: Json = review["reviewSnapshot"]
+    warnings = snapshot.get("warnings")
+    known = {*_HEAD, *_PARTS} | ({"warnings"} if isinstance(warnings, list) else set())
+    rest = {name: _without_links(name, value) for name, value in snapshot.items() if name not in known}
+    return ShownSnapshot(
+        id=str(snapshot["id"]),
+        status=_text(snapshot.get("status")),
+        kind=_text(snapshot.get("kind")),
+        generated_at=_text(snapshot.get("generatedAt")),
+        version=str(review["version"]),
+        warnings=content(warnings) if isinstance(warnings, list) else None,
+        parts=tuple(_known_part(name, snapshot[name]) for name in _PARTS if name in snapshot),
+        others=ShownTree(nodes(rest)) if rest else None,
+        refusal=_refusal(snapshot, review.get("coversReviewSnapshotId")),
+    )
+
+
+def _refusal(snapshot: Json, covered: str | None) -> NotAcceptable | None:
+    if covered is not None and covered != snapshot["id"]:
+        return NotAcceptable.NOT_COVERED
+    if snapshot.get("status") not in {None, _CURRENT}:
+        return NotAcceptable.STALE
+    return None
+
+
+def _known_part(name: str, value: Any) -> ShownPart:
+    if name in {"answers", "questionnaireResponse"} and (answers := _answers(value)) is not None:
+        return ShownPart(name, answers)
+    return part(name, value)
+
+
+def _answers(value: Any) -> ShownGrid | None:
+    """Return a FHIR questionnaire response as a table; None if it has anything that the table would not show."""
+    if not isinstance(value, dict) or set(value) != {"item"}:
+        return None
+    rows: list[tuple[ShownValue | None, ...]] = []
+    if not _read_items(value["item"], rows, 0) or not rows:
+        return None
+    if all(row[1] is None for row in rows):
+        return ShownGrid(("question", "answer"), tuple((row[0], row[2]) for row in rows))
+    return ShownGrid(("question", "text", "answer"), tuple(rows))
+
+
+def _read_items(items: Any, rows: list[tuple[ShownValue | None, ...]], depth: int) -> bool:
+    """Append a row for each item, nested ones after their parent. Return whether all of them were read."""
+    if not isinstance(items, list) or depth > 8:
+        return False
+    for item in items:
+        if not isinstance(item, dict) or not {"linkId"} <= set(item) <= {"linkId", "text", "answer", "item"}:
+            return False
+        answers = item.get("answer", [])
+        if not isinstance(answers, list) or not all(_is_answer(each) for each in answers):
+            return False
+        texts = [_answer_text(each) for each in answers]
+        rows.append(
+            (
+                single(item["linkId"]),
+                single(item["text"]) if "text" in item else None,
+                ShownValue("; ".join(texts)) if texts else None,
+            )
+        )
+        if "item" in item and not _read_items(item["item"], rows, depth + 1):
+            return False
+    return True
+
+
+def _is_answer(answer: Any) -> bool:
+    """Whether an answer has one value, and nothing else."""
+    if not isinstance(answer, dict) or len(answer) != 1:
+        return False
+    ((name, value),) = answer.items()
+    return name.startswith("value") and (
+        is_single(value) or (isinstance(value, dict) and all(is_single(each) for each in value.values()))
+    )
+
+
+def _answer_text(answer: Json) -> str:
+    (value,) = answer.values()
+    if is_single(value):
+        return single(value).text
+    return ", ".join(f"{escaped(name)} {single(each).text}" for name, each in value.items())
+
+
+def _without_links(name: str, value: Any) -> Any:
+    """Hide the absolute URLs of `transparency`: they may lead into a live session, and no page has such a link."""
+    if name != "transparency" or not isinstance(value, dict):
+        return value
+    return {key: "(a link: not shown here)" if _is_link(each) else each for key, each in value.items()}
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, NumberText) and bool(urlsplit(value).scheme)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else single(value).text

@@ -1,0 +1,93 @@
+"""Which step of a manual handoff comes next, by what the gateway knows of the authorization. Pure.
+
+watch ── the gateway does not know the authorization yet
+other_action ── Collate waits for something that is not a handoff
+review ─▶ open ─▶ opening ─▶ session ─▶ closing ─▶ truth ─▶ settled
+(no snapshot to review)       (report)    │
+wait ◀── Collate or the payer works ◀───────────────┘
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+from schemas.collate.authorization import ActionType, Status
+from schemas.collate.handoff import HandoffState
+from schemas.enums import CommandType
+
+Json = dict[str, Any]
+_UNFINISHED: Final = frozenset({"accepted", "waiting"})
+_MANUAL: Final = frozenset({None, "manual_handoff"})
+
+
+class WorkStep(StrEnum):
+    """What the workbench shows."""
+
+    WATCH = "watch"
+    OTHER_ACTION = "other_action"
+    REVIEW = "review"
+    OPEN = "open"
+    OPENING = "opening"
+    SESSION = "session"
+    CLOSING = "closing"
+    TRUTH = "truth"
+    WAIT = "wait"
+    SETTLED = "settled"
+
+
+TYPED: Final = frozenset({WorkStep.REVIEW, WorkStep.OPEN, WorkStep.SESSION})
+"""The steps whose page has a form: it is never replaced while a person types."""
+
+_PLACE: Final = {
+    WorkStep.REVIEW: 1,
+    WorkStep.OPEN: 2,
+    WorkStep.OPENING: 2,
+    WorkStep.SESSION: 3,
+    WorkStep.CLOSING: 4,
+    WorkStep.TRUTH: 5,
+}
+
+
+def place_of(step: WorkStep) -> int:
+    """Return the number of the step in the row of steps, from 1; 0 if the handoff has not begun or is over."""
+    return _PLACE.get(step, 0)
+
+
+def step_of(authorization: Json, commands: list[Json]) -> WorkStep:
+    """Return the step.
+
+    Args:
+        authorization: the authorization, as `GET /v1/authorizations/{id}` shows it.
+        commands: its commands, as `GET /v1/commands` lists them.
+    """
+    active: Json | None = authorization.get("activeHandoff")
+    if active is not None:
+        is_closing = active["state"] == HandoffState.CLOSING or any(
+            is_unfinished(command, CommandType.HANDOFF_CLOSE) and command.get("handoffId") in {None, active["id"]}
+            for command in commands
+        )
+        return WorkStep.CLOSING if is_closing else WorkStep.SESSION
+    if authorization.get("settledAt") is not None or authorization["status"] in {Status.COMPLETED, Status.CANCELED}:
+        return WorkStep.SETTLED
+    if any(is_unfinished(command, CommandType.HANDOFF_REQUEST) for command in commands):
+        return WorkStep.OPENING
+    if authorization["status"] == Status.REQUIRES_ACTION:
+        return _step_of_action(authorization)
+    last: Json | None = authorization.get("lastHandoff")
+    if last is not None and last.get("agreement") is None:
+        return WorkStep.TRUTH
+    return WorkStep.WAIT
+
+
+def is_unfinished(command: Json, command_type: CommandType) -> bool:
+    """Whether a command of this type has not ended. A dead letter waits for an operator, not for the worker."""
+    return command.get("type") == command_type and command["status"] in _UNFINISHED
+
+
+def _step_of_action(authorization: Json) -> WorkStep:
+    is_handoff = (
+        authorization.get("nextAction") == ActionType.COMPLETE_PAYER_INTERACTION
+        and authorization.get("resolution") in _MANUAL
+    )
+    if not is_handoff:
+        return WorkStep.OTHER_ACTION
+    return WorkStep.OPEN if authorization.get("coversReviewSnapshotId") is None else WorkStep.REVIEW

@@ -1,0 +1,221 @@
+"""A batch of commands: `POST /v1/commands` with a JSON batch of CloudEvents.
+
+Each event is a command of its own: its source and id are its key, as in structured mode, and it needs its own
+permission. So a batch may be sent again after any failure, whole or in parts.
+    order       events of one authorization are appended one after the other, others at the same time
+    failure     after an event with status 503, later events of its authorization are not sent
+    rate        an event counts as a request; the events above the rate get status 429
+    memory      few batches are served at a time, because a batch is larger than other bodies
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.ingress.auth.callers import Caller
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.auth.signed_commands import SignedCommands, is_signed
+from gateway.ingress.commands.envelopes import (
+    PERMISSIONS,
+    command_of,
+    command_type_of,
+    read_member,
+    require_utf8,
+)
+from gateway.ingress.commands.responses import CommandReceipt, accepted_json, location_of
+from gateway.ingress.commands.service import AcceptedCommand, CommandService
+from gateway.ingress.http.context import RequestContext, context_of
+from gateway.ingress.http.problem import Fault, Problem
+from gateway.ingress.http.problems import (
+    BodyTooLarge,
+    InvalidCommand,
+    Overloaded,
+    TooManyRequests,
+    Unavailable,
+)
+from gateway.ingress.http.request import read_body, traceparent
+from gateway.ingress.http.responses import BytesResponse, RawHeaders
+from gateway.ingress.http.strict_json import read_array
+from runtime.metrics import IngressMetrics
+from schemas.cloudevents import BATCH
+
+MAX_EVENTS: Final = 100
+MAX_BATCHES: Final = 8
+MAX_BATCHES_PER_CALLER: Final = 2
+RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unavailable")
+# So many events are parsed before other requests get the processor.
+_EVENTS_PER_TURN = 10
+
+_Result = CommandReceipt | Problem
+
+
+class CommandBatches:
+    """Accepts batches."""
+
+    def __init__(
+        self,
+        access: AccessControl,
+        signed: SignedCommands,
+        service: CommandService,
+        metrics: IngressMetrics,
+        *,
+        max_event_bytes: int,
+        seconds: float,
+    ) -> None:
+        """`max_event_bytes`: the bound of one event's data. `seconds`: the time to append a batch."""
+        self._access = access
+        self._signed = signed
+        self._service = service
+        self._metrics = metrics
+        self._max_event_bytes = max_event_bytes
+        self._seconds = seconds
+        self._places = BatchPlaces(metrics)
+        for result in RESULTS:
+            metrics.batch_events.labels(result)
+
+    async def accept(self, request: Request) -> Response:
+        """Answer 207 with a result for each event."""
+        context = context_of(request.scope)
+        if is_signed(context):
+            request.scope["user"], signed_body, _ = await self._signed.read(request, BATCH)
+            caller = self._access.admit(request)
+        else:
+            caller, signed_body = self._access.admit(request), None
+        with self._places.take(caller.name):
+            require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
+            events = read_array(await read_body(request.receive) if signed_body is None else signed_body)
+            if len(events) > MAX_EVENTS:
+                raise InvalidCommand(
+                    f"Send at most {MAX_EVENTS} events in one batch. No command was accepted.",
+                    faults=(Fault(f"at most {MAX_EVENTS} events", pointer=""),),
+                )
+            context.deadline.extend(self._seconds)
+            results = await self._commands(caller, events)
+            await self._append(context, results)
+        return self._response(context, results)
+
+    async def _commands(self, caller: Caller, events: list[Any]) -> "list[AcceptedCommand | _Result]":
+        """Return the command of each event, or its problem."""
+        # The request itself has taken the place of the first event in the caller's rate.
+        more, wait = self._access.take_more(caller, max(0, len(events) - 1))
+        results: list[AcceptedCommand | _Result] = []
+        for index, event in enumerate(events):
+            if index % _EVENTS_PER_TURN == _EVENTS_PER_TURN - 1:
+                await asyncio.sleep(0)
+            try:
+                if index > more:
+                    raise TooManyRequests(
+                        "Send this event again, after Retry-After. The command was not accepted.",
+                        retry_after_seconds=wait,
+                    )
+                results.append(self._command(caller, event, f"/{index}"))
+            except Problem as problem:
+                results.append(problem)
+        return results
+
+    def _command(self, caller: Caller, event: Any, pointer: str) -> AcceptedCommand:
+        envelope = read_member(event, pointer)
+        command_type = command_type_of(envelope, pointer)
+        self._access.require(caller, PERMISSIONS[command_type])
+        if len(envelope.data or b"") > self._max_event_bytes:
+            raise BodyTooLarge(f"Send at most {self._max_event_bytes} bytes of data in one event.")
+        return command_of(caller, envelope, command_type, pointer)
+
+    async def _append(self, context: RequestContext, results: "list[AcceptedCommand | _Result]") -> None:
+        """Replace each command by its receipt or problem."""
+        trace = traceparent(context)
+        by_authorization: dict[str, list[tuple[int, AcceptedCommand]]] = {}
+        for index, command in enumerate(results):
+            if isinstance(command, AcceptedCommand):
+                by_authorization.setdefault(command.authorization_id, []).append((index, command))
+
+        async def append_in_order(commands: list[tuple[int, AcceptedCommand]]) -> None:
+            is_blocked = False
+            for index, command in commands:
+                try:
+                    if is_blocked:
+                        raise Unavailable(
+                            "The command was not accepted, because an earlier event of its authorization was not. "
+                            "Send both again, in the same order.",
+                            retry_after_seconds=1,
+                            members={"kept": "no"},
+                        )
+                    results[index] = await self._service.append(command, trace, {})
+                except Problem as problem:
+                    results[index] = problem
+                    is_blocked = is_blocked or isinstance(problem, Unavailable)
+
+        async with asyncio.TaskGroup() as tasks:
+            for commands in by_authorization.values():
+                tasks.create_task(append_in_order(commands))
+
+    def _response(self, context: RequestContext, results: "list[AcceptedCommand | _Result]") -> Response:
+        documents, slugs, waits, accepted = [], Counter[str](), [0], 0
+        for index, result in enumerate(results):
+            match result:
+                case CommandReceipt():
+                    accepted += 1
+                    self._metrics.batch_events.labels("replayed" if result.is_replay else "accepted").inc()
+                    documents.append(_accepted(index, result))
+                case Problem():
+                    slugs[result.slug] += 1
+                    self._metrics.batch_events.labels(_kind(result)).inc()
+                    headers = result.headers()
+                    waits.append(int(headers.get("retry-after", 0)))
+                    documents.append(_rejected(index, result, headers.get("retry-after"), context.request_id))
+        context.log_fields |= {"events": len(results), "accepted": accepted} | (
+            {"problems": dict(slugs)} if slugs else {}
+        )
+        retry_after = max(waits)
+        extra: RawHeaders = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
+        return BytesResponse(b'{"results":[%s]}' % b",".join(documents), 207, extra)
+
+
+class BatchPlaces:
+    """The places of batches: `MAX_BATCHES` in all, `MAX_BATCHES_PER_CALLER` of one caller."""
+
+    def __init__(self, metrics: IngressMetrics) -> None:
+        self._metrics = metrics
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, caller: str) -> Iterator[None]:
+        """Hold a place. Raises TooManyRequests and Overloaded, before the body is read."""
+        if self._taken[caller] >= MAX_BATCHES_PER_CALLER:
+            self._metrics.shed.labels("caller_batches").inc()
+            raise TooManyRequests("Wait for the response to a batch before you send more.", retry_after_seconds=1)
+        if self._taken.total() >= MAX_BATCHES:
+            self._metrics.shed.labels("batches").inc()
+            raise Overloaded("Send the batch again, after Retry-After.", retry_after_seconds=1)
+        self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller] -= 1
+            if not self._taken[caller]:
+                del self._taken[caller]
+
+
+def _kind(problem: Problem) -> str:
+    if isinstance(problem, TooManyRequests):
+        return "rate"
+    return "unavailable" if problem.status >= 500 else "rejected"
+
+
+def _accepted(index: int, receipt: CommandReceipt) -> bytes:
+    members = {"replayed": True} if receipt.is_replay else {}
+    location = location_of(receipt)
+    more = members | ({} if location is None else {"location": location})
+    rest = json.dumps(more, separators=(",", ":"))[1:-1].encode()
+    return b'{"index":%d,"status":202,%s"command":%s}' % (index, rest + b"," if rest else b"", accepted_json(receipt))
+
+
+def _rejected(index: int, problem: Problem, retry_after: str | None, request_id: str) -> bytes:
+    wait = b"" if retry_after is None else b'"retryAfter":%s,' % retry_after.encode()
+    return b'{"index":%d,"status":%d,%s"problem":%s}' % (index, problem.status, wait, problem.body(request_id))

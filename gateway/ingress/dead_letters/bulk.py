@@ -1,0 +1,149 @@
+"""Decisions about many dead letters by filter, in bounded steps (docs/decisions/0006).
+
+The operator sends the count and the digest of the dead letters that they saw. While these match, a request decides the
+oldest ones, at most MAX_DECISIONS, and returns count and digest of the others, behind a cursor. So a run continues
+after any interruption, and a dead letter that the operator has not seen is never decided.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
+from gateway.ingress.auth.callers import Permission
+from gateway.ingress.auth.names import parse_with_operator
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.dead_letters.actions import (
+    DeadLetterActions,
+    DeadLetterTarget,
+    discard_of,
+    redrive_of,
+)
+from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry, digest_of
+from gateway.ingress.dead_letters.reader import (
+    DeadLetterGone,
+    DeadLetterReader,
+    DeadLettersBusy,
+    DeadLettersUnavailable,
+)
+from gateway.ingress.http.context import RequestContext, context_of
+from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
+from gateway.ingress.http.problem import Fault
+from gateway.ingress.http.problems import (
+    DeadLettersChanged,
+    DeadLettersUnread,
+    InvalidCommand,
+    NotRedrivable,
+    Overloaded,
+)
+from gateway.ingress.http.query import read_query
+from gateway.ingress.http.request import read_json
+from gateway.ingress.http.responses import ModelResponse
+from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
+
+if TYPE_CHECKING:
+    from schemas.commands import Discard, Redrive
+
+MAX_DECISIONS = 20
+
+
+class BulkDecisions:
+    """The endpoint."""
+
+    def __init__(self, access: AccessControl, reader: DeadLetterReader, actions: DeadLetterActions) -> None:
+        self._access = access
+        self._reader = reader
+        self._actions = actions
+
+    async def decide(self, request: Request) -> Response:
+        """POST /v1/dead-letters/decisions."""
+        caller = self._access.admit(request, Permission.OPERATE)
+        read_query(request)
+        body, operator = parse_with_operator(caller, DeadLetterDecisions, await read_json(request))
+        context = context_of(request.scope)
+        context.deadline.extend(LIVE_CALL_SECONDS)
+        if not self._reader.is_caught_up:
+            raise DeadLettersUnread(
+                "The gateway still reads the dead letters, or Kafka is not available. Retry after Retry-After.",
+                retry_after_seconds=2,
+            )
+        entries = self._reader.index.selected(_filter(body), _after(body), datetime.now(UTC))
+        if len(entries) != body.count or digest_of(entries) != body.digest:
+            raise DeadLettersChanged(
+                "Nothing was decided. List the dead letters again, then decide.", members={"matching": len(entries)}
+            )
+        decided: list[str] = []
+        left_out: list[NotDecided] = []
+        done = 0
+        for entry in entries[:MAX_DECISIONS]:
+            try:
+                problem = await self._decide_one(context, body, operator, caller.name, entry)
+            except (DeadLettersUnavailable, DeadLettersBusy):
+                if not done:
+                    raise Overloaded(
+                        "Nothing was decided. Send the request again, after Retry-After.", retry_after_seconds=1
+                    ) from None
+                break
+            done += 1
+            if problem is None:
+                decided.append(entry.summary.command_id)
+            else:
+                left_out.append(NotDecided(command_id=entry.summary.command_id, problem=problem))
+        rest = entries[done:]
+        context.log_fields |= {"operator": operator, "reason": body.reason.value, "ticket": body.ticket}
+        context.log_fields |= {"decided": len(decided), "remaining": len(rest)}
+        return ModelResponse(
+            DeadLettersDecided(
+                decided=decided,
+                not_decided=left_out,
+                remaining=len(rest),
+                digest=digest_of(rest),
+                next=write_cursor(*entries[done - 1].order) if rest else None,
+            )
+        )
+
+    async def _decide_one(
+        self, context: RequestContext, body: DeadLetterDecisions, operator: str, caller: str, entry: IndexEntry
+    ) -> str | None:
+        """Append the decision about one dead letter; return the problem of one that cannot be decided so."""
+        summary = entry.summary
+        if summary.authorization_id is None:
+            return "no_authorization"
+        decision = DeadLetterDecision(reason=body.reason, ticket=body.ticket, why=body.why, redrive=summary.redrive)
+        action: Redrive | Discard
+        if body.decision == "discard":
+            action = discard_of(summary.command_id, decision, operator)
+        elif not summary.can_redrive:
+            return "not_redrivable"
+        else:
+            try:
+                action = redrive_of(summary.command_id, await self._reader.fetch(entry), decision, operator)
+            except DeadLetterGone:
+                return "expired"
+            except NotRedrivable:
+                return "not_redrivable"
+        target = DeadLetterTarget(summary.command_id, summary.authorization_id)
+        await self._actions.append(context, target, caller, action, summary.redrive)
+        return None
+
+
+def _filter(body: DeadLetterDecisions) -> DeadLetterFilter:
+    chosen = body.selection
+    return DeadLetterFilter(
+        chosen.cause, chosen.command, chosen.caller, chosen.authorization_id, chosen.since, chosen.before
+    )
+
+
+def _after(body: DeadLetterDecisions) -> tuple[datetime, str] | None:
+    if body.after is None:
+        return None
+    try:
+        at, command_id = read_cursor(body.after, str)
+    except CursorInvalid:
+        raise InvalidCommand(
+            "Correct the fields named in `errors`. Nothing was decided.",
+            faults=(Fault("expected `next` of the previous response", pointer="/after"),),
+        ) from None
+    return at, command_id

@@ -1,0 +1,70 @@
+"""A read of the read model as a response: its problems, its ETag."""
+
+import hashlib
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.postgres.database import DatabaseAway, NotMigrated
+from adapters.postgres.queries import AuthorizationById
+from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
+from gateway.ingress.http.context import context_of
+from gateway.ingress.http.problems import Overloaded, ReadModelUnavailable
+from gateway.ingress.live.claims import ClaimsUnknown
+from schemas.authorization import AuthorizationRecord, HandoffClaim
+from schemas.model import Model
+
+Result = TypeVar("Result")
+
+
+class ReadModelClaims:
+    """The claims of open handoffs, as the read model knows them: late by the projector's lag."""
+
+    def __init__(self, reader: ReadModelReader) -> None:
+        self._reader = reader
+
+    async def claim_of(self, authorization_id: str, handoff_id: str, caller: str) -> HandoffClaim | None:
+        """Return the claim of an open handoff to a caller. Raises ClaimsUnknown."""
+        try:
+            record = await self._reader.fetch("claim", AuthorizationById(authorization_id), caller)
+        except (DatabaseAway, NotMigrated, ReadModelBusy):
+            raise ClaimsUnknown from None
+        active = None if record is None else AuthorizationRecord.from_record(record).active_handoff
+        return active.claim if active is not None and active.id == handoff_id else None
+
+
+async def fetch(request: Request, reader: ReadModelReader, name: str, query: Query[Result]) -> Result:
+    """Return the query's result to the caller of the request. Raises ReadModelUnavailable and Overloaded."""
+    try:
+        return await reader.fetch(name, query, context_of(request.scope).caller or "")
+    except (DatabaseAway, NotMigrated):
+        # The cause may name hosts and users: it is in the log of the database client, for operators only.
+        raise ReadModelUnavailable(
+            "The read model is not available now. Commands are accepted as usual. Retry after Retry-After.",
+            retry_after_seconds=2,
+        ) from None
+    except ReadModelBusy:
+        raise Overloaded(
+            "The read could not be answered in time. It changed nothing. Send it again, after Retry-After.",
+            retry_after_seconds=1,
+        ) from None
+
+
+def respond(request: Request, model: Model) -> Response:
+    """Return 200 with the body's ETag, or 304 if the client has the same body."""
+    return respond_json(request, model.to_json())
+
+
+def respond_json(request: Request, body: bytes) -> Response:
+    """Return 200 with the body's ETag, or 304 if the client has the same body."""
+    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    given = context_of(request.scope).headers.get(b"if-none-match")
+    if given is not None and _matches(given.decode("latin-1"), etag):
+        return Response(status_code=304, headers={"etag": etag})
+    return Response(body, headers={"etag": etag}, media_type="application/json")
+
+
+def _matches(given: str, etag: str) -> bool:
+    # RFC 9110 section 13.1.2: the comparison is weak, so `W/` does not matter.
+    return any(item.strip().removeprefix("W/") in {etag, "*"} for item in given.split(","))

@@ -1,0 +1,51 @@
+"""One of three brokers is lost: no accepted command is lost, and the operator types nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from local.drills.drill import Needs
+from local.judge.checks import BrokenPromise
+
+if TYPE_CHECKING:
+    from local.drills.scene import Scene
+
+BROKER = 0
+ACCEPTED_WITHIN_SECONDS = 60.0
+
+
+class BrokerLost:
+    """Kill one of three brokers."""
+
+    name = "broker-lost"
+    breaks = "one of three Kafka brokers is killed"
+    must_hold = "no 202 is lost; commands are applied while the broker is away"
+    seconds = 120.0
+    needs = Needs(brokers=3)
+
+    async def run(self, scene: Scene) -> list[BrokenPromise]:
+        """Break, show, wait, and start the broker again."""
+        story, operator = scene.story, scene.operator
+        accepted, ended = scene.accepted(), scene.ended()
+        loop = asyncio.get_running_loop()
+        story.step("Breaks", f"broker {BROKER + 1} of 3 is killed; two in-sync replicas are left")
+        await asyncio.to_thread(scene.cluster.kill, BROKER)
+        until = loop.time() + scene.seconds
+
+        async def goes_on() -> bool:
+            return scene.accepted() > accepted and scene.ended() > ended
+
+        seconds = await scene.until(goes_on, ACCEPTED_WITHIN_SECONDS, "the first command after the loss")
+        story.step("The operator", "gets the cluster's own alert; those of the gateway stay silent")
+        story.note("page: docs/operations.md#kafka-is-away")
+        await operator.types("check", "--for", "worker")
+        await operator.types("top", "--once", "--admin", scene.of_kind("worker")[0].admin_url)
+        await operator.finds_the_cause()
+        await asyncio.sleep(max(0.0, until - loop.time()))
+        story.step("Callers", f"wait a moment: {seconds:.1f} s after the loss a command was accepted and another ended")
+        story.note(f"{scene.accepted() - accepted} commands accepted since, {scene.ended() - ended} ended")
+        went_on = scene.ended() - ended
+        await operator.waits_for_others("the broker returns with its data and catches up")
+        await asyncio.to_thread(scene.cluster.start, BROKER)
+        return [] if went_on else [BrokenPromise("no command ended while the broker was away", f"{scene.seconds} s")]

@@ -1,0 +1,33 @@
+"""The rows of the read model, for a comparison before and after a drill."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+SCHEMA = "collate_gateway"
+TABLES = ("authorizations", "handoffs", "commands", "timeline")
+
+Rows = dict[str, list[str]]
+
+
+def read_rows(conninfo: str) -> Rows:
+    """Return the rows of each table as sorted JSON."""
+    found: Rows = {}
+    with psycopg.connect(conninfo) as connection:
+        for table in TABLES:
+            statement = sql.SQL("SELECT to_jsonb(t) FROM {} t").format(sql.Identifier(SCHEMA, table))
+            found[table] = sorted(json.dumps(row[0], sort_keys=True) for row in connection.execute(statement))
+    return found
+
+
+def missing_rows(before: Rows, after: Rows, without: Collection[str]) -> list[str]:
+    """Return the rows of before that are not there after, but for those that name one of these authorizations."""
+    missing = [(table, row) for table, rows in before.items() for row in sorted(set(rows) - set(after[table]))]
+    return [f"{table}: {row}" for table, row in missing if not any(f'"{one}"' in row for one in without)]

@@ -1,0 +1,252 @@
+"""The private installation that a drill breaks: Kafka, PostgreSQL, a simulated Collate and the gateway's processes.
+
+Callers send commands from before the fault until after the repair. Nothing of it is left when the block ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from local.chaos.callers import Callers, write_callers
+from local.chaos.settings import BROKERS, READINGS, SETTINGS
+from local.collate.http.server import SimulatedCollate
+from local.collate.profile import named
+from local.collate.simulation import Options
+from local.drills.operator import Operator
+from local.drills.rows import missing_rows, read_rows
+from local.event_listener import Event, Listener, listening
+from local.failures import StartFailed
+from local.installation import PARTITIONS, Installation, Program
+from local.judge.evidence import PastStates
+from local.judge.verdict import Judge
+from local.kafka.nodes import Cluster
+from local.postgres import Postgres
+from local.processes.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from local.drills.drill import DrillOptions, Needs
+    from local.drills.rows import Rows
+    from local.story import Story
+
+PREFIX = "drill."
+ON_CALL = "on-call"
+CASES_PER_SECOND = 1.0
+POLL_SECONDS = 0.2
+QUIET_WITHIN_SECONDS = 120.0
+# The lag of the read model is measured every second.
+PROJECTED_SECONDS = 3.0
+_SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The rows of the read model, and the number of events before them."""
+
+    events: int
+    rows: Rows
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return sum(map(len, self.rows.values()))
+
+
+@dataclass
+class Scene:
+    """The parts of the installation, the callers, and the operator."""
+
+    story: Story
+    options: DrillOptions
+    seconds: float
+    cluster: Cluster
+    database: Postgres
+    sim: SimulatedCollate
+    installation: Installation
+    programs: dict[str, Program]
+    callers: Callers
+    judge: Judge
+    run: Run
+    operator: Operator
+    listener: Listener
+    _http: httpx.AsyncClient = field(repr=False)
+
+    def of_kind(self, verb: str) -> list[Program]:
+        """Return the running programs of `ingress`, `worker` or `projector`."""
+        return [program for name, program in self.programs.items() if name.partition("-")[0] == verb]
+
+    async def replace(self, name: str, **start: Any) -> int:
+        """Stop a process in order, start it again under its name and on its port, and return the exit code."""
+        code = await asyncio.to_thread(self.programs[name].stop)
+        await self.start(name, **start)
+        return code
+
+    async def snapshot(self) -> Snapshot:
+        """Stop new cases, and return the read model's rows once every command has ended. `callers.resume` goes on."""
+
+        async def is_quiet() -> bool:
+            return not self.judge.waiting() and not self.callers.running
+
+        async def has_all() -> bool:
+            return await self.metric("collate_gateway_projector_behind") == 0
+
+        self.callers.pause()
+        await self.until(is_quiet, QUIET_WITHIN_SECONDS, "the end of every command")
+        known = len(self.listener.events)
+        await asyncio.sleep(PROJECTED_SECONDS)
+        await self.until(has_all, QUIET_WITHIN_SECONDS, "the last record in the read model")
+        return Snapshot(known, await asyncio.to_thread(read_rows, self.database.conninfo))
+
+    async def await_rows(self, snapshot: Snapshot, within_seconds: float) -> float:
+        """Wait until each row of a snapshot is there again, but for authorizations with later events."""
+        missing: list[str] = []
+
+        async def are_back() -> bool:
+            after = await asyncio.to_thread(read_rows, self.database.conninfo)
+            changed = {event.authorization_id for event in self.listener.events[snapshot.events :]}
+            missing[:] = missing_rows(snapshot.rows, after, changed)
+            return not missing
+
+        try:
+            return await self.until(are_back, within_seconds, "the rows of before in the read model")
+        except StartFailed as failed:
+            raise StartFailed(f"{failed} {len(missing)} are missing, such as {missing[:1]}.") from failed
+
+    async def start(self, name: str, **start: Any) -> None:
+        """Start a process that has ended, and wait until it is ready."""
+        port = int(self.programs[name].url.rpartition(":")[2])
+        self.programs[name] = self.installation.start(name.partition("-")[0], name, port, **start)
+        await asyncio.to_thread(self.programs[name].await_ready)
+
+    async def metric(self, name: str, labels: Mapping[str, str] | None = None) -> float:
+        """Return the sum of a metric over all processes that answer and all samples with these labels."""
+        total = 0.0
+        for program in self.programs.values():
+            with contextlib.suppress(httpx.TransportError):
+                text = (await self._http.get(f"{program.admin_url}/metrics")).text
+                for sample in _SAMPLE.finditer(text):
+                    found = dict(_LABEL.findall(sample["labels"] or ""))
+                    if sample["name"] == name and (labels or {}).items() <= found.items():
+                        total += float(sample["value"])
+        return total
+
+    async def until(self, check: Callable[[], Awaitable[object]], within_seconds: float, what: str) -> float:
+        """Wait until a check is true; return the seconds. Raises StartFailed after the deadline."""
+        began = time.monotonic()
+        while not await check():
+            if time.monotonic() - began > within_seconds:
+                raise StartFailed(f"The drill stopped: after {within_seconds:.0f} s this is still missing: {what}.")
+            await asyncio.sleep(POLL_SECONDS)
+        return time.monotonic() - began
+
+    async def event(self, kind: str, within_seconds: float, **data: object) -> Event:
+        """Return the first event of a kind with these data."""
+        found: list[Event] = []
+
+        async def arrived() -> bool:
+            found.extend(one for one in self.listener.events if one.kind == kind and data.items() <= one.data.items())
+            return bool(found)
+
+        await self.until(arrived, within_seconds, f"an event {kind}")
+        return found[0]
+
+    def accepted(self) -> int:
+        """Count the commands that callers know to be accepted."""
+        return len(self.callers.accepted)
+
+    def ended(self) -> int:
+        """Count the commands whose end a subscriber has received."""
+        return len(self.callers.ended)
+
+
+@asynccontextmanager
+async def open_scene(story: Story, needs: Needs, options: DrillOptions, seconds: float) -> AsyncIterator[Scene]:
+    """Start everything. Raises LocalError if a part could not start."""
+    async with AsyncExitStack() as exits:
+        began = time.monotonic()
+
+        def report(part: str) -> None:
+            story.console.print(f"  [green]✓[/] {part:<40} [dim]after {time.monotonic() - began:.1f} s[/]")
+
+        cluster = Cluster(brokers=needs.brokers, properties=BROKERS, heap="384m")
+        exits.callback(cluster.close)
+        await asyncio.to_thread(cluster.open)
+        report("Apache Kafka" + (f" on {needs.brokers} brokers" if needs.brokers > 1 else ""))
+        database = Postgres()
+        exits.callback(database.close)
+        await asyncio.to_thread(database.open)
+        run = exits.enter_context(Run("drill"))
+        collate = Options(profile=named(["v2"], READINGS), seed=options.seed)
+        sim = await exits.enter_async_context(SimulatedCollate(collate))
+        report("PostgreSQL, a simulated Collate")
+        callers_file = run.directory / "services.toml"
+        keys = write_callers(callers_file, ON_CALL, permissions=needs.permissions)
+        replicas = {"GATEWAY_COLLATE__MAX_REPLICAS": str(needs.workers + 1)}
+        files = {"GATEWAY_INGRESS__CALLERS_FILE": str(callers_file)}
+        installation = Installation(
+            run,
+            bootstrap=cluster.bootstrap,
+            collate_url=sim.url,
+            prefix=PREFIX,
+            replication=needs.brokers,
+            database=database.conninfo,
+            settings={**SETTINGS, **replicas, **files, **needs.settings},
+        )
+        await asyncio.to_thread(installation.apply_topics)
+        await asyncio.to_thread(installation.migrate)
+        names = [*(f"worker-{number}" for number in range(needs.workers)), "ingress-0", "projector"]
+        programs = {name: installation.start(name.partition("-")[0], name) for name in names}
+        await asyncio.gather(*(asyncio.to_thread(program.await_ready) for program in programs.values()))
+        report(f"{needs.workers} workers, ingress, projector")
+        callers = Callers(sim, [programs["ingress-0"].url], keys, options.seed)
+        exits.push_async_callback(callers.close)
+        judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, PastStates(sim), callers)
+        listener = await exits.enter_async_context(listening(cluster.bootstrap, PREFIX, callers.on_event))
+        http = await exits.enter_async_context(httpx.AsyncClient(timeout=5, trust_env=False))
+        environ = installation.environ | {
+            "COLLATE_GATEWAY_URL": programs["ingress-0"].url,
+            "COLLATE_GATEWAY_KEY": keys[ON_CALL],
+        }
+        operator = Operator(story, environ, programs, run.directory, hands_on=options.hands_on)
+        scene = Scene(
+            story=story,
+            options=options,
+            seconds=seconds,
+            cluster=cluster,
+            database=database,
+            sim=sim,
+            installation=installation,
+            programs=programs,
+            callers=callers,
+            judge=judge,
+            run=run,
+            operator=operator,
+            listener=listener,
+            _http=http,
+        )
+        async with _background(listener):
+            yield scene
+
+
+@asynccontextmanager
+async def _background(listener: Listener) -> AsyncIterator[None]:
+    async def listen() -> None:
+        while True:
+            await listener.take(0.5)
+
+    task = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Judges a run: its topics, its callers' responses and Collate's ledger, compared with the promises."""

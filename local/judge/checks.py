@@ -1,0 +1,330 @@
+"""Checks of a run of the gateway: its commands and events, compared with the effects at Collate.
+
+The checks are pure and use `history.check`. `evidence` turns the topics, the callers' responses and the ledger
+of the simulated Collate into these values. All times are Unix seconds of one clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from adapters.collate.operations import Operation, write_key
+from local.judge import history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+ENDS: Final = ("command.finished", "command.dead_lettered")
+MOST_WRITES: Final = 8
+# The timestamps of records are in milliseconds.
+CLOCK_SECONDS: Final = 0.002
+# Records of reads, and operators' decisions: they have no end of their own.
+_WITHOUT_END: Final = {
+    "handoff.record_access",
+    "authorization.record_read",
+    "authorization.empty_recent_commands",
+    "authorization.lower_version_floor",
+    "command.redrive",
+    "command.discard",
+}
+_OPERATIONS: Final = {
+    "handoff.request": (Operation.CREATE_HANDOFF,),
+    "handoff.close": (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE),
+}
+_TYPES: Final = {"handoff_opened": "handoff.request", "handoff_closing": "handoff.close"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCommand:
+    """A record on `commands`. The records of an authorization are in the order of the topic."""
+
+    id: str
+    authorization_id: str
+    type: str
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A record on `events`, in the order of the topic. `at` is its timestamp."""
+
+    authorization_id: str
+    sequence: int
+    kind: str
+    cause: str | None = None
+    at: float = 0.0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollateEffect:
+    """An effect at Collate with its cause. `key` is the idempotency key of its call, None for a call without one."""
+
+    kind: str
+    at: float
+    handoff_id: str | None
+    by: str
+    key: str | None = None
+    result: str | None = None
+    authorization_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CollateRequest:
+    """A write that Collate received: its key, and the parts that identify the request."""
+
+    key: str
+    request: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The state of an authorization that Collate shows, with payer truth."""
+
+    status: str
+    outcome: str | None
+    receipt: bool
+    decision: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The evidence of a run, after all commands have ended."""
+
+    commands: Sequence[LoggedCommand]
+    events: Sequence[LoggedEvent]
+    effects: Sequence[CollateEffect]
+    requests: Sequence[CollateRequest] = ()
+    accepted: frozenset[str] = frozenset()  # ids of the commands with a 202 or 200 response
+    granted: frozenset[str] = frozenset()  # the operators that received a link; each name is used once
+    dead_letters: Mapping[str, str] = field(default_factory=dict)  # the cause of each dead letter, by command id
+    shown: Mapping[tuple[str, int], tuple[float, Truth]] = field(
+        default_factory=dict
+    )  # by authorization and version: since when, and the state
+    records: Mapping[str, tuple[int, Truth]] = field(
+        default_factory=dict
+    )  # the last record on `authorizations`, by authorization
+    leaks: Sequence[str] = ()  # places where a secret was found
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPromise:
+    """A broken promise: its rule, and the place."""
+
+    rule: str
+    where: str
+
+
+def find_broken_promises(run: Evidence) -> list[BrokenPromise]:
+    """Return all broken promises. The list is empty if the run kept its promises."""
+    return [
+        *_history(run),
+        *_decisions(run),
+        *_promises(run),
+        *_effects(run),
+        *_requests(run),
+        *_reports(run),
+        *_payer_truth(run),
+        *_last_records(run),
+        *(BrokenPromise("a secret was published or logged", leak) for leak in run.leaks),
+    ]
+
+
+def effects_of(run: Evidence) -> tuple[dict[str, list[CollateEffect]], list[CollateEffect]]:
+    """Return the gateway's effects by command id, and the effects of no command.
+
+    An effect without a key belongs to the command whose outcome names its handoff. A command whose outcome names none
+    may own one such effect.
+    """
+    owner = {
+        write_key(command.id, operation, n): command.id
+        for command in {command.id: command for command in run.commands}.values()
+        for operation in _OPERATIONS.get(command.type, ())
+        for n in range(MOST_WRITES + 1)
+    }
+    named, unnamed = _claims(run)
+    ours: dict[str, list[CollateEffect]] = defaultdict(list)
+    unknown: list[CollateEffect] = []
+    for effect in run.effects:
+        if effect.by == "client" and effect.kind in _TYPES:
+            claims = named[effect.kind, effect.handoff_id] or unnamed[effect.kind, effect.authorization_id]
+            command = owner.get(effect.key) if effect.key is not None else claims.pop(0) if claims else None
+            (unknown if command is None else ours[command]).append(effect)
+    return ours, unknown
+
+
+Claims = dict[tuple[str, str | None], list[str]]
+
+
+def _claims(run: Evidence) -> tuple[Claims, Claims]:
+    """Return the commands that may own an effect: by its kind and handoff, and by its kind and authorization."""
+    types = {command.id: command.type for command in run.commands}
+    named: Claims = defaultdict(list)
+    unnamed: Claims = defaultdict(list)
+    ends = [event for event in run.events if event.kind in ENDS and event.data.get("effect") != "none"]
+    ends.sort(key=lambda event: event.data.get("effect") != "ours")  # `ours` is a claim with proof
+    for kind, type_ in _TYPES.items():
+        for event in ends:
+            command, handoff = event.data["commandId"], event.data.get("handoffId")
+            if types.get(command) != type_:
+                continue
+            if event.kind == "command.finished" and handoff is not None:
+                named[kind, handoff].append(command)
+            elif command not in unnamed[kind, event.authorization_id]:
+                unnamed[kind, event.authorization_id].append(command)
+    return named, unnamed
+
+
+def _history(run: Evidence) -> Iterator[BrokenPromise]:
+    """Each command has one end, in the order of the topic. Events have sequence numbers without gaps."""
+    first = {command.id: command for command in reversed(run.commands)}
+    commands = {id_: command for id_, command in first.items() if command.type not in _WITHOUT_END}
+    inputs = [
+        history.Input(command.id, command.authorization_id)
+        for command in dict.fromkeys(first[command.id] for command in run.commands)
+        if command.id in commands
+    ]
+    outputs = [
+        history.Output(
+            event.authorization_id,
+            event.sequence,
+            None if event.cause in first and event.cause not in commands else event.cause,
+            # A redrive ends a command a second time, after later commands: `_decisions` checks these ends.
+            is_outcome=event.kind in ENDS and not event.data.get("decision"),
+            at=event.at,
+        )
+        for event in run.events
+    ]
+    for found in history.check(history.History(inputs, outputs, {}), lambda *_: None):
+        yield BrokenPromise(found.rule.value, f"{found.key}: {found.detail}")
+
+
+def _decisions(run: Evidence) -> Iterator[BrokenPromise]:
+    """An operator's decision ends only a command that is an open dead letter."""
+    is_open: set[str] = set()
+    for event in run.events:
+        if event.kind not in ENDS:
+            continue
+        command = event.data["commandId"]
+        if event.data.get("decision") and command not in is_open:
+            yield BrokenPromise("a decision ended a command that was no open dead letter", command)
+        (is_open.add if event.kind == "command.dead_lettered" else is_open.discard)(command)
+
+
+def _promises(run: Evidence) -> Iterator[BrokenPromise]:
+    in_the_topic = {command.id for command in run.commands}
+    for lost in sorted(run.accepted - in_the_topic):
+        yield BrokenPromise("an accepted command is not in the topic", lost)
+    recorded = {event.data["operator"] for event in run.events if event.kind == "handoff.access_granted"}
+    for operator in sorted(run.granted - recorded):
+        yield BrokenPromise("an access grant has no event", operator)
+    dead = {
+        event.data["commandId"]: event.data["cause"] for event in run.events if event.kind == "command.dead_lettered"
+    }
+    for command in sorted(dead.keys() | run.dead_letters.keys()):
+        if not dead.get(command) or dead.get(command) != run.dead_letters.get(command):
+            where = f"{command}: event {dead.get(command)}, record {run.dead_letters.get(command)}"
+            yield BrokenPromise("a dead letter lacks its event, its cause or its record", where)
+    first: dict[str, bytes] = {}
+    others: Counter[str] = Counter()
+    for command in run.commands:
+        others[command.id] += command.body != first.setdefault(command.id, command.body)
+    published_conflicts = Counter(event.cause for event in run.events if event.kind == "command.key_conflict")
+    for command in sorted(first):
+        if others[command] != published_conflicts[command]:
+            where = f"{command}: {others[command]} other bodies, {published_conflicts[command]} events"
+            yield BrokenPromise("another body under a known id has not exactly one key_conflict", where)
+
+
+def _effects(run: Evidence) -> Iterator[BrokenPromise]:
+    ours, unknown = effects_of(run)
+    for effect in unknown:
+        yield BrokenPromise("an effect belongs to no command", f"{effect.kind} of {effect.handoff_id}")
+    for command, effects in ours.items():
+        if len(effects) > 1:
+            yield BrokenPromise(
+                "a command has more than one effect", f"{command}: {[one.handoff_id for one in effects]}"
+            )
+    for event in run.events:
+        if event.kind != "command.finished":
+            continue
+        command, claimed = event.data["commandId"], event.data["effect"]
+        effects, named = ours.get(command, []), event.data.get("handoffId")
+        where = f"{command}: {event.data['outcome']}, {claimed}, {[one.handoff_id for one in effects]}"
+        if claimed == "ours" and not effects:
+            yield BrokenPromise("the outcome is `ours` without an effect of ours", where)
+        elif claimed == "none" and effects:
+            yield BrokenPromise("the outcome is `none` with an effect of ours", where)
+        elif effects and named not in {one.handoff_id for one in effects} and not _is_unidentified(event.data):
+            yield BrokenPromise("the outcome names another handoff than the effect", where)
+        if any(one.at > event.at + CLOCK_SECONDS for one in effects):
+            yield BrokenPromise("an effect happened after the end of its command", where)
+
+
+def _is_unidentified(finished: Mapping[str, object]) -> bool:
+    is_inferred = (finished["effect"], finished.get("reason")) == ("inferred", "opening_not_identified")
+    return is_inferred and finished.get("handoffId") is None
+
+
+def _requests(run: Evidence) -> Iterator[BrokenPromise]:
+    first: dict[str, tuple[str | None, ...]] = {}
+    for sent in run.requests:
+        if first.setdefault(sent.key, sent.request) != sent.request:
+            yield BrokenPromise("two different requests have one key", f"{sent.key}: {first[sent.key]}, {sent.request}")
+
+
+def _reports(run: Evidence) -> Iterator[BrokenPromise]:
+    closed = {one.handoff_id: one for one in run.effects if one.kind == "handoff_closed"}
+    for event in run.events:
+        if event.kind != "handoff.closed":
+            continue
+        real, where = closed.get(event.data["handoffId"]), f"{event.authorization_id} {event.sequence}"
+        if real is None or event.at < real.at - CLOCK_SECONDS:
+            yield BrokenPromise("a close was published before it happened", where)
+        elif event.data["result"] != real.result:
+            yield BrokenPromise(
+                "a close was published with another result", f"{where}: {event.data['result']}, {real.result}"
+            )
+
+
+def _payer_truth(run: Evidence) -> Iterator[BrokenPromise]:
+    versions: dict[str, list[tuple[float, Truth]]] = defaultdict(list)
+    for (authorization_id, _), then in run.shown.items():
+        versions[authorization_id].append(then)
+    for event in run.events:
+        truth = _truth_in(event)
+        if truth is None:
+            continue
+        version = event.data.get("version")
+        shown: Iterable[tuple[float, Truth]] = versions[event.authorization_id]
+        if version is not None:
+            shown = filter(None, [run.shown.get((event.authorization_id, version))])
+        if not any(was == truth and since <= event.at + CLOCK_SECONDS for since, was in shown):
+            where = f"{event.authorization_id} {event.sequence}, {event.kind}, version {version}: {truth}"
+            yield BrokenPromise("payer truth was published that Collate did not show", where)
+
+
+def _truth_in(event: LoggedEvent) -> Truth | None:
+    data = event.data
+    match event.kind:
+        case "authorization.changed":
+            return Truth(data["to"], data.get("outcome"), data["receiptSeen"], data["decisionSeen"])
+        case "authorization.settled" | "handoff.reconciled":
+            payer = data["payer"]
+            return Truth(payer["status"], payer.get("outcome"), payer["receiptSeen"], payer["decisionSeen"])
+    return None
+
+
+def _last_records(run: Evidence) -> Iterator[BrokenPromise]:
+    """The last record is Collate's state. A version that showed nothing new may be missing in it (decision 0003)."""
+    shown: dict[str, dict[int, Truth]] = defaultdict(dict)
+    for (authorization_id, version), (_, truth) in run.shown.items():
+        shown[authorization_id][version] = truth
+    for authorization_id, (version, truth) in run.records.items():
+        since = {later: was for later, was in shown[authorization_id].items() if later >= version}
+        if version not in since or any(was != truth for was in since.values()):
+            newest = max(shown[authorization_id].items(), default=None)
+            where = f"{authorization_id}: {version}, {truth}, Collate {newest}"
+            yield BrokenPromise("the last record differs from Collate's state", where)

@@ -1,0 +1,137 @@
+"""The evidence of a run: its topics, its logs, and the ledger and past states of the simulated Collate."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from local.collate.http import wire
+from local.judge.checks import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
+from local.judge.whole_topic import read_topic
+from schemas.cloudevents import from_kafka
+from schemas.dead_letter import DeadLetter
+from schemas.enums import PREFIX
+from schemas.records import UnreadableRecord, read_authorization, read_dead_letter
+from schemas.topics import catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiokafka import ConsumerRecord
+
+    from local.collate.model.effect import Effect
+    from local.collate.simulation import Simulation
+
+
+class PastStates:
+    """Records the state of each version of each authorization, and since when it was shown."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.shown: dict[tuple[str, int], tuple[float, Truth]] = {}
+        self._sim = sim
+        record = sim.state.record
+
+        def recording(effect: Effect) -> None:
+            record(effect)
+            self._note(effect)
+
+        sim.state.record = recording
+
+    def _note(self, effect: Effect) -> None:
+        state = self._sim.state
+        seen = wire.authorization_json(state.authorizations[effect.authorization_id], state.profile)
+        submission = seen["submission"]
+        truth = Truth(
+            str(seen["status"]),
+            seen["outcome"],
+            submission["payerReceipt"] is not None,
+            submission["decision"] is not None,
+        )
+        self.shown.setdefault((effect.authorization_id, seen["version"]), (effect.at, truth))
+
+
+async def gather(
+    bootstrap: str, prefix: str, partitions: int, sim: Simulation, shown: dict[tuple[str, int], tuple[float, Truth]]
+) -> Evidence:
+    """Read all topics and the ledger."""
+    topics = catalogue(prefix)
+    sim.now()  # runs due transitions
+    commands = await read_topic(bootstrap, topics.commands.name, partitions)
+    events = await read_topic(bootstrap, topics.events.name, partitions)
+    dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
+    records = await read_topic(bootstrap, topics.authorizations.name, partitions)
+    return Evidence(
+        commands=[_command(record) for record in commands],
+        events=[_event(record) for record in events],
+        effects=[_effect(effect) for _, effect in sim.ledger.effects],
+        requests=[
+            CollateRequest(call.key, (call.method, call.path, call.digest, call.if_match))
+            for call in sim.ledger.calls
+            if call.key is not None and not call.path.endswith("/access-grants")
+        ],
+        dead_letters=dict(filter(None, map(_dead_letter, dead_letters))),
+        shown=shown,
+        records=dict(map(_record, records)),
+    )
+
+
+def leaks(directory: Path, run: Evidence, secrets: list[str]) -> list[str]:
+    """Return the logs and events that contain one of these secrets."""
+    found = []
+    texts = [(log.name, log.read_text(errors="replace")) for log in directory.glob("*.log")]
+    texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
+    for name, text in texts:
+        found += [f"{name}: {word[:8]}…" for word in secrets if word in text]
+    return found
+
+
+def kind_of(type_: str) -> str:
+    """Return a type without prefix and version."""
+    return type_.removeprefix(PREFIX).rpartition(".")[0]
+
+
+def _command(record: ConsumerRecord) -> LoggedCommand:
+    envelope = from_kafka(record.headers, record.value)
+    return LoggedCommand(
+        envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + record.value
+    )
+
+
+def _event(record: ConsumerRecord) -> LoggedEvent:
+    envelope = from_kafka(record.headers, record.value)
+    return LoggedEvent(
+        envelope.subject or "",
+        int(envelope.extensions["sequence"]),
+        kind_of(envelope.type),
+        envelope.extensions.get("causationid"),
+        record.timestamp / 1000,
+        json.loads(record.value),
+    )
+
+
+def _dead_letter(record: ConsumerRecord) -> tuple[str, str] | None:
+    """Return the command and its cause; None for a record that ends a dead letter."""
+    read = read_dead_letter(record.headers, record.value)
+    return (str(read.command_id), read.cause) if isinstance(read, DeadLetter) else None
+
+
+def _record(record: ConsumerRecord) -> tuple[str, tuple[int, Truth]]:
+    read = read_authorization(record.headers, record.value)
+    if isinstance(read, UnreadableRecord):
+        raise TypeError(f"a record of `authorizations` is unreadable: {read}")
+    authorization_id, latest = read
+    truth = Truth(latest.status, latest.outcome, latest.receipt_seen, latest.decision_seen)
+    return authorization_id, (latest.version, truth)
+
+
+def _effect(effect: Effect) -> CollateEffect:
+    result = effect.details.get("result")
+    return CollateEffect(
+        effect.kind.value,
+        effect.at,
+        effect.handoff_id,
+        effect.cause.by,
+        effect.cause.key,
+        None if result is None else str(result),
+        effect.authorization_id,
+    )

@@ -1,0 +1,61 @@
+"""The verdict on a run: waits until all accepted commands have ended, gathers the evidence, and checks it.
+
+Callers, Collate and readers agree a moment after the last command, so the judge looks again until its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from local.judge.checks import find_broken_promises
+from local.judge.evidence import gather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.chaos.callers import Callers
+    from local.collate.simulation import Simulation
+    from local.judge.checks import BrokenPromise, Evidence
+    from local.judge.evidence import PastStates
+
+_LOOK_AGAIN_SECONDS = 3.0
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a verdict needs to know of a run: its topics, its simulated Collate and its callers."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+    sim: Simulation
+    past: PastStates
+    callers: Callers
+
+    def waiting(self) -> int:
+        """Count the accepted commands that have not ended."""
+        return len(self.callers.accepted.keys() - self.callers.ended.keys())
+
+    async def judge(
+        self, within_seconds: float, log: Callable[[str], None] = lambda _: None
+    ) -> tuple[Evidence, list[BrokenPromise]]:
+        """Return the evidence, and the promises that are still broken at the deadline."""
+        deadline = time.monotonic() + within_seconds
+        while self.waiting() and time.monotonic() < deadline:  # noqa: ASYNC110 - polling
+            await asyncio.sleep(_POLL_SECONDS)
+        log(f"{self.waiting()} commands have not ended; checking")
+        while True:
+            evidence = replace(
+                await gather(self.bootstrap, self.prefix, self.partitions, self.sim, self.past.shown),
+                accepted=frozenset(self.callers.accepted),
+                granted=frozenset(self.callers.granted),
+            )
+            broken = find_broken_promises(evidence)
+            if not broken or time.monotonic() > deadline:
+                return evidence, broken
+            log(f"{len(broken)} promises are not kept yet, such as: {broken[0].rule}: {broken[0].where}")
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -1,0 +1,47 @@
+"""Reads a whole topic as a read_committed reader."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+
+async def read_topic(
+    bootstrap: str, topic: str, partitions: int, *, within: float = 30.0, isolation: str = "read_committed"
+) -> list[ConsumerRecord]:
+    """Return every record of a topic, by partition and offset.
+
+    Raises:
+        TimeoutError: an open transaction delays the reader.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level=isolation)
+    sources = [TopicPartition(topic, number) for number in range(partitions)]
+    # A read_committed reader stops at an open transaction: only a read_uncommitted reader sees the true end.
+    ends = await _ends(bootstrap, sources)
+    records: list[ConsumerRecord] = []
+    await consumer.start()
+    try:
+        consumer.assign(sources)
+        await consumer.seek_to_beginning(*sources)
+        async with asyncio.timeout(within):
+            while any([await consumer.position(source) < ends[source] for source in sources]):
+                for fetched in (await consumer.getmany(timeout_ms=100)).values():
+                    records += fetched
+    finally:
+        await consumer.stop()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def _ends(bootstrap: str, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level="read_uncommitted")
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(sources)
+        return ends
+    finally:
+        await consumer.stop()

@@ -1,0 +1,186 @@
+"""The page of a soak: one HTML file that loads nothing. Pure: sessions in, text out."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from local.soak.growth import Series, grows, grows_per_command, warm_up_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from local.soak.records import Fault, Session
+
+WIDTH, HEIGHT = 860, 120
+HOUR = 3_600.0
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}"
+    "td:first-child,th:first-child{text-align:left}.good{color:#06622b}.bad{color:#a40000}"
+    "svg{background:#fafafa;display:block}figcaption{font-size:13px}figure{margin:1em 0}"
+)
+
+
+def series_of(session: Session) -> list[Series]:
+    """Return each measured value of a session over time."""
+    points: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for sample in session.samples:
+        for name, value in sample.values.items():
+            points[name].append((sample.at, value))
+    return [Series(name, _unit_of(name), tuple(of_name)) for name, of_name in points.items()]
+
+
+def _unit_of(name: str) -> str:
+    return "handles" if name.startswith("handles") else "bytes"
+
+
+def growth_of(session: Session) -> list[str]:
+    """Return a sentence for each series that grows after the warm-up."""
+    after = warm_up_of(session.seconds)
+    late = [sample for sample in session.samples if sample.at >= after]
+    if not late:
+        return []
+    authorizations = late[-1].authorizations - late[0].authorizations
+    found = []
+    for series in series_of(session):
+        if series.name.startswith(("memory", "handles")):
+            found.append(grows(series.after(after), authorizations))
+        else:
+            # A sample during a restart of the database has no tables, so the commands follow the series.
+            ended = {sample.at: float(sample.ended) for sample in session.samples}
+            part = series.after(after)
+            commands = Series("commands", "commands", tuple((at, ended[at]) for at, _ in part.points))
+            found.append(grows_per_command(part, commands))
+    return [one for one in found if one is not None]
+
+
+def problems_of(sessions: Sequence[Session]) -> list[str]:
+    """Return every reason for which a soak fails."""
+    found = []
+    for number, session in enumerate(sessions, start=1):
+        found += [f"session {number}: {one}" for one in [*(session.broken or ()), *growth_of(session)]]
+    return found
+
+
+def render(sessions: Sequence[Session], wanted_hours: float) -> str:
+    """Return the page."""
+    seconds = sum(session.seconds for session in sessions)
+    problems = problems_of(sessions)
+    unjudged = [number for number, session in enumerate(sessions, start=1) if session.broken is None]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Soak of the Collate handoff gateway</title>",
+        f"<style>{_STYLE}</style><h1>Soak</h1>",
+        f"<p>Ran {_duration(seconds)} of {_duration(wanted_hours * HOUR)}, in {len(sessions)} session(s).</p>",
+        _verdict(problems, unjudged),
+    ]
+    for number, session in enumerate(sessions, start=1):
+        parts += _session(number, session)
+    return "\n".join(parts) + "\n"
+
+
+def _verdict(problems: list[str], unjudged: list[int]) -> str:
+    left = f" Interrupted before the verdict, not judged: session {', '.join(map(str, unjudged))}." if unjudged else ""
+    if not problems:
+        return f"<p class=good>Every judged promise was kept, and nothing grows after the warm-up.{left}</p>"
+    items = "".join(f"<li>{html.escape(one)}</li>" for one in problems[:50])
+    return f"<p class=bad>{len(problems)} problem(s).{left}</p><ul class=bad>{items}</ul>"
+
+
+def _session(number: int, session: Session) -> Iterator[str]:
+    began = datetime.fromtimestamp(session.began, UTC)
+    yield f"<h2>Session {number}</h2>"
+    yield (
+        f"<p>Began {began:%Y-%m-%d %H:%M:%S} UTC, {_duration(session.seconds)}, "
+        f"version {html.escape(session.version)}, seed {session.seed}. "
+        f"Warm-up: {_duration(warm_up_of(session.seconds))}.</p>"
+    )
+    facts = {**session.judged, "broken promises": "not judged" if session.broken is None else len(session.broken)}
+    yield _table(("promises", ""), [(name, str(value)) for name, value in facts.items()])
+    yield "<h3>Faults</h3>" + _timeline(session.faults, session.seconds)
+    yield "<h3>Command to end</h3>" + _latency(session)
+    yield "<h3>Growth</h3>" + _slopes(session)
+    for series in series_of(session):
+        yield _chart(series, session.seconds)
+
+
+def _latency(session: Session) -> str:
+    by_hour: dict[int, list[float]] = defaultdict(list)
+    for sample in session.samples:
+        by_hour[int(sample.at // HOUR)] += sample.latencies
+    rows = [
+        (f"hour {hour + 1}", str(len(of)), *(f"{_quantile(of, share):.2f} s" for share in (0.5, 0.99, 1.0)))
+        for hour, of in sorted(by_hour.items())
+        if of
+    ]
+    return _table(("", "commands", "median", "99 %", "longest"), rows)
+
+
+def _slopes(session: Session) -> str:
+    after = warm_up_of(session.seconds)
+    rows = []
+    for series in series_of(session):
+        part = series.after(after)
+        if part.points:
+            unit, per = ("MiB", 1 << 20) if series.unit == "bytes" else ("handles", 1)
+            first, last, slope = part.points[0][1] / per, part.points[-1][1] / per, part.slope * HOUR / per
+            rows.append((series.name, f"{first:.1f}", f"{last:.1f}", f"{slope:+.2f} {unit}/h"))
+    return _table(("after the warm-up", "first", "last", "slope"), rows)
+
+
+def _chart(series: Series, seconds: float) -> str:
+    highest = max((value for _, value in series.points), default=0.0) or 1.0
+    points = " ".join(
+        f"{at / max(seconds, 1.0) * WIDTH:.1f},{HEIGHT - value / highest * (HEIGHT - 10):.1f}"
+        for at, value in series.points
+    )
+    top = f"{highest / (1 << 20):.1f} MiB" if series.unit == "bytes" else f"{highest:.0f}"
+    return (
+        f"<figure><figcaption>{html.escape(series.name)}, up to {top}</figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'aria-label="{html.escape(series.name)} over time"><polyline fill="none" stroke="#1b62a5" stroke-width="1.5" '
+        f'points="{points}"/></svg></figure>'
+    )
+
+
+def _timeline(faults: Sequence[Fault], seconds: float) -> str:
+    kinds = sorted({fault.kind for fault in faults})
+    if not kinds:
+        return "<p>None.</p>"
+    height = 20 * len(kinds) + 4
+    marks = []
+    for row, kind in enumerate(kinds):
+        top = 20 * row + 3
+        marks.append(f'<text x="4" y="{top + 12}" font-size="12">{html.escape(kind)}</text>')
+        for fault in faults:
+            if fault.kind == kind:
+                x = 160 + fault.begin / max(seconds, 1.0) * (WIDTH - 160)
+                width = max(2.0, (fault.end - fault.begin) / max(seconds, 1.0) * (WIDTH - 160))
+                label = f"<title>{html.escape(kind)}, {fault.begin:.0f} s to {fault.end:.0f} s</title>"
+                marks.append(
+                    f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="14" fill="#c4622d">{label}</rect>'
+                )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
+        f'aria-label="faults on a time line">{"".join(marks)}</svg>'
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = "".join(f"<th>{html.escape(one)}</th>" for one in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    return f"<table><tr>{cells}</tr>{body}</table>"
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= HOUR:
+        return f"{seconds / HOUR:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

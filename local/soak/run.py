@@ -1,0 +1,145 @@
+"""`gateway soak`: one session of load, samples and faults, then the judge's verdict and the page.
+
+A soak is resumed by a further session in the same directory: a private installation ends with its session, so each
+session is judged on its own, and the page adds their hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from local.chaos.callers import MARK
+from local.drills.drill import DrillOptions, Needs
+from local.drills.scene import open_scene
+from local.failures import LocalError
+from local.judge.checks import effects_of
+from local.judge.evidence import leaks
+from local.processes.run import until_interrupted
+from local.soak.faults import SoakFaults
+from local.soak.page import problems_of, render
+from local.soak.records import Sample, SessionLog, read_sessions
+from local.soak.sampling import measure
+from local.story import Story
+from runtime.version import VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from local.drills.scene import Scene
+
+HOUR = 3_600.0
+JUDGED_WITHIN_SECONDS = 180.0
+LAST_CASES_SECONDS = 60.0
+PAGE = "soak.html"
+FAILED, INTERRUPTED = 1, 130
+
+
+def run(hours: float, directory: Path, seed: int, cases_per_second: float) -> int:
+    """Run until the directory has so many hours, write the page, and return the exit code."""
+    directory.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False, soft_wrap=True)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # restarted brokers are part of a soak
+    done = sum(session.seconds for session in read_sessions(directory))
+    left = hours * HOUR - done
+    code = 0
+    if left > 0:
+        console.print(f"\n[bold]Soak[/]: {left / HOUR:.2f} h left of {hours:g} h; the page: {directory / PAGE}\n")
+        code = INTERRUPTED
+        with until_interrupted():
+            try:
+                asyncio.run(_Soak(console, directory, left, seed, cases_per_second, hours).run())
+                code = 0
+            except LocalError as error:
+                print(error, file=sys.stderr)
+                code = FAILED
+    sessions = read_sessions(directory)
+    (directory / PAGE).write_text(render(sessions, hours))
+    problems = problems_of(sessions)
+    for problem in problems[:20]:
+        console.print(f"  [red]{problem}[/]")
+    console.print(f"\n  {len(problems)} problems; the page: {directory / PAGE}\n")
+    return FAILED if problems else code
+
+
+class _Soak:
+    """One session."""
+
+    def __init__(  # noqa: PLR0917 - one composition root
+        self, console: Console, directory: Path, seconds: float, seed: int, cases_per_second: float, hours: float
+    ) -> None:
+        self._console, self._directory, self._seconds = console, directory, seconds
+        self._seed, self._cases_per_second, self._hours = seed, cases_per_second, hours
+        self._every = min(30.0, max(2.0, seconds / 60))
+        self._seen: set[str] = set()
+
+    async def run(self) -> None:
+        options = DrillOptions(seed=self._seed)
+        async with open_scene(Story(self._console), Needs(), options, self._seconds) as scene:
+            log = SessionLog(self._directory, time.time(), self._seed, VERSION)
+            began = time.monotonic()
+            pause = min(240.0, max(15.0, self._seconds / 15))
+            load = asyncio.create_task(scene.callers.run_until(float("inf"), self._cases_per_second))
+            stop = asyncio.Event()
+            injector = SoakFaults(scene, log, began, self._seed, pause)
+            faults = asyncio.create_task(injector.inject_until(stop))
+            is_interrupted = False
+            try:
+                await self._sample(scene, log, began)
+            except asyncio.CancelledError:  # Ctrl-C ends the session, which is judged all the same
+                is_interrupted = True
+            stop.set()
+            scene.callers.stop()
+            await asyncio.gather(faults, return_exceptions=True)
+            await asyncio.wait({load}, timeout=LAST_CASES_SECONDS)
+            load.cancel()
+            await asyncio.gather(load, return_exceptions=True)
+            await self._judge(scene, log)
+            if is_interrupted:
+                raise asyncio.CancelledError
+            faults.result()
+
+    async def _sample(self, scene: Scene, log: SessionLog, began: float) -> None:
+        shown = 0.0
+        while (at := time.monotonic() - began) < self._seconds:
+            callers = scene.callers
+            new = [one for one in callers.ended if one not in self._seen and one in callers.accepted]
+            self._seen.update(new)
+            values = await asyncio.to_thread(measure, scene)
+            latencies = [callers.ended[one] - callers.accepted[one] for one in new]
+            log.sample(
+                Sample(at, values, len(callers.accepted), len(callers.ended), len(callers.authorizations), latencies)
+            )
+            if at - shown >= 60.0 or not shown:
+                shown = at or 1e-9
+                self._console.print(
+                    f"  {at / 60:6.1f} min  {len(callers.accepted)} accepted, {scene.judge.waiting()} waiting"
+                )
+                (self._directory / PAGE).write_text(render(read_sessions(self._directory), self._hours))
+            await asyncio.sleep(self._every)
+
+    async def _judge(self, scene: Scene, log: SessionLog) -> None:
+        evidence, broken = await scene.judge.judge(JUDGED_WITHIN_SECONDS)
+        evidence = replace(evidence, leaks=leaks(scene.run.directory, evidence, [MARK, *scene.callers.links]))
+        lines = [f"{one.rule}: {one.where}" for one in broken]
+        lines += [f"a secret was published or logged: {leak}" for leak in evidence.leaks]
+        lines += [f"a caller got an unexpected response: {one}" for one in scene.callers.unexpected]
+        ours, _ = effects_of(evidence)
+        dead = Counter(evidence.dead_letters.values())
+        log.verdict(
+            lines,
+            {
+                "commands accepted": len(scene.callers.accepted),
+                "commands ended": len(scene.callers.accepted.keys() & scene.callers.ended.keys()),
+                "effects at Collate": sum(map(len, ours.values())),
+                "events": len(evidence.events),
+                "dead letters": dead.total(),
+            },
+        )

@@ -1,0 +1,1 @@
+"""The admin port of a process: probes, metrics, partition status and /resume."""

@@ -1,0 +1,117 @@
+"""The closed sets of labels, which a process shows as zeros from its start.
+
+`increase()` of a series that appears with the value 1 is 0. So without the zeros the first dead letter, the first
+failed handler and the first refused callers file would raise no alert. A unit test compares the sets with the enums of
+the packages above this one, and with the constants at the places that count.
+"""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+from runtime.metrics import Metrics
+from schemas.enums import CommandType
+
+Labels = tuple[str, ...]
+
+CAUSES: Final = (
+    "invalid_record",
+    "outcome_unknown",
+    "record_lost",
+    "too_old",
+    "handler_failed",
+    "too_many_writes",
+    "request_refused",
+    "forbidden",
+)
+HANDLER_FAILURES: Final = ("handler_failed", "handler_hung", "too_large")
+WAIT_REASONS: Final = (
+    "retry_after",
+    "rate_limited",
+    "breaker",
+    "budget",
+    "credentials",
+    "forbidden",
+    "stale_read",
+    "closing",
+    "offered",
+    "backoff",
+    "handler_failed",
+    "memory_unreadable",
+    "unreadable_answer",
+)
+OBSERVATIONS: Final = ("news", "nothing", "held", "not_found", "unreadable", "stale", "no_answer")
+BREAKER_STATES: Final = ("closed", "half_open", "open")
+# Only these combinations exist: a command that ended without being applied has changed nothing.
+ENDINGS: Final = (
+    ("applied", "ours"),
+    ("applied", "inferred"),
+    ("already_done", "none"),
+    ("rejected", "none"),
+    ("expired", "none"),
+    ("discarded", "none"),
+)
+SHEDS: Final = (
+    "rate",
+    "caller_in_flight",
+    "unverified_bodies",
+    "in_flight",
+    "idle_connections",
+    "connections",
+    "peer_connections",
+    "streams",
+    "caller_batches",
+    "batches",
+    "kafka_away",
+    "partition_in_doubt",
+    "publishes",
+    "stopping",
+)
+PUBLISH_FAILURES: Final = ("deadline", "failed")
+WAITS: Final = ("finished", "dead_lettered", "timeout", "left", "stopped", "full")
+STREAM_ENDS: Final = ("slow", "stopping", "kafka_away", "renew")
+RELOADS: Final = ("ok", "refused")
+PROJECTED_TOPICS: Final = ("commands", "events", "authorizations")
+SWEPT_TABLES: Final = ("timeline", "minutes", "commands", "handoffs", "authorizations")
+
+
+def show_zeros(metrics: Metrics, process: str) -> None:
+    """Create the series of the closed label sets of a process: ingress, worker or projector."""
+    for metric, labels in _of_process(metrics).get(process, ()):
+        for values in labels:
+            metric.labels(*values)
+
+
+def _of_process(metrics: Metrics) -> dict[str, list[tuple[Counter | Gauge, Iterable[Labels]]]]:
+    ingress, commands, engine, readmodel = metrics.ingress, metrics.commands, metrics.engine, metrics.readmodel
+    commands_sent = [kind.value for kind in CommandType]
+    return {
+        "ingress": [
+            (ingress.shed, _singly(SHEDS)),
+            (ingress.publish_failures, _singly(PUBLISH_FAILURES)),
+            (ingress.waits, _singly(WAITS)),
+            (ingress.streams_dropped, _singly(STREAM_ENDS)),
+            (ingress.callers_reloads, _singly(RELOADS)),
+            (ingress.dead_letters_open, _singly(CAUSES)),
+            (metrics.collate.breaker_changes, _singly(BREAKER_STATES)),
+        ],
+        "worker": [
+            (engine.handler_failures, _singly(HANDLER_FAILURES)),
+            (commands.finished, ((kind, *ending) for kind, ending in product(commands_sent, ENDINGS))),
+            (commands.dead_letters, _singly(CAUSES)),
+            (commands.waiting_events, _singly(WAIT_REASONS)),
+            (commands.observations, _singly(OBSERVATIONS)),
+            (metrics.collate.breaker_changes, _singly(BREAKER_STATES)),
+        ],
+        "projector": [
+            (readmodel.records, _singly(PROJECTED_TOPICS)),
+            (readmodel.unreadable, _singly(PROJECTED_TOPICS)),
+            (readmodel.rows_deleted, _singly(SWEPT_TABLES)),
+        ],
+    }
+
+
+def _singly(values: Iterable[str]) -> Iterable[Labels]:
+    return ((value,) for value in values)

@@ -1,0 +1,63 @@
+"""POST /resume on the admin port: resumes stopped partitions. It is the only request there that changes state.
+
+    from another machine, a proxy or a web page ─▶ 403      operator or why missing ─▶ 422      else ─▶ resumed
+
+Only a program on the worker's machine may call it (kubectl exec), so there is no secret to rotate.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from schemas.fields.visible_text import FROM_CALLER, SentName, Why
+
+_LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+# A proxy or a mesh's sidecar connects from this machine on behalf of a client on another machine.
+_PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+_MAX_BYTES = 4 << 10
+
+
+class ResumeRequest(BaseModel):
+    """The operator, the reason and the partitions; None means all that stopped because of too many dead letters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    operator: SentName
+    why: Why
+    partitions: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1_000)] | None = None
+
+
+Resume = Callable[[ResumeRequest], dict[str, Any]]
+"""Resumes partitions; returns the resumed partitions and the partitions that are still stopped."""
+
+
+async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of the response."""
+    if resume is None:
+        return 404, {"summary": "this process has no partitions to resume"}
+    if not _is_local(request):
+        return 403, {"summary": "only from the worker's own machine: run `gateway worker resume` there"}
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return 415, {"summary": "expected application/json"}
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BYTES:
+            return 413, {"summary": f"expected at most {_MAX_BYTES} bytes"}
+    try:
+        resume_request = ResumeRequest.model_validate_json(bytes(body), context=FROM_CALLER)
+    except ValidationError:
+        return 422, {"summary": "expected operator, why and, optionally, partitions, without invisible characters"}
+    return 200, resume(resume_request)
+
+
+def _is_local(request: Request) -> bool:
+    host = request.headers.get("host", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    is_direct = not any(header in request.headers for header in (*_PROXY_HEADERS, "origin"))
+    is_envoy = any(header.startswith("x-envoy-") for header in request.headers)
+    is_local_client = request.client is not None and request.client.host in _LOCAL_ADDRESSES
+    return is_local_client and name in _LOCAL_HOSTS and is_direct and not is_envoy

@@ -1,0 +1,1 @@
+"""Outages of other systems in the log: what is written about them, and what is not."""

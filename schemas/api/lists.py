@@ -1,0 +1,46 @@
+"""Response bodies of the lists of authorizations and commands from the read model. All fields are public."""
+
+from pydantic import Field
+
+from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
+from schemas.fields.scalars import Vocabulary
+from schemas.model import Model, OpenModel, Public
+from schemas.times import Time
+
+_NEXT = Field(default=None, description="The `cursor` of the next page; absent on the last page.")
+
+
+class Needs(Vocabulary):
+    """Why an authorization is on the work list."""
+
+    PERSON = "person"
+    HANDOFF = "handoff"
+    CONTRADICTED = "contradicted"
+
+
+class WorkItem(AuthorizationStatus):
+    """An authorization on the work list: its latest record, and its open handoff."""
+
+    waiting_since: Public[Time] = Field(
+        description="Since when it has been on this list, which is in this order: since when Collate requires the "
+        "action, since the opening of the open handoff, or since the end of the contradicted one."
+    )
+    handoff: Public[HandoffStatus | None] = Field(default=None, description="The open handoff, if there is one.")
+
+
+class AuthorizationList(OpenModel):
+    """Authorizations that need work. The one that waits longest comes first."""
+
+    authorizations: Public[list[WorkItem]] = Field(description="The authorizations.")
+    next: Public[Cursor | None] = _NEXT
+
+
+class CommandList(OpenModel):
+    """Commands in the order of their acceptance."""
+
+    commands: Public[list[CommandStatus]] = Field(description="The commands.")
+    next: Public[Cursor | None] = _NEXT
+
+
+LISTS: tuple[type[Model], ...] = (AuthorizationList, CommandList)
+"""All response bodies of lists."""

@@ -1,0 +1,247 @@
+"""A scenario for each alert: a time line in minutes on which it must fire, keep firing and recover.
+
+Each scenario has three cases, which `promtool test rules` checks:
+
+    first     healthy until `begins`: nothing fires; at `first` minutes the first occurrence has fired
+    steady    at `steady` minutes the alert still fires, because the fault lasts; None if it is an event that passes
+    recovery  at `recovered` minutes nothing fires
+
+A new alert needs a scenario; `tests/chart/test_scenarios.py` names the alerts without one. Pure data.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX: Final = "collate_gateway_"
+RELEASE: Final = 'namespace="payers", job="prod-gateway-admin"'
+BEGINS: Final = 20
+Values = Callable[[int], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One alert on a time line. `series` are values by minute; None means no sample."""
+
+    alert: str
+    series: Mapping[str, Values]
+    first: int
+    steady: int | None
+    recovered: int
+
+
+def gauge(bad: float, good: float = 0.0, *, ends: int = 120) -> Values:
+    """Return a gauge that is bad from BEGINS until `ends`."""
+    return lambda minute: bad if BEGINS <= minute < ends else good
+
+
+def counter(per_minute: float, *, ends: int = 120, before: float = 0.0) -> Values:
+    """Return a counter that grows by `per_minute` from BEGINS until `ends`, and by `before` at other times."""
+
+    def value(minute: int) -> float:
+        bad = max(0, min(minute, ends) - BEGINS)
+        return before * (minute - bad) + per_minute * bad
+
+    return value
+
+
+def one_event(minute: int) -> float:
+    """Return the value of a counter that has counted one event at BEGINS."""
+    return float(minute >= BEGINS)
+
+
+def born_at_one(minute: int) -> float | None:
+    """Return the value of a counter of a process that started at BEGINS and counted before its first sample."""
+    return 1.0 if minute >= BEGINS else None
+
+
+def sample(name: str, labels: str = "", pod: str = "worker-0") -> str:
+    """Return a series of the release."""
+    own = f"{labels}, " if labels else ""
+    return f'{PREFIX}{name}{{{own}pod="{pod}", {RELEASE}}}'
+
+
+def started(pod: str = "worker-0", minute: int = -1_000) -> dict[str, Values]:
+    """Return the series that says when a process started."""
+    return {f'process_start_time_seconds{{pod="{pod}", {RELEASE}}}': lambda _: minute * 60.0}
+
+
+def passing(alert: str, name: str, labels: str, *, window: int, pod: str = "worker-0") -> tuple[Scenario, ...]:
+    """Return the scenarios of an alert on one event: of a running process, and of one that has just started."""
+    done, young = BEGINS + window + 5, BEGINS + window + 5
+    return (
+        Scenario(alert, {sample(name, labels, pod): one_event} | started(pod), BEGINS + 1, None, done),
+        Scenario(alert, {sample(name, labels, pod): born_at_one} | started(pod, BEGINS), BEGINS + 1, None, young),
+        Scenario(alert, {sample(name, labels, pod): counter(1)} | started(pod), BEGINS + 2, 119, 121 + window),
+    )
+
+
+COMMANDS_ROUTE: Final = "/v1/authorizations/{authorizationId}/handoffs"
+GRANTS_ROUTE: Final = "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants"
+READS_ROUTE: Final = "/v1/commands/{commandId}"
+
+
+def requests(route: str, method: str, failed: Values, ok: Values) -> dict[str, Values]:
+    """Return the requests of a route: those with 503, and those with 202."""
+    labels = f'route="{route}", method="{method}", status='
+    return {
+        sample("requests_total", f'{labels}"503"', "ingress-0"): failed,
+        sample("requests_total", f'{labels}"202"', "ingress-0"): ok,
+    }
+
+
+def failing(alert: str, route: str, method: str) -> tuple[Scenario, ...]:
+    """Return a scenario in which half of the requests of one route fail, and no request of the others."""
+    series = requests(route, method, counter(30), counter(30, before=60))
+    for other, verb in ((COMMANDS_ROUTE, "POST"), (GRANTS_ROUTE, "POST"), (READS_ROUTE, "GET")):
+        if other != route:
+            series |= requests(other, verb, lambda _: 0.0, lambda minute: 60.0 * minute)
+    return (Scenario(alert, series, BEGINS + 7, 119, 130),)
+
+
+def burning(name: str, good: str, everything: str, labels: str, share: float) -> tuple[Scenario, ...]:
+    """Return scenarios of both burn rates: a share of the events is bad for some hours."""
+    all_of = counter(60, before=60, ends=500)
+    good_of = counter(60 * (1 - share), before=60, ends=500)
+    series = {sample(good, labels): good_of, sample(everything, labels.rpartition("le=")[0].rstrip(", ")): all_of}
+    if good == everything:  # the bad ones are another series of the same counter
+        bad = labels.replace('status="202"', 'status="503"')
+        series = {sample(good, labels): good_of, sample(good, bad): counter(60 * share, ends=500)}
+    return (
+        Scenario(f"CollateGateway{name}BudgetBurnsFast", series, BEGINS + 45, 499, 520),
+        Scenario(f"CollateGateway{name}BudgetBurnsSlowly", series, BEGINS + 170, 499, 900),
+    )
+
+
+LOOP: Final = {
+    sample("loop_delay_seconds_bucket", 'le="0.25"'): counter(0, before=60),
+    sample("loop_delay_seconds_bucket", 'le="0.5"'): counter(60, before=60),
+    sample("loop_delay_seconds_bucket", 'le="+Inf"'): counter(60, before=60),
+}
+ABSENT: Final[dict[str, Values]] = {
+    sample("build_info", 'process="worker", version="1"'): lambda minute: None if BEGINS <= minute < 120 else 1.0,
+    sample("build_info", 'process="ingress", version="1"', "ingress-0"): lambda _: 1.0,
+}
+MIXED: Final[dict[str, Values]] = {
+    sample("build_info", 'process="worker", version="1"'): lambda _: 1.0,
+    sample("build_info", 'process="worker", version="2"', "worker-1"): (
+        lambda minute: 1.0 if BEGINS <= minute < 120 else None
+    ),
+}
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    *passing("CollateGatewayDoubleEffect", "double_effects_total", "", window=60),
+    Scenario("CollateGatewayPartitionStopped", {sample("stopped", 'partition="3"'): gauge(1)}, BEGINS, 119, 121),
+    # The gauge appears with its first dead letter, and lasts as long as one is open.
+    Scenario(
+        "CollateGatewayDeadLetters",
+        {
+            sample("dead_letters_open", 'cause="too_old"', "ingress-0"): lambda minute: (
+                born_at_one(minute) if minute < 120 else 0.0
+            )
+        },
+        BEGINS + 2,
+        119,
+        121,
+    ),
+    Scenario(
+        "CollateGatewayOldestUnfinished",
+        {sample("oldest_unfinished_seconds", 'partition="3"'): gauge(301)},
+        BEGINS + 6,
+        119,
+        121,
+    ),
+    Scenario("CollateGatewayPartitionPaused", {sample("paused", 'partition="3"'): gauge(1)}, BEGINS + 11, 119, 121),
+    Scenario(
+        "CollateGatewayPartitionsUnowned",
+        {sample("partitions", 'state="running"'): gauge(11, 12)},
+        BEGINS + 6,
+        119,
+        121,
+    ),
+    *passing("CollateGatewayHandlerFails", "handler_failures_total", 'reason="handler_failed"', window=15),
+    Scenario("CollateGatewayFenced", {sample("fenced_total", 'partition="3"'): counter(1)}, BEGINS + 5, 119, 140),
+    Scenario(
+        "CollateGatewayTransactionsFail",
+        {sample("transaction_failures_total", 'reason="ProducerFenced"'): counter(6)},
+        BEGINS + 10,
+        119,
+        130,
+    ),
+    Scenario(
+        "CollateGatewayCredentialsRefused", {sample("collate_credentials_refused"): gauge(1)}, BEGINS + 2, 119, 121
+    ),
+    Scenario("CollateGatewayCollateDown", {sample("collate_breaker"): gauge(2)}, BEGINS + 6, 119, 121),
+    Scenario(
+        "CollateGatewayAccessForbidden",
+        {sample("collate_breakers", 'reason="forbidden", calls="writes"'): gauge(2)},
+        BEGINS + 6,
+        119,
+        121,
+    ),
+    Scenario("CollateGatewayIntentsResent", {sample("intents_resent_total"): counter(30)}, BEGINS + 15, 119, 140),
+    *failing("CollateGatewayRequestsFail", COMMANDS_ROUTE, "POST"),
+    *failing("CollateGatewayLiveCallsFail", GRANTS_ROUTE, "POST"),
+    *failing("CollateGatewayReadsFail", READS_ROUTE, "GET"),
+    Scenario(
+        "CollateGatewayPublishFails",
+        {sample("publish_failures_total", 'reason="deadline"', "ingress-0"): counter(1)},
+        BEGINS + 7,
+        119,
+        130,
+    ),
+    Scenario(
+        "CollateGatewaySheds", {sample("shed_total", 'reason="rate"', "ingress-0"): counter(1)}, BEGINS + 12, 119, 130
+    ),
+    *passing("CollateGatewayCallersRefused", "callers_reloads_total", 'result="refused"', window=15, pod="ingress-0"),
+    *passing(
+        "CollateGatewayReportContradicted",
+        "handoff_agreements_total",
+        'agreement="contradicts", when="reconciled", payer="other"',
+        window=60,
+    ),
+    Scenario(
+        "CollateGatewayPersonWaits",
+        {sample("people_waiting_oldest_seconds", "", "projector-0"): gauge(14_401)},
+        BEGINS + 16,
+        119,
+        121,
+    ),
+    Scenario("CollateGatewayAbsent", ABSENT, BEGINS + 11, 119, 121),
+    Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3, 119, 121),
+    Scenario(
+        "CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6, 119, 121
+    ),
+    Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11, 119, 121),
+    Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, 119, 130),
+    Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, 119, 126),
+    *burning(
+        "Acceptance",
+        "requests_total",
+        "requests_total",
+        f'route="{COMMANDS_ROUTE}", method="POST", status="202"',
+        0.05,
+    ),
+    *burning(
+        "Outcome",
+        "command_finish_seconds_bucket",
+        "command_finish_seconds_count",
+        'command="handoff.request", le="60.0"',
+        0.5,
+    ),
+    *burning("Reaction", "alarm_late_seconds_bucket", "alarm_late_seconds_count", 'le="5.0"', 0.5),
+    Scenario(
+        "CollateGatewayProjectorBehind",
+        {sample("projector_behind", "", "projector-0"): gauge(2_000)},
+        BEGINS + 11,
+        119,
+        121,
+    ),
+    *passing(
+        "CollateGatewayProjectorUnreadable",
+        "projector_unreadable_total",
+        'topic="events"',
+        window=15,
+        pod="projector-0",
+    ),
+)

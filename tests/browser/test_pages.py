@@ -1,0 +1,156 @@
+"""Every page: no violation of axe, light and dark; 320 px wide; printed; without JavaScript; no console message."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.person import NARROW, axe_violations, overflow
+
+CREATE = "manual-handoffs$"
+
+
+@pytest.fixture(scope="module")
+def subjects(gateway):
+    """One authorization in each state, a command and two dead letters."""
+    waiting = gateway.create("waiting", reviewBacked=True)
+    fault = gateway.simulate(
+        "faults",
+        {"do": "answer", "method": "POST", "path": CREATE, "when": "before", "status": 400, "code": "bad_request"},
+    )
+    letters = []
+    for _ in range(2):
+        dead = gateway.create("dead")
+        letters.append(gateway.command(f"/v1/authorizations/{dead}/handoffs", status="dead_lettered"))
+    gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
+    opened = gateway.create("opened")
+    command = gateway.command(f"/v1/authorizations/{opened}/handoffs")
+    return {"waiting": waiting, "opened": opened, "command": command, "letter": letters[0]}
+
+
+PAGES = [
+    "/",
+    "/work",
+    "/work?tab=mine",
+    "/work?tab=open",
+    "/work?tab=closed",
+    "/work?tab=contradicted",
+    "/authorizations/{waiting}",
+    "/authorizations/{opened}",
+    "/authorizations/auth_of_nobody",
+    "/authorizations/{waiting}/work",
+    "/authorizations/{opened}/work",
+    "/authorizations/auth_of_nobody/work",
+    "/commands/{command}",
+    "/dead-letters",
+    "/dead-letters/{letter}",
+    "/dead-letters/all",
+    "/events?show=list",
+    "/developers",
+    "/search?q={waiting}",
+    "/search?q=case%3Dnothing",
+    "/no-such-page",
+]
+MISSING = {"/authorizations/auth_of_nobody": (200, 404), "/commands/nothing": (404,), "/no-such-page": (404,)}
+# The browser itself reports a page that is not found.
+NOT_FOUND = re.compile(r"error: Failed to load resource: .* 404 ")
+
+
+@pytest.mark.parametrize("address", PAGES)
+async def test_a_page_is_accessible_in_every_form(gateway, sign_in, subjects, address):
+    ada = await sign_in("ada.all", viewport={"width": 1280, "height": 800})
+    page = await ada.context.new_page()
+    response = await page.goto(gateway.url + address.format(**subjects))
+    assert response.status in MISSING.get(address, (200,))
+    await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    assert re.search(r"\S+ · Handoff gateway", await page.title())
+    found = {}
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        found[scheme] = await axe_violations(page)
+    assert found == {"light": [], "dark": []}
+    assert await overflow(page) <= 0
+    await page.set_viewport_size(NARROW)
+    assert await overflow(page) <= 0, "at 320 px nothing is wider than the window"
+    await page.set_viewport_size({"width": 794, "height": 1123})
+    await page.emulate_media(media="print", color_scheme="dark")
+    await expect(page.get_by_role("navigation", name="Pages")).not_to_be_visible()
+    assert await overflow(page) <= 0
+    background, colour = await page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
+    assert luminance(background) > luminance(colour), "paper is white, also for a person who prefers dark"
+    ada.complaints = [one for one in ada.complaints if not NOT_FOUND.match(one)]
+
+
+def luminance(colour):
+    """Return the sum of a CSS colour's channels; a transparent background is the paper."""
+    numbers = [float(one) for one in re.findall(r"[\d.]+", colour)]
+    return 3 * 255 if len(numbers) == 4 and numbers[3] == 0 else sum(numbers[:3])
+
+
+@pytest.mark.parametrize("address", ["/", "/work", "/authorizations/{opened}", "/dead-letters", "/events?show=list"])
+async def test_a_page_without_javascript_shows_its_content_and_no_dead_control(gateway, sign_in, subjects, address):
+    ada = await sign_in("ada.all", java_script_enabled=False)
+    page = await ada.visit(address.format(**subjects))
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.get_by_role("main")).not_to_be_empty()
+    for control in await page.locator("[data-needs-script], [data-held-show], .skeleton").all():
+        await expect(control).not_to_be_visible()
+
+
+async def test_what_a_person_may_not_do_is_shown_with_the_missing_permission(sign_in, subjects):
+    kim = await sign_in("kim.ops")
+    page = await kim.visit(f"/authorizations/{subjects['opened']}/work")
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_disabled()
+    await expect(page.get_by_text("handoff:grant").first).to_be_visible()
+    jo = await sign_in("jo.miller")
+    page = await jo.visit("/dead-letters", status=403)
+    await expect(page.get_by_role("main").get_by_text("operate")).to_be_visible()
+    await expect(page.get_by_role("row")).to_have_count(0)
+    # The browser reports the status.
+    jo.complaints = [one for one in jo.complaints if " 403 " not in one]
+
+
+async def test_the_keys_move_between_pages_and_can_be_switched_off(sign_in):
+    ada = await sign_in("ada.all")
+    page = await ada.visit("/")
+    for key, path in (("w", "/work"), ("d", "/dead-letters"), ("e", "/events"), ("o", "/")):
+        await page.keyboard.press("g")
+        await page.keyboard.press(key)
+        await page.wait_for_url(f"**{path}")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert await axe_violations(page) == []
+    await page.get_by_label("Use these keys").uncheck()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keys")).not_to_be_visible()
+
+
+async def test_a_redrive_by_clicks_says_before_what_it_will_do(gateway, sign_in, subjects):
+    ada = await sign_in("ada.all")
+    page = await ada.visit(f"/dead-letters/{subjects['letter']}")
+    button = page.get_by_role("button", name="Redrive")
+    await expect(button).to_contain_text("sends the command to Collate")
+    await page.get_by_label("Reason").select_option(index=1)
+    await button.click()
+    await expect(page.get_by_text("Decided")).to_be_visible(timeout=30_000)
+
+
+async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway, sign_in, subjects):
+    ada = await sign_in("ada.all")
+    for _ in range(6):
+        page = await ada.visit("/events")
+        await expect(page.locator("#live")).to_be_attached()
+        # Playwright keeps every tab visible, so the test says that this one is not.
+        await page.evaluate(
+            """() => {
+              Object.defineProperty(document, "hidden", {get: () => true});
+              Object.defineProperty(document, "visibilityState", {get: () => "hidden"});
+              document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+    seventh = await ada.context.new_page()
+    await seventh.goto(f"{gateway.url}/events?show=list", timeout=10_000)
+    await expect(seventh.get_by_role("row").nth(1)).to_be_visible(timeout=10_000)

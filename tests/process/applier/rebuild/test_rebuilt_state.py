@@ -1,0 +1,206 @@
+"""After its state was lost, a key queue continues from the state that the other topics show (decision 0016)."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from consumers.applier.task import read
+from consumers.authorization import recent_commands
+from consumers.authorization.event_factory import public_record
+from consumers.authorization.state import AuthorizationState
+from consumers.engine import RetryAt
+from consumers.rebuild.history import History
+from consumers.rebuild.logged import ended, first_unended, logged
+from consumers.rebuild.state import rebuilt
+from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
+from schemas.enums import CommandType, EventType, ReadContent
+from tests.process.applier.test_crashes import FAULTS, MOST_POINTS
+from tests.process.key_queue import MOST_INVOCATIONS, Crash
+
+PROFILES = ["v2", "v3", "ignores_preconditions"]
+DAY = 86_400.0
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+# What no other topic holds; the next read of Collate replaces these fields.
+LOST = {"version", "open_version", "seen_at"}
+
+
+def sources(queue):
+    history = History(0.0)
+    for event in queue.events():
+        history.see(event)
+    key = queue.settings.digest_key
+    return history, [logged(read(record, key), 0, record.offset) for record in queue.records]
+
+
+def rebuild(queue):
+    history, commands = sources(queue)
+    watch_seconds = queue.settings.watch_seconds
+    return rebuilt(history, queue.public_record(), commands, now=queue.now(), watch_seconds=watch_seconds)
+
+
+def lose_state(queue):
+    """The state is lost and rebuilt, and with it the progress."""
+    history, commands = sources(queue)
+    is_ended = ended(commands, history)
+    assert is_ended == [place < queue.finished for place in range(len(commands))]
+    queue.state, queue.stored_timer_at = rebuild(queue).encode(), queue.now()
+    queue.restart()
+
+
+async def drain(queue):
+    """Invoke until every record is finished; each crash loses the state."""
+    for _ in range(MOST_INVOCATIONS):
+        if queue.is_idle:
+            return
+        try:
+            result = await queue.invoke()
+        except Crash:
+            lose_state(queue)
+            continue
+        if isinstance(result, RetryAt):
+            queue.pass_until(result.at)
+    raise AssertionError("not finished")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("fault", [FAULTS[0], FAULTS[1], FAULTS[4]], ids=str)
+@pytest.mark.parametrize("operation", ["create", "close"])
+async def test_a_state_lost_at_every_await_point_causes_no_second_effect(make_queue, close, profile, fault, operation):
+    applied = 0
+    for point in range(MOST_POINTS):
+        queue = make_queue(profile)
+        handoff = None
+        if operation == "close":
+            first = queue.send(HandoffRequest())
+            await queue.drain()
+            handoff = queue.check(first).handoff_id
+        queue.sim.faults.clear()
+        if fault:
+            queue.sim.fault(method="POST", path=f"{queue.authorization_id}/manual-handoffs", **fault)
+        command = queue.send(close(handoff) if handoff else HandoffRequest())
+        queue.fuse.arm(point)
+        await drain(queue)
+        passed, queue.fuse.blows_at = queue.fuse.passed, None
+        outcome = queue.check(command)
+        if outcome is None:
+            (dead_letter,) = queue.dead_letters()
+            assert dead_letter.cause == "outcome_unknown"
+            assert len(queue.effects_of(command)) <= 1
+        else:
+            assert (outcome.outcome, len(queue.effects_of(command))) == ("applied", 1)
+            applied += 1
+            kind = EventType.HANDOFF_OPENED if operation == "create" else EventType.HANDOFF_CLOSED
+            await queue.observe_until(kind)
+            assert len(queue.events(kind)) == 1
+        if passed <= point:
+            break
+    assert applied > point / 3
+    assert [event.sequence for event in queue.events()] == list(range(1, len(queue.events()) + 1))
+
+
+def shown(state, now):
+    record = public_record(state, now)
+    return None if record is None else record.model_dump(exclude={"updated_at", "version"})
+
+
+def fields(part):
+    return None if part is None else part.model_dump(exclude=LOST)
+
+
+def near(value):
+    """A time in an event is later than the time in the state by the duration of the invocation."""
+    if isinstance(value, dict):
+        return {name: near(one) for name, one in value.items()}
+    return pytest.approx(value, abs=0.5) if isinstance(value, float) else value
+
+
+def require_same(queue):
+    before, after = queue.decoded_state(), AuthorizationState.decode(rebuild(queue).encode())
+    assert shown(after, 0.0) == shown(before, 0.0)
+    assert (after.sequence, after.ended, after.settled_at is None) == (
+        before.sequence,
+        before.ended,
+        before.settled_at is None,
+    )
+    assert {id_: fields(one) for id_, one in after.dead_letters.items()} == {
+        id_: near(fields(one)) for id_, one in before.dead_letters.items()
+    }
+    assert after.content_read_at == near(before.content_read_at)
+    assert recent_commands.ids(after.recent_commands) == recent_commands.ids(before.recent_commands)
+    assert after.recent_callers == before.recent_callers
+    assert after.emitted_action == before.emitted_action
+    assert fields(after.last) == near(fields(before.last))
+    assert fields(after.active) == near(fields(before.active))
+    assert after.early_grant == before.early_grant
+
+
+async def test_a_rebuilt_state_is_the_lost_one_after_each_step_of_a_handoff(make_queue, close, watch):
+    queue = make_queue("v2")
+    queue.send(watch(metadata={"case": "1"}))
+    await queue.drain()
+    require_same(queue)
+    asked = queue.send(HandoffRequest(requested_by="jo", metadata={"case": "1"}), caller="people:jo")
+    await queue.drain()
+    require_same(queue)
+    handoff = queue.check(asked).handoff_id
+    await queue.observe()
+    require_same(queue)
+    queue.send(RecordAccess(handoff_id=handoff, operator="jo", grant_expires_at=LATER), caller="people:jo")
+    queue.send(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="jo"), caller="people:jo")
+    await queue.drain()
+    require_same(queue)
+    queue.send(ReleaseHandoff(handoff_id=handoff), caller="people:jo")
+    await queue.drain()
+    require_same(queue)
+    reported = close(handoff).model_copy(update={"metadata": {"case": "1"}, "reported_by": "jo"})
+    queue.send(reported, caller="people:jo")
+    await queue.drain()
+    require_same(queue)
+    for event in (EventType.HANDOFF_CLOSED, EventType.HANDOFF_RECONCILED):
+        await queue.observe_until(event)
+        require_same(queue)
+    lose_state(queue)
+    assert queue.public_record().last_handoff.agreement is not None
+
+
+async def test_a_lost_state_forgets_no_ended_command_and_no_dead_letter(make_queue):
+    queue = make_queue("v2")
+    request = HandoffRequest(expires_at=LATER)
+    queue.sim.fault(do="answer", status=503, code="unavailable", count=2)
+    first = queue.send(request, accepted_at=queue.now() - 2 * DAY)
+    await queue.drain()
+    queue.sim.faults.clear()
+    require_same(queue)
+    lose_state(queue)
+    queue.send(request, first)
+    await queue.drain()
+    assert len(queue.dead_letters()) == 1, "the repeat was applied"
+    (dead_letter,) = queue.dead_letters()
+    original = Original(
+        type=CommandType.HANDOFF_REQUEST,
+        caller="intake",
+        accepted_at=dead_letter.accepted_at,
+        data={"expiresAt": LATER.isoformat()},
+    )
+    again = Redrive(command_id=first, redrive=1, requested_by="op-7", command=original)
+    queue.send(again, redrive=1)
+    await queue.drain()
+    require_same(queue)
+    assert queue.finished_of(first, 1).outcome == "applied"
+    lose_state(queue)
+    queue.send(Discard(command_id=first, requested_by="op-7"))
+    await queue.drain()
+    assert queue.finished_of(first, 1).outcome == "applied"
+
+
+def test_a_repeat_shows_nothing_about_the_records_before_it(make_queue):
+    """A, B, A again: the end of A does not end B."""
+    queue = make_queue("v2")
+    first = queue.send(HandoffRequest())
+    queue.send(HandoffRequest())
+    queue.send(ReleaseHandoff(handoff_id="mhand_1"))
+    queue.send(HandoffRequest(), first)
+    history, commands = sources(queue)
+    history.ends.add((first, 0))
+    assert ended(commands, history) == [True, False, False, True]
+    assert first_unended(commands, history) is commands[1]

@@ -1,0 +1,34 @@
+"""A read of content with PHI becomes an event: who read what."""
+
+import pytest
+
+from schemas.commands import HandoffRequest, RecordRead
+from schemas.enums import EventType, ReadContent
+
+
+@pytest.mark.parametrize(
+    ("caller", "operator", "vouching"),
+    [("people:jo.miller", "jo.miller", "person"), ("desk", "op-7", "caller"), ("desk", None, None)],
+)
+async def test_a_read_is_an_event(make_queue, caller, operator, vouching):
+    queue = make_queue()
+    read = RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id="rev_1")
+    record = queue.send(read, caller=caller)
+    await queue.drain()
+    (event,) = queue.events()
+    assert (event.data.TYPE, event.causation_id) == (EventType.AUTHORIZATION_CONTENT_READ, record)
+    assert (event.data.caller, event.data.operator, event.data.asserted_by) == (caller, operator, vouching)
+    assert (event.data.content, event.data.review_snapshot_id) == ("review_snapshot", "rev_1")
+
+
+async def test_reads_call_nobody_start_no_watch_and_take_no_share_of_recent_commands(make_queue):
+    queue = make_queue()
+    for _ in range(300):
+        queue.send(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="op-7"), caller="desk")
+    await queue.drain()
+    assert queue.collate.calls == []
+    assert queue.timer_at == pytest.approx(queue.now() + 90 * 86_400.0, abs=10.0), "only the deletion of the state"
+    command = queue.send(HandoffRequest(), caller="desk")
+    await queue.drain()
+    assert queue.check(command).outcome == "applied"
+    assert [event.sequence for event in queue.events()] == list(range(1, len(queue.events()) + 1))

@@ -1,0 +1,333 @@
+"""Signing in at the local issuer, with a key and with a link; the API is scripted."""
+
+import asyncio
+import secrets
+from datetime import timedelta
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from gateway.console.forms import read_form
+from gateway.console.page import person_of
+from gateway.console.sign_in.links import one_time_link
+from local.issuer import LocalIssuer
+from tests.unit.console.app import NOW, ORIGIN, STAFF, console_app, console_settings
+
+FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+OPENED = {"sec-fetch-mode": "navigate", "accept": "text/html"}
+
+
+async def who(request: Request) -> Response:
+    return PlainTextResponse(f"{person_of(request).name} {person_of(request).credential.get_secret_value()}")
+
+
+async def note(request: Request) -> Response:
+    return PlainTextResponse((await read_form(request))["note"])
+
+
+class Scene:
+    """A console, its API, a clock, and one browser."""
+
+    def __init__(self, key_file, **own):
+        self.now = NOW
+        self.refused = set()
+        self.person = True
+        self.calls = 0
+        self.settings = console_settings(trust_bearer=False, cookie_key_file=key_file, **own)
+        self.app = console_app(self.api, [Route("/who", who), Route("/note", note, methods=["POST"])], self.settings)
+        console = self.app.state.console
+        self.app.state.console = type(console)(
+            console.api, console.settings, console.environment, console.templates, lambda: self.now
+        )
+        self.browser = self.open_browser()
+
+    def open_browser(self, peer="127.0.0.1"):
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, client=(peer, 1)), base_url=ORIGIN, headers=OPENED
+        )
+
+    def api(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        if token in self.refused:
+            return httpx.Response(401, json={"title": "Unauthorized", "status": 401, "detail": ""})
+        name = "jo.miller" if self.person else None
+        return httpx.Response(200, json={"caller": "scheduling", "person": name, "permissions": list(STAFF)})
+
+    async def begin(self, path="/who", browser=None):
+        """Open a page, follow to the sign-in, begin; return the address at the issuer."""
+        browser = browser or self.browser
+        first = await browser.get(path)
+        assert first.status_code == 303
+        await browser.get(first.headers["location"])
+        query = urlsplit(first.headers["location"]).query
+        started = await browser.get(f"/sign-in/start?{query}")
+        return started.headers.get("location"), started
+
+    async def sign_in(self, issuer, path="/who"):
+        address, _ = await self.begin(path)
+        back = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", ["staff"])
+        return await self.browser.get(back)
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    (file := tmp_path / "keys").write_text(secrets.token_urlsafe(32))
+    return file
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with LocalIssuer(["staff"]) as issuer:
+        yield issuer
+
+
+@pytest.fixture(autouse=True)
+def long_tokens(issuer):
+    yield
+    issuer.token_seconds = 3600
+
+
+@pytest.fixture
+async def scene(key_file, issuer):
+    scene = Scene(key_file, oidc_issuer=issuer.url, oidc_client_id="console")
+    async with scene.browser:
+        yield scene
+
+
+async def test_a_person_signs_in_at_the_issuer_and_comes_back_to_the_page(scene, issuer):
+    back = await scene.sign_in(issuer, "/who?tab=mine")
+    assert (back.status_code, back.headers["location"]) == (303, "/who?tab=mine")
+    page = await scene.browser.get("/who")
+    name, token = page.text.split()
+    assert name == "jo.miller"
+    assert token not in str(back.headers) + str(dict(scene.browser.cookies))
+    assert [name for name in scene.browser.cookies if name.startswith("sign-in")] == []
+
+
+async def test_the_request_to_the_issuer_has_a_challenge_a_state_and_a_nonce_of_its_own(scene, issuer):
+    requests = [parse_qs(urlsplit((await scene.begin())[0]).query) for _ in range(2)]
+    for query in requests:
+        assert query["code_challenge_method"] == ["S256"]
+        assert query["redirect_uri"] == [f"{ORIGIN}/sign-in/callback"]
+        assert query["response_type"] == ["code"]
+    for name in ("state", "nonce", "code_challenge"):
+        assert requests[0][name] != requests[1][name]
+
+
+async def test_a_session_that_was_planted_before_the_sign_in_is_replaced(scene, issuer):
+    await scene.sign_in(issuer)
+    planted = dict(scene.browser.cookies)
+    scene.browser.cookies.clear()
+    address, _ = await scene.begin()
+    scene.browser.cookies.set("session", planted["session"], domain="127.0.0.1", path="/")
+    back = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", ["staff"])
+    assert (await scene.browser.get(back)).status_code == 303
+    assert scene.browser.cookies["session"] != planted["session"]
+    assert (await scene.browser.get("/who")).text.split()[1] not in planted["session"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda query: query | {"state": "other"},
+        lambda query: {name: value for name, value in query.items() if name != "state"},
+        lambda query: query | {"iss": "https://other.example"},
+        lambda query: {name: value for name, value in query.items() if name != "iss"},
+        lambda query: query | {"code": "other"},
+        lambda query: query | {"error": "access_denied"},
+    ],
+    ids=["other state", "no state", "other iss", "no iss", "other code", "error"],
+)
+async def test_a_response_of_another_sign_in_or_issuer_or_an_error_signs_nobody_in(scene, issuer, change):
+    address, _ = await scene.begin()
+    back = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", [])
+    changed = change(dict(parse_qsl(urlsplit(back).query)))
+    response = await scene.browser.get("/sign-in/callback", params=changed)
+    assert response.status_code in {400, 403, 502}
+    assert "session" not in scene.browser.cookies
+
+
+async def test_a_response_counts_only_in_the_browser_that_began_once_and_for_ten_minutes(scene, issuer):
+    address, _ = await scene.begin()
+    query = dict(parse_qsl(urlsplit(address).query))
+    back = issuer.authorize(query, "jo.miller", [])
+    async with scene.open_browser() as other:
+        assert (await other.get(back)).status_code == 400
+    assert (await scene.browser.get(back)).status_code == 303
+    assert (await scene.browser.get(back)).status_code == 400
+    scene.browser.cookies.clear()
+    address, _ = await scene.begin()
+    scene.now += timedelta(seconds=600)
+    late = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", [])
+    assert (await scene.browser.get(late)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "claims", [{"nonce": "other"}, {"nonce": None}, {"aud": "other"}, {"azp": "other"}, {"exp": 1}]
+)
+async def test_an_id_token_for_another_sign_in_or_client_is_refused(scene, issuer, claims, monkeypatch):
+    make = issuer.token
+
+    def changed(name, groups=(), **given):
+        return make(name, groups, **(given | claims if "nonce" in given else given))
+
+    monkeypatch.setattr(issuer, "token", changed)
+    response = await scene.sign_in(issuer)
+    assert response.status_code == 502
+    assert "session" not in scene.browser.cookies
+
+
+async def test_an_id_token_of_another_key_is_refused(scene, issuer, monkeypatch):
+    make = issuer.token
+    with LocalIssuer() as other:
+
+        def forged(name, groups=(), **given):
+            return (
+                other.token(name, groups, iss=issuer.url, **given) if "nonce" in given else make(name, groups, **given)
+            )
+
+        monkeypatch.setattr(issuer, "token", forged)
+        assert (await scene.sign_in(issuer)).status_code == 502
+
+
+async def test_a_token_that_the_api_refuses_or_that_is_no_persons_makes_no_session(scene, issuer, monkeypatch):
+    scene.person = False
+    assert (await scene.sign_in(issuer)).status_code == 403
+    monkeypatch.setattr(scene, "refused", type("All", (), {"__contains__": lambda *_: True})())
+    assert (await scene.sign_in(issuer)).status_code == 403
+    assert "session" not in scene.browser.cookies
+
+
+async def test_without_an_issuer_the_page_says_so(key_file):
+    scene = Scene(key_file, oidc_issuer="http://127.0.0.1:9", oidc_client_id="console")
+    async with scene.browser:
+        response = await scene.browser.get("/sign-in/start")
+    assert response.status_code == 503
+    assert "identity provider" in response.text
+
+
+async def test_a_token_is_renewed_once_for_all_pages_that_load_and_the_session_goes_on(scene, issuer, monkeypatch):
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    first = (await scene.browser.get("/who")).text
+    renewals = []
+    answer = issuer.token_response
+    monkeypatch.setattr(issuer, "token_response", lambda form: renewals.append(form) or answer(form))
+    scene.now += timedelta(seconds=45)
+    pages = await asyncio.gather(*(scene.browser.get("/who") for _ in range(4)))
+    assert len(renewals) == 1
+    assert {page.status_code for page in pages} == {200}
+    assert {page.text for page in pages} != {first}
+    scene.now += timedelta(seconds=45)
+    assert (await scene.browser.get("/who")).status_code == 200
+    assert len(renewals) == 2
+
+
+async def test_a_session_whose_new_token_does_not_fit_into_cookies_ends(scene, issuer, monkeypatch):
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    answer = issuer.token_response
+    monkeypatch.setattr(issuer, "token_response", lambda form: (200, answer(form)[1] | {"access_token": "t" * 20_000}))
+    scene.now += timedelta(seconds=45)
+    assert (await scene.browser.get("/who")).status_code == 303
+    assert "session" not in scene.browser.cookies
+    refused = await scene.sign_in(issuer)
+    assert (refused.status_code, "too large" in refused.text) == (502, True)
+
+
+async def test_a_stream_without_a_session_is_refused_and_not_redirected(scene):
+    stream = {"accept": "text/event-stream", "sec-fetch-mode": "cors"}
+    assert (await scene.browser.get("/who", headers=stream)).status_code == 401
+
+
+async def test_a_session_whose_renewal_is_refused_ends(scene, issuer, monkeypatch):
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    monkeypatch.setattr(issuer, "token_response", lambda _: (400, {"error": "invalid_grant"}))
+    scene.now += timedelta(seconds=45)
+    assert (await scene.browser.get("/who")).status_code == 303
+    assert "session" not in scene.browser.cookies
+
+
+async def test_a_session_that_the_api_refuses_ends(scene, issuer, monkeypatch):
+    monkeypatch.setattr("gateway.console.sign_in.people.FRESH_SECONDS", 0.0)
+    await scene.sign_in(issuer)
+    scene.refused.add((await scene.browser.get("/who")).text.split()[1])
+    assert (await scene.browser.get("/who")).status_code == 303
+    assert "session" not in scene.browser.cookies
+
+
+async def test_polls_do_not_keep_a_session_and_actions_do(scene, issuer):
+    await scene.sign_in(issuer)
+    poll = {"hx-request": "true", "sec-fetch-mode": "cors", "accept": "*/*"}
+    for _ in range(2):
+        scene.now += timedelta(minutes=7)
+        assert (await scene.browser.get("/who", headers=poll)).status_code == 200
+    scene.now += timedelta(seconds=50)
+    assert (await scene.browser.get("/who")).status_code == 200
+    scene.now += timedelta(minutes=14)
+    assert (await scene.browser.get("/who", headers=poll)).status_code == 200
+    scene.now += timedelta(minutes=1)
+    assert (await scene.browser.get("/who", headers=poll)).status_code == 401
+    assert (await scene.browser.get("/who")).status_code == 303
+
+
+async def test_a_form_of_an_ended_session_keeps_what_was_typed(scene, issuer):
+    await scene.sign_in(issuer)
+    scene.now += timedelta(hours=1)
+    body = "note=line+1%0D%0A%3Cb%3E&note_2=%22"
+    response = await scene.browser.post("/note", content=body, headers=FORM)
+    assert response.status_code == 401
+    assert 'action="/note"' in response.text
+    assert "line 1\r\n&lt;b&gt;" in response.text
+    assert 'value="&#34;"' in response.text
+
+
+async def test_signing_out_removes_the_session(scene, issuer):
+    await scene.sign_in(issuer)
+    out = await scene.browser.post("/sign-out", headers={"sec-fetch-site": "same-origin"})
+    assert out.headers["location"] == "/signed-out"
+    assert list(scene.browser.cookies) == []
+    assert (await scene.browser.get("/signed-out")).status_code == 200
+
+
+async def test_signing_out_needs_a_page_of_the_console(scene, issuer):
+    await scene.sign_in(issuer)
+    assert (await scene.browser.post("/sign-out", headers={"sec-fetch-site": "cross-site"})).status_code == 403
+    assert (await scene.browser.get("/who")).status_code == 200
+
+
+async def test_a_key_signs_in_with_the_persons_name(key_file):
+    scene = Scene(key_file, key_sign_in=True)
+    scene.person = False
+    async with scene.browser as browser:
+        body = {"name": "Jo Miller", "key": "cgk_1_secret", "return": "//evil.example"}
+        response = await browser.post("/sign-in/key", data=body, headers=FORM)
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        assert (await browser.get("/who")).text == "Jo Miller cgk_1_secret"
+        for wrong in ({"name": ""}, {"name": "a" * 96}, {"name": "jo\u202emiller"}, {"key": "k\u00f6y"}):
+            assert (await browser.post("/sign-in/key", data=body | wrong, headers=FORM)).status_code == 400
+        scene.refused.add("wrong")
+        assert (await browser.post("/sign-in/key", data=body | {"key": "wrong"}, headers=FORM)).status_code == 403
+
+
+async def test_a_way_to_sign_in_that_is_off_does_not_exist(scene):
+    for path in ("/sign-in/key", "/sign-in/link"):
+        assert (await scene.browser.post(path, headers=FORM)).status_code == 404
+
+
+async def test_a_one_time_link_signs_in_once_on_this_machine(key_file, tmp_path):
+    scene = Scene(key_file, link_directory=tmp_path)
+    link = one_time_link(tmp_path, ORIGIN, "persons-token", NOW)
+    async with scene.open_browser("192.0.2.7") as elsewhere:
+        assert (await elsewhere.get(link)).status_code == 403
+    async with scene.browser as browser:
+        assert (await browser.get(link)).headers["location"] == "/"
+        assert (await browser.get("/who")).text == "jo.miller persons-token"
+    async with scene.open_browser() as again:
+        assert (await again.get(link)).status_code == 403

@@ -1,0 +1,94 @@
+"""A broker that is killed or frozen: the worker measures it, and every screen of an operator says so in time."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from functools import partial
+
+import pytest
+
+from local.installation import GATEWAY, Installation, http_here
+from local.kafka.nodes import Cluster
+
+SESSION_SECONDS = 6.0  # the least that Kafka accepts by default
+QUICK = {"GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:g}s", "GATEWAY_WORKER__HEARTBEAT": "500ms"}
+NO_ANSWER = "not ready: kafka waiting (no broker has answered for"
+
+
+@pytest.fixture(scope="module")
+def own_kafka():
+    """A broker that this module may kill."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def worker(run, own_kafka, prefix, collate, start):
+    installed = Installation(run, bootstrap=own_kafka.bootstrap, collate_url=collate.url, prefix=prefix, settings=QUICK)
+    installed.apply_topics()
+    return await start(installed, "worker")
+
+
+class Screens:
+    """What an operator sees of one process."""
+
+    def __init__(self, program, http):
+        self._program, self._http = program, http
+
+    def get(self, path):
+        return self._http.get(self._program.admin_url + path)
+
+    @property
+    def summary(self):
+        return self.get("/readyz").json()["summary"]
+
+    @property
+    def gauges(self):
+        text = self.get("/metrics").text
+        return tuple(
+            float(re.search(rf"^collate_gateway_{name} (.+)$", text, re.MULTILINE)[1])
+            for name in ("ready", "kafka_away")
+        )
+
+    @property
+    def warnings(self):
+        lines = map(json.loads, self._program.log.read_text().splitlines())
+        return [line["event"] for line in lines if line["level"] in {"warning", "error"}]
+
+    def top(self):
+        return subprocess.run(
+            [GATEWAY, "top", "--once", "--admin", self._program.admin_url, "--url", "http://127.0.0.1:1"],
+            env={**os.environ, "COLLATE_GATEWAY_KEY": "any", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.mark.timeout(120)
+async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(worker, own_kafka, eventually):
+    frozen = (partial(own_kafka.kill, 0, signal.SIGSTOP), partial(own_kafka.kill, 0, signal.SIGCONT))
+    killed = (partial(own_kafka.kill, 0), partial(own_kafka.start, 0))
+    with http_here() as http:
+        shown = Screens(worker, http)
+        before = len(shown.warnings)
+        for fault, repair in (frozen, killed):
+            assert (shown.summary, shown.gauges) == ("ready", (1, 0))
+            fault()
+            try:
+                await eventually(lambda: shown.summary.startswith(NO_ANSWER), within=SESSION_SECONDS + 4)
+                assert shown.gauges == (0, 1)
+                assert not shown.get("/lanes").json()["kafka"]["responds"]
+                assert shown.get("/livez").status_code == 200, "a restart would not help"
+                top = await asyncio.to_thread(shown.top)
+                assert top.returncode == 69
+                assert NO_ANSWER in top.stdout
+            finally:
+                repair()
+            await eventually(lambda: shown.summary == "ready", within=60)
+        written = shown.warnings[before:]
+    assert written.count("kafka.broker_lost") == 2
+    assert len(written) < 40, "aiokafka alone writes a hundred lines a second while no broker listens"

@@ -1,0 +1,98 @@
+"""A PostgreSQL that accepts connections and answers nothing: every call ends, and the processes say so."""
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.postgres.database import DatabaseAway, connected
+from adapters.postgres.migrate import migrate
+from adapters.postgres.reader import ReadModelBusy, ReadModelReader
+from adapters.postgres.views.overview import overview
+from consumers.projector import loop
+from local.postgres import Postgres
+from local.sample_records import sample_records
+from runtime.logs import get_log
+from runtime.metrics import create_metrics
+from runtime.settings import ReadModelSettings
+
+
+@pytest.fixture
+def server():
+    """A server of its own whose processes can all be stopped."""
+
+    class Hanging(Postgres):
+        def signal(self, number):
+            parent = psutil.Process(self._process.pid)
+            for process in (parent, *parent.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):  # a backend may end when it continues
+                    process.send_signal(number)
+
+    with Hanging() as started:
+        try:
+            yield started
+        finally:
+            started.signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def readmodel(server, tmp_path):
+    (tmp_path / "hung").write_text(server.conninfo)
+    settings = ReadModelSettings(dsn_file=tmp_path / "hung", read_timeout="1s")
+    migrate(settings)
+    return settings
+
+
+async def answered(reader):
+    try:
+        return await reader.fetch("overview", overview, "desk")
+    except DatabaseAway:
+        return None
+
+
+async def test_a_statement_on_a_hung_server_ends(server, readmodel):
+    async def hang():
+        async with connected(readmodel, "collate_gateway", statement_seconds=1) as connection:
+            server.signal(signal.SIGSTOP)
+            await connection.execute("SELECT 1")
+
+    began = time.monotonic()
+    with pytest.raises(DatabaseAway, match="does not respond in time"):
+        await asyncio.wait_for(hang(), 60)
+    assert time.monotonic() - began < 30
+
+
+async def test_a_read_from_a_hung_server_ends_with_its_time_limit(server, readmodel, eventually):
+    """The limit is a second. psycopg alone would try for ten more to cancel the statement at the server."""
+    reader = ReadModelReader(readmodel, create_metrics(CollectorRegistry()).readmodel, get_log())
+    task = asyncio.create_task(reader.run())
+    try:
+        await eventually(lambda: answered(reader), within=20)
+        server.signal(signal.SIGSTOP)
+        async with asyncio.timeout(6):
+            with pytest.raises((ReadModelBusy, DatabaseAway)):
+                await reader.fetch("overview", overview, "desk")
+    finally:
+        server.signal(signal.SIGCONT)
+        task.cancel()
+
+
+@pytest.mark.timeout(120)
+async def test_a_projector_reports_a_hung_server_and_resumes(
+    server, readmodel, model, *, writer, running, eventually, monkeypatch
+):
+    monkeypatch.setattr(loop, "_STATEMENT_SECONDS", 1.0)
+    settings = model.settings.model_copy(update={"readmodel": readmodel})
+    parts = running(settings)
+    records = list(sample_records(20))
+    await writer.write(records[:100])
+    await eventually(lambda: parts.health.ready().good, within=30)
+    server.signal(signal.SIGSTOP)
+    await writer.write(records[100:])
+    await eventually(lambda: parts.health.component("database").state == "waiting", within=40)
+    server.signal(signal.SIGCONT)
+    await eventually(lambda: parts.health.ready().good, within=40)

@@ -1,0 +1,323 @@
+"""The work list, the list of commands and their indexes, on a real PostgreSQL without Kafka."""
+
+import asyncio
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from adapters.postgres.cursor import read_cursor
+from adapters.postgres.database import connected
+from adapters.postgres.labels import MAX_COMMANDS
+from adapters.postgres.migrate import migrate
+from adapters.postgres.queries import HandoffPage, TimelinePage
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, TimelineRow
+from adapters.postgres.store import Store
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage
+from adapters.postgres.views.overview import overview_with_history
+from runtime.settings import ReadModelSettings
+from schemas.api.lists import Needs
+from schemas.authorization import ActiveHandoff, AuthorizationRecord
+from schemas.public_fields import public_json
+
+AT = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
+
+
+def minutes(number):
+    return AT + timedelta(minutes=number)
+
+
+@pytest.fixture
+async def readmodel(postgres, tmp_path):
+    dsn = tmp_path / "dsn"
+    dsn.write_text(postgres)
+    settings = ReadModelSettings(dsn_file=dsn)
+    await asyncio.to_thread(migrate, settings)
+    return settings
+
+
+class Database:
+    """Writes rows as the projector does, and reads pages."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self._store, self._offset = Store(connection), 0
+
+    async def write(self, *rows):
+        def fold(found):
+            for row in rows:
+                match row:
+                    case AuthorizationRow():
+                        found.authorizations[row.authorization_id] = row
+                    case CommandRow():
+                        found.commands[row.command_id] = row
+                    case HandoffRow():
+                        found.handoffs[row.authorization_id, row.handoff_id] = row
+                    case TimelineRow():
+                        found.timeline.append(row)
+                    case MinuteRow():
+                        found.minutes[row.minute] = row
+
+        await self._store.offsets([("events", 0)])
+        await self._store.write({("events", 0): (self._offset, self._offset + 1)}, RowKeys(), fold)
+        self._offset += 1
+
+    async def ids(self, page):
+        """Return the ids of a page, and the key after which the next one starts."""
+        found = await page(self.connection)
+        if isinstance(page, CommandPage):
+            ids = [int(one.command_id[:8]) for one in found.commands]
+        else:
+            ids = [one.authorization_id for one in found.authorizations]
+        return ids, None if found.next is None else read_cursor(found.next, str)
+
+    async def all(self, page):
+        return (await self.ids(page))[0]
+
+
+@pytest.fixture
+async def database(readmodel):
+    async with connected(readmodel, readmodel.schema_name, statement_seconds=10) as connection:
+        yield Database(connection)
+
+
+def authorization(name, **changes):
+    active_since = changes.get("active_since")
+    active = None
+    if active_since is not None:
+        active = ActiveHandoff(id="mhand_1", state="active", access_available=True, final_submit_capable=True)
+    record = AuthorizationRecord(
+        sequence=1,
+        version=1,
+        status="requires_action",
+        next_action="complete_payer_interaction",
+        receipt_seen=False,
+        decision_seen=False,
+        active_handoff=active,
+        watched_since=AT,
+        updated_at=AT,
+    )
+    row = AuthorizationRow(
+        authorization_id=name,
+        sequence=1,
+        status="requires_action",
+        settled=False,
+        active_handoff_id=active.id if active else None,
+        active_since=None,
+        updated_at=AT,
+        record=public_json(record),
+    )
+    return replace(row, **changes)
+
+
+def command(number, authorization_id, **changes):
+    command_id, type_ = f"{number:08}-0000-4000-8000-000000000000", "collate-gateway.authorization.watch.v1"
+    row = CommandRow(command_id, authorization_id, type_, "intake", accepted_at=AT)
+    return replace(row, **changes)
+
+
+async def test_the_longest_wait_comes_first_and_an_open_handoff_stays_on_the_work_list(database):
+    await database.write(
+        authorization("later", action_required_at=minutes(9), payer_id="payer_1"),
+        authorization("first", action_required_at=minutes(1)),
+        authorization("opened", active_since=minutes(5), payer_id="payer_1"),
+        authorization("nothing"),
+        authorization("wrong", contradicted_at=minutes(2)),
+        HandoffRow("opened", "mhand_1", grants=2, operator="jo", grant_expires_at=minutes(8), risk="open_too_long"),
+    )
+    assert await database.all(AuthorizationPage(10)) == ["first", "opened", "later"]
+    assert await database.all(AuthorizationPage(10, Needs.HANDOFF)) == ["first", "later"]
+    assert await database.all(AuthorizationPage(10, Needs.CONTRADICTED)) == ["wrong"]
+    assert await database.all(AuthorizationPage(10, payer_id="payer_1")) == ["opened", "later"]
+    assert await database.all(AuthorizationPage(10, since=minutes(5))) == ["opened", "later"]
+    assert await database.all(AuthorizationPage(10, before=minutes(5))) == ["first"]
+    opened = (await AuthorizationPage(10)(database.connection)).authorizations[1]
+    assert opened.waiting_since == minutes(5)
+    assert (opened.handoff.last_grant.operator, opened.handoff.grants) == ("jo", 2)
+    assert opened.handoff.risk.reason == "open_too_long"
+
+
+async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(database):
+    await database.write(
+        *(authorization(name, action_required_at=minutes(1)) for name in ("a", "b", "c")),
+        command(1, "a", metadata='{"case": "c-7", "team": "x"}'),
+        command(2, "b", caller="portal", metadata='{"case": "c-7"}'),
+        command(3, "c", caller="portal", metadata='{"case": "c-8"}'),
+        command(4, "c", metadata='{"case": "c-7"}'),
+    )
+    assert await database.all(AuthorizationPage(10, caller="portal")) == ["b", "c"]
+    assert await database.all(AuthorizationPage(10, metadata={"case": "c-7"})) == ["a", "b", "c"]
+    assert await database.all(AuthorizationPage(10, metadata={"case": "c-7", "team": "x"})) == ["a"]
+    assert await database.all(AuthorizationPage(10, caller="portal", metadata={"case": "c-7"})) == ["b"]
+    assert await database.all(AuthorizationPage(10, caller="intake", metadata={"case": "c-8"})) == []
+
+
+async def labelled(database):
+    rows = await database.connection.execute(
+        "SELECT authorization_id, jsonb_array_length(command_labels) FROM authorizations"
+        " WHERE command_labels IS NOT NULL"
+    )
+    return dict(await rows.fetchall())
+
+
+async def test_the_filters_follow_commands_and_waits_in_any_order(database):
+    by_portal = AuthorizationPage(10, caller="portal")
+    await database.write(command(1, "a", caller="portal"), authorization("b", action_required_at=minutes(1)))
+    await database.write(authorization("a", action_required_at=minutes(2)))
+    await database.write(command(2, "b", caller="portal"), command(3, "b", caller="portal"))
+    assert await database.all(by_portal) == ["b", "a"]
+    assert await database.all(replace(by_portal, needs=Needs.CONTRADICTED)) == []
+    await database.write(authorization("b"), authorization("a", contradicted_at=minutes(3)))
+    assert await database.all(by_portal) == []
+    assert await database.all(replace(by_portal, needs=Needs.CONTRADICTED)) == ["a"]
+    assert await labelled(database) == {"a": 1}, "one that is on no list has no labels"
+
+
+async def test_the_filters_know_the_newest_commands_of_an_authorization(database):
+    await database.write(
+        authorization("a", action_required_at=minutes(1)),
+        *(command(one, "a", caller=f"caller-{one}", accepted_at=minutes(one)) for one in range(MAX_COMMANDS + 1)),
+    )
+    assert await database.all(AuthorizationPage(10, caller=f"caller-{MAX_COMMANDS}")) == ["a"]
+    assert await database.all(AuthorizationPage(10, caller="caller-1")) == ["a"]
+    assert await database.all(AuthorizationPage(10, caller="caller-0")) == []
+
+
+async def test_labels_that_an_older_version_left_out_are_repaired_in_pieces(database, monkeypatch):
+    monkeypatch.setattr("adapters.postgres.store._REPAIRED_ROWS", 2)
+    names = ["a", "b", "c", "d", "e"]
+    await database.write(
+        *(authorization(name, action_required_at=minutes(1)) for name in names),
+        authorization("wrong", contradicted_at=minutes(2)),
+        authorization("nothing"),
+        *(command(number, name) for number, name in enumerate(names)),
+    )
+    await database.connection.execute("UPDATE authorizations SET command_labels = NULL WHERE authorization_id <> 'b'")
+    beats = []
+    assert await Store(database.connection).repair_labels(lambda: beats.append(1)) == 5
+    assert len(beats) == 3
+    assert await labelled(database) == dict.fromkeys(names, 1) | {"wrong": 0}
+    assert await Store(database.connection).repair_labels() == 0
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+async def test_pages_repeat_and_lose_nothing_while_rows_are_written(database, order):
+    # Many rows with the same time: the id decides their order.
+    waiting = [authorization(f"auth_{one}", action_required_at=minutes(one // 3)) for one in range(9)]
+    commands = [command(one, "auth_0", accepted_at=minutes(one // 3)) for one in range(9)]
+    await database.write(*waiting, *commands)
+    numbers = list(range(9)) if order == "oldest" else list(range(8, -1, -1))
+    pages = (AuthorizationPage(2), [row.authorization_id for row in waiting]), (CommandPage(2, order), numbers)
+    for page, expected in pages:
+        found, after = await database.ids(page)
+        while after is not None:
+            number = len(found)
+            # A row before the cursor leaves the list, new ones arrive at both ends, others are updated.
+            await database.write(
+                authorization(found[0] if isinstance(page, AuthorizationPage) else "auth_9"),
+                authorization(f"new_{number}", action_required_at=minutes(100)),
+                command(100 + number, "auth_0", accepted_at=minutes(100)),
+                command(200 + number, "auth_0", accepted_at=minutes(-100)),
+                command(8, "auth_0", accepted_at=minutes(2), status="finished", sequence=number),
+            )
+            more, after = await database.ids(replace(page, after=after))
+            found += more
+        assert [one for one in found if one in expected] == expected
+        assert len(found) == len(set(found))
+
+
+async def test_commands_are_found_by_each_filter(database):
+    await database.write(
+        command(1, "a", status="finished", reason="expired", accepted_at=minutes(1)),
+        command(2, "a", caller="portal", status="waiting", reason="backoff", accepted_at=minutes(2)),
+        command(3, "b", status="dead_lettered", reason="backoff", accepted_at=minutes(3)),
+        command(4, "b", status="dead_lettered", reason="backoff", asked_redrive=1, accepted_at=minutes(4)),
+        command(5, "c", metadata='{"case": "c-7"}', accepted_at=minutes(5)),
+        command(6, "c", accepted_at=None),
+    )
+    for filters, expected in (
+        ({}, "12345"),
+        ({"order": "newest"}, "54321"),
+        ({"authorization_id": "a"}, "12"),
+        ({"status": "accepted"}, "45"),
+        ({"status": "waiting"}, "2"),
+        ({"status": "dead_lettered"}, "3"),
+        ({"status": "finished"}, "1"),
+        ({"reason": "backoff"}, "234"),
+        ({"reason": "backoff", "caller": "portal"}, "2"),
+        ({"metadata": {"case": "c-7"}}, "5"),
+        ({"since": minutes(2), "before": minutes(4)}, "23"),
+    ):
+        assert await database.all(CommandPage(10, **filters)) == [int(one) for one in expected], filters
+
+
+async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_time(database):
+    await database.write(
+        *(TimelineRow("a", minutes(one), Rank.EVENT, one, "note", None, "{}") for one in range(4)),
+        *(HandoffRow("a", f"h{one}", state="closed", closed_at=minutes(one)) for one in range(4)),
+    )
+
+    async def numbers(page):
+        found = await page(database.connection)
+        if isinstance(page, TimelinePage):
+            return [one.sequence for one in found.entries], found.next
+        return [int(one.handoff_id[1]) for one in found.handoffs], found.next
+
+    for page, types in (
+        (TimelinePage("a", 3, order="newest"), (int, int)),
+        (
+            HandoffPage("closed", 3, order="newest"),
+            (str, str),
+        ),
+    ):
+        found, following = await numbers(page)
+        assert found == [3, 2, 1]
+        assert (await numbers(replace(page, after=read_cursor(following, *types))))[0] == [0]
+        assert (await numbers(replace(page, since=minutes(2))))[0] == [3, 2]
+        assert (await numbers(replace(page, order="oldest", since=minutes(2))))[0] == [2, 3]
+
+
+async def test_the_history_has_every_minute_of_the_last_hour(database):
+    now = (await (await database.connection.execute("SELECT date_trunc('minute', now())")).fetchone())[0]
+    await database.write(MinuteRow(now, 1, 2), MinuteRow(now - timedelta(minutes=61), 8, 8))
+    await database.write(MinuteRow(now, 3, 0))
+    history = (await overview_with_history(database.connection)).history
+    assert len(history) == 60
+    assert all(after.at - before.at == timedelta(minutes=1) for before, after in itertools.pairwise(history))
+    assert {one.at: (one.accepted, one.finished) for one in history}[now] == (4, 2), "counts of batches are added"
+    assert sum(one.accepted for one in history) == 4
+
+
+def index_states(settings):
+    with psycopg.connect(settings.dsn_file.read_text()) as connection:
+        rows = connection.execute(
+            "SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c"
+            f" ON c.oid = i.indexrelid WHERE c.relnamespace = '{settings.schema_name}'::regnamespace"
+        )
+        return {name: (is_valid, definition) for name, is_valid, definition in rows}
+
+
+async def test_an_index_of_an_interrupted_migration_is_created_again(postgres, tmp_path):
+    dsn = tmp_path / "dsn"
+    dsn.write_text(postgres)
+    settings = ReadModelSettings(dsn_file=dsn)
+    await asyncio.to_thread(migrate, settings, to="0002")
+    async with connected(settings, settings.schema_name, statement_seconds=10) as connection:
+        await connection.execute(
+            "INSERT INTO commands"
+            " (command_id, authorization_id, type, caller, asked_redrive, sequence, status, redrive)"
+            " SELECT n::text, 'a', 't', 'intake', 0, 0, 'accepted', 0 FROM generate_series(1, 2) n"
+        )
+        # What a killed CREATE INDEX CONCURRENTLY leaves behind: an index that is not valid.
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await connection.execute("CREATE UNIQUE INDEX CONCURRENTLY commands_caller ON commands (caller)")
+        await connection.execute("CREATE INDEX commands_authorization ON commands (authorization_id)")
+    assert not index_states(settings)["commands_caller"][0]
+    # Two at once: one waits for the other, and its waiting does not block the other's indexes.
+    await asyncio.gather(*(asyncio.to_thread(migrate, settings) for _ in range(2)))
+    states = index_states(settings)
+    assert all(is_valid for is_valid, _ in states.values())
+    assert "(caller, accepted_at, command_id)" in states["commands_caller"][1]
+    assert "(authorization_id)" in states["commands_authorization"][1], "a valid index stays"

@@ -1,0 +1,136 @@
+"""`gateway audit export` over a real Kafka: what callers and people did in a span, complete or with a warning."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from schemas.enums import AssertedBy, CommandType, Effect, Outcome, ReadContent
+from schemas.events import AuthorizationWatchEnded, CommandFinished, ContentRead, HandoffAccessGranted
+from schemas.operator_decision import OperatorDecision
+from schemas.records import publish, write_event
+from schemas.topics import partition_for
+
+PARTITIONS = 3
+DAY = datetime(2026, 6, 2, tzinfo=UTC)
+COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+GRANTED = HandoffAccessGranted(
+    handoff_id="mhand_1", operator="=jo", asserted_by=AssertedBy.PERSON, caller="people:=jo", expires_at=DAY
+)
+READ = ContentRead(content=ReadContent.DEAD_LETTER_ORIGINAL, caller="desk", operator="op-7", of_command=COMMAND)
+DECIDED = CommandFinished(
+    command_id=COMMAND,
+    command=CommandType.HANDOFF_CLOSE,
+    caller="desk",
+    outcome=Outcome.DISCARDED,
+    effect=Effect.NONE,
+    decision=OperatorDecision(requested_by="op-7", caller="on-call", ticket="OPS-1"),
+)
+WATCHED = AuthorizationWatchEnded(status="processing", watched_since=DAY, reason="max_age")
+
+
+@pytest.fixture
+def gateway(kafka, prefix):
+    def run(*arguments, **changes):
+        environ = {
+            "PATH": os.environ["PATH"],
+            "GATEWAY_ENVIRONMENT": "test",
+            "GATEWAY_KAFKA__BOOTSTRAP": kafka,
+            "GATEWAY_TOPICS__PREFIX": prefix,
+            "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
+            "GATEWAY_TOPICS__REPLICATION": "1",
+            "GATEWAY_TOPICS__MIN_INSYNC": "1",
+            **changes,
+        }
+        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
+        return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture
+async def events(kafka, prefix, gateway):
+    """Six events of two authorizations: one each hour from 22:00 on, over midnight."""
+    assert gateway("topics", "apply").returncode == 0
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for number, data in enumerate([GRANTED, READ, DECIDED, WATCHED, READ, GRANTED]):
+            authorization, at = f"auth_{number % 2}", DAY + timedelta(hours=number - 2)
+            event = publish(data, authorization_id=authorization, sequence=number, time=at)
+            headers, value = write_event(event, "/test")
+            partition = partition_for(authorization.encode(), PARTITIONS)
+            await producer.send_and_wait(
+                f"{prefix}events",
+                value,
+                key=authorization.encode(),
+                partition=partition,
+                headers=list(headers),
+                timestamp_ms=round(at.timestamp() * 1000) + 50,
+            )
+
+
+def sequences(result):
+    return sorted(json.loads(line)["sequence"] for line in result.stdout.splitlines())
+
+
+@pytest.mark.usefixtures("events")
+def test_an_export_has_the_acts_of_its_span(gateway):
+    everything = gateway("audit", "export")
+    assert (everything.returncode, sequences(everything)) == (0, [0, 1, 2, 4, 5])
+    assert "5 records until" in everything.stderr
+    day = gateway("audit", "export", "--since", "2026-06-02", "--until", "2026-06-02T03:00:00Z")
+    assert (day.returncode, sequences(day)) == (0, [2, 4])
+    before = gateway("audit", "export", "--until", "2026-06-02")
+    assert sequences(before) == [0, 1]
+    one = gateway("audit", "export", "--authorization", "auth_1")
+    assert sequences(one) == [1, 5]
+    nothing = gateway("audit", "export", "--since", "2026-06-03")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+
+
+@pytest.mark.usefixtures("events")
+def test_a_record_says_who_did_what(gateway):
+    lines = gateway("audit", "export").stdout.splitlines()
+    by_number = {line["sequence"]: line for line in map(json.loads, lines)}
+    granted, read, decided = by_number[0], by_number[1], by_number[2]
+    assert (granted["operator"], granted["caller"], granted["assertedBy"]) == ("=jo", "people:=jo", "person")
+    assert (granted["event"], granted["handoffId"]) == ("collate-gateway.handoff.access_granted.v1", "mhand_1")
+    assert (read["content"], read["commandId"], read["operator"]) == ("dead_letter_original", COMMAND, "op-7")
+    assert (decided["caller"], decided["decidedBy"], decided["decidedThrough"]) == ("desk", "op-7", "on-call")
+    assert (decided["outcome"], decided["ticket"], decided["authorizationId"]) == ("discarded", "OPS-1", "auth_0")
+
+
+@pytest.mark.usefixtures("events")
+def test_the_csv_has_the_same_records_and_no_formulas(gateway):
+    lines = gateway("audit", "export").stdout.splitlines()
+    rows = list(csv.DictReader(io.StringIO(gateway("audit", "export", "--format", "csv").stdout)))
+    assert sorted(row["sequence"] for row in rows) == sorted(str(json.loads(line)["sequence"]) for line in lines)
+    (first,) = [row for row in rows if row["sequence"] == "0"]
+    assert (first["operator"], first["caller"]) == ("'=jo", "people:=jo")
+
+
+@pytest.mark.usefixtures("events")
+async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix):
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    partition = TopicPartition(f"{prefix}events", partition_for(b"auth_0", PARTITIONS))
+    await admin.delete_records({partition: RecordsToDelete(before_offset=1)})
+    await admin.close()
+    cut = gateway("audit", "export", "--since", "2026-06-01")
+    assert (cut.returncode, 0 in sequences(cut)) == (3, False)
+    assert "may have lost events" in cut.stderr
+    assert gateway("audit", "export", "--since", "2026-06-02T01:30:00Z").returncode == 0
+
+
+def test_wrong_options_and_an_absent_kafka_have_exit_codes(gateway):
+    assert gateway("audit", "export", "--since", "yesterday").returncode == 2
+    assert gateway("audit", "export", "--authorization", "a b").returncode == 2
+    away = gateway("audit", "export", GATEWAY_KAFKA__BOOTSTRAP="127.0.0.1:1")
+    assert (away.returncode, "Traceback" in away.stderr) == (69, False)

@@ -1,0 +1,65 @@
+"""SIGTERM while Kafka is away: an orderly end, although the last results cannot be committed."""
+
+import asyncio
+import json
+import signal
+
+import httpx
+import pytest
+
+from local.installation import Installation
+from local.kafka.nodes import Cluster
+
+COMMANDS = 24  # so that each worker has some
+SETTINGS = {
+    "GATEWAY_COLLATE__READ_TIMEOUT": "3s",
+    "GATEWAY_WORKER__WAITING_AFTER": "1s",
+    "GATEWAY_WORKER__STOP_DEADLINE": "3s",
+}
+
+
+@pytest.fixture
+def cluster():
+    with Cluster(brokers=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def busy_workers(run, prefix, collate, cluster, *, eventually, request):
+    """Workers whose invocations wait for Collate. Three seconds later each has a result to commit."""
+    installation = Installation(
+        run, bootstrap=cluster.bootstrap, collate_url=collate.url, prefix=prefix, settings=SETTINGS
+    )
+    await asyncio.to_thread(installation.apply_topics)
+    ingress, *workers = (installation.start("ingress"), *(installation.start("worker", name) for name in request.param))
+    for program in (ingress, *workers):
+        await asyncio.to_thread(program.await_ready)
+    hanging = collate.fault("hang", method="GET")
+    headers = {"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "one"}
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        for authorization in collate.create(count=COMMANDS):
+            url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
+            assert (await http.post(url, json={}, headers=headers)).status_code == 202
+    await eventually(lambda: hanging.struck >= COMMANDS)
+    return workers
+
+
+@pytest.mark.parametrize(
+    ("fault", "busy_workers"),
+    [(signal.SIGKILL, ("one", "two", "three")), (signal.SIGSTOP, ("one",))],
+    ids=["killed", "hung"],
+    indirect=["busy_workers"],
+)
+async def test_workers_with_results_stop_in_order_without_kafka(cluster, busy_workers, fault, eventually):
+    await asyncio.to_thread(cluster.kill, 0, fault)
+    try:
+        await eventually(lambda: all("command.waiting" in worker.log.read_text() for worker in busy_workers))
+        codes = await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in busy_workers))
+    finally:
+        if fault is signal.SIGSTOP:
+            await asyncio.to_thread(cluster.kill, 0, signal.SIGCONT)
+    for worker, code in zip(busy_workers, codes, strict=True):
+        lines = worker.log.read_text().splitlines()
+        assert not [line for line in lines if not line.startswith("{")], "a traceback"
+        last = json.loads(lines[-1])
+        assert (code, last["event"], last["code"]) == (0, "process.stopped", 0)

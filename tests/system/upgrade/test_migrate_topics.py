@@ -1,0 +1,153 @@
+"""docs/upgrade.md, "Partitions were added": the way back, with interruptions, proved by the judge of the chaos run."""
+
+import asyncio
+import json
+import subprocess
+from collections import Counter
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from adapters.kafka.topic_copy import RecordWriter
+from consumers.migration.migrate import Migration
+from local.chaos.callers import Callers, write_callers
+from local.chaos.settings import READINGS, SETTINGS
+from local.event_listener import listening
+from local.installation import GATEWAY, PARTITIONS, Installation
+from local.judge.evidence import PastStates
+from local.judge.verdict import Judge
+from local.judge.whole_topic import read_topic
+from runtime.exits import Exit
+from runtime.settings import load_access_settings
+from schemas.topics import catalogue
+
+MORE = PARTITIONS + 2
+
+
+class Interrupted(Exception):
+    """The process ends here."""
+
+
+async def add_partitions(kafka, *names):
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_partitions({name: NewPartitions(MORE) for name in names})
+    await admin.close()
+
+
+def interrupted_after(monkeypatch, writes):
+    left = iter(range(writes))
+    write = RecordWriter.write
+
+    async def limited(self, *args, **options):
+        if next(left, None) is None:
+            await self.flush()
+            raise Interrupted
+        await write(self, *args, **options)
+
+    monkeypatch.setattr(RecordWriter, "write", limited)
+
+
+async def interrupt(*_):
+    raise Interrupted
+
+
+async def interrupt_at_every_step(monkeypatch, migration, total):
+    """Interrupt before the plan, within the topics, before the proof, and between the progress of two partitions."""
+    runs = ((0, True), (1, True), (total // 8, True), (total // 8, True), (10 * total, False), (2, True))
+    for writes, is_proved in runs:
+        with monkeypatch.context() as patched:
+            interrupted_after(patched, writes)
+            if not is_proved:
+                patched.setattr(Migration, "_prove", interrupt)
+            with pytest.raises(Interrupted):
+                await migration().run(lambda _: None)
+
+
+async def last(listening_to):
+    while True:
+        await listening_to.take(0.5)
+
+
+@pytest.mark.timeout(240)
+async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_lost(  # noqa: PLR0917 - all it stands on
+    run, kafka, prefix, collate, start, eventually, monkeypatch
+):
+    collate.use("v2", **READINGS)
+    keys = write_callers(run.directory / "services.toml")
+    settings = SETTINGS | {"GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "services.toml")}
+    old = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
+    await asyncio.to_thread(old.apply_topics)
+    worker, ingress = await start(old, "worker"), await start(old, "ingress")
+    past, callers = PastStates(collate), Callers(collate, [ingress.url], keys, seed=11)
+    async with listening(kafka, prefix, callers.on_event) as listener:
+        reading = asyncio.create_task(last(listener))
+        load = asyncio.create_task(callers.run_until(float("inf"), 5.0))
+        await eventually(lambda: len(callers.ended) > 25)
+        collate.begin_outage()
+        await eventually(lambda: len(callers.accepted.keys() - callers.ended.keys()) > 5)
+        for task in (load, reading):
+            task.cancel()
+        await asyncio.gather(load, reading, return_exceptions=True)
+    for program in (ingress, worker):
+        assert await asyncio.to_thread(program.stop) == 0
+
+    # What happened by mistake, and what everybody sees then.
+    topics = catalogue(prefix)
+    await add_partitions(kafka, topics.commands.name, topics.events.name, topics.state.name)
+    refused = old.start("worker", "worker-refused")
+    assert await asyncio.to_thread(refused.process.wait, 60) == Exit.CONFIG
+
+    # The way back, interrupted again and again.
+    to = f"{prefix}two."
+    digest_key = (run.directory / "digest-key").read_text()
+    new = Installation(
+        run,
+        bootstrap=kafka,
+        collate_url=collate.url,
+        prefix=to,
+        settings=settings | {"GATEWAY_TOPICS__PARTITIONS": str(MORE)},
+    )
+    new.write_secret("digest-key", digest_key)  # an installation makes its own
+    await asyncio.to_thread(new.apply_topics)
+    loaded = load_access_settings(old.environ)
+    counts = dict.fromkeys(("authorizations", "dead_letters"), PARTITIONS) | dict.fromkeys(
+        ("commands", "events", "state"), MORE
+    )
+    records = {topic.role: await read_topic(kafka, topic.name, counts[topic.role]) for topic in topics}
+    await interrupt_at_every_step(
+        monkeypatch,
+        lambda: Migration(loaded.kafka, topics, catalogue(to), counts, MORE),
+        sum(map(len, records.values())),
+    )
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [GATEWAY, "topics", "migrate", "--to", to, "--partitions", str(MORE), "--yes", "--json"],
+        env=old.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    moved = json.loads(done.stdout)
+    assert moved["records"]["commands"] == len(records["commands"])
+    assert moved["records"]["events"] == len(records["events"])
+    assert moved["unfinished"] >= 5
+    assert Counter(sequence_of(one) for one in await read_topic(kafka, catalogue(to).events.name, MORE)) == Counter(
+        sequence_of(one) for one in records["events"]
+    )
+
+    # The processes on the new topics: every command ends once, and subscribers begin as late joiners.
+    collate.end_outage()
+    started = [await start(new, verb, f"{verb}-two") for verb in ("worker", "ingress")]
+    async with listening(kafka, to, callers.on_event) as listener:
+        reading = asyncio.create_task(last(listener))
+        _, broken = await Judge(kafka, to, MORE, collate, past, callers).judge(90)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await callers.close()
+    assert broken == [], [program.log.read_text()[-2000:] for program in started]
+
+
+def sequence_of(record):
+    return record.key, dict(record.headers)["ce_sequence"]

@@ -1,0 +1,157 @@
+"""`gateway plan`: the arithmetic of docs/capacity.md, its bounds, and values that the chart accepts."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from docs_build.capacity_page import formulas
+from gateway.cli.app import app
+from gateway.cli.plan import figures
+from gateway.cli.plan.capacity import Bound, Load, make_plan, observations, quick_calls
+from gateway.cli.plan.figures import Speeds
+from gateway.cli.plan.output import document, values
+from runtime.settings import CollateSettings, TopicSettings, WatchSettings, WorkerSettings
+
+ROOT = Path(__file__).parents[3]
+SMALL = Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20)
+LOADS = st.builds(
+    Load,
+    authorizations=st.integers(0, 1_000_000),
+    commands_per_day=st.integers(1, 5_000_000),
+    calls_per_second=st.floats(0.1, 5_000),
+    busiest_hour=st.floats(0.05, 1),
+    partitions=st.none() | st.integers(1, 200),
+)
+
+
+def test_the_observations_of_an_authorization_follow_the_steps():
+    payer = WatchSettings().payer  # 1m until 1h, 10m until 1d, 1h
+    assert observations(payer, 0, 3_600) == 60
+    assert observations(payer, 3_600, 86_400) == 23 * 6
+    assert observations(payer, 86_400, 2 * 86_400) == 24
+    assert observations(payer, 1_800, 7_200) == 30 + 6
+
+
+def test_a_handoff_costs_the_observations_of_its_life():
+    # access 12 × 2, open 15 min / 20 s, ended 30 + 48, processing 60, payer 60
+    assert quick_calls(SMALL, WatchSettings()) == pytest.approx(24 + 90 + 78 + 60 + 60)
+
+
+def test_each_process_has_the_same_share_of_the_calls():
+    plan = make_plan(SMALL)
+    assert (plan.workers, plan.ingress, plan.processes) == (2, 2, 5)
+    assert plan.worker_calls_per_second == pytest.approx(20 * 2 / 5)
+    assert plan.stretch == pytest.approx(plan.calls.observations / (8 - plan.calls.commands))
+
+
+@pytest.mark.parametrize(
+    ("load", "speeds", "bound"),
+    [
+        (SMALL, Speeds(), Bound.RATE),
+        (replace(SMALL, calls_per_second=1_000), Speeds(worker_commands_per_second=1), Bound.WORKERS),
+        (replace(SMALL, calls_per_second=1_000), Speeds(ingress_requests_per_second=1), Bound.INGRESS),
+    ],
+)
+def test_the_smallest_bound_counts(load, speeds, bound):
+    assert make_plan(load, speeds).tightest.bound is bound
+
+
+def test_the_planned_calls_in_flight_are_never_the_bound():
+    plan = make_plan(replace(SMALL, calls_per_second=5), Speeds(call_seconds=60))
+    limits = {limit.bound: limit.commands_per_day for limit in plan.limits}
+    assert limits[Bound.CONCURRENCY] > limits[Bound.RATE]
+
+
+def test_more_workers_get_a_larger_share_of_a_rate_that_two_could_not_use():
+    load = replace(SMALL, commands_per_day=15_000)
+    plan = make_plan(load)
+    assert plan.workers > figures.LEAST_REPLICAS
+    assert plan.fits
+    fewer = make_plan(replace(load, partitions=plan.workers - 1))
+    assert not fewer.fits
+    assert fewer.tightest.bound is Bound.RATE
+
+
+def test_a_load_above_the_granted_rate_does_not_fit_and_the_needed_rate_is_named():
+    load = replace(SMALL, commands_per_day=200_000)
+    plan = make_plan(load)
+    assert not plan.fits
+    enough = plan.calls.least(plan.longest_stretch) * plan.processes / plan.workers
+    assert make_plan(replace(load, calls_per_second=enough * 1.001)).fits
+
+
+@given(LOADS)
+def test_every_plan_is_one_that_the_settings_and_the_chart_accept(load):
+    plan = make_plan(load)
+    assert 1 <= plan.workers <= plan.partitions
+    assert plan.partitions == load.partitions or plan.partitions % figures.PARTITIONS == 0
+    assert plan.concurrency >= plan.processes
+    assert plan.worker_request_mib <= plan.worker_limit_mib
+    written = yaml.safe_load(values(plan, "gateway plan"))
+    assert written["worker"]["replicas"] == plan.workers
+    assert written["settings"]["topics"]["partitions"] == plan.partitions
+    assert not any(math.isnan(limit.commands_per_day) for limit in plan.limits)
+    assert json.loads(json.dumps(document(plan), allow_nan=False))["fits"] is plan.fits
+
+
+@given(LOADS)
+def test_the_allowed_number_of_commands_is_the_most_that_fits(load):
+    plan = make_plan(load)
+    allowed = plan.tightest.commands_per_day
+    if allowed < 1:
+        return
+    fixed = replace(load, partitions=plan.partitions)
+    # The same processes at the bound: a plan for it never needs more than it has.
+    at_bound = make_plan(replace(fixed, commands_per_day=allowed * 0.999))
+    assert at_bound.fits
+
+
+def test_the_defaults_are_those_of_the_settings_and_of_the_chart():
+    chart = yaml.safe_load((ROOT / "helm/gateway/values.yaml").read_text())
+    resources = chart["worker"]["resources"]
+    assert resources["requests"]["memory"] == f"{figures.LEAST_REQUEST_MIB}Mi"
+    assert resources["limits"]["memory"] == f"{figures.LEAST_LIMIT_MIB // 1024}Gi"
+    assert resources["requests"]["cpu"] == f"{figures.LEAST_MILLICORES}m"
+    assert TopicSettings().partitions == figures.PARTITIONS == chart["settings"]["topics"]["partitions"]
+    assert WorkerSettings().read_ahead_size == figures.READ_AHEAD_MIB << 20
+    assert CollateSettings.model_fields["max_replicas"].default == 1
+
+
+def test_the_page_has_the_formulas_with_the_figures_of_the_code():
+    page = (ROOT / "docs/capacity.md").read_text()
+    assert all(f"| {name} | {formula} |" in page for name, formula in formulas().items())
+    by_hand = page.partition("<!-- End -->")[2]
+    assert f"memory = {figures.WORKER_MIB} MiB + authorizations ÷ (workers − 1)" in by_hand
+    assert f"({figures.READ_AHEAD_MIB} MiB)" in by_hand
+    assert f"÷ commands/s of one worker × {figures.RESERVE}" in by_hand
+
+
+def run(*options):
+    given_load = ("--authorizations", "10000", "--commands-per-day", "2000", "--calls-per-second", "20")
+    return CliRunner().invoke(app, ["plan", *given_load, *options])
+
+
+def test_the_verb_names_the_bound_and_prints_values():
+    done = run()
+    assert done.exit_code == 0
+    assert "The bound that counts: Collate's calls per second (2 workers get 8 of 20 calls/s)." in " ".join(
+        done.output.split()
+    )
+    assert "partitions" in done.output
+    only = run("--values")
+    assert yaml.safe_load(only.output)["settings"]["collate"] == {"calls_per_second": 20, "concurrency": 20}
+    assert json.loads(run("--json").output)["bound"] == "rate"
+
+
+def test_a_load_that_does_not_fit_ends_with_1():
+    done = run("--call-seconds", "0.5", "--busiest-hour", "100", "--handoff-minutes", "6000")
+    assert done.exit_code == 1
+    assert re.search(r"The load does not fit\. .* Collate must grant at least \d+", " ".join(done.output.split()))

@@ -1,0 +1,81 @@
+"""Dead letters as pages show them."""
+
+import pytest
+
+from consumers.applier.dry_run import Forecast, forecast_of_discard
+from gateway.console.views.dead_letters import (
+    ChosenLetters,
+    bulk_plan,
+    letter_detail,
+    letter_list,
+    letter_row,
+    shown_forecast,
+)
+
+LETTER = {
+    "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+    "command": "collate-gateway.handoff.close.v1",
+    "caller": "intake",
+    "authorizationId": "auth_1",
+    "deadAt": "2026-06-02T14:00:00Z",
+    "cause": "outcome_unknown",
+    "redrive": 0,
+    "writes": 1,
+    "canRedrive": True,
+}
+WRITE = {"n": 1, "operation": "complete", "mayHaveArrived": True}
+DETAIL = LETTER | {"asks": {"handoffId": "mhand_1"}, "sent": [WRITE], "partition": 3, "offset": 9}
+WATCH = "collate-gateway.authorization.watch.v1"
+
+
+def test_a_broken_record_has_no_type_and_no_authorization():
+    broken = {name: LETTER[name] for name in ("commandId", "deadAt", "cause", "redrive", "writes")}
+    broken |= {"canRedrive": False}
+    row = letter_row(broken)
+    assert (row.kind, row.authorization_id, row.caller) == ("unreadable", None, None)
+
+
+def test_a_list_counts_its_causes():
+    body = {"deadLetters": [LETTER, LETTER, LETTER | {"cause": "too_old"}], "matching": 7, "leftOut": 0, "next": "c"}
+    page = letter_list(body, {"caller": "intake"})
+    assert (page.causes, page.matching, page.next_cursor) == ((("outcome_unknown", 2), ("too_old", 1)), 7, "c")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "command", "kind", "reason"),
+    [
+        ("write", None, "write", None),
+        ("write", WATCH, "watch", None),
+        ("already_done", None, "already_done", None),
+        ("rejected:review_snapshot_stale", None, "rejected", "review_snapshot_stale"),
+        ("waiting:closing", None, "waiting", "closing"),
+        ("resend,already_done", None, "resend", "already_done"),
+        ("resend,rejected:handoff_closed", None, "resend", "rejected:handoff_closed"),
+        ("expired", None, "expired", None),
+    ],
+)
+def test_a_forecast_has_a_kind_for_the_button(verdict, command, kind, reason):
+    shown = shown_forecast(Forecast(verdict, "A sentence."), command)
+    assert (shown.kind, shown.reason, shown.sentence) == (kind, reason, "A sentence.")
+
+
+def test_a_detail_without_the_situation_has_no_forecast_of_a_redrive():
+    shown = letter_detail(DETAIL, None, None, forecast_of_discard(DETAIL))
+    assert (shown.redrive, shown.situation, shown.may_have_arrived) == (None, None, True)
+    assert "check Collate first" in shown.discard.sentence
+
+
+def test_a_situation_is_flat_and_has_the_handoff():
+    situation = {"commandId": "x", "at": "2026-06-02T15:00:00Z", "authorizationId": "auth_1", "version": 7}
+    situation |= {"status": "processing", "handoff": {"id": "mhand_1", "state": "closed"}}
+    shown = letter_detail(DETAIL, situation, Forecast("already_done", "S."), Forecast("discarded", "D."))
+    assert [name for name, _ in shown.situation.rows] == ["version", "status", "handoff id", "handoff state"]
+
+
+def test_a_plan_counts_the_forecasts_by_verdict():
+    forecasts = [shown_forecast(Forecast("write", "W.")), None, shown_forecast(Forecast("rejected:expired", "R."))]
+    forecasts.append(shown_forecast(Forecast("write", "W.")))
+    listed = {"deadLetters": [LETTER] * 4}
+    plan = bulk_plan(listed, {}, forecasts, ChosenLetters(45, "0" * 32, "2026-06-02T15:00:00Z"))
+    assert [(each.forecast.kind, each.count) for each in plan.forecast] == [("write", 2), ("rejected", 1)]
+    assert (plan.forecast_of, plan.unknown, plan.chosen.following) == (4, 1, 25)

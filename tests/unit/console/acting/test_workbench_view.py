@@ -1,0 +1,162 @@
+"""The step of a manual handoff, and what the workbench shows of it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.console.views.workbench.bench import command_result, workbench
+from gateway.console.views.workbench.report import MissingPart, close_result, typed_report
+from gateway.console.views.workbench.step import WorkStep, step_of
+
+NOW = datetime(2026, 6, 2, 14, 20, tzinfo=UTC)
+CLEAR = {
+    "authorizationId": "auth_1",
+    "sequence": 5,
+    "version": 23,
+    "status": "processing",
+    "receiptSeen": False,
+    "decisionSeen": False,
+    "watchedSince": "2026-06-02T14:00:00Z",
+    "updatedAt": "2026-06-02T14:10:00Z",
+}
+NEEDED = CLEAR | {
+    "status": "requires_action",
+    "nextAction": "complete_payer_interaction",
+    "resolution": "manual_handoff",
+    "coversReviewSnapshotId": "rev_90",
+    "actionRequiredAt": "2026-06-02T14:01:00Z",
+}
+ACTIVE = {"id": "mhand_55", "state": "active", "accessAvailable": True, "finalSubmitCapable": True}
+LAST = {"id": "mhand_55", "result": "completed_reported", "reported": "submitted", "reportedBy": "jo.miller"}
+REQUEST, CLOSE = "collate-gateway.handoff.request.v1", "collate-gateway.handoff.close.v1"
+
+
+def command(kind=REQUEST, status="waiting", **more):
+    return {"commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10", "type": kind, "status": status} | more
+
+
+def entry(kind, **data):
+    return {"at": "2026-06-02T14:06:00Z", "kind": kind, "says": "…", "data": {"handoffId": "mhand_55"} | data}
+
+
+def bench(authorization=NEEDED, commands=(), timeline=(), person="jo.miller"):
+    return workbench(authorization, list(commands), list(timeline), person=person, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "commands", "step"),
+    [
+        (NEEDED, [], WorkStep.REVIEW),
+        ({**NEEDED, "coversReviewSnapshotId": None}, [], WorkStep.OPEN),
+        (NEEDED, [command()], WorkStep.OPENING),
+        (NEEDED, [command(status="finished")], WorkStep.REVIEW),
+        (NEEDED, [command(status="dead_lettered")], WorkStep.REVIEW),
+        (NEEDED | {"activeHandoff": ACTIVE}, [], WorkStep.SESSION),
+        (NEEDED | {"activeHandoff": ACTIVE}, [command()], WorkStep.SESSION),
+        (NEEDED | {"activeHandoff": ACTIVE}, [command(CLOSE)], WorkStep.CLOSING),
+        (NEEDED | {"activeHandoff": ACTIVE}, [command(CLOSE, handoffId="mhand_1")], WorkStep.SESSION),
+        (NEEDED | {"activeHandoff": ACTIVE | {"state": "closing"}}, [], WorkStep.CLOSING),
+        (CLEAR | {"lastHandoff": LAST}, [], WorkStep.TRUTH),
+        (CLEAR | {"lastHandoff": LAST | {"agreement": "agrees"}}, [], WorkStep.WAIT),
+        (NEEDED | {"lastHandoff": LAST | {"agreement": "contradicts"}}, [], WorkStep.REVIEW),
+        (NEEDED | {"nextAction": "approve_submission", "resolution": "confirm"}, [], WorkStep.OTHER_ACTION),
+        (NEEDED | {"resolution": "another"}, [], WorkStep.OTHER_ACTION),
+        (CLEAR, [], WorkStep.WAIT),
+        (CLEAR | {"status": "waiting_on_payer"}, [], WorkStep.WAIT),
+        (CLEAR | {"status": "completed"}, [], WorkStep.SETTLED),
+        (CLEAR | {"status": "a_new_word"}, [], WorkStep.WAIT),
+    ],
+)
+def test_the_step_follows_from_what_collate_allows(authorization, commands, step):
+    assert step_of(authorization, commands) is step
+
+
+def test_the_mark_changes_with_the_step_the_snapshot_and_the_handoff():
+    marks = {
+        bench(NEEDED).mark,
+        bench(NEEDED | {"coversReviewSnapshotId": "rev_91"}).mark,
+        bench(NEEDED | {"activeHandoff": ACTIVE}).mark,
+        bench(NEEDED | {"activeHandoff": ACTIVE | {"id": "mhand_56"}}).mark,
+    }
+    assert len(marks) == 4
+
+
+def test_the_newest_link_counts_and_ends_an_older_risk():
+    timeline = [
+        entry("handoff.access_granted", operator="jo.miller", expiresAt="2026-06-02T14:21:00Z"),
+        entry("handoff.at_risk", reason="not_entered", endsAt="2026-06-02T14:30:00Z"),
+        entry("handoff.access_granted", operator="sam.lee", expiresAt="2026-06-02T14:10:00Z"),
+        entry("handoff.opened", acceptedBy="jo.miller"),
+    ]
+    handoff = bench(NEEDED | {"activeHandoff": ACTIVE}, timeline=timeline).handoff
+    assert (handoff.link_by, handoff.link_until, handoff.link_is_over) == ("jo.miller", "2026-06-02T14:21:00Z", False)
+    assert handoff.risk is None
+    assert handoff.accepted_by == "jo.miller"
+
+
+def test_a_newer_risk_is_shown_and_events_of_another_handoff_are_not():
+    timeline = [
+        entry("handoff.at_risk", reason="grant_expired", endsAt="2026-06-02T14:30:00Z"),
+        entry("handoff.access_granted", operator="jo.miller", expiresAt="2026-06-02T14:15:00Z"),
+        entry("handoff.at_risk", reason="not_entered", handoffId="mhand_1"),
+    ]
+    handoff = bench(NEEDED | {"activeHandoff": ACTIVE}, timeline=timeline).handoff
+    assert (handoff.risk, handoff.risk_ends_at, handoff.link_is_over) == ("grant_expired", "2026-06-02T14:30:00Z", True)
+
+
+@pytest.mark.parametrize(
+    ("claim", "holder", "is_mine", "is_of_another"),
+    [
+        (None, None, False, False),
+        ({"by": "jo.miller", "caller": "people:jo.miller", "since": "2026-06-02T14:06:00Z"}, "jo.miller", True, False),
+        ({"by": "sam.lee", "caller": "people:sam.lee", "since": "2026-06-02T14:06:00Z"}, "sam.lee", False, True),
+    ],
+)
+def test_the_page_knows_who_has_the_handoff_in_hand(claim, holder, is_mine, is_of_another):
+    active = ACTIVE if claim is None else ACTIVE | {"claim": claim}
+    handoff = bench(NEEDED | {"activeHandoff": active}).handoff
+    assert (handoff.holder, handoff.is_mine, handoff.is_of_another) == (holder, is_mine, is_of_another)
+
+
+def test_a_dead_letter_is_apart_from_running_commands():
+    shown = bench(commands=[command(), command(status="dead_lettered"), command(status="finished")])
+    assert (len(shown.running), len(shown.dead_letters)) == (1, 1)
+
+
+def test_the_result_of_a_command_has_its_reason():
+    waiting = command(waiting={"reason": "breaker", "advice": "Collate fails.", "until": "2026-06-02T14:21:00Z"})
+    assert command_result("x", None).status == "unknown"
+    assert command_result("x", waiting).reason == "breaker"
+    refused = command(status="finished", outcome="rejected", reason="review_snapshot_stale")
+    assert (command_result("x", refused).outcome, command_result("x", refused).reason) == (
+        "rejected",
+        "review_snapshot_stale",
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "result"),
+    [
+        ({"result": "submitted"}, {"type": "completed", "reportedOutcome": "submitted"}),
+        (
+            {"result": "decision_observed", "reference": " R-1 ", "notes": "Seen.", "why": "ignored"},
+            {
+                "type": "completed",
+                "reportedOutcome": "decision_observed",
+                "observedReferenceNumber": "R-1",
+                "operatorNotes": "Seen.",
+            },
+        ),
+        (
+            {"result": "unable_to_complete", "reason": "channel_outage", "reference": "ignored"},
+            {"type": "unable_to_complete", "reason": "channel_outage"},
+        ),
+        ({"result": "revoked", "why": "Wrong case."}, {"type": "revoked", "reason": "Wrong case."}),
+        ({}, MissingPart("result")),
+        ({"result": "other"}, MissingPart("result")),
+        ({"result": "unable_to_complete"}, MissingPart("reason")),
+        ({"result": "revoked"}, MissingPart("why")),
+    ],
+)
+def test_a_typed_report_becomes_the_result_of_a_close(form, result):
+    assert close_result(typed_report(form)) == result

@@ -1,0 +1,61 @@
+"""The served OpenAPI and AsyncAPI documents as pages."""
+
+import json
+
+from gateway.console.views.curl import curl_of
+from gateway.console.views.documents import message_page, messages_of, operation_page, operations_of
+from schemas.documents.publish import read
+
+OPENAPI, ASYNCAPI = json.loads(read("openapi.json")), json.loads(read("asyncapi.json"))
+
+
+def test_every_operation_and_message_has_a_page():
+    for line in operations_of(OPENAPI):
+        page = operation_page(OPENAPI, line.id)
+        assert page is not None
+        assert page.responses
+        assert curl_of(page, "https://gateway.example/")
+    for line in messages_of(ASYNCAPI):
+        assert message_page(ASYNCAPI, line.id) is not None
+
+
+def test_a_page_names_each_field_with_its_type_and_those_inside_it():
+    [path] = [line.id for line in operations_of(OPENAPI) if line.path.endswith("/{handoffId}/close")]
+    page = operation_page(OPENAPI, path)
+    assert page is not None
+    fields = {(row.name, row.depth): row for row in page.body}
+    assert fields["result", 0].is_required
+    assert "reportedOutcome" in {row.name for row in page.body if row.depth == 1}
+
+
+def test_a_curl_command_holds_no_credential_and_quotes_the_body_for_a_shell():
+    [id_] = [line.id for line in operations_of(OPENAPI) if line.path.endswith("/watch")]
+    page = operation_page(OPENAPI, id_)
+    assert page is not None
+    assert curl_of(page, "https://gateway.example", {"note": "it's"}) == (
+        'curl --silent --show-error "https://gateway.example/v1/authorizations/$AUTHORIZATION_ID/watch" \\\n'
+        '  --header "Authorization: Bearer $COLLATE_GATEWAY_KEY" \\\n'
+        '  --header "Idempotency-Key: $(uuidgen)" \\\n'
+        """  --json '{"note": "it'\\''s"}'"""
+    )
+
+
+def test_an_unknown_name_has_no_page():
+    assert operation_page(OPENAPI, "nothing") is None
+    assert message_page(ASYNCAPI, "nothing") is None
+
+
+def test_a_reference_that_leads_nowhere_or_in_a_circle_ends():
+    circle = {
+        "paths": {"/x": {"post": {"requestBody": _json("#/components/schemas/A"), "responses": {}}}},
+        "components": {
+            "schemas": {"A": {"properties": {"again": {"$ref": "#/components/schemas/A"}, "lost": {"$ref": "#/no"}}}}
+        },
+    }
+    page = operation_page(circle, "post-/x")
+    assert page is not None
+    assert max(row.depth for row in page.body) == 4
+
+
+def _json(reference):
+    return {"content": {"application/json": {"schema": {"$ref": reference}}}}

@@ -1,0 +1,316 @@
+"""The pages over a scripted API: their four states, updates, actions and bounds."""
+
+import re
+
+import httpx
+import pytest
+
+from gateway.console.updates import FRESH_SECONDS, FreshnessReader
+from gateway.console.views.work_list import ROWS
+from tests.unit.console import answers
+from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
+from tests.unit.console.app import browser, console_app
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+UPDATE = {"hx-request": "true"}
+BUSY = scripted(
+    {
+        "/v1/overview": answers.overview_in_trouble(),
+        "/v1/authorizations": answers.work(),
+        "/v1/handoffs": answers.closed(),
+        "/v1/authorizations/auth_7Q2M": answers.record_in_hand(),
+        "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
+        f"/v1/commands/{COMMAND}": answers.command(1, waiting=answers.BREAKER, metadata={"case": "case-0042"}),
+        "/v1/commands": {"commands": [answers.command(1), answers.command(2)]},
+    }
+)
+QUIET = scripted(
+    {
+        "/v1/authorizations": {"authorizations": []},
+        "/v1/handoffs": {"handoffs": []},
+        "/v1/authorizations/auth_7Q2M/timeline": {"authorizationId": "auth_7Q2M", "entries": []},
+    }
+)
+LATE = {"projector": {"at": ago(minutes=14), "behind": 12}}
+PAGES = [
+    "/",
+    "/work",
+    "/work?tab=open",
+    "/work?tab=closed",
+    "/authorizations/auth_7Q2M",
+    f"/commands/{COMMAND}",
+    "/search?q=case=case-0042",
+    "/developers",
+    "/developers/http/requestHandoff",
+    "/developers/messages/HandoffOpened",
+]
+UPDATING = PAGES[:6]
+IN_HAND = {
+    "claim": answers.claim("sam.okafor", minutes=25),
+    "lastGrant": {"operator": "sam.okafor", "expiresAt": ago(minutes=-4)},
+}
+
+
+async def get(api, path, **headers):
+    async with browser(console_app(api)) as client:
+        return await client.get(path, headers=headers)
+
+
+# States
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_with_content_is_whole_and_has_no_inline_script_or_style(path):
+    page = await get(BUSY, path)
+    assert page.status_code == 200
+    assert page.text.startswith("<!doctype html>")
+    assert "</html>" in page.text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page.text)
+    assert len(page.content) <= 150 << 10
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/", "Nothing is stuck."),
+        ("/work", "No authorization waits for a person."),
+        ("/work?tab=mine", "You have no handoff in hand."),
+        ("/work?tab=open", "No handoff is open."),
+        ("/work?tab=closed", "No handoff has ended since 00:00 UTC."),
+        ("/work?tab=contradicted", "No report contradicts a payer."),
+        ("/work?payer=p1", "Nothing for this payer."),
+        ("/authorizations/auth_7Q2M", "Check the id, or watch it"),
+        ("/search", "What do you look for?"),
+        ("/search?q=auth_none", "Nothing was found."),
+        ("/search?q=two%20words", "No id has this form."),
+    ],
+)
+async def test_an_empty_page_says_why(path, text):
+    page = await get(QUIET, path)
+    assert page.status_code == 200
+    assert text in page.text
+
+
+@pytest.mark.parametrize("path", UPDATING)
+async def test_a_problem_of_the_api_is_shown_with_its_request_id_and_a_way_to_try_again(path):
+    page = await get(unavailable, path)
+    assert page.status_code == 503
+    for text in ("The read model is not available", "Commands are accepted as usual", "req_0a5d6a3c", "Try again"):
+        assert text in page.text
+
+
+@pytest.mark.parametrize("path", UPDATING)
+async def test_a_gateway_that_does_not_answer_is_named(path):
+    page = await get(away, path)
+    assert page.status_code == 502
+    assert "The gateway does not answer" in page.text
+    assert (await get(away, path, **UPDATE)).status_code == 502
+
+
+@pytest.mark.parametrize("path", ["/", "/work", "/authorizations/auth_7Q2M"])
+async def test_a_page_of_old_data_says_how_old_they_are(path):
+    api = scripted(
+        {
+            "/v1/overview": answers.overview(**LATE),
+            "/v1/authorizations": answers.work(),
+            "/v1/authorizations/auth_7Q2M": answers.record(),
+            "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
+        }
+    )
+    page = await get(api, path)
+    assert "This page may be old." in page.text
+    assert "14 min" in page.text
+
+
+async def test_one_part_that_fails_does_not_take_the_others():
+    def no_timeline(request: httpx.Request) -> httpx.Response:
+        return unavailable(request)
+
+    api = scripted(
+        {"/v1/authorizations/auth_7Q2M": answers.record(), "/v1/authorizations/auth_7Q2M/timeline": no_timeline}
+    )
+    page = await get(api, "/authorizations/auth_7Q2M")
+    assert "Needs a person" in page.text
+    assert "The read model is not available" in page.text
+
+
+async def test_an_installation_without_a_read_model_names_what_works():
+    def no_read_model(_: httpx.Request) -> httpx.Response:
+        return problem(404, "no-read-model", "There is no read model", "Follow GET /v1/events.")
+
+    api = scripted({"/v1/overview": no_read_model, "/v1/authorizations": no_read_model})
+    assert 'href="/events"' in (await get(api, "/")).text
+    assert "the workbench works without lists" in (await get(api, "/work")).text
+
+
+# Escaping and permissions
+async def test_a_text_of_the_api_cannot_become_markup():
+    evil = "<img src=x onerror=alert(1)>"
+    api = scripted({"/v1/overview": answers.overview(oldest=[answers.command(1, caller=evil)])})
+    page = await get(api, "/")
+    assert evil not in page.text
+    assert "&lt;img" in page.text
+
+
+async def test_what_a_person_may_not_do_is_shown_with_the_missing_permission():
+    api = scripted({"/v1/authorizations/auth_7Q2M/timeline": answers.timeline()}, ["authorization:read"])
+    page = await get(api, "/authorizations/auth_7Q2M")
+    assert '<button type="button" disabled>Watch this authorization</button>' in page.text
+    assert "<code>authorization:watch</code>" in page.text
+    assert 'Dead letters <span class="small">(needs operate)</span>' in page.text
+    assert 'href="/dead-letters"' not in page.text
+
+
+# Updates
+@pytest.mark.parametrize("path", UPDATING)
+async def test_an_update_is_the_part_that_the_page_has_too(path):
+    part = await get(BUSY, path, **UPDATE)
+    assert part.status_code == 200
+    assert "<html" not in part.text
+    assert part.headers["x-now"] == "2026-11-26T03:14:00+00:00"
+    [id_] = re.findall(r'<\w+ [^>]*id="(\w+)"[^>]*data-poll="', part.text)
+    assert f'id="{id_}"' in (await get(BUSY, path)).text
+    assert len(part.content) <= 20 << 10
+
+
+async def test_an_update_without_change_is_304_until_the_read_model_falls_behind():
+    overview = answers.overview()
+
+    def list_(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("if-none-match") == '"v1"':
+            return httpx.Response(304, headers={"etag": '"v1"'})
+        return httpx.Response(200, json=answers.work(), headers={"etag": '"v1"'})
+
+    app = console_app(
+        scripted({"/v1/authorizations": list_, "/v1/overview": lambda _: httpx.Response(200, json=overview)})
+    )
+    async with browser(app) as client:
+        etag = (await client.get("/work")).headers["etag"]
+        same = await client.get("/work", headers=UPDATE | {"if-none-match": etag})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", etag)
+        assert same.headers["x-now"]
+        overview |= LATE
+        app.state.freshness = FreshnessReader()
+        late = await client.get("/work", headers=UPDATE | {"if-none-match": etag})
+        assert late.status_code == 200
+        assert "This page may be old." in late.text
+        assert late.headers["etag"] != etag
+
+
+async def test_an_authorization_has_one_stream_unless_it_is_settled_or_the_page_shows_the_past():
+    def page(**record):
+        return scripted(
+            {
+                "/v1/authorizations/auth_7Q2M": answers.record(**record),
+                "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
+            }
+        )
+
+    live = (await get(page(), "/authorizations/auth_7Q2M")).text
+    assert live.count('hx-sse:connect="/events/stream?authorizationId=auth_7Q2M"') == 1
+    assert 'data-every="15"' in live
+    for api, path in (
+        (page(settledAt=ago(minutes=1)), "/authorizations/auth_7Q2M"),
+        (page(), "/authorizations/auth_7Q2M?cursor=older"),
+    ):
+        still = (await get(api, path)).text
+        assert "hx-sse" not in still
+        assert 'data-every="5"' in still
+
+
+async def test_the_freshness_is_read_once_in_five_seconds_for_all_people():
+    seconds, calls = 0.0, 0
+
+    def overview(_: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        return httpx.Response(200, json=answers.overview())
+
+    app = console_app(scripted({"/v1/overview": overview, "/v1/authorizations": answers.work()}))
+    app.state.freshness = FreshnessReader(lambda: seconds)
+    async with browser(app) as client:
+        for _ in range(3):
+            await client.get("/work")
+        assert calls == 1
+        seconds = FRESH_SECONDS
+        await client.get("/work")
+    assert calls == 2
+
+
+async def test_an_update_of_a_full_list_has_at_most_20_kb():
+    full = [answers.open_item(f"auth_01J9ZQ7M3V8W{n:02}", **IN_HAND) for n in range(ROWS)]
+    part = await get(scripted({"/v1/authorizations": {"authorizations": full, "next": "c"}}), "/work", **UPDATE)
+    assert part.text.count("data-key=") == ROWS
+    assert 'href="/work?cursor=c"' in part.text
+    assert len(part.content) <= 20_000
+
+
+# Actions
+def recording(sent: list[httpx.Request], status: int = 202):
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        if status >= 400:
+            return problem(status, "names-another-person", "The request names another person", "Sign in yourself.")
+        return httpx.Response(status, json={"commandId": COMMAND, "authorizationId": "auth_7Q2M"})
+
+    return answer
+
+
+async def test_a_watch_is_one_command_and_leads_back_to_the_page():
+    sent: list[httpx.Request] = []
+    api = scripted({"/v1/authorizations/auth_7Q2M/watch": recording(sent)})
+    async with browser(console_app(api)) as client:
+        page = await client.get("/authorizations/auth_7Q2M")
+        [key] = re.findall(r'name="key" value="([0-9a-f-]{36})"', page.text)
+        first, second = [
+            await client.post("/authorizations/auth_7Q2M/watch", content=f"key={key}", headers=FORM) for _ in range(2)
+        ]
+        assert first.status_code == second.status_code == 303
+        assert first.headers["location"] == f"/authorizations/auth_7Q2M?notice=watch&command={COMMAND}"
+        shown = await client.get(first.headers["location"])
+    assert [request.headers["idempotency-key"] for request in sent] == [key, key]
+    assert "The watch command is accepted." in shown.text
+    assert f'href="/commands/{COMMAND}"' in shown.text
+
+
+async def test_a_release_names_the_handoff_and_leads_back():
+    sent: list[httpx.Request] = []
+    api = scripted(
+        {
+            "/v1/authorizations/auth_7Q2M": answers.record_in_hand(),
+            "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
+            "/v1/authorizations/auth_7Q2M/handoffs/mhand_55/release": recording(sent),
+        }
+    )
+    async with browser(console_app(api)) as client:
+        assert 'name="handoff" value="mhand_55"' in (await client.get("/authorizations/auth_7Q2M")).text
+        answer = await client.post("/authorizations/auth_7Q2M/release", content="handoff=mhand_55", headers=FORM)
+    assert answer.headers["location"] == "/authorizations/auth_7Q2M?notice=release"
+    assert len(sent) == 1
+
+
+async def test_a_refused_action_shows_the_problem_above_the_page():
+    api = scripted({"/v1/authorizations/auth_7Q2M/watch": recording([], 422)})
+    async with browser(console_app(api)) as client:
+        page = await client.post("/authorizations/auth_7Q2M/watch", content="key=k", headers=FORM)
+    assert page.status_code == 422
+    assert "The request names another person" in page.text
+
+
+async def test_a_search_with_one_hit_leads_to_its_page():
+    api = scripted({"/v1/authorizations/auth_7Q2M": answers.record() | {"authorizationId": "auth_7Q2M"}})
+    assert (await get(api, "/search?q=auth_7Q2M")).headers["location"] == "/authorizations/auth_7Q2M"
+
+
+async def test_the_tab_mine_asks_for_the_persons_own_claims():
+    asked: list[str] = []
+
+    def list_(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("claimedBy", ""))
+        return httpx.Response(200, json=answers.work())
+
+    await get(scripted({"/v1/authorizations": list_}), "/work?tab=mine")
+    assert asked == ["people:jo.miller"]
+
+
+@pytest.mark.parametrize("path", ["/developers/http/nothing", "/developers/messages/nothing", "/commands/no-uuid"])
+async def test_an_unknown_page_is_404(path):
+    assert (await get(QUIET, path)).status_code == 404

@@ -1,0 +1,267 @@
+import asyncio
+import gzip
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal, api_path
+from gateway.console.assets import Assets
+from gateway.console.forms import read_form
+from gateway.console.page import console_of, open_templates, person_of, render
+from tests.unit.console.app import ORIGIN, browser, console_app, me
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def show_name(request: Request) -> Response:
+    return PlainTextResponse(f"{person_of(request).name} {person_of(request).may('operate')}")
+
+
+async def echo(request: Request) -> Response:
+    return PlainTextResponse((await read_form(request))["name"])
+
+
+PAGES = [Route("/name", show_name), Route("/echo", echo, methods=["POST"])]
+
+
+async def test_a_page_knows_the_person_and_what_the_person_may_do():
+    async with browser(console_app(routes=PAGES)) as client:
+        assert (await client.get("/name")).text == "jo.miller False"
+
+
+async def test_every_response_has_the_security_headers():
+    async with browser(console_app(routes=PAGES)) as client:
+        for path in ("/name", "/nowhere"):
+            headers = (await client.get(path)).headers
+            assert headers["content-security-policy"] == (
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+                "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            )
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cross-origin-opener-policy"] == "same-origin"
+            assert headers["cache-control"] == "no-store"
+            assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": ORIGIN}, 403),
+        ({"origin": ORIGIN}, 200),
+        ({"origin": "https://other.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+async def test_an_unsafe_request_must_come_from_the_consoles_own_pages(headers, status):
+    async with browser(console_app(routes=PAGES)) as client:
+        del client.headers["sec-fetch-site"]
+        response = await client.post("/echo", content="name=jo", headers=FORM | headers)
+        assert response.status_code == status
+
+
+async def test_two_different_statements_about_the_site_are_refused():
+    async with browser(console_app(routes=PAGES)) as client:
+        del client.headers["sec-fetch-site"]
+        headers = [*FORM.items(), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")]
+        assert (await client.post("/echo", content="name=jo", headers=headers)).status_code == 403
+
+
+async def test_a_body_above_64_kib_is_refused_announced_or_not():
+    async def pieces():
+        for _ in range(70):
+            yield b"n" * 1_024
+
+    async with browser(console_app(routes=PAGES)) as client:
+        fits = await client.post("/echo", content=b"name=" + b"n" * ((64 << 10) - 5), headers=FORM)
+        announced = await client.post("/echo", content=b"name=" + b"n" * (64 << 10), headers=FORM)
+        chunked = await client.post("/echo", content=pieces(), headers=FORM)
+    assert [one.status_code for one in (fits, announced, chunked)] == [200, 413, 413]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"name=%C3%A4", FORM, 200),
+        (b"name=%FF", FORM, 400),
+        (b"&".join([b"a=1"] * 201), FORM, 400),
+        (b'{"name": "jo"}', {"content-type": "application/json"}, 415),
+    ],
+)
+async def test_only_a_readable_form_with_a_bounded_number_of_fields_is_read(content, headers, status):
+    async with browser(console_app(routes=PAGES)) as client:
+        assert (await client.post("/echo", content=content, headers=headers)).status_code == status
+
+
+async def test_a_person_has_at_most_eight_pages_in_flight_and_others_are_not_affected():
+    held = asyncio.Event()
+
+    async def wait(_: Request) -> Response:
+        await held.wait()
+        return PlainTextResponse("")
+
+    def two_people(request: httpx.Request) -> httpx.Response:
+        return me(request, name=request.headers["authorization"].removeprefix("Bearer "))
+
+    app = console_app(two_people, [Route("/wait", wait)])
+    async with browser(app) as client:
+        jo, kim = {"authorization": "Bearer jo"}, {"authorization": "Bearer kim"}
+        waiting = [asyncio.create_task(client.get("/wait", headers=jo)) for _ in range(8)]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert (await client.get("/nowhere", headers=jo)).status_code == 429
+        assert (await client.get("/nowhere", headers=kim)).status_code == 404
+        held.set()
+        assert {(await one).status_code for one in waiting} == {200}
+        assert (await client.get("/nowhere", headers=jo)).status_code == 404
+
+
+async def test_an_unexpected_exception_becomes_a_page_without_its_text():
+    async def fail(_: Request) -> Response:
+        raise RuntimeError("secret text")
+
+    async with browser(console_app(routes=[Route("/fail", fail)])) as client:
+        response = await client.get("/fail", headers={"x-request-id": "abc"})
+    assert response.status_code == 500
+    assert "abc" in response.text
+    assert "secret text" not in response.text
+
+
+async def test_texts_are_escaped_and_an_undefined_name_is_an_error(tmp_path):
+    (tmp_path / "page.html").write_text("{% block part %}<p>{{ view }}</p>{% endblock %}<i>")
+    (tmp_path / "broken.html").write_text("{{ nothing }}")
+
+    async def page(request: Request) -> Response:
+        return render(request, "page.html", "<script>", block=request.query_params.get("block"))
+
+    async def broken(request: Request) -> Response:
+        return render(request, "broken.html")
+
+    app = console_app(routes=[Route("/page", page), Route("/broken", broken)])
+    app.state.console = type(app.state.console)(
+        **{name: getattr(app.state.console, name) for name in ("api", "settings", "environment", "now")},
+        templates=open_templates(Assets(), [tmp_path, *app.state.console.templates.loader.searchpath]),
+    )
+    async with browser(app) as client:
+        assert (await client.get("/page")).text == "<p>&lt;script&gt;</p><i>"
+        assert (await client.get("/page?block=part")).text == "<p>&lt;script&gt;</p>"
+        assert (await client.get("/broken")).status_code == 500
+
+
+async def test_an_asset_is_immutable_at_its_hash_and_not_cached_at_an_old_one(tmp_path):
+    (tmp_path / "console.css").write_text("p { color: red }\n" * 50)
+    (tmp_path / "notes.md").write_text("not served")
+    assets = Assets(tmp_path)
+    app = console_app()
+    app.router.routes[0] = Route("/static/{digest}/{name:path}", assets.serve)
+    async with browser(app) as client:
+        current = await client.get(assets.url("console.css"))
+        plain = await client.get(assets.url("console.css"), headers={"accept-encoding": "identity"})
+        old = await client.get("/static/000000000000/console.css")
+        hidden = await client.get("/static/000000000000/notes.md")
+        outside = await client.get("/static/0/..%2f..%2fapp.py")
+    assert current.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert current.headers["content-encoding"] == "gzip"
+    assert current.text == plain.text == old.text
+    assert len(gzip.compress(plain.content)) < len(plain.content)
+    assert old.headers["cache-control"] == "no-store"
+    assert (hidden.status_code, outside.status_code) == (404, 404)
+
+
+async def ask(answers, path="/v1/overview", method="get", **options):
+    outcome = None
+
+    async def page(request: Request) -> Response:
+        nonlocal outcome
+        outcome = await getattr(console_of(request).api, method)(person_of(request), path, **options)
+        return PlainTextResponse("")
+
+    def api(request: httpx.Request) -> httpx.Response:
+        return me(request) if request.url.path == "/v1/me" else answers(request)
+
+    async with browser(console_app(api, [Route("/ask", page)])) as client:
+        assert (await client.get("/ask", headers={"x-request-id": "page-7"})).status_code == 200
+    return outcome
+
+
+async def test_an_answer_has_the_parsed_body_and_the_call_has_the_pages_id_and_the_persons_token():
+    def answers(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer token"
+        assert request.headers["x-request-id"] == "page-7"
+        assert str(request.url) == "http://api.test/v1/overview?history=1h"
+        return httpx.Response(200, json={"waiting": 3}, headers={"etag": '"1"'})
+
+    outcome = await ask(answers, query={"history": "1h"})
+    assert (outcome.status, outcome.body, outcome.headers["etag"]) == (200, {"waiting": 3}, '"1"')
+
+
+async def test_a_problem_is_a_refusal_with_its_pointers():
+    problem = {
+        "type": "urn:collate-gateway:problem:invalid-body",
+        "title": "Invalid body",
+        "status": 400,
+        "detail": "Correct the fields.",
+        "requestId": "page-7",
+        "errors": [{"pointer": "/result/type", "detail": "one of completed"}],
+        "version": 4,
+    }
+    outcome = await ask(
+        lambda _: httpx.Response(400, json=problem, headers={"retry-after": "3"}), method="post", idempotency_key="k"
+    )
+    assert isinstance(outcome, ApiRefusal)
+    assert (outcome.status, outcome.slug, outcome.title) == (400, "invalid-body", "Invalid body")
+    assert [(one.where, one.detail) for one in outcome.pointers] == [("/result/type", "one of completed")]
+    assert (outcome.retry_after_seconds, outcome.members) == (3, {"version": 4})
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(502, text="<html>bad gateway"),
+        httpx.Response(200, text="<html>a page"),
+        httpx.Response(302, headers={"location": "https://login.example"}),
+        httpx.Response(200, content=b"{", headers={"content-type": "application/json"}),
+        httpx.Response(200, content=b"[" * 9_000_000, headers={"content-type": "application/json"}),
+    ],
+)
+async def test_an_answer_that_is_not_the_apis_counts_as_not_reached(response):
+    assert isinstance(await ask(lambda _: response), ApiNotReached)
+
+
+@pytest.mark.parametrize(("method", "calls"), [("get", 2), ("post", 1)])
+async def test_a_lost_connection_is_tried_again_for_reads_only(method, calls):
+    seen = []
+
+    def answers(request: httpx.Request) -> httpx.Response:
+        seen.append(request.method)
+        raise httpx.RemoteProtocolError("Server disconnected")
+
+    assert isinstance(await ask(answers, method=method), ApiNotReached)
+    assert len(seen) == calls
+
+
+async def test_an_unchanged_answer_is_an_answer_without_body():
+    outcome = await ask(lambda _: httpx.Response(304), headers={"if-none-match": '"1"'})
+    assert isinstance(outcome, ApiAnswer)
+    assert (outcome.status, outcome.body) == (304, None)
+
+
+@pytest.mark.parametrize(
+    ("segments", "path"),
+    [
+        (("v1", "commands", "a b"), "/v1/commands/a%20b"),
+        (("v1", "commands", "../me"), "/v1/commands/..%2Fme"),
+        (("v1", "commands", ".."), "/v1/commands/%2E%2E"),
+        (("v1", "commands", "a?b#c"), "/v1/commands/a%3Fb%23c"),
+    ],
+)
+def test_an_id_never_changes_the_path_of_the_api(segments, path):
+    assert api_path(*segments) == path
+    assert httpx.URL("http://api.test").join(path).raw_path.decode() == path

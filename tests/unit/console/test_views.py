@@ -1,0 +1,333 @@
+"""What the views decide: which sentence comes first, who has a handoff, what is folded, what is late."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from consumers.authorization.wait_reasons import WaitReason
+from gateway.console.charts import HEIGHT, round_up, throughput
+from gateway.console.times import age, clock, left, span, split_times
+from gateway.console.views import guide
+from gateway.console.views.authorization import AuthorizationSituation, authorization_of
+from gateway.console.views.freshness import FreshnessState, freshness_of
+from gateway.console.views.overview import FindingKind, Tone, overview_of
+from gateway.console.views.search import Found, questions_of, search_of
+from gateway.console.views.timeline import timeline_of
+from gateway.console.views.work_list import Need, Tab, filter_of, question_of, row_of, work_of
+from tests.unit.console import answers
+from tests.unit.console.answers import COMMAND, ago
+from tests.unit.console.app import NOW
+
+OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
+ME = "jo.miller"
+
+
+# Times
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-90, "0 s"), (0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (172_800, "2 d")],
+)
+def test_a_span_has_one_unit_and_is_never_negative(seconds, text):
+    assert span(seconds) == text
+
+
+def test_a_time_after_now_is_an_age_of_zero_because_clocks_differ():
+    assert age(ago(seconds=-30), NOW) == "0 s"
+
+
+def test_nothing_is_left_of_a_time_that_has_passed():
+    assert left(ago(seconds=1), NOW) == ""
+    assert left(ago(seconds=-56), NOW) == "56 s"
+
+
+def test_a_clock_names_the_day_only_of_another_day():
+    assert clock(ago(minutes=1), NOW) == "03:13:00"
+    assert clock(ago(hours=4), NOW) == "2026-11-25 23:14:00"
+
+
+def test_a_sentence_is_split_at_its_times():
+    assert split_times(f"until {ago()}.") == ("until ", ago(), ".")
+
+
+# Overview
+def test_the_worst_finding_comes_first_and_each_leads_to_its_part_of_the_guide():
+    view = overview_of(answers.overview_in_trouble(), answers.work())
+    assert [(one.kind, one.tone) for one in view.findings] == [
+        (FindingKind.COMMANDS_WAIT, Tone.BAD),
+        (FindingKind.AT_RISK, Tone.WARN),
+        (FindingKind.DEAD_LETTERS, Tone.WARN),
+        (FindingKind.COMMANDS_SLOW, Tone.WARN),
+        (FindingKind.CALLER_FULL, Tone.WARN),
+        (FindingKind.PERSON_WAITS, Tone.WARN),
+    ]
+    first = view.findings[0]
+    assert (first.count, first.reason, first.anchor) == (38, "breaker", "collate-is-down")
+    assert first.since == ago(minutes=6, seconds=1)
+
+
+def test_an_installation_at_rest_has_one_good_finding():
+    view = overview_of(answers.overview(), {"authorizations": []})
+    assert [(one.kind, one.tone) for one in view.findings] == [(FindingKind.QUIET, Tone.GOOD)]
+
+
+def test_a_command_that_waits_for_collate_to_finish_a_change_is_no_finding_at_once():
+    waiting = answers.command(1, waiting=answers.CLOSING, acceptedAt=ago(seconds=100))
+    view = overview_of(answers.overview(waiting={"closing": 1}, oldest=[waiting]), None)
+    assert [one.kind for one in view.findings] == [FindingKind.QUIET]
+
+
+def test_a_reason_that_is_not_among_the_oldest_is_younger_than_all_of_them():
+    oldest = [answers.command(1, waiting=answers.BREAKER)]
+    view = overview_of(answers.overview(waiting={"breaker": 9, "credentials": 2}, oldest=oldest), None)
+    assert [(row.reason, row.since, row.shorter_than) for row in view.waits] == [
+        ("breaker", oldest[0]["acceptedAt"], None),
+        ("credentials", None, oldest[0]["acceptedAt"]),
+    ]
+
+
+def test_the_overview_stands_without_the_work_list():
+    assert overview_of(answers.overview(), None).people is None
+
+
+def test_a_full_page_of_people_means_that_there_may_be_more():
+    view = overview_of(answers.overview(), answers.work() | {"next": "cursor"})
+    assert view.people is not None
+    assert (view.people.count, view.people.is_more, view.people.at_risk) == (6, True, 1)
+
+
+def test_every_part_of_the_guide_exists_and_every_reason_has_one():
+    titles = [line[3:] for line in OPERATIONS.read_text(encoding="utf-8").splitlines() if line.startswith("## ")]
+    anchors = {title.lower().replace(" ", "-").replace("?", "").replace(",", "") for title in titles}
+    named = {guide.DEAD_LETTERS, guide.CONTRADICTED, guide.PERSON_WAITS, guide.CALLER_FULL}
+    assert named | {guide.READ_MODEL_BEHIND, guide.READS_FAIL, guide.ONE_STUCK} <= anchors
+    assert set(guide.BY_REASON.values()) <= anchors
+    assert {str(reason) for reason in WaitReason} <= set(guide.BY_REASON)
+
+
+# Charts
+def test_a_chart_leaves_out_the_minute_that_is_not_over():
+    history = [{"at": ago(minutes=2 - n), "accepted": n + 1, "finished": 0} for n in range(3)]
+    chart = throughput(history)
+    assert chart is not None
+    assert (chart.accepted, chart.finished, chart.top) == (3, 0, 2)
+    assert chart.accepted_path == f"M0 {HEIGHT}V48H300V0H600V{HEIGHT}Z"
+    assert chart.finished_path == f"M0 {HEIGHT}H300V{HEIGHT}H600"
+    assert [(row.accepted, row.finished) for row in chart.rows] == [(3, 0)]
+
+
+def test_without_two_whole_minutes_there_is_no_chart():
+    assert throughput([]) is None
+    assert throughput(answers.history()[:2]) is None
+
+
+@pytest.mark.parametrize(("value", "top"), [(1, 1), (3, 5), (10, 10), (11, 20), (501, 1000)])
+def test_the_top_of_a_chart_is_a_round_number(value, top):
+    assert round_up(value) == top
+
+
+# Freshness
+@pytest.mark.parametrize(
+    ("projector", "state"),
+    [
+        ({"at": ago(seconds=14), "behind": 1_000}, FreshnessState.FRESH),
+        ({"at": ago(seconds=1), "behind": 1_001}, FreshnessState.BEHIND),
+        ({"at": ago(seconds=16), "behind": 0}, FreshnessState.SILENT),
+        ({"at": None, "behind": None}, FreshnessState.SILENT),
+        ({"at": ago(seconds=-5), "behind": 0}, FreshnessState.FRESH),
+    ],
+)
+def test_a_page_is_late_if_the_projector_is_behind_or_silent(projector, state):
+    assert freshness_of(answers.overview(projector=projector)).state is state
+
+
+def test_without_an_overview_the_freshness_is_unknown():
+    assert freshness_of(None).state is FreshnessState.UNKNOWN
+
+
+# Work list
+@pytest.mark.parametrize(
+    ("query", "path", "asked"),
+    [
+        ({}, "/v1/authorizations", {"needs": "person"}),
+        ({"tab": "nonsense"}, "/v1/authorizations", {"needs": "person"}),
+        ({"tab": "mine"}, "/v1/authorizations", {"needs": "person", "claimedBy": "people:jo.miller"}),
+        ({"payer": " p1 "}, "/v1/authorizations", {"needs": "person", "payer": "p1"}),
+        ({"tab": "open", "payer": "p1"}, "/v1/handoffs", {"state": "active"}),
+        ({"tab": "contradicted", "cursor": "c"}, "/v1/authorizations", {"needs": "contradicted", "cursor": "c"}),
+        ({"tab": "closed"}, "/v1/handoffs", {"state": "closed", "order": "newest", "since": "2026-11-26T00:00:00Z"}),
+        (
+            {"tab": "closed", "days": "2"},
+            "/v1/handoffs",
+            {"state": "closed", "order": "newest", "since": "2026-11-25T00:00:00Z"},
+        ),
+    ],
+)
+def test_each_tab_is_one_question_to_the_api(query, path, asked):
+    assert question_of(filter_of(query), "people:jo.miller", NOW) == (path, {"limit": "25"} | asked)
+
+
+def test_each_row_says_what_to_do_and_who_has_it():
+    rows = work_of(answers.work(), filter_of({}), ME, NOW).rows
+    assert [row.need for row in rows] == [
+        Need.REVIEW,
+        Need.FINISH,
+        Need.REVIEW,
+        Need.FINISH,
+        Need.OPEN,
+        Need.FINISH,
+    ]
+    holders = [(row.holder.name, row.holder.is_me, row.holder.is_claim) if row.holder else None for row in rows]
+    assert holders == [
+        None,
+        ("jo.miller", True, True),
+        None,
+        ("sam.okafor-lindqvist", False, True),
+        None,
+        ("kim", False, False),
+    ]
+
+
+def test_a_link_counts_down_until_it_has_expired():
+    rows = work_of(answers.work(), filter_of({}), ME, NOW).rows
+    assert (rows[1].link_until, rows[1].link_expired_at) == (ago(seconds=-56), None)
+    assert (rows[3].link_until, rows[3].link_expired_at) == (None, ago(minutes=4))
+
+
+def test_a_contradicted_report_is_a_row_of_its_own_kind():
+    last = {"id": "mhand_9", "result": "completed_reported", "reported": "submitted", "agreement": "contradicts"}
+    row = row_of(answers.item("auth_1", actionRequiredAt=None, lastHandoff=last), ME, NOW)
+    assert (row.need, row.reported) == (Need.CONTRADICTION, "submitted")
+
+
+def test_closed_handoffs_have_their_report_and_verdict():
+    view = work_of(answers.closed(), filter_of({"tab": "closed"}), ME, NOW)
+    assert view.filter.tab is Tab.CLOSED
+    assert [(row.reported, row.reported_by, row.agreement) for row in view.closed] == [
+        ("submitted", "jo.miller", "agrees"),
+        ("submitted", None, "contradicts"),
+        (None, None, None),
+    ]
+
+
+def test_an_open_handoff_is_a_row_even_without_the_time_of_its_opening():
+    handoffs = {"handoffs": [answers.handoff("auth_1", openedAt=None), answers.handoff("auth_2")]}
+    rows = work_of(handoffs, filter_of({"tab": "open"}), ME, NOW).rows
+    assert [(row.authorization_id, row.since, row.need) for row in rows] == [
+        ("auth_1", None, Need.FINISH),
+        ("auth_2", ago(minutes=11), Need.FINISH),
+    ]
+
+
+# Authorization
+@pytest.mark.parametrize(
+    ("record", "situation", "tone"),
+    [
+        (answers.record(), AuthorizationSituation.NEEDS_PERSON, Tone.WARN),
+        (answers.record_in_hand(), AuthorizationSituation.HANDOFF_OPEN, Tone.PLAIN),
+        (
+            answers.record(actionRequiredAt=None, settledAt=ago(minutes=1), status="completed"),
+            AuthorizationSituation.SETTLED,
+            Tone.GOOD,
+        ),
+        (
+            answers.record(
+                actionRequiredAt=None,
+                settledAt=ago(minutes=1),
+                lastHandoff={"id": "m", "result": "completed_reported", "agreement": "contradicts"},
+            ),
+            AuthorizationSituation.CONTRADICTED,
+            Tone.BAD,
+        ),
+        (
+            answers.record(actionRequiredAt=None, watchEndedAt=ago(days=1)),
+            AuthorizationSituation.WATCH_ENDED,
+            Tone.WARN,
+        ),
+        (answers.record(actionRequiredAt=None, status="processing"), AuthorizationSituation.WATCHED, Tone.PLAIN),
+        (None, AuthorizationSituation.NOT_WATCHED, Tone.PLAIN),
+    ],
+)
+def test_an_authorization_has_one_situation(record, situation, tone):
+    view = authorization_of("auth_7Q2M", record, None, ME, NOW)
+    assert (view.situation, view.tone) == (situation, tone)
+
+
+def test_only_who_has_claimed_a_handoff_can_give_it_back():
+    mine = authorization_of("auth_7Q2M", answers.record_in_hand(), None, ME, NOW)
+    theirs = authorization_of("auth_7Q2M", answers.record_in_hand(), None, "kim", NOW)
+    assert (mine.actions.can_release, theirs.actions.can_release) == (True, False)
+
+
+def test_an_authorization_that_is_watched_cannot_be_watched_again():
+    assert not authorization_of("a", answers.record(), None, ME, NOW).actions.can_watch
+    assert authorization_of("a", None, None, ME, NOW).actions.can_watch
+    ended = answers.record(actionRequiredAt=None, watchEndedAt=ago(days=1))
+    assert authorization_of("a", ended, None, ME, NOW).actions.can_watch
+
+
+# Timeline
+def test_calls_are_folded_under_the_newest_entry_of_their_command():
+    rows = timeline_of(answers.timeline()).rows
+    assert [(row.kind, len(row.calls)) for row in rows if row.calls] == [
+        ("command.finished", 2),
+        ("command.finished", 1),
+        ("attempt", 1),
+    ]
+    assert [call.tone for call in rows[1].calls] == [Tone.PLAIN, Tone.WARN]
+
+
+def test_calls_of_a_command_that_waited_are_folded_under_its_end_too():
+    """A command has several entries; all its calls are in one place."""
+    kinds = ["command.finished", "attempt", "command.waiting", "attempt", "command.accepted"]
+    entries = [answers.entry(None, kind, kind, COMMAND) | {"at": ago(minutes=n)} for n, kind in enumerate(kinds)]
+    rows = timeline_of({"authorizationId": "a", "entries": entries}).rows
+    assert [(row.kind, len(row.calls)) for row in rows] == [
+        ("command.finished", 2),
+        ("command.waiting", 0),
+        ("command.accepted", 0),
+    ]
+
+
+def test_a_timeline_keeps_its_order_and_marks_each_day():
+    rows = timeline_of(answers.timeline()).rows
+    assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
+    assert [row.begins_day for row in rows].count(True) == 2
+    assert rows[0].tone is Tone.BAD
+
+
+def test_keys_of_rows_differ():
+    rows = timeline_of(answers.timeline()).rows
+    assert len({row.key for row in rows}) == len(rows)
+
+
+# Search
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("case=case-0042", [Found.COMMANDS]),
+        (answers.COMMAND, [Found.COMMAND, Found.AUTHORIZATION, Found.COMMANDS, Found.PAYER, *[Found.COMMANDS] * 2]),
+        ("auth_7Q2M", [Found.AUTHORIZATION, Found.COMMANDS, Found.PAYER, *[Found.COMMANDS] * 2]),
+        ("OPS:12", [Found.COMMANDS, Found.COMMANDS]),
+        ("two words", []),
+        ("../../v1/me", []),
+        ("x" * 129, []),
+    ],
+)
+def test_a_text_becomes_the_questions_that_it_may_answer(text, kinds):
+    assert [question.finds for question in questions_of(text)] == kinds
+
+
+def test_a_single_hit_leads_to_its_page():
+    by_id = questions_of("auth_7Q2M")
+    found = search_of("auth_7Q2M", [(by_id[0], answers.record() | {"authorizationId": "auth_7Q2M"})])
+    assert found.only_page == "/authorizations/auth_7Q2M"
+    own = {"commands": [answers.command(1, authorizationId="auth_7Q2M")]}
+    assert search_of("auth_7Q2M", [(by_id[1], own)]).only_page == "/commands/" + own["commands"][0]["commandId"]
+    two = {"commands": [answers.command(1), answers.command(2)]}
+    assert search_of("auth_7Q2M", [(by_id[1], two)]).only_page is None
+
+
+def test_now_is_an_argument_of_every_view():
+    later = NOW + timedelta(minutes=2)
+    assert work_of(answers.work(), filter_of({}), ME, later).rows[1].link_until is None

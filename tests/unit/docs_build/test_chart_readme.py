@@ -1,0 +1,28 @@
+"""The chart's README describes every value."""
+
+import json
+
+import pytest
+import yaml
+
+from docs_build.chart_readme import CHART, ValueUndescribed, described, page
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def test_every_top_level_value_and_every_file_of_ci_is_on_the_page():
+    text = page()
+    assert [name for name in VALUES if f"`{name}" not in text] == []
+    assert [file.name for file in (CHART / "ci").iterdir() if f"`{file.name}`" not in text] == []
+
+
+def test_a_value_of_a_shared_definition_says_what_it_is_for():
+    found = {path: description for path, _, description in described(SCHEMA, VALUES)}
+    assert found["networkPolicy.kafka.to"].startswith("Allowed destinations of Kafka.")
+
+
+def test_a_value_without_a_description_is_refused():
+    values = VALUES | {"service": VALUES["service"] | {"undescribed": 1}}
+    with pytest.raises(ValueUndescribed, match=r"service\.undescribed"):
+        list(described(SCHEMA, values))

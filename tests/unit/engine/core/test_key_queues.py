@@ -1,0 +1,326 @@
+import os
+import tracemalloc
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from consumers.authorization.wait_reasons import WaitReason
+from consumers.engine.core.key_queues import KeyQueues
+from consumers.engine.core.timers import Timers
+from consumers.engine.interface import Record
+
+EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
+KEYS = [b"a", b"b", b"c", b"d"]
+FAR = 10_000.0
+
+
+def record(key, offset):
+    return Record(0, offset, key, b"", (), 0.0)
+
+
+class KeyQueuesAgainstAModel(RuleBasedStateMachine):
+    """The model: a queue of offsets per key, what runs, until when it waits, and the timers."""
+
+    def __init__(self):
+        super().__init__()
+        self.key_queues = KeyQueues(lambda record: record.offset in self.passing)
+        self.passing = set()
+        self.now = 100.0
+        self.offset = 0
+        self.queued = {key: [] for key in KEYS}
+        self.running = {}
+        self.waiting = {}
+        self.timers = {}
+
+    @initialize(timers=st.dictionaries(st.sampled_from(KEYS), st.sampled_from([50.0, 100.0, 101.0, 400.0])))
+    def begin_with_restored_timers(self, timers):
+        for key, at in timers.items():
+            self.key_queues.set_timer(key, at)
+        self.timers = dict(timers)
+
+    @rule(key=st.sampled_from(KEYS))
+    def add(self, key):
+        self.queued[key].append(self.offset)
+        self.key_queues.add(record(key, self.offset), self.now)
+        self.offset += 1
+
+    @rule(key=st.sampled_from(KEYS))
+    def add_one_that_passes(self, key):
+        queued = self.queued[key]
+        place = int(key in self.running and not self.running[key][1])
+        while place < len(queued) and queued[place] in self.passing:
+            place += 1
+        if place == 0:
+            self.waiting.pop(key, None)
+        queued.insert(place, self.offset)
+        self.passing.add(self.offset)
+        self.key_queues.add(record(key, self.offset), self.now)
+        self.offset += 1
+
+    @precondition(lambda self: any(is_timer for _, is_timer in self.running.values()))
+    @rule(data=st.data())
+    def add_behind_a_running_timer(self, data):
+        self.add(data.draw(st.sampled_from(sorted(key for key, (_, is_timer) in self.running.items() if is_timer))))
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0, 400.0]))
+    def let_time_pass(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def set_the_clock_back(self):
+        self.now -= 3.0
+
+    @rule(is_late=st.booleans())
+    def take_the_next(self, is_late):
+        queue = self.key_queues.next_ready(self.now, is_late=is_late)
+        if queue is None:
+            if is_late and any(not is_timer for _, is_timer in self.running.values()):
+                self.check_that_no_record_could_run()
+            else:
+                self.check_that_nothing_could_run()
+            return
+        assert queue.key not in self.running, "a key runs twice at once"
+        assert [item.offset for item in queue.records] == self.queued[queue.key], "a key's records were reordered"
+        self.waiting.pop(queue.key, None)
+        assert queue.is_for_timer is not bool(queue.records)
+        self.running[queue.key] = (queue, queue.is_for_timer)
+        if not queue.records:
+            assert queue.key in self.timers, "it runs for nothing"
+
+    @property
+    def idle(self):
+        return [key for key in KEYS if key not in self.running and key not in self.waiting]
+
+    def check_that_no_record_could_run(self):
+        assert not any(self.queued[key] for key in self.idle), "a queue with work was forgotten"
+        if any(key in self.timers and self.timers[key] <= self.now for key in self.idle):
+            assert self.key_queues.next_due() <= self.now, "nothing would start it"
+
+    def check_that_nothing_could_run(self):
+        idle = self.idle
+        assert not any(self.queued[key] for key in idle), "a queue with work was forgotten"
+        assert all(self.timers[key] > self.now for key in idle if key in self.timers), "a timer was forgotten"
+        assert all(until > self.now for until in self.waiting.values())
+        due = self.key_queues.next_due()
+        expected = [*self.waiting.values(), *(self.timers[key] for key in idle if key in self.timers)]
+        if expected:
+            assert due is not None
+            assert due <= min(expected), "it would start too late"
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), timer_in=st.sampled_from([None, None, -1.0, 0.0, 2.0, 20.0, 70.0, 500.0]))
+    def finish(self, data, timer_in):
+        queue, is_timer = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
+        timer_at = None if timer_in is None else self.now + timer_in
+        self.key_queues.finish(queue, timer_at=timer_at, now=self.now)
+        if not is_timer:
+            self.queued[queue.key].pop(0)
+        self.timers.pop(queue.key, None)
+        if timer_at is not None:
+            self.timers[queue.key] = timer_at
+
+    @precondition(lambda self: any(not is_timer for _, is_timer in self.running.values()))
+    @rule(data=st.data(), after=st.sampled_from([0.0, 1.0, 30.0]), reason=st.sampled_from(list(WaitReason)))
+    def wait(self, data, after, reason):
+        key = data.draw(st.sampled_from(sorted(key for key, (_, is_timer) in self.running.items() if not is_timer)))
+        queue, _ = self.running.pop(key)
+        queued = self.queued[key]
+        if len(queued) > 1 and queued[1] in self.passing and queued[0] not in self.passing:
+            queued.insert(0, queued.pop(1))
+        else:
+            self.waiting[key] = self.now + after
+        self.key_queues.retry(queue, self.now + after, reason)
+
+    @invariant()
+    def an_invocation_keeps_its_kind(self):
+        assert all(queue.is_for_timer is is_timer for queue, is_timer in self.running.values())
+
+    @invariant()
+    def counts_are_right(self):
+        assert self.key_queues.records == sum(len(queue) for queue in self.queued.values())
+        assert self.key_queues._records_running == sum(not is_timer for _, is_timer in self.running.values())
+        assert self.key_queues.timers == len(self.timers)
+        assert sum(self.key_queues.waits().values()) <= len(self.waiting)
+        assert self.key_queues._timers.entries <= 2 * len(self.timers) + 65
+
+    def teardown(self):
+        """Given time, everything runs, in order."""
+        for queue, is_timer in self.running.values():
+            if is_timer:
+                self.timers.pop(queue.key, None)
+                self.key_queues.finish(queue, timer_at=None, now=self.now)
+            else:
+                queued = self.queued[queue.key]
+                if len(queued) > 1 and queued[1] in self.passing and queued[0] not in self.passing:
+                    queued.insert(0, queued.pop(1))
+                self.key_queues.retry(queue, self.now, WaitReason.BACKOFF)
+        owed = {key for key, at in self.timers.items() if at is not None}
+        while (due := self.key_queues.next_due()) is not None or self.key_queues.may_have_ready(self.now):
+            self.now = max(self.now, due or self.now)
+            while (queue := self.key_queues.next_ready(self.now)) is not None:
+                if queue.records:
+                    assert queue.records[0].offset == self.queued[queue.key].pop(0)
+                    at = self.key_queues.timer_of(queue.key)
+                    self.key_queues.finish(queue, timer_at=at, now=self.now)
+                else:
+                    owed.remove(queue.key)
+                    self.key_queues.finish(queue, timer_at=None, now=self.now)
+        assert not any(self.queued.values())
+        assert not owed
+        assert len(self.key_queues) == 0
+        assert self.key_queues.records == 0
+
+
+KeyQueuesAgainstAModel.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestKeyQueuesAgainstAModel = KeyQueuesAgainstAModel.TestCase
+
+
+def test_new_and_returning_queues_alternate():
+    key_queues = KeyQueues()
+    for number in range(3):
+        key_queues.add(record(b"returning-%d" % number, number), 0.0)
+    for _ in range(3):
+        key_queues.retry(key_queues.next_ready(0.0), 1.0, WaitReason.BACKOFF)
+    for number in range(3):
+        key_queues.add(record(b"fresh-%d" % number, number), 0.0)
+    kinds = [key_queues.next_ready(2.0).key.split(b"-")[0] for _ in range(6)]
+    assert kinds in ([b"fresh", b"returning"] * 3, [b"returning", b"fresh"] * 3)
+
+
+def test_a_record_goes_before_a_timer_that_is_ready():
+    key_queues = KeyQueues()
+    key_queues.set_timer(b"k", 5.0)
+    key_queues.set_timer(b"other", 5.0)
+    first = key_queues.next_ready(6.0)
+    second = b"other" if first.key == b"k" else b"k"
+    key_queues.add(record(second, 0), 6.0)
+    queue = key_queues.next_ready(6.0)
+    assert (queue.key, len(queue.records), queue.since) == (second, 1, 6.0)
+
+
+def test_timers_get_every_ninth_turn_as_long_as_there_are_records():
+    key_queues = KeyQueues()
+    for number in range(3):
+        key_queues.set_timer(b"timer-%d" % number, 1.0)
+    for number in range(20):
+        key_queues.add(record(b"record-%d" % number, number), 0.0)
+    for_timers = [key_queues.next_ready(2.0).key.startswith(b"timer") for _ in range(23)]
+    assert [at for at, is_for_timer in enumerate(for_timers) if is_for_timer] == [8, 17, 22]
+
+
+def test_in_a_process_that_is_late_timers_wait_while_records_run_but_for_every_ninth_turn():
+    key_queues = KeyQueues()
+    for number in range(3):
+        key_queues.set_timer(b"timer-%d" % number, 1.0)
+    taken = []
+    for number in range(20):
+        key_queues.add(record(b"record-%d" % number, number), 0.0)
+        while (queue := key_queues.next_ready(2.0, is_late=True)) is not None:
+            taken.append(queue)
+    assert [at for at, queue in enumerate(taken) if not queue.records] == [8, 17]
+    assert key_queues.next_due() <= 2.0
+    for queue in taken:
+        if queue.records:
+            key_queues.retry(queue, 9.0, WaitReason.BACKOFF)
+    assert not key_queues.next_ready(2.0, is_late=True).records, "waiting records delay no timer"
+
+
+def test_a_queue_that_got_a_record_before_its_timer_ran_does_not_run_twice():
+    key_queues = KeyQueues()
+    key_queues.set_timer(b"k", 1.0)
+    key_queues.set_timer(b"other", 1.0)
+    key_queues.next_ready(2.0)  # both are awake now, one runs
+    idle = next(queue for queue in key_queues if not queue.is_running)
+    key_queues.add(record(idle.key, 0), 2.0)
+    queue = key_queues.next_ready(2.0)
+    assert queue is idle
+    key_queues.finish(queue, timer_at=None, now=2.0)
+    assert key_queues.next_ready(2.0) is None
+
+
+def test_a_timer_that_expired_behind_a_running_record_survives_a_clock_set_back():
+    key_queues = KeyQueues()
+    key_queues.set_timer(b"k", 10.0)
+    key_queues.add(record(b"k", 0), 9.0)
+    queue = key_queues.next_ready(11.0)
+    key_queues.finish(queue, timer_at=10.0, now=8.0)
+    assert key_queues.next_due() == 10.0
+
+
+def test_the_next_due_queue_is_the_one_that_waits_shortest():
+    key_queues = KeyQueues()
+    for key, at in ((b"a", 30.0), (b"b", 10.0), (b"c", 20.0)):
+        key_queues.add(record(key, 0), 0.0)
+        key_queues.retry(key_queues.next_ready(0.0), at, WaitReason.BACKOFF)
+    assert key_queues.next_due() == 10.0
+
+
+def test_far_timers_are_due_from_the_span_of_the_earliest_one():
+    key_queues = KeyQueues()
+    for key, at in ((b"a", 3 * FAR), (b"b", FAR), (b"c", 2 * FAR)):
+        key_queues.set_timer(key, at)
+    assert FAR - 64 < key_queues.next_due() <= FAR
+
+
+def test_a_waiting_queue_keeps_its_reason_until_it_is_ready():
+    key_queues = KeyQueues()
+    key_queues.add(record(b"k", 0), 0.0)
+    key_queues.retry(key_queues.next_ready(0.0), 5.0, WaitReason.RATE_LIMITED)
+    assert key_queues.waits() == {WaitReason.RATE_LIMITED: 1}
+    assert key_queues.next_ready(4.9) is None
+    queue = key_queues.next_ready(5.0)
+    assert (queue.tries, key_queues.waits()) == (1, {})
+
+
+def test_replaced_timers_do_not_pile_up():
+    key_queues = KeyQueues()
+    for round_number in range(200):
+        for number in range(20):
+            key_queues.set_timer(b"%d" % number, FAR - round_number)
+    assert key_queues._timers.entries <= 2 * 20 + 65
+    assert key_queues.next_ready(FAR - 199.5) is None
+    assert key_queues.next_due() == FAR - 199
+
+
+def test_a_timer_that_is_set_to_the_same_time_takes_one_entry():
+    key_queues = KeyQueues()
+    for _ in range(10):
+        key_queues.set_timer(b"k", FAR)
+    assert key_queues._timers.entries == 1
+
+
+def test_far_timers_take_a_few_bytes_each():
+    timers = Timers()
+    keys = [number.to_bytes(4, "big") for number in range(50_000)]
+    times = [FAR + number / 10 for number in range(50_000)]
+    tracemalloc.start()
+    for key, at in zip(keys, times, strict=True):
+        timers.set(key, at)
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert allocated / len(keys) < 80
+
+
+def test_fifty_thousand_timers_are_not_scanned_to_find_the_next():
+    class CountingDict(dict):
+        reads = 0
+
+        def get(self, key, default=None):
+            self.reads += 1
+            return super().get(key, default)
+
+        def __iter__(self):
+            raise AssertionError("the timers were scanned")
+
+    key_queues = KeyQueues()
+    for number in range(50_000):
+        key_queues.set_timer(number.to_bytes(4, "big"), FAR + number)
+    key_queues._timers._at = timers = CountingDict(key_queues._timers._at)
+    for _ in range(100):
+        assert key_queues.next_ready(FAR - 1) is None
+        assert key_queues.next_due() == FAR, "only the timers of its minute are sorted"
+    queue = key_queues.next_ready(FAR)
+    key_queues.finish(queue, timer_at=FAR * 9, now=FAR)
+    assert key_queues.next_due() == FAR + 1
+    assert timers.reads < 500

@@ -1,0 +1,31 @@
+import asyncio
+
+import pytest
+
+from gateway.ingress.http.body import BodyLimit, UnverifiedBodies
+from gateway.ingress.http.context import RequestContext
+from gateway.ingress.http.deadlines import Deadlines
+
+
+@pytest.fixture
+def unverified(metrics):
+    return UnverifiedBodies(Deadlines(), metrics, max_bodies=1)
+
+
+@pytest.mark.parametrize("user", [None, "desk"])
+async def test_a_request_that_waits_after_its_body_does_not_read_its_body(unverified, user):
+    context = RequestContext("r-1", {})
+    messages = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"{}", "more_body": False})
+
+    async def app(scope, receive, send):
+        assert (await receive())["body"] == b"{}"
+        departure = asyncio.create_task(receive())
+        await asyncio.sleep(0)
+        assert not context.is_reading_body
+        assert not unverified._waiting
+        messages.put_nowait({"type": "http.disconnect"})
+        assert (await departure)["type"] == "http.disconnect"
+
+    limit = BodyLimit(app, unverified, max_bytes=10, seconds=1)
+    await limit({"state": {"context": context}, "user": user, "path": "/v1/commands"}, messages.get, None)

@@ -1,0 +1,158 @@
+"""Every state of a connection has a clock, and a full server closes the connections that wait longest."""
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.ingress.http import server
+from gateway.ingress.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
+from runtime.health import Health
+from runtime.metrics import create_metrics
+
+LIMITS = ConnectionLimits(
+    head_seconds=1, idle_seconds=2, drain_seconds=3, write_seconds=4, connections=4, connections_per_peer=0
+)
+# The table at the top of the server's module: the state and its clock.
+ROW = re.compile(r"^    (\w+)\s.*\s(\w+_seconds|RequestDeadline)\s+(close|abort|408 or 504)$", re.MULTILINE)
+
+
+@dataclass(eq=False)
+class Connection:
+    state: ConnectionState = ConnectionState.IDLE
+    entered_at: float = 0.0
+    write_paused_at: float = math.inf
+    is_known: bool = False
+    peer: str = "10.0.0.1"
+    ends: list = field(default_factory=list)
+
+    def close(self):
+        self.ends.append("close")
+
+    def abort(self):
+        self.ends.append("abort")
+
+
+@pytest.fixture
+def metrics():
+    return create_metrics(CollectorRegistry()).ingress
+
+
+@pytest.fixture
+def health():
+    return Health()
+
+
+@pytest.fixture
+def connections(metrics, health):
+    return Connections(LIMITS, metrics, health)
+
+
+def rows():
+    return {ConnectionState(state): (clock, end) for state, clock, end in ROW.findall(server.__doc__)}
+
+
+def test_the_table_has_every_state():
+    assert list(rows()) == list(ConnectionState)
+
+
+@pytest.mark.parametrize("state", ConnectionState)
+def test_a_connection_ends_by_the_clock_of_the_table(connections, state):
+    clock, end = rows()[state]
+    connection = Connection(state, entered_at=100.0)
+    connections.add(connection, 100.0)
+    seconds = getattr(LIMITS, clock, math.inf)
+    connections.sweep(100.0 + min(seconds, 1e6) - 0.1)
+    assert connection.ends == []
+    connections.sweep(100.0 + min(seconds, 1e6) + 0.1)
+    assert connection.ends == ([] if seconds == math.inf else [end])
+
+
+@pytest.mark.parametrize("state", [state for state in ConnectionState if rows()[state][0] != "RequestDeadline"])
+def test_a_standstill_of_the_process_takes_no_time_from_a_client(connections, state):
+    connection = Connection(state, entered_at=100.0)
+    connections.add(connection, 100.0)
+    connections.sweep(100.2)
+    connections.sweep(160.2)  # the process stood still: the client's bytes have arrived, but nothing has read them
+    assert connection.ends == []
+    seconds = getattr(LIMITS, rows()[state][0])
+    for tick in range(1, int(seconds / 0.25) + 1):
+        connections.sweep(160.2 + 0.25 * tick)
+    assert set(connection.ends) == {rows()[state][1]}
+
+
+def test_a_standstill_does_not_begin_a_clock_in_the_future(connections):
+    connection = Connection(ConnectionState.NEW)
+    connections.add(connection, 100.0)
+    connections.sweep(100.2)
+    connection.entered_at = 129.9
+    connections.sweep(130.0)
+    assert connection.entered_at == 130.0
+
+
+def test_a_standstill_takes_no_time_from_a_client_that_reads_slowly(connections):
+    connection = Connection(ConnectionState.SERVING, write_paused_at=100.0)
+    connections.add(connection, 100.0)
+    connections.sweep(100.2)
+    connections.sweep(130.0)
+    assert connection.ends == []
+
+
+@pytest.mark.parametrize("state", ConnectionState)
+def test_a_client_that_does_not_read_is_disconnected_in_every_state(connections, state):
+    connection = Connection(state, entered_at=100.0, write_paused_at=99.0)
+    connections.add(connection, 100.0)
+    connections.sweep(103.1)
+    assert "abort" in connection.ends
+
+
+def test_the_longest_waiting_connection_without_a_credential_makes_room(connections):
+    known, busy = Connection(is_known=True), Connection(ConnectionState.SERVING)
+    old, recent = Connection(entered_at=1.0), Connection(entered_at=2.0)
+    for connection in (known, busy, recent, old):
+        connections.add(connection, 3.0)
+    assert connections.add(Connection(), 3.0) is None
+    assert [one.ends for one in (known, busy, recent, old)] == [[], [], [], ["abort"]]
+
+
+def test_a_server_whose_connections_are_all_busy_refuses_and_is_not_ready(connections, health, metrics):
+    for _ in range(4):
+        connections.add(Connection(ConnectionState.SERVING), 1.0)
+    connections.sweep(1.0)
+    assert health.ready().good
+    refused = Connection()
+    assert connections.add(refused, 1.0).slug == "overloaded"
+    connections.remove(refused)
+    connections.sweep(1.1)
+    assert health.ready().parts["connections"]["detail"] == "4 of 4 connections are open, all busy"
+    assert not health.ready().good
+    connections.sweep(7.0)
+    assert health.ready().good
+    assert metrics.shed.labels("connections")._value.get() == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("10.0.0.1", "::ffff:10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("10.0.0.1", "10.0.0.2", False),
+    ],
+)
+def test_the_addresses_of_one_machine_are_one_peer(one, other, is_same):
+    assert (network_of(one) == network_of(other)) == is_same
+
+
+def test_a_peer_has_its_share(metrics, health):
+    connections = Connections(replace(LIMITS, connections=100, connections_per_peer=2), metrics, health)
+    first, second, third = Connection(), Connection(), Connection()
+    assert [connections.add(one, 1.0) is None for one in (first, second, third)] == [True, True, False]
+    assert connections.add(Connection(peer="10.0.0.2"), 1.0) is None
+    for one in (third, first, first):
+        connections.remove(one)
+    assert connections.add(Connection(), 1.0) is None

@@ -1,0 +1,98 @@
+"""The head of a response leaves with the first part of its body, and a held head is never lost."""
+
+import asyncio
+import logging
+
+import pytest
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
+from gateway.ingress.http.responses import SECURITY_HEADERS
+
+
+class Transport:
+    """A transport that records its writes."""
+
+    def __init__(self):
+        self.writes = []
+
+    def write(self, data):
+        self.writes.append(bytes(data))
+
+    def is_closing(self):
+        return False
+
+
+@pytest.fixture
+def transport():
+    return Transport()
+
+
+def cycle_of(transport, ended, method="GET", *, keep_alive=True):
+    return ResponseCycle(
+        scope={"method": method},
+        transport=ResponseWriter(transport, lambda: ended.append(len(transport.writes))),
+        flow=FlowControl(None),
+        logger=logging.getLogger("test"),
+        access_logger=logging.getLogger("test"),
+        access_log=False,
+        default_headers=[],
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=keep_alive,
+        on_response=lambda: None,
+    )
+
+
+def start(*headers, status=200):
+    return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def part(body, *, more_body=False):
+    return {"type": "http.response.body", "body": body, "more_body": more_body}
+
+
+def send(cycle, *messages):
+    async def send_all():
+        cycle.more_body = False
+        for message in messages:
+            await cycle.send(message)
+
+    asyncio.run(send_all())
+
+
+def test_a_known_body_leaves_in_one_write_with_its_head(transport):
+    send(cycle_of(transport, []), start((b"content-length", b"2")), part(b"{}"))
+    assert transport.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + SECURITY_HEADERS + b"\r\n{}"]
+
+
+def test_the_head_of_a_stream_does_not_wait_for_its_first_part(transport):
+    cycle = cycle_of(transport, [])
+    send(cycle, start())
+    assert transport.writes == [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n" + SECURITY_HEADERS + b"\r\n"]
+    send(cycle, part(b"one", more_body=True))
+    assert transport.writes[1:] == [b"3\r\none\r\n"]
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204)])
+def test_a_response_without_a_body_has_its_head_written(transport, method, status):
+    send(cycle_of(transport, [], method), start(status=status), part(b""))
+    assert len(transport.writes) == 1
+    assert transport.writes[0].endswith(b"\r\n\r\n")
+
+
+def test_a_held_head_is_written_before_the_connection_closes(transport):
+    ended = []
+    cycle = cycle_of(transport, ended, "HEAD", keep_alive=False)
+    send(cycle, start((b"content-length", b"9")), part(b""))
+    assert (len(transport.writes), ended) == (1, [1])
+
+
+def test_a_response_that_fails_after_its_head_has_its_head_written(transport):
+    ended = []
+    cycle = cycle_of(transport, ended)
+    with pytest.raises(RuntimeError, match="longer than Content-Length"):
+        send(cycle, start((b"content-length", b"1")), part(b"too long"))
+    assert transport.writes == []
+    cycle.transport.close()  # as uvicorn does for an exception of the application
+    assert (len(transport.writes), ended) == (1, [1])

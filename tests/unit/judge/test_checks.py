@@ -1,0 +1,238 @@
+"""The checks of a run find each kind of violation, planted into a run that kept its promises."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.collate.operations import Operation, write_key
+from local.judge.checks import (
+    CollateEffect,
+    CollateRequest,
+    Evidence,
+    LoggedCommand,
+    LoggedEvent,
+    Truth,
+    find_broken_promises,
+)
+
+OPEN, CLOSE, WATCH, DEAD = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(1, 5))
+OPEN_KEY = write_key(OPEN, Operation.CREATE_HANDOFF, 0)
+CLOSE_KEY = write_key(CLOSE, Operation.COMPLETE, 1)
+DEAD_KEY = write_key(DEAD, Operation.CREATE_HANDOFF, 0)
+ASKS = Truth("requires_action", None, receipt=False, decision=False)
+WORKS = Truth("processing", None, receipt=False, decision=False)
+RECEIVED = Truth("waiting_on_payer", None, receipt=True, decision=False)
+PAYER = {"status": "waiting_on_payer", "receiptSeen": True, "decisionSeen": False}
+
+
+def finished(command, outcome="applied", effect="ours", handoff="mhand_1"):
+    return {"commandId": command, "outcome": outcome, "effect": effect} | ({"handoffId": handoff} if handoff else {})
+
+
+EVENTS = [
+    LoggedEvent("a", 1, "authorization.changed", None, 5.0, {"to": "requires_action", "receiptSeen": False,
+                                                      "decisionSeen": False, "version": 3}),
+    LoggedEvent("a", 2, "command.finished", WATCH, 5.1, finished(WATCH, effect="none", handoff=None)),
+    LoggedEvent("a", 3, "handoff.opened", OPEN, 11.0, {"handoffId": "mhand_1"}),
+    LoggedEvent("a", 4, "command.finished", OPEN, 11.0, finished(OPEN)),
+    LoggedEvent("a", 5, "command.key_conflict", OPEN, 12.0, {"commandId": OPEN}),
+    LoggedEvent("a", 6, "handoff.access_granted", "grant-1", 13.0, {"operator": "op-1"}),
+    LoggedEvent("a", 7, "command.finished", CLOSE, 21.5, finished(CLOSE)),
+    LoggedEvent("a", 8, "handoff.closed", CLOSE, 21.5, {"handoffId": "mhand_1", "result": "completed_reported",
+                                               "by": "us"}),
+    LoggedEvent("a", 9, "handoff.reconciled", None, 23.0, {"handoffId": "mhand_1", "payer": PAYER, "version": 6}),
+    LoggedEvent("b", 1, "command.dead_lettered", DEAD, 40.0, {"commandId": DEAD, "cause": "outcome_unknown"}),
+]  # fmt: skip
+GOOD = Evidence(
+    commands=[
+        LoggedCommand(WATCH, "a", "authorization.watch"),
+        LoggedCommand(OPEN, "a", "handoff.request", b"{}"),
+        LoggedCommand(OPEN, "a", "handoff.request", b"{}"),
+        LoggedCommand(OPEN, "a", "handoff.request", b"other"),
+        LoggedCommand("grant-1", "a", "handoff.record_access"),
+        LoggedCommand(CLOSE, "a", "handoff.close"),
+        LoggedCommand(DEAD, "b", "handoff.request"),
+    ],
+    events=EVENTS,
+    effects=[
+        CollateEffect("handoff_opened", 10.0, "mhand_1", "client", OPEN_KEY),
+        CollateEffect("handoff_opened", 10.0, "mhand_7", "other"),
+        CollateEffect("handoff_closing", 20.0, "mhand_1", "client", CLOSE_KEY, "completed_reported"),
+        CollateEffect("handoff_closed", 21.0, "mhand_1", "collate", None, "completed_reported"),
+        CollateEffect("handoff_opened", 30.0, "mhand_9", "client", DEAD_KEY),
+    ],
+    requests=[CollateRequest(OPEN_KEY, ("POST", "/x", "d", '"3"'))] * 2
+    + [CollateRequest(CLOSE_KEY, ("POST", "/y", "e", '"4"'))],
+    accepted=frozenset({WATCH, OPEN, CLOSE, DEAD}),
+    granted=frozenset({"op-1"}),
+    dead_letters={DEAD: "outcome_unknown"},
+    shown={("a", 3): (1.0, ASKS), ("a", 4): (10.0, ASKS), ("a", 5): (20.0, WORKS), ("a", 6): (22.0, RECEIVED)},
+    records={"a": (6, RECEIVED)},
+)
+
+
+def test_a_run_that_kept_its_promises_breaks_none():
+    assert find_broken_promises(GOOD) == []
+
+
+def test_the_last_record_may_lack_a_version_that_showed_nothing_new():
+    edited = {**GOOD.shown, ("a", 7): (23.0, RECEIVED)}
+    assert find_broken_promises(replace(GOOD, shown=edited)) == []
+    missed = {**edited, ("a", 7): (23.0, WORKS)}
+    found = find_broken_promises(replace(GOOD, shown=missed))
+    assert {violation.rule for violation in found} == {"the last record differs from Collate's state"}
+
+
+def without(number):
+    """Return the events without one; the later ones have lower numbers."""
+    kept = [event for event in EVENTS if (event.authorization_id, event.sequence) != ("a", number)]
+    return [
+        replace(t, sequence=t.sequence - 1) if t.authorization_id == "a" and t.sequence > number else t for t in kept
+    ]
+
+
+def changing(number, **data):
+    """Return the events with other data in one of authorization a."""
+    is_it = ("a", number)
+    return [
+        replace(event, data=dict(event.data) | data) if (event.authorization_id, event.sequence) == is_it else event
+        for event in EVENTS
+    ]
+
+
+def at(number, moment):
+    return [replace(t, at=moment) if (t.authorization_id, t.sequence) == ("a", number) else t for t in EVENTS]
+
+
+WITHOUT_KEYS = replace(
+    GOOD,
+    effects=[
+        replace(one, key=None, authorization_id="b" if one.handoff_id == "mhand_9" else "a") for one in GOOD.effects
+    ],
+    requests=(),
+)
+
+
+def test_a_run_without_keys_that_kept_its_promises_breaks_none():
+    assert find_broken_promises(WITHOUT_KEYS) == []
+
+
+@pytest.mark.parametrize(
+    ("effects", "rule"),
+    [
+        (
+            [*WITHOUT_KEYS.effects, CollateEffect("handoff_opened", 10.5, "mhand_2", "client", authorization_id="a")],
+            "an effect belongs to no command",
+        ),
+        (
+            [*WITHOUT_KEYS.effects, CollateEffect("handoff_opened", 30.5, "mhand_8", "client", authorization_id="b")],
+            "an effect belongs to no command",
+        ),
+        (
+            [replace(one, by="other") if one.handoff_id == "mhand_1" else one for one in WITHOUT_KEYS.effects],
+            "the outcome is `ours` without an effect of ours",
+        ),
+    ],
+)
+def test_without_keys_an_effect_belongs_to_the_command_whose_outcome_names_it(effects, rule):
+    assert rule in {violation.rule for violation in find_broken_promises(replace(WITHOUT_KEYS, effects=effects))}
+
+
+PLANTED = {
+    "an input has no outcome": {"events": without(7)},
+    "an input has more than one outcome": {
+        "events": [*EVENTS, LoggedEvent("a", 10, "command.finished", CLOSE, 24.0, finished(CLOSE))]
+    },
+    "an output names an input that does not exist": {
+        "events": [*EVENTS, LoggedEvent("a", 10, "handoff.opened", "nobody", 24.0)]
+    },
+    "the outcomes of a key are not in the order of its inputs": {
+        "commands": [GOOD.commands[5], *GOOD.commands[:5], GOOD.commands[6]]
+    },
+    "the outputs of a key are not numbered without gaps": {
+        "events": [*EVENTS, LoggedEvent("a", 11, "handoff.at_risk", None, 24.0)]
+    },
+    "an accepted command is not in the topic": {"accepted": GOOD.accepted | {"lost"}},
+    "an access grant has no event": {"granted": frozenset({"op-1", "op-2"})},
+    "a dead letter lacks its event, its cause or its record": {"dead_letters": {DEAD: "too_old"}},
+    "another body under a known id has not exactly one key_conflict": {"events": without(5)},
+    "a command has more than one effect": {
+        "effects": [
+            *GOOD.effects,
+            CollateEffect("handoff_opened", 10.5, "mhand_2", "client", write_key(OPEN, Operation.CREATE_HANDOFF, 1)),
+        ]
+    },
+    "an effect belongs to no command": {
+        "effects": [*GOOD.effects, CollateEffect("handoff_opened", 10.5, "mhand_2", "client", "cg1-unknown")]
+    },
+    "the outcome is `ours` without an effect of ours": {
+        "effects": [replace(one, by="other") if one.handoff_id == "mhand_1" else one for one in GOOD.effects]
+    },
+    "the outcome is `none` with an effect of ours": {"events": changing(4, outcome="already_done", effect="none")},
+    "the outcome names another handoff than the effect": {"events": changing(7, handoffId="mhand_7")},
+    "an effect happened after the end of its command": {"events": at(4, 9.0)},
+    "two different requests have one key": {
+        "requests": [*GOOD.requests, CollateRequest(OPEN_KEY, ("POST", "/x", "d", '"4"'))]
+    },
+    "a close was published before it happened": {"events": at(8, 20.5)},
+    "a close was published with another result": {"events": changing(8, result="revoked")},
+    "payer truth was published that Collate did not show": {
+        "events": changing(9, payer=PAYER | {"decisionSeen": True})
+    },
+    "the last record differs from Collate's state": {"records": {"a": (5, WORKS)}},
+    "a secret was published or logged": {"leaks": ["worker.log: https://…"]},
+}
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_each_planted_violation_is_found(rule):
+    assert {violation.rule for violation in find_broken_promises(replace(GOOD, **PLANTED[rule]))} == {rule}
+
+
+@pytest.mark.parametrize("claimed", [{"effect": "ours"}, {"effect": "inferred"}, {"reason": "opening_not_identified"}])
+def test_only_an_unidentified_opening_may_name_no_handoff(claimed):
+    unidentified = {"effect": "inferred", "reason": "opening_not_identified", "handoffId": None}
+    assert find_broken_promises(replace(GOOD, events=changing(4, **unidentified))) == []
+    found = find_broken_promises(replace(GOOD, events=changing(4, handoffId=None, **claimed)))
+    assert {violation.rule for violation in found} == {"the outcome names another handoff than the effect"}
+
+
+def test_payer_truth_that_was_published_too_early_is_found():
+    found = find_broken_promises(replace(GOOD, events=at(9, 21.9)))
+    assert {violation.rule for violation in found} == {"payer truth was published that Collate did not show"}
+
+
+def test_a_report_published_as_payer_truth_is_found():
+    found = find_broken_promises(replace(GOOD, events=changing(9, version=5)))
+    assert {violation.rule for violation in found} == {"payer truth was published that Collate did not show"}
+
+
+def test_ours_without_an_effect_is_found():
+    found = find_broken_promises(replace(GOOD, effects=[one for one in GOOD.effects if one.kind != "handoff_closing"]))
+    assert {violation.rule for violation in found} == {"the outcome is `ours` without an effect of ours"}
+
+
+def decided(sequence, kind, **data):
+    decision = {"requestedBy": "op-7", "reason": "collate_recovered", "ticket": None}
+    return LoggedEvent("auth_1", sequence, kind, "c1", 1.0, {"commandId": "c1", "decision": decision, **data})
+
+
+def test_a_redrive_may_end_a_dead_letter_after_later_commands():
+    commands = [LoggedCommand(one, "auth_1", "authorization.watch") for one in ("c1", "c2")]
+    dead = LoggedEvent("auth_1", 1, "command.dead_lettered", "c1", 1.0, {"commandId": "c1", "cause": "too_old"})
+    later = LoggedEvent(
+        "auth_1", 2, "command.finished", "c2", 1.0, {"commandId": "c2", "outcome": "applied", "effect": "none"}
+    )
+    again = decided(3, "command.finished", outcome="applied", effect="none")
+    redrive = LoggedCommand("r1", "auth_1", "command.redrive")
+    run = Evidence([*commands, redrive], [dead, later, again], [], dead_letters={"c1": "too_old"})
+    assert find_broken_promises(run) == []
+    twice = Evidence(
+        [*commands, redrive],
+        [dead, later, again, decided(4, "command.finished", outcome="applied", effect="none")],
+        [],
+        dead_letters={"c1": "too_old"},
+    )
+    assert [one.rule for one in find_broken_promises(twice)] == [
+        "a decision ended a command that was no open dead letter"
+    ]

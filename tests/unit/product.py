@@ -1,0 +1,15 @@
+"""The product's syntax trees, parsed once for all tests that read the code."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("adapters", "consumers", "gateway", "runtime")
+
+
+@cache
+def nodes():
+    """Return all nodes of each file, by its path below the root."""
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    return {str(file.relative_to(ROOT)): list(ast.walk(ast.parse(file.read_text()))) for file in files}
