@@ -205,7 +205,7 @@ def test_each_selector_matches_its_own_pods_only(rendered):
 
 def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
     """Every setting of the chart is known, and no two contradict each other."""
-    from runtime import settings as runtime_settings  # noqa: PLC0415 - only this test needs it
+    from runtime.settings import load as runtime_settings  # noqa: PLC0415 - only this test needs it
 
     monkeypatch.setattr(runtime_settings, "file_problem", lambda _: None)
     load = {

@@ -2,7 +2,7 @@
 
 from adapters.collate.call_queue import COMMAND_WAIT_SECONDS
 from consumers.applier import delivery, workflow
-from runtime import settings
+from runtime.settings import processes as settings
 
 
 def test_the_settings_know_the_longest_invocation():

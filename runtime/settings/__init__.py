@@ -1,0 +1,58 @@
+"""All settings of all processes. docs/configuration.md and the chart's schema are generated from their descriptions.
+
+A setting is an environment variable: GATEWAY_ + section + __ + name (GATEWAY_KAFKA__BOOTSTRAP). A secret is
+always a file (`…_file`), read when it is needed, so that a rotated file needs no restart. Durations: 30s, 5m.
+
+One module per subject has the sections. `processes` puts them together for each process; `load` reads them.
+"""
+
+from runtime.settings.collate import CollateSettings
+from runtime.settings.console import ConsoleSettings
+from runtime.settings.ingress import IngressSettings
+from runtime.settings.kafka import KafkaSettings, TopicSettings
+from runtime.settings.load import (
+    load_access_settings,
+    load_cluster_settings,
+    load_console_settings,
+    load_process_settings,
+    load_settings,
+    read_secret,
+    value_at,
+)
+from runtime.settings.operations import AdminSettings, LogSettings, TraceSettings
+from runtime.settings.processes import (
+    AccessSettings,
+    ClusterSettings,
+    ConsoleProcessSettings,
+    ProcessSettings,
+    Settings,
+)
+from runtime.settings.read_model import ReadModelSettings
+from runtime.settings.watch import WatchSettings
+from runtime.settings.worker import WorkerSettings
+
+__all__ = [
+    "AccessSettings",
+    "AdminSettings",
+    "ClusterSettings",
+    "CollateSettings",
+    "ConsoleProcessSettings",
+    "ConsoleSettings",
+    "IngressSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "ProcessSettings",
+    "ReadModelSettings",
+    "Settings",
+    "TopicSettings",
+    "TraceSettings",
+    "WatchSettings",
+    "WorkerSettings",
+    "load_access_settings",
+    "load_cluster_settings",
+    "load_console_settings",
+    "load_process_settings",
+    "load_settings",
+    "read_secret",
+    "value_at",
+]

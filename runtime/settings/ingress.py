@@ -1,0 +1,84 @@
+"""Settings of the HTTP API."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from runtime.environ import Section
+from runtime.settings.addresses import Port, ProxyUrl
+from runtime.units import Duration, Size
+
+
+class IngressSettings(Section):
+    """The HTTP API: its address, its callers and its limits."""
+
+    host: str = Field("0.0.0.0", description="Address that the API listens on.")  # noqa: S104 - a container's only interface
+    port: Port = Field(8080, description="Port that the API listens on; 0 selects a free port.")
+    callers_file: Path | None = Field(None, description="File with callers, hashed keys and permissions.")
+    jwks_proxy: ProxyUrl | None = Field(
+        None, description="Outgoing proxy for reading the issuers' key sets, as http://host:port."
+    )
+    jwks_proxy_credentials_file: Path | None = Field(
+        None, description="File with `user:password` for that proxy; read for each key set."
+    )
+    max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
+    body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
+    max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
+        1_000,
+        description="Maximum number of requests in flight; a further request immediately gets 503. "
+        "One caller has at most half of them; its further requests get 429.",
+    )
+    max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
+        50,
+        description="Maximum number of bodies that are read before their signature is checked; "
+        "a further body ends the oldest, with 408.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        2_000, description="Maximum number of open connections; a further one closes waiting ones, or gets 503."
+    )
+    max_connections_per_peer: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Maximum number of open connections per peer (an IPv4 address, or a /64 network of IPv6); "
+        "0: no bound. Behind a proxy, keep 0.",
+    )
+    max_publishes_in_flight: Annotated[int, Field(ge=1)] = Field(
+        500, description="Maximum number of unconfirmed records sent to Kafka; a further command immediately gets 503."
+    )
+    publish_deadline: Duration = Field(
+        timedelta(seconds=5),
+        description="How long Kafka may take to confirm a command; after that, the caller gets 503 (result unknown).",
+    )
+    linger: Duration = Field(
+        timedelta(milliseconds=2), description="How long the producer waits for more commands before it sends a batch."
+    )
+    max_wait: Duration = Field(timedelta(seconds=30), description="Maximum wait of `Prefer: wait`.")
+    max_waiters: Annotated[int, Field(ge=0)] = Field(
+        400,
+        description="Maximum number of requests that wait for an outcome, and never more than half of "
+        "max_requests_in_flight; a further one gets 202 immediately.",
+    )
+    max_waiters_per_caller: Annotated[int, Field(ge=0)] = Field(
+        100, description="Maximum number of requests of one caller that wait; a further one gets 202 immediately."
+    )
+    max_streams: Annotated[int, Field(ge=0)] = Field(
+        200, description="Maximum number of open event streams; use a Kafka consumer for more clients."
+    )
+    max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
+        20, description="Maximum number of open event streams per caller and process."
+    )
+    stream_life: Duration = Field(
+        timedelta(hours=1), description="Maximum duration of an event stream; the client then reconnects."
+    )
+    caller_rate: Annotated[float, Field(gt=0)] = Field(
+        200.0, description="Average requests per second that one caller may send to one process."
+    )
+    caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
+    stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
+
+    def contradictions(self) -> list[str]:
+        """Credentials need the proxy that they are for."""
+        if self.jwks_proxy_credentials_file is not None and self.jwks_proxy is None:
+            return ["jwks_proxy_credentials_file needs jwks_proxy"]
+        return []

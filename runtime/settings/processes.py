@@ -1,0 +1,104 @@
+"""Settings of each process: its sections, and the checks of one section against another."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from runtime.environ import Section
+from runtime.settings.collate import CollateSettings
+from runtime.settings.console import ConsoleSettings
+from runtime.settings.ingress import IngressSettings
+from runtime.settings.kafka import KafkaSettings, TopicSettings
+from runtime.settings.operations import AdminSettings, LogSettings, TraceSettings
+from runtime.settings.read_model import ReadModelSettings
+from runtime.settings.watch import WatchSettings
+from runtime.settings.worker import WorkerSettings
+from runtime.units import show_duration
+
+# The parts of the longest invocation: when its last write may begin, then a write and three reads that check it. Each
+# waits for the call budget first.
+LAST_WRITE_BEGINS: Final = timedelta(seconds=30)
+LAST_CALLS: Final = 4
+CALL_WAIT: Final = timedelta(seconds=5)
+
+EnvironmentName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9-]{0,31}$",
+        description="Name of this installation (production, staging, local); part of each record's `source`.",
+    ),
+]
+
+
+class ClusterSettings(Section):
+    """The settings of `gateway topics`: only Kafka's."""
+
+    environment: EnvironmentName
+    kafka: KafkaSettings
+    topics: TopicSettings = TopicSettings()
+    log: LogSettings = LogSettings()
+
+
+class AccessSettings(ClusterSettings):
+    """The settings of `gateway topics acls`: Kafka's, and the worker's names that permissions refer to."""
+
+    worker: WorkerSettings = WorkerSettings()
+
+
+class ProcessSettings(ClusterSettings):
+    """The settings of the projector and `gateway migrate`: Kafka and the read model, without Collate."""
+
+    admin: AdminSettings = AdminSettings()
+    readmodel: ReadModelSettings = ReadModelSettings()
+
+
+class ConsoleProcessSettings(Section):
+    """The settings of the console: neither Kafka nor the read model nor Collate."""
+
+    environment: EnvironmentName
+    log: LogSettings = LogSettings()
+    admin: AdminSettings = AdminSettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+    def contradictions(self) -> list[str]:
+        """People need a way to sign in."""
+        own = self.console
+        has_sessions = own.oidc_issuer is not None or own.key_sign_in or own.link_directory is not None
+        if not has_sessions and not own.trust_bearer:
+            return ["GATEWAY_CONSOLE__OIDC_ISSUER, …__TRUST_BEARER, …__KEY_SIGN_IN: set one, or people can't sign in"]
+        if has_sessions and own.cookie_key_file is None:
+            return ["GATEWAY_CONSOLE__COOKIE_KEY_FILE: required for sessions, but not set"]
+        return []
+
+
+class Settings(ProcessSettings):
+    """All settings; ingress and worker need them."""
+
+    collate: CollateSettings
+    ingress: IngressSettings = IngressSettings()
+    worker: WorkerSettings = WorkerSettings()
+    watch: WatchSettings = WatchSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    traces: TraceSettings = TraceSettings()
+
+    def contradictions(self) -> list[str]:
+        """Check settings of different sections against each other."""
+        wrong = []
+        deadline, timeout = self.worker.handler_deadline, self.collate.total_timeout
+        longest = LAST_WRITE_BEGINS + LAST_CALLS * (CALL_WAIT + timeout)
+        if deadline < longest:
+            wrong.append(
+                f"GATEWAY_WORKER__HANDLER_DEADLINE is {show_duration(deadline)}, but an invocation may take "
+                f"{show_duration(longest)}: {show_duration(LAST_WRITE_BEGINS)} and four calls of "
+                f"GATEWAY_COLLATE__TOTAL_TIMEOUT {show_duration(timeout)} and {show_duration(CALL_WAIT)}; "
+                "raise the deadline or shorten the timeout"
+            )
+        retention, forget_after = self.readmodel.retention, self.watch.forget_after
+        if self.readmodel.dsn_file is not None and retention > forget_after:
+            wrong.append(
+                f"GATEWAY_READMODEL__RETENTION is {show_duration(retention)}, longer than GATEWAY_WATCH__FORGET_AFTER "
+                f"{show_duration(forget_after)}: the read model would ignore the events of an authorization that "
+                "begins again; shorten the retention or raise forget_after"
+            )
+        return wrong

@@ -1,0 +1,53 @@
+"""Settings of the watcher."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from runtime.environ import Section
+from runtime.units import Duration, Steps, parse_steps
+
+
+def _steps(text: str, description: str) -> Any:
+    return Field(parse_steps(text), description=f"Intervals between reads {description}.")
+
+
+class WatchSettings(Section):
+    """How often the watcher reads an authorization; an age counts from the last change that it saw."""
+
+    ended: Steps = _steps("2s until 1m, 5s until 10m, 30s", "after a handoff has ended, while Collate reconciles")
+    access: Steps = _steps("5s until 10m, 15s until 1h, 1m", "while an operator waits for access to an open handoff")
+    open: Steps = _steps("20s until 1h, 1m", "while a handoff is open and its operator has access")
+    processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate processes the authorization")
+    action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
+    payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
+    jitter: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.1, description="Random share added to or subtracted from each interval, so that reads are spread over time."
+    )
+    longest_stretch: Annotated[float, Field(ge=1)] = Field(
+        16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
+    )
+    not_entered_after: Duration = Field(
+        timedelta(minutes=5), description="Age of an open handoff without any access grant at which it is at risk."
+    )
+    grant_expiring_before: Duration = Field(
+        timedelta(minutes=1), description="How long before the end of its last access grant a handoff is at risk."
+    )
+    abandonment_warning: Duration = Field(
+        timedelta(minutes=5), description="How long before `collate.abandonment_after` ends a handoff it is at risk."
+    )
+    open_too_long: Duration = Field(
+        timedelta(hours=4), description="Age of an open handoff at which the watcher emits `handoff.at_risk`."
+    )
+    forget_after: Duration = Field(
+        timedelta(days=90), description="How long the state of a settled authorization is kept."
+    )
+
+    def contradictions(self) -> list[str]:
+        """Check that no event number is reused while its first event may still be in the topic (30 days)."""
+        if self.forget_after < timedelta(days=60):
+            return [
+                "forget_after must be 60d or more: events stay for 30d, and their numbers must not be reused meanwhile"
+            ]
+        return []

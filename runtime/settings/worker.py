@@ -1,0 +1,84 @@
+"""Settings of the worker."""
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runtime.environ import Section
+from runtime.units import Duration, Size
+
+
+class WorkerSettings(Section):
+    """The worker: its consumer group, its limits, and the time limits of commands."""
+
+    group: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,128}$")] = Field(
+        "collate-gateway-worker", description="Consumer group, and prefix of all transactional ids."
+    )
+    instance: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,128}$")] = Field(
+        default_factory=socket.gethostname,
+        description="Stable name of this worker, unique in the group; two workers with the same name fence each other.",
+        json_schema_extra={"shown_default": "the host's name"},
+    )
+    digest_key_file: Path | None = Field(
+        None, description="File with the secret for digests of bodies; the same for all workers, at least 16 bytes."
+    )
+    session_timeout: Duration = Field(
+        timedelta(seconds=10), description="Time without a heartbeat after which a worker loses its partitions."
+    )
+    heartbeat: Duration = Field(timedelta(seconds=1), description="Interval between heartbeats of a worker.")
+    transaction_timeout: Duration = Field(
+        timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
+    )
+    progress_copy: Literal["new", "old"] = Field(
+        "new",
+        description="Form of the group's copy of the progress; `old` while releases that need it run beside this one.",
+    )
+    turns: Annotated[int, Field(ge=1)] = Field(
+        512, description="Maximum number of authorizations that one worker processes at the same time."
+    )
+    read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        2_000, description="Maximum number of unfinished records of a partition; reading pauses at this number."
+    )
+    read_ahead_size: Size = Field(
+        16 << 20,
+        ge=1 << 20,
+        description="Maximum size of the unfinished records of a partition; reading pauses at this size.",
+    )
+    handler_deadline: Duration = Field(
+        timedelta(seconds=120), description="Timeout of one invocation of the handler; the worker then cancels it."
+    )
+    max_memory: Size = Field(
+        256 << 10,
+        ge=4 << 10,
+        description="Maximum size of one authorization's stored state; its commands are rejected above this size.",
+    )
+    command_max_age: Duration = Field(
+        timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."
+    )
+    request_expiry: Duration = Field(
+        timedelta(hours=1), description="How long after its acceptance a handoff.request without `expiresAt` expires."
+    )
+    waiting_after: Duration = Field(
+        timedelta(seconds=10), description="How long a command waits before `command.waiting` reports the reason."
+    )
+    watch_max_age: Duration = Field(timedelta(days=90), description="How long the watcher follows an authorization.")
+    dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2,
+        description=(
+            "Share of dead letters above which a partition stops until an operator resumes it. An authorization counts "
+            "once, `too_old` does not count, and one of several callers contributes at most half."
+        ),
+    )
+    dead_letter_window: Annotated[int, Field(ge=10)] = Field(
+        50, description="Number of a partition's last records over which `dead_letter_share` is calculated."
+    )
+    stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")
+
+    def contradictions(self) -> list[str]:
+        """Check that one lost heartbeat does not move partitions."""
+        if self.heartbeat * 3 > self.session_timeout:
+            return ["heartbeat must be at most a third of session_timeout, or one lost heartbeat moves partitions"]
+        return []
