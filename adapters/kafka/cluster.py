@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import ClassVar, Self
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -160,26 +160,35 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
 class _ErrorCollector(logging.Handler):
     """Collects the reason of a failed connection from aiokafka's log: aiokafka raises no error that contains it.
 
-    Below WARNING it reads only TLS errors: other records contain sent data, including secrets.
+    Below WARNING it reads only TLS errors: other records contain sent data, including secrets. Connections may overlap
+    and end in any order; the last collector that ends restores the log.
     """
+
+    _log: ClassVar = logging.getLogger("aiokafka")
+    _connection_log: ClassVar = logging.getLogger("aiokafka.conn")
+    _open: ClassVar[set["_ErrorCollector"]] = set()
+    _before: ClassVar[tuple[bool, int]]
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.message = ""
         self.denied = False
-        self._logger, self._connections = logging.getLogger("aiokafka"), logging.getLogger("aiokafka.conn")
 
     def __enter__(self) -> Self:
-        self._before = self._logger.propagate, self._connections.level
-        self._logger.propagate = False
-        self._connections.setLevel(logging.DEBUG)
-        self._logger.addHandler(self)
+        if not self._open:
+            _ErrorCollector._before = self._log.propagate, self._connection_log.level
+            self._log.propagate = False
+            self._connection_log.setLevel(logging.DEBUG)
+        self._open.add(self)
+        self._log.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = self._before[0]
-        self._connections.setLevel(self._before[1])
+        self._log.removeHandler(self)
+        self._open.remove(self)
+        if not self._open:
+            self._log.propagate, level = self._before
+            self._connection_log.setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.args[-1] if isinstance(record.args, tuple) and record.args else None
