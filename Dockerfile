@@ -2,6 +2,8 @@
 # tests/system/image runs these steps in a clean directory.
 # One base for both stages. Pass a digest, so that a build does not change: BASE=python@sha256:…
 ARG BASE=python:3.11-slim-bookworm
+# A base whose Python is not in /usr/local needs another one for the second stage: the same Python without pip.
+ARG RUN_BASE=${BASE}
 
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
@@ -24,7 +26,7 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
     /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
     /opt/gateway/bin/pip uninstall --yes pip setuptools
 
-FROM ${BASE}
+FROM ${RUN_BASE}
 # The base's own pip, which the image does not need either. The base needs none of its own packages.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/lib/python3.*/ensurepip /usr/local/lib/python3.*/site-packages/*
 ARG VERSION=unknown

@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom requirements lock clean
+.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom image requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -77,6 +77,9 @@ sbom: $(READY) ## Write the image's bill of materials (CycloneDX): dist/sbom.jso
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
+
+image: $(READY) ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
+	@$(BIN)/python -m local.image $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions

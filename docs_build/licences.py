@@ -64,7 +64,7 @@ def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
         requirement = Requirement(line.removesuffix("\\").strip())
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        licence = _licence(distribution(requirement.name))
+        licence = licence_of(distribution(requirement.name))
         _require_accepted(requirement.name, licence)
         yield requirement.name, licence
 
@@ -74,7 +74,8 @@ def _require_accepted(name: str, licence: str) -> None:
         raise LicenceNotAccepted(f"{name}: {licence}")
 
 
-def _licence(found: Distribution) -> str:
+def licence_of(found: Distribution) -> str:
+    """Return the licence that an installed package states."""
     metadata = cast("Message", found.metadata)
     if expression := metadata.get("License-Expression"):
         return str(expression)

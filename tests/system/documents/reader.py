@@ -20,6 +20,7 @@ RUN_ELSEWHERE = {
     ("docker", "build"): "tests/system/image/test_image.py",
     ("docker", "push"): "tests/system/image/test_image.py",
     ("make", "sbom"): "tests/system/image/test_wheel.py",
+    ("make", "image"): "local/image/__main__.py",
     ("make", "demo"): "tests/system/local/test_demo.py",
     ("make", "dev"): "tests/system/local/test_demo.py",
     ("make", "test"): ".ci/run",

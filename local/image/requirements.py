@@ -1,0 +1,28 @@
+"""What a verb needs of this machine: root, and programs of Debian packages. Missing things are named all at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from local.failures import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NotPossible(LocalError):
+    """This machine cannot run the verb. The message says what is missing."""
+
+
+def require(verb: str, programs: Mapping[str, str], *, is_root: bool | None = None) -> None:
+    """Raise NotPossible if this user is not root or a program is missing. `programs`: its Debian package by program."""
+    missing = sorted({package for program, package in programs.items() if shutil.which(program) is None})
+    lines = []
+    if not (os.geteuid() == 0 if is_root is None else is_root):
+        lines.append("- root, because it mounts file systems and changes to other users")
+    if missing:
+        lines.append(f"- programs of Debian 12: apt-get install --no-install-recommends {' '.join(missing)}")
+    if lines:
+        raise NotPossible("\n".join([f"`{verb}` cannot run here. It needs:", *lines]))
