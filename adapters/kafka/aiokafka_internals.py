@@ -6,6 +6,7 @@ own objects and fails for another minor version.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.errors import KafkaTimeoutError
 
 if TYPE_CHECKING:
-    import asyncio
-
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.admin import AIOKafkaAdminClient
 
@@ -129,6 +128,20 @@ def retrieve_exceptions(producer: AIOKafkaProducer) -> None:
 def _retrieve(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
+
+
+def accept_fatal_error(producer: AIOKafkaProducer) -> AIOKafkaProducer:
+    """Let a new producer end its sender with an error before any transaction; return the producer (aiokafka 0.14).
+
+    `Sender._fail_all` calls `_txn_manager.fatal_error`, which fails the future `_transaction_waiter`. That is None
+    until the first transaction, and always for an idempotent producer. So the callback would raise AttributeError, and
+    asyncio would log it. `begin_transaction` replaces the future. Call this function in the running event loop.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    if manager is not None and manager._transaction_waiter is None:  # noqa: SLF001 - see the module
+        manager._transaction_waiter = waiter = asyncio.get_running_loop().create_future()  # noqa: SLF001 - see the module
+        waiter.add_done_callback(_retrieve)
+    return producer
 
 
 def knows_brokers(admin: AIOKafkaAdminClient) -> bool:

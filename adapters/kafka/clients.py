@@ -11,7 +11,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 
-from adapters.kafka.aiokafka_internals import connections_of, fail_undelivered, retrieve_exceptions, sender_task
+from adapters.kafka.aiokafka_internals import (
+    accept_fatal_error,
+    connections_of,
+    fail_undelivered,
+    retrieve_exceptions,
+    sender_task,
+)
 from adapters.kafka.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from runtime.settings import KafkaSettings, read_secret
 
@@ -76,7 +82,7 @@ def idempotent_producer(
     kafka: KafkaSettings, *, linger_seconds: float = 0.0, max_batch_bytes: int = 256 << 10
 ) -> AIOKafkaProducer:
     """Create a producer that writes each record once (acks=all). After a failed send, create a new producer."""
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         **connection(kafka),
         **timeouts(kafka),
         enable_idempotence=True,
@@ -84,6 +90,7 @@ def idempotent_producer(
         linger_ms=_milliseconds(linger_seconds),
         max_batch_size=max_batch_bytes,
     )
+    return accept_fatal_error(producer)
 
 
 def committed_consumer(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from adapters.kafka.aiokafka_internals import known_brokers
+from adapters.kafka.aiokafka_internals import accept_fatal_error, known_brokers
 
 if TYPE_CHECKING:
     from consumers.engine.settings import EngineSettings
@@ -64,7 +64,7 @@ def restoring_consumer(settings: EngineSettings, consumer: AIOKafkaConsumer) -> 
 
 def transactional_producer(settings: EngineSettings, partition: int, consumer: AIOKafkaConsumer) -> AIOKafkaProducer:
     """Make the producer that owns a partition. Its start fences every earlier owner."""
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         **_beside(consumer, settings),
         transactional_id=settings.transactional_id(partition),
         transaction_timeout_ms=int(settings.transaction_timeout_seconds * 1000),
@@ -76,6 +76,7 @@ def transactional_producer(settings: EngineSettings, partition: int, consumer: A
         request_timeout_ms=10_000,
         metadata_max_age_ms=_METADATA_MAX_AGE_MS,
     )
+    return accept_fatal_error(producer)
 
 
 def _beside(consumer: AIOKafkaConsumer, settings: EngineSettings) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import ScramAuthenticator
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError, OutOfOrderSequenceNumber
 from aiokafka.producer.message_accumulator import MessageBatch
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
@@ -157,6 +157,38 @@ async def test_a_producer_without_transactions_has_no_future_of_a_transaction():
     producer = AIOKafkaProducer()
     internals.retrieve_exceptions(producer)
     await producer.stop()
+
+
+@pytest.mark.parametrize("transactional_id", [None, "test"])
+async def test_a_sender_that_fails_before_any_transaction_fails_the_records_and_logs_no_error(transactional_id):
+    """aiokafka's own callback for a failed sender: it raised AttributeError for a producer without a transaction."""
+    logged = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+    producer = AIOKafkaProducer(transactional_id=transactional_id, enable_idempotence=True)
+    assert internals.accept_fatal_error(producer) is producer
+    batch = a_batch(producer)
+    producer._message_accumulator._batches[TopicPartition("topic", 0)].append(batch)
+
+    async def fail():
+        raise OutOfOrderSequenceNumber
+
+    task = asyncio.create_task(fail())
+    task.add_done_callback(producer._sender._fail_all)
+    await asyncio.wait([task])
+    assert isinstance(batch.future.exception(), OutOfOrderSequenceNumber)
+    batch._drain_waiter.exception()
+    assert producer._txn_manager.is_fatal_error()
+    producer._message_accumulator._batches.clear()
+    await producer.stop()
+    assert logged == []
+
+
+async def test_a_transaction_has_a_future_of_its_own(producer):
+    internals.accept_fatal_error(producer)
+    first = producer._txn_manager.wait_for_transaction_end()
+    producer._txn_manager.set_pid_and_epoch(1, 0)
+    producer._txn_manager.begin_transaction()
+    assert producer._txn_manager.wait_for_transaction_end() is not first
 
 
 async def test_an_admin_client_knows_no_brokers_before_the_first_response(admin):

@@ -47,3 +47,9 @@ async def test_a_producer_of_commands_is_idempotent_and_waits_for_all_replicas(p
 async def test_a_producer_without_its_topic_is_stopped(producers):
     with pytest.raises(ConnectionError):
         await producers("missing").connect()
+
+
+async def test_the_sender_of_a_producer_can_fail_before_any_transaction(producers):
+    producer = await producers("commands").connect()
+    assert producer._txn_manager.wait_for_transaction_end() is not None
+    await producer.stop()
