@@ -69,6 +69,7 @@ class CollateEffect:
     key: str | None = None
     result: str | None = None
     authorization_id: str = ""
+    version: int = 0  # of the authorization, after the effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,4 +134,5 @@ def _effect(effect: Effect) -> CollateEffect:
         effect.cause.key,
         None if result is None else str(result),
         effect.authorization_id,
+        effect.version,
     )

@@ -36,6 +36,7 @@ from local.event_listener import listening
 from local.installation import Installation
 from local.judge.checks import BrokenPromise, Evidence, effects_of, find_broken_promises
 from local.judge.evidence import PastStates, leaks
+from local.judge.suspicions import explain
 from local.judge.verdict import Judge
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
@@ -219,14 +220,17 @@ class Chaos:
         _table("kills", faults.kills)
         _table("faults", faults.faults)
         _table("other actors", faults.acts)
-        suspected = sum(log.read_text().count("command.double_effect_suspected") for log in directory.glob("*.log"))
+        lines = (line for log in directory.glob("*.log") for line in log.read_text().splitlines())
+        suspected = explain(lines, run)
         seconds = [at - callers.accepted[one] for one, at in callers.ended.items() if one in callers.accepted]
         slow = statistics.quantiles(seconds, n=100) if len(seconds) > 1 else [0.0] * 99
         print(
             f"command to outcome: p50 {slow[49]:.2f} s, p99 {slow[98]:.1f} s, longest {max(seconds, default=0):.1f} s"
         )
         print(f"longest stall: {self._longest_stall:.1f} s (from second {self._stall_at:.0f})")
-        print(f"access grants {len(callers.links) // 2}, double effects suspected {suspected}")
+        print(f"access grants {len(callers.links) // 2}, double effects suspected {suspected.total()}")
+        for what, count in suspected.items():
+            print(f"  {count}: {what}")
         for violation in violations[:50]:
             print(f"VIOLATION {violation.rule}: {violation.where}")
         print(f"seed {self._seed}: {len(violations)} violations", flush=True)
