@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom image requirements lock clean
+.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom image cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -80,6 +80,12 @@ sbom: $(READY) ## Write the image's bill of materials (CycloneDX): dist/sbom.jso
 
 image: $(READY) ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
 	@$(BIN)/python -m local.image $(ARGS)
+
+cluster: $(READY) ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS=--keep leaves it running
+	@$(BIN)/python -m local.kubernetes $(ARGS)
+
+cluster-test: $(READY) ## Run the cases of tests/cluster on a real Kubernetes; ARGS="pod-killed secret-rotated" selects
+	@$(BIN)/python -m tests.cluster.run $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 requirements: $(READY) ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions

@@ -51,8 +51,10 @@ SETTINGS = (
 class Postgres:
     """One server with one database. It can be killed and started again; `close` removes it."""
 
-    def __init__(self, database: str = "gateway") -> None:
+    def __init__(self, database: str = "gateway", *, address: str = "", clients: str = "") -> None:
+        """`address` is one to listen on in addition; from the network `clients`, users log in with a password."""
         self.database = database
+        self._address, self._clients = address, clients
         self._run: Run | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -78,7 +80,7 @@ class Postgres:
         """Start the server with its existing data. `largest_file_kib` stands for a full disk: longer writes fail."""
         self._end_old_processes()
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, "-k", self._sockets]
-        for setting in SETTINGS:
+        for setting in (*SETTINGS, *([f"listen_addresses={self._address}"] if self._address else [])):
             command += ["-c", setting]
         if largest_file_kib is not None:
             command = ["/bin/bash", "-c", 'ulimit -S -f "$0"; exec "$@"', str(largest_file_kib), *command]
@@ -133,6 +135,9 @@ class Postgres:
             package = _reachable(package, self._home)
         self._binaries = package / "pginstall18" / "bin"
         self._initialize()
+        if self._clients:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {self._clients} scram-sha-256\n")
         self.start()
         with psycopg.connect(self.conninfo_of("postgres"), autocommit=True) as connection:
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(self.database)))

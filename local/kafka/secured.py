@@ -111,15 +111,18 @@ class SecuredCluster(Cluster):
         *,
         super_users: Iterable[str] = (),
         properties: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
+        """`host` is the address of the listeners with a login; the administrator's is always on the loopback."""
         super().__init__(properties=properties)
+        self._host = host
         self.authority, self.tokens = Authority("broker authority"), TokenIssuer()
         self.ca_file = self.authority.write(directory / "ca.pem")
         self.ports: dict[str, int] = {}
         self._users = dict(users)
         self._super_users = ";".join(f"User:{user}" for user in ("ANONYMOUS", *super_users))
         self._store, self._key_set = directory / "broker.p12", directory / "jwks.json"
-        self._store.write_bytes(self.authority.key_store("broker", ["127.0.0.1"]))
+        self._store.write_bytes(self.authority.key_store("broker", [host]))
         self._key_set.write_text(self.tokens.key_set())
 
     def _plan_nodes(self, directory: Path) -> list[Node]:
@@ -143,7 +146,8 @@ class SecuredCluster(Cluster):
                 raise self._failure(0, "its storage could not be formatted")
 
     def _security(self, node: Node) -> dict[str, str]:
-        clients = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+        hosts = {name: "127.0.0.1" if name == "PLAINTEXT" else self._host for name in self.ports}
+        clients = ",".join(f"{name}://{hosts[name]}:{port}" for name, port in self.ports.items())
         protocols = ",".join(f"{name}:{name}" for name in self.ports)
         oauth = "listener.name.sasl_ssl.oauthbearer.sasl"
         key_set = f"file://{self._key_set}"

@@ -21,6 +21,8 @@ RUN_ELSEWHERE = {
     ("docker", "push"): "tests/system/image/test_image.py",
     ("make", "sbom"): "tests/system/image/test_wheel.py",
     ("make", "image"): "local/image/__main__.py",
+    ("make", "cluster"): "local/kubernetes/__main__.py",
+    ("make", "cluster-test"): "tests/cluster/run.py",
     ("make", "demo"): "tests/system/local/test_demo.py",
     ("make", "dev"): "tests/system/local/test_demo.py",
     ("make", "test"): ".ci/run",

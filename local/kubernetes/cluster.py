@@ -1,0 +1,103 @@
+"""The whole: a control plane, a node with the image, the servers beside them, and kubectl and Helm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from local.chaos.callers import write_callers
+from local.chaos.settings import READINGS
+from local.failures import StartFailed
+from local.kubernetes import sandbox
+from local.kubernetes.control_plane import ControlPlane
+from local.kubernetes.deployment import Deployment
+from local.kubernetes.node import NAME, Node
+from local.kubernetes.servers import Servers
+from local.kubernetes.tools import CommandFailed, Tools
+from local.processes.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+COLLATE_KEYS: Final = ("local-collate-key", "next-collate-key")
+_NODE_WITHIN_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """The running cluster. `keys` are the API keys of the callers, by name."""
+
+    control_plane: ControlPlane
+    node: Node
+    tools: Tools
+    servers: Servers
+    deployment: Deployment
+    keys: dict[str, str]
+    directory: Path
+
+
+@asynccontextmanager
+async def kubernetes(
+    programs: Path, images: Sequence[Path], report: Callable[[str], None], *, addresses: Sequence[str] = ()
+) -> AsyncIterator[Kubernetes]:
+    """Start everything; stop it in order afterwards. Only inside the sandbox. Raises LocalError."""
+    with Run("k8s", sandbox.work_directory() / "tmp") as run:
+        run.directory.chmod(0o711)
+        plane = ControlPlane(run, programs, addresses)
+        node = Node(run, programs, plane.kubeconfig)
+        servers_directory = run.directory / "servers"
+        servers_directory.mkdir(mode=0o711)
+        servers = Servers(servers_directory, COLLATE_KEYS, dict(READINGS))
+
+        async def start_cluster() -> None:
+            await asyncio.to_thread(plane.start)
+            report("the API server is ready")
+            await asyncio.to_thread(node.start)
+
+        async with asyncio.TaskGroup() as tasks:
+            loading = tasks.create_task(asyncio.to_thread(node.start_containers, images))
+            loading.add_done_callback(lambda _: report("the images are loaded"))
+            tasks.create_task(start_cluster())
+            entering = tasks.create_task(servers.__aenter__())
+            entering.add_done_callback(lambda _: report("Kafka, PostgreSQL and the simulated Collate are ready"))
+        try:
+            tools = Tools(programs, plane, run.directory)
+            await asyncio.to_thread(_await_node, tools)
+            await asyncio.to_thread(node.start_policies)
+            report("the node is ready")
+            keys = write_callers(run.directory / "callers.toml")
+            callers = (run.directory / "callers.toml").read_text()
+            deployment = Deployment(tools, servers, run.directory, callers, COLLATE_KEYS[0])
+            yield Kubernetes(plane, node, tools, servers, deployment, keys, run.directory)
+        finally:
+            await servers.__aexit__(None, None, None)
+            await asyncio.to_thread(_unmount, run.directory)
+
+
+def _await_node(tools: Tools) -> None:
+    deadline, seen = time.monotonic() + _NODE_WITHIN_SECONDS, ""
+    while time.monotonic() < deadline:
+        try:
+            conditions = json.loads(tools.run("kubectl", "get", "node", NAME, "--output", "json"))["status"]
+            ready = next(one for one in conditions.get("conditions", []) if one["type"] == "Ready")
+            if ready["status"] == "True":
+                return
+            seen = ready["message"]
+        except (CommandFailed, StopIteration) as missing:
+            seen = str(missing)
+        time.sleep(0.5)
+    raise StartFailed(f"The node is not ready after {_NODE_WITHIN_SECONDS:.0f} s: {seen}")
+
+
+def _unmount(directory: Path) -> None:
+    """Unmount the pods' file systems. Their processes end with the sandbox, and would keep the directory until then."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    below = [one for one in mounts if one.startswith(f"{directory}/")]
+    if below:
+        subprocess.run(["umount", "--lazy", *reversed(below)], check=False, capture_output=True)

@@ -1,0 +1,66 @@
+"""Inside the sandbox: start the cluster, install the chart, show the pods, and leave it running if wished."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+
+from local.failures import LocalError
+from local.kubernetes.cluster import kubernetes
+from local.kubernetes.control_plane import PORT
+from local.kubernetes.paths import ARCHIVE, programs
+from local.kubernetes.sandbox import INSIDE_ADDRESS
+from local.kubernetes.tools import NAMESPACE
+
+FAILED, INTERRUPTED = 1, 130
+
+
+async def show(*, keep: bool) -> None:
+    """Run until the pods are shown, or until a signal."""
+    began = time.monotonic()
+
+    def report(what: str) -> None:
+        print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
+
+    async with kubernetes(programs(), [ARCHIVE], report, addresses=[INSIDE_ADDRESS]) as cluster:
+        await asyncio.to_thread(cluster.deployment.prepare)
+        await asyncio.to_thread(cluster.deployment.install)
+        report("the chart is installed, and every pod is ready")
+        print(await asyncio.to_thread(cluster.tools.kubectl, "get", "pods", "--output", "wide"))
+        print(await asyncio.to_thread(cluster.deployment.test))
+        report("`helm test` has passed")
+        if keep:
+            outside = cluster.control_plane.write_kubeconfig("kubeconfig-outside", f"https://{INSIDE_ADDRESS}:{PORT}")
+            print(f"\n  export KUBECONFIG={outside}\n  {programs()}/kubectl --namespace {NAMESPACE} get pods\n")
+            print(f"  the key of the caller scheduling: {cluster.keys['scheduling']}\n  Ctrl-C stops everything.")
+            await _signal()
+    report("everything is stopped")
+
+
+async def _signal() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def main() -> int:
+    """Show the cluster; return the exit code."""
+    code = 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        asyncio.run(show(keep="--keep" in sys.argv))
+    except* LocalError as failed:
+        for one in failed.exceptions:
+            print(one, file=sys.stderr)
+        code = FAILED
+    except* KeyboardInterrupt:
+        code = INTERRUPTED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

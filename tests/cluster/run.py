@@ -1,0 +1,85 @@
+"""`make cluster-test`: cases on a real cluster, each under a load of commands and with a verdict of the judge.
+
+Runs inside the sandbox of `local.kubernetes`. A transcript of each case is in docs/cluster.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+
+from local.event_listener import listening
+from local.judge.evidence import PastStates
+from local.kubernetes.__main__ import run as run_in_sandbox
+from local.kubernetes.cluster import kubernetes
+from local.kubernetes.paths import ARCHIVE, ROOT, programs
+from local.kubernetes.servers import PREFIX
+from tests.cluster import scene as scenes
+from tests.cluster.cases import CASES
+
+TRANSCRIPTS = ROOT / "docs" / "cluster"
+
+
+async def run_cases(names):
+    began, failed = time.monotonic(), []
+
+    def report(what):
+        print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
+
+    async with kubernetes(programs(), [ARCHIVE], report) as cluster:
+        past = PastStates(cluster.servers.collate)
+        await asyncio.to_thread(cluster.deployment.prepare)
+        await asyncio.to_thread(cluster.deployment.install)
+        report("the chart is installed, and every pod is ready")
+        scene = await asyncio.to_thread(scenes.make, cluster, past)
+        async with listening(cluster.servers.bootstrap, PREFIX, scene.callers.on_event) as listener:
+            listener_task = asyncio.create_task(listen(listener))
+            try:
+                failed = [name for name in names if not await run_case(name, scene)]
+            finally:
+                listener_task.cancel()
+                await asyncio.gather(listener_task, return_exceptions=True)
+                await scene.callers.close()
+    print(f"{len(names) - len(failed)} of {len(names)} cases passed; failed: {failed or 'none'}")
+    return 1 if failed else 0
+
+
+async def run_case(name, scene):
+    """Run one case under load, and write its transcript."""
+    scene.log, scene.began, scene._seen = [], time.monotonic(), {}
+    print(f"\n== {name}", flush=True)
+    watching, problems = asyncio.create_task(scene.watch_pods()), []
+    try:
+        async with scene.load():
+            await asyncio.sleep(3)
+            await CASES[name](scene)
+        problems = await scene.verdict()
+    except Exception as error:  # noqa: BLE001 - a failed case must not hide the others
+        problems = [f"{type(error).__name__}: {error}"]
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    for problem in problems[:10]:
+        scene.note(f"BROKEN {problem[:1500]}")
+    accepted, ended = len(scene.callers.accepted), len(scene.callers.accepted.keys() & scene.callers.ended.keys())
+    kept = "nothing lost, doubled or out of order" if not problems else f"{len(problems)} problems"
+    scene.note(f"verdict: {kept}; commands since the installation: {accepted} accepted, {ended} ended")
+    TRANSCRIPTS.mkdir(exist_ok=True)
+    (TRANSCRIPTS / f"{name}.txt").write_text("\n".join([(CASES[name].__doc__ or name).strip(), "", *scene.log, ""]))
+    return not problems
+
+
+async def listen(listener):
+    while True:
+        await listener.take(0.5)
+
+
+def main():
+    if sys.argv[1:2] == ["--inside"]:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a stopped broker is expected here
+        return asyncio.run(run_cases(sys.argv[2:] or list(CASES)))
+    return run_in_sandbox("tests.cluster.run", ["--inside", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+from types import SimpleNamespace
+
+import helm_python as helm
+import pytest
+import yaml
+
+from local.kubernetes.deployment import CHART, Deployment, merge
+
+
+@pytest.fixture
+def values(tmp_path):
+    servers = SimpleNamespace(
+        bootstrap_of_pods="10.244.0.1:9093", collate=SimpleNamespace(url="http://10.244.0.1:8000"), dsn_of_pods="dsn"
+    )
+    return Deployment(None, servers, tmp_path, "", "key").values
+
+
+def rendered(values):
+    with helm.Chart.load(CHART) as chart:
+        chart.validate_schema(values)
+        texts = chart.render(values, name="gateway", namespace="gateway")
+    return [one for name, text in texts.items() if not name.endswith(".txt") for one in yaml.safe_load_all(text) if one]
+
+
+def test_the_chart_accepts_the_values_and_runs_every_process(values):
+    names = {one["metadata"]["name"] for one in rendered(values) if one["kind"] in {"Deployment", "StatefulSet"}}
+    assert names >= {"gateway-ingress", "gateway-worker", "gateway-projector", "gateway-console"}
+
+
+def test_only_the_policies_of_processes_with_a_database_allow_it(values):
+    policies = {one["metadata"]["name"]: one for one in rendered(values) if one["kind"] == "NetworkPolicy"}
+    with_database = {
+        name for name, one in policies.items() if any("5432" in str(rule) for rule in one["spec"].get("egress", []))
+    }
+    assert with_database == {"gateway-ingress", "gateway-projector", "gateway-migrate", "gateway-test"}
+
+
+def test_values_are_merged_map_by_map():
+    assert merge({"a": {"b": 1, "c": [1]}, "d": 1}, {"a": {"c": [2]}, "e": {}}) == {
+        "a": {"b": 1, "c": [2]},
+        "d": 1,
+        "e": {},
+    }
