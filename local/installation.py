@@ -18,6 +18,7 @@ import httpx
 
 from local.failures import StartFailed
 from local.processes.logs import failure
+from local.processes.patience import Patience, slowness
 from local.processes.ports import free_ports
 from local.processes.run import Run, stop
 
@@ -56,11 +57,11 @@ class Program:
 
         Raises StartFailed if the process has ended or is not ready in time. The message has the end of its log.
         """
-        deadline = time.monotonic() + within_seconds
+        patience = Patience(within_seconds)
         with http_here() as http:
             while (missing := self._missing(http)) is not None:
                 self.require_running()
-                if time.monotonic() > deadline:
+                if patience.is_over:
                     raise failure(self.name, f"it is not ready after {within_seconds:.0f} s: {missing}", [self.log])
                 time.sleep(POLL_SECONDS)
 
@@ -71,7 +72,7 @@ class Program:
 
     def stop(self) -> int:
         """Stop the process with SIGTERM, as Kubernetes does, and return its exit code."""
-        stop([self.process], STOPPED_WITHIN_SECONDS)
+        stop([self.process], STOPPED_WITHIN_SECONDS * slowness())
         return self.process.returncode
 
     def _missing(self, http: httpx.Client) -> str | None:
@@ -236,7 +237,7 @@ def _new_caller() -> tuple[str, str]:
 
 def http_here() -> httpx.Client:
     """Return a client for this machine that uses no proxy. Reuse it: creating one reads the system's certificates."""
-    return httpx.Client(trust_env=False)
+    return httpx.Client(trust_env=False, timeout=30.0)
 
 
 def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHIN_SECONDS) -> str:
@@ -244,12 +245,12 @@ def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHI
     (port,) = free_ports(1)
     log = run.directory / "collate.log"
     process = run.spawn([sys.executable, "-m", "local.collate", "--port", str(port), *arguments], log=log)
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + within_seconds
+    url, patience = f"http://127.0.0.1:{port}", Patience(within_seconds)
     with http_here() as http:
         while not _is_healthy(http, f"{url}/health"):
             if (code := process.poll()) is not None:
                 raise failure("collate", f"it ended with exit code {code}", [log])
-            if time.monotonic() > deadline:
+            if patience.is_over:
                 raise StartFailed(f"The simulated Collate does not respond after {within_seconds:.0f} s.")
             time.sleep(POLL_SECONDS)
     return url

@@ -23,6 +23,7 @@ import psycopg
 from local.failures import NoPostgres, StartFailed
 from local.kafka.jars import require_space
 from local.processes.logs import failure
+from local.processes.patience import Patience, slowness
 from local.processes.run import Run
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Postgres:
             return
         self._process.send_signal(sig)
         if sig in {signal.SIGKILL, signal.SIGQUIT, signal.SIGINT}:
-            self._process.wait(STOPPED_WITHIN_SECONDS)
+            self._process.wait(STOPPED_WITHIN_SECONDS * slowness())
 
     def is_running(self) -> bool:
         """Whether the server process runs."""
@@ -146,17 +147,17 @@ class Postgres:
         options = ["--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"]
         command: list[str | Path] = [self._binaries / "initdb", "--pgdata", self._data, "--username", USER, *options]
         tool = self._owner.spawn(command, log=self._log, user=_user())
-        if tool.wait(READY_WITHIN_SECONDS):
+        if tool.wait(READY_WITHIN_SECONDS * slowness()):
             raise failure("postgres", "its data directory could not be created", [self._log])
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        patience = Patience(READY_WITHIN_SECONDS)
         while True:
             self.require_running()
             try:
                 psycopg.connect(self.conninfo_of("postgres")).close()
             except psycopg.OperationalError as missing:
-                if time.monotonic() > deadline:
+                if patience.is_over:
                     raise failure("postgres", f"it does not answer: {missing}", [self._log]) from missing
                 time.sleep(POLL_SECONDS)
             else:
@@ -168,9 +169,9 @@ class Postgres:
         Such a process ends by itself, but not while it is stopped, and late on a busy machine. Needs Linux's /proc;
         elsewhere no process is found.
         """
-        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+        patience = Patience(STOPPED_WITHIN_SECONDS)
         while pids := _processes_in(self._owner.directory / "data"):
-            if time.monotonic() > deadline:
+            if patience.is_over:
                 raise failure("postgres", "processes of its killed server do not end", [self._log])
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):

@@ -20,6 +20,8 @@ import uuid
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from local.processes.patience import Patience
+
 # The collection makes a million objects that stay. A collector that reads them again and again takes a fifth of
 # the processor time of `make unit`.
 gc.disable()
@@ -64,6 +66,18 @@ for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
 
 POLL_SECONDS = 0.02
+SLOW_FIXTURE_SECONDS = 10.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Name the slow fixtures in the report of a test that fails."""
+    began = time.monotonic()
+    try:
+        return (yield)
+    finally:
+        if (seconds := time.monotonic() - began) > SLOW_FIXTURE_SECONDS:
+            request._pyfuncitem.add_report_section("setup", "slow fixture", f"{fixturedef.argname}: {seconds:.0f} s")
 
 
 @pytest.fixture
@@ -74,7 +88,7 @@ def eventually():
     """
 
     async def wait(check, within=30):
-        deadline = time.monotonic() + within
+        patience = Patience(within)
         while True:
             try:
                 value = check()
@@ -85,7 +99,7 @@ def eventually():
                 value, failed = None, error
             if value:
                 return value
-            if time.monotonic() > deadline:
+            if patience.is_over:
                 raise failed
             await asyncio.sleep(POLL_SECONDS)
 
@@ -97,9 +111,9 @@ def eventually_blocking():
     """`eventually` for tests without an event loop."""
 
     def wait(check, within=30):
-        deadline = time.monotonic() + within
+        patience = Patience(within)
         while not (value := check()):
-            assert time.monotonic() < deadline, f"still {value!r} after {within} s: {inspect.getsource(check).strip()}"
+            assert not patience.is_over, f"still {value!r} after {within} s: {inspect.getsource(check).strip()}"
             time.sleep(POLL_SECONDS)
         return value
 

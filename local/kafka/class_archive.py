@@ -18,6 +18,7 @@ from pathlib import Path
 from local.failures import StartFailed
 from local.kafka import readiness
 from local.kafka.broker import JVM, Node, java
+from local.processes.patience import Patience, slowness
 from local.processes.ports import free_ports
 from local.processes.run import Run, stop
 
@@ -88,16 +89,16 @@ def _make(archive: Path, jars: Sequence[Path]) -> None:
 def _record(run: Run, archive: Path, jars: Sequence[Path]) -> None:
     node = Node(1, run.directory / "node", *free_ports(2))
     node.write([node], jars, {})
-    if run.spawn(node.format_command(_CLUSTER_ID), log=node.output).wait(READY_WITHIN_SECONDS):
+    if run.spawn(node.format_command(_CLUSTER_ID), log=node.output).wait(READY_WITHIN_SECONDS * slowness()):
         raise StartFailed("the storage could not be formatted")
     with (node.directory / "java.arguments").open("a") as arguments:
         arguments.write(f"-XX:AOTCacheOutput={archive}\n")
     process = run.spawn(node.start_command("512m", long_lived=False), log=node.output)
-    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    patience = Patience(READY_WITHIN_SECONDS)
     while readiness.check(node.port, node.number, 1) is not None:
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None or patience.is_over:
             raise StartFailed("the node did not start")
         time.sleep(POLL_SECONDS)
-    stop([process], WRITTEN_WITHIN_SECONDS)
+    stop([process], WRITTEN_WITHIN_SECONDS * slowness())
     if process.returncode < 0 and process.returncode != -signal.SIGTERM:
         raise StartFailed("the archive was not written in time")

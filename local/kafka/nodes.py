@@ -24,6 +24,7 @@ from local.kafka.class_archive import class_archive
 from local.kafka.jars import fetch, read_lock, require_space
 from local.processes.cache import cache_directory
 from local.processes.logs import failure
+from local.processes.patience import Patience, slowness
 from local.processes.ports import free_ports
 from local.processes.run import Run, stop
 
@@ -103,11 +104,11 @@ class Cluster:
         """Send a signal. If the signal ends the process, return after its end."""
         self._processes[index].send_signal(sig)
         if sig in {signal.SIGKILL, signal.SIGTERM}:
-            self._processes[index].wait(STOPPED_WITHIN_SECONDS)
+            self._processes[index].wait(STOPPED_WITHIN_SECONDS * slowness())
 
     def stop(self, index: int) -> None:
         """Stop a node in order; kill it if that takes too long."""
-        stop([self._processes[index]], STOPPED_WITHIN_SECONDS)
+        stop([self._processes[index]], STOPPED_WITHIN_SECONDS * slowness())
 
     def is_running(self, index: int) -> bool:
         """Whether a node's process exists."""
@@ -169,7 +170,7 @@ class Cluster:
     def _format(self, run: Run) -> None:
         tools = [run.spawn(node.format_command(self._cluster_id), log=node.output) for node in self._nodes]
         for index, tool in enumerate(tools):
-            if tool.wait(READY_WITHIN_SECONDS):
+            if tool.wait(READY_WITHIN_SECONDS * slowness()):
                 raise self._failure(index, "its storage could not be formatted")
 
     def _launch(self, index: int) -> None:
@@ -181,14 +182,14 @@ class Cluster:
         )
 
     def _await_ready(self, indices: Iterable[int]) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        patience = Patience(READY_WITHIN_SECONDS)
         running = sum(self.is_running(index) for index in self._processes)
         for index in indices:
             node = self._nodes[index]
             while (missing := readiness.check(node.port, node.number, running)) is not None:
                 if (code := self._processes[index].poll()) is not None:
                     raise self._failure(index, f"it ended with exit code {code}")
-                if time.monotonic() > deadline:
+                if patience.is_over:
                     raise self._failure(index, f"after {READY_WITHIN_SECONDS:.0f} s {missing.why}")
                 time.sleep(POLL_SECONDS)
 

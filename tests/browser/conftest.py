@@ -29,8 +29,8 @@ async def browser():
 
     from local.browser.launch import launched  # noqa: PLC0415 - as above
 
-    # A machine that runs all tests is busy; the default is 5 s.
-    expect.set_options(timeout=15_000)
+    # A machine that runs all tests is busy; the default is 5 s. Only a failure waits so long.
+    expect.set_options(timeout=120_000)
     async with launched() as program:
         yield program
 

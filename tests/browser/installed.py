@@ -10,6 +10,7 @@ import httpx
 
 from local.installation import Installation, Program, start_collate
 from local.issuer import LocalIssuer
+from local.processes.patience import Patience
 from local.processes.ports import free_ports
 from local.processes.run import Run
 from local.stack import PEOPLE, STAFF
@@ -72,14 +73,14 @@ class Installed:
         sender = self.issuer.token(as_person, PEOPLE_OF_TESTS[as_person]) if as_person else key
         headers = {"Authorization": f"Bearer {sender}", "Idempotency-Key": secrets.token_hex(8)}
         sent = self.call("POST", path, body or {}, **headers).json()
-        deadline = time.monotonic() + within_seconds
+        patience = Patience(within_seconds)
         while True:
             found = self.http.get(
                 f"{self.ingress.url}/v1/commands/{sent['commandId']}", headers={"Authorization": f"Bearer {key}"}
             )
             if found.is_success and found.json()["status"] == status:
                 return sent["commandId"]
-            assert time.monotonic() < deadline, f"{path}: {found.text}"
+            assert not patience.is_over, f"{path}: {found.text}"
             time.sleep(0.1)
 
     def close(self, authorization: str, reported: str, *, as_person: str) -> None:

@@ -70,6 +70,7 @@ async def person_at(browser: Any, url: str, *, token: str | None = None, **optio
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     context = await browser.new_context(extra_http_headers=headers, **options)
+    context.set_default_timeout(120_000)  # only a failure waits so long
     person = Person(context, url)
     try:
         yield person

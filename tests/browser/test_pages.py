@@ -135,7 +135,7 @@ async def test_a_redrive_by_clicks_says_before_what_it_will_do(gateway, sign_in,
     await expect(button).to_contain_text("sends the command to Collate")
     await page.get_by_label("Reason").select_option(index=1)
     await button.click()
-    await expect(page.get_by_text("Decided")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("Decided")).to_be_visible()
 
 
 async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway, sign_in, subjects):
@@ -152,5 +152,5 @@ async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway,
             }"""
         )
     seventh = await ada.context.new_page()
-    await seventh.goto(f"{gateway.url}/events?show=list", timeout=10_000)
-    await expect(seventh.get_by_role("row").nth(1)).to_be_visible(timeout=10_000)
+    await seventh.goto(f"{gateway.url}/events?show=list")
+    await expect(seventh.get_by_role("row").nth(1)).to_be_visible()

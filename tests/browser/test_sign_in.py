@@ -49,7 +49,7 @@ async def test_a_form_whose_session_has_ended_keeps_what_was_typed(gateway, sign
     page = await jo.visit(f"/authorizations/{authorization}/work")
     await sign_in_at_issuer(page, "jo.miller")
     await page.get_by_role("button", name="Open the handoff").click()
-    await page.get_by_role("radio", name="It could not be completed").check(timeout=30_000)
+    await page.get_by_role("radio", name="It could not be completed").check()
     await page.get_by_label("Why it could not be completed").select_option("channel_outage")
     await page.get_by_label("Notes for Collate").fill("the portal says maintenance")
     await jo.context.clear_cookies()

@@ -119,18 +119,18 @@ async def test_the_last_content_stays_while_the_gateway_does_not_answer_and_come
         # The console itself is away: a laptop without network.
         await jo.context.set_offline(True)
         part = page.locator("#work")
-        await expect(part).to_have_attribute("data-state", "stale", timeout=12_000)
+        await expect(part).to_have_attribute("data-state", "stale")
         await expect(part).to_contain_text("The gateway is not reached")
         await expect(row).to_be_visible()
         await jo.context.set_offline(False)
-        await expect(part).not_to_have_attribute("data-state", "stale", timeout=12_000)
+        await expect(part).not_to_have_attribute("data-state", "stale")
         jo.complaints = [one for one in jo.complaints if "INTERNET_DISCONNECTED" not in one]
         # The API is away.
         console.answers = away
-        await expect(part).to_contain_text("The gateway does not answer", timeout=12_000)
+        await expect(part).to_contain_text("The gateway does not answer")
         await expect(row).to_be_visible()
         console.answers = scripted(BUSY)
-        await expect(part).not_to_contain_text("The gateway does not answer", timeout=12_000)
+        await expect(part).not_to_contain_text("The gateway does not answer")
         jo.complaints = [one for one in jo.complaints if "Failed to load resource" not in one]
 
 
@@ -145,7 +145,7 @@ async def test_a_slow_answer_dims_what_is_shown_and_a_slow_page_shows_a_bar(visi
             await route.continue_()
 
         await page.route("**/work*", hold)
-        await expect(part).to_have_attribute("aria-busy", "true", timeout=12_000)
+        await expect(part).to_have_attribute("aria-busy", "true")
         await expect(row).to_be_visible()
         # Playwright reads nothing from a page that is being left, so the page remembers.
         await page.evaluate(
@@ -189,7 +189,7 @@ async def test_a_thousand_rows_come_fifty_a_page_and_new_ones_wait_under_the_poi
         fresh["authorizations"][:0] = rows(90_000, 3)["authorizations"]
         console.answers = scripted({"/v1/authorizations": fresh})
         more = page.get_by_role("button", name="3 more")
-        await expect(more).to_be_visible(timeout=12_000)
+        await expect(more).to_be_visible()
         after = await third.bounding_box()
         assert after["y"] - before["y"] < 60, "only the line above the list has changed"
         await more.click()

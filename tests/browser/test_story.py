@@ -65,7 +65,7 @@ async def test_the_whole_story_by_clicks_leaves_no_link_and_no_phi(gateway, sign
     await expect(page.get_by_text("Collate offers no session yet")).to_be_visible()
     # The page notices by itself that Collate offers access.
     gateway.simulate(f"authorizations/{authorization}/act", {"do": "overlay", "handoff": {}})
-    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible(timeout=40_000)
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
     portal = await get_into_session(page)
     link = portal.url
     assert link.startswith(gateway.collate_url)
@@ -74,10 +74,10 @@ async def test_the_whole_story_by_clicks_leaves_no_link_and_no_phi(gateway, sign
     await submit_in(portal)
     await portal.close()
     await report_submitted(page)
-    await expect(page.get_by_text("truth agrees with the report")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("truth agrees with the report")).to_be_visible()
     gateway.simulate(f"authorizations/{authorization}/act", {"do": "payer", "truth": "approved"})
     gateway.watch(authorization)
-    await expect(page.get_by_text("Done: the authorization is completed, approved")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("Done: the authorization is completed, approved")).to_be_visible()
     await jo.go(page, f"/authorizations/{authorization}")
     for told in ("jo.miller received access", "Handoff .* is closed", "agrees with the payer's truth"):
         await expect(page.get_by_text(re.compile(told)).first).to_be_visible()
@@ -136,7 +136,7 @@ async def test_the_story_by_keyboard_alone(gateway, sign_in):
     await page.keyboard.press("Space")
     await focus_by_tab(page, "and open the handoff")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible(timeout=40_000)
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
     await focus_by_tab(page, "Get into the session")
     async with page.context.expect_page() as opened:
         await page.keyboard.press("Enter")
@@ -149,7 +149,7 @@ async def test_the_story_by_keyboard_alone(gateway, sign_in):
     await page.keyboard.press("Space")
     await focus_by_tab(page, "Report and end the handoff")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("truth agrees with the report")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("truth agrees with the report")).to_be_visible()
 
 
 async def test_two_people_and_one_authorization(gateway, sign_in):
@@ -157,7 +157,7 @@ async def test_two_people_and_one_authorization(gateway, sign_in):
     jo, sam = await sign_in("jo.miller"), await sign_in("sam.ng")
     hers = await jo.visit(f"/authorizations/{authorization}/work")
     await hers.get_by_role("button", name="Open the handoff").click()
-    await expect(hers.get_by_role("button", name="Get into the session")).to_be_visible(timeout=30_000)
+    await expect(hers.get_by_role("button", name="Get into the session")).to_be_visible()
     mine = await jo.visit("/work?tab=mine")
     await open_row(mine, mine.get_by_role("row").filter(has_text=authorization))
     his = await sam.visit("/work?tab=open")
@@ -170,7 +170,7 @@ async def test_two_people_and_one_authorization(gateway, sign_in):
         await his.get_by_role("button", name="Take over from jo.miller").click()
     portal = await opened.value
     assert portal.url.startswith(gateway.collate_url)
-    await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible(timeout=40_000)
+    await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible()
     # She is not led in by mistake: her button says what it does now.
     await expect(hers.get_by_role("button", name="Take over from sam.ng")).to_be_visible()
 
@@ -180,7 +180,7 @@ async def test_a_double_click_is_one_command(gateway, sign_in):
     jo = await sign_in("jo.miller")
     page = await jo.visit(f"/authorizations/{authorization}/work")
     await page.get_by_role("button", name="Open the handoff").dblclick()
-    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
     # Back, and the same form again.
     await page.go_back()
     if await page.get_by_role("button", name="Open the handoff").count():
@@ -199,6 +199,6 @@ async def test_a_reviewed_snapshot_that_changed_is_refused_and_the_new_one_shown
     await page.get_by_label("I have read this snapshot and accept it").check()
     gateway.simulate(f"authorizations/{authorization}/act", {"do": "edit", "freshSnapshot": True})
     await button.click()
-    await expect(page.get_by_text("the snapshot changed after you read it")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("the snapshot changed after you read it")).to_be_visible()
     assert await button.inner_text() != before
     assert not await page.get_by_label("I have read this snapshot and accept it").is_checked()

@@ -25,6 +25,7 @@ from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
 from local.judge.history import Violation, check
 from local.judge.whole_topic import read_topic
+from local.processes.patience import Patience
 from tests.chaos import engine_worker
 from tests.chaos.records import read_history, to_input, to_output
 from tests.chaos.tally import Journal, TallyHandler, Task, replay
@@ -44,9 +45,9 @@ LAST_SENDS_SECONDS = 10.0
 
 async def until(check, within: float = 15.0) -> None:
     """Return when the check holds."""
-    deadline = time.monotonic() + within
+    patience = Patience(within)
     while not check():
-        assert time.monotonic() < deadline, f"not within {within} s"
+        assert not patience.is_over, f"not within {within} s"
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -1,10 +1,9 @@
 """Everything that stands in the topics of one installation, as bytes, aborted transactions included."""
 
-import time
-
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.installation import PARTITIONS
+from local.processes.patience import Patience
 from schemas.topics import catalogue
 
 
@@ -21,9 +20,9 @@ async def _records_of(bootstrap, topic):
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
-        records, deadline = [], time.monotonic() + 30
+        records, patience = [], Patience(30)
         while any([await consumer.position(one) < ends[one] for one in partitions]):
-            assert time.monotonic() < deadline, f"{topic} has no end"
+            assert not patience.is_over, f"{topic} has no end"
             for taken in (await consumer.getmany(timeout_ms=100)).values():
                 records += taken
         return records

@@ -219,7 +219,7 @@ def test_the_command_serves_until_a_signal(eventually_blocking):
             assert summary["byKind"]["handoff_opened"] == 1
         finally:
             process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
         assert (process.returncode, errors) == (0, "")
 
 

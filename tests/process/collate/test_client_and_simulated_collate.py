@@ -11,8 +11,7 @@ from adapters.collate.breaker import BreakerState
 from adapters.collate.budget import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
-
-pytestmark = pytest.mark.timeout(60)
+from local.processes.patience import Patience
 
 
 @pytest.fixture
@@ -29,10 +28,10 @@ async def client(collate, connect, key_file):
 
 async def read_until(client, authorization, within=20.0):
     """Repeat a deferred or failed read until it succeeds, as a key queue does."""
-    deadline = time.monotonic() + within
+    patience = Patience(within)
     while True:
         result = await client.get_authorization(authorization)
-        if isinstance(result, Answered) or time.monotonic() > deadline:
+        if isinstance(result, Answered) or patience.is_over:
             return result
         pause = result.wait_seconds if isinstance(result, Deferred) else 0.05
         await asyncio.sleep(min(pause, 1.0))

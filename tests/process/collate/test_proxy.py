@@ -11,8 +11,6 @@ from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(AUTHORIZATION) + AUTHORIZATION
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture
 def proxy(serve, proxy):

@@ -12,8 +12,6 @@ from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldR
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 HANDOFF = b'{"id":"mhand_1","version":1,"priorAuthorizationId":"auth_1","state":"active"}'
 
-pytestmark = pytest.mark.timeout(20)
-
 
 def http_response(status, body, *headers):
     head = "".join(f"{header}\r\n" for header in headers)

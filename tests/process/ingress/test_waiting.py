@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.auth.callers import new_key
+from local.processes.patience import slowness
 from schemas.api.messages import CommandAccepted
 from schemas.enums import CommandType
 from schemas.events import CommandDeadLettered
@@ -107,7 +108,7 @@ async def test_a_wait_beyond_the_bound_is_202_at_once(ingress, keys):
     connections = await open_many(ingress, range(21))
     started = time.monotonic()
     reply = await read_reply(connections[-1][0])
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * slowness()
     assert (reply.status, "preference-applied" in reply.headers) == (202, False)
     assert ingress.metric("waits_total", result="full") == 1
     close(connections)
@@ -128,7 +129,7 @@ async def test_a_half_closed_client_gets_its_202_at_once(ingress, kafka, keys):
     writer.write_eof()
     started = time.monotonic()
     reply = await read_reply(reader)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * slowness()
     assert (reply.status, reply.json["status"]) == (202, "accepted")
     assert (await reader.read()) == b""
     assert ingress.metric("waiters") == 0
@@ -166,7 +167,7 @@ async def test_a_command_that_is_dead_lettered_ends_the_wait(ingress, kafka, key
     started = time.monotonic()
     kafka.publish(dead_lettered(kafka.read()[0].id))
     reply = await waiting
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * slowness()
     answer = CommandAccepted.from_caller(reply.body)
     assert (reply.status, reply.headers["preference-applied"]) == (202, "wait=20")
     assert (answer.status, answer.cause) == ("dead_lettered", "outcome_unknown")

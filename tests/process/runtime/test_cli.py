@@ -25,7 +25,7 @@ def gateway(tmp_path):
     def run(*arguments, **changes):
         environ = {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings, **changes}
         program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
-        return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
 
     return run
 

@@ -154,7 +154,6 @@ def leaks(places, planted):
     return {(place, word) for place, said in places.items() for word in planted if word.encode() in said}
 
 
-@pytest.mark.timeout(300)
 async def test_what_was_entrusted_stands_where_it_must_and_nowhere_else(installed, processes, servers, eventually):
     key = {"Authorization": f"Bearer {installed.caller_key}"}
     async with (

@@ -86,7 +86,6 @@ def acls(reader):
             cwd=reader.directory,
             capture_output=True,
             text=True,
-            timeout=200,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

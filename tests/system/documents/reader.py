@@ -113,7 +113,6 @@ class Reader:
             cwd=self.directory,
             capture_output=True,
             text=True,
-            timeout=100,
             check=False,
         )
 
@@ -127,7 +126,7 @@ class Reader:
         )
         first = watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
-        rest, _ = watching.communicate(timeout=30)
+        rest, _ = watching.communicate()
         if watching.returncode:
             raise CommandRefused(f"exit code {watching.returncode}: {first}{rest}")
         return first

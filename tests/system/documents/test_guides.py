@@ -8,13 +8,11 @@ import shlex
 import subprocess
 
 import httpx
-import pytest
 
 from local.event_listener import listening
 from tests.contract.documents.pages import LINES, ROOT
 from tests.system.documents.reader import run_elsewhere
 
-pytestmark = pytest.mark.timeout(600)
 CREATE = "/manual-handoffs$"
 UPGRADE = next(line for line in LINES if line.page == "docs/upgrade.md" and line.words[:2] == ("helm", "upgrade"))
 

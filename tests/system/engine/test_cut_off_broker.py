@@ -10,6 +10,7 @@ from aiokafka import client as aiokafka_client
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
+from local.processes.patience import Patience
 from tests.chaos.cut_brokers import CuttableCluster
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory, until
@@ -94,7 +95,7 @@ async def every_partition_is_led_by(laboratory, cluster, indices):
     orders, nodes = laboratory.orders, {index + 1 for index in indices}
     topics = [orders.commands, orders.events, orders.state, *KAFKAS_TOPICS]
     addresses = cluster.bootstrap.split(",")
-    deadline = time.monotonic() + DEPOSED_WITHIN_SECONDS
+    patience = Patience(DEPOSED_WITHIN_SECONDS)
     while True:
         admin = AIOKafkaAdminClient(bootstrap_servers=addresses[min(indices)])
         try:
@@ -106,7 +107,7 @@ async def every_partition_is_led_by(laboratory, cluster, indices):
         rows = [row for topic in described for row in topic["partitions"]]
         if rows and all(row["leader"] in nodes and nodes <= set(row["isr"]) for row in rows):
             return
-        assert time.monotonic() < deadline, f"Kafka itself did not get there: {described}"
+        assert not patience.is_over, f"Kafka itself did not get there: {described}"
         await asyncio.sleep(0.2)
 
 

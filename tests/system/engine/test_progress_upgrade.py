@@ -71,7 +71,6 @@ class Pods:
             await asyncio.to_thread(process.send, signal.SIGTERM)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 async def test_rolling_from_the_earlier_release_to_the_new_form_and_back_under_load_loses_and_repeats_nothing(
     laboratory, earlier, sig

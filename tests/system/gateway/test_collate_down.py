@@ -31,7 +31,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.timeout(300 + 900 * SCALE)
+@pytest.mark.timeout(1200 + 900 * SCALE)
 async def test_collate_down_under_load(run, start, collate, kafka, prefix):
     installation = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=SETTINGS)
     await asyncio.to_thread(installation.apply_topics)

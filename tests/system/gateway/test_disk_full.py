@@ -58,7 +58,6 @@ def own_database():
         yield database
 
 
-@pytest.mark.timeout(240)
 async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  # noqa: PLR0917 - all that it stands on
     run, own_cluster, own_database, collate, start, eventually
 ):

@@ -68,7 +68,6 @@ class Screens:
         )
 
 
-@pytest.mark.timeout(120)
 async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(worker, own_kafka, eventually):
     frozen = (partial(own_kafka.kill, 0, signal.SIGSTOP), partial(own_kafka.kill, 0, signal.SIGCONT))
     killed = (partial(own_kafka.kill, 0), partial(own_kafka.start, 0))

@@ -2,9 +2,6 @@
 
 import asyncio
 
-import pytest
-
-pytestmark = pytest.mark.timeout(400)
 WATCHES = 1_120
 
 

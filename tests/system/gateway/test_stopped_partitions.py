@@ -2,11 +2,8 @@
 
 import itertools
 
-import pytest
-
 from tests.system.gateway.services import CALLERS
 
-pytestmark = pytest.mark.timeout(300)
 REFUSED = {"status": 400, "code": "bad_request"}
 
 

@@ -2,10 +2,6 @@
 
 import asyncio
 
-import pytest
-
-pytestmark = pytest.mark.timeout(120)
-
 
 async def test_a_waiting_command_continues_as_soon_as_an_operator_lowers_the_floor(services, collate):
     callers, _, listener, _, run_verb = services

@@ -214,9 +214,7 @@ def in_image(image, tmp_path):
     def run(*arguments, program=None, **settings):
         environ = image.environ | {name: value for name, value in os.environ.items() if name == "TMPDIR"} | settings
         command = [program or image.gateway, *arguments]
-        return subprocess.run(
-            command, env=environ, cwd=image.workdir, capture_output=True, text=True, timeout=60, check=False
-        )
+        return subprocess.run(command, env=environ, cwd=image.workdir, capture_output=True, text=True, check=False)
 
     return run
 

@@ -20,7 +20,6 @@ from tests.system.image.conftest import escapes
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
-pytestmark = pytest.mark.timeout(600)
 PYTHON = Path("bin") / "python"
 
 

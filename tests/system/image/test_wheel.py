@@ -14,7 +14,6 @@ from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
-pytestmark = pytest.mark.timeout(600)
 PACKAGES = ("gateway", "consumers", "adapters", "runtime", "schemas")
 
 

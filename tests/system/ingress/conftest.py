@@ -1,7 +1,6 @@
 """The ingress as a process, on a real broker that a test may stop and start."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 import httpx
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.installation import PARTITIONS, Installation
 from local.kafka.nodes import Cluster
+from local.processes.patience import Patience
 from schemas.records import read_command
 
 
@@ -74,9 +74,9 @@ async def read_commands(bootstrap, prefix):
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
         found = []
-        deadline = time.monotonic() + 30
+        patience = Patience(30)
         while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-            assert time.monotonic() < deadline
+            assert not patience.is_over
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found += [read_command(record.headers, record.value) for record in records]
         return found

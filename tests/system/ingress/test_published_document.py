@@ -80,7 +80,7 @@ async def known(processes, start, kafka, collate, eventually):
     return {"authorizationId": authorization, "handoffId": handoff, "commandId": command, "operator": "op-7"}
 
 
-@pytest.mark.timeout(400 + 15 * EXAMPLES)
+@pytest.mark.timeout(1200 + 15 * EXAMPLES)
 async def test_the_ingress_conforms_to_its_document(run, processes, known):
     installed, ingress, projector = processes
     arguments = [

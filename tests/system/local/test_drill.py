@@ -4,16 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 GATEWAY = Path(sys.executable).with_name("gateway")
 
 
-@pytest.mark.timeout(200)
 def test_a_drill_tells_what_happens_judges_the_run_and_leaves_nothing(temporary, processes_in):
-    done = subprocess.run(
-        [GATEWAY, "drill", "poison", "--seconds", "1"], capture_output=True, text=True, timeout=180, check=False
-    )
+    done = subprocess.run([GATEWAY, "drill", "poison", "--seconds", "1"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     told = [

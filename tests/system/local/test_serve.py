@@ -33,7 +33,7 @@ def test_gateway_local_kafka_that_cannot_start_prints_the_reason_and_exits_69(st
 
     process = start("local", "kafka", "--port", taken)
 
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert process.returncode == 69
     assert "Address already in use" in errors
     assert "Traceback" not in errors
@@ -56,5 +56,5 @@ def test_gateway_local_postgres_prints_how_to_connect_and_ends_on_ctrl_c(start):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert (process.returncode, errors) == (0, "")

@@ -81,7 +81,6 @@ async def test_a_read_from_a_hung_server_ends_with_its_time_limit(server, readmo
         task.cancel()
 
 
-@pytest.mark.timeout(120)
 async def test_a_projector_reports_a_hung_server_and_resumes(
     server, readmodel, model, *, writer, running, eventually, monkeypatch
 ):

@@ -42,7 +42,6 @@ def read_up_to(settings):
         yield lambda: connection.execute(statement).fetchone()[0]
 
 
-@pytest.mark.timeout(600)
 async def test_after_twenty_kills_the_rows_equal_those_of_a_replay(model, writer, projector, read_up_to, eventually):
     chance = random.Random(8)
     records = list(sample_records(150, seed=8))
@@ -69,7 +68,6 @@ async def test_after_twenty_kills_the_rows_equal_those_of_a_replay(model, writer
     assert last.stop() == 0
 
 
-@pytest.mark.timeout(300)
 async def test_a_frozen_projector_that_wakes_is_rolled_back(model, writer, projector, read_up_to, eventually):
     records = list(sample_records(60, seed=9))
     zombie = projector("zombie")

@@ -28,7 +28,7 @@ def gateway(kafka, prefix):
             **changes,
         }
         program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
-        return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
 
     return run
 

@@ -63,7 +63,7 @@ async def sides(installed, administrator, access_of):
 
 def check(installation, process):
     command = [GATEWAY, "check", "--for", process]
-    return subprocess.run(command, env=installation.environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=installation.environ, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

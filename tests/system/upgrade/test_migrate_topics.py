@@ -69,7 +69,6 @@ async def last(listening_to):
         await listening_to.take(0.5)
 
 
-@pytest.mark.timeout(240)
 async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_lost(  # noqa: PLR0917 - all it stands on
     run, kafka, prefix, collate, start, eventually, monkeypatch
 ):

@@ -6,7 +6,6 @@ import re
 import subprocess
 
 import httpx
-import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -49,7 +48,6 @@ def readiness(program):
         return http.get(f"{program.admin_url}/readyz").text
 
 
-@pytest.mark.timeout(240)
 async def test_lost_states_are_rebuilt_and_nothing_is_lost_or_done_twice(  # noqa: PLR0917 - all it stands on
     run, kafka, prefix, collate, start, eventually
 ):

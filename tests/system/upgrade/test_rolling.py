@@ -106,7 +106,6 @@ async def versions(programs):
     return found
 
 
-@pytest.mark.timeout(300)
 async def test_a_rolling_upgrade_and_its_rollback_under_load_lose_and_double_nothing(
     rolling, builds, collate, kafka, prefix
 ):

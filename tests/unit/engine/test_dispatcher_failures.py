@@ -168,7 +168,6 @@ async def test_a_foreign_cancellation_is_a_failure_and_frees_the_slot(harness):
     assert sorted(harness.session.offsets) == [0, 1, 2]
 
 
-@pytest.mark.timeout(10)
 async def test_a_handler_that_never_awaits_does_not_stop_the_process(harness):
     async def record(invocation, record):
         return RetryAt(invocation.now, WaitReason.RETRY_AFTER)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
+from local.processes.patience import slowness
 from schemas.callers import asserted_by
 from schemas.enums import AssertedBy
 
@@ -260,7 +261,7 @@ async def test_a_signature_that_cannot_be_valid_is_401_before_the_body(ingress, 
     head = ingress.head("POST", f"{COMMANDS}?caller={caller}", headers)
     started = time.monotonic()
     assert (await ingress.raw(head + b"\r\n")).status == 401
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * slowness()
 
 
 async def test_responses_to_whole_requests_do_not_show_which_callers_sign(ingress):
