@@ -1,26 +1,18 @@
 """The program `gateway`: its help, its verbs and its exit codes (`runtime.exits`).
 
-A verb imports the packages that it needs when it runs. So help is quick, and a missing package breaks only one verb.
+Only the module of the verb on the command line is imported, because all of them take half a second. A verb imports the
+packages that it needs when it runs, so a missing package breaks only one verb.
 """
 
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import authorization_decisions, callers, config, history, local, processes, topics
-from gateway.cli.audit import export
-from gateway.cli.check import command
-from gateway.cli.collate import command as collate
-from gateway.cli.commands import command as command_list
-from gateway.cli.dead_letters import commands
-from gateway.cli.plan import command as plan
-from gateway.cli.top import command as top
-from gateway.cli.watch_all import command as watch_all
-from gateway.cli.work import command as work
-from runtime.environ import SettingsInvalid
 from runtime.exits import Exit, StartupError
-from runtime.logs import traceback_text
 
 _HELP = """
 Manual handoffs of Collate prior authorizations. Callers send commands over HTTP; the gateway stores them in Kafka, \
@@ -59,24 +51,57 @@ _EPILOG = (
     "permission missing; 78 wrong settings or topics."
 )
 
-app = typer.Typer(
-    name="gateway",
-    help=_HELP,
-    epilog=_EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# The modules in the order of the help, and the verbs that each adds.
+VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "gateway.cli.processes": ("ingress", "worker", "projector", "console", "migrate", "version"),
+    "gateway.cli.config": ("config",),
+    "gateway.cli.check.command": ("check",),
+    "gateway.cli.collate.command": ("collate",),
+    "gateway.cli.topics": ("topics",),
+    "gateway.cli.plan.command": ("plan",),
+    "gateway.cli.callers": ("callers",),
+    "gateway.cli.history": ("status", "timeline", "watch"),
+    "gateway.cli.work.command": ("work", "release"),
+    "gateway.cli.watch_all.command": ("watch-all",),
+    "gateway.cli.top.command": ("top",),
+    "gateway.cli.commands.command": ("commands",),
+    "gateway.cli.dead_letters.commands": ("dead-letters",),
+    "gateway.cli.audit.export": ("audit",),
+    "gateway.cli.authorization_decisions": ("recent-commands", "version-floor"),
+    "gateway.cli.local": ("demo", "dev", "drill", "soak", "local"),
+}
+
+
+def app_of(modules: Iterable[str]) -> typer.Typer:
+    """Return the program with the verbs of these modules."""
+    app = typer.Typer(
+        name="gateway",
+        help=_HELP,
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for module in modules:
+        import_module(module).add_to(app)
+    return app
+
+
+def modules_of(arguments: list[str]) -> list[str]:
+    """Return the module of the verb that a command line begins with; without a known verb, all modules."""
+    return [module for module, verbs in VERBS.items() if arguments[:1] and arguments[0] in verbs] or list(VERBS)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
+        from gateway.cli import processes  # noqa: PLC0415 - see the top of this file
+
         processes.version()
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     version: Annotated[
@@ -86,32 +111,26 @@ def _options(
     pass
 
 
-processes.add_to(app)
-config.add_to(app)
-command.add_to(app)
-collate.add_to(app)
-topics.add_to(app)
-plan.add_to(app)
-callers.add_to(app)
-history.add_to(app)
-work.add_to(app)
-watch_all.add_to(app)
-top.add_to(app)
-command_list.add_to(app)
-commands.add_to(app)
-export.add_to(app)
-authorization_decisions.add_to(app)
-local.add_to(app)
+@cache
+def __getattr__(name: str) -> typer.Typer:
+    """Return `app`, the program with all verbs, which is built at its first use."""
+    if name != "app":
+        raise AttributeError(name)
+    return app_of(VERBS)
 
 
 def main() -> None:
     """Run the command line and exit with the code of its result."""
     try:
-        app()
+        app_of(modules_of(sys.argv[1:]))()
     except StartupError as error:
+        from runtime.environ import SettingsInvalid  # noqa: PLC0415 - as above
+
         hint = "\n`gateway config` shows the current settings; docs/configuration.md explains each of them."
         sys.stderr.write(f"{error}{hint if isinstance(error, SettingsInvalid) else ''}\n")
         sys.exit(Exit.CONFIG)
     except Exception as error:  # noqa: BLE001 - the process boundary
+        from runtime.logs import traceback_text  # noqa: PLC0415 - as above
+
         sys.stderr.write(traceback_text(error) + "\n")
         sys.exit(Exit.INTERNAL)
