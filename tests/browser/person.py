@@ -88,12 +88,26 @@ async def sign_in_at_issuer(page: Any, name: str) -> None:
     await page.get_by_text(name).first.wait_for()
 
 
+# A part that is being updated is dimmed, so its contrast is not that of its text. On a busy machine an update is slow.
+AXE_WITHOUT_UPDATE = """async options => {
+  const isUpdating = () => document.querySelector('.loading, [aria-busy="true"]') !== null
+  for (;;) {
+    let updated = isUpdating()
+    const watcher = new MutationObserver(() => { updated ||= isUpdating() })
+    watcher.observe(document, {subtree: true, attributes: true, attributeFilter: ["aria-busy", "class"]})
+    const found = await axe.run(document, options)
+    watcher.disconnect()
+    if (!updated) return found
+  }
+}"""
+
+
 async def axe_violations(page: Any) -> list[str]:
     """Return a line for each element that violates a rule of axe."""
     # Not by add_script_tag: the page's policy forbids inline scripts.
     await page.evaluate(axe_source())
     options = {"runOnly": {"type": "tag", "values": list(AXE_TAGS)}}
-    found = await page.evaluate("options => axe.run(document, options)", options)
+    found = await page.evaluate(AXE_WITHOUT_UPDATE, options)
     return [
         f"{rule['id']} ({rule['help']}): {node['target']} {node['failureSummary']}"
         for rule in found["violations"]
