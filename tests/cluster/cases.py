@@ -126,6 +126,18 @@ async def workers_scaled(scene):
         await scene.kubectl("scale", "statefulset/gateway-worker", f"--replicas={replicas}")
         scene.note(f"{replicas} workers are ready after {await scene.until_ready(240, 5 + replicas):.1f} s")
         await asyncio.sleep(10)
+        if replicas == 4:
+            await upgrade_after_scale(scene)
+
+
+async def upgrade_after_scale(scene):
+    """Helm 4 must not take back what `kubectl scale` has changed, unless it is forced (docs/upgrade.md)."""
+    try:
+        await scene.upgrade()
+        raise CaseFailed("Helm saw no conflict")
+    except HelmError as conflict:
+        scene.note(f"Helm: {str(conflict)[:300]}")
+        require(".spec.replicas" in str(conflict), "the conflict is about the replicas")
 
 
 async def memory_limit(scene):
