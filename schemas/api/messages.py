@@ -14,6 +14,8 @@ from schemas.fields.visible_text import SentName
 from schemas.model import Model, OpenModel, Phi, Public, Secret
 from schemas.times import Time
 
+Kept = Literal["no", "unknown"]
+
 
 class AccessGrantBody(Model):
     """The request for an access grant."""
@@ -135,7 +137,7 @@ class ProblemDetails(OpenModel):
     detail: Public[str] = Field(description="What to do next.")
     request_id: Public[Word] = Field(description="The request's id, for support requests.")
     errors: Public[list[ProblemFault] | None] = Field(default=None, description="The errors in the request.")
-    kept: Public[Literal["no", "unknown"] | None] = Field(
+    kept: Public[Kept | None] = Field(
         default=None, description="For a command with status 503: whether the command may be in Kafka."
     )
     reason: Public[Slug | None] = Field(default=None, description="For a live call: the reason, for programs.")

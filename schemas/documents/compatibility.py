@@ -1,171 +1,19 @@
 """Compatibility of published documents: whether callers and readers of the old document can use the new one.
 
-A change of a JSON Schema is incompatible if it removes a property, requires another one, narrows a type, enum, const,
-format or bound, or closes an open object. One exception: a caller may no longer send texts with control or invisible
-characters (`visible_text.NARROWED`), because they deceive the person who reads them. For outgoing messages a widened
-type, a new variant and a newly optional property are incompatible too. In OpenAPI and AsyncAPI documents, bodies and
-parameters are incoming; responses and records are outgoing. A finding in a component is reported once, under the
-component's name.
+`schema_compatibility` compares the schemas. In OpenAPI and AsyncAPI documents, bodies and parameters are incoming;
+responses and records are outgoing. A finding in a component is reported once, under the component's name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from schemas.fields.visible_text import NARROWED
+from schemas.documents.schema_compatibility import Schema, resolved, schema_breaks
 
-_SCALAR_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-_LOWER_IS_NARROWER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")
-_HIGHER_IS_NARROWER = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
-_ANY_CHANGE_IS_NARROWER = ("pattern", "format", "const", "contentEncoding", "uniqueItems")
-_UNIONS = ("anyOf", "oneOf")
-_ANNOTATIONS = ("$schema", "$id", "$defs", "title", "description", "default", "examples", "discriminator", "deprecated")
-_COMPARED = frozenset(
-    {
-        *_LOWER_IS_NARROWER,
-        *_HIGHER_IS_NARROWER,
-        *_ANY_CHANGE_IS_NARROWER,
-        *_UNIONS,
-        *_ANNOTATIONS,
-        *("type", "enum", "properties", "required", "additionalProperties", "propertyNames", "items"),
-    }
-)
-
-Schema = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """An incompatible change."""
-
-    pointer: str
-    change: str
-
-
-def schema_breaks(
-    old: Schema, new: Schema, *, outgoing: bool = False, within: tuple[Schema, Schema] | None = None
-) -> list[Break]:
-    """Return the incompatible changes of a schema. `within` has the two documents if the schemas refer to them."""
-    old_root, new_root = within or (old, new)
-    return list(_Comparison(old_root, new_root, outgoing).of(old, new, ""))
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    old_root: Schema
-    new_root: Schema
-    outgoing: bool
-
-    def of(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        old, new = resolved(self.old_root, old), resolved(self.new_root, new)
-        old_variants, new_variants = _variants(old), _variants(new)
-        if len(old_variants) > 1 or len(new_variants) > 1:
-            yield from self._unions(old_variants, new_variants, at)
-            return
-        if unknown := sorted(key for key in new if key not in _COMPARED and not key.startswith("x-")):
-            yield Break(at, f"uses {', '.join(unknown)}, which this comparison does not support")
-        yield from self._types(old, new, at)
-        yield from self._words(old, new, at)
-        yield from self._bounds(old, new, at)
-        yield from self._properties(old, new, at)
-        for keyword in ("items", "propertyNames"):
-            if keyword in new:
-                yield from self.of(old.get(keyword, {}), new[keyword], f"{at}/{keyword}")
-
-    def _unions(self, old: list[Schema], new: list[Schema], at: str) -> Iterator[Break]:
-        for number, variant in enumerate(old):
-            tried = [list(self.of(variant, candidate, at)) for candidate in new]
-            if all(tried):
-                yield from min(tried, key=_distance, default=[]) or [Break(at, f"variant {number} is gone")]
-        if self.outgoing and len(new) > len(old):
-            yield Break(at, "has a new variant")
-
-    def _types(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        before, now = _types(old), _types(new)
-        if not before <= now:
-            yield Break(at, f"type was narrowed, {', '.join(sorted(before - now))} is gone")
-        if self.outgoing and not now <= before:
-            yield Break(at, f"may now be {', '.join(sorted(now - before))}")
-
-    def _words(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        if "enum" not in new:
-            return
-        if "enum" not in old:
-            if old.get("const") not in new["enum"]:
-                yield Break(at, "is an enum now")
-            return
-        if gone := [word for word in old["enum"] if word not in new["enum"]]:
-            yield Break(at, f"enum was narrowed, {', '.join(map(str, gone))} is gone")
-
-    def _bounds(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        for keyword in _LOWER_IS_NARROWER:
-            if keyword in new and not new[keyword] >= old.get(keyword, float("inf")):
-                yield Break(at, f"{keyword} was lowered")
-        for keyword in _HIGHER_IS_NARROWER:
-            if keyword in new and not new[keyword] <= old.get(keyword, float("-inf")):
-                yield Break(at, f"{keyword} was raised")
-        for keyword in _ANY_CHANGE_IS_NARROWER:
-            if (
-                keyword in new
-                and new[keyword] != old.get(keyword)
-                and not self._is_narrowed_on_purpose(keyword, old, new)
-            ):
-                yield Break(at, f"{keyword} has changed")
-
-    def _is_narrowed_on_purpose(self, keyword: str, old: Schema, new: Schema) -> bool:
-        return not self.outgoing and keyword == "pattern" and NARROWED.get(old.get("pattern", "")) == new["pattern"]
-
-    def _properties(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        before, now = old.get("properties", {}), new.get("properties", {})
-        for name, schema in before.items():
-            if name in now:
-                yield from self.of(schema, now[name], f"{at}/properties/{name}")
-            else:
-                yield Break(f"{at}/properties/{name}", "property is gone")
-        needed_before, needed_now = set(old.get("required", ())), set(new.get("required", ()))
-        for name in sorted(needed_now - needed_before):
-            yield Break(f"{at}/properties/{name}", "is required now")
-        if self.outgoing:
-            for name in sorted(needed_before - needed_now):
-                yield Break(f"{at}/properties/{name}", "may now be absent")
-        rest_before, rest_now = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        if rest_now is False and rest_before is not False:
-            yield Break(at, "rejects unknown properties now")
-        elif isinstance(rest_now, Mapping) and rest_before is not False:
-            yield from self.of(
-                rest_before if isinstance(rest_before, Mapping) else {}, rest_now, f"{at}/additionalProperties"
-            )
-
-
-def _distance(found: list[Break]) -> tuple[int, int]:
-    # A constant identifies a variant, so a variant with another constant is the least similar.
-    return sum(one.change == "const has changed" for one in found), len(found)
-
-
-def resolved(root: Schema, schema: Schema) -> Schema:
-    """Return the schema that a reference of the document points to."""
-    while "$ref" in schema:
-        target: Any = root
-        for part in str(schema["$ref"]).removeprefix("#/").split("/"):
-            target = target[part.replace("~1", "/").replace("~0", "~")]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    return schema
-
-
-def _variants(schema: Schema) -> list[Schema]:
-    for keyword in _UNIONS:
-        if keyword in schema:
-            return list(schema[keyword])
-    return [schema]
-
-
-def _types(schema: Schema) -> set[str]:
-    if "type" not in schema:
-        return set(_SCALAR_TYPES)
-    named = schema["type"]
-    types = {named} if isinstance(named, str) else set(named)
-    # Every integer is a number.
-    return types | {"integer"} if "number" in types else types
+# Contract 1.0 described the other headers of a signed request, which the gateway has always needed, in prose only.
+COMPLETED: Final[Mapping[frozenset[str], frozenset[str]]] = {
+    frozenset({"signature"}): frozenset({"signature", "signatureId", "signatureTime", "signer"})
+}
 
 
 def openapi_breaks(old: Schema, new: Schema) -> Iterator[str]:
@@ -184,8 +32,8 @@ class _Documents:
     new: Schema
 
     def schema(self, where: str, old: Schema, new: Schema, *, outgoing: bool) -> Iterator[str]:
-        if old == new and "$ref" in old:
-            where = old["$ref"].rpartition("/")[2]
+        if {"$ref"} <= old.keys() & new.keys() and _named_alike(old["$ref"], new["$ref"]):
+            where = new["$ref"].rpartition("/")[2]
         for found in schema_breaks(old, new, outgoing=outgoing, within=(self.old, self.new)):
             yield f"{where}{found.pointer}: {found.change}"
 
@@ -205,13 +53,15 @@ class _OpenApi(_Documents):
         if old["operationId"] != new["operationId"]:
             yield f"{where}: operationId has changed"
         before, now = old.get("security", self.old["security"]), new.get("security", self.new["security"])
-        if now and (not before or any(way not in now for way in before)):
+        if now and (not before or not all(_accepts(way, now) for way in before)):
             yield f"{where}: needs another credential"
-        yield from self._parameters(where, _parameters(old), _parameters(new))
+        yield from self._parameters(where, _parameters(self.old, old), _parameters(self.new, new))
         yield from self._request(f"{where} body", old.get("requestBody", {}), new.get("requestBody", {}))
         for status, response in old["responses"].items():
-            if status in new["responses"]:
-                yield from self._response(f"{where} {status}", response, new["responses"][status])
+            if current := new["responses"].get(status):
+                yield from self._response(
+                    f"{where} {status}", resolved(self.old, response), resolved(self.new, current)
+                )
             else:
                 yield f"{where}: no longer has the response {status}"
 
@@ -234,7 +84,8 @@ class _OpenApi(_Documents):
         yield from self._content(where, old, new, outgoing=True)
         for name, header in old.get("headers", {}).items():
             if current := new.get("headers", {}).get(name):
-                yield from self.schema(f"{where} {name}", header["schema"], current["schema"], outgoing=True)
+                before, now = resolved(self.old, header), resolved(self.new, current)
+                yield from self.schema(f"{where} {name}", before["schema"], now["schema"], outgoing=True)
             else:
                 yield f"{where} {name}: is gone"
 
@@ -274,5 +125,16 @@ class _AsyncApi(_Documents):
         yield from self.schema(f"{where} payload", old["payload"], new["payload"], outgoing=outgoing)
 
 
-def _parameters(operation: Schema) -> dict[str, Schema]:
-    return {f"{one['in']} {one['name']}": one for one in operation.get("parameters", ())}
+def _parameters(document: Schema, operation: Schema) -> dict[str, Schema]:
+    parameters = [resolved(document, one) for one in operation.get("parameters", ())]
+    return {f"{one['in']} {one['name']}": one for one in parameters}
+
+
+def _accepts(way: Schema, ways: Iterable[Schema]) -> bool:
+    """Whether a caller that authenticates in this way still can."""
+    return any(way == one or frozenset(one) == COMPLETED.get(frozenset(way)) for one in ways)
+
+
+def _named_alike(old: str, new: str) -> bool:
+    # Contract 1.0 named the part of a model `Owner.Part`.
+    return old.rpartition("/")[2].rpartition(".")[2] == new.rpartition("/")[2]

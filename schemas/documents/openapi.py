@@ -1,10 +1,10 @@
 """The OpenAPI 3.1 document of the ingress, made from the models.
 
-A test compares its `paths` with the ingress's routes. CloudEvents' binary mode is described in prose: OpenAPI cannot
-require certain headers for one media type only.
+A test compares its `paths` with the ingress's routes, and `make clients` generates clients from it. CloudEvents' binary
+mode is described in prose: see `openapi_cloudevents`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from schemas.api.dead_letters import DEAD_LETTER_BODIES
 from schemas.api.lists import LISTS
@@ -30,30 +30,29 @@ from schemas.api.operator_decisions import (
 )
 from schemas.api.reads import READS
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
-from schemas.documents.json_schema import component_schemas
-from schemas.documents.openapi_cloudevents import cloudevents
+from schemas.documents.openapi_cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
+from schemas.documents.openapi_components import component_schemas, reference, with_names_of_words
 from schemas.documents.openapi_dead_letters import dead_letter_paths
+from schemas.documents.openapi_examples import EXAMPLES
+from schemas.documents.openapi_live import live_paths
 from schemas.documents.openapi_me import me_paths
 from schemas.documents.openapi_operator_decisions import operator_decision_paths
 from schemas.documents.openapi_parts import (
-    AUTHORIZATION_ID,
     IDENTIFIER,
-    OPERATOR,
-    PREFER,
-    REQUEST_ID,
     Json,
     command_responses,
+    components,
     json_body,
-    json_response,
     parameter,
-    problem,
     problems,
+    used_parameters,
 )
-from schemas.documents.openapi_reads import read_paths
+from schemas.documents.openapi_reads import PARAMETER_WORDS, read_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 
-VERSION = "1.0.0"
+VERSION: Final = "1.1.0"
+"""The version of the contract, not of the gateway: docs/changing.md has the rule, a test checks it."""
 
 _MODELS: tuple[type[Model], ...] = (
     HandoffRequest,
@@ -80,60 +79,17 @@ _MODELS: tuple[type[Model], ...] = (
     VersionFloorAccepted,
     Me,
 )
-_COMMAND_EXAMPLE = {
-    "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
-    "type": "collate-gateway.handoff.request.v1",
-    "authorizationId": "auth_7Q2M",
-    "status": "accepted",
-    "acceptedAt": "2026-06-02T14:06:00.120000Z",
+_TAGS: Final[Json] = {
+    "commands": "Request and close handoffs, watch authorizations, and read the status of commands.",
+    "sessions": "Live calls for the people who work in a payer session: grants, review, evidence. They are not queued.",
+    "authorizations": "The work list, authorizations, handoffs and timelines from the read model.",
+    "events": "What happened, as a stream of CloudEvents.",
+    "dead-letters": "Commands that wait for an operator's decision. They need the permission `operate`.",
+    "operators": "The state of the gateway, and decisions of operators about one authorization.",
+    "caller": "The caller and its permissions.",
+    "documents": "The published documents. They need no credential.",
 }
-_EXAMPLES: Mapping[str, Json] = {
-    "HandoffCloseBody": {
-        "result": {"type": "completed", "reportedOutcome": "submitted", "observedReferenceNumber": "REF-0042"},
-        "metadata": {"case": "case-0042"},
-    },
-    "AccessGrantBody": {"operator": "op-7"},
-    "Me": {
-        "caller": "people:jo.miller",
-        "kind": "person",
-        "person": "jo.miller",
-        "permissions": ["authorization:read", "handoff:grant"],
-        "limits": {"requestsPerSecond": 200.0, "burst": 400, "streams": 20, "waitingRequests": 100},
-    },
-    "CommandAccepted": _COMMAND_EXAMPLE,
-    "CommandOutcome": _COMMAND_EXAMPLE
-    | {
-        "status": "finished",
-        "finishedAt": "2026-06-02T14:06:01Z",
-        "outcome": "applied",
-        "effect": "ours",
-        "handoffId": "mhand_55",
-        "version": 24,
-    },
-    "AccessGranted": {
-        "handoffId": "mhand_55",
-        "id": "rag_EXAMPLE",
-        "url": "https://collate.example/runtime/access/rag_EXAMPLE",
-        "expiresAt": "2026-06-02T14:15:00Z",
-    },
-    "Review": {
-        "authorizationId": "auth_7Q2M",
-        "version": 23,
-        "coversReviewSnapshotId": "rev_90",
-        "reviewSnapshot": {"id": "rev_90", "status": "current", "summary": {}},
-    },
-    "ProblemDetails": {
-        "type": "urn:collate-gateway:problem:invalid-command",
-        "title": "The command does not fit its schema",
-        "status": 422,
-        "detail": "Correct the fields named in `errors`; nothing was stored.",
-        "requestId": "8deacda0e5f320c0",
-        "errors": [{"pointer": "/result/reason", "detail": "expected a value: the field is required"}],
-    },
-}
-
 _BODY = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
-_LIVE = (404, 409, 502)
 
 
 def openapi() -> Json:
@@ -149,11 +105,13 @@ def openapi() -> Json:
             "description": (
                 "The gateway stores a command in Kafka and responds 202. The outcome is on the events topic, in "
                 "GET /v1/events, or in the response itself with `Prefer: wait`. New fields appear without notice: "
-                "ignore unknown ones. Errors are RFC 9457 problems and never repeat the request's values."
+                "ignore unknown ones. Errors are RFC 9457 problems and never repeat the request's values. "
+                "`info.version` is the version of this contract: a minor version adds to it, a patch changes words."
             ),
         },
         "servers": [{"url": "/"}],
         "security": [{"credential": []}],
+        "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
         "paths": {
             f"{authorization}/handoffs": {
                 "post": _command("requestHandoff", "Request a manual handoff.", HandoffRequest)
@@ -165,20 +123,18 @@ def openapi() -> Json:
                 "post": _command("watchAuthorization", "Watch an authorization until it settles.", AuthorizationWatch)
             },
             "/v1/commands": {"post": cloudevents(_BODY)} | reads.pop("/v1/commands"),
-            f"{handoff}/access-grants": {"post": _grant()},
-            f"{handoff}/release": {"post": _release()},
-            f"{authorization}/review-snapshot": {"get": _review()},
-            f"{authorization}/payer-evidence": {"get": _evidence()},
+            **live_paths(_BODY),
             "/v1/events": {"get": _events()},
             "/openapi.json": {"get": _document("openApi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncApi", "The topics and events.")},
         }
         | reads
-        | operator_decision_paths(_idempotency_key(is_required=True))
+        | operator_decision_paths()
         | me_paths()
         | dead_letter_paths(),
         "components": {
-            "schemas": _schemas(_MODELS),
+            "schemas": _schemas(),
+            **components(),
             "securitySchemes": {
                 "credential": {
                     "type": "http",
@@ -186,85 +142,31 @@ def openapi() -> Json:
                     "description": "The API key of your service (`cgk_…`), or a token of a trusted issuer, of "
                     "your service or of a person.",
                 },
-                "signature": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "webhook-signature",
-                    "description": "A Standard Webhooks signature, only for a structured CloudEvent or a batch to POST "
-                    "/v1/commands: it covers the body, but not the method, path and query. `webhook-id` is the event's "
-                    "`id`, `webhook-timestamp` is at most 5 minutes old, and the first `?caller=` names the signer.",
-                },
+                **SIGNATURE_SCHEMES,
             },
         },
     }
 
 
 def _command(name: str, summary: str, body: type[Model]) -> Json:
+    path = ("AuthorizationId", "HandoffId") if body is HandoffCloseBody else ("AuthorizationId",)
     return {
         "operationId": name,
+        "tags": ["commands"],
         "summary": summary,
         "description": "A retry with the same Idempotency-Key is the same command, at any replica.",
-        "parameters": [*_path_parameters(name), _idempotency_key(is_required=True), PREFER, REQUEST_ID],
+        "parameters": used_parameters(*path, "IdempotencyKey", "Prefer", "RequestId"),
         "requestBody": json_body(body, is_required=body is HandoffCloseBody),
         "responses": command_responses() | problems(_BODY),
     }
 
 
-def _grant() -> Json:
-    granted = json_response("The link. The grant is recorded, without the link.", AccessGranted)
-    return {
-        "operationId": "createAccessGrant",
-        "summary": "Create a short-lived link into the live payer session; `active` means the running handoff.",
-        "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new grant. A "
-        "person's first grant claims the handoff; another person gets 409 `handoff-claimed`, unless they send "
-        "`takeOver: true`. Keep the link in memory only, and drop it at the event `handoff.closed`: no operator may "
-        "work in the session after that. `handoff.at_risk` with `grant_expiring` says when a new link is needed.",
-        "parameters": [*_path_parameters("createAccessGrant"), _idempotency_key(is_required=False), REQUEST_ID],
-        "requestBody": json_body(AccessGrantBody, is_required=True),
-        "responses": {"201": granted} | problems((*_BODY, *_LIVE)) | problem(409, AccessProblemDetails),
-    }
-
-
-def _release() -> Json:
-    return {
-        "operationId": "releaseHandoff",
-        "summary": "Give back a handoff that you have claimed. For people, with their own token.",
-        "description": "Needs the permission `handoff:grant`. It changes nothing if another person has claimed the "
-        "handoff, or nobody.",
-        "parameters": [*_path_parameters("createAccessGrant"), REQUEST_ID],
-        "requestBody": json_body(ReleaseBody, is_required=False),
-        "responses": {"202": json_response("The release is recorded.", ReleaseAccepted)} | problems(_BODY),
-    }
-
-
-def _review() -> Json:
-    return {
-        "operationId": "readReviewSnapshot",
-        "summary": "Read the snapshot that a reviewer must accept before a handoff.",
-        "description": "The read is on record before the response leaves: `authorization.content_read`.",
-        "parameters": [*_path_parameters("readReviewSnapshot"), OPERATOR, REQUEST_ID],
-        "responses": {"200": json_response("Collate's current snapshot.", Review)}
-        | problems((400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)),
-    }
-
-
-def _evidence() -> Json:
-    return {
-        "operationId": "readPayerEvidence",
-        "summary": "Read the payer's receipt and decision as Collate shows them: the payer's truth.",
-        "description": "Needs the permission `authorization:evidence`. The read is on record before the response "
-        "leaves: `authorization.content_read`. The gateway stores nothing of it.",
-        "parameters": [AUTHORIZATION_ID, OPERATOR, REQUEST_ID],
-        "responses": {"200": json_response("What the payer said.", PayerEvidence)}
-        | problems((400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)),
-    }
-
-
 def _events() -> Json:
-    words = {"type": "array", "items": {"enum": sorted(EVENTS)}, "maxItems": 100}
+    words = {"type": "array", "items": reference("EventType"), "maxItems": 100}
     ids = {"type": "array", "items": IDENTIFIER, "maxItems": 100}
     return {
         "operationId": "streamEvents",
+        "tags": ["events"],
         "summary": "Stream the events as server-sent events.",
         "description": (
             "`data` is a CloudEvent in structured mode, `event` is its type. To resume, send the last `id` as "
@@ -279,7 +181,7 @@ def _events() -> Json:
                 {"type": "string", "pattern": r"^([0-9]{1,18}(\.[0-9]{1,18})*)?$"},
                 "The id of the last event received; empty means none.",
             ),
-            REQUEST_ID,
+            *used_parameters("RequestId"),
         ],
         "responses": {
             "200": {
@@ -295,6 +197,7 @@ def _events() -> Json:
 def _document(name: str, summary: str) -> Json:
     return {
         "operationId": name,
+        "tags": ["documents"],
         "summary": summary,
         "security": [],
         "responses": {"200": {"description": summary, "content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -302,32 +205,10 @@ def _document(name: str, summary: str) -> Json:
     }
 
 
-def _path_parameters(operation: str) -> Iterator[Json]:
-    yield AUTHORIZATION_ID
-    if operation in {"closeHandoff", "createAccessGrant"}:
-        yield parameter("path", "handoffId", IDENTIFIER, "Collate's id of the handoff.")
-
-
-def _idempotency_key(*, is_required: bool) -> Json:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": is_required,
-        "schema": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": r'^([!#-+\--\[\]-~]+|"([ !#-\[\]-~]|\\["\\])+")$',
-        },
-        "description": "A new key for each command, the same key for its retries; quoted or unquoted.",
-        "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
-    }
-
-
-def _schemas(models: Iterable[type[Model]]) -> Json:
-    found: Json = {}
-    for model in models:
-        found |= component_schemas(model)
-        if model.__name__ in _EXAMPLES:
-            found[model.__name__]["examples"] = [_EXAMPLES[model.__name__]]
-    return dict(sorted(found.items()))
+def _schemas() -> Json:
+    words = {name: {"title": name, "type": "string"} | schema for name, schema in PARAMETER_WORDS.items()}
+    types = {"title": "EventType", "description": "The types of events.", "type": "string", "enum": sorted(EVENTS)}
+    found = component_schemas(_MODELS) | event_schemas() | words | {"EventType": types}
+    for name, example in EXAMPLES.items():
+        found[name]["examples"] = [example]
+    return with_names_of_words(dict(sorted(found.items())))

@@ -14,18 +14,17 @@ from schemas.api.dead_letters import (
     DeadLetterSituation,
 )
 from schemas.documents.openapi_parts import (
-    CURSOR,
     IDENTIFIER,
-    LIMIT,
-    OPERATOR,
-    PREFER,
+    PARAMETERS,
     UUID,
     Json,
     command_responses,
     json_body,
     json_response,
+    next_page,
     parameter,
     problems,
+    used_parameters,
 )
 from schemas.fields.scalars import Slug, Word
 from schemas.fields.visible_text import SentName
@@ -35,6 +34,9 @@ _READ = (400, 401, 403, 404, 422, 429, 500, 503, 504)
 _LIVE = (*_READ, 409, 502)
 _DECIDE = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 _COMMAND_ID = parameter("path", "commandId", UUID, "The command's id.")
+_OPERATOR = PARAMETERS["Operator"] | {
+    "description": f"{PARAMETERS['Operator']['description']} Required from a service."
+}
 
 
 def dead_letter_paths() -> Json:
@@ -56,13 +58,18 @@ def dead_letter_paths() -> Json:
             parameter(
                 "query", "before", {"type": "string", "format": "date-time"}, "Only dead letters before this time."
             ),
-            parameter("query", "digest", {"enum": ["true"]}, "`true`: also the digest of all matching dead letters."),
-            LIMIT,
-            CURSOR,
+            parameter(
+                "query",
+                "digest",
+                {"type": "string", "enum": ["true"]},
+                "`true`: also the digest of all matching dead letters.",
+            ),
+            *used_parameters("Limit", "Cursor"),
         ),
         "/v1/dead-letters/decisions": {
             "post": {
                 "operationId": "decideDeadLetters",
+                "tags": ["dead-letters"],
                 "summary": "Redrive or discard all dead letters that match, in steps of at most 20.",
                 "description": "409 if the matching dead letters are not those of `count` and `digest`: nothing was "
                 "decided. Send the next request with `remaining`, `digest` and `next` of the response.",
@@ -78,7 +85,7 @@ def dead_letter_paths() -> Json:
             "The original data, with PHI. The read is on record before the response leaves.",
             DeadLetterOriginal,
             _COMMAND_ID,
-            OPERATOR | {"description": f"{OPERATOR['description']} Required from a service."},
+            _OPERATOR,
         ),
         f"{dead_letter}/situation": _get(
             "readDeadLetterSituation",
@@ -99,13 +106,15 @@ def dead_letter_paths() -> Json:
 
 
 def _get(operation: str, summary: str, model: type[Model], *parameters: Json, statuses: Iterable[int] = _READ) -> Json:
+    following = next_page(operation, parameters)
     return {
         "get": {
             "operationId": operation,
+            "tags": ["dead-letters"],
             "summary": summary,
             "description": "Needs the permission `operate`.",
             "parameters": list(parameters),
-            "responses": {"200": json_response(summary, model)} | problems(statuses),
+            "responses": {"200": json_response(summary, model, **following)} | problems(statuses),
         }
     }
 
@@ -114,10 +123,11 @@ def _post(operation: str, summary: str, description: str) -> Json:
     return {
         "post": {
             "operationId": operation,
+            "tags": ["dead-letters"],
             "summary": summary,
             "description": f"Needs the permission `operate`. {description} If the response is lost, send the request "
             "again: the dead letter's `redrive` makes it the same request, at any replica.",
-            "parameters": [_COMMAND_ID, PREFER],
+            "parameters": [_COMMAND_ID, *used_parameters("Prefer")],
             "requestBody": json_body(DeadLetterDecision, is_required=True),
             "responses": command_responses() | problems(_DECIDE),
         }

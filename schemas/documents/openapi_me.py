@@ -1,7 +1,7 @@
 """The route of the OpenAPI document that tells callers who they are."""
 
 from schemas.api.me import Me
-from schemas.documents.openapi_parts import REQUEST_ID, Json, json_response, problems
+from schemas.documents.openapi_parts import Json, json_response, problems, used_parameters
 
 _STATUSES = (400, 401, 429, 500, 503)
 
@@ -12,10 +12,11 @@ def me_paths() -> Json:
         "/v1/me": {
             "get": {
                 "operationId": "readMe",
+                "tags": ["caller"],
                 "summary": "Who you are, and what you may do.",
                 "description": "Needs no permission. For people, the names in their requests come from their token: "
                 "`operator`, `requestedBy`, `acceptedBy` and `reportedBy` may be left out.",
-                "parameters": [REQUEST_ID],
+                "parameters": used_parameters("RequestId"),
                 "responses": {"200": json_response("The caller.", Me)} | problems(_STATUSES),
             }
         }

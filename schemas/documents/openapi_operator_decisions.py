@@ -7,12 +7,11 @@ from schemas.api.operator_decisions import (
     VersionFloorDecision,
 )
 from schemas.documents.openapi_parts import (
-    AUTHORIZATION_ID,
-    REQUEST_ID,
     Json,
     json_body,
     json_response,
     problems,
+    used_parameters,
 )
 from schemas.model import Model
 
@@ -20,7 +19,7 @@ _STATUSES = (400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 _AUTHORIZATION = "/v1/authorizations/{authorizationId}"
 
 
-def operator_decision_paths(idempotency_key: Json) -> Json:
+def operator_decision_paths() -> Json:
     """Return the paths."""
     return {
         f"{_AUTHORIZATION}/recent-commands/empty": _decision(
@@ -28,7 +27,6 @@ def operator_decision_paths(idempotency_key: Json) -> Json:
             "Let the gateway forget recent commands, so that a caller's new commands have room.",
             "A repeat of a forgotten command is a new command: it may take effect a second time.",
             (RecentCommandsDecision, RecentCommandsAccepted, "authorization.recent_commands_emptied"),
-            idempotency_key,
         ),
         f"{_AUTHORIZATION}/version-floor/lower": _decision(
             "lowerVersionFloor",
@@ -36,7 +34,6 @@ def operator_decision_paths(idempotency_key: Json) -> Json:
             "The gateway follows what Collate shows now: an authorization that had settled is watched again, and a "
             "handoff that Collate no longer knows has ended.",
             (VersionFloorDecision, VersionFloorAccepted, "authorization.version_floor_lowered"),
-            idempotency_key,
         ),
     }
 
@@ -46,16 +43,16 @@ def _decision(
     summary: str,
     effect: str,
     models: tuple[type[Model], type[Model], str],
-    idempotency_key: Json,
 ) -> Json:
     body, accepted, event = models
     return {
         "post": {
             "operationId": operation,
+            "tags": ["operators"],
             "summary": summary,
             "description": f"Needs the permission `operate`. {effect} A retry with the same Idempotency-Key is the "
             "same decision.",
-            "parameters": [AUTHORIZATION_ID, idempotency_key, REQUEST_ID],
+            "parameters": used_parameters("AuthorizationId", "IdempotencyKey", "RequestId"),
             "requestBody": json_body(body, is_required=True),
             "responses": {"202": json_response(f"The decision is accepted; `{event}` follows.", accepted)}
             | problems(_STATUSES),

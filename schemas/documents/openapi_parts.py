@@ -1,11 +1,15 @@
-"""Parts that the paths of the OpenAPI document share: parameters, bodies, responses and problems."""
+"""Parts that the paths of the OpenAPI document share: parameters, headers, links, responses and bodies.
+
+Each part is a component with a name. The paths refer to it.
+"""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from schemas.api.messages import CommandAccepted, CommandOutcome, ProblemDetails
+from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
+from schemas.documents.openapi_components import reference
 from schemas.fields.visible_text import SentName
 from schemas.model import Model
 
@@ -14,29 +18,35 @@ Json = dict[str, Any]
 ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 IDENTIFIER: Json = {"type": "string", "pattern": ID_PATTERN}
 UUID: Json = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+_TEXT: Json = {"type": "string"}
 
-_PROBLEMS: Mapping[int, str] = {
-    400: "The JSON, a header or the path is invalid. `errors` names the place.",
-    401: "The credential is missing or unknown, or a signature is not accepted here.",
-    403: "The caller lacks the permission.",
-    404: "Not found.",
-    408: "The body did not arrive in time.",
-    409: "Not possible now; `reason` has the reason.",
-    413: "The body is larger than 64 KiB, or a batch of commands larger than 512 KiB.",
-    414: "The URL is longer than 4 KiB.",
-    415: "The media type is not supported.",
-    422: "The body does not fit its schema, or the key was used with another body before.",
-    429: "The caller exceeds its rate.",
-    431: "The request has more than 64 headers, or more than 16 KiB of headers.",
-    500: "Internal error.",
-    501: "The transfer coding of the body is not `chunked`.",
-    502: "Collate's response is not usable.",
-    503: "Not available now. A command's state is unknown unless `kept` is `no`: retry with the same key.",
-    504: "The request took too long. As with 503, retry with the same key.",
-    505: "The HTTP version is not 1.0 or 1.1.",
+# The name of the component, and the description.
+_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("BadRequest", "The JSON, a header or the path is invalid. `errors` names the place."),
+    401: ("Unauthenticated", "The credential is missing or unknown, or a signature is not accepted here."),
+    403: ("Forbidden", "The caller lacks the permission."),
+    404: ("NotFound", "Not found."),
+    408: ("RequestTimeout", "The body did not arrive in time."),
+    409: ("Conflict", "Not possible now; `reason` has the reason."),
+    413: ("ContentTooLarge", "The body is larger than 64 KiB, or a batch of commands larger than 512 KiB."),
+    414: ("UriTooLong", "The URL is longer than 4 KiB."),
+    415: ("UnsupportedMediaType", "The media type is not supported."),
+    422: ("UnprocessableContent", "The body does not fit its schema, or the key was used with another body before."),
+    429: ("TooManyRequests", "The caller exceeds its rate."),
+    431: ("HeadersTooLarge", "The request has more than 64 headers, or more than 16 KiB of headers."),
+    500: ("InternalError", "Internal error."),
+    501: ("TransferCodingUnknown", "The transfer coding of the body is not `chunked`."),
+    502: ("CollateUnusable", "Collate's response is not usable."),
+    503: (
+        "Unavailable",
+        "Not available now. A command's state is unknown unless `kept` is `no`: retry with the same key.",
+    ),
+    504: ("GatewayTimeout", "The request took too long. As with 503, retry with the same key."),
+    505: ("HttpVersionUnknown", "The HTTP version is not 1.0 or 1.1."),
 }
 _WITH_RETRY_AFTER = frozenset({429, 503, 504})
 _FOR_ALL_ROUTES = (414, 431, 501, 505)
+_ACCESS_CONFLICT: Final = "AccessConflict"
 
 
 def parameter(place: str, name: str, schema: Json, description: str) -> Json:
@@ -50,73 +60,198 @@ def parameter(place: str, name: str, schema: Json, description: str) -> Json:
     }
 
 
-AUTHORIZATION_ID = parameter("path", "authorizationId", IDENTIFIER, "Collate's id of the authorization.")
-OPERATOR = parameter(
-    "query",
-    "operator",
-    TypeAdapter(SentName).json_schema(),
-    "The member of staff who will read it. A person's own token says it.",
-)
-LIMIT = parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "The page size; default: 50.")
-CURSOR = parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the previous page.")
-PREFER = parameter(
+_KEY: Final[Json] = parameter(
     "header",
-    "Prefer",
-    {"type": "string"},
-    "`wait=N` (RFC 7240): respond 200 with the outcome if the command ends within N seconds, at most 30. The response "
-    "is 202 at once if the command becomes a dead letter, if too many requests wait, or if the client closes its side.",
-)
-REQUEST_ID = parameter(
-    "header",
-    "X-Request-Id",
-    {"type": "string"},
-    "The response and the log repeat it if it has at most 64 characters of A-Z a-z 0-9 . _ -.",
-)
+    "Idempotency-Key",
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": r'^([!#-+\--\[\]-~]+|"([ !#-\[\]-~]|\\["\\])+")$',
+    },
+    "A new key for each command, the same key for its retries; quoted or unquoted.",
+) | {"example": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+
+PARAMETERS: Final[Mapping[str, Json]] = {
+    "AuthorizationId": parameter("path", "authorizationId", IDENTIFIER, "Collate's id of the authorization."),
+    "CommandId": parameter("path", "commandId", UUID, "The commandId of the 202."),
+    "Cursor": parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the previous page."),
+    "HandoffId": parameter("path", "handoffId", IDENTIFIER, "Collate's id of the handoff."),
+    "IdempotencyKey": _KEY | {"required": True},
+    "IfNoneMatch": parameter("header", "If-None-Match", _TEXT, "The ETag of an earlier response."),
+    "Limit": parameter(
+        "query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "The page size; default: 50."
+    ),
+    "Operator": parameter(
+        "query",
+        "operator",
+        TypeAdapter(SentName).json_schema(),
+        "The member of staff who will read it. A person's own token says it.",
+    ),
+    "OptionalIdempotencyKey": _KEY,
+    "Order": parameter("query", "order", reference("Order"), "Which come first; oldest is the default."),
+    "Prefer": parameter(
+        "header",
+        "Prefer",
+        _TEXT,
+        "`wait=N` (RFC 7240): respond 200 with the outcome if the command ends within N seconds, at most 30. The "
+        "response is 202 at once if the command becomes a dead letter, if too many requests wait, or if the client "
+        "closes its side.",
+    ),
+    "RequestId": parameter(
+        "header",
+        "X-Request-Id",
+        _TEXT,
+        "The response and the log repeat it if it has at most 64 characters of A-Z a-z 0-9 . _ -.",
+    ),
+}
+
+_HEADERS: Final[Mapping[str, Json]] = {
+    "ETag": {"schema": _TEXT, "description": "For If-None-Match: 304 if nothing has changed."},
+    "IdempotencyReplayed": {"schema": _TEXT, "description": "`true` for a retry of a known command."},
+    "Location": {"schema": _TEXT, "description": "The URL of the command's status, if a read model is installed."},
+    "PreferenceApplied": {"schema": _TEXT, "description": "`wait=N` if the gateway waited."},
+    "RetryAfter": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."},
+}
+
+_OF_THE_HANDOFF: Final = {
+    "authorizationId": "$response.body#/authorizationId",
+    "handoffId": "$response.body#/handoffId",
+}
+_LINKS: Final[Mapping[str, Json]] = {
+    "StatusOfCommand": {
+        "operationId": "readCommand",
+        "parameters": {"commandId": "$response.body#/commandId"},
+        "description": "The status of the command, if a read model is installed.",
+    },
+    "GrantForHandoff": {
+        "operationId": "createAccessGrant",
+        "parameters": _OF_THE_HANDOFF,
+        "description": "A link into the payer session of the handoff, if `handoffId` is present.",
+    },
+    "CloseOfHandoff": {
+        "operationId": "closeHandoff",
+        "parameters": _OF_THE_HANDOFF,
+        "description": "The close of the handoff, if `handoffId` is present.",
+    },
+    "CloseOfGrantedHandoff": {
+        "operationId": "closeHandoff",
+        "parameters": {
+            "authorizationId": "$request.path.authorizationId",
+            "handoffId": "$response.body#/handoffId",
+        },
+        "description": "The close of the handoff after the work in the payer session.",
+    },
+    "HandoffOfReview": {
+        "operationId": "requestHandoff",
+        "parameters": {"authorizationId": "$response.body#/authorizationId"},
+        "description": "The handoff after the acceptance; `acceptedReviewSnapshotId` is `/reviewSnapshot/id`.",
+    },
+}
+
+
+def used_parameters(*names: str) -> list[Json]:
+    """Return references to parameters."""
+    return [_component("parameters", name, PARAMETERS) for name in names]
+
+
+def headers(**names: str) -> Json:
+    """Return references to headers. `names`: the component of each header, with `_` for `-` in the header's name."""
+    return {header.replace("_", "-"): _component("headers", name, _HEADERS) for header, name in names.items()}
+
+
+def links(**names: str) -> Json:
+    """Return references to links. `names`: the component of each link."""
+    return {link: _component("links", name, _LINKS) for link, name in names.items()}
+
+
+def next_page(operation: str, parameters: Iterable[Json]) -> Json:
+    """Return the link of a list to its next page; nothing if the operation has no parameter `cursor`."""
+    if not any(one == _component("parameters", "Cursor", PARAMETERS) for one in parameters):
+        return {}
+    following = {"operationId": operation, "parameters": {"cursor": "$response.body#/next"}}
+    return {"links": {"next": following | {"description": "The next page, if `next` is present."}}}
 
 
 def json_body(model: type[Model], *, is_required: bool) -> Json:
     """Return a request body."""
-    return {"required": is_required, "content": {"application/json": {"schema": _reference(model)}}}
+    return {"required": is_required, "content": {"application/json": {"schema": reference(model.__name__)}}}
 
 
-def json_response(description: str, model: type[Model], headers: Json | None = None) -> Json:
-    """Return a response with a JSON body."""
-    response: Json = {"description": description, "content": {"application/json": {"schema": _reference(model)}}}
-    return response | ({"headers": headers} if headers else {})
+def json_response(description: str, model: type[Model], examples: Json | None = None, **more: Json) -> Json:
+    """Return a response with a JSON body. `more`: its `headers` and `links`."""
+    content = {"schema": reference(model.__name__)} | ({"examples": examples} if examples else {})
+    return {"description": description, "content": {"application/json": content}, **more}
 
 
 def command_responses() -> Json:
     """Return the successful responses to a command, by status."""
-    text = {"schema": {"type": "string"}}
-    replayed = {"Idempotency-Replayed": text | {"description": "`true` for a retry of a known command."}}
-    applied = {"Preference-Applied": text | {"description": "`wait=N` if the gateway waited."}}
-    location = {"Location": text | {"description": "The URL of the command's status, if a read model is installed."}}
-    return {
-        "200": json_response("The command has finished, with any outcome.", CommandOutcome, replayed | applied),
-        "202": json_response(
-            "The command is stored; it will end with one `command.finished`. A status `dead_lettered` is not the end.",
-            CommandAccepted,
-            replayed | applied | location,
-        ),
-    }
+    return {"200": _response("CommandFinished"), "202": _response("CommandStored")}
+
+
+def unchanged() -> Json:
+    """Return the response to a read of an unchanged resource, by status."""
+    return {"304": _response("NotModified")}
 
 
 def problems(statuses: Iterable[int]) -> Json:
     """Return the problem responses for these statuses, and for those that every route has."""
-    found: Json = {}
-    for status in sorted({*statuses, *_FOR_ALL_ROUTES}):
-        found |= problem(status)
-    return found
+    return {str(status): _response(_PROBLEMS[status][0]) for status in sorted({*statuses, *_FOR_ALL_ROUTES})}
 
 
-def problem(status: int, model: type[Model] = ProblemDetails) -> Json:
-    """Return the problem response of one status, with this body."""
-    content = {"application/problem+json": {"schema": _reference(model)}}
-    response: Json = {"description": _PROBLEMS[status], "content": content}
+def access_conflict() -> Json:
+    """Return the problem response of a handoff without access, by status."""
+    return {"409": _response(_ACCESS_CONFLICT)}
+
+
+def components() -> Json:
+    """Return the shared parts as components."""
+    return {
+        "parameters": dict(PARAMETERS),
+        "headers": dict(_HEADERS),
+        "links": dict(_LINKS),
+        "responses": _responses(),
+    }
+
+
+def _responses() -> Json:
+    finished = json_response(
+        "The command has finished, with any outcome.",
+        CommandOutcome,
+        headers=headers(Idempotency_Replayed="IdempotencyReplayed", Preference_Applied="PreferenceApplied"),
+        links=links(status="StatusOfCommand", grant="GrantForHandoff", close="CloseOfHandoff"),
+    )
+    stored = json_response(
+        "The command is stored; it will end with one `command.finished`. A status `dead_lettered` is not the end.",
+        CommandAccepted,
+        headers=headers(
+            Idempotency_Replayed="IdempotencyReplayed", Preference_Applied="PreferenceApplied", Location="Location"
+        ),
+        links=links(status="StatusOfCommand"),
+    )
+    return {
+        "CommandFinished": finished,
+        "CommandStored": stored,
+        "NotModified": {"description": "Nothing has changed since the ETag in If-None-Match."},
+        **{name: problem(status) for status, (name, _) in _PROBLEMS.items()},
+        _ACCESS_CONFLICT: problem(409, AccessProblemDetails),
+    }
+
+
+def problem(status: int, model: type[Model] = ProblemDetails, examples: Json | None = None) -> Json:
+    """Return the problem response of one status."""
+    content = {"schema": reference(model.__name__)} | ({"examples": examples} if examples else {})
+    response: Json = {"description": _PROBLEMS[status][1], "content": {"application/problem+json": content}}
     if status in _WITH_RETRY_AFTER:
-        response["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
-    return {str(status): response}
+        response["headers"] = headers(Retry_After="RetryAfter")
+    return response
 
 
-def _reference(model: type[Model]) -> Json:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _response(name: str) -> Json:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _component(kind: str, name: str, known: Mapping[str, Json]) -> Json:
+    if name not in known:
+        raise KeyError(f"there is no component {name} among the {kind}")
+    return {"$ref": f"#/components/{kind}/{name}"}

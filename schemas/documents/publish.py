@@ -7,7 +7,7 @@
     python -m schemas.documents.publish --release   make today's documents the baseline (published/released), if
                                                     there is no incompatible change
 
-An incompatible change needs a new type (`...v2`) beside the old one.
+An incompatible change needs a new type (`...v2`) beside the old one. `contract_version` has the rule of the version.
 """
 
 import json
@@ -24,9 +24,11 @@ from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.documents.asyncapi import asyncapi
-from schemas.documents.compatibility import asyncapi_breaks, openapi_breaks, schema_breaks
+from schemas.documents.compatibility import asyncapi_breaks, openapi_breaks
+from schemas.documents.contract_version import required_version, version
 from schemas.documents.json_schema import json_schema
 from schemas.documents.openapi import openapi
+from schemas.documents.schema_compatibility import schema_breaks
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 
@@ -82,6 +84,8 @@ def release_breaks(baseline: Path = RELEASED) -> Iterator[str]:
         old, new = json.loads(file.read_text()), today[path]
         if path == "openapi.json":
             yield from (f"{path}: {found}" for found in openapi_breaks(old, new))
+            if version(new) < (lowest := required_version(old, new)):
+                yield f"{path}: info.version must be at least {'.'.join(map(str, lowest))}"
         elif path == "asyncapi.json":
             yield from (f"{path}: {found}" for found in asyncapi_breaks(old, new))
         else:

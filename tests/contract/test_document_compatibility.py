@@ -14,8 +14,15 @@ CLOSING = ("paths", CLOSE, "post")
 STREAM = ("paths", "/v1/events", "get")
 COMPONENTS = ("components", "schemas")
 EVENTS_CHANNEL = ("channels", "events")
-REPORTED = "HandoffCloseBody/properties/result/properties/reportedOutcome"
+RESULT = "/properties/result/properties/reportedOutcome"
+REPORTED = f"HandoffCloseBody{RESULT}"
 OPENED = ("components", "messages", "HandoffOpened")
+STORED = json.loads(publish.read("openapi.json"))["components"]["responses"]["CommandStored"]
+HEADERS = STORED["headers"]
+NO_BODY = [f"post {CLOSE} 202 application/json: is gone"]
+NO_HEADERS = [f"post {CLOSE} 202 {header}: is gone" for header in HEADERS]
+LIMIT = ("components", "parameters", "Limit", "schema")
+LISTS = ("/v1/authorizations/{authorizationId}/timeline", "/v1/handoffs", "/v1/dead-letters")
 
 
 @pytest.mark.parametrize(
@@ -34,8 +41,13 @@ OPENED = ("components", "messages", "HandoffOpened")
         ),
         ((*CLOSING, "responses", "202"), ..., [f"post {CLOSE}: no longer has the response 202"]),
         ((*CLOSING, "responses", "409"), {"description": "New."}, []),
-        ((*CLOSING, "responses", "503", "headers", "Retry-After"), ..., [f"post {CLOSE} 503 Retry-After: is gone"]),
-        ((*CLOSING, "responses", "202", "content"), {}, [f"post {CLOSE} 202 application/json: is gone"]),
+        (
+            (*CLOSING, "responses", "503"),
+            {"$ref": "#/components/responses/InternalError"},
+            [f"post {CLOSE} 503 Retry-After: is gone"],
+        ),
+        ((*CLOSING, "responses", "202"), {"description": "Empty.", "headers": HEADERS}, NO_BODY),
+        ((*CLOSING, "responses", "202", "$ref"), "#/components/responses/NotModified", [*NO_BODY, *NO_HEADERS]),
         ((*STREAM, "parameters", 0), ..., ["get /v1/events query type: is gone"]),
         ((*STREAM, "parameters", 0, "required"), True, ["get /v1/events query type: is required now"]),
         (
@@ -59,6 +71,8 @@ OPENED = ("components", "messages", "HandoffOpened")
                 "get /v1/events header X-Request-Id: is gone",
             ],
         ),
+        # A shared part breaks each operation that has it. Two lists are newer than the baseline.
+        ((*LIMIT, "maximum"), 100, [f"get {path} query limit: maximum was lowered" for path in LISTS]),
         (
             (*COMPONENTS, "CommandAccepted", "properties", "commandId"),
             ...,
@@ -75,9 +89,12 @@ OPENED = ("components", "messages", "HandoffOpened")
             ["AccessGrantBody/properties/reason: is required now"],
         ),
         (
-            (*COMPONENTS, "HandoffCloseBody.ReportedOutcome", "enum"),
+            (*COMPONENTS, "ReportedOutcome", "enum"),
             ["submitted", "decision_observed", "not_required_observed"],
-            [f"{REPORTED}: enum was narrowed, follow_up_required_observed is gone"],
+            [
+                f"{at}: enum was narrowed, follow_up_required_observed is gone"
+                for at in (REPORTED, f"post /v1/commands body application/cloudevents+json/properties/data{RESULT}")
+            ],
         ),
         ((*COMPONENTS, "CommandAccepted", "properties", "new"), {"type": "string"}, []),
         ((*COMPONENTS, "AccessGrantBody", "properties", "new"), {"type": "string"}, []),
@@ -122,6 +139,18 @@ def test_an_incompatible_change_of_openapi_is_found(monkeypatch, way, value, fou
 )
 def test_an_incompatible_change_of_asyncapi_is_found(monkeypatch, way, value, found):
     assert_caught(monkeypatch, "asyncapi.json", way, value, found)
+
+
+def test_a_header_that_leaves_a_shared_response_is_found_at_each_operation(monkeypatch):
+    released = json.loads((publish.RELEASED / "openapi.json").read_text())
+    limited = [
+        f"{method} {path} 429 Retry-After: is gone"
+        for path, operations in released["paths"].items()
+        for method, operation in operations.items()
+        if "429" in operation["responses"]
+    ]
+    assert len(limited) > 15
+    assert_caught(monkeypatch, "openapi.json", ("components", "responses", "TooManyRequests", "headers"), {}, limited)
 
 
 def test_removing_any_route_or_field_of_openapi_is_found():

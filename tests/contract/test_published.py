@@ -14,8 +14,8 @@ from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter
 from schemas.documents import publish
-from schemas.documents.compatibility import schema_breaks
 from schemas.documents.json_schema import json_schema
+from schemas.documents.schema_compatibility import schema_breaks
 from schemas.events import EVENTS
 
 MESSAGES = [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]

@@ -96,10 +96,12 @@ def operation_page(openapi: Json, operation_id: str) -> OperationPage | None:
             return OperationPage(
                 line=line,
                 description=operation.get("description", ""),
-                parameters=tuple(_parameter(one, resolve(one.get("schema") or {})) for one in _parameters(operation)),
-                body=_fields(openapi, _json_schema(operation.get("requestBody") or {})),
+                parameters=tuple(
+                    _parameter(one, resolve(one.get("schema") or {})) for one in _parameters(openapi, operation)
+                ),
+                body=_fields(openapi, _json_schema(resolve(operation.get("requestBody") or {}))),
                 responses=tuple(
-                    _response(openapi, status, response) for status, response in operation["responses"].items()
+                    _response(openapi, status, resolve(response)) for status, response in operation["responses"].items()
                 ),
                 is_public=operation.get("security") == [],
             )
@@ -136,8 +138,9 @@ def _operations(openapi: Json) -> Iterator[tuple[OperationLine, Json]]:
                 yield OperationLine(id_, method.upper(), path, operation.get("summary", "")), operation
 
 
-def _parameters(operation: Json) -> Iterable[Json]:
-    return [one for one in operation.get("parameters", ()) if "name" in one]
+def _parameters(openapi: Json, operation: Json) -> Iterable[Json]:
+    found = [_resolve(openapi, one) for one in operation.get("parameters", ())]
+    return [one for one in found if "name" in one]
 
 
 def _parameter(parameter: Json, schema: Json) -> ParameterRow:

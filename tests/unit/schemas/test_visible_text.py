@@ -13,7 +13,7 @@ from schemas.api.faults import faults
 from schemas.api.messages import AccessGrantBody
 from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.documents import publish
-from schemas.documents.compatibility import resolved, schema_breaks
+from schemas.documents.schema_compatibility import resolved, schema_breaks
 from schemas.fields import visible_text
 from schemas.fields.visible_text import FROM_CALLER, STORED_LINE, Notes, SentName, Why
 
@@ -118,7 +118,8 @@ def strings(schema, root, at):
     for keyword in ("items", "propertyNames", "additionalProperties"):
         if isinstance(schema.get(keyword), dict):
             yield from strings(schema[keyword], root, f"{at}/{keyword}")
-    if schema.get("type") == "string" and not {"enum", "const", "format"} & schema.keys():
+    types = schema.get("type", ())
+    if "string" in ([types] if isinstance(types, str) else types) and not {"enum", "const", "format"} & schema.keys():
         yield at, schema
 
 
@@ -132,7 +133,7 @@ def sent_by_callers():
         for method, operation in operations.items():
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from strings(content["schema"], document, f"{method} {path}")
-            for parameter in operation.get("parameters", ()):
+            for parameter in (resolved(document, one) for one in operation.get("parameters", ())):
                 place = f"{parameter['in']} {parameter['name']}"
                 if parameter["in"] != "header" and place not in GENERATED:
                     yield from strings(parameter["schema"], document, f"{method} {path} {place}")
