@@ -12,7 +12,7 @@ from local.failures import LocalError
 from local.image.__main__ import build as build_image
 from local.image.requirements import NotPossible, require
 from local.kubernetes import binaries, sandbox
-from local.kubernetes.paths import ARCHIVE, ROOT
+from local.kubernetes.paths import ARCHIVE, ROOT, is_current
 from runtime.version import VERSION
 
 FAILED, UNAVAILABLE = 1, 69
@@ -36,7 +36,7 @@ def run(module: str, arguments: list[str]) -> int:
         require("make cluster", NEEDS)
         began = time.monotonic()
         programs = binaries.build()
-        if not ARCHIVE.exists():
+        if not is_current(ARCHIVE):
             build_image(None, VERSION, ROOT / "dist")
         print(f"the programs and the image are there after {time.monotonic() - began:.0f} s", flush=True)
     except NotPossible as missing:
