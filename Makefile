@@ -28,12 +28,12 @@ dev: $(READY) ## Run the whole gateway until Ctrl-C; print URLs, a key and comma
 install: $(READY) ## Build .venv with the pinned packages (all other verbs do this too)
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.downloads -p tests.forks --processes 5
+SPREAD = -p tests.downloads -p tests.spread --numprocesses 4 --no-loadscope-reorder
 test: $(READY) ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 
 unit: $(READY) ## Run the tests without servers, with few random examples, in seconds
-	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),-p tests.forks --processes 2)
+	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 lint: $(READY) ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check

@@ -21,7 +21,8 @@ _RUNNING = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not session.config.option.collectonly:
+    is_xdist_worker = hasattr(session.config, "workerinput")
+    if not (is_xdist_worker or session.config.option.collectonly):
         session.config.stash[_RUNNING] = subprocess.Popen([sys.executable, "-m", "tests.downloads"])
 
 

@@ -1,10 +1,13 @@
-"""The groups of tests that `make test` distributes over processes, and the order in which the groups begin.
+"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 5`.
 
 The tests of a file run in one process, and so do files that share an expensive server. The slowest tests begin first.
 """
 
 from pathlib import PurePath
 from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Paths below tests/ whose tests share three brokers, a secured broker, an image or a browser.
 _SHARED: Final = {
@@ -18,11 +21,24 @@ _SHARED: Final = {
     "browser": ("browser",),
 }
 _KINDS: Final = ("browser", "system", "process", "chart", "contract", "unit")
-_HEAVY: Final = {"browser", "system"}
 
 
-def group_of(nodeid: str) -> str:
-    """Return the name of a test's group: its file, or the expensive server that several files share."""
+class _Spread(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
+    return _Spread(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Each process collects all tests; all must have the same order.
+    items.sort(key=lambda item: _order(item.nodeid))
+
+
+def _scope(nodeid: str) -> str:
     path = PurePath(nodeid.partition("::")[0])
     below = path.relative_to("tests")
     for name, places in _SHARED.items():
@@ -31,12 +47,6 @@ def group_of(nodeid: str) -> str:
     return str(path)
 
 
-def is_heavy(nodeid: str) -> bool:
-    """Return whether a test starts servers and whole processes."""
-    return PurePath(nodeid).parts[1] in _HEAVY
-
-
-def order(nodeid: str) -> tuple[bool, int, str]:
-    """Return the key by which to sort the tests."""
-    scope = group_of(nodeid)
+def _order(nodeid: str) -> tuple[bool, int, str]:
+    scope = _scope(nodeid)
     return scope not in _SHARED, _KINDS.index(PurePath(nodeid).parts[1]), scope

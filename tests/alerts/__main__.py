@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import helm_python as helm
 import yaml
 
 from tests.alerts.promtool import NoPromtool, promtool
@@ -26,8 +27,6 @@ VALUES = {
 
 def rendered_rules() -> dict[str, Any]:
     """Return the rule groups of the chart as a rule file of Prometheus."""
-    import helm_python as helm  # noqa: PLC0415 - it starts threads, and tests/forks.py forks after all imports
-
     with helm.Chart.load(CHART) as chart:
         manifests = chart.render(VALUES, name="prod", namespace="payers")
     objects = [one for text in manifests.values() for one in _objects(text)]

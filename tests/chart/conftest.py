@@ -5,6 +5,7 @@ import functools
 import json
 from pathlib import Path
 
+import helm_python as helm
 import kubernetes_validate
 import pytest
 import yaml
@@ -75,14 +76,7 @@ class Rendered:
 
 
 @pytest.fixture(scope="session")
-def helm():
-    import helm_python  # noqa: PLC0415 - it starts threads, which do not exist in a process that tests/forks.py forks
-
-    return helm_python
-
-
-@pytest.fixture(scope="session")
-def chart(helm):
+def chart():
     with helm.Chart.load(CHART) as chart:
         yield chart
 

@@ -4,6 +4,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import helm_python as helm
 import pytest
 import yaml
 
@@ -15,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
 
 
-def test_lint_accepts_the_defaults(helm):
+def test_lint_accepts_the_defaults():
     found = helm.lint(CHART, strict=True)
     assert found["errors"] == []
     assert [one for one in found["messages"] if "icon" not in str(one)] == []
 
 
 @pytest.mark.parametrize("file", sorted((CHART / "ci").glob("*-values.yaml")), ids=lambda file: file.stem)
-def test_lint_accepts_every_file_of_ci(helm, file):
+def test_lint_accepts_every_file_of_ci(file):
     found = helm.lint(CHART, yaml.safe_load(file.read_text()), strict=True)
     assert [one for one in found["messages"] if "icon" not in str(one)] == []
 
@@ -84,7 +85,7 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_a_wrong_value_is_rejected_and_named(helm, render, values, expected):
+def test_a_wrong_value_is_rejected_and_named(render, values, expected):
     with pytest.raises(helm.HelmError, match=expected):
         render(values)
 
@@ -96,7 +97,7 @@ def test_the_values_of_the_deploy_guide_are_valid(render, block):
     assert workers["spec"]["template"]["spec"]["containers"]
 
 
-def test_all_required_values_that_are_missing_are_named_at_once(helm, chart):
+def test_all_required_values_that_are_missing_are_named_at_once(chart):
     with pytest.raises(helm.HelmError) as refused:
         chart.render({}, name="prod")
     for name in ("settings.environment", "settings.kafka.bootstrap", "settings.collate.base_url", "existingSecret"):

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import helm_python as helm
 import yaml
 
 from local.installation import Program
@@ -200,8 +201,6 @@ class Kubernetes:
         return environ | self.overrides
 
     def _deploy(self, arguments, revisions):
-        import helm_python as helm  # noqa: PLC0415 - it starts threads, and tests/forks.py forks after all imports
-
         if not (ROOT / arguments.chart / "Chart.yaml").exists():
             raise CommandRefused(f"there is no chart {arguments.chart}")
         values = yaml.safe_load((self.directory / arguments.values).read_text())
@@ -245,6 +244,7 @@ class Kubernetes:
                     cwd=self.directory,
                     capture_output=True,
                     text=True,
+                    timeout=100,
                     check=False,
                 )
             )
