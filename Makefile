@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs screenshots assets sbom image cluster cluster-test requirements lock clean
+.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -65,6 +65,9 @@ mutants: $(READY) ## Plant small faults and report those that unit and process t
 docs: $(READY) ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
 	$(BIN)/python -m docs_build $(ARGS)
 
+client-packages: $(READY) ## Write the TypeScript client's types again, check both clients and build them into dist/
+	$(BIN)/python -m local.npm.clients $(ARGS)
+
 screenshots: $(READY) ## Take the pictures of the console's pages again: docs/images/console-*.png
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -100,10 +103,10 @@ lock: $(READY) ## Pin Kafka's jars again, for another version of Kafka
 	$(BIN)/python -m local.kafka.jarlock
 
 clean: ## Remove .venv and the tools' caches (Kafka stays in ~/.cache/collate-gateway)
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): $(wildcard requirements/*.txt) pyproject.toml
+$(READY): $(wildcard requirements/*.txt) pyproject.toml clients/python/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or newer, or name another one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) local/environment.py
 	@rm -f .venv/ready-* && touch $@

@@ -1,6 +1,7 @@
 """Write every file that is made from code: `make docs`. With `--check`, list the stale files and exit 1 instead."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from docs_build import (
     licences,
     reference,
 )
+from docs_build.clients import models, synchronous
 from docs_build.dashboard import grafana, picture
 from schemas.documents import publish
 
@@ -41,6 +43,11 @@ def pages(root: Path) -> dict[str, str]:
             (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
         ),
     }
+    published = publish.rendered()
+    found[models.PATH] = models.models_module(
+        json.loads(published["openapi.json"]), json.loads(published["asyncapi.json"])
+    )
+    found |= synchronous.synchronous_files()
     if sys.version_info[:2] == licences.IMAGE_PYTHON:
         found["docs/licences.md"] = licences.page()
     return found

@@ -35,8 +35,9 @@ def main() -> None:
         "postgres.txt", "The local PostgreSQL cannot run here. With TEST_POSTGRES=postgresql://… the tests use yours."
     )
     install("browser.txt", "The browser tests cannot run here.")
-    local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    subprocess.run(local, check=True)
+    for project in (ROOT, ROOT / "clients" / "python"):
+        local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(project))
+        subprocess.run(local, check=True)
 
 
 def version() -> str:

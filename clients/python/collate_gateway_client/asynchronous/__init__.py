@@ -1,0 +1,1 @@
+"""The asynchronous client. `make docs` makes the synchronous one from these files."""

@@ -1,0 +1,117 @@
+"""What a program has received of an event stream: where to resume, which events repeat, which are missing. Pure."""
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from collate_gateway_client.sse import Frame
+
+ENDED: Final = "stream.ended"
+_REMEMBERED: Final = 20_000
+
+
+class UnreadableEvent(Exception):
+    """A frame that is not a CloudEvent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of the gateway.
+
+    Attributes:
+        id: Unique within `source`.
+        source: The installation that published the event.
+        type: Such as `collate-gateway.handoff.opened.v1`.
+        authorization_id: The authorization.
+        sequence: The number of the event within its authorization, from 1, without gaps.
+        time: When it was published (RFC 3339).
+        data: The event's fields. `models.EventData` has the type for each `type`.
+        position: Give it to `events(after=…)` to resume behind this event, also in another process.
+        missing: The number of events of this authorization that are absent between the last one and this one. 0 for
+            the first event of an authorization, and for a stream with a filter by type.
+        attributes: All attributes of the CloudEvent.
+    """
+
+    id: str
+    source: str
+    type: str
+    authorization_id: str
+    sequence: int
+    time: str
+    data: Any = field(repr=False)
+    position: str
+    missing: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+class StreamProgress:
+    """Follows the frames of one stream over all its connections. The numbers that it remembers are bounded."""
+
+    def __init__(self, after: str | None, *, is_filtered_by_type: bool) -> None:
+        """`after` is the position to resume behind; None begins now."""
+        self.position = after
+        self.end_reason: str | None = None
+        self._is_filtered_by_type = is_filtered_by_type
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._sequences: OrderedDict[str, int] = OrderedDict()
+
+    def take(self, frame: Frame) -> Event | None:
+        """Return the frame's event, unless it is a repeat or no event. The position is behind this frame then.
+
+        Raises UnreadableEvent.
+        """
+        if frame.position is not None:
+            self.position = frame.position
+        if frame.data is None:
+            return None
+        document = _read(frame.data)
+        if frame.type == ENDED:
+            self.end_reason = str(document.get("reason", ""))
+            return None
+        try:
+            identity = (str(document["source"]), str(document["id"]))
+            authorization_id, sequence = str(document["subject"]), int(document["sequence"])
+            kind, time = str(document["type"]), str(document["time"])
+        except (KeyError, ValueError, TypeError):
+            raise UnreadableEvent from None
+        if identity in self._seen:
+            return None
+        _remember(self._seen, identity, None)
+        return Event(
+            identity[1],
+            identity[0],
+            kind,
+            authorization_id,
+            sequence,
+            time,
+            document.get("data"),
+            self.position or "",
+            self._missing(authorization_id, sequence),
+            {name: value for name, value in document.items() if name != "data"},
+        )
+
+    def _missing(self, authorization_id: str, sequence: int) -> int:
+        last = self._sequences.get(authorization_id)
+        _remember(self._sequences, authorization_id, sequence)
+        if self._is_filtered_by_type or last is None:
+            return 0
+        # A smaller number begins the sequence of an authorization that the gateway had forgotten.
+        return max(0, sequence - last - 1)
+
+
+def _read(data: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise UnreadableEvent from None
+    if not isinstance(document, dict):
+        raise UnreadableEvent
+    return document
+
+
+def _remember(memory: "OrderedDict[Any, Any]", key: object, value: object) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > _REMEMBERED:
+        memory.popitem(last=False)

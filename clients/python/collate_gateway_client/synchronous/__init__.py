@@ -1,0 +1,1 @@
+"""The synchronous client. `make docs` makes it from the asynchronous one, except `authorize`."""

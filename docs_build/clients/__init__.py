@@ -1,0 +1,1 @@
+"""The generated files of the Python client: its types and its synchronous half."""

@@ -1,0 +1,106 @@
+"""Both clients have a method for each operation that services and their staff need, and the same version."""
+
+import ast
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from collate_gateway_client import VERSION as CLIENT_VERSION
+from collate_gateway_client import AsyncGateway, Gateway
+from runtime.version import VERSION
+
+ROOT = Path(__file__).parents[3]
+TYPESCRIPT = ROOT / "clients" / "typescript"
+METHODS = {
+    "requestHandoff": "requestHandoff",
+    "closeHandoff": "closeHandoff",
+    "watchAuthorization": "watch",
+    "sendCommand": "sendEvent",
+    "createAccessGrant": "accessGrant",
+    "releaseHandoff": "releaseHandoff",
+    "readReviewSnapshot": "reviewSnapshot",
+    "readPayerEvidence": "payerEvidence",
+    "readCommand": "command",
+    "readAuthorization": "authorization",
+    "readTimeline": "timeline",
+    "readOverview": "overview",
+    "readMe": "me",
+    "listAuthorizations": "authorizations",
+    "listCommands": "commands",
+    "listHandoffs": "handoffs",
+    "streamEvents": "events",
+}
+# The documents need no client, and an operator decides with `gateway` or in the console.
+LEFT_OUT = {
+    "openApi",
+    "asyncApi",
+    "emptyRecentCommands",
+    "lowerVersionFloor",
+    "listDeadLetters",
+    "decideDeadLetters",
+    "readDeadLetter",
+    "readDeadLetterOriginal",
+    "readDeadLetterSituation",
+    "redriveDeadLetter",
+    "discardDeadLetter",
+}
+
+
+def snake(name):
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+def public(client):
+    return {name for name, _ in inspect.getmembers(client, inspect.isfunction) if not name.startswith("_")}
+
+
+def test_every_operation_has_a_method_or_is_left_out():
+    document = json.loads((ROOT / "schemas/published/openapi.json").read_text())
+    operations = {one["operationId"] for path in document["paths"].values() for one in path.values()}
+    assert operations == METHODS.keys() | LEFT_OUT
+    methods = {snake(name) for name in METHODS.values()}
+    assert public(Gateway) == methods | {"close"}
+    assert public(AsyncGateway) == methods | {"aclose"}
+    source = (TYPESCRIPT / "src/gateway.ts").read_text()
+    assert set(re.findall(r"^  (?:async )?(\w+)\(", source, re.MULTILINE)) - {"constructor"} == set(METHODS.values())
+
+
+@pytest.mark.parametrize("name", sorted(snake(name) for name in METHODS.values()))
+def test_both_halves_have_the_same_parameters(name):
+    ours, theirs = inspect.signature(getattr(Gateway, name)), inspect.signature(getattr(AsyncGateway, name))
+    assert ours.parameters == theirs.parameters
+
+
+def test_every_query_parameter_of_a_list_has_an_argument():
+    document = json.loads((ROOT / "schemas/published/openapi.json").read_text())
+    for path in document["paths"].values():
+        operation = path.get("get", {})
+        if operation.get("operationId") not in METHODS:
+            continue
+        query = {one["name"] for one in operation["parameters"] if one.get("in") == "query"} - {"cursor", "at"}
+        taken = set(inspect.signature(getattr(Gateway, snake(METHODS[operation["operationId"]]))).parameters)
+        named = (
+            {"type": "types", "authorizationId": "authorization_ids"} if path is document["paths"]["/v1/events"] else {}
+        )
+        assert {named.get(name, snake(name)) for name in query} <= taken, operation["operationId"]
+
+
+def test_the_clients_have_the_version_of_the_gateway():
+    package = json.loads((TYPESCRIPT / "package.json").read_text())
+    lock = json.loads((TYPESCRIPT / "package-lock.json").read_text())
+    (version,) = re.findall(r'VERSION = "([^"]+)"', (TYPESCRIPT / "src/version.ts").read_text())
+    assert {CLIENT_VERSION, package["version"], lock["version"], version} == {VERSION}
+
+
+def test_the_lock_names_no_host():
+    assert "://" not in re.sub(r'"url": "[^"]*"', "", (TYPESCRIPT / "package-lock.json").read_text())
+
+
+def test_the_synchronous_half_has_no_word_of_the_asynchronous_one():
+    for file in (ROOT / "clients/python/collate_gateway_client/synchronous").glob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+        assert not any("sync" in name.lower() and name != "synchronous" for name in names), file
+        assert "await" not in file.read_text().replace("awaitable", "")
