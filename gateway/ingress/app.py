@@ -1,10 +1,11 @@
 """The Starlette application of the ingress: its routes, its middleware and its exception handlers."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.oidc.tokens import Tokens
 from gateway.ingress.auth.authentication import Authentication
@@ -26,8 +27,7 @@ from gateway.ingress.http.middleware import (
     RequestRecorder,
     StrictHeaders,
 )
-from gateway.ingress.http.path_route import PathRoute, complete
-from gateway.ingress.http.responses import EXCEPTION_HANDLERS
+from gateway.ingress.http.route_table import PathRoute, RouteTable
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
@@ -41,12 +41,27 @@ if TYPE_CHECKING:
     from gateway.ingress.reads import Reads
 
 
+class _Application(Starlette):
+    """A Starlette application with our middleware alone, which covers what Starlette's own two classes do."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # type: ignore[override]
+        """Serve one request."""
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        return self.middleware_stack(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application within its middleware."""
+        app: ASGIApp = self.router.app  # not `__call__`, which would only call it
+        for wrap, args, kwargs in reversed(self.user_middleware):
+            app = wrap(app, *args, **kwargs)
+        return app
+
+
 def create_app(routes: Sequence[PathRoute], middleware: Sequence[Middleware]) -> Starlette:
     """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md gives the reason."""
-    complete(routes)
-    app = Starlette(routes=routes, middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
-    # A redirect would repeat the Host header, which the caller chooses.
-    app.router.redirect_slashes = False
+    app = _Application(middleware=middleware)
+    app.router = RouteTable(routes)
     return app
 
 
@@ -92,7 +107,6 @@ def routes(
     """Return the routes."""
     authorization, dead_letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
     return [
-        # Starlette matches in this order: the most frequent routes first, a specific path before one with a parameter.
         PathRoute("/v1/commands", commands.cloudevent, methods=["POST"]),
         PathRoute(f"{authorization}/handoffs", commands.request, methods=["POST"]),
         PathRoute(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),

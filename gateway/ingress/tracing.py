@@ -30,7 +30,7 @@ class RequestSpans:
         ) as span:
             await self.app(scope, receive, send)
             context = context_of(scope)
-            route = route_label(scope, context)
+            route = route_label(scope)
             status, fields = context.status or 499, context.log_fields
             span.rename(f"{method} {route}")
             span.annotate({"http.response.status_code": status, "http.route": route, "gateway.caller": context.caller})

@@ -46,10 +46,7 @@ def context_of(scope: Scope) -> RequestContext:
     return context
 
 
-def route_label(scope: Scope, context: RequestContext) -> str:
-    """Return the path template of the route that serves the request; `unmatched` for 404 and 405 of the router."""
+def route_label(scope: Scope) -> str:
+    """Return the path template of the route that serves the request; `unmatched` for 404 and 405 of the table."""
     route = scope.get("route")
-    if route is None or context.status == 405:
-        return "unmatched"
-    path: str = route.path
-    return path
+    return "unmatched" if route is None else str(route.path)

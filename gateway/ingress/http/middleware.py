@@ -9,7 +9,8 @@
     body.BodyLimit    413 and 415 while the body is read
 
 `auth.authentication.Authentication` is the innermost. docs/decisions/0008-http-layer.md gives the reasons.
-The server runs without websockets and lifespan, so every scope is an HTTP request.
+The server runs without websockets and lifespan, so every scope is an HTTP request. A class that has nothing to do after
+the request returns the awaitable of the next one: a coroutine of its own would run at each step of the request.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import itertools
 import re
 import secrets
 import time
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -72,21 +74,21 @@ class RequestIds:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         # The first value of a repeated header counts, until `StrictHeaders` rejects the repetition.
         headers = dict(reversed(scope["headers"]))
         context = scope["state"]["context"] = RequestContext(_request_id(headers.get(b"x-request-id")), headers)
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
                 for callback in context.on_start:
                     callback()
                 message["headers"] = [*message["headers"], (b"x-request-id", context.request_id.encode())]
-            await send(message)
+            return send(message)
 
-        await self.app(scope, receive, send_with_id)
+        return self.app(scope, receive, send_with_id)
 
 
 def _request_id(header: bytes | None) -> str:
@@ -108,7 +110,7 @@ class RequestRecorder:
     def record(self, scope: Scope, seconds: float) -> None:
         """Record a request that has ended. Status 499 means that the client closed the connection first."""
         context: RequestContext = scope["state"]["context"]
-        route, status = route_label(scope, context), context.status or 499
+        route, status = route_label(scope), context.status or 499
         method = scope["method"] if scope["method"] in _METHODS else "other"
         series = route, method, status
         counter = self._counters.get(series)
@@ -249,16 +251,15 @@ class StrictHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or reject one request."""
         context: RequestContext = scope["state"]["context"]
         if len(context.headers) < len(scope["headers"]):
             try:
                 context.headers = _joined(scope["headers"])
             except InvalidHeader as problem:
-                await ProblemResponse(problem)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+                return ProblemResponse(problem)(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def _joined(raw_headers: RawHeaders) -> dict[bytes, bytes]:

@@ -1,17 +1,12 @@
 """Responses of our own: models and problems. Also the security headers of every response."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problem import MEDIA_TYPE, Problem
-from gateway.ingress.http.problems import MethodNotAllowed, NotFound
-
-if TYPE_CHECKING:
-    from starlette.types import ExceptionHandler
 
 RawHeaders = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
@@ -68,25 +63,3 @@ class ProblemResponse(Response):
         self.body = self._problem.body(context.request_id)
         self.init_headers(self._problem.headers())
         await super().__call__(scope, receive, send)
-
-
-async def _respond_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - registered for Problem
-    return ProblemResponse(error)
-
-
-async def _respond_not_found(_: Request, __: Exception) -> Response:
-    return ProblemResponse(NotFound("Check the path. /openapi.json lists every path."))
-
-
-async def _respond_method_not_allowed(request: Request, _: Exception) -> Response:
-    allow = ", ".join(sorted(request.scope["route"].path_methods))
-    detail = "Use one of the methods in the Allow header."
-    return ProblemResponse(MethodNotAllowed(detail, headers={"allow": allow}))
-
-
-EXCEPTION_HANDLERS: "dict[Any, ExceptionHandler]" = {
-    Problem: _respond_problem,
-    404: _respond_not_found,
-    405: _respond_method_not_allowed,
-}
