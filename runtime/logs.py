@@ -110,8 +110,8 @@ def line_writer(event: str, level: Literal["info", "warning"] = "info") -> Calla
         return lambda _fields: None
     if not isinstance(lead, _Lead):  # the process has not configured its logs
         return lambda fields: getattr(get_log(), level)(event, **fields)
-    write = lead.stream.write_soon
-    return lambda fields: write(render(logger, level, lead.line(level, event, fields)))
+    write, lead_fields = lead.stream.write_soon, lead.line(level, event, {})
+    return lambda fields: write(render(logger, level, {**lead_fields, "time": _now(), **fields}))
 
 
 class LineWriters(dict[str, Callable[[dict[str, Any]], None]]):

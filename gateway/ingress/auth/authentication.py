@@ -5,6 +5,7 @@ The innermost middleware. It sets Starlette's `request.user` and rejects no call
 """
 
 import time
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,22 +27,24 @@ class Authentication:
         self._callers = callers
         self._tokens = tokens
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request. Only a token takes a coroutine, because it may wait for the issuer's keys."""
         authorization = context_of(scope).headers.get(b"authorization")
         caller = None
         if authorization is not None and authorization[:7].lower() == _BEARER and len(authorization) <= _MAX_BYTES:
             credential = authorization[7:].strip()
-            if credential.startswith(_KEY_START):
-                caller = self._callers.current.by_key(credential.decode("latin-1"), time.time())
-            else:
-                caller = await self._by_token(credential)
+            if not credential.startswith(_KEY_START):
+                return self._serve_with_token(credential, scope, receive, send)
+            caller = self._callers.current.by_key(credential.decode("latin-1"), time.time())
         scope["user"] = caller
+        return self.app(scope, receive, send)
+
+    async def _serve_with_token(self, credential: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["user"] = await self._by_token(credential)
         await self.app(scope, receive, send)
 
     async def _by_token(self, credential: bytes) -> Caller | None:
         if credential.count(b".") != 2 or not self._callers.current.issuers:
             return None
-        # This may wait for the issuer's keys.
         subject = await self._tokens.subject(credential.decode("latin-1"))
         return None if subject is None else self._callers.current.by_subject(subject)

@@ -1,5 +1,6 @@
 """The `commands` topic as the ingress writes it: one way to append a record, for callers, operators and the audit."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,10 +38,10 @@ class CommandLog:
         headers, value = write_command(command, self._source)
         return CommandRecord(command.authorization_id.encode(), headers, value)
 
-    async def append(self, record: CommandRecord) -> Appended | NotAppended:
-        """Write a record and return its position, or why it may be missing."""
+    def append(self, record: CommandRecord) -> Awaitable[Appended | NotAppended]:
+        """Write a record, and return its position or why it may be missing, when awaited."""
         partition = partition_for(record.key, self._partitions)
-        return await self._publisher.append(partition, record.key, record.value, record.headers)
+        return self._publisher.append(partition, record.key, record.value, record.headers)
 
 
 def acceptance_time() -> datetime:

@@ -97,13 +97,15 @@ def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
 def number_of_names(value: object) -> int | None:
     """Return how many names the JSON of a parsed value had, at any depth. None: unknown, `read_object` must look."""
     if isinstance(value, Model):
-        values, total = [getattr(value, name) for name in value.model_fields_set], len(value.model_fields_set)
+        held, names = value.__dict__, list(value.__pydantic_fields_set__)
     elif isinstance(value, dict):
-        values, total = list(value.values()), len(value)
+        held, names = value, list(value)
     else:
         return 0 if value is None or isinstance(value, (str, int, datetime)) else None
-    for each in values:
-        if not isinstance(each, str):
+    total = len(names)
+    for name in names:
+        each = held[name]
+        if each.__class__ is not str:
             if (inner := number_of_names(each)) is None:
                 return None
             total += inner

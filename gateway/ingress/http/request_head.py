@@ -38,20 +38,25 @@ def too_large(limits: ConnectionLimits) -> Problem:
 
 def head_problem(limits: ConnectionLimits, version: str, url: bytes, headers: RawHeaders) -> Problem | None:
     """Return the problem of a complete head."""
-    return size_problem(limits, url, headers) or _framing_problem(version, headers) or _host_problem(version, headers)
-
-
-def _framing_problem(version: str, headers: RawHeaders) -> Problem | None:
-    """Return the problem of a version or a transfer coding that the server does not know."""
+    if problem := size_problem(limits, url, headers):
+        return problem
     if version not in {"1.1", "1.0"}:
         return VersionNotSupported("Send the request as HTTP/1.1.", close=True)
+    fields = dict(headers)
+    if b"transfer-encoding" in fields and (problem := _coding_problem(version, headers)):
+        return problem
+    return _host_problem(version, fields.get(b"host"))
+
+
+def _coding_problem(version: str, headers: RawHeaders) -> Problem | None:
+    """Return the problem of a transfer coding that the server does not know."""
     codings = [
         coding.strip().lower()
         for name, value in headers
         if name == b"transfer-encoding"
         for coding in value.split(b",")
     ]
-    if not codings or (codings == [b"chunked"] and version == "1.1"):
+    if codings == [b"chunked"] and version == "1.1":
         return None
     if set(codings) == {b"chunked"}:
         return Unreadable("Send one Content-Length, or in HTTP/1.1 the coding `chunked` once.", close=True)
@@ -62,9 +67,8 @@ def _framing_problem(version: str, headers: RawHeaders) -> Problem | None:
     )
 
 
-def _host_problem(version: str, headers: RawHeaders) -> Problem | None:
+def _host_problem(version: str, host: bytes | None) -> Problem | None:
     """Return the problem of a Host that is missing or malformed. `StrictHeaders` rejects a repeated one."""
-    host = dict(headers).get(b"host")
     if host is None and version == "1.1":
         expected = "to be given: HTTP/1.1 requires it"
     elif host is not None and not _HOST.fullmatch(host):

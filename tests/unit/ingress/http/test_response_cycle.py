@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from functools import partial
 
 import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
 from gateway.ingress.http.responses import SECURITY_HEADERS
@@ -96,3 +98,78 @@ def test_a_response_that_fails_after_its_head_has_its_head_written(transport):
     assert transport.writes == []
     cycle.transport.close()  # as uvicorn does for an exception of the application
     assert (len(transport.writes), ended) == (1, [1])
+
+
+PLAIN = [(b"content-type", b"application/json"), (b"location", b"/v1/commands/1?at=0-1"), (b"x-request-id", b"r-1")]
+DATE = (b"date", b"Fri, 27 Nov 2026 04:00:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (202, [*PLAIN, (b"content-length", b"2")], b"{}"),
+        (404, [(b"content-length", b"0")], b""),
+        (204, [*PLAIN, (b"content-length", b"0")], b""),
+        (405, [(b"allow", b"GET"), (b"content-length", b"2")], b"{}"),  # not a usual header: uvicorn writes it
+    ],
+)
+def test_a_usual_response_has_the_bytes_that_uvicorn_writes(transport, status, headers, body):
+    written = Transport()
+    theirs = cycle_of(written, [])
+    theirs.transport = written
+    theirs.send = partial(RequestResponseCycle.send, theirs)
+    ours = cycle_of(transport, [])
+    for cycle in (ours, theirs):
+        cycle.default_headers = [DATE]
+        send(cycle, start(*headers, status=status), part(body))
+        assert (cycle.response_complete, cycle.expected_content_length) == (True, 0)
+    head, _, rest = b"".join(written.writes).partition(b"\r\n\r\n")
+    assert transport.writes == [head + b"\r\n" + SECURITY_HEADERS + b"\r\n" + rest]
+
+
+@pytest.mark.parametrize("value", [b"/v1\r\nset-cookie: a=b", b"a\nb", b"\x00", b"\x7f"])
+def test_a_usual_header_cannot_begin_another_line(transport, value):
+    with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+        send(cycle_of(transport, []), start((b"location", value), (b"content-length", b"2")), part(b"{}"))
+    assert transport.writes == []
+
+
+@pytest.mark.parametrize("body", [b"", b"1", b"123"])
+def test_a_usual_response_with_another_length_than_its_body_is_an_error(transport, body):
+    cycle = cycle_of(transport, [])
+    with pytest.raises(RuntimeError, match="Content-Length"):
+        send(cycle, start((b"content-length", b"2")), part(body))
+    assert not cycle.response_complete
+
+
+def test_a_connection_that_closes_between_head_and_body_ends_after_the_body(transport):
+    ended = []
+    cycle = cycle_of(transport, ended)
+    send(cycle, start((b"content-length", b"2")))
+    cycle.keep_alive = False  # as the server's stop does
+    send(cycle, part(b"{}"))
+    assert (len(transport.writes), ended) == (1, [1])
+
+
+def test_a_client_that_has_left_gets_no_bytes(transport):
+    cycle = cycle_of(transport, [])
+    send(cycle, start((b"content-length", b"2")))
+    cycle.disconnect()
+    send(cycle, part(b"{}"))
+    assert not cycle.response_complete
+
+
+def test_a_complete_body_is_delivered_once_and_then_the_disconnect(transport):
+    async def receive_twice():
+        cycle = cycle_of(transport, [])
+        cycle.body, cycle.more_body = bytearray(b"body"), False
+        cycle.message_event.set()
+        first = await cycle.receive()
+        second = asyncio.ensure_future(cycle.receive())
+        await asyncio.sleep(0)
+        assert not second.done()
+        cycle.disconnect()
+        return first, await second
+
+    delivered = {"type": "http.request", "body": b"body", "more_body": False}
+    assert asyncio.run(receive_twice()) == (delivered, {"type": "http.disconnect"})
