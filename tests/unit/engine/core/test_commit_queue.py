@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -85,3 +86,15 @@ async def test_a_cancelled_waiter_is_ignored(queue):
     waiter.cancel()
     queue.committed()
     queue.fail()
+
+
+async def test_a_failed_waiter_that_nobody_awaits_is_not_reported(queue):
+    reported = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+    queue.put(pending(None, waiter=loop.create_future()))
+    queue.next_batch()
+    queue.fail()
+    queue.committed()  # drops the batch, and with it the last reference to the future
+    gc.collect()
+    assert reported == []

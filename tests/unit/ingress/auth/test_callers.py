@@ -6,7 +6,7 @@ import pytest
 from adapters.oidc.people import Person, PersonClaims
 from adapters.oidc.tokens import Subject
 from gateway.ingress.auth import callers_file
-from gateway.ingress.auth.callers import Permission, new_key
+from gateway.ingress.auth.callers import Permission, new_key, new_signing_secret
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid, read_callers
 from gateway.ingress.auth.signatures import read_secret
 
@@ -284,3 +284,16 @@ def test_people_may_have_a_rate_of_their_own():
 def test_a_wrong_entry_of_people_is_named(text, problem):
     with pytest.raises(CallersInvalid, match=problem):
         read_callers(text.encode())
+
+
+def test_a_caller_with_a_signature_alone_cannot_use_other_permissions_than_those_of_commands(tmp_path):
+    key = new_key()
+    (tmp_path / "secret").write_text(new_signing_secret())
+    signature = f'[[caller.signature]]\nsecret_file = "{tmp_path}/secret"\n'
+    both = 'permissions = ["handoff:request", "operate", "authorization:read"]\n'
+    callers = read_callers(
+        f'[[caller]]\nname = "alone"\n{both}{signature}'
+        f'[[caller]]\nname = "with-key"\n{both}{signature}{key.entry}'
+        f'[[caller]]\nname = "commands"\npermissions = ["handoff:request"]\n{signature}'.encode()
+    )
+    assert callers.unusable_permissions() == {"alone": [Permission.AUTHORIZATION_READ, Permission.OPERATE]}
