@@ -9,7 +9,7 @@ READY := .venv/ready-$(notdir $(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint alerts format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
+.PHONY: help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -44,6 +44,9 @@ lint: $(READY) ## Check format, style, types, imports between packages and class
 
 alerts: $(READY) ## Test the chart's alerts with promtool: first occurrence, steady state, recovery
 	$(BIN)/python -m tests.alerts
+
+clients: $(READY) ## Generate clients from openapi.json, compile them, and hand off with each; run oasdiff
+	$(BIN)/python -m tests.clients $(ARGS)
 
 format: $(READY) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix-only
@@ -95,6 +98,7 @@ requirements: $(READY) ## Pin pyproject.toml's dependencies again; ARGS=--upgrad
 	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --extra dev --output-file requirements/dev.txt
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/build.txt
+	sed -n 's/^clients = \["\(.*\)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | $(COMPILE) - --output-file requirements/clients.txt
 	@for one in java postgres browser; do \
 	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | sed 's/", "/\n/g' | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
 	done

@@ -1,7 +1,7 @@
-"""The jars of Apache Kafka: pinned in `kafka.lock.toml`, downloaded once, checked by sha256 before each use.
+"""Pinned jars of Apache Kafka and of other programs: downloaded once, checked by sha256 before each use.
 
-This module reads no POM; `local.kafka.jarlock` resolves them. A download goes to a private directory and moves into the
-cache after its check, so several processes can fetch at the same time.
+This module reads no POM; `local.kafka.jarlock` resolves them and writes `kafka.lock.toml`. A download goes to a private
+directory and moves into the cache after its check, so several processes can fetch at the same time.
 """
 
 import errno
@@ -26,6 +26,7 @@ LOCK = Path(__file__).with_name("kafka.lock.toml")
 DOWNLOADS_AT_ONCE = 8
 TRIES = 3
 TIMEOUT_SECONDS = 30
+KAFKA = "Apache Kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
     return tuple(Jar(**entry) for entry in tomllib.loads(lock.read_text())["jar"])
 
 
-def fetch(jars: Sequence[Jar], directory: Path) -> list[Path]:
-    """Return the path of each jar, and download those that the directory lacks.
+def fetch(jars: Sequence[Jar], directory: Path, program: str = KAFKA) -> list[Path]:
+    """Return the path of each jar of a program, and download those that the directory lacks.
 
     Raises:
         NoJars: a jar cannot be downloaded, or never matches its digest.
@@ -60,17 +61,17 @@ def fetch(jars: Sequence[Jar], directory: Path) -> list[Path]:
         intact = pool.map(lambda jar: _is_intact(directory / jar.filename, jar), jars)
         missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]
     if missing:
-        _download_all(missing, directory)
+        _download_all(missing, directory, program)
     return [directory / jar.filename for jar in jars]
 
 
-def _download_all(jars: Sequence[Jar], directory: Path) -> None:
+def _download_all(jars: Sequence[Jar], directory: Path, program: str) -> None:
     size = sum(jar.size for jar in jars)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         require_space(directory, size)
         with (
-            _progress(f"Apache Kafka, {len(jars)} jars, once", size) as advance,
+            _progress(f"{program}, {len(jars)} jars, once", size) as advance,
             tempfile.TemporaryDirectory(prefix="download-", dir=directory) as scratch,
             ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
         ):
@@ -84,11 +85,12 @@ def _download_all(jars: Sequence[Jar], directory: Path) -> None:
                 downloaded.replace(directory / jar.filename)
     except OSError as error:  # the errors of requests are OSErrors too
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"The disk of {directory} filled up while downloading Apache Kafka.") from error
+            raise NoSpace(f"The disk of {directory} filled up while downloading {program}.") from error
+        remedy = f" {USE_AN_EXISTING_CLUSTER}" if program == KAFKA else ""
         raise NoJars(
-            f"Apache Kafka could not be downloaded and {directory} lacks {len(jars)} jars. "
-            f"Connect this machine to its package registry once; later runs need no network. "
-            f"{USE_AN_EXISTING_CLUSTER} ({type(error).__name__})"
+            f"{program} could not be downloaded and {directory} lacks {len(jars)} jars. "
+            f"Connect this machine to its package registry once; later runs need no network."
+            f"{remedy} ({type(error).__name__})"
         ) from error
 
 

@@ -4,16 +4,10 @@
 responses and records are outgoing. A finding in a component is reported once, under the component's name.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from schemas.documents.schema_compatibility import Schema, resolved, schema_breaks
-
-# Contract 1.0 described the other headers of a signed request, which the gateway has always needed, in prose only.
-COMPLETED: Final[Mapping[frozenset[str], frozenset[str]]] = {
-    frozenset({"signature"}): frozenset({"signature", "signatureId", "signatureTime", "signer"})
-}
 
 
 def openapi_breaks(old: Schema, new: Schema) -> Iterator[str]:
@@ -32,7 +26,7 @@ class _Documents:
     new: Schema
 
     def schema(self, where: str, old: Schema, new: Schema, *, outgoing: bool) -> Iterator[str]:
-        if {"$ref"} <= old.keys() & new.keys() and _named_alike(old["$ref"], new["$ref"]):
+        if "$ref" in old and old["$ref"] == new.get("$ref"):
             where = new["$ref"].rpartition("/")[2]
         for found in schema_breaks(old, new, outgoing=outgoing, within=(self.old, self.new)):
             yield f"{where}{found.pointer}: {found.change}"
@@ -53,7 +47,7 @@ class _OpenApi(_Documents):
         if old["operationId"] != new["operationId"]:
             yield f"{where}: operationId has changed"
         before, now = old.get("security", self.old["security"]), new.get("security", self.new["security"])
-        if now and (not before or not all(_accepts(way, now) for way in before)):
+        if now and (not before or any(way not in now for way in before)):
             yield f"{where}: needs another credential"
         yield from self._parameters(where, _parameters(self.old, old), _parameters(self.new, new))
         yield from self._request(f"{where} body", old.get("requestBody", {}), new.get("requestBody", {}))
@@ -128,13 +122,3 @@ class _AsyncApi(_Documents):
 def _parameters(document: Schema, operation: Schema) -> dict[str, Schema]:
     parameters = [resolved(document, one) for one in operation.get("parameters", ())]
     return {f"{one['in']} {one['name']}": one for one in parameters}
-
-
-def _accepts(way: Schema, ways: Iterable[Schema]) -> bool:
-    """Whether a caller that authenticates in this way still can."""
-    return any(way == one or frozenset(one) == COMPLETED.get(frozenset(way)) for one in ways)
-
-
-def _named_alike(old: str, new: str) -> bool:
-    # Contract 1.0 named the part of a model `Owner.Part`.
-    return old.rpartition("/")[2].rpartition(".")[2] == new.rpartition("/")[2]

@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {
     ("make", "cluster-test"): "tests/cluster/run.py",
     ("make", "demo"): "tests/system/local/test_demo.py",
     ("make", "dev"): "tests/system/local/test_demo.py",
+    ("make", "clients"): ".ci/run",
     ("make", "test"): ".ci/run",
     ("make", "lint"): ".ci/run",
     ("make", "unit"): ".ci/run",
