@@ -18,6 +18,7 @@ _BENCHMARKS = {
     "reaction": "the time from a change at Collate to its event, the calls per hour, and the cadence's formulas",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
+    "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with httpx",
     "console": "the console's pages with a million authorizations and 50 people; their bytes",
 }
 

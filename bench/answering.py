@@ -20,8 +20,13 @@ BODY = (
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
+_COUNT = b"GET /count "
+
+
 class DelayedServer(asyncio.Protocol):
-    """Finds only the ends of requests, so that the client's cost dominates."""
+    """Finds only the ends of requests, so that the client's cost dominates. `GET /count`: the responses so far."""
+
+    answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -38,10 +43,15 @@ class DelayedServer(asyncio.Protocol):
             if len(self._unread) < end + 4 + body:
                 return
             self._unread = self._unread[end + 4 + body :]
+            if head.startswith(_COUNT.lower()):
+                number = b"%d" % DelayedServer.answered
+                self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(number), number))
+                continue
             asyncio.get_running_loop().call_later(DELAY_SECONDS, self._respond)
 
     def _respond(self) -> None:
         if not self._transport.is_closing():
+            DelayedServer.answered += 1
             self._transport.write(ANSWER)
 
 

@@ -25,8 +25,8 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from adapters.collate.client import CollateClient, open_client, open_transport
-from adapters.collate.http.http_response import HttpResponseReader
 from adapters.collate.http.transport import CollateTransport
+from adapters.http.http_response import HttpResponseReader
 from bench.installed import command_record
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext

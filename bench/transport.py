@@ -24,8 +24,8 @@ from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Answered
 from adapters.collate.client import open_client
-from adapters.collate.http.connection import Limits
 from adapters.collate.http.transport import CollateTransport
+from adapters.http.connection import Limits
 from bench.answering import ANSWER, DELAY_SECONDS
 from bench.floors.bare_calls import BareConnection
 from runtime.logs import configure_logs

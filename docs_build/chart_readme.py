@@ -12,8 +12,8 @@ _HEAD: Final = """# The chart of the gateway
 
 <!-- Made by `make docs` from values.yaml and values.schema.json; don't edit. -->
 
-The chart installs ingress, workers and, as options, projector and console, and Jobs that create topics and tables. It
-installs no Kafka, no PostgreSQL and no Secret.
+The chart installs ingress, workers and, as options, projector, deliverer and console, and Jobs that create topics and
+tables. It installs no Kafka, no PostgreSQL and no Secret.
 [docs/deploy.md](../../docs/deploy.md) leads from nothing to the first command; `gateway plan` calculates sizes
 ([capacity](../../docs/capacity.md#gateway-plan)).
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-Writer = Literal["ingress", "worker"]
+Writer = Literal["ingress", "worker", "deliverer"]
 _DAY_MS = 24 * 60 * 60 * 1000
 _MIB = 1024 * 1024
 
@@ -44,6 +44,34 @@ class Topics:
     def __iter__(self) -> Iterator[Topic]:
         """Iterate over the topics in the order in which a command reaches them."""
         yield from (self.commands, self.events, self.authorizations, self.state, self.dead_letters)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionTopics:
+    """The two topics of a webhook subscription, with as many partitions as `events`."""
+
+    state: Topic
+    dead_letters: Topic
+
+    def __iter__(self) -> Iterator[Topic]:
+        """Iterate over the topics."""
+        yield from (self.state, self.dead_letters)
+
+
+def subscription_prefix(prefix: str) -> str:
+    """Return how the names of all topics of webhook subscriptions begin."""
+    return f"{prefix}deliverer."
+
+
+def subscription_topics(prefix: str, subscription: str) -> SubscriptionTopics:
+    """Return the topics of a webhook subscription."""
+    own = f"{subscription_prefix(prefix)}{subscription}."
+    return SubscriptionTopics(
+        state=Topic(f"{own}state", "state", "The deliverer's progress and undelivered events.", "deliverer", _latest()),
+        dead_letters=Topic(
+            f"{own}dead-letters", "dead_letters", "Events that could not be delivered.", "deliverer", _retained(days=30)
+        ),
+    )
 
 
 def catalogue(prefix: str) -> Topics:

@@ -13,41 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from adapters.http.cause import Cause
+
 WHOLE_BODY: Final = "body"
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
-
-
-class Cause(StrEnum):
-    """Why a call got no definite result. A closed set, suitable as a metric's label."""
-
-    # Nothing was sent:
-    DNS = "dns"
-    REFUSED = "connect_refused"
-    UNREACHABLE = "unreachable"
-    CONNECT_TIMEOUT = "connect_timeout"
-    TLS = "tls"
-    PROXY_UNREACHABLE = "proxy_unreachable"
-    PROXY_TIMEOUT = "proxy_timeout"
-    PROXY_CREDENTIALS = "proxy_credentials"
-    PROXY_REFUSED = "proxy_refused"
-    PROXY_FAILED = "proxy_failed"
-    # The request was sent:
-    WRITE_TIMEOUT = "write_timeout"
-    READ_TIMEOUT = "read_timeout"
-    RESET = "reset"
-    CLOSED = "closed"
-    TRUNCATED = "truncated"
-    MALFORMED = "malformed"
-    TOO_LARGE = "too_large"
-    # The response is not a valid response of Collate:
-    SERVER_ERROR = "server_error"
-    REDIRECT = "redirect"
-    UNTYPED = "untyped"
-    UNREADABLE = "unreadable"
-    MISMATCHED = "mismatched"
-    # The total deadline passed, before or after the request was sent:
-    DEADLINE = "deadline"
 
 
 class HoldReason(StrEnum):

@@ -22,13 +22,13 @@ from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.concurrency import collate_seconds
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.connection import Limits, NoResponse
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import CLOSES, Operation, path_of
 from adapters.collate.operations import if_match as as_entity_tag
 from adapters.collate.response_parser import read
 from adapters.collate.response_parser import unless as parse_unless
+from adapters.http.connection import Limits, NoResponse
 from runtime.logs import line_writer
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings

@@ -8,16 +8,17 @@ and issues may contain personal data.
 import json
 import re
 from collections.abc import Callable, Collection
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Final, TypeVar, cast
 
 import httpx
 from pydantic import ValidationError
 
-from adapters.collate.answers import WHOLE_BODY, Ambiguous, Answered, Cause, NotSent, Refused, Result
+from adapters.collate.answers import WHOLE_BODY, Ambiguous, Answered, NotSent, Refused, Result
 from adapters.collate.budget import CallSignal
-from adapters.collate.http.connection import NoResponse
+from adapters.http.cause import Cause
+from adapters.http.connection import NoResponse
+from adapters.http.retry_after import retry_after_seconds
 from schemas.collate.errors import ErrorEnvelope
 from schemas.fields.scalars import UNRECOGNISED, word
 
@@ -25,8 +26,6 @@ Model = TypeVar("Model")
 
 _MOST_FIELDS: Final = 3
 _PATH: Final = re.compile(r"[A-Za-z]{1,40}(\.[A-Za-z]{1,40}){0,5}")
-LONGEST_SECONDS: Final = 3_600.0
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 _BY_STATUS = {401: CallSignal.KEY_REFUSED, 403: CallSignal.FORBIDDEN, 429: CallSignal.LIMITED}
 
@@ -135,23 +134,6 @@ def digest_of(body: bytes) -> bytes:
 def unless(digest: bytes, parse: Callable[[bytes], Model]) -> Callable[[bytes], Model | None]:
     """Return a parser that skips the body with this digest and returns None for it."""
     return lambda body: None if digest_of(body) == digest else parse(body)
-
-
-def retry_after_seconds(value: str | None, now: float) -> float | None:
-    """Return the wait that a Retry-After header asks for (RFC 9110 section 10.2.3): seconds or a date.
-
-    `now` is Unix time. A date in the past is 0; a wait longer than an hour is an hour; an unreadable value is None.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if _SECONDS.fullmatch(text):
-        return min(float(text), LONGEST_SECONDS)
-    try:
-        seconds = parsedate_to_datetime(text).timestamp() - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return min(max(0.0, seconds), LONGEST_SECONDS)
 
 
 def _body(response: httpx.Response) -> bytes:

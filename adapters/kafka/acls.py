@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal
 
-from schemas.topics import Topics
+from schemas.topics import Topics, subscription_prefix
 
-Process = Literal["ingress", "worker", "projector", "topics"]
+Process = Literal["ingress", "worker", "projector", "deliverer", "topics"]
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
 
 
@@ -51,7 +51,10 @@ class ResourceAccess:
 
 
 def required_access(process: Process, topics: Topics, prefix: str, group: str) -> tuple[ResourceAccess, ...]:
-    """List the access that a process needs; `prefix` is the topics', `group` the worker's consumer group."""
+    """List the access that a process needs; `prefix` is the topics'.
+
+    `group` is the worker's consumer group, or the prefix of the deliverer's groups.
+    """
     read, write, check = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE_CONFIGS
     match process:
         case "ingress":
@@ -74,6 +77,24 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
             return tuple(
                 _topic(topic.name, read, check, why="the read model is built from it")
                 for topic in (topics.commands, topics.events, topics.authorizations)
+            )
+        case "deliverer":
+            own = frozenset({read, write, check})
+            return (
+                _topic(topics.events.name, read, check, why="its input"),
+                ResourceAccess(
+                    "topic", subscription_prefix(prefix), own, is_prefix=True, why="the topics of each subscription"
+                ),
+                ResourceAccess(
+                    "group", f"{group}.", frozenset({read}), is_prefix=True, why="one group per subscription"
+                ),
+                ResourceAccess(
+                    "transactional-id",
+                    f"{group}.",
+                    frozenset({write}),
+                    is_prefix=True,
+                    why="one per subscription and partition",
+                ),
             )
         case "topics":
             own = frozenset({AclOperation.CREATE, AclOperation.DESCRIBE, check, AclOperation.ALTER_CONFIGS})

@@ -31,7 +31,8 @@ async def excess_access(cluster: KafkaCluster, settings: ClusterSettings, proces
         return []
     topics, prefix = catalogue(settings.topics.prefix), settings.topics.prefix
     group = settings.worker.group if isinstance(settings, Settings) else None
-    needed = required_access(process, topics, prefix, group or "")
+    own_group = settings.deliverer.group if process == "deliverer" else group or ""
+    needed = required_access(process, topics, prefix, own_group)
     excess = []
     for possible in possible_access(topics, group):
         unneeded = without(possible, needed)

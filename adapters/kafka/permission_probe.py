@@ -91,7 +91,7 @@ async def missing_operations(
     """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""
     match access.resource:
         case "topic":
-            return await _missing_on_topics(admin, access, list(topics) if access.is_prefix else [access.name])
+            return await _missing_on_topics(admin, access, _topics_of(access, topics))
         case "group":
             denied = await _is_denied(admin, HeartbeatRequest(access.name, -1, _UNKNOWN_MEMBER), _GROUP_DENIED)
         case "transactional-id":
@@ -101,6 +101,10 @@ async def missing_operations(
             response = await send_to_any_broker(admin, _MetadataRequest([]))
             return access.operations - _operations(response.cluster_authorized_operations)
     return access.operations if denied else frozenset()
+
+
+def _topics_of(access: ResourceAccess, topics: Iterable[str]) -> list[str]:
+    return [name for name in topics if name.startswith(access.name)] if access.is_prefix else [access.name]
 
 
 async def allowed_operations(admin: AIOKafkaAdminClient, access: ResourceAccess) -> frozenset[AclOperation]:

@@ -54,6 +54,7 @@ _EPILOG = (
 # The modules in the order of the help, and the verbs that each adds.
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.processes": ("ingress", "worker", "projector", "console", "migrate", "version"),
+    "gateway.cli.deliverer.command": ("deliverer",),
     "gateway.cli.config": ("config",),
     "gateway.cli.check.command": ("check",),
     "gateway.cli.collate.command": ("collate",),

@@ -14,6 +14,7 @@ from runtime.settings import (
     ClusterSettings,
     load_cluster_settings,
     load_console_settings,
+    load_deliverer_settings,
     load_process_settings,
     load_settings,
     value_at,
@@ -28,6 +29,7 @@ class ProcessName(StrEnum):
     ingress = "ingress"
     worker = "worker"
     projector = "projector"
+    deliverer = "deliverer"
     console = "console"
 
 
@@ -70,6 +72,8 @@ def load_for(process: str | None) -> ClusterSettings:
     match process:
         case "topics":
             return load_cluster_settings(os.environ)
+        case "deliverer":
+            return load_deliverer_settings(os.environ)
         case "projector":
             return load_process_settings(os.environ, process)
         case "ingress" | "worker":

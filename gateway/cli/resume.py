@@ -48,9 +48,7 @@ def resume(
       69  no worker answers
     """
     url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
-    if urlsplit(url).scheme != "http" or not urlsplit(url).hostname:
-        fail(Exit.USAGE, "--admin: expected a URL like http://127.0.0.1:9090")
-    result = _post(url, {"operator": operator or user_name(), "why": why, "partitions": partition})
+    result = post_resume(url, {"operator": operator or user_name(), "why": why, "partitions": partition})
     if as_json:
         print_json(result)
     else:
@@ -58,8 +56,11 @@ def resume(
     raise typer.Exit(Exit.OK if result["resumed"] else Exit.FAILED)
 
 
-def _post(url: str, body: dict[str, Any]) -> Any:
-    # The worker rejects a request that comes through a proxy.
+def post_resume(url: str, body: dict[str, Any], *, process: str = "worker") -> Any:
+    """Send the request to the admin port of a process, and return the response; end the program if it fails."""
+    if urlsplit(url).scheme != "http" or not urlsplit(url).hostname:
+        fail(Exit.USAGE, "--admin: expected a URL like http://127.0.0.1:9090")
+    # The process rejects a request that comes through a proxy.
     client = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES, direct=True)
     try:
         response = client.send(
@@ -69,14 +70,14 @@ def _post(url: str, body: dict[str, Any]) -> Any:
             content=json.dumps(body).encode(),
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        fail(Exit.UNAVAILABLE, f"no worker answers at {url}: {reason_of(error)}")
+        fail(Exit.UNAVAILABLE, f"no {process} answers at {url}: {reason_of(error)}")
     is_success = 200 <= response.status < 300
     try:
         result = json.loads(response.body)
         summary = "" if is_success else result["summary"]
     except (ValueError, KeyError, TypeError):
         if is_success:
-            fail(Exit.UNAVAILABLE, f"no worker answers at {url}: the response is not JSON")
+            fail(Exit.UNAVAILABLE, f"no {process} answers at {url}: the response is not JSON")
         summary = "not the admin port of a gateway"
     if not is_success:
         fail(Exit.FAILED, f"{response.status}: {summary}")

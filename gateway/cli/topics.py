@@ -15,6 +15,7 @@ from rich.table import Table
 from adapters.kafka import strimzi
 from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, wanted_topics
+from gateway.cli.all_topics import all_topics
 from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
 from runtime.exits import Exit
@@ -39,7 +40,7 @@ class AclFormat(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Compare the five topics with the required ones, and create them.")
+    group = typer.Typer(no_args_is_help=True, help="Compare the topics with the required ones, and create them.")
     group.command()(plan)
     group.command(name="apply")(apply_plan)
     group.command()(acls)
@@ -96,6 +97,9 @@ def acls(
     ingress: Annotated[str, typer.Option(help="Kafka principal of ingress.")] = "User:gateway-ingress",
     worker: Annotated[str, typer.Option(help="Kafka principal of the worker.")] = "User:gateway-worker",
     projector: Annotated[str, typer.Option(help="Kafka principal of the projector.")] = "User:gateway-projector",
+    deliverer: Annotated[
+        str, typer.Option(help="Kafka principal of the deliverer, if the subscriptions file is set.")
+    ] = "User:gateway-deliverer",
     topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
     form: Annotated[
         AclFormat, typer.Option("--format", help="Commands of kafka-acls.sh, or resources of Strimzi.")
@@ -119,11 +123,14 @@ def acls(
         "ingress": ingress,
         "worker": worker,
         "projector": projector,
+        **({"deliverer": deliverer} if settings.deliverer.subscriptions_file else {}),
         "topics": topics,
     }
     prefix = settings.topics.prefix
+    groups = {"deliverer": settings.deliverer.group}
     wanted = {
-        process: required_access(process, catalogue(prefix), prefix, settings.worker.group) for process in principals
+        process: required_access(process, catalogue(prefix), prefix, groups.get(process, settings.worker.group))
+        for process in principals
     }
     if form is AclFormat.KAFKA_ACLS:
         typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
@@ -172,7 +179,7 @@ async def _compare(cluster: "KafkaCluster", wanted: tuple[WantedTopic, ...]) -> 
 
 
 def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:
-    return wanted_topics(catalogue(settings.topics.prefix), settings.topics)
+    return wanted_topics(all_topics(settings), settings.topics)
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:

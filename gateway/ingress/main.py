@@ -265,9 +265,11 @@ def _reads(
     from gateway.ingress.lists import Lists  # noqa: PLC0415 - optional dependency
     from gateway.ingress.read_model import ReadModelClaims  # noqa: PLC0415 - optional dependency
     from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.webhooks import WebhookStates  # noqa: PLC0415 - only the read routes need it
 
     reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
-    return Reads(access, reader), Lists(access, reader), ReadModelClaims(reader), reader
+    webhooks = WebhookStates(settings.deliverer.admin_urls)
+    return Reads(access, reader, webhooks), Lists(access, reader), ReadModelClaims(reader), reader
 
 
 def _kafka_sources(settings: Settings) -> KafkaSources:

@@ -4,6 +4,7 @@ No other part of the ingress needs the database. While it is not available, thes
 commands are accepted as usual. A response has an ETag, and a client that sends it again gets 304 for the same body.
 """
 
+import asyncio
 from typing import Literal
 
 from starlette.requests import Request
@@ -34,6 +35,7 @@ from gateway.ingress.http.query import (
 )
 from gateway.ingress.http.request import path_command_id, path_id
 from gateway.ingress.read_model import fetch, respond, respond_json
+from gateway.ingress.webhooks import WebhookStates
 from schemas.api.reads import CommandStatus
 
 _MAX_OFFSET = 1 << 62
@@ -43,9 +45,10 @@ _MAX_PARTITION = 1 << 31
 class Reads:
     """The endpoints of the read routes."""
 
-    def __init__(self, access: AccessControl, reader: ReadModelReader) -> None:
+    def __init__(self, access: AccessControl, reader: ReadModelReader, webhooks: WebhookStates) -> None:
         self._access = access
         self._reader = reader
+        self._webhooks = webhooks
 
     async def command(self, request: Request) -> Response:
         """GET /v1/commands/{commandId}: a command of the caller; with `authorization:read` any command."""
@@ -92,7 +95,10 @@ class Reads:
         self._access.admit(request, Permission.AUTHORIZATION_READ)
         history = read_word(read_query(request, "history"), "history", ("1h",))
         query = overview if history is None else overview_with_history
-        return respond(request, await fetch(request, self._reader, "overview", query))
+        found, webhooks = await asyncio.gather(
+            fetch(request, self._reader, "overview", query), self._webhooks.current()
+        )
+        return respond(request, found if webhooks is None else found.model_copy(update={"webhooks": webhooks}))
 
     def _admit(self, request: Request) -> str:
         self._access.admit(request, Permission.AUTHORIZATION_READ)

@@ -22,7 +22,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from schemas.topics import catalogue
+from schemas.topics import catalogue, subscription_topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -111,8 +111,9 @@ class Administrator:
             raise RuntimeError(f"the password was not set: {response}")
 
     async def create_topics(self, prefix: str, partitions: int = 1) -> None:
-        """Create the five topics without settings."""
-        await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in catalogue(prefix)])
+        """Create the five topics, and those of a webhook subscription `billing`, without settings."""
+        topics = (*catalogue(prefix), *subscription_topics(prefix, "billing"))
+        await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in topics])
 
     async def _alter(self, request: Any, user: str, accesses: Sequence[ResourceAccess]) -> None:
         await asyncio.gather(

@@ -78,7 +78,7 @@ SWEPT_TABLES: Final = ("timeline", "minutes", "commands", "handoffs", "authoriza
 
 
 def show_zeros(metrics: Metrics, process: str) -> None:
-    """Create the series of the closed label sets of a process: ingress, worker or projector."""
+    """Create the series of the closed label sets of a process: ingress, worker, projector or deliverer."""
     for metric, labels in _of_process(metrics).get(process, ()):
         for values in labels:
             metric.labels(*values)
@@ -105,6 +105,7 @@ def _of_process(metrics: Metrics) -> dict[str, list[tuple[Counter | Gauge, Itera
             (commands.observations, _singly(OBSERVATIONS)),
             (metrics.collate.breaker_changes, _singly(BREAKER_STATES)),
         ],
+        "deliverer": [(metrics.deliverer.subscriptions_reloads, _singly(RELOADS))],
         "projector": [
             (readmodel.records, _singly(PROJECTED_TOPICS)),
             (readmodel.unreadable, _singly(PROJECTED_TOPICS)),

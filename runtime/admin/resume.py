@@ -21,13 +21,17 @@ _MAX_BYTES = 4 << 10
 
 
 class ResumeRequest(BaseModel):
-    """The operator, the reason and the partitions; None means all that stopped because of too many dead letters."""
+    """The operator, the reason and the partitions; None means all that stopped because of too many dead letters.
+
+    `subscription` is for the deliverer: the one to resume. None resumes nothing there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     operator: SentName
     why: Why
     partitions: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=1_000)] | None = None
+    subscription: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
 
 
 Resume = Callable[[ResumeRequest], dict[str, Any]]
@@ -39,7 +43,7 @@ async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, d
     if resume is None:
         return 404, {"summary": "this process has no partitions to resume"}
     if not _is_local(request):
-        return 403, {"summary": "only from the worker's own machine: run `gateway worker resume` there"}
+        return 403, {"summary": "only from the process's own machine: run `gateway worker resume` there"}
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return 415, {"summary": "expected application/json"}
     body = bytearray()
@@ -50,7 +54,9 @@ async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, d
     try:
         resume_request = ResumeRequest.model_validate_json(bytes(body), context=FROM_CALLER)
     except ValidationError:
-        return 422, {"summary": "expected operator, why and, optionally, partitions, without invisible characters"}
+        return 422, {
+            "summary": "expected operator, why, optional partitions and subscription, without invisible characters"
+        }
     return 200, resume(resume_request)
 
 

@@ -8,12 +8,14 @@ One module per subject has the sections. `processes` puts them together for each
 
 from runtime.settings.collate import CollateSettings
 from runtime.settings.console import ConsoleSettings
+from runtime.settings.deliverer import DelivererSettings
 from runtime.settings.ingress import IngressSettings
 from runtime.settings.kafka import KafkaSettings, TopicSettings
 from runtime.settings.load import (
     load_access_settings,
     load_cluster_settings,
     load_console_settings,
+    load_deliverer_settings,
     load_process_settings,
     load_settings,
     read_secret,
@@ -24,6 +26,7 @@ from runtime.settings.processes import (
     AccessSettings,
     ClusterSettings,
     ConsoleProcessSettings,
+    DelivererProcessSettings,
     ProcessSettings,
     Settings,
 )
@@ -38,6 +41,8 @@ __all__ = [
     "CollateSettings",
     "ConsoleProcessSettings",
     "ConsoleSettings",
+    "DelivererProcessSettings",
+    "DelivererSettings",
     "IngressSettings",
     "KafkaSettings",
     "LogSettings",
@@ -51,6 +56,7 @@ __all__ = [
     "load_access_settings",
     "load_cluster_settings",
     "load_console_settings",
+    "load_deliverer_settings",
     "load_process_settings",
     "load_settings",
     "read_secret",

@@ -26,6 +26,10 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_origin(one) for one in values)
 
 
+def _http_urls(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_http_url(one) for one in values)
+
+
 def _proxy_url(value: str) -> str:
     parts = urlsplit(value)
     try:
@@ -47,6 +51,7 @@ def _host_and_port(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrls = Annotated[Names, AfterValidator(_http_urls)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[Names, AfterValidator(_origins)]

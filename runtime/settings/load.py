@@ -11,6 +11,7 @@ from runtime.settings.processes import (
     AccessSettings,
     ClusterSettings,
     ConsoleProcessSettings,
+    DelivererProcessSettings,
     ProcessSettings,
     Settings,
 )
@@ -23,6 +24,7 @@ _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "worker": (("worker", "digest_key_file"),),
     "projector": (("readmodel", "dsn_file"),),
     "migrate": (("readmodel", "dsn_file"),),
+    "deliverer": (("deliverer", "subscriptions_file"),),
     "console": (("console", "public_url"), ("console", "api_url")),
 }
 # Files that only one process opens; they need not be mounted for the others.
@@ -30,6 +32,7 @@ _ONLY_FOR: Mapping[tuple[str, ...], str] = {
     ("ingress", "callers_file"): "ingress",
     ("ingress", "jwks_proxy_credentials_file"): "ingress",
     ("worker", "digest_key_file"): "worker",
+    ("deliverer", "subscriptions_file"): "deliverer",
     ("console", "api_ca_file"): "console",
     ("console", "cookie_key_file"): "console",
     ("console", "oidc_client_secret_file"): "console",
@@ -52,6 +55,11 @@ def load_process_settings(environ: Mapping[str, str], process: Literal["projecto
 def load_console_settings(environ: Mapping[str, str]) -> ConsoleProcessSettings:
     """Load the settings of the console; the values of other settings are not checked."""
     return _load(ConsoleProcessSettings, environ, "console")
+
+
+def load_deliverer_settings(environ: Mapping[str, str]) -> DelivererProcessSettings:
+    """Load the settings of the deliverer; the values of other settings are not checked."""
+    return _load(DelivererProcessSettings, environ, "deliverer")
 
 
 def load_cluster_settings(environ: Mapping[str, str]) -> ClusterSettings:

@@ -8,6 +8,7 @@ from pydantic import Field
 from runtime.environ import Section
 from runtime.settings.collate import CollateSettings
 from runtime.settings.console import ConsoleSettings
+from runtime.settings.deliverer import DelivererSettings
 from runtime.settings.ingress import IngressSettings
 from runtime.settings.kafka import KafkaSettings, TopicSettings
 from runtime.settings.operations import AdminSettings, LogSettings, TraceSettings
@@ -32,18 +33,25 @@ EnvironmentName = Annotated[
 
 
 class ClusterSettings(Section):
-    """The settings of `gateway topics`: only Kafka's."""
+    """The settings of `gateway topics`: Kafka's, and the deliverer's, whose subscriptions have topics."""
 
     environment: EnvironmentName
     kafka: KafkaSettings
     topics: TopicSettings = TopicSettings()
     log: LogSettings = LogSettings()
+    deliverer: DelivererSettings = DelivererSettings()
 
 
 class AccessSettings(ClusterSettings):
     """The settings of `gateway topics acls`: Kafka's, and the worker's names that permissions refer to."""
 
     worker: WorkerSettings = WorkerSettings()
+
+
+class DelivererProcessSettings(ClusterSettings):
+    """The settings of the deliverer: Kafka's and its own, without Collate and the read model."""
+
+    admin: AdminSettings = AdminSettings()
 
 
 class ProcessSettings(ClusterSettings):

@@ -221,6 +221,36 @@ class Projector(OpenModel):
     behind: Public[int | None] = Field(default=None, description="The records that the projector had not read then.")
 
 
+class LastDelivery(OpenModel):
+    """The last answer of a webhook receiver."""
+
+    result: Public[Word] = Field(description="delivered, gone, redirect, status_4xx, status_5xx, or why none came.")
+    status: Public[int | None] = Field(default=None, description="The status of the response, if one came.")
+    ago_seconds: Public[float] = Field(description="How long ago.")
+
+
+class WebhookSubscription(OpenModel):
+    """The state of a webhook subscription, of all deliverers together."""
+
+    name: Public[Word] = Field(description="The name of the subscription.")
+    url: Public[str] = Field(description="The receiver: scheme, host and port.")
+    state: Public[Word] = Field(
+        description="delivering, retrying, held, down, stopped (410), starting or halted; the worst of its deliverers."
+    )
+    oldest_seconds: Public[float] = Field(description="The age of the oldest event that is not delivered; 0 without.")
+    undelivered: Public[int] = Field(description="The records of `events` that are not finished.")
+    last_answer: Public[LastDelivery | None] = Field(default=None, description="The receiver's last answer.")
+    delivered: Public[int] = Field(description="The events delivered since the deliverers started.")
+    dead_letters: Public[int] = Field(description="The events that became dead letters since the deliverers started.")
+
+
+class Webhooks(OpenModel):
+    """The webhook subscriptions."""
+
+    subscriptions: Public[list[WebhookSubscription]] = Field(description="The subscriptions, by name.")
+    unreachable: Public[int] = Field(description="The deliverers that do not answer.")
+
+
 class Overview(OpenModel):
     """The state of the whole gateway."""
 
@@ -241,6 +271,9 @@ class Overview(OpenModel):
     )
     active_handoffs: Public[int] = Field(description="The number of open handoffs.")
     projector: Public[Projector] = Field(description="The freshness of the read model.")
+    webhooks: Public[Webhooks | None] = Field(
+        default=None, description="The webhook subscriptions; absent in an installation without a deliverer."
+    )
 
 
 READS: tuple[type[Model], ...] = (CommandStatus, AuthorizationStatus, Timeline, HandoffList, Overview)

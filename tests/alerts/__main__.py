@@ -21,6 +21,7 @@ VALUES = {
     },
     "secrets": {"existingSecret": "gateway-secrets"},
     "projector": {"enabled": True},
+    "deliverer": {"enabled": True},
     "monitoring": {"rules": {"enabled": True, "runbookBase": "https://docs.test/"}},
 }
 

@@ -21,6 +21,7 @@ OIDC = {
 }
 EVERYTHING = {
     "projector": {"enabled": True},
+    "deliverer": {"enabled": True},
     "console": {"enabled": True, "expose": EXPOSED},
     "settings": {"console": OIDC | {"session_origins": ["https://sessions.example.com"]}},
     "secrets": {"oidcClientSecret": "oidc-client-secret"},
@@ -212,6 +213,7 @@ def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
         "ingress": lambda environ: runtime_settings.load_settings(environ, "ingress"),
         "worker": lambda environ: runtime_settings.load_settings(environ, "worker"),
         "projector": lambda environ: runtime_settings.load_process_settings(environ, "projector"),
+        "deliverer": runtime_settings.load_deliverer_settings,
         "console": runtime_settings.load_console_settings,
         "topics": runtime_settings.load_cluster_settings,
         "migrate": lambda environ: runtime_settings.load_process_settings(environ, "migrate"),

@@ -40,7 +40,7 @@ def start():
 
 
 PASSWORD = "right-password"
-USERS = ("gateway", "ingress", "worker", "projector", "topics", "stranger")
+USERS = ("gateway", "ingress", "worker", "projector", "deliverer", "topics", "stranger")
 IN_THE_DOCUMENTS = ("gateway-ingress", "gateway-worker", "gateway-projector", "gateway-topics")
 
 

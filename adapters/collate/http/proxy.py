@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from adapters.collate.answers import Cause
-from adapters.collate.http.connection import ProxyFailed
+from adapters.http.cause import Cause
+from adapters.http.connection import ProxyFailed
 from runtime.settings import read_secret
 from runtime.version import VERSION
 

@@ -17,9 +17,9 @@ from typing import Final, Self
 
 import httpx
 
-from adapters.collate.answers import Cause
-from adapters.collate.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
 from adapters.collate.http.proxy import ProxyTunnel
+from adapters.http.cause import Cause
+from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
 from runtime.http_client import client_tls
 from runtime.version import VERSION
 

@@ -1392,6 +1392,17 @@ HandoffState = Literal["active", "closed"]
 """The states of a handoff."""
 
 
+class LastDelivery(TypedDict):
+    """The last answer of a webhook receiver."""
+
+    result: str
+    """delivered, gone, redirect, status_4xx, status_5xx, or why none came."""
+    status: NotRequired[int]
+    """The status of the response, if one came."""
+    agoSeconds: float
+    """How long ago."""
+
+
 class Me(TypedDict):
     """The caller of this request."""
 
@@ -1467,6 +1478,36 @@ class Projector(TypedDict):
     """The records that the projector had not read then."""
 
 
+class WebhookSubscription(TypedDict):
+    """The state of a webhook subscription, of all deliverers together."""
+
+    name: str
+    """The name of the subscription."""
+    url: str
+    """The receiver: scheme, host and port."""
+    state: str
+    """delivering, retrying, held, down, stopped (410), starting or halted; the worst of its deliverers."""
+    oldestSeconds: float
+    """The age of the oldest event that is not delivered; 0 without."""
+    undelivered: int
+    """The records of `events` that are not finished."""
+    lastAnswer: NotRequired[LastDelivery]
+    """The receiver's last answer."""
+    delivered: int
+    """The events delivered since the deliverers started."""
+    deadLetters: int
+    """The events that became dead letters since the deliverers started."""
+
+
+class Webhooks(TypedDict):
+    """The webhook subscriptions."""
+
+    subscriptions: list[WebhookSubscription]
+    """The subscriptions, by name."""
+    unreachable: int
+    """The deliverers that do not answer."""
+
+
 class Overview(TypedDict):
     """The state of the whole gateway."""
 
@@ -1488,6 +1529,8 @@ class Overview(TypedDict):
     activeHandoffs: int
     """The number of open handoffs."""
     projector: Projector
+    webhooks: NotRequired[Webhooks]
+    """The webhook subscriptions; absent in an installation without a deliverer."""
 
 
 class PayerEvidence(TypedDict):

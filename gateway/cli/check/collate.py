@@ -7,10 +7,10 @@ from typing import Final
 
 import httpx
 
-from adapters.collate.answers import Cause
 from adapters.collate.client import open_transport
-from adapters.collate.http.connection import NoResponse
 from adapters.collate.operations import Operation, path_of
+from adapters.http.cause import Cause
+from adapters.http.connection import NoResponse
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, read_secret

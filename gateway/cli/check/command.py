@@ -12,7 +12,7 @@ import typer
 from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
 from gateway.cli.config import load_for
 from runtime.exits import Exit
-from runtime.settings import ClusterSettings, ProcessSettings, Settings, load_console_settings
+from runtime.settings import ClusterSettings, DelivererProcessSettings, ProcessSettings, Settings, load_console_settings
 
 if TYPE_CHECKING:
     from adapters.kafka.acls import Process
@@ -26,6 +26,7 @@ class CheckedProcess(StrEnum):
     ingress = "ingress"
     worker = "worker"
     projector = "projector"
+    deliverer = "deliverer"
     console = "console"
     topics = "topics"
 
@@ -35,6 +36,7 @@ _KAFKA_USERS: "Mapping[CheckedProcess, Process]" = {
     CheckedProcess.ingress: "ingress",
     CheckedProcess.worker: "worker",
     CheckedProcess.projector: "projector",
+    CheckedProcess.deliverer: "deliverer",
     CheckedProcess.topics: "topics",
 }
 
@@ -105,7 +107,7 @@ async def _check_services(settings: ClusterSettings, process: CheckedProcess | N
 async def _process(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
     from gateway.cli.check.process import check_process  # noqa: PLC0415 - as above
 
-    if process in {None, CheckedProcess.topics} or not isinstance(settings, ProcessSettings):
+    if process in {None, CheckedProcess.topics} or not isinstance(settings, ProcessSettings | DelivererProcessSettings):
         return []
     return [await asyncio.to_thread(check_process, settings.admin, str(process))]
 

@@ -7,15 +7,17 @@ from adapters.kafka.credentials import RotatingContext
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok
 from runtime.exits import Exit
 from runtime.http_client import client_tls
-from runtime.settings import ClusterSettings, Settings, read_secret
+from runtime.settings import ClusterSettings, DelivererProcessSettings, Settings, read_secret
 
 _DIGEST_KEY_BYTES = 16
 
 
 def check_files(settings: ClusterSettings, process: str | None) -> Iterator[CheckResult]:
-    """Check the certificates, the callers file and the digest key."""
+    """Check the certificates, the callers file, the digest key and the subscriptions file."""
     if settings.kafka.security.endswith("SSL"):
         yield _kafka_tls(settings)
+    if isinstance(settings, DelivererProcessSettings) or (process is None and settings.deliverer.subscriptions_file):
+        yield _subscriptions(settings)
     if not isinstance(settings, Settings):
         return
     if settings.collate.ca_file is not None:
@@ -56,6 +58,22 @@ def _callers(settings: Settings) -> CheckResult:
         names = "; ".join(f"{name}: {', '.join(permissions)}" for name, permissions in sorted(unusable.items()))
         return differs("callers", f"{path}: a signature is for commands only, so these need a key or a token: {names}")
     return ok("callers", f"{len(callers)} in {path}")
+
+
+def _subscriptions(settings: ClusterSettings) -> CheckResult:
+    from consumers.deliverer.subscriptions_file import (  # noqa: PLC0415 - as above
+        SubscriptionsFile,
+        SubscriptionsInvalid,
+    )
+
+    path = settings.deliverer.subscriptions_file
+    if path is None:
+        return failed("webhooks", "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE is not set", Exit.CONFIG)
+    try:
+        found = SubscriptionsFile(path).current
+    except SubscriptionsInvalid as invalid:
+        return failed("webhooks", f"{path}: {invalid}", Exit.CONFIG)
+    return ok("webhooks", f"{len(found)} in {path}: {', '.join(sorted(found)) or 'none'}")
 
 
 def _digest_key(settings: Settings) -> CheckResult:

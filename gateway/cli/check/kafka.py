@@ -7,6 +7,7 @@ from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_
 from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
 from adapters.kafka.exposure import excess_access, names_of, unencrypted
 from adapters.kafka.topics import Difference, WantedTopic, compare, wanted_topics
+from gateway.cli.all_topics import all_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, KafkaSettings, Settings
@@ -74,18 +75,25 @@ def _acls(
 def _needs(settings: ClusterSettings, process: Process | None) -> tuple[ResourceAccess, ...]:
     if process is None:
         return ()
-    group = settings.worker.group if isinstance(settings, Settings) else ""
+    if process == "deliverer":
+        group = settings.deliverer.group
+    else:
+        group = settings.worker.group if isinstance(settings, Settings) else ""
     return required_access(process, catalogue(settings.topics.prefix), settings.topics.prefix, group)
 
 
 def _wanted(
     settings: ClusterSettings, process: Process | None, needed: tuple[ResourceAccess, ...]
 ) -> tuple[WantedTopic, ...]:
-    wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
+    wanted = wanted_topics(all_topics(settings), settings.topics)
     if process in {None, "topics"}:
         return wanted
-    own = {need.name for need in needed if need.resource == "topic"}
-    return tuple(topic for topic in wanted if topic.name in own)
+    own = [need for need in needed if need.resource == "topic"]
+    return tuple(
+        topic
+        for topic in wanted
+        if any(topic.name.startswith(need.name) if need.is_prefix else topic.name == need.name for need in own)
+    )
 
 
 def _topics(

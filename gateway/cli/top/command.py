@@ -38,7 +38,8 @@ Admins = Annotated[
         "--worker",
         metavar="URL",
         envvar="COLLATE_GATEWAY_ADMIN",
-        help="Admin port of a process; shows why it is not ready, and of a worker lag, breakers, budget; repeatable.",
+        help="Admin port of a process; shows why it is not ready, of a worker lag, breakers and budget, of a deliverer "
+        "its subscriptions; repeatable.",
     ),
 ]
 

@@ -23,6 +23,8 @@ def page(overview: Json, width: int, problem: str = "") -> Group:
             parts.append(_readiness(process))
             if "partitions" not in process:  # a worker's are below its table
                 parts += _held(process)
+        if subscriptions := [one for process in processes for one in process.get("subscriptions", ())]:
+            parts += ["", _title("Webhooks"), *_subscriptions(subscriptions, width)]
         parts.append("")
     if "lastMinute" in overview:
         parts += _overview(overview, width)
@@ -163,6 +165,47 @@ def _worker_lines(worker: Json) -> list[RenderableType]:
         Text.assemble("breaker ", _breaker(worker), f"; {_budget(worker)}"),
         *_held(worker),
     )
+
+
+def _subscriptions(subscriptions: list[Json], width: int) -> list[RenderableType]:
+    if width < WIDE:
+        return [
+            part
+            for one in subscriptions
+            for part in stacked(
+                Text.assemble((one["name"], "bold"), "  ", _subscription_state(one)),
+                f"{one['url']}, oldest {one['oldestSeconds']:.0f} s, {one['lag']} undelivered",
+                f"last answer: {_last_answer(one)}; {one['delivered']} delivered, {one['deadLetters']} dead letters",
+            )
+        ]
+    columns = ("subscription", "receiver", "state", "oldest", "undelivered", "last answer", "delivered", "dead letters")
+    rows = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for one in subscriptions:
+        rows.add_row(
+            one["name"],
+            one["url"],
+            _subscription_state(one),
+            f"{one['oldestSeconds']:.0f} s",
+            str(one["lag"]),
+            _last_answer(one),
+            str(one["delivered"]),
+            str(one["deadLetters"]),
+        )
+    details = [Text(f"  {one['name']}: {one['detail']}", "red") for one in subscriptions if one["detail"]]
+    return [rows, *details]
+
+
+def _subscription_state(one: Json) -> Text:
+    colour = {"delivering": "green", "retrying": "yellow", "held": "yellow", "starting": "yellow"}
+    return Text(one["state"], colour.get(one["state"], "red"))
+
+
+def _last_answer(one: Json) -> str:
+    answer = one["lastAnswer"]
+    if answer is None:
+        return "none yet"
+    status = "" if answer["status"] is None else f"{answer['status']} "
+    return f"{status}{answer['result']}, {answer['agoSeconds']:.0f} s ago"
 
 
 def _problem(worker: Json) -> Text:

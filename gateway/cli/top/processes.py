@@ -1,4 +1,6 @@
-"""The state of one process, read from its admin port: its readiness in a sentence and, of a worker, its partitions.
+"""The state of one process, read from its admin port: its readiness in a sentence, and more of two processes.
+
+Of a worker its partitions, of a deliverer its subscriptions.
 
 The admin port answers also while Kafka, the database or Collate does not.
 """
@@ -38,11 +40,14 @@ def read_process(url: str) -> Json:
         probe = json.loads(client.send("GET", f"{url}/readyz").body)
         samples = _samples(_ok(client.send("GET", f"{url}/metrics")).body.decode())
         status = client.send("GET", f"{url}/lanes")
-        partitions = json.loads(status.body)["partitions"] if status.status == 200 else None
-        found = {"url": url, "at": datetime.now(UTC).isoformat(), "process": _name(samples)}
+        report = json.loads(status.body) if status.status == 200 else {}
+        partitions, subscriptions = report.get("partitions"), report.get("subscriptions")
+        found: Json = {"url": url, "at": datetime.now(UTC).isoformat(), "process": _name(samples)}
         found |= _readiness(probe) | {"breakers": _breakers(samples)}
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         return {"url": url, "process": "", "problem": reason_of(error)}
+    if subscriptions is not None:
+        found["subscriptions"] = [_subscription(one) for one in subscriptions]
     return found if partitions is None else found | _worker(partitions, samples)
 
 
@@ -74,6 +79,11 @@ def _breakers(samples: Samples) -> list[Json]:
         for name, labels, value in samples
         if name == "collate_breakers" and value
     ]
+
+
+def _subscription(report: Json) -> Json:
+    """Return what matters of a webhook subscription, without its partitions."""
+    return {name: value for name, value in report.items() if name != "engine"}
 
 
 def _worker(partitions: list[Json], samples: Samples) -> Json:

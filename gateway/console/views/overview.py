@@ -45,6 +45,9 @@ class Tone(StrEnum):
     PLAIN = "plain"
 
 
+_WEBHOOK_TONES = {"delivering": Tone.GOOD, "retrying": Tone.WARN, "held": Tone.WARN, "starting": Tone.WARN}
+
+
 @dataclass(frozen=True, slots=True)
 class OverviewFinding:
     """One sentence of the overview. `anchor` is its section of the operations guide."""
@@ -108,8 +111,30 @@ class PeopleCount:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookRow:
+    """One webhook subscription. `answer` and `answered_seconds` are None before the first answer."""
+
+    name: str
+    url: str
+    state: str
+    tone: Tone
+    oldest_seconds: float
+    undelivered: int
+    answer: str | None
+    answered_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksView:
+    """The webhook subscriptions, and how many deliverers do not answer."""
+
+    rows: tuple[WebhookRow, ...]
+    unreachable: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewView:
-    """The overview. `people` is None if the work list could not be read."""
+    """The overview. `people` is None if the work list could not be read, `webhooks` without a deliverer."""
 
     findings: tuple[OverviewFinding, ...]
     waits: tuple[WaitRow, ...]
@@ -125,6 +150,7 @@ class OverviewView:
     calls: int
     chart: ThroughputChart | None
     freshness: Freshness
+    webhooks: WebhooksView | None
 
 
 def overview_of(overview: Json, work: Json | None) -> OverviewView:
@@ -151,6 +177,7 @@ def overview_of(overview: Json, work: Json | None) -> OverviewView:
         calls=rates["attempts"],
         chart=throughput(overview.get("history") or ()),
         freshness=freshness_of(overview),
+        webhooks=_webhooks(overview.get("webhooks")),
     )
     return replace(view, findings=_findings(view, now) or (OverviewFinding(FindingKind.QUIET, Tone.GOOD),))
 
@@ -219,6 +246,27 @@ def _people(work: Json) -> PeopleCount:
         since=items[0]["waitingSince"] if items else None,
         unclaimed=sum(1 for item in items if not (item.get("handoff") or {}).get("claim")),
         at_risk=sum(1 for handoff in handoffs if handoff.get("risk")),
+    )
+
+
+def _webhooks(webhooks: Json | None) -> WebhooksView | None:
+    if webhooks is None:
+        return None
+    return WebhooksView(tuple(_webhook(one) for one in webhooks["subscriptions"]), webhooks["unreachable"])
+
+
+def _webhook(one: Json) -> WebhookRow:
+    answer = one.get("lastAnswer")
+    status = "" if answer is None or answer.get("status") is None else f"{answer['status']} "
+    return WebhookRow(
+        name=one["name"],
+        url=one["url"],
+        state=one["state"],
+        tone=_WEBHOOK_TONES.get(one["state"], Tone.BAD),
+        oldest_seconds=one["oldestSeconds"],
+        undelivered=one["undelivered"],
+        answer=None if answer is None else f"{status}{answer['result'].replace('_', ' ')}",
+        answered_seconds=None if answer is None else answer["agoSeconds"],
     )
 
 

@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from adapters.oidc.people import Person
 from adapters.oidc.tokens import Issuer, Subject
-from gateway.ingress.auth.signatures import WRITTEN_PREFIX
 from schemas.callers import caller_of_person
+from schemas.fields.signing_secret import WRITTEN_PREFIX
 
 KEY_PREFIX = "cgk"
 _UNKNOWN_KEY_DIGEST = bytes(32)

@@ -7,7 +7,6 @@ query or another header: `signed_commands` limits its use.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -15,27 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 TOLERANCE_SECONDS = 300
-WRITTEN_PREFIX = "whsec_"
-MIN_SECRET_BYTES = 24
 _ID = re.compile(rb"[!-~]{1,255}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")
 _SIGNATURE = re.compile(rb"v1,[A-Za-z0-9+/]{43}=")  # the base64 of 32 bytes
 _MAX_SIGNATURES = 16
-
-
-class SecretInvalid(ValueError):
-    """A signing secret that is not `whsec_` and the base64 of at least 24 bytes."""
-
-
-def read_secret(text: str) -> bytes:
-    """Return the bytes of a secret in the notation of Standard Webhooks. Raises SecretInvalid."""
-    try:
-        secret = base64.b64decode(text.strip().removeprefix(WRITTEN_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        raise SecretInvalid("expected whsec_ and base64") from None
-    if len(secret) < MIN_SECRET_BYTES:
-        raise SecretInvalid(f"expected at least {MIN_SECRET_BYTES} bytes")
-    return secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Result
+from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation, write_key
+from adapters.http.cause import Cause
 from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.outcomes import (
     Access,

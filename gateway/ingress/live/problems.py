@@ -15,9 +15,10 @@ quote people.
 
 from typing import Final, assert_never
 
-from adapters.collate.answers import Ambiguous, Cause, Deferred, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
+from adapters.http.cause import Cause
 from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import (
     AccessUnavailable,

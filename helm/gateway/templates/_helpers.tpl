@@ -66,7 +66,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 
 {{- define "gateway.environment" -}}
-{{- range $section, $settings := omit .Values.settings "console" }}
+{{- range $section, $settings := omit .Values.settings "console" "deliverer" }}
 {{- if kindIs "map" $settings }}
 {{- range $name, $value := $settings }}
 GATEWAY_{{ upper $section }}__{{ upper $name }}: {{ include "gateway.value" $value | quote }}
@@ -98,6 +98,20 @@ GATEWAY_ADMIN__PORT: "9090"
   value: "8090"
 - name: GATEWAY_CONSOLE__STOP_DEADLINE
   value: {{ printf "%ds" (int .Values.console.stopSeconds) | quote }}
+{{- end -}}
+
+{{/* The deliverer's own variables; pods of an earlier release do not know them either. */}}
+{{- define "gateway.delivererEnvironment" -}}
+{{- range $name, $value := .Values.settings.deliverer }}
+- name: GATEWAY_DELIVERER__{{ upper $name }}
+  value: {{ include "gateway.value" $value | quote }}
+{{- end }}
+- name: GATEWAY_DELIVERER__STOP_DEADLINE
+  value: {{ printf "%ds" (int .Values.deliverer.stopSeconds) | quote }}
+- name: GATEWAY_DELIVERER__INSTANCE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
 {{- end -}}
 
 {{/* The Kafka login of one process: the common values and its overrides. Takes root and component. */}}
@@ -133,6 +147,9 @@ GATEWAY_ADMIN__PORT: "9090"
 {{- with $secrets.oidcClientSecret -}}{{- $_ := set $files "GATEWAY_CONSOLE__OIDC_CLIENT_SECRET_FILE" . -}}{{- end -}}
 {{- end -}}
 {{- if eq .component "worker" -}}{{- $_ := set $files "GATEWAY_WORKER__DIGEST_KEY_FILE" $secrets.digestKey -}}{{- end -}}
+{{- if and .root.Values.deliverer.enabled (has .component (list "deliverer" "topics")) -}}
+{{- $_ := set $files "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE" $secrets.subscriptions -}}
+{{- end -}}
 {{- if and .root.Values.projector.enabled (has .component (list "ingress" "projector")) -}}
 {{- $_ := set $files "GATEWAY_READMODEL__DSN_FILE" $secrets.database -}}
 {{- end -}}
@@ -188,6 +205,18 @@ env:
         fieldPath: metadata.name
   {{- if eq .component "console" }}
   {{- include "gateway.consoleEnvironment" .root | nindent 2 }}
+  {{- end }}
+  {{- if and (eq .component "ingress") .root.Values.deliverer.enabled }}
+  {{- $name := printf "%s-deliverer" (include "gateway.fullname" .root) }}
+  {{- $urls := list }}
+  {{- range $number := until (int .root.Values.deliverer.replicas) }}
+  {{- $urls = append $urls (printf "http://%s-%d.%s:9090" $name $number $name) }}
+  {{- end }}
+  - name: GATEWAY_DELIVERER__ADMIN_URLS
+    value: {{ join "," $urls | quote }}
+  {{- end }}
+  {{- if eq .component "deliverer" }}
+  {{- include "gateway.delivererEnvironment" .root | nindent 2 }}
   {{- end }}
   {{- with include "gateway.extra" (dict "root" .root "component" .component "name" "extraEnv") | fromJsonArray }}
   {{- toYaml . | nindent 2 }}
@@ -245,6 +274,12 @@ volumes:
         {{- end }}
         {{- if eq .component "ingress" }}
         {{- range .root.Values.secrets.callersFiles }}
+        - key: {{ . }}
+          path: {{ . }}
+        {{- end }}
+        {{- end }}
+        {{- if eq .component "deliverer" }}
+        {{- range .root.Values.secrets.webhookFiles }}
         - key: {{ . }}
           path: {{ . }}
         {{- end }}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.collate.answers import Cause, NotSent
+from adapters.collate.answers import NotSent
+from adapters.http.cause import Cause
 from consumers.applier import delivery
 from consumers.applier.reasons import WAITING
 from consumers.authorization.retry_policy import UNSENT_INTENT_SECONDS

@@ -8,14 +8,14 @@ import itertools
 
 import httpx
 
-from adapters.collate.answers import Cause
 from adapters.collate.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.connection import ConnectionLost, Limits, ReadTimedOut
-from adapters.collate.http.http_response import KEPT_HEADERS
 from adapters.collate.http.transport import CollateTransport
+from adapters.http.cause import Cause
+from adapters.http.connection import ConnectionLost, Limits, ReadTimedOut
+from adapters.http.http_response import KEPT_HEADERS
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
 from local.collate.http.message import Request

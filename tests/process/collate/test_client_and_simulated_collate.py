@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.breaker import BreakerState
 from adapters.collate.budget import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
+from adapters.http.cause import Cause
 from local.processes.patience import Patience, slowness
 
 

@@ -6,7 +6,8 @@ import ssl
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent
+from adapters.collate.answers import Ambiguous, Answered, NotSent
+from adapters.http.cause import Cause
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(AUTHORIZATION) + AUTHORIZATION

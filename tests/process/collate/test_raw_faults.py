@@ -7,7 +7,8 @@ import ssl
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
+from adapters.http.cause import Cause
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 HANDOFF = b'{"id":"mhand_1","version":1,"priorAuthorizationId":"auth_1","state":"active"}'

@@ -34,6 +34,9 @@ RUN_ELSEWHERE = {
     ("make", "client-packages"): "tests/system/clients/packed.py",
     ("curl", "-sS", "-H"): "tests/system/clients/test_pages.py",
     ("gateway", "console"): "tests/process/console/test_process.py",
+    ("gateway", "deliverer"): "tests/system/deliverer/test_delivery.py",
+    ("gateway", "check", "--offline", "--for", "deliverer"): "tests/system/deliverer/test_operations.py",
+    ("kubectl", "--namespace", "gateway", "exec", "gateway-deliverer-0"): "tests/system/deliverer/test_operations.py",
     ("gateway", "drill"): "tests/system/local/test_drill.py",
     ("kubectl", "--namespace", "gateway", "scale"): "tests/system/upgrade/test_migrate_topics.py",
     ("gateway", "topics", "migrate"): "tests/system/upgrade/test_migrate_topics.py",
@@ -65,13 +68,13 @@ class Reader:
 
     def write_values(self):
         """Write values.yaml as the guide shows it."""
-        required, self._read_model, _console, _proxy = [
+        required, self._read_model, _console, _webhooks, _proxy = [
             yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")
         ]
         self._dump_values(required)
 
     def add_read_model_values(self):
-        """Add the guide's values for status and timelines. Those of the console and the proxy have tests/chart."""
+        """Add the guide's values for status and timelines. Those of the other options have tests/chart."""
         self._dump_values(yaml.safe_load((self.directory / "values.yaml").read_text()) | self._read_model)
 
     def lines_of(self, page):

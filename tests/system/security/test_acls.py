@@ -15,10 +15,10 @@ from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from gateway.cli.check.kafka import check_kafka
 from runtime.settings import ClusterSettings, TopicSettings
-from schemas.topics import catalogue
+from schemas.topics import catalogue, subscription_topics
 
 WITHIN_SECONDS = 15
-PROCESSES = ("ingress", "worker", "projector", "topics")
+PROCESSES = ("ingress", "worker", "projector", "deliverer", "topics")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def denied(settings, accesses, topics):
 
 @pytest.mark.parametrize("process", PROCESSES)
 async def test_exactly_the_revoked_access_is_missing(granted, to_secured, access_of, prefix, process):
-    topics = [topic.name for topic in catalogue(prefix)]
+    topics = [topic.name for topic in (*catalogue(prefix), *subscription_topics(prefix, "billing"))]
     settings = to_secured("SASL_SSL", user=process)
     assert await denied(settings, access_of(process), topics) == {}
     for access in access_of(process):

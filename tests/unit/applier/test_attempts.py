@@ -1,5 +1,6 @@
-from adapters.collate.answers import Ambiguous, Answered, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.operations import Operation
+from adapters.http.cause import Cause
 from consumers.applier.attempts import AttemptLog, Attempts, to_attempt
 from consumers.applier.calls import RecordedCalls
 from schemas.attempts import MOST_ATTEMPTS

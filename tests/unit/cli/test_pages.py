@@ -192,3 +192,36 @@ def test_without_a_terminal_lines_wrap_only_at_columns(monkeypatch):
 )
 def test_an_age_has_the_largest_fitting_unit(since, expected):
     assert age(since, NOW) == expected
+
+
+SUBSCRIPTION = {
+    "name": "billing",
+    "url": "https://hooks.billing.example",
+    "state": "down",
+    "detail": "the receiver accepts no event",
+    "oldestSeconds": 312.4,
+    "lag": 17,
+    "lastAnswer": {"result": "status_5xx", "status": 503, "agoSeconds": 12.3},
+    "delivered": 4021,
+    "deadLetters": 2,
+}
+DELIVERER = {
+    "url": "http://deliverer-0:9090",
+    "process": "deliverer",
+    "ready": True,
+    "summary": "ready",
+    "breakers": [],
+    "subscriptions": [
+        SUBSCRIPTION,
+        SUBSCRIPTION | {"name": "new", "state": "delivering", "lastAnswer": None, "detail": ""},
+    ],
+}
+
+
+@pytest.mark.parametrize("width", [50, 200])
+def test_the_subscriptions_of_a_deliverer_are_shown_at_any_width(width):
+    output = Console(file=io.StringIO(), width=width)
+    output.print(page(QUIET | {"processes": [DELIVERER]}, width))
+    text = " ".join(output.file.getvalue().split())
+    for part in ("Webhooks", "billing", "down", "312 s", "17", "503 status_5xx, 12 s ago", "none yet", "4021"):
+        assert part in text

@@ -84,3 +84,12 @@ def test_a_check_fails_for_a_running_process_that_is_not_ready(port):
 
 def test_without_a_process_there_is_nothing_to_check():
     assert check_process(AdminSettings(host="127.0.0.1", port=1), "worker").state == "skipped"
+
+
+def test_the_subscriptions_of_a_deliverer_are_read_without_its_partitions(port):
+    own = {"name": "billing", "state": "down", "engine": {"partitions": [PARTITION]}}
+    port["/lanes"] = (200, {"file": {"problem": None}, "subscriptions": [own]})
+    port["/metrics"] = (200, METRICS.replace("worker", "deliverer"))
+    found = read_process("http://deliverer-0:9090")
+    assert found["subscriptions"] == [{"name": "billing", "state": "down"}]
+    assert "partitions" not in found

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.errors import DEFAULTS, RULES, Disposition, Route, route
 from adapters.collate.operations import Operation
+from adapters.http.cause import Cause
 
 WRITES = [operation for operation in Operation if operation.writes]
 READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.answers import Ambiguous, Answered, Cause, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from adapters.collate.budget import CallSignal
-from adapters.collate.http.connection import NoResponse
 from adapters.collate.response_parser import read
+from adapters.http.cause import Cause
+from adapters.http.connection import NoResponse
 from schemas.collate.authorization import PriorAuthorization
 
 AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'

@@ -3,9 +3,9 @@ import asyncio
 import httpx
 import pytest
 
-from adapters.collate.answers import Cause
-from adapters.collate.http.connection import Limits
 from adapters.collate.http.transport import CollateTransport
+from adapters.http.cause import Cause
+from adapters.http.connection import Limits
 
 LIMITS = Limits(1, 1, 1, 1, 1)
 

@@ -88,7 +88,27 @@ def overview_in_trouble() -> Json:
         fullCallers=[
             {"authorizationId": "auth_busy", "caller": "scheduling", "rejected": 31, "lastAt": ago(seconds=4)}
         ],
+        webhooks={
+            "subscriptions": [
+                webhook("billing", state="down", oldestSeconds=312.0, undelivered=17),
+                webhook("reporting", lastAnswer=None),
+            ],
+            "unreachable": 1,
+        },
     )
+
+
+def webhook(name: str, **fields: Any) -> Json:
+    return {
+        "name": name,
+        "url": f"https://hooks.{name}.example",
+        "state": "delivering",
+        "oldestSeconds": 0.0,
+        "undelivered": 0,
+        "lastAnswer": {"result": "status_5xx", "status": 503, "agoSeconds": 12.3},
+        "delivered": 4021,
+        "deadLetters": 0,
+    } | fields
 
 
 def handoff(authorization_id: str, **fields: Any) -> Json:

@@ -331,3 +331,25 @@ def test_a_single_hit_leads_to_its_page():
 def test_now_is_an_argument_of_every_view():
     later = NOW + timedelta(minutes=2)
     assert work_of(answers.work(), filter_of({}), ME, later).rows[1].link_until is None
+
+
+def test_the_overview_shows_each_subscription_with_its_last_answer():
+    subscription = {
+        "name": "billing",
+        "url": "https://hooks.example",
+        "state": "down",
+        "oldestSeconds": 71.0,
+        "undelivered": 9,
+        "lastAnswer": {"result": "status_5xx", "status": 503, "agoSeconds": 2.0},
+        "delivered": 1,
+        "deadLetters": 0,
+    }
+    quiet = subscription | {"name": "new", "state": "delivering", "lastAnswer": None}
+    webhooks = {"subscriptions": [subscription, quiet], "unreachable": 1}
+    view = overview_of(answers.overview(webhooks=webhooks), None).webhooks
+    assert [(row.name, row.tone, row.answer) for row in view.rows] == [
+        ("billing", Tone.BAD, "503 status 5xx"),
+        ("new", Tone.GOOD, None),
+    ]
+    assert view.unreachable == 1
+    assert overview_of(answers.overview(), None).webhooks is None

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Cause, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.errors import RULES
 from adapters.collate.operations import Operation
+from adapters.http.cause import Cause
 from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
 from gateway.ingress.live.problems import problem_of, problem_of_not_open
 

@@ -12,7 +12,7 @@ from runtime.settings import KafkaSettings, TopicSettings
 from schemas.topics import catalogue
 
 PREFIX, GROUP = "Gate_way.", "gateway-worker"
-PROCESSES = ("ingress", "worker", "projector", "topics")
+PROCESSES = ("ingress", "worker", "projector", "deliverer", "topics")
 PRINCIPALS = {process: f"User:gateway-{process}" for process in PROCESSES}
 REQUIRED = {process: required_access(process, catalogue(PREFIX), PREFIX, GROUP) for process in PROCESSES}
 PLAIN = KafkaSettings(bootstrap="k:9092")
@@ -31,8 +31,9 @@ def test_each_process_has_a_user_with_exactly_its_access():
         "gateway-ingress",
         "gateway-worker",
         "gateway-projector",
+        "gateway-deliverer",
     }
-    for process in PROCESSES[:3]:
+    for process in PROCESSES[:4]:
         user = found["KafkaUser", f"gateway-{process}"]
         assert user["metadata"]["labels"] == {"strimzi.io/cluster": "main"}
         granted = {

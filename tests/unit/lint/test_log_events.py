@@ -6,7 +6,7 @@ import re
 from tests.unit.product import nodes
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
-AREAS = "engine|command|watcher|projector|ingress|console|collate|kafka|oidc|postgres|process|cli|local"
+AREAS = "engine|command|watcher|projector|deliverer|ingress|console|collate|kafka|oidc|postgres|process|cli|local"
 EVENT = re.compile(rf"({AREAS})\.[a-z_]+")
 
 

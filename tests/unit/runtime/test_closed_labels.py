@@ -46,6 +46,23 @@ ELSEWHERE = {
     "handoff_stage_seconds": "the worker shows every stage and payer of the settings",
     "handoff_agreements": "the worker shows every verdict and payer of the settings",
     "partitions": "set every second",
+    **{
+        f"deliverer_{name}": "the subscription shows it from its start; see consumers.deliverer.numbers"
+        for name in (
+            "requests",
+            "request_seconds",
+            "delivered",
+            "delivery_age_seconds",
+            "dead_letters",
+            "waiting",
+            "unfinished",
+            "oldest_unfinished_seconds",
+            "lag",
+            "partitions_not_running",
+            "down",
+            "stopped",
+        )
+    },
     "lanes_waiting": "set every second",
 }
 
@@ -54,7 +71,7 @@ ELSEWHERE = {
 def metrics():
     registry = CollectorRegistry()
     metrics = create_metrics(registry)
-    for process in ("ingress", "worker", "projector"):
+    for process in ("ingress", "worker", "projector", "deliverer"):
         show_zeros(metrics, process)
     metrics.engine.show_zeros(0)
     return metrics, generate_latest(registry).decode()

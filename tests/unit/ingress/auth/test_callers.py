@@ -8,7 +8,7 @@ from adapters.oidc.tokens import Subject
 from gateway.ingress.auth import callers_file
 from gateway.ingress.auth.callers import Permission, new_key, new_signing_secret
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid, read_callers
-from gateway.ingress.auth.signatures import read_secret
+from schemas.fields.signing_secret import read_secret
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
 

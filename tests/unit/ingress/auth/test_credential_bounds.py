@@ -18,8 +18,9 @@ from gateway.ingress.auth.callers import (
     new_signing_secret,
 )
 from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
-from gateway.ingress.auth.signatures import SecretInvalid, read_secret, read_signature
+from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext
+from schemas.fields.signing_secret import SecretInvalid, read_secret
 
 CALLER = Caller("intake", frozenset({Permission.HANDOFF_REQUEST}))
 ISSUER = """

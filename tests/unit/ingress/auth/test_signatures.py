@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from gateway.ingress.auth.signatures import TOLERANCE_SECONDS, SecretInvalid, read_secret, read_signature
+from gateway.ingress.auth.signatures import TOLERANCE_SECONDS, read_signature
+from schemas.fields.signing_secret import SecretInvalid, read_secret
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()

@@ -11,8 +11,8 @@ from typing import Final, cast
 
 import httpx
 
-from adapters.collate.answers import Cause
-from adapters.collate.http.http_response import HttpResponseReader
+from adapters.http.cause import Cause
+from adapters.http.http_response import HttpResponseReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class NoResponse(httpx.TransportError):
 
 
 class ConnectFailed(NoResponse, httpx.ConnectError):
-    """There is no connection to Collate."""
+    """There is no connection to the server."""
 
 
 class ConnectTimedOut(NoResponse, httpx.ConnectTimeout):
@@ -55,15 +55,15 @@ class ConnectTimedOut(NoResponse, httpx.ConnectTimeout):
 
 
 class ProxyFailed(NoResponse, httpx.ProxyError):
-    """The proxy opened no tunnel to Collate."""
+    """The proxy opened no tunnel to the server."""
 
 
 class WriteTimedOut(NoResponse, httpx.WriteTimeout):
-    """Collate did not read the request in time."""
+    """The server did not read the request in time."""
 
 
 class ReadTimedOut(NoResponse, httpx.ReadTimeout):
-    """Collate did not respond in time."""
+    """The server did not respond in time."""
 
 
 class ConnectionLost(NoResponse, httpx.ReadError):
@@ -85,7 +85,7 @@ _SENT: Final[dict[Cause, type[NoResponse]]] = {
 
 
 class Connection(asyncio.Protocol):
-    """One connection to Collate. `ended_at` is when the last call on this connection ended (loop time)."""
+    """One connection to a server. `ended_at` is when the last call on this connection ended (loop time)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self._loop = loop

@@ -1,0 +1,1 @@
+"""Webhooks of subscribers: which addresses may be called, signatures, and the connections."""

@@ -1,0 +1,181 @@
+"""Connections to one webhook receiver: POST, once, to an address that was checked.
+
+    resolve -> check every address -> connect to a checked address -> TLS and Host with the URL's name -> POST
+
+The address that was checked is the address of the connection, so a name that changes meanwhile (DNS rebinding) gains
+nothing. No redirect is followed, no proxy is used, no cookie is kept, and a response's body is thrown away.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from adapters.http.cause import Cause
+from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse
+from adapters.webhooks.addresses import AddressPolicy
+from adapters.webhooks.resolver import Resolver
+from adapters.webhooks.target import WebhookTarget
+from runtime.http_client import client_tls
+from runtime.version import VERSION
+
+_MOST_ADDRESSES: Final = 4
+# A receiver may close an idle connection at the moment of the next request. Then nothing is wrong with the receiver.
+_CLOSED_WHILE_IDLE: Final = frozenset({Cause.RESET, Cause.CLOSED})
+
+
+class AddressForbidden(ConnectFailed):
+    """Every address of the receiver is in a network that this subscription may not call."""
+
+
+class WebhookTransport:
+    """Sends requests to one receiver. One event loop; close it when done."""
+
+    def __init__(
+        self,
+        target: WebhookTarget,
+        limits: Limits,
+        policy: AddressPolicy,
+        *,
+        ca_file: Path | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.target = target
+        self._limits = limits
+        self._policy = policy
+        self._tls = client_tls(ca_file) if target.is_tls else None
+        self._resolver = resolver or Resolver()
+        self._idle: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
+        self._closed = False
+        self._head = (
+            f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nUser-Agent: collate-gateway/{VERSION}\r\n"
+            "Accept: */*\r\nAccept-Encoding: identity\r\n"
+        ).encode("ascii")
+
+    async def __aenter__(self) -> Self:
+        """Open nothing: connections open when they are needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None = None,
+        _error: BaseException | None = None,
+        _at: TracebackType | None = None,
+    ) -> None:
+        """Close every connection."""
+        await self.aclose()
+
+    async def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> httpx.Response:
+        """Send the request and return the response within the total deadline.
+
+        A request on a connection that was idle is sent once more if the receiver closes that connection. Raises
+        NoResponse, which says whether anything was sent.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._limits.total_seconds
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, lines.encode("ascii"), len(body), body)
+        connection = self._take()
+        if connection is not None:
+            try:
+                return await self._send(connection, request, ends)
+            except NoResponse as failure:
+                if failure.cause not in _CLOSED_WHILE_IDLE or failure.status is not None:
+                    raise
+        return await self._send(await self._open(loop, ends), request, ends)
+
+    async def aclose(self) -> None:
+        """Close all connections; a request under way ends without a response."""
+        self._closed = True
+        for connection in (*self._idle, *self._busy):
+            connection.close()
+        self._idle.clear()
+        self._resolver.close()
+        # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def _send(self, connection: Connection, request: bytes, ends: float) -> httpx.Response:
+        self._busy.add(connection)
+        try:
+            response = await connection.send(request, ends)
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        finally:
+            self._busy.discard(connection)
+        if connection.usable and not self._closed:
+            self._idle.append(connection)
+        while self._idle and not self._idle[0].usable:
+            self._idle.popleft().close()
+        return response
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.is_quiet:
+                return connection
+            connection.close()
+        return None
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
+        ends = min(loop.time() + self._limits.connect_seconds, call_ends)
+        failure: NoResponse = ConnectFailed(Cause.UNREACHABLE, sent=False)
+        addresses = await self._checked_addresses(ends)
+        for left in range(len(addresses), 0, -1):
+            now = loop.time()
+            try:
+                async with asyncio.timeout_at(now + (ends - now) / left):
+                    return await self._connect(loop, addresses[-left])
+            except TimeoutError:
+                failure = ConnectTimedOut(Cause.CONNECT_TIMEOUT, sent=False)
+            except ssl.SSLError:
+                failure = ConnectFailed(Cause.TLS, sent=False)
+            except OSError as error:
+                refused = isinstance(error, ConnectionRefusedError)
+                failure = ConnectFailed(Cause.REFUSED if refused else Cause.UNREACHABLE, sent=False)
+        raise failure
+
+    async def _checked_addresses(self, ends: float) -> list[str]:
+        target = self.target
+        try:
+            async with asyncio.timeout_at(ends):
+                found = await self._resolver.addresses(target.host, target.port)
+        except TimeoutError:
+            raise ConnectTimedOut(Cause.CONNECT_TIMEOUT, sent=False) from None
+        except OSError:
+            raise ConnectFailed(Cause.DNS, sent=False) from None
+        allowed = self._policy.allowed_of(found)
+        if found and not allowed:
+            raise AddressForbidden(Cause.UNREACHABLE, sent=False)
+        if not allowed:
+            raise ConnectFailed(Cause.DNS, sent=False)
+        return allowed[:_MOST_ADDRESSES]
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, address: str) -> Connection:
+        """Connect to this address, never to a name."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            plain.setblocking(False)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(plain, (address, self.target.port))
+            _, connection = await loop.create_connection(
+                self._new, sock=plain, ssl=self._tls, server_hostname=self.target.host if self._tls else None
+            )
+        except BaseException:
+            plain.close()
+            raise
+        if not connection.usable:
+            raise OSError("the receiver closed the connection")
+        return connection
+
+    def _new(self) -> Connection:
+        return Connection(asyncio.get_running_loop(), self._limits)

@@ -1,0 +1,5 @@
+"""`python -m bench.deliverer`."""
+
+from bench.deliverer.run import run
+
+run()

@@ -1,0 +1,83 @@
+"""The floor of the deliverer: an aiokafka consumer and httpx, in order per key, without promises.
+
+It signs nothing, retries nothing, stores nothing, checks no address, and commits offsets every second.
+`python -m bench.floors.bare_webhooks BOOTSTRAP TOPIC GROUP URL CONCURRENCY` runs until its standard input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+
+import httpx
+import uvloop
+from aiokafka import AIOKafkaConsumer
+
+from schemas.cloudevents import from_kafka, to_http
+
+_MOST_UNFINISHED = 6_000
+
+
+class BareDeliverer:
+    """One task for each key that has records."""
+
+    def __init__(self, url: str, concurrency: int) -> None:
+        self._url = url
+        self._slots = asyncio.Semaphore(concurrency)
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        self._client = httpx.AsyncClient(trust_env=False, limits=limits)
+        self._queues: dict[bytes, deque[object]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.unfinished = 0
+
+    def add(self, record: object) -> None:
+        """Queue a record behind those of its key."""
+        self.unfinished += 1
+        key: bytes = record.key  # type: ignore[attr-defined] # aiokafka is untyped
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.append(record)
+            return
+        self._queues[key] = deque([record])
+        task = asyncio.create_task(self._work(key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, key: bytes) -> None:
+        queue = self._queues[key]
+        while queue:
+            record = queue.popleft()
+            headers, body = to_http(from_kafka(record.headers, record.value), "structured")  # type: ignore[attr-defined]
+            async with self._slots:
+                response = await self._client.post(self._url, headers=headers, content=body)
+            response.raise_for_status()
+            self.unfinished -= 1
+        del self._queues[key]
+
+
+async def main() -> None:
+    """Deliver until standard input ends."""
+    bootstrap, topic, group, url, concurrency = sys.argv[1:]
+    deliverer = BareDeliverer(url, int(concurrency))
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        auto_commit_interval_ms=1_000,
+    )
+    await consumer.start()
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    while not ended.done():
+        for records in (await consumer.getmany(timeout_ms=100, max_records=1_000)).values():
+            for record in records:
+                deliverer.add(record)
+        while deliverer.unfinished > _MOST_UNFINISHED:  # noqa: ASYNC110 - the tasks finish records one by one
+            await asyncio.sleep(0.005)
+    await consumer.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

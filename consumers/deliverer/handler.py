@@ -1,0 +1,192 @@
+"""The engine's handler of one subscription: one record of `events` is one event to deliver.
+
+    not wanted          -> Done
+    gate closed         -> RetryAt, without a request
+    delivered           -> Done, the key's state deleted
+    first failure       -> the time of it is committed, then RetryAt
+    failure after a day -> Done with a dead letter; the key's next event goes on
+    410                 -> committed, the gate stops, RetryAt
+    no CloudEvent       -> Done with a dead letter
+
+Nothing is committed before a request: a request twice is allowed, a request too few is not. The engine runs one
+invocation of a key at a time, so the next event of an authorization is sent only after this one is done.
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+
+from consumers.deliverer.backoff import pause_seconds
+from consumers.deliverer.dead_letter import FailedDelivery, dead_letter_headers
+from consumers.deliverer.delivery import Delivered, NotDelivered, Outcome, ReceiverGone, WebhookMessage, write_message
+from consumers.deliverer.gate import DeliveryWait, Gate
+from consumers.deliverer.pending import PendingDelivery, read_pending
+from consumers.deliverer.subscription import Subscription
+from consumers.engine import UNCHANGED, Done, Failure, Invocation, Output, Record, RetryAt
+from schemas.cloudevents import CloudEventError, from_kafka
+
+log = structlog.get_logger(__name__)
+
+_STOPPED_SECONDS: Final = 10.0
+_ID: Final = re.compile(r"[!-~]{1,255}")
+_UNREADABLE: Final = "unreadable"
+
+Deliver = Callable[[WebhookMessage, float], Awaitable[Outcome]]
+
+
+class DeliveryNumbers(Protocol):
+    """The metrics of one subscription."""
+
+    def answered(self, result: str, seconds: float) -> None:
+        """Count a request and its time."""
+
+    def delivered(self, age_seconds: float) -> None:
+        """Count an event that the receiver has, and its age."""
+
+    def dead_lettered(self) -> None:
+        """Count a dead letter."""
+
+
+@dataclass(slots=True)
+class LastAnswer:
+    """What the receiver answered last, for operators. `at` is Unix seconds; None before the first request."""
+
+    result: str = ""
+    status: int | None = None
+    at: float | None = None
+
+
+@dataclass(slots=True)
+class DeliveryHandler:
+    """Delivers the events of one subscription. `subscription` is replaced when the file changes."""
+
+    subscription: Subscription
+    deliver: Deliver
+    gate: Gate
+    numbers: DeliveryNumbers
+    dead_letters_topic: str
+    chance: Callable[[], float]
+    last_answer: LastAnswer = field(default_factory=LastAnswer)
+    last_success_at: float | None = None
+
+    async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
+        """Deliver one event, or say when to try again."""
+        if record.timestamp < self.subscription.since:
+            return _done(invocation)
+        try:
+            envelope = from_kafka(record.headers, record.value)
+            if not self.subscription.accepts.accepts(envelope):
+                return _done(invocation)
+            message = write_message(envelope)
+            is_readable = _ID.fullmatch(message.id) is not None
+        except CloudEventError:
+            is_readable = False
+        if not is_readable:
+            return self._dead_letter(invocation, record, invocation.now, NotDelivered(_UNREADABLE))
+        pending = read_pending(invocation.state, record.offset)
+        if pending is not None and pending.gone == fingerprint(self.subscription) and not self.gate.was_resumed:
+            self.gate.stop()  # the 410 came before this process began
+        held = self.gate.enter(record.key, invocation.steady)
+        if held is not None:
+            return RetryAt(invocation.now + held.seconds, held.reason)
+        outcome = await self._send(invocation, record, message)
+        match outcome:
+            case Delivered():
+                self.gate.succeeded()
+                self.last_success_at = invocation.now
+                self.numbers.delivered(max(0.0, invocation.now - record.timestamp))
+                return _done(invocation)
+            case ReceiverGone():
+                return await self._stop(invocation, record, pending)
+            case NotDelivered():
+                return await self._failed(invocation, record, pending, outcome)
+
+    async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
+        """Do nothing: no key has a timer."""
+        del invocation
+        return Done()
+
+    async def _send(self, invocation: Invocation, record: Record, message: WebhookMessage) -> Outcome:
+        is_answered = False
+        try:
+            await invocation.ensure_owned()
+            began = invocation.steady
+            outcome = await self.deliver(message, invocation.now)
+            is_answered = True
+        finally:
+            if not is_answered:
+                self.gate.left(record.key)
+        result, status = _described(outcome)
+        self.last_answer = LastAnswer(result, status, invocation.now)
+        self.numbers.answered(result, invocation.steady - began)
+        return outcome
+
+    async def _failed(
+        self, invocation: Invocation, record: Record, pending: PendingDelivery | None, outcome: NotDelivered
+    ) -> Done | RetryAt:
+        wait = outcome.retry_after_seconds
+        self.gate.failed(record.key, invocation.steady, wait if outcome.holds_all else None)
+        since = invocation.now if pending is None else pending.since
+        elapsed = invocation.now - since
+        log.warning(
+            "deliverer.event_not_delivered",
+            subscription=self.subscription.name,
+            partition=record.partition,
+            offset=record.offset,
+            result=outcome.result,
+            status=outcome.status,
+            elapsed=round(elapsed, 1),
+        )
+        if elapsed >= self.subscription.gives_up_after_seconds:
+            return self._dead_letter(invocation, record, since, outcome)
+        if pending is None:
+            await invocation.checkpoint(PendingDelivery(record.offset, since).encode())
+        pause = pause_seconds(elapsed, self.chance(), wait)
+        return RetryAt(invocation.now + pause, DeliveryWait.FAILED)
+
+    async def _stop(self, invocation: Invocation, record: Record, pending: PendingDelivery | None) -> RetryAt:
+        self.gate.stop()
+        since = invocation.now if pending is None else pending.since
+        await invocation.checkpoint(PendingDelivery(record.offset, since, fingerprint(self.subscription)).encode())
+        log.error("deliverer.subscription_stopped", subscription=self.subscription.name, status=410)
+        return RetryAt(invocation.now + _STOPPED_SECONDS, DeliveryWait.STOPPED)
+
+    def _dead_letter(self, invocation: Invocation, record: Record, since: float, outcome: NotDelivered) -> Done:
+        self.numbers.dead_lettered()
+        log.error(
+            "deliverer.event_dead_lettered",
+            subscription=self.subscription.name,
+            partition=record.partition,
+            offset=record.offset,
+            result=outcome.result,
+            status=outcome.status,
+        )
+        failed = FailedDelivery(record.partition, record.offset, since, invocation.now, outcome.result, outcome.status)
+        headers = dead_letter_headers(record.headers, failed)
+        output = Output(self.dead_letters_topic, record.key, record.value, headers)
+        # It does not count against the partition: later events must go on.
+        return Done((output,), None, dead_lettered=Failure(outcome.result, counts=False))
+
+
+def fingerprint(subscription: Subscription) -> str:
+    """Return a short digest of the URL, which may hold a token: with another URL the receiver is another one."""
+    target = subscription.target
+    return hashlib.sha256(f"{target.origin}{target.path}".encode()).hexdigest()[:16]
+
+
+def _done(invocation: Invocation) -> Done:
+    return Done(state=UNCHANGED if invocation.state is None else None)
+
+
+def _described(outcome: Outcome) -> tuple[str, int | None]:
+    match outcome:
+        case Delivered(status):
+            return "delivered", status
+        case ReceiverGone():
+            return "gone", 410
+        case NotDelivered(result, status):
+            return result, status

@@ -1,0 +1,42 @@
+"""The state of a key: the event that could not be delivered yet. A key without such an event has no state.
+
+Its JSON: `{"offset": 7, "since": 1700000000.0, "gone": "3fa4…"}`. `gone` is there after a 410.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelivery:
+    """The event at `offset` was first tried at `since` (Unix seconds) without success.
+
+    `gone` is the fingerprint of the URL that answered 410; None if none did.
+    """
+
+    offset: int
+    since: float
+    gone: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the bytes that Kafka stores."""
+        members: dict[str, Any] = {"offset": self.offset, "since": self.since}
+        return to_json(members if self.gone is None else members | {"gone": self.gone})
+
+
+def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
+    """Return the pending delivery of the event at this offset. A state of another event, or an unreadable one, is none.
+
+    Without it the event has its whole time again: it is tried for longer, and never less.
+    """
+    if state is None:
+        return None
+    try:
+        members = from_json(state)
+        found = PendingDelivery(int(members["offset"]), float(members["since"]), members.get("gone"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return found if found.offset == offset and math.isfinite(found.since) else None

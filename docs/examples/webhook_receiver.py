@@ -1,0 +1,83 @@
+"""A webhook receiver: verifies the signature, stores each event once, then answers. pip install standardwebhooks.
+
+python webhook_receiver.py 8000 secret.txt events.db
+"""
+
+import json
+import sqlite3
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+MOST_BYTES = 1_000_000
+
+
+class Store:
+    """Events by id. An event that came before is no error: the gateway repeats what it is not sure of."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with self._open() as database:
+            database.execute("create table if not exists events (id text primary key, subject, sequence int, event)")
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=5)
+
+    def add(self, event: dict[str, Any]) -> tuple[bool, bool]:
+        """Store the event; return whether it is new, and whether the event before it is missing."""
+        row = event["id"], event["subject"], int(event["sequence"]), json.dumps(event)
+        with self._open() as database:
+            added = database.execute("insert or ignore into events values (?, ?, ?, ?)", row).rowcount
+            found = database.execute("select max(sequence) from events where subject = ? and sequence < ?", row[1:3])
+            before = found.fetchone()[0]
+        return bool(added), before is not None and before < row[2] - 1
+
+
+def handler_of(secret: str, store: Store) -> type[BaseHTTPRequestHandler]:
+    """Return the handler of requests."""
+    webhook = Webhook(secret)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 30
+
+        def do_POST(self) -> None:
+            size = int(self.headers.get("content-length", 0))
+            if size > MOST_BYTES:
+                self._answer(413)
+                return
+            body = self.rfile.read(size)
+            try:
+                # The bytes as they came: parsing and writing them again would change them.
+                event = webhook.verify(body, dict(self.headers))
+            except WebhookVerificationError:
+                self._answer(401)
+                return
+            is_new, has_gap = store.add(event)
+            words = "new" if is_new else "again", "after a gap" if has_gap else ""
+            print(event["type"], event["subject"], int(event["sequence"]), *words, flush=True)
+            self._answer(204)  # only now: the event is stored
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print events only."""
+
+    return Handler
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    port, secret_file, database = sys.argv[1:]
+    secret = Path(secret_file).read_text(encoding="utf-8").strip()
+    ThreadingHTTPServer(("127.0.0.1", int(port)), handler_of(secret, Store(database))).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

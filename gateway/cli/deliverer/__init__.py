@@ -1,0 +1,1 @@
+"""`gateway deliverer`: starts the process; its verbs test, resume, redrive and list dead letters."""

@@ -1,0 +1,183 @@
+"""`gateway deliverer redrive` and `dead-letters`: delivers events once more, and lists what was not delivered."""
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+
+from gateway.cli.api_client import fail, print_json
+from gateway.cli.deliverer.subscriptions import AsJson, Name, load_subscription
+from gateway.cli.formatting import console
+from gateway.cli.lists import parse_since
+from runtime.exits import Exit
+from schemas.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from consumers.deliverer.delivery import Outcome
+    from consumers.deliverer.redrive import RedriveResult, ReplayedEvent, UndeliveredEvent
+
+_POSITION = re.compile(r"([0-9]{1,4}):([0-9]{1,18})")
+Result = TypeVar("Result")
+
+
+def dead_letters(name: Name, *, as_json: AsJson = False) -> None:
+    """List the events that were not delivered within the time of the subscription, and were not redriven.
+
+    It reads the subscription's topic of dead letters, which holds each for 30 days.
+    """
+    from consumers.deliverer.redrive import open_dead_letters  # noqa: PLC0415 - imported by the verb that needs it
+
+    settings, subscription = load_subscription(name)
+    letters = _run(open_dead_letters(settings, subscription.name))
+    rows = [_row(letter) for letter in letters]
+    if as_json:
+        print_json({"subscription": name, "deadLetters": rows})
+        return
+    if not rows:
+        typer.echo("No dead letter.")
+        return
+    columns = ("position", "authorization", "sequence", "type", "result", "status", "since", "event")
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for row in rows:
+        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+    console().print(table)
+
+
+def redrive(
+    name: Name,
+    *,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="Every dead letter of the subscription; each ends when delivered.")
+    ] = False,
+    event: Annotated[str | None, typer.Option(help="The dead letter of the event with this id.")] = None,
+    position: Annotated[
+        str | None, typer.Option(metavar="PARTITION:OFFSET", help="Everything of a partition from this position on.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Everything since a time (2026-06-02T14:00:00Z) or for a duration (2h).")
+    ] = None,
+    authorization: Annotated[str | None, typer.Option(help="Only the events of this authorization.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver events once more. Give one of --dead-letters, --event, --position and --since.
+
+    The subscription's filter applies. The events of an authorization go out in order;
+    the deliverer sends newer ones meanwhile, so a receiver orders by `sequence`. Each
+    event is tried five times. Run it where the deliverer runs:
+
+      kubectl exec POD -- gateway deliverer redrive NAME --dead-letters
+
+    Exit codes:
+
+      0   everything was delivered
+      1   a partition stopped at an event that the receiver does not accept: run it again from there
+      69  Kafka is unreachable
+    """
+    from consumers.deliverer.redrive import (  # noqa: PLC0415 - as above
+        open_dead_letters,
+        redrive_dead_letters,
+        redrive_from,
+    )
+
+    if sum((dead_letters, event is not None, position is not None, since is not None)) != 1:
+        fail(Exit.USAGE, "expected one of --dead-letters, --event, --position and --since")
+    settings, subscription = load_subscription(name)
+    lines: list[dict[str, Any]] = []
+
+    def note(replayed: "ReplayedEvent", outcome: "Outcome") -> None:
+        line = _line(replayed, outcome)
+        lines.append(line)
+        if not as_json:
+            typer.echo(f"{line['position']:<12} {line['authorization']} {line['sequence']}  {line['result']}")
+
+    if dead_letters or event is not None:
+        letters = [
+            letter
+            for letter in _run(open_dead_letters(settings, name))
+            if letter.event is not None
+            and event in {None, letter.event.id}
+            and authorization in {None, letter.event.subject}
+        ]
+        if event is not None and not letters:
+            fail(Exit.FAILED, "the subscription has no open dead letter of this event")
+        result = _run(redrive_dead_letters(settings, subscription, letters, note))
+    else:
+        start = _position(position, settings.topics.partitions) if position is not None else _time(since or "")
+        result = _run(redrive_from(settings, subscription, start, note, authorization_id=authorization))
+    _report(name, result, lines, as_json=as_json)
+
+
+def _report(name: str, result: "RedriveResult", lines: list[dict[str, Any]], *, as_json: bool) -> None:
+    stopped = [
+        {"position": f"{number}:{offset}", "result": why} for number, (offset, why) in sorted(result.stopped.items())
+    ]
+    if as_json:
+        print_json({"subscription": name, "delivered": result.delivered, "stopped": stopped, "events": lines})
+    else:
+        typer.echo(f"{result.delivered} delivered.")
+        for one in stopped:
+            typer.echo(f"Stopped at {one['position']}: {one['result']}.", err=True)
+    raise typer.Exit(Exit.FAILED if stopped else Exit.OK)
+
+
+def _position(text: str, partitions: int) -> tuple[int, int]:
+    found = _POSITION.fullmatch(text)
+    if found is None or int(found[1]) >= partitions:
+        fail(Exit.USAGE, f"--position: expected PARTITION:OFFSET with a partition below {partitions}, such as 3:1042")
+    return int(found[1]), int(found[2])
+
+
+def _time(text: str) -> datetime:
+    return parse_time(parse_since(text))
+
+
+def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> dict[str, Any]:
+    from consumers.deliverer.delivery import Delivered, NotDelivered  # noqa: PLC0415 - as above
+
+    match outcome:
+        case Delivered(status):
+            result = f"delivered ({status})"
+        case NotDelivered(why, status):
+            result = why if status is None else f"{why} ({status})"
+        case _:
+            result = "gone (410)"
+    return {
+        "position": f"{replayed.partition}:{replayed.offset}",
+        "authorization": replayed.event.subject,
+        "sequence": _number(replayed.event.extensions.get("sequence")),
+        "event": replayed.event.id,
+        "result": result,
+    }
+
+
+def _row(letter: "UndeliveredEvent") -> dict[str, Any]:
+    event, failed = letter.event, letter.failed
+    return {
+        "position": failed.position,
+        "authorization": event.subject if event else None,
+        "sequence": _number(event.extensions.get("sequence")) if event else None,
+        "type": event.type if event else None,
+        "event": event.id if event else None,
+        "result": failed.result,
+        "status": failed.status,
+        "since": format_time(datetime.fromtimestamp(failed.since, UTC)),
+        "deadAt": format_time(datetime.fromtimestamp(failed.dead_at, UTC)),
+    }
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _run(work: "Coroutine[Any, Any, Result]") -> Result:
+    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(work)
+    except KafkaFailure as failure:
+        fail(Exit.UNAVAILABLE, f"Kafka does not answer: {type(failure).__name__}")

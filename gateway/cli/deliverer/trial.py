@@ -1,0 +1,40 @@
+"""`gateway deliverer test`: sends one signed test event to a receiver, and shows each step."""
+
+import asyncio
+from dataclasses import asdict
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.api_client import print_json
+from gateway.cli.deliverer.subscriptions import AsJson, Name, load_subscription
+from gateway.cli.formatting import console
+from runtime.exits import Exit
+
+
+def send_test(name: Name, *, as_json: AsJson = False) -> None:
+    """Send one signed test event to the receiver of a subscription, and show what happened.
+
+    It needs the subscriptions file and its secrets, but no Kafka. The event has the type
+    collate-gateway.subscription.test.v1. Exit codes:
+
+      0   the receiver accepted the event
+      1   it did not, or it cannot be reached
+      78  the subscriptions file is invalid
+    """
+    from consumers.deliverer.trial import try_subscription  # noqa: PLC0415 - imported by the verb that needs it
+    from schemas.records import source  # noqa: PLC0415 - as above
+
+    settings, subscription = load_subscription(name)
+    steps = asyncio.run(try_subscription(subscription, source(settings.environment)))
+    is_good = all(step.is_good for step in steps)
+    if as_json:
+        print_json({"subscription": name, "accepted": is_good, "steps": [asdict(step) for step in steps]})
+    else:
+        table = Table("step", "result", "detail", box=None, pad_edge=False, header_style="dim")
+        for step in steps:
+            result = Text("ok", "green") if step.is_good else Text("FAILED", "red")
+            table.add_row(step.step, result, Text(step.detail))
+        console().print(table)
+    raise typer.Exit(Exit.OK if is_good else Exit.FAILED)

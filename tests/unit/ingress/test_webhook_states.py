@@ -1,0 +1,67 @@
+import asyncio
+
+from gateway.ingress.webhooks import WebhookStates, combined
+from schemas.model import Model
+
+
+def report(name="billing", state="delivering", **changes):
+    own = {
+        "name": name,
+        "url": "https://hooks.example",
+        "state": state,
+        "oldestSeconds": 0.0,
+        "lag": 0,
+        "lastAnswer": None,
+        "delivered": 0,
+        "deadLetters": 0,
+    }
+    return own | changes
+
+
+def lanes(*subscriptions):
+    return {"subscriptions": list(subscriptions)}
+
+
+def test_the_replicas_of_a_subscription_are_one_row_with_the_worst_state():
+    old = {"result": "delivered", "status": 204, "agoSeconds": 60.0}
+    new = {"result": "status_5xx", "status": 500, "agoSeconds": 1.5}
+    webhooks = combined(
+        [
+            lanes(report(oldestSeconds=3.0, lag=2, delivered=5, lastAnswer=old)),
+            lanes(report(state="down", oldestSeconds=70.0, lag=9, delivered=1, deadLetters=1, lastAnswer=new)),
+            None,
+        ]
+    )
+    assert isinstance(webhooks, Model)
+    (row,) = webhooks.subscriptions
+    assert (row.state, row.oldest_seconds, row.undelivered, row.delivered, row.dead_letters) == ("down", 70.0, 11, 6, 1)
+    assert (row.last_answer.result, row.last_answer.status) == ("status_5xx", 500)
+    assert webhooks.unreachable == 1
+
+
+def test_an_unknown_state_is_the_worst():
+    assert combined([lanes(report()), lanes(report(state="new"))]).subscriptions[0].state == "new"
+
+
+def test_subscriptions_are_sorted_by_name():
+    found = combined([lanes(report("b"), report("a"))])
+    assert [one.name for one in found.subscriptions] == ["a", "b"]
+
+
+async def test_without_deliverers_there_is_no_state():
+    assert await WebhookStates(()).current() is None
+
+
+async def test_many_pages_cost_one_read():
+    read, now = [], [0.0]
+
+    def answer(url):
+        read.append(url)
+        return lanes(report())
+
+    states = WebhookStates(("http://a:1", "http://b:1"), answer, lambda: now[0])
+    await asyncio.gather(*(states.current() for _ in range(10)))
+    assert sorted(read) == ["http://a:1", "http://b:1"]
+    now[0] = 2.0
+    await states.current()
+    assert len(read) == 4
