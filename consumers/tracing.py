@@ -63,7 +63,7 @@ class TracedHandler:
             "messaging.system": "kafka",
             "messaging.destination.name": self._events,
             "gateway.event": _text(headers, "ce_type"),
-            "gateway.sequence": _text(headers, "ce_sequence"),
+            "gateway.sequence": (_text(headers, "ce_sequence") or "").lstrip("0") or None,
         }
         # The event is created here and becomes visible with the transaction that finishes the input record.
         traceparent = self._traces.finished_child("create events", "PRODUCER", 0.0, attributes)

@@ -28,6 +28,7 @@ class Event:
     at: datetime | None
     caused_by: str | None
     data: dict[str, Any]
+    sequence_text: str
 
 
 class Listener:
@@ -72,6 +73,7 @@ def _event(record: ConsumerRecord) -> Event:
         at=envelope.time,
         caused_by=envelope.extensions.get("causationid"),
         data=json.loads(envelope.data or b"{}"),
+        sequence_text=envelope.extensions["sequence"],
     )
 
 

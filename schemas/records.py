@@ -11,7 +11,16 @@ from pydantic import ValidationError
 
 from schemas.api.faults import faults
 from schemas.authorization import AuthorizationRecord
-from schemas.cloudevents import JSON, CloudEventError, Envelope, KafkaHeaders, from_kafka, to_kafka
+from schemas.cloudevents import (
+    JSON,
+    CloudEventError,
+    Envelope,
+    KafkaHeaders,
+    from_kafka,
+    sequence_number,
+    sequence_text,
+    to_kafka,
+)
 from schemas.commands import COMMANDS, Command
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
@@ -54,6 +63,11 @@ class UnreadableRecord:
 
     problem: str
     envelope: Envelope | None = None
+
+
+def schema_uri(type_: str) -> str:
+    """Return the URI of a type's published JSON Schema: the `dataschema` of its records, and the schema's `$id`."""
+    return f"urn:{type_.replace('.', ':')}"
 
 
 def source(environment: str) -> str:
@@ -104,7 +118,7 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
 def write_event(event: PublishedEvent, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an event's record."""
     headers = _headers(event.id, source, event.data.TYPE, event.authorization_id, event.time)
-    headers.append(("ce_sequence", b"%d" % event.sequence))
+    headers += [("ce_dataschema", schema_uri(event.data.TYPE).encode()), _sequence(event.sequence)]
     if event.causation_id is not None:
         headers.append(("ce_causationid", event.causation_id.encode()))
     return _completed(headers, event.traceparent), event.data.to_json()
@@ -116,12 +130,13 @@ def publish(
     authorization_id: str,
     sequence: int,
     time: datetime,
+    life: int | None = None,
     causation_id: str | None = None,
     traceparent: str | None = None,
 ) -> PublishedEvent:
-    """Return an event with its envelope. Its id is derived from the authorization and the sequence."""
+    """Return an event with its envelope. Its id is derived from the authorization, its life and the sequence."""
     return PublishedEvent(
-        id=event_id(authorization_id, sequence),
+        id=event_id(authorization_id, sequence, life),
         authorization_id=authorization_id,
         sequence=sequence,
         time=time,
@@ -140,8 +155,8 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
     model = EVENTS.get(envelope.type)
     if model is None:
         return UnreadableRecord("type: expected an event that this version knows", envelope)
-    sequence = envelope.extensions.get("sequence", "")
-    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 18):
+    sequence = sequence_number(envelope)
+    if sequence is None:
         return UnreadableRecord("sequence: expected a number", envelope)
     if envelope.subject is None or envelope.time is None:
         return UnreadableRecord("envelope: expected subject and time", envelope)
@@ -152,7 +167,7 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
     return PublishedEvent(
         id=envelope.id,
         authorization_id=envelope.subject,
-        sequence=int(sequence),
+        sequence=sequence,
         time=envelope.time,
         data=data,
         causation_id=envelope.extensions.get("causationid"),
@@ -160,12 +175,13 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
     )
 
 
-def write_authorization(authorization_id: str, record: AuthorizationRecord, source: str) -> tuple[KafkaHeaders, bytes]:
+def write_authorization(
+    authorization_id: str, record: AuthorizationRecord, source: str, *, life: int | None = None
+) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an authorization's latest state."""
-    headers = _headers(
-        state_id(authorization_id, record.sequence), source, record.TYPE, authorization_id, record.updated_at
-    )
-    headers.append(("ce_sequence", b"%d" % record.sequence))
+    id_ = state_id(authorization_id, record.sequence, life)
+    headers = _headers(id_, source, record.TYPE, authorization_id, record.updated_at)
+    headers += [("ce_dataschema", schema_uri(record.TYPE).encode()), _sequence(record.sequence)]
     return _completed(headers, None), record.to_json()
 
 
@@ -194,6 +210,7 @@ def write_dead_letter(dead_letter: DeadLetter, source: str) -> tuple[KafkaHeader
         type=dead_letter.TYPE,
         subject=dead_letter.authorization_id if is_id(dead_letter.authorization_id) else None,
         time=dead_letter.dead_at,
+        dataschema=schema_uri(dead_letter.TYPE),
     )
     return to_kafka(envelope)[0], dead_letter.to_json()
 
@@ -206,6 +223,7 @@ def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, sourc
         type=ended.TYPE,
         subject=authorization_id if is_id(authorization_id) else None,
         time=ended.ended_at,
+        dataschema=schema_uri(ended.TYPE),
     )
     return to_kafka(envelope)[0], ended.to_json()
 
@@ -235,6 +253,10 @@ def _headers(id_: str, source: str, type_: str, subject: str, time: datetime) ->
         ("ce_subject", subject.encode()),
         ("ce_time", format_time(time).encode()),
     ]
+
+
+def _sequence(number: int) -> tuple[str, bytes]:
+    return "ce_sequence", sequence_text(number).encode()
 
 
 def _completed(headers: list[tuple[str, bytes]], traceparent: str | None) -> KafkaHeaders:

@@ -74,7 +74,7 @@ class Applier:
             case InvalidRecord():
                 return self._reject_record(invocation, record, task, state)
             case RecordTask():
-                return self._carry_out(invocation, task, state)
+                return self._carry_out(invocation, record, task, state)
             case CommandTask():
                 return await self._apply(invocation, record, task, state)
 
@@ -134,8 +134,8 @@ class Applier:
         )
         return unit_of_work.done(self._timer(execution.invocation, unit_of_work))
 
-    def _carry_out(self, invocation: Invocation, task: RecordTask, state: AuthorizationState) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, task.accepted_at, task.traceparent)
+    def _carry_out(self, invocation: Invocation, record: Record, task: RecordTask, state: AuthorizationState) -> Done:
+        unit_of_work = self._unit_of_work(invocation, record, state, task.accepted_at, task.traceparent)
         outputs: tuple[Output, ...] = ()
         if recent_commands.find(state.recent_commands, task.record_id) is None:
             match task.payload:
@@ -216,7 +216,7 @@ class Applier:
     def _reject_record(
         self, invocation: Invocation, record: Record, invalid: InvalidRecord, state: AuthorizationState
     ) -> Done:
-        unit_of_work = self._unit_of_work(invocation, state, invocation.now)
+        unit_of_work = self._unit_of_work(invocation, record, state, invocation.now)
         position = f"{record.partition}-{record.offset}"
         # A record without a readable id gets an id made from its position, so that its event and dead letter match.
         has_id = invalid.command_id is not None and is_command_id(invalid.command_id)
@@ -261,10 +261,15 @@ class Applier:
         return invocation.timer_at
 
     def _unit_of_work(
-        self, invocation: Invocation, state: AuthorizationState, accepted_at: float, traceparent: str | None = None
+        self,
+        invocation: Invocation,
+        record: Record,
+        state: AuthorizationState,
+        accepted_at: float,
+        traceparent: str | None = None,
     ) -> UnitOfWork:
-        writer, rules = self._context.event_writer, self._context.rules
-        return UnitOfWork(invocation, state, writer, rules, traceparent, accepted_at=accepted_at)
+        writer, rules, caused_at = self._context.event_writer, self._context.rules, record.timestamp
+        return UnitOfWork(invocation, state, writer, rules, traceparent, caused_at=caused_at, accepted_at=accepted_at)
 
 
 def _sender(task: Task) -> str | None:

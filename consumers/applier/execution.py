@@ -68,6 +68,7 @@ class CommandExecution:
             context.event_writer,
             context.rules,
             task.traceparent,
+            caused_at=record.timestamp,
             accepted_at=task.alive_since,
         )
         self.attempts = context.attempts.of(task.record_id)

@@ -40,9 +40,15 @@ class EventWriter:
         events: Sequence[PendingEvent],
         *,
         now: float,
+        caused_at: float,
         traceparent: str | None = None,
     ) -> tuple[AuthorizationState, tuple[Output, ...]]:
-        """Return the state with its new sequence, and the records: the events in order, then the public record."""
+        """Return the state with its new sequence, and the records: the events in order, then the public record.
+
+        `caused_at` is the same in each repetition of the invocation, so event 1 gets the same id again after a crash.
+        """
+        if events and state.sequence == 0 and state.life is None:
+            state = state.replace(life=round(caused_at * 1000))
         authorization_id, sequence, time = key.decode("utf-8", "replace"), state.sequence, at(now)
         outputs: list[Output] = []
         for pending in events:
@@ -52,6 +58,7 @@ class EventWriter:
                 authorization_id=authorization_id,
                 sequence=sequence,
                 time=time,
+                life=state.life,
                 causation_id=pending.cause,
                 traceparent=traceparent,
             )
@@ -62,7 +69,7 @@ class EventWriter:
         # Written with every event, so that a reader that starts from the record finds no gap after its sequence. Never
         # written without one, so that a sequence has one public state: the reducer emits an event for each change.
         if events and (public := public_record(state, now)) is not None:
-            headers, value = write_authorization(authorization_id, public, self.source)
+            headers, value = write_authorization(authorization_id, public, self.source, life=state.life)
             outputs.append(Output(self.topics.authorizations.name, key, value, headers))
         return state, tuple(outputs)
 

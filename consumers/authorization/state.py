@@ -263,10 +263,13 @@ class AuthorizationState(Part):
 
     `action_required_at`: since when the type of `emitted_action` has been required; meaningless without it.
     `content_read_at`: when content was last read through the gateway, also of an authorization that is not watched.
+    `life`: when the record of event 1 was appended, in Unix milliseconds. It is part of each event's id: the numbers
+    start again at 1 after the state is deleted. None in a state of a release that did not store it.
     `recent_forgotten`: by the tag of a caller, when its last command ended that lost its place in `recent_commands`.
     """
 
     sequence: int = 0
+    life: int | None = None
     floor: int = 0
     known: Known | None = None
     active: Handoff | None = None

@@ -36,6 +36,7 @@ class UnitOfWork:
     """The state as changed so far; `committed` is the state that a successor would find."""
 
     __slots__ = (
+        "_caused_at",
         "_event_writer",
         "_invocation",
         "_pending",
@@ -54,14 +55,16 @@ class UnitOfWork:
         rules: RiskRules,
         traceparent: str | None = None,
         *,
+        caused_at: float,
         accepted_at: float = math.inf,
     ) -> None:
-        """`accepted_at` is when the record in hand was accepted; without a record it is infinite."""
+        """`caused_at`: when the record was appended, or the timer due. `accepted_at` is infinite for a timer."""
         self.state = self.committed = state
         self._invocation = invocation
         self._event_writer = event_writer
         self._rules = rules
         self._traceparent = traceparent
+        self._caused_at = caused_at
         # A late worker still has to recognise the repeats that were accepted soon after the record in hand.
         self._recent_until = min(invocation.now, accepted_at)
         self._pending: list[PendingEvent] = []
@@ -194,5 +197,10 @@ class UnitOfWork:
             numbers.count(self.committed, self.state, self._pending, self._invocation.now)
         now = self._invocation.now
         return self._event_writer.outputs(
-            self._invocation.key, self.state, self._pending, now=now, traceparent=self._traceparent
+            self._invocation.key,
+            self.state,
+            self._pending,
+            now=now,
+            caused_at=self._caused_at,
+            traceparent=self._traceparent,
         )

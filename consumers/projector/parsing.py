@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
-from schemas.cloudevents import Envelope, KafkaHeaders
+from schemas.cloudevents import Envelope, KafkaHeaders, sequence_number
 from schemas.commands import (
     Command,
     Discard,
@@ -127,10 +127,10 @@ def _event(headers: KafkaHeaders, value: bytes | None) -> Item:
     envelope = event.envelope
     if envelope is None or envelope.subject is None or envelope.time is None:
         return Ignored(event.problem)
-    sequence = envelope.extensions.get("sequence", "")
-    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 18):
+    sequence = sequence_number(envelope)
+    if sequence is None:
         return Ignored(event.problem)
-    return UnknownRecord(envelope, envelope.subject, int(sequence))
+    return UnknownRecord(envelope, envelope.subject, sequence)
 
 
 def add_keys(keys: RowKeys, item: Item) -> None:

@@ -50,7 +50,7 @@ class History:
     """What the events of an authorization show, in their order.
 
     Attributes:
-        sequence: the number of the last event.
+        sequence: the number of the last event; `last_at` is its time.
         ends: the runs of commands that ended or were dead-lettered: command id and redrive.
         recorded: the ids of the gateway's own records that have an event.
         discarded_at: when each dead letter was discarded.
@@ -62,6 +62,7 @@ class History:
 
     recent_since: float
     sequence: int = 0
+    last_at: float | None = None
     ends: set[tuple[str, int]] = field(default_factory=set)
     recorded: set[str] = field(default_factory=set)
     discarded_at: dict[str, float] = field(default_factory=dict)
@@ -79,7 +80,8 @@ class History:
     def see(self, event: PublishedEvent) -> None:
         """Fold the next event."""
         self.sequence = event.sequence
-        at, cause = event.time.timestamp(), event.causation_id
+        self.last_at = at = event.time.timestamp()
+        cause = event.causation_id
         match event.data:
             case CommandFinished() as finished:
                 self._finished(finished, at)

@@ -49,7 +49,9 @@ def rebuilt(
         watch_seconds: how long an authorization is watched from now.
     """
     head = first_unended(commands, history)
-    state = AuthorizationState(sequence=history.sequence, content_read_at=history.content_read_at)
+    state = AuthorizationState(
+        sequence=history.sequence, life=_life(history, record), content_read_at=history.content_read_at
+    )
     state = _with_ends(state, history, commands, now=now if head is None else min(now, head.accepted_at))
     if record is None:
         # The state of a write has always been committed together with the record of the read before it.
@@ -73,6 +75,15 @@ def rebuilt(
         watch=_watch(record, now, watch_seconds),
         work=_work(head, record),
     )
+
+
+def _life(history: History, record: AuthorizationRecord | None) -> int | None:
+    """Return a time in this life of the authorization: the lost one may have been any.
+
+    It is at least the time of the last event: so it is in no earlier life, whose events have the same numbers.
+    """
+    times = [history.last_at, None if record is None else record.updated_at.timestamp()]
+    return max((round(at * 1000) for at in times if at is not None), default=None)
 
 
 def _known(record: AuthorizationRecord) -> Known:

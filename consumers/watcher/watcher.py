@@ -89,7 +89,13 @@ class Watcher:
         except StateUnreadable as unreadable:
             get_log().error("watcher.state_unreadable", detail=str(unreadable))
             return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
-        unit_of_work = UnitOfWork(invocation, state, self.event_writer, self.rules)
+        unit_of_work = UnitOfWork(
+            invocation,
+            state,
+            self.event_writer,
+            self.rules,
+            caused_at=invocation.now if invocation.timer_at is None else invocation.timer_at,
+        )
         watch = state.watch
         if watch is None or not is_watched(state):
             return self._delete(invocation, unit_of_work)

@@ -56,6 +56,7 @@ class LoggedEvent:
     cause: str | None = None
     at: float = 0.0
     data: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def find_broken_promises(run: Evidence) -> list[BrokenPromise]:
     """Return all broken promises. The list is empty if the run kept its promises."""
     return [
         *_history(run),
+        *_ids(run),
         *_decisions(run),
         *_promises(run),
         *_effects(run),
@@ -200,6 +202,13 @@ def _history(run: Evidence) -> Iterator[BrokenPromise]:
     ]
     for found in history.check(history.History(inputs, outputs, {}), lambda *_: None):
         yield BrokenPromise(found.rule.value, f"{found.key}: {found.detail}")
+
+
+def _ids(run: Evidence) -> Iterator[BrokenPromise]:
+    """No two events have the same id: `source` and `id` identify a CloudEvent."""
+    for id_, count in Counter(event.id for event in run.events if event.id is not None).items():
+        if count > 1:
+            yield BrokenPromise("an event's id was used again", f"{id_}: {count} events")
 
 
 def _decisions(run: Evidence) -> Iterator[BrokenPromise]:

@@ -106,6 +106,7 @@ def _event(record: ConsumerRecord) -> LoggedEvent:
         envelope.extensions.get("causationid"),
         record.timestamp / 1000,
         json.loads(record.value),
+        envelope.id,
     )
 
 

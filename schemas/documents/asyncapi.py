@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document, made from the models and the topics. It is for subscribers and for auditors of `commands`.
+"""The AsyncAPI 3.1 document, made from the models and the topics. It is for subscribers and for auditors of `commands`.
 
 The `state` topic is left out because it is private to the worker.
 """
@@ -8,12 +8,14 @@ from itertools import chain
 from typing import Any
 
 from schemas.authorization import AuthorizationRecord
+from schemas.cloudevents import SEQUENCE_DIGITS, sequence_text
 from schemas.commands import COMMANDS
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.documents.json_schema import component_schemas, without_key
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message
+from schemas.records import schema_uri
 from schemas.topics import Topic, catalogue
 
 VERSION = "1.0.0"
@@ -31,19 +33,34 @@ _ENVELOPE: Mapping[str, Mapping[str, Any]] = {
     "traceparent": {"type": "string", "description": "The W3C trace context, if the cause was traced."},
 }
 _NUMBER = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+_SEQUENCE = {"type": "string", "pattern": f"^[0-9]{{1,{SEQUENCE_DIGITS}}}$"}
+_ORDER = (
+    f"It has {SEQUENCE_DIGITS} digits with leading zeros, so that texts and numbers have the same order. "
+    "Records of workers up to 0.1.0 have no leading zeros."
+)
+_DATASCHEMA = {
+    "ce_dataschema": {
+        "type": "string",
+        "format": "uri",
+        "description": "The `$id` of the published JSON Schema of the data.",
+    }
+}
 _EXTENSIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "command": {
         "ce_caller": {"type": "string", "description": "The caller that sent the command."},
         "ce_redrive": _NUMBER | {"description": "The number of the redrive of a dead-lettered command."},
     },
     "event": {
-        "ce_sequence": _NUMBER | {"description": "The number of the event within its authorization, without gaps."},
+        **_DATASCHEMA,
+        "ce_sequence": _SEQUENCE
+        | {"description": f"The number of the event within its authorization, without gaps. {_ORDER}"},
         "ce_causationid": {"type": "string", "description": "The command that caused the event, if there is one."},
     },
     "authorization": {
-        "ce_sequence": _NUMBER | {"description": "The number of the last event that this state includes."}
+        **_DATASCHEMA,
+        "ce_sequence": _SEQUENCE | {"description": f"The number of the last event that this state includes. {_ORDER}"},
     },
-    "deadLetter": {},
+    "deadLetter": {**_DATASCHEMA},
 }
 _NEEDED = {
     "command": ["ce_caller", "ce_subject"],
@@ -65,7 +82,7 @@ def asyncapi() -> dict[str, Any]:
     }
     models = [(kind, model) for _, kind, models in channels.values() for model in models]
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Collate handoff gateway",
             "version": VERSION,
@@ -147,7 +164,12 @@ def _example_headers(kind: str, name: str) -> dict[str, str]:
         "ce_time": "2026-06-02T14:06:01Z",
         "content-type": "application/json",
     }
-    own = {"ce_caller": "intake", "ce_sequence": "9", "ce_causationid": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"}
+    own = {
+        "ce_dataschema": schema_uri(name),
+        "ce_caller": "intake",
+        "ce_sequence": sequence_text(9),
+        "ce_causationid": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+    }
     return headers | {header: value for header, value in own.items() if header in _EXTENSIONS[kind]}
 
 

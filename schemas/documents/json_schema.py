@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.model import Message, Model
+from schemas.records import schema_uri
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -13,7 +14,7 @@ def json_schema(model: type[Model]) -> dict[str, Any]:
     schema = _simplified(model.model_json_schema(), is_open=model.open_on_the_wire)
     head: dict[str, Any] = {"$schema": DIALECT}
     if issubclass(model, Message):
-        head["$id"] = f"urn:{model.TYPE.replace('.', ':')}"
+        head["$id"] = schema_uri(model.TYPE)
         schema["examples"] = [dict(model.EXAMPLE)]
     return head | schema
 

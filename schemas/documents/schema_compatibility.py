@@ -2,17 +2,20 @@
 
 A change is incompatible if it removes a property, requires another one, narrows a type, enum, const, format or bound,
 or closes an open object. One exception: a caller may no longer send texts with control or invisible characters
-(`visible_text.NARROWED`), because they deceive the person who reads them. For outgoing messages a widened type, a new
-variant and a newly optional property are incompatible too. A list of types is compared with a union as the
-union of these types.
+(`visible_text.NARROWED`), because they deceive the person who reads them. Another: `ce_sequence` got leading zeros, as
+CloudEvents demands (`WIDENED`; decision 0003). For outgoing messages a widened type, a new variant and a newly optional
+property are incompatible too. A list of types is compared with a union as the union of these types.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.cloudevents import SEQUENCE_DIGITS
 from schemas.fields.visible_text import NARROWED
 
+# Patterns of outgoing texts that a release widened on purpose, with the new pattern.
+WIDENED = {"^[0-9]{1,18}$": f"^[0-9]{{1,{SEQUENCE_DIGITS}}}$"}
 _SCALAR_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _JSON_TYPES = (
     (bool, "boolean"),
@@ -128,12 +131,13 @@ class _Comparison:
             if (
                 keyword in new
                 and new[keyword] != old.get(keyword)
-                and not self._is_narrowed_on_purpose(keyword, old, new)
+                and not self._is_changed_on_purpose(keyword, old, new)
             ):
                 yield Break(at, f"{keyword} has changed")
 
-    def _is_narrowed_on_purpose(self, keyword: str, old: Schema, new: Schema) -> bool:
-        return not self.outgoing and keyword == "pattern" and NARROWED.get(old.get("pattern", "")) == new["pattern"]
+    def _is_changed_on_purpose(self, keyword: str, old: Schema, new: Schema) -> bool:
+        intended = WIDENED if self.outgoing else NARROWED
+        return keyword == "pattern" and intended.get(old.get("pattern", "")) == new["pattern"]
 
     def _properties(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
         before, now = old.get("properties", {}), new.get("properties", {})

@@ -1,4 +1,4 @@
-"""asyncapi.json fits the official JSON Schema of AsyncAPI 3.0.0 (the file in this folder) and the models."""
+"""asyncapi.json fits the official JSON Schema of AsyncAPI 3.1.0 (the file in this folder) and the models."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from schemas.topics import catalogue
 from tests.contract.planted import planted
 
 DOCUMENT = json.loads(publish.read("asyncapi.json"))
-OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.0.0.json").read_text()))
+OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.1.0.json").read_text()))
 
 
 def target(reference):
@@ -35,8 +35,8 @@ def test_the_document_is_made_from_the_models():
     assert asyncapi() == DOCUMENT
 
 
-def test_the_document_is_valid_asyncapi_3():
-    assert DOCUMENT["asyncapi"] == "3.0.0"
+def test_the_document_is_valid_asyncapi_3_1():
+    assert DOCUMENT["asyncapi"] == "3.1.0"
     OFFICIAL.validate(DOCUMENT)
 
 

@@ -121,6 +121,7 @@ class KeyQueue:
     waits: list = field(default_factory=list)
     dead_lettered: int = 0
     is_lost: bool = False
+    event_ids: set = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
     _sequence: int = 0
     _sent: int = 0
@@ -162,6 +163,8 @@ class KeyQueue:
                 self._sequence += 1
                 event = read_event(output.headers, output.value)
                 assert event.sequence == self._sequence, "sequence has a gap"
+                assert event.id not in self.event_ids, "an event's id was used again"
+                self.event_ids.add(event.id)
                 if event.data.TYPE in {EventType.COMMAND_FINISHED, EventType.COMMAND_DEAD_LETTERED}:
                     assert event.causation_id == event.data.command_id, "a waiting request finds its outcome by this id"
         if after != self.state or is_earlier:
@@ -299,6 +302,11 @@ class KeyQueue:
         """The latest public record; None after its deletion."""
         records = [o for o in self.outputs if o.topic == TOPICS.authorizations.name]
         return read_authorization(records[-1].headers, records[-1].value)[1] if records and records[-1].value else None
+
+    def state_ids(self):
+        """Return the ids of the records on `authorizations`."""
+        mine = (output for output in self.outputs if output.topic == TOPICS.authorizations.name)
+        return [dict(output.headers)["ce_id"] for output in mine if output.value is not None]
 
     def decoded_state(self):
         return AuthorizationState.decode(self.state)

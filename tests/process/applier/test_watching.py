@@ -8,6 +8,7 @@ import pytest
 from consumers.engine import UNCHANGED, Done
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.enums import EventType
+from schemas.identity import event_id
 
 DAY = 86_400.0
 
@@ -73,6 +74,50 @@ async def test_a_watch_ends_at_settlement_and_the_state_is_deleted_months_later(
     assert queue.now() > settled_at + 89 * DAY
     last = queue.outputs[-1]
     assert (last.topic, last.key, last.value) == ("t.authorizations", queue.key, None)
+
+
+async def test_no_event_after_a_deletion_has_the_id_of_an_event_before_it(make_queue):
+    queue = await watched(make_queue())
+    queue.sim.act(queue.authorization_id, "cancel")
+    await queue.observe_until(EventType.AUTHORIZATION_SETTLED)
+    while queue.state is not None:
+        await queue.observe()
+    before = queue.events()
+    await watched(queue)
+    after = queue.events()[len(before) :]
+    assert [event.sequence for event in after] == list(range(1, len(after) + 1))
+    assert after[0].sequence == before[0].sequence
+    ids, states = [event.id for event in queue.events()], queue.state_ids()
+    assert len(ids) == len(set(ids))
+    assert len(states) == len(set(states)) > len(after) / 2
+    # One life has one `life`, whatever comes later.
+    life = queue.decoded_state().life
+    assert life is not None
+    queue.send(AuthorizationWatch())
+    await queue.drain()
+    assert queue.decoded_state().life == life
+
+
+async def test_a_state_of_an_older_release_keeps_the_ids_of_its_life(make_queue):
+    queue = await watched(make_queue())
+    queue.state = queue.decoded_state().replace(life=None).encode()
+    queue.send(AuthorizationWatch())
+    await queue.drain()
+    last = queue.events()[-1]
+    assert last.id == event_id(queue.authorization_id, last.sequence)
+    assert queue.decoded_state().life is None
+
+
+async def test_an_invocation_that_is_repeated_after_a_crash_gives_event_one_the_same_id(make_queue):
+    for point in range(4):
+        queue = make_queue()
+        queue.send(AuthorizationWatch())
+        queue.records[0] = queue.records[0]._replace(timestamp=1_780_409_161.25)
+        queue.fuse.arm(point)
+        queue.pass_until(queue.now() + point)
+        await queue.drain()
+        first = queue.events()[0]
+        assert first.id == event_id(queue.authorization_id, 1, 1_780_409_161_250)
 
 
 async def test_a_watch_ends_at_its_maximum_age(make_queue):

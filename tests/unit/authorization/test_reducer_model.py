@@ -205,7 +205,7 @@ class Publisher:
         self.last = None
 
     def publish(self, after, events, now):
-        after, outputs = self.writer.outputs(b"auth", after, events, now=now)
+        after, outputs = self.writer.outputs(b"auth", after, events, now=now, caused_at=now)
         for output in outputs:
             if output.topic == self.writer.topics.authorizations.name:
                 _, record = read_authorization(output.headers, output.value)

@@ -28,6 +28,7 @@ from consumers.authorization.state import (
 STORED = Path(__file__).with_name("stored_state.json").read_bytes()
 FULL = AuthorizationState(
     sequence=7,
+    life=1_800_000_000_000,
     floor=3,
     known=Known(version=3, status="requires_action", action="complete_payer_interaction"),
     active=Handoff(id="mh_1", state="active", seen_at=1.5, open_version=3, opener=CommandRef(command_id="c")),

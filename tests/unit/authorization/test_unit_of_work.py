@@ -23,7 +23,7 @@ class Invocation:
 
 
 def unit_of_work(state=NEW):
-    return UnitOfWork(Invocation(), state, None, RiskRules())
+    return UnitOfWork(Invocation(), state, None, RiskRules(), caused_at=NOW)
 
 
 def dead_letter(days):
@@ -88,7 +88,7 @@ async def test_the_events_of_each_commit_are_counted_once():
             pass
 
     writer = EventWriter(catalogue("t."), "/test", Numbers())
-    work = UnitOfWork(Committing(), NEW, writer, RiskRules())
+    work = UnitOfWork(Committing(), NEW, writer, RiskRules(), caused_at=NOW)
     wire = {"id": "auth_1", "version": 1, "status": "requires_action"}
     work.apply(Observed(PriorAuthorization.model_validate(wire | {"nextAction": {"type": "x"}})))
     await work.checkpoint()

@@ -180,6 +180,9 @@ PLANTED = {
         "events": changing(9, payer=PAYER | {"decisionSeen": True})
     },
     "the last record differs from Collate's state": {"records": {"a": (5, WORKS)}},
+    "an event's id was used again": {
+        "events": [replace(event, id="e-1") if event.sequence in {1, 4} else event for event in EVENTS]
+    },
     "a secret was published or logged": {"leaks": ["worker.log: https://…"]},
 }
 

@@ -1,14 +1,17 @@
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.authorization import AuthorizationRecord
-from schemas.cloudevents import from_kafka, to_kafka
+from schemas.cloudevents import from_kafka, sequence_text, to_kafka
 from schemas.commands import COMMANDS, AuthorizationWatch, HandoffRequest
 from schemas.dead_letter import DeadLetter, OriginalRecord
+from schemas.documents import publish as published_documents
+from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.identity import event_id
 from schemas.records import (
@@ -19,6 +22,7 @@ from schemas.records import (
     read_command,
     read_dead_letter,
     read_event,
+    schema_uri,
     source,
     write_authorization,
     write_command,
@@ -30,6 +34,7 @@ NOW = datetime(2026, 6, 2, 14, 6, 1, 250_000, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 HERE = source("local")
+PUBLISHED = Path(published_documents.__file__).parents[1] / "published"
 
 
 def example(model):
@@ -73,6 +78,84 @@ def test_an_event_is_read_as_written(model, cause):
     )
     assert event.id == event_id("auth_7Q2M", 4)
     assert read_event(*write_event(event, HERE)) == event
+
+
+# The bytes on the wire of an event and of a state: a change of them is a change for every subscriber.
+EVENT_HEADERS = (
+    ("ce_id", b"38b75774-db98-5bd3-b5c3-81db98f13076"),
+    ("ce_source", b"/collate-gateway/local"),
+    ("ce_specversion", b"1.0"),
+    ("ce_type", b"collate-gateway.handoff.claimed.v1"),
+    ("ce_subject", b"auth_7Q2M"),
+    ("ce_time", b"2026-06-02T14:06:01.250000Z"),
+    ("ce_dataschema", b"urn:collate-gateway:handoff:claimed:v1"),
+    ("ce_sequence", b"00000000000000000010"),
+    ("ce_causationid", ID.encode()),
+    ("content-type", b"application/json"),
+    ("traceparent", TRACE.encode()),
+)
+STATE_HEADERS = (
+    ("ce_id", b"35deeef1-fbd9-5702-a67d-1cc5ddca513b"),
+    ("ce_source", b"/collate-gateway/local"),
+    ("ce_specversion", b"1.0"),
+    ("ce_type", b"collate-gateway.authorization.v1"),
+    ("ce_subject", b"auth_7Q2M"),
+    ("ce_time", b"2026-06-02T14:40:00Z"),
+    ("ce_dataschema", b"urn:collate-gateway:authorization:v1"),
+    ("ce_sequence", b"00000000000000000009"),
+    ("content-type", b"application/json"),
+)
+LIFE = 1_780_409_161_250
+
+
+def written_event(sequence):
+    data = example(EVENTS["collate-gateway.handoff.claimed.v1"])
+    return publish(
+        data,
+        authorization_id="auth_7Q2M",
+        sequence=sequence,
+        time=NOW,
+        life=LIFE,
+        causation_id=ID,
+        traceparent=TRACE,
+    )
+
+
+def test_the_headers_of_events_and_states_are_golden():
+    assert write_event(written_event(10), HERE)[0] == EVENT_HEADERS
+    record = example(AuthorizationRecord)
+    assert write_authorization("auth_7Q2M", record, HERE, life=LIFE)[0] == STATE_HEADERS
+
+
+@given(st.integers(0, 10**18 - 1), st.integers(0, 10**18 - 1))
+def test_the_texts_of_sequences_have_the_order_of_their_numbers(one, other):
+    assert (sequence_text(one) < sequence_text(other)) == (one < other)
+    assert len(sequence_text(one)) == 20
+
+
+def with_sequence(raw):
+    headers, value = write_event(written_event(10), HERE)
+    return read_event(tuple((name, raw if name == "ce_sequence" else was) for name, was in headers), value)
+
+
+@pytest.mark.parametrize("raw", [b"10", b"010", b"00000000000000000010"])
+def test_a_sequence_is_read_with_and_without_leading_zeros(raw):
+    assert with_sequence(raw) == written_event(10)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"planted", b"-1", b"9999999999999999999", b"000000000000000000010", "\u0662".encode()]
+)
+def test_another_sequence_makes_an_event_unreadable(raw):
+    read = with_sequence(raw)
+    assert isinstance(read, UnreadableRecord)
+    assert read.problem == "sequence: expected a number"
+
+
+@pytest.mark.parametrize("model", [*EVENTS.values(), AuthorizationRecord, DeadLetter], ids=lambda model: model.__name__)
+def test_dataschema_is_the_id_of_the_published_schema(model):
+    published = json.loads(next(PUBLISHED.glob(f"*/{model.TYPE.removeprefix(PREFIX)}.json")).read_text())
+    assert published["$id"] == schema_uri(model.TYPE)
 
 
 @pytest.mark.parametrize("caller", ["", "x" * 129])
@@ -160,4 +243,4 @@ def test_an_event_of_a_newer_version_is_unreadable_not_an_error():
     newer = tuple((name, b"collate-gateway.handoff.parked.v1" if name == "ce_type" else raw) for name, raw in headers)
     read = read_event(newer, value)
     assert isinstance(read, UnreadableRecord)
-    assert read.envelope.extensions == {"sequence": "1"}
+    assert read.envelope.extensions == {"sequence": "00000000000000000001"}

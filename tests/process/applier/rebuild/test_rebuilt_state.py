@@ -134,6 +134,31 @@ def require_same(queue):
     assert after.early_grant == before.early_grant
 
 
+async def test_events_after_a_rebuild_have_no_id_of_an_earlier_life(make_queue, watch):
+    queue = make_queue("v2")
+    queue.send(watch())
+    await queue.drain()
+    # The first life is of a release whose ids were made of authorization and sequence alone, and it is the longer one.
+    queue.state = queue.decoded_state().replace(life=None).encode()
+    for _ in range(5):
+        queue.send(watch())
+        await queue.drain()
+    queue.sim.act(queue.authorization_id, "cancel")
+    await queue.observe_until(EventType.AUTHORIZATION_SETTLED)
+    while queue.state is not None:
+        await queue.observe()
+    queue.send(watch())
+    await queue.drain()
+    before, first_life = queue.decoded_state(), queue.event_ids.copy()
+    queue.state = rebuild(queue).encode()
+    for _ in range(3):
+        queue.send(watch())
+        await queue.drain()
+    after = queue.decoded_state()
+    assert before.sequence < after.sequence < len(first_life), "the numbers are those of the first life"
+    assert len(queue.event_ids) == len(queue.events())
+
+
 async def test_a_rebuilt_state_is_the_lost_one_after_each_step_of_a_handoff(make_queue, close, watch):
     queue = make_queue("v2")
     queue.send(watch(metadata={"case": "1"}))

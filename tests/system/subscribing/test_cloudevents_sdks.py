@@ -1,0 +1,111 @@
+"""The official CloudEvents SDKs read the events of real processes, and order them by the text of `sequence`.
+
+`sequence` has no numbers of one digit only here: the eleventh event would come before the second one without zeros.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import tarfile
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from cloudevents.core.bindings import kafka as sdk
+from cloudevents.core.formats.json import JSONFormat
+
+from local.event_listener import listening
+from local.installation import PARTITIONS
+from local.npm.packages import Package, fetch, node_program
+from local.processes.cache import cache_directory
+from schemas.documents.publish import read
+
+HERE = Path(__file__).parent
+COMMANDS = 12
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """The directories of the npm packages, by name."""
+    found = {}
+    for name, table in tomllib.loads((HERE / "npm.lock.toml").read_text()).items():
+        found[name] = tmp_path_factory.mktemp(name)
+        with tarfile.open(fetch(Package(**table), cache_directory() / "npm")) as archive:
+            archive.extractall(found[name], filter="data")
+    return {name: directory / "package" for name, directory in found.items()}
+
+
+@pytest.fixture
+async def published(gateway):
+    """The events of two authorizations, more than ten of each, as the gateway's own reader has them."""
+    authorizations = gateway.collate.create(count=2)
+    for _ in range(COMMANDS):
+        for one in authorizations:
+            await gateway.command(one, "watch")
+    async with listening(gateway.bootstrap, gateway.prefix) as listener:
+        while sum(event.kind == "command.finished" for event in listener.events) < 2 * COMMANDS:
+            await listener.take(20)
+        return sorted(listener.events, key=lambda event: (event.authorization_id, event.sequence))
+
+
+def require_same(read_events, published):
+    """What the SDK read is what was published, in the order of the texts."""
+    numbers = [(event["subject"], event["sequence"]) for event in read_events]
+    assert all(one < other for one, other in pairwise(numbers))
+    assert [(subject, int(text)) for subject, text in numbers] == [
+        (event.authorization_id, event.sequence) for event in published
+    ]
+    assert max(event.sequence for event in published) > 10
+    assert [(event["type"], event["data"]) for event in read_events] == [
+        (f"collate-gateway.{event.kind}.v1", event.data) for event in published
+    ]
+    assert len({(event["source"], event["id"]) for event in read_events}) == len(published)
+    for event in read_events:
+        kind = event["type"].removeprefix("collate-gateway.")
+        assert event["dataschema"] == json.loads(read(f"events/{kind}.json"))["$id"]
+
+
+async def test_the_python_sdk_orders_events_by_the_text_of_the_extension(gateway, published):
+    consumer = AIOKafkaConsumer(
+        f"{gateway.prefix}events",
+        bootstrap_servers=gateway.bootstrap,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    events = []
+    async with consumer, asyncio.timeout(30):
+        while len(events) < len(published):
+            record = await consumer.getone()
+            message = sdk.KafkaMessage(dict(record.headers), record.key, record.value)
+            events.append(sdk.from_kafka(message, JSONFormat()))
+    events.sort(key=lambda event: (event.get_subject(), event.get_extension("sequence")))
+    require_same([event.get_attributes() | {"data": event.get_data()} for event in events], published)
+
+
+async def test_the_javascript_sdk_orders_events_by_the_text_of_the_extension(gateway, published, packages):
+    argv = [
+        *(node_program(), HERE / "read_cloudevents.js", packages["cloudevents"], packages["kafkajs"]),
+        *(gateway.bootstrap, f"{gateway.prefix}events", len(published)),
+    ]
+    reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    async with asyncio.timeout(60):
+        output, errors = await reader.communicate()
+    assert reader.returncode == 0, errors.decode()
+    require_same(json.loads(output), published)
+
+
+@pytest.mark.skipif("TEST_GO" not in os.environ, reason="it compiles for minutes: set TEST_GO=1 on a machine with Go")
+@pytest.mark.timeout(1200)
+async def test_the_go_sdk_orders_events_by_the_text_of_the_extension(gateway, published, tmp_path):
+    program = tmp_path / "consumer"
+    build = await asyncio.create_subprocess_exec("go", "build", "-o", str(program), ".", cwd=HERE / "go_consumer")
+    assert await build.wait() == 0
+    argv = [program, gateway.bootstrap, f"{gateway.prefix}events", PARTITIONS, len(published)]
+    reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    async with asyncio.timeout(60):
+        output, errors = await reader.communicate()
+    assert reader.returncode == 0, errors.decode()
+    require_same(json.loads(output), published)
