@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.collate.client import open_client
 from adapters.kafka.clients import connection
 from adapters.kafka.exposure import log_exposure
+from adapters.kafka.group_owner import find_group_problem
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
@@ -68,6 +69,12 @@ class TopicRefused(StartupError):
     title = "commands topic"
 
 
+class GroupRefused(StartupError):
+    """The consumer group belongs to another program."""
+
+    title = "consumer group"
+
+
 def serve(settings: Settings) -> int:
     """Run the process until SIGTERM; return its exit code."""
     drain = settings.worker.stop_deadline.total_seconds()
@@ -83,6 +90,8 @@ async def work(settings: Settings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
         return
     await log_exposure(settings, "worker", process.log)
+    if (problem := await find_group_problem(settings, process.log)) is not None:
+        raise GroupRefused([problem])
     async with (
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
         open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,

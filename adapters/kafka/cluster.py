@@ -14,7 +14,10 @@ from typing import ClassVar, Self
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
     KafkaConnectionError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
@@ -98,6 +101,21 @@ class KafkaCluster:
         async with asyncio.timeout(self._timeout):
             responses = await self._admin.describe_consumer_groups([group])
         return sum(len(described[5]) for response in responses for described in response.groups)
+
+    async def topics_of(self, group: str) -> frozenset[str]:
+        """Return the topics that the members of a consumer group subscribe to; during a rebalance maybe not all.
+
+        Empty too if we may not see the group, or if the cluster has had no group yet.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                responses = await self._admin.describe_consumer_groups([group])
+        except (GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError):
+            return frozenset()
+        members = [member for response in responses for described in response.groups for member in described[5]]
+        # The subscription is the fourth field; it is empty while the member joins.
+        subscriptions = [ConsumerProtocolMemberMetadata.decode(member[3]) for member in members if member[3]]
+        return frozenset(topic for one in subscriptions for topic in one.subscription)
 
     async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, tuple[int, str]]:
         """Return a group's committed offset and its metadata, by partition; without those that have none."""

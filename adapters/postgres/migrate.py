@@ -21,7 +21,7 @@ from runtime.settings import ReadModelSettings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations wait for each other
+_MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations of a schema wait for each other
 _LOCK_POLL_SECONDS = 0.2
 
 
@@ -48,7 +48,7 @@ def migrate(settings: ReadModelSettings, schema: str | None = None, *, to: str =
 def _migrate(settings: ReadModelSettings, schema: str | None, to: str) -> tuple[str | None, str]:
     name = sql.Identifier(schema or settings.schema_name)
     with psycopg.connect(conninfo_of(settings), autocommit=True) as connection:
-        _lock(connection)
+        _lock(connection, schema or settings.schema_name)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         connection.execute(sql.SQL("SET search_path TO {}").format(name))
         before = _first(connection, "schema_version", "version_num")
@@ -64,9 +64,13 @@ def _migrate(settings: ReadModelSettings, schema: str | None, to: str) -> tuple[
         return before, to
 
 
-def _lock(connection: "psycopg.Connection[Any]") -> None:
-    """Wait for other migrations. A statement that waits would hold a snapshot, and block their concurrent indexes."""
-    while connection.execute("SELECT pg_try_advisory_lock(%s)", (_MIGRATION_LOCK,)).fetchone() != (True,):
+def _lock(connection: "psycopg.Connection[Any]", schema: str) -> None:
+    """Wait for other migrations. A statement that waits would hold a snapshot, and block their concurrent indexes.
+
+    Locks belong to a database. Another installation in it has another schema, and does not wait.
+    """
+    attempt = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+    while connection.execute(attempt, (_MIGRATION_LOCK, schema)).fetchone() != (True,):
         time.sleep(_LOCK_POLL_SECONDS)
 
 

@@ -17,7 +17,9 @@ class ReadModelSettings(Section):
         None, description="File with PostgreSQL's connection string, e.g. postgresql://user:password@host/database."
     )
     schema_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
-        "collate_gateway", description="Schema of the tables; a rebuild uses a second schema, with the suffix `_next`."
+        "collate_gateway",
+        description="Schema of the tables, of one installation alone; a rebuild uses a second one, with the suffix "
+        "`_next`.",
     )
     retention: Duration = Field(
         timedelta(days=90), description="How long finished commands and settled authorizations stay in the read model."
@@ -31,3 +33,9 @@ class ReadModelSettings(Section):
     read_timeout: Duration = Field(
         timedelta(seconds=2), description="Timeout of one read, including the wait for a connection."
     )
+
+    def contradictions(self) -> list[str]:
+        """A rebuild of another installation would drop this schema."""
+        if self.schema_name.endswith(("_next", "_old")):
+            return ["schema_name must not end with _next or _old: a rebuild uses and drops schemas with these suffixes"]
+        return []

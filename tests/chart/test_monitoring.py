@@ -277,3 +277,14 @@ def test_panels_of_a_row_do_not_overlap():
 )
 def test_a_wrong_expression_is_found(expression, expected):
     assert any(expected in wrong for wrong in errors_in(expression))
+
+
+def test_the_rules_of_two_releases_in_one_namespace_select_their_own_metrics(render):
+    values = {"monitoring": {"rules": {"enabled": True}}}
+    rules = {name: render(values, name=name).one("PrometheusRule") for name in ("north", "south")}
+    for name, other in (("north", "south"), ("south", "north")):
+        expressions = [rule["expr"] for group in rules[name]["spec"]["groups"] for rule in group["rules"]]
+        raw = [text for text in expressions if "collate_gateway" in text]
+        assert len(raw) > 30
+        assert all(f'job="{name}-gateway-admin"' in text for text in raw), name
+        assert not any(other in text for text in expressions)

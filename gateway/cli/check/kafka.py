@@ -6,6 +6,7 @@ from dataclasses import replace
 from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_access
 from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
 from adapters.kafka.exposure import excess_access, names_of, unencrypted
+from adapters.kafka.group_owner import problem_of_group
 from adapters.kafka.topics import Difference, WantedTopic, compare, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
@@ -31,6 +32,9 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
             excess = [] if process is None else await excess_access(cluster, settings, process)
             for result in _topics(wanted, compare(wanted, found), denied, process):
                 yield result
+            if process == "worker" and isinstance(settings, Settings):
+                problem = await problem_of_group(cluster, settings)
+                yield ok("group", settings.worker.group) if problem is None else failed("group", problem, Exit.CONFIG)
             unread = [name for name, topic in found.items() if topic.config is None and name not in denied]
             if unread:
                 yield differs(

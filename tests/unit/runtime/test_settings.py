@@ -289,3 +289,10 @@ def test_a_console_on_this_machine_may_use_plain_http_and_a_proxy_needs_no_key(c
     assert load_console_settings(local).console.public_url == "http://127.0.0.1:8090"
     without = {name: value for name, value in console.items() if "OIDC" not in name and "COOKIE" not in name}
     assert load_console_settings(without | {"GATEWAY_CONSOLE__TRUST_BEARER": "true"}).console.trust_bearer
+
+
+@pytest.mark.parametrize("suffix", ["_next", "_old"])
+def test_a_schema_that_a_rebuild_of_another_installation_would_drop_is_refused(good, suffix):
+    problems = problems_of(good | {"GATEWAY_READMODEL__SCHEMA_NAME": f"gateway{suffix}"})
+    assert len(problems) == 1
+    assert "must not end with _next or _old" in problems[0]
