@@ -86,6 +86,11 @@ def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
         ("console", f"{sign_in_link(stack)} (for {PERSON}, once, within a minute)"),
         ("commands", f"{url}/v1/…"),
         (
+            "contracts",
+            f"{url}/openapi.json  {url}/asyncapi.json  `gateway schemas show TYPE`"
+            + ("" if stack.console is None else f"  as pages: {stack.console.url}/developers"),
+        ),
+        (
             "health, metrics",
             f"{stack.ingress.admin_url}/readyz (ingress)  {stack.worker.admin_url}/readyz (worker)",
         ),

@@ -59,6 +59,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.check.command": ("check",),
     "gateway.cli.collate.command": ("collate",),
     "gateway.cli.topics": ("topics",),
+    "gateway.cli.schemas": ("schemas",),
     "gateway.cli.plan.command": ("plan",),
     "gateway.cli.callers": ("callers",),
     "gateway.cli.history": ("status", "timeline", "watch"),

@@ -47,6 +47,8 @@ PAGES = [
     "/dead-letters/all",
     "/events?show=list",
     "/developers",
+    "/developers/http/closeHandoff",
+    "/developers/messages/HandoffOpened",
     "/search?q={waiting}",
     "/search?q=case%3Dnothing",
     "/no-such-page",
@@ -89,7 +91,17 @@ def luminance(colour):
     return 3 * 255 if len(numbers) == 4 and numbers[3] == 0 else sum(numbers[:3])
 
 
-@pytest.mark.parametrize("address", ["/", "/work", "/authorizations/{opened}", "/dead-letters", "/events?show=list"])
+WITHOUT_SCRIPT = [
+    "/",
+    "/work",
+    "/authorizations/{opened}",
+    "/dead-letters",
+    "/events?show=list",
+    "/developers/messages/HandoffOpened",
+]
+
+
+@pytest.mark.parametrize("address", WITHOUT_SCRIPT)
 async def test_a_page_without_javascript_shows_its_content_and_no_dead_control(gateway, sign_in, subjects, address):
     ada = await sign_in("ada.all", java_script_enabled=False)
     page = await ada.visit(address.format(**subjects))
@@ -97,6 +109,20 @@ async def test_a_page_without_javascript_shows_its_content_and_no_dead_control(g
     await expect(page.get_by_role("main")).not_to_be_empty()
     for control in await page.locator("[data-needs-script], [data-held-show], .skeleton").all():
         await expect(control).not_to_be_visible()
+
+
+async def test_the_pages_of_the_contract_are_readable_without_javascript(gateway, sign_in):
+    ada = await sign_in("ada.all", java_script_enabled=False)
+    page = await ada.visit("/developers")
+    await page.get_by_role("link", name="POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/close").click()
+    main = page.get_by_role("main")
+    for text in ("Idempotency-Key", "reportedOutcome", "completed", "202"):
+        await expect(main.get_by_text(text).first).to_be_visible()
+    page = await ada.visit("/developers")
+    await page.get_by_role("link", name="collate-gateway.handoff.opened.v1").click()
+    main = page.get_by_role("main")
+    for text in ("urn:collate-gateway:handoff:opened:v1", "accessAvailable", "leading zeros"):
+        await expect(main.get_by_text(text).first).to_be_visible()
 
 
 async def test_what_a_person_may_not_do_is_shown_with_the_missing_permission(sign_in, subjects):

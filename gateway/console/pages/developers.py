@@ -20,6 +20,7 @@ from gateway.console.views.documents import (
     MessagePage,
     OperationLine,
     OperationPage,
+    examples_of,
     message_page,
     messages_of,
     operation_page,
@@ -46,10 +47,12 @@ class DevelopersPage:
 
 @dataclass(frozen=True, slots=True)
 class OperationDetails:
-    """One operation, and its request as a curl command."""
+    """One operation, its request as a curl command, and examples of bodies as indented JSON."""
 
     operation: OperationPage
     curl: str
+    body: str
+    responses: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,19 @@ async def developers(request: Request) -> Response:
 
 async def operation(request: Request) -> Response:
     """GET /developers/http/{id}."""
-    found = operation_page(await _document(request, "openapi.json"), request.path_params["id"])
+    openapi, id_ = await _document(request, "openapi.json"), request.path_params["id"]
+    found = operation_page(openapi, id_)
     if found is None:
         raise HTTPException(404)
-    return render(request, "developers_operation.html", OperationDetails(found, curl_of(found, _base(request))))
+    examples = examples_of(openapi, id_)
+    body = examples.request if isinstance(examples.request, dict) else None
+    details = OperationDetails(
+        found,
+        curl_of(found, _base(request), body),
+        "" if examples.request is None else _indented(examples.request),
+        {status: _indented(example) for status, example in examples.responses},
+    )
+    return render(request, "developers_operation.html", details)
 
 
 async def message(request: Request) -> Response:
@@ -91,7 +103,7 @@ async def message(request: Request) -> Response:
     found = message_page(await _document(request, "asyncapi.json"), request.path_params["id"])
     if found is None:
         raise HTTPException(404)
-    example = "" if found.example is None else json.dumps(found.example, indent=2)
+    example = "" if found.example is None else _indented(found.example)
     return render(request, "developers_message.html", MessageDetails(found, example))
 
 
@@ -110,6 +122,10 @@ async def _document(request: Request, name: str) -> Mapping[str, Any]:
             raise PageError(502, title, detail)
         case _:
             raise PageError(502, "The gateway does not answer", "Its documents are not available now. Try again.")
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _problem(outcome: ApiOutcome) -> Problem | None:

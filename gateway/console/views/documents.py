@@ -1,7 +1,7 @@
 """The published documents, OpenAPI and AsyncAPI, as the API serves them, for the pages of developers. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,8 @@ Json = Mapping[str, Any]
 _METHODS = ("get", "post", "put", "patch", "delete")
 _MOST_DEPTH = 4
 _REFERENCE = "#/"
+_HEADER = "ce_"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,20 @@ class MessageLine:
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """One message: the fields of its payload, and an example as JSON values."""
+    """One message: its attributes, the fields of its data, and an example as a CloudEvent in JSON values."""
 
     line: MessageLine
+    attributes: tuple[FieldRow, ...]
     fields: tuple[FieldRow, ...]
     example: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationExamples:
+    """The body of a request, and the bodies of responses by status, as JSON values."""
+
+    request: Any | None
+    responses: tuple[tuple[str, Any], ...]
 
 
 def operations_of(openapi: Json) -> tuple[OperationLine, ...]:
@@ -125,8 +136,54 @@ def message_page(asyncapi: Json, message_id: str) -> MessagePage | None:
     for line in messages_of(asyncapi):
         if line.id == message_id:
             message = asyncapi["components"]["messages"][message_id]
-            examples = message.get("examples") or [{}]
-            return MessagePage(line, _fields(asyncapi, message.get("payload") or {}), examples[0].get("payload"))
+            attributes = tuple(
+                replace(row, name=row.name.removeprefix(_HEADER))
+                for row in _fields(asyncapi, message.get("headers") or {})
+                if row.name.startswith(_HEADER)
+            )
+            fields = _fields(asyncapi, message.get("payload") or {})
+            return MessagePage(line, attributes, fields, _cloud_event(message))
+    return None
+
+
+def examples_of(openapi: Json, operation_id: str) -> OperationExamples:
+    """Return the examples of an operation, as far as the document has them."""
+    for line, operation in _operations(openapi):
+        if line.id == operation_id:
+            responses = (
+                (status, _example(openapi, _resolve(openapi, response)))
+                for status, response in operation["responses"].items()
+                if int(status) < 400
+            )
+            return OperationExamples(
+                _example(openapi, _resolve(openapi, operation.get("requestBody") or {})),
+                tuple((status, example) for status, example in responses if example is not None),
+            )
+    return OperationExamples(None, ())
+
+
+def _cloud_event(message: Json) -> Json | None:
+    """Return the first example as one JSON object: CloudEvents' structured mode, as the event stream sends it."""
+    example = next(iter(message.get("examples") or ()), None)
+    if example is None:
+        return None
+    headers = example.get("headers") or {}
+    attributes = {name.removeprefix(_HEADER): value for name, value in headers.items() if name.startswith(_HEADER)}
+    return {**attributes, "data": example.get("payload")}
+
+
+def _example(document: Json, holder: Json) -> Any | None:
+    """Return the example of a body: its media type's own one, else that of its schema."""
+    content = holder.get("content") or {}
+    for media_type in (_JSON, *content):
+        media = content.get(media_type) or {}
+        if "example" in media:
+            return media["example"]
+        named = [_resolve(document, one) for one in (media.get("examples") or {}).values()]
+        if named and "value" in named[0]:
+            return named[0]["value"]
+        if media_type == _JSON and (of_schema := _resolve(document, media.get("schema") or {}).get("examples")):
+            return of_schema[0]
     return None
 
 

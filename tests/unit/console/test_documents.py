@@ -3,7 +3,7 @@
 import json
 
 from gateway.console.views.curl import curl_of
-from gateway.console.views.documents import message_page, messages_of, operation_page, operations_of
+from gateway.console.views.documents import examples_of, message_page, messages_of, operation_page, operations_of
 from schemas.documents.publish import read
 
 OPENAPI, ASYNCAPI = json.loads(read("openapi.json")), json.loads(read("asyncapi.json"))
@@ -38,6 +38,34 @@ def test_a_curl_command_holds_no_credential_and_quotes_the_body_for_a_shell():
         '  --header "Idempotency-Key: $(uuidgen)" \\\n'
         """  --json '{"note": "it'\\''s"}'"""
     )
+
+
+def test_a_message_shows_its_attributes_and_an_example_as_a_cloudevent():
+    page = message_page(ASYNCAPI, "HandoffOpened")
+    assert page is not None
+    attributes = {row.name: row for row in page.attributes}
+    assert attributes["sequence"].is_required
+    assert "leading zeros" in attributes["sequence"].description
+    assert {"id", "source", "type", "dataschema", "causationid"} <= set(attributes)
+    assert page.example is not None
+    assert page.example["dataschema"] == "urn:collate-gateway:handoff:opened:v1"
+    assert len(page.example["sequence"]) == 20
+    assert page.example["data"]["handoffId"]
+
+
+def test_the_body_of_a_curl_command_is_the_documents_example():
+    [id_] = [line.id for line in operations_of(OPENAPI) if line.path.endswith("/{handoffId}/close")]
+    examples = examples_of(OPENAPI, id_)
+    assert examples.request["result"]["type"]
+    assert examples_of(OPENAPI, "nothing").request is None
+
+
+def test_an_example_of_the_media_type_comes_before_that_of_the_schema():
+    media = {"schema": {"examples": [{"from": "schema"}]}, "example": {"from": "media"}}
+    named = {"schema": {"examples": [{"from": "schema"}]}, "examples": {"one": {"value": {"from": "named"}}}}
+    for content, expected in ((media, "media"), (named, "named"), ({"schema": media["schema"]}, "schema")):
+        post = {"requestBody": {"content": {"application/json": content}}, "responses": {}}
+        assert examples_of({"paths": {"/x": {"post": post}}}, "post-/x").request == {"from": expected}
 
 
 def test_an_unknown_name_has_no_page():
