@@ -55,9 +55,9 @@ async def test_restarts_lose_and_double_no_command_and_no_event(ingress, install
             outcomes = await asyncio.gather(*(request(one) for one in authorizations))
         await asyncio.wait_for(reading, 60)
         await judge(listener, collate, authorizations, outcomes, streamed)
-        assert ingress.restarts >= 4
-        assert events.reconnects >= 2
-        assert tries() >= 5
+        assert ingress.restarts >= 2
+        assert events.reconnects >= 1
+        assert tries() >= 2
 
 
 async def test_the_synchronous_client_keeps_the_same_promises(ingress, installation, collate, listener, tries):

@@ -37,5 +37,5 @@ async def test_restarts_lose_and_double_no_command_and_no_event(ingress, install
     assert program.returncode == 0, errors.decode()
     found = json.loads(output)
     await judge(listener, collate, authorizations, found["outcomes"], [tuple(one) for one in found["streamed"]])
-    assert ingress.restarts >= 4
-    assert found["reconnects"] >= 2
+    assert ingress.restarts >= 2
+    assert found["reconnects"] >= 1
