@@ -2172,6 +2172,18 @@ export interface components {
             until: string;
         };
         /**
+         * LastDelivery
+         * @description The last answer of a webhook receiver.
+         */
+        LastDelivery: {
+            /** @description delivered, gone, redirect, status_4xx, status_5xx, or why none came. */
+            result: string;
+            /** @description The status of the response, if one came. */
+            status?: number;
+            /** @description How long ago. */
+            agoSeconds: number;
+        };
+        /**
          * LastGrant
          * @description The most recent access grant, without the link.
          */
@@ -2344,6 +2356,8 @@ export interface components {
             /** @description The number of open handoffs. */
             activeHandoffs: number;
             projector: components["schemas"]["Projector"];
+            /** @description The webhook subscriptions; absent in an installation without a deliverer. */
+            webhooks?: components["schemas"]["Webhooks"];
         };
         /**
          * PayerEvidence
@@ -2728,6 +2742,38 @@ export interface components {
             until?: string;
             /** @description What the last calls to Collate returned, if there were calls. */
             lastCalls?: components["schemas"]["LastCalls"];
+        };
+        /**
+         * WebhookSubscription
+         * @description The state of a webhook subscription, of all deliverers together.
+         */
+        WebhookSubscription: {
+            /** @description The name of the subscription. */
+            name: string;
+            /** @description The receiver: scheme, host and port. */
+            url: string;
+            /** @description delivering, retrying, held, down, stopped (410), starting or halted; the worst of its deliverers. */
+            state: string;
+            /** @description The age of the oldest event that is not delivered; 0 without. */
+            oldestSeconds: number;
+            /** @description The records of `events` that are not finished. */
+            undelivered: number;
+            /** @description The receiver's last answer. */
+            lastAnswer?: components["schemas"]["LastDelivery"];
+            /** @description The events delivered since the deliverers started. */
+            delivered: number;
+            /** @description The events that became dead letters since the deliverers started. */
+            deadLetters: number;
+        };
+        /**
+         * Webhooks
+         * @description The webhook subscriptions.
+         */
+        Webhooks: {
+            /** @description The subscriptions, by name. */
+            subscriptions: components["schemas"]["WebhookSubscription"][];
+            /** @description The deliverers that do not answer. */
+            unreachable: number;
         };
         /**
          * WorkItem
