@@ -27,7 +27,7 @@ from schemas.documents.asyncapi import asyncapi
 from schemas.documents.compatibility import asyncapi_breaks, openapi_breaks
 from schemas.documents.contract_version import required_version, version
 from schemas.documents.json_schema import json_schema
-from schemas.documents.openapi import openapi
+from schemas.documents.openapi.document import openapi
 from schemas.documents.schema_compatibility import schema_breaks
 from schemas.enums import PREFIX
 from schemas.events import EVENTS

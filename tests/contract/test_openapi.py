@@ -9,8 +9,9 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from jsonschema_rs import ValidationError
 
-from schemas.documents import openapi_components, publish
-from schemas.documents.openapi_components import DefinitionConflict, component_schemas, with_names_of_words
+from schemas.documents import publish
+from schemas.documents.openapi import components
+from schemas.documents.openapi.components import DefinitionConflict, component_schemas, with_names_of_words
 from schemas.documents.schema_compatibility import resolved
 from schemas.model import Model
 from tests.contract.planted import planted
@@ -129,7 +130,7 @@ def test_two_definitions_of_one_name_are_refused():
 def test_a_word_of_two_enums_without_names_is_refused(monkeypatch):
     schemas = {"ClosedBy": {"enum": ["other"]}, "DecisionReason": {"enum": ["other"]}}
     assert with_names_of_words(schemas)["ClosedBy"]["x-enum-varnames"] == ["CLOSED_BY_OTHER"]
-    monkeypatch.setattr(openapi_components, "_WORD_PREFIXES", {})
+    monkeypatch.setattr(components, "_WORD_PREFIXES", {})
     with pytest.raises(DefinitionConflict):
         with_names_of_words(schemas)
 

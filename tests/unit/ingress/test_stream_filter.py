@@ -4,7 +4,7 @@ import pytest
 
 from gateway.ingress.event_stream.stream_filter import read_filter, read_vector, write_vector
 from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
-from schemas.documents.openapi import openapi
+from schemas.documents.openapi.document import openapi
 from schemas.enums import EventType
 
 

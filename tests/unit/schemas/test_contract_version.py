@@ -6,7 +6,7 @@ import pytest
 
 from schemas.documents import publish
 from schemas.documents.contract_version import required_version, version
-from schemas.documents.openapi import openapi
+from schemas.documents.openapi.document import openapi
 
 RELEASED = {
     "info": {"title": "Gateway", "version": "1.4.2"},

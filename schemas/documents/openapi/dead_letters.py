@@ -13,7 +13,7 @@ from schemas.api.dead_letters import (
     DeadLettersDecided,
     DeadLetterSituation,
 )
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.parts import (
     IDENTIFIER,
     PARAMETERS,
     UUID,

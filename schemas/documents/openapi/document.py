@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the ingress, made from the models.
 
 A test compares its `paths` with the ingress's routes, and `make clients` generates clients from it. CloudEvents' binary
-mode is described in prose: see `openapi_cloudevents`.
+mode is described in prose: see `cloudevents`.
 """
 
 from typing import Final
@@ -30,14 +30,14 @@ from schemas.api.operator_decisions import (
 )
 from schemas.api.reads import READS
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
-from schemas.documents.openapi_cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
-from schemas.documents.openapi_components import component_schemas, reference, with_names_of_words
-from schemas.documents.openapi_dead_letters import dead_letter_paths
-from schemas.documents.openapi_examples import EXAMPLES
-from schemas.documents.openapi_live import live_paths
-from schemas.documents.openapi_me import me_paths
-from schemas.documents.openapi_operator_decisions import operator_decision_paths
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
+from schemas.documents.openapi.components import component_schemas, reference, with_names_of_words
+from schemas.documents.openapi.dead_letters import dead_letter_paths
+from schemas.documents.openapi.examples import EXAMPLES
+from schemas.documents.openapi.live import live_paths
+from schemas.documents.openapi.me import me_paths
+from schemas.documents.openapi.operator_decisions import operator_decision_paths
+from schemas.documents.openapi.parts import (
     IDENTIFIER,
     Json,
     command_responses,
@@ -47,7 +47,7 @@ from schemas.documents.openapi_parts import (
     problems,
     used_parameters,
 )
-from schemas.documents.openapi_reads import PARAMETER_WORDS, read_paths
+from schemas.documents.openapi.reads import PARAMETER_WORDS, read_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
-from schemas.documents.openapi_components import reference
+from schemas.documents.openapi.components import reference
 from schemas.fields.visible_text import SentName
 from schemas.model import Model
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from schemas.api.messages import BatchedCommands
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS
-from schemas.documents.openapi_components import reference
-from schemas.documents.openapi_examples import BATCH_EXAMPLES, EVENT_EXAMPLES, RESULT_EXAMPLES, SIGNED_PROBLEMS
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.components import reference
+from schemas.documents.openapi.examples import BATCH_EXAMPLES, EVENT_EXAMPLES, RESULT_EXAMPLES, SIGNED_PROBLEMS
+from schemas.documents.openapi.parts import (
     IDENTIFIER,
     Json,
     command_responses,

@@ -6,7 +6,7 @@ from schemas.api.operator_decisions import (
     VersionFloorAccepted,
     VersionFloorDecision,
 )
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.parts import (
     Json,
     json_body,
     json_response,

@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 
 from schemas.api.lists import AuthorizationList, CommandList, Needs
 from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
-from schemas.documents.openapi_components import reference
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.components import reference
+from schemas.documents.openapi.parts import (
     IDENTIFIER,
     Json,
     headers,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.api.messages import AccessGrantBody, AccessGranted, PayerEvidence, ReleaseAccepted, ReleaseBody, Review
-from schemas.documents.openapi_parts import (
+from schemas.documents.openapi.parts import (
     Json,
     access_conflict,
     json_body,
