@@ -173,7 +173,7 @@ class Deliverer:
         """Start, change and stop engines, so that they are those of the file."""
         for name, running in list(self._running.items()):
             found = wanted.get(name)
-            # The number of requests at a time belongs to the engine, which is made anew.
+            # The number of requests at a time belongs to the engine, which is a new one.
             if found is None or found.max_in_flight != running.subscription.max_in_flight:
                 running.stop()
                 del self._running[name]

@@ -101,7 +101,7 @@ class Gate:
         self.is_stopped, self.was_resumed = True, False
 
     def resume(self) -> None:
-        """Open the gate again, whatever closed it."""
+        """Open the gate again, for every reason that it was closed for."""
         self.is_stopped, self.was_resumed = False, True
         self._failing.clear()
         self._held_until = self._pause = self._probe_at = 0.0

@@ -4,7 +4,7 @@
     gate closed         -> RetryAt, without a request
     delivered           -> Done, the key's state deleted
     first failure       -> the time of it is committed, then RetryAt
-    failure after a day -> Done with a dead letter; the key's next event goes on
+    failure after a day -> Done with a dead letter; the key's next event follows
     410                 -> committed, the gate stops, RetryAt
     no CloudEvent       -> Done with a dead letter
 

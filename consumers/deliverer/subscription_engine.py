@@ -32,7 +32,7 @@ from schemas.topics import SubscriptionTopics, catalogue, subscription_topics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Nobody waits for a commit: a longer pause means fewer transactions, and more repeated deliveries after a crash.
+# No caller waits for a commit: a longer pause means fewer transactions, and more repeated deliveries after a crash.
 _COMMIT_PAUSE_SECONDS: Final = 0.2
 _INVOCATION_SECONDS: Final = 180.0
 _READ_AHEAD_BYTES: Final = 4 << 20

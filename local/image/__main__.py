@@ -12,7 +12,7 @@ from typing import Final
 
 from local.failures import LocalError
 from local.image import contents
-from local.image.base import BUILD_BASE, RUN_BASE, make_bases
+from local.image.base_image import BUILD_BASE, RUN_BASE, make_bases
 from local.image.buildah import Buildah, BuildFailed
 from local.image.requirements import NotPossible, require
 from local.image.start_up import seconds_to_start

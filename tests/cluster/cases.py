@@ -141,7 +141,7 @@ async def upgrade_after_scale(scene):
 
 
 async def memory_limit(scene):
-    """A worker's memory limit is too low: Kubernetes kills that worker, the other one goes on. Then it is corrected."""
+    """A worker's memory limit is too low: Kubernetes kills it, the other one continues. Then it is corrected."""
     too_low = {"worker": {"resources": {"requests": {"memory": "48Mi"}, "limits": {"memory": "48Mi"}}}}
     scene.note("$ helm upgrade gateway helm/gateway --wait --timeout 90s  # with worker.resources.limits.memory=48Mi")
     try:
@@ -219,7 +219,7 @@ async def secret_rotated(scene):
 
 
 async def uninstalled(scene):
-    """`helm uninstall` removes the chart's objects; Secrets, topics and tables stay; a new installation goes on."""
+    """`helm uninstall` removes the chart's objects; Secrets, topics and tables stay for a new installation."""
     scene.callers.pause()
     scene.note("$ helm uninstall gateway --wait")
     await asyncio.to_thread(scene.deployment.uninstall)

@@ -1,7 +1,7 @@
 import pytest
 
 from local.image import contents
-from local.image.base import trim
+from local.image.base_image import trim
 
 STATUS = """Package: libc6
 Status: install ok installed
