@@ -278,7 +278,7 @@ class Webhooks:
             {
                 "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE": str(self.file),
                 "GATEWAY_DELIVERER__GROUP": f"{installation.prefix}deliverer",
-                "GATEWAY_DELIVERER__SESSION_TIMEOUT": "3s",
+                "GATEWAY_DELIVERER__SESSION_TIMEOUT": "6s",
             }
         )
 
