@@ -1,11 +1,14 @@
 """The handoff of a walk: the authorization that it begins with, and what the simulated Collate shows at its end."""
 
 import json
-from typing import Final
+import time
+from typing import Any, Final
 
 from local.installation import http_here
 
 REPORTED: Final = "submitted"
+_CLOSED_WITHIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.1
 
 
 def waiting_authorization(collate_url: str) -> str:
@@ -23,9 +26,7 @@ def check_at_collate(collate_url: str, authorization: str, output: str) -> None:
     of the error in a wrong report.
     """
     told = json.loads(output.strip().rpartition("\n")[2])
-    with http_here() as http:
-        state = http.get(f"{collate_url}/_sim/authorizations/{authorization}").raise_for_status().json()
-    (handoff,) = state["handoffs"]
+    handoff = _ended_handoff(collate_url, authorization)
     _expect("the handoff's id", told["handoffId"], handoff["id"])
     _expect("the result at Collate", handoff["result"], "completed_reported")
     _expect("the close", (told["status"], told["outcome"]), ("finished", "applied"))
@@ -36,3 +37,15 @@ def check_at_collate(collate_url: str, authorization: str, output: str) -> None:
 def _expect(what: str, found: object, expected: object) -> None:
     if found != expected:
         raise AssertionError(f"{what} is {found!r}, expected {expected!r}")
+
+
+def _ended_handoff(collate_url: str, authorization: str) -> dict[str, Any]:
+    """Return the only handoff of the authorization. A handoff that is closing has no result yet, so wait for it."""
+    deadline = time.monotonic() + _CLOSED_WITHIN_SECONDS
+    with http_here() as http:
+        while True:
+            state = http.get(f"{collate_url}/_sim/authorizations/{authorization}").raise_for_status().json()
+            (handoff,) = state["handoffs"]
+            if handoff["result"] is not None or time.monotonic() > deadline:
+                return dict(handoff)
+            time.sleep(_POLL_SECONDS)
