@@ -70,7 +70,7 @@ async def gather(
             if call.key is not None and not call.path.endswith("/access-grants")
         ],
         dead_letters=dict(filter(None, map(_dead_letter, dead_letters))),
-        shown=shown,
+        shown=dict(shown),  # Collate goes through further states while the evidence is checked
         records=dict(map(_record, records)),
     )
 
