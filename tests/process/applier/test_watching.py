@@ -90,7 +90,7 @@ async def test_no_event_after_a_deletion_has_the_id_of_an_event_before_it(make_q
     ids, states = [event.id for event in queue.events()], queue.state_ids()
     assert len(ids) == len(set(ids))
     assert len(states) == len(set(states)) > len(after) / 2
-    # One life has one `life`, whatever comes later.
+    # One life has one `life`; later records do not change it.
     life = queue.decoded_state().life
     assert life is not None
     queue.send(AuthorizationWatch())

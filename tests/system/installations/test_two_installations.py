@@ -1,7 +1,7 @@
 """Two installations share a Kafka cluster, a database and an OIDC issuer, and see nothing of each other.
 
 Both have the same ids of authorizations at their own Collate, a caller of the same name, and the same idempotency keys.
-So whatever leaked would fit: an event, a row, a dead letter, an outcome.
+So a leak would fit anywhere: an event, a row, a dead letter, an outcome.
 """
 
 import asyncio
