@@ -125,6 +125,10 @@ class SecuredCluster(Cluster):
         self._store.write_bytes(self.authority.key_store("broker", [host]))
         self._key_set.write_text(self.tokens.key_set())
 
+    def replace_certificate(self, authority: Authority) -> None:
+        """Give the broker a certificate of another authority, from its next start on."""
+        self._store.write_bytes(authority.key_store("broker", [self._host]))
+
     def _plan_nodes(self, directory: Path) -> list[Node]:
         (node,) = nodes = super()._plan_nodes(directory)
         self.ports = {"PLAINTEXT": node.port, **dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))}

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import helm_python
 
 from local.kubernetes.inside import NODE_ADDRESS
+from local.kubernetes.receiver import NAME as RECEIVER
 from local.kubernetes.servers import USERS
 from local.kubernetes.tools import NAMESPACE
+from runtime.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 CHART: Final = Path(__file__).parents[2] / "helm" / "gateway"
 RELEASE: Final = "gateway"
+IMAGE: Final = "localhost/collate-gateway"
 PARTITIONS: Final = 6
 PULL_REQUESTS: Final = {"cpu": "20m", "memory": "96Mi"}
 _LABELS: Final = ("enforce", "warn")
@@ -37,6 +40,11 @@ class Deployment:
         self.callers = callers
         self.values = self._values()
 
+    @property
+    def image(self) -> str:
+        """The image of the pods."""
+        return f"{IMAGE}:{VERSION}"
+
     def prepare(self) -> None:
         """Create the namespace, with Pod Security `restricted`, and all Secrets."""
         self._tools.kubectl("create", "namespace", NAMESPACE)
@@ -50,6 +58,8 @@ class Deployment:
                 "digest-key": secrets.token_urlsafe(32),
                 "cookie-key": secrets.token_urlsafe(32),
                 "database-dsn": self._servers.dsn_of_pods,
+                "subscriptions.toml": self._servers.receiver.subscription(f"/etc/gateway/secrets/{RECEIVER}"),
+                RECEIVER: self._servers.receiver.secret,
             },
         )
         self.write_secret("kafka-cluster-ca", {"ca.crt": self._servers.kafka.ca_file.read_text()})
@@ -97,8 +107,9 @@ class Deployment:
             user: {"kafka": {"username": f"gateway-{user}", "existingSecret": f"kafka-gateway-{user}"}} | requests
             for user in USERS
         }
+        servers = [{"ipBlock": {"cidr": f"{NODE_ADDRESS}/32"}}]
         return {
-            "image": {"repository": "localhost/collate-gateway", "pullPolicy": "Never"},
+            "image": {"repository": IMAGE, "pullPolicy": "Never"},
             "settings": {
                 "environment": "local",
                 "kafka": {"bootstrap": [self._servers.bootstrap_of_pods], "security": "SASL_SSL"},
@@ -112,14 +123,18 @@ class Deployment:
                 },
                 "console": {"public_url": "http://127.0.0.1:8090", "key_sign_in": True},
             },
-            "secrets": {"existingSecret": "gateway-secrets"},
+            "secrets": {"existingSecret": "gateway-secrets", "webhookFiles": [RECEIVER]},
             "kafka": {"caExistingSecret": "kafka-cluster-ca", "files": {"ca": "ca.crt", "password": "password"}},
             "ingress": processes["ingress"],
             "worker": processes["worker"] | {"replicas": 2},
             "projector": processes["projector"] | {"enabled": True},
+            "deliverer": processes["deliverer"] | {"enabled": True},
             "topics": processes["topics"],
             "console": {"enabled": True} | requests,
-            "networkPolicy": {"database": {"to": [{"ipBlock": {"cidr": f"{NODE_ADDRESS}/32"}}]}},
+            "networkPolicy": {
+                "database": {"to": servers},
+                "webhooks": {"to": servers, "ports": [self._servers.receiver.port]},
+            },
         }
 
 

@@ -16,6 +16,12 @@ from local.kubernetes import sandbox
 BRIDGE: Final = "cni0"
 NODE_ADDRESS: Final = "10.244.0.1"
 POD_NETWORK: Final = "10.244.0.0/24"
+# The machine's name servers cannot be reached from here. Kafka looks its own address up for each login, so each login
+# would wait for them.
+_NAMES: Final = {
+    "/etc/hosts": f"127.0.0.1 localhost\n{NODE_ADDRESS} node1\n",
+    "/etc/resolv.conf": f"nameserver {NODE_ADDRESS}\n",
+}
 
 
 def prepare() -> None:
@@ -30,6 +36,10 @@ def prepare() -> None:
         file = work / "kernel" / str(number)
         file.write_text(f"{value}\n")
         _run("mount", "--bind", str(file), f"/proc/sys/{name}")
+    for place, content in _NAMES.items():
+        file = work / Path(place).name
+        file.write_text(content)
+        _run("mount", "--bind", str(file), place)
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "link", "add", BRIDGE, "type", "bridge")
     _run("ip", "address", "add", f"{NODE_ADDRESS}/24", "dev", BRIDGE)

@@ -158,6 +158,12 @@ class Node:
         command = ["--kubeconfig", str(self._kubeconfig), "--services", SERVICE_NETWORK, "--node", NAME]
         self._spawn("policies", [self._programs / "policies", *command])
 
+    def tag(self, name: str, other: str) -> None:
+        """Give an image another name. Raises StartFailed."""
+        tagged = self._ctr("images", "tag", name, other)
+        if tagged.returncode:
+            raise StartFailed(f"The image {name} could not be tagged as {other}: {tagged.stderr}")
+
     def logs(self) -> list[Path]:
         """Return the logs of all processes."""
         return sorted(self.directory.glob("*.log"))

@@ -33,6 +33,9 @@ KERNEL: Final = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
+# All pods are in one group, which the kernel would give as much processor time as one process beside it. On a machine
+# with other work, the pods would starve. So the group counts as ten processes.
+SHARES: Final = {"cpu.shares": "10240", "cpu.weight": "1000"}
 # The machine reaches the node over a pair of interfaces, and there is no other way in. One cluster at a time has it.
 OUTSIDE_ADDRESS: Final = "10.243.0.1"
 INSIDE_ADDRESS: Final = "10.243.0.2"
@@ -53,23 +56,27 @@ def run(module: str, arguments: Sequence[str]) -> int:
             process_group=0,
         )
         before = {sig: signal.signal(sig, lambda *_: _end_inner(child.pid)) for sig in _SIGNALS}
+        is_connected = False
         try:
-            _connect(child)
+            is_connected = _connect(child)
             return child.wait()
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
             child.kill()
             child.wait()
+            if is_connected:
+                # The kernel removes it some time after the namespace; the next cluster must not find it.
+                subprocess.run(["ip", "link", "delete", _OUTSIDE_NAME], check=False, stderr=subprocess.DEVNULL)
 
 
-def _connect(child: subprocess.Popen[bytes]) -> None:
-    """Connect the machine with the node, unless another cluster has the addresses."""
+def _connect(child: subprocess.Popen[bytes]) -> bool:
+    """Connect the machine with the node, unless another cluster has the addresses; return whether it did."""
     deadline = time.monotonic() + _STARTED_WITHIN_SECONDS
     while not (inner := _children(child.pid)) and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.01)
     if not inner or Path("/sys/class/net", _OUTSIDE_NAME).exists():
-        return
+        return False
     names = [_OUTSIDE_NAME, "type", "veth", "peer", "name", _INSIDE_NAME, "netns", inner[0]]
     enter = ["nsenter", "--target", inner[0], "--net"]
     for command in (
@@ -80,6 +87,7 @@ def _connect(child: subprocess.Popen[bytes]) -> None:
         [*enter, "ip", "link", "set", _INSIDE_NAME, "up"],
     ):
         subprocess.run(command, check=True)
+    return True
 
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -140,6 +148,9 @@ def _control_groups(name: str) -> Iterator[None]:
         for file in ("cpuset.cpus", "cpuset.mems"):
             if (root / file).exists() and root.name == "cpuset":
                 (group / file).write_text((root / file).read_text())
+        for file, value in SHARES.items():
+            if (group / file).exists():
+                (group / file).write_text(value)
     try:
         yield
     finally:

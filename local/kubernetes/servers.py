@@ -1,4 +1,4 @@
-"""What the gateway needs beside the cluster: a secured Kafka, PostgreSQL and a simulated Collate, on the bridge."""
+"""What the gateway needs beside the cluster, on the bridge: Kafka, PostgreSQL, a simulated Collate and a receiver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from local.collate.simulation import Options
 from local.kafka.administrator import administrator
 from local.kafka.secured import SecuredCluster
 from local.kubernetes.inside import NODE_ADDRESS, POD_NETWORK
+from local.kubernetes.receiver import WebhookReceiver
 from local.postgres import Postgres
+from runtime.settings import DelivererSettings, TopicSettings, WorkerSettings
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
@@ -25,16 +27,18 @@ if TYPE_CHECKING:
 
     from adapters.kafka.acls import Process
 
-PREFIX: Final = "collate-gateway."
-GROUP: Final = f"{PREFIX}worker"
-USERS: Final[tuple[Process, ...]] = ("ingress", "worker", "projector", "topics")
+# The defaults of the settings, which the chart's values keep.
+PREFIX: Final = str(TopicSettings.model_fields["prefix"].default)
+WORKER_GROUP: Final = str(WorkerSettings.model_fields["group"].default)
+_GROUPS: Final = {"deliverer": str(DelivererSettings.model_fields["group"].default)}
+USERS: Final[tuple[Process, ...]] = ("ingress", "worker", "projector", "deliverer", "topics")
 DATABASE_USER: Final = "gateway"
 # A lookup of a dead broker must not outlast a case.
 _BROKER: Final = {"broker.session.timeout.ms": "6000"}
 
 
 class Servers:
-    """`async with Servers(directory) as servers:` starts all three. Each can be stopped and started again."""
+    """`async with Servers(directory) as servers:` starts all four. Each can be stopped and started again."""
 
     def __init__(self, directory: Path, keys: Sequence[str], readings: dict[str, object]) -> None:
         """`keys` are Collate's API keys; `readings` replace the simulated Collate's."""
@@ -45,6 +49,7 @@ class Servers:
         organization = "org_local"
         options = Options(profile=named(["v2"], readings), keys=dict.fromkeys(keys, organization), seed=7)
         self.collate = SimulatedCollate(options, host=NODE_ADDRESS)
+        self.receiver = WebhookReceiver(NODE_ADDRESS)
         self._database_password = secrets.token_urlsafe(24)
 
     @property
@@ -67,7 +72,9 @@ class Servers:
         await asyncio.to_thread(self._create_user)
         async with administrator(self.bootstrap) as kafka:
             for user in USERS:
-                await kafka.allow(f"gateway-{user}", *required_access(user, catalogue(PREFIX), PREFIX, GROUP))
+                group = _GROUPS.get(user, WORKER_GROUP)
+                await kafka.allow(f"gateway-{user}", *required_access(user, catalogue(PREFIX), PREFIX, group))
+        self.receiver.start()
         await self.collate.start()
         return self
 
@@ -75,6 +82,7 @@ class Servers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.collate.stop()
+        self.receiver.stop()
         await asyncio.gather(asyncio.to_thread(self.database.close), asyncio.to_thread(self.kafka.close))
 
     def _create_user(self) -> None:

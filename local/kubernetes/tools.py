@@ -58,6 +58,12 @@ class Tools:
         listed: list[dict[str, Any]] = self._get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
         return listed
 
+    def wanted_pods(self) -> int:
+        """Return how many pods the Deployments and StatefulSets want."""
+        kinds = ("deployments", "statefulsets")
+        owners = [one for kind in kinds for one in self._get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}")["items"]]
+        return sum(one["spec"]["replicas"] for one in owners)
+
     def service_address(self, name: str) -> str:
         """Return the address of a Service inside the cluster."""
         return str(self._get(f"/api/v1/namespaces/{NAMESPACE}/services/{name}")["spec"]["clusterIP"])

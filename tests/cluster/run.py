@@ -5,6 +5,7 @@ Runs inside the sandbox of `local.kubernetes`. A transcript of each case is in d
 
 import asyncio
 import logging
+import signal
 import sys
 import time
 
@@ -46,7 +47,7 @@ async def run_cases(names):
 
 async def run_case(name, scene):
     """Run one case under load, and write its transcript."""
-    scene.log, scene.began, scene._seen = [], time.monotonic(), {}
+    scene.begin()
     print(f"\n== {name}", flush=True)
     watching, problems = asyncio.create_task(scene.watch_pods()), []
     try:
@@ -76,6 +77,8 @@ async def listen(listener):
 
 def main():
     if sys.argv[1:2] == ["--inside"]:
+        # The first process of a namespace gets only signals that it handles; Ctrl-C arrives as SIGTERM.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a stopped broker is expected here
         return asyncio.run(run_cases(sys.argv[2:] or list(CASES)))
     return run_in_sandbox("tests.cluster.run", ["--inside", *sys.argv[1:]])

@@ -2,47 +2,32 @@
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx
 
-from local.chaos.callers import Callers
 from local.judge.verdict import Judge
 from local.kubernetes.deployment import PARTITIONS
 from local.kubernetes.servers import PREFIX
+from tests.cluster.callers import CountingCallers
+from tests.cluster.owners import Owners, static_ids
 
 CASES_PER_SECOND = 1.0
 DRAIN_SECONDS = 150.0
 POLL_SECONDS = 1.0
+EVENT_WITHIN_SECONDS = 60.0
+PROCESSES = ("ingress", "worker", "projector", "console", "deliverer")
 
 
 class CaseFailed(Exception):
     """A case saw something that must not be."""
 
 
-class CountingCallers(Callers):
-    """Callers that count the responses that they retry."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.responses = Counter()
-        self._numbers = itertools.count()
-
-    async def _case(self, number):
-        # Each case of the run starts to count again, but no name may be used twice.
-        await super()._case(next(self._numbers))
-
-    async def _send(self, caller, path, body, headers):
-        try:
-            response = await super()._send(caller, path, body, headers)
-        except httpx.TransportError as error:
-            self.responses[type(error).__name__] += 1
-            raise
-        self.responses[response.status_code] += 1
-        return response
+def require(is_true, what):
+    if not is_true:
+        raise CaseFailed(what)
 
 
 @dataclass
@@ -54,7 +39,16 @@ class Scene:
     judge: Judge
     log: list = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    least_ready: dict = field(default_factory=dict)
     _seen: dict = field(default_factory=dict)
+
+    def begin(self):
+        """Start the record of a case."""
+        self.log, self.began, self.least_ready, self._seen = [], time.monotonic(), {}, {}
+
+    @property
+    def servers(self):
+        return self.cluster.servers
 
     @property
     def tools(self):
@@ -73,10 +67,10 @@ class Scene:
         self.log.append(at)
         print(at, flush=True)
 
-    async def kubectl(self, *arguments, show=True):
+    async def kubectl(self, *arguments, show=True, stdin=None):
         if show:
             self.note(f"$ kubectl {' '.join(arguments)}")
-        return await asyncio.to_thread(self.tools.kubectl, *arguments)
+        return await asyncio.to_thread(self.tools.kubectl, *arguments, stdin=stdin)
 
     async def upgrade(self, values=None):
         self.note(
@@ -85,9 +79,9 @@ class Scene:
         await asyncio.to_thread(self.deployment.install, values)
 
     async def pods(self):
-        """Return the pods by name, without those of Jobs."""
+        """Return the pods of Deployments and StatefulSets by name."""
         listed = await asyncio.to_thread(self.tools.pods)
-        return {one["metadata"]["name"]: one for one in listed if not is_of_a_job(one)}
+        return {one["metadata"]["name"]: one for one in listed if is_lasting(one)}
 
     async def restarts(self):
         return sum(row[3] for row in map(row_of, (await self.pods()).values()))
@@ -101,17 +95,67 @@ class Scene:
             await asyncio.sleep(0.5)
         return time.monotonic() - began
 
-    async def until_ready(self, within=180, count=None):
+    async def until_ready(self, within=240):
+        """Wait until every pod that Deployments and StatefulSets want is there and ready, and no other one."""
+
         async def are_ready():
             rows = [row_of(pod) for pod in (await self.pods()).values()]
-            return all(row[1] == "1/1" for row in rows) and (count is None or len(rows) == count)
+            wanted = await asyncio.to_thread(self.tools.wanted_pods)
+            return len(rows) == wanted and all(row[1:3] == ("1/1", "Running") for row in rows)
 
         return await self.until(are_ready, within, "every pod is ready")
+
+    async def is_published(self, kind, **data):
+        """Wait for an event of a kind with these data; return it."""
+
+        async def found():
+            return self._published(kind, data)
+
+        await self.until(found, EVENT_WITHIN_SECONDS, f"the event {kind} with {data}")
+        return self._published(kind, data)
+
+    def _published(self, kind, data):
+        events = (one for one in self.callers.events if one.kind == kind and data.items() <= one.data.items())
+        return next(events, None)
+
+    @contextlib.asynccontextmanager
+    async def undisturbed(self, *, but_for=lambda disturbance: False):
+        """Require that all responses of the block are 2xx or a 503 that a retry got over."""
+        first, given_up = len(self.callers.disturbances), len(self.callers.given_up)
+        yield
+        seen = self.callers.disturbances[first:]
+        for one in seen[:5]:
+            self.note(f"at {one.at - self.began:.1f} s: {one.what}")
+        worse = [one for one in seen if not but_for(one)]
+        require(not worse, f"no response but 2xx and a retried 503: {len(worse)} others, such as {worse[:1]}")
+        require(len(self.callers.given_up) == given_up, "each request got its response within a minute")
+
+    @contextlib.asynccontextmanager
+    async def owned(self, within):
+        """Require that each partition has a worker again within a time, and the group the same static ids after."""
+        owners = Owners(self.tools)
+        watching = asyncio.create_task(owners.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        longest = max(owners.longest.values())
+        times = ", ".join(f"{number}: {seconds:.1f}" for number, seconds in owners.longest.items())
+        self.note(f"the longest time without a worker that runs it, by partition, in seconds: {times}")
+        require(longest <= within, f"each partition runs again within {within:.0f} s, not {longest:.1f} s")
+
+    async def members(self):
+        return await static_ids(self.servers.bootstrap)
 
     async def get(self, path, caller="scheduling"):
         async with httpx.AsyncClient(timeout=12, trust_env=False) as http:
             headers = {"Authorization": f"Bearer {self.cluster.keys[caller]}"}
             return await http.get(f"{self.url}{path}", headers=headers)
+
+    def find_service(self):
+        """Let the callers use the Service's address, which a new installation changes."""
+        self.callers._urls[:] = [f"http://{self.tools.service_address('gateway-ingress')}"]
 
     async def execute(self, pod, *command):
         return await asyncio.to_thread(self.tools.kubectl, "exec", pod, "--", *command)
@@ -127,15 +171,28 @@ class Scene:
         for name, row in rows.items():
             if self._seen.get(name) != row:
                 self.note("{:<38} {:<6} {:<24} restarts {}".format(*row))
+        for process in PROCESSES:
+            ready = sum(row[1:3] == ("1/1", "Running") for name, row in rows.items() if f"-{process}-" in name)
+            self.least_ready[process] = min(ready, self.least_ready.get(process, ready))
         for name in self._seen.keys() - rows.keys():
             self.note(f"{name:<38} gone")
         self._seen = rows
 
     async def verdict(self):
         """Let the load end, and return the broken promises."""
-        _, broken = await self.judge.judge(DRAIN_SECONDS)
-        broken = [f"{one.rule}: {one.where}" for one in broken]
-        return broken + [f"unexpected response: {one}" for one in self.callers.unexpected]
+        evidence, broken = await self.judge.judge(DRAIN_SECONDS)
+        sent = [(event.authorization_id, event.sequence) for event in evidence.events]
+
+        async def are_delivered():
+            return not self.servers.receiver.broken(sent)
+
+        with contextlib.suppress(CaseFailed):
+            await self.until(are_delivered, DRAIN_SECONDS, "every webhook")
+        return [
+            *(f"{one.rule}: {one.where}" for one in broken),
+            *(f"unexpected response: {one}" for one in self.callers.unexpected),
+            *self.servers.receiver.broken(sent),
+        ]
 
     @contextlib.asynccontextmanager
     async def load(self):
@@ -151,8 +208,9 @@ class Scene:
         self.note(f"responses during the case: {dict(seen)}")
 
 
-def is_of_a_job(pod):
-    return any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", []))
+def is_lasting(pod):
+    """Whether the pod is none of a Job, of `helm test` or of a case."""
+    return any(owner["kind"] in {"ReplicaSet", "StatefulSet"} for owner in pod["metadata"].get("ownerReferences", []))
 
 
 def row_of(pod):

@@ -10,7 +10,10 @@ from local.kubernetes.deployment import CHART, Deployment, merge
 @pytest.fixture
 def values(tmp_path):
     servers = SimpleNamespace(
-        bootstrap_of_pods="10.244.0.1:9093", collate=SimpleNamespace(url="http://10.244.0.1:8000"), dsn_of_pods="dsn"
+        bootstrap_of_pods="10.244.0.1:9093",
+        collate=SimpleNamespace(url="http://10.244.0.1:8000"),
+        receiver=SimpleNamespace(port=8001),
+        dsn_of_pods="dsn",
     )
     return Deployment(None, servers, tmp_path, "", "key").values
 
@@ -24,7 +27,7 @@ def rendered(values):
 
 def test_the_chart_accepts_the_values_and_runs_every_process(values):
     names = {one["metadata"]["name"] for one in rendered(values) if one["kind"] in {"Deployment", "StatefulSet"}}
-    assert names >= {"gateway-ingress", "gateway-worker", "gateway-projector", "gateway-console"}
+    assert names >= {"gateway-ingress", "gateway-worker", "gateway-projector", "gateway-console", "gateway-deliverer"}
 
 
 def test_only_the_policies_of_processes_with_a_database_allow_it(values):

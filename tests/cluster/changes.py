@@ -1,0 +1,116 @@
+"""Cases that replace, kill, move and count pods."""
+
+import asyncio
+
+from helm_python import HelmError
+
+from local.kubernetes.deployment import IMAGE
+from local.kubernetes.tools import CommandFailed
+from tests.cluster.scene import CaseFailed, require, row_of
+
+NEXT = f"{IMAGE}:next"
+WORKERS = {"gateway-worker-0", "gateway-worker-1"}
+# docs/upgrade.md: a worker releases its partitions within 20 s of SIGTERM. docs/operations.md: the partitions of a
+# killed worker move after the session timeout, 10 s. Then the next owner restores them.
+RELEASED_SECONDS, SESSION_SECONDS, RESTORED_SECONDS = 20, 10, 5
+# Until kube-proxy knows that a killed pod is gone, new connections go there.
+ROUTED_AWAY_SECONDS = 5
+
+
+async def rolling_upgrade(scene):
+    """A rolling upgrade to another image, and `helm rollback` to the first."""
+    node = scene.cluster.node
+    await asyncio.to_thread(node.tag, scene.deployment.image, NEXT)
+    before = await scene.members()
+    require(before == WORKERS, f"the workers have static ids: {sorted(before)}")
+    async with scene.undisturbed(), scene.owned(RELEASED_SECONDS + SESSION_SECONDS + RESTORED_SECONDS):
+        await scene.upgrade({"image": {"tag": "next"}})
+        await require_image(scene, NEXT)
+        scene.note("every pod runs the new image")
+        scene.note("$ helm rollback gateway --wait")
+        await asyncio.to_thread(scene.deployment.roll_back)
+        await require_image(scene, scene.deployment.image)
+        scene.note("every pod runs the first image")
+    scene.note(f"the fewest ready pods at any time: {scene.least_ready}")
+    require(scene.least_ready["ingress"] >= 2, "maxUnavailable of ingress is 0")
+    require(scene.least_ready["worker"] >= 1, "one worker at a time is replaced")
+    require(scene.least_ready["console"] >= 1, "one console stays")
+    after = await scene.members()
+    require(after == before, f"the workers keep their static ids: {sorted(after)}")
+    scene.note(f"static ids before and after: {', '.join(sorted(after))}")
+
+
+async def require_image(scene, image):
+    await scene.until_ready()
+    images = {pod["spec"]["containers"][0]["image"] for pod in (await scene.pods()).values()}
+    require(images == {image}, f"all pods have one image: {images}")
+
+
+async def pod_killed(scene):
+    """A worker is deleted with --force, then an ingress; the StatefulSet and the Deployment replace them."""
+    async with scene.undisturbed(), scene.owned(SESSION_SECONDS + RESTORED_SECONDS):
+        await scene.kubectl("delete", "pod", "gateway-worker-0", "--force", "--grace-period=0")
+        scene.note(f"ready again after {await scene.until_ready():.1f} s")
+    require(await scene.members() == WORKERS, "the workers keep their static ids")
+    name = next(one for one in await scene.pods() if "ingress" in one)
+    killed = asyncio.get_running_loop().time()
+    async with scene.undisturbed(but_for=lambda seen: seen.at < killed + ROUTED_AWAY_SECONDS):
+        await scene.kubectl("delete", "pod", name, "--force", "--grace-period=0")
+        scene.note(f"ready again after {await scene.until_ready():.1f} s")
+
+
+async def node_drained(scene):
+    """The only node is drained: the budgets keep one worker and one ingress. Then it is uncordoned."""
+    async with scene.undisturbed():
+        try:
+            await scene.kubectl(
+                "drain", "node1", "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"
+            )
+            raise CaseFailed("the budgets did not stop the drain")
+        except CommandFailed as stopped:
+            scene.note(str(stopped)[-300:].strip())
+        ready = [row[0] for row in map(row_of, (await scene.pods()).values()) if row[1] == "1/1"]
+        scene.note(f"ready while the node is cordoned: {sorted(ready)}")
+        for process in ("ingress", "worker", "console"):
+            require(any(process in name for name in ready), f"one {process} is ready")
+        await scene.kubectl("uncordon", "node1")
+        scene.note(f"ready again after {await scene.until_ready():.1f} s")
+
+
+async def workers_scaled(scene):
+    """Workers are scaled from 2 to 4 and back."""
+    async with scene.undisturbed():
+        for replicas in (4, 2):
+            async with scene.owned(RELEASED_SECONDS + SESSION_SECONDS + RESTORED_SECONDS):
+                await scene.kubectl("scale", "statefulset/gateway-worker", f"--replicas={replicas}")
+                scene.note(f"{replicas} workers are ready after {await scene.until_ready():.1f} s")
+                await asyncio.sleep(10)
+            if replicas == 4:
+                await upgrade_after_scale(scene)
+
+
+async def upgrade_after_scale(scene):
+    """Helm 4 must not take back what `kubectl scale` has changed, unless it is forced (docs/upgrade.md)."""
+    try:
+        await scene.upgrade()
+        raise CaseFailed("Helm saw no conflict")
+    except HelmError as conflict:
+        scene.note(f"Helm: {str(conflict)[:300]}")
+        require(".spec.replicas" in str(conflict), "the conflict is about the replicas")
+
+
+async def memory_limit(scene):
+    """A worker's memory limit is too low: Kubernetes kills it, the other one continues. Then it is corrected."""
+    too_low = {"worker": {"resources": {"requests": {"memory": "48Mi"}, "limits": {"memory": "48Mi"}}}}
+    scene.note("$ helm upgrade gateway helm/gateway --wait --timeout 90s  # with worker.resources.limits.memory=48Mi")
+    async with scene.undisturbed():
+        try:
+            await asyncio.to_thread(lambda: scene.deployment.install(too_low, seconds=90))
+            raise CaseFailed("the upgrade did not fail")
+        except HelmError as failed:
+            scene.note(f"Helm: {str(failed)[:300]}")
+        pods = await scene.pods()
+        require("OOMKilled" in str([pod["status"] for pod in pods.values()]), "a worker was killed for its memory")
+        require(row_of(pods["gateway-worker-0"])[1] == "1/1", "the other worker runs")
+        await scene.upgrade()
+        scene.note(f"ready again after {await scene.until_ready():.1f} s")
