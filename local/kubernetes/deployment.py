@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import helm_python
 
+from local.chaos.settings import SETTINGS
 from local.kubernetes.inside import NODE_ADDRESS
 from local.kubernetes.receiver import NAME as RECEIVER
 from local.kubernetes.servers import USERS
@@ -27,6 +28,8 @@ IMAGE: Final = "localhost/collate-gateway"
 PARTITIONS: Final = 6
 PULL_REQUESTS: Final = {"cpu": "20m", "memory": "96Mi"}
 _LABELS: Final = ("enforce", "warn")
+_WATCH: Final = "GATEWAY_WATCH__"
+_STRETCH: Final = f"{_WATCH}LONGEST_STRETCH"  # a number; the others are texts
 # The name of `helm --wait`'s strategy in the library.
 WAIT: Final = "watcher"
 
@@ -120,6 +123,12 @@ class Deployment:
                     "allow_plain_http": True,
                     "calls_per_second": 200,
                     "concurrency": 64,
+                },
+                # A judge waits until the gateway has read the last state of each authorization.
+                "watch": {
+                    name.removeprefix(_WATCH).lower(): value
+                    for name, value in SETTINGS.items()
+                    if name.startswith(_WATCH) and name != _STRETCH
                 },
                 "console": {"public_url": "http://127.0.0.1:8090", "key_sign_in": True},
             },

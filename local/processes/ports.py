@@ -1,7 +1,8 @@
 """Free TCP ports on the loopback interface.
 
 The ports are below the range for outgoing connections, so a client that reconnects to a killed server cannot take the
-server's port. Another process can still take a free port before its use, so a caller that starts a server must retry.
+server's port. They are also below the node ports of Kubernetes (30000 to 32767), which kube-router never blocks.
+Another process can still take a free port before its use, so a caller that starts a server must retry.
 """
 
 import random
@@ -9,7 +10,7 @@ import socket
 
 from local.failures import StartFailed
 
-FIRST, LAST = 20_000, 31_999
+FIRST, LAST = 20_000, 29_999
 
 
 def free_ports(count: int) -> list[int]:

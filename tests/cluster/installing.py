@@ -49,7 +49,7 @@ async def story(scene):
         await scene.is_published("handoff.reconciled", handoffId=handoff, agreement="agrees")
         sim.act(authorization, "payer", truth="approved")
         await service.watch(authorization)
-        await scene.is_published("authorization.settled", agreement="agrees", outcome="approved")
+        await scene.is_published("authorization.settled", handoffId=handoff, agreement="agrees")
         scene.note("the payer has approved; the report agrees with the payer's truth")
 
     async def is_shown():

@@ -20,10 +20,21 @@ except OSError:
 
 async def networks(scene):
     """The policies are enforced: a pod that may not connect cannot, and one that may can."""
-    peers = [{"podSelector": {"matchLabels": {"role": ALLOWED}}}]
     for name in (ALLOWED, STRANGER):
         await asyncio.to_thread(scene.tools.kubectl, "create", "--filename", "-", stdin=json.dumps(pod_of(scene, name)))
-    await scene.kubectl("wait", "--for=condition=Ready", "--timeout=120s", f"pod/{ALLOWED}", f"pod/{STRANGER}")
+    try:
+        await scene.kubectl("wait", "--for=condition=Ready", "--timeout=120s", f"pod/{ALLOWED}", f"pod/{STRANGER}")
+        async with scene.undisturbed():
+            await try_connections(scene)
+    finally:
+        await scene.kubectl("delete", "pod", ALLOWED, STRANGER, "--grace-period=1")
+        await scene.upgrade()
+        await scene.until_ready()
+
+
+async def try_connections(scene):
+    """Try connections before and after the values name peers."""
+    peers = [{"podSelector": {"matchLabels": {"role": ALLOWED}}}]
     services = {process: f"gateway-{process}" for process in ("ingress", "console")}
     addresses = {name: await asyncio.to_thread(scene.tools.service_address, to) for name, to in services.items()}
     pods = await scene.pods()
@@ -62,9 +73,6 @@ async def networks(scene):
     finally:
         for (source, what, _, port), result in seen.items():
             scene.note(f"{source:<40} -> {what}, port {port}: {result}")
-    await scene.kubectl("delete", "pod", ALLOWED, STRANGER, "--grace-period=1")
-    await scene.upgrade()
-    await scene.until_ready()
 
 
 async def tried(scene, pod, address, port):
