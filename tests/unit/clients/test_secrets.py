@@ -21,9 +21,9 @@ GRANT = {
 }
 
 
-def gateway(answer, credential=KEY):
+def gateway(answer, credential=KEY, retries=RetryPolicy()):  # noqa: B008 - it is frozen
     http = httpx.Client(transport=httpx.MockTransport(answer))
-    return Gateway("https://gateway.example", credential, retries=ONE_TRY, http=http)
+    return Gateway("https://gateway.example", credential, retries=retries, http=http)
 
 
 def texts(value):
@@ -100,7 +100,7 @@ def test_a_failed_connection_shows_no_text_of_the_library():
         raise httpx.LocalProtocolError(f"Illegal header value {request.headers['authorization']}")
 
     with pytest.raises(NotAnswered) as raised:
-        gateway(fail).watch("auth_1")
+        gateway(fail, retries=ONE_TRY).watch("auth_1")
     assert "LocalProtocolError" in str(raised.value)
     assert "SECRET" not in "".join(traceback.format_exception(raised.value))
 
