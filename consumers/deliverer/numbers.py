@@ -1,4 +1,4 @@
-"""The metrics of one subscription (`runtime.metrics.DelivererMetrics`)."""
+"""The metrics of one subscription (`runtime.metrics.deliverer.DelivererMetrics`)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,0 +1,88 @@
+"""Metrics of the work of people, and the closed sets of their labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from runtime.metrics.factory import WORK_SECONDS, MetricFactory
+
+
+class HandoffStage(StrEnum):
+    """The stages of a handoff whose time is measured."""
+
+    NEED_TO_OPEN = "need_to_open"
+    OPEN_TO_CLOSE = "open_to_close"
+    CLOSE_TO_TRUTH = "close_to_truth"
+
+
+class VerdictWhen(StrEnum):
+    """When a report was compared with the payer's truth."""
+
+    RECONCILED = "reconciled"
+    SETTLED = "settled"
+
+
+class PayerLabels:
+    """The closed set of payers in labels: those of the settings, `other`, and `unknown` if Collate shows none."""
+
+    OTHER: Final = "other"
+    UNKNOWN: Final = "unknown"
+
+    def __init__(self, payers: Sequence[str]) -> None:
+        self._named = frozenset(payers)
+        self.every = (*dict.fromkeys(payers), self.OTHER, self.UNKNOWN)
+
+    def of(self, payer: str | None) -> str:
+        """Return the label of a payer."""
+        if payer is None:
+            return self.UNKNOWN
+        return payer if payer in self._named else self.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleMetrics:
+    """Metrics of the work of people: the gauges are the projector's, the others the worker's."""
+
+    waiting: Gauge
+    waiting_payers: Gauge
+    waiting_oldest_seconds: Gauge
+    handoffs_open: Gauge
+    handoffs_at_risk: Gauge
+    stage_seconds: Histogram
+    agreements: Counter
+
+
+def create_people_metrics(make: MetricFactory) -> PeopleMetrics:
+    """Create the metrics of the work of people."""
+    return PeopleMetrics(
+        waiting=make.gauge(
+            "people_waiting",
+            "Authorizations that wait for a person to open a handoff, by how long (15m: less than 15 minutes, 1h, 4h, "
+            "1d, longer).",
+            ("age",),
+        ),
+        waiting_payers=make.gauge(
+            "people_waiting_payers", "The same authorizations, by payer (as set, other, unknown).", ("payer",)
+        ),
+        waiting_oldest_seconds=make.gauge(
+            "people_waiting_oldest_seconds", "How long the first of them has waited; 0 if none waits."
+        ),
+        handoffs_open=make.gauge("handoffs_open", "Open handoffs."),
+        handoffs_at_risk=make.gauge("handoffs_at_risk", "Open handoffs at risk, by the latest reason.", ("risk",)),
+        stage_seconds=make.histogram(
+            "handoff_stage_seconds",
+            "Times of handoffs, by stage (need_to_open, open_to_close, close_to_truth) and payer. The truth is there "
+            "when Collate has reconciled the handoff.",
+            ("stage", "payer"),
+            WORK_SECONDS,
+        ),
+        agreements=make.counter(
+            "handoff_agreements",
+            "Reports compared with the payer's truth, by verdict (agrees, contradicts, undetermined, no_report), when "
+            "(reconciled, settled) and payer.",
+            ("agreement", "when", "payer"),
+        ),
+    )
