@@ -1,0 +1,81 @@
+"""The events on `events`: public facts, without free text and without reference numbers.
+
+The envelope has the authorization (subject), the event's `sequence` and the command that caused it (causationid).
+`version` is the version of the authorization that showed the fact. One module per subject has its events. A new event
+needs a type, a model and an entry in EVENTS.
+"""
+
+from types import MappingProxyType
+
+from schemas.events.audit_events import ContentRead, RecentCommandsEmptied, VersionFloorLowered
+from schemas.events.authorization_events import (
+    AuthorizationActionRequired,
+    AuthorizationChanged,
+    AuthorizationSettled,
+    AuthorizationWatchEnded,
+)
+from schemas.events.command_events import CommandDeadLettered, CommandFinished, CommandKeyConflict, CommandWaiting
+from schemas.events.event import Event, PayerTruth
+from schemas.events.handoff_events import (
+    HandoffAccessChanged,
+    HandoffAccessGranted,
+    HandoffAtRisk,
+    HandoffClaimed,
+    HandoffClosed,
+    HandoffOpened,
+    HandoffReconciled,
+    HandoffReleased,
+)
+
+__all__ = [
+    "EVENTS",
+    "AuthorizationActionRequired",
+    "AuthorizationChanged",
+    "AuthorizationSettled",
+    "AuthorizationWatchEnded",
+    "CommandDeadLettered",
+    "CommandFinished",
+    "CommandKeyConflict",
+    "CommandWaiting",
+    "ContentRead",
+    "Event",
+    "HandoffAccessChanged",
+    "HandoffAccessGranted",
+    "HandoffAtRisk",
+    "HandoffClaimed",
+    "HandoffClosed",
+    "HandoffOpened",
+    "HandoffReconciled",
+    "HandoffReleased",
+    "PayerTruth",
+    "RecentCommandsEmptied",
+    "VersionFloorLowered",
+]
+
+EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
+    {
+        model.TYPE.value: model
+        for model in (
+            CommandFinished,
+            CommandWaiting,
+            CommandDeadLettered,
+            CommandKeyConflict,
+            HandoffOpened,
+            HandoffClosed,
+            HandoffReconciled,
+            HandoffAccessGranted,
+            HandoffAccessChanged,
+            HandoffClaimed,
+            HandoffReleased,
+            HandoffAtRisk,
+            AuthorizationChanged,
+            AuthorizationActionRequired,
+            AuthorizationSettled,
+            AuthorizationWatchEnded,
+            RecentCommandsEmptied,
+            VersionFloorLowered,
+            ContentRead,
+        )
+    }
+)
+"""Every event by its CloudEvents type."""

@@ -1,0 +1,93 @@
+"""Events of authorizations."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.enums import Agreement, CloseReport, EventType
+from schemas.events.event import PAYER_ID, VERSION, Event, PayerTruth
+from schemas.fields.scalars import Id, Slug, Word
+from schemas.model import Example, Public
+from schemas.times import Time
+
+
+class AuthorizationChanged(Event):
+    """The authorization has changed. The record on `authorizations` with the same `sequence` has the whole state."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_CHANGED
+    EXAMPLE: ClassVar[Example] = {
+        "from": "processing",
+        "to": "waiting_on_payer",
+        "receiptSeen": True,
+        "decisionSeen": False,
+        "version": 27,
+    }
+
+    from_status: Public[Word | None] = Field(
+        default=None, alias="from", description="The old status; absent in the first event."
+    )
+    to_status: Public[Word] = Field(alias="to", description="The new status.")
+    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
+    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
+    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
+    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
+    version: Public[int | None] = VERSION
+
+
+class AuthorizationActionRequired(Event):
+    """Collate waits for an action."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_ACTION_REQUIRED
+    EXAMPLE: ClassVar[Example] = {
+        "action": "complete_payer_interaction",
+        "resolution": "manual_handoff",
+        "coversReviewSnapshotId": "rev_90",
+        "payerId": "payer_example",
+        "version": 23,
+    }
+
+    action: Public[Word] = Field(description="The next action's type; complete_payer_interaction needs a handoff.")
+    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
+    covers_review_snapshot_id: Public[Id | None] = Field(
+        default=None, description="The snapshot to accept before a handoff."
+    )
+    payer_id: Public[Id | None] = PAYER_ID
+    version: Public[int | None] = VERSION
+
+
+class AuthorizationSettled(Event):
+    """The authorization is completed or canceled. Published once."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_SETTLED
+    EXAMPLE: ClassVar[Example] = {
+        "payer": {"status": "completed", "outcome": "approved", "receiptSeen": True, "decisionSeen": True},
+        "handoffId": "mhand_55",
+        "reported": "submitted",
+        "agreement": "agrees",
+        "payerId": "payer_example",
+        "version": 31,
+    }
+
+    payer: Public[PayerTruth] = Field(description="The payer's truth in the authorization.")
+    handoff_id: Public[Id | None] = Field(default=None, description="The last handoff, if there was one.")
+    reported: Public[CloseReport | None] = Field(default=None, description="The operator's report at its close.")
+    agreement: Public[Agreement] = Field(description="Whether payer truth, now final, agrees with that report.")
+    payer_id: Public[Id | None] = PAYER_ID
+    version: Public[int | None] = VERSION
+
+
+class AuthorizationWatchEnded(Event):
+    """The gateway stopped watching an authorization that has not settled."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_WATCH_ENDED
+    EXAMPLE: ClassVar[Example] = {
+        "status": "waiting_on_payer",
+        "watchedSince": "2026-06-02T14:00:00Z",
+        "reason": "max_age",
+        "version": 27,
+    }
+
+    status: Public[Word] = Field(description="The last known status.")
+    watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
+    reason: Public[Slug] = Field(description="`max_age`, or `not_found` if Collate does not know the authorization.")
+    version: Public[int | None] = VERSION
