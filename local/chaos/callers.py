@@ -91,6 +91,11 @@ class Callers:
         """Record that the ingress has accepted a command now."""
         self.accepted.setdefault(command, time.monotonic())
 
+    @property
+    def secrets(self) -> list[str]:
+        """The texts that no log and no event may contain."""
+        return [MARK, *self.links]
+
     def stop(self) -> None:
         """Start no further case; `run_until` returns when those that run have ended."""
         self._is_stopped = True

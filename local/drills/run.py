@@ -9,7 +9,6 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from local.chaos.callers import MARK
 from local.drills.catalogue import DRILLS
 from local.drills.scene import CASES_PER_SECOND, open_scene
 from local.failures import LocalError
-from local.judge.checks import BrokenPromise, effects_of
-from local.judge.evidence import leaks
+from local.judge.checks import BrokenPromise
+from local.judge.effects import effects_of
 from local.picture import draw, recording_console
 from local.processes.run import until_interrupted
 from local.story import Story
@@ -30,7 +28,7 @@ from local.story import Story
 if TYPE_CHECKING:
     from local.drills.drill import Drill, DrillOptions
     from local.drills.scene import Scene
-    from local.judge.checks import Evidence
+    from local.judge.recorded import Evidence
 
 JUDGED_WITHIN_SECONDS = 150.0
 BEFORE_SECONDS = 5.0
@@ -85,8 +83,6 @@ async def _run(drill: Drill, options: DrillOptions, console: Console) -> list[Br
         story.step("The judge", "waits for the last command and compares topics, responses and Collate's ledger")
         evidence, found = await scene.judge.judge(JUDGED_WITHIN_SECONDS, story.note)
         broken += found
-        evidence = replace(evidence, leaks=leaks(scene.run.directory, evidence, [MARK, *scene.callers.links]))
-        broken += [BrokenPromise("a secret was published or logged", leak) for leak in evidence.leaks]
         broken += [
             BrokenPromise("a caller got an unexpected response", response) for response in scene.callers.unexpected
         ]

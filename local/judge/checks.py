@@ -1,23 +1,23 @@
 """Checks of a run of the gateway: its commands and events, compared with the effects at Collate.
 
-The checks are pure and use `history.check`. `evidence` turns the topics, the callers' responses and the ledger
-of the simulated Collate into these values. All times are Unix seconds of one clock.
+The checks are pure: they read the values of `recorded`, and use `history.check`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from adapters.collate.operations import Operation, write_key
 from local.judge import history
+from local.judge.effects import effects_of
+from local.judge.recorded import ENDS, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-ENDS: Final = ("command.finished", "command.dead_lettered")
-MOST_WRITES: Final = 8
+    from local.judge.recorded import Evidence, LoggedEvent
+
 # The timestamps of records are in milliseconds.
 CLOCK_SECONDS: Final = 0.002
 # Records of reads, and operators' decisions: they have no end of their own.
@@ -29,86 +29,6 @@ _WITHOUT_END: Final = {
     "command.redrive",
     "command.discard",
 }
-_OPERATIONS: Final = {
-    "handoff.request": (Operation.CREATE_HANDOFF,),
-    "handoff.close": (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE),
-}
-_TYPES: Final = {"handoff_opened": "handoff.request", "handoff_closing": "handoff.close"}
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCommand:
-    """A record on `commands`. The records of an authorization are in the order of the topic."""
-
-    id: str
-    authorization_id: str
-    type: str
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """A record on `events`, in the order of the topic. `at` is its timestamp."""
-
-    authorization_id: str
-    sequence: int
-    kind: str
-    cause: str | None = None
-    at: float = 0.0
-    data: Mapping[str, Any] = field(default_factory=dict)
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CollateEffect:
-    """An effect at Collate with its cause. `key` is the idempotency key of its call, None for a call without one."""
-
-    kind: str
-    at: float
-    handoff_id: str | None
-    by: str
-    key: str | None = None
-    result: str | None = None
-    authorization_id: str = ""
-    version: int = 0  # of the authorization, after the effect
-
-
-@dataclass(frozen=True, slots=True)
-class CollateRequest:
-    """A write that Collate received: its key, and the parts that identify the request."""
-
-    key: str
-    request: tuple[str | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """The state of an authorization that Collate shows, with payer truth."""
-
-    status: str
-    outcome: str | None
-    receipt: bool
-    decision: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """The evidence of a run, after all commands have ended."""
-
-    commands: Sequence[LoggedCommand]
-    events: Sequence[LoggedEvent]
-    effects: Sequence[CollateEffect]
-    requests: Sequence[CollateRequest] = ()
-    accepted: frozenset[str] = frozenset()  # ids of the commands with a 202 or 200 response
-    granted: frozenset[str] = frozenset()  # the operators that received a link; each name is used once
-    dead_letters: Mapping[str, str] = field(default_factory=dict)  # the cause of each dead letter, by command id
-    shown: Mapping[tuple[str, int], tuple[float, Truth]] = field(
-        default_factory=dict
-    )  # by authorization and version: since when, and the state
-    records: Mapping[str, tuple[int, Truth]] = field(
-        default_factory=dict
-    )  # the last record on `authorizations`, by authorization
-    leaks: Sequence[str] = ()  # places where a secret was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,53 +51,13 @@ def find_broken_promises(run: Evidence) -> list[BrokenPromise]:
         *_reports(run),
         *_payer_truth(run),
         *_last_records(run),
-        *(BrokenPromise("a secret was published or logged", leak) for leak in run.leaks),
+        *leaked_secrets(run),
     ]
 
 
-def effects_of(run: Evidence) -> tuple[dict[str, list[CollateEffect]], list[CollateEffect]]:
-    """Return the gateway's effects by command id, and the effects of no command.
-
-    An effect without a key belongs to the command whose outcome names its handoff. A command whose outcome names none
-    may own one such effect.
-    """
-    owner = {
-        write_key(command.id, operation, n): command.id
-        for command in {command.id: command for command in run.commands}.values()
-        for operation in _OPERATIONS.get(command.type, ())
-        for n in range(MOST_WRITES + 1)
-    }
-    named, unnamed = _claims(run)
-    ours: dict[str, list[CollateEffect]] = defaultdict(list)
-    unknown: list[CollateEffect] = []
-    for effect in run.effects:
-        if effect.by == "client" and effect.kind in _TYPES:
-            claims = named[effect.kind, effect.handoff_id] or unnamed[effect.kind, effect.authorization_id]
-            command = owner.get(effect.key) if effect.key is not None else claims.pop(0) if claims else None
-            (unknown if command is None else ours[command]).append(effect)
-    return ours, unknown
-
-
-Claims = dict[tuple[str, str | None], list[str]]
-
-
-def _claims(run: Evidence) -> tuple[Claims, Claims]:
-    """Return the commands that may own an effect: by its kind and handoff, and by its kind and authorization."""
-    types = {command.id: command.type for command in run.commands}
-    named: Claims = defaultdict(list)
-    unnamed: Claims = defaultdict(list)
-    ends = [event for event in run.events if event.kind in ENDS and event.data.get("effect") != "none"]
-    ends.sort(key=lambda event: event.data.get("effect") != "ours")  # `ours` is a claim with proof
-    for kind, type_ in _TYPES.items():
-        for event in ends:
-            command, handoff = event.data["commandId"], event.data.get("handoffId")
-            if types.get(command) != type_:
-                continue
-            if event.kind == "command.finished" and handoff is not None:
-                named[kind, handoff].append(command)
-            elif command not in unnamed[kind, event.authorization_id]:
-                unnamed[kind, event.authorization_id].append(command)
-    return named, unnamed
+def leaked_secrets(run: Evidence) -> list[BrokenPromise]:
+    """Return a broken promise for each place where a secret was found."""
+    return [BrokenPromise("a secret was published or logged", leak) for leak in run.leaks]
 
 
 def _history(run: Evidence) -> Iterator[BrokenPromise]:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from local.collate.http import wire
-from local.judge.checks import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
+from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
 from local.judge.whole_topic import read_topic
 from schemas.cloudevents import from_kafka
 from schemas.dead_letter import DeadLetter
@@ -75,10 +75,10 @@ async def gather(
     )
 
 
-def leaks(directory: Path, run: Evidence, secrets: list[str]) -> list[str]:
-    """Return the logs and events that contain one of these secrets."""
+def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str]:
+    """Return the logs in this directory, and the events, that contain one of these secrets."""
     found = []
-    texts = [(log.name, log.read_text(errors="replace")) for log in directory.glob("*.log")]
+    texts = [(log.name, log.read_text(errors="replace")) for log in logs.glob("*.log")] if logs else []
     texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
     for name, text in texts:
         found += [f"{name}: {word[:8]}…" for word in secrets if word in text]

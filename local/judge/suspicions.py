@@ -6,12 +6,12 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from local.judge.checks import effects_of
+from local.judge.effects import effects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from local.judge.checks import CollateEffect, Evidence
+    from local.judge.recorded import CollateEffect, Evidence
 
 EVENT: Final = "command.double_effect_suspected"
 SEVERAL: Final = "the command had several effects"

@@ -10,16 +10,18 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from local.judge.checks import find_broken_promises
-from local.judge.evidence import gather
+from local.judge.checks import find_broken_promises, leaked_secrets
+from local.judge.evidence import find_leaks, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from local.chaos.callers import Callers
     from local.collate.simulation import Simulation
-    from local.judge.checks import BrokenPromise, Evidence
+    from local.judge.checks import BrokenPromise
     from local.judge.evidence import PastStates
+    from local.judge.recorded import Evidence
 
 _LOOK_AGAIN_SECONDS = 3.0
 _POLL_SECONDS = 0.2
@@ -27,7 +29,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a verdict needs to know of a run: its topics, its simulated Collate and its callers."""
+    """What a verdict needs to know of a run: its topics, its simulated Collate, its callers and its logs."""
 
     bootstrap: str
     prefix: str
@@ -35,6 +37,7 @@ class Judge:
     sim: Simulation
     past: PastStates
     callers: Callers
+    logs: Path | None = None  # the directory of the processes' logs, to look for secrets; None: only in the events
 
     def waiting(self) -> int:
         """Count the accepted commands that have not ended."""
@@ -56,6 +59,7 @@ class Judge:
             )
             broken = find_broken_promises(evidence)
             if not broken or time.monotonic() > deadline:
-                return evidence, broken
+                evidence = replace(evidence, leaks=find_leaks(self.logs, evidence, self.callers.secrets))
+                return evidence, [*broken, *leaked_secrets(evidence)]
             log(f"{len(broken)} promises are not kept yet, such as: {broken[0].rule}: {broken[0].where}")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)

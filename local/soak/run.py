@@ -11,17 +11,14 @@ import logging
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from local.chaos.callers import MARK
 from local.drills.drill import DrillOptions, Needs
 from local.drills.scene import open_scene
 from local.failures import LocalError
-from local.judge.checks import effects_of
-from local.judge.evidence import leaks
+from local.judge.effects import effects_of
 from local.processes.run import until_interrupted
 from local.soak.faults import SoakFaults
 from local.soak.page import problems_of, render
@@ -127,9 +124,7 @@ class _Soak:
 
     async def _judge(self, scene: Scene, log: SessionLog) -> None:
         evidence, broken = await scene.judge.judge(JUDGED_WITHIN_SECONDS)
-        evidence = replace(evidence, leaks=leaks(scene.run.directory, evidence, [MARK, *scene.callers.links]))
         lines = [f"{one.rule}: {one.where}" for one in broken]
-        lines += [f"a secret was published or logged: {leak}" for leak in evidence.leaks]
         lines += [f"a caller got an unexpected response: {one}" for one in scene.callers.unexpected]
         ours, _ = effects_of(evidence)
         dead = Counter(evidence.dead_letters.values())

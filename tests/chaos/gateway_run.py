@@ -21,11 +21,10 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from local.chaos.callers import MARK, Callers, write_callers
+from local.chaos.callers import Callers, write_callers
 from local.chaos.faults import FaultInjector
 from local.chaos.settings import BROKERS, PROFILES, READINGS, SETTINGS
 from local.collate.calls.keys import Keys
@@ -34,8 +33,9 @@ from local.collate.profile import named
 from local.collate.simulation import Options
 from local.event_listener import listening
 from local.installation import Installation
-from local.judge.checks import BrokenPromise, Evidence, effects_of, find_broken_promises
-from local.judge.evidence import PastStates, leaks
+from local.judge.checks import BrokenPromise
+from local.judge.effects import effects_of
+from local.judge.evidence import PastStates
 from local.judge.suspicions import explain
 from local.judge.verdict import Judge
 from local.kafka.nodes import Cluster
@@ -44,6 +44,8 @@ from local.processes.run import Run as Processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from local.judge.recorded import Evidence
 
 WORKERS, INGRESSES, PARTITIONS = 3, 2, 6
 CASES_PER_SECOND: Final = 2.0
@@ -133,16 +135,13 @@ class Chaos:
             ]
             try:
                 await self._inject_faults(callers, faults, sim)
-                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers)
+                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers, processes.directory)
                 run, violations = await judge.judge(DRAIN_SECONDS, self._log)
             finally:
                 for task in background:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
                 await callers.close()
-        secrets = [MARK, *callers.links]
-        run = replace(run, leaks=leaks(processes.directory, run, secrets))
-        violations = find_broken_promises(run)
         self._log("checked")
         violations += [BrokenPromise("a process ended unexpectedly", ended) for ended in faults.unexpected_ends]
         violations += [

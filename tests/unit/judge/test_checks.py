@@ -5,15 +5,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.collate.operations import Operation, write_key
-from local.judge.checks import (
-    CollateEffect,
-    CollateRequest,
-    Evidence,
-    LoggedCommand,
-    LoggedEvent,
-    Truth,
-    find_broken_promises,
-)
+from local.judge.checks import find_broken_promises
+from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
 
 OPEN, CLOSE, WATCH, DEAD = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(1, 5))
 OPEN_KEY = write_key(OPEN, Operation.CREATE_HANDOFF, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.collate.operations import Operation, write_key
 from local.judge import suspicions
-from local.judge.checks import CollateEffect, Evidence, LoggedCommand
+from local.judge.recorded import CollateEffect, Evidence, LoggedCommand
 
 COMMAND = "10000000-0000-4000-8000-000000000000"
 
