@@ -28,6 +28,7 @@ MOST_CONNECTIONS: Final = 200
 IDLE_CONNECTION_SECONDS: Final = 15.0
 # The API sends a comment at least every 15 s.
 STREAM_SILENCE_SECONDS: Final = 45.0
+_NO_RESPONSE: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL)
 _LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -161,10 +162,8 @@ class Api:
         try:
             async with asyncio.timeout(self._seconds):
                 response, content = await self._exchange(request)
-        except TimeoutError:
-            return ApiNotReached(f"no answer within {self._seconds:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return ApiNotReached(_reason(error, self._seconds))
+        except _NO_RESPONSE as error:
+            return self._not_reached(error)
         return _outcome(response, content)
 
     @asynccontextmanager
@@ -183,11 +182,8 @@ class Api:
         try:
             async with asyncio.timeout(self._seconds):
                 response = await self._client.send(request, stream=True)
-        except TimeoutError:
-            yield ApiNotReached(f"no answer within {self._seconds:g} s")
-            return
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            yield ApiNotReached(_reason(error, self._seconds))
+        except _NO_RESPONSE as error:
+            yield self._not_reached(error)
             return
         try:
             if response.status_code == 200:
@@ -202,9 +198,14 @@ class Api:
         try:
             async with asyncio.timeout(self._seconds):
                 outcome = _outcome(response, await _bounded(response))
-        except (TimeoutError, httpx.HTTPError) as error:
-            return ApiNotReached(_reason(error, self._seconds))
+        except _NO_RESPONSE as error:
+            return self._not_reached(error)
         return ApiNotReached("an answer that is no event stream") if isinstance(outcome, ApiAnswer) else outcome
+
+    def _not_reached(self, error: Exception) -> ApiNotReached:
+        if isinstance(error, TimeoutError | httpx.TimeoutException):
+            return ApiNotReached(f"no answer within {self._seconds:g} s")
+        return ApiNotReached(reason_of(error))
 
     def _request(
         self,
@@ -298,9 +299,3 @@ def _refusal(status: int, body: dict[str, Any], headers: httpx.Headers) -> ApiRe
         retry_after_seconds=int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
         members={name: value for name, value in body.items() if name not in _KNOWN_MEMBERS},
     )
-
-
-def _reason(error: Exception, seconds: float) -> str:
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return f"no answer within {seconds:g} s"
-    return reason_of(error)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.console.times import is_after
+from gateway.console.views.ended_handoff import EndedHandoff, ended_handoff
 from gateway.console.views.overview import Tone
 from gateway.console.views.timeline import TimelineView
 
@@ -39,19 +40,6 @@ class ActiveHandoffView:
     claimed_by: str | None
     claimed_since: str | None
     is_mine: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LastHandoffView:
-    """The handoff that ended most recently."""
-
-    handoff_id: str
-    result: str
-    closed_by: str | None
-    closed_at: str | None
-    reported: str | None
-    reported_by: str | None
-    agreement: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +85,7 @@ class AuthorizationView:
     since: str | None
     facts: AuthorizationFacts | None
     active: ActiveHandoffView | None
-    last: LastHandoffView | None
+    last: EndedHandoff | None
     actions: AuthorizationActions
     timeline: TimelineView | None
 
@@ -111,7 +99,7 @@ def authorization_of(
         return AuthorizationView(
             authorization_id, AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None, None, None, None, actions, timeline
         )
-    active, last = _active(record.get("activeHandoff"), me), _last(record.get("lastHandoff"))
+    active, last = _active(record.get("activeHandoff"), me), ended_handoff(record.get("lastHandoff"))
     situation, tone, since = _situation(record, active, last)
     is_settled = bool(record.get("settledAt"))
     actions = AuthorizationActions(
@@ -125,7 +113,7 @@ def authorization_of(
 
 
 def _situation(
-    record: Json, active: ActiveHandoffView | None, last: LastHandoffView | None
+    record: Json, active: ActiveHandoffView | None, last: EndedHandoff | None
 ) -> tuple[AuthorizationSituation, Tone, str | None]:
     """Return the situation, its urgency, and since when it lasts. The first row that applies counts."""
     if active is not None:
@@ -160,20 +148,6 @@ def _active(handoff: Json | None, me: str) -> ActiveHandoffView | None:
         claimed_by=claim.get("by"),
         claimed_since=claim.get("since"),
         is_mine=claim.get("by") == me,
-    )
-
-
-def _last(handoff: Json | None) -> LastHandoffView | None:
-    if handoff is None:
-        return None
-    return LastHandoffView(
-        handoff_id=handoff["id"],
-        result=handoff["result"],
-        closed_by=handoff.get("by"),
-        closed_at=handoff.get("closedAt"),
-        reported=handoff.get("reported"),
-        reported_by=handoff.get("reportedBy"),
-        agreement=handoff.get("agreement"),
     )
 
 

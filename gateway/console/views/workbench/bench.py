@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.console.views.ended_handoff import EndedHandoff, ended_handoff
 from gateway.console.views.workbench.step import WorkStep, place_of, step_of
 from schemas.enums import PREFIX
 from schemas.times import parse_time
@@ -39,19 +40,6 @@ class HandoffInHand:
     def is_of_another(self) -> bool:
         """Whether another person has it in hand."""
         return self.holder is not None and not self.is_mine
-
-
-@dataclass(frozen=True, slots=True)
-class EndedHandoff:
-    """The handoff that ended last, with the report and the payer's truth as far as they are known."""
-
-    id: str
-    result: str
-    ended_by: str | None
-    closed_at: str | None
-    reported: str | None
-    reported_by: str | None
-    agreement: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +121,6 @@ def workbench(
     """
     step = step_of(authorization, commands)
     active: Json | None = authorization.get("activeHandoff")
-    last: Json | None = authorization.get("lastHandoff")
     unfinished = [command for command in commands if command["status"] != "finished"]
     return Workbench(
         authorization_id=authorization["authorizationId"],
@@ -150,7 +137,7 @@ def workbench(
         step=step,
         place=place_of(step),
         handoff=None if active is None else _in_hand(active, timeline, person, now),
-        last=None if last is None else _ended(last),
+        last=ended_handoff(authorization.get("lastHandoff")),
         commands=tuple(_open_command(command) for command in unfinished),
     )
 
@@ -206,18 +193,6 @@ def _newest(entries: list[Json], kind: str) -> Json | None:
 
 def _data(entry: Json | None) -> Json:
     return {} if entry is None else entry["data"]
-
-
-def _ended(last: Json) -> EndedHandoff:
-    return EndedHandoff(
-        id=last["id"],
-        result=last["result"],
-        ended_by=last.get("by"),
-        closed_at=last.get("closedAt"),
-        reported=last.get("reported"),
-        reported_by=last.get("reportedBy"),
-        agreement=last.get("agreement"),
-    )
 
 
 def _open_command(command: Json) -> OpenCommand:
