@@ -6,7 +6,7 @@ Without a terminal no line is wrapped, so that grep finds whole entries.
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -51,6 +51,16 @@ def console() -> Console:
 def stacked(head: Text, *lines: str | Text) -> list[RenderableType]:
     """Lay out one entry for a narrow terminal: its head, and its other lines indented."""
     return [head, *(Padding(Text(line) if isinstance(line, str) else line, _INDENT, expand=False) for line in lines)]
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], unwrapped: Collection[str]) -> Table:
+    """Lay out rows as a table without lines. The columns in `unwrapped` keep each value on one line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column in unwrapped, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def day_of(entry: dict[str, Any]) -> str:

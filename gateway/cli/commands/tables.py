@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import age, stacked
+from gateway.cli.formatting import age, stacked, table_of
 from schemas.enums import PREFIX
 
 Json = dict[str, Any]
@@ -20,12 +20,7 @@ def commands_table(commands: Iterable[Json], now: str, width: int) -> Table | Gr
     """Lay out the list: a table, or two lines per command in a narrow terminal. `now` is an RFC 3339 time."""
     if width < _WIDE:
         return Group(*(part for command in commands for part in _lines_of(command, now)))
-    rows = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        rows.add_column(column, no_wrap=column in {"command", "accepted"}, overflow="fold")
-    for command in commands:
-        rows.add_row(*_cells(command, now))
-    return rows
+    return table_of(_COLUMNS, (_cells(command, now) for command in commands), {"command", "accepted"})
 
 
 def _lines_of(command: Json, now: str) -> list[RenderableType]:

@@ -11,12 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import stacked, with_local_times
+from gateway.cli.formatting import stacked, table_of, with_local_times
 from schemas.enums import PREFIX
 from schemas.times import parse_time
 
 Json = dict[str, Any]
 _WIDE = 150
+_COLUMNS = ("command", "type", "authorization", "caller", "cause", "since", "writes", "redriven")
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red", "ended": "dim"}
 
 
@@ -34,21 +35,20 @@ def list_table(dead_letters: Iterable[Json], now: datetime, width: int) -> Table
     """Lay out a list: a table, or two lines per dead letter in a narrow terminal."""
     if width < _WIDE:
         return Group(*(part for dead_letter in dead_letters for part in _lines_of(dead_letter, now)))
-    rows = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("command", "type", "authorization", "caller", "cause", "since", "writes", "redriven"):
-        rows.add_column(column, no_wrap=column in {"command", "cause", "since"}, overflow="fold")
-    for dead_letter in dead_letters:
-        rows.add_row(
-            dead_letter["commandId"],
-            _type(dead_letter),
-            dead_letter.get("authorizationId", "(broken)"),
-            dead_letter.get("caller", "unknown"),
-            _cause(dead_letter),
-            _age(dead_letter["deadAt"], now),
-            str(dead_letter["writes"]),
-            str(dead_letter["redrive"] or ""),
-        )
-    return rows
+    return table_of(_COLUMNS, (_cells(one, now) for one in dead_letters), {"command", "cause", "since"})
+
+
+def _cells(dead_letter: Json, now: datetime) -> tuple[str | Text, ...]:
+    return (
+        dead_letter["commandId"],
+        _type(dead_letter),
+        dead_letter.get("authorizationId", "(broken)"),
+        dead_letter.get("caller", "unknown"),
+        _cause(dead_letter),
+        _age(dead_letter["deadAt"], now),
+        str(dead_letter["writes"]),
+        str(dead_letter["redrive"] or ""),
+    )
 
 
 def _lines_of(dead_letter: Json, now: datetime) -> list[RenderableType]:
@@ -92,17 +92,16 @@ def details(dead_letter: Json, original: Json | None) -> Group:
 
 def forecast_table(forecasts: Iterable[Json]) -> Table:
     """Lay out the forecasts of a dry run."""
-    rows = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("command", "verdict", "at Collate", "description"):
-        rows.add_column(column, no_wrap=column == "command", overflow="fold")
-    for forecast in forecasts:
-        at = forecast.get("atCollate") or {}
-        handoff = at.get("handoff")
-        shown = " ".join(str(at[name]) for name in ("status", "nextAction") if name in at) or "unknown"
-        if handoff:
-            shown += f", {handoff['id']} {handoff.get('result') or handoff.get('state') or 'not readable'}"
-        rows.add_row(forecast["commandId"], forecast["verdict"], shown, forecast["says"])
-    return rows
+    rows = ((one["commandId"], one["verdict"], _shown(one.get("atCollate") or {}), one["says"]) for one in forecasts)
+    return table_of(("command", "verdict", "at Collate", "description"), rows, {"command"})
+
+
+def _shown(at: Json) -> str:
+    """Return what Collate shows of an authorization and its handoff."""
+    shown = " ".join(str(at[name]) for name in ("status", "nextAction") if name in at) or "unknown"
+    if handoff := at.get("handoff"):
+        shown += f", {handoff['id']} {handoff.get('result') or handoff.get('state') or 'not readable'}"
+    return shown
 
 
 def print_result(result: Json) -> None:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import WIDE, age, local_time, stacked
+from gateway.cli.formatting import WIDE, age, local_time, stacked, table_of
 
 Json = dict[str, Any]
 _COLUMNS = ("authorization", "waits", "payer", "needs", "handoff", "who has it", "link until", "at risk")
@@ -17,12 +17,7 @@ def work_table(items: Iterable[Json], now: str, width: int) -> Table | Group:
     """Lay out the list: a table, or two lines per authorization in a narrow terminal."""
     if width < WIDE:
         return Group(*(part for item in items for part in _lines_of(item, now)))
-    rows = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        rows.add_column(column, no_wrap=column in {"waits", "link until"}, overflow="fold")
-    for item in items:
-        rows.add_row(*_cells(item, now))
-    return rows
+    return table_of(_COLUMNS, (_cells(item, now) for item in items), {"waits", "link until"})
 
 
 def _lines_of(item: Json, now: str) -> list[RenderableType]:
