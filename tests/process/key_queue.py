@@ -237,7 +237,7 @@ class KeyQueue:
     def pass_until(self, at):
         self.advance(max(0.0, at - self.now()) + 0.001)
 
-    async def drain(self):
+    async def drain(self, on_crash=None):
         """Invoke until every record is finished; waits pass immediately. A crash starts a new process."""
         for _ in range(MOST_INVOCATIONS):
             if self.is_idle:
@@ -245,7 +245,7 @@ class KeyQueue:
             try:
                 result = await self.invoke()
             except Crash:
-                self.restart()
+                (on_crash or self.restart)()
                 continue
             if isinstance(result, RetryAt):
                 self.pass_until(result.at)

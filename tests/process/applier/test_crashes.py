@@ -10,9 +10,9 @@ import pytest
 from consumers.engine import PartitionLost, RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
+from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
 
 CREATE = "/manual-handoffs$"
-MOST_POINTS = 60
 PROFILES = [
     "v2",
     "v3",
@@ -21,13 +21,6 @@ PROFILES = [
     "fingerprints_if_match",
     "ignores_preconditions",
     "stale_replicas",
-]
-FAULTS = [
-    None,
-    {"do": "reset", "when": "after", "count": 1},
-    {"do": "answer", "when": "after", "status": 503, "code": "unavailable", "count": 1},
-    {"do": "answer", "when": "before", "status": 500, "code": "internal_error", "count": 3},
-    {"do": "act", "actor": {"do": "edit"}, "count": 1},
 ]
 
 
@@ -38,15 +31,7 @@ async def test_a_crash_at_every_await_point_has_at_most_one_effect(make_queue, c
     outcomes = set()
     for point in range(MOST_POINTS):
         queue = make_queue(profile)
-        handoff = None
-        if operation == "close":
-            first = queue.send(HandoffRequest())
-            await queue.drain()
-            handoff = queue.check(first).handoff_id
-        queue.sim.faults.clear()
-        if fault:
-            queue.sim.fault(method="POST", path=f"{queue.authorization_id}/manual-handoffs", **fault)
-        command = queue.send(close(handoff) if handoff else HandoffRequest())
+        command = await send_operation(queue, close, operation, fault)
         queue.fuse.arm(point)
         await queue.drain()
         passed, queue.fuse.blows_at = queue.fuse.passed, None
@@ -79,13 +64,7 @@ async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
     make_queue, close, eventually, profile, operation
 ):
     queue = make_queue(profile)
-    handoff = None
-    if operation == "close":
-        first = queue.send(HandoffRequest())
-        await queue.drain()
-        handoff = queue.check(first).handoff_id
-    queue.sim.fault("delay", method="POST", path=f"{queue.authorization_id}/manual-handoffs", seconds=0.2, count=1)
-    command = queue.send(close(handoff) if handoff else HandoffRequest())
+    command = await send_operation(queue, close, operation, {"do": "delay", "seconds": 0.2, "count": 1})
 
     async def invoke_again_after_a_timeout():
         while True:

@@ -8,14 +8,12 @@ from consumers.applier.task import read
 from consumers.authorization import recent_commands
 from consumers.authorization.event_factory import public_record
 from consumers.authorization.state import AuthorizationState
-from consumers.engine import RetryAt
 from consumers.rebuild.history import History
 from consumers.rebuild.logged import ended, first_unended, logged
 from consumers.rebuild.state import rebuilt
 from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
 from schemas.enums import CommandType, EventType, ReadContent
-from tests.process.applier.test_crashes import FAULTS, MOST_POINTS
-from tests.process.key_queue import MOST_INVOCATIONS, Crash
+from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
 
 PROFILES = ["v2", "v3", "ignores_preconditions"]
 DAY = 86_400.0
@@ -47,21 +45,6 @@ def lose_state(queue):
     queue.restart()
 
 
-async def drain(queue):
-    """Invoke until every record is finished; each crash loses the state."""
-    for _ in range(MOST_INVOCATIONS):
-        if queue.is_idle:
-            return
-        try:
-            result = await queue.invoke()
-        except Crash:
-            lose_state(queue)
-            continue
-        if isinstance(result, RetryAt):
-            queue.pass_until(result.at)
-    raise AssertionError("not finished")
-
-
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", [FAULTS[0], FAULTS[1], FAULTS[4]], ids=str)
 @pytest.mark.parametrize("operation", ["create", "close"])
@@ -69,17 +52,9 @@ async def test_a_state_lost_at_every_await_point_causes_no_second_effect(make_qu
     applied = 0
     for point in range(MOST_POINTS):
         queue = make_queue(profile)
-        handoff = None
-        if operation == "close":
-            first = queue.send(HandoffRequest())
-            await queue.drain()
-            handoff = queue.check(first).handoff_id
-        queue.sim.faults.clear()
-        if fault:
-            queue.sim.fault(method="POST", path=f"{queue.authorization_id}/manual-handoffs", **fault)
-        command = queue.send(close(handoff) if handoff else HandoffRequest())
+        command = await send_operation(queue, close, operation, fault)
         queue.fuse.arm(point)
-        await drain(queue)
+        await queue.drain(lambda queue=queue: lose_state(queue))
         passed, queue.fuse.blows_at = queue.fuse.passed, None
         outcome = queue.check(command)
         if outcome is None:
