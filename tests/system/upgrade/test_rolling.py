@@ -17,7 +17,7 @@ from local.installation import Installation
 
 # What the next release changes in events: the text of `sequence`, and the ids. The older build writes the older form.
 OLDER = {
-    "schemas/cloudevents.py": ('return f"{number:0{SEQUENCE_DIGITS}d}"', "return str(number)"),
+    "schemas/cloudevents/sequence.py": ('return f"{number:0{SEQUENCE_DIGITS}d}"', "return str(number)"),
     "consumers/authorization/event_writer.py": ("state.replace(life=round(caused_at * 1000))", "state"),
 }
 ROOT = Path(__file__).parents[3]
