@@ -26,7 +26,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench.reads import prepare
+from bench.reads.prepare import prepare
 from local.browser.launch import launched
 from local.installation import Installation, Program, start_collate
 from local.issuer import LocalIssuer

@@ -1,0 +1,1 @@
+"""The lists of the read model with a million authorizations and three million commands."""
