@@ -24,8 +24,8 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from adapters.collate.client import CollateClient, open_client, open_transport
 from adapters.collate.http.transport import CollateTransport
+from adapters.collate.open_client import open_client, open_transport
 from adapters.http.http_response import HttpResponseReader
 from bench.installed import command_record
 from consumers.applier.applier import Applier
@@ -48,6 +48,7 @@ from schemas.topics import catalogue
 if TYPE_CHECKING:
     import httpx
 
+    from adapters.collate.client import CollateClient
     from consumers.engine import Output
 
 console = Console(width=120)

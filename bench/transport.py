@@ -23,8 +23,8 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Answered
-from adapters.collate.client import open_client
 from adapters.collate.http.transport import CollateTransport
+from adapters.collate.open_client import open_client
 from adapters.http.connection import Limits
 from bench.answering import ANSWER, DELAY_SECONDS
 from bench.floors.bare_calls import BareConnection

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from adapters.collate.client import open_client
+from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection
 from adapters.kafka.exposure import log_exposure
 from adapters.kafka.group_owner import find_group_problem

@@ -8,51 +8,43 @@ The caller decides the write's number n, idempotency key, If-Match and body (int
 operations that send the key.
 """
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
 import httpx
 
-from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused, Result
-from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority
+from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused, Result
+from adapters.collate.attempt_report import AttemptReport, Ids
+from adapters.collate.budget import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.concurrency import collate_seconds
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.proxy import ProxyTunnel
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import CLOSES, Operation, path_of
 from adapters.collate.operations import if_match as as_entity_tag
 from adapters.collate.response_parser import read
 from adapters.collate.response_parser import unless as parse_unless
-from adapters.http.connection import Limits, NoResponse
-from runtime.logs import line_writer
+from adapters.http.connection import NoResponse
 from runtime.metrics import CollateMetrics
-from runtime.settings import CollateSettings
 from runtime.tracing.traces import Traces
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 from schemas.collate.payer_evidence import AuthorizationEvidence
 
 Model = TypeVar("Model")
-Ids = dict[str, str]
 Close = Literal[
     Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE, "complete", "unable-to-complete", "revoke"
 ]
 
 _NO_KEY_SECONDS: Final = 5.0
-_MOST_WAITING: Final = 1_024
-_CLASSES: Final = {Answered: "answered", Refused: "refused", Ambiguous: "ambiguous", NotSent: "not_sent"}
-_ABANDONED: Final = "abandoned"
 _KEYED: Final = {
     "all": CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF},
     "create_only": frozenset({Operation.CREATE_HANDOFF}),
     "none": frozenset[Operation](),
 }
-_LOGGED: Final = ("cause", "status", "proxy_status", "code", "request_id")
 _PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
@@ -75,20 +67,10 @@ class CollateClient:
         self._transport = transport
         self._key = key
         self._queue = queue
-        self._traces = traces
-        kinds = (*_CLASSES.values(), _ABANDONED)
-        self._attempts = {
-            (operation, kind): metrics.attempts.labels(operation.value, kind)
-            for operation in Operation
-            for kind in kinds
-        }
-        self._seconds = {operation: metrics.attempt_seconds.labels(operation.value) for operation in Operation}
+        self._report = AttemptReport(metrics, traces, environment)
         self._keyed = _KEYED[send_idempotency_key]
         self._unix = unix
         self._has_called = False
-        self._lead: dict[str, Any] = {} if environment is None else {"environment": environment}
-        self._write_info = line_writer("collate.attempt")
-        self._write_warning = line_writer("collate.attempt", "warning")
 
     async def __aenter__(self) -> Self:
         """Open nothing: connections open when they are needed."""
@@ -237,7 +219,7 @@ class CollateClient:
         began = time.monotonic()
         response = await self._send(self._transport.build_request("GET", path_of(Operation.HEALTH)))
         result, _ = read(response, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
-        self._record(Operation.HEALTH, {}, result, time.monotonic() - began)
+        self._report.record(Operation.HEALTH, {}, result, time.monotonic() - began)
         return result
 
     async def _call(
@@ -281,7 +263,7 @@ class CollateClient:
             response = await self._send(request)
         except BaseException:
             self._queue.abandon(ticket)
-            self._record(operation, ids, None, time.monotonic() - began)
+            self._report.record(operation, ids, None, time.monotonic() - began)
             raise
         seconds = time.monotonic() - began
         about = (authorization_id, handoff_id) if handoff_id else (authorization_id,)
@@ -290,7 +272,7 @@ class CollateClient:
         self._queue.done(ticket, signal, collate_seconds(seconds, _own_delay(response)), retry_after)
         if isinstance(result, Refused) and signal in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
             result = replace(result, suspended=self._queue.suspends(call))
-        self._record(operation, ids, result, seconds)
+        self._report.record(operation, ids, result, seconds)
         return result
 
     async def _send(self, request: httpx.Request) -> httpx.Response | NoResponse:
@@ -299,113 +281,9 @@ class CollateClient:
         except NoResponse as failure:
             return failure
 
-    def _record(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
-        kind = _CLASSES.get(type(result), _ABANDONED)
-        self._attempts[operation, kind].inc()
-        self._seconds[operation].observe(seconds)
-        line: dict[str, Any] = {"operation": operation.value, "result": kind, "seconds": round(seconds, 4), **ids}
-        line |= self._lead
-        for name in _LOGGED:
-            if (value := getattr(result, name, None)) is not None:
-                line[name] = value
-        if isinstance(result, Answered):
-            line |= _shown(result.model)
-        if fields := _unread_fields(result):
-            line["fields"] = fields
-        if self._traces is not None:
-            self._traces.finished_child(
-                f"collate {operation.value}",
-                "CLIENT",
-                seconds,
-                {
-                    "gateway.operation": operation.value,
-                    "gateway.result": kind,
-                    "gateway.authorization_id": ids.get("authorization_id"),
-                    "gateway.handoff_id": ids.get("handoff_id"),
-                    "gateway.cause": line.get("cause"),
-                    "gateway.code": line.get("code"),
-                    "http.response.status_code": line.get("status"),
-                },
-                failed=None if kind == "answered" else kind,
-            )
-        is_expected = isinstance(result, Answered | Refused) and "fields" not in line
-        write = self._write_info if is_expected else self._write_warning
-        write(line)
-
-
-def _shown(model: object) -> dict[str, Any]:
-    """Return the words and versions of a response that Collate's support asks for (docs/collate-contract.md §10)."""
-    match model:
-        case PriorAuthorization():
-            action = model.next_action.type if model.next_action else None
-            return {"version": model.version, "authorization_status": model.status, "action": action}
-        case ManualHandoff():
-            return {"handoff_version": model.version, "handoff_state": model.state}
-        case CloseAnswer():
-            shown = model.authorization
-            return {"version": shown.version, "authorization_status": shown.status, "handoff_state": model.state}
-        case None:
-            return {"unchanged": True}
-        case _:
-            return {}
-
-
-def _unread_fields(result: Result[Model] | None) -> tuple[str, ...]:
-    if isinstance(result, Answered) and isinstance(result.model, PriorAuthorization):
-        return result.model.unread_fields
-    return result.fields if isinstance(result, Ambiguous) else ()
-
 
 def _own_delay(response: httpx.Response | NoResponse) -> float:
     if isinstance(response, NoResponse):
         return response.own_delay_seconds
     seconds: float = response.extensions["own_delay_seconds"]
     return seconds
-
-
-def open_client(
-    settings: CollateSettings,
-    metrics: CollateMetrics,
-    traces: Traces | None = None,
-    *,
-    monotonic: Callable[[], float] = time.monotonic,
-    environment: str | None = None,
-) -> CollateClient:
-    """Build the client of a process. Rate and concurrency are the settings' divided by max_replicas."""
-    bounds = Bounds(
-        per_second=settings.calls_per_second / settings.max_replicas,
-        concurrency=max(1, settings.concurrency // settings.max_replicas),
-        live_share=settings.live_share,
-        failures=settings.breaker_failures,
-        open_seconds=settings.breaker_open.total_seconds(),
-        ramp_seconds=settings.ramp_up.total_seconds(),
-    )
-    queue = CallQueue(
-        Budget(bounds, monotonic(), random.random),
-        live_wait_seconds=settings.turn_timeout.total_seconds(),
-        most_waiting=_MOST_WAITING,
-        metrics=metrics,
-        monotonic=monotonic,
-    )
-    return CollateClient(
-        open_transport(settings),
-        ApiKey(settings.api_key_file),
-        queue,
-        metrics,
-        traces=traces,
-        send_idempotency_key=settings.send_idempotency_key,
-        environment=environment,
-    )
-
-
-def open_transport(settings: CollateSettings) -> CollateTransport:
-    """Build the transport to Collate, through the proxy if there is one."""
-    limits = Limits(
-        connect_seconds=settings.connect_timeout.total_seconds(),
-        write_seconds=settings.write_timeout.total_seconds(),
-        read_seconds=settings.read_timeout.total_seconds(),
-        total_seconds=settings.total_timeout.total_seconds(),
-        max_body=settings.max_response,
-    )
-    proxy = None if settings.proxy is None else ProxyTunnel(settings.proxy, settings.proxy_credentials_file)
-    return CollateTransport(settings.base_url, limits, ca_file=settings.ca_file, proxy=proxy)

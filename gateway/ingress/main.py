@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from adapters.collate.client import CollateClient, open_client
+from adapters.collate.client import CollateClient
+from adapters.collate.open_client import open_client
 from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics

@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from adapters.collate.client import open_transport
+from adapters.collate.open_client import open_transport
 from adapters.collate.operations import Operation, path_of
 from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse

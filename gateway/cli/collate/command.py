@@ -93,7 +93,7 @@ async def run_probe(
     settings: CollateSettings, authorization_id: str, findings: Findings, *, walk: bool, accepted: str | None = None
 ) -> None:
     """Read, and walk if wanted. Raises CollateUnreachable."""
-    from adapters.collate.client import open_transport  # noqa: PLC0415 - imported by the verb that needs it
+    from adapters.collate.open_client import open_transport  # noqa: PLC0415 - imported by the verb that needs it
 
     async with open_transport(settings) as transport:
         collate = ProbeCaller(transport, read_secret(settings.api_key_file).get_secret_value())

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from adapters.collate.client import open_client
+from adapters.collate.open_client import open_client
 from local.collate import Options, SimulatedCollate, named
 from runtime.metrics import create_metrics
 from runtime.settings import CollateSettings

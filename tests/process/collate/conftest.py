@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from adapters.collate.client import open_client
+from adapters.collate.open_client import open_client
 from runtime.metrics import create_metrics
 from runtime.settings import CollateSettings
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Deferred
 from adapters.collate.budget import Priority
-from adapters.collate.client import open_client
+from adapters.collate.open_client import open_client
 from local.collate import Options, SimulatedCollate
 from runtime.metrics import create_metrics
 from runtime.settings import CollateSettings

@@ -14,7 +14,7 @@ import structlog
 import uvicorn.server
 from prometheus_client import CollectorRegistry
 
-from adapters.collate.client import open_client
+from adapters.collate.open_client import open_client
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.http.connections import ConnectionLimits, Connections

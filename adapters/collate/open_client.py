@@ -1,0 +1,67 @@
+"""Builds the client of a process, and the transport below it, from the settings."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from adapters.collate.budget import Bounds, Budget
+from adapters.collate.call_queue import CallQueue
+from adapters.collate.client import CollateClient
+from adapters.collate.credentials import ApiKey
+from adapters.collate.http.proxy import ProxyTunnel
+from adapters.collate.http.transport import CollateTransport
+from adapters.http.connection import Limits
+from runtime.metrics import CollateMetrics
+from runtime.settings import CollateSettings
+from runtime.tracing.traces import Traces
+
+_MOST_WAITING: Final = 1_024
+
+
+def open_client(
+    settings: CollateSettings,
+    metrics: CollateMetrics,
+    traces: Traces | None = None,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    environment: str | None = None,
+) -> CollateClient:
+    """Build the client of a process. Rate and concurrency are the settings' divided by max_replicas."""
+    bounds = Bounds(
+        per_second=settings.calls_per_second / settings.max_replicas,
+        concurrency=max(1, settings.concurrency // settings.max_replicas),
+        live_share=settings.live_share,
+        failures=settings.breaker_failures,
+        open_seconds=settings.breaker_open.total_seconds(),
+        ramp_seconds=settings.ramp_up.total_seconds(),
+    )
+    queue = CallQueue(
+        Budget(bounds, monotonic(), random.random),
+        live_wait_seconds=settings.turn_timeout.total_seconds(),
+        most_waiting=_MOST_WAITING,
+        metrics=metrics,
+        monotonic=monotonic,
+    )
+    return CollateClient(
+        open_transport(settings),
+        ApiKey(settings.api_key_file),
+        queue,
+        metrics,
+        traces=traces,
+        send_idempotency_key=settings.send_idempotency_key,
+        environment=environment,
+    )
+
+
+def open_transport(settings: CollateSettings) -> CollateTransport:
+    """Build the transport to Collate, through the proxy if there is one."""
+    limits = Limits(
+        connect_seconds=settings.connect_timeout.total_seconds(),
+        write_seconds=settings.write_timeout.total_seconds(),
+        read_seconds=settings.read_timeout.total_seconds(),
+        total_seconds=settings.total_timeout.total_seconds(),
+        max_body=settings.max_response,
+    )
+    proxy = None if settings.proxy is None else ProxyTunnel(settings.proxy, settings.proxy_credentials_file)
+    return CollateTransport(settings.base_url, limits, ca_file=settings.ca_file, proxy=proxy)
