@@ -81,20 +81,20 @@ async def open_dead_letters(settings: DelivererProcessSettings, subscription: st
 async def redrive_dead_letters(
     settings: DelivererProcessSettings,
     subscription: Subscription,
-    letters: Iterable[UndeliveredEvent],
+    dead_letters: Iterable[UndeliveredEvent],
     on_event: Callable[[ReplayedEvent, Outcome], None],
 ) -> RedriveResult:
     """Deliver these dead letters, and end each of them. Raises KafkaFailure."""
     result = RedriveResult()
     topic = subscription_topics(settings.topics.prefix, subscription.name).dead_letters.name
     by_partition: dict[int, list[ReplayedEvent]] = {}
-    for letter in letters:
-        if letter.event is None:
+    for dead_letter in dead_letters:
+        if dead_letter.event is None:
             result.skipped += 1
             continue
-        failed = letter.failed
+        failed = dead_letter.failed
         by_partition.setdefault(failed.partition, []).append(
-            ReplayedEvent(failed.partition, failed.offset, letter.event)
+            ReplayedEvent(failed.partition, failed.offset, dead_letter.event)
         )
     producer = idempotent_producer(settings.kafka)
     try:

@@ -33,8 +33,8 @@ def dead_letters(name: Name, *, as_json: AsJson = False) -> None:
     from consumers.deliverer.redrive import open_dead_letters  # noqa: PLC0415 - imported by the verb that needs it
 
     settings, subscription = load_subscription(name)
-    letters = _run(open_dead_letters(settings, subscription.name))
-    rows = [_row(letter) for letter in letters]
+    dead_letters = _run(open_dead_letters(settings, subscription.name))
+    rows = [_row(dead_letter) for dead_letter in dead_letters]
     if as_json:
         print_json({"subscription": name, "deadLetters": rows})
         return
@@ -96,16 +96,16 @@ def redrive(
             typer.echo(f"{line['position']:<12} {line['authorization']} {line['sequence']}  {line['result']}")
 
     if dead_letters or event is not None:
-        letters = [
-            letter
-            for letter in _run(open_dead_letters(settings, name))
-            if letter.event is not None
-            and event in {None, letter.event.id}
-            and authorization in {None, letter.event.subject}
+        undelivered = [
+            dead_letter
+            for dead_letter in _run(open_dead_letters(settings, name))
+            if dead_letter.event is not None
+            and event in {None, dead_letter.event.id}
+            and authorization in {None, dead_letter.event.subject}
         ]
-        if event is not None and not letters:
+        if event is not None and not undelivered:
             fail(Exit.FAILED, "the subscription has no open dead letter of this event")
-        result = _run(redrive_dead_letters(settings, subscription, letters, note))
+        result = _run(redrive_dead_letters(settings, subscription, undelivered, note))
     else:
         start = _position(position, settings.topics.partitions) if position is not None else _time(since or "")
         result = _run(redrive_from(settings, subscription, start, note, authorization_id=authorization))
@@ -155,8 +155,8 @@ def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def _row(letter: "UndeliveredEvent") -> dict[str, Any]:
-    event, failed = letter.event, letter.failed
+def _row(dead_letter: "UndeliveredEvent") -> dict[str, Any]:
+    event, failed = dead_letter.event, dead_letter.failed
     return {
         "position": failed.position,
         "authorization": event.subject if event else None,

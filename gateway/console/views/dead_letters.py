@@ -16,7 +16,7 @@ MOST_DECISIONS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class LetterRow:
+class DeadLetterRow:
     """A dead letter in a list."""
 
     command_id: str
@@ -33,10 +33,10 @@ class LetterRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterList:
+class DeadLetterListView:
     """A page of the list. `filters` holds those that are set; `next_cursor` is None on the last page."""
 
-    rows: tuple[LetterRow, ...]
+    rows: tuple[DeadLetterRow, ...]
     matching: int
     left_out: int
     filters: Mapping[str, str]
@@ -71,13 +71,13 @@ class ShownForecast:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterDetail:
+class DeadLetterView:
     """One dead letter with its writes, the state at Collate and the forecasts.
 
     `situation` is None if Collate was not read; `redrive` is None then too.
     """
 
-    row: LetterRow
+    row: DeadLetterRow
     asks: Content | None
     writes: tuple[SentWrite, ...]
     partition: int
@@ -102,7 +102,7 @@ class VerdictCount:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenLetters:
+class ChosenDeadLetters:
     """The dead letters that the next request decides about, as the API compares them.
 
     `after` is the cursor behind those that are decided. So nothing that the person has not seen is decided.
@@ -124,17 +124,17 @@ class BulkPlan:
     """Decisions about all dead letters that match. `forecast` covers the oldest `forecast_of`, which come next."""
 
     filters: Mapping[str, str]
-    chosen: ChosenLetters
+    chosen: ChosenDeadLetters
     causes: tuple[tuple[str, int], ...]
     forecast: tuple[VerdictCount, ...]
     forecast_of: int
     unknown: int
 
 
-def letter_list(body: Json, filters: Mapping[str, str]) -> LetterList:
+def dead_letter_list_view(body: Json, filters: Mapping[str, str]) -> DeadLetterListView:
     """Return a page of `GET /v1/dead-letters`."""
-    return LetterList(
-        rows=tuple(letter_row(letter) for letter in body["deadLetters"]),
+    return DeadLetterListView(
+        rows=tuple(dead_letter_row(dead_letter) for dead_letter in body["deadLetters"]),
         matching=body["matching"],
         left_out=body["leftOut"],
         filters=filters,
@@ -142,43 +142,45 @@ def letter_list(body: Json, filters: Mapping[str, str]) -> LetterList:
     )
 
 
-def letter_row(letter: Json) -> LetterRow:
+def dead_letter_row(dead_letter: Json) -> DeadLetterRow:
     """Return the public fields of a dead letter."""
-    command = letter.get("command")
-    return LetterRow(
-        command_id=letter["commandId"],
+    command = dead_letter.get("command")
+    return DeadLetterRow(
+        command_id=dead_letter["commandId"],
         kind="unreadable" if command is None else command.removeprefix(PREFIX).removesuffix(".v1"),
-        authorization_id=letter.get("authorizationId"),
-        caller=letter.get("caller"),
-        accepted_at=letter.get("acceptedAt"),
-        dead_at=letter["deadAt"],
-        cause=letter["cause"],
-        advice=letter.get("advice"),
-        redrive=letter["redrive"],
-        writes=letter["writes"],
-        can_redrive=letter["canRedrive"],
+        authorization_id=dead_letter.get("authorizationId"),
+        caller=dead_letter.get("caller"),
+        accepted_at=dead_letter.get("acceptedAt"),
+        dead_at=dead_letter["deadAt"],
+        cause=dead_letter["cause"],
+        advice=dead_letter.get("advice"),
+        redrive=dead_letter["redrive"],
+        writes=dead_letter["writes"],
+        can_redrive=dead_letter["canRedrive"],
     )
 
 
-def letter_detail(letter: Json, situation: Json | None, redrive: Forecast | None, discard: Forecast) -> LetterDetail:
+def dead_letter_view(
+    dead_letter: Json, situation: Json | None, redrive: Forecast | None, discard: Forecast
+) -> DeadLetterView:
     """Return one dead letter.
 
     Args:
-        letter: the answer of `GET /v1/dead-letters/{commandId}`.
+        dead_letter: the answer of `GET /v1/dead-letters/{commandId}`.
         situation: the answer of its `/situation`; None if it was not read.
         redrive: the forecast of a redrive; None if it could not be made.
         discard: the forecast of a discard.
     """
-    return LetterDetail(
-        row=letter_row(letter),
-        asks=content(letter.get("asks")),
-        writes=tuple(_write(write) for write in letter["sent"]),
-        partition=letter["partition"],
-        offset=letter["offset"],
+    return DeadLetterView(
+        row=dead_letter_row(dead_letter),
+        asks=content(dead_letter.get("asks")),
+        writes=tuple(_write(write) for write in dead_letter["sent"]),
+        partition=dead_letter["partition"],
+        offset=dead_letter["offset"],
         situation=None if situation is None else _situation(situation),
         situation_at=None if situation is None else situation["at"],
-        redrive=None if redrive is None else shown_forecast(redrive, letter.get("command")),
-        discard=shown_forecast(discard, letter.get("command")),
+        redrive=None if redrive is None else shown_forecast(redrive, dead_letter.get("command")),
+        discard=shown_forecast(discard, dead_letter.get("command")),
     )
 
 
@@ -194,7 +196,7 @@ def shown_forecast(forecast: Forecast, command: str | None = None) -> ShownForec
 
 
 def bulk_plan(
-    listed: Json, filters: Mapping[str, str], forecasts: Iterable[ShownForecast | None], chosen: ChosenLetters
+    listed: Json, filters: Mapping[str, str], forecasts: Iterable[ShownForecast | None], chosen: ChosenDeadLetters
 ) -> BulkPlan:
     """Return the plan of a decision about all that match.
 
@@ -210,7 +212,7 @@ def bulk_plan(
     return BulkPlan(
         filters=filters,
         chosen=chosen,
-        causes=tuple(Counter(letter["cause"] for letter in listed["deadLetters"]).most_common()),
+        causes=tuple(Counter(dead_letter["cause"] for dead_letter in listed["deadLetters"]).most_common()),
         forecast=tuple(VerdictCount(example[key], count) for key, count in counted.most_common()),
         forecast_of=len(made),
         unknown=sum(each is None for each in made),

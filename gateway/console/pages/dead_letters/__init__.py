@@ -1,5 +1,5 @@
 """Dead letters: the list, one of them, revealing it, and decisions about all that match."""
 
-from gateway.console.pages.dead_letters import bulk, letters
+from gateway.console.pages.dead_letters import bulk, decisions
 
-ROUTES = [*bulk.ROUTES, *letters.ROUTES]
+ROUTES = [*bulk.ROUTES, *decisions.ROUTES]

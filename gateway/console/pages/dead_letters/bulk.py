@@ -17,10 +17,10 @@ from gateway.console.api import ApiAnswer, ApiRefusal
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
 from gateway.console.page import console_of, person_of
-from gateway.console.pages.dead_letters.letters import OPERATE, REASONS, decision_body
+from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, decision_body
 from gateway.console.pages.dead_letters.reading import Failure, address, filters_of, forecasts, selection_of
 from gateway.console.updating_part import page_or_part
-from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenLetters, bulk_plan
+from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 
 ALL: Final = "/dead-letters/all"
 TEMPLATE: Final = "dead_letters/all.html"
@@ -118,12 +118,12 @@ async def _read(
     chosen = (
         _chosen(fields)
         if continues
-        else ChosenLetters(listed.body["matching"], listed.body["digest"], listed.body["at"])
+        else ChosenDeadLetters(listed.body["matching"], listed.body["digest"], listed.body["at"])
     )
     if chosen.count == 0:
         return BulkPage(filters, run=run, has_changed=has_changed)
-    next_letters = listed.body["deadLetters"]
-    found = [] if run.goes_on else await forecasts(request, next_letters)
+    next_dead_letters = listed.body["deadLetters"]
+    found = [] if run.goes_on else await forecasts(request, next_dead_letters)
     plan = bulk_plan(listed.body, filters, found, chosen)
     return BulkPage(
         filters,
@@ -146,11 +146,11 @@ def _selection(fields: dict[str, str], filters: dict[str, str], now: datetime) -
     return selection_of(filters, now) | ({"since": since} if since else {})
 
 
-def _chosen(fields: Form | dict[str, str]) -> ChosenLetters:
+def _chosen(fields: Form | dict[str, str]) -> ChosenDeadLetters:
     count = fields.get("count", "")
     if not count.isascii() or not count.isdigit() or len(count) > 5 or not fields.get("before"):
         raise PageError(400, "The form is not complete", "Begin again with the list of dead letters.")
-    return ChosenLetters(int(count), fields.get("digest", ""), fields["before"], fields.get("after") or None)
+    return ChosenDeadLetters(int(count), fields.get("digest", ""), fields["before"], fields.get("after") or None)
 
 
 def _run_of(fields: dict[str, str]) -> BulkRun:

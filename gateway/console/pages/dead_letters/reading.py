@@ -60,31 +60,31 @@ async def read_situation(request: Request, command_id: str) -> ApiOutcome:
     )
 
 
-def redrive_forecast(letter: Json, situation: ApiOutcome, now: datetime) -> Forecast | None:
+def redrive_forecast(dead_letter: Json, situation: ApiOutcome, now: datetime) -> Forecast | None:
     """Return the forecast of a redrive; None if the state at Collate is not known."""
-    if not letter["canRedrive"]:
+    if not dead_letter["canRedrive"]:
         return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
     if isinstance(situation, ApiAnswer):
-        return forecast(letter, situation.body, now)
+        return forecast(dead_letter, situation.body, now)
     if isinstance(situation, ApiRefusal) and situation.slug == "authorization-not-found":
-        return forecast(letter, None, now)
+        return forecast(dead_letter, None, now)
     return None
 
 
-async def forecasts(request: Request, letters: Sequence[Json]) -> list[ShownForecast | None]:
+async def forecasts(request: Request, dead_letters: Sequence[Json]) -> list[ShownForecast | None]:
     """Forecast a redrive of each, a few at a time; None for one that was not read in time."""
     places = asyncio.Semaphore(_AT_ONCE)
     api, person, now = console_of(request).api, person_of(request), console_of(request).now()
 
-    async def one(letter: Json) -> ShownForecast | None:
+    async def one(dead_letter: Json) -> ShownForecast | None:
         async with places:
-            found = await api.get(person, api_path("v1", "dead-letters", letter["commandId"]))
+            found = await api.get(person, api_path("v1", "dead-letters", dead_letter["commandId"]))
             if not isinstance(found, ApiAnswer):
                 return None
-            expected = redrive_forecast(found.body, await read_situation(request, letter["commandId"]), now)
-        return None if expected is None else shown_forecast(expected, letter.get("command"))
+            expected = redrive_forecast(found.body, await read_situation(request, dead_letter["commandId"]), now)
+        return None if expected is None else shown_forecast(expected, dead_letter.get("command"))
 
-    tasks = [asyncio.create_task(one(letter)) for letter in letters]
+    tasks = [asyncio.create_task(one(dead_letter)) for dead_letter in dead_letters]
     if not tasks:
         return []
     done, late = await asyncio.wait(tasks, timeout=_FORECAST_SECONDS)

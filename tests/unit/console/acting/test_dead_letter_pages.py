@@ -88,10 +88,10 @@ async def test_an_update_of_an_unchanged_list_is_304(page_of):
 
 
 @pytest.mark.parametrize(
-    ("letters", "text"), [("/dead-letters", "There are no dead"), ("/dead-letters?caller=x", "matches")]
+    ("dead_letters", "text"), [("/dead-letters", "There are no dead"), ("/dead-letters?caller=x", "matches")]
 )
-async def test_an_empty_list_says_why(page_of, letters, text):
-    page = await page_of(letters, **{"GET /dead-letters": LIST | {"deadLetters": [], "matching": 0}})
+async def test_an_empty_list_says_why(page_of, dead_letters, text):
+    page = await page_of(dead_letters, **{"GET /dead-letters": LIST | {"deadLetters": [], "matching": 0}})
     assert text in page.text
 
 

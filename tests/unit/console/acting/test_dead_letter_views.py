@@ -4,11 +4,11 @@ import pytest
 
 from consumers.applier.dry_run import Forecast, forecast_of_discard
 from gateway.console.views.dead_letters import (
-    ChosenLetters,
+    ChosenDeadLetters,
     bulk_plan,
-    letter_detail,
-    letter_list,
-    letter_row,
+    dead_letter_list_view,
+    dead_letter_row,
+    dead_letter_view,
     shown_forecast,
 )
 
@@ -31,13 +31,13 @@ WATCH = "collate-gateway.authorization.watch.v1"
 def test_a_broken_record_has_no_type_and_no_authorization():
     broken = {name: LETTER[name] for name in ("commandId", "deadAt", "cause", "redrive", "writes")}
     broken |= {"canRedrive": False}
-    row = letter_row(broken)
+    row = dead_letter_row(broken)
     assert (row.kind, row.authorization_id, row.caller) == ("unreadable", None, None)
 
 
 def test_a_list_counts_its_causes():
     body = {"deadLetters": [LETTER, LETTER, LETTER | {"cause": "too_old"}], "matching": 7, "leftOut": 0, "next": "c"}
-    page = letter_list(body, {"caller": "intake"})
+    page = dead_letter_list_view(body, {"caller": "intake"})
     assert (page.causes, page.matching, page.next_cursor) == ((("outcome_unknown", 2), ("too_old", 1)), 7, "c")
 
 
@@ -60,7 +60,7 @@ def test_a_forecast_has_a_kind_for_the_button(verdict, command, kind, reason):
 
 
 def test_a_detail_without_the_situation_has_no_forecast_of_a_redrive():
-    shown = letter_detail(DETAIL, None, None, forecast_of_discard(DETAIL))
+    shown = dead_letter_view(DETAIL, None, None, forecast_of_discard(DETAIL))
     assert (shown.redrive, shown.situation, shown.may_have_arrived) == (None, None, True)
     assert "check Collate first" in shown.discard.sentence
 
@@ -68,7 +68,7 @@ def test_a_detail_without_the_situation_has_no_forecast_of_a_redrive():
 def test_a_situation_is_flat_and_has_the_handoff():
     situation = {"commandId": "x", "at": "2026-06-02T15:00:00Z", "authorizationId": "auth_1", "version": 7}
     situation |= {"status": "processing", "handoff": {"id": "mhand_1", "state": "closed"}}
-    shown = letter_detail(DETAIL, situation, Forecast("already_done", "S."), Forecast("discarded", "D."))
+    shown = dead_letter_view(DETAIL, situation, Forecast("already_done", "S."), Forecast("discarded", "D."))
     assert [name for name, _ in shown.situation.rows] == ["version", "status", "handoff id", "handoff state"]
 
 
@@ -76,6 +76,6 @@ def test_a_plan_counts_the_forecasts_by_verdict():
     forecasts = [shown_forecast(Forecast("write", "W.")), None, shown_forecast(Forecast("rejected:expired", "R."))]
     forecasts.append(shown_forecast(Forecast("write", "W.")))
     listed = {"deadLetters": [LETTER] * 4}
-    plan = bulk_plan(listed, {}, forecasts, ChosenLetters(45, "0" * 32, "2026-06-02T15:00:00Z"))
+    plan = bulk_plan(listed, {}, forecasts, ChosenDeadLetters(45, "0" * 32, "2026-06-02T15:00:00Z"))
     assert [(each.forecast.kind, each.count) for each in plan.forecast] == [("write", 2), ("rejected", 1)]
     assert (plan.forecast_of, plan.unknown, plan.chosen.following) == (4, 1, 25)

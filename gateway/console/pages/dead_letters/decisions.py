@@ -27,7 +27,12 @@ from gateway.console.pages.dead_letters.reading import (
 from gateway.console.person import SignedInPerson
 from gateway.console.updating_part import etag_of, page_or_part
 from gateway.console.views.content import Content, content
-from gateway.console.views.dead_letters import LetterDetail, LetterList, letter_detail, letter_list
+from gateway.console.views.dead_letters import (
+    DeadLetterListView,
+    DeadLetterView,
+    dead_letter_list_view,
+    dead_letter_view,
+)
 from gateway.console.views.workbench.bench import CommandResult, command_result
 from schemas.enums import CommandType, DecisionReason
 
@@ -43,14 +48,14 @@ _PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class LetterListPage:
-    """The page of the list. Exactly one of `letters` and `failure` is set."""
+class DeadLetterListPage:
+    """The page of the list. Exactly one of `dead_letters` and `failure` is set."""
 
     filters: dict[str, str]
     here: str
     next: str | None = None
     is_first: bool = True
-    letters: LetterList | None = None
+    dead_letters: DeadLetterListView | None = None
     failure: Failure | None = None
     commands: tuple[str, ...] = COMMANDS
     ages: tuple[str, ...] = tuple(AGES)
@@ -66,11 +71,11 @@ class TypedDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterPage:
-    """The page of one dead letter. Without `letter` it is none (any more), or could not be read."""
+class DeadLetterPage:
+    """The page of one dead letter. Without `dead_letter` it is none (any more), or could not be read."""
 
     command_id: str
-    letter: LetterDetail | None = None
+    dead_letter: DeadLetterView | None = None
     failure: Failure | None = None
     situation_failure: Failure | None = None
     problem: Failure | None = None
@@ -82,7 +87,7 @@ class LetterPage:
 
 
 @dataclass(frozen=True, slots=True)
-class RevealedLetter:
+class RevealedDeadLetter:
     """What the caller wrote. `encoded` is the record's value in base64, if it cannot be read."""
 
     command_id: str
@@ -95,24 +100,24 @@ async def show_list(request: Request) -> Response:
     """GET /dead-letters."""
     person, now = person_of(request), console_of(request).now()
     filters, cursor = filters_of(request.query_params), request.query_params.get("cursor", "")
-    page = LetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
+    page = DeadLetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
     if not person.may(OPERATE):
         return page_or_part(request, LIST, LIST_PART, page, 403)
     query = selection_of(filters, now) | {"limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
     outcome = await console_of(request).api.get(person, "/v1/dead-letters", query)
     if not isinstance(outcome, ApiAnswer):
-        failed = LetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
+        failed = DeadLetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
         return page_or_part(request, LIST, LIST_PART, failed, _status(outcome))
-    letters = letter_list(outcome.body, filters)
-    following = None if letters.next_cursor is None else {"cursor": letters.next_cursor}
-    shown = LetterListPage(
+    dead_letters = dead_letter_list_view(outcome.body, filters)
+    following = None if dead_letters.next_cursor is None else {"cursor": dead_letters.next_cursor}
+    shown = DeadLetterListPage(
         filters,
         page.here,
         next=None if following is None else address("/dead-letters", filters, following),
         is_first=page.is_first,
-        letters=letters,
+        dead_letters=dead_letters,
     )
-    etag = etag_of(letters.rows, letters.matching, letters.left_out)
+    etag = etag_of(dead_letters.rows, dead_letters.matching, dead_letters.left_out)
     return page_or_part(request, LIST, LIST_PART, shown, etag=etag)
 
 
@@ -137,14 +142,14 @@ async def reveal(request: Request) -> Response:
     """GET /dead-letters/{commandId}/reveal: what the caller wrote. The API puts each read on record."""
     command_id, person = command_of(request), person_of(request)
     if not person.may(OPERATE):
-        return render(request, "dead_letters/reveal.html", RevealedLetter(command_id), 403)
+        return render(request, "dead_letters/reveal.html", RevealedDeadLetter(command_id), 403)
     query = {} if person.is_named_by_token else {"operator": person.name}
     outcome = await console_of(request).api.get(person, api_path("v1", "dead-letters", command_id, "original"), query)
     if not isinstance(outcome, ApiAnswer):
-        failed = RevealedLetter(command_id, failure=outcome)
+        failed = RevealedDeadLetter(command_id, failure=outcome)
         return render(request, "dead_letters/reveal.html", failed, _status(outcome))
     data = outcome.body.get("data")
-    shown = RevealedLetter(command_id, content(data), None if data is not None else outcome.body["value"])
+    shown = RevealedDeadLetter(command_id, content(data), None if data is not None else outcome.body["value"])
     return render(request, "dead_letters/reveal.html", shown)
 
 
@@ -181,9 +186,9 @@ async def _read(
     typed: TypedDecision | None = None,
     problem: Failure | None = None,
     is_incomplete: bool = False,
-) -> LetterPage:
+) -> DeadLetterPage:
     command_id, person, api = command_of(request), person_of(request), console_of(request).api
-    page = LetterPage(
+    page = DeadLetterPage(
         command_id,
         problem=problem,
         is_incomplete=is_incomplete,
@@ -200,13 +205,15 @@ async def _read(
         known = command_result(command_id, result.body) if isinstance(result, ApiAnswer) else None
         return replace(page, failure=found, result=known)
     now = console_of(request).now()
-    letter = letter_detail(
+    dead_letter = dead_letter_view(
         found.body,
         situation.body if isinstance(situation, ApiAnswer) else None,
         redrive_forecast(found.body, situation, now),
         forecast_of_discard(found.body),
     )
-    return replace(page, letter=letter, situation_failure=None if isinstance(situation, ApiAnswer) else situation)
+    return replace(
+        page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, ApiAnswer) else situation
+    )
 
 
 async def _until_decided(request: Request, command_id: str, number: int) -> None:
