@@ -21,13 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import psutil
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -73,15 +73,9 @@ class Server:
         self.process = subprocess.Popen(command, env=environ, stderr=self._sink.stdin, stdout=self._sink.stdin)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(ready) as response:
-                    if response.status in {200, 404}:
-                        return
-            except urllib.error.HTTPError as error:
-                if error.code == 404:
+            with suppress(httpx.TransportError):
+                if httpx.get(ready, trust_env=False).status_code in {200, 404}:
                     return
-            except OSError:
-                pass
             time.sleep(0.1)
         self.close()
         raise SystemExit(f"{name} did not start")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from local.installation import CALLER
 from schemas.identity import command_id_from_key
@@ -32,10 +32,13 @@ def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     """Call the simulated Collate's control API."""
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as response:
-        result: dict[str, Any] = json.load(response)
+    result: dict[str, Any] = httpx.post(url, json=body, trust_env=False).raise_for_status().json()
     return result
+
+
+def get(url: str) -> httpx.Response:
+    """Read an address of this machine. Raises httpx.HTTPError for a status that is no success."""
+    return httpx.get(url, trust_env=False).raise_for_status()
 
 
 def make_authorizations(collate: str, count: int) -> list[str]:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import math
 import random
 import statistics
 import time
 import urllib.parse
-import urllib.request
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.installed import command_record, post, unlimited
+from bench.installed import command_record, get, post, unlimited
 from consumers.watcher.cadence import PollClass
 from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
 from local.installation import Installation, start_collate
@@ -135,18 +134,13 @@ class Measurement:
         query = urllib.parse.urlencode({"path": "|".join(ids), "method": "GET"})
 
         def count() -> int:
-            with urllib.request.urlopen(f"{self._collate}/_sim/ledger/calls?{query}") as response:
-                return len(json.load(response)["calls"])
+            return len(get(f"{self._collate}/_sim/ledger/calls?{query}").json()["calls"])
 
         return await asyncio.to_thread(count)
 
 
 def _change_profile(collate: str, changes: dict[str, Any]) -> None:
-    body = json.dumps(changes).encode()
-    request = urllib.request.Request(
-        f"{collate}/_sim/profile", body, {"Content-Type": "application/json"}, method="PATCH"
-    )
-    urllib.request.urlopen(request).close()
+    httpx.patch(f"{collate}/_sim/profile", json=changes, trust_env=False).raise_for_status()
 
 
 async def measure(bootstrap: str, count: int) -> dict[PollClass, Reaction]:

@@ -14,7 +14,6 @@ import asyncio
 import random
 import statistics
 import time
-import urllib.request
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from rich.table import Table
 
 from bench.chain.load import WARM_UP_SECONDS, reading_outcomes, steady
 from bench.chain.run import milliseconds
-from bench.installed import PARTITIONS, make_authorizations, post, unlimited
+from bench.installed import PARTITIONS, get, make_authorizations, post, unlimited
 from consumers.authorization import recent_commands
 from consumers.authorization.handoffs import ended as handoff_ended
 from consumers.authorization.handoffs import reconciled
@@ -203,8 +202,7 @@ async def _running(
 
 
 def _observations(worker: Program) -> float:
-    with urllib.request.urlopen(f"{worker.admin_url}/metrics") as response:
-        lines = response.read().decode().splitlines()
+    lines = get(f"{worker.admin_url}/metrics").text.splitlines()
     counted = {
         line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if "observations_total{" in line
     }

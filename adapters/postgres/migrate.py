@@ -30,11 +30,6 @@ def scripts_of_migrations() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(None))
 
 
-def newest_revision() -> str | None:
-    """Return the newest revision among the migrations."""
-    return scripts_of_migrations().get_current_head()
-
-
 def migrate(settings: ReadModelSettings, schema: str | None = None, *, to: str = HEAD) -> tuple[str | None, str]:
     """Migrate the schema to HEAD and create it if it is missing; return the revisions before and after.
 

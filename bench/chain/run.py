@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
-import urllib.request
 import uuid
 from contextlib import asynccontextmanager
 from functools import partial
@@ -32,7 +30,7 @@ from rich.table import Table
 
 from bench.chain.load import WARM_UP_SECONDS, SteadyResult, reading_outcomes, steady
 from bench.engine.topics import make_topics
-from bench.installed import PARTITIONS, command_record, make_authorizations, unlimited
+from bench.installed import PARTITIONS, command_record, get, make_authorizations, unlimited
 from bench.processes import ProcessorTime
 from local.installation import COLLATE_KEY, Installation, start_collate
 from local.kafka.nodes import Cluster
@@ -90,10 +88,8 @@ async def latency_of_gateway(
 
 
 def _counts(admin: str, collate: str, commands: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"{admin}/metrics") as response:
-        samples = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines() if line[:1] != "#")
-    with urllib.request.urlopen(f"{collate}/_sim/ledger/summary") as response:
-        routes = json.load(response)["byRoute"]
+    samples = dict(line.rsplit(" ", 1) for line in get(f"{admin}/metrics").text.splitlines() if line[:1] != "#")
+    routes = get(f"{collate}/_sim/ledger/summary").json()["byRoute"]
     read = {name: float(value) for name, value in samples.items()}
     counts = {
         "writes at Collate": sum(calls for route, calls in routes.items() if route.startswith("POST /v1")),

@@ -71,7 +71,6 @@ class DeliveryHandler:
     dead_letters_topic: str
     chance: Callable[[], float]
     last_answer: LastAnswer = field(default_factory=LastAnswer)
-    last_success_at: float | None = None
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
         """Deliver one event, or say when to try again."""
@@ -97,7 +96,6 @@ class DeliveryHandler:
         match outcome:
             case Delivered():
                 self.gate.succeeded()
-                self.last_success_at = invocation.now
                 self.numbers.delivered(max(0.0, invocation.now - record.timestamp))
                 return _done(invocation)
             case ReceiverGone():

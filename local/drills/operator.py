@@ -71,10 +71,6 @@ class Operator:
         self._story.output(f"gateway {shlex.join(verb)}", done.stdout.splitlines() + done.stderr.splitlines(), most)
         return done.stdout
 
-    async def quietly(self, *verb: str) -> str:
-        """Run `gateway VERB …` without showing it."""
-        return (await self._run(verb)).stdout
-
     async def _run(self, verb: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         environ = {**self._environ, "COLUMNS": COLUMNS, "TERM": "dumb", "NO_COLOR": "1"}
         for name, program in self._programs.items():

@@ -17,8 +17,6 @@ COMMANDS_PER_HANDOFF: Final = 2
 """One opens the handoff, one closes it."""
 REQUESTS_PER_COMMAND: Final = 4
 """The command, its status, and for a handoff the review snapshot and a link."""
-LIVE_CALLS_PER_HANDOFF: Final = 2
-"""A review snapshot and a link. Ingress makes them."""
 ACCESS_SECONDS: Final = 60
 """From the opening of a handoff until its operator has access."""
 PROCESSING_SECONDS: Final = 600

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from adapters.postgres.descriptions import describe
-from adapters.postgres.migrate import as_sql, newest_revision, scripts_of_migrations
+from adapters.postgres.migrate import as_sql, scripts_of_migrations
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
@@ -168,7 +168,7 @@ def test_attempts_are_public_as_a_whole():
 
 
 def test_head_is_the_newest_migration():
-    assert newest_revision() == HEAD
+    assert scripts_of_migrations().get_current_head() == HEAD
 
 
 def test_each_migration_states_the_oldest_reader_that_still_works():
