@@ -1,7 +1,7 @@
 """Which addresses the deliverer may call. Pure.
 
 Only public unicast addresses are allowed, and the networks that a subscription names. The addresses of metadata
-services are never allowed: they give out the credentials of the machine.
+services are never allowed, because these services return the machine's credentials.
 """
 
 import ipaddress
@@ -12,8 +12,8 @@ from typing import Final
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# IANA's registries of special-purpose addresses, which a receiver on the internet never has. Python's `is_global`
-# changed between its versions, so the list is ours.
+# IANA's registries of special-purpose addresses. A receiver on the internet never has one of them. The list is our own,
+# because `is_global` differs between versions of Python.
 _FORBIDDEN: Final[tuple[Network, ...]] = tuple(
     ipaddress.ip_network(network)
     for network in (

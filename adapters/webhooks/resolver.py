@@ -1,7 +1,7 @@
 """Name resolution for one receiver, in a thread of its own.
 
-The event loop's resolver has a few threads for the whole process, so the slow name of one receiver would delay the
-others. Requests at the same time share one lookup.
+The event loop's resolver has a few threads for the whole process, so a slow lookup for one receiver would delay the
+others. Concurrent requests share one lookup.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The URL of a webhook receiver, checked when it is configured. Pure.
 
-A path or a query may hold a token. Only `origin` may be logged or shown.
+A path or a query may contain a token. Only `origin` may be logged or shown.
 """
 
 import ipaddress
@@ -16,12 +16,12 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 class TargetInvalid(ValueError):
-    """A URL that no webhook may have. The message never holds the URL."""
+    """A URL that the deliverer must not call. The message never contains the URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """A receiver's address: where to connect, and what the request line and the Host header say."""
+    """A receiver's address: where to connect, the request line and the Host header."""
 
     is_tls: bool
     host: str

@@ -2,8 +2,8 @@
 
     resolve -> check every address -> connect to a checked address -> TLS and Host with the URL's name -> POST
 
-The address that was checked is the address of the connection, so a name that changes meanwhile (DNS rebinding) gains
-nothing. No redirect is followed, no proxy is used, no cookie is kept, and a response's body is thrown away.
+It connects to the address that it checked, so a name whose address changes in between (DNS rebinding) has no effect. It
+follows no redirect, uses no proxy, keeps no cookie, and discards the response's body.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from runtime.http_client import client_tls
 from runtime.version import VERSION
 
 _MOST_ADDRESSES: Final = 4
-# A receiver may close an idle connection at the moment of the next request. Then nothing is wrong with the receiver.
+# A receiver may close an idle connection at the moment of the next request. That is no failure of the receiver.
 _CLOSED_WHILE_IDLE: Final = frozenset({Cause.RESET, Cause.CLOSED})
 
 
@@ -98,7 +98,7 @@ class WebhookTransport:
             connection.close()
         self._idle.clear()
         self._resolver.close()
-        # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
+        # asyncio closes the sockets in its next iterations; without them the sockets would leak.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 

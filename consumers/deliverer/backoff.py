@@ -1,4 +1,4 @@
-"""When an event is tried again. Pure.
+"""The pause before an event is sent again. Pure.
 
 The pause grows with the time since the first failed try, so it needs no counter that a restart would lose:
 
@@ -16,9 +16,9 @@ def pause_seconds(elapsed: float, chance: float, retry_after: float | None = Non
     """Return the pause before the next try.
 
     Args:
-        elapsed: seconds since the event was first tried; a clock that was set back makes it negative.
+        elapsed: seconds since the first try of the event. It is negative if the clock was set back.
         chance: from 0 to 1.
-        retry_after: the receiver's own wait; the pause is never shorter.
+        retry_after: the receiver's Retry-After in seconds; the pause is never shorter.
     """
     pause = min(LAST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, elapsed)) * (0.5 + 0.5 * chance)
     return pause if retry_after is None else max(pause, retry_after)

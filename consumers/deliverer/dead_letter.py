@@ -1,7 +1,7 @@
 """A dead letter of a subscription: the event as it was on `events`, with one more header about its delivery.
 
-So the topic's records are CloudEvents, and a redrive needs nothing but the record. The record's end, after a redrive,
-is a record with the same key, an empty value and the header `delivery-ended`.
+So the topic's records are CloudEvents, and a redrive needs only the record. A redrive ends a dead letter with a record
+that has the same key, an empty value and the header `delivery-ended`.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ class FailedDelivery:
 
     Attributes:
         partition, offset: of the event on `events`.
-        since: when it was first tried, Unix seconds.
-        dead_at: when the deliverer gave up.
+        since: the time of the first try, Unix seconds.
+        dead_at: the time of the dead letter, Unix seconds.
         result: of the last try: `status_5xx`, `read_timeout`, `unreadable` (it is no CloudEvent) and others.
-        status: the last response's; None without one.
+        status: of the last response; None without a response.
     """
 
     partition: int

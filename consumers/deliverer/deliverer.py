@@ -1,8 +1,8 @@
 """Composition root of `gateway deliverer`: one engine for each subscription of the file, until SIGTERM.
 
 The file is watched: a new subscription starts, a removed one stops, a changed one uses its new version from the next
-request on. The process is ready while the file is valid and every subscription's partitions run. A receiver that is
-down, or gone, does not make the process unready: a restart would not help.
+request on. The process is ready while the file is valid and every subscription's partitions run. The process
+stays ready while a receiver is down or gone: a restart would not help.
 """
 
 import asyncio
@@ -170,10 +170,10 @@ class Deliverer:
             self._process.log.info("deliverer.subscriptions_reloaded", subscriptions=sorted(self._file.current))
 
     def _reconcile(self, wanted: "Mapping[str, Subscription]") -> None:
-        """Start, change and stop engines, so that they are those of the file."""
+        """Start, change and stop engines until they match the file."""
         for name, running in list(self._running.items()):
             found = wanted.get(name)
-            # The number of requests at a time belongs to the engine, which is a new one.
+            # max_in_flight is a setting of the engine, so this change needs a new engine.
             if found is None or found.max_in_flight != running.subscription.max_in_flight:
                 running.stop()
                 del self._running[name]

@@ -3,9 +3,9 @@
     2xx                  delivered
     410                  the receiver is gone: the subscription stops
     429, 503             not delivered; Retry-After holds every event of the subscription
-    other, no response   not delivered; tried again
+    other, no response   not delivered; sent again later
 
-A redirect is not followed. A 2xx whose body is longer than the bound is delivered: the body means nothing.
+A redirect is not followed. A 2xx with a body above the bound counts as delivered, because the body is ignored.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class NotDelivered:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverGone:
-    """The receiver answered 410: it wants no event any more."""
+    """The receiver answered 410: it rejects all further events."""
 
 
 Outcome = Delivered | NotDelivered | ReceiverGone
@@ -65,7 +65,7 @@ Outcome = Delivered | NotDelivered | ReceiverGone
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """An event as it is sent: a structured CloudEvent. The signature is made for each request."""
+    """The body and the id of a webhook: a structured CloudEvent. Each request gets a new signature."""
 
     id: str
     body: bytes
@@ -92,7 +92,7 @@ def signed_headers(message: WebhookMessage, secrets: tuple[bytes, ...], now: flo
 async def deliver(
     transport: WebhookTransport, message: WebhookMessage, secrets: tuple[bytes, ...], now: float
 ) -> Outcome:
-    """Send the message once and return what came of it."""
+    """Send the message once and return the result."""
     try:
         response = await transport.post(signed_headers(message, secrets, now), message.body)
     except AddressForbidden:
@@ -105,7 +105,7 @@ async def deliver(
 
 
 def read_status(status: int, retry_after: str | None, now: float) -> Outcome:
-    """Return what a response means."""
+    """Return the result that a response means."""
     if 200 <= status < 300:
         return Delivered(status)
     if status == _GONE:

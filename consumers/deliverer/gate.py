@@ -1,11 +1,11 @@
 """Whether a subscription's receiver may be called now. Pure; one for each subscription and process.
 
-    open     every key may call
-    held     the receiver sent Retry-After with 429 or 503: no key calls until then
+    open     every key may send
+    held     the receiver sent Retry-After with 429 or 503: no key sends before that time
     down     five keys failed in a row without a success: one probe at a time, with growing pauses
-    stopped  the receiver answered 410: no call until an operator resumes, or the URL changes
+    stopped  the receiver answered 410: no request until an operator resumes, or the URL changes
 
-Times are of a clock that never jumps.
+Times are those of the monotonic clock.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class DeliveryWait(StrEnum):
 
 
 class Held(NamedTuple):
-    """The key may not call now; it asks again after `seconds`."""
+    """The key must wait `seconds` before it asks again."""
 
     seconds: float
     reason: DeliveryWait
@@ -72,12 +72,12 @@ class Gate:
         return Held(wait + max(_LEAST_HOLD_SECONDS, self._pause) * self._chance() + 0.1, DeliveryWait.DOWN)
 
     def succeeded(self) -> None:
-        """Note that the receiver accepted an event."""
+        """Record that the receiver accepted an event."""
         self._failing.clear()
         self._pause, self._prober = 0.0, None
 
     def failed(self, key: bytes, now: float, retry_after_seconds: float | None = None) -> None:
-        """Note that a call failed. `retry_after_seconds` is the receiver's wait for all calls; None if it has none."""
+        """Record that a request failed. `retry_after_seconds` is the wait for all keys; None without one."""
         if retry_after_seconds is not None:
             self._held_until = max(self._held_until, now + retry_after_seconds)
         if self.is_down:
@@ -92,7 +92,7 @@ class Gate:
             self._prober, self._probe_at = None, now + self._pause
 
     def left(self, key: bytes) -> None:
-        """Note that a call ended without a result, so that another key may probe."""
+        """Record that a request ended without a result, so that another key may probe."""
         if key == self._prober:
             self._prober = None
 
@@ -101,7 +101,7 @@ class Gate:
         self.is_stopped, self.was_resumed = True, False
 
     def resume(self) -> None:
-        """Open the gate again, for every reason that it was closed for."""
+        """Open the gate, whatever the reason why it is closed."""
         self.is_stopped, self.was_resumed = False, True
         self._failing.clear()
         self._held_until = self._pause = self._probe_at = 0.0

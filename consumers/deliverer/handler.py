@@ -1,15 +1,15 @@
 """The engine's handler of one subscription: one record of `events` is one event to deliver.
 
-    not wanted          -> Done
+    filtered out        -> Done
     gate closed         -> RetryAt, without a request
     delivered           -> Done, the key's state deleted
-    first failure       -> the time of it is committed, then RetryAt
-    failure after a day -> Done with a dead letter; the key's next event follows
+    first failure       -> its time is committed, then RetryAt
+    failure after a day -> Done with a dead letter; then the key's next event
     410                 -> committed, the gate stops, RetryAt
     no CloudEvent       -> Done with a dead letter
 
-Nothing is committed before a request: a request twice is allowed, a request too few is not. The engine runs one
-invocation of a key at a time, so the next event of an authorization is sent only after this one is done.
+The handler commits nothing before a request, because a repeated request is allowed and a missing one is not. The engine
+runs one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class DeliveryNumbers(Protocol):
         """Count a request and its time."""
 
     def delivered(self, age_seconds: float) -> None:
-        """Count an event that the receiver has, and its age."""
+        """Count a delivered event, and its age."""
 
     def dead_lettered(self) -> None:
         """Count a dead letter."""
@@ -53,7 +53,7 @@ class DeliveryNumbers(Protocol):
 
 @dataclass(slots=True)
 class LastAnswer:
-    """What the receiver answered last, for operators. `at` is Unix seconds; None before the first request."""
+    """The receiver's last response, for operators. `at` is Unix seconds; None before the first request."""
 
     result: str = ""
     status: int | None = None
@@ -73,7 +73,7 @@ class DeliveryHandler:
     last_answer: LastAnswer = field(default_factory=LastAnswer)
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
-        """Deliver one event, or say when to try again."""
+        """Deliver one event, or return when to retry."""
         if record.timestamp < self.subscription.since:
             return _done(invocation)
         try:
@@ -166,7 +166,7 @@ class DeliveryHandler:
         failed = FailedDelivery(record.partition, record.offset, since, invocation.now, outcome.result, outcome.status)
         headers = dead_letter_headers(record.headers, failed)
         output = Output(self.dead_letters_topic, record.key, record.value, headers)
-        # It does not count against the partition: later events must go on.
+        # It does not count against the partition's failure ratio: later events must still be sent.
         return Done((output,), None, dead_lettered=Failure(outcome.result, counts=False))
 
 

@@ -1,6 +1,6 @@
-"""The state of a key: the event that could not be delivered yet. A key without such an event has no state.
+"""The state of a key: the event whose delivery has failed so far. A key without such an event has no state.
 
-Its JSON: `{"offset": 7, "since": 1700000000.0, "gone": "3fa4…"}`. `gone` is there after a 410.
+Its JSON: `{"offset": 7, "since": 1700000000.0, "gone": "3fa4…"}`. `gone` is present after a 410.
 """
 
 import math
@@ -28,9 +28,9 @@ class PendingDelivery:
 
 
 def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
-    """Return the pending delivery of the event at this offset. A state of another event, or an unreadable one, is none.
+    """Return the pending delivery of the event at this offset; None if the state is of another event, or unreadable.
 
-    Without it the event has its whole time again: it is tried for longer, and never less.
+    Without a state the time of the event begins again, so it is retried longer, never shorter.
     """
     if state is None:
         return None

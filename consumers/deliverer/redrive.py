@@ -1,10 +1,10 @@
 """Delivers events once more: dead letters, or everything from a position on. For `gateway deliverer redrive`.
 
-It runs beside the deliverer, in a process of its own, and changes neither its progress nor its states. One partition is
-one after another, so the events of an authorization keep their order among themselves. The deliverer sends newer events
+It runs beside the deliverer, in a process of its own, and changes neither its progress nor its states. The events of
+a partition are sent one after another, so those of an authorization keep their order. The deliverer sends newer events
 meanwhile: a receiver orders by `sequence`, and recognises an event by its id.
 
-A crash leaves at most repeated deliveries: a dead letter ends only after its delivery, and the rest is run again.
+After a crash an operator runs it again: a dead letter ends only after its delivery, so a crash causes only duplicates.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class ReplayedEvent:
 
 @dataclass(slots=True)
 class RedriveResult:
-    """What a redrive did. `stopped` has, by partition, the position of the first event that was not delivered."""
+    """The result of a redrive. `stopped` has the position of the first undelivered event of each stopped partition."""
 
     delivered: int = 0
     skipped: int = 0
@@ -123,7 +123,7 @@ async def redrive_from(
     *,
     authorization_id: str | None = None,
 ) -> RedriveResult:
-    """Deliver the wanted events from a position (partition, offset), or from a time, to the log's end at this moment.
+    """Deliver the subscription's events from a position (partition, offset) or a time to the current end of the log.
 
     Raises KafkaFailure.
     """

@@ -1,6 +1,6 @@
 """The state of a subscription for operators: /lanes, `gateway top`, the console and the gauges.
 
-It shows the receiver's origin alone: a path or a query may hold a token.
+It shows only the receiver's origin, because a path or a query may contain a token.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""A subscription: who gets which events, where and how. Immutable; a new version of the file makes new ones."""
+"""A subscription: the receiver, its filter and its bounds. Immutable; a new version of the file makes new objects."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,14 @@ _MAX_RESPONSE_BODY = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """The events that a subscriber wants. An empty set, or no pair, accepts every event."""
+    """The filter of a subscription. An empty set, or no metadata, accepts every event."""
 
     types: frozenset[str] = frozenset()
     callers: frozenset[str] = frozenset()
     metadata: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def accepts(self, envelope: Envelope) -> bool:
-        """Return whether the subscriber wants the event. Without a caller or metadata, an event has none to match."""
+        """Return whether the filter accepts the event. An event without a caller matches no filter on callers."""
         if self.types and envelope.type not in self.types:
             return False
         if not self.callers and not self.metadata:
@@ -47,9 +47,9 @@ class Subscription:
         target: the receiver's URL.
         since: events that Kafka stored before this time (Unix seconds) are not delivered.
         accepts: the filter.
-        secrets: signing secrets; every request has a signature of each.
-        policy: the networks that may be called.
-        ca_file: the receiver's certificate authorities; None: the system's.
+        secrets: signing secrets; each request has one signature for each.
+        policy: the networks to which the deliverer may connect.
+        ca_file: the receiver's certificate authorities; None for the system's.
         timeout_seconds: of one request in total.
         max_in_flight: the most requests of one process at a time.
         gives_up_after_seconds: the time from the first failed try of an event until it becomes a dead letter.
@@ -69,7 +69,7 @@ class Subscription:
 
     @property
     def limits(self) -> Limits:
-        """The bounds of one request. A response's body is thrown away, and has a bound."""
+        """The bounds of one request. The response's body is bounded too, and discarded."""
         return Limits(
             connect_seconds=self.connect_timeout_seconds,
             write_seconds=self.timeout_seconds,
@@ -80,7 +80,7 @@ class Subscription:
 
     @property
     def connection_key(self) -> tuple[object, ...]:
-        """The settings of a connection: if one changes, new connections are needed."""
+        """The settings of a connection. If one of them changes, the deliverer opens new connections."""
         return self.target, self.policy, self.ca_file, self.timeout_seconds, self.connect_timeout_seconds
 
 

@@ -1,6 +1,6 @@
-"""One subscription at work: its own engine, group, state topic, connections and gate.
+"""A running subscription: its own engine, group, state topic, connections and gate.
 
-Nothing is shared with another subscription but the event loop, so a slow or dead receiver delays no other.
+Subscriptions share only the event loop, so a slow or dead receiver delays no other.
 """
 
 import asyncio
@@ -72,11 +72,11 @@ class SubscriptionEngine:
         hidden = create_metrics(CollectorRegistry()).engine
         self.engine = Engine(engine_settings(settings, subscription, self.topics), self.handler, hidden)
         self.has_topics = False
-        self.problem: str | None = None  # what stops this subscription until the process starts again
+        self.problem: str | None = None  # why this subscription is stopped until the process starts again
 
     @property
     def subscription(self) -> Subscription:
-        """The version of the subscription that is at work."""
+        """The version of the subscription that is in force."""
         return self.handler.subscription
 
     def change(self, subscription: Subscription) -> None:
@@ -97,7 +97,7 @@ class SubscriptionEngine:
     async def run(self) -> None:
         """Wait for the subscription's topics, then deliver. Raises PartitionCountChanged.
 
-        Wrong topics of one subscription stop that subscription alone, until the process starts again.
+        If topics of a subscription are wrong, only this subscription stops, until the process starts again.
         """
         wanted = wanted_topics(self.topics, self._settings.topics)
         try:

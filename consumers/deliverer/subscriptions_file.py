@@ -1,4 +1,4 @@
-"""The subscriptions file (TOML). It is read again when it or a secret changes; an invalid version is ignored.
+"""The subscriptions file (TOML). It is read again when the file or a secret changes. An invalid version is ignored.
 
 [[subscription]]
 name = "billing"                       # a-z, 0-9 and -; also a part of topic names, so it never changes

@@ -27,7 +27,7 @@ _SUBJECT: Final = "gateway-deliverer-test"
 
 @dataclass(frozen=True, slots=True)
 class TrialStep:
-    """One step: what was tried, whether it worked, and what was found. It holds no path, query or secret."""
+    """One step: its name, whether it succeeded, and its finding. It contains no path, query or secret."""
 
     step: str
     is_good: bool
@@ -77,7 +77,7 @@ async def _addresses(subscription: Subscription, resolver: Resolver, steps: list
 
 
 def test_event(subscription: str, source: str) -> Envelope:
-    """Return a test event. Its type is in no subscription's filter; a receiver answers 2xx and ignores it."""
+    """Return a test event. No filter can name its type. A receiver answers 2xx and ignores it."""
     return Envelope(
         id=str(uuid.uuid4()),
         source=source,

@@ -24,7 +24,7 @@ from runtime.settings import ConsoleSettings
 
 MOST_BYTES: Final = 8 << 20
 MOST_CONNECTIONS: Final = 200
-# The ingress closes an idle connection after 75 s, and a proxy in between perhaps earlier. Ours must end first.
+# The ingress closes an idle connection after 75 s, a proxy may close it earlier. The console must close it first.
 IDLE_CONNECTION_SECONDS: Final = 15.0
 # The API sends a comment at least every 15 s.
 STREAM_SILENCE_SECONDS: Final = 45.0
@@ -33,7 +33,7 @@ _LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.Wri
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 current_request_id: ContextVar[str] = ContextVar("current_request_id")
-"""The id of the page that is made; the API's log line of each call has the same id."""
+"""The id of the request for the page; the API's log line of each call has the same id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class ApiRefusal:
 
 @dataclass(frozen=True, slots=True)
 class ApiNotReached:
-    """The API gave no answer of its own. The result of a command is unknown: the same key may be sent again."""
+    """The API did not respond. The result of a command is then unknown; the same key may be sent again."""
 
     reason: str
 
@@ -80,7 +80,7 @@ ApiOutcome = ApiAnswer | ApiRefusal | ApiNotReached
 
 @dataclass(frozen=True, slots=True)
 class ApiStream:
-    """An open event stream. `chunks` are the bytes as they come; they end when the session or the stream ends."""
+    """An open event stream. `chunks` are the bytes as they arrive; they end with the session or the stream."""
 
     chunks: AsyncIterator[bytes]
     headers: Mapping[str, str]
@@ -236,7 +236,7 @@ class Api:
                 finally:
                     await response.aclose()
             except _LOST_CONNECTION:
-                # The API may have closed a kept connection. Only a read changes nothing if it is sent twice.
+                # The API may have closed an idle connection. Only a read can be sent twice without an effect.
                 if request.method != "GET" or not attempts_left:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover
@@ -258,7 +258,7 @@ async def _until(ends_at: datetime | None, chunks: AsyncIterator[bytes]) -> Asyn
             async for chunk in chunks:
                 yield chunk
     except (TimeoutError, httpx.HTTPError):
-        # The browser opens the stream again, and learns why it can't.
+        # The browser opens the stream again, and gets the reason as a response.
         return
 
 

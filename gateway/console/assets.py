@@ -47,7 +47,7 @@ class Assets:
         return self._by_name[name].url
 
     async def serve(self, request: Request) -> Response:
-        """GET /static/{digest}/{name}. An old digest gets the current file, which is not cached: releases overlap."""
+        """GET /static/{digest}/{name}. An old digest gets the current file, uncached: releases overlap."""
         asset = self._by_name.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)

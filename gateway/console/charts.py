@@ -37,7 +37,7 @@ class ThroughputChart:
 
 
 def throughput(history: Sequence[Mapping[str, Any]]) -> ThroughputChart | None:
-    """Draw the history of an overview, oldest minute first. The present minute is not over, so it is left out."""
+    """Draw the history of an overview, oldest minute first. It omits the current minute, which has not ended."""
     minutes = history[:-1]
     if len(minutes) < 2:
         return None

@@ -27,7 +27,7 @@ _KNOWN: Final = {
 
 
 class PageError(HTTPException):
-    """A page can't be made: its status, title, and what the person can do."""
+    """A page cannot be shown: the status, the title, and what the person can do."""
 
     def __init__(self, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)

@@ -22,7 +22,7 @@ def serve(settings: ConsoleProcessSettings) -> int:
 async def work(settings: ConsoleProcessSettings, process: Process) -> None:
     """Serve the pages until `process.stop`.
 
-    The process is ready as soon as it listens: without the API its pages say so, which helps a person more than a
+    The process is ready as soon as it listens. While the API is unreachable, its pages say so: that helps more than a
     proxy's error page.
     """
     own = settings.console

@@ -5,7 +5,7 @@ SecurityHeaders   CSP and the other headers
 PageErrors        a page for an unexpected exception
 CrossSiteCheck    403 for an unsafe request from another site
 BodyBound         413 for a large body
-sign_in.gate.SignInGate   the person, or the way to sign in
+sign_in.gate.SignInGate   the signed-in person, or a redirect to the sign-in
 PagesInFlight     429 above `max_pages_per_person` pages of one person
 """
 
@@ -105,7 +105,7 @@ class PageErrors:
         except ClientDisconnect:
             pass
         except HTTPException as error:
-            # Raised by middleware; the router answers those of the pages.
+            # Only middleware raises it here: the router handles the exceptions of pages.
             if has_started:
                 raise
             await error_page(Request(scope), error)(scope, receive, send)
@@ -119,8 +119,8 @@ class PageErrors:
 class CrossSiteCheck:
     """Rejects an unsafe request that a page of another site may have caused (CSRF).
 
-    Browsers say where a request comes from in Sec-Fetch-Site, and cannot be made to lie. A browser that does not send
-    it, as on plain HTTP, sends Origin with every unsafe request.
+    Browsers name the origin of a request in Sec-Fetch-Site, and no page can change this header. A browser that does not
+    send it, as on plain HTTP, sends Origin with every unsafe request.
     """
 
     def __init__(self, app: ASGIApp, *, origin: str) -> None:
@@ -143,7 +143,7 @@ class CrossSiteCheck:
 
 
 class BodyBound:
-    """Rejects a body above 64 KiB, by its announced length or while it comes."""
+    """Rejects a body above 64 KiB, by its Content-Length or while it arrives."""
 
     def __init__(self, app: ASGIApp, *, most_bytes: int = MOST_BODY_BYTES) -> None:
         self.app = app

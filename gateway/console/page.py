@@ -1,4 +1,4 @@
-"""What a page gets: the person, the API, the settings, the time, and the rendering of a template.
+"""What every page uses: the person, the API, the settings, the time, and the rendering of a template.
 
     async def work_list(request: Request) -> Response:
         outcome = await console_of(request).api.get(person_of(request), "/v1/authorizations", {"needs": "person"})
@@ -7,7 +7,7 @@
     ROUTES = [Route("/work", work_list)]
 
 Every template gets `view`, `person` (None on pages before sign-in) and `page`. A fragment is a template, or a block of
-one, that the whole page renders too.
+a template, that is also a part of the whole page.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,9 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """Facts of the page that is made: its path, the installation, the time (UTC) and the request's id.
+    """Facts of one page: its path, the installation, the time (UTC) and the request's id.
 
-    `guide_url` is the address of docs/operations.md for readers; None if the installation does not say it.
+    `guide_url` is the address of docs/operations.md for readers; None if the setting is absent.
     """
 
     path: str
@@ -86,7 +86,7 @@ def person_of(request: Request) -> SignedInPerson:
 
 
 def is_fragment(request: Request) -> bool:
-    """Return whether htmx asks for a part of a page instead of a person opening it."""
+    """Return whether htmx requests a part of a page, and not a person the whole page."""
     return request.headers.get("hx-request") == "true"
 
 

@@ -24,7 +24,7 @@ class SignedInPerson:
         name: The name that records and events show.
         permissions: What the API allows, as `GET /v1/me` says.
         credential: The bearer token of the person's calls of the API; only `gateway.console.api` reads it.
-        ends_at: When the session ends at the latest; None if a proxy decides it.
+        ends_at: The latest end of the session; None if a proxy decides it.
     """
 
     name: str
@@ -35,9 +35,9 @@ class SignedInPerson:
 
     @property
     def is_named_by_token(self) -> bool:
-        """Whether the API takes the name from the token; otherwise a body must name the person."""
+        """Whether the API reads the name from the token. Otherwise the body must contain the person's name."""
         return self.way is not SignInWay.key
 
     def may(self, permission: str) -> bool:
-        """Return whether the API allows the person what needs this permission."""
+        """Return whether the person has this permission."""
         return permission in self.permissions

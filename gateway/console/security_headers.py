@@ -1,4 +1,4 @@
-"""The security headers of every response. A page may bring a header of its own instead."""
+"""The security headers of every response. A page's own header replaces the default."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,6 +1,6 @@
 """Times as pages show them: ages, time left and clocks. Pure; every function receives `now`.
 
-A text here is what a browser without JavaScript shows. `static/console.js` counts on from the same rules.
+These texts are what a browser without JavaScript shows. `static/console.js` updates them by the same rules.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Pages that update a part of themselves: the fragment, its ETag, and how old the data may be.
 
-The browser's `console.js` asks the page's own address with `HX-Request: true`, and gets the part alone, or 304.
+`console.js` requests the page's own address with `HX-Request: true`, and receives only the part, or 304.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _QUOTE: Final = '"'
 
 
 class FreshnessReader:
-    """Knows how far the read model is behind: one call of the API in five seconds for all people."""
+    """Caches how far the read model is behind: one call of the API every five seconds for all people."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -48,9 +48,9 @@ async def read_freshness(request: Request) -> Freshness:
 async def read_changed(
     request: Request, path: str, query: Mapping[str, str] | None = None
 ) -> tuple[ApiOutcome, Freshness]:
-    """Read from the API what a part shows. The outcome has status 304 if the browser's part is still correct.
+    """Read from the API what a part shows. The outcome has status 304 if the browser's part is up to date.
 
-    The part is correct as long as the API's answer and the state of the read model are the same.
+    The part is up to date while the API's response and the state of the read model are unchanged.
     """
     api, person = console_of(request).api, person_of(request)
     etag, known_state = _known(request)
@@ -97,7 +97,7 @@ def status_of(outcome: ApiOutcome) -> int:
 
 
 def _known(request: Request) -> tuple[str | None, str | None]:
-    """Return the API's ETag and the state of the read model that the browser's part was made from."""
+    """Return the API's ETag and the state of the read model from which the browser's part was rendered."""
     given = request.headers.get("if-none-match", "") if is_fragment(request) else ""
     etag, separator, state = given.strip(_QUOTE).rpartition(_SEPARATOR)
     return (f'"{etag}"', state) if separator else (None, None)

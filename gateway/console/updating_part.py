@@ -1,4 +1,4 @@
-"""Pages with one part that updates, and whose data have no ETag: the part's own is a digest of what it shows.
+"""Pages with one part that updates, and whose data have no ETag: the part's ETag is a digest of its content.
 
 A form's key and the time are not in the digest, so an update that shows nothing new is a 304.
 """

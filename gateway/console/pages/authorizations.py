@@ -23,7 +23,7 @@ _NOTICES: Final = frozenset({"watch", "release"})
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationDetails:
-    """One authorization, or why it cannot be shown; `refusal` is why an action was not accepted.
+    """One authorization, or why it cannot be shown. `refusal`: why the API rejected an action.
 
     `form_key` is the idempotency key of the page's forms: a double click is one command.
     """
@@ -77,7 +77,7 @@ async def release(request: Request) -> Response:
 async def _show(request: Request, refusal: Problem | None = None) -> Response:
     id_, cursor = request.path_params["id"], request.query_params.get("cursor")
     query = {"order": "newest", "limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
-    # Each change of the record comes with an entry, so the timeline alone decides whether the part is still correct.
+    # Each change of the record has an entry, so the timeline alone shows whether the part is up to date.
     timeline, freshness = await read_changed(request, api_path("v1", "authorizations", id_, "timeline"), query)
     page = AuthorizationDetails(id_, freshness, _address(id_, cursor), str(uuid.uuid4()), refusal=refusal)
     outcome = timeline

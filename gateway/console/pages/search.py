@@ -45,7 +45,7 @@ async def search(request: Request) -> Response:
 
 
 def _problems(outcomes: list[ApiAnswer | ApiRefusal | ApiNotReached]) -> tuple[ApiRefusal | ApiNotReached, ...]:
-    """Return each kind of problem once; not found is an answer."""
+    """Return each kind of problem once. 404 is no problem: the text was not found."""
     kinds: dict[str, ApiRefusal | ApiNotReached] = {}
     for outcome in outcomes:
         match outcome:

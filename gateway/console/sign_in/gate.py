@@ -1,7 +1,7 @@
-"""The middleware that knows the person of a request, or leads to the sign-in.
+"""The middleware that identifies the person of a request, or redirects to the sign-in.
 
-A page without a session redirects to the sign-in and comes back. A fragment or a stream gets 401. A posted form gets a
-page that keeps what was typed: the person signs in in another tab, then sends it again.
+Without a session, a page redirects to the sign-in, which returns to the page. A fragment or a stream gets 401. A posted
+form gets a page with the typed values: the person signs in in another tab, then submits it again.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ PUBLIC_PREFIXES: Final = ("/static/", "/sign-in", "/sign-out", "/signed-out")
 
 @dataclass(frozen=True, slots=True)
 class KeptForm:
-    """A posted form whose session had ended: where it goes, and its fields."""
+    """A form that was posted after its session had ended: its address and its fields."""
 
     action: str
     fields: tuple[tuple[str, str], ...]
@@ -63,7 +63,7 @@ class SignInGate:
         self._trust_bearer = trust_bearer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or answer it with a way to sign in."""
+        """Serve one request, or respond with a way to sign in."""
         request = Request(scope, receive)
         if request.url.path.startswith(PUBLIC_PREFIXES):
             scope["state"]["person"] = None
@@ -101,7 +101,7 @@ class SignInGate:
         identity = None if current is None else await self._identities.identity(current.credential)
         if current is None or (isinstance(identity, ApiRefusal) and identity.status == 401):
             return _Admitted(None, tuple(sessions.clear(request.cookies)))
-        # Without an answer of the API the page itself says so; what it shows as allowed is what was allowed before.
+        # While the API does not respond, the page says so and shows the permissions of the last response.
         permissions = identity.permissions if isinstance(identity, KnownIdentity) else frozenset(current.permissions)
         changed = current if current is not session else None
         if is_action(request):
@@ -136,7 +136,7 @@ def bearer(request: Request) -> SecretStr | None:
 
 
 def is_action(request: Request) -> bool:
-    """Return whether a person caused the request: a page that was opened, or a form. A page's own polls are none."""
+    """Return whether a person caused the request by opening a page or posting a form. Polls of a page do not count."""
     if request.method == "POST":
         return True
     mode = request.headers.get("sec-fetch-mode")

@@ -1,7 +1,7 @@
-"""One-time links for a development machine: `gateway dev` prints one, it works once and for a minute.
+"""One-time links for a development machine: `gateway dev` prints one. It works once, within a minute.
 
-The program that prints links and the console share a directory. A link names a file in it, which holds the person's
-token; opening the link removes the file, so that it works once also after a restart. Only this machine may open it.
+The program that prints links and the console share a directory. A link names a file there, which contains the person's
+token. Opening the link removes the file, so a link works once, even after a restart. Only this machine may open it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MOST_CHARACTERS: Final = 64
 
 
 def one_time_link(directory: Path, public_url: str, token: str, now: datetime) -> str:
-    """Return a link that signs in with a person's token. Links that are over are removed."""
+    """Return a link that signs in with a person's token. Remove expired links."""
     seconds = now.astimezone(UTC).timestamp()
     for old in directory.glob("*.link"):
         if seconds >= _ends_at(old):
@@ -39,13 +39,13 @@ class OneTimeLinks:
     directory: Path
 
     def open(self, name: str, peer: str | None, now: datetime) -> SecretStr | None:
-        """Return the person's token; None if there is no such link, it is over, or the peer is another machine."""
+        """Return the person's token; None if the link does not exist, has expired, or the peer is another machine."""
         if not _is_loopback(peer) or not 0 < len(name) <= MOST_CHARACTERS:
             return None
         file = _file(self.directory, name)
         try:
             content = json.loads(file.read_text())
-            # Of two that open the link at the same time, one finds the file gone.
+            # If two requests open the link at once, only one of them finds the file.
             file.unlink()
         except (OSError, ValueError):
             return None

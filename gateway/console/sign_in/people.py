@@ -1,6 +1,6 @@
-"""Who a credential belongs to and what the person may do: `GET /v1/me`, remembered for a short time.
+"""The name and the permissions of a credential: `GET /v1/me`, cached for a short time.
 
-Bounded. A credential is remembered by its hash.
+The cache is bounded, and its keys are hashes of credentials.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MOST_REMEMBERED: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class KnownIdentity:
-    """What the API says about a credential: the caller's name, the person's (None for a service), permissions."""
+    """A credential's facts at the API: the caller's name, the person's name (None for a service), the permissions."""
 
     caller: str
     person: str | None
@@ -36,7 +36,7 @@ class Identities:
         self._known: OrderedDict[bytes, tuple[KnownIdentity, float]] = OrderedDict()
 
     async def identity(self, credential: SecretStr) -> KnownIdentity | ApiRefusal | ApiNotReached:
-        """Return the identity. While the API is away, the last known one counts."""
+        """Return the identity. While the API is unreachable, return the last known identity."""
         digest = hashlib.sha256(credential.get_secret_value().encode("utf-8", "surrogateescape")).digest()
         known = self._known.get(digest)
         if known is not None and self._clock() < known[1]:

@@ -1,6 +1,6 @@
-"""New tokens for a session whose token ends soon. Bounded, and one call of the issuer for requests at the same time.
+"""Renews the token of a session shortly before it expires. Bounded; concurrent requests share one call of the issuer.
 
-Many issuers accept a refresh token once. So requests that still have the old cookies get the result of the first.
+Many issuers accept a refresh token only once. So requests that still have the old cookies get the first one's result.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ MOST_CHARACTERS: Final = 1_000
 # One slash, then no slash or backslash: browsers read `//host` and `/\host` as another host. Then visible ASCII only:
 # browsers remove tabs and line breaks, so `/<tab>/host` would become `//host`.
 _LOCAL: Final = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
-# Signing in again after the sign-in, or signing out by it, would be a loop.
+# A return to the sign-in or the sign-out would be a loop.
 _NEVER: Final = ("/sign-in", "/sign-out", "/signed-out", "/static/")
 
 

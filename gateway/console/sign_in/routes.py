@@ -112,7 +112,7 @@ class SignIn:
         return render(request, "sign_in.html", view)
 
     async def start(self, request: Request) -> Response:
-        """GET /sign-in/start: go to the issuer. A link leads here: the CSP forbids a form that ends elsewhere."""
+        """GET /sign-in/start: redirect to the issuer. Reached by a link: the CSP forbids a form with a redirect."""
         pending = FlowFailed(FlowFault.issuer_away) if self._flow is None else await self._flow.begin()
         if isinstance(pending, FlowFailed):
             raise self._failure(pending)
@@ -131,7 +131,7 @@ class SignIn:
         return response
 
     async def callback(self, request: Request) -> Response:
-        """GET /sign-in/callback: the issuer's answer. It counts only in the browser that began, and once."""
+        """GET /sign-in/callback: the issuer's answer. Valid once, in the browser that began the sign-in."""
         now = console_of(request).now()
         sealed = self._pending.read(request.cookies)
         begun = None if sealed is None else self._sealer.open(_PENDING, sealed)

@@ -1,7 +1,7 @@
 """Sealed texts: JSON encrypted and authenticated with the console's keys (JWE, `dir` with A256GCM).
 
-Browsers and terminals hold them; only the console reads them. A purpose is part of each, so that none serves as
-another. The key file has one or two keys: the first encrypts, both decrypt.
+Browsers and terminals store them; only the console can decrypt them. Each contains its purpose, so a text for one
+purpose is invalid for another. The key file has one or two keys: the first encrypts, both decrypt.
 """
 
 import base64
@@ -57,7 +57,7 @@ class Sealer:
         return jwe.encrypt_compact(header, text, key, registry=_REGISTRY)
 
     def open(self, purpose: str, sealed: str) -> dict[str, Any] | None:
-        """Return the content; None if it is not ours, was changed, or has another purpose."""
+        """Return the content; None if it was not sealed by us, was changed, or has another purpose."""
         try:
             opened = jwe.decrypt_compact(sealed.encode("ascii"), self._current(), registry=_REGISTRY)
             content = json.loads(opened.plaintext or b"")
@@ -100,6 +100,6 @@ def _key(line: str) -> OctKey | None:
         return None
     if len(content) != KEY_BYTES:
         return None
-    # The id only selects the key. It is a hash of a hash, so that it says nothing about the key.
+    # The id only selects the key. It is a hash of a hash, so it reveals nothing about the key.
     kid = hashlib.sha256(b"kid" + hashlib.sha256(content).digest()).hexdigest()[:12]
     return OctKey.import_key(content, {"kid": kid})

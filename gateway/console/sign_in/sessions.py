@@ -1,7 +1,7 @@
 """A person's session: what it holds, when it ends, and how it becomes cookies. The console stores no session.
 
-A session ends after `idle_after` without an action, after `session_life`, and with its token. Signing in always makes
-a new session, so that a session planted before has no effect.
+A session ends after `idle_after` without an action, after `session_life`, and with its token. Each sign-in creates
+a new session, so an attacker cannot plant a session before it.
 """
 
 import secrets
@@ -21,7 +21,7 @@ PURPOSE: Final = "session"
 RENEW_BEFORE: Final = timedelta(seconds=30)
 """A token is renewed this long before its end."""
 TOUCH_AFTER: Final = timedelta(minutes=1)
-"""The time of the last action is written again after this time, not with every page."""
+"""The time of the last action is written at most this often, not with every page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class PersonSession:
         credential: The bearer token of the person's calls of the API.
         permissions: The permissions at the sign-in; they count only while the API does not answer.
         started_at: When the person signed in.
-        seen_at: When the person last did something; polls of a page do not count.
+        seen_at: The time of the person's last action; polls of a page do not count.
         token_ends_at: When the credential ends; None if it has no known end.
         renewal: The refresh token of the issuer.
     """
@@ -69,14 +69,14 @@ class SessionRules:
     life: timedelta
 
     def ends_at(self, session: PersonSession) -> datetime:
-        """Return when the session ends if the person does nothing more."""
+        """Return when the session ends without a further action."""
         ends = min(session.seen_at + self.idle_after, session.started_at + self.life)
         if session.token_ends_at is not None and session.renewal is None:
             ends = min(ends, session.token_ends_at)
         return ends
 
     def is_alive(self, session: PersonSession, now: datetime) -> bool:
-        """Return whether the session has not ended. A session of the future is none: a clock was wrong."""
+        """Return whether the session has not ended. One that begins in the future has ended: a clock was wrong."""
         return session.started_at - TOUCH_AFTER <= now < self.ends_at(session)
 
     def needs_renewal(self, session: PersonSession, now: datetime) -> bool:
@@ -88,7 +88,7 @@ class SessionRules:
         )
 
     def touched(self, session: PersonSession, now: datetime) -> PersonSession | None:
-        """Return the session after an action of the person; None if writing it again is not worth a cookie."""
+        """Return the session after an action of the person; None if the stored time is recent enough."""
         return replace(session, seen_at=now) if now - session.seen_at >= TOUCH_AFTER else None
 
 
@@ -101,7 +101,7 @@ class Sessions:
         self.rules = SessionRules(settings.idle_after, settings.session_life)
 
     def read(self, cookies: Mapping[str, str], now: datetime) -> PersonSession | None:
-        """Return the session of a request's cookies, if it is alive."""
+        """Return the session of a request's cookies, if it has not ended."""
         sealed = self._jar.read(cookies)
         content = None if sealed is None else self._sealer.open(PURPOSE, sealed)
         if content is None:
@@ -150,7 +150,7 @@ def new_session(
 
 
 def end_of_token(now: datetime, seconds: float | None) -> datetime | None:
-    """Return when a token ends that was just made and lives this long."""
+    """Return the end of a token that was issued now with this lifetime."""
     return None if seconds is None else now + timedelta(seconds=min(max(seconds, 0.0), 10.0**8))
 
 

@@ -1,4 +1,4 @@
-"""One authorization: its state in one word, its facts, and what the person may do now. Pure."""
+"""One authorization: its situation, its facts, and the actions that are possible now. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class ActiveHandoffView:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationActions:
-    """What is possible in this situation; whether the person may do it, the template asks `person.may`."""
+    """The actions that are possible in this situation. The template checks `person.may` for the permission."""
 
     can_work: bool
     can_watch: bool

@@ -1,4 +1,4 @@
-"""Content of another system, shown as it came: small tables where the shape allows it, else a tree. Pure.
+"""Content of another system, shown unchanged: as small tables where its shape allows it, else as a tree. Pure.
 
 Nothing is dropped or reordered. Characters that hide text or change its direction are shown as their codes.
 """
@@ -105,7 +105,7 @@ def part(name: str, value: Any) -> ShownPart:
 
 
 def content(value: Any) -> Content | None:
-    """Return a value as the smallest shape that shows all of it; None if it is empty or null."""
+    """Return a value in the simplest shape that shows all of it; None if it is empty or null."""
     if value is None or value in ({}, []):
         return None
     if is_single(value):

@@ -105,7 +105,7 @@ class VerdictCount:
 class ChosenDeadLetters:
     """The dead letters that the next request decides about, as the API compares them.
 
-    `after` is the cursor behind those that are decided. So nothing that the person has not seen is decided.
+    `after` is the cursor behind the decided ones. So the API decides only dead letters that the person has seen.
     """
 
     count: int
@@ -185,7 +185,7 @@ def dead_letter_view(
 
 
 def shown_forecast(forecast: Forecast, command: str | None = None) -> ShownForecast:
-    """Return a forecast for a page. A redriven watch command sends nothing to Collate but reads."""
+    """Return a forecast for a page. A redriven watch command only reads from Collate."""
     first, _, rest = forecast.verdict.partition(",")
     kind, _, reason = first.partition(":")
     if kind == "write" and command == CommandType.AUTHORIZATION_WATCH:

@@ -1,7 +1,7 @@
 """The events page: the newest events of the stream, and the parts of the stream that a page needs. Pure.
 
-`EventFrames` parses server-sent events from bytes that come in any pieces. `before` computes a position a little
-before the end, so that a list of the newest events needs no database.
+`EventFrames` parses server-sent events from arbitrary pieces of bytes. `before` computes a position a little before the
+end, so the list of the newest events needs no database.
 """
 
 import json
@@ -51,7 +51,7 @@ class EventTypeChoice:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """The page. `events` are None if the list was not asked for; `is_whole` says that all of the window was read."""
+    """The page. `events` is None if the list was not requested. `is_whole`: the whole window was read."""
 
     types: tuple[EventTypeChoice, ...]
     authorization_id: str
@@ -128,7 +128,7 @@ def short_type(name: str) -> str:
 
 
 def newest_first(events: list[ListedEvent], most: int) -> tuple[ListedEvent, ...]:
-    """Return the newest events. The stream is in order within an authorization, so times decide, then numbers."""
+    """Return the newest events. The stream orders those of one authorization only: sort by time, then sequence."""
     ordered = sorted(events, key=lambda event: (event.at or "", _number(event.sequence)), reverse=True)
     return tuple(ordered[:most])
 

@@ -1,4 +1,4 @@
-"""How old the data of a page may be: the projector's own report, as the overview has it. Pure."""
+"""How old the data of a page may be, from the projector's report in the overview. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_BEHIND = 1_000
 
 
 class FreshnessState(StrEnum):
-    """How far a reader can trust that the page is current."""
+    """How current the page is."""
 
     FRESH = "fresh"
     BEHIND = "behind"

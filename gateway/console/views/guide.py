@@ -1,4 +1,4 @@
-"""The part of the operations guide that belongs to a finding: anchors of docs/operations.md. Pure."""
+"""The section of the operations guide for a finding: anchors of docs/operations.md. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

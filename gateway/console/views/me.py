@@ -1,4 +1,4 @@
-"""Who the signed-in person is for the gateway. Pure."""
+"""The signed-in person as the gateway's caller. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,11 +16,11 @@ Json = Mapping[str, Any]
 DEAD_LETTERS_SHOWN = 5
 """Dead letters of the overview; their page has all."""
 PEOPLE_READ = 100
-"""Authorizations that the overview reads to count who needs a person; with more it says `100 or more`."""
+"""The overview reads this many authorizations that need a person; with more it shows `100 or more`."""
 
 _SLOW_SECONDS = 120.0
 _PERSON_WAITS_SECONDS = 4 * 3600.0  # as the alert CollateGatewayPersonWaits
-# Reasons that end without help: Collate finishes a change, or a limit is reached for a while.
+# Reasons that end without an operator: Collate finishes a change, or a limit is reached for a time.
 _ORDINARY = frozenset({"closing", "offered", "stale_read", "rate_limited", "budget", "retry_after", "backoff"})
 
 
@@ -64,8 +64,8 @@ class OverviewFinding:
 class WaitRow:
     """How many commands wait for one reason.
 
-    Only the longest waiting commands are known. Without one of this reason, `since` is None and the wait is shorter
-    than the one of `shorter_than`, if that is known.
+    Only the longest waiting commands are known. If none of them has this reason, `since` is None, and each wait is
+    shorter than that of `shorter_than`, if it is known.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""A search: which questions of the API a text may be the answer of, and what was found. Pure."""
+"""A search: which calls of the API may find a text, and what they found. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 MOST_LENGTH = 140
 ROWS = 20
 TICKET_KEYS = ("case", "ticket")
-"""Metadata keys that a text without a key is compared with."""
+"""The metadata keys that a search without a key looks at."""
 
 _COMMAND_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
@@ -21,7 +21,7 @@ _VALUE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class Found(StrEnum):
-    """What a question looks for."""
+    """The kind of thing that a call finds."""
 
     COMMAND = "command"
     AUTHORIZATION = "authorization"
@@ -31,7 +31,7 @@ class Found(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One call of the API that may know the text. 404 means that it does not."""
+    """One call of the API that may find the text; 404 means not found."""
 
     finds: Found
     path: str
@@ -42,7 +42,7 @@ class Question:
 class SearchView:
     """What a search found.
 
-    `is_readable` is False for a text that can be no id and no metadata. `may_be_authorization`: it can be an id.
+    `is_readable` is False if the text can be neither an id nor metadata. `may_be_authorization`: it can be an id.
     """
 
     text: str
@@ -72,7 +72,7 @@ class SearchView:
 
 
 def questions_of(text: str) -> tuple[Question, ...]:
-    """Return the calls that may find a text: an id, `key=value`, or a value. Empty if it can be none of them."""
+    """Return the calls that may find a text: an id, `key=value`, or a value. Empty if it can be neither."""
     if pair := _PAIR.fullmatch(text):
         return (_by_metadata(pair[1], pair[2]),)
     asked: list[Question] = []
@@ -94,7 +94,7 @@ def questions_of(text: str) -> tuple[Question, ...]:
 
 
 def search_of(text: str, answers: Sequence[tuple[Question, Json]], problems: Sequence[Any] = ()) -> SearchView:
-    """Return what the answered questions found."""
+    """Return what the calls found."""
     authorizations: list[str] = []
     commands: dict[str, CommandView] = {}
     payer, is_more = None, False

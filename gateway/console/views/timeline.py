@@ -47,7 +47,7 @@ class TimelineLine:
 
     @property
     def key(self) -> str:
-        """What identifies the entry on the page, so that an update finds it again."""
+        """The entry's key on the page, by which an update finds it."""
         return f"e{self.sequence}" if self.sequence is not None else f"{self.kind}-{self.command_id}-{self.at}"
 
 

@@ -34,7 +34,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works on an open handoff, as far as the gateway knows. `since` is known for a claim alone."""
+    """Who works on an open handoff, as far as the gateway knows. `since` is known only for a claim."""
 
     name: str
     since: str | None
@@ -80,7 +80,7 @@ class ClosedRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
-    """What a reader asked for: the tab, a payer, and the place in the list."""
+    """The filter of a page: the tab, a payer, and the place in the list."""
 
     tab: Tab
     payer: str | None = None

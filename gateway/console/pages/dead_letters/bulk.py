@@ -1,8 +1,8 @@
 """Decisions about all dead letters that match a filter, 20 in one request, oldest first.
 
-The address holds everything that a run needs: filter, count, digest, the time of the list and the cursor. So a run
-continues after an interruption, in another tab too, and decides nothing that the person has not seen. Free text is not
-accepted here, because an address is no place for it; the reason is a word, with a ticket.
+The address contains the whole state of a run: filter, count, digest, the time of the list and the cursor. So a run
+continues after an interruption, even in another tab, and decides only what the person has seen. The form accepts no
+free text, because addresses are logged; the reason is a word, with a ticket.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class BulkRun:
 
 @dataclass(frozen=True, slots=True)
 class BulkPage:
-    """The page. Without a plan there is nothing (more) to decide, or the list could not be read."""
+    """The page. Without a plan nothing is left to decide, or the list could not be read."""
 
     filters: dict[str, str]
     plan: BulkPlan | None = None

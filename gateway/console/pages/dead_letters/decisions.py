@@ -63,7 +63,7 @@ class DeadLetterListPage:
 
 @dataclass(frozen=True, slots=True)
 class TypedDecision:
-    """What was typed into the form of a decision."""
+    """The typed values of a decision's form."""
 
     reason: str = ""
     ticket: str = ""
@@ -72,7 +72,7 @@ class TypedDecision:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterPage:
-    """The page of one dead letter. Without `dead_letter` it is none (any more), or could not be read."""
+    """The page of one dead letter. `dead_letter` is None if the command is not a dead letter, or could not be read."""
 
     command_id: str
     dead_letter: DeadLetterView | None = None
@@ -139,7 +139,7 @@ async def discard(request: Request) -> Response:
 
 
 async def reveal(request: Request) -> Response:
-    """GET /dead-letters/{commandId}/reveal: what the caller wrote. The API puts each read on record."""
+    """GET /dead-letters/{commandId}/reveal: what the caller wrote. The API records each read."""
     command_id, person = command_of(request), person_of(request)
     if not person.may(OPERATE):
         return render(request, "dead_letters/reveal.html", RevealedDeadLetter(command_id), 403)
@@ -217,7 +217,7 @@ async def _read(
 
 
 async def _until_decided(request: Request, command_id: str, number: int) -> None:
-    """Wait, two seconds at most, until the dead letter has ended or is a new one."""
+    """Wait at most two seconds until the dead letter has ended, or the command became a dead letter again."""
     api, person = console_of(request).api, person_of(request)
     for _ in range(_LOOKS):
         found = await api.get(person, api_path("v1", "dead-letters", command_id))

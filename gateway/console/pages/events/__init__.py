@@ -1,4 +1,4 @@
-"""Events: the newest ones as a list, and the stream that says when to fetch it again."""
+"""Events: the newest ones as a list, and the stream that signals when to fetch the list again."""
 
 from gateway.console.pages.events import page, stream
 

@@ -28,7 +28,7 @@ class EventsView:
 
 
 async def events(request: Request) -> Response:
-    """Show the page. The list is read if it is asked for (`show=list`): htmx does it once the page has loaded."""
+    """Show the page. The list is read only with `show=list`, which htmx requests when the page has loaded."""
     query = stream_query(request)
     types = event_types(frozenset(value for name, value in query if name == "type"))
     authorization_id = next((value for name, value in query if name == "authorizationId"), "")

@@ -1,6 +1,6 @@
-"""The newest events, read from the stream itself: a position a little before its end, then what follows.
+"""The newest events, read from the stream: it begins at a position a little before the end.
 
-So the list needs no read model. It is bounded in records, in time and by the API's own bound of streams.
+So the list needs no read model. The read is bounded in records and time, and by the API's bound of streams.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _WHOLE_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
-    """The events that were read, oldest first. Not `is_whole`: the time or the bound ended the reading."""
+    """The events that were read, oldest first. `is_whole` is False if the time or the bound ended the read."""
 
     events: list[ListedEvent]
     is_whole: bool
@@ -63,7 +63,7 @@ async def _position(chunks: AsyncIterator[bytes]) -> str | None:
 
 
 async def _until_quiet(chunks: AsyncIterator[bytes], end: str) -> RecentEvents:
-    """Read until the position is at the end, or nothing comes for a moment."""
+    """Read until the position is at the end, or no event arrives for a moment."""
     frames, found, pieces = EventFrames(), list[ListedEvent](), aiter(chunks)
     wait = _FIRST_SECONDS
     try:

@@ -1,7 +1,7 @@
 """GET /events/stream: the one event stream of a page. It only says that something changed, once a second at most.
 
-The page then fetches its part again. The `id` of the gateway's stream is passed on, so a browser that connects again,
-for example after its tab was hidden, learns of what happened meanwhile.
+The page then fetches its part again. It passes on the `id` of the gateway's stream. So a browser that reconnects,
+for example after its tab was hidden, also receives changes that it missed.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def stream_query(request: Request) -> list[tuple[str, str]]:
 
 
 async def stream(request: Request) -> Response:
-    """Answer with the stream. What the API refuses is said in the stream, which ends then."""
+    """Return the stream. If the API refuses, the stream reports the refusal and ends."""
     last = request.headers.get("last-event-id", "")
     return StreamingResponse(
         _changes(request, stream_query(request), last if is_position(last) else None),
@@ -90,7 +90,7 @@ async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
 
 async def coalesced(latest: LatestChange, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[bytes]:
     """Yield messages for the browser: a change at once, then once a second at most; positions in between."""
-    # What happened between the page and its stream is in neither, so the page fetches its part once.
+    # Changes between the page and the start of its stream are in neither, so the page fetches its part once.
     yield b"retry: 3000\nevent: console:refresh\ndata: \n\n"
     sent_at = clock()
     while True:

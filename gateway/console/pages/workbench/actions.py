@@ -1,7 +1,7 @@
 """The forms of the workbench that send a command: open, report, watch; and giving a handoff back.
 
-Each form has the Idempotency-Key of its page, so a second click, Back and a resend are the same command. A refused form
-comes back with what was typed. After an accepted one the browser gets 303 to the workbench, which shows the result.
+Each form has the Idempotency-Key of its page, so a second click, Back and a resend are the same command. If the API
+rejects a form, the page shows it again with the typed values. Otherwise the browser gets 303 to the workbench.
 """
 
 import asyncio
@@ -123,8 +123,8 @@ async def _again(
 ) -> Response:
     """Return the page with the form as it was sent.
 
-    The API remembers a key with its body, so a corrected form needs a new one. With an unknown result the key stays:
-    the same form may be sent again.
+    The API stores a key with its body, so a corrected form needs a new key. If the result is unknown, the key stays the
+    same: the person may submit the same form again.
     """
     is_refused = missing or (isinstance(problem, ApiRefusal) and problem.status < 500)
     page = await read_workbench(
@@ -139,7 +139,7 @@ async def _again(
 
 
 async def _until(read: Callable[[], Awaitable[ApiOutcome]], is_there: Callable[[Any], bool]) -> None:
-    """Wait, two seconds at most, until the read model shows what was just done: the next page then shows it too."""
+    """Wait at most two seconds until the read model shows the action, so that the next page shows it."""
     for _ in range(_LOOKS):
         outcome = await read()
         if isinstance(outcome, ApiAnswer) and is_there(outcome.body):

@@ -29,11 +29,11 @@ _MOST_ENTRIES = "50"
 
 @dataclass(frozen=True, slots=True)
 class WorkbenchPage:
-    """The page. Exactly one of `bench`, `is_unwatched` and `failure` says what was found.
+    """The page. Exactly one of `bench`, `is_unwatched` and `failure` is set.
 
-    `key` is the Idempotency-Key of the page's commands. `problem` and `missing` are about the form that was sent last,
-    `report` is what was typed into it. For an update: `has_moved` says that another step is due than the page shows,
-    and `is_next` that the browser may load it, because nothing can be typed on the page.
+    `key` is the Idempotency-Key of the page's commands. `problem` and `missing` are about the last submitted form, and
+    `report` has its typed values. For an update, `has_moved` says that the authorization is at another step than the
+    page. `is_next` says that the browser may load that step, because the page has no typed values to lose.
     """
 
     authorization_id: str
@@ -66,7 +66,7 @@ def authorization_of(request: Request) -> str:
 
 
 def new_key() -> str:
-    """Return an Idempotency-Key for the forms of a page that is made now."""
+    """Return a new Idempotency-Key for the forms of a page."""
     return str(uuid4())
 
 

@@ -2,7 +2,7 @@
 
     a plain form, target=_blank, rel=noopener ──▶ POST …/work/session ──▶ mint ──▶ 303, no-store, no-referrer, no body
 
-htmx never touches the form. No page, fragment, cookie or log has the link, and no link is made without a click.
+htmx never touches the form. No page, fragment, cookie or log contains the link, and each link needs a click.
 """
 
 from typing import Final
@@ -25,13 +25,13 @@ _TOO_OLD: Final = "grants_too_short"
 
 
 async def enter(request: Request) -> Response:
-    """POST …/work/session: lead the browser into the session, or say why not."""
+    """POST …/work/session: redirect the browser into the session, or show why not."""
     authorization_id, form = authorization_of(request), await read_form(request)
     handoff_id, key = handoff_of(form), key_of(form)
     takes_over = form.get("take_over") == "yes"
     outcome = await _mint(request, authorization_id, handoff_id, key, takes_over=takes_over)
     if isinstance(outcome, ApiRefusal) and (outcome.members or {}).get("reason") == _TOO_OLD:
-        # The page is older than its link: under its key the API repeats that link. The person has clicked again.
+        # The link of this page's key has expired, and the API repeats it under this key. So this click needs a new key.
         outcome = await _mint(request, authorization_id, handoff_id, new_key(), takes_over=takes_over)
     if not isinstance(outcome, ApiAnswer):
         return _refused(request, session_refused(authorization_id, handoff_id, new_key(), outcome), outcome)

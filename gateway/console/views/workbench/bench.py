@@ -1,6 +1,6 @@
 """The workbench of one authorization: its step, who has it in hand, the link's end, and the payer's truth. Pure.
 
-It shows what the read model has; times stay RFC 3339 text, and the page says how old they are.
+It shows the read model's data. Times stay RFC 3339 text, and the page shows their age.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class HandoffInHand:
-    """The open handoff. `holder` is the person who has it in hand, `is_mine` whether that is who looks at the page."""
+    """The open handoff. `holder` has it in hand; `is_mine`: the holder is the reader of the page."""
 
     id: str
     state: str
@@ -88,14 +88,14 @@ class Workbench:
 
     @property
     def mark(self) -> str:
-        """What the page compares to learn that another step, or another snapshot or handoff, is to be shown."""
+        """The page's step, snapshot and handoff. If it changes, the browser must load another page."""
         handoff = "" if self.handoff is None else self.handoff.id
         return f"{self.step}.{self.covered_snapshot or ''}.{handoff}"
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What became of the command that the person sent last. `status` is unknown while the read model lacks it."""
+    """The result of the person's last command. `status` is `unknown` until the read model contains it."""
 
     id: str
     kind: str | None
@@ -143,7 +143,7 @@ def workbench(
 
 
 def command_result(command_id: str, status: Json | None) -> CommandResult:
-    """Return what became of a command; `status` is None while the read model does not have it."""
+    """Return the result of a command; `status` is None until the read model contains it."""
     if status is None:
         return CommandResult(command_id, None, "unknown")
     waiting: Json = status.get("waiting") or {}
@@ -163,7 +163,7 @@ def _in_hand(active: Json, timeline: list[Json], person: str, now: datetime) -> 
     events = [entry for entry in timeline if entry["data"].get("handoffId") == active["id"]]
     opened, link, risk = (_newest(events, f"handoff.{name}") for name in ("opened", "access_granted", "at_risk"))
     if risk is not None and link is not None and events.index(link) < events.index(risk):
-        risk = None  # the link is newer than the risk that it ended
+        risk = None  # a newer link has ended this risk
     claim: Json = active.get("claim") or {}
     link_data, risk_data = _data(link), _data(risk)
     link_until = link_data.get("expiresAt")

@@ -23,7 +23,7 @@ UNABLE_REASONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TypedReport:
-    """What the person typed; empty texts where nothing was. It is shown again only if the report is refused."""
+    """What the person typed; an empty text for an empty field. It is shown again only if the API rejects the report."""
 
     result: str = ""
     reason: str = ""

@@ -142,7 +142,7 @@ async def test_after_a_decision_the_page_says_what_became_of_the_command(page_of
     page = await page_of(f"{ONE}?decided=redrive", **answers)
     assert "ended as already done" in page.text
     stranger = await page_of(ONE, **answers)
-    assert (stranger.status_code, "no dead letter (any more)" in stranger.text) == (404, True)
+    assert (stranger.status_code, "not a dead letter (any more)" in stranger.text) == (404, True)
 
 
 async def test_only_the_reveal_page_asks_for_the_original(page_of):
@@ -211,7 +211,7 @@ class TestAllThatMatch:
         form = hidden((await page_of("/dead-letters/all")).text) | {"verb": "discard", "reason": "other"}
         answer = await page_of("/dead-letters/all", form, **{"POST /decisions": problem(409, "dead-letters-changed")})
         assert answer.headers["location"] == "/dead-letters/all?changed=yes"
-        assert "Nothing was decided now" in (await page_of(answer.headers["location"])).text
+        assert "Nothing was decided: the dead letters have changed" in (await page_of(answer.headers["location"])).text
 
     async def test_the_last_request_ends_the_run(self, page_of):
         form = hidden((await page_of("/dead-letters/all")).text) | {"verb": "redrive", "reason": "other", "run": "yes"}
