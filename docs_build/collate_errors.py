@@ -49,7 +49,7 @@ def page() -> str:
         "",
         "An operator's browser gets `access_grant_expired`, `access_grant_revoked` and `channel_session_lost` when it",
         "opens a link. The gateway opens none: it gets these codes only if Collate answers its own calls with them.",
-        "The link's `expiresAt` tells when it expires: `handoff.at_risk` with `grant_expiring`, then `grant_expired`.",
+        "The link's `expiresAt` is its expiry: `handoff.at_risk` with `grant_expiring`, then `grant_expired`.",
         "",
         "## By status, if the code is unknown",
         "",

@@ -51,7 +51,7 @@ class AuthorizationCodes:
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': issuer})}"
 
     def redeem(self, form: Mapping[str, str]) -> Grant | None:
-        """Return what a token request's code or refresh token stands for; None if it is used, over or not the same."""
+        """Return the sign-in of a code or refresh token; None if it is used, expired or does not match."""
         if form.get("grant_type") == "refresh_token":
             return self._refresh.pop(form.get("refresh_token", ""), None)
         grant = self._codes.pop(form.get("code", ""), None)

@@ -26,7 +26,7 @@ Key = TypeVar("Key")
 
 @asynccontextmanager
 async def answered_within(seconds: float) -> AsyncIterator[None]:
-    """Bound a wait for Kafka. Raises KafkaTimeoutError: a bare TimeoutError would not tell Kafka from the database."""
+    """Bound a wait for Kafka. Raises KafkaTimeoutError: a bare TimeoutError could also come from the database."""
     try:
         async with asyncio.timeout(seconds):
             yield

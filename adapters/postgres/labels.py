@@ -1,4 +1,4 @@
-"""Labels: who sent commands for an authorization, and with which metadata. The work list is filtered by them.
+"""Labels: the callers and the metadata of an authorization's commands. The work list is filtered by them.
 
 A label has the caller and the metadata of one command: `{"caller": "intake", "metadata": {"case": "c-7"}}`. So a label
 that contains a caller and pairs means that one command has all of them. An authorization that may be on the work list

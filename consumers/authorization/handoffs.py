@@ -132,7 +132,7 @@ def granted(handoff: Handoff, until: float, expiring: float | None) -> Handoff:
 
 
 def claim_after(claim: Claim | None, caller: str, now: float, *, take_over: bool) -> Claim | None:
-    """Return who has a handoff in hand after the caller got into it: the first person, or one who takes it over."""
+    """Return the claim after a caller got into the handoff: the first person's, or that of a person who takes over."""
     if asserted_by(caller) is not AssertedBy.PERSON:
         return claim
     if claim is not None and (claim.caller == caller or not take_over):

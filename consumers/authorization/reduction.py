@@ -89,7 +89,7 @@ class Reduction:
         return self.claimed(handoff, opener.caller, opener.command_id)
 
     def claimed(self, handoff: Handoff, caller: str, cause: str, *, take_over: bool = False) -> Handoff:
-        """Return the handoff with the caller's claim. A service claims nothing, nor who comes second."""
+        """Return the handoff with the caller's claim. Only the first person claims it, and never a service."""
         claim = claim_after(handoff.claim, caller, self.now, take_over=take_over)
         if claim is handoff.claim or claim is None:
             return handoff

@@ -159,7 +159,7 @@ class UnitOfWork:
     def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> tuple[str, OpenDeadLetter] | None:
         """Store a dead letter until its decision; drop those that are too old.
 
-        Above 64 the caller with the most loses its oldest one. Return that one with its id: its command must end.
+        Above 64 the caller with the most dead letters loses its oldest. Return it with its id: its command must end.
         """
         oldest = self._invocation.now - DEAD_LETTER_SECONDS
         kept = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}

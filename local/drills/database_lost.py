@@ -41,7 +41,7 @@ class DatabaseLost:
         await operator.types("check", "--for", "projector")
         await operator.finds_the_cause()
         await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
-        story.step("Callers", "who send commands notice nothing; status and timelines get 503")
+        story.step("Callers", "notice nothing when they send commands; status and timelines get 503")
         went_on = scene.ended() - ended
         story.note(f"{scene.accepted() - accepted} commands accepted since, {went_on} ended")
 
