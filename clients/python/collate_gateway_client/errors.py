@@ -46,7 +46,7 @@ class GatewayError(Exception):
 
     @property
     def result_is_unknown(self) -> bool:
-        """Whether the command may be stored. Then send it again with `idempotency_key`, as late as you like."""
+        """Whether the command may be stored. Then send it again with `idempotency_key`, within a day."""
         return False
 
 

@@ -16,7 +16,7 @@ class AccessGrant:
         url: The link.
         expires_at: When the link expires (RFC 3339).
         message: Collate's text for the operator, which may be about a patient; no representation shows it.
-        claim_check: For people: whether another person's claim was looked for.
+        claim_check: For people: whether the gateway checked for another person's claim.
     """
 
     handoff_id: str

@@ -20,7 +20,7 @@ class FrameTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What one blank line ends.
+    """A frame: the fields before one blank line.
 
     Attributes:
         position: The last `id` so far; None before the first one.

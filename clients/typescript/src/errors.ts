@@ -36,7 +36,7 @@ export class GatewayError extends Error {
     this.name = new.target.name;
   }
 
-  /** Whether the command may be stored. Then send it again with `idempotencyKey`, as late as you like. */
+  /** Whether the command may be stored. Then send it again with `idempotencyKey`, within a day. */
   get resultIsUnknown(): boolean {
     return false;
   }

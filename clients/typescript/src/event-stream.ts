@@ -11,7 +11,7 @@ const FIRST_PAUSE_SECONDS = 2;
 const LONGEST_PAUSE_SECONDS = 10;
 // The gateway sends a comment at least every 15 s.
 const SILENCE_SECONDS = 45;
-// After these ends another replica, or the same, accepts the stream at once.
+// After an end for one of these reasons, a replica accepts a new stream at once.
 const RECONNECT_AT_ONCE: ReadonlySet<string | undefined> = new Set(["renew", "stopping", "slow"]);
 
 export interface StreamOptions {

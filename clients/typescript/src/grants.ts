@@ -10,7 +10,7 @@ export class AccessGrant {
   readonly url: SecretText;
   /** When the link expires (RFC 3339). */
   readonly expiresAt: string;
-  /** For people: whether another person's claim was looked for. */
+  /** For people: whether the gateway checked for another person's claim. */
   readonly claimCheck: AccessGranted["claimCheck"];
   readonly #message: string | undefined;
 

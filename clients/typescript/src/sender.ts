@@ -22,7 +22,7 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** When the call ends (milliseconds of `now`); default: the policy's deadline. */
   readonly endsAt?: number;
-  /** Until when each try asks the gateway to wait for the outcome. */
+  /** The end of the wait for the outcome that each try requests. */
   readonly waitUntil?: number;
 }
 
@@ -95,7 +95,7 @@ export class Sender {
     return this.#request(call, { ...own, ...headers }, call.query, signal);
   }
 
-  /** Return the command's next status. While no answer comes, the last one counts. */
+  /** Return the command's next status. Without a response, return the last status. */
   async #poll(call: Call, last: Answer, waitUntil: number, signal?: AbortSignal): Promise<Answer> {
     const path = statusPath(last.headers.get("location") ?? "");
     try {
@@ -181,7 +181,7 @@ export class BoundedSignal {
   }
 }
 
-/** Return the path of a command's status in a Location; a proxy may have put an address before it. */
+/** Return the path of a command's status in a Location. A proxy may have prepended an address. */
 export function statusPath(location: string): string | undefined {
   const at = location.indexOf("/v1/commands/");
   return at < 0 ? undefined : location.slice(at);

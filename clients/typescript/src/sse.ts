@@ -7,7 +7,7 @@
 
 export const MOST_CHARACTERS = 8 << 20;
 
-/** What one blank line ends. */
+/** A frame: the fields before one blank line. */
 export interface Frame {
   /** The last `id` so far; undefined before the first one. */
   readonly position: string | undefined;

@@ -119,7 +119,7 @@ class AsyncSender:
         return answer.body
 
     async def _poll(self, call: Call, last: Answer, wait_until: float) -> Answer:
-        """Return the command's next status. While no answer comes, the last one counts."""
+        """Return the command's next status. Without a response, return the last status."""
         location = status_path(last.headers.get("location", ""))
         try:
             if location is None or isinstance(self._credential, Signer):
@@ -177,7 +177,7 @@ class AsyncSender:
 
 
 def status_path(location: str) -> str | None:
-    """Return the path of a command's status in a Location; a proxy may have put an address before it."""
+    """Return the path of a command's status in a Location. A proxy may have prepended an address."""
     at = location.find("/v1/commands/")
     return None if at < 0 else location[at:]
 

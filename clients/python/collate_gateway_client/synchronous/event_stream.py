@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SILENCE_SECONDS: Final = 45.0
 FIRST_PAUSE_SECONDS: Final = 2.0
 LONGEST_PAUSE_SECONDS: Final = 10.0
-# After these ends another replica, or the same, accepts the stream at once.
+# After an end for one of these reasons, a replica accepts a new stream at once.
 _RECONNECT_AT_ONCE: Final = frozenset({"renew", "stopping", "slow"})
 
 log = logging.getLogger("collate_gateway_client")
