@@ -10,7 +10,7 @@ from runtime.settings import ClusterSettings
 from schemas.records import PublishedEvent, UnreadableRecord, read_event
 from schemas.topics import catalogue, partition_for
 
-# A record is written after the time in its event: at most this much later, by far.
+# A record is written after the time in its event. The delay is always far below this bound.
 _LATEST: Final = timedelta(hours=1)
 
 

@@ -116,7 +116,7 @@ def _writer(format_: Format) -> Callable[[dict[str, Any]], None]:
 
 
 def _cell(value: str | int) -> str | int:
-    """Return a value that a spreadsheet shows as text, and that deceives no reader."""
+    """Return a value that a spreadsheet shows as text, with hidden characters as their codes."""
     if isinstance(value, int):
         return value
     return escaped(f"'{value}" if value.startswith(_FORMULA) else value)

@@ -1,4 +1,4 @@
-"""Why a person did not get into a session, and what they can do next. Pure; it never has a link."""
+"""Why a person did not get into a session, and what they can do next. Pure; it never contains a link."""
 
 from dataclasses import dataclass
 from typing import Any

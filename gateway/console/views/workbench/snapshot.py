@@ -94,7 +94,7 @@ def _known_part(name: str, value: Any) -> ShownPart:
 
 
 def _answers(value: Any) -> ShownGrid | None:
-    """Return a FHIR questionnaire response as a table; None if it has anything that the table would not show."""
+    """Return a FHIR questionnaire response as a table; None if the table would not show all of it."""
     if not isinstance(value, dict) or set(value) != {"item"}:
         return None
     rows: list[tuple[ShownValue | None, ...]] = []

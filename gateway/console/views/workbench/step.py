@@ -1,4 +1,4 @@
-"""Which step of a manual handoff comes next, by what the gateway knows of the authorization. Pure.
+"""The next step of a manual handoff, from the gateway's record of the authorization. Pure.
 
 watch ── the gateway does not know the authorization yet
 other_action ── Collate waits for something that is not a handoff
@@ -48,7 +48,7 @@ _PLACE: Final = {
 
 
 def place_of(step: WorkStep) -> int:
-    """Return the number of the step in the row of steps, from 1; 0 if the handoff has not begun or is over."""
+    """Return the number of the step in the row of steps, from 1; 0 before and after a handoff."""
     return _PLACE.get(step, 0)
 
 
