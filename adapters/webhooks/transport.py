@@ -9,7 +9,6 @@ follows no redirect, uses no proxy, keeps no cookie, and discards the response's
 import asyncio
 import socket
 import ssl
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ import httpx
 
 from adapters.http.cause import Cause
 from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse
+from adapters.http.kept_connections import KeptConnections
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.resolver import Resolver
 from adapters.webhooks.target import WebhookTarget
@@ -51,9 +51,7 @@ class WebhookTransport:
         self._policy = policy
         self._tls = client_tls(ca_file) if target.is_tls else None
         self._resolver = resolver or Resolver()
-        self._idle: deque[Connection] = deque()
-        self._busy: set[Connection] = set()
-        self._closed = False
+        self._kept = KeptConnections()
         self._head = (
             f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nUser-Agent: collate-gateway/{VERSION}\r\n"
             "Accept: */*\r\nAccept-Encoding: identity\r\n"
@@ -82,48 +80,19 @@ class WebhookTransport:
         ends = loop.time() + self._limits.total_seconds
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, lines.encode("ascii"), len(body), body)
-        connection = self._take()
+        connection = self._kept.take()
         if connection is not None:
             try:
-                return await self._send(connection, request, ends)
+                return await self._kept.send(connection, request, ends)
             except NoResponse as failure:
                 if failure.cause not in _CLOSED_WHILE_IDLE or failure.status is not None:
                     raise
-        return await self._send(await self._open(loop, ends), request, ends)
+        return await self._kept.send(await self._open(loop, ends), request, ends)
 
     async def aclose(self) -> None:
         """Close all connections; a request under way ends without a response."""
-        self._closed = True
-        for connection in (*self._idle, *self._busy):
-            connection.close()
-        self._idle.clear()
         self._resolver.close()
-        # asyncio closes the sockets in its next iterations; without them the sockets would leak.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-    async def _send(self, connection: Connection, request: bytes, ends: float) -> httpx.Response:
-        self._busy.add(connection)
-        try:
-            response = await connection.send(request, ends)
-        except asyncio.CancelledError:
-            connection.close()
-            raise
-        finally:
-            self._busy.discard(connection)
-        if connection.usable and not self._closed:
-            self._idle.append(connection)
-        while self._idle and not self._idle[0].usable:
-            self._idle.popleft().close()
-        return response
-
-    def _take(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable and connection.is_quiet:
-                return connection
-            connection.close()
-        return None
+        await self._kept.close()
 
     async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
         ends = min(loop.time() + self._limits.connect_seconds, call_ends)

@@ -9,7 +9,6 @@ import asyncio
 import re
 import socket
 import ssl
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ import httpx
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.http.cause import Cause
 from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
+from adapters.http.kept_connections import KeptConnections
 from runtime.http_client import client_tls
 from runtime.version import VERSION
 
@@ -51,9 +51,7 @@ class CollateTransport(httpx.AsyncBaseTransport):
         self._tls = client_tls(ca_file) if url.scheme == "https" else None
         self._proxy = proxy
         self._limits = limits
-        self._idle: deque[Connection] = deque()
-        self._busy: set[Connection] = set()
-        self._closed = False
+        self._kept = KeptConnections()
 
     async def __aenter__(self) -> Self:
         """Open nothing: connections open when they are needed."""
@@ -99,45 +97,18 @@ class CollateTransport(httpx.AsyncBaseTransport):
         data = await self._encode(request)
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + self._limits.total_seconds
-        connection = self._take() or await self._open(loop, call_ends)
-        self._busy.add(connection)
+        connection = self._kept.take() or await self._open(loop, call_ends)
         try:
-            response = await connection.send(data, call_ends)
+            response = await self._kept.send(connection, data, call_ends)
         except NoResponse as failure:
             failure.own_delay_seconds = loop.time() - connection.ended_at
             raise
-        except asyncio.CancelledError:
-            connection.close()
-            raise
-        finally:
-            self._busy.discard(connection)
         response.extensions["own_delay_seconds"] = loop.time() - connection.ended_at
-        self._put_back(connection)
         return response
 
     async def aclose(self) -> None:
         """Close all connections; a request under way ends as ambiguous."""
-        self._closed = True
-        for connection in (*self._idle, *self._busy):
-            connection.close()
-        self._idle.clear()
-        # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-    def _take(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable and connection.is_quiet:
-                return connection
-            connection.close()
-        return None
-
-    def _put_back(self, connection: Connection) -> None:
-        if connection.usable and not self._closed:
-            self._idle.append(connection)
-        while self._idle and not self._idle[0].usable:
-            self._idle.popleft().close()
+        await self._kept.close()
 
     async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
         connect_ends = loop.time() + self._limits.connect_seconds

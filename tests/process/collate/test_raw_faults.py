@@ -284,7 +284,7 @@ async def test_bytes_on_an_idle_connection_are_never_a_response(serve, connect, 
     client = await connect(server)
     assert isinstance(await client.get_authorization("auth_1"), Answered)
     await gone.wait()
-    await eventually(lambda: not client._transport._idle or not client._transport._idle[0].usable)
+    await eventually(lambda: not client._transport._kept.idle or not client._transport._kept.idle[0].usable)
     assert isinstance(await client.get_authorization("auth_1"), Answered)
     assert server.connections == 2
 
@@ -343,8 +343,8 @@ async def test_cancelling_a_call_closes_its_connection_and_returns_its_ticket(se
     with pytest.raises(asyncio.CancelledError):
         await call
     assert sum(client._queue.budget.in_flight.values()) == 0
-    assert not client._transport._idle
-    assert not client._transport._busy
+    assert not client._transport._kept.idle
+    assert not client._transport._kept.busy
 
 
 async def test_only_the_used_fields_of_an_error_are_kept(serve, connect, capsys):

@@ -26,7 +26,7 @@ class RespondedEarlier:
 
 async def test_a_response_carries_the_seconds_that_it_lay_unread_in_this_process():
     transport = CollateTransport("http://127.0.0.1:9", LIMITS)
-    transport._idle.append(RespondedEarlier(seconds_ago=1_000.0))
+    transport._kept.idle.append(RespondedEarlier(seconds_ago=1_000.0))
     response = await transport.handle_async_request(transport.build_request("GET", "/health"))
     assert 1_000.0 <= response.extensions["own_delay_seconds"] < 2_000.0
 
