@@ -94,6 +94,18 @@ def api_path(*segments: str) -> str:
 _DOTS: Final = {".": "%2E", "..": "%2E%2E"}
 
 
+def _network(settings: ConsoleSettings) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(
+        verify=client_tls(settings.api_ca_file),
+        trust_env=False,
+        limits=httpx.Limits(
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_CONNECTIONS // 4,
+            keepalive_expiry=IDLE_CONNECTION_SECONDS,
+        ),
+    )
+
+
 class Api:
     """The API at one address. Close it, or use it as an asynchronous context manager."""
 
@@ -102,17 +114,11 @@ class Api:
         self._seconds = settings.api_timeout.total_seconds()
         self._client = httpx.AsyncClient(
             base_url=settings.api_url or "",
-            verify=client_tls(settings.api_ca_file),
             timeout=self._seconds,
-            limits=httpx.Limits(
-                max_connections=MOST_CONNECTIONS,
-                max_keepalive_connections=MOST_CONNECTIONS // 4,
-                keepalive_expiry=IDLE_CONNECTION_SECONDS,
-            ),
             # The API is in the same network: no proxy may see a person's token.
             trust_env=False,
             follow_redirects=False,
-            transport=transport,
+            transport=transport or _network(settings),
         )
 
     async def __aenter__(self) -> Self:

@@ -13,10 +13,9 @@ from starlette.routing import Route
 from adapters.oidc.code_flow import CodeFlow, OidcClient
 from gateway.console import pages
 from gateway.console.api import Api
-from gateway.console.assets import Assets
 from gateway.console.errors import on_http_exception
 from gateway.console.middleware import BodyBound, CrossSiteCheck, PageErrors, PageLog, PagesInFlight
-from gateway.console.page import Console, open_templates
+from gateway.console.page import Console, PageContent, read_content
 from gateway.console.security_headers import SecurityHeaders
 from gateway.console.sign_in.gate import SignInGate
 from gateway.console.sign_in.links import OneTimeLinks
@@ -36,11 +35,19 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: ConsoleProcessSettings, api: Api, metrics: ConsoleMetrics, *, now: Callable[[], datetime] = utc_now
+    settings: ConsoleProcessSettings,
+    api: Api,
+    metrics: ConsoleMetrics,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    content: PageContent | None = None,
 ) -> Starlette:
-    """Return the application. It has no lifespan: the composition root opens and closes `api`."""
+    """Return the application. It has no lifespan: the composition root opens and closes `api`.
+
+    `content` are the static files and the templates. Tests share them, because reading and compiling takes 200 ms.
+    """
     own = settings.console
-    assets = Assets()
+    content = content or read_content()
     public_url = own.public_url or ""
     identities = Identities(api)
     sealer = None if own.cookie_key_file is None else Sealer(own.cookie_key_file)
@@ -48,7 +55,7 @@ def create_app(
     flow = None if sealer is None else open_flow(own)
     app = Starlette(
         routes=[
-            Route("/static/{digest}/{name:path}", assets.serve),
+            Route("/static/{digest}/{name:path}", content.assets.serve),
             *page_routes(),
             *_sign_in_routes(own, identities, sealer, sessions, flow),
         ],
@@ -72,7 +79,7 @@ def create_app(
     # A redirect would repeat the Host header, which a client chooses.
     app.router.redirect_slashes = False
     app.state.freshness = FreshnessReader()
-    app.state.console = Console(api, own, settings.environment, open_templates(assets), now)
+    app.state.console = Console(api, own, settings.environment, content.templates, now)
     return app
 
 

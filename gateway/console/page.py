@@ -43,6 +43,14 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class PageContent:
+    """The files that pages consist of. A template is compiled when a page first needs it."""
+
+    assets: Assets
+    templates: Environment
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
     """Facts of one page: its path, the installation, the time (UTC) and the request's id.
 
@@ -71,6 +79,12 @@ def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
     templates.globals["asset"] = assets.url
     templates.filters |= FILTERS
     return templates
+
+
+def read_content() -> PageContent:
+    """Read the static files and open the templates."""
+    assets = Assets()
+    return PageContent(assets, open_templates(assets))
 
 
 def console_of(request: Request) -> Console:

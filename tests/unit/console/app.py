@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from gateway.console.api import Api
 from gateway.console.app import create_app
+from gateway.console.page import PageContent, read_content
 from runtime.metrics import create_metrics
 from runtime.settings import ConsoleProcessSettings
 
@@ -38,9 +40,16 @@ def console_app(
     """Return the application. `answers` is the API; `routes` are further pages."""
     settings = settings or console_settings()
     api = Api(settings.console, httpx.MockTransport(answers))
-    app = create_app(settings, api, create_metrics(CollectorRegistry()).console, now=lambda: NOW)
+    metrics = create_metrics(CollectorRegistry()).console
+    app = create_app(settings, api, metrics, now=lambda: NOW, content=_content())
     app.router.routes.extend(routes)
     return app
+
+
+@cache
+def _content() -> PageContent:
+    # Compiling the templates takes ten times as long as a page.
+    return read_content()
 
 
 def browser(app: Starlette, **headers: str) -> httpx.AsyncClient:
