@@ -91,6 +91,31 @@ def connections_of(client: AIOKafkaProducer | AIOKafkaConsumer) -> Any:
     return client.client if hasattr(client, "client") else client._client  # noqa: SLF001 - see the module
 
 
+def abort_connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Close the client's connections at once, without the end of TLS; then close the client (aiokafka 0.14).
+
+    Relies on `_conns` of the client's connections, and on `_writer` of each.
+    """
+    for connection in connections_of(client)._conns.values():  # noqa: SLF001 - see the module
+        if (writer := connection._writer) is not None:  # noqa: SLF001 - see the module
+            writer.transport.abort()
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer: leave the group, then close the connections at once (aiokafka 0.14).
+
+    `stop()` alone waits for the end of TLS. If the broker answers a fetch after the client has begun to close, that
+    end never comes, and the client waits for 30 s.
+
+    Relies on `_coordinator`, None before the start; its `close()` must be called once.
+    """
+    coordinator, consumer._coordinator = consumer._coordinator, None  # noqa: SLF001 - see the module
+    if coordinator is not None:
+        await coordinator.close()
+    abort_connections(consumer)
+    await consumer.stop()
+
+
 def sender_task(producer: AIOKafkaProducer) -> asyncio.Task[None] | None:
     """Return the task that sends the producer's batches, None before the start (aiokafka 0.14).
 

@@ -17,6 +17,7 @@ from adapters.kafka.aiokafka_internals import (
     fail_undelivered,
     retrieve_exceptions,
     sender_task,
+    stop_consumer,
 )
 from adapters.kafka.credentials import PasswordFile, RotatingContext, TokenEndpoint, TokenFile
 from runtime.settings import KafkaSettings, read_secret
@@ -126,7 +127,9 @@ async def bounded_stop(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: flo
     """
     if isinstance(client, AIOKafkaProducer):
         retrieve_exceptions(client)
-    stopping = asyncio.create_task(client.stop())
+        stopping = asyncio.create_task(client.stop())
+    else:
+        stopping = asyncio.create_task(stop_consumer(client))
     try:
         await asyncio.wait({stopping}, timeout=seconds)
     finally:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiokafka import TopicPartition
 
+from adapters.kafka.aiokafka_internals import stop_consumer
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.progress import (
     NOTHING_KNOWN,
@@ -170,7 +171,7 @@ async def _has_evidence(context: StartupContext) -> bool:
             consumer.assign([partition])
             return int((await consumer.end_offsets([partition]))[partition]) > 0
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _check_membership(context: StartupContext) -> None:
@@ -195,4 +196,4 @@ async def _restore(context: StartupContext, marker: int) -> StateStore:
             await consumer.start()
         return await restore(consumer, context.state, marker, on_progress, timeout_seconds=seconds)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)

@@ -33,7 +33,8 @@ class AwayConsumer:
 
     def __init__(self, failure, begun):
         self._failure, self._begun = failure, begun
-        self.client = SimpleNamespace(close=self.stop)
+        self.client = SimpleNamespace(close=self.stop, _conns={})
+        self._coordinator = None
 
     def subscribe(self, topics, listener):
         pass

@@ -3,12 +3,13 @@
 import asyncio
 import inspect
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import ScramAuthenticator
+from aiokafka.conn import AIOKafkaConnection, ScramAuthenticator
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError, OutOfOrderSequenceNumber
@@ -219,3 +220,31 @@ async def test_scram_needs_nothing_of_a_password_but_its_bytes():
         sasl_mechanism="SCRAM-SHA-512",
     )
     scram.create_salted_password(b"salt", 4_096)
+
+
+async def test_a_stopped_consumer_has_left_its_group_and_aborts_its_connections(consumer):
+    aborted, closed = [], []
+    coordinator = consumer._coordinator
+
+    async def close():
+        closed.append(list(aborted))
+
+    async def no_connections():
+        pass
+
+    coordinator.close = close
+    writer = SimpleNamespace(transport=SimpleNamespace(abort=lambda: aborted.append(1)))
+    connections = consumer._client._conns
+    connections["open"] = SimpleNamespace(_writer=writer, close=lambda reason: asyncio.ensure_future(no_connections()))
+    connections["never opened"] = SimpleNamespace(
+        _writer=None, close=lambda reason: asyncio.ensure_future(no_connections())
+    )
+    await internals.stop_consumer(consumer)
+    assert (closed, aborted) == ([[]], [1])
+    connections.clear()
+    consumer._coordinator = coordinator
+
+
+def test_the_writer_of_a_connection_is_where_this_module_expects_it():
+    assert "self._writer" in inspect.getsource(AIOKafkaConnection)
+    assert "self._conns" in inspect.getsource(AIOKafkaClient)
