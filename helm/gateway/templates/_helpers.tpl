@@ -56,6 +56,19 @@ app.kubernetes.io/component: {{ . }}
 {{- add $ingress 1 (include "gateway.mostWorkers" .) -}}
 {{- end -}}
 
+{{/* The replicas of a component. An autoscaler's number is kept: without one, Kubernetes would set 1 at the upgrade that
+     switches the autoscaler on. Takes root, component, kind and isScaled. */}}
+{{- define "gateway.replicas" -}}
+{{- if .isScaled -}}
+{{- $name := printf "%s-%s" (include "gateway.fullname" .root) .component -}}
+{{- with (lookup "apps/v1" .kind .root.Release.Namespace $name).spec -}}
+replicas: {{ .replicas }}
+{{- end -}}
+{{- else -}}
+replicas: {{ (index .root.Values .component).replicas }}
+{{- end -}}
+{{- end -}}
+
 {{- define "gateway.mostWorkers" -}}
 {{- ternary (int .Values.worker.keda.maxReplicas) (int .Values.worker.replicas) .Values.worker.keda.enabled -}}
 {{- end -}}
