@@ -346,3 +346,8 @@ def test_a_kind_without_a_schema_fails_validation(validate):
         validate({"apiVersion": "v1", "kind": "Nonsense", "metadata": {"name": "x"}})
     with pytest.raises(kubernetes_validate.ValidationError, match=re.escape("Additional properties")):
         validate({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dat": {}})
+
+
+def test_two_projectors_never_run_together_in_an_upgrade(render):
+    strategy = render({"projector": {"enabled": True}}).one("Deployment", "-projector")["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}

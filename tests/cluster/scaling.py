@@ -2,7 +2,9 @@
 
 import json
 
-from tests.cluster.scene import require
+from helm_python import HelmError
+
+from tests.cluster.scene import CaseFailed, require
 
 SCALED_OBJECT = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -36,15 +38,30 @@ async def autoscaled(scene):
 
         await scene.until(are_three, 90, "three pods of ingress")
         scene.note(f"three pods of ingress are ready after {await scene.until_ready():.1f} s")
-        require(scene.least_ready["ingress"] >= 2, "the change to the autoscaler stops no ingress")
-        await scene.upgrade()
+        require(scene.least_kept["ingress"] >= 2, "the change to the autoscaler stops no ingress")
+        await without_autoscaler(scene)
         scene.note(f"without it, ready after {await scene.until_ready():.1f} s")
         await scene.kubectl("create", "--filename", "-", stdin=json.dumps(SCALED_OBJECT))
         await scene.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh")
         await scene.upgrade({"worker": {"keda": {"enabled": True, "prometheusServer": "http://prometheus:9090"}}})
         scene.note((await scene.kubectl("get", "scaledobjects")).strip())
         scene.note(f"ready after {await scene.until_ready():.1f} s")
-        require(scene.least_ready["worker"] >= 2, "the change to KEDA stops no worker")
+        require(
+            len([name for name in await scene.pods() if "-worker-" in name]) == 2, "KEDA's object changes no number"
+        )
         await scene.upgrade()
         await scene.until_ready()
         await scene.kubectl("delete", "crd/scaledobjects.keda.sh")
+
+
+async def without_autoscaler(scene):
+    """Switch it off: Helm does not take the number of pods back from the autoscaler, so a person sets it first."""
+    try:
+        await scene.upgrade()
+        raise CaseFailed("Helm saw no conflict")
+    except HelmError as conflict:
+        scene.note(f"Helm: {str(conflict)[:300]}")
+        require(".spec.replicas" in str(conflict), "the conflict is about the replicas")
+    await scene.kubectl("delete", "horizontalpodautoscaler/gateway-ingress", "--ignore-not-found")
+    await scene.kubectl("scale", "deployment/gateway-ingress", "--replicas=2")
+    await scene.upgrade()

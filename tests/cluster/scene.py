@@ -40,11 +40,13 @@ class Scene:
     log: list = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     least_ready: dict = field(default_factory=dict)
+    least_kept: dict = field(default_factory=dict)
     _seen: dict = field(default_factory=dict)
 
     def begin(self):
         """Start the record of a case."""
-        self.log, self.began, self.least_ready, self._seen = [], time.monotonic(), {}, {}
+        self.log, self.began, self._seen = [], time.monotonic(), {}
+        self.least_ready, self.least_kept = {}, {}
 
     @property
     def servers(self):
@@ -174,6 +176,8 @@ class Scene:
         for process in PROCESSES:
             ready = sum(row[1:3] == ("1/1", "Running") for name, row in rows.items() if f"-{process}-" in name)
             self.least_ready[process] = min(ready, self.least_ready.get(process, ready))
+            kept = sum(row[2] != "Terminating" for name, row in rows.items() if f"-{process}-" in name)
+            self.least_kept[process] = min(kept, self.least_kept.get(process, kept))
         for name in self._seen.keys() - rows.keys():
             self.note(f"{name:<38} gone")
         self._seen = rows
