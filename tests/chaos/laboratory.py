@@ -29,6 +29,7 @@ from local.processes.patience import Patience
 from tests.chaos import engine_worker
 from tests.chaos.records import read_history, to_input, to_output
 from tests.chaos.tally import Journal, TallyHandler, Task, replay
+from tests.measured import value_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -77,16 +78,16 @@ class Running:
 
     def failed_starts(self, kind: str) -> float:
         """Count how often a partition started again because of this error."""
-        return self._metrics.starts_failed.labels(kind)._value.get()
+        return value_of(self._metrics.starts_failed.labels(kind))
 
     def failed_invocations(self, reason: StrEnum) -> float:
         """Count how often an invocation failed for this reason."""
-        return self._metrics.handler_failures.labels(reason.value)._value.get()
+        return value_of(self._metrics.handler_failures.labels(reason.value))
 
     def fenced(self) -> float:
         """Count how often a partition was fenced."""
         labels = [str(number) for number in range(self.orders.partitions)]
-        return sum(self._metrics.fenced.labels(label)._value.get() for label in labels)
+        return sum(value_of(self._metrics.fenced.labels(label)) for label in labels)
 
     async def end(self, within: float = 20.0) -> None:
         """Stop in order."""

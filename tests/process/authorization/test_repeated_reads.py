@@ -15,6 +15,7 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.enums import EventType
+from tests.measured import value_of
 from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file, run_now
 
 READ = "prior-authorizations/[^/]+$"
@@ -87,7 +88,7 @@ def test_a_repeated_observation_decodes_nothing_and_makes_one_call_per_body(make
     assert calls == [called] * 20
     assert (decoded, len(queue.outputs)) == ({}, outputs)
     observed = queue.metrics.commands.observations.labels("nothing")
-    assert observed._value.get() >= 40
+    assert value_of(observed) >= 40
 
 
 def test_while_access_is_missing_both_bodies_are_compared(make_queue, decoded):
@@ -193,7 +194,7 @@ def test_a_failed_repetition_is_one_call_and_one_failure(make_queue, fault, resu
     queue = make_queue()
     queue.sim.fault(**fault, method="GET", count=1)
     assert observe(queue) == ["prior-authorizations"]
-    assert queue.metrics.commands.observations.labels(result)._value.get() == 1
+    assert value_of(queue.metrics.commands.observations.labels(result)) == 1
     assert queue.decoded_state().watch.failures == 1
     observe(queue)
     assert queue.decoded_state().watch.failures == 0

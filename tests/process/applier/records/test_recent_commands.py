@@ -7,6 +7,7 @@ import pytest
 from consumers.authorization.recent_callers import MOST_ACCEPTED, MOST_REJECTED
 from schemas.commands import EmptyRecentCommands
 from schemas.enums import DecisionReason, EventType
+from tests.measured import value_of
 from tests.process.key_queue import opened
 
 WATCHES = 1_120
@@ -46,7 +47,7 @@ async def test_every_command_of_a_full_caller_ends(make_queue, watch):
     )
     assert queue.events(EventType.COMMAND_WAITING) == []
     assert queue.finished_of(commands[-1]).advice.endswith("let an operator help.")
-    assert queue.metrics.commands.caller_share_exceeded._value.get() == times - MOST_ACCEPTED
+    assert value_of(queue.metrics.commands.caller_share_exceeded) == times - MOST_ACCEPTED
 
 
 async def test_a_command_of_a_full_caller_ends_once(make_queue, watch):

@@ -11,6 +11,7 @@ from gateway.ingress.http import server
 from gateway.ingress.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
 from runtime.health import Health
 from runtime.metrics import create_metrics
+from tests.measured import value_of
 
 LIMITS = ConnectionLimits(
     head_seconds=1, idle_seconds=2, drain_seconds=3, write_seconds=4, connections=4, connections_per_peer=0
@@ -130,7 +131,7 @@ def test_a_server_whose_connections_are_all_busy_refuses_and_is_not_ready(connec
     assert not health.ready().good
     connections.sweep(7.0)
     assert health.ready().good
-    assert metrics.shed.labels("connections")._value.get() == 1
+    assert value_of(metrics.shed.labels("connections")) == 1
 
 
 @pytest.mark.parametrize(
