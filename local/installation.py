@@ -162,10 +162,8 @@ class Installation:
 
     def _run_verb(self, *verb: str) -> None:
         log = self._run.directory / f"{verb[0]}.log"
-        with log.open("ab") as output:
-            done = subprocess.run([GATEWAY, *verb], env=self._environ, stdout=output, stderr=output, check=False)
-        if done.returncode:
-            raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {done.returncode}", [log])
+        if code := self._run.spawn([GATEWAY, *verb], log=log, environ=self._environ).wait():
+            raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {code}", [log])
 
     def start_console(self, ingress: Program, issuer_url: str | None = None, port: int | None = None) -> Program:
         """Start `gateway console` in front of an ingress without waiting; people may sign in at a local issuer."""

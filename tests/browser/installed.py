@@ -12,8 +12,8 @@ from local.installation import Installation, Program, start_collate
 from local.issuer import LocalIssuer
 from local.processes.patience import Patience
 from local.processes.ports import free_ports
-from local.processes.run import Run
 from local.stack import PEOPLE, STAFF
+from tests.preloaded import PreloadedRun
 
 ON_CALL = "on-call"
 COLLATE = ("--set", "reconcile_seconds=1")
@@ -101,7 +101,11 @@ class Installed:
 @contextmanager
 def installed(*, bootstrap: str, database: str, prefix: str):
     """Start all processes, and stop them at the end of the block."""
-    with Run("browser") as run, LocalIssuer(tuple(PEOPLE)) as issuer, httpx.Client(trust_env=False, timeout=30) as http:
+    with (
+        PreloadedRun("browser") as run,
+        LocalIssuer(tuple(PEOPLE)) as issuer,
+        httpx.Client(trust_env=False, timeout=30) as http,
+    ):
         collate_url = start_collate(run, *COLLATE)
         installation = Installation(
             run,

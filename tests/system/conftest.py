@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from local.installation import Installation
-from local.processes.run import Run
 from runtime.settings import KafkaSettings
+from tests.preloaded import PreloadedRun
 
 
 @pytest.fixture
 def run():
     """A temporary directory and processes that end with the test."""
-    with Run("test") as run:
+    with PreloadedRun("test") as run:
         yield run
 
 

@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
+from local.installation import GATEWAY
+from tests.preloaded import run_gateway
 
 
 @pytest.fixture
@@ -24,14 +26,14 @@ def gateway(tmp_path):
 
     def run(*arguments, **changes):
         environ = {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings, **changes}
-        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
-        return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+        return run_gateway(*arguments, environ=environ)
 
     return run
 
 
-def test_help_explains_the_gateway_and_the_first_steps(gateway):
-    ended = gateway("--help")
+def test_help_explains_the_gateway_and_the_first_steps():
+    # The installed program; the other tests run forks of it.
+    ended = subprocess.run([GATEWAY, "--help"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0
     for text in ("Manual handoffs", "gateway dev", "gateway topics apply", "gateway worker", "78 wrong settings"):
         assert text in " ".join(ended.stdout.split())

@@ -2,8 +2,18 @@
 
 import json
 
+import pytest
+
+from local.processes.run import Run
 from schemas.events import CommandFinished
 from tests.chaos.webhooks import Receiver, Reply, always
+
+
+@pytest.fixture
+def run():
+    """A run that starts the installed program, because no page's lines start a deliverer."""
+    with Run("test") as run:
+        yield run
 
 
 async def test_every_event_is_delivered_signed_and_in_order(webhooks, events, receiver, eventually):

@@ -2,22 +2,18 @@
 
 import asyncio
 import json
-import subprocess
 
 import httpx
 
-from local.installation import GATEWAY
 from tests.chaos.webhooks import Receiver, Reply, always, new_secret, write_atomically
+from tests.preloaded import run_gateway
 
 
 async def gateway(webhooks, *arguments, settings=None):
     """Run a verb of the command line; return exit code, output and errors."""
     environ = webhooks.installation.environ | (settings or {})
-    process = await asyncio.create_subprocess_exec(
-        GATEWAY, *arguments, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode, out.decode(), err.decode()
+    done = await asyncio.to_thread(run_gateway, *arguments, environ=environ)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def lanes(program):

@@ -7,6 +7,7 @@ import pytest
 from local.kafka.broker import java
 from local.kafka.jars import fetch, read_lock
 from local.processes.cache import cache_directory
+from local.processes.run import Run
 from tests.system.documents.kubernetes import Kubernetes
 from tests.system.documents.reader import Reader
 
@@ -20,6 +21,13 @@ sasl.jaas.config={scram} required username="gateway" password="{password}";
 ssl.truststore.type=PEM
 ssl.truststore.location={authorities}
 """
+
+
+@pytest.fixture
+def run():
+    """A run that starts the installed program, as a reader does."""
+    with Run("test") as run:
+        yield run
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """Fixtures for tests with several callers."""
 
 import os
-import subprocess
 
 import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import GATEWAY, Installation
+from local.installation import Installation
+from tests.preloaded import run_gateway
 from tests.system.gateway.services import Service, add_callers
 
 
@@ -34,7 +34,7 @@ def verb_of(installed, ingress):
     }
 
     def run_verb(*words):
-        done = subprocess.run([GATEWAY, *words], env=environ, capture_output=True, text=True, check=False)
+        done = run_gateway(*words, environ=environ)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

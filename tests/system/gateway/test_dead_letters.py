@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import subprocess
 from collections import Counter
 
 import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import CALLER, GATEWAY, Installation
+from local.installation import CALLER, Installation
+from tests.preloaded import run_gateway
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 DECIDED = {
@@ -68,9 +68,7 @@ class Gateway:
             "COLLATE_GATEWAY_OPERATOR": "op-7",
             "COLUMNS": "250",
         }
-        done = await asyncio.to_thread(
-            subprocess.run, [GATEWAY, *arguments], env=environ, capture_output=True, text=True, check=False
-        )
+        done = await asyncio.to_thread(run_gateway, *arguments, environ=environ)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stderr
 

@@ -5,13 +5,13 @@ import json
 import os
 import re
 import signal
-import subprocess
 from functools import partial
 
 import pytest
 
-from local.installation import GATEWAY, Installation, http_here
+from local.installation import Installation, http_here
 from local.kafka.nodes import Cluster
+from tests.preloaded import run_gateway
 
 SESSION_SECONDS = 6.0  # the least that Kafka accepts by default
 QUICK = {"GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:g}s", "GATEWAY_WORKER__HEARTBEAT": "500ms"}
@@ -59,12 +59,9 @@ class Screens:
         return [line["event"] for line in lines if line["level"] in {"warning", "error"}]
 
     def top(self):
-        return subprocess.run(
-            [GATEWAY, "top", "--once", "--admin", self._program.admin_url, "--url", "http://127.0.0.1:1"],
-            env={**os.environ, "COLLATE_GATEWAY_KEY": "any", "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            check=False,
+        return run_gateway(
+            *("top", "--once", "--admin", self._program.admin_url, "--url", "http://127.0.0.1:1"),
+            environ={**os.environ, "COLLATE_GATEWAY_KEY": "any", "COLUMNS": "200"},
         )
 
 

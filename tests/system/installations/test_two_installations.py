@@ -6,7 +6,6 @@ So a leak would fit anywhere: an event, a row, a dead letter, an outcome.
 
 import asyncio
 import contextlib
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,12 +20,12 @@ from gateway.console.sign_in.links import one_time_link
 from local.collate.http.server import SimulatedCollate
 from local.collate.model.effect import Kind
 from local.event_listener import listening
-from local.installation import GATEWAY, PARTITIONS, Installation, Program
+from local.installation import PARTITIONS, Installation, Program
 from local.issuer import LocalIssuer
-from local.processes.run import Run
 from runtime.exits import Exit
 from runtime.settings import KafkaSettings, ReadModelSettings
 from schemas.topics import catalogue, partition_for
+from tests.preloaded import PreloadedRun, run_gateway
 
 NAMES = ("north", "south")
 STAFF = {"staff": ("authorization:read", "handoff:request", "operate")}
@@ -64,9 +63,7 @@ class Site:
 
     def gateway(self, *verb):
         """Run a verb of the command line with the installation's settings."""
-        return subprocess.run(
-            [GATEWAY, *verb], env=self.installation.environ, capture_output=True, text=True, check=False
-        )
+        return run_gateway(*verb, environ=self.installation.environ)
 
 
 @pytest.fixture
@@ -81,7 +78,7 @@ async def sites(kafka, prefix, postgres, issuer):
     async with contextlib.AsyncExitStack() as exits:
         found = []
         for name in NAMES:
-            run = exits.enter_context(Run(name))
+            run = exits.enter_context(PreloadedRun(name))
             collate = await exits.enter_async_context(SimulatedCollate())
             people = issuer.callers_file_entry(STAFF).replace('audience = "collate-gateway"', f'audience = "{name}"')
             installation = Installation(
@@ -237,7 +234,7 @@ async def test_two_installations_on_one_kafka_database_and_issuer_do_not_see_eac
 
 async def test_a_worker_refuses_a_group_that_another_installation_uses(installation, start, collate, kafka, prefix):
     worker = await start(installation, "worker")
-    with Run("second") as run:
+    with PreloadedRun("second") as run:
         second = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=f"{prefix}second.")
         await asyncio.to_thread(second.apply_topics)
         second.change({"GATEWAY_WORKER__GROUP": f"{prefix}worker"})
@@ -246,14 +243,7 @@ async def test_a_worker_refuses_a_group_that_another_installation_uses(installat
         assert (
             f"members of {prefix}worker read {prefix}commands, not {prefix}second.commands" in refused.log.read_text()
         )
-        checked = await asyncio.to_thread(
-            subprocess.run,
-            [GATEWAY, "check", "--for", "worker"],
-            env=second.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        checked = await asyncio.to_thread(run_gateway, "check", "--for", "worker", environ=second.environ)
         assert checked.returncode == Exit.CONFIG
         assert "another installation uses this group" in checked.stdout
     worker.require_running()

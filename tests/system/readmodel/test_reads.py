@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import uuid
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from local.installation import CALLER, GATEWAY, Installation
 from local.postgres import Postgres
+from tests.preloaded import run_gateway
 from tests.system.readmodel.terminal import Terminal
 
 AUTHORIZATION = "auth_read"
@@ -58,10 +58,7 @@ class Gateway:
 
     async def cli(self, *verb, key=None):
         """Run `gateway VERB …` with a caller's key; return the completed process."""
-        environ, command = self.environ(key), [GATEWAY, *verb]
-        return await asyncio.to_thread(
-            subprocess.run, command, env=environ, capture_output=True, text=True, check=False
-        )
+        return await asyncio.to_thread(run_gateway, *verb, environ=self.environ(key))
 
 
 @pytest.fixture

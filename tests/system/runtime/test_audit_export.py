@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +16,7 @@ from schemas.events import AuthorizationWatchEnded, CommandFinished, ContentRead
 from schemas.operator_decision import OperatorDecision
 from schemas.records import publish, write_event
 from schemas.topics import partition_for
+from tests.preloaded import run_gateway
 from tests.system.documents.kubernetes import until_reachable
 
 PARTITIONS = 3
@@ -53,10 +52,9 @@ def gateway(kafka, prefix):
             "GATEWAY_TOPICS__MIN_INSYNC": "1",
             **changes,
         }
-        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
 
         def start():
-            return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+            return run_gateway(*arguments, environ=environ)
 
         return start() if changes else until_reachable(start)
 

@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -9,6 +7,7 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import WantedTopic, wanted_topics
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
+from tests.preloaded import run_gateway
 
 
 @pytest.fixture
@@ -27,8 +26,7 @@ def gateway(kafka, prefix):
             "GATEWAY_TOPICS__MIN_INSYNC": "1",
             **changes,
         }
-        program = [sys.executable, "-c", "from gateway.cli.app import main; main()", *arguments]
-        return subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+        return run_gateway(*arguments, environ=environ)
 
     return run
 

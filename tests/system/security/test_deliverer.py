@@ -1,16 +1,15 @@
 """A deliverer on a Kafka with an authorizer, with exactly the permissions that `gateway topics acls` prints for it."""
 
-import subprocess
-
 import pytest
 
 from adapters.kafka.acls import required_access
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
-from local.installation import GATEWAY, PARTITIONS, Installation
+from local.installation import PARTITIONS, Installation
 from runtime.settings import TopicSettings
 from schemas.topics import catalogue, subscription_topics
 from tests.chaos.webhooks import EventLog, Receiver, Reply, Webhooks, always
+from tests.preloaded import run_gateway
 
 
 @pytest.fixture
@@ -39,9 +38,7 @@ async def webhooks(administrator, to_secured, run, prefix, start):
 
 
 def gateway(webhooks, *words):
-    command = [GATEWAY, *words]
-    environ = webhooks.installation.environ
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=90, check=False)
+    return run_gateway(*words, environ=webhooks.installation.environ)
 
 
 async def test_its_own_permissions_suffice(webhooks, secured, prefix, start, eventually):

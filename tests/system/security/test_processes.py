@@ -4,7 +4,6 @@ The broker ends every login after four seconds, so connections break and are reo
 """
 
 import asyncio
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import GATEWAY, Installation
-from local.processes.run import Run
+from local.installation import Installation
+from tests.preloaded import PreloadedRun, run_gateway
 
 COMMANDS_FOR_SECONDS = 9  # longer than two lifetimes of a connection
 
@@ -30,7 +29,7 @@ def installed(to_secured, collate, prefix):
             for name, value in settings.model_dump(exclude={"bootstrap"}, exclude_unset=True).items()
             if value is not None
         }
-        runs.append(Run(user))
+        runs.append(PreloadedRun(user))
         return Installation(
             runs[-1],
             bootstrap=",".join(settings.bootstrap),
@@ -62,8 +61,7 @@ async def sides(installed, administrator, access_of):
 
 
 def check(installation, process):
-    command = [GATEWAY, "check", "--for", process]
-    return subprocess.run(command, env=installation.environ, capture_output=True, text=True, check=False)
+    return run_gateway("check", "--for", process, environ=installation.environ)
 
 
 @pytest.fixture

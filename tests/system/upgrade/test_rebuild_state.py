@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 
 import httpx
 from aiokafka import AIOKafkaProducer
@@ -12,17 +11,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from local.chaos.callers import Callers, write_callers
 from local.chaos.settings import READINGS, SETTINGS
 from local.event_listener import listening
-from local.installation import GATEWAY, PARTITIONS, Installation, http_here
+from local.installation import PARTITIONS, Installation, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
 from runtime.exits import Exit
 from schemas.topics import catalogue, partition_for
+from tests.preloaded import run_gateway
 
 
 async def verb(installation, *words):
-    return await asyncio.to_thread(
-        subprocess.run, [GATEWAY, *words], env=installation.environ, capture_output=True, text=True, check=False
-    )
+    return await asyncio.to_thread(run_gateway, *words, environ=installation.environ)
 
 
 async def last(listening_to):
@@ -107,8 +105,7 @@ async def test_lost_states_are_rebuilt_and_nothing_is_lost_or_done_twice(  # noq
 
 def apply_topics(installation):
     """A deleted topic is gone a moment after the answer."""
-    done = subprocess.run([GATEWAY, "topics", "apply"], env=installation.environ, capture_output=True, check=False)
-    return done.returncode == 0
+    return run_gateway("topics", "apply", environ=installation.environ).returncode == 0
 
 
 def says(program, words):

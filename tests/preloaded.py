@@ -1,0 +1,128 @@
+"""Processes of the gateway that start without a second of imports: forks of a server that has imported the gateway.
+
+They are processes like those that exec starts: with their own sockets, signals, environment, output and exit code
+(`tests/process/runtime/test_preloaded.py`). They do not show that the installed program starts, nor that a verb imports
+what it needs. Tests of the documents, the image, `gateway demo`, `gateway dev`, the console's process and the delivery
+of webhooks show that with the installed program.
+
+The server is the standard library's, `multiprocessing.forkserver`. It starts with the first such process of a session.
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from multiprocessing import connection
+from pathlib import Path
+
+from gateway.cli.app import VERBS, main
+from local.installation import GATEWAY
+from local.processes.run import Run
+
+# What the verbs import when they run.
+_IMPORTED_LATER = (
+    "adapters.postgres.migrate",
+    "consumers.deliverer.deliverer",
+    "consumers.projector.projector",
+    "consumers.projector.rebuild",
+    "consumers.worker",
+    "gateway.console.main",
+    "gateway.ingress.main",
+)
+RUN_WITHIN_SECONDS = 300
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload([__name__, *VERBS, *_IMPORTED_LATER])
+# Several threads start processes and wait for them. Each start reads the exit codes of all processes that have ended.
+_lock = threading.Lock()
+
+
+class Preloaded:
+    """A process of `gateway`, with the interface of `subprocess.Popen` that a `Run` needs."""
+
+    def __init__(self, arguments, *, environ, output, errors, directory, group=None):
+        program = {
+            "arguments": list(map(str, arguments)),
+            "environ": dict(environ),
+            "output": output,
+            "errors": errors,
+            "directory": directory,
+            "group": group,
+        }
+        self._process = _forks.Process(target=_run, kwargs=program, daemon=True)
+        with _lock:
+            self._process.start()
+        self.pid = self._process.pid
+        self.returncode = None
+
+    def poll(self):
+        with _lock:
+            self.returncode = self._process.exitcode
+        return self.returncode
+
+    def wait(self, timeout=None):
+        connection.wait([self._process.sentinel], timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired(["gateway"], timeout)
+        return self.returncode
+
+    def send_signal(self, sig):
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+class PreloadedRun(Run):
+    """A `Run` that starts this tree's `gateway` as a fork, and any other program as usual."""
+
+    def spawn(self, argv, *, log, environ=None, user=None):
+        program, *arguments = argv
+        if program != GATEWAY or user is not None:
+            return super().spawn(argv, log=log, environ=environ, user=user)
+        process = Preloaded(
+            arguments,
+            environ=os.environ if environ is None else environ,
+            output=log,
+            errors=log,
+            directory=self.directory,
+            group=self._supervisor.pid,
+        )
+        self._processes.append(process)
+        return process
+
+
+def run_gateway(*arguments, environ):
+    """Run `gateway` with these arguments to its end. Return what `subprocess.run` returns, with the output as text."""
+    with tempfile.TemporaryDirectory() as directory:
+        output, errors = Path(directory, "output"), Path(directory, "errors")
+        process = Preloaded(arguments, environ=environ, output=output, errors=errors, directory=Path.cwd())
+        try:
+            code = process.wait(RUN_WITHIN_SECONDS)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(["gateway", *arguments], code, output.read_text(), errors.read_text())
+
+
+def _run(*, arguments, environ, output, errors, directory, group):
+    """Become the program: in the new process, after the fork."""
+    if group is not None:
+        os.setpgid(0, group)
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    os.chdir(directory)
+    for number, path in ((1, output), (2, errors)):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.argv = [str(GATEWAY), *arguments]
+    main()
