@@ -160,7 +160,7 @@ class Node:
 
     def tag(self, name: str, other: str) -> None:
         """Give an image another name. Raises StartFailed."""
-        tagged = self._ctr("images", "tag", name, other)
+        tagged = self._ctr("images", "tag", "--force", name, other)
         if tagged.returncode:
             raise StartFailed(f"The image {name} could not be tagged as {other}: {tagged.stderr}")
 

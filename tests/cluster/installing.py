@@ -10,6 +10,7 @@ from local.service import Service
 from tests.cluster.scene import PROCESSES, require
 
 OPERATOR = "jo.miller"
+OF_THE_NAMESPACE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 NO_CAPABILITIES = "0" * 16
 
 
@@ -124,11 +125,19 @@ async def uninstalled(scene):
     scene.callers.pause()
     scene.note("$ helm uninstall gateway --wait")
     await asyncio.to_thread(scene.deployment.uninstall)
+
+    async def are_gone():
+        return not await scene.pods()
+
+    scene.note(f"the last pod has ended after {await scene.until(are_gone, 60, 'the end of every pod'):.1f} s")
     left = (
         await scene.kubectl("get", "all,configmaps,secrets,networkpolicies,poddisruptionbudgets,serviceaccounts")
     ).strip()
     scene.note(left)
-    require("gateway-ingress" not in left, "no object of the chart is left")
+    objects = [line.split()[0] for line in left.splitlines() if line and not line.startswith("NAME")]
+    of_the_chart = [one for one in objects if not one.startswith("secret/") and one not in OF_THE_NAMESPACE]
+    require(not of_the_chart, f"no object of the chart is left: {of_the_chart}")
+    require(any(one.startswith("secret/") for one in objects), "the Secrets are left")
     await scene.upgrade()
     scene.note(f"installed again; ready after {await scene.until_ready():.1f} s")
     await asyncio.to_thread(scene.find_service)
