@@ -9,7 +9,7 @@ operations that send the key.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
@@ -217,7 +217,7 @@ class CollateClient:
     async def health(self) -> Result[None]:
         """Read /health, without the API key and without budget."""
         began = time.monotonic()
-        response = await self._send(self._transport.build_request("GET", path_of(Operation.HEALTH)))
+        response = await self._send("GET", path_of(Operation.HEALTH))
         result, _ = read(response, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
         self._report.record(Operation.HEALTH, {}, result, time.monotonic() - began)
         return result
@@ -259,8 +259,7 @@ class CollateClient:
             headers.append(("Idempotency-Key", key))
         began = time.monotonic()
         try:
-            request = self._transport.build_request("POST" if call.writes else "GET", path, headers, body)
-            response = await self._send(request)
+            response = await self._send("POST" if call.writes else "GET", path, headers, body)
         except BaseException:
             self._queue.abandon(ticket)
             self._report.record(operation, ids, None, time.monotonic() - began)
@@ -275,9 +274,11 @@ class CollateClient:
         self._report.record(operation, ids, result, seconds)
         return result
 
-    async def _send(self, request: httpx.Request) -> httpx.Response | NoResponse:
+    async def _send(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None
+    ) -> httpx.Response | NoResponse:
         try:
-            return await self._transport.handle_async_request(request)
+            return await self._transport.call(method, path, headers, body)
         except NoResponse as failure:
             return failure
 

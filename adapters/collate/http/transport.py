@@ -23,14 +23,9 @@ from adapters.http.kept_connections import KeptConnections
 from runtime.http_client import client_tls
 from runtime.version import VERSION
 
-_HEADERS: Final = (
-    (b"User-Agent", f"collate-gateway/{VERSION}".encode("ascii")),
-    (b"Accept", b"application/json"),
-    (b"Accept-Encoding", b"identity"),
-)
-_JSON: Final = (b"Content-Type", b"application/json")
-_TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
-_HEADER_LINES: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*\r\n)*")
+_HEADERS: Final = f"User-Agent: collate-gateway/{VERSION}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+_TARGET: Final = re.compile(r"/[\x21-\x7e]*")
+_HEADER_LINES: Final = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*\r\n)*")
 
 
 class CollateTransport(httpx.AsyncBaseTransport):
@@ -42,10 +37,9 @@ class CollateTransport(httpx.AsyncBaseTransport):
         url = httpx.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError("base_url: expected http:// or https:// and a host")
-        self._url = url.copy_with(raw_path=b"/")
-        self._base_path = url.raw_path.rstrip(b"/")
+        self._base_path = url.raw_path.rstrip(b"/").decode("ascii")
         self._scheme, self._netloc = url.scheme, url.netloc
-        self._headers = ((b"Host", url.netloc), *_HEADERS)
+        self._headers = f"Host: {url.netloc.decode('ascii')}\r\n{_HEADERS}"
         self._host = url.raw_host.decode("ascii")
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._tls = client_tls(ca_file) if url.scheme == "https" else None
@@ -66,24 +60,22 @@ class CollateTransport(httpx.AsyncBaseTransport):
         """Close every connection."""
         await self.aclose()
 
-    def build_request(
+    async def call(
         self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None
-    ) -> httpx.Request:
-        """Return a request to Collate. `path` is already percent-encoded; `content` is JSON or empty.
+    ) -> httpx.Response:
+        """Send a request to Collate once and return its response, at less cost than an `httpx.Request`.
 
-        Raises ValueError for a header that is not ASCII.
+        `path` is below the path of `base_url` and already percent-encoded; `content` is JSON or empty. For the response
+        and NoResponse see `handle_async_request`. Raises ValueError for an unprintable header or path.
         """
-        sent = [*self._headers, *((name.encode("ascii"), value.encode("ascii")) for name, value in headers)]
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if content is not None:
             if content:
-                sent.append(_JSON)
-            sent.append((b"Content-Length", b"%d" % len(content)))
-        # Parsing a URL costs half of a request, so the path goes into httpx's extension for the request target.
-        # `stream` costs a quarter of `content`, for which httpx works out the same headers again.
-        target = {"target": self._base_path + path.encode("ascii")}
-        return httpx.Request(
-            method, self._url, headers=sent, stream=httpx.ByteStream(content or b""), extensions=target
-        )
+                lines += "Content-Type: application/json\r\n"
+            lines += f"Content-Length: {len(content)}\r\n"
+        count = len(headers) + (2 if content else 0 if content is None else 1)
+        head = _head(method, self._base_path + path, self._headers, lines, count)
+        return await self._exchange(head + content if content else head)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and return the response within the total deadline, whole but not `read` yet.
@@ -94,7 +86,9 @@ class CollateTransport(httpx.AsyncBaseTransport):
         Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
         an unprintable header or with a streamed body.
         """
-        data = await self._encode(request)
+        return await self._exchange(await self._encode(request))
+
+    async def _exchange(self, data: bytes) -> httpx.Response:
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + self._limits.total_seconds
         connection = self._kept.take() or await self._open(loop, call_ends)
@@ -145,21 +139,21 @@ class CollateTransport(httpx.AsyncBaseTransport):
         url = request.url
         if url.netloc != self._netloc or url.scheme != self._scheme:
             raise ValueError("the request is for another host than base_url's")
-        lines: list[bytes] = []
-        for name, value in request.headers.raw:
-            lines += name, b": ", value, b"\r\n"
-        headers = b"".join(lines)
-        if headers.count(b"\r\n") * 4 != len(lines) or not _HEADER_LINES.fullmatch(headers):
-            raise ValueError("request headers: expected printable ASCII")
-        if b"\r\ntransfer-encoding:" in headers.lower():
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        lines = "".join([f"{name}: {value}\r\n" for name, value in sent])
+        if any(name.lower() == "transfer-encoding" for name, _ in sent):
             raise ValueError("request body: expected Content-Length, not Transfer-Encoding")
-        target = request.extensions.get("target", url.raw_path)
-        if not _TARGET.fullmatch(target):
-            raise ValueError("request target: expected a percent-encoded path")
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, headers)
-        stream = request.stream
-        # A request of `build_request` needs no await; httpx's own `aread` costs a tenth of the call.
-        return head + (b"".join(stream) if isinstance(stream, httpx.ByteStream) else await request.aread())
+        target = request.extensions.get("target", url.raw_path).decode("latin-1")
+        return _head(request.method, target, "", lines, len(sent)) + await request.aread()
+
+
+def _head(method: str, target: str, ours: str, lines: str, count: int) -> bytes:
+    """Return the head of a request: our header lines and `lines`, which must be exactly `count` header lines."""
+    if lines.count("\r\n") != count or not _HEADER_LINES.fullmatch(lines):
+        raise ValueError("request headers: expected printable ASCII")
+    if not _TARGET.fullmatch(target):
+        raise ValueError("request target: expected a percent-encoded path")
+    return f"{method} {target} HTTP/1.1\r\n{ours}{lines}\r\n".encode("ascii")
 
 
 def _cause_of(error: OSError) -> Cause:

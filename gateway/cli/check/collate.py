@@ -33,7 +33,7 @@ async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
     async with open_transport(collate) as transport:
         before = time.time()
         try:
-            health = await transport.handle_async_request(transport.build_request("GET", path_of(Operation.HEALTH)))
+            health = await transport.call("GET", path_of(Operation.HEALTH))
         except NoResponse as failure:
             yield _no_response("collate", failure, collate)
             return
@@ -42,8 +42,7 @@ async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
         key = read_secret(collate.api_key_file).get_secret_value()
         path = path_of(Operation.GET_AUTHORIZATION, _NO_AUTHORIZATION)
         try:
-            request = transport.build_request("GET", path, [("Authorization", f"Bearer {key}")])
-            response = await transport.handle_async_request(request)
+            response = await transport.call("GET", path, [("Authorization", f"Bearer {key}")])
         except NoResponse as failure:
             yield _no_response("collate key", failure, collate)
         except ValueError:

@@ -71,9 +71,7 @@ class ProbeCaller:
     async def _send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes | None) -> Reply:
         sent = [("Authorization", f"Bearer {self._key}"), *headers]
         try:
-            response = await self._transport.handle_async_request(
-                self._transport.build_request(method, path, sent, body)
-            )
+            response = await self._transport.call(method, path, sent, body)
         except NoResponse as failure:
             raise CollateUnreachable(str(failure)) from failure
         content = await response.aread()

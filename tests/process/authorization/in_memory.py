@@ -67,11 +67,12 @@ class Wire(CollateTransport):
         super().__init__("http://collate.test", Limits(1, 1, 1, 1, 1))
         self._sim, self._late, self._order = sim, [], itertools.count()
 
-    async def handle_async_request(self, request):
+    async def call(self, method, path, headers=(), content=None):
         exchange = Exchange(self)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        path = request.extensions["target"].decode("ascii")  # as `CollateTransport` sends it
-        self._sim.handle(Request(request.method, path, "", headers, await request.aread()), exchange)
+        sent = {name.lower(): value for name, value in headers}
+        if content:
+            sent["content-type"] = "application/json"
+        self._sim.handle(Request(method, path, "", sent, content or b""), exchange)
         if isinstance(exchange.result, Exception):
             raise exchange.result
         return exchange.result

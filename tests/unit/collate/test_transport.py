@@ -27,7 +27,7 @@ class RespondedEarlier:
 async def test_a_response_carries_the_seconds_that_it_lay_unread_in_this_process():
     transport = CollateTransport("http://127.0.0.1:9", LIMITS)
     transport._kept.idle.append(RespondedEarlier(seconds_ago=1_000.0))
-    response = await transport.handle_async_request(transport.build_request("GET", "/health"))
+    response = await transport.call("GET", "/health")
     assert 1_000.0 <= response.extensions["own_delay_seconds"] < 2_000.0
 
 
@@ -49,7 +49,14 @@ async def test_a_request_to_another_host_is_never_sent(url):
 @pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X", "a\nb"), ("X\r\nY", "b"), ("X", "\x00"), ("X Y", "b")])
 async def test_a_header_cannot_add_lines_to_the_request(header):
     transport = CollateTransport("http://127.0.0.1:9", LIMITS)
-    request = transport.build_request("GET", "/health", [header])
+    with pytest.raises(ValueError, match="printable ASCII"):
+        await transport.call("GET", "/health", [header])
+
+
+@pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X", "a\nb"), ("X", "\x00"), ("X Y", "b")])
+async def test_a_header_of_an_httpx_request_cannot_add_lines_either(header):
+    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
+    request = httpx.Request("GET", "http://127.0.0.1:9/health", headers=[header])
     with pytest.raises(ValueError, match="printable ASCII"):
         await transport.handle_async_request(request)
 
@@ -74,9 +81,43 @@ async def test_a_failed_call_is_an_httpx_exception_that_says_that_nothing_was_se
 async def test_a_path_cannot_add_lines_to_the_request(path):
     transport = CollateTransport("http://127.0.0.1:9", LIMITS)
     with pytest.raises(ValueError, match="percent-encoded path"):
-        await transport.handle_async_request(transport.build_request("GET", path))
+        await transport.call("GET", path)
+
+
+class Sent:
+    """A connection that keeps the bytes of its request."""
+
+    usable = is_quiet = True
+    ended_at = 0.0
+
+    def send(self, request, _call_ends):
+        self.request = request
+        response = asyncio.get_running_loop().create_future()
+        response.set_result(httpx.Response(200))
+        return response
+
+
+async def _bytes_of(base_url, *call):
+    transport = CollateTransport(base_url, LIMITS)
+    transport._kept.idle.append(connection := Sent())
+    await transport.call(*call)
+    return connection.request
 
 
 async def test_the_path_of_base_url_precedes_the_path_of_a_call():
-    request = CollateTransport("http://127.0.0.1:9/collate/", LIMITS).build_request("GET", "/health")
-    assert request.extensions["target"] == b"/collate/health"
+    sent = await _bytes_of("http://127.0.0.1:9/collate/", "GET", "/health")
+    assert sent.startswith(b"GET /collate/health HTTP/1.1\r\nHost: 127.0.0.1:9\r\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (None, b"X: 1\r\n\r\n"),
+        (b"", b"X: 1\r\nContent-Length: 0\r\n\r\n"),
+        (b"{}", b"X: 1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
+    ],
+)
+async def test_a_call_sends_its_headers_and_the_length_of_its_body(content, end):
+    sent = await _bytes_of("http://127.0.0.1:9", "POST", "/a", [("X", "1")], content)
+    assert sent.endswith(b"Accept-Encoding: identity\r\n" + end)
+    assert sent.count(b"\r\nUser-Agent: collate-gateway/") == sent.count(b"\r\nAccept: application/json\r\n") == 1
