@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.model import Trusting
+from schemas.model import Trusting, filled
 
 MOST_BYTES: Final = 256 * 1024
 MOST_ENDED_INTENTS: Final = 8
@@ -60,16 +60,10 @@ class Part(Trusting, BaseModel):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed. The values are not validated: callers are typed."""
         cls = type(self)
-        if not changes.keys() <= cls.__pydantic_fields__.keys():
-            raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls.__pydantic_fields__.keys())}")
-        # The steps of model_copy in a quarter of its time: this runs a dozen times per command.
-        changed = cls.__new__(cls)
-        set_on = object.__setattr__
-        set_on(changed, "__dict__", self.__dict__ | changes)
-        set_on(changed, "__pydantic_extra__", self.__pydantic_extra__)
-        set_on(changed, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        set_on(changed, "__pydantic_private__", None)
-        return changed
+        if not changes.keys() <= cls._DEFAULTS.keys():
+            raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls._DEFAULTS.keys())}")
+        # The steps of model_copy in a fifth of its time: this runs a dozen times per command.
+        return filled(cls, self.__dict__ | changes, self.__pydantic_extra__, self.__pydantic_fields_set__)
 
 
 class Intent(Part):
