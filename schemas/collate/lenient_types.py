@@ -3,21 +3,22 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from schemas.fields.scalars import word
 
 _T = TypeVar("_T")
 
 
-def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
+class _NoneOnError:
+    """None for a value that does not fit. pydantic's own default on an error costs a third of a function of ours."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
-OrNone = Annotated[_T | None, WrapValidator(_or_none)]
+OrNone = Annotated[_T | None, _NoneOnError()]
 """A detail without a documented shape: None if it does not fit, so that the rest of the response stays usable."""
 
 OpenWord = Annotated[str, AfterValidator(word)]
