@@ -80,6 +80,7 @@ class FixedTransport(CollateTransport):
     """Answers as Collate would: an authorization needs a handoff, gets one, and gets it revoked."""
 
     opened: set[str]
+    handoff: bytes
 
     async def _exchange(self, data: bytes) -> httpx.Response:
         """Parse a fixed response to an encoded request."""
@@ -88,10 +89,10 @@ class FixedTransport(CollateTransport):
         authorization_id, number = parts[3], {b"n": parts[3][5:].encode()}
         if method == "GET":
             read = _OPEN if authorization_id in self.opened else _UNOPENED
-            body = (_HANDOFF if len(parts) > 4 else read) % number
+            body = (self.handoff if len(parts) > 4 else read) % number
         elif len(parts) == 5:
             self.opened.add(authorization_id)
-            body = _HANDOFF % number
+            body = self.handoff % number
         else:
             body = _CLOSED % number
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -115,23 +116,29 @@ def _template(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-_NOW = datetime.now(UTC).isoformat()
 _UNOPENED = _template(_authorization(_VERSION, None))
 _OPEN = _template(_authorization(_VERSION + 1, {"id": "mhand_%(n)s"}))
-_HANDOFF = _template(
-    {
-        "id": "mhand_%(n)s",
-        "version": 1,
-        "priorAuthorizationId": "auth_%(n)s",
-        "state": "active",
-        "result": None,
-        "accessAvailable": True,
-        "finalSubmitCapable": False,
-        "createdAt": _NOW,
-        "activatedAt": _NOW,
-        "closedAt": None,
-    }
-)
+
+
+def _new_handoff() -> bytes:
+    # The applier takes a handoff that began long before its request for another actor's.
+    now = datetime.now(UTC).isoformat()
+    return _template(
+        {
+            "id": "mhand_%(n)s",
+            "version": 1,
+            "priorAuthorizationId": "auth_%(n)s",
+            "state": "active",
+            "result": None,
+            "accessAvailable": True,
+            "finalSubmitCapable": False,
+            "createdAt": now,
+            "activatedAt": now,
+            "closedAt": None,
+        }
+    )
+
+
 _CLOSED = _template(
     {
         "manualHandoffId": "mhand_%(n)s",
@@ -197,6 +204,7 @@ class Worker:
 
     async def run(self, authorizations: list[str], records: dict[str, list[Record]]) -> dict[str, float]:
         """Return the processor seconds of each step."""
+        self.transport.handoff = _new_handoff()
         states: dict[str, bytes | None] = dict.fromkeys(authorizations)
         spent = {}
         for step in STEPS:
