@@ -110,7 +110,7 @@ async def test_live_calls_go_before_commands_and_these_before_observations(make)
 
 
 async def test_the_second_call_of_an_observation_waits_and_goes_before_first_calls(make):
-    queue = make(per_second=10.0)  # the next token comes after a tenth of a second: too late for a first call
+    queue = make(per_second=2.0)  # the next token comes after half a second: too late for any first call
     order, deferred = [], []
 
     async def one(subject, *, continues):
