@@ -71,10 +71,12 @@ class SimulatedCollate(Simulation):
         for server in (self._public, self._control):
             if server is not None:
                 server.close()
-        self._drop(self._connections)
-        self._drop(self._control_connections)
-        # In the next iteration of the loop the transports call connection_lost of their protocols.
-        await asyncio.sleep(0)
+        # A connection that was accepted just now is known three iterations of the loop later, and its protocol hears
+        # of the drop in one more.
+        for _ in range(5):
+            self._drop(self._connections)
+            self._drop(self._control_connections)
+            await asyncio.sleep(0)
 
     def begin_outage(self, seconds: float | None = None) -> None:
         """Refuse connections and reset open ones, for some seconds of real time or until `end_outage`."""
