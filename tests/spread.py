@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 5`.
+"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 4`.
 
 The tests of a file run in one process, and so do files that share an expensive server. The slowest tests begin first.
 """

@@ -110,10 +110,12 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     Relies on `_coordinator`, None before the start; its `close()` must be called once.
     """
     coordinator, consumer._coordinator = consumer._coordinator, None  # noqa: SLF001 - see the module
-    if coordinator is not None:
-        await coordinator.close()
-    abort_connections(consumer)
-    await consumer.stop()
+    try:
+        if coordinator is not None:
+            await coordinator.close()
+    finally:
+        abort_connections(consumer)
+        await consumer.stop()
 
 
 def sender_task(producer: AIOKafkaProducer) -> asyncio.Task[None] | None:

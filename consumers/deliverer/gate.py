@@ -101,7 +101,7 @@ class Gate:
         self.is_stopped, self.was_resumed = True, False
 
     def resume(self) -> None:
-        """Open the gate, whatever the reason why it is closed."""
+        """Open the gate for every key, also after `stop`."""
         self.is_stopped, self.was_resumed = False, True
         self._failing.clear()
         self._held_until = self._pause = self._probe_at = 0.0

@@ -66,7 +66,7 @@ def build() -> Path:
 
 
 def digest() -> str:
-    """Return a digest of everything that decides how the programs are."""
+    """Return a digest of all inputs of the build. The linker's flags follow from KUBERNETES."""
     content = hashlib.sha256(repr((KUBERNETES, PROCESSES, _PROGRAMS)).encode())
     for file in sorted(MODULES.rglob("*")):
         if file.is_file():

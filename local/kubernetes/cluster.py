@@ -1,4 +1,4 @@
-"""The whole: a control plane, a node with the image, the servers beside them, and kubectl and Helm."""
+"""Starts the whole cluster: a control plane, a node with the image, the servers beside them, kubectl and Helm."""
 
 from __future__ import annotations
 

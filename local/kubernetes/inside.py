@@ -16,8 +16,8 @@ from local.kubernetes import sandbox
 BRIDGE: Final = "cni0"
 NODE_ADDRESS: Final = "10.244.0.1"
 POD_NETWORK: Final = "10.244.0.0/24"
-# The machine's name servers cannot be reached from here. Kafka looks its own address up for each login, so each login
-# would wait for them.
+# The machine's name servers cannot be reached from here. For each login Kafka looks up the name of its own address, and
+# would wait for them each time.
 _NAMES: Final = {
     "/etc/hosts": f"127.0.0.1 localhost\n{NODE_ADDRESS} node1\n",
     "/etc/resolv.conf": f"nameserver {NODE_ADDRESS}\n",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import itertools
-import json
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from local.judge.deliveries import compare
 from schemas.fields.signing_secret import WRITTEN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from local.judge.deliveries import Numbered
 
 NAME: Final = "receiver"
 _ACCEPTED, _REFUSED = 204, 401
@@ -23,19 +24,15 @@ _SECRET_BYTES: Final = 32
 
 
 class WebhookReceiver:
-    """One HTTP server. `accepted` has the authorization and the number of each event, repeated ones too."""
+    """One HTTP server. `accepted` has the authorization and the number of each event, also of repeated ones."""
 
     def __init__(self, host: str) -> None:
         self.host, self.port = host, 0
-        self._key = secrets.token_bytes(_SECRET_BYTES)
-        self.accepted: list[tuple[str, int]] = []
+        self.secret = f"{WRITTEN_PREFIX}{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
+        self._webhook = Webhook(self.secret)
+        self.accepted: list[Numbered] = []
         self.refused = 0
         self._server: ThreadingHTTPServer | None = None
-
-    @property
-    def secret(self) -> str:
-        """The signing secret, as the deliverer's file has it."""
-        return f"{WRITTEN_PREFIX}{base64.b64encode(self._key).decode()}"
 
     def subscription(self, secret_file: str) -> str:
         """Return the subscriptions file for this receiver alone."""
@@ -58,33 +55,25 @@ class WebhookReceiver:
             self._server.shutdown()
             self._server.server_close()
 
-    def receive(self, body: bytes, *, message_id: str, timestamp: str, signatures: str) -> bool:
+    def receive(self, body: bytes, headers: dict[str, str]) -> bool:
         """Record an event if its signature is right; return whether it is."""
-        signed = f"{message_id}.{timestamp}.".encode() + body
-        right = base64.b64encode(hmac.digest(self._key, signed, hashlib.sha256)).decode()
-        if not any(hmac.compare_digest(f"v1,{right}", one) for one in signatures.split(" ")):
+        try:
+            event = self._webhook.verify(body, headers)
+        except WebhookVerificationError:
             self.refused += 1
             return False
-        event = json.loads(body)
         self.accepted.append((event["subject"], int(event["sequence"])))
         return True
 
-    def broken(self, sent: Iterable[tuple[str, int]]) -> list[str]:
+    def broken(self, sent: Iterable[Numbered]) -> list[str]:
         """Compare what was accepted with the events that were sent; return what is lost or out of order."""
-        first = list(dict.fromkeys(self.accepted))
-        lost = sorted(set(sent).difference(first))
-        numbers: dict[str, list[int]] = {}
-        for authorization, number in first:
-            numbers.setdefault(authorization, []).append(number)
-        unordered = [
-            f"{authorization}: {after} after {before}"
-            for authorization, order in numbers.items()
-            for before, after in itertools.pairwise(order)
-            if after < before
-        ]
+        found = compare(self.accepted, sent)
         return [
-            *(f"the receiver did not get event {number} of {authorization}" for authorization, number in lost),
-            *(f"the receiver got events out of order: {one}" for one in unordered),
+            *(f"the receiver did not get event {number} of {authorization}" for authorization, number in found.lost),
+            *(
+                f"the receiver got events out of order: {authorization}: {after} after {before}"
+                for authorization, before, after in found.out_of_order
+            ),
             *([f"{self.refused} webhooks had a wrong signature"] if self.refused else []),
         ]
 
@@ -95,12 +84,7 @@ def _handler_of(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            is_right = receiver.receive(
-                body,
-                message_id=self.headers.get("webhook-id", ""),
-                timestamp=self.headers.get("webhook-timestamp", ""),
-                signatures=self.headers.get("webhook-signature", ""),
-            )
+            is_right = receiver.receive(body, {name.lower(): value for name, value in self.headers.items()})
             self.send_response(_ACCEPTED if is_right else _REFUSED)
             self.send_header("content-length", "0")
             self.end_headers()

@@ -3,17 +3,17 @@
 import asyncio
 import base64
 import contextlib
-import itertools
 import json
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from local.judge.deliveries import compare
 from schemas.cloudevents import STRUCTURED
 from schemas.events import HandoffOpened
 from schemas.records import publish, source, write_event
@@ -153,40 +153,7 @@ class Receiver:
 
     def verdict(self, sent, *, gaps=()):
         """Compare what was accepted with what was sent. `gaps`: (authorization, sequence) that may be missing."""
-        return judge(self.accepted, sent, gaps)
-
-
-@dataclass
-class Verdict:
-    """The result of a run. Duplicates are allowed."""
-
-    lost: list
-    out_of_order: list
-    duplicates: int
-    delivered: int
-
-    @property
-    def is_good(self):
-        return not self.lost and not self.out_of_order
-
-
-def judge(accepted, sent, gaps=()):
-    """Check that every event was accepted, and that the first delivery of each came after that of its predecessor."""
-    first = {}
-    by_key = defaultdict(list)
-    for index, one in enumerate(accepted):
-        if (one.authorization, one.sequence) not in first:
-            first[(one.authorization, one.sequence)] = index
-            by_key[one.authorization].append(one.sequence)
-    wanted = set(sent) - set(gaps)
-    lost = sorted(wanted - set(first))
-    out_of_order = [
-        (authorization, before, after)
-        for authorization, order in by_key.items()
-        for before, after in itertools.pairwise(order)
-        if after < before
-    ]
-    return Verdict(lost, out_of_order, len(accepted) - len(first), len(first))
+        return compare([(one.authorization, one.sequence) for one in self.accepted], sent, gaps)
 
 
 class EventLog:

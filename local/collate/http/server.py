@@ -71,8 +71,7 @@ class SimulatedCollate(Simulation):
         for server in (self._public, self._control):
             if server is not None:
                 server.close()
-        # A connection that was accepted just now is known three iterations of the loop later, and its protocol hears
-        # of the drop in one more.
+        # The loop needs three iterations to add a connection that it has just accepted, and one more to close it.
         for _ in range(5):
             self._drop(self._connections)
             self._drop(self._control_connections)

@@ -1,6 +1,7 @@
 """Runs the functions on aiokafka's own objects, without a broker: fails if an upgrade changes a private member."""
 
 import asyncio
+import contextlib
 import inspect
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -222,12 +223,15 @@ async def test_scram_needs_nothing_of_a_password_but_its_bytes():
     scram.create_salted_password(b"salt", 4_096)
 
 
-async def test_a_stopped_consumer_has_left_its_group_and_aborts_its_connections(consumer):
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_stopped_consumer_leaves_its_group_then_aborts_its_connections(consumer, fails):
     aborted, closed = [], []
     coordinator = consumer._coordinator
 
     async def close():
         closed.append(list(aborted))
+        if fails:
+            raise KafkaTimeoutError
 
     async def no_connections():
         pass
@@ -239,7 +243,8 @@ async def test_a_stopped_consumer_has_left_its_group_and_aborts_its_connections(
     connections["never opened"] = SimpleNamespace(
         _writer=None, close=lambda reason: asyncio.ensure_future(no_connections())
     )
-    await internals.stop_consumer(consumer)
+    with pytest.raises(KafkaTimeoutError) if fails else contextlib.nullcontext():
+        await internals.stop_consumer(consumer)
     assert (closed, aborted) == ([[]], [1])
     connections.clear()
     consumer._coordinator = coordinator
