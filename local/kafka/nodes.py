@@ -9,6 +9,7 @@ removes all of them however this process ends.
 
 import base64
 import contextlib
+import os
 import signal
 import time
 import uuid
@@ -101,10 +102,14 @@ class Cluster:
             self._await_ready([index])
 
     def kill(self, index: int, sig: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal. If the signal ends the process, return after its end."""
-        self._processes[index].send_signal(sig)
+        """Send a signal. If the signal ends or stops the process, return when it has ended or stopped."""
+        process = self._processes[index]
+        process.send_signal(sig)
         if sig in {signal.SIGKILL, signal.SIGTERM}:
-            self._processes[index].wait(STOPPED_WITHIN_SECONDS * slowness())
+            process.wait(STOPPED_WITHIN_SECONDS * slowness())
+        elif sig is signal.SIGSTOP and process.poll() is None:
+            # On a busy machine the threads of a broker run on for a moment, and could answer a request.
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def stop(self, index: int) -> None:
         """Stop a node in order; kill it if that takes too long."""

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -88,9 +89,15 @@ async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
     assert await read_all(kafka3.bootstrap, topic) == [b"before", b"while one is away"]
 
 
+def threads_of(pid):
+    return Path(f"/proc/{pid}/task").glob("*/stat")
+
+
 def test_a_frozen_node_can_be_stopped(kafka3):
     kafka3.kill(2, signal.SIGSTOP)
     assert kafka3.is_running(2)
+    states = [thread.read_text().rpartition(")")[2].split()[0] for thread in threads_of(kafka3.pid(2))]
+    assert set(states) == {"T"}, "every thread is stopped when `kill` returns"
 
     kafka3.stop(2)
 
