@@ -1,8 +1,8 @@
 """The composition root of `gateway ingress`: read the settings, build the components, serve until SIGTERM.
 
 The server listens before Kafka is available, so callers get 503 instead of a refused connection. The process is ready
-when the topics are right, a producer works and the tail has caught up. Stop order: reject new requests, end waits and
-streams, finish requests in flight, flush.
+when the topics are right, a producer works and the tail has caught up. Stop order: end waits and streams, accept no new
+connection, answer requests in flight and those that still come on open connections, flush.
 """
 
 import asyncio
@@ -98,7 +98,11 @@ async def work(settings: Settings, process: Process) -> None:
     ):
         components = assemble(settings, process, callers, collate, _kafka_sources(settings), traces=traces)
         process.spawn("deadlines", components.deadlines.run())
-        limits = ConnectionLimits(connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
+        limits = ConnectionLimits(
+            keepalive_seconds=own.stop_keepalive.total_seconds(),
+            connections=own.max_connections,
+            connections_per_peer=own.max_connections_per_peer,
+        )
         connections = Connections(limits, process.metrics.ingress, process.health)
         process.spawn("connections", connections.run())
         if components.reader is not None:

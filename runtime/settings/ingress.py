@@ -75,10 +75,18 @@ class IngressSettings(Section):
         200.0, description="Average requests per second that one caller may send to one process."
     )
     caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
+    stop_keepalive: Duration = Field(
+        timedelta(seconds=5),
+        description="How long a stopping process keeps an unused connection open; a request on it is answered, with "
+        "`Connection: close`.",
+    )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
 
     def contradictions(self) -> list[str]:
-        """Credentials need the proxy that they are for."""
+        """Credentials need the proxy that they are for, and unused connections close before the process ends."""
+        found = []
         if self.jwks_proxy_credentials_file is not None and self.jwks_proxy is None:
-            return ["jwks_proxy_credentials_file needs jwks_proxy"]
-        return []
+            found.append("jwks_proxy_credentials_file needs jwks_proxy")
+        if self.stop_keepalive >= self.stop_deadline:
+            found.append("stop_keepalive must be shorter than stop_deadline")
+        return found

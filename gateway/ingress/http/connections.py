@@ -39,6 +39,7 @@ class ConnectionState(StrEnum):
     HEAD = "head"
     SERVING = "serving"
     IDLE = "idle"
+    LEAVING = "leaving"
     DRAINING = "draining"
     CLOSING = "closing"
 
@@ -47,6 +48,7 @@ class ConnectionState(StrEnum):
 class ConnectionLimits:
     """The limits of a connection and of a request's head.
 
+    `keepalive_seconds` is the time that a stopping server keeps an unused connection open.
     `write_seconds` is longer than the write timeout of an event stream, which names its reason before it disconnects.
     `connections_per_peer` is 0 without a bound.
     """
@@ -57,6 +59,7 @@ class ConnectionLimits:
     head_bytes: int = 32 << 10
     head_seconds: float = 10.0
     idle_seconds: float = 75.0
+    keepalive_seconds: float = 5.0
     drain_seconds: float = 2.0
     write_seconds: float = 30.0
     connections: int = 2_000
@@ -69,6 +72,7 @@ class ConnectionLimits:
             ConnectionState.HEAD: self.head_seconds,
             ConnectionState.SERVING: math.inf,
             ConnectionState.IDLE: self.idle_seconds,
+            ConnectionState.LEAVING: self.keepalive_seconds,
             ConnectionState.DRAINING: self.drain_seconds,
             ConnectionState.CLOSING: self.write_seconds,
         }

@@ -2,18 +2,23 @@
 
     connect → NEW → HEAD → SERVING → IDLE → HEAD …           CLOSING ← any state that ends
                               └→ DRAINING → CLOSING          DRAINING ← a rejected head
+                                                             LEAVING ← NEW, IDLE when the server stops; → HEAD
 
-    state     begins with                          ends with                  clock           then
-    new       the connection                       the first byte of a head   head_seconds    close
-    head      the first byte of a head             the end of the head        head_seconds    close
-    serving   the end of a head                    the end of the response    RequestDeadline 408 or 504
-    idle      the end of a response                the first byte of a head   idle_seconds    close
-    draining  the end of the last response, while  the client's end           drain_seconds   close
+    state     begins with                          ends with                  clock             then
+    new       the connection                       the first byte of a head   head_seconds      close
+    head      the first byte of a head             the end of the head        head_seconds      close
+    serving   the end of a head                    the end of the response    RequestDeadline   408 or 504
+    idle      the end of a response                the first byte of a head   idle_seconds      close
+    leaving   the stop of the server               the first byte of a head   keepalive_seconds close
+    draining  the end of the last response, while  the client's end           drain_seconds     close
               a part of the input is unread
-    closing   the decision to close                an empty buffer            write_seconds   abort
+    closing   the decision to close                an empty buffer            write_seconds     abort
 
 `RequestDeadline` covers the body and ends when the response starts. An event stream bounds its own life. In every state
 `write_seconds` bounds the time in which a client does not read. `Connections.sweep` watches the clocks.
+
+A server that closes a kept connection at the moment of its stop may meet a request that is on its way, and the caller
+would not know whether it was read. So a stopping server answers on it for some seconds, with `Connection: close`.
 
 A head that breaks the grammar or exceeds a bound gets a problem and closes the connection, after the response of an
 earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
@@ -43,6 +48,7 @@ from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
 from gateway.ingress.http.responses import rejection
 
 _ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
+_WAITING = frozenset((ConnectionState.NEW, ConnectionState.IDLE))
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -61,6 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _served: ResponseCycle | None = None
     _in_head = False
     _is_unreadable = False
+    _is_last_request = False
     _unparsed_bytes = 0
 
     @property
@@ -175,7 +182,7 @@ class LimitedProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=version != "1.0" and not self._is_last_request and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
         if self.state is ConnectionState.SERVING:
@@ -208,11 +215,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(ConnectionState.HEAD if self._in_head else ConnectionState.IDLE)
 
     def shutdown(self) -> None:
-        """Close the connection after the requests that are being served."""
+        """Close the connection after the requests that are being served, or after one that comes in a few seconds."""
+        self._is_last_request = True
         if self.state is ConnectionState.SERVING:
             super().shutdown()
-        else:
-            self.close()
+        elif self.state in _WAITING:
+            self._enter(ConnectionState.LEAVING)
 
     def close(self) -> None:
         """Close the connection after the bytes in its buffer."""

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -157,6 +157,7 @@ class Ingress:
     process: Process
     settings: object
     callers_file: object
+    stop: Callable
 
     def metric(self, name, **labels):
         return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
@@ -232,13 +233,13 @@ def lines():
     logging.captureWarnings(capture=False)
 
 
-IMPATIENT = ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, drain_seconds=0.5)
+IMPATIENT = ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, keepalive_seconds=0.0, drain_seconds=0.5)
 
 
 @pytest.fixture
 def limits():
     """The limits of a connection. Only tests that wait for a clock are `IMPATIENT`: a busy machine needs seconds."""
-    return ConnectionLimits()
+    return ConnectionLimits(keepalive_seconds=0.0)
 
 
 class QuickAsyncio:
@@ -297,13 +298,16 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
         )
         tasks = [asyncio.create_task(run) for run in runs]
         protocol = limited_protocol(connections, components.recorder.record_rejected)
-        async with serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol) as listening:
+        async with AsyncExitStack() as until_stop:
+            server = serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol)
+            listening = await until_stop.enter_async_context(server)
             await eventually(
                 lambda: (
                     components.publisher.is_up and components.tail.is_caught_up and components.dead_letters.is_caught_up
                 )
             )
-            yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file)
+            stop = until_stop.aclose
+            yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file, stop)
             components.waiters.release()
             components.streams.stop()
         for task in tasks:

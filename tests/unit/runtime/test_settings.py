@@ -296,3 +296,10 @@ def test_a_schema_that_a_rebuild_of_another_installation_would_drop_is_refused(g
     problems = problems_of(good | {"GATEWAY_READMODEL__SCHEMA_NAME": f"gateway{suffix}"})
     assert len(problems) == 1
     assert "must not end with _next or _old" in problems[0]
+
+
+def test_unused_connections_close_before_the_process_ends(good, secret):
+    ingress = good | {"GATEWAY_INGRESS__CALLERS_FILE": str(secret), "GATEWAY_INGRESS__STOP_DEADLINE": "5s"}
+    assert problems_of(ingress, "ingress") == [
+        "GATEWAY_INGRESS__…: stop_keepalive must be shorter than stop_deadline",
+    ]

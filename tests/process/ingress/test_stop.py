@@ -1,0 +1,85 @@
+"""A stopping server answers the requests that come on open connections; a caller loses none to a closed connection."""
+
+import asyncio
+import socket
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.ingress.http.connections import ConnectionLimits
+
+from .conftest import read_reply
+
+
+@pytest.fixture
+def limits():
+    return ConnectionLimits(keepalive_seconds=2.0)
+
+
+def accepts(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@asynccontextmanager
+async def stopping(ingress, eventually):
+    """Stop the server, and wait until it accepts no connection. On exit, wait until it has stopped."""
+    stopped = asyncio.create_task(ingress.stop())
+    await eventually(lambda: not accepts(ingress.port))
+    yield
+    async with asyncio.timeout(20):
+        await stopped
+
+
+def request(ingress):
+    return ingress.head("GET", "/openapi.json", {}) + b"\r\n"
+
+
+async def is_answered_and_closed(reader):
+    reply = await read_reply(reader)
+    return reply.status == 200 and reply.headers["connection"] == "close" and await reader.read() == b""
+
+
+async def test_a_request_on_a_kept_connection_is_answered_although_the_server_stops(ingress, eventually):
+    reader, writer = await ingress.open()
+    writer.write(request(ingress))
+    assert "connection" not in (await read_reply(reader)).headers
+    async with stopping(ingress, eventually):
+        writer.write(request(ingress))
+        assert await is_answered_and_closed(reader)
+    writer.close()
+
+
+async def test_the_first_request_of_a_connection_is_answered_although_the_server_stops(ingress, eventually):
+    reader, writer = await ingress.open()
+    await eventually(lambda: ingress.metric("connections") == 1)
+    async with stopping(ingress, eventually):
+        writer.write(request(ingress))
+        assert await is_answered_and_closed(reader)
+    writer.close()
+
+
+async def test_a_request_that_has_arrived_in_part_is_answered_although_the_server_stops(ingress, eventually):
+    reader, writer = await ingress.open()
+    head = request(ingress)
+    writer.write(head[:10])
+    await eventually(lambda: ingress.metric("connections") == 1)
+    async with stopping(ingress, eventually):
+        writer.write(head[10:])
+        assert await is_answered_and_closed(reader)
+    writer.close()
+
+
+async def test_unused_connections_close_after_their_time(ingress, eventually):
+    new, kept = await ingress.open(), await ingress.open()
+    kept[1].write(request(ingress))
+    await read_reply(kept[0])
+    await eventually(lambda: ingress.metric("connections") == 2)
+    began = time.monotonic()
+    async with stopping(ingress, eventually):
+        assert await new[0].read() == b""
+        assert time.monotonic() - began >= 1.9
+        assert await kept[0].read() == b""
+    for _, writer in (new, kept):
+        writer.close()
