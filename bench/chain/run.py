@@ -20,9 +20,12 @@ import sys
 import time
 import uuid
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import psutil
 import uvloop
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
@@ -137,8 +140,21 @@ async def latency_of_floor(
                 return await steady(address, make_request, authorizations, outcomes, rate=rate, seconds=seconds), {}
 
 
-async def drained(bootstrap: str, commands: int, partitions: int) -> tuple[float, dict[str, float]]:
-    """Append all commands, then start one worker; return commands/s and processor ms per command."""
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What a drain showed: commands/s of each quarter, processor ms per command by role, and the worker's memory.
+
+    The memory is in bytes: after the last command, and of a worker that has restored the same states.
+    """
+
+    rates: tuple[float, ...]
+    processor: dict[str, float]
+    memory: int
+    memory_of_new_worker: int
+
+
+async def drained(bootstrap: str, commands: int, partitions: int) -> Drain:
+    """Append all commands, then start one worker."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -152,14 +168,26 @@ async def drained(bootstrap: str, commands: int, partitions: int) -> tuple[float
             while not outcomes.seen:  # noqa: ASYNC110 - a measurement polls
                 await asyncio.sleep(0.01)
             began, base = time.perf_counter(), len(outcomes.seen)
-            processor = ProcessorTime()
+            processor, marks = ProcessorTime(), [(began, base)]
             while len(outcomes.seen) < commands:
                 worker.require_running()
                 await asyncio.sleep(0.02)
-                if time.perf_counter() - began > 120:
+                while len(marks) < 5 and len(outcomes.seen) - base >= (commands - base) * len(marks) / 4:
+                    marks.append((time.perf_counter(), len(outcomes.seen)))
+                if time.perf_counter() - marks[-1][0] > 120:
                     raise RuntimeError(f"{commands - len(outcomes.seen)} commands have no outcome after two minutes")
-            rate = (commands - base) / (time.perf_counter() - began)
-            return rate, _per_command(processor.since(), commands - base)
+            spent = _per_command(processor.since(), commands - base)
+            rates = tuple((count - before) / (at - since) for (since, before), (at, count) in pairwise(marks))
+            memory = _memory(worker.process.pid)
+            await asyncio.to_thread(worker.stop)
+            restarted = installed.start("worker", "restarted")
+            await asyncio.to_thread(restarted.await_ready)
+            return Drain(rates, spent, memory, _memory(restarted.process.pid))
+
+
+def _memory(pid: int) -> int:
+    memory: int = psutil.Process(pid).memory_info().rss
+    return memory
 
 
 async def _append(bootstrap: str, topic: str, authorizations: list[str], partitions: int) -> None:
@@ -239,12 +267,19 @@ async def _main(options: argparse.Namespace) -> None:
         for rate in options.steady:
             await _latency(cluster.bootstrap, rate, options)
         await _highest(cluster.bootstrap, options.rates, options.partitions)
-        rates = [
+        drains = [
             await drained(cluster.bootstrap, options.commands, options.partitions) for _ in range(options.repetitions)
         ]
+        rates = " · ".join(
+            f"{statistics.median(rates):,.0f}" for rates in zip(*(one.rates for one in drains), strict=True)
+        )
+        memory = [
+            statistics.median(getattr(one, name) for one in drains) / 1e6 for name in ("memory", "memory_of_new_worker")
+        ]
         console.print(
-            f"Drained by one worker process: {statistics.median(rate for rate, _ in rates):,.0f} commands/s; "
-            f"processor ms per command: {_formatted(_median([spent for _, spent in rates]))}"
+            f"Drained by one worker process, by quarter of {options.commands:,}: {rates} commands/s; "
+            f"processor ms per command: {_formatted(_median([one.processor for one in drains]))}; "
+            f"memory {memory[0]:.0f} MB, of a new worker with the same states {memory[1]:.0f} MB"
         )
 
 
