@@ -26,6 +26,10 @@ class Batch:
         """The number of records in the batch."""
         return self.counts.total()
 
+    def written(self, positions: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
+        """Return the offsets below which all is written, if this batch is all that was read but not written."""
+        return {**positions, **{key: before for key, (before, _) in self.moved.items()}}
+
     def fold(self, rows: Rows) -> None:
         """Apply the items to the rows."""
         fold(rows, self.items)

@@ -86,6 +86,7 @@ class ProjectorLoop:
         self._beat = context.health.beat("projector", _BEAT_SECONDS)
         self._outages = {KAFKA: Outage("kafka", context.log), DATABASE: Outage("database", context.log)}
         self._swept_at = time.monotonic()
+        self._ends: Mapping[PartitionKey, int] | None = None  # at the last poll
         self.is_done = False
 
     async def run(self) -> None:
@@ -189,16 +190,21 @@ class ProjectorLoop:
     async def _report_lag(
         self, source: TopicReader[PartitionKey], store: Store, lag_poller: LagPoller, unwritten: Batch
     ) -> None:
-        """Publish the lag in health, metrics and SQL; check for `until`. Call while no read is running."""
-        if self._until is not None and not unwritten.moved:
-            positions = await source.positions()
-            self.is_done = all(positions[key] >= end for key, end in self._until.items())
+        """Publish the lag in health, metrics and SQL; check for `until`. Call while no read is running.
+
+        Under load new records always wait. So the read model has caught up when it has what existed at the poll before.
+        """
         ends = lag_poller.ends()
-        if ends is None:
+        if ends is None and self._until is None:
             if lag_poller.silent_seconds > _SILENT_SECONDS:
                 self._set_kafka(f"no broker has answered for {lag_poller.silent_seconds:.0f} s")
             return
         positions = await source.positions()
+        written = unwritten.written(positions)
+        self.is_done = self._until is not None and _contains(written, self._until)
+        if ends is None:
+            return
+        earlier_ends, self._ends = self._ends, ends
         lag = unwritten.records + sum(max(0, end - positions[key]) for key, end in ends.items())
         health = self._context.health
         self._set_kafka(None)
@@ -206,7 +212,8 @@ class ProjectorLoop:
         async with asyncio.timeout(_HEARTBEAT_SECONDS):
             await store.heartbeat(lag)
         caught_up = health.component(CAUGHT_UP)
-        if not lag or (caught_up is not None and caught_up.state == "failed"):
+        has_failed = caught_up is not None and caught_up.state == "failed"
+        if has_failed or (earlier_ends is not None and _contains(written, earlier_ends)):
             health.set(CAUGHT_UP, "ok")
 
     async def _sweep(self, store: Store) -> None:
@@ -237,6 +244,10 @@ class ProjectorLoop:
         stopping = asyncio.create_task(self._context.stop.wait())
         await asyncio.wait({stopping}, timeout=seconds)
         stopping.cancel()
+
+
+def _contains(written: Mapping[PartitionKey, int], ends: Mapping[PartitionKey, int]) -> bool:
+    return all(written[key] >= end for key, end in ends.items())
 
 
 async def sweep(store: Store, retention_seconds: float, beat: Callable[[], None] = lambda: None) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """The projector's loop on real servers: every record of the topics changes the tables once, despite outages."""
 
 import asyncio
+from contextlib import asynccontextmanager
+from itertools import cycle
 
 import psycopg
 import pytest
@@ -63,6 +65,35 @@ async def test_readiness_names_the_command_that_creates_the_schema(settings, wri
 
     await eventually(lambda: parts.health.component("caught-up"), within=30)
     await eventually(lambda: parts.health.ready().good, within=30)
+
+
+@asynccontextmanager
+async def endless_load(writer):
+    """Append records without a pause: at no moment is everything written."""
+
+    async def append():
+        for record in cycle(list(sample_records(60))):
+            await writer.write([record])
+
+    appending = asyncio.create_task(append())
+    try:
+        yield
+    finally:
+        appending.cancel()
+        await asyncio.wait({appending})
+
+
+async def test_a_projector_gets_ready_under_a_load_that_never_pauses(settings, writer, running, eventually):
+    async with endless_load(writer):
+        parts = running(settings)
+        await eventually(lambda: parts.health.ready().good, within=15)
+
+
+async def test_a_rebuild_ends_under_a_load_that_never_pauses(model, writer):
+    async with endless_load(writer):
+        await asyncio.sleep(1)
+        await model.project()
+    assert any(model.rows().values())
 
 
 async def test_the_projector_resumes_after_a_database_outage(model, writer, running, eventually):
