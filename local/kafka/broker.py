@@ -59,6 +59,11 @@ class Node:
         return self.directory / "kafka.log"
 
     @property
+    def data(self) -> Path:
+        """Kafka's storage."""
+        return self.directory / "data"
+
+    @property
     def output(self) -> Path:
         """The file with the JVM's output."""
         return self.directory / "output.log"
@@ -133,7 +138,7 @@ class Node:
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "inter.broker.listener.name": "PLAINTEXT",
-            "log.dirs": str(self.directory / "data"),
+            "log.dirs": str(self.data),
             "default.replication.factor": replicas,
             "min.insync.replicas": in_sync,
             "offsets.topic.replication.factor": replicas,

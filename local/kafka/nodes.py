@@ -7,19 +7,17 @@ The class is synchronous, for fixtures, the CLI and chaos tests. It owns the nod
 removes all of them however this process ends.
 """
 
-import base64
 import contextlib
 import os
 import signal
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from local.failures import StartFailed
-from local.kafka import readiness
+from local.kafka import readiness, storage
 from local.kafka.broker import Node
 from local.kafka.class_archive import class_archive
 from local.kafka.jars import fetch, read_lock, require_space
@@ -62,7 +60,7 @@ class Cluster:
         self._heap = heap
         self._long_lived = long_lived
         self._port = port
-        self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._cluster_id = storage.random_id()
         self._jars: list[Path] = []
         self._archive: Path | None = None
         self._nodes: list[Node] = []
@@ -137,7 +135,7 @@ class Cluster:
         """Return the size of each topic's files on all nodes."""
         sizes: dict[str, int] = {}
         for node in self._nodes:
-            for directory in (node.directory / "data").glob("*-[0-9]*"):
+            for directory in node.data.glob("*-[0-9]*"):
                 topic = directory.name.rpartition("-")[0]
                 for file in directory.glob("*.log"):
                     # Kafka may remove a file meanwhile.
@@ -173,10 +171,16 @@ class Cluster:
         ]
 
     def _format(self, run: Run) -> None:
+        template = storage.template_of(self._jars)
+        if template.exists():
+            for node in self._nodes:
+                storage.copy(template, node, self._cluster_id)
+            return
         tools = [run.spawn(node.format_command(self._cluster_id), log=node.output) for node in self._nodes]
         for index, tool in enumerate(tools):
             if tool.wait(READY_WITHIN_SECONDS * slowness()):
                 raise self._failure(index, "its storage could not be formatted")
+        storage.keep(template, self._nodes[0])
 
     def _launch(self, index: int) -> None:
         if self._run is None:

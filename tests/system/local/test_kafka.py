@@ -10,19 +10,20 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local.failures import StartFailed
 from local.kafka import nodes as kafka_module
+from local.kafka import storage
+from local.kafka.broker import Node
+from local.kafka.jars import fetch, read_lock
 from local.kafka.nodes import Cluster
-from local.processes import ports
+from local.processes import logs, ports
 from local.processes.cache import cache_directory
+from local.processes.run import Run
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A private cache with the jars that are already downloaded."""
-    jars = cache_directory() / "jars"
-    (tmp_path / "collate-gateway").mkdir()
-    (tmp_path / "collate-gateway" / "jars").symlink_to(jars)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "collate-gateway"
+    """A private cache for the logs of failures. Jars at another path would need an archive of classes of their own."""
+    monkeypatch.setattr(logs, "cache_directory", lambda: tmp_path)
+    return tmp_path
 
 
 async def make_topic(bootstrap, name, replication=1):
@@ -72,6 +73,32 @@ async def test_transactions_and_groups_work_as_soon_as_it_is_ready(kafka, prefix
     assert record.value == b"one"
 
 
+def test_a_copied_storage_has_the_files_of_a_formatted_one():
+    jars = fetch(read_lock(), cache_directory() / "jars")
+    with Run("storage") as run:
+        formatted, copied = [Node(1, run.directory / name, 1, 2) for name in ("formatted", "copied")]
+        formatted.write([formatted], jars, {})
+        tool = run.spawn(formatted.format_command(storage.random_id()), log=run.directory / "log")
+        assert tool.wait(60) == 0
+        template = run.directory / "template"
+        storage.keep(template, formatted)
+        storage.keep(template, formatted)  # as a second process does
+        cluster_id = storage.random_id()
+        storage.copy(template, copied, cluster_id)
+        files = [{file.relative_to(node.data) for file in node.data.rglob("*")} for node in (formatted, copied)]
+        ids = [meta_properties(node) for node in (formatted, copied)]
+    assert files[0] == files[1]
+    assert ids[0].keys() == ids[1].keys()
+    assert ids[1] | {"cluster.id": None, "directory.id": None} == ids[0] | {"cluster.id": None, "directory.id": None}
+    assert ids[1]["cluster.id"] == cluster_id
+    assert ids[0]["directory.id"] != ids[1]["directory.id"]
+
+
+def meta_properties(node):
+    lines = (node.data / "meta.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
 async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
     topic = prefix + "records"
     await make_topic(kafka3.bootstrap, topic, replication=3)
@@ -82,7 +109,7 @@ async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
     await write(kafka3.bootstrap, topic, b"while one is away", prefix + "writer")
     kafka3.start(0)
     kafka3.stop(1)
-    kafka3.stop(2)
+    kafka3.kill(2)  # the last one cannot stop in order
     kafka3.start(1)
     kafka3.start(2)
 
@@ -111,7 +138,7 @@ def test_a_failed_start_shows_and_keeps_the_log_and_leaves_no_files(cache, tmp_p
         Cluster(properties={"num.io.threads": "none"}).open()
 
     assert "num.io.threads" in str(failed.value)
-    assert "num.io.threads" in (cache / "failed" / "kafka-1" / "output.log").read_text()
+    assert "num.io.threads" in (cache / "failed" / "kafka-1" / "kafka.log").read_text()
     assert not list(tmp_path.glob("collate-gateway-*"))
 
 
