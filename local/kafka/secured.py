@@ -114,7 +114,8 @@ class SecuredCluster(Cluster):
         host: str = "127.0.0.1",
     ) -> None:
         """`host` is the address of the listeners with a login; the administrator's is always on the loopback."""
-        super().__init__(properties=properties)
+        super().__init__()
+        self._given = dict(properties or {})
         self._host = host
         self.authority, self.tokens = Authority("broker authority"), TokenIssuer()
         self.ca_file = self.authority.write(directory / "ca.pem")
@@ -132,7 +133,8 @@ class SecuredCluster(Cluster):
     def _plan_nodes(self, directory: Path) -> list[Node]:
         (node,) = nodes = super()._plan_nodes(directory)
         self.ports = {"PLAINTEXT": node.port, **dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))}
-        self._properties = {**self._security(node), **self._properties}
+        # Planned again if a port is lost; then none of the old ports may stay.
+        self._properties = {**self._security(node), **self._given}
         return nodes
 
     def _format(self, run: Run) -> None:

@@ -14,6 +14,7 @@ from local.kafka import storage
 from local.kafka.broker import Node
 from local.kafka.jars import fetch, read_lock
 from local.kafka.nodes import Cluster
+from local.kafka.secured import SecuredCluster
 from local.processes import logs, ports
 from local.processes.cache import cache_directory
 from local.processes.run import Run
@@ -92,6 +93,16 @@ def test_a_copied_storage_has_the_files_of_a_formatted_one():
     assert ids[1] | {"cluster.id": None, "directory.id": None} == ids[0] | {"cluster.id": None, "directory.id": None}
     assert ids[1]["cluster.id"] == cluster_id
     assert ids[0]["directory.id"] != ids[1]["directory.id"]
+
+
+def test_a_secured_broker_that_is_planned_again_has_only_its_new_ports(tmp_path):
+    cluster = SecuredCluster(tmp_path, {}, properties={"auto.create.topics.enable": "true"})
+    for _ in range(2):
+        (node,) = cluster._plan_nodes(tmp_path)
+        listeners = {*cluster._properties["listeners"].split(",")}
+        clients = {f"{name}://127.0.0.1:{port}" for name, port in cluster.ports.items()}
+        assert listeners == clients | {f"CONTROLLER://127.0.0.1:{node.controller_port}"}
+        assert cluster._properties["auto.create.topics.enable"] == "true"
 
 
 def meta_properties(node):
