@@ -121,23 +121,37 @@ def eventually_blocking():
 
 
 @pytest.fixture(scope="session")
-def broker():
-    """One broker of the session's own, which a test may freeze. It allows the short sessions of the engine's tests."""
-    from local.kafka.nodes import Cluster  # noqa: PLC0415 - unit tests do not need this import
+def broker(request):
+    """Bootstrap servers of one broker that no test stops. It allows the short sessions of the engine's tests."""
+    if shared := getattr(request.config, "workerinput", {}).get("broker"):
+        yield shared
+        return
+    from tests.shared_broker import own_broker  # noqa: PLC0415 - unit tests do not need this import
 
-    properties = {
-        "group.min.session.timeout.ms": "500",
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
-        "log.cleaner.backoff.ms": "500",
-    }
-    with Cluster(brokers=1, properties=properties) as cluster:
-        yield cluster
+    with own_broker() as cluster:
+        yield cluster.bootstrap
 
 
 @pytest.fixture(scope="session")
 def kafka(request):
-    """Bootstrap servers of a real Kafka: TEST_KAFKA, or the session's broker."""
-    return os.environ.get("TEST_KAFKA") or request.getfixturevalue("broker").bootstrap
+    """Bootstrap servers of a real Kafka: TEST_KAFKA, or the tests' own broker."""
+    return os.environ.get("TEST_KAFKA") or request.getfixturevalue("broker")
+
+
+@pytest.fixture(scope="session")
+def one_broker():
+    from tests.shared_broker import own_broker  # noqa: PLC0415 - as above
+
+    with own_broker() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka1(one_broker):
+    """A broker that a test may kill, freeze and restart. It runs before each test."""
+    if not one_broker.is_running(0):
+        one_broker.start(0)
+    return one_broker
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,29 @@ from typing import Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Paths below tests/ whose tests share three brokers, a secured broker, an image or a browser.
+# Paths below tests/ whose tests share three brokers, a broker that they stop, a secured broker, an image or a browser.
 _SHARED: Final = {
     "three brokers": (
-        "system/engine/test_three_brokers.py",
+        "system/deliverer/test_kills.py",
         "system/engine/test_cut_off_broker.py",
-        "system/ingress/test_outages.py",
+        "system/engine/test_three_brokers.py",
+        "system/ingress/test_partition_without_leader.py",
+        "system/local/test_kafka.py",
     ),
-    "secured": ("system/security", "system/documents", "system/runtime"),
+    "one broker": (
+        "system/engine/test_unknown_commits.py",
+        "system/gateway/test_disk_full.py",
+        "system/gateway/test_kafka_away.py",
+        "system/ingress/test_outages.py",
+        "system/runtime/test_liveness.py",
+        "system/runtime/test_stop_without_kafka.py",
+    ),
+    "secured": (
+        "system/documents/test_guides.py",
+        "system/runtime/test_kafka.py",
+        "system/runtime/test_topics.py",
+        "system/security",
+    ),
     "image": ("system/image",),
     "browser": ("browser",),
 }

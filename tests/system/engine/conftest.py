@@ -14,9 +14,7 @@ def pytest_itemcollected(item):
 @pytest.fixture
 async def laboratory(broker, prefix, tmp_path):
     """One broker, four partitions, sessions of two seconds."""
-    orders = Orders(
-        broker.bootstrap, prefix, str(tmp_path / "journal"), "one", session_seconds=2.0, heartbeat_seconds=0.3
-    )
+    orders = Orders(broker, prefix, str(tmp_path / "journal"), "one", session_seconds=2.0, heartbeat_seconds=0.3)
     async with Laboratory(orders, tmp_path) as laboratory:
         yield laboratory
 

@@ -1,9 +1,5 @@
-"""Transactions that fail or have an unknown outcome, and unusable offsets."""
+"""Transactions that fail, and unusable offsets."""
 
-import asyncio
-import signal
-
-import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -40,37 +36,6 @@ async def test_a_send_that_is_rejected_inside_a_transaction_is_repeated(laborato
         await allow(1_000_000)
         await laboratory.all_finished()
         await until(lambda: readiness(running.engine)[0])
-    assert await laboratory.violations() == []
-
-
-@pytest.mark.parametrize("frozen_after", [0.0, 0.003])
-async def test_the_outcome_of_an_unknown_commit_is_read_from_kafka(laboratory, broker, monkeypatch, frozen_after):
-    commit, frozen = AIOKafkaProducer.commit_transaction, []
-
-    async def commit_and_freeze(producer):
-        if not frozen and armed:
-            frozen.append(asyncio.get_running_loop().time())
-            committing = asyncio.create_task(commit(producer))
-            await asyncio.sleep(frozen_after)
-            broker.kill(0, signal.SIGSTOP)
-            await committing
-        else:
-            await commit(producer)
-
-    armed = False
-    monkeypatch.setattr(AIOKafkaProducer, "commit_transaction", commit_and_freeze)
-    try:
-        async with laboratory.engine(transaction_seconds=0.5) as running:
-            await until(lambda: running.owns(4))
-            await laboratory.append_many(tasks(*range(40), checkpoint=True))
-            armed = True
-            await until(lambda: frozen)
-            await until(lambda: running.failed_starts("TimeoutError"))
-            broker.kill(0, signal.SIGCONT)
-            await laboratory.append_many(tasks(*range(40, 48)))
-            await laboratory.all_finished()
-    finally:
-        broker.kill(0, signal.SIGCONT)
     assert await laboratory.violations() == []
 
 

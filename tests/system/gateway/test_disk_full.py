@@ -13,7 +13,6 @@ from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
-from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 
 PREFIX = "full."
@@ -47,25 +46,19 @@ def metric(program, name):
 
 
 @pytest.fixture
-def own_cluster():
-    with Cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
 def own_database():
     with Postgres() as database:
         yield database
 
 
 async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  # noqa: PLR0917 - all that it stands on
-    run, own_cluster, own_database, collate, start, eventually
+    run, kafka1, own_database, collate, start, eventually
 ):
     collate.use("v2", **READINGS)
     keys = write_callers(run.directory / "services.toml")
     installed = Installation(
         run,
-        bootstrap=own_cluster.bootstrap,
+        bootstrap=kafka1.bootstrap,
         collate_url=collate.url,
         prefix=PREFIX,
         database=own_database.conninfo,
@@ -75,7 +68,7 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  #
     await asyncio.to_thread(installed.migrate)
     _, ingress, projector = [await start(installed, verb) for verb in ("worker", "ingress", "projector")]
     past, callers = PastStates(collate), Callers(collate, [ingress.url], keys, seed=5)
-    async with listening(own_cluster.bootstrap, PREFIX, callers.on_event) as listener:
+    async with listening(kafka1.bootstrap, PREFIX, callers.on_event) as listener:
         tasks = [asyncio.create_task(one) for one in (callers.run_until(float("inf"), 2.0), keep_reading(listener))]
 
         # The database's disk is full: commands continue, and the read model follows when there is room again.
@@ -92,14 +85,14 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  #
         await eventually(lambda: metric(projector, "collate_gateway_database_away") == 0, within=60)
 
         # The broker's disk is full: the broker ends. Callers get 503 and repeat; nothing that got 202 is lost.
-        fill_broker(own_cluster)
-        await eventually(lambda: not own_cluster.is_running(0), within=60)
-        await asyncio.to_thread(own_cluster.start, 0)
+        fill_broker(kafka1)
+        await eventually(lambda: not kafka1.is_running(0), within=60)
+        await asyncio.to_thread(kafka1.start, 0)
         accepted = len(callers.accepted)
         await eventually(lambda: len(callers.accepted) > accepted, within=60)
         callers.stop()
         await asyncio.wait({tasks[0]}, timeout=20)
-        _, broken = await Judge(own_cluster.bootstrap, PREFIX, PARTITIONS, collate, past, callers).judge(60)
+        _, broken = await Judge(kafka1.bootstrap, PREFIX, PARTITIONS, collate, past, callers).judge(60)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

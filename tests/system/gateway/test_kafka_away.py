@@ -10,7 +10,6 @@ from functools import partial
 import pytest
 
 from local.installation import Installation, http_here
-from local.kafka.nodes import Cluster
 from tests.preloaded import run_gateway
 
 SESSION_SECONDS = 6.0  # the least that Kafka accepts by default
@@ -18,16 +17,9 @@ QUICK = {"GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:g}s", "GATEWAY_WO
 NO_ANSWER = "not ready: kafka waiting (no broker has answered for"
 
 
-@pytest.fixture(scope="module")
-def own_kafka():
-    """A broker that this module may kill."""
-    with Cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture
-async def worker(run, own_kafka, prefix, collate, start):
-    installed = Installation(run, bootstrap=own_kafka.bootstrap, collate_url=collate.url, prefix=prefix, settings=QUICK)
+async def worker(run, kafka1, prefix, collate, start):
+    installed = Installation(run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=QUICK)
     installed.apply_topics()
     return await start(installed, "worker")
 
@@ -65,9 +57,9 @@ class Screens:
         )
 
 
-async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(worker, own_kafka, eventually):
-    frozen = (partial(own_kafka.kill, 0, signal.SIGSTOP), partial(own_kafka.kill, 0, signal.SIGCONT))
-    killed = (partial(own_kafka.kill, 0), partial(own_kafka.start, 0))
+async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(worker, kafka1, eventually):
+    frozen = (partial(kafka1.kill, 0, signal.SIGSTOP), partial(kafka1.kill, 0, signal.SIGCONT))
+    killed = (partial(kafka1.kill, 0), partial(kafka1.start, 0))
     with http_here() as http:
         shown = Screens(worker, http)
         before = len(shown.warnings)

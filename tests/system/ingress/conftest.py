@@ -8,7 +8,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.installation import PARTITIONS, Installation
-from local.kafka.nodes import Cluster
 from local.processes.patience import Patience
 from schemas.records import read_command
 
@@ -47,13 +46,6 @@ async def caller_of(installation_of):
     yield caller_of
     for client in clients:
         await client.aclose()
-
-
-@pytest.fixture
-def cluster():
-    """A broker for this test only."""
-    with Cluster(brokers=1) as cluster:
-        yield cluster
 
 
 @pytest.fixture

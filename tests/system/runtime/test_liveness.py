@@ -8,17 +8,10 @@ import httpx
 import pytest
 
 from local.installation import Installation
-from local.kafka.nodes import Cluster
 
 # A beat's deadline that is shorter than one timeout of a Kafka client, as a real deadline is shorter than all of them.
 STALLED_AFTER_SECONDS = 2
 AWAY_SECONDS = 32
-
-
-@pytest.fixture
-def cluster():
-    with Cluster(brokers=1) as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -52,21 +45,21 @@ async def reds_of(programs, seconds):
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 async def test_a_broker_away_for_longer_than_every_deadline_never_turns_livez_red(
-    fault, cluster, installation_of, postgres
+    fault, kafka1, installation_of, postgres
 ):
-    installation = installation_of(cluster.bootstrap, postgres)
+    installation = installation_of(kafka1.bootstrap, postgres)
     await asyncio.to_thread(installation.apply_topics)
     await asyncio.to_thread(installation.migrate)
     programs = [installation.start(verb) for verb in ("ingress", "worker", "projector")]
     for program in programs:
         await asyncio.to_thread(program.await_ready)
-    await asyncio.to_thread(cluster.kill, 0, fault)
+    await asyncio.to_thread(kafka1.kill, 0, fault)
     try:
         assert await reds_of(programs, AWAY_SECONDS) == []
     finally:
         if fault is signal.SIGSTOP:
-            await asyncio.to_thread(cluster.kill, 0, signal.SIGCONT)
+            await asyncio.to_thread(kafka1.kill, 0, signal.SIGCONT)
         else:
-            await asyncio.to_thread(cluster.start, 0)
+            await asyncio.to_thread(kafka1.start, 0)
     for program in programs:
         await asyncio.to_thread(program.await_ready)

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from local.installation import Installation
-from local.kafka.nodes import Cluster
 
 COMMANDS = 24  # so that each worker has some
 SETTINGS = {
@@ -19,16 +18,10 @@ SETTINGS = {
 
 
 @pytest.fixture
-def cluster():
-    with Cluster(brokers=1) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-async def busy_workers(run, prefix, collate, cluster, *, eventually, request):
+async def busy_workers(run, prefix, collate, kafka1, *, eventually, request):
     """Workers whose invocations wait for Collate. Three seconds later each has a result to commit."""
     installation = Installation(
-        run, bootstrap=cluster.bootstrap, collate_url=collate.url, prefix=prefix, settings=SETTINGS
+        run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=SETTINGS
     )
     await asyncio.to_thread(installation.apply_topics)
     ingress, *workers = (installation.start("ingress"), *(installation.start("worker", name) for name in request.param))
@@ -50,14 +43,14 @@ async def busy_workers(run, prefix, collate, cluster, *, eventually, request):
     ids=["killed", "hung"],
     indirect=["busy_workers"],
 )
-async def test_workers_with_results_stop_in_order_without_kafka(cluster, busy_workers, fault, eventually):
-    await asyncio.to_thread(cluster.kill, 0, fault)
+async def test_workers_with_results_stop_in_order_without_kafka(kafka1, busy_workers, fault, eventually):
+    await asyncio.to_thread(kafka1.kill, 0, fault)
     try:
         await eventually(lambda: all("command.waiting" in worker.log.read_text() for worker in busy_workers))
         codes = await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in busy_workers))
     finally:
         if fault is signal.SIGSTOP:
-            await asyncio.to_thread(cluster.kill, 0, signal.SIGCONT)
+            await asyncio.to_thread(kafka1.kill, 0, signal.SIGCONT)
     for worker, code in zip(busy_workers, codes, strict=True):
         lines = worker.log.read_text().splitlines()
         assert not [line for line in lines if not line.startswith("{")], "a traceback"
