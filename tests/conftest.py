@@ -18,6 +18,7 @@ import types
 import uuid
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, settings
 
 from local.processes.patience import Patience
@@ -28,8 +29,7 @@ gc.disable()
 
 
 def pytest_collection_finish():
-    """Collect garbage again, without the objects of the collection."""
-    gc.collect()
+    """Collect garbage again, but never read the objects of the collection."""
     gc.freeze()
     gc.enable()
 
@@ -42,6 +42,9 @@ def _is_valid_syntax(term, value):
 # jsonschema imports this package, which takes a second to build 38 parsers for formats that our schemas do not use.
 sys.modules["rfc3987_syntax"] = types.ModuleType("rfc3987_syntax")
 sys.modules["rfc3987_syntax"].is_valid_syntax = _is_valid_syntax
+
+# A traceback with colours and local variables takes up to a second, and no test shows it to a person.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 # No deadlines, because machines may be busy. CI uses the same examples for each commit.
 settings.register_profile(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME: Final = "receiver"
 _ACCEPTED, _REFUSED = 204, 401
 _SECRET_BYTES: Final = 32
+_POLL_SECONDS: Final = 0.02  # until the server sees that it has to end
 
 
 class WebhookReceiver:
@@ -47,7 +48,7 @@ class WebhookReceiver:
         self._server = ThreadingHTTPServer((self.host, self.port), _handler_of(self))
         self._server.daemon_threads = True
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
 
     def stop(self) -> None:
         """End the server."""
