@@ -244,8 +244,8 @@ _RUNS: dict[str, Callable[[str, int, float], Awaitable[list[Verdict] | None]]] =
 }
 
 
-async def _main(names: list[str], repetitions: int, scale: float) -> int:
-    """Return 1 if the checker found a violation in any run."""
+async def measure(names: list[str], repetitions: int, scale: float) -> int:
+    """Run these in order; return the exit code: 1 if the checker found a violation in any of them."""
     exit_code = 0
     with Cluster(brokers=1, long_lived=True) as cluster:
         for name in names:
@@ -266,4 +266,4 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in _RUNS]:
         parser.error(f"unknown runs: {', '.join(unknown)}; the runs are {', '.join(_RUNS)}")
-    sys.exit(asyncio.run(_main(arguments.names or list(_RUNS), arguments.repetitions, arguments.scale)))
+    sys.exit(asyncio.run(measure(arguments.names or list(_RUNS), arguments.repetitions, arguments.scale)))

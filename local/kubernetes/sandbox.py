@@ -155,7 +155,7 @@ def _control_groups(name: str) -> Iterator[None]:
         yield
     finally:
         deadline = time.monotonic() + _REMOVED_WITHIN_SECONDS
-        while time.monotonic() < deadline and [one for one in roots if _remove_group(one / name)]:
+        while time.monotonic() < deadline and [one for one in roots if remove_group(one / name)]:
             time.sleep(0.1)
 
 
@@ -166,7 +166,7 @@ def hierarchies() -> list[Path]:
     return [one for one in CGROUPS.iterdir() if one.is_dir() and (one / "cgroup.procs").exists()]
 
 
-def _remove_group(group: Path) -> bool:
+def remove_group(group: Path) -> bool:
     """Remove a group with its children; return whether it is still there."""
     if not group.exists():
         return False

@@ -69,7 +69,7 @@ def python_tools() -> Path:
         run([*pip, "--quiet", "--require-hashes", "--requirement", REQUIREMENTS], target)
 
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return _kept(f"python{version}", [REQUIREMENTS], install) / "bin"
+    return cached_folder(f"python{version}", [REQUIREMENTS], install) / "bin"
 
 
 def node_modules() -> Path:
@@ -84,7 +84,7 @@ def node_modules() -> Path:
             shutil.copy(NPM / name, target)
         run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], target)
 
-    return _kept("npm", [NPM / "package.json", NPM / "package-lock.json"], install)
+    return cached_folder("npm", [NPM / "package.json", NPM / "package-lock.json"], install)
 
 
 def node() -> Path:
@@ -132,10 +132,10 @@ def oasdiff(bin_directory: Path) -> Path:
         target.mkdir()
         go(bin_directory, ["build", "-o", target / "oasdiff", "github.com/oasdiff/oasdiff"], module)
 
-    return _kept("oasdiff", [module / "go.mod", module / "go.sum"], build) / "oasdiff"
+    return cached_folder("oasdiff", [module / "go.mod", module / "go.sum"], build) / "oasdiff"
 
 
-def _kept(name: str, locks: Sequence[Path], make: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, locks: Sequence[Path], make: Callable[[Path], None]) -> Path:
     """Return the folder of the cache that belongs to these locks; make it if it is missing."""
     digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()[:12]
     kept = cache_directory() / "clients" / f"{name}-{digest}"

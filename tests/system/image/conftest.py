@@ -105,7 +105,7 @@ class Image:
     def __init__(self, directory, context):
         self.root, self.user, self.labels, self.command = directory, None, {}, []
         self.environ, self.workdir = {}, directory
-        self._context, self._stages, self._arguments = context, {}, {}
+        self.context, self._stages, self._arguments = context, {}, {}
         self._base = directory.with_name("base")
         self._base.mkdir()
         (self._base / "python").symlink_to(Path(sys._base_executable).resolve())
@@ -159,7 +159,7 @@ class Image:
             (stage / source.lstrip("/")).rename(self.root / target.lstrip("/"))
             return
         for source in sources:
-            self._context.copy(source, self.workdir / target)
+            self.context.copy(source, self.workdir / target)
 
     def _run(self, rest):
         assert not escapes(rest), f"RUN {rest}: not run, it could change this machine: {escapes(rest)}"

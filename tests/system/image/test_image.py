@@ -216,7 +216,7 @@ def test_the_image_cannot_write_to(confined, image, place):
 
 def test_the_build_context_has_only_the_files_of_the_image(image):
     for name in ("gateway/cli/app.py", "pyproject.toml", "requirements/runtime.txt", "schemas/topics.py"):
-        assert image._context.has(name), name
+        assert image.context.has(name), name
     for name in (
         ".git/config",
         "local/kafka/nodes.py",
@@ -224,10 +224,10 @@ def test_the_build_context_has_only_the_files_of_the_image(image):
         ".venv/bin/python",
         "requirements/dev.txt",
     ):
-        assert not image._context.has(name), name
+        assert not image.context.has(name), name
     for package in ("gateway/cli", "consumers", "adapters/kafka", "runtime", "schemas"):
-        assert image._context.has(f"{package}/__init__.py")
-        assert not image._context.has(f"{package}/__pycache__/__init__.cpython-311.pyc")
+        assert image.context.has(f"{package}/__init__.py")
+        assert not image.context.has(f"{package}/__pycache__/__init__.cpython-311.pyc")
 
 
 def test_the_build_tools_are_pinned():

@@ -32,8 +32,8 @@ def found(monkeypatch):
 @pytest.mark.parametrize("bad", [Verdict(9, 1, 0, 0), Verdict(11, 0, 1, 0), Verdict(10, 0, 0, 1)], ids=str)
 async def test_a_lost_duplicate_or_unordered_record_fails_the_bench_even_if_later_runs_are_clean(found, run, bad):
     found += [CLEAN, bad]
-    assert await engine_bench._main([run, "http"], 2, 1.0) == 1
+    assert await engine_bench.measure([run, "http"], 2, 1.0) == 1
 
 
 async def test_a_clean_bench_does_not_fail(found):
-    assert await engine_bench._main(["throughput", "http"], 2, 1.0) == 0
+    assert await engine_bench.measure(["throughput", "http"], 2, 1.0) == 0

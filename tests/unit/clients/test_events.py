@@ -118,9 +118,15 @@ def test_a_filter_by_type_explains_every_gap(answering):
 def test_the_memory_of_repeats_and_numbers_is_bounded(monkeypatch):
     monkeypatch.setattr(progress, "_REMEMBERED", 3)
     followed = StreamProgress(None, is_filtered_by_type=False)
+
+    def took(authorization, sequence):
+        return followed.take(Frame("1", "t", json.dumps(structured(authorization, sequence))))
+
     for number in range(1, 9):
-        assert followed.take(Frame("1", "t", json.dumps(structured(f"a{number}", 1)))) is not None
-    assert len(followed._seen) == len(followed._sequences) == 3
+        assert took(f"a{number}", 1) is not None
+    assert [took(f"a{number}", 1) for number in (8, 7, 6)] == [None] * 3
+    assert took("a5", 1) is not None, "the oldest events are forgotten"
+    assert [took(authorization, 9).missing for authorization in ("a8", "a7", "a6")] == [7, 7, 0]
 
 
 @pytest.mark.parametrize(("reason", "longest"), [("renew", 0.5), ("stopping", 0.5), ("slow", 0.5), ("kafka_away", 2)])

@@ -6,12 +6,12 @@ from adapters.collate.breaker import Breaker, BreakerConfig, BreakerState
 CLOSED, HALF_OPEN, OPEN = BreakerState
 
 
-def breaker(threshold=3, first=5.0, longest=30.0, to_close=2):
-    return Breaker(BreakerConfig(threshold, first, longest, to_close), lambda: 0.5)
+def breaker(threshold=3, first=5.0, longest=30.0, to_close=2, chance=0.5):
+    return Breaker(BreakerConfig(threshold, first, longest, to_close), lambda: chance)
 
 
-def opened(now=0.0):
-    it = breaker()
+def opened(now=0.0, chance=0.5):
+    it = breaker(chance=chance)
     for subject in "abc":
         it.record_failure(now, subject, probe=False)
     return it
@@ -66,10 +66,10 @@ def test_enough_successful_probes_close_the_breaker():
 
 
 def test_a_failed_probe_doubles_the_open_time_up_to_the_longest():
-    it = opened()
+    it = opened(chance=0.0)
     now, waits = 0.0, []
     for _ in range(5):
-        until = it._open_until
+        until = it.retry_at(now)
         waits.append(until - now)
         now = until
         assert it.enter(now)
@@ -78,18 +78,18 @@ def test_a_failed_probe_doubles_the_open_time_up_to_the_longest():
 
 
 def test_a_failed_probe_after_a_success_restarts_with_the_first_open_time():
-    it = opened()
+    it = opened(chance=0.0)
     now = 0.0
     for _ in range(3):
-        now = it._open_until
+        now = it.retry_at(now)
         it.enter(now)
         it.record_failure(now, "x", probe=True)
-    now = it._open_until
+    now = it.retry_at(now)
     it.enter(now)
     it.record_success(probe=True)
     it.enter(now)
     it.record_failure(now, "x", probe=True)
-    assert it._open_until - now == 5.0
+    assert it.retry_at(now) - now == 5.0
 
 
 def test_late_results_of_calls_from_before_the_opening_change_nothing():

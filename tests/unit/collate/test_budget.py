@@ -221,9 +221,10 @@ def test_every_call_for_an_authorization_waits_as_long_as_collate_asks(signal):
 def test_the_waits_of_many_authorizations_are_bounded():
     budget = make(failures=10_000)
     for number in range(5_000):
-        go(budget, number * 100.0, CallSignal.FAILED, str(number), retry_after=30.0)
-        go(budget, number * 100.0 + 60.0, CallSignal.ANSWERED, "healthy")
-    assert len(budget._asked) == 4_096
+        go(budget, number / 1e3, CallSignal.FAILED, str(number), retry_after=60.0)
+        go(budget, number / 1e3, CallSignal.ANSWERED, "healthy")
+    assert reason(budget, 5.0, str(5_000 - 4_096)) is HoldReason.RATE_LIMITED
+    assert reason(budget, 5.0, str(5_000 - 4_097)) is None, "the oldest waits are forgotten"
 
 
 def test_the_breaker_for_faults_stays_open_as_long_as_collate_asks():

@@ -75,10 +75,17 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_no_key_waits_for_ever_and_probes_never_overlap(steps):
+def _gate(*, is_down):
+    gate = Gate(lambda: 0.5)
+    if is_down:
+        _down(gate)
+    return gate
+
+
+@given(STEPS, st.booleans())
+def test_no_key_waits_for_ever_and_probes_never_overlap(steps, is_down):
     """A key that asks again when it was told to is let in after a bounded time, if calls end."""
-    gate, now, entered = Gate(lambda: 0.5), 0.0, set()
+    gate, now, entered, probe = _gate(is_down=is_down), 0.0, set(), None
     for step, number, value in steps:
         key = b"%d" % number
         match step:
@@ -87,16 +94,20 @@ def test_no_key_waits_for_ever_and_probes_never_overlap(steps):
             case "ask":
                 was_down = gate.is_down
                 if gate.enter(key, now) is None:
-                    assert not (was_down and gate._prober != key)
+                    assert probe is None, "two probes at a time"
+                    probe = key if was_down else None
                     entered.add(key)
             case "succeeded" if key in entered:
                 entered.discard(key)
+                probe = None
                 gate.succeeded()
             case "failed" if key in entered:
                 entered.discard(key)
+                probe = None if probe == key else probe
                 gate.failed(key, now)
             case "left" if key in entered:
                 entered.discard(key)
+                probe = None if probe == key else probe
                 gate.left(key)
     for key in entered:
         gate.left(key)

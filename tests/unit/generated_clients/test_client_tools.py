@@ -42,12 +42,12 @@ def test_a_changed_lock_gets_a_new_place_and_an_interrupted_installation_begins_
 
     lock.write_text("1")
     with pytest.raises(tools.CommandFailed):
-        tools._kept("tool", [lock], install)
-    first = tools._kept("tool", [lock], install)
-    assert tools._kept("tool", [lock], install) == first
+        tools.cached_folder("tool", [lock], install)
+    first = tools.cached_folder("tool", [lock], install)
+    assert tools.cached_folder("tool", [lock], install) == first
     assert made == [first, first]
     lock.write_text("2")
-    assert tools._kept("tool", [lock], install) != first
+    assert tools.cached_folder("tool", [lock], install) != first
 
 
 def test_a_walk_that_tells_something_else_than_collate_fails():

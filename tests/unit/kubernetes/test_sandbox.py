@@ -19,11 +19,11 @@ def test_the_group_of_a_run_has_the_name_of_its_directory(monkeypatch):
 
 def test_a_group_is_removed_with_its_children(tmp_path):
     (tmp_path / "group" / "pod" / "container").mkdir(parents=True)
-    assert not sandbox._remove_group(tmp_path / "group")
+    assert not sandbox.remove_group(tmp_path / "group")
     assert not (tmp_path / "group").exists()
 
 
 def test_a_group_that_still_has_processes_is_reported(tmp_path):
     (tmp_path / "group").mkdir()
     (tmp_path / "group" / "busy").touch()  # stands for a group that the kernel refuses to remove
-    assert sandbox._remove_group(tmp_path / "group")
+    assert sandbox.remove_group(tmp_path / "group")

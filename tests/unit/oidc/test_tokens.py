@@ -3,6 +3,7 @@ import base64
 import hmac
 import json
 import threading
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -146,10 +147,14 @@ async def test_a_valid_token_is_remembered_for_a_while_but_not_past_its_expiry()
 
 
 async def test_forgotten_tokens_are_verified_again():
-    tokens = tokens_with(Keys(RSA))
-    await tokens.subject(token())
+    issuer = Issuer(ISSUER, AUDIENCE, frozenset({"RS256"}), "https://login.example/jwks.json")
+    issuers, good = {ISSUER: issuer}, token()
+    tokens = Tokens(lambda: issuers, Keys(RSA), lambda: NOW)
+    assert await tokens.subject(good) is not None
+    issuers[ISSUER] = replace(issuer, audience="another")
+    assert await tokens.subject(good) is not None
     tokens.forget()
-    assert tokens._valid == {}
+    assert await tokens.subject(good) is None
 
 
 class TestKeys:

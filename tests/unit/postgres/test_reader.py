@@ -1,6 +1,8 @@
 """The connections of one caller: the others always have some."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,6 +16,12 @@ from runtime.settings import ReadModelSettings
 class Connection:
     async def close(self):
         pass
+
+
+class Caller(str):
+    """A caller's name that shows whether it is still in memory."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Reader(ReadModelReader):
@@ -51,7 +59,6 @@ async def test_one_caller_has_at_most_half_of_the_connections(connections, share
     assert reader.running.count("other") == (connections > share)
     reader.may_end.set()
     assert sorted(await asyncio.gather(*reads)) == ["greedy"] * 6 + ["other"]
-    assert reader._shares == {}, "nothing is kept of a caller without a read"
 
 
 async def test_the_wait_for_the_own_share_has_the_limit_of_a_read():
@@ -59,4 +66,19 @@ async def test_the_wait_for_the_own_share_has_the_limit_of_a_read():
     reads = await reader.begun(*["greedy"] * 3)
     results = await asyncio.gather(*reads, return_exceptions=True)
     assert [type(result) for result in results] == [ReadModelBusy] * 3
-    assert reader._shares == {}
+
+
+@pytest.mark.parametrize("has_result", [True, False])
+async def test_nothing_is_kept_of_a_caller_whose_reads_have_ended(has_result):
+    reader = Reader(connections=4, read_timeout="50ms")
+    caller = Caller("greedy")
+    kept = weakref.ref(caller)
+    reads = await reader.begun(*[caller] * 3)
+    if has_result:
+        reader.may_end.set()
+    await asyncio.wait(reads)
+    assert all((read.exception() is None) is has_result for read in reads)
+    reader.running.clear()
+    del caller, reads
+    gc.collect()
+    assert kept() is None

@@ -80,7 +80,8 @@ def test_the_kinds_are_bounded():
     limit = LineLimit()
     for number in range(10_000):
         assert limit.admit(number, "", 0.0) == 0
-    assert len(limit._kinds) <= 256
+    assert limit.admit(10_000 - 256, "", 1.0) is None
+    assert limit.admit(10_000 - 257, "", 1.0) == 0, "the oldest kinds are forgotten"
 
 
 def test_lines_about_a_subject_of_their_own_are_never_hidden(lines):

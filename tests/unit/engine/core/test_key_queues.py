@@ -1,7 +1,7 @@
 import os
 import tracemalloc
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -32,6 +32,7 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
         self.running = {}
         self.waiting = {}
         self.timers = {}
+        self.records_since_timer = 0
 
     @initialize(timers=st.dictionaries(st.sampled_from(KEYS), st.sampled_from([50.0, 100.0, 101.0, 400.0])))
     def begin_with_restored_timers(self, timers):
@@ -73,9 +74,10 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
 
     @rule(is_late=st.booleans())
     def take_the_next(self, is_late):
+        records_first = any(self.queued[key] for key in self.idle) or (is_late and self.records_run)
         queue = self.key_queues.next_ready(self.now, is_late=is_late)
         if queue is None:
-            if is_late and any(not is_timer for _, is_timer in self.running.values()):
+            if is_late and self.records_run:
                 self.check_that_no_record_could_run()
             else:
                 self.check_that_nothing_could_run()
@@ -85,12 +87,20 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
         self.waiting.pop(queue.key, None)
         assert queue.is_for_timer is not bool(queue.records)
         self.running[queue.key] = (queue, queue.is_for_timer)
-        if not queue.records:
+        if queue.records:
+            self.records_since_timer += 1
+        else:
             assert queue.key in self.timers, "it runs for nothing"
+            assert not records_first or self.records_since_timer >= 8, "a timer delays records"
+            self.records_since_timer = 0
 
     @property
     def idle(self):
         return [key for key in KEYS if key not in self.running and key not in self.waiting]
+
+    @property
+    def records_run(self):
+        return any(not is_timer for _, is_timer in self.running.values())
 
     def check_that_no_record_could_run(self):
         assert not any(self.queued[key] for key in self.idle), "a queue with work was forgotten"
@@ -139,10 +149,8 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
     @invariant()
     def counts_are_right(self):
         assert self.key_queues.records == sum(len(queue) for queue in self.queued.values())
-        assert self.key_queues._records_running == sum(not is_timer for _, is_timer in self.running.values())
         assert self.key_queues.timers == len(self.timers)
         assert sum(self.key_queues.waits().values()) <= len(self.waiting)
-        assert self.key_queues._timers.entries <= 2 * len(self.timers) + 65
 
     def teardown(self):
         """Given time, everything runs, in order."""
@@ -274,20 +282,32 @@ def test_a_waiting_queue_keeps_its_reason_until_it_is_ready():
 
 
 def test_replaced_timers_do_not_pile_up():
-    key_queues = KeyQueues()
+    timers = Timers()
     for round_number in range(200):
         for number in range(20):
-            key_queues.set_timer(b"%d" % number, FAR - round_number)
-    assert key_queues._timers.entries <= 2 * 20 + 65
-    assert key_queues.next_ready(FAR - 199.5) is None
-    assert key_queues.next_due() == FAR - 199
+            timers.set(b"%d" % number, FAR - round_number)
+        assert timers.entries <= 2 * 20 + 65
+    assert list(timers.due(FAR - 199.5)) == []
+    assert timers.next_due() == FAR - 199
 
 
 def test_a_timer_that_is_set_to_the_same_time_takes_one_entry():
-    key_queues = KeyQueues()
+    timers = Timers()
     for _ in range(10):
-        key_queues.set_timer(b"k", FAR)
-    assert key_queues._timers.entries == 1
+        timers.set(b"k", FAR)
+    assert timers.entries == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from([None, 1.0, 20.0, 70.0])), min_size=150, max_size=300))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_the_entries_of_replaced_removed_and_expired_timers_are_bounded(changes):
+    timers, now = Timers(), 0.0
+    for key, after in changes:
+        now += 0.5
+        for due in list(timers.due(now)):
+            timers.expire(due)
+        timers.set(key, None if after is None else now + after)
+        assert timers.entries <= 2 * len(KEYS) + 65
 
 
 def test_far_timers_take_a_few_bytes_each():

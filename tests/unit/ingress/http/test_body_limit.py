@@ -13,8 +13,9 @@ def unverified(metrics):
 
 
 @pytest.mark.parametrize("user", [None, "desk"])
-async def test_a_request_that_waits_after_its_body_does_not_read_its_body(unverified, user):
+async def test_a_request_that_waits_after_its_body_does_not_read_its_body(unverified, registry, user):
     context = RequestContext("r-1", {})
+    context.deadline = Deadlines().start(60)
     messages = asyncio.Queue()
     messages.put_nowait({"type": "http.request", "body": b"{}", "more_body": False})
 
@@ -23,7 +24,9 @@ async def test_a_request_that_waits_after_its_body_does_not_read_its_body(unveri
         departure = asyncio.create_task(receive())
         await asyncio.sleep(0)
         assert not context.is_reading_body
-        assert not unverified._waiting
+        unverified.enter(RequestContext("r-2", {}))
+        replaced = registry.get_sample_value("collate_gateway_shed_total", {"reason": "unverified_bodies"})
+        assert not replaced, "the first request has no place"
         messages.put_nowait({"type": "http.disconnect"})
         assert (await departure)["type"] == "http.disconnect"
 
