@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaTimeoutError
+from aiokafka.producer.transaction_manager import TransactionState
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.producer.message_accumulator import BatchBuilder
 
 CHECKED_MINOR_VERSION: Final = "0.14"
 
@@ -169,6 +172,76 @@ def accept_fatal_error(producer: AIOKafkaProducer) -> AIOKafkaProducer:
         manager._transaction_waiter = waiter = asyncio.get_running_loop().create_future()  # noqa: SLF001 - see the module
         waiter.add_done_callback(_retrieve)
     return producer
+
+
+class ProducerIdentity(NamedTuple):
+    """What each request of a transactional producer carries; another producer of the id has another epoch."""
+
+    transactional_id: str
+    producer_id: int
+    producer_epoch: int
+
+
+def begin_transaction(producer: AIOKafkaProducer) -> ProducerIdentity:
+    """Begin a transaction whose requests the caller sends; the sender does nothing meanwhile (aiokafka 0.14).
+
+    Relies on `_txn_manager`: its `begin_transaction()`, ids and epoch. `Sender` acts only on records, offsets and a
+    state that end a transaction, and this one has none of them.
+
+    Raises AssertionError if another transaction is open, an earlier one has failed, or the producer has not started.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    manager.begin_transaction()
+    return ProducerIdentity(manager.transactional_id, manager.producer_id, manager.producer_epoch)
+
+
+def end_transaction(producer: AIOKafkaProducer) -> None:
+    """Note that the caller has committed the transaction that it began: another may begin (aiokafka 0.14).
+
+    Relies on `_txn_manager._transition_to(state)` and `.complete_transaction()`. Nothing runs between the two, so the
+    sender never sees the state in which it would send an EndTxnRequest.
+
+    Raises AssertionError if the producer has failed meanwhile.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    manager._transition_to(TransactionState.COMMITTING_TRANSACTION)  # noqa: SLF001 - see the module
+    manager.complete_transaction()
+
+
+def build_batch(producer: AIOKafkaProducer, builder: BatchBuilder, target: TopicPartition) -> bytes:
+    """Return the batch's bytes with the partition's next sequence numbers, which it takes (aiokafka 0.14).
+
+    The producer's sender counts with the same numbers. Call it once per batch: a repeat must have the same bytes.
+
+    Relies on `_txn_manager.sequence_number`, `.increment_sequence_number`, and `_set_producer_state` and `_build` of a
+    builder.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    sequence = manager.sequence_number(target)
+    manager.increment_sequence_number(target, builder.record_count())
+    builder._set_producer_state(manager.producer_id, manager.producer_epoch, sequence)  # noqa: SLF001 - see the module
+    return bytes(builder._build())  # noqa: SLF001 - see the module
+
+
+async def transaction_coordinator(producer: AIOKafkaProducer) -> int:
+    """Return the node that coordinates the producer's transactions; find it if it is unknown (aiokafka 0.14).
+
+    Relies on `_sender._find_coordinator(type, id)`, which keeps the node, connects to it, and retries without a limit:
+    set a deadline.
+
+    Raises KafkaError if the search failed.
+    """
+    transactional_id = producer._txn_manager.transactional_id  # noqa: SLF001 - see the module
+    node: int = await producer._sender._find_coordinator(CoordinationType.TRANSACTION, transactional_id)  # noqa: SLF001 - see the module
+    return node
+
+
+def forget_transaction_coordinator(producer: AIOKafkaProducer) -> None:
+    """Make `transaction_coordinator`, and the producer's sender, find the coordinator again (aiokafka 0.14).
+
+    Relies on `_sender._coordinator_dead(type)`.
+    """
+    producer._sender._coordinator_dead(CoordinationType.TRANSACTION)  # noqa: SLF001 - see the module
 
 
 def knows_brokers(admin: AIOKafkaAdminClient) -> bool:

@@ -105,24 +105,26 @@ def _keep_by_an_old_marker() -> object:
 @_plant("live state in the batch")
 @contextlib.contextmanager
 def _live_state_in_the_batch() -> Iterator[None]:
-    send = Transactions._send
+    write = Transactions._write
     begin = Partition._begin_session
 
     def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
         started.transactions.live = started.states  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_live(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> object:
+    async def write_live(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
+    ) -> None:
         def live(pending: PendingCommit) -> PendingCommit:
             if pending.state is None:
                 return pending
             state = self.live.get(pending.state.key)  # type: ignore[attr-defined]
             return pending._replace(state=pending.state._replace(value=state))
 
-        return await send(self, [live(pending) for pending in batch], progress)
+        await write(self, [live(pending) for pending in batch], progress, **options)
 
     with (
-        mock.patch.object(Transactions, "_send", send_live),
+        mock.patch.object(Transactions, "_write", write_live),
         mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield
@@ -163,7 +165,7 @@ def _treat_fenced_as_lost() -> object:
 @_plant("event outside the transaction")
 @contextlib.contextmanager
 def _event_outside_the_transaction() -> Iterator[None]:
-    send = Transactions._send
+    write = Transactions._write
     begin = Partition._begin_session
 
     def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
@@ -171,20 +173,21 @@ def _event_outside_the_transaction() -> Iterator[None]:
         return begin(self, started)
 
     async def send_immediately(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None
-    ) -> object:
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
+    ) -> None:
         outputs = [output for pending in batch for output in pending.outputs]
         if not outputs:
-            return await send(self, batch, progress)
+            await write(self, batch, progress, **options)
+            return
         async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
             for output in outputs:
                 await producer.send_and_wait(
                     output.topic, output.value, key=output.key, partition=self._source.partition
                 )
-        return await send(self, [pending._replace(outputs=()) for pending in batch], progress)
+        await write(self, [pending._replace(outputs=()) for pending in batch], progress, **options)
 
     with (
-        mock.patch.object(Transactions, "_send", send_immediately),
+        mock.patch.object(Transactions, "_write", send_immediately),
         mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield

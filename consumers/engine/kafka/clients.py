@@ -21,6 +21,9 @@ _FETCH_BYTES = 2 * 1024 * 1024
 # would cost half as much memory as the states themselves.
 _RESTORE_FETCH_BYTES = 256 * 1024
 _BATCH_BYTES = 512 * 1024
+# A write that a cut-off leader does not confirm fails after this time, and its transaction's deadline is 12 s: the
+# producer must know the new leader by then.
+REQUEST_TIMEOUT_MS = 10_000
 # A random broker answers. If one of three is cut off, a client follows it for at most four refreshes in 99 of 100
 # cases: 12 s. A refresh costs less than a millisecond.
 _METADATA_MAX_AGE_MS = 3_000
@@ -71,9 +74,7 @@ def transactional_producer(settings: EngineSettings, partition: int, consumer: A
         acks="all",
         linger_ms=0,
         max_batch_size=_BATCH_BYTES,
-        # A write that a cut-off leader does not confirm fails after this time, and its transaction's deadline is 12 s:
-        # the producer must know the new leader by then.
-        request_timeout_ms=10_000,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=_METADATA_MAX_AGE_MS,
     )
     return accept_fatal_error(producer)

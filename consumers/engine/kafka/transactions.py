@@ -2,8 +2,9 @@
 
     begin -> one batch per topic -> await every send -> the group's copy (if it belongs here) -> commit
 
-Uses the producer of one `transactional.id`. After any error the producer is useless: the partition discards it and
-starts again. See docs/decisions/0001-transactions-and-fencing.md.
+Uses the producer of one `transactional.id`. `DirectTransaction` sends the requests; aiokafka's own sender does for the
+marker, and for a transaction with the group's copy. After any error the producer is useless: the partition discards it
+and starts again. See docs/decisions/0001-transactions-and-fencing.md and 0019-cheaper-transactions.md.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from aiokafka.structs import OffsetAndMetadata
 
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, CopyForm, copy_of, encode
 from consumers.engine.interface import Output
+from consumers.engine.kafka.direct_transaction import DirectTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aiokafka import AIOKafkaProducer, TopicPartition
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -35,6 +37,7 @@ class Transactions:
 
     def __init__(self, producer: AIOKafkaProducer, source: TopicPartition, settings: EngineSettings) -> None:
         self._producer = producer
+        self._direct = DirectTransaction(producer)
         self._source = source
         self._group = settings.group
         self._state_topic = settings.state_topic
@@ -54,15 +57,16 @@ class Transactions:
             KafkaFailure: the transaction failed or was fenced; discard the session.
         """
         started = time.perf_counter()
-        producer = self._producer
+        copy = None
+        if progress is not None and (copies or self._copy_form is CopyForm.OLD):
+            copy = OffsetAndMetadata(*copy_of(progress, self._copy_form))
         async with asyncio.timeout(self._timeout_seconds) as self._deadline:
-            await producer.begin_transaction()
-            # commit_transaction() does not check the sends: a failed send would go unnoticed.
-            await asyncio.gather(*await self._send(batch, progress))
-            if progress is not None and (copies or self._copy_form is CopyForm.OLD):
-                copy = OffsetAndMetadata(*copy_of(progress, self._copy_form))
-                await producer.send_offsets_to_transaction({self._source: copy}, self._group)
-            await producer.commit_transaction()
+            await self._write(batch, progress, is_direct=copy is None)
+            if copy is None:
+                await self._direct.commit()
+            else:
+                await self._producer.send_offsets_to_transaction({self._source: copy}, self._group)
+                await self._producer.commit_transaction()
         return time.perf_counter() - started
 
     async def write_marker(self) -> int:
@@ -84,16 +88,18 @@ class Transactions:
             with suppress(RuntimeError):  # the transaction has ended
                 self._deadline.reschedule(0.0)
 
-    async def _send(self, batch: Sequence[PendingCommit], progress: Committed | None) -> list[asyncio.Future[object]]:
-        states: dict[bytes, Output] = {}
-        records: list[Output] = []
-        for pending in batch:
-            records.extend(pending.outputs)
-            if pending.state is not None:
-                states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
-        records.extend(states.values())
-        if progress is not None:
-            records.append(Output(self._state_topic, PROGRESS_KEY, encode(progress)))
+    async def _write(self, batch: Sequence[PendingCommit], progress: Committed | None, *, is_direct: bool) -> None:
+        """Begin a transaction and write its records; return when every record is confirmed."""
+        builders = self._builders(_records(batch, progress, self._state_topic))
+        if is_direct:
+            await self._direct.write(builders, self._source.partition)
+            return
+        await self._producer.begin_transaction()
+        # commit_transaction() does not check the sends: a failed send would go unnoticed.
+        await asyncio.gather(*await self._send(builders))
+
+    def _builders(self, records: Iterable[Output]) -> dict[str, list[BatchBuilder]]:
+        """Return the records as batches, by topic."""
         builders: dict[str, list[BatchBuilder]] = {}
         timestamp = time.time_ns() // 1_000_000
         for output in records:
@@ -105,6 +111,9 @@ class Transactions:
             if added is None:  # the batch is full
                 of_topic.append(self._producer.create_batch())
                 of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
+        return builders
+
+    async def _send(self, builders: Mapping[str, Sequence[BatchBuilder]]) -> list[asyncio.Future[object]]:
         # The first batches of all topics first: aiokafka then adds all partitions to the transaction in one request.
         ordered = sorted(
             ((index, topic, builder) for topic, of_topic in builders.items() for index, builder in enumerate(of_topic)),
@@ -119,3 +128,17 @@ class Transactions:
             await asyncio.gather(*sends)
             raise
         return sends
+
+
+def _records(batch: Sequence[PendingCommit], progress: Committed | None, state_topic: str) -> list[Output]:
+    """Return the outputs, the last state of each key, and the progress."""
+    states: dict[bytes, Output] = {}
+    records: list[Output] = []
+    for pending in batch:
+        records.extend(pending.outputs)
+        if pending.state is not None:
+            states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
+    records.extend(states.values())
+    if progress is not None:
+        records.append(Output(state_topic, PROGRESS_KEY, encode(progress)))
+    return records

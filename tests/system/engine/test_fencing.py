@@ -36,17 +36,15 @@ async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(la
 
 
 async def test_a_transaction_that_times_out_at_the_broker_is_repeated(laboratory, monkeypatch):
-    send, slow = Transactions._send, [True]
+    write, slow = Transactions._write, [True]
 
-    async def send_slowly(transactions, batch, progress):
-        sent = await send(transactions, batch, progress)
+    async def write_slowly(transactions, batch, progress, **options):
+        await write(transactions, batch, progress, **options)
         if batch and slow:
             slow.clear()
-            await asyncio.gather(*sent)
             await asyncio.sleep(2.5)
-        return sent
 
-    monkeypatch.setattr(Transactions, "_send", send_slowly)
+    monkeypatch.setattr(Transactions, "_write", write_slowly)
     async with laboratory.engine(transaction_timeout_seconds=1.0) as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(16)))

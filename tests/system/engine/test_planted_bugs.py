@@ -21,36 +21,32 @@ MISSED_SECONDS = 2.5  # an input without an outcome after this time, and without
 @contextlib.contextmanager
 def transactions(*fates):
     """Delay the first transactions with results, or fail them after their sends."""
-    send, left = Transactions._send, list(fates)
+    write, left = Transactions._write, list(fates)
 
-    async def send_with_fate(self, batch, progress):
+    async def write_with_fate(self, batch, progress, **options):
         fate = left.pop(0) if batch and left else "good"
         if fate == "is slow":
             await asyncio.sleep(0.1)
-        sends = await send(self, batch, progress)
+        await write(self, batch, progress, **options)
         if fate == "fails":
-            await asyncio.gather(*sends)
             raise KafkaError("the test fails this transaction")
-        return sends
 
-    with mock.patch.object(Transactions, "_send", send_with_fate):
+    with mock.patch.object(Transactions, "_write", write_with_fate):
         yield
 
 
 @contextlib.contextmanager
 def transactions_without_results():
     """Fail the first transaction that writes the progress alone."""
-    send, left = Transactions._send, ["fails"]
+    write, left = Transactions._write, ["fails"]
 
-    async def send_with_fate(self, batch, progress):
-        sends = await send(self, batch, progress)
+    async def write_with_fate(self, batch, progress, **options):
+        await write(self, batch, progress, **options)
         if not batch and progress is not None and left:
             left.clear()
-            await asyncio.gather(*sends)
             raise KafkaError("the test fails this transaction")
-        return sends
 
-    with mock.patch.object(Transactions, "_send", send_with_fate):
+    with mock.patch.object(Transactions, "_write", write_with_fate):
         yield
 
 

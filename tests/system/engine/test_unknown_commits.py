@@ -4,8 +4,8 @@ import asyncio
 import signal
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
+from consumers.engine.kafka.direct_transaction import DirectTransaction
 from tests.chaos.laboratory import until
 from tests.system.engine.test_commits import tasks
 
@@ -18,20 +18,20 @@ def broker(kafka1):
 
 @pytest.mark.parametrize("frozen_after", [0.0, 0.003])
 async def test_the_outcome_of_an_unknown_commit_is_read_from_kafka(laboratory, kafka1, monkeypatch, frozen_after):
-    commit, frozen = AIOKafkaProducer.commit_transaction, []
+    commit, frozen = DirectTransaction.commit, []
 
-    async def commit_and_freeze(producer):
+    async def commit_and_freeze(transaction):
         if not frozen and armed:
             frozen.append(asyncio.get_running_loop().time())
-            committing = asyncio.create_task(commit(producer))
+            committing = asyncio.create_task(commit(transaction))
             await asyncio.sleep(frozen_after)
             kafka1.kill(0, signal.SIGSTOP)
             await committing
         else:
-            await commit(producer)
+            await commit(transaction)
 
     armed = False
-    monkeypatch.setattr(AIOKafkaProducer, "commit_transaction", commit_and_freeze)
+    monkeypatch.setattr(DirectTransaction, "commit", commit_and_freeze)
     try:
         async with laboratory.engine(transaction_seconds=0.5) as running:
             await until(lambda: running.owns(4))

@@ -9,6 +9,7 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from adapters.kafka.clients import KafkaFailure
 from consumers.engine.core.commit_queue import PendingCommit
+from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.interface import Output
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.settings import EngineSettings
@@ -43,7 +44,7 @@ async def test_a_transaction_that_ends_between_two_sends_raises_the_cause():
     transactions = Transactions(FencedAfterTheFirstSend(), TopicPartition("c", 0), SETTINGS)
     outputs = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
     with pytest.raises(ProducerFenced):
-        await transactions.commit([PendingCommit(outputs, None, None, 2, None)], None)
+        await transactions.commit([PendingCommit(outputs, None, None, 2, None)], Committed(1, ""), copies=True)
 
 
 class SilentProducer:
@@ -52,10 +53,29 @@ class SilentProducer:
     async def begin_transaction(self):
         await asyncio.Event().wait()
 
+    def create_batch(self):
+        return Builder()
 
-@pytest.mark.parametrize("begin", [Transactions.write_marker, partial(Transactions.commit, batch=(), progress=None)])
+
+class SilentTransaction:
+    """A direct transaction while Kafka does not answer."""
+
+    async def write(self, builders, partition):
+        del builders, partition
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        Transactions.write_marker,
+        partial(Transactions.commit, batch=(), progress=None),
+        partial(Transactions.commit, batch=(), progress=Committed(1, ""), copies=True),
+    ],
+)
 async def test_a_stop_ends_a_transaction_that_kafka_does_not_answer(begin):
     transactions = Transactions(SilentProducer(), TopicPartition("c", 0), SETTINGS)
+    transactions._direct = SilentTransaction()
     transactions.expire()
     transaction = asyncio.create_task(begin(transactions))
     await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import struct
 from importlib.metadata import version
 from types import SimpleNamespace
 
@@ -13,7 +14,13 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, ScramAuthenticator
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    OutOfOrderSequenceNumber,
+)
 from aiokafka.producer.message_accumulator import MessageBatch
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
@@ -191,6 +198,87 @@ async def test_a_transaction_has_a_future_of_its_own(producer):
     producer._txn_manager.set_pid_and_epoch(1, 0)
     producer._txn_manager.begin_transaction()
     assert producer._txn_manager.wait_for_transaction_end() is not first
+
+
+async def test_the_requests_of_a_transaction_carry_the_producers_id_and_epoch(producer):
+    with pytest.raises(AssertionError):
+        internals.begin_transaction(producer)  # not started
+    producer._txn_manager.set_pid_and_epoch(7, 3)
+    assert internals.begin_transaction(producer) == ("test", 7, 3)
+    with pytest.raises(AssertionError):
+        internals.begin_transaction(producer)
+
+
+async def test_a_transaction_of_the_caller_leaves_nothing_to_the_sender(producer):
+    manager = producer._txn_manager
+    manager.set_pid_and_epoch(7, 3)
+    internals.begin_transaction(producer)
+    assert producer._sender._maybe_do_transactional_request() is None
+    waiter = manager.make_task_waiter()
+    internals.end_transaction(producer)
+    assert producer._sender._maybe_do_transactional_request() is None
+    assert not waiter.done()
+    assert manager.wait_for_transaction_end().done()
+    assert internals.begin_transaction(producer) == ("test", 7, 3)
+
+
+async def test_a_transaction_that_was_not_begun_or_has_failed_does_not_end(producer):
+    manager = producer._txn_manager
+    manager.set_pid_and_epoch(7, 3)
+    with pytest.raises(AssertionError):
+        internals.end_transaction(producer)
+    internals.begin_transaction(producer)
+    manager.fatal_error(OutOfOrderSequenceNumber())
+    manager.wait_for_transaction_end().exception()
+    with pytest.raises(AssertionError):
+        internals.end_transaction(producer)
+
+
+async def test_batches_take_the_sequence_numbers_that_the_sender_continues(producer):
+    target = TopicPartition("topic", 0)
+    producer._txn_manager.set_pid_and_epoch(7, 3)
+    for first in (0, 2):
+        builder = producer.create_batch()
+        for _ in range(2):
+            builder.append(timestamp=0, key=b"k", value=b"v")
+        data = internals.build_batch(producer, builder, target)
+        assert struct.unpack(">qhii", data[43:61]) == (7, 3, first, 2)
+        assert data[22] & 0x10  # transactional
+    producer._message_accumulator._batches[target].append(a_batch(producer))
+    batch = producer._message_accumulator._pop_batch(target)
+    assert struct.unpack(">i", batch.get_data_buffer()[53:57]) == (4,)
+    batch.done_noack()
+
+
+async def test_the_coordinator_of_transactions_is_kept_until_it_is_forgotten(producer, monkeypatch):
+    searches = []
+
+    async def lookup(_, kind, key):
+        searches.append((kind.name, key))
+        return 4
+
+    async def ready(_, node, *, group):
+        return (node, group.name) == (4, "COORDINATION")
+
+    monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", lookup)
+    monkeypatch.setattr(AIOKafkaClient, "ready", ready)
+    for _ in range(2):
+        assert await internals.transaction_coordinator(producer) == 4
+    assert searches == [("TRANSACTION", "test")]
+    internals.forget_transaction_coordinator(producer)
+    internals.forget_transaction_coordinator(producer)
+    assert await internals.transaction_coordinator(producer) == 4
+    assert searches == [("TRANSACTION", "test")] * 2
+
+
+async def test_a_failed_search_for_the_coordinator_has_its_cause(producer, monkeypatch):
+    async def lookup(*_):
+        raise KafkaConnectionError
+
+    monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", lookup)
+    with pytest.raises(KafkaError) as failed:
+        await internals.transaction_coordinator(producer)
+    assert isinstance(failed.value.__cause__, KafkaConnectionError)
 
 
 async def test_an_admin_client_knows_no_brokers_before_the_first_response(admin):

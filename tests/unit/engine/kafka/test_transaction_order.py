@@ -33,7 +33,7 @@ class Producer:
     def __init__(self, failure=None):
         self.steps = []
         self.written = []
-        self._failure = failure
+        self.failure = failure
 
     async def begin_transaction(self):
         self.steps.append("begin")
@@ -49,8 +49,8 @@ class Producer:
         return sent
 
     def _confirm(self, sent, topic):
-        if self._failure is not None:
-            sent.set_exception(self._failure)
+        if self.failure is not None:
+            sent.set_exception(self.failure)
             return
         self.steps.append(f"confirm {topic}")
         sent.set_result(None)
@@ -64,19 +64,32 @@ class Producer:
         self.steps.append("commit")
 
 
+class Direct:
+    """Instead of a direct transaction."""
+
+    def __init__(self, producer):
+        self._producer = producer
+
+    async def write(self, builders, partition):
+        del partition
+        self._producer.steps.append(f"write {' '.join(builders)}")
+        if self._producer.failure is not None:
+            raise self._producer.failure
+
+    async def commit(self):
+        self._producer.steps.append("commit directly")
+
+
 async def commit(producer, form=CopyForm.NEW, progress=PROGRESS, **options):
     settings = EngineSettings("c", "state", 1, "group", dict, progress_copy=form)
     transactions = Transactions(producer, TopicPartition("c", 0), settings)
+    transactions._direct = Direct(producer)
     await transactions.commit([PendingCommit(OUTPUTS, STATE, 7, 3, None)], progress, **options)
 
 
 @pytest.mark.parametrize(
     ("form", "options", "copy"),
-    [
-        (CopyForm.NEW, {}, []),
-        (CopyForm.NEW, {"copies": True}, ["copy 8 in state:1"]),
-        (CopyForm.OLD, {}, ["copy 8"]),
-    ],
+    [(CopyForm.NEW, {"copies": True}, "copy 8 in state:1"), (CopyForm.OLD, {}, "copy 8")],
 )
 async def test_a_copy_follows_every_output_and_the_commit_follows_all(form, options, copy):
     producer = Producer()
@@ -85,7 +98,14 @@ async def test_a_copy_follows_every_output_and_the_commit_follows_all(form, opti
     confirmed = [step for step in producer.steps if step.startswith("confirm")]
     assert sorted(confirmed) == ["confirm authorizations", "confirm events", "confirm state"]
     assert producer.steps[0] == "begin"
-    assert producer.steps[7:] == [*copy, "commit"]
+    assert producer.steps[7:] == [copy, "commit"]
+
+
+async def test_a_transaction_without_a_copy_is_sent_directly():
+    producer = Producer()
+    await commit(producer)
+    assert producer.written == [(b"k", b"v"), (b"k", b"v"), (b"k", b"s"), (PROGRESS_KEY, encode(PROGRESS))]
+    assert producer.steps == ["write events authorizations state", "commit directly"]
 
 
 @pytest.mark.parametrize("form", CopyForm)
@@ -93,11 +113,18 @@ async def test_a_transaction_that_finishes_no_input_carries_no_progress(form):
     producer = Producer()
     await commit(producer, form, progress=None)
     assert [key for key, _ in producer.written] == [b"k", b"k", b"k"]
-    assert producer.steps[7:] == ["commit"]
+    assert producer.steps == ["write events authorizations state", "commit directly"]
 
 
-async def test_without_every_output_there_is_neither_a_copy_nor_a_commit():
+@pytest.mark.parametrize(
+    ("form", "steps"),
+    [
+        (CopyForm.OLD, ["begin", "send events", "send authorizations", "send state"]),
+        (CopyForm.NEW, ["write events authorizations state"]),
+    ],
+)
+async def test_without_every_output_there_is_neither_a_copy_nor_a_commit(form, steps):
     producer = Producer(KafkaTimeoutError())
     with pytest.raises(KafkaTimeoutError):
-        await commit(producer, CopyForm.OLD)
-    assert producer.steps == ["begin", "send events", "send authorizations", "send state"]
+        await commit(producer, form)
+    assert producer.steps == steps

@@ -1,0 +1,162 @@
+"""One transaction at a time whose requests go to the brokers directly, without aiokafka's background sender.
+
+    begin -> AddPartitionsToTxn -> a ProduceRequest for each leader, all at a time -> every confirmation -> EndTxn
+
+The producer's own sender initialises the id and writes markers, and both count with the same sequence numbers. A
+request is repeated until its response is final, without a limit: set a deadline. After any failure, or a cancellation,
+the outcome is unknown and the producer is useless: discard it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import KafkaError
+
+from adapters.kafka.aiokafka_internals import (
+    begin_transaction,
+    build_batch,
+    end_transaction,
+    forget_transaction_coordinator,
+    transaction_coordinator,
+)
+from consumers.engine.kafka import transaction_requests as requests
+from consumers.engine.kafka.clients import REQUEST_TIMEOUT_MS
+from consumers.engine.kafka.transaction_requests import Batch, Reaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.producer.message_accumulator import BatchBuilder
+
+    from adapters.kafka.aiokafka_internals import ProducerIdentity
+
+log = structlog.get_logger(__name__)
+
+# The coordinator writes the markers of the transaction before; that takes a millisecond or two on an idle broker.
+_FIRST_SOON_SECONDS: Final = 0.002
+_LAST_SOON_SECONDS: Final = 0.02
+_RETRY_SECONDS: Final = 0.1
+
+
+class DirectTransaction:
+    """Writes and commits the transactions of one started producer."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._identity: ProducerIdentity
+        self._targets: Collection[TopicPartition] = ()
+
+    async def write(self, builders: Mapping[str, Sequence[BatchBuilder]], partition: int) -> None:
+        """Begin a transaction and write each topic's batches, in order, to this partition; return when all are written.
+
+        Raises KafkaFailure: discard the producer.
+        """
+        self._identity = begin_transaction(self._producer)
+        batches = {
+            target: [Batch(target, build_batch(self._producer, builder, target)) for builder in of_topic]
+            for target, of_topic in ((TopicPartition(topic, partition), item) for topic, item in builders.items())
+        }
+        self._targets = targets = list(batches)
+        if not targets:
+            return
+        await self._send_to_coordinator(
+            requests.add_partitions(self._identity, targets),
+            lambda response: requests.partitions_added(response, targets),
+        )
+        # A request has one batch for each partition, and a partition's batches are written in order.
+        for together in zip_longest(*batches.values()):
+            await self._write([batch for batch in together if batch is not None], is_repeat=False)
+
+    async def commit(self) -> None:
+        """Commit what `write` has written.
+
+        Raises KafkaFailure: the outcome is unknown; discard the producer.
+        """
+        if self._targets:
+            await self._send_to_coordinator(requests.commit(self._identity), requests.committed)
+        end_transaction(self._producer)
+
+    async def _send_to_coordinator(self, request: Any, react: Callable[[Any], Reaction | KafkaError]) -> None:
+        soon = _FIRST_SOON_SECONDS
+        while True:
+            try:
+                node = await transaction_coordinator(self._producer)
+                response = await self._producer.client.send(node, request, group=ConnectionGroup.COORDINATION)
+            except (RuntimeError, KeyError) as failure:
+                if not requests.is_retriable(failure):
+                    raise
+                reaction: Reaction | KafkaError = Reaction.FIND_COORDINATOR
+                detail = repr(failure)
+            else:
+                reaction = react(response)
+                detail = str(response)
+            match reaction:
+                case Reaction.CONTINUE:
+                    return
+                case Reaction.RETRY_SOON:
+                    await asyncio.sleep(soon)
+                    soon = min(2 * soon, _LAST_SOON_SECONDS)
+                    continue
+                case Reaction.FIND_COORDINATOR:
+                    forget_transaction_coordinator(self._producer)
+                case KafkaError():
+                    raise reaction
+            await self._pause_before_repeat(request, detail)
+
+    async def _write(self, batches: Sequence[Batch], *, is_repeat: bool) -> None:
+        """Send the batches to their leaders until all are written. `is_repeat`: they may have reached one before."""
+        while batches:
+            groups = requests.by_leader(batches, self._producer.client.cluster.leader_for_partition)
+            if len(groups) > 1:
+                await _all(self._write(group, is_repeat=is_repeat) for group in groups.values())
+                return
+            (leader,) = groups
+            if leader is None:
+                await self._find_leaders(batches)
+                continue
+            request = requests.produce(self._identity, batches, REQUEST_TIMEOUT_MS)
+            try:
+                response = await self._producer.client.send(leader, request)
+            except (RuntimeError, KeyError) as failure:
+                result = requests.not_produced(failure, batches)
+                detail = repr(failure)
+            else:
+                result = requests.produced(response, batches, is_repeat=is_repeat)
+                detail = str(response)
+            if isinstance(result, Exception):
+                raise result
+            batches = result.unwritten
+            is_repeat = is_repeat or result.was_sent
+            if batches:
+                if result.needs_metadata:
+                    self._producer.client.force_metadata_update()
+                await self._pause_before_repeat(request, detail)
+
+    async def _find_leaders(self, batches: Iterable[Batch]) -> None:
+        """Request metadata, and wait for it or for a pause: the node that answers may be frozen."""
+        for batch in batches:
+            self._producer.client.add_topic(batch.target.topic)
+        await asyncio.wait({self._producer.client.force_metadata_update()}, timeout=_RETRY_SECONDS)
+        if None in requests.by_leader(batches, self._producer.client.cluster.leader_for_partition):
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _pause_before_repeat(self, request: Any, detail: str) -> None:
+        log.warning("engine.request_repeated", request=type(request).__name__, detail=detail)
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _all(writes: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them; the first failure ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for write in writes:
+                group.create_task(write)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
