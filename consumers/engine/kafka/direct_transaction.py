@@ -93,10 +93,10 @@ class DirectTransaction:
                 if not requests.is_retriable(failure):
                     raise
                 reaction: Reaction | KafkaError = Reaction.FIND_COORDINATOR
-                detail = repr(failure)
+                cause: Any = failure
             else:
                 reaction = react(response)
-                detail = str(response)
+                cause = response
             match reaction:
                 case Reaction.CONTINUE:
                     return
@@ -108,7 +108,7 @@ class DirectTransaction:
                     forget_transaction_coordinator(self._producer)
                 case KafkaError():
                     raise reaction
-            await self._pause_before_repeat(request, detail)
+            await self._pause_before_repeat(request, cause)
 
     async def _write(self, batches: Sequence[Batch], *, is_repeat: bool) -> None:
         """Send the batches to their leaders until all are written. `is_repeat`: they may have reached one before."""
@@ -126,10 +126,10 @@ class DirectTransaction:
                 response = await self._producer.client.send(leader, request)
             except (RuntimeError, KeyError) as failure:
                 result = requests.not_produced(failure, batches)
-                detail = repr(failure)
+                cause: Any = failure
             else:
                 result = requests.produced(response, batches, is_repeat=is_repeat)
-                detail = str(response)
+                cause = response
             if isinstance(result, Exception):
                 raise result
             batches = result.unwritten
@@ -137,7 +137,7 @@ class DirectTransaction:
             if batches:
                 if result.needs_metadata:
                     self._producer.client.force_metadata_update()
-                await self._pause_before_repeat(request, detail)
+                await self._pause_before_repeat(request, cause)
 
     async def _find_leaders(self, batches: Iterable[Batch]) -> None:
         """Request metadata, and wait for it or for a pause: the node that answers may be frozen."""
@@ -147,8 +147,8 @@ class DirectTransaction:
         if None in requests.by_leader(batches, self._producer.client.cluster.leader_for_partition):
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _pause_before_repeat(self, request: Any, detail: str) -> None:
-        log.warning("engine.request_repeated", request=type(request).__name__, detail=detail)
+    async def _pause_before_repeat(self, request: Any, cause: Any) -> None:
+        log.warning("engine.request_repeated", request=type(request).__name__, detail=repr(cause))
         await asyncio.sleep(_RETRY_SECONDS)
 
 
