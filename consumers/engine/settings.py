@@ -29,7 +29,7 @@ class EngineSettings:
         concurrency: the most invocations that run at a time in this process.
         read_ahead_records, read_ahead_bytes: the maximum of unfinished input of a partition, which then pauses.
         batch_results, batch_bytes: the maximum of one transaction.
-        commit_pause_seconds: the pause after a commit; without it the next transaction meets a back-off of 20 ms.
+        commit_pause_seconds: the pause after a commit; without it the next transaction repeats its first request.
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
         passes: whether a record is processed before a waiting record of its key; None: no record is.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
