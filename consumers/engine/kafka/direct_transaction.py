@@ -27,7 +27,7 @@ from adapters.kafka.aiokafka_internals import (
 )
 from consumers.engine.kafka import transaction_requests as requests
 from consumers.engine.kafka.clients import REQUEST_TIMEOUT_MS
-from consumers.engine.kafka.transaction_requests import Batch, Reaction
+from consumers.engine.kafka.transaction_requests import PartitionBatch, Reaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ class DirectTransaction:
         """
         self._identity = begin_transaction(self._producer)
         batches = {
-            target: [Batch(target, build_batch(self._producer, builder, target)) for builder in of_topic]
+            target: [PartitionBatch(target, build_batch(self._producer, builder, target)) for builder in of_topic]
             for target, of_topic in ((TopicPartition(topic, partition), item) for topic, item in builders.items())
         }
         self._targets = targets = list(batches)
@@ -110,7 +110,7 @@ class DirectTransaction:
                     raise reaction
             await self._pause_before_repeat(request, cause)
 
-    async def _write(self, batches: Sequence[Batch], *, is_repeat: bool) -> None:
+    async def _write(self, batches: Sequence[PartitionBatch], *, is_repeat: bool) -> None:
         """Send the batches to their leaders until all are written. `is_repeat`: they may have reached one before."""
         while batches:
             groups = requests.by_leader(batches, self._producer.client.cluster.leader_for_partition)
@@ -139,7 +139,7 @@ class DirectTransaction:
                     self._producer.client.force_metadata_update()
                 await self._pause_before_repeat(request, cause)
 
-    async def _find_leaders(self, batches: Iterable[Batch]) -> None:
+    async def _find_leaders(self, batches: Iterable[PartitionBatch]) -> None:
         """Request metadata, and wait for it or for a pause: the node that answers may be frozen."""
         for batch in batches:
             self._producer.client.add_topic(batch.target.topic)

@@ -53,7 +53,7 @@ class Reaction(IntEnum):
     FIND_COORDINATOR = 3
 
 
-class Batch(NamedTuple):
+class PartitionBatch(NamedTuple):
     """The records for one partition, built once: a repeat has the same bytes and sequence numbers."""
 
     target: TopicPartition
@@ -66,7 +66,7 @@ class Produced(NamedTuple):
     `needs_metadata`: their leader may have changed; `was_sent`: they may have reached the leader.
     """
 
-    unwritten: Sequence[Batch]
+    unwritten: Sequence[PartitionBatch]
     needs_metadata: bool
     was_sent: bool = True
 
@@ -76,7 +76,7 @@ def add_partitions(identity: ProducerIdentity, targets: Iterable[TopicPartition]
     return AddPartitionsToTxnRequest(*identity, topics=_by_topic((target, target.partition) for target in targets))
 
 
-def produce(identity: ProducerIdentity, batches: Iterable[Batch], timeout_ms: int) -> ProduceRequest:
+def produce(identity: ProducerIdentity, batches: Iterable[PartitionBatch], timeout_ms: int) -> ProduceRequest:
     """Make the request that writes the batches, at most one for each partition, on all replicas in sync."""
     topics = _by_topic((target, (target.partition, data)) for target, data in batches)
     return ProduceRequest(identity.transactional_id, required_acks=-1, timeout=timeout_ms, topics=topics)
@@ -88,10 +88,10 @@ def commit(identity: ProducerIdentity) -> EndTxnRequest:
 
 
 def by_leader(
-    batches: Iterable[Batch], leader_of: Callable[[TopicPartition], int | None]
-) -> dict[int | None, list[Batch]]:
+    batches: Iterable[PartitionBatch], leader_of: Callable[[TopicPartition], int | None]
+) -> dict[int | None, list[PartitionBatch]]:
     """Group the batches by the leader of their partition; None: no leader is known."""
-    groups: defaultdict[int | None, list[Batch]] = defaultdict(list)
+    groups: defaultdict[int | None, list[PartitionBatch]] = defaultdict(list)
     for batch in batches:
         leader = leader_of(batch.target)
         groups[None if leader == -1 else leader].append(batch)
@@ -118,7 +118,7 @@ def committed(response: Any) -> Reaction | KafkaError:
     return _of_coordinator(response.error_code)
 
 
-def produced(response: Any, batches: Sequence[Batch], *, is_repeat: bool) -> Produced | KafkaError:
+def produced(response: Any, batches: Sequence[PartitionBatch], *, is_repeat: bool) -> Produced | KafkaError:
     """Return what the response to `produce` leaves to be written.
 
     `is_repeat`: the same batches may have reached a leader before.
@@ -139,7 +139,7 @@ def produced(response: Any, batches: Sequence[Batch], *, is_repeat: bool) -> Pro
     return Produced(unwritten, needs_metadata)
 
 
-def not_produced(failure: _Failure, batches: Sequence[Batch]) -> Produced | _Failure:
+def not_produced(failure: _Failure, batches: Sequence[PartitionBatch]) -> Produced | _Failure:
     """Return what a ProduceRequest without a response leaves to be written, or the failure if it is final."""
     if not is_retriable(failure):
         return failure

@@ -32,11 +32,11 @@ from hypothesis import strategies as st
 
 from adapters.kafka.aiokafka_internals import ProducerIdentity
 from consumers.engine.kafka import transaction_requests as requests
-from consumers.engine.kafka.transaction_requests import Batch, Produced, Reaction
+from consumers.engine.kafka.transaction_requests import PartitionBatch, Produced, Reaction
 
 IDENTITY = ProducerIdentity("owner", 7, 3)
 EVENTS, STATE = TopicPartition("events", 2), TopicPartition("state", 2)
-BATCHES = [Batch(EVENTS, b"e"), Batch(STATE, b"s")]
+BATCHES = [PartitionBatch(EVENTS, b"e"), PartitionBatch(STATE, b"s")]
 CODES = [*kafka_errors, 90, 120]
 COORDINATOR = {0: Reaction.CONTINUE, 14: Reaction.RETRY, 51: Reaction.RETRY_SOON} | dict.fromkeys(
     (15, 16), Reaction.FIND_COORDINATOR
