@@ -7,7 +7,6 @@ import time
 import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
-from adapters.collate.breaker import BreakerState
 from adapters.collate.budget import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
@@ -229,7 +228,7 @@ async def test_one_authorization_that_always_fails_does_not_slow_the_others(coll
     beside = await measure()
     assert not failing.done()
     failing.cancel()
-    assert client._queue.budget.faults[False].state is BreakerState.CLOSED
+    assert client.trouble is None
     assert beside < alone * 2
 
 
@@ -255,7 +254,7 @@ async def test_after_an_outage_calls_resume_by_themselves_and_slowly(collate, co
     assert all(isinstance(result, Answered) for result in results)
     per_second = [count for _, count in sorted(collate.ledger.per_second.items())]
     assert max(per_second) < 120, per_second
-    assert client._queue.budget.faults[False].state is BreakerState.CLOSED
+    assert client.trouble is None
 
 
 async def test_the_client_adapts_to_a_limit_of_collate(collate, connect, key_file):

@@ -37,6 +37,13 @@ def speaks(*pieces, reset=False, wait=None):
     return script
 
 
+async def until_the_client_closes(exchange, closed):
+    try:
+        await exchange.reader.read()
+    finally:
+        closed.set()
+
+
 async def endless(exchange):
     await exchange.request()
     await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -271,20 +278,22 @@ async def test_a_second_response_is_never_taken_for_the_next_requests(serve, con
     assert server.connections == 3
 
 
-async def test_bytes_on_an_idle_connection_are_never_a_response(serve, connect, eventually):
-    gone = asyncio.Event()
+async def test_bytes_on_an_idle_connection_are_never_a_response(serve, connect):
+    answered, closed = asyncio.Event(), asyncio.Event()
 
     async def times_out_idle(exchange):
         await exchange.request()
         await exchange.send(http_response(200, AUTHORIZATION))
+        await answered.wait()
         await exchange.send(http_response(408, b"<html>idle</html>", "Connection: close"))
-        gone.set()
+        await until_the_client_closes(exchange, closed)
 
     server = await serve(times_out_idle)
     client = await connect(server)
     assert isinstance(await client.get_authorization("auth_1"), Answered)
-    await gone.wait()
-    await eventually(lambda: not client._transport._kept.idle or not client._transport._kept.idle[0].usable)
+    answered.set()
+    async with asyncio.timeout(10):
+        await closed.wait()
     assert isinstance(await client.get_authorization("auth_1"), Answered)
     assert server.connections == 2
 
@@ -335,16 +344,25 @@ async def test_a_request_that_is_never_read_ends_by_the_write_timeout(serve, con
 
 
 async def test_cancelling_a_call_closes_its_connection_and_returns_its_ticket(serve, connect, eventually):
-    server = await serve(speaks(wait=5))
-    client = await connect(server)
+    closed = asyncio.Event()
+
+    async def answers_only_the_second(exchange):
+        await exchange.request()
+        if exchange.server.connections == 1:
+            await until_the_client_closes(exchange, closed)
+        await exchange.send(http_response(201, HANDOFF))
+
+    server = await serve(answers_only_the_second)
+    client = await connect(server, concurrency=1, read_timeout="30s", total_timeout="30s")
     call = asyncio.create_task(create(client))
     await eventually(lambda: server.requests)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert sum(client._queue.budget.in_flight.values()) == 0
-    assert not client._transport._kept.idle
-    assert not client._transport._kept.busy
+    async with asyncio.timeout(10):
+        await closed.wait()
+    assert isinstance(await create(client), Answered)
+    assert server.connections == 2
 
 
 async def test_only_the_used_fields_of_an_error_are_kept(serve, connect, capsys):

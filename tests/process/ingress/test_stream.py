@@ -183,13 +183,18 @@ def slow_history(ingress, monkeypatch):
 
 
 @pytest.mark.usefixtures("slow_history")
-async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(ingress, kafka, connect, eventually):
+async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(
+    monkeypatch, ingress, kafka, connect, eventually
+):
+    monkeypatch.setattr(module, "MAX_CATCHING_UP", 2)  # one for each caller
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
-    stream = await connect(last_id="0." * 11 + "0")
-    assert ingress.components.streams._catching_up.total() == 1
+    start = "0." * 11 + "0"
+    stream = await connect(last_id=start)
+    assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
     stream.close()
-    await eventually(lambda: not ingress.components.streams._catching_up and ingress.metric("streams") == 0)
+    await eventually(lambda: ingress.metric("streams") == 0)
+    await connect(last_id=start)
 
 
 @pytest.mark.usefixtures("slow_history")

@@ -33,7 +33,8 @@ def test_it_is_a_process_of_the_run_and_ends_with_a_signal(sig, code, eventually
         log = run.directory / "log"
         process = run.spawn(RUNS, log=log, environ=BARE)
         eventually_blocking(lambda: log.exists() and "http://127.0.0.1" in log.read_text())
-        assert os.getpgid(process.pid) == run._supervisor.pid
+        program = run.spawn(["sleep", "60"], log=run.directory / "sleep")
+        assert os.getpgid(process.pid) == os.getpgid(program.pid) != os.getpgid(0)
         assert Path(f"/proc/{process.pid}/cwd").readlink() == run.directory
         assert process.poll() is None
         process.send_signal(sig)

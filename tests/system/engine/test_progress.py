@@ -35,6 +35,14 @@ async def records_per_partition(laboratory):
     return {number: sum(record.partition == number for record in records) for number in range(orders.partitions)}
 
 
+@pytest.fixture
+def no_regular_copies(monkeypatch):
+    async def never(copier, membership):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ProgressCopier, "watch", never)
+
+
 @pytest.mark.parametrize("form", ["new", "old"])
 @pytest.mark.parametrize("answers", ["an earlier copy", "nothing", "an old form of before the upgrade"])
 async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers, form):
@@ -117,11 +125,8 @@ async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
     assert await group_offsets(laboratory) == expected
 
 
-async def test_the_copy_is_written_before_a_partition_moves(laboratory, monkeypatch):
-    async def never(copier, membership):
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(ProgressCopier, "watch", never)
+@pytest.mark.usefixtures("no_regular_copies")
+async def test_the_copy_is_written_before_a_partition_moves(laboratory):
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))
         await laboratory.append_many(tasks(*range(40)))
@@ -132,6 +137,7 @@ async def test_the_copy_is_written_before_a_partition_moves(laboratory, monkeypa
             assert {number: offset for number, (offset, _) in (await group_offsets(laboratory)).items()} == counts
 
 
+@pytest.mark.usefixtures("no_regular_copies")
 async def test_a_copy_by_a_former_member_is_rejected(laboratory):
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))
@@ -141,9 +147,13 @@ async def test_a_copy_by_a_former_member_is_rejected(laboratory):
             await until(lambda: first.owns(2) and second.owns(2))
             await laboratory.append_many(tasks(*range(40)))
             await laboratory.all_finished()
-            copier = ProgressCopier(membership._consumer, laboratory.orders.settings(), lambda: [partition])
+            partitions = first.engine.partitions.values
+            copier = ProgressCopier(membership._consumer, laboratory.orders.settings(), partitions)
+            before = await group_offsets(laboratory)
             await copier.write(former)
-            assert copier._copied == {}
+            assert await group_offsets(laboratory) == before
+            await copier.write(membership.generation)
+            assert await group_offsets(laboratory) != before
 
 
 async def test_the_old_form_is_in_every_transaction(laboratory):
