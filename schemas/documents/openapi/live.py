@@ -55,8 +55,8 @@ def _release(rejections: tuple[int, ...]) -> Json:
         "operationId": "releaseHandoff",
         "tags": ["sessions"],
         "summary": "Give back a handoff that you have claimed. For people, with their own token.",
-        "description": "Needs the permission `handoff:grant`. It changes nothing if another person has claimed the "
-        "handoff, or nobody.",
+        "description": "Needs the permission `handoff:grant`. It changes nothing if no person has claimed the handoff, "
+        "or if another person has.",
         "parameters": used_parameters("AuthorizationId", "HandoffId", "RequestId"),
         "requestBody": json_body(ReleaseBody, is_required=False),
         "responses": {"202": json_response("The release is recorded.", ReleaseAccepted)} | problems(rejections),
