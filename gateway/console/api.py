@@ -1,15 +1,13 @@
 """The calls of the gateway's HTTP API, as the person who is signed in. No other file of the console sends requests.
 
-An outcome is a value: `ApiAnswer` (2xx, 304), `ApiRefusal` (a problem of the API) or `ApiNotReached`. Each call is
-bounded in time and size.
+Each call is bounded in time and size, and returns a value of `outcomes`.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,6 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, read_outcome
 from gateway.console.person import SignedInPerson
 from runtime.http_client import ResponseTooLarge, client_tls, reason_of
 from runtime.settings import ConsoleSettings
@@ -34,48 +33,6 @@ _LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.Wri
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 current_request_id: ContextVar[str] = ContextVar("current_request_id")
 """The id of the request for the page; the API's log line of each call has the same id."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiAnswer:
-    """The API answered with 2xx or 304. `body` is the parsed JSON, `content` its bytes."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-    content: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPointer:
-    """One wrong field of a refused request: `where` is a JSON pointer, a header or a parameter."""
-
-    where: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRefusal:
-    """The API answered with a problem (RFC 9457). `members` are the further members of the problem."""
-
-    status: int
-    slug: str
-    title: str
-    detail: str
-    request_id: str
-    pointers: tuple[ProblemPointer, ...] = ()
-    retry_after_seconds: int | None = None
-    members: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ApiNotReached:
-    """The API did not respond. The result of a command is then unknown; the same key may be sent again."""
-
-    reason: str
-
-
-ApiOutcome = ApiAnswer | ApiRefusal | ApiNotReached
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +127,7 @@ class Api:
                 response, content = await self._exchange(request)
         except _NO_RESPONSE as error:
             return self._not_reached(error)
-        return _outcome(response, content)
+        return read_outcome(response.status_code, response.headers, content)
 
     @asynccontextmanager
     async def stream(
@@ -203,7 +160,7 @@ class Api:
     async def _read_refused(self, response: httpx.Response) -> ApiRefusal | ApiNotReached:
         try:
             async with asyncio.timeout(self._seconds):
-                outcome = _outcome(response, await _bounded(response))
+                outcome = read_outcome(response.status_code, response.headers, await _bounded(response))
         except _NO_RESPONSE as error:
             return self._not_reached(error)
         return ApiNotReached("an answer that is no event stream") if isinstance(outcome, ApiAnswer) else outcome
@@ -266,42 +223,3 @@ async def _until(ends_at: datetime | None, chunks: AsyncIterator[bytes]) -> Asyn
     except (TimeoutError, httpx.HTTPError):
         # The browser opens the stream again, and gets the reason as a response.
         return
-
-
-def _outcome(response: httpx.Response, content: bytes) -> ApiOutcome:
-    status, headers = response.status_code, response.headers
-    if status == 304 or (200 <= status < 300 and not content):
-        return ApiAnswer(status, None, headers)
-    try:
-        body = json.loads(content) if "json" in headers.get("content-type", "") else None
-    except (ValueError, RecursionError):
-        body = None
-    if 200 <= status < 300 and body is not None:
-        return ApiAnswer(status, body, headers, content)
-    if status >= 400 and isinstance(body, dict) and isinstance(body.get("title"), str):
-        return _refusal(status, body, headers)
-    return ApiNotReached(f"status {status} without an answer of the API; is GATEWAY_CONSOLE__API_URL the ingress?")
-
-
-_KNOWN_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "requestId", "errors"})
-
-
-def _refusal(status: int, body: dict[str, Any], headers: httpx.Headers) -> ApiRefusal:
-    faults = body.get("errors")
-    retry_after = headers.get("retry-after", "")
-    return ApiRefusal(
-        status,
-        slug=str(body.get("type", "")).rpartition(":")[2],
-        title=body["title"],
-        detail=str(body.get("detail", "")),
-        request_id=str(body.get("requestId") or headers.get("x-request-id", "")),
-        pointers=tuple(
-            ProblemPointer(
-                str(one.get("pointer") or one.get("header") or one.get("parameter") or ""), str(one.get("detail", ""))
-            )
-            for one in (faults if isinstance(faults, list) else ())
-            if isinstance(one, dict)
-        ),
-        retry_after_seconds=int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
-        members={name: value for name, value in body.items() if name not in _KNOWN_MEMBERS},
-    )

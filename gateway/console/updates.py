@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.views.freshness import Freshness, freshness_of
 

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.forms import read_form
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import read_changed, respond
 from gateway.console.views.authorization import AuthorizationView, authorization_of

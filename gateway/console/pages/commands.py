@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal, api_path
+from gateway.console.api import api_path
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.updates import read_changed, respond
 from gateway.console.views import guide
 from gateway.console.views.commands import CommandView, command_of

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.errors import PageError
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.views.curl import curl_of, first_requests
 from gateway.console.views.documents import (

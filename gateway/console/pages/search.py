@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.views.search import MOST_LENGTH, Found, SearchView, questions_of, search_of
 

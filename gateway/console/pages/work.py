@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import read_changed, respond
 from gateway.console.views.freshness import Freshness

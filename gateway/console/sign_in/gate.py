@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.console.api import ApiNotReached, ApiRefusal
 from gateway.console.errors import PageError
 from gateway.console.forms import read_form
+from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, is_fragment, render
 from gateway.console.person import SignedInPerson, SignInWay
 from gateway.console.sign_in.cookies import CookieTooLarge

@@ -12,7 +12,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from gateway.console.api import Api, ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.api import Api
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 
 FRESH_SECONDS: Final = 15.0
 MOST_REMEMBERED: Final = 5_000

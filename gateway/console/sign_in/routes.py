@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn
-from gateway.console.api import ApiNotReached, ApiRefusal
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
+from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, render
 from gateway.console.person import SignInWay
 from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge

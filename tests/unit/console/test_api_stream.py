@@ -6,7 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.console.api import Api, ApiNotReached, ApiRefusal, ApiStream
+from gateway.console.api import Api, ApiStream
+from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.person import SignedInPerson, SignInWay
 from tests.unit.console.app import console_settings
 

@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.assets import Assets
 from gateway.console.forms import read_form
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, open_templates, person_of, render
 from tests.unit.console.app import ORIGIN, browser, console_app, me
 

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiRefusal
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
+from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, decision_body
 from gateway.console.pages.dead_letters.reading import Failure, address, filters_of, forecasts, selection_of

@@ -9,9 +9,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from consumers.applier.dry_run import forecast_of_discard
-from gateway.console.api import ApiAnswer, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
+from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.pages.dead_letters.reading import (
     AGES,

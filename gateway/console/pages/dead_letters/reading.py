@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from consumers.applier.dry_run import Forecast, forecast
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.errors import PageError
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.views.dead_letters import FILTERS, ShownForecast, shown_forecast
 from schemas.fields.scalars import is_command_id

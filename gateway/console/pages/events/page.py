@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiNotReached, ApiRefusal
+from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import person_of
 from gateway.console.pages.events.recent import ROWS, recent_events
 from gateway.console.pages.events.stream import stream_query

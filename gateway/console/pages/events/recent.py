@@ -10,7 +10,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from gateway.console.api import ApiNotReached, ApiRefusal, ApiStream
+from gateway.console.api import ApiStream
+from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.views.events import EventFrames, ListedEvent, before, has_reached, is_position, listed_event
 

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiOutcome, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
+from gateway.console.outcomes import ApiAnswer, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.reading import Failure, authorization_of, named, new_key, read_workbench
 from gateway.console.pages.workbench.show import PATH, page_response, status_of

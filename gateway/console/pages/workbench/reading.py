@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from starlette.requests import Request
 
-from gateway.console.api import ApiAnswer, ApiNotReached, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.errors import PageError
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.person import SignedInPerson
 from gateway.console.updating_part import etag_of

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiOutcome, ApiRefusal, api_path
+from gateway.console.api import api_path
 from gateway.console.forms import read_form
+from gateway.console.outcomes import ApiAnswer, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.pages.workbench.actions import handoff_of, key_of
 from gateway.console.pages.workbench.reading import Failure, authorization_of, named, new_key

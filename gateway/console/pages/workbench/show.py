@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import ApiAnswer, ApiRefusal, api_path
+from gateway.console.api import api_path
+from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.pages.workbench.reading import (
     Failure,

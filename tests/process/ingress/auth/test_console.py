@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Api, ApiAnswer
+from gateway.console.api import Api
 from gateway.console.app import create_app
+from gateway.console.outcomes import ApiAnswer
 from gateway.console.page import console_of, person_of
 from local.issuer import LocalIssuer
 from runtime.metrics import create_metrics
