@@ -13,8 +13,8 @@ from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import Operation
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decision_input import closer_of
-from consumers.applier.execution import rejection
 from consumers.applier.outcome import Applied, Rejected
+from consumers.applier.reasons import rejection
 from consumers.authorization.facts import CloseAnswered, CreateAnswered
 from consumers.authorization.retry_policy import MOST_WRITES, SAME_FAULTS, stored_fault_seconds
 from consumers.authorization.wait_reasons import WaitReason

@@ -7,14 +7,14 @@ wait          RetryAt; first commits an ended intent and `command.waiting`, so t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from consumers.applier import dead_letters
 from consumers.applier.calls import RecordedCalls
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import Rejected, dead_lettered, finished
-from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.reasons import WAITING
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.retry_policy import pause
@@ -36,16 +36,10 @@ if TYPE_CHECKING:
     from consumers.applier.attempt_hints import AttemptHint
     from consumers.applier.context import ApplierContext
     from consumers.applier.outcome import CommandOutcome
+    from consumers.applier.reasons import OutcomeReason
     from consumers.applier.task import CommandTask
     from consumers.authorization.state import AuthorizationState, Intent
     from consumers.engine import Invocation, Output, Record
-
-# From the reasons of the error router (adapters/collate/errors.py) for a final refusal.
-_REJECTIONS: Final = {
-    "forbidden": OutcomeReason.FORBIDDEN,
-    "review_stale": OutcomeReason.REVIEW_SNAPSHOT_STALE,
-    "requirements_not_satisfied": OutcomeReason.REQUIREMENTS_OPEN,
-}
 
 
 class CommandExecution:
@@ -291,11 +285,6 @@ class CommandExecution:
             "tries": self.invocation.tries,
         }
         self.context.lines[event](line | fields)
-
-
-def rejection(reason: str) -> OutcomeReason:
-    """Return our reason for a final refusal of Collate."""
-    return _REJECTIONS.get(reason, OutcomeReason.NOT_ALLOWED)
 
 
 def _work(state: AuthorizationState, task: CommandTask) -> CommandWork | None:

@@ -161,3 +161,16 @@ WAITING: Final = MappingProxyType(
 After any kind of handler failure (`handler_hung`, `too_large`) the next invocation reports `handler_failed`. With an
 unreadable state (`memory_unreadable`) nothing can be published, because the state numbers the events.
 """
+
+
+# From the reasons of the error router (adapters/collate/errors.py) for a final refusal.
+_REJECTIONS: Final = {
+    "forbidden": OutcomeReason.FORBIDDEN,
+    "review_stale": OutcomeReason.REVIEW_SNAPSHOT_STALE,
+    "requirements_not_satisfied": OutcomeReason.REQUIREMENTS_OPEN,
+}
+
+
+def rejection(reason: str) -> OutcomeReason:
+    """Return our reason for a final refusal of Collate."""
+    return _REJECTIONS.get(reason, OutcomeReason.NOT_ALLOWED)

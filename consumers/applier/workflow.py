@@ -18,9 +18,8 @@ from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, 
 from consumers.applier.decision.decision_input import DecisionInput, closer_of, operation_of
 from consumers.applier.decision.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
 from consumers.applier.delivery import report_double_effect, send, wait_for
-from consumers.applier.execution import rejection
 from consumers.applier.outcome import AlreadyApplied, Applied, Expired, Rejected
-from consumers.applier.reasons import OutcomeReason
+from consumers.applier.reasons import OutcomeReason, rejection
 from consumers.applier.task import request_body
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe

@@ -5,7 +5,6 @@ when the topics are right, a producer works and the tail has caught up. Stop ord
 connection, answer requests in flight and those that still come on open connections, flush.
 """
 
-import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +20,8 @@ from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
 from gateway.ingress.app import create_app, middleware, routes
-from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
+from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.auth.callers_reload import read_callers, reload_callers
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands
 from gateway.ingress.commands.batches import CommandBatches
@@ -53,7 +53,6 @@ from gateway.ingress.live.situations import Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
-from runtime.exits import StartupError
 from runtime.gc import tune_gc
 from runtime.http_client import HttpProxy
 from runtime.process import Process, run
@@ -70,13 +69,6 @@ if TYPE_CHECKING:
 
 MAX_REPLAYS = 100_000
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
-CALLERS_CHECK_SECONDS = 1.0
-
-
-class CallersFileError(StartupError):
-    """The callers file is missing or invalid."""
-
-    title = "callers' file"
 
 
 def serve(settings: Settings) -> int:
@@ -88,7 +80,7 @@ def serve(settings: Settings) -> int:
 async def work(settings: Settings, process: Process) -> None:
     """Build the components, serve until `process.stop`, and stop them in order."""
     own = settings.ingress
-    callers = _read_callers(settings)
+    callers = read_callers(settings)
     process.health.expect("kafka", "topics", "events")
     topics = catalogue(settings.topics.prefix)
     stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
@@ -107,7 +99,7 @@ async def work(settings: Settings, process: Process) -> None:
         process.spawn("connections", connections.run())
         if components.reader is not None:
             process.spawn("database", components.reader.run())
-        process.spawn("callers", _follow_callers(components, process))
+        process.spawn("callers", reload_callers(callers, components.tokens, process))
         async with serving(
             components.app,
             own.host,
@@ -288,29 +280,3 @@ def _kafka_sources(settings: Settings) -> KafkaSources:
         history=partial(open_reader, kafka, events),
         dead_letters=partial(open_reader, kafka, dead_letters),
     )
-
-
-def _read_callers(settings: Settings) -> CallersFile:
-    path = settings.ingress.callers_file
-    if path is None:
-        raise CallersFileError(["GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set"])
-    try:
-        return CallersFile(path)
-    except CallersInvalid as error:
-        raise CallersFileError([f"{path}: {error}"]) from error
-
-
-async def _follow_callers(components: Components, process: Process) -> None:
-    callers, reloads = components.callers, process.metrics.ingress.callers_reloads
-    beat = process.health.beat("callers")
-    while True:
-        await asyncio.sleep(CALLERS_CHECK_SECONDS)
-        beat()
-        earlier_problem = callers.problem
-        if callers.reread_if_changed():
-            components.tokens.forget()
-            reloads.labels("ok").inc()
-            process.log.info("ingress.callers_reloaded", callers=len(callers.current))
-        elif callers.problem is not None and callers.problem != earlier_problem:
-            reloads.labels("refused").inc()
-            process.log.error("ingress.callers_file_rejected", problem=callers.problem)
