@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     CompactArray,
@@ -22,6 +22,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from local.processes.patience import Patience
 from schemas.topics import catalogue, subscription_topics
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from adapters.kafka.acls import ResourceAccess
 
 RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
-LITERAL, PREFIXED, ALLOW = 3, 4, 3
+LITERAL, PREFIXED, ALLOW, ANY = 3, 4, 3, 1
 SCRAM_SHA_512, ITERATIONS = 2, 4096
+_APPLIED_WITHIN_SECONDS, _POLL_SECONDS = 20.0, 0.02
 
 
 class SetPasswordResponse(Response):  # type: ignore[misc]
@@ -97,8 +99,14 @@ class Administrator:
         self._admin = admin
 
     async def allow(self, user: str, *accesses: ResourceAccess) -> None:
-        """Grant permissions."""
+        """Grant permissions; return when the broker applies them, which is some time after the controller has them."""
         await self._alter(CreateAclsRequest, user, accesses)
+        patience = Patience(_APPLIED_WITHIN_SECONDS)
+        for access in accesses:
+            while not await self._is_applied(user, access):
+                if patience.is_over:
+                    raise RuntimeError(f"the broker does not apply the permissions of {user} for {access.name}")
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def revoke(self, user: str, *accesses: ResourceAccess) -> None:
         """Take permissions away."""
@@ -114,6 +122,14 @@ class Administrator:
         """Create the five topics, and those of a webhook subscription `billing`, without settings."""
         topics = (*catalogue(prefix), *subscription_topics(prefix, "billing"))
         await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in topics])
+
+    async def _is_applied(self, user: str, access: ResourceAccess) -> bool:
+        pattern = PREFIXED if access.is_prefix else LITERAL
+        response = await self._admin._send_request(  # noqa: SLF001 - as below
+            DescribeAclsRequest(RESOURCES[access.resource], access.name, pattern, f"User:{user}", "*", ANY, ALLOW)
+        )
+        applied = {operation for *_, acls in response.resources for _, _, operation, _ in acls}
+        return applied >= access.operations
 
     async def _alter(self, request: Any, user: str, accesses: Sequence[ResourceAccess]) -> None:
         await asyncio.gather(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 
 import pytest
@@ -204,6 +205,9 @@ async def test_403s_of_two_authorizations_defer_all_calls(collate, client):
     assert held.reason is HoldReason.FORBIDDEN
 
 
+REPETITIONS = 5
+
+
 async def test_one_authorization_that_always_fails_does_not_slow_the_others(collate, connect, key_file):
     bad, *good = collate.create(count=21)
     collate.fault("answer", status=500, path=bad)
@@ -223,13 +227,16 @@ async def test_one_authorization_that_always_fails_does_not_slow_the_others(coll
         await asyncio.gather(*(drive(authorization) for authorization in good))
         return time.monotonic() - began
 
-    alone = await measure()
-    failing = asyncio.create_task(fail(bad))
-    beside = await measure()
-    assert not failing.done()
-    failing.cancel()
+    ratios = []
+    # The machine's other work can make any one measurement look bad.
+    while len(ratios) < REPETITIONS and min(ratios, default=math.inf) >= 2:
+        alone = await measure()
+        failing = asyncio.create_task(fail(bad))
+        ratios.append(await measure() / alone)
+        assert not failing.done()
+        failing.cancel()
     assert client.trouble is None
-    assert beside < alone * 2
+    assert min(ratios) < 2
 
 
 async def test_after_an_outage_calls_resume_by_themselves_and_slowly(collate, connect, key_file):

@@ -12,7 +12,7 @@ from local.processes.patience import Patience
 PER_SECOND = 15
 WINDOW_SECONDS = 6.0
 WINDOWS = 6  # quiet and troubled ones in turns, so that the machine's other work strikes both alike
-REPETITIONS = 3
+REPETITIONS = 6
 
 
 class Load:
