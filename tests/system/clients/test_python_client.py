@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from tests.system.clients.judge import judge
 
 COMMANDS = 60
 OVER_SECONDS = 12
+THREADS = 8
 SEED = 20261127
 FINISHED = "collate-gateway.command.finished.v1"
 PATIENT = RetryPolicy(deadline_seconds=120)
@@ -62,7 +64,11 @@ async def test_restarts_lose_and_double_no_command_and_no_event(ingress, install
 
 async def test_the_synchronous_client_keeps_the_same_promises(ingress, installation, collate, listener, tries):
     authorizations = collate.create(count=COMMANDS)
-    streamed = []
+    randomness, streamed = random.Random(SEED), []
+
+    def request(authorization):
+        time.sleep(randomness.uniform(0, 2 * OVER_SECONDS * THREADS / COMMANDS))
+        return gateway.request_handoff(authorization, wait=150)
 
     def read(events):
         finished = set()
@@ -72,18 +78,16 @@ async def test_the_synchronous_client_keeps_the_same_promises(ingress, installat
             if len(finished) == COMMANDS:
                 return
 
-    with Gateway(ingress.url, installation.caller_key, retries=PATIENT) as gateway, ThreadPoolExecutor(9) as threads:
+    with (
+        Gateway(ingress.url, installation.caller_key, retries=PATIENT) as gateway,
+        ThreadPoolExecutor(THREADS + 1) as threads,
+    ):
         loop = asyncio.get_running_loop()
         events = gateway.events()
         await loop.run_in_executor(threads, events.__enter__)
         reading = loop.run_in_executor(threads, read, events)
         async with ingress.restarting():
-            outcomes = await asyncio.gather(
-                *(
-                    loop.run_in_executor(threads, lambda one=one: gateway.request_handoff(one, wait=150))
-                    for one in authorizations
-                )
-            )
+            outcomes = await asyncio.gather(*(loop.run_in_executor(threads, request, one) for one in authorizations))
         await asyncio.wait_for(reading, 60)
         await loop.run_in_executor(threads, events.close)
         await judge(listener, collate, authorizations, outcomes, streamed)

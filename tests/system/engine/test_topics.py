@@ -33,8 +33,8 @@ async def test_an_input_topic_that_is_deleted_and_created_again_is_consumed_agai
     commands = laboratory.orders.commands
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
-        await laboratory.delete(commands)
         consumer = next(iter(running.engine.partitions.values()))._consumer
+        await laboratory.delete(commands)
         await until(lambda: not consumer.partitions_for_topic(commands) or consumer._client.force_metadata_update())
         await until(lambda: readiness(running.engine)[1] == f"topic {commands} does not exist")
         await laboratory.create(commands)
