@@ -51,22 +51,14 @@ async def test_a_request_on_a_kept_connection_is_answered_although_the_server_st
     writer.close()
 
 
-async def test_the_first_request_of_a_connection_is_answered_although_the_server_stops(ingress, eventually):
-    reader, writer = await ingress.open()
-    await eventually(lambda: ingress.metric("connections") == 1)
-    async with stopping(ingress, eventually):
-        writer.write(request(ingress))
-        assert await is_answered_and_closed(reader)
-    writer.close()
-
-
-async def test_a_request_that_has_arrived_in_part_is_answered_although_the_server_stops(ingress, eventually):
+@pytest.mark.parametrize("arrived", [0, 10], ids=["nothing", "a part"])
+async def test_the_first_request_of_a_connection_is_answered_although_the_server_stops(ingress, eventually, arrived):
     reader, writer = await ingress.open()
     head = request(ingress)
-    writer.write(head[:10])
+    writer.write(head[:arrived])
     await eventually(lambda: ingress.metric("connections") == 1)
     async with stopping(ingress, eventually):
-        writer.write(head[10:])
+        writer.write(head[arrived:])
         assert await is_answered_and_closed(reader)
     writer.close()
 
