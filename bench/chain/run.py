@@ -108,10 +108,12 @@ def _counts(admin: str, collate: str, commands: int) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _floor(bootstrap: str, collate: str, prefix: str, partitions: int) -> AsyncIterator[str]:
+async def _floor(
+    bootstrap: str, collate: str, prefix: str, partitions: int, *, with_intents: bool
+) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.floors.bare_chain", bootstrap, collate, prefix, COLLATE_KEY,
-        str(partitions),
+        str(partitions), *(["--intents"] if with_intents else []),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -124,13 +126,13 @@ async def _floor(bootstrap: str, collate: str, prefix: str, partitions: int) -> 
 
 
 async def latency_of_floor(
-    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS
+    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS, *, with_intents: bool = False
 ) -> tuple[SteadyResult, dict[str, float]]:
-    """Run the floor at a steady rate."""
+    """Run the floor at a steady rate. `with_intents`: with the calls and transactions of the gateway."""
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
         prefix = await make_topics(bootstrap, partitions)
-        async with _floor(bootstrap, collate, prefix, partitions) as address:
+        async with _floor(bootstrap, collate, prefix, partitions, with_intents=with_intents) as address:
             authorizations = make_authorizations(collate, AUTHORIZATIONS)
 
             def make_request(_number: int, authorization: str, _handoff_id: str | None) -> bytes:
@@ -219,7 +221,10 @@ def _median(of: list[dict[str, float]]) -> dict[str, float]:
 
 
 async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> None:
-    console.print("Gateway: default settings, but no limits on calls and callers. Floor: no intents, logs and retries.")
+    console.print(
+        "Gateway: default settings, but no limits on calls and callers. Floor: one transaction and two calls per "
+        "command, no logs and retries; with intents, two transactions and three calls, as the gateway."
+    )
     table = Table(
         title=f"POST to visible command.finished, {rate:.0f} commands/s, {options.partitions} partitions (medians, ms)"
     )
@@ -227,6 +232,7 @@ async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> 
         table.add_column(column, justify="right")
     subjects: dict[str, Subject] = {
         "floor": latency_of_floor,
+        "floor with intents": partial(latency_of_floor, with_intents=True),
         "gateway": latency_of_gateway,
         "with revocations": partial(latency_of_gateway, with_revocations=True),
     }

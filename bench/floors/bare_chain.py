@@ -1,4 +1,8 @@
-"""The floor of the chain, in one process: an HTTP handler that appends, and a bare loop with two calls."""
+"""The floor of the chain, in one process: an HTTP handler that appends, and a bare loop that calls Collate.
+
+A command costs a read, a write and a transaction. With intents it costs what the gateway's promises need: a read, a
+transaction with the intent, a write, a read of its effect, and a transaction with the outcome.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str) -> None:
-    partitions = int(count)
+async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str, *options: str) -> None:
+    partitions, has_intents = int(count), "--intents" in options
     address = collate.removeprefix("http://")
     connections = Connections(address)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
@@ -46,12 +50,17 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str)
 
     async def handle(record: ConsumerRecord) -> None:
         path = f"/v1/prior-authorizations/{record.key.decode()}"
-        await connections.call(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        read = f"GET {path} HTTP/1.1\r\n{head}\r\n".encode()
+        await connections.call(read)
+        if has_intents:
+            await loop.write_intent(record)
         await connections.call(
             f"POST {path}/manual-handoffs HTTP/1.1\r\n{head}"
             f'If-Match: "3"\r\nIdempotency-Key: {record.value.decode()}\r\n'
             "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
         )
+        if has_intents:
+            await connections.call(read)
 
     loop = BareLoop(bootstrap, prefix, handle, lambda _: None)
     app = Starlette(routes=[Route("/{authorization}", append, methods=["POST"])])
@@ -70,4 +79,4 @@ async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str)
 
 if __name__ == "__main__":
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    uvloop.run(_main(*sys.argv[1:6]))
+    uvloop.run(_main(*sys.argv[1:]))

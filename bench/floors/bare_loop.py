@@ -34,6 +34,7 @@ class BarePartition:
         self._queues: dict[bytes, deque[ConsumerRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: list[ConsumerRecord] = []
+        self._intents: list[tuple[ConsumerRecord, asyncio.Future[None]]] = []
         self._order: deque[int] = deque()
         self._beyond: set[int] = set()
         self._watermark = 0
@@ -57,7 +58,7 @@ class BarePartition:
         self._loop.consumer.resume(self._source)
         try:
             while True:
-                if not self._finished:
+                if not self._finished and not self._intents:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
@@ -85,6 +86,13 @@ class BarePartition:
             self._is_paused = True
             self._loop.consumer.pause(self._source)
 
+    async def write_intent(self, record: ConsumerRecord) -> None:
+        """Write the state of the record's key in a transaction; return when it is committed."""
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._intents.append((record, committed))
+        self._wake.set()
+        await committed
+
     async def _work(self, key: bytes, queue: deque[ConsumerRecord]) -> None:
         while queue:
             await self._loop.handler(queue[0])
@@ -94,6 +102,7 @@ class BarePartition:
 
     async def _commit(self, producer: AIOKafkaProducer) -> None:
         batch, self._finished = self._finished[:_BATCH], self._finished[_BATCH:]
+        intents, self._intents = self._intents, []
         done = self._beyond | {record.offset for record in batch}
         passed = 0
         for offset in self._order:
@@ -113,14 +122,18 @@ class BarePartition:
             )
             for record in batch
         ]
-        for key, value in {record.key: record.value for record in batch}.items():
+        states = {record.key: record.value for record in (*batch, *(intent for intent, _ in intents))}
+        for key, value in states.items():
             sends.append(await producer.send(self._loop.state, value, key=key, partition=self._source.partition))
         for sent in sends:
             await sent
-        await producer.send_offsets_to_transaction(
-            {self._source: OffsetAndMetadata(watermark, _bitmap(watermark, self._beyond))}, self._loop.group
-        )
+        if batch:
+            await producer.send_offsets_to_transaction(
+                {self._source: OffsetAndMetadata(watermark, _bitmap(watermark, self._beyond))}, self._loop.group
+            )
         await producer.commit_transaction()
+        for _, committed in intents:
+            committed.set_result(None)
         for _ in range(passed):
             self._order.popleft()
         self._watermark = watermark
@@ -152,6 +165,10 @@ class BareLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is u
     def is_ready(self) -> bool:
         """Whether the loop reads all partitions."""
         return bool(self._partitions) and all(partition.is_ready for partition in self._partitions.values())
+
+    async def write_intent(self, record: ConsumerRecord) -> None:
+        """Return when the record's intent is committed."""
+        await self._partitions[TopicPartition(record.topic, record.partition)].write_intent(record)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Do nothing: the floor has one member."""
