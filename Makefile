@@ -33,7 +33,7 @@ test: $(READY) ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 
 unit: $(READY) ## Run the tests without servers, with few random examples, in seconds
-	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses 2 --dist loadfile)
+	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses 3 --dist loadfile)
 
 lint: $(READY) ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check

@@ -10,6 +10,8 @@ from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority, 
 from adapters.collate.call_queue import CallQueue
 from runtime.metrics import create_metrics
 
+pytestmark = pytest.mark.virtual_time
+
 LIVE, COMMAND, OBSERVATION = Priority
 
 

@@ -30,6 +30,8 @@ from runtime.clocks import steady
 from runtime.metrics import MetricFactory, create_engine_metrics
 from tests.unit.engine.sessions import begin_session
 
+pytestmark = pytest.mark.virtual_time
+
 
 class Consumer:
     def pause(self, *sources):
@@ -85,6 +87,7 @@ def add(session, key, offset):
     session.key_queues_changed()
 
 
+@pytest.mark.virtual_time(False)  # the handler's wait is a Unix time
 async def test_a_waiting_key_queue_keeps_its_timer_after_the_commit_queue_was_full(session, harness):
     async def record(invocation, record):
         if invocation.key == b"waits" and not invocation.tries:

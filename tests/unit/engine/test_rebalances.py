@@ -20,6 +20,8 @@ from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
 from runtime.metrics import MetricFactory, create_engine_metrics
 
+pytestmark = pytest.mark.virtual_time
+
 
 class Consumer:
     def pause(self, *sources):

@@ -10,6 +10,8 @@ from gateway.console.pages.events.stream import LatestChange, coalesced
 from tests.unit.console.acting.test_workbench_pages import ScriptedApi, problem
 from tests.unit.console.app import browser, console_app, me
 
+pytestmark = pytest.mark.virtual_time
+
 KIND = "collate-gateway.handoff.closed.v1"
 
 

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.unit.product import nodes
+from tests.contract.code.product import nodes
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 AREAS = "engine|command|watcher|projector|deliverer|ingress|console|collate|kafka|oidc|postgres|process|cli|local"

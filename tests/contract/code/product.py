@@ -5,7 +5,7 @@ import gc
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGES = ("adapters", "consumers", "gateway", "runtime")
 
 

@@ -9,7 +9,7 @@ from consumers.watcher.cadence import PollClass
 from runtime.environ import field_at, section_of, setting_paths
 from runtime.metrics import create_metrics
 from runtime.settings import Settings
-from tests.unit.product import nodes
+from tests.contract.code.product import nodes
 
 
 def all_of(kind):

@@ -18,7 +18,7 @@ from runtime.admin import closed_labels
 from runtime.admin.closed_labels import show_zeros
 from runtime.metrics import create_metrics
 from schemas.enums import Effect, Outcome
-from tests.unit.product import nodes
+from tests.contract.code.product import nodes
 
 # Metrics whose labels are no closed set, or are shown from the start elsewhere, with the reason.
 ELSEWHERE = {

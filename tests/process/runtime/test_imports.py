@@ -1,0 +1,65 @@
+"""What a new interpreter imports: a serving process no library of the migrations, the command line only what it needs.
+
+Alembic and SQLAlchemy take 20 MB and 0.2 s; the packages of the processes would double the time of a verb's start.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+INGRESS = ["gateway.ingress.main"]
+SERVING = ["adapters.postgres.reader", "adapters.postgres.queries", "consumers.projector.projector"]
+OF_PROCESSES = """
+import importlib, json, sys
+for modules in json.loads(sys.argv[1]):
+    for module in modules:
+        importlib.import_module(module)
+    print(*{name.partition(".")[0] for name in sys.modules})
+"""
+OF_THE_COMMAND_LINE = "import json, sys; from gateway.cli.app import {}; print(json.dumps(sorted(sys.modules)))"
+OF_A_VERB = {
+    "adapters.collate.client",
+    "aiokafka",
+    "consumers",
+    "gateway.ingress",
+    "psycopg",
+    "schemas.records",
+    "starlette",
+    "uvicorn",
+}
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """The top-level packages of one fresh interpreter: after the ingress, and after all serving processes."""
+    steps = [sys.executable, "-c", OF_PROCESSES, json.dumps([INGRESS, SERVING])]
+    return [set(line.split()) for line in subprocess.check_output(steps, text=True).splitlines()]
+
+
+def test_no_serving_process_imports_the_migration_libraries(imported):
+    _, packages = imported
+    assert "psycopg" in packages
+    assert not packages & {"alembic", "sqlalchemy"}
+
+
+def test_an_ingress_without_a_read_model_does_not_import_psycopg(imported):
+    ingress, _ = imported
+    assert "psycopg" not in ingress
+
+
+def imported_by(name):
+    return set(json.loads(subprocess.check_output([sys.executable, "-c", OF_THE_COMMAND_LINE.format(name)], text=True)))
+
+
+def test_the_command_line_imports_the_packages_of_a_verb_with_the_verb():
+    imported = imported_by("app")
+    assert "gateway.cli.topics" in imported
+    assert OF_A_VERB & imported == set()
+
+
+def test_the_program_imports_no_verb_before_it_knows_the_command_line():
+    imported = imported_by("main")
+    assert {one for one in imported if one.startswith("gateway.")} == {"gateway.cli", "gateway.cli.app"}
+    assert imported & {"httpx", "pydantic", "rich.console", "structlog"} == set()
