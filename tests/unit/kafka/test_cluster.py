@@ -13,8 +13,6 @@ from adapters.kafka.cluster import KafkaAway, KafkaCluster, TopicRequestRejected
 from local.processes.ports import free_ports
 from runtime.settings import KafkaSettings
 
-pytestmark = pytest.mark.virtual_time
-
 UNKNOWN_TOPIC = 3
 
 

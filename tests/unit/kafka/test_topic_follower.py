@@ -10,8 +10,6 @@ from adapters.kafka.topic_follower import TopicFollower
 
 from .memory_topic import MemoryTopic
 
-pytestmark = pytest.mark.virtual_time
-
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):

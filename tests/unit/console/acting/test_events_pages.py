@@ -102,7 +102,7 @@ async def test_changes_are_sent_once_a_second_at_most():
 
     async def follow():
         clock = asyncio.get_running_loop().time
-        async for message in coalesced(latest):
+        async for message in coalesced(latest, clock):
             times.extend([clock()] * (b"console:refresh" in message))
 
     task = asyncio.create_task(follow())
