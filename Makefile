@@ -28,7 +28,7 @@ dev: $(READY) ## Run the whole gateway until Ctrl-C; print URLs, a key and comma
 install: $(READY) ## Build .venv with the pinned packages (all other verbs do this too)
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 4 --no-loadscope-reorder
+SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 6 --no-loadscope-reorder
 test: $(READY) ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 

@@ -3,7 +3,7 @@
 import gzip
 import threading
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -81,8 +81,9 @@ def collecting():
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            with suppress(ConnectionError):  # the sender has given up meanwhile
+                self.end_headers()
+                self.wfile.write(answer)
 
         def log_message(self, *_):
             pass
