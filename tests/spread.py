@@ -1,8 +1,6 @@
 """The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 6`.
 
-The tests of a file run in one process, and so do files that share an expensive server. Those begin first. Then files
-whose tests mostly wait for servers and files whose tests mostly compute take turns, so that the processor is busy. The
-short unit tests fill the end, when some processes have no other file left.
+The tests of a file run in one process, and so do files that share an expensive server. The slowest tests begin first.
 """
 
 from pathlib import PurePath
@@ -37,8 +35,7 @@ _SHARED: Final = {
     "image": ("system/image",),
     "browser": ("browser",),
 }
-_WAITING: Final = ("browser", "system")
-_COMPUTING: Final = ("process", "chart", "contract")
+_KINDS: Final = ("browser", "system", "process", "chart", "contract", "unit")
 
 
 class _Spread(LoadScopeScheduling):
@@ -53,17 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Each process collects all tests; all must have the same order.
-    turns = _turns({(_scope(item.nodeid), PurePath(item.nodeid).parts[1]) for item in items})
-    items.sort(key=lambda item: turns[_scope(item.nodeid)])
-
-
-def _turns(scopes: set[tuple[str, str]]) -> dict[str, tuple[float, str]]:
-    """Return the sort key of each scope, of which the kind is given: shared, then by turns, then the unit tests."""
-    turns = {scope: (-1.0 if scope in _SHARED else 2.0, scope) for scope, _ in scopes}
-    for kinds in (_WAITING, _COMPUTING):
-        ordered = sorted((kinds.index(kind), scope) for scope, kind in scopes if kind in kinds and scope not in _SHARED)
-        turns |= {scope: (place / len(ordered), scope) for place, (_, scope) in enumerate(ordered)}
-    return turns
+    items.sort(key=lambda item: _order(item.nodeid))
 
 
 def _scope(nodeid: str) -> str:
@@ -73,3 +60,8 @@ def _scope(nodeid: str) -> str:
         if any(below.is_relative_to(place) for place in places):
             return name
     return str(path)
+
+
+def _order(nodeid: str) -> tuple[bool, int, str]:
+    scope = _scope(nodeid)
+    return scope not in _SHARED, _KINDS.index(PurePath(nodeid).parts[1]), scope
