@@ -26,7 +26,7 @@ from local.processes.patience import Patience
 from schemas.topics import catalogue, subscription_topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from adapters.kafka.acls import ResourceAccess
 
@@ -101,16 +101,14 @@ class Administrator:
     async def allow(self, user: str, *accesses: ResourceAccess) -> None:
         """Grant permissions; return when the broker applies them, which is some time after the controller has them."""
         await self._alter(CreateAclsRequest, user, accesses)
-        patience = Patience(_APPLIED_WITHIN_SECONDS)
         for access in accesses:
-            while not await self._is_applied(user, access):
-                if patience.is_over:
-                    raise RuntimeError(f"the broker does not apply the permissions of {user} for {access.name}")
-                await asyncio.sleep(_POLL_SECONDS)
+            await self._until_applied(user, access, access.operations.issubset)
 
     async def revoke(self, user: str, *accesses: ResourceAccess) -> None:
-        """Take permissions away."""
+        """Take permissions away; return when the broker no longer applies them."""
         await self._alter(DeleteAclsRequest, user, accesses)
+        for access in accesses:
+            await self._until_applied(user, access, access.operations.isdisjoint)
 
     async def set_password(self, user: str, password: str) -> None:
         """Set a user's SCRAM password. The old one ends at once."""
@@ -123,13 +121,19 @@ class Administrator:
         topics = (*catalogue(prefix), *subscription_topics(prefix, "billing"))
         await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in topics])
 
-    async def _is_applied(self, user: str, access: ResourceAccess) -> bool:
+    async def _until_applied(self, user: str, access: ResourceAccess, is_as_asked: Callable[[set[int]], bool]) -> None:
+        patience = Patience(_APPLIED_WITHIN_SECONDS)
+        while not is_as_asked(await self._applied(user, access)):
+            if patience.is_over:
+                raise RuntimeError(f"the broker does not apply the permissions of {user} for {access.name}")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _applied(self, user: str, access: ResourceAccess) -> set[int]:
         pattern = PREFIXED if access.is_prefix else LITERAL
         response = await self._admin._send_request(  # noqa: SLF001 - as below
             DescribeAclsRequest(RESOURCES[access.resource], access.name, pattern, f"User:{user}", "*", ANY, ALLOW)
         )
-        applied = {operation for *_, acls in response.resources for _, _, operation, _ in acls}
-        return applied >= access.operations
+        return {operation for *_, acls in response.resources for _, _, operation, _ in acls}
 
     async def _alter(self, request: Any, user: str, accesses: Sequence[ResourceAccess]) -> None:
         await asyncio.gather(
