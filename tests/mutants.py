@@ -32,6 +32,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("consumers/engine/core", "consumers/authorization", "consumers/applier", "gateway/ingress/auth")
 UNIT = "tests/unit"
+PLACES = (UNIT, "tests/process", "tests/contract/code")
 IMPORTERS = {"gateway", "consumers", "local", "docs_build", "bench", "tests"}  # a fork shares all other modules
 PYTEST = ("-qx", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile", "mutants")
 FIRST_TESTS = 40  # most mutants fail here, before the files of all other tests are imported
@@ -168,8 +169,8 @@ class Selection:
 def record_run():
     """Run all tests without a mutant; return the recorder, and the names of the modules that they imported."""
     recorder = Recorder()
-    if pytest.main([*PYTEST, "tests/unit", "tests/process"], [recorder]) != 0:
-        raise SystemExit("The tests must pass without a mutant: make unit; make test ARGS=tests/process")
+    if pytest.main([*PYTEST, *PLACES], [recorder]) != 0:
+        raise SystemExit(f'The tests must pass without a mutant: make test ARGS="{" ".join(PLACES)}"')
     return recorder, [name for name in sys.modules if name.partition(".")[0] not in IMPORTERS]
 
 

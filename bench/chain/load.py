@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 WARM_UP_SECONDS = 3.0
+COLLATE_MILLISECONDS = 5  # the latency of the simulated Collate
 _OUTCOME_WITHIN_SECONDS = 60.0
 _RETRY_SECONDS = 0.2
 
@@ -167,3 +168,8 @@ async def steady(
     found.last = sorted(ends[command_id].at - at for command_id, at in sent.items() if at > ended - 1.0)
     found.not_applied = sum(outcome.outcome != "applied" for outcome in ends.values())
     return found
+
+
+def per_command(processor: dict[str, float], commands: int) -> dict[str, float]:
+    """Convert the seconds of each role to milliseconds per command."""
+    return {role: seconds / commands * 1000 for role, seconds in processor.items()}

@@ -1,9 +1,9 @@
 """`python -m bench.chain`: the whole chain, from the POST of a command to its visible `command.finished`.
 
-Subject: the processes `gateway ingress` and `gateway worker` with all features. Each command is one GET, one intent and
-one POST at a simulated Collate with a latency of 5 ms. Floor: an HTTP handler that appends, and the bare exactly-once
-loop with the same two calls, without intents and decisions. Both alternate in one run, with one real broker whose JVM
-has warmed up for a minute.
+Subject: the processes `gateway ingress` and `gateway worker` with all features. A command needs a read, an intent, a
+create and a read of its effect, at a simulated Collate with a latency of 5 ms. Floor: an HTTP handler that appends, and
+the bare exactly-once loop with one read and the create. Floor with intents: the same with the gateway's three calls and
+two transactions. All alternate in one run, with one real broker whose JVM has warmed up for a minute.
 
 Latency is measured at steady rates: with one request per authorization, and with alternating requests and revocations,
 which cause further work of Collate and the watcher. Throughput of one worker is measured in two ways: with commands
@@ -17,28 +17,29 @@ import argparse
 import asyncio
 import statistics
 import sys
-import time
 import uuid
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import psutil
 import uvloop
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench.chain.load import WARM_UP_SECONDS, SteadyResult, reading_outcomes, steady
+from bench.chain.drain import drained
+from bench.chain.load import (
+    COLLATE_MILLISECONDS,
+    WARM_UP_SECONDS,
+    SteadyResult,
+    per_command,
+    reading_outcomes,
+    steady,
+)
 from bench.engine.topics import make_topics
-from bench.installed import PARTITIONS, command_record, get, make_authorizations, unlimited
-from bench.processes import ProcessorTime
+from bench.installed import PARTITIONS, get, make_authorizations, unlimited
 from local.installation import COLLATE_KEY, Installation, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
-from schemas.commands import HandoffRequest
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     Subject = Callable[[str, float, float, int], Awaitable[tuple[SteadyResult, dict[str, float]]]]
 
 console = Console()
-COLLATE_MILLISECONDS = 5
 AUTHORIZATIONS = 1_000
 KEPT_UP_MILLISECONDS = 1_000
 WARM_UP_RATE = 200.0
@@ -142,72 +142,6 @@ async def latency_of_floor(
                 return await steady(address, make_request, authorizations, outcomes, rate=rate, seconds=seconds), {}
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """What a drain showed: commands/s of each quarter, processor ms per command by role, and the worker's memory.
-
-    The memory is in bytes: after the last command, and of a worker that has restored the same states.
-    """
-
-    rates: tuple[float, ...]
-    processor: dict[str, float]
-    memory: int
-    memory_of_new_worker: int
-
-
-async def drained(bootstrap: str, commands: int, partitions: int) -> Drain:
-    """Append all commands, then start one worker."""
-    with Run("bench") as run:
-        collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
-        prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        settings = unlimited(partitions)
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
-        installed.apply_topics()
-        topics = catalogue(prefix)
-        await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands), partitions)
-        async with reading_outcomes(bootstrap, topics.events.name) as outcomes:
-            worker = installed.start("worker")
-            while not outcomes.seen:  # noqa: ASYNC110 - a measurement polls
-                await asyncio.sleep(0.01)
-            began, base = time.perf_counter(), len(outcomes.seen)
-            processor, marks = ProcessorTime(), [(began, base)]
-            while len(outcomes.seen) < commands:
-                worker.require_running()
-                await asyncio.sleep(0.02)
-                while len(marks) < 5 and len(outcomes.seen) - base >= (commands - base) * len(marks) / 4:
-                    marks.append((time.perf_counter(), len(outcomes.seen)))
-                if time.perf_counter() - marks[-1][0] > 120:
-                    raise RuntimeError(f"{commands - len(outcomes.seen)} commands have no outcome after two minutes")
-            spent = _per_command(processor.since(), commands - base)
-            rates = tuple((count - before) / (at - since) for (since, before), (at, count) in pairwise(marks))
-            memory = _memory(worker.process.pid)
-            await asyncio.to_thread(worker.stop)
-            restarted = installed.start("worker", "restarted")
-            await asyncio.to_thread(restarted.await_ready)
-            return Drain(rates, spent, memory, _memory(restarted.process.pid))
-
-
-def _memory(pid: int) -> int:
-    memory: int = psutil.Process(pid).memory_info().rss
-    return memory
-
-
-async def _append(bootstrap: str, topic: str, authorizations: list[str], partitions: int) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
-    await producer.start()
-    try:
-        sends = [
-            await producer.send(topic, **command_record(one, HandoffRequest(), partitions)) for one in authorizations
-        ]
-        await asyncio.gather(*sends)
-    finally:
-        await producer.stop()
-
-
-def _per_command(processor: dict[str, float], commands: int) -> dict[str, float]:
-    return {role: seconds / commands * 1000 for role, seconds in processor.items()}
-
-
 def milliseconds(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] * 1000
 
@@ -249,7 +183,7 @@ async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> 
         table.add_row(name, *(f"{one:.1f}" for one in at), *ratios, *counts)
     console.print(table)
     for name, repeated in runs.items():
-        spent = _median([_per_command(one.processor, len(one.seconds)) for one, _ in repeated])
+        spent = _median([per_command(one.processor, len(one.seconds)) for one, _ in repeated])
         console.print(f"{name}: processor ms per command: {_formatted(spent)} · total {sum(spent.values()):.2f}")
         if repeated[0][1]:
             console.print(f"{name}: per command: {_formatted(_median([counts for _, counts in repeated]))}")
@@ -261,7 +195,7 @@ async def _highest(bootstrap: str, rates: list[float], partitions: int) -> None:
         last = milliseconds(found.last, 0.99)
         console.print(
             f"{rate:.0f} commands/s: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
-            f" (p99 of the last second {last:,.0f} ms; {_formatted(_per_command(found.processor, len(found.seconds)))})"
+            f" (p99 of the last second {last:,.0f} ms; {_formatted(per_command(found.processor, len(found.seconds)))})"
         )
         if last >= KEPT_UP_MILLISECONDS:
             return
