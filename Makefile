@@ -4,7 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-READY := .venv/ready-$(notdir $(PYTHON))
+READY := .venv/ready-$(subst /,-,$(PYTHON))
 # Tests start hundreds of processes. Without cached bytecode each of them would compile the project.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import subprocess
 import sys
 
@@ -39,6 +40,8 @@ def main() -> int:
     if unknown := [name for name in names if name.partition(":")[0] not in _BENCHMARKS]:
         parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {', '.join(_BENCHMARKS)}")
     console = Console()
+    # How an interpreter was built changes its speed by a quarter; the path shows which build it is.
+    console.print(f"Python {platform.python_version()} of {sys.base_prefix}")
     worst = 0
     for name in names:
         module, _, run = name.partition(":")

@@ -46,12 +46,12 @@ def version() -> str:
 
 
 def has_this_python() -> bool:
-    """Whether .venv exists and has this Python's version."""
+    """Whether .venv exists and is of this installation of Python: two of one version can differ in speed."""
     if not PYTHON.exists():
         return False
-    command = [str(PYTHON), "-c", "import sys, pip; print('{}.{}'.format(*sys.version_info))"]
+    command = [str(PYTHON), "-c", "import sys, pip; print('{}.{}'.format(*sys.version_info), sys.base_prefix)"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() == version()
+    return done.stdout.strip() == version() + " " + sys.base_prefix
 
 
 def install(name: str, if_unavailable: str = "") -> None:

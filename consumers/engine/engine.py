@@ -87,10 +87,11 @@ class Engine:
         failures = 0
         while not stop.is_set():
             began = time.monotonic()
+            changed: Exception | None = None
             try:
                 await self._consume(stop)
             except* PartitionCountChanged as group:
-                raise group.exceptions[0] from None
+                changed = group.exceptions[0]
             except* (*KafkaFailure, ConsumerFailed) as group:
                 failures = 0 if time.monotonic() - began > _STABLE_SECONDS else failures + 1
                 first = group.exceptions[0]
@@ -100,6 +101,9 @@ class Engine:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await stop.wait()
+            # Not above: before Python 3.11.4 an exception from `except*` would be in a group again.
+            if changed is not None:
+                raise changed from None
 
     async def _consume(self, stop: asyncio.Event) -> None:
         settings = self.settings

@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from local.failures import LocalError
+from local.processes.archives import unpack
 from local.processes.cache import cache_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ def _build() -> Path:
         with tempfile.TemporaryDirectory() as source:
             archived = _run(["git", "archive", "--format=tar", EARLIER_COMMIT], ROOT)
             with tarfile.open(fileobj=BytesIO(archived)) as tree:
-                tree.extractall(source, filter="data")
+                unpack(tree, source)
             _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)], Path(source))
         found = sorted(directory.glob("*.whl"))
     return found[0]

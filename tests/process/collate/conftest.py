@@ -92,7 +92,8 @@ async def serve():
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for transport in transports:
-            transport.abort()
+            if not transport.is_closing():  # Python 3.11.2 fails for a TLS transport that is closed
+                transport.abort()
     # asyncio reports a closed connection in its next rounds; without them the sockets would leak.
     for _ in range(5):
         await asyncio.sleep(0)

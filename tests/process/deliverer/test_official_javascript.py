@@ -10,6 +10,7 @@ import pytest
 
 from consumers.deliverer.delivery import signed_headers, write_message
 from local.npm.packages import Package, fetch, node_program
+from local.processes.archives import unpack
 from local.processes.cache import cache_directory
 from schemas.cloudevents import from_kafka
 from schemas.fields.signing_secret import read_secret
@@ -46,7 +47,7 @@ def modules(tmp_path_factory):
         place = home / "node_modules" / package.name
         place.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive) as opened:
-            opened.extractall(home / "unpacked", filter="data")
+            unpack(opened, home / "unpacked")
         (home / "unpacked" / "package").rename(place)
     return home
 

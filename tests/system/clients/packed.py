@@ -9,6 +9,7 @@ import zipfile
 from local.npm import clients
 from local.npm.packages import node_program
 from local.npm.project import PROJECT
+from local.processes.archives import unpack
 
 
 class PackedClients:
@@ -20,7 +21,7 @@ class PackedClients:
         (archive,) = (directory / "packages").glob("*.tgz")
         (wheel,) = (directory / "packages").glob("*.whl")
         with tarfile.open(archive) as opened:
-            opened.extractall(directory / "unpacked", filter="data")
+            unpack(opened, directory / "unpacked")
         (directory / "node_modules").mkdir()
         # The programs of the tests are ES modules.
         (directory / "package.json").write_text('{"type": "module", "private": true}')

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
+from local.processes.archives import unpack
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Task
 
@@ -26,7 +27,7 @@ def earlier(tmp_path_factory):
     with archive.open("wb") as file:
         subprocess.run(["git", "archive", EARLIER], cwd=ROOT, stdout=file, check=True)
     with tarfile.open(archive) as files:
-        files.extractall(directory / "files", filter="data")
+        unpack(files, directory / "files")
     return directory / "files"
 
 

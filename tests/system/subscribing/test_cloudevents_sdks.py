@@ -20,6 +20,7 @@ from cloudevents.core.formats.json import JSONFormat
 from local.event_listener import listening
 from local.installation import PARTITIONS
 from local.npm.packages import Package, fetch, node_program
+from local.processes.archives import unpack
 from local.processes.cache import cache_directory
 from schemas.documents.publish import read
 
@@ -34,7 +35,7 @@ def packages(tmp_path_factory):
     for name, table in tomllib.loads((HERE / "npm.lock.toml").read_text()).items():
         found[name] = tmp_path_factory.mktemp(name)
         with tarfile.open(fetch(Package(**table), cache_directory() / "npm")) as archive:
-            archive.extractall(found[name], filter="data")
+            unpack(archive, found[name])
     return {name: directory / "package" for name, directory in found.items()}
 
 
