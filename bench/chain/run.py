@@ -7,8 +7,8 @@ two transactions. All alternate in one run, with one real broker whose JVM has w
 
 Latency is measured at steady rates: with one request per authorization, and with alternating requests and revocations,
 which cause further work of Collate and the watcher. Throughput of one worker is measured in two ways: with commands
-that are already in the topic, and as the highest rate with a delay of at most a second at its end. The benchmark also
-prints processor time and counts per command.
+that are already in the topic, and as the highest rate with a delay of at most a second at its end, on all cores and
+with ingress and worker on one. The benchmark also prints processor time and counts per command.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from bench.chain.load import (
 )
 from bench.engine.topics import make_topics
 from bench.installed import PARTITIONS, get, make_authorizations, unlimited
+from bench.processes import has_two_cores, share_one_core
 from local.installation import COLLATE_KEY, Installation, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
@@ -55,12 +56,18 @@ _REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
 async def latency_of_gateway(
-    bootstrap: str, rate: float, seconds: float, partitions: int = PARTITIONS, *, with_revocations: bool = False
+    bootstrap: str,
+    rate: float,
+    seconds: float,
+    partitions: int = PARTITIONS,
+    *,
+    with_revocations: bool = False,
+    on_one_core: bool = False,
 ) -> tuple[SteadyResult, dict[str, float]]:
     """Run the gateway at a steady rate; return the result, and counts per command.
 
     With `with_revocations`, each of at least 1,000 authorizations gets requests and revocations alternately. Otherwise
-    each authorization gets one request.
+    each authorization gets one request. With `on_one_core`, ingress and worker share a core, and all else another one.
     """
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
@@ -71,6 +78,8 @@ async def latency_of_gateway(
         ingress, worker = installed.start("ingress"), installed.start("worker")
         await asyncio.to_thread(ingress.await_ready)
         await asyncio.to_thread(worker.await_ready)
+        if on_one_core:
+            share_one_core()
         # Collate reconciles a revoked handoff for a second, so an authorization must not be used again earlier.
         count = max(AUTHORIZATIONS, int(5 * rate)) if with_revocations else int(rate * (WARM_UP_SECONDS + seconds))
         authorizations = make_authorizations(collate, count)
@@ -189,12 +198,13 @@ async def _latency(bootstrap: str, rate: float, options: argparse.Namespace) -> 
             console.print(f"{name}: per command: {_formatted(_median([counts for _, counts in repeated]))}")
 
 
-async def _highest(bootstrap: str, rates: list[float], partitions: int) -> None:
+async def _highest(bootstrap: str, rates: list[float], partitions: int, *, on_one_core: bool = False) -> None:
+    where = ", ingress and worker on one core" if on_one_core else ""
     for rate in rates:
-        found, _ = await latency_of_gateway(bootstrap, rate, 5.0, partitions)
+        found, _ = await latency_of_gateway(bootstrap, rate, 5.0, partitions, on_one_core=on_one_core)
         last = milliseconds(found.last, 0.99)
         console.print(
-            f"{rate:.0f} commands/s: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
+            f"{rate:.0f} commands/s{where}: {'kept up' if last < KEPT_UP_MILLISECONDS else 'fell behind'}"
             f" (p99 of the last second {last:,.0f} ms; {_formatted(per_command(found.processor, len(found.seconds)))})"
         )
         if last >= KEPT_UP_MILLISECONDS:
@@ -221,6 +231,8 @@ async def _main(options: argparse.Namespace) -> None:
             f"processor ms per command: {_formatted(_median([one.processor for one in drains]))}; "
             f"memory {memory[0]:.0f} MB, of a new worker with the same states {memory[1]:.0f} MB"
         )
+        if has_two_cores():  # last: the processes keep their cores
+            await _highest(cluster.bootstrap, options.rates, options.partitions, on_one_core=True)
 
 
 def main() -> None:
@@ -232,7 +244,9 @@ def main() -> None:
     parser.add_argument(
         "--warm-up", type=float, default=60.0, help="seconds of load before, to warm up the broker's JVM (60)"
     )
-    parser.add_argument("--rates", type=float, nargs="*", default=[300, 500, 750, 1_000, 1_500], help="rates to try")
+    parser.add_argument(
+        "--rates", type=float, nargs="*", default=[300, 500, 600, 750, 1_000, 1_500], help="rates to try"
+    )
     parser.add_argument("--commands", type=int, default=10_000, help="commands to drain (default 10,000)")
     parser.add_argument("--repetitions", type=int, default=3, help="repetitions of each run (default 3)")
     uvloop.run(_main(parser.parse_args()))
