@@ -1,4 +1,7 @@
-"""`make bench`: run all benchmarks, one after another. ARGS="engine:restore chain" selects some."""
+"""`make bench`: run all benchmarks, one after another. ARGS="engine:restore chain" selects some.
+
+ARGS="chain --commands 40000" gives options to one; ARGS="chain --help" shows them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 
 from rich.console import Console
 
-_BENCHMARKS = {
+BENCHMARKS = {
     "engine": "the engine and the bare exactly-once loop",
     "ingress": "the ingress, and bare Starlette with aiokafka",
     "command": "the worker's processor time for a command, without Kafka and sockets",
@@ -29,24 +32,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measures speed as a ratio to a floor in the same run. Absolute numbers depend on the machine.",
-        epilog="  ".join(f"{name}: {description}." for name, description in _BENCHMARKS.items()),
+        epilog="  ".join(f"{name}: {description}." for name, description in BENCHMARKS.items()),
     )
     parser.add_argument(
         "names",
         nargs="*",
-        help=f"benchmarks ({', '.join(_BENCHMARKS)}); default: all. engine:restore is one run of the engine's",
+        help=f"benchmarks ({', '.join(BENCHMARKS)}); default: all. engine:restore is one run of the engine's. "
+        "Options behind one name are the benchmark's own: chain --help shows them",
     )
-    names = parser.parse_args().names or list(_BENCHMARKS)
-    if unknown := [name for name in names if name.partition(":")[0] not in _BENCHMARKS]:
-        parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {', '.join(_BENCHMARKS)}")
+    arguments = sys.argv[1:]
+    own = next((at for at, word in enumerate(arguments) if at and word.startswith("-")), len(arguments))
+    names, options = parser.parse_args(arguments[:own]).names or list(BENCHMARKS), arguments[own:]
+    if unknown := [name for name in names if name.partition(":")[0] not in BENCHMARKS]:
+        parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    if options and len(names) > 1:
+        parser.error(f"{' '.join(options)}: options belong to one benchmark, and these are {len(names)}")
     console = Console()
     # How an interpreter was built changes its speed by a quarter; the path shows which build it is.
     console.print(f"Python {platform.python_version()} of {sys.base_prefix}")
     worst = 0
     for name in names:
         module, _, run = name.partition(":")
-        console.rule(f"{name}: {_BENCHMARKS[module]}")
-        command = [sys.executable, "-m", f"bench.{module}", *([run] if run else [])]
+        console.rule(f"{name}: {BENCHMARKS[module]}")
+        command = [sys.executable, "-m", f"bench.{module}", *([run] if run else []), *options]
         worst = max(worst, subprocess.run(command, check=False).returncode)
     return worst
 

@@ -2,12 +2,15 @@
 
 import re
 import shlex
+import subprocess
+import sys
 
 import click
 import yaml
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
+from bench.__main__ import BENCHMARKS
 from gateway.cli.app import app
 from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
@@ -83,9 +86,25 @@ def test_every_measured_number_has_its_command():
     rows = [line for line in measured.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 5
     assert [row for row in rows if not re.search(r"`(make|gateway|python -m) [^`]+`[^|]*\|$", row)] == []
-    named = re.findall(r"`make bench ARGS=(\w+)", measured)
-    assert named
-    assert [name for name in named if not any((ROOT / "bench").glob(f"{name}*"))] == []
+
+
+def test_every_documented_benchmark_and_its_options_exist():
+    lines = [line.split() for line in {word for _, words in OWN_LINES for word in bench_arguments(words)}]
+    assert len(lines) > 10
+    for line in lines:
+        names = [word.partition(":")[0] for word in line if word.partition(":")[0] in BENCHMARKS]
+        options = [word for word in line if word.startswith("--")]
+        values = [word for word in line if word.isdigit()]
+        assert len(names) + len(options) + len(values) == len(line), f"`make bench` has no {line}"
+        if options:
+            command = [sys.executable, "-m", "bench", *names, "--help"]
+            shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            assert [option for option in options if option not in shown] == []
+
+
+def bench_arguments(words):
+    """Return the values of ARGS in a `make bench …`."""
+    return [word.removeprefix("ARGS=") for word in words[2:] if word.startswith("ARGS=") and words[1] == "bench"]
 
 
 def test_every_documented_metric_exists():
