@@ -1,4 +1,4 @@
-"""Tar archives from outside: unpacked without links, owners or paths that leave the directory."""
+"""Tar archives: unpacked so that nothing lands outside of the directory, where Python can (3.11.4 or newer)."""
 
 import tarfile
 from pathlib import Path
