@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -99,8 +100,8 @@ class Engine:
                 pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
                 log.warning("engine.consumer_failed", detail=self.detail, wait=pause)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await stop.wait()
+                    # Not `asyncio.timeout`: see `direct_transaction._all`.
+                    await asyncio.wait_for(stop.wait(), pause)
             # Not above: before Python 3.11.4 an exception from `except*` would be in a group again.
             if changed is not None:
                 raise changed from None
@@ -297,7 +298,13 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
             partition.assigned(generation)
             if is_new:
                 predecessor = self._running.get(number)
-                self._running[number] = self._tasks.create_task(_run(partition, predecessor))
+                self._running[number] = task = self._tasks.create_task(_run(partition, predecessor))
+                task.add_done_callback(partial(self._ended, partition))
+
+    def _ended(self, partition: Partition, task: asyncio.Task[None]) -> None:
+        """Restart the consumer if a task has ended by a cancellation: its partition would stand still."""
+        if task.cancelled() and not partition.is_closed:
+            self.failure = ConsumerFailed(f"the task of partition {partition.source.partition} was cancelled")
 
 
 async def _run(partition: Partition, predecessor: asyncio.Task[None] | None) -> None:

@@ -308,6 +308,11 @@ class Partition:
         return self._lifecycle.state in {PartitionState.CLOSING, PartitionState.CLOSED}
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the partition's task has ended in order."""
+        return self._lifecycle.state is PartitionState.CLOSED
+
+    @property
     def status(self) -> PartitionStatus:
         """The state that an operator sees."""
         return self._lifecycle.status

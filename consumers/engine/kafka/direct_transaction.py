@@ -153,10 +153,15 @@ class DirectTransaction:
 
 
 async def _all(writes: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all of them; the first failure ends the others."""
+    """Wait for all of them; the first failure ends the others.
+
+    Not a TaskGroup: if one of its tasks fails, a request to cancel stays in the waiting task. Before Python 3.11.4 the
+    next `asyncio.timeout` there takes it for another's request, and the partition's task ends.
+    """
+    tasks = [asyncio.create_task(write) for write in writes]
     try:
-        async with asyncio.TaskGroup() as group:
-            for write in writes:
-                group.create_task(write)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from adapters.kafka.clients import bounded_stop
+from consumers.engine import engine
 from consumers.engine.partition import Partition
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
@@ -25,6 +26,23 @@ async def test_a_successor_resumes_exactly_where_the_predecessor_stopped(laborat
         await laboratory.all_finished()
     assert await laboratory.violations() == []
     assert len((await laboratory.history()).effects) == 60
+
+
+async def test_a_partition_whose_task_ends_by_a_cancellation_does_not_stand_still(laboratory):
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        owners = [task for task in asyncio.all_tasks() if is_partitions(task)]
+        assert len(owners) == 4
+        owners[0].cancel()
+        await laboratory.append_many(tasks(*range(40), checkpoint=True))
+        await laboratory.all_finished()
+        await until(lambda: running.owns(4))
+    assert await laboratory.violations() == []
+
+
+def is_partitions(task):
+    """Whether a task is the one of a partition."""
+    return getattr(task.get_coro(), "cr_code", None) is engine._run.__code__
 
 
 async def test_a_session_continues_after_a_rebalance_with_its_running_invocations(laboratory):

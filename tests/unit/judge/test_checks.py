@@ -68,9 +68,11 @@ def test_a_run_that_kept_its_promises_breaks_none():
     assert find_broken_promises(GOOD) == []
 
 
-def test_the_last_record_may_lack_a_version_that_showed_nothing_new():
+def test_the_last_record_may_lack_versions_that_show_nothing_new_or_were_never_read():
     edited = {**GOOD.shown, ("a", 7): (23.0, RECEIVED)}
     assert find_broken_promises(replace(GOOD, shown=edited)) == []
+    unread = {**GOOD.shown, ("a", 7): (23.0, WORKS), ("a", 8): (24.0, RECEIVED)}
+    assert find_broken_promises(replace(GOOD, shown=unread)) == []
     missed = {**edited, ("a", 7): (23.0, WORKS)}
     found = find_broken_promises(replace(GOOD, shown=missed))
     assert {violation.rule for violation in found} == {"the last record differs from Collate's state"}
