@@ -29,6 +29,7 @@ async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable
 
         async def answers():
             try:
+                await probe.get(program.url)  # it may listen later than the admin port
                 return (await probe.get(f"{program.admin_url}/readyz")).status_code == 503
             except httpx.TransportError:
                 return False
