@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from local.judge import history
@@ -210,13 +211,15 @@ def _truth_in(event: LoggedEvent) -> Truth | None:
 def _last_records(run: Evidence) -> Iterator[BrokenPromise]:
     """The last record is Collate's state. A version that shows nothing new may be missing in it (decision 0003).
 
-    Earlier versions do not matter: the gateway may have read none of them, as when Collate denied access meanwhile.
+    So may a version that the gateway never read, as when Collate denied access meanwhile, if the newest shows the same.
     """
-    shown: dict[str, dict[int, Truth]] = defaultdict(dict)
-    for (authorization_id, version), (_, truth) in run.shown.items():
-        shown[authorization_id][version] = truth
+    shown: dict[str, dict[int, tuple[float, Truth]]] = defaultdict(dict)
+    for (authorization_id, version), then in run.shown.items():
+        shown[authorization_id][version] = then
     for authorization_id, (version, truth) in run.records.items():
-        newest = max(shown[authorization_id].items(), default=None)
-        if newest is None or not truth == newest[1] == shown[authorization_id].get(version):
-            where = f"{authorization_id}: {version}, {truth}, Collate {newest}"
+        versions, reads = shown[authorization_id], run.reads.get(authorization_id, ())
+        later = [versions[number] for number in sorted(versions) if number >= version]
+        read = [one for one, after in pairwise(later) if any(one[0] <= at < after[0] for at in reads)]
+        if version not in versions or any(was != truth for _, was in (later[0], later[-1], *read)):
+            where = f"{authorization_id}: {version}, {truth}, Collate {max(versions.items(), default=None)}"
             yield BrokenPromise("the last record differs from Collate's state", where)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from local.collate.http import wire
@@ -71,8 +73,18 @@ async def gather(
         ],
         dead_letters=dict(filter(None, map(_dead_letter, dead_letters))),
         shown=dict(shown),  # Collate goes through further states while the evidence is checked
+        reads=_reads(sim),
         records=dict(map(_record, records)),
     )
+
+
+def _reads(sim: Simulation) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for call in sim.ledger.calls:
+        *_, collection, authorization_id = call.path.split("/")
+        if call.method == "GET" and call.status == HTTPStatus.OK and collection == "prior-authorizations":
+            found[authorization_id].append(call.at)
+    return found
 
 
 def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str]:

@@ -85,6 +85,9 @@ class Evidence:
     shown: Mapping[tuple[str, int], tuple[float, Truth]] = field(
         default_factory=dict
     )  # by authorization and version: since when, and the state
+    reads: Mapping[str, Sequence[float]] = field(
+        default_factory=dict
+    )  # by authorization: when Collate answered a read of it
     records: Mapping[str, tuple[int, Truth]] = field(
         default_factory=dict
     )  # the last record on `authorizations`, by authorization

@@ -73,6 +73,9 @@ def test_the_last_record_may_lack_versions_that_show_nothing_new_or_were_never_r
     assert find_broken_promises(replace(GOOD, shown=edited)) == []
     unread = {**GOOD.shown, ("a", 7): (23.0, WORKS), ("a", 8): (24.0, RECEIVED)}
     assert find_broken_promises(replace(GOOD, shown=unread)) == []
+    read = find_broken_promises(replace(GOOD, shown=unread, reads={"a": [22.5, 23.5]}))
+    assert {violation.rule for violation in read} == {"the last record differs from Collate's state"}
+    assert find_broken_promises(replace(GOOD, shown=unread, reads={"a": [22.5, 24.0]})) == []
     missed = {**edited, ("a", 7): (23.0, WORKS)}
     found = find_broken_promises(replace(GOOD, shown=missed))
     assert {violation.rule for violation in found} == {"the last record differs from Collate's state"}
