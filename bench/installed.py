@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from local.installation import CALLER
+from local.installation import CALLER, Installation, start_collate
 from schemas.identity import command_id_from_key
 from schemas.records import RecordedCommand, source, write_command
 from schemas.topics import partition_for
 
 if TYPE_CHECKING:
+    from local.processes.run import Run
     from schemas.commands import Command
 
 PARTITIONS = 12
+COLLATE_MILLISECONDS = 5  # the latency of the simulated Collate
 
 
 def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
@@ -28,6 +31,15 @@ def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
         "GATEWAY_INGRESS__CALLER_RATE": "100000",
         "GATEWAY_INGRESS__CALLER_BURST": "100000",
     }
+
+
+def fresh_installation(run: Run, bootstrap: str, partitions: int) -> tuple[Installation, str]:
+    """Start a simulated Collate, and create an installation with topics of its own; return it and Collate's URL."""
+    collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
+    prefix, settings = f"bench-{uuid.uuid4().hex[:8]}.", unlimited(partitions)
+    installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
+    installed.apply_topics()
+    return installed, collate
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from dataclasses import dataclass
 from itertools import pairwise
 
 import psutil
 from aiokafka import AIOKafkaProducer
 
-from bench.chain.load import COLLATE_MILLISECONDS, per_command, reading_outcomes
-from bench.installed import command_record, make_authorizations, unlimited
+from bench.chain.load import per_command, reading_outcomes
+from bench.installed import command_record, fresh_installation, make_authorizations
 from bench.processes import ProcessorTime
-from local.installation import Installation, start_collate
 from local.processes.run import Run
 from schemas.commands import HandoffRequest
 from schemas.topics import catalogue
@@ -36,12 +34,8 @@ class Drain:
 async def drained(bootstrap: str, commands: int, partitions: int) -> Drain:
     """Append all commands, then start one worker."""
     with Run("bench") as run:
-        collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
-        prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        settings = unlimited(partitions)
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
-        installed.apply_topics()
-        topics = catalogue(prefix)
+        installed, collate = fresh_installation(run, bootstrap, partitions)
+        topics = catalogue(installed.prefix)
         await _append(bootstrap, topics.commands.name, make_authorizations(collate, commands), partitions)
         async with reading_outcomes(bootstrap, topics.events.name) as outcomes:
             worker = installed.start("worker")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 WARM_UP_SECONDS = 3.0
-COLLATE_MILLISECONDS = 5  # the latency of the simulated Collate
 _OUTCOME_WITHIN_SECONDS = 60.0
 _RETRY_SECONDS = 0.2
 

@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import statistics
 import sys
-import uuid
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,7 +27,6 @@ from rich.table import Table
 
 from bench.chain.drain import drained
 from bench.chain.load import (
-    COLLATE_MILLISECONDS,
     WARM_UP_SECONDS,
     SteadyResult,
     per_command,
@@ -36,9 +34,9 @@ from bench.chain.load import (
     steady,
 )
 from bench.engine.topics import make_topics
-from bench.installed import PARTITIONS, get, make_authorizations, unlimited
+from bench.installed import COLLATE_MILLISECONDS, PARTITIONS, fresh_installation, get, make_authorizations
 from bench.processes import has_two_cores, share_one_core
-from local.installation import COLLATE_KEY, Installation, start_collate
+from local.installation import COLLATE_KEY, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
 from schemas.topics import catalogue
@@ -70,11 +68,7 @@ async def latency_of_gateway(
     each authorization gets one request. With `on_one_core`, ingress and worker share a core, and all else another one.
     """
     with Run("bench") as run:
-        collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
-        prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        settings = unlimited(partitions)
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
-        installed.apply_topics()
+        installed, collate = fresh_installation(run, bootstrap, partitions)
         ingress, worker = installed.start("ingress"), installed.start("worker")
         await asyncio.to_thread(ingress.await_ready)
         await asyncio.to_thread(worker.await_ready)
@@ -94,7 +88,7 @@ async def latency_of_gateway(
                 f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
             ).encode()
 
-        async with reading_outcomes(bootstrap, catalogue(prefix).events.name) as outcomes:
+        async with reading_outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
             found = await steady(address, make_request, authorizations, outcomes, rate=rate, seconds=seconds)
             return found, _counts(worker.admin_url, collate, len(outcomes.seen))
 
