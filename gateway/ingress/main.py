@@ -39,10 +39,9 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.event_stream.tail import Tail
-from gateway.ingress.http.connections import ConnectionLimits, Connections
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import RequestRecorder
-from gateway.ingress.http.server import limited_protocol
+from gateway.ingress.http.port import api_port
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, NoClaims
 from gateway.ingress.live.evidence import EvidenceReader
@@ -54,6 +53,8 @@ from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
 from runtime.gc import tune_gc
+from runtime.http.connections import ConnectionLimits, Connections
+from runtime.http.server import limited_protocol
 from runtime.http_client import HttpProxy
 from runtime.process import Process, run
 from runtime.serving import serving
@@ -105,7 +106,7 @@ async def work(settings: Settings, process: Process) -> None:
             own.host,
             own.port,
             stop_seconds=max(1.0, stop_seconds),
-            http=limited_protocol(connections, components.recorder.record_rejected),
+            http=limited_protocol(api_port(connections, components.recorder)),
         ) as listening:
             tune_gc()
             process.watch("http", listening.task)

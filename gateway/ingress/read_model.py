@@ -10,8 +10,9 @@ from adapters.postgres.database import DatabaseAway, NotMigrated
 from adapters.postgres.queries import AuthorizationById
 from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import Overloaded, ReadModelUnavailable
+from gateway.ingress.http.problems import ReadModelUnavailable
 from gateway.ingress.live.claims import ClaimsUnknown
+from runtime.http.problems import Overloaded
 from schemas.authorization import AuthorizationRecord, HandoffClaim
 from schemas.model import Model
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from gateway.ingress.auth.callers import Caller
-from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidCommand, NamesAnotherPerson
 from gateway.ingress.http.request import parse
 from gateway.ingress.http.strict_json import read_object
+from runtime.http.problem import Fault
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody
 from schemas.api.operator_decisions import RecentCommandsDecision, VersionFloorDecision

@@ -14,9 +14,10 @@ from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problem import Fault
-from gateway.ingress.http.problems import InvalidHeader, SignatureNotAccepted, Unauthenticated
+from gateway.ingress.http.problems import SignatureNotAccepted, Unauthenticated
 from gateway.ingress.http.request import read_body
+from runtime.http.problem import Fault
+from runtime.http.problems import InvalidHeader
 from schemas.cloudevents import STRUCTURED
 
 _INVALID = (

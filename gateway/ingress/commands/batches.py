@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,19 +31,17 @@ from gateway.ingress.commands.envelopes import (
 from gateway.ingress.commands.responses import CommandReceipt, accepted_json, location_of
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problem import Fault, Problem
-from gateway.ingress.http.problems import (
-    BodyTooLarge,
-    InvalidCommand,
-    Overloaded,
-    TooManyRequests,
-    Unavailable,
-)
+from gateway.ingress.http.problems import InvalidCommand, TooManyRequests
 from gateway.ingress.http.request import read_body, traceparent
-from gateway.ingress.http.responses import BytesResponse, RawHeaders
+from gateway.ingress.http.responses import BytesResponse
 from gateway.ingress.http.strict_json import read_array
+from runtime.http.problem import Fault, Problem
+from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
 from schemas.cloudevents import BATCH
+
+if TYPE_CHECKING:
+    from runtime.http.request_head import RawHeaders
 
 MAX_EVENTS: Final = 100
 MAX_BATCHES: Final = 8

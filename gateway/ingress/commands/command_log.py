@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Headers, NotAppended, RecordAppender
-from gateway.ingress.http.problem import Problem
-from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
+from gateway.ingress.http.problems import KafkaUnavailable, Stopping
+from runtime.http.problem import Problem
+from runtime.http.problems import Overloaded
 from schemas.records import RecordedCommand, write_command
 from schemas.topics import partition_for
 

@@ -9,10 +9,11 @@ from typing import Any
 from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.service import AcceptedCommand
-from gateway.ingress.http.problem import Fault, Problem
-from gateway.ingress.http.problems import InvalidCommand, InvalidHeader, UnsupportedMediaType
+from gateway.ingress.http.problems import InvalidCommand
 from gateway.ingress.http.request import ID_PHRASE, validate
 from gateway.ingress.http.strict_json import read_object
+from runtime.http.problem import Fault, Problem
+from runtime.http.problems import InvalidHeader, UnsupportedMediaType
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, from_members, is_json
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS
 from schemas.enums import CommandType

@@ -10,8 +10,9 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway.ingress.http.problem import Fault
-from gateway.ingress.http.problems import InvalidHeader, KeyMissing
+from gateway.ingress.http.problems import KeyMissing
+from runtime.http.problem import Fault
+from runtime.http.problems import InvalidHeader
 
 MAX_KEY_LENGTH = 255
 _BARE = re.compile(rb"[!#-+\--\[\]-~]+")  # visible ASCII without the quote, comma and backslash of structured fields

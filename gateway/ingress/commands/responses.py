@@ -6,14 +6,17 @@ ended.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from gateway.ingress.commands.waiters import Finished, News, WaitingForOperator
-from gateway.ingress.http.responses import BytesResponse, RawHeaders
+from gateway.ingress.http.responses import BytesResponse
 from schemas.api.messages import CommandAccepted
 from schemas.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from runtime.http.request_head import RawHeaders
 
 # The caller knows its names, or sends a person's own token.
 _NOT_SHOWN = (

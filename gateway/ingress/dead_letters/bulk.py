@@ -30,17 +30,12 @@ from gateway.ingress.dead_letters.reader import (
 )
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problem import Fault
-from gateway.ingress.http.problems import (
-    DeadLettersChanged,
-    DeadLettersUnread,
-    InvalidCommand,
-    NotRedrivable,
-    Overloaded,
-)
+from gateway.ingress.http.problems import DeadLettersChanged, DeadLettersUnread, InvalidCommand, NotRedrivable
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
+from runtime.http.problem import Fault
+from runtime.http.problems import Overloaded
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
 
 if TYPE_CHECKING:

@@ -35,13 +35,7 @@ from gateway.ingress.dead_letters.reader import (
 )
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import (
-    DeadLetterMoved,
-    DeadLettersUnread,
-    NotADeadLetter,
-    NotRedrivable,
-    Overloaded,
-)
+from gateway.ingress.http.problems import DeadLetterMoved, DeadLettersUnread, NotADeadLetter, NotRedrivable
 from gateway.ingress.http.query import read_after, read_limit, read_query, read_since, read_word, require_shape
 from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
 from gateway.ingress.http.responses import ModelResponse
@@ -49,6 +43,7 @@ from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
+from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
 from schemas.commands import Discard, RecordRead, Redrive

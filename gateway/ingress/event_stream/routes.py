@@ -27,8 +27,9 @@ from gateway.ingress.event_stream.stream_filter import StreamFilter, read_filter
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
 from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import KafkaUnavailable, Overloaded, Stopping
+from gateway.ingress.http.problems import KafkaUnavailable, Stopping
 from gateway.ingress.http.request import disconnected
+from runtime.http.problems import Overloaded
 from runtime.metrics import IngressMetrics
 
 HEARTBEAT_SECONDS = 15.0

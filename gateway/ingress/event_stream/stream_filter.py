@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from gateway.ingress.event_stream.streamed_event import StreamedEvent
-from gateway.ingress.http.problem import Fault
-from gateway.ingress.http.problems import InvalidHeader, InvalidParameter
+from gateway.ingress.http.problems import InvalidParameter
+from runtime.http.problem import Fault
+from runtime.http.problems import InvalidHeader
 from schemas.events import EVENTS
 from schemas.fields.scalars import is_id
 

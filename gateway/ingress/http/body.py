@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.problems import BodyTooLarge, UnsupportedMediaType
+from runtime.http.problems import BodyTooLarge, UnsupportedMediaType
 from runtime.metrics import IngressMetrics
 from schemas.cloudevents import BATCH
 

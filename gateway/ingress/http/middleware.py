@@ -27,15 +27,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.ingress.http.context import RequestContext, route_label
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.problem import Fault, Problem
-from gateway.ingress.http.problems import (
-    BodyTimedOut,
-    DeadlinePassed,
-    InternalError,
-    InvalidHeader,
-    Overloaded,
-)
-from gateway.ingress.http.responses import ProblemResponse, RawHeaders
+from gateway.ingress.http.problems import DeadlinePassed, InternalError
+from gateway.ingress.http.responses import ProblemResponse
+from runtime.http.problem import Fault, Problem
+from runtime.http.problems import BodyTimedOut, InvalidHeader, Overloaded
+from runtime.http.request_head import RawHeaders
 from runtime.logs import get_log, line_writer
 from runtime.metrics import IngressMetrics
 

@@ -1,4 +1,4 @@
-"""The problems that a caller can get (RFC 9457): one class per remedy.
+"""The problems that a caller can get (RFC 9457): one class per remedy. `runtime.http.problems` has those of each port.
 
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
@@ -20,27 +20,16 @@ The docstring of a class is the `title`. `slug` is the last part of `type` and t
 carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and the value expected there.
 """
 
-from gateway.ingress.http.problem import Problem
+from runtime.http.problem import Problem
+from runtime.http.problems import Unavailable, Unreadable
 
 _CREDENTIAL = "Send the credential that was issued to your service, unexpired, as `Authorization: Bearer <credential>`."
-
-
-class Unreadable(Problem):
-    """The request is malformed."""
-
-    status, slug = 400, "unreadable"
 
 
 class MalformedJson(Unreadable):
     """The body is not one JSON object."""
 
     slug = "malformed-json"
-
-
-class InvalidHeader(Unreadable):
-    """A header is missing, repeated or malformed."""
-
-    slug = "invalid-header"
 
 
 class InvalidParameter(Unreadable):
@@ -95,30 +84,6 @@ class MethodNotAllowed(Problem):
     status, slug = 405, "method-not-allowed"
 
 
-class BodyTimedOut(Problem):
-    """The body did not arrive in time."""
-
-    status, slug = 408, "body-timed-out"
-
-
-class BodyTooLarge(Problem):
-    """The body is too large."""
-
-    status, slug = 413, "body-too-large"
-
-
-class UrlTooLong(Problem):
-    """The URL is too long."""
-
-    status, slug = 414, "url-too-long"
-
-
-class UnsupportedMediaType(Problem):
-    """The media type of the body is not supported."""
-
-    status, slug = 415, "unsupported-media-type"
-
-
 class InvalidCommand(Problem):
     """The body does not match its schema."""
 
@@ -141,12 +106,6 @@ class TooManyRequests(Problem):
     """The caller exceeds its request rate."""
 
     status, slug = 429, "too-many-requests"
-
-
-class HeadersTooLarge(Problem):
-    """The headers are too many or too large."""
-
-    status, slug = 431, "headers-too-large"
 
 
 class HandoffNotOpen(Problem):
@@ -227,22 +186,10 @@ class InternalError(Problem):
     status, slug = 500, "broken"
 
 
-class TransferCodingUnknown(Problem):
-    """The transfer coding is not supported."""
-
-    status, slug = 501, "transfer-coding-unknown"
-
-
 class CollateFailed(Problem):
     """Collate sent an unusable response."""
 
     status, slug = 502, "collate-broken"
-
-
-class Unavailable(Problem):
-    """The gateway can't serve the request now."""
-
-    status, slug = 503, "unavailable"
 
 
 class KafkaUnavailable(Unavailable):
@@ -275,12 +222,6 @@ class ReadModelUnavailable(Unavailable):
     slug = "read-model-unavailable"
 
 
-class Overloaded(Unavailable):
-    """The gateway is overloaded."""
-
-    slug = "overloaded"
-
-
 class Stopping(Unavailable):
     """This replica is stopping."""
 
@@ -291,12 +232,6 @@ class DeadlinePassed(Problem):
     """The request took too long."""
 
     status, slug = 504, "deadline-passed"
-
-
-class VersionNotSupported(Problem):
-    """The HTTP version is not supported."""
-
-    status, slug = 505, "http-version-not-supported"
 
 
 def every_problem(root: type[Problem] = Problem) -> list[type[Problem]]:

@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor
 from adapters.postgres.filters import Order
-from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import InvalidParameter
+from runtime.http.problem import Fault
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, Slug, Word
 from schemas.fields.visible_text import FROM_CALLER, SentName

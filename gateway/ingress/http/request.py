@@ -12,9 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problem import Fault, Problem
-from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson, UnsupportedMediaType
+from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson
 from gateway.ingress.http.strict_json import most_names, read_object
+from runtime.http.problem import Fault, Problem
+from runtime.http.problems import UnsupportedMediaType
 from schemas.api.faults import faults
 from schemas.fields.scalars import PHRASES, is_command_id, is_id
 from schemas.model import Model

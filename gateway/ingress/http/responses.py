@@ -6,9 +6,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problem import MEDIA_TYPE, Problem
+from runtime.http.problem import MEDIA_TYPE, Problem
+from runtime.http.request_head import RawHeaders
 
-RawHeaders = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 # The server adds these lines to the head of every response.
 SECURITY_HEADERS = (
@@ -18,14 +18,6 @@ SECURITY_HEADERS = (
     b"strict-transport-security: max-age=63072000\r\n"
     b"x-content-type-options: nosniff\r\n"
 )
-
-
-def rejection(problem: Problem, request_id: str) -> bytes:
-    """Return the response to a request that never existed, after its status line. The connection ends with it."""
-    body = problem.body(request_id)
-    fields = {"content-length": str(len(body)), "connection": "close", "x-request-id": request_id}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in (problem.headers() | fields).items())
-    return b"".join((lines.encode("latin-1"), SECURITY_HEADERS, b"\r\n", body))
 
 
 class BytesResponse(Response):

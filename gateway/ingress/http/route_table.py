@@ -14,9 +14,9 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import MethodNotAllowed, NotFound
 from gateway.ingress.http.responses import ProblemResponse
+from runtime.http.problem import Problem
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

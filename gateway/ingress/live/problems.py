@@ -19,7 +19,6 @@ from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
-from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.problems import (
     AccessUnavailable,
     AlreadyClaimed,
@@ -31,6 +30,7 @@ from gateway.ingress.http.problems import (
     HandoffNotOpen,
 )
 from gateway.ingress.live.outcomes import ClaimedByAnother, NoAccess, NotOpen, UpstreamError
+from runtime.http.problem import Problem
 from schemas.times import format_time
 
 Members = dict[str, str | bool | int]

@@ -12,7 +12,6 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problem import Fault
 from gateway.ingress.http.problems import (
     AuditUnavailable,
     InvalidCommand,
@@ -38,6 +37,7 @@ from gateway.ingress.live.outcomes import (
 )
 from gateway.ingress.live.problems import problem_of, problem_of_claim, problem_of_not_open
 from gateway.ingress.live.review import Reviews
+from runtime.http.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
 from schemas.commands import RecordRead, ReleaseHandoff
 from schemas.enums import ReadContent

@@ -17,11 +17,12 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.open_client import open_client
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.http.connections import ConnectionLimits, Connections
-from gateway.ingress.http.server import limited_protocol
+from gateway.ingress.http.port import api_port
 from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
 from runtime.health import Health
+from runtime.http.connections import ConnectionLimits, Connections
+from runtime.http.server import limited_protocol
 from runtime.logs import configure_logs, get_log
 from runtime.metrics import create_metrics
 from runtime.process import Process
@@ -297,7 +298,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
             components.dead_letters.run(),
         )
         tasks = [asyncio.create_task(run) for run in runs]
-        protocol = limited_protocol(connections, components.recorder.record_rejected)
+        protocol = limited_protocol(api_port(connections, components.recorder))
         async with AsyncExitStack() as until_stop:
             server = serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol)
             listening = await until_stop.enter_async_context(server)

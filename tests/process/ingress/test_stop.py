@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.ingress.http.connections import ConnectionLimits
+from runtime.http.connections import ConnectionLimits
 
 from .conftest import read_reply
 

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from gateway.ingress.http.connections import ConnectionLimits
-from gateway.ingress.http.server import LimitedProtocol
+from runtime.http.connections import ConnectionLimits
+from runtime.http.server import LimitedProtocol
 
 from .conftest import read_reply
 

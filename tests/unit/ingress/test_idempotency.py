@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ingress.commands.idempotency import Remembered, Replays, read_key
-from gateway.ingress.http.problems import InvalidHeader, KeyMissing
+from gateway.ingress.http.problems import KeyMissing
+from runtime.http.problems import InvalidHeader
 
 BARE = st.text(alphabet=[chr(code) for code in range(0x21, 0x7F) if chr(code) not in '",\\'], min_size=1, max_size=255)
 

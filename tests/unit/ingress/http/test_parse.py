@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.ingress.http.problem import Problem
 from gateway.ingress.http.request import number_of_names, parse, validate
 from gateway.ingress.http.strict_json import most_names, read_object
+from runtime.http.problem import Problem
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffCloseBody, HandoffRequest
 
 CLOSE = {name: value for name, value in HandoffClose.EXAMPLE.items() if name != "handoffId"}

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from gateway.ingress.http.problem import Fault, Problem
 from gateway.ingress.http.problems import Unauthenticated, every_problem
+from runtime.http.problem import Fault, Problem
 from schemas.api.messages import ProblemDetails
 
 EVERY = every_problem()

@@ -8,8 +8,9 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
-from gateway.ingress.http.responses import SECURITY_HEADERS
+from runtime.http.response_cycle import ResponseCycle, ResponseWriter
+
+LINES = b"x-content-type-options: nosniff\r\n"
 
 
 class Transport:
@@ -33,7 +34,7 @@ def transport():
 def cycle_of(transport, ended, method="GET", *, keep_alive=True):
     return ResponseCycle(
         scope={"method": method},
-        transport=ResponseWriter(transport, lambda: ended.append(len(transport.writes))),
+        transport=ResponseWriter(transport, lambda: ended.append(len(transport.writes)), LINES),
         flow=FlowControl(None),
         logger=logging.getLogger("test"),
         access_logger=logging.getLogger("test"),
@@ -65,13 +66,13 @@ def send(cycle, *messages):
 
 def test_a_known_body_leaves_in_one_write_with_its_head(transport):
     send(cycle_of(transport, []), start((b"content-length", b"2")), part(b"{}"))
-    assert transport.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + SECURITY_HEADERS + b"\r\n{}"]
+    assert transport.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + LINES + b"\r\n{}"]
 
 
 def test_the_head_of_a_stream_does_not_wait_for_its_first_part(transport):
     cycle = cycle_of(transport, [])
     send(cycle, start())
-    assert transport.writes == [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n" + SECURITY_HEADERS + b"\r\n"]
+    assert transport.writes == [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n" + LINES + b"\r\n"]
     send(cycle, part(b"one", more_body=True))
     assert transport.writes[1:] == [b"3\r\none\r\n"]
 
@@ -124,7 +125,7 @@ def test_a_usual_response_has_the_bytes_that_uvicorn_writes(transport, status, h
         send(cycle, start(*headers, status=status), part(body))
         assert (cycle.response_complete, cycle.expected_content_length) == (True, 0)
     head, _, rest = b"".join(written.writes).partition(b"\r\n\r\n")
-    assert transport.writes == [head + b"\r\n" + SECURITY_HEADERS + b"\r\n" + rest]
+    assert transport.writes == [head + b"\r\n" + LINES + b"\r\n" + rest]
 
 
 @pytest.mark.parametrize("value", [b"/v1\r\nset-cookie: a=b", b"a\nb", b"\x00", b"\x7f"])

@@ -3,9 +3,9 @@
 import re
 from itertools import chain
 
-from gateway.ingress.http.connections import ConnectionLimits
-from gateway.ingress.http.problem import Fault, Problem
-from gateway.ingress.http.problems import (
+from runtime.http.connections import ConnectionLimits
+from runtime.http.problem import Fault, Problem
+from runtime.http.problems import (
     HeadersTooLarge,
     InvalidHeader,
     TransferCodingUnknown,
@@ -13,8 +13,8 @@ from gateway.ingress.http.problems import (
     UrlTooLong,
     VersionNotSupported,
 )
-from gateway.ingress.http.responses import RawHeaders
 
+RawHeaders = list[tuple[bytes, bytes]]
 # RFC 9110 section 7.2 and RFC 3986: a host and an optional port, or nothing.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[A-Za-z0-9:.]+\])(?::[0-9]*)?")
 

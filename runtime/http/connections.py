@@ -15,9 +15,9 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import Protocol
 
-from gateway.ingress.http.problem import Problem
-from gateway.ingress.http.problems import Overloaded
 from runtime.health import Health
+from runtime.http.problem import Problem
+from runtime.http.problems import Overloaded
 from runtime.metrics import IngressMetrics
 
 SWEEP_SECONDS = 0.25
@@ -33,7 +33,7 @@ _NOT_READY_SECONDS = 5.0
 
 
 class ConnectionState(StrEnum):
-    """The states of a connection. gateway/ingress/http/server.py draws the transitions."""
+    """The states of a connection. runtime/http/server.py draws the transitions."""
 
     NEW = "new"
     HEAD = "head"

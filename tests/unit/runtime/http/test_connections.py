@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.ingress.http import server
-from gateway.ingress.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
 from runtime.health import Health
+from runtime.http import server
+from runtime.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
 from runtime.metrics import create_metrics
 from tests.measured import value_of
 

@@ -24,7 +24,7 @@ A head that breaks the grammar or exceeds a bound gets a problem and closes the 
 earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
 
 This module and `response_cycle` have every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its
-`RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/ingress/http/test_server.py fails when an
+`RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/runtime/http/test_server.py fails when an
 upgrade changes them.
 """
 
@@ -32,20 +32,18 @@ import asyncio
 import math
 import secrets
 import socket
-from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.ingress.http.connections import Connections, ConnectionState, network_of
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problem import Problem
-from gateway.ingress.http.problems import Unreadable
-from gateway.ingress.http.request_head import head_problem, size_problem, too_large
-from gateway.ingress.http.response_cycle import ResponseCycle, ResponseWriter
-from gateway.ingress.http.responses import rejection
+from runtime.http.connections import ConnectionState, network_of
+from runtime.http.port import Port
+from runtime.http.problem import Problem
+from runtime.http.problems import Unreadable
+from runtime.http.request_head import head_problem, size_problem, too_large
+from runtime.http.response_cycle import ResponseCycle, ResponseWriter
 
 _ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
 _WAITING = frozenset((ConnectionState.NEW, ConnectionState.IDLE))
@@ -54,11 +52,7 @@ _WAITING = frozenset((ConnectionState.NEW, ConnectionState.IDLE))
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. The shared parts are class attributes, because uvicorn creates the instances."""
 
-    open_connections: ClassVar[Connections]
-
-    @staticmethod
-    def on_rejected(problem: Problem, request_id: str) -> None:
-        """Handle a request that was rejected before it existed."""
+    port: ClassVar[Port]
 
     state = ConnectionState.NEW
     entered_at = 0.0
@@ -78,19 +72,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
-        self.limits = self.open_connections.limits
-        self._writer = ResponseWriter(transport, self._end_response)
+        self.limits = self.port.connections.limits
+        self._writer = ResponseWriter(transport, self._end_response, self.port.response_lines)
         self.parser.set_dangerous_leniencies(lenient_version=True)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             ms = round(self.limits.write_seconds * 1_000)  # bounds the bytes that a close leaves in the kernel
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
         self._enter(ConnectionState.NEW)
-        if problem := self.open_connections.add(self, self.entered_at):
+        if problem := self.port.connections.add(self, self.entered_at):
             self._reject(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remove the connection, and notify the request that is being served."""
-        self.open_connections.remove(self)
+        self.port.connections.remove(self)
         self.pipeline.clear()
         if self._served is not None and not self._served.response_complete:
             self._served.disconnect()
@@ -208,7 +202,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if not self.is_known and self._served is not None:
-            self.is_known = context_of(self._served.scope).caller is not None
+            self.is_known = self.port.is_known(self._served.scope)
         if self.pipeline:
             self._start(self.pipeline.pop()[0])
         else:
@@ -246,7 +240,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         is_unread = self._is_unreadable or self._in_head or bool(self.pipeline) or self.cycle.more_body
         self.pipeline.clear()
-        if is_unread and self.open_connections.may_drain and not self.transport.is_closing():
+        if is_unread and self.port.connections.may_drain and not self.transport.is_closing():
             self._enter(ConnectionState.DRAINING)
             self.transport.write_eof()
             self.flow.resume_reading()
@@ -255,7 +249,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _reject(self, problem: Problem) -> None:
         request_id = secrets.token_hex(8)
-        self.on_rejected(problem, request_id)
+        self.port.on_rejected(problem, request_id)
         self._is_unreadable = True
         served = self._served
         if served is not None and self.state is ConnectionState.SERVING:
@@ -268,11 +262,10 @@ class LimitedProtocol(HttpToolsProtocol):
             if served.response_started:
                 self.close()
                 return
-        self.transport.write(STATUS_LINE[problem.status] + rejection(problem, request_id))
+        self.transport.write(STATUS_LINE[problem.status] + self.port.reject(problem, request_id))
         self._end_response()
 
 
-def limited_protocol(connections: Connections, on_rejected: Callable[[Problem, str], None]) -> type[LimitedProtocol]:
-    """Return a protocol class of these connections. It calls `on_rejected` for a request rejected before it exists."""
-    members = {"open_connections": connections, "on_rejected": staticmethod(on_rejected)}
-    return type("ConfiguredProtocol", (LimitedProtocol,), members)
+def limited_protocol(port: Port) -> type[LimitedProtocol]:
+    """Return the protocol class of a port."""
+    return type("ConfiguredProtocol", (LimitedProtocol,), {"port": port})

@@ -6,8 +6,6 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
-from gateway.ingress.http.responses import SECURITY_HEADERS
-
 # These names are valid, and only the length changes how a response is written.
 _PLAIN_HEADERS = frozenset(
     (
@@ -27,13 +25,14 @@ _PLAIN_HEADERS = frozenset(
 class ResponseWriter:
     """The transport as uvicorn's cycle sees it.
 
-    The head of a response gets the security headers, which uvicorn would check again in every response. It waits for
-    the first part of its body: one system call writes both, and one segment has both.
+    The head of a response gets the port's header lines, which uvicorn would check again in every response. It waits
+    for the first part of its body: one system call writes both, and one segment has both.
     `close` calls `end_response`, so that the connection closes in stages.
     """
 
-    def __init__(self, transport: asyncio.Transport, end_response: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, end_response: Callable[[], None], lines: bytes) -> None:
         self._transport = transport
+        self._lines = lines
         self._end_response = end_response
         self._is_holding = False
         self._head = b""
@@ -48,7 +47,7 @@ class ResponseWriter:
 
     def hold(self, head: bytes) -> None:
         """Keep a head, without its last line, until a later write, `flush` or `close`."""
-        self._head = b"%b%b\r\n" % (head, SECURITY_HEADERS)
+        self._head = b"%b%b\r\n" % (head, self._lines)
 
     def write(self, data: bytes) -> None:
         """Write what is held and the data, or hold the data."""
