@@ -9,7 +9,7 @@ import faulthandler
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
@@ -17,12 +17,13 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 from runtime.admin.app import PartitionStatus, admin_app
 from runtime.admin.closed_labels import show_zeros
 from runtime.admin.resume import Resume
+from runtime.credential_lives import CredentialLives
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
 from runtime.logs import Log, configure_logs, get_log
 from runtime.metrics import Metrics, create_metrics
 from runtime.serving import serving
-from runtime.settings import AdminSettings, LogSettings
+from runtime.settings import ConsoleProcessSettings, DelivererProcessSettings, ProcessSettings, Settings
 from runtime.signals import ShutdownWatchdog, handling_signals
 from runtime.version import VERSION
 
@@ -83,22 +84,7 @@ class Process:
 
 
 Main = Callable[[Process], Awaitable[None]]
-
-
-class RunSettings(Protocol):
-    """The settings that every process has."""
-
-    @property
-    def environment(self) -> str:
-        """The name of the installation."""
-
-    @property
-    def log(self) -> LogSettings:
-        """Form and level of the log."""
-
-    @property
-    def admin(self) -> AdminSettings:
-        """The admin port."""
+RunSettings = ConsoleProcessSettings | DelivererProcessSettings | ProcessSettings | Settings
 
 
 def run(name: str, settings: RunSettings, main: Main, *, stop_deadline_seconds: float) -> int:
@@ -150,6 +136,7 @@ async def _run(
                 "process.started", version=VERSION, pid=os.getpid(), admin=admin.url, environment=settings.environment
             )
             process.spawn("loop", _measure_loop(process))
+            process.spawn("credentials", CredentialLives(settings, process.metrics.process).run())
             try:
                 code = await _work(process, main, stop_deadline_seconds, watchdog)
             finally:

@@ -4,6 +4,7 @@ from typing import Any, Final, TypeVar
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused, Result
 from adapters.collate.operations import Operation
+from adapters.http.clock_skew import clock_skew_seconds
 from runtime.logs import line_writer
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces
@@ -30,10 +31,17 @@ class AttemptReport:
             for operation in Operation
             for kind in kinds
         }
+        self._clock_skew = metrics.clock_skew_seconds
         self._seconds = {operation: metrics.attempt_seconds.labels(operation.value) for operation in Operation}
         self._lead: dict[str, Any] = {} if environment is None else {"environment": environment}
         self._write_info = line_writer("collate.attempt")
         self._write_warning = line_writer("collate.attempt", "warning")
+
+    def compare_clocks(self, date: str | None, sent_at: float, received_at: float) -> None:
+        """Record the clock skew that a response proves; a response without a readable Date proves nothing."""
+        skew = clock_skew_seconds(date, sent_at, received_at)
+        if skew is not None:
+            self._clock_skew.set(skew)
 
     def record(self, operation: Operation, ids: Ids, result: Result[Model] | None, seconds: float) -> None:
         """Count an attempt, write its log line and its span. `result` is None for a call that was abandoned."""

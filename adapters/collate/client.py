@@ -277,10 +277,13 @@ class CollateClient:
     async def _send(
         self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None
     ) -> httpx.Response | NoResponse:
+        sent_at = self._unix()
         try:
-            return await self._transport.call(method, path, headers, body)
+            response = await self._transport.call(method, path, headers, body)
         except NoResponse as failure:
             return failure
+        self._report.compare_clocks(response.headers.get("date"), sent_at, self._unix())
+        return response
 
 
 def _own_delay(response: httpx.Response | NoResponse) -> float:

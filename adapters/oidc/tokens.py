@@ -4,10 +4,7 @@ It checks issuer, audience, times, and an allow-list of asymmetric algorithms. T
 for a minute, so that a busy caller costs one verification a minute.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,6 +16,7 @@ from joserfc.errors import JoseError
 
 from adapters.oidc.jwks import Fetch, KeySet, fetch
 from adapters.oidc.people import Person, PersonClaims, read_person
+from runtime.json_web_token import unverified_part
 
 LEEWAY_SECONDS = 30
 REMEMBERED_SECONDS = 60.0
@@ -88,7 +86,7 @@ class Tokens:
         return None if verified is None else verified[1]
 
     async def _verified(self, token: str, now: float) -> tuple[Issuer, dict[str, Any]] | None:
-        header, claims = _peek(token, 0), _peek(token, 1)
+        header, claims = unverified_part(token, 0), unverified_part(token, 1)
         name, algorithm, kid = claims.get("iss"), header.get("alg"), header.get("kid")
         if not isinstance(name, str) or not isinstance(algorithm, str) or not isinstance(kid, str | None):
             return None
@@ -122,13 +120,3 @@ def _checked(token: str, key: Any, issuer: Issuer, now: float) -> dict[str, Any]
     except (JoseError, ValueError, TypeError):
         return None
     return claims
-
-
-def _peek(token: str, part: int) -> dict[str, Any]:
-    """Read a part of an unverified token, to find the issuer and key that verify it."""
-    try:
-        encoded = token.split(".")[part]
-        content = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    except (IndexError, ValueError, binascii.Error, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

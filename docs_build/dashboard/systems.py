@@ -133,6 +133,13 @@ ROWS: Final[tuple[Row, ...]] = (
                 page="a-process-is-overloaded",
             ),
             Panel(
+                "Clock ahead of Collate's",
+                "By the Date header; negative is behind. Commands and grants end by our clock.",
+                (("max by (pod) (`collate_clock_skew_seconds`)", "{{pod}}"),),
+                "s",
+                "collate-answers-ambiguously",
+            ),
+            Panel(
                 "Writes resent",
                 "A crash or a timeout lost their response.",
                 total("intents_resent_total", "resent"),
@@ -234,6 +241,20 @@ ROWS: Final[tuple[Row, ...]] = (
                 "Processes by version.",
                 (("count by (version, process) (`build_info`)", "{{process}} {{version}}"),),
                 page="two-versions-run",
+            ),
+            Panel(
+                "Life left of certificates and tokens",
+                "By the setting that names the file; negative after the end.",
+                (("min by (credential) (`credential_expires_timestamp_seconds`) - time()", "{{credential}}"),),
+                "s",
+                "how-do-i-rotate-a-secret",
+            ),
+            Panel(
+                "Whole life of certificates and tokens",
+                "A short one is renewed by another program.",
+                (("max by (credential) (`credential_life_seconds`)", "{{credential}}"),),
+                "s",
+                "how-do-i-rotate-a-secret",
             ),
             Panel(
                 "Pages of the console",

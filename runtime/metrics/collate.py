@@ -21,6 +21,7 @@ class CollateMetrics:
     breakers: Gauge
     breaker_changes: Counter
     credentials_refused: Gauge
+    clock_skew_seconds: Gauge
 
 
 def create_collate_metrics(make: MetricFactory) -> CollateMetrics:
@@ -55,5 +56,9 @@ def create_collate_metrics(make: MetricFactory) -> CollateMetrics:
         ),
         credentials_refused=make.gauge(
             "collate_credentials_refused", "1 while Collate rejects the API key with 401, else 0."
+        ),
+        clock_skew_seconds=make.gauge(
+            "collate_clock_skew_seconds",
+            "Seconds that our clock is ahead of Collate's Date header, at least; negative if it is behind.",
         ),
     )

@@ -16,6 +16,8 @@ class ProcessMetrics:
     kafka_away: Gauge
     loop_delay_seconds: Histogram
     spans: Counter
+    credential_expires: Gauge
+    credential_life_seconds: Gauge
 
 
 def create_process_metrics(make: MetricFactory) -> ProcessMetrics:
@@ -30,4 +32,14 @@ def create_process_metrics(make: MetricFactory) -> ProcessMetrics:
             "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."
         ),
         spans=make.counter("spans", "Trace spans by result (sent, lost).", ("result",)),
+        credential_expires=make.gauge(
+            "credential_expires_timestamp_seconds",
+            "Unix time at which a certificate or token ends, by the setting that names its file.",
+            ("credential",),
+        ),
+        credential_life_seconds=make.gauge(
+            "credential_life_seconds",
+            "The whole life of that certificate or token; another program renews a short one.",
+            ("credential",),
+        ),
     )

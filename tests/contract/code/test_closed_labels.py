@@ -23,6 +23,8 @@ from tests.contract.code.product import nodes
 # Metrics whose labels are no closed set, or are shown from the start elsewhere, with the reason.
 ELSEWHERE = {
     "build_info": "one series a process",
+    "credential_expires_timestamp_seconds": "one series a file that the settings name",
+    "credential_life_seconds": "one series a file that the settings name",
     "spans": "the exporter shows both results",
     "requests": "as many combinations as routes, methods and statuses; alerts use a ratio of rates",
     "request_seconds": "a histogram by route",

@@ -68,7 +68,7 @@ def make_settings():
     return Settings(
         environment="test",
         kafka=KafkaSettings(bootstrap=("127.0.0.1:1",)),
-        collate=CollateSettings(base_url="https://collate.test", api_key_file=Path(__file__)),
+        collate=CollateSettings(base_url="https://collate.test", api_key_file=Path(sys.argv[3])),
         admin=AdminSettings(host="127.0.0.1", port=int(sys.argv[2])),
     )
 

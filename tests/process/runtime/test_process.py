@@ -1,3 +1,4 @@
+import base64
 import json
 import signal
 import socket
@@ -40,8 +41,8 @@ class Started:
 def start(tmp_path):
     started = []
 
-    def begin(how, *, port=0, flags=()):
-        program = Started(tmp_path / f"{len(started)}.log", *flags, PROGRAM, how, str(port))
+    def begin(how, *, port=0, flags=(), api_key=PROGRAM):
+        program = Started(tmp_path / f"{len(started)}.log", *flags, PROGRAM, how, str(port), api_key)
         started.append(program)
         return program
 
@@ -158,6 +159,15 @@ async def test_the_admin_port_serves_probes_status_and_metrics(start, eventually
     assert "process_resident_memory_bytes " in metrics.text
     assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/lanes", "/resume"]
     assert program.get("/nope").status_code == 404
+
+
+async def test_a_process_shows_when_its_credentials_end(start, eventually, tmp_path):
+    claims = base64.urlsafe_b64encode(b'{"exp": 1780000000, "iat": 1779999000}').decode()
+    (tmp_path / "key").write_text(f"e30.{claims}.c2ln\n")
+    program = start("works", api_key=tmp_path / "key")
+    await eventually(lambda: program.line("working"))
+    shown = 'collate_gateway_credential_expires_timestamp_seconds{credential="collate.api_key_file"} 1.78e+09'
+    await eventually(lambda: shown in program.get("/metrics").text)
 
 
 async def test_without_kafka_a_process_waits_and_stays_live(start, eventually):
