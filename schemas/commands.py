@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from schemas.enums import CommandType, DecisionReason, ReadContent, ReportedOutcome
+from schemas.enums import ClaimCheck, CommandType, DecisionReason, ReadContent, ReportedOutcome
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import CommandId, Id, KnownOnly, Name, Slug, Ticket
 from schemas.fields.visible_text import Notes, Reference, SentName, Why
@@ -143,6 +143,9 @@ class RecordAccess(Command):
     grant_expires_at: Public[Time] = Field(description="When the link expires.")
     take_over: Public[bool | None] = Field(
         default=None, description="true: a person takes over the handoff that another person has claimed."
+    )
+    claim_check: Public[ClaimCheck | None] = Field(
+        default=None, description="For people: whether another person's claim was looked for."
     )
 
 

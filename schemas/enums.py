@@ -112,6 +112,13 @@ class AssertedBy(Vocabulary):
     CALLER = "caller"
 
 
+class ClaimCheck(Vocabulary):
+    """Whether another person's claim was looked for before a person got a link."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
 class ClosedBy(Vocabulary):
     """The cause of a handoff's end."""
 

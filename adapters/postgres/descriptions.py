@@ -119,7 +119,8 @@ def _reconciled(data: Data) -> str:
 def _access_granted(data: Data) -> str:
     until = _moment(data.get("expiresAt"))
     handoff = data.get("handoffId")
-    return f"{data.get('operator')} received access to handoff {handoff}{_through(data)} until {until}."
+    unchecked = " Whether another person had it in hand was not known." if data.get("claimCheck") == "skipped" else ""
+    return f"{data.get('operator')} received access to handoff {handoff}{_through(data)} until {until}.{unchecked}"
 
 
 def _access_changed(data: Data) -> str:

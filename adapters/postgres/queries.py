@@ -19,7 +19,7 @@ from adapters.postgres.serializers import (
     handoff_status,
     timeline_entry,
 )
-from schemas.api.reads import CommandStatus, HandoffList, HandoffStatus, Timeline
+from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS, CommandStatus, HandoffList, HandoffStatus, Timeline
 
 Connection = AsyncConnection[Any]
 Row = Mapping[str, Any]
@@ -89,6 +89,25 @@ class AuthorizationById:
         statement = "SELECT record::text AS record FROM authorizations WHERE authorization_id = %(id)s"
         rows = await fetch_all(connection, statement, id=self.authorization_id)
         return str(rows[0]["record"]) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelyAuthorizationById:
+    """The public record of an authorization, if the read model is up to date."""
+
+    authorization_id: str
+
+    async def __call__(self, connection: Connection) -> tuple[str | None, bool]:
+        """Return the record as JSON or None, and whether the projector is late."""
+        statement = """
+        SELECT (SELECT record::text FROM authorizations WHERE authorization_id = %(id)s) AS record,
+            coalesce((SELECT at < now() - make_interval(secs => %(silent)s) OR behind > %(behind)s FROM pulse), true)
+                AS is_late
+        """
+        row = await fetch_one(
+            connection, statement, id=self.authorization_id, silent=SILENT_SECONDS, behind=MOST_BEHIND
+        )
+        return row["record"], row["is_late"]
 
 
 _TIMELINE_KEY: tuple[LiteralString, ...] = ("at", "rank", "ordinal")

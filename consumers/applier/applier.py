@@ -168,6 +168,7 @@ class Applier:
                 expires_at=grant.grant_expires_at.timestamp(),
                 cause=task.record_id,
                 take_over=bool(grant.take_over),
+                claim_check=grant.claim_check,
             )
         )
         if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:

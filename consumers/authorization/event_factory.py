@@ -106,6 +106,7 @@ def access_granted(grant: GrantRecorded) -> HandoffAccessGranted:
         asserted_by=asserted_by(grant.caller),
         caller=grant.caller,
         expires_at=at(grant.expires_at),
+        claim_check=grant.claim_check,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from consumers.authorization.state import Closer, CommandRef
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
+from schemas.enums import ClaimCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class GrantRecorded:
     expires_at: float
     cause: str
     take_over: bool = False
+    claim_check: ClaimCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def routes(
         PathRoute(f"{authorization}/recent-commands/empty", decisions.empty_recent_commands, methods=["POST"]),
         PathRoute(f"{authorization}/version-floor/lower", decisions.lower_version_floor, methods=["POST"]),
         PathRoute("/v1/commands", lists.commands, methods=["GET"]),
+        PathRoute(f"{authorization}/handoffs/{{handoffId}}", live.handoff),
         PathRoute(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
         PathRoute(f"{authorization}/handoffs/{{handoffId}}/release", live.release, methods=["POST"]),
         PathRoute(f"{authorization}/review-snapshot", live.review),

@@ -48,7 +48,7 @@ from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.routes import LiveCalls
-from gateway.ingress.live.situations import Situations
+from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
@@ -223,18 +223,25 @@ def assemble(
     tokens = Tokens(lambda: callers.current.issuers, partial(fetch, proxy=proxy))
     dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
     actions = DeadLetterActions(command_log)
-    recorder = RequestRecorder(metrics)
+    recorder, situations = RequestRecorder(metrics), Situations(collate)
     app = create_app(
         routes(
             Commands(access, signed, service, batches, max_wait_seconds=max_wait_seconds),
-            LiveCalls(access, grants, Reviews(collate), EvidenceReader(collate), record),
+            LiveCalls(
+                access,
+                grants,
+                Reviews(collate),
+                EvidenceReader(collate),
+                situations=SharedSituations(situations),
+                record=record,
+            ),
             streams,
             reads,
             DeadLetters(
                 access,
                 dead_letters,
                 actions,
-                Situations(collate),
+                situations,
                 waiters,
                 record=record,
                 max_wait_seconds=max_wait_seconds,

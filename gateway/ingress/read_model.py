@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.database import DatabaseAway, NotMigrated
-from adapters.postgres.queries import AuthorizationById
+from adapters.postgres.queries import TimelyAuthorizationById
 from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import ReadModelUnavailable
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class ReadModelClaims:
-    """The claims of open handoffs, as the read model knows them: late by the projector's lag."""
+    """The claims of open handoffs, as the read model knows them. Of a late read model they are unknown."""
 
     def __init__(self, reader: ReadModelReader) -> None:
         self._reader = reader
@@ -28,9 +28,11 @@ class ReadModelClaims:
     async def claim_of(self, authorization_id: str, handoff_id: str, caller: str) -> HandoffClaim | None:
         """Return the claim of an open handoff to a caller. Raises ClaimsUnknown."""
         try:
-            record = await self._reader.fetch("claim", AuthorizationById(authorization_id), caller)
+            record, is_late = await self._reader.fetch("claim", TimelyAuthorizationById(authorization_id), caller)
         except (DatabaseAway, NotMigrated, ReadModelBusy):
             raise ClaimsUnknown from None
+        if is_late:
+            raise ClaimsUnknown
         active = None if record is None else AuthorizationRecord.from_record(record).active_handoff
         return active.claim if active is not None and active.id == handoff_id else None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from schemas.api.situations import AuthorizationNow, HandoffNow
 from schemas.enums import DecisionReason
 from schemas.fields.scalars import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Word
 from schemas.fields.visible_text import SentName, Why
@@ -152,34 +153,12 @@ class DeadLetterOriginal(OpenModel):
     value: Phi[str] = Field(description="The original record's value in base64.")
 
 
-class HandoffNow(OpenModel):
-    """The current state of the handoff that the command names, or of the running handoff."""
-
-    id: Public[Id] = Field(description="Collate's id of the handoff.")
-    state: Public[Word | None] = Field(default=None, description="The handoff's state in Collate's words, if readable.")
-    result: Public[Word | None] = Field(default=None, description="The handoff's result, in Collate's words.")
-    version: Public[int | None] = Field(default=None, description="Collate's version of the handoff.")
-
-
-class DeadLetterSituation(OpenModel):
+class DeadLetterSituation(AuthorizationNow):
     """The current state, at Collate, of a dead letter's authorization."""
 
     command_id: Public[CommandId] = Field(description="The command's id.")
-    at: Public[Time] = Field(description="When the gateway read the authorization from Collate.")
-    authorization_id: Public[Id] = Field(description="The authorization's id.")
-    version: Public[int] = Field(description="Collate's version of the authorization.")
-    status: Public[Word] = Field(description="The authorization's status, in Collate's words.")
-    outcome: Public[Word | None] = Field(default=None, description="The outcome, once the authorization is completed.")
-    next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
-    resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
-    covers_review_snapshot_id: Public[Id | None] = Field(
-        default=None, description="The snapshot to accept before a handoff."
-    )
     review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the current review snapshot.")
     review_snapshot_status: Public[Word | None] = Field(default=None, description="The status of that snapshot.")
-    receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
-    decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
-    active_handoff_id: Public[Id | None] = Field(default=None, description="The id of the running handoff.")
     handoff: Public[HandoffNow | None] = Field(default=None, description="The command's handoff, else the running one.")
 
 

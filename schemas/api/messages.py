@@ -29,6 +29,11 @@ class AccessGrantBody(Model):
         default=None,
         description="true: get the link also if another person has claimed the handoff, and claim it. For people only.",
     )
+    claim_check: Public[Literal["required"] | None] = Field(
+        default=None,
+        description="required: 503 `claim-unknown` and no link if another person's claim cannot be looked for. For "
+        "people only.",
+    )
 
 
 class _CommandResponse(OpenModel):
@@ -82,7 +87,7 @@ class AccessGranted(OpenModel):
     claim_check: Public[Literal["done", "skipped"] | None] = Field(
         default=None,
         description="For people: whether another person's claim was looked for. skipped: there is no read model, or it "
-        "is not available. Absent for services.",
+        "is late or not available. Absent for services.",
     )
 
 

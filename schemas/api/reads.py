@@ -3,7 +3,7 @@
 All fields are public. Responses may get new fields.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
@@ -212,6 +212,13 @@ class MinuteCounts(OpenModel):
     at: Public[Time] = Field(description="The beginning of the minute.")
     accepted: Public[int] = Field(description="Accepted commands.")
     finished: Public[int] = Field(description="Finished commands.")
+
+
+SILENT_SECONDS: Final = 15.0
+"""A projector reports each second or so. Longer silence means that the data no longer follow Kafka."""
+
+MOST_BEHIND: Final = 1_000
+"""With more unread records the data are visibly late."""
 
 
 class Projector(OpenModel):

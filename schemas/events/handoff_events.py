@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.enums import Agreement, AssertedBy, ClosedBy, CloseReport, Effect, EventType
+from schemas.enums import Agreement, AssertedBy, ClaimCheck, ClosedBy, CloseReport, Effect, EventType
 from schemas.events.event import (
     ACCEPTED_BY,
     ASSERTED_BY,
@@ -137,6 +137,11 @@ class HandoffAccessGranted(Event):
         default=None, description="The authenticated caller that received the link; absent in older events."
     )
     expires_at: Public[Time] = Field(description="When the link expires.")
+    claim_check: Public[ClaimCheck | None] = Field(
+        default=None,
+        description="For people: whether another person's claim was looked for. skipped: claims were unknown. "
+        "Absent for services and in older events.",
+    )
 
 
 class HandoffAccessChanged(Event):

@@ -15,6 +15,8 @@ class AccessGrantBody(TypedDict):
     """The member of staff who will receive the link, never a patient. Required from a service; a person's own token says it."""
     takeOver: NotRequired[bool | None]
     """true: get the link also if another person has claimed the handoff, and claim it. For people only."""
+    claimCheck: NotRequired[Literal["required"]]
+    """required: 503 `claim-unknown` and no link if another person's claim cannot be looked for. For people only."""
 
 
 class AccessGranted(TypedDict):
@@ -31,7 +33,7 @@ class AccessGranted(TypedDict):
     message: NotRequired[str]
     """Collate's message for the operator, such as what the payer's portal asks for."""
     claimCheck: NotRequired[Literal["done", "skipped"]]
-    """For people: whether another person's claim was looked for. skipped: there is no read model, or it is not available. Absent for services."""
+    """For people: whether another person's claim was looked for. skipped: there is no read model, or it is late or not available. Absent for services."""
 
 
 class ProblemFault(TypedDict):
@@ -1111,7 +1113,7 @@ class DeadLetterOriginal(TypedDict):
 
 
 class HandoffNow(TypedDict):
-    """The current state of the handoff that the command names, or of the running handoff."""
+    """The current state of a handoff: the named one, or the running one."""
 
     id: str
     """Collate's id of the handoff."""
@@ -1126,10 +1128,8 @@ class HandoffNow(TypedDict):
 class DeadLetterSituation(TypedDict):
     """The current state, at Collate, of a dead letter's authorization."""
 
-    commandId: str
-    """The command's id."""
     at: str
-    """When the gateway read the authorization from Collate."""
+    """When the gateway began to read from Collate."""
     authorizationId: str
     """The authorization's id."""
     version: int
@@ -1144,16 +1144,18 @@ class DeadLetterSituation(TypedDict):
     """The kind of resolution of the next action."""
     coversReviewSnapshotId: NotRequired[str]
     """The snapshot to accept before a handoff."""
-    reviewSnapshotId: NotRequired[str]
-    """The id of the current review snapshot."""
-    reviewSnapshotStatus: NotRequired[str]
-    """The status of that snapshot."""
     receiptSeen: bool
     """Whether the payer's receipt is present."""
     decisionSeen: bool
     """Whether the payer's decision is present."""
     activeHandoffId: NotRequired[str]
     """The id of the running handoff."""
+    commandId: str
+    """The command's id."""
+    reviewSnapshotId: NotRequired[str]
+    """The id of the current review snapshot."""
+    reviewSnapshotStatus: NotRequired[str]
+    """The status of that snapshot."""
     handoff: NotRequired[HandoffNow]
     """The command's handoff, else the running one."""
 
@@ -1236,6 +1238,10 @@ class HandoffAccessChanged(TypedDict):
     """The metadata of the request command."""
 
 
+ClaimCheck = Literal["done", "skipped"]
+"""Whether another person's claim was looked for before a person got a link."""
+
+
 class HandoffAccessGranted(TypedDict):
     """An operator received a link into the live session. A link that is returned again is another event."""
 
@@ -1249,6 +1255,8 @@ class HandoffAccessGranted(TypedDict):
     """The authenticated caller that received the link; absent in older events."""
     expiresAt: str
     """When the link expires."""
+    claimCheck: NotRequired[ClaimCheck]
+    """For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services and in older events."""
 
 
 class HandoffAtRisk(TypedDict):
@@ -1401,6 +1409,62 @@ class LastDelivery(TypedDict):
     """The status of the response, if one came."""
     agoSeconds: float
     """How long ago."""
+
+
+class LiveHandoffDetails(TypedDict):
+    """A handoff as Collate shows it now."""
+
+    id: str
+    """Collate's id of the handoff."""
+    state: NotRequired[str]
+    """The handoff's state in Collate's words, if readable."""
+    result: NotRequired[str]
+    """The handoff's result, in Collate's words."""
+    version: NotRequired[int]
+    """Collate's version of the handoff."""
+    accessAvailable: bool
+    """Whether a link into the session can be created."""
+    finalSubmitCapable: bool
+    """Whether the operator can submit in the session."""
+    activatedAt: NotRequired[str]
+    """When the handoff became active."""
+    closedAt: NotRequired[str]
+    """When the handoff was closed."""
+    message: NotRequired[str]
+    """Collate's message for the operator; absent with `message=omit`."""
+
+
+class LiveHandoff(TypedDict):
+    """An authorization and its handoff, read from Collate now. All viewers share one read for 5 s."""
+
+    at: str
+    """When the gateway began to read from Collate."""
+    authorizationId: str
+    """The authorization's id."""
+    version: int
+    """Collate's version of the authorization."""
+    status: str
+    """The authorization's status, in Collate's words."""
+    outcome: NotRequired[str]
+    """The outcome, once the authorization is completed."""
+    nextAction: NotRequired[str]
+    """The type of the next action, if there is one."""
+    resolution: NotRequired[str]
+    """The kind of resolution of the next action."""
+    coversReviewSnapshotId: NotRequired[str]
+    """The snapshot to accept before a handoff."""
+    receiptSeen: bool
+    """Whether the payer's receipt is present."""
+    decisionSeen: bool
+    """Whether the payer's decision is present."""
+    activeHandoffId: NotRequired[str]
+    """The id of the running handoff."""
+    payerId: NotRequired[str]
+    """The payer's id, if Collate shows it."""
+    isHandoffOpen: bool
+    """Whether a handoff is running. true without `activeHandoffId`: its id cannot be read."""
+    handoff: NotRequired[LiveHandoffDetails]
+    """The handoff of the path, or the running one; absent if none is running."""
 
 
 class Me(TypedDict):

@@ -20,6 +20,7 @@ import type {
   HandoffCloseBody,
   HandoffRequest,
   HandoffStatus,
+  LiveHandoff,
   Me,
   Overview,
   PayerEvidence,
@@ -133,6 +134,16 @@ export class Gateway {
   payerEvidence(authorizationId: string, options: CallOptions & { operator?: string } = {}): Promise<PayerEvidence> {
     const { operator, signal } = options;
     return this.#read(pathOf("authorizations", authorizationId, "payer-evidence"), { operator }, signal);
+  }
+
+  /** Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit. */
+  liveHandoff(
+    authorizationId: string,
+    handoffId = "active",
+    options: CallOptions & { operator?: string; message?: "omit" } = {},
+  ): Promise<LiveHandoff> {
+    const { operator, message, signal } = options;
+    return this.#read(pathOf("authorizations", authorizationId, "handoffs", handoffId), { operator, message }, signal);
   }
 
   /** Return the status of a command. */

@@ -288,7 +288,15 @@ export interface components {
              * @description When the link expires.
              */
             expiresAt: string;
+            /** @description For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services and in older events. */
+            claimCheck?: components["schemas"]["HandoffAccessGranted.ClaimCheck"];
         };
+        /**
+         * ClaimCheck
+         * @description Whether another person's claim was looked for before a person got a link.
+         * @enum {string}
+         */
+        "HandoffAccessGranted.ClaimCheck": "done" | "skipped";
         /**
          * AssertedBy
          * @description Who vouches for a person's name: the person's own token (person), or the service that called (caller).
@@ -954,6 +962,11 @@ export interface components {
             operator?: string | null;
             /** @description true: get the link also if another person has claimed the handoff, and claim it. For people only. */
             takeOver?: boolean | null;
+            /**
+             * @description required: 503 `claim-unknown` and no link if another person's claim cannot be looked for. For people only.
+             * @constant
+             */
+            claimCheck?: "required";
         };
         /**
          * AccessGranted
@@ -982,7 +995,7 @@ export interface components {
             /** @description Collate's message for the operator, such as what the payer's portal asks for. */
             message?: string;
             /**
-             * @description For people: whether another person's claim was looked for. skipped: there is no read model, or it is not available. Absent for services.
+             * @description For people: whether another person's claim was looked for. skipped: there is no read model, or it is late or not available. Absent for services.
              * @enum {string}
              */
             claimCheck?: "done" | "skipped";
@@ -1725,11 +1738,9 @@ export interface components {
          *     }
          */
         DeadLetterSituation: {
-            /** @description The command's id. */
-            commandId: string;
             /**
              * Format: date-time
-             * @description When the gateway read the authorization from Collate.
+             * @description When the gateway began to read from Collate.
              */
             at: string;
             /** @description The authorization's id. */
@@ -1746,16 +1757,18 @@ export interface components {
             resolution?: string;
             /** @description The snapshot to accept before a handoff. */
             coversReviewSnapshotId?: string;
-            /** @description The id of the current review snapshot. */
-            reviewSnapshotId?: string;
-            /** @description The status of that snapshot. */
-            reviewSnapshotStatus?: string;
             /** @description Whether the payer's receipt is present. */
             receiptSeen: boolean;
             /** @description Whether the payer's decision is present. */
             decisionSeen: boolean;
             /** @description The id of the running handoff. */
             activeHandoffId?: string;
+            /** @description The command's id. */
+            commandId: string;
+            /** @description The id of the current review snapshot. */
+            reviewSnapshotId?: string;
+            /** @description The status of that snapshot. */
+            reviewSnapshotStatus?: string;
             /** @description The command's handoff, else the running one. */
             handoff?: components["schemas"]["HandoffNow"];
         };
@@ -1996,7 +2009,7 @@ export interface components {
         };
         /**
          * HandoffNow
-         * @description The current state of the handoff that the command names, or of the running handoff.
+         * @description The current state of a handoff: the named one, or the running one.
          */
         HandoffNow: {
             /** @description Collate's id of the handoff. */
@@ -2224,6 +2237,92 @@ export interface components {
             assertedBy?: components["schemas"]["AssertedBy"];
             /** @description Absent until Collate has reconciled. */
             agreement?: components["schemas"]["Agreement"];
+        };
+        /**
+         * LiveHandoff
+         * @description An authorization and its handoff, read from Collate now. All viewers share one read for 5 s.
+         * @example {
+         *       "at": "2026-06-02T14:06:10Z",
+         *       "authorizationId": "auth_7Q2M",
+         *       "version": 24,
+         *       "status": "requires_action",
+         *       "nextAction": "complete_payer_interaction",
+         *       "resolution": "manual_handoff",
+         *       "receiptSeen": false,
+         *       "decisionSeen": false,
+         *       "isHandoffOpen": true,
+         *       "activeHandoffId": "mhand_55",
+         *       "handoff": {
+         *         "id": "mhand_55",
+         *         "state": "active",
+         *         "version": 2,
+         *         "accessAvailable": true,
+         *         "finalSubmitCapable": true
+         *       }
+         *     }
+         */
+        LiveHandoff: {
+            /**
+             * Format: date-time
+             * @description When the gateway began to read from Collate.
+             */
+            at: string;
+            /** @description The authorization's id. */
+            authorizationId: string;
+            /** @description Collate's version of the authorization. */
+            version: number;
+            /** @description The authorization's status, in Collate's words. */
+            status: string;
+            /** @description The outcome, once the authorization is completed. */
+            outcome?: string;
+            /** @description The type of the next action, if there is one. */
+            nextAction?: string;
+            /** @description The kind of resolution of the next action. */
+            resolution?: string;
+            /** @description The snapshot to accept before a handoff. */
+            coversReviewSnapshotId?: string;
+            /** @description Whether the payer's receipt is present. */
+            receiptSeen: boolean;
+            /** @description Whether the payer's decision is present. */
+            decisionSeen: boolean;
+            /** @description The id of the running handoff. */
+            activeHandoffId?: string;
+            /** @description The payer's id, if Collate shows it. */
+            payerId?: string;
+            /** @description Whether a handoff is running. true without `activeHandoffId`: its id cannot be read. */
+            isHandoffOpen: boolean;
+            /** @description The handoff of the path, or the running one; absent if none is running. */
+            handoff?: components["schemas"]["LiveHandoffDetails"];
+        };
+        /**
+         * LiveHandoffDetails
+         * @description A handoff as Collate shows it now.
+         */
+        LiveHandoffDetails: {
+            /** @description Collate's id of the handoff. */
+            id: string;
+            /** @description The handoff's state in Collate's words, if readable. */
+            state?: string;
+            /** @description The handoff's result, in Collate's words. */
+            result?: string;
+            /** @description Collate's version of the handoff. */
+            version?: number;
+            /** @description Whether a link into the session can be created. */
+            accessAvailable: boolean;
+            /** @description Whether the operator can submit in the session. */
+            finalSubmitCapable: boolean;
+            /**
+             * Format: date-time
+             * @description When the handoff became active.
+             */
+            activatedAt?: string;
+            /**
+             * Format: date-time
+             * @description When the handoff was closed.
+             */
+            closedAt?: string;
+            /** @description Collate's message for the operator; absent with `message=omit`. */
+            message?: string;
         };
         /**
          * Me

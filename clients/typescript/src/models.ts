@@ -14,6 +14,7 @@ export type CommandStatus = Schemas["CommandStatus"];
 export type HandoffCloseBody = Schemas["HandoffCloseBody"];
 export type HandoffRequest = Schemas["HandoffRequest"];
 export type HandoffStatus = Schemas["HandoffList"]["handoffs"][number];
+export type LiveHandoff = Schemas["LiveHandoff"];
 export type Me = Schemas["Me"];
 export type Overview = Schemas["Overview"];
 export type PayerEvidence = Schemas["PayerEvidence"];

@@ -43,6 +43,7 @@ COLUMNS: Final = (
     "ticket",
     "by",
     "takenOverFrom",
+    "claimCheck",
 )
 """The columns of the export. A new column is added at the end."""
 

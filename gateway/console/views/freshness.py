@@ -7,12 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.console.times import seconds_between
-
-SILENT_SECONDS = 15.0
-"""A projector reports each second or so. Longer silence means that the data no longer follow Kafka."""
-
-MOST_BEHIND = 1_000
-"""With more unread records the data are visibly late."""
+from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS
 
 
 class FreshnessState(StrEnum):

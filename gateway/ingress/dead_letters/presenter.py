@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from gateway.ingress.dead_letters.actions import original_of
 from gateway.ingress.dead_letters.index import IndexEntry
+from gateway.ingress.live.presenter import facts_of
 from gateway.ingress.live.situations import Situation
-from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite, HandoffNow
+from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite
+from schemas.api.situations import HandoffNow
 from schemas.commands import COMMANDS
 from schemas.dead_letter import DeadLetter
 from schemas.fields.scalars import word
@@ -56,8 +58,7 @@ def _write(intent: Mapping[str, Any]) -> DeadLetterWrite:
 
 def situation(command_id: str, found: Situation) -> DeadLetterSituation:
     """Return the state of a dead letter's authorization at Collate."""
-    authorization, handoff = found.authorization, found.handoff
-    action, snapshot = authorization.next_action, authorization.review_snapshot
+    handoff, snapshot = found.handoff, found.authorization.review_snapshot
     handoff_now = None
     if found.handoff_id is not None:
         handoff_now = HandoffNow(
@@ -68,18 +69,8 @@ def situation(command_id: str, found: Situation) -> DeadLetterSituation:
         )
     return DeadLetterSituation(
         command_id=command_id,
-        at=datetime.now(UTC),
-        authorization_id=authorization.id,
-        version=authorization.version,
-        status=authorization.status,
-        outcome=authorization.outcome,
-        next_action=action.type if action else None,
-        resolution=action.resolution.kind if action and action.resolution else None,
-        covers_review_snapshot_id=authorization.covers_review_snapshot_id,
+        **facts_of(found),
         review_snapshot_id=snapshot.id if snapshot else None,
         review_snapshot_status=snapshot.status if snapshot else None,
-        receipt_seen=authorization.receipt_seen,
-        decision_seen=authorization.decision_seen,
-        active_handoff_id=authorization.active_handoff_id,
         handoff=handoff_now,
     )

@@ -14,7 +14,7 @@
     ├─ InternalError (500) · TransferCodingUnknown (501) · CollateFailed (502) · DeadlinePassed (504)
     ├─ VersionNotSupported (505)
     └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · DeadLettersUnread
-                               ReadModelUnavailable · Overloaded · Stopping
+                               ClaimUnknown · ReadModelUnavailable · Overloaded · Stopping
 
 The docstring of a class is the `title`. `slug` is the last part of `type` and the label of metrics. A problem never
 carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and the value expected there.
@@ -202,6 +202,12 @@ class AuditUnavailable(Unavailable):
     """The access could not be recorded."""
 
     slug = "audit-unavailable"
+
+
+class ClaimUnknown(Unavailable):
+    """Whether another person has claimed the handoff is not known now."""
+
+    slug = "claim-unknown"
 
 
 class CollateUnavailable(Unavailable):

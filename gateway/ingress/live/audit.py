@@ -28,6 +28,7 @@ class AccessRecord:
             operator=access.operator,
             grant_expires_at=access.expires_at,
             take_over=access.take_over or None,
+            claim_check=access.claim_check,
         )
         return await self._append(access.record_id, access.caller, access.authorization_id, data)
 

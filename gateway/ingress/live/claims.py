@@ -6,7 +6,7 @@ from schemas.authorization import HandoffClaim
 
 
 class ClaimsUnknown(Exception):
-    """There is no read model, or it is not available now."""
+    """There is no read model, or it is late or not available now."""
 
 
 class ClaimReader(Protocol):

@@ -23,7 +23,7 @@ from adapters.http.cause import Cause
 from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.outcomes import (
     Access,
-    ClaimCheck,
+    ClaimCheckFailed,
     ClaimedByAnother,
     Granted,
     NoAccess,
@@ -34,7 +34,7 @@ from gateway.ingress.live.outcomes import (
 from schemas.callers import asserted_by
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
-from schemas.enums import AssertedBy
+from schemas.enums import AssertedBy, ClaimCheck
 from schemas.identity import request_id
 
 ACTIVE = "active"
@@ -49,6 +49,8 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.5
 # The operator may be able to do something about these.
 _WITH_MESSAGE = (NoAccess.HANDOFF_NOT_ACTIVE_YET, NoAccess.ACCESS_NOT_AVAILABLE)
+# A person waits, so a claim that cannot be read by then is unknown. With the event loop's own delay it stays below 2 s.
+CLAIM_SECONDS = 1.5
 # A timer may expire some milliseconds early, and the budget would then defer the call.
 _MARGIN_SECONDS = 0.05
 
@@ -93,6 +95,7 @@ class GrantRequest:
     caller: str
     retry_key: str | None = None
     take_over: bool = False
+    requires_claim_check: bool = False
 
     @property
     def is_of_person(self) -> bool:
@@ -120,7 +123,9 @@ class Grants:
         self._sleep = sleep
         self._chance = chance
 
-    async def mint(self, request: GrantRequest) -> Granted | NotOpen | ClaimedByAnother | Unrecorded | UpstreamError:
+    async def mint(
+        self, request: GrantRequest
+    ) -> Granted | NotOpen | ClaimedByAnother | ClaimCheckFailed | Unrecorded | UpstreamError:
         """Mint a grant, record the operator's access, and return the grant."""
         if not self._record.is_open:
             return Unrecorded(retry_after_seconds=2.0)
@@ -132,7 +137,7 @@ class Grants:
             message = handoff.message if unavailable in _WITH_MESSAGE else None
             return NotOpen(unavailable, handoff.id, handoff.result, message)
         check = await self._check_claim(request, handoff.id) if request.is_of_person else None
-        if isinstance(check, ClaimedByAnother):
+        if isinstance(check, ClaimedByAnother | ClaimCheckFailed):
             return check
         seed = _seed(request, handoff.id)
         for number in range(MAX_MINTS):
@@ -151,17 +156,21 @@ class Grants:
                 # A link that is returned again is another access, so its record has an id of its own.
                 record_id=str(uuid.uuid4()),
                 take_over=request.take_over,
+                claim_check=check,
             )
             retry_after = await self._record.put(access)
             granted = Granted(handoff.id, grant, handoff.message, check)
             return granted if retry_after is None else Unrecorded(retry_after)
         return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)
 
-    async def _check_claim(self, request: GrantRequest, handoff_id: str) -> ClaimCheck | ClaimedByAnother:
+    async def _check_claim(
+        self, request: GrantRequest, handoff_id: str
+    ) -> ClaimCheck | ClaimedByAnother | ClaimCheckFailed:
         try:
-            claim = await self._claims.claim_of(request.authorization_id, handoff_id, request.caller)
-        except ClaimsUnknown:
-            return ClaimCheck.SKIPPED
+            async with asyncio.timeout(CLAIM_SECONDS):
+                claim = await self._claims.claim_of(request.authorization_id, handoff_id, request.caller)
+        except (ClaimsUnknown, TimeoutError):
+            return ClaimCheckFailed() if request.requires_claim_check else ClaimCheck.SKIPPED
         if claim is not None and claim.caller != request.caller and not request.take_over:
             return ClaimedByAnother(handoff_id, claim)
         return ClaimCheck.DONE

@@ -9,6 +9,7 @@ from adapters.collate.operations import Operation
 from schemas.authorization import HandoffClaim
 from schemas.collate.authorization import ReviewSnapshot
 from schemas.collate.handoff import AccessGrant
+from schemas.enums import ClaimCheck
 
 
 class NoAccess(StrEnum):
@@ -20,13 +21,6 @@ class NoAccess(StrEnum):
     HANDOFF_CLOSED = "handoff_closed"
     ACCESS_NOT_AVAILABLE = "access_not_available"
     GRANTS_TOO_SHORT = "grants_too_short"
-
-
-class ClaimCheck(StrEnum):
-    """Whether another person's claim was looked for before a person got a link."""
-
-    DONE = "done"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +42,11 @@ class ClaimedByAnother:
 
     handoff_id: str
     claim: HandoffClaim
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCheckFailed:
+    """Another person's claim cannot be looked for, and the request requires it; no link was minted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +107,4 @@ class Access:
     expires_at: datetime
     record_id: str
     take_over: bool = False
+    claim_check: ClaimCheck | None = None

@@ -1,4 +1,4 @@
-"""The live routes: access grants and the review snapshot. Every refusal is a problem on which a UI can act."""
+"""The live routes: access grants, a handoff now, review snapshot, evidence. A UI can act on each of their problems."""
 
 import json
 from typing import assert_never
@@ -14,18 +14,21 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import (
     AuditUnavailable,
+    ClaimUnknown,
+    HandoffNotFound,
     InvalidCommand,
     NoPayerEvidence,
     NoReviewSnapshot,
     NotPermitted,
 )
-from gateway.ingress.http.query import read_query
+from gateway.ingress.http.query import read_query, read_word
 from gateway.ingress.http.request import parse, path_id, read_json
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.evidence import EvidenceReader
-from gateway.ingress.live.grants import GrantRequest, Grants
+from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
+    ClaimCheckFailed,
     ClaimedByAnother,
     Granted,
     NoEvidence,
@@ -35,15 +38,17 @@ from gateway.ingress.live.outcomes import (
     Unrecorded,
     UpstreamError,
 )
+from gateway.ingress.live.presenter import live_handoff
 from gateway.ingress.live.problems import problem_of, problem_of_claim, problem_of_not_open
 from gateway.ingress.live.review import Reviews
+from gateway.ingress.live.situations import SharedSituations
 from runtime.http.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
 from schemas.commands import RecordRead, ReleaseHandoff
 from schemas.enums import ReadContent
 from schemas.times import format_time
 
-_FOR_PEOPLE = Fault("expected no such field from a service: only people claim handoffs", pointer="/takeOver")
+_FOR_PEOPLE = "expected no such field from a service: only people claim handoffs"
 
 
 class LiveCalls:
@@ -55,12 +60,15 @@ class LiveCalls:
         grants: Grants,
         reviews: Reviews,
         evidence: EvidenceReader,
+        *,
+        situations: SharedSituations,
         record: AccessRecord,
     ) -> None:
         self._access = access
         self._grants = grants
         self._reviews = reviews
         self._evidence = evidence
+        self._situations = situations
         self._record = record
 
     async def grant(self, request: Request) -> Response:
@@ -74,12 +82,22 @@ class LiveCalls:
         key = context.headers.get(b"idempotency-key")
         retry_key = None if key is None else read_key(key)
         body, operator = parse_with_operator(caller, AccessGrantBody, await read_json(request))
-        if body.take_over is not None and caller.person is None:
-            raise InvalidCommand("Correct the fields named in `errors`. Nothing was done.", faults=(_FOR_PEOPLE,))
+        of_people = {"/takeOver": body.take_over, "/claimCheck": body.claim_check}
+        faults = tuple(Fault(_FOR_PEOPLE, pointer=name) for name, value in of_people.items() if value is not None)
+        if faults and caller.person is None:
+            raise InvalidCommand("Correct the fields named in `errors`. Nothing was done.", faults=faults)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
         context.deadline.extend(LIVE_CALL_SECONDS)
         outcome = await self._grants.mint(
-            GrantRequest(authorization_id, handoff_id, operator, caller.name, retry_key, take_over=bool(body.take_over))
+            GrantRequest(
+                authorization_id,
+                handoff_id,
+                operator,
+                caller.name,
+                retry_key,
+                take_over=bool(body.take_over),
+                requires_claim_check=body.claim_check is not None,
+            )
         )
         match outcome:
             case Granted():
@@ -89,6 +107,12 @@ class LiveCalls:
                 return JSONResponse(_granted(outcome), 201)
             case ClaimedByAnother():
                 raise problem_of_claim(outcome)
+            case ClaimCheckFailed():
+                raise ClaimUnknown(
+                    "No link was made. Ask your team who has the handoff in hand, then send the request without "
+                    "`claimCheck`; or retry after Retry-After.",
+                    retry_after_seconds=2.0,
+                )
             case NotOpen():
                 if outcome.message is not None:
                     read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
@@ -117,6 +141,33 @@ class LiveCalls:
         self._record.require_open()
         await self._record.put_release(authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id))
         return ModelResponse(ReleaseAccepted(authorization_id=authorization_id, handoff_id=handoff_id), 202)
+
+    async def handoff(self, request: Request) -> Response:
+        """GET /v1/authorizations/{authorizationId}/handoffs/{handoffId}: the state at Collate now.
+
+        The handoff id `active` means the active handoff of the authorization. Collate's message is PHI, so its read is
+        recorded first. With `message=omit` the response has no message, and the read needs no record.
+        """
+        caller = self._access.admit(request, Permission.HANDOFF_GRANT)
+        authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
+        query = read_query(request, "operator", "message")
+        operator = operator_in_query(caller, query)
+        with_message = read_word(query, "message", ("omit",)) is None
+        context = context_of(request.scope)
+        context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
+        if with_message:
+            self._record.require_open()
+        context.deadline.extend(LIVE_CALL_SECONDS)
+        wanted_id = None if handoff_id == ACTIVE else handoff_id
+        found = await self._situations.read(authorization_id, wanted_id, caller.name)
+        if isinstance(found, UpstreamError):
+            raise problem_of(found)
+        if wanted_id is not None and found.handoff is None:
+            raise HandoffNotFound("Collate has no such handoff of this authorization. Read `active` instead.")
+        if with_message and found.handoff is not None:
+            read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
+            await self._record.put_read(authorization_id, caller.name, read)
+        return ModelResponse(live_handoff(found, with_message=with_message))
 
     async def review(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/review-snapshot?operator=…: PHI, so the read is recorded first."""

@@ -1,12 +1,16 @@
-"""The current state of an authorization and a handoff at Collate, for an operator's decision. Reads only."""
+"""The current state of an authorization and a handoff at Collate. Reads only."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
-from adapters.collate.answers import Answered, Refused, Result
+from adapters.collate.answers import Answered, Deferred, NotSent, Refused, Result
 from adapters.collate.budget import Priority
 from adapters.collate.operations import Operation
 from gateway.ingress.live.outcomes import UpstreamError
+from gateway.ingress.live.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 
@@ -27,8 +31,12 @@ class SituationSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An authorization, and the requested or the active handoff; None if Collate has none."""
+    """An authorization, and the requested or the active handoff; None if Collate has none.
 
+    It was so at `at` or later: the time is that before the first read.
+    """
+
+    at: datetime
     authorization: PriorAuthorization
     handoff_id: str | None = None
     handoff: ManualHandoff | None = None
@@ -37,20 +45,49 @@ class Situation:
 class Situations:
     """Reads situations: first the authorization, so that the handoff is never older."""
 
-    def __init__(self, collate: SituationSource) -> None:
+    def __init__(self, collate: SituationSource, now: Callable[[], float] = time.time) -> None:
         self._collate = collate
+        self._now = now
 
     async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
         """Return the situation with this handoff, or with the active one."""
+        at = datetime.fromtimestamp(self._now(), UTC)
         found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)
         wanted_id = handoff_id or found.model.active_handoff_id
-        if wanted_id is None:
-            return Situation(found.model)
-        handoff = await self._collate.get_handoff(authorization_id, wanted_id, priority=Priority.LIVE, caller=caller)
+        situation = Situation(at, found.model)
+        return situation if wanted_id is None else await self.with_handoff(situation, wanted_id, caller)
+
+    async def with_handoff(self, situation: Situation, handoff_id: str, caller: str) -> Situation | UpstreamError:
+        """Return the situation with this handoff instead."""
+        handoff = await self._collate.get_handoff(
+            situation.authorization.id, handoff_id, priority=Priority.LIVE, caller=caller
+        )
         if isinstance(handoff, Answered):
-            return Situation(found.model, wanted_id, handoff.model)
+            return replace(situation, handoff_id=handoff_id, handoff=handoff.model)
         if isinstance(handoff, Refused) and handoff.status == 404 and not handoff.suspended:
-            return Situation(found.model, wanted_id)
+            return replace(situation, handoff_id=handoff_id, handoff=None)
         return UpstreamError(Operation.GET_HANDOFF, handoff)
+
+
+class SharedSituations:
+    """Situations that all viewers share: one read of each authorization in 5 s (docs/decisions/0021-live-reads.md)."""
+
+    def __init__(self, situations: Situations) -> None:
+        self._situations = situations
+        self._reads = SharedReads[Situation | UpstreamError](_was_read)
+
+    async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
+        """Return the situation with this handoff, or with the active one, at most 5 s after it was read."""
+        found = await self._reads.get(authorization_id, lambda: self._situations.read(authorization_id, None, caller))
+        if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
+            return found
+        return await self._reads.get(
+            (authorization_id, handoff_id), lambda: self._situations.with_handoff(found, handoff_id, caller)
+        )
+
+
+def _was_read(outcome: Situation | UpstreamError) -> bool:
+    """Return whether Collate was asked: only such a read takes from the share of other viewers."""
+    return not (isinstance(outcome, UpstreamError) and isinstance(outcome.answer, Deferred | NotSent))

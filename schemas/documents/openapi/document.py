@@ -29,6 +29,7 @@ from schemas.api.operator_decisions import (
     VersionFloorDecision,
 )
 from schemas.api.reads import READS
+from schemas.api.situations import LiveHandoff
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
 from schemas.documents.openapi.cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
 from schemas.documents.openapi.components import component_schemas, reference, with_names_of_words
@@ -68,6 +69,7 @@ _MODELS: tuple[type[Model], ...] = (
     ReleaseAccepted,
     Review,
     PayerEvidence,
+    LiveHandoff,
     AccessProblemDetails,
     ProblemDetails,
     *READS,

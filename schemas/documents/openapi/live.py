@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 
 from schemas.api.messages import AccessGrantBody, AccessGranted, PayerEvidence, ReleaseAccepted, ReleaseBody, Review
+from schemas.api.situations import LiveHandoff
 from schemas.documents.openapi.parts import (
     Json,
     access_conflict,
     json_body,
     json_response,
     links,
+    parameter,
     problems,
     used_parameters,
 )
@@ -23,6 +25,7 @@ def live_paths(rejections: Iterable[int]) -> Json:
     """Return the paths. `rejections`: the statuses of the problems of a request with a body."""
     rejections = tuple(rejections)
     return {
+        _HANDOFF: {"get": _handoff()},
         f"{_HANDOFF}/access-grants": {"post": _grant(rejections)},
         f"{_HANDOFF}/release": {"post": _release(rejections)},
         f"{_AUTHORIZATION}/review-snapshot": {"get": _review()},
@@ -42,11 +45,30 @@ def _grant(rejections: tuple[int, ...]) -> Json:
         "summary": "Create a short-lived link into the live payer session; `active` means the running handoff.",
         "description": "A retry with the same Idempotency-Key returns the same grant; without a key, a new grant. A "
         "person's first grant claims the handoff; another person gets 409 `handoff-claimed`, unless they send "
-        "`takeOver: true`. Keep the link in memory only, and drop it at the event `handoff.closed`: no operator may "
+        "`takeOver: true`. `claimCheck: required`: 503 `claim-unknown` if claims are "
+        "unknown. Keep the link in memory only, and drop it at the event `handoff.closed`: no operator may "
         "work in the session after that. `handoff.at_risk` with `grant_expiring` says when a new link is needed.",
         "parameters": used_parameters("AuthorizationId", "HandoffId", "OptionalIdempotencyKey", "RequestId"),
         "requestBody": json_body(AccessGrantBody, is_required=True),
         "responses": {"201": granted} | problems((*rejections, *_LIVE)) | access_conflict(),
+    }
+
+
+def _handoff() -> Json:
+    omitted = parameter(
+        "query",
+        "message",
+        {"type": "string", "enum": ["omit"]},
+        "omit: without Collate's message. Such a read is not on record, and works while Kafka is away.",
+    )
+    return {
+        "operationId": "readHandoff",
+        "tags": ["sessions"],
+        "summary": "Read an authorization and its handoff from Collate now; `active` means the running handoff.",
+        "description": "Needs the permission `handoff:grant`, and no read model. All viewers share one read for 5 s; "
+        "`at` says when. A read of a handoff is on record before the response leaves: `authorization.content_read`.",
+        "parameters": [*used_parameters("AuthorizationId", "HandoffId", "Operator", "RequestId"), omitted],
+        "responses": {"200": json_response("The state at Collate.", LiveHandoff)} | problems(_READ),
     }
 
 

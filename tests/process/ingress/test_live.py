@@ -1,9 +1,11 @@
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from schemas.api.messages import AccessGranted, Review
+from schemas.api.situations import LiveHandoff
 from schemas.commands import RecordAccess
 
 ACCESS = "/v1/authorizations/{}/handoffs/{}/access-grants"
@@ -187,3 +189,97 @@ async def test_live_calls_do_not_wait_for_one_another(ingress, collate, authoriz
     replies = await asyncio.gather(*(grant(ingress, authorization) for _ in range(5)))
     assert {reply.status for reply in replies} == {201}
     assert len({json.loads(reply.body)["id"] for reply in replies}) == 5
+
+
+NOW = "/v1/authorizations/{}/handoffs/{}"
+
+
+async def now(ingress, authorization, handoff="active", query="", **headers):
+    return await ingress.get(NOW.format(authorization, handoff) + query, **headers)
+
+
+def reads_of(collate, end=""):
+    return [call for call in collate.ledger.calls if call.method == "GET" and call.path.endswith(end)]
+
+
+async def test_a_live_read_shows_the_handoff_now_with_its_time_and_is_on_record(lines, ingress, kafka, collate):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
+    before = datetime.now(UTC)
+    reply = await now(ingress, authorization, query="?operator=op-7")
+    live = LiveHandoff.from_caller(reply.body)
+    assert (reply.status, reply.headers["cache-control"]) == (200, "no-store")
+    assert (live.status, live.next_action, live.is_handoff_open) == (
+        "requires_action",
+        "complete_payer_interaction",
+        True,
+    )
+    assert live.handoff.id == live.active_handoff_id
+    assert (live.handoff.state, live.handoff.access_available, live.handoff.message) == ("active", True, MESSAGE)
+    assert before <= live.at <= datetime.now(UTC)
+    (command,) = kafka.read()
+    assert (command.data.content, command.data.operator, command.caller) == ("handoff_message", "op-7", "desk")
+    assert "Pat Roe" not in json.dumps(lines()) + repr(kafka.commands) + repr(list(ingress.process.registry.collect()))
+    named = await now(ingress, authorization, live.handoff.id)
+    assert named.json == reply.json
+
+
+async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_record(
+    ingress, kafka, collate, authorization
+):
+    collate.fault("delay", method="GET", seconds=0.2, count=1)
+    replies = await asyncio.gather(*(now(ingress, authorization, query=f"?operator=op-{n}") for n in range(5)))
+    replies.append(await now(ingress, authorization, replies[0].json["activeHandoffId"], query="?operator=op-5"))
+    assert {reply.status for reply in replies} == {200}
+    assert len({reply.json["at"] for reply in replies}) == 1
+    assert [len(reads_of(collate, end)) for end in (authorization, replies[0].json["activeHandoffId"])] == [1, 1]
+    assert sorted(record.data.operator for record in kafka.read()) == [f"op-{n}" for n in range(6)]
+
+
+async def test_without_a_record_no_message_is_returned_and_without_the_message_no_record_is_needed(
+    ingress, kafka, collate
+):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
+    kafka.is_silent = True
+    refused = await now(ingress, authorization)
+    assert (refused.status, refused.json["type"].rpartition(":")[2]) == (503, "audit-unavailable")
+    assert b"Pat Roe" not in refused.body
+    ingress.components.publisher._set_unreachable("test")
+    calls = len(reads_of(collate))
+    assert ((await now(ingress, authorization)).status, len(reads_of(collate))) == (503, calls)
+    reply = await now(ingress, authorization, query="?message=omit")
+    assert (reply.status, reply.json["handoff"]["state"]) == (200, "active")
+    assert b"Pat Roe" not in reply.body
+
+
+async def test_without_a_running_handoff_a_live_read_shows_the_authorization_and_is_on_no_record(
+    ingress, kafka, collate
+):
+    (authorization,) = collate.create("complete_payer_interaction")
+    reply = await now(ingress, authorization)
+    assert (reply.status, reply.json["isHandoffOpen"], "handoff" in reply.json) == (200, False, False)
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("mhand_unknown", (404, "handoff-not-found")),
+        ("active?message=yes", (400, "invalid-parameter")),
+        ("active?text=omit", (400, "invalid-parameter")),
+    ],
+)
+async def test_a_live_read_names_its_mistake(ingress, kafka, authorization, path, expected):
+    reply = await now(ingress, authorization, path)
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == expected
+    assert kafka.commands == []
+
+
+async def test_an_authorization_that_collate_does_not_know_is_404(ingress):
+    reply = await now(ingress, "auth_unknown")
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "authorization-not-found")
+
+
+async def test_a_handoff_whose_id_cannot_be_read_is_open(ingress, collate):
+    (authorization,) = collate.create("handoff_active", overlay={"activeManualHandoff": {"id": 7}})
+    reply = await now(ingress, authorization)
+    assert (reply.status, reply.json["isHandoffOpen"], "activeHandoffId" in reply.json) == (200, True, False)

@@ -56,6 +56,7 @@ def _complete_for_a_service(case):
         if case.operation.path.endswith(NAMES_AN_OPERATOR):
             data["operator"] = data.get("operator") or "op-7"
             data.pop("takeOver", None)
+            data.pop("claimCheck", None)
         if data.get("acceptedReviewSnapshotId") is None:
             data.pop("acceptedBy", None)
     if case.operation.path.endswith("/original") and case.query is not None:

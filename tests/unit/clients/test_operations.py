@@ -22,6 +22,7 @@ METHODS = {
     "createAccessGrant": "accessGrant",
     "releaseHandoff": "releaseHandoff",
     "readReviewSnapshot": "reviewSnapshot",
+    "readHandoff": "liveHandoff",
     "readPayerEvidence": "payerEvidence",
     "readCommand": "command",
     "readAuthorization": "authorization",

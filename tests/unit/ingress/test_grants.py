@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from adapters.http.cause import Cause
 from gateway.ingress.live.claims import ClaimsUnknown
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
-    ClaimCheck,
+    ClaimCheckFailed,
     ClaimedByAnother,
     Granted,
     NoAccess,
@@ -21,6 +22,7 @@ from gateway.ingress.live.outcomes import (
 from schemas.authorization import HandoffClaim
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
+from schemas.enums import ClaimCheck
 
 NOW = 1_000_000.0
 
@@ -249,9 +251,10 @@ class Claims:
 JOS = HandoffClaim(by="jo", caller="people:jo", since=datetime.fromtimestamp(NOW, UTC))
 
 
-async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1"):
+async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1", required=False):
     grants = Grants(collate, record, lambda: NOW, claims=claims, sleep=collate.sleep)
-    return await grants.mint(GrantRequest("auth_1", handoff, "op-7", caller, take_over=take_over))
+    request = GrantRequest("auth_1", handoff, "op-7", caller, take_over=take_over, requires_claim_check=required)
+    return await grants.mint(request)
 
 
 async def test_a_second_person_learns_who_has_the_handoff_before_a_link_is_minted(collate, record):
@@ -274,7 +277,28 @@ async def test_other_people_get_their_link_and_learn_whether_claims_were_checked
 ):
     outcome = await mint_as(collate, record, Claims(claim), caller, take_over=take_over)
     assert (outcome.handoff_id, outcome.claim_check) == ("mhand_1", check)
-    assert record.accesses[0].take_over is take_over
+    assert (record.accesses[0].take_over, record.accesses[0].claim_check) == (take_over, check)
+
+
+class HangingClaims:
+    async def claim_of(self, authorization_id, handoff_id, caller):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("claims", [Claims(ClaimsUnknown), HangingClaims()])
+async def test_a_required_claim_check_that_fails_mints_no_link_and_answers_within_two_seconds(collate, record, claims):
+    began = asyncio.get_running_loop().time()
+    outcome = await mint_as(collate, record, claims, "people:sam", required=True)
+    assert (outcome, collate.keys, record.accesses) == (ClaimCheckFailed(), [], [])
+    assert (await mint_as(collate, record, claims, "people:sam")).claim_check is ClaimCheck.SKIPPED
+    assert asyncio.get_running_loop().time() - began < 2 * 2.0
+
+
+async def test_a_required_claim_check_that_succeeds_changes_nothing(collate, record):
+    assert await mint_as(collate, record, Claims(JOS), "people:sam", required=True) == ClaimedByAnother("mhand_1", JOS)
+    outcome = await mint_as(collate, record, Claims(None), "people:sam", required=True)
+    assert outcome.claim_check is ClaimCheck.DONE
 
 
 async def test_a_service_works_as_without_claims(collate, record):

@@ -87,6 +87,9 @@ def test_commands_and_attempts_have_a_description():
         describe("handoff.access_granted", access)
         == "op-7 received access to handoff mhand_1 until 2026-06-02T14:15:00Z."
     )
+    assert describe("handoff.access_granted", access | {"claimCheck": "skipped"}).endswith(
+        " Whether another person had it in hand was not known."
+    )
     attempt = {"operation": "create", "write": 1, "result": "ambiguous", "code": "read_timeout", "ms": 10_000}
     assert (
         describe("attempt", attempt)

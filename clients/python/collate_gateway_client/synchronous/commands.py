@@ -2,7 +2,7 @@
 """The methods that send commands, and the live calls of an operator's session."""
 
 from collections.abc import Mapping
-from typing import Any, cast, overload
+from typing import Any, Literal, cast, overload
 
 from collate_gateway_client.calls import Call, Times, event, path_of, post, time_text
 from collate_gateway_client.grants import AccessGrant
@@ -157,11 +157,13 @@ class Commands:
         *,
         operator: str | None = None,
         take_over: bool | None = None,
+        claim_check: Literal["required"] | None = None,
         key: str | None = None,
     ) -> AccessGrant:
         """Return a link into the live payer session. The same `key` returns the same link for a while."""
         path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "access-grants")
-        answer = self._sender.send(post(path, {"operator": operator, "takeOver": take_over}, key))
+        body = {"operator": operator, "takeOver": take_over, "claimCheck": claim_check}
+        answer = self._sender.send(post(path, body, key))
         return AccessGrant.of(answer.body)
 
     def release_handoff(self, authorization_id: str, handoff_id: str) -> ReleaseAccepted:

@@ -9,6 +9,7 @@ from collate_gateway_client.models import (
     AuthorizationStatus,
     CommandStatus,
     HandoffStatus,
+    LiveHandoff,
     Me,
     Overview,
     PayerEvidence,
@@ -35,6 +36,18 @@ class Reads:
         """Return the payer's receipt and decision: PHI. The read is on record."""
         path = path_of("authorizations", authorization_id, "payer-evidence")
         return cast("PayerEvidence", self._read(path, {"operator": operator}))
+
+    def live_handoff(
+        self,
+        authorization_id: str,
+        handoff_id: str = "active",
+        *,
+        operator: str | None = None,
+        message: Literal["omit"] | None = None,
+    ) -> LiveHandoff:
+        """Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit."""
+        path = path_of("authorizations", authorization_id, "handoffs", handoff_id)
+        return cast("LiveHandoff", self._read(path, {"operator": operator, "message": message}))
 
     def command(self, command_id: str) -> CommandStatus:
         """Return the status of a command."""

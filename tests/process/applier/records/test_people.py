@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.commands import EmptyRecentCommands, HandoffRequest, RecordAccess, ReleaseHandoff
-from schemas.enums import EventType
+from schemas.enums import ClaimCheck, EventType
 
 PERSON, SERVICE = "people:jo.miller", "intake"
 
@@ -68,6 +68,17 @@ async def test_a_grant_and_a_decision_say_who_vouches_for_their_operator(make_qu
     assert (granted.data.operator, granted.data.caller, granted.data.asserted_by) == ("jo.miller", caller, vouching)
     (emptied,) = queue.events(EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED)
     assert (emptied.data.decision.requested_by, emptied.data.decision.asserted_by) == ("jo.miller", vouching)
+
+
+@pytest.mark.parametrize("check", [None, ClaimCheck.DONE, ClaimCheck.SKIPPED])
+async def test_the_event_of_a_grant_says_whether_claims_were_checked(make_queue, check):
+    queue = make_queue()
+    until = datetime(2026, 6, 2, 14, 15, tzinfo=UTC)
+    record = RecordAccess(handoff_id="mhand_1", operator="jo.miller", grant_expires_at=until, claim_check=check)
+    queue.send(record, caller=PERSON)
+    await queue.drain()
+    (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
+    assert granted.data.claim_check is check
 
 
 async def test_a_person_claims_releases_and_takes_over_a_handoff_in_the_order_of_the_topic(make_queue):

@@ -348,7 +348,19 @@ class TestClaims:
         claimed_by.append(None)
         reply = await ingress.post(GRANTS.format(authorization), {})
         assert (reply.status, reply.json["claimCheck"]) == (201, "skipped")
-        assert kafka.read()[0].data.take_over is None
+        assert (kafka.read()[0].data.take_over, kafka.read()[0].data.claim_check) == (None, "skipped")
+
+    async def test_a_required_claim_check_without_a_read_model_is_503_and_no_link(
+        self, ingress, kafka, collate, authorization, claimed_by
+    ):
+        claimed_by.append(None)
+        reply = await ingress.post(GRANTS.format(authorization), {"claimCheck": "required"})
+        assert (reply.status, slug(reply), reply.headers["retry-after"]) == (503, "claim-unknown", "2")
+        assert not [call for call in collate.ledger.calls if "access-grants" in call.path], "no link was minted"
+        assert kafka.commands == []
+        claimed_by[:] = ["people:jo.miller"]
+        reply = await ingress.post(GRANTS.format(authorization), {"claimCheck": "required"})
+        assert (reply.status, reply.json["claimCheck"], kafka.read()[0].data.claim_check) == (201, "done", "done")
 
     async def test_claims_mean_nothing_for_a_service(self, ingress, authorization, claimed_by):
         claimed_by.append("people:sam.lee")
@@ -357,6 +369,8 @@ class TestClaims:
         assert (reply.status, reply.json.get("claimCheck")) == (201, None)
         refused = await ingress.post(GRANTS.format(authorization), {"operator": "op-7", "takeOver": True})
         assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/takeOver")
+        refused = await ingress.post(GRANTS.format(authorization), {"operator": "op-7", "claimCheck": "required"})
+        assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/claimCheck")
         assert (await ingress.post(RELEASE)).status == 403
 
     async def test_a_release_is_on_the_topic_before_the_response(self, ingress, kafka):

@@ -23,6 +23,7 @@ ROUTES = {
     ("POST", "/v1/authorizations/{authorizationId}/version-floor/lower"): {Permission.OPERATE},
     ("POST", "/v1/commands"): EVERYBODY,
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants"): {Permission.HANDOFF_GRANT},
+    ("GET", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}"): {Permission.HANDOFF_GRANT},
     # For people: each of these callers is a service.
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/release"): set(),
     ("GET", "/v1/authorizations/{authorizationId}/review-snapshot"): {Permission.AUTHORIZATION_REVIEW},

@@ -1,0 +1,52 @@
+"""Reads that all viewers share: one read for each key, then its value for a few seconds. In memory only."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+SHARED_SECONDS: Final = 5.0
+MOST_READS: Final = 1_000
+Value = TypeVar("Value")
+
+
+class SharedReads(Generic[Value]):
+    """Reads by key. A timer removes each value, because a value may be PHI. A full memory forgets its oldest read."""
+
+    def __init__(
+        self,
+        keeps: Callable[[Value], bool],
+        *,
+        seconds: float = SHARED_SECONDS,
+        capacity: int = MOST_READS,
+    ) -> None:
+        """`keeps`: whether later viewers get a value too, and not only those who waited for it."""
+        self._keeps = keeps
+        self._seconds = seconds
+        self._capacity = capacity
+        self._reads: dict[Hashable, asyncio.Task[Value]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of reads that are in progress or kept."""
+        return len(self._reads)
+
+    async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+        """Return the value of this key: kept, in progress, or read now."""
+        task = self._reads.get(key)
+        if task is None:
+            if len(self._reads) >= self._capacity:
+                del self._reads[next(iter(self._reads))]
+            task = self._reads[key] = asyncio.create_task(read())
+            task.add_done_callback(partial(self._ended, key))
+        # A viewer who leaves does not end the read of the others.
+        return await asyncio.shield(task)
+
+    def _ended(self, key: Hashable, task: asyncio.Task[Value]) -> None:
+        if not task.cancelled() and task.exception() is None and self._keeps(task.result()):
+            asyncio.get_running_loop().call_later(self._seconds, self._forget, key, task)
+        else:
+            self._forget(key, task)
+
+    def _forget(self, key: Hashable, task: asyncio.Task[Value]) -> None:
+        if self._reads.get(key) is task:
+            del self._reads[key]

@@ -1,0 +1,80 @@
+"""Whose claim is known, by the state of a real read model."""
+
+import asyncio
+import time
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.postgres.reader import ReadModelReader
+from gateway.ingress.live.claims import ClaimsUnknown
+from gateway.ingress.live.grants import CLAIM_SECONDS, GrantRequest, Grants
+from gateway.ingress.live.outcomes import ClaimCheckFailed
+from gateway.ingress.read_model import ReadModelClaims
+from runtime.logs import get_log
+from runtime.metrics import create_metrics
+from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS
+from tests.unit.ingress.test_grants import Collate, Record
+
+ASK = ("auth_1", "mhand_1", "people:sam")
+
+
+@pytest.fixture
+async def claims(settings, eventually):
+    reader = ReadModelReader(settings.readmodel, create_metrics(CollectorRegistry()).readmodel, get_log())
+    task = asyncio.create_task(reader.run())
+    claims = ReadModelClaims(reader)
+
+    async def is_connected():
+        try:
+            await claims.claim_of(*ASK)
+        except ClaimsUnknown:
+            return False
+        return True
+
+    async with await psycopg.AsyncConnection.connect(
+        settings.readmodel.dsn_file.read_text(), autocommit=True, options="-csearch_path=collate_gateway"
+    ) as database:
+        claims.database = database
+        await report(database, 0.0, 0)
+        await eventually(is_connected)
+        yield claims
+    task.cancel()
+
+
+async def report(database, seconds_ago, behind):
+    await database.execute("DELETE FROM pulse")
+    await database.execute(
+        "INSERT INTO pulse (id, at, behind) VALUES (1, now() - make_interval(secs => %s), %s)", (seconds_ago, behind)
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "behind"), [(SILENT_SECONDS + 1, 0), (0.0, MOST_BEHIND + 1)], ids=["silent", "behind"]
+)
+async def test_a_claim_of_a_late_read_model_is_unknown(claims, seconds_ago, behind):
+    await report(claims.database, seconds_ago, behind)
+    with pytest.raises(ClaimsUnknown):
+        await claims.claim_of(*ASK)
+    await report(claims.database, 0.0, MOST_BEHIND)
+    assert await claims.claim_of(*ASK) is None
+
+
+async def test_a_projector_that_never_reported_knows_no_claims(claims):
+    await claims.database.execute("DELETE FROM pulse")
+    with pytest.raises(ClaimsUnknown):
+        await claims.claim_of(*ASK)
+
+
+async def test_a_locked_read_model_delays_a_grant_by_less_than_two_seconds(claims):
+    """A table lock stands for a database that hangs: the query waits until its end."""
+    grants = Grants(Collate(), Record(), lambda: 1_000_000.0, claims=claims)
+    async with claims.database.transaction():
+        await claims.database.execute("LOCK TABLE pulse IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        outcome = await grants.mint(GrantRequest("auth_1", "mhand_1", "sam", "people:sam", requires_claim_check=True))
+        took = time.monotonic() - began
+    assert outcome == ClaimCheckFailed()
+    # The read's own time limit is 2 s, and a busy machine adds its own: this bound is for hangs.
+    assert CLAIM_SECONDS <= took < 30 * CLAIM_SECONDS

@@ -1,0 +1,72 @@
+import asyncio
+
+import pytest
+
+from gateway.ingress.live.shared_reads import SHARED_SECONDS, SharedReads
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Reads:
+    def __init__(self):
+        self.count = 0
+
+    async def __call__(self):
+        self.count += 1
+        number = self.count
+        await asyncio.sleep(1)
+        return number
+
+
+def shared(**own):
+    return SharedReads(lambda value: value != "not kept", **own)
+
+
+async def test_viewers_wait_for_the_read_in_progress_and_then_share_its_value_for_five_seconds():
+    reads, values = Reads(), shared()
+    assert await asyncio.gather(*(values.get("a", reads) for _ in range(3))) == [1, 1, 1]
+    await asyncio.sleep(SHARED_SECONDS - 0.1)
+    assert await values.get("a", reads) == 1
+    await asyncio.sleep(0.2)
+    assert len(values) == 0, "the timer removes a value that nobody asks for"
+    assert await values.get("a", reads) == 2
+
+
+async def test_a_viewer_who_leaves_does_not_end_the_read_of_the_others():
+    reads, values = Reads(), shared()
+    first = asyncio.create_task(values.get("a", reads))
+    await asyncio.sleep(0.5)
+    first.cancel()
+    assert await values.get("a", reads) == 1
+
+
+async def test_a_value_that_is_not_kept_is_only_for_those_who_wait_for_it():
+    values = shared()
+
+    async def read():
+        return "not kept"
+
+    await values.get("a", read)
+    await asyncio.sleep(0)
+    assert len(values) == 0
+
+
+async def test_a_failure_reaches_each_viewer_and_is_not_kept():
+    values = shared()
+
+    async def read():
+        await asyncio.sleep(1)
+        raise OSError
+
+    failures = await asyncio.gather(*(values.get("a", read) for _ in range(2)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [OSError, OSError]
+    assert len(values) == 0
+
+
+async def test_a_full_memory_forgets_its_oldest_read():
+    reads, values = Reads(), shared(capacity=2)
+    for key in "abc":
+        await values.get(key, reads)
+    assert len(values) == 2
+    assert await values.get("a", reads) == 4
+    assert await values.get("c", reads) == 3
