@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from adapters.oidc.jwks import Fetch, fetch
+from adapters.oidc.jwks import Fetch, KeysUnavailable, fetch
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Tokens
 from runtime.http_client import Fetched, HttpClient
 from runtime.logs import get_log
@@ -167,7 +167,11 @@ class CodeFlow:
         )
         if isinstance(body, FlowFailed):
             return body
-        if not await self._is_for_us(body.get("id_token"), pending.nonce):
+        id_token = body.get("id_token")
+        claims = await self._tokens.claims(id_token) if isinstance(id_token, str) else None
+        if isinstance(claims, KeysUnavailable):
+            return FlowFailed(FlowFault.issuer_away)
+        if claims is None or not self._are_for_us(claims, pending.nonce):
             return FlowFailed(FlowFault.invalid_token)
         return _token_set(body)
 
@@ -192,12 +196,10 @@ class CodeFlow:
         query = urlencode({"client_id": self._client.client_id, "post_logout_redirect_uri": back_to})
         return f"{provider.end_session}{'&' if '?' in provider.end_session else '?'}{query}"
 
-    async def _is_for_us(self, id_token: object, nonce: str) -> bool:
-        claims = await self._tokens.claims(id_token) if isinstance(id_token, str) else None
-        if claims is None or claims.get("azp", self._client.client_id) != self._client.client_id:
-            return False
+    def _are_for_us(self, claims: dict[str, Any], nonce: str) -> bool:
         found = claims.get("nonce")
-        return isinstance(found, str) and hmac.compare_digest(found.encode(), nonce.encode())
+        is_our_client = claims.get("azp", self._client.client_id) == self._client.client_id
+        return is_our_client and isinstance(found, str) and hmac.compare_digest(found.encode(), nonce.encode())
 
     def _issuers(self) -> dict[str, Issuer]:
         one = self._provider

@@ -3,12 +3,18 @@
 Bounds: one fetch at a time per issuer, a pause after each fetch, a size and a timeout; and the requests that wait for
 a fetch, because a token of a stranger can name an unknown key. An error keeps the known keys.
 Only asymmetric signing keys are used.
+
+    last fetch     the key is known    the key is unknown
+    succeeded      the key             None: fetch again, after the pause
+    failed         the key             KeysUnavailable: fetch again, after the pause
+    none yet       -                   KeysUnavailable, if the fetch fails or many requests wait for it
 """
 
 import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -40,6 +46,13 @@ def fetch(place: str, proxy: HttpProxy | None = None) -> bytes:
     return response.body
 
 
+@dataclass(frozen=True, slots=True)
+class KeysUnavailable:
+    """The issuer's keys cannot be read now, so a token of the issuer can be neither accepted nor rejected."""
+
+    retry_after_seconds: float
+
+
 class KeySet:
     """The keys of one issuer."""
 
@@ -49,32 +62,37 @@ class KeySet:
         self._clock = clock
         self._keys: dict[str | None, Key] = {}
         self._fetched_at = self._tried_at = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._is_readable = False
         self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
 
-    async def key(self, kid: str | None) -> Key | None:
-        """Return the key with that id (None: the only key), or None if there is none, or too many requests wait."""
+    async def key(self, kid: str | None) -> Key | KeysUnavailable | None:
+        """Return the key with that id (None: the only key); None if the issuer has no such key."""
         found = self._find(kid)
-        if found is None:
-            if self._waiting >= MOST_WAITING:
-                return None
+        if found is not None:
+            if self._clock() - self._fetched_at > FRESH_SECONDS:
+                # The old keys stay valid meanwhile, so that no request waits for a slow issuer.
+                self._refresh_if_allowed()
+            return found
+        refreshing = self._refresh_if_allowed()
+        if refreshing is not None and self._waiting < MOST_WAITING:
             self._waiting += 1
             try:
-                await self._refresh_if_allowed()
+                # A client that leaves must not end the fetch that the others wait for.
+                await asyncio.shield(refreshing)
             finally:
                 self._waiting -= 1
-            return self._find(kid)
-        if self._clock() - self._fetched_at > FRESH_SECONDS and self._refreshing is None:
-            # The old keys stay valid meanwhile, so that no request waits for a slow issuer.
-            self._refreshing = asyncio.create_task(self._refresh_if_allowed())
-            self._refreshing.add_done_callback(self._on_refreshed)
-        return found
+            found = self._find(kid)
+        if found is not None or self._is_readable:
+            return found
+        return KeysUnavailable(max(1.0, self._tried_at + PAUSE_SECONDS - self._clock()))
 
-    async def _refresh_if_allowed(self) -> None:
-        async with self._fetching:
-            if self._clock() - self._tried_at > PAUSE_SECONDS:
-                await self._refresh()
+    def _refresh_if_allowed(self) -> asyncio.Task[None] | None:
+        """Return the fetch that runs, or begin one after the pause."""
+        if self._refreshing is None and self._clock() - self._tried_at > PAUSE_SECONDS:
+            self._refreshing = asyncio.create_task(self._refresh())
+            self._refreshing.add_done_callback(self._on_refreshed)
+        return self._refreshing
 
     def _on_refreshed(self, _: asyncio.Task[None]) -> None:
         self._refreshing = None
@@ -89,11 +107,12 @@ class KeySet:
             async with asyncio.timeout(2 * FETCH_SECONDS):
                 keys = read_keys(await asyncio.to_thread(self._fetch, self._place))
         except (OSError, ValueError, RecursionError, httpx.HTTPError, httpx.InvalidURL) as error:
+            self._is_readable = False
             log.warning("oidc.keys_not_refreshed", error=type(error).__name__, keys=len(self._keys))
             return
         finally:
             self._tried_at = self._clock()
-        self._keys, self._fetched_at = keys, self._clock()
+        self._keys, self._fetched_at, self._is_readable = keys, self._clock(), True
 
 
 def read_keys(content: bytes) -> dict[str | None, Key]:

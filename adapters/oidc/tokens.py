@@ -1,5 +1,7 @@
 """Verification of JSON Web Tokens of known issuers, for services and people. A refusal is returned without a reason.
 
+KeysUnavailable is no refusal: the token may be valid. A token that would be refused with any key gets None, not that.
+
 It checks issuer, audience, times, and an allow-list of asymmetric algorithms. The hash of a valid token is remembered
 for a minute, so that a busy caller costs one verification a minute.
 """
@@ -14,7 +16,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from adapters.oidc.jwks import Fetch, KeySet, fetch
+from adapters.oidc.jwks import Fetch, KeySet, KeysUnavailable, fetch
 from adapters.oidc.people import Person, PersonClaims, read_person
 from runtime.json_web_token import unverified_part
 
@@ -59,16 +61,16 @@ class Tokens:
         self._key_sets: dict[str, KeySet] = {}
         self._valid: OrderedDict[bytes, tuple[Subject, float]] = OrderedDict()
 
-    async def subject(self, token: str) -> Subject | None:
-        """Return the subject of a valid token, or None."""
+    async def subject(self, token: str) -> Subject | KeysUnavailable | None:
+        """Return the subject of a valid token; None for any other token."""
         now = self._clock()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         remembered = self._valid.get(digest)
         if remembered is not None and now < remembered[1] and remembered[0].issuer in self._issuers():
             return remembered[0]
         verified = await self._verified(token, now)
-        if verified is None:
-            return None
+        if verified is None or isinstance(verified, KeysUnavailable):
+            return verified
         issuer, claims = verified
         name = claims["sub"]
         if not isinstance(name, str):
@@ -80,32 +82,37 @@ class Tokens:
             self._valid.popitem(last=False)
         return subject
 
-    async def claims(self, token: str) -> dict[str, Any] | None:
-        """Return all claims of a valid token, or None. Nothing is remembered: an ID token is checked once."""
+    async def claims(self, token: str) -> dict[str, Any] | KeysUnavailable | None:
+        """Return all claims of a valid token. Nothing is remembered: an ID token is checked once."""
         verified = await self._verified(token, self._clock())
-        return None if verified is None else verified[1]
+        return verified[1] if isinstance(verified, tuple) else verified
 
-    async def _verified(self, token: str, now: float) -> tuple[Issuer, dict[str, Any]] | None:
+    async def _verified(self, token: str, now: float) -> tuple[Issuer, dict[str, Any]] | KeysUnavailable | None:
         header, claims = unverified_part(token, 0), unverified_part(token, 1)
         name, algorithm, kid = claims.get("iss"), header.get("alg"), header.get("kid")
         if not isinstance(name, str) or not isinstance(algorithm, str) or not isinstance(kid, str | None):
             return None
         issuer = self._issuers().get(name)
-        if issuer is None or algorithm not in issuer.algorithms:
+        if issuer is None or algorithm not in issuer.algorithms or not _are_valid(claims, issuer, now):
             return None
         key_set = self._key_sets.get(issuer.keys)
         if key_set is None:
             key_set = self._key_sets[issuer.keys] = KeySet(issuer.keys, self._fetch)
         key = await key_set.key(kid)
-        checked = None if key is None else _checked(token, key, issuer, now)
-        return None if checked is None else (issuer, checked)
+        if key is None or isinstance(key, KeysUnavailable):
+            return key
+        try:
+            signed = jwt.decode(token, key, algorithms=sorted(issuer.algorithms)).claims
+        except (JoseError, ValueError, TypeError):
+            return None
+        return (issuer, signed) if _are_valid(signed, issuer, now) else None
 
     def forget(self) -> None:
         """Forget all verified tokens, because the callers file has changed."""
         self._valid.clear()
 
 
-def _checked(token: str, key: Any, issuer: Issuer, now: float) -> dict[str, Any] | None:
+def _are_valid(claims: dict[str, Any], issuer: Issuer, now: float) -> bool:
     checks = jwt.JWTClaimsRegistry(
         now=int(now),
         leeway=LEEWAY_SECONDS,
@@ -115,8 +122,7 @@ def _checked(token: str, key: Any, issuer: Issuer, now: float) -> dict[str, Any]
         exp={"essential": True},
     )
     try:
-        claims = jwt.decode(token, key, algorithms=sorted(issuer.algorithms)).claims
         checks.validate(claims)
     except (JoseError, ValueError, TypeError):
-        return None
-    return claims
+        return False
+    return True

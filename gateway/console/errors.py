@@ -34,6 +34,14 @@ class PageError(HTTPException):
         self.title = title
 
 
+class SignInUnchecked(PageError):
+    """Nobody can say now whether a person's sign-in is valid."""
+
+    def __init__(self, advice: str) -> None:
+        detail = f"The identity provider does not answer, so the gateway cannot check who you are. {advice}"
+        super().__init__(503, "The sign-in cannot be checked now", detail, {"retry-after": "10"})
+
+
 def error_page(request: Request, error: HTTPException) -> Response:
     """Return the page of an error."""
     if isinstance(error, PageError):

@@ -39,6 +39,11 @@ class ApiRefusal:
     retry_after_seconds: int | None = None
     members: Mapping[str, Any] | None = None
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the API could not check the credential: the credential may be valid."""
+        return self.slug == "credentials-unchecked"
+
 
 @dataclass(frozen=True, slots=True)
 class ApiNotReached:

@@ -2,6 +2,8 @@
 
 Without a session, a page redirects to the sign-in, which returns to the page. A fragment or a stream gets 401. A posted
 form gets a page with the typed values: the person signs in in another tab, then submits it again.
+
+While nobody can check a sign-in, the session stays, and each of these says so with 503.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.console.errors import PageError
+from adapters.oidc.code_flow import FlowFailed
+from gateway.console.errors import PageError, SignInUnchecked, error_page
 from gateway.console.forms import read_form
 from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, is_fragment, render
@@ -31,16 +34,18 @@ PUBLIC_PREFIXES: Final = ("/static/", "/sign-in", "/sign-out", "/signed-out")
 
 @dataclass(frozen=True, slots=True)
 class KeptForm:
-    """A form that was posted after its session had ended: its address and its fields."""
+    """A form that was posted after its session had ended, or while it could not be checked: its address and fields."""
 
     action: str
     fields: tuple[tuple[str, str], ...]
+    is_unchecked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
     person: SignedInPerson | None
     set_cookies: tuple[str, ...] = ()
+    is_unchecked: bool = False
 
 
 class SignInGate:
@@ -79,7 +84,8 @@ class SignInGate:
 
         scope["state"]["person"] = admitted.person
         if admitted.person is None:
-            await (await _signed_out(request))(scope, receive, send_with_cookies)
+            response = await _not_admitted(request, is_unchecked=admitted.is_unchecked)
+            await response(scope, receive, send_with_cookies)
         else:
             await self.app(scope, receive, send_with_cookies)
 
@@ -95,9 +101,11 @@ class SignInGate:
     async def _admit_session(
         self, request: Request, sessions: Sessions, session: PersonSession, now: datetime
     ) -> _Admitted:
-        current: PersonSession | None = session
+        current: PersonSession | FlowFailed | None = session
         if self._renewals is not None and sessions.rules.needs_renewal(session, now):
             current = await self._renewals.renew(session, now)
+        if isinstance(current, FlowFailed):
+            return _Admitted(None, is_unchecked=True)
         identity = None if current is None else await self._identities.identity(current.credential)
         if current is None or (isinstance(identity, ApiRefusal) and identity.status == 401):
             return _Admitted(None, tuple(sessions.clear(request.cookies)))
@@ -110,6 +118,9 @@ class SignInGate:
             cookies = () if changed is None else tuple(sessions.write(changed, request.cookies))
         except CookieTooLarge:  # a renewed token has grown; the next sign-in says so
             return _Admitted(None, tuple(sessions.clear(request.cookies)))
+        if isinstance(identity, ApiRefusal) and identity.is_unchecked:
+            # A renewed token stays in the session: the issuer accepts its refresh token only once.
+            return _Admitted(None, cookies, is_unchecked=True)
         return _Admitted(sessions.person(changed or current, permissions), cookies)
 
     async def _person_of_proxy(self, credential: SecretStr) -> SignedInPerson:
@@ -122,6 +133,8 @@ class SignInGate:
                     "The gateway does not accept the proxy's token",
                     "Sign in again at the proxy. An operator compares its issuer and audience with the callers file.",
                 )
+            case ApiRefusal(is_unchecked=True):
+                raise SignInUnchecked("Load the page again in a minute.")
             case ApiRefusal() as refusal:
                 raise PageError(503, refusal.title, refusal.detail)
             case ApiNotReached(reason=reason):
@@ -152,12 +165,14 @@ def address_of(request: Request) -> str:
     return (raw_path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
 
-async def _signed_out(request: Request) -> Response:
+async def _not_admitted(request: Request, *, is_unchecked: bool) -> Response:
+    if request.method in {"GET", "HEAD"} and is_unchecked:
+        return error_page(request, SignInUnchecked("You stay signed in. Load the page again in a minute."))
     if is_fragment(request) or "text/event-stream" in request.headers.get("accept", ""):
         raise PageError(401, "You are signed out", "Load the page again to sign in.")
     if request.method in {"GET", "HEAD"}:
         query = urlencode({"return": safe_return_path(address_of(request))})
         return RedirectResponse(f"/sign-in?{query}", 303)
     form = await read_form(request)
-    kept = KeptForm(safe_return_path(address_of(request)), tuple(form.multi_items()))
-    return render(request, "sign_in_again.html", kept, 401)
+    kept = KeptForm(safe_return_path(address_of(request)), tuple(form.multi_items()), is_unchecked)
+    return render(request, "sign_in_again.html", kept, 503 if is_unchecked else 401)

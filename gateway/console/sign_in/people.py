@@ -37,7 +37,10 @@ class Identities:
         self._known: OrderedDict[bytes, tuple[KnownIdentity, float]] = OrderedDict()
 
     async def identity(self, credential: SecretStr) -> KnownIdentity | ApiRefusal | ApiNotReached:
-        """Return the identity. While the API is unreachable, return the last known identity."""
+        """Return the identity. While the API is unreachable, return the last known identity.
+
+        An unchecked credential is refused: the API would refuse it for every part of the page, too.
+        """
         digest = hashlib.sha256(credential.get_secret_value().encode("utf-8", "surrogateescape")).digest()
         known = self._known.get(digest)
         if known is not None and self._clock() < known[1]:
@@ -55,6 +58,8 @@ class Identities:
                 return found
             case ApiRefusal(status=401):
                 self._known.pop(digest, None)
+                return outcome
+            case ApiRefusal(is_unchecked=True):
                 return outcome
             case ApiRefusal() | ApiNotReached() if known is not None:
                 return known[0]

@@ -26,10 +26,10 @@ class Renewals:
         self._clock = clock
         self._results: OrderedDict[bytes, tuple[asyncio.Task[TokenSet | FlowFailed], float]] = OrderedDict()
 
-    async def renew(self, session: PersonSession, now: datetime) -> PersonSession | None:
+    async def renew(self, session: PersonSession, now: datetime) -> PersonSession | FlowFailed | None:
         """Return the session with a new token; None if the issuer has ended it.
 
-        While the issuer does not answer, the session stays as it is until its token ends.
+        While the issuer does not answer, the session stays as it is until its token ends, then FlowFailed is returned.
         """
         if session.renewal is None:
             return session
@@ -37,10 +37,8 @@ class Renewals:
         match result:
             case TokenSet():
                 return session.renewed(result.access_token, result.refresh_token, end_of_token(now, result.seconds))
-            case FlowFailed(fault=FlowFault.issuer_away) if (
-                session.token_ends_at is None or now < session.token_ends_at
-            ):
-                return session
+            case FlowFailed(fault=FlowFault.issuer_away):
+                return session if session.token_ends_at is None or now < session.token_ends_at else result
             case FlowFailed():
                 return None
 

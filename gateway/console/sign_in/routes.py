@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn
-from gateway.console.errors import PageError
+from gateway.console.errors import PageError, SignInUnchecked
 from gateway.console.forms import Form, read_form
 from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, render
@@ -227,6 +227,8 @@ class SignIn:
                     "A key may be wrong or revoked. For a token an operator compares its issuer and audience with the "
                     "callers file.",
                 )
+            case ApiRefusal(is_unchecked=True):
+                raise SignInUnchecked("Begin again in a minute. Your sessions in other tabs are not affected.")
             case ApiRefusal() as refusal:
                 raise PageError(503, refusal.title, refusal.detail)
             case ApiNotReached(reason=reason):

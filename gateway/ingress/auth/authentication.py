@@ -9,8 +9,8 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.oidc.tokens import Tokens
-from gateway.ingress.auth.callers import KEY_PREFIX, Caller
+from adapters.oidc.tokens import Subject, Tokens
+from gateway.ingress.auth.callers import KEY_PREFIX
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.http.context import context_of
 
@@ -40,11 +40,13 @@ class Authentication:
         return self.app(scope, receive, send)
 
     async def _serve_with_token(self, credential: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["user"] = await self._by_token(credential)
+        subject = None
+        if credential.count(b".") == 2 and self._callers.current.issuers:
+            subject = await self._tokens.subject(credential.decode("latin-1"))
+        match subject:
+            case Subject():
+                scope["user"] = self._callers.current.by_subject(subject)
+            case unchecked:
+                scope["user"] = None
+                context_of(scope).unchecked = unchecked
         await self.app(scope, receive, send)
-
-    async def _by_token(self, credential: bytes) -> Caller | None:
-        if credential.count(b".") != 2 or not self._callers.current.issuers:
-            return None
-        subject = await self._tokens.subject(credential.decode("latin-1"))
-        return None if subject is None else self._callers.current.by_subject(subject)

@@ -12,7 +12,13 @@ from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.rate_limit import RateLimits
 from gateway.ingress.auth.signed_commands import is_signed
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import NotPermitted, SignatureNotAccepted, TooManyRequests, Unauthenticated
+from gateway.ingress.http.problems import (
+    CredentialsUnchecked,
+    NotPermitted,
+    SignatureNotAccepted,
+    TooManyRequests,
+    Unauthenticated,
+)
 from runtime.metrics import IngressMetrics
 
 _SIGNATURE_ELSEWHERE = (
@@ -34,9 +40,18 @@ class AccessControl:
         self._in_flight: dict[str, int] = {}
 
     def admit(self, request: Request, permission: Permission | None = None) -> Caller:
-        """Return the caller. Raises Unauthenticated, SignatureNotAccepted, TooManyRequests and NotPermitted."""
+        """Return the caller.
+
+        Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests and NotPermitted.
+        """
         caller: Caller | None = request.user
         context = context_of(request.scope)
+        if caller is None and context.unchecked is not None:
+            raise CredentialsUnchecked(
+                "The keys of the token's issuer cannot be read now. Keep the token, and send the request again.",
+                retry_after_seconds=context.unchecked.retry_after_seconds,
+                members={"kept": "no"} if request.method == "POST" else None,
+            )
         if caller is None:
             raise SignatureNotAccepted(_SIGNATURE_ELSEWHERE) if is_signed(context) else Unauthenticated
         context.caller = caller.name

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from adapters.oidc.jwks import KeysUnavailable
 from gateway.ingress.http.deadlines import Deadline
 
 
@@ -20,6 +21,7 @@ class RequestContext:
         headers: The request's headers by lower-case name. Behind `StrictHeaders` a repeated header is one joined value.
         deadline: The time by which the response must start.
         status: The status of the response, once it has started.
+        unchecked: Why the token of the request could not be checked; None if it was, or if there is none.
         caller: The name of the admitted caller, for the log line.
         is_reading_body: True while the request waits for its body, so that a timeout is the caller's.
         on_start: Functions to call when the response starts.
@@ -32,6 +34,7 @@ class RequestContext:
     headers: dict[bytes, bytes]
     deadline: Deadline = field(init=False)
     status: int | None = None
+    unchecked: KeysUnavailable | None = None
     caller: str | None = None
     is_reading_body: bool = False
     on_start: list[Callable[[], None]] = field(default_factory=list)

@@ -13,8 +13,8 @@
     │             (409)        HandoffNotOpen · AlreadyClaimed · AccessUnavailable · CollateRefused
     ├─ InternalError (500) · TransferCodingUnknown (501) · CollateFailed (502) · DeadlinePassed (504)
     ├─ VersionNotSupported (505)
-    └─ Unavailable (503)       KafkaUnavailable · AuditUnavailable · CollateUnavailable · DeadLettersUnread
-                               ClaimUnknown · ReadModelUnavailable · Overloaded · Stopping
+    └─ Unavailable (503)       CredentialsUnchecked · KafkaUnavailable · AuditUnavailable · CollateUnavailable
+                               DeadLettersUnread · ClaimUnknown · ReadModelUnavailable · Overloaded · Stopping
 
 The docstring of a class is the `title`. `slug` is the last part of `type` and the label of metrics. A problem never
 carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and the value expected there.
@@ -190,6 +190,12 @@ class CollateFailed(Problem):
     """Collate sent an unusable response."""
 
     status, slug = 502, "collate-broken"
+
+
+class CredentialsUnchecked(Unavailable):
+    """The credentials can't be checked now."""
+
+    slug = "credentials-unchecked"
 
 
 class KafkaUnavailable(Unavailable):

@@ -35,6 +35,7 @@ class Scene:
     def __init__(self, key_file, **own):
         self.now = NOW
         self.refused = set()
+        self.is_unchecked = False
         self.person = True
         self.calls = 0
         self.settings = console_settings(trust_bearer=False, cookie_key_file=key_file, **own)
@@ -53,6 +54,9 @@ class Scene:
     def api(self, request: httpx.Request) -> httpx.Response:
         self.calls += 1
         token = request.headers["authorization"].removeprefix("Bearer ")
+        if self.is_unchecked:
+            problem = {"type": "urn:collate-gateway:problem:credentials-unchecked", "title": "Unchecked", "detail": ""}
+            return httpx.Response(503, json=problem)
         if token in self.refused:
             return httpx.Response(401, json={"title": "Unauthorized", "status": 401, "detail": ""})
         name = "jo.miller" if self.person else None
@@ -331,3 +335,76 @@ async def test_a_one_time_link_signs_in_once_on_this_machine(key_file, tmp_path)
         assert (await browser.get("/who")).text == "jo.miller persons-token"
     async with scene.open_browser() as again:
         assert (await again.get(link)).status_code == 403
+
+
+async def cannot_check(scene, issuer, monkeypatch, how):
+    """Make the sign-in uncheckable: the API cannot read the issuer's keys, or the issuer renews no ended token."""
+    if how == "the API":
+        scene.is_unchecked = True
+    else:
+        monkeypatch.setattr(issuer, "token_response", lambda _: (503, {}))
+        scene.now += timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("how", ["the API", "the issuer"])
+async def test_a_session_that_cannot_be_checked_stays_and_each_page_says_so(scene, issuer, monkeypatch, how):
+    monkeypatch.setattr("gateway.console.sign_in.people.FRESH_SECONDS", 0.0)
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    before = (await scene.browser.get("/who")).text
+    with monkeypatch.context() as while_away:
+        await cannot_check(scene, issuer, while_away, how)
+        page = await scene.browser.get("/who")
+        assert page.status_code == 503
+        assert "The sign-in cannot be checked now" in page.text
+        assert "You stay signed in" in page.text
+        assert page.headers["retry-after"] == "10"
+        for headers in ({"accept": "text/event-stream", "sec-fetch-mode": "cors"}, {"hx-request": "true"}):
+            assert (await scene.browser.get("/who", headers=headers)).status_code == 503
+        form = await scene.browser.post("/note", content="note=typed+text", headers=FORM)
+        assert form.status_code == 503
+        assert "The form was not sent" in form.text
+        assert 'value="typed text"' in form.text
+        work = await scene.browser.post("/authorizations/a/work/session", content="", headers=FORM)
+        assert 'href="/authorizations/a/work"' in work.text
+        assert "Send the form" not in work.text
+    scene.is_unchecked = False
+    after = await scene.browser.get("/who")
+    assert after.status_code == 200
+    assert after.text.split()[0] == before.split()[0]
+
+
+async def test_a_token_that_is_renewed_while_the_api_cannot_check_it_is_kept(scene, issuer, monkeypatch):
+    monkeypatch.setattr("gateway.console.sign_in.renewal.REMEMBERED_SECONDS", 0.0)
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    scene.now += timedelta(seconds=45)
+    scene.is_unchecked = True
+    assert (await scene.browser.get("/who")).status_code == 503
+    scene.is_unchecked = False
+    renewed = []
+    monkeypatch.setattr(issuer, "token_response", renewed.append)
+    assert (await scene.browser.get("/who")).status_code == 200
+    assert renewed == []
+
+
+async def test_a_new_sign_in_that_cannot_be_checked_makes_no_session_and_says_so(scene, issuer):
+    scene.is_unchecked = True
+    response = await scene.sign_in(issuer)
+    assert (response.status_code, "cannot be checked now" in response.text) == (503, True)
+    assert "session" not in scene.browser.cookies
+
+
+async def test_a_new_sign_in_waits_for_the_issuers_keys(scene, issuer, monkeypatch):
+    document = issuer.document
+    monkeypatch.setattr(issuer, "document", lambda path: None if path == "/jwks.json" else document(path))
+    response = await scene.sign_in(issuer)
+    assert (response.status_code, "does not answer" in response.text) == (503, True)
+
+
+async def test_a_proxys_token_that_cannot_be_checked_is_not_refused(scene):
+    scene.is_unchecked = True
+    app = console_app(scene.api, [Route("/who", who)], console_settings(trust_bearer=True))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=OPENED) as browser:
+        page = await browser.get("/who", headers={"authorization": "Bearer token"})
+    assert (page.status_code, "cannot be checked now" in page.text) == (503, True)

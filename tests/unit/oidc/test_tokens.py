@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwk, jwt
 
 from adapters.oidc import jwks as module
-from adapters.oidc.jwks import KeySet, read_keys
+from adapters.oidc.jwks import KeySet, KeysUnavailable, read_keys
 from adapters.oidc.tokens import Issuer, Subject, Tokens
 
 ISSUER = "https://login.example"
@@ -211,22 +211,53 @@ class TestKeys:
     @pytest.mark.parametrize(
         "trouble", [httpx.RemoteProtocolError("garbage"), httpx.InvalidURL("no"), OSError(), TimeoutError()]
     )
-    async def test_an_issuer_that_does_not_speak_http_has_no_keys(self, key_set, keys, trouble):
+    async def test_keys_that_were_never_read_are_unavailable(self, key_set, keys, trouble):
         keys.is_away, keys.trouble = True, trouble
-        assert await key_set.key("rsa-1") is None
+        assert await key_set.key("rsa-1") == KeysUnavailable(module.PAUSE_SECONDS)
 
     @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"keys": [{"kty": []}]}'])
-    async def test_an_issuer_that_answers_garbage_has_no_keys(self, key_set, keys, content):
+    async def test_keys_that_cannot_be_read_are_unavailable(self, key_set, keys, content):
         keys.content = content
-        assert await key_set.key("rsa-1") is None
+        assert await key_set.key("rsa-1") == KeysUnavailable(module.PAUSE_SECONDS)
 
-    async def test_an_issuer_that_is_away_from_the_start_is_asked_again_later(self, key_set, keys, now):
+    async def test_keys_that_were_never_read_are_fetched_again_after_the_pause(self, key_set, keys, now):
         keys.is_away = True
-        assert await key_set.key("rsa-1") is None
+        assert isinstance(await key_set.key("rsa-1"), KeysUnavailable)
         keys.is_away = False
-        assert await key_set.key("rsa-1") is None
+        now[0] += 4
+        assert await key_set.key("rsa-1") == KeysUnavailable(module.PAUSE_SECONDS - 4)
+        now[0] += module.PAUSE_SECONDS
+        assert isinstance(await key_set.key("rsa-1"), jwk.RSAKey)
+
+    async def test_an_unknown_id_is_undecided_only_while_the_last_fetch_failed(self, key_set, keys, now):
+        await key_set.key("rsa-1")
+        assert await key_set.key("unknown") is None
+        keys.is_away = True
         now[0] += module.PAUSE_SECONDS + 1
-        assert await key_set.key("rsa-1") is not None
+        assert isinstance(await key_set.key("unknown"), KeysUnavailable)
+        assert isinstance(await key_set.key("rsa-1"), jwk.RSAKey)
+        keys.is_away = False
+        assert isinstance(await key_set.key("unknown"), KeysUnavailable)
+        now[0] += module.PAUSE_SECONDS + 1
+        assert await key_set.key("unknown") is None
+        assert keys.fetches == 3
+
+    async def test_a_request_that_leaves_does_not_end_the_fetch_of_the_others(self, keys, eventually):
+        answers, asked = threading.Event(), []
+
+        def answer_later(place):
+            asked.append(place)
+            answers.wait(20)
+            return keys(place)
+
+        key_set = KeySet("https://login.example/jwks.json", answer_later, lambda: 0.0)
+        first, second = (asyncio.create_task(key_set.key("rsa-1")) for _ in range(2))
+        await eventually(lambda: asked)
+        first.cancel()
+        await asyncio.wait({first})
+        answers.set()
+        assert isinstance(await second, jwk.RSAKey)
+        assert len(asked) == 1
 
     async def test_few_requests_wait_for_an_issuer_that_hangs(self, keys, now, eventually):
         """A stranger's token can name an unknown key, and every waiting request takes a place of the ingress."""
@@ -244,7 +275,9 @@ class TestKeys:
             now[0] += 2 * module.FETCH_SECONDS + 1
         finally:
             answers.set()
-        assert set(await asyncio.gather(*waits)) == {None}
+        results = await asyncio.gather(*waits)
+        assert [isinstance(result, KeysUnavailable) for result in results].count(True) == 50
+        assert results.count(None) == module.MOST_WAITING
         assert len(asked) == 1, "the pause counts from the end of the fetch"
 
     async def test_without_an_id_only_a_single_key_will_do(self, keys, now):
