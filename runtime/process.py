@@ -16,10 +16,12 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 
 from runtime.admin.app import PartitionStatus, admin_app
 from runtime.admin.closed_labels import show_zeros
+from runtime.admin.port import admin_port
 from runtime.admin.resume import Resume
 from runtime.credential_lives import CredentialLives
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
+from runtime.http.server import limited_protocol
 from runtime.logs import Log, configure_logs, get_log
 from runtime.metrics import Metrics, create_metrics
 from runtime.serving import serving
@@ -129,9 +131,13 @@ async def _run(
     show_zeros(process.metrics, name)
     process.metrics.process.ready.set_function(lambda: float(process.health.ready().good))
     app = admin_app(process.health, registry, lambda: process.partition_status, lambda: process.resume)
+    port = admin_port(process.metrics)
     with handling_signals(process.request_stop, watchdog):
-        async with serving(app, settings.admin.host, settings.admin.port, stop_seconds=1.0) as admin:
+        async with serving(
+            app, settings.admin.host, settings.admin.port, stop_seconds=1.0, http=limited_protocol(port)
+        ) as admin:
             process.watch("admin", admin.task)
+            process.spawn("admin connections", port.connections.run())
             process.log.info(
                 "process.started", version=VERSION, pid=os.getpid(), admin=admin.url, environment=settings.environment
             )

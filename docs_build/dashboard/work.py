@@ -256,8 +256,8 @@ ROWS: Final[tuple[Row, ...]] = (
                 "Now, with the limit of connections.",
                 (
                     ("sum(`requests_in_flight`)", "requests in flight"),
-                    ("sum(`connections`)", "connections"),
-                    ("sum(`connections_limit`)", "limit of connections"),
+                    ("sum by (port) (`connections`)", "connections of port {{port}}"),
+                    ("max by (port) (`connections_limit`)", "limit of port {{port}}"),
                 ),
                 page="callers-see-429-or-503-immediately",
             ),

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from adapters.oidc.code_flow import CodeFlow, OidcClient
 from gateway.console import pages
 from gateway.console.api import Api
-from gateway.console.errors import on_http_exception
-from gateway.console.middleware import BodyBound, CrossSiteCheck, PageErrors, PageLog, PagesInFlight
+from gateway.console.errors import MOST_FORM_BYTES, on_http_exception, page_error
+from gateway.console.middleware import CrossSiteCheck, PageErrors, PageLog, PagesInFlight
 from gateway.console.page import Console, PageContent, read_content
 from gateway.console.security_headers import SecurityHeaders
 from gateway.console.sign_in.gate import SignInGate
@@ -25,6 +25,7 @@ from gateway.console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions
 from gateway.console.updates import FreshnessReader
+from runtime.http.body import BodyBound
 from runtime.metrics import ConsoleMetrics
 from runtime.settings import ConsoleProcessSettings, ConsoleSettings
 
@@ -64,7 +65,7 @@ def create_app(
             Middleware(SecurityHeaders, encrypted=public_url.startswith("https://")),
             Middleware(PageErrors),
             Middleware(CrossSiteCheck, origin=public_url),
-            Middleware(BodyBound),
+            Middleware(BodyBound, max_bytes=MOST_FORM_BYTES, refuse=page_error),
             Middleware(
                 SignInGate,
                 identities,

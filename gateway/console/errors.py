@@ -1,5 +1,7 @@
 """The pages of errors: a title, one sentence that says what to do, and the request's id."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -9,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.console.page import render
+from runtime.http.port import Rejection
+from runtime.http.problem import Problem
+from runtime.http.problems import BodyTimedOut, BodyTooLarge, HeadersTooLarge, Overloaded, UrlTooLong
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +24,26 @@ class ErrorView:
     detail: str
 
 
+MOST_FORM_BYTES: Final = 64 << 10
 _KNOWN: Final = {
     404: ErrorView("Page not found", "Check the address, or begin with the overview."),
     405: ErrorView("This address does not accept the request", "Go back and use the page's own links and buttons."),
     500: ErrorView("The page failed", "Load it again. If it fails again, report the request id to the operators."),
 }
+
+
+_PROBLEMS: Final = {
+    BodyTooLarge.slug: ErrorView(
+        "The form is too large", f"A form may have {MOST_FORM_BYTES >> 10} KiB. Go back and shorten the texts."
+    ),
+    BodyTimedOut.slug: ErrorView("The form did not arrive in time", "Go back and send it again."),
+    UrlTooLong.slug: ErrorView("The address is too long", "Begin with the overview, or shorten the search."),
+    HeadersTooLarge.slug: ErrorView(
+        "The browser sends too much data", "Delete the cookies of this site, then sign in again."
+    ),
+    Overloaded.slug: ErrorView("The console is busy", "Load the page again in a few seconds."),
+}
+_UNREADABLE: Final = ErrorView("The request can't be read", "Go back and try again.")
 
 
 class PageError(HTTPException):
@@ -40,6 +60,25 @@ class SignInUnchecked(PageError):
     def __init__(self, advice: str) -> None:
         detail = f"The identity provider does not answer, so the gateway cannot check who you are. {advice}"
         super().__init__(503, "The sign-in cannot be checked now", detail, {"retry-after": "10"})
+
+
+def page_error(problem: Problem) -> PageError:
+    """Return a problem of the server as an error for a person."""
+    view = _PROBLEMS.get(problem.slug, _UNREADABLE)
+    return PageError(problem.status, view.title, view.detail, {"connection": "close"} if problem.close else {})
+
+
+def rejection_page(headers: Mapping[str, str], problem: Problem, request_id: str) -> Rejection:
+    """Return the page for a request that never reached the application. No template: no request exists."""
+    error = page_error(problem)
+    text = (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{error.title}</title>\n'
+        f"<h1>{error.title}</h1>\n<p>{error.detail}</p>\n<p>Request id: {request_id}</p>\n</html>\n"
+    )
+    own = {"content-type": "text/html; charset=utf-8"}
+    if problem.retry_after_seconds is not None:
+        own["retry-after"] = str(math.ceil(problem.retry_after_seconds))
+    return Rejection({**headers, **own}, text.encode())
 
 
 def error_page(request: Request, error: HTTPException) -> Response:

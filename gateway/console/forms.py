@@ -1,6 +1,5 @@
 """The fields of a posted form. Starlette's own parser needs another package; `urllib.parse` needs none."""
 
-import asyncio
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -10,7 +9,6 @@ from starlette.requests import Request
 from gateway.console.errors import PageError
 
 MOST_FIELDS: Final = 200
-READ_SECONDS: Final = 10.0
 _TYPE: Final = "application/x-www-form-urlencoded"
 
 Form = ImmutableMultiDict[str, str]
@@ -18,14 +16,10 @@ Form = ImmutableMultiDict[str, str]
 
 
 async def read_form(request: Request) -> Form:
-    """Return the fields of the body. Raises PageError: 408, 413, 415, 400. The body's size is bounded before."""
+    """Return the fields of the body. Raises PageError: 415, 400. `BodyBound` raises 408 and 413."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
         raise PageError(415, "Not a form", "Go back and use the page's own button.")
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            body = await request.body()
-    except TimeoutError:
-        raise PageError(408, "The form did not arrive in time", "Go back and send it again.") from None
+    body = await request.body()
     try:
         fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:

@@ -1,16 +1,28 @@
 """The composition root of `gateway console`: read the settings, open the API's client, serve until SIGTERM."""
 
 from functools import partial
+from typing import Final
+
+from starlette.types import Scope
 
 from gateway.console.api import Api
 from gateway.console.app import create_app
+from gateway.console.errors import rejection_page
+from gateway.console.security_headers import security_headers
 from runtime.gc import tune_gc
+from runtime.health import Health
+from runtime.http.connections import ConnectionLimits, Connections
+from runtime.http.port import Port
+from runtime.http.problem import Problem
+from runtime.http.server import limited_protocol
+from runtime.logs import line_writer
+from runtime.metrics import Metrics
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import ConsoleProcessSettings
 
-# Connections of all browsers. A further one gets 503 from the server.
-MOST_CONNECTIONS = 2_000
+# A session has up to four cookies of 3,800 characters.
+LIMITS: Final = ConnectionLimits(header_bytes=24 << 10, head_bytes=40 << 10)
 
 
 def serve(settings: ConsoleProcessSettings) -> int:
@@ -27,6 +39,8 @@ async def work(settings: ConsoleProcessSettings, process: Process) -> None:
     """
     own = settings.console
     process.health.expect("pages")
+    encrypted = (own.public_url or "").startswith("https://")
+    port = console_port(LIMITS, process.metrics, process.health, encrypted=encrypted)
     async with (
         Api(own) as api,
         serving(
@@ -34,11 +48,32 @@ async def work(settings: ConsoleProcessSettings, process: Process) -> None:
             own.host,
             own.port,
             stop_seconds=own.stop_deadline.total_seconds(),
-            limit_concurrency=MOST_CONNECTIONS,
+            http=limited_protocol(port),
         ) as server,
     ):
         process.watch("http", server.task)
+        process.spawn("connections", port.connections.run())
         process.health.set("pages", "ok")
         process.log.info("console.listening", url=server.url, public_url=own.public_url)
         tune_gc()
         await process.stop.wait()
+
+
+def console_port(limits: ConnectionLimits, metrics: Metrics, health: Health, *, encrypted: bool) -> Port:
+    """Return the console's port. `encrypted`: browsers reach the console by https."""
+    write_line = line_writer("console.page_completed")
+
+    def record(problem: Problem, request_id: str) -> None:
+        metrics.console.pages.labels("unreadable", "other", problem.status).inc()
+        write_line({"request_id": request_id, "route": "unreadable", "status": problem.status, "problem": problem.slug})
+
+    return Port(
+        Connections("console", limits, metrics, health),
+        rejection=partial(rejection_page, security_headers(encrypted=encrypted)),
+        is_known=_has_person,
+        on_rejected=record,
+    )
+
+
+def _has_person(scope: Scope) -> bool:
+    return scope["state"].get("person") is not None

@@ -27,7 +27,6 @@ from runtime.metrics import ConsoleMetrics
 if TYPE_CHECKING:
     from gateway.console.person import SignedInPerson
 
-MOST_BODY_BYTES: Final = 64 << 10
 MOST_ID_CHARACTERS: Final = 128
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
@@ -140,35 +139,6 @@ class CrossSiteCheck:
     def _is_own(self, request: Request) -> bool:
         sites = request.headers.getlist("sec-fetch-site")
         return sites == ["same-origin"] if sites else request.headers.getlist("origin") == [self._origin]
-
-
-class BodyBound:
-    """Rejects a body above 64 KiB, by its Content-Length or while it arrives."""
-
-    def __init__(self, app: ASGIApp, *, most_bytes: int = MOST_BODY_BYTES) -> None:
-        self.app = app
-        self._most_bytes = most_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve or reject one request."""
-        announced = Request(scope).headers.get("content-length", "0")
-        if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > self._most_bytes:
-            raise self._too_large()
-        received = 0
-
-        async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._most_bytes:
-                raise self._too_large()
-            return message
-
-        await self.app(scope, receive_bounded, send)
-
-    def _too_large(self) -> PageError:
-        detail = f"A form may have {self._most_bytes >> 10} KiB. Go back and shorten the texts."
-        return PageError(413, "The form is too large", detail, {"connection": "close"})
 
 
 class PagesInFlight:

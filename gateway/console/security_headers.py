@@ -18,22 +18,27 @@ def content_security_policy(form_targets: Sequence[str] = ()) -> str:
     )
 
 
+def security_headers(*, encrypted: bool) -> dict[str, str]:
+    """Return the headers. `encrypted`: browsers reach the console by https."""
+    return {
+        "cache-control": "no-store",
+        "content-security-policy": content_security_policy(),
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        # `no-referrer` would also remove the Origin of our own forms, which `CrossSiteCheck` reads.
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+        **({"strict-transport-security": _YEAR_AND_MORE} if encrypted else {}),
+    }
+
+
 class SecurityHeaders:
     """Adds the headers to each response."""
 
     def __init__(self, app: ASGIApp, *, encrypted: bool) -> None:
         """`encrypted`: browsers reach the console by https."""
         self.app = app
-        self._headers = {
-            "cache-control": "no-store",
-            "content-security-policy": content_security_policy(),
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "same-origin",
-            # `no-referrer` would also remove the Origin of our own forms, which `CrossSiteCheck` reads.
-            "referrer-policy": "same-origin",
-            "x-content-type-options": "nosniff",
-            **({"strict-transport-security": _YEAR_AND_MORE} if encrypted else {}),
-        }
+        self._headers = security_headers(encrypted=encrypted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -96,7 +96,7 @@ async def work(settings: Settings, process: Process) -> None:
             connections=own.max_connections,
             connections_per_peer=own.max_connections_per_peer,
         )
-        connections = Connections(limits, process.metrics.ingress, process.health)
+        connections = Connections("api", limits, process.metrics, process.health)
         process.spawn("connections", connections.run())
         if components.reader is not None:
             process.spawn("database", components.reader.run())

@@ -8,14 +8,18 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.admin.resume import Resume, handle_resume
 from runtime.health import Health, ProbeResult
+from runtime.http.body import BodyBound
+from runtime.http.problem import Problem
 
 PartitionStatus = Callable[[], Any]
+_MAX_BODY_BYTES = 4 << 10
 
 
 def admin_app(
@@ -62,9 +66,22 @@ def admin_app(
             Route("/metrics", metrics),
             Route("/lanes", partitions),
             Route("/resume", resume_partitions, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(BodyBound, max_bytes=_MAX_BODY_BYTES, refuse=_as_it_is)],
+        exception_handlers={Problem: _show_problem},
     )
     return app
+
+
+def _as_it_is(problem: Problem) -> Problem:
+    return problem
+
+
+async def _show_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - the key of this handler
+    response = _json({"summary": error.detail}, error.status)
+    response.headers.update(error.headers() | {"content-type": "application/json"})
+    return response
 
 
 def _probe(result: ProbeResult) -> Response:

@@ -53,14 +53,13 @@ ENDINGS: Final = (
     ("expired", "none"),
     ("discarded", "none"),
 )
+CONNECTION_SHEDS: Final = ("idle_connections", "connections", "peer_connections")
 SHEDS: Final = (
+    *CONNECTION_SHEDS,
     "rate",
     "caller_in_flight",
     "unverified_bodies",
     "in_flight",
-    "idle_connections",
-    "connections",
-    "peer_connections",
     "streams",
     "caller_batches",
     "batches",
@@ -78,8 +77,9 @@ SWEPT_TABLES: Final = ("timeline", "minutes", "commands", "handoffs", "authoriza
 
 
 def show_zeros(metrics: Metrics, process: str) -> None:
-    """Create the series of the closed label sets of a process: ingress, worker, projector or deliverer."""
-    for metric, labels in _of_process(metrics).get(process, ()):
+    """Create the series of the closed label sets of a process."""
+    ports = (metrics.ingress.shed, _singly(CONNECTION_SHEDS))
+    for metric, labels in (ports, *_of_process(metrics).get(process, ())):
         for values in labels:
             metric.labels(*values)
 

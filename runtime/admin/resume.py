@@ -17,7 +17,6 @@ _LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 # A proxy or a mesh's sidecar connects from this machine on behalf of a client on another machine.
 _PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-_MAX_BYTES = 4 << 10
 
 
 class ResumeRequest(BaseModel):
@@ -39,20 +38,16 @@ Resume = Callable[[ResumeRequest], dict[str, Any]]
 
 
 async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
-    """Return the status and the body of the response."""
+    """Return the status and the body of the response. `BodyBound` bounds the body of the request."""
     if resume is None:
         return 404, {"summary": "this process has no partitions to resume"}
     if not _is_local(request):
         return 403, {"summary": "only from the process's own machine: run `gateway worker resume` there"}
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return 415, {"summary": "expected application/json"}
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            return 413, {"summary": f"expected at most {_MAX_BYTES} bytes"}
+    body = await request.body()
     try:
-        resume_request = ResumeRequest.model_validate_json(bytes(body), context=FROM_CALLER)
+        resume_request = ResumeRequest.model_validate_json(body, context=FROM_CALLER)
     except ValidationError:
         return 422, {
             "summary": "expected operator, why, optional partitions and subscription, without invisible characters"

@@ -1,8 +1,9 @@
 """The open connections: their number, their states and the clock of each state.
 
-One sweep closes every connection whose clock has run out, so a request starts and stops no timer. A full server closes
-the connections that have waited longest, first the connections that never carried a valid credential. It is not ready
-only if all connections are busy.
+One sweep closes every connection whose clock has run out, so a request starts and stops no timer. A full port closes
+the connections that have waited longest, first the connections that never carried a valid credential. Without a waiting
+connection it closes the connection whose body has been unfinished for longest. If no connection has an unfinished body,
+the port refuses the new connection. The admin port refuses none: it closes the request that was begun first.
 """
 
 import asyncio
@@ -18,11 +19,13 @@ from typing import Protocol
 from runtime.health import Health
 from runtime.http.problem import Problem
 from runtime.http.problems import Overloaded
-from runtime.metrics import IngressMetrics
+from runtime.metrics import Metrics
 
 SWEEP_SECONDS = 0.25
 # A sweep that comes later than this shows that the process stood still, so that clients could not be heard.
 _LATE_SECONDS = 2 * SWEEP_SECONDS
+# After a standstill a connection stays open for this time at least, once in each state.
+_SPARED_SECONDS = 2.0
 # A full server makes room for several connections at a time, because each search for the longest wait reads all of
 # them.
 _ROOM_SHARE = 0.01
@@ -50,7 +53,7 @@ class ConnectionLimits:
 
     `keepalive_seconds` is the time that a stopping server keeps an unused connection open.
     `write_seconds` is longer than the write timeout of an event stream, which names its reason before it disconnects.
-    `connections_per_peer` is 0 without a bound.
+    `connections_per_peer` is 0 without a bound. A port that `refuses_none` closes a busy connection if all are busy.
     """
 
     url_bytes: int = 4 << 10
@@ -64,6 +67,7 @@ class ConnectionLimits:
     write_seconds: float = 30.0
     connections: int = 2_000
     connections_per_peer: int = 0
+    refuses_none: bool = False
 
     def clocks(self) -> Mapping[ConnectionState, float]:
         """Return the seconds that a connection may stay in each state. `RequestDeadline` bounds SERVING."""
@@ -85,10 +89,15 @@ class ClockedConnection(Protocol):
     entered_at: float
     write_paused_at: float
     is_known: bool
+    was_spared: bool
 
     @property
     def peer(self) -> str:
         """The peer's address."""
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a part of the current request's body has not arrived."""
 
     def close(self) -> None:
         """Close it after the bytes in its buffer."""
@@ -98,19 +107,20 @@ class ClockedConnection(Protocol):
 
 
 class Connections:
-    """Every open connection. `run` must run as a task."""
+    """Every open connection of a port. `run` must run as a task."""
 
-    def __init__(self, limits: ConnectionLimits, metrics: IngressMetrics, health: Health) -> None:
+    def __init__(self, port: str, limits: ConnectionLimits, metrics: Metrics, health: Health | None = None) -> None:
+        """`port` is the label of the metrics. A port with `health` makes the process unready while it refuses."""
         self.limits = limits
         self._clocks = limits.clocks()
-        self._metrics = metrics
+        self._shed = metrics.ingress.shed
         self._health = health
         self._open: set[ClockedConnection] = set()
         self._peers: Counter[str] = Counter()
         self._refused_at = -math.inf
         self._swept_at = math.inf
-        metrics.connections.set_function(lambda: len(self._open))
-        metrics.connections_limit.set(limits.connections)
+        metrics.process.connections.labels(port).set_function(lambda: len(self._open))
+        metrics.process.connections_limit.labels(port).set(limits.connections)
 
     def add(self, connection: ClockedConnection, now: float) -> Problem | None:
         """Add a connection. Return the problem of one that is refused."""
@@ -143,15 +153,15 @@ class Connections:
     def sweep(self, now: float) -> None:
         """Close every connection whose clock has run out, and report the number of connections.
 
-        A standstill of this process stops the clocks. The bytes that arrived meanwhile are read after this sweep; a
-        close would reset the connection and lose them.
+        The bytes that arrived during a standstill of this process are read after this sweep; a close would reset the
+        connection and lose them. So the sweep spares a connection, once in each state: on a machine that is always
+        slow, each sweep is late.
         """
-        stood_still = now - self._swept_at - _LATE_SECONDS
+        stood_still = now - self._swept_at > _LATE_SECONDS
         self._swept_at = now
         for connection in tuple(self._open):
-            if stood_still > 0.0:
-                connection.entered_at = min(now, connection.entered_at + stood_still)
-                connection.write_paused_at += stood_still
+            if stood_still and not connection.was_spared:
+                self._spare(connection, now)
             if now - connection.write_paused_at >= self.limits.write_seconds:
                 connection.abort()
             elif now - connection.entered_at >= self._clocks[connection.state]:
@@ -161,7 +171,8 @@ class Connections:
                     connection.close()
         is_full = now - self._refused_at < _NOT_READY_SECONDS
         detail = f"{len(self._open)} of {self.limits.connections} connections are open"
-        self._health.set("connections", "waiting" if is_full else "ok", detail + ", all busy" * is_full)
+        if self._health is not None:
+            self._health.set("connections", "waiting" if is_full else "ok", detail + ", all busy" * is_full)
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -170,18 +181,30 @@ class Connections:
             self.sweep(loop.time())
             await asyncio.sleep(SWEEP_SECONDS)
 
+    def _spare(self, connection: ClockedConnection, now: float) -> None:
+        clock, write_clock = self._clocks[connection.state], self.limits.write_seconds
+        left = min(clock - (now - connection.entered_at), write_clock - (now - connection.write_paused_at))
+        if left < _SPARED_SECONDS:
+            connection.was_spared = True
+            connection.entered_at = max(connection.entered_at, now - max(0.0, clock - _SPARED_SECONDS))
+            connection.write_paused_at = max(connection.write_paused_at, now - max(0.0, write_clock - _SPARED_SECONDS))
+
     def _make_room(self) -> bool:
         """Close the connections that have waited longest. Return whether there were any."""
-        waiting = [one for one in self._open if one.state is not ConnectionState.SERVING]
+        closable = [one for one in self._open if one.state is not ConnectionState.SERVING]
         count = max(1, int(self.limits.connections * _ROOM_SHARE))
-        for connection in heapq.nsmallest(count, waiting, key=lambda one: (one.is_known, one.entered_at)):
+        if not closable:
+            count, closable = 1, [one for one in self._open if one.is_receiving]
+        if not closable and self.limits.refuses_none:
+            closable = [*self._open]
+        for connection in heapq.nsmallest(count, closable, key=lambda one: (one.is_known, one.entered_at)):
             connection.abort()
             self.remove(connection)
-            self._metrics.shed.labels("idle_connections").inc()
-        return bool(waiting)
+            self._shed.labels("idle_connections").inc()
+        return bool(closable)
 
     def _refusal(self, reason: str) -> Problem:
-        self._metrics.shed.labels(reason).inc()
+        self._shed.labels(reason).inc()
         return Overloaded("Connect again later, or keep fewer connections.", retry_after_seconds=1)
 
 

@@ -58,6 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
     entered_at = 0.0
     write_paused_at = math.inf
     is_known = False
+    was_spared = False
     _served: ResponseCycle | None = None
     _in_head = False
     _is_unreadable = False
@@ -68,6 +69,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def peer(self) -> str:
         """The peer's network: its IPv4 address, or the /64 of its IPv6 address."""
         return "" if self.client is None else network_of(self.client[0])
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a part of the current request's body has not arrived."""
+        return self._served is not None and self._served.more_body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
@@ -98,6 +104,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Stop the clock of a client that reads again."""
         self.write_paused_at = math.inf
+        self.was_spared = False
         super().resume_writing()
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own type; uvicorn's is narrower
@@ -228,6 +235,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _enter(self, state: ConnectionState) -> None:
         self.state = state
+        self.was_spared = False
         self.entered_at = self.loop.time()
 
     def _start(self, cycle: Any) -> None:

@@ -14,8 +14,6 @@ class IngressMetrics:
     requests: Counter
     request_seconds: Histogram
     requests_in_flight: Gauge
-    connections: Gauge
-    connections_limit: Gauge
     shed: Counter
     batch_events: Counter
     publish_seconds: Histogram
@@ -42,11 +40,9 @@ def create_ingress_metrics(make: MetricFactory) -> IngressMetrics:
             "request_seconds", "Time from a request's head to the end of its response.", ("route",)
         ),
         requests_in_flight=make.gauge("requests_in_flight", "Requests in flight."),
-        connections=make.gauge("connections", "Open connections of the API."),
-        connections_limit=make.gauge("connections_limit", "Maximum number of open connections of the API."),
         shed=make.counter(
             "shed",
-            "Requests rejected because of a limit or an outage, by reason (rate, in_flight, publishes, kafka_away, …).",
+            "Requests and connections rejected because of a limit or an outage, by reason (rate, kafka_away, …).",
             ("reason",),
         ),
         batch_events=make.counter(

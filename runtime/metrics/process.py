@@ -15,6 +15,8 @@ class ProcessMetrics:
     ready: Gauge
     kafka_away: Gauge
     loop_delay_seconds: Histogram
+    connections: Gauge
+    connections_limit: Gauge
     spans: Counter
     credential_expires: Gauge
     credential_life_seconds: Gauge
@@ -31,6 +33,8 @@ def create_process_metrics(make: MetricFactory) -> ProcessMetrics:
         loop_delay_seconds=make.histogram(
             "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."
         ),
+        connections=make.gauge("connections", "Open connections, by port (api, console, admin).", ("port",)),
+        connections_limit=make.gauge("connections_limit", "Maximum number of open connections, by port.", ("port",)),
         spans=make.counter("spans", "Trace spans by result (sent, lost).", ("result",)),
         credential_expires=make.gauge(
             "credential_expires_timestamp_seconds",

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
-from runtime.http.problems import BodyTooLarge, UnsupportedMediaType
+from runtime.http.body import check_announced, too_large
 from runtime.metrics import IngressMetrics
 from schemas.cloudevents import BATCH
 
@@ -68,7 +68,7 @@ class BodyLimit:
                 return await receive()
             if not pieces:
                 pieces = 1
-                self._check_headers(context.headers, max_bytes)
+                check_announced(context.headers, max_bytes)
             context.is_reading_body = True
             if scope.get("user") is None:
                 self._unverified.enter(context)
@@ -82,7 +82,7 @@ class BodyLimit:
                     self._unverified.leave(context)
             size += len(message["body"])
             if size > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             if is_complete and pieces > 1:
                 context.deadline.extend(self._seconds)
             pieces += 1
@@ -96,13 +96,3 @@ class BodyLimit:
     def _most_bytes(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         is_batch = scope["path"] == _BATCH_PATH and headers.get(b"content-type", b"").lower().startswith(_BATCH)
         return max(self._max_bytes, MAX_BATCH_BYTES) if is_batch else self._max_bytes
-
-    def _check_headers(self, headers: dict[bytes, bytes], max_bytes: int) -> None:
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("Send the body uncompressed.", close=True)
-        if int(headers.get(b"content-length", b"0")) > max_bytes:
-            raise _too_large(max_bytes)
-
-
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"Send at most {max_bytes} bytes.", close=True)

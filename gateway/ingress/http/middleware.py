@@ -29,8 +29,9 @@ from gateway.ingress.http.context import RequestContext, route_label
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problems import DeadlinePassed, InternalError
 from gateway.ingress.http.responses import ProblemResponse
+from runtime.http.body import timed_out
 from runtime.http.problem import Fault, Problem
-from runtime.http.problems import BodyTimedOut, InvalidHeader, Overloaded
+from runtime.http.problems import InvalidHeader, Overloaded
 from runtime.http.request_head import RawHeaders
 from runtime.logs import get_log, line_writer
 from runtime.metrics import IngressMetrics
@@ -229,7 +230,7 @@ class RequestDeadline:
 
 def _problem_of_timeout(context: RequestContext, method: str) -> Problem:
     if context.is_reading_body:
-        return BodyTimedOut("Send the body without pauses, right after the headers.", close=True)
+        return timed_out()
     if method in _READS:
         return DeadlinePassed(
             "The read could not be answered in time. It changed nothing. Send it again, after Retry-After.",

@@ -159,6 +159,7 @@ class Ingress:
     settings: object
     callers_file: object
     stop: Callable
+    limits: ConnectionLimits
 
     def metric(self, name, **labels):
         return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
@@ -289,7 +290,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
         components = assemble(settings, process, CallersFile(callers_file), client, sources)
         own = settings.ingress
         limits = replace(limits, connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
-        connections = Connections(limits, process.metrics.ingress, process.health)
+        connections = Connections("api", limits, process.metrics, process.health)
         runs = (
             components.deadlines.run(),
             connections.run(),
@@ -308,7 +309,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
                 )
             )
             stop = until_stop.aclose
-            yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file, stop)
+            yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file, stop, limits)
             components.waiters.release()
             components.streams.stop()
         for task in tasks:

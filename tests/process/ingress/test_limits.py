@@ -8,7 +8,7 @@ import pytest
 
 from gateway.ingress.auth.callers import new_key
 
-from .conftest import IMPATIENT, read_reply
+from .conftest import read_reply
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
@@ -153,27 +153,6 @@ async def test_a_body_of_exactly_the_limit_is_read(ingress):
     assert is_problem(reply, 422, "invalid-command")
 
 
-async def test_an_endless_body_is_rejected(ingress):
-    head = ingress.head(
-        "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
-    )
-    reader, writer = await ingress.open()
-    writer.write(head + b"\r\n")
-
-    async def pour():
-        while True:
-            writer.write(b"1000\r\n" + b"x" * 4_096 + b"\r\n")
-            await writer.drain()
-
-    pouring = asyncio.create_task(pour())
-    reply = await read_reply(reader)
-    pouring.cancel()
-    await asyncio.gather(pouring, return_exceptions=True)
-    assert is_problem(reply, 413, "body-too-large")
-    assert reply.headers["connection"] == "close"
-    writer.close()
-
-
 class TestSlowBody:
     @pytest.fixture
     def settings_of(self):
@@ -236,67 +215,10 @@ async def test_a_repeated_single_header_is_rejected(ingress, name):
     assert reply.json["errors"] == [{"header": name.lower(), "detail": "to be given once"}]
 
 
-@pytest.mark.parametrize(
-    ("data", "status", "slug"),
-    [
-        (b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n", 414, "url-too-long"),
-        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 65 + b"\r\n", 431, "headers-too-large"),
-        (b"GET / HTTP/1.1\r\nA: " + b"b" * 17_000 + b"\r\n\r\n", 431, "headers-too-large"),
-        (b"GET / HTTP/1.1\r\nA: " + b"b" * 40_000, 431, "headers-too-large"),
-        (b"NONSENSE\r\n\r\n", 400, "unreadable"),
-        (b"GET / HTTP/9.9\r\n\r\n", 505, "http-version-not-supported"),
-        (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400, "unreadable"),
-        (b"GET / HTTP/1.1\r\nA\x00B: x\r\n\r\n", 400, "unreadable"),
-        (b"GET /\xff HTTP/1.1\r\n\r\n", 400, "unreadable"),
-        (b"CONNECT gateway:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "unreadable"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "unreadable"),
-        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "unreadable"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "unreadable"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "unreadable"),
-    ],
-)
-async def test_a_malformed_head_gets_a_problem_and_is_disconnected(ingress, data, status, slug):
-    reader, writer = await ingress.open()
-    writer.write(data)
-    assert is_problem(await read_reply(reader), status, slug)
-    async with asyncio.timeout(5):
-        assert await reader.read() == b""
-    writer.close()
-
-
 async def test_the_request_id_of_a_malformed_head_is_in_response_and_log(lines, ingress):
     reply = await ingress.raw(b"NONSENSE\r\n\r\n")
     (line,) = [line for line in lines() if line["event"] == "ingress.request_completed"]
     assert reply.headers["x-request-id"] == reply.json["requestId"] == line["request_id"]
-
-
-@pytest.mark.parametrize("chunk", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX", b"fffffffffffffffff\r\n"])
-async def test_a_malformed_chunk_ends_the_request(ingress, chunk):
-    head = ingress.head(
-        "POST", REQUEST, {"Transfer-Encoding": "chunked", "Idempotency-Key": "k", "Content-Type": "application/json"}
-    )
-    assert is_problem(await ingress.raw(head + b"\r\n" + chunk), 400, "unreadable")
-
-
-@pytest.mark.parametrize("limits", [IMPATIENT])
-async def test_a_late_head_is_disconnected(ingress):
-    for data in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
-        reader, writer = await ingress.open()
-        writer.write(data)
-        async with asyncio.timeout(5):
-            assert await reader.read() == b""
-        writer.close()
-
-
-@pytest.mark.parametrize("limits", [IMPATIENT])
-async def test_a_late_second_head_is_disconnected(ingress):
-    reader, writer = await ingress.open()
-    writer.write(ingress.head("GET", "/openapi.json", {}) + b"\r\n")
-    assert (await read_reply(reader)).status == 200
-    writer.write(b"GET / HTTP/1.1\r\n")
-    async with asyncio.timeout(5):
-        assert await reader.read() == b""
-    writer.close()
 
 
 @pytest.mark.usefixtures("accepts_commands")

@@ -56,7 +56,7 @@ async def test_the_first_request_of_a_connection_is_answered_although_the_server
     reader, writer = await ingress.open()
     head = request(ingress)
     writer.write(head[:arrived])
-    await eventually(lambda: ingress.metric("connections") == 1)
+    await eventually(lambda: ingress.metric("connections", port="api") == 1)
     async with stopping(ingress, eventually):
         writer.write(head[arrived:])
         assert await is_answered_and_closed(reader)
@@ -67,7 +67,7 @@ async def test_unused_connections_close_after_their_time(ingress, eventually):
     new, kept = await ingress.open(), await ingress.open()
     kept[1].write(request(ingress))
     await read_reply(kept[0])
-    await eventually(lambda: ingress.metric("connections") == 2)
+    await eventually(lambda: ingress.metric("connections", port="api") == 2)
     began = time.monotonic()
     async with stopping(ingress, eventually):
         assert await new[0].read() == b""

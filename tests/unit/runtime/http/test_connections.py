@@ -26,6 +26,8 @@ class Connection:
     entered_at: float = 0.0
     write_paused_at: float = math.inf
     is_known: bool = False
+    was_spared: bool = False
+    is_receiving: bool = False
     peer: str = "10.0.0.1"
     ends: list = field(default_factory=list)
 
@@ -38,7 +40,7 @@ class Connection:
 
 @pytest.fixture
 def metrics():
-    return create_metrics(CollectorRegistry()).ingress
+    return create_metrics(CollectorRegistry())
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def health():
 
 @pytest.fixture
 def connections(metrics, health):
-    return Connections(LIMITS, metrics, health)
+    return Connections("api", LIMITS, metrics, health)
 
 
 def rows():
@@ -71,17 +73,35 @@ def test_a_connection_ends_by_the_clock_of_the_table(connections, state):
     assert connection.ends == ([] if seconds == math.inf else [end])
 
 
-@pytest.mark.parametrize("state", [state for state in ConnectionState if rows()[state][0] != "RequestDeadline"])
-def test_a_standstill_of_the_process_takes_no_time_from_a_client(connections, state):
+CLOCKED = [state for state in ConnectionState if rows()[state][0] != "RequestDeadline"]
+
+
+@pytest.mark.parametrize("state", CLOCKED)
+def test_after_a_standstill_a_client_has_time_to_be_heard(connections, state):
     connection = Connection(state, entered_at=100.0)
     connections.add(connection, 100.0)
     connections.sweep(100.2)
     connections.sweep(160.2)  # the process stood still: the client's bytes have arrived, but nothing has read them
     assert connection.ends == []
-    seconds = getattr(LIMITS, rows()[state][0])
+    seconds = min(getattr(LIMITS, rows()[state][0]), 2.0)
+    connections.sweep(160.2 + seconds / 2)
+    assert connection.ends == []
     for tick in range(1, int(seconds / 0.25) + 1):
         connections.sweep(160.2 + 0.25 * tick)
     assert set(connection.ends) == {rows()[state][1]}
+
+
+@pytest.mark.parametrize("state", CLOCKED)
+def test_a_process_that_is_always_late_closes_a_connection_at_its_clock(connections, state):
+    connection = Connection(state, entered_at=100.0)
+    connections.add(connection, 100.0)
+    now, ended_at = 100.0, None
+    while ended_at is None:
+        now += 1.0  # each sweep is late
+        connections.sweep(now)
+        ended_at = now if connection.ends else None
+    seconds = getattr(LIMITS, rows()[state][0])
+    assert seconds <= ended_at - 100.0 <= seconds + 2.0 + 1.0
 
 
 def test_a_standstill_does_not_begin_a_clock_in_the_future(connections):
@@ -99,6 +119,9 @@ def test_a_standstill_takes_no_time_from_a_client_that_reads_slowly(connections)
     connections.sweep(100.2)
     connections.sweep(130.0)
     assert connection.ends == []
+    for tick in range(1, 6):
+        connections.sweep(130.0 + tick)
+    assert connection.ends[0] == "abort"
 
 
 @pytest.mark.parametrize("state", ConnectionState)
@@ -118,6 +141,26 @@ def test_the_longest_waiting_connection_without_a_credential_makes_room(connecti
     assert [one.ends for one in (known, busy, recent, old)] == [[], [], [], ["abort"]]
 
 
+def test_without_a_waiting_connection_the_slowest_unfinished_body_makes_room(connections):
+    busy, slow = Connection(ConnectionState.SERVING), Connection(ConnectionState.SERVING, 1.0, is_receiving=True)
+    slower, quick = replace(slow, entered_at=0.5, ends=[]), replace(slow, entered_at=2.0, ends=[])
+    for connection in (busy, slow, slower, quick):
+        connections.add(connection, 3.0)
+    assert connections.add(Connection(ConnectionState.SERVING), 3.0) is None
+    assert [one.ends for one in (busy, slow, slower, quick)] == [[], [], ["abort"], []]
+
+
+def test_the_admin_port_refuses_no_connection(metrics, health):
+    connections = Connections("admin", replace(LIMITS, refuses_none=True), metrics)
+    busy = [Connection(ConnectionState.SERVING, entered_at=float(second)) for second in range(4)]
+    for connection in busy:
+        connections.add(connection, 4.0)
+    assert connections.add(Connection(), 4.0) is None
+    assert [one.ends for one in busy] == [["abort"], [], [], []]
+    connections.sweep(4.1)
+    assert health.component("connections") is None
+
+
 def test_a_server_whose_connections_are_all_busy_refuses_and_is_not_ready(connections, health, metrics):
     for _ in range(4):
         connections.add(Connection(ConnectionState.SERVING), 1.0)
@@ -131,7 +174,7 @@ def test_a_server_whose_connections_are_all_busy_refuses_and_is_not_ready(connec
     assert not health.ready().good
     connections.sweep(7.0)
     assert health.ready().good
-    assert value_of(metrics.shed.labels("connections")) == 1
+    assert value_of(metrics.ingress.shed.labels("connections")) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,7 +193,7 @@ def test_the_addresses_of_one_machine_are_one_peer(one, other, is_same):
 
 
 def test_a_peer_has_its_share(metrics, health):
-    connections = Connections(replace(LIMITS, connections=100, connections_per_peer=2), metrics, health)
+    connections = Connections("api", replace(LIMITS, connections=100, connections_per_peer=2), metrics, health)
     first, second, third = Connection(), Connection(), Connection()
     assert [connections.add(one, 1.0) is None for one in (first, second, third)] == [True, True, False]
     assert connections.add(Connection(peer="10.0.0.2"), 1.0) is None
