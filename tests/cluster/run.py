@@ -1,6 +1,6 @@
 """`make cluster-test`: cases on a real cluster, each under a load of commands and with a verdict of the judge.
 
-Runs inside the sandbox of `local.kubernetes`. A transcript of each case is in docs/cluster.
+Runs inside the sandbox of `local.kubernetes`. A transcript of each case goes to dist/cluster.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from local.kubernetes.servers import PREFIX
 from tests.cluster import scene as scenes
 from tests.cluster.cases import CASES
 
-TRANSCRIPTS = ROOT / "docs" / "cluster"
+TRANSCRIPTS = ROOT / "dist" / "cluster"
 
 
 async def run_cases(names):
@@ -65,7 +65,7 @@ async def run_case(name, scene):
     accepted, ended = len(scene.callers.accepted), len(scene.callers.accepted.keys() & scene.callers.ended.keys())
     kept = "nothing lost, doubled or out of order" if not problems else f"{len(problems)} problems"
     scene.note(f"verdict: {kept}; commands since the installation: {accepted} accepted, {ended} ended")
-    TRANSCRIPTS.mkdir(exist_ok=True)
+    TRANSCRIPTS.mkdir(parents=True, exist_ok=True)
     (TRANSCRIPTS / f"{name}.txt").write_text("\n".join([(CASES[name].__doc__ or name).strip(), "", *scene.log, ""]))
     return not problems
 
