@@ -70,7 +70,7 @@ def if_match(version: int) -> str:
 
 
 def close_version(reading: Literal["authorization", "handoff"], authorization: int, handoff: int) -> int:
-    """Return the version that a close must match, by the setting if_match_on_close (docs/collate-contract.md §11)."""
+    """Return the version that a close must match, by the setting if_match_on_close (docs/collate-contract.md §10b)."""
     return authorization if reading == "authorization" else handoff
 
 
