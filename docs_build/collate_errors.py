@@ -45,7 +45,7 @@ def page() -> str:
         "means `resend`. After an ambiguous attempt of the same write, a reject or dead letter becomes `reread`:",
         "that attempt's effect may be the cause of the refusal.",
         "",
-        *_table(("code", "status", "disposition", "reason", "advice"), [_rule(rule) for rule in RULES]),
+        *_table(("code", "status", "disposition", "reason", "advice"), _rules()),
         "",
         "An operator's browser gets `access_grant_expired`, `access_grant_revoked` and `channel_session_lost` when it",
         "opens a link. The gateway opens none: it gets these codes only if Collate answers its own calls with them.",
@@ -79,13 +79,21 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def _rule(rule: Rule) -> Sequence[str]:
+def _rules() -> list[Sequence[str]]:
+    """Return a row for the codes that the gateway treats alike."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for rule in RULES:
+        alike.setdefault(_route(rule), []).append(f"`{rule.code}`")
+    return [(", ".join(codes), *route) for route, codes in alike.items()]
+
+
+def _route(rule: Rule) -> tuple[str, ...]:
     disposition = f"`{rule.disposition}`"
     others = sorted({other.value for other in rule.on.values()})
     if others:
         where = " and ".join(f"`{other}`" for other in others)
         disposition += f" (elsewhere {where})"
-    return f"`{rule.code}`", ", ".join(map(str, rule.statuses)), disposition, f"`{rule.reason}`", rule.advice
+    return ", ".join(map(str, rule.statuses)), disposition, f"`{rule.reason}`", rule.advice
 
 
 def _fixed(result: str, found: Route) -> Sequence[str]:
