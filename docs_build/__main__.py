@@ -13,6 +13,7 @@ from docs_build import (
     chart_schema,
     collate_errors,
     decide_page,
+    faults,
     licences,
     reference,
 )
@@ -39,6 +40,7 @@ def pages(root: Path) -> dict[str, str]:
         # In these, only one part is generated.
         "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
         "docs/capacity.md": capacity_page.put_into((root / "docs/capacity.md").read_text(encoding="utf-8")),
+        "docs/operations.md": faults.put_into((root / "docs/operations.md").read_text(encoding="utf-8")),
         "helm/gateway/values.schema.json": chart_schema.put_into(
             (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
         ),

@@ -6,7 +6,6 @@ other file counts until its first certificate ends.
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,13 +43,13 @@ class CredentialLives:
     async def run(self) -> None:
         """Look at the files for ever."""
         while True:
-            await asyncio.to_thread(self.look, time.time())
+            await asyncio.to_thread(self.look)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    def look(self, now: float) -> None:
+    def look(self) -> None:
         """Read the files and show the lives of what they hold. A file that cannot be read holds nothing."""
         lives = {
-            name: life_of(_read(path), now, is_authority=name.endswith(("ca_file", "sslrootcert")))
+            name: life_of(_read(path), is_authority=name.endswith(("ca_file", "sslrootcert")))
             for name, path in credential_files(self.settings)
         }
         shown = {name: life for name, life in lives.items() if life is not None}
@@ -76,13 +75,16 @@ def credential_files(settings: Section) -> Iterator[tuple[str, Path]]:
                 yield f"readmodel.{found[1]}", Path(unquote(found[2] or found[3]))
 
 
-def life_of(content: bytes, now: float, *, is_authority: bool = False) -> Life | None:
-    """Return the life of the certificates (PEM) or of the JSON Web Token in a file; None if it holds neither."""
+def life_of(content: bytes, *, is_authority: bool = False) -> Life | None:
+    """Return the life of the certificates (PEM) or of the JSON Web Token in a file; None if it holds neither.
+
+    A token that does not say when it began counts as a long one, whose end is noticed early.
+    """
     if b"-----BEGIN CERTIFICATE-----" in content:
         return _life_of_certificates(content, is_authority=is_authority)
     claims = unverified_part(content.decode("latin-1").strip(), 1)
     ends = _time(claims.get("exp"))
-    return None if ends is None else Life(_time(claims.get("iat")) or _time(claims.get("nbf")) or now, ends)
+    return None if ends is None else Life(_time(claims.get("iat")) or _time(claims.get("nbf")) or 0.0, ends)
 
 
 def _life_of_certificates(content: bytes, *, is_authority: bool) -> Life | None:

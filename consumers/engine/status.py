@@ -131,6 +131,8 @@ def set_gauges(engine: ObservedEngine, metrics: EngineMetrics) -> None:
         key_queues = session.dispatcher.key_queues if session is not None else None
         metrics.lag.labels(label).set(lag(partition))
         metrics.oldest_unfinished_seconds.labels(label).set(max(0.0, now - oldest) if oldest is not None else 0.0)
+        second = session.buffer.second_key_timestamp if session is not None else None
+        metrics.second_key_unfinished_seconds.labels(label).set(max(0.0, now - second) if second is not None else 0.0)
         metrics.gap.labels(label).set(session.buffer.gap if session is not None else 0)
         metrics.key_queues.labels(label).set(len(key_queues) if key_queues is not None else 0)
         metrics.unfinished.labels(label).set(key_queues.records if key_queues is not None else 0)

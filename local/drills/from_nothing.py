@@ -23,7 +23,7 @@ class FromNothing:
     must_hold = "the same state as before; nothing is applied twice"
     seconds = 10.0
     needs = Needs()
-    alert = Alert("CollateGatewayAbsent", "no-metrics-at-all", "collate_gateway_build_info")
+    alert = Alert("CollateGatewayAbsent", "a-process-is-gone", "collate_gateway_build_info")
 
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Break, start everything again, and compare."""

@@ -29,6 +29,7 @@ _KAFKA = "org.apache.kafka"
 _SCRAM_LOGIN = f"{_KAFKA}.common.security.scram.ScramLoginModule required;"
 _OAUTH_LOGIN = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerLoginModule required;"
 _OAUTH_CHECK = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
+_AN_HOUR = 1 / 24
 _STORE_PASSWORD = b"store-password"
 
 
@@ -49,9 +50,18 @@ class Authority:
         path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
-    def issue(self, name: str, certificate: Path, key: Path, *, days: float = 1, addresses: Iterable[str] = ()) -> None:
-        """Issue a certificate for CN=`name`, and write the certificate and its key."""
-        own, builder = self._issue(name, days, addresses)
+    def issue(
+        self,
+        name: str,
+        certificate: Path,
+        key: Path,
+        *,
+        days: float = 1,
+        age_days: float = _AN_HOUR,
+        addresses: Iterable[str] = (),
+    ) -> None:
+        """Issue a certificate for CN=`name` that began `age_days` ago, and write the certificate and its key."""
+        own, builder = self._issue(name, days, addresses, age_days)
         certificate.write_bytes(builder.public_bytes(serialization.Encoding.PEM))
         key.write_bytes(_private_pem(own))
 
@@ -62,11 +72,11 @@ class Authority:
         return pkcs12.serialize_key_and_certificates(b"broker", own, certificate, [self.certificate], secret)
 
     def _issue(
-        self, name: str, days: float, addresses: Iterable[str]
+        self, name: str, days: float, addresses: Iterable[str], age_days: float = _AN_HOUR
     ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         own = ec.generate_private_key(ec.SECP256R1())
         usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = _certificate(_name(name), self._name, own, days).add_extension(
+        builder = _certificate(_name(name), self._name, own, days, age_days).add_extension(
             x509.ExtendedKeyUsage(usage), critical=False
         )
         if names := [x509.IPAddress(IPv4Address(address)) for address in addresses]:
@@ -187,7 +197,11 @@ def _name(name: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float = 1
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    days: float = 1,
+    age_days: float = _AN_HOUR,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -196,7 +210,7 @@ def _certificate(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_before(now - timedelta(days=age_days))
         .not_valid_after(now + timedelta(days=days))
     )
 

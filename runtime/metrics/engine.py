@@ -13,6 +13,7 @@ class EngineMetrics:
 
     lag: Gauge
     oldest_unfinished_seconds: Gauge
+    second_key_unfinished_seconds: Gauge
     gap: Gauge
     key_queues: Gauge
     waiting: Gauge
@@ -48,6 +49,7 @@ class EngineMetrics:
         for gauge in (
             self.lag,
             self.oldest_unfinished_seconds,
+            self.second_key_unfinished_seconds,
             self.gap,
             self.key_queues,
             self.waiting,
@@ -67,6 +69,11 @@ def create_engine_metrics(make: MetricFactory) -> EngineMetrics:
         oldest_unfinished_seconds=make.gauge(
             "oldest_unfinished_seconds",
             "Age of the oldest unfinished record; the most important value to alert on.",
+            partition,
+        ),
+        second_key_unfinished_seconds=make.gauge(
+            "second_key_unfinished_seconds",
+            "Age of the oldest unfinished record of any key but the oldest record's; 0 if one key alone has records.",
             partition,
         ),
         gap=make.gauge("gap", "Finished records after the watermark.", partition),

@@ -1,28 +1,43 @@
-"""`make alerts`: checks the chart's rules with `promtool`, and runs the three cases of every alert."""
+"""`make alerts`: checks the chart's rules with `promtool`, and runs the time lines of every alert and every fault."""
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import helm_python as helm
 import yaml
 
+from docs_build.faults import FAULTS, Fault
+from tests.alerts.faults import ENDS, PODS, TIME_LINES, Series, healthy
 from tests.alerts.promtool import NoPromtool, promtool
-from tests.alerts.scenarios import BEGINS, SCENARIOS, Scenario
+from tests.alerts.scenarios import BEGINS, SCENARIOS, Scenario, Values
 
 CHART = Path(__file__).parents[2] / "helm" / "gateway"
+RUNBOOK = "https://docs.test/operations.md"
+# Minutes for which an alert fires on after its condition: the chart's `keep_firing_for`.
+KEPT = 12
+# An alert whose process dies is followed by one of these within KEPT minutes.
+OF_PROCESSES = ("Absent", "ProcessMissing")
+WATCHED_MINUTES = 25
+# Minutes for which the longest range of a fault's alert shows the fault.
+LOOKS_BACK = 30
+FIRING = '(count(ALERTS{alertstate="firing"}) or vector(0))'
 VALUES = {
     "settings": {
         "environment": "production",
         "kafka": {"bootstrap": ["kafka:9093"]},
         "collate": {"base_url": "https://api.collate.test"},
+        "console": {"public_url": "https://handoffs.test", "oidc_issuer": "https://login.test"},
     },
     "secrets": {"existingSecret": "gateway-secrets"},
     "projector": {"enabled": True},
     "deliverer": {"enabled": True},
-    "monitoring": {"rules": {"enabled": True, "runbookBase": "https://docs.test/"}},
+    "console": {"enabled": True},
+    "monitoring": {"rules": {"enabled": True, "runbookBase": "https://docs.test/", "labels": {"team": "payers"}}},
 }
 
 
@@ -44,50 +59,132 @@ def _objects(text: str) -> list[dict[str, Any]]:
 
 def unit_test(scenario: Scenario) -> dict[str, Any]:
     """Return the scenario as a test group of `promtool test rules`."""
-    end = scenario.recovered + 1
-    checks = [(BEGINS - 1, 0), (scenario.first, 1), (scenario.recovered, 0)]
+    ended = scenario.recovered + KEPT
+    checks = [(BEGINS - 1, 0), (scenario.first, 1), (ended, 0)]
     if scenario.steady is not None:
         checks.append((scenario.steady, 1))
-    return {
-        "name": scenario.alert,
-        "interval": "1m",
-        "input_series": [
-            {"series": name, "values": " ".join(_text(values(minute)) for minute in range(end))}
-            for name, values in scenario.series.items()
+    return _group(
+        scenario.alert,
+        scenario.series,
+        ended + 1,
+        [_fires(minute, expected, scenario.alert) for minute, expected in sorted(checks)],
+    )
+
+
+def death_test(scenario: Scenario, steady: int) -> dict[str, Any]:
+    """Return a test group: the process that fires the scenario's alert dies, and an alert fires at each minute after.
+
+    The process is one of two, or the only one of its kind.
+    """
+    pod = next(pod for pod in PODS if any(f'pod="{pod}"' in name for name in scenario.series))
+    series = healthy() | scenario.series
+
+    def until_death(values: Values) -> Values:
+        return lambda minute: values(minute) if minute < steady else None
+
+    series |= {name: until_death(series[name]) for name in series if f'pod="{pod}"' in name}
+    watched = f"{FIRING}[{WATCHED_MINUTES}m:1m]"
+    end = steady + WATCHED_MINUTES
+    return _group(
+        f"{scenario.alert}: its process dies",
+        series,
+        end + 1,
+        [_expected(end, f"min_over_time({watched}) > bool 0", 1)],
+    )
+
+
+def fault_test(fault: Fault) -> dict[str, Any]:
+    """Return a test group: the fault's alert is the first, it says these words, lasts, and ends with the fault."""
+    name, (labels, changed) = f"CollateGateway{fault.alert}", TIME_LINES[fault.name]
+    first, ended = BEGINS + fault.minutes, ENDS + LOOKS_BACK + KEPT
+    group = _group(
+        fault.name,
+        healthy() | changed,
+        ended + 1,
+        [
+            _expected(BEGINS - 1, FIRING, 0),
+            _expected(first - 2, FIRING, 0),
+            _expected(max(first, BEGINS + WATCHED_MINUTES), f"{FIRING} > bool 0", 1),
+            _expected(ended, FIRING, 0),
         ],
-        "promql_expr_test": [
+    )
+    return group | {
+        "alert_rule_test": [
             {
-                "expr": f'count(ALERTS{{alertname="{scenario.alert}", alertstate="firing"}}) or vector(0)',
-                "eval_time": f"{minute}m",
-                "exp_samples": [{"labels": "{}", "value": expected}],
+                "eval_time": f"{first}m",
+                "alertname": name,
+                "exp_alerts": [
+                    {
+                        "exp_labels": {"severity": fault.severity, "team": "payers"} | one,
+                        "exp_annotations": {
+                            "summary": _words(fault, one),
+                            "runbook_url": f"{RUNBOOK}#{fault.page}",
+                        },
+                    }
+                    for one in labels
+                ],
             }
-            for minute, expected in sorted(checks)
-        ],
+        ]
     }
 
 
-def write_test(directory: Path, number: int, scenario: Scenario, rules: dict[str, Any]) -> str:
-    """Write a scenario with only the rules that it needs, because promtool evaluates all of them each minute."""
-    needed = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == scenario.alert]
+def _group(name: str, series: Series, minutes: int, checks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "interval": "1m",
+        "input_series": [
+            {"series": one, "values": " ".join(_samples([values(minute) for minute in range(minutes)]))}
+            for one, values in series.items()
+        ],
+        "promql_expr_test": checks,
+    }
+
+
+def _words(fault: Fault, labels: dict[str, str]) -> str:
+    """Return the words of the alert with these labels; the fault's own words name one pod."""
+    named = next((pod for pod in PODS if pod in fault.words), "")
+    return fault.words.replace(named, labels["pod"]) if named else fault.words
+
+
+def _fires(minute: int, expected: int, alert: str) -> dict[str, Any]:
+    return _expected(minute, f'count(sum(ALERTS{{alertname="{alert}", alertstate="firing"}})) or vector(0)', expected)
+
+
+def _expected(minute: int, expression: str, value: int) -> dict[str, Any]:
+    return {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": value}]}
+
+
+def tests_of(scenario: Scenario) -> list[dict[str, Any]]:
+    """Return the test groups of a scenario."""
+    groups = [unit_test(scenario)]
+    return groups if scenario.steady is None else [*groups, death_test(scenario, scenario.steady)]
+
+
+def rules_of(alert: str, rules: dict[str, Any]) -> dict[str, Any]:
+    """Return only the rules that an alert's time lines need, because promtool evaluates all of them each minute."""
+    names = {alert, *(f"CollateGateway{one}" for one in OF_PROCESSES)}
+    needed = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") in names]
     recorded = [
         rule
         for group in rules["groups"]
         for rule in group["rules"]
         if "record" in rule and any(rule["record"] in one["expr"] for one in needed)
     ]
-    own = {"groups": [{"name": scenario.alert, "rules": recorded + needed}]}
-    (directory / f"rules-{number}.yaml").write_text(yaml.safe_dump(own))
-    test = {
-        "rule_files": [f"rules-{number}.yaml"],
-        "evaluation_interval": "1m",
-        "tests": [unit_test(scenario)],
-    }
-    (directory / f"test-{number}.yaml").write_text(yaml.safe_dump(test, width=1_000_000))
-    return f"test-{number}.yaml"
+    return {"groups": [{"name": alert, "rules": recorded + needed}]}
 
 
-def _text(value: float | None) -> str:
-    return "_" if value is None else f"{value:g}"
+def write_test(directory: Path, name: str, rules: dict[str, Any], groups: list[dict[str, Any]]) -> str:
+    """Write a file of tests and its file of rules; return the name of the first."""
+    (directory / f"rules-{name}.yaml").write_text(yaml.safe_dump(rules))
+    test = {"rule_files": [f"rules-{name}.yaml"], "evaluation_interval": "1m", "tests": groups}
+    (directory / f"test-{name}.yaml").write_text(yaml.safe_dump(test, width=1_000_000))
+    return f"test-{name}.yaml"
+
+
+def _samples(values: list[float | None]) -> Iterator[str]:
+    """Yield the samples as Prometheus keeps them: a series that ends is stale from its first missing sample on."""
+    for before, value in pairwise([None, *values]):
+        yield f"{value:.12g}" if value is not None else "_" if before is None else "stale"
 
 
 def main() -> int:
@@ -101,14 +198,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "rules.yaml").write_text(yaml.safe_dump(rules))
-        tests = [write_test(directory, number, scenario, rules) for number, scenario in enumerate(SCENARIOS)]
+        tests = [
+            write_test(directory, str(number), rules_of(scenario.alert, rules), tests_of(scenario))
+            for number, scenario in enumerate(SCENARIOS)
+        ]
+        tests.append(write_test(directory, "faults", rules, [fault_test(fault) for fault in FAULTS]))
         for arguments in (["check", "rules", "rules.yaml"], ["test", "rules", *tests]):
             done = subprocess.run([tool, *arguments], cwd=directory, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(done.stdout + done.stderr, file=sys.stderr)
+                failed = [one for one in done.stdout.split("Unit Testing:") if "SUCCESS" not in one]
+                print(*failed, done.stderr, sep="\n", file=sys.stderr)
                 return done.returncode
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
-    print(f"{len(alerts)} alerts, {len(SCENARIOS)} scenarios: each fires first, stays and recovers.")
+    print(
+        f"{len(alerts)} alerts, {len(SCENARIOS)} scenarios: each fires first, stays, outlives its process and recovers."
+    )
+    print(f"{len(FAULTS)} faults: each raises its alert in time, with its words, and no other before.")
     return 0
 
 

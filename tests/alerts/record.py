@@ -10,20 +10,16 @@ import json
 import math
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from docs_build.dashboard.grafana import ROWS, expression
 from local.installation import http_here
-from local.processes.ports import free_ports
-from tests.alerts.__main__ import rendered_rules
-from tests.alerts.promtool import program
+from tests.alerts.prometheus import Prometheus
 
 OUTPUT = Path(__file__).parents[2] / "docs" / "images" / "dashboard.json"
 SELECTED = 'namespace="payers", job="prod-gateway-admin"'
@@ -38,67 +34,36 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--seed", type=int, default=7)
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        (port,) = free_ports(1)
-        (directory / "targets.json").write_text("[]")
-        (directory / "rules.yaml").write_text(yaml.safe_dump(rendered_rules()))
-        (directory / "prometheus.yaml").write_text(yaml.safe_dump(_configuration()))
-        prometheus = subprocess.Popen(
-            [
-                program("prometheus"),
-                f"--config.file={directory / 'prometheus.yaml'}",
-                f"--storage.tsdb.path={directory / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--log.level=error",
-            ],
-            cwd=directory,
-        )
+    with Prometheus() as prometheus:
         command = [sys.executable, "-m", "tests.chaos.gateway_run", "--read-model", "--seconds", str(wanted.seconds)]
         chaos = subprocess.Popen([*command, "--seed", str(wanted.seed)])
         try:
             began = ended = None
             while chaos.poll() is None:
                 targets = _targets(chaos.pid)
-                (directory / "new.json").write_text(json.dumps(targets))
-                (directory / "new.json").replace(directory / "targets.json")
+                prometheus.scrape(targets)
                 # Two ingresses, three workers and a projector: the load begins about now.
                 began = began or (time.time() if len(targets) >= 6 else None)
                 ended = time.time() if began and time.time() - began <= wanted.seconds else ended
                 time.sleep(1)
             if began is None or ended is None:
                 return 1
-            _write(_recorded(f"http://127.0.0.1:{port}", began, ended), wanted)
+            _write(_recorded(prometheus.url, began, ended), wanted)
             return chaos.returncode
         finally:
-            for process in (chaos, prometheus):
-                process.terminate()
-                process.wait(30)
+            chaos.terminate()
+            chaos.wait(30)
 
 
-def _configuration() -> dict[str, Any]:
-    return {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "2s"},
-        "rule_files": ["rules.yaml"],
-        "scrape_configs": [
-            {
-                "job_name": "prod-gateway-admin",
-                "file_sd_configs": [{"files": ["targets.json"], "refresh_interval": "1s"}],
-            }
-        ],
-    }
-
-
-def _targets(pid: int) -> list[dict[str, Any]]:
-    found = []
+def _targets(pid: int) -> dict[str, str]:
+    found = {}
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 environ, words = process.environ(), process.cmdline()
                 if words and words[-1] in VERBS and "GATEWAY_ADMIN__PORT" in environ:
-                    pod = environ.get("GATEWAY_WORKER__INSTANCE", words[-1])
-                    labels = {"namespace": "payers", "pod": pod}
-                    found.append({"targets": [f"127.0.0.1:{environ['GATEWAY_ADMIN__PORT']}"], "labels": labels})
+                    port = environ["GATEWAY_ADMIN__PORT"]
+                    found[environ.get("GATEWAY_WORKER__INSTANCE", words[-1])] = f"http://127.0.0.1:{port}"
     return found
 
 

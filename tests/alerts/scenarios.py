@@ -4,7 +4,7 @@ Each scenario has three cases, which `promtool test rules` checks:
 
     first     healthy until `begins`: nothing fires; at `first` minutes the first occurrence has fired
     steady    at `steady` minutes the alert still fires, because the fault lasts; None if it is an event that passes
-    recovery  at `recovered` minutes nothing fires
+    recovery  at `recovered` minutes nothing is wrong; KEPT minutes later nothing fires
 
 A new alert needs a scenario; `tests/chart/test_scenarios.py` names the alerts without one. Pure data.
 """
@@ -16,6 +16,7 @@ from typing import Final
 PREFIX: Final = "collate_gateway_"
 RELEASE: Final = 'namespace="payers", job="prod-gateway-admin"'
 BEGINS: Final = 20
+DAY: Final = 86_400.0
 Values = Callable[[int], float | None]
 
 
@@ -113,15 +114,48 @@ def burning(name: str, good: str, everything: str, labels: str, share: float) ->
     )
 
 
+def late(partition: str = "3", *, second: float = 0, paused: float = 0, gap: float = 5) -> dict[str, Values]:
+    """Return the series of a partition with a command that is unfinished for too long."""
+    labels = f'partition="{partition}"'
+    return {
+        sample("oldest_unfinished_seconds", labels): gauge(301),
+        sample("second_key_unfinished_seconds", labels): gauge(second),
+        sample("paused", labels): gauge(paused),
+        sample("gap", labels): gauge(gap),
+    }
+
+
+def credential(life_seconds: float, left_seconds: float) -> dict[str, Values]:
+    """Return the series of a credential of which `left_seconds` are left at BEGINS, and a whole life from 120 on."""
+    labels, ends = 'credential="kafka.token_file"', 60.0 * BEGINS + left_seconds
+    return {
+        sample("credential_expires_timestamp_seconds", labels): lambda minute: (
+            ends if minute < 120 else 60.0 * minute + life_seconds
+        ),
+        sample("credential_life_seconds", labels): lambda _: life_seconds,
+    }
+
+
 LOOP: Final = {
     sample("loop_delay_seconds_bucket", 'le="0.25"'): counter(0, before=60),
     sample("loop_delay_seconds_bucket", 'le="0.5"'): counter(60, before=60),
     sample("loop_delay_seconds_bucket", 'le="+Inf"'): counter(60, before=60),
 }
-ABSENT: Final[dict[str, Values]] = {
-    sample("build_info", 'process="worker", version="1"'): lambda minute: None if BEGINS <= minute < 120 else 1.0,
-    sample("build_info", 'process="ingress", version="1"', "ingress-0"): lambda _: 1.0,
+GONE: Final[dict[str, Values]] = {
+    sample("build_info", f'process="{process}", version="1"', f"{process}-{number}"): (
+        (lambda minute: None if BEGINS <= minute < 120 else 1.0) if process == "projector" else lambda _: 1.0
+    )
+    for process, processes in {"ingress": 2, "worker": 2, "projector": 1, "deliverer": 1, "console": 2}.items()
+    for number in range(processes)
 }
+SILENT: Final[dict[str, Values]] = {f'up{{pod="worker-0", {RELEASE}}}': gauge(0, 1)}
+
+
+def restarts(minute: int) -> float:
+    """Return the start time of a process that starts every five minutes from BEGINS until 120."""
+    return 300.0 * (max(BEGINS, min(minute, 120)) // 5)
+
+
 MIXED: Final[dict[str, Values]] = {
     sample("build_info", 'process="worker", version="1"'): lambda _: 1.0,
     sample("build_info", 'process="worker", version="2"', "worker-1"): (
@@ -146,15 +180,24 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "CollateGatewayOldestUnfinished",
-        {sample("oldest_unfinished_seconds", 'partition="3"'): gauge(301)},
+        late(second=301),
         BEGINS + 6,
         119,
         121,
     ),
+    # The partition reads nothing more, or does not run.
+    Scenario("CollateGatewayOldestUnfinished", late(paused=1), BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayOldestUnfinished", late(gap=0), BEGINS + 6, 119, 121),
+    # One key of each of two partitions.
+    Scenario("CollateGatewayOldestUnfinished", late() | late("4"), BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayOneKeyUnfinished", late(), BEGINS + 6, 119, 121),
     Scenario("CollateGatewayPartitionPaused", {sample("paused", 'partition="3"'): gauge(1)}, BEGINS + 11, 119, 121),
     Scenario(
         "CollateGatewayPartitionsUnowned",
-        {sample("partitions", 'state="running"'): gauge(11, 12)},
+        {
+            sample("partitions", 'state="running"'): gauge(5, 6),
+            sample("partitions", 'state="running"', "worker-1"): gauge(6, 6),
+        },
         BEGINS + 6,
         119,
         121,
@@ -172,6 +215,13 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "CollateGatewayCredentialsRefused", {sample("collate_credentials_refused"): gauge(1)}, BEGINS + 2, 119, 121
     ),
     Scenario("CollateGatewayCollateDown", {sample("collate_breaker"): gauge(2)}, BEGINS + 6, 119, 121),
+    Scenario(
+        "CollateGatewayRateLimited",
+        {sample("collate_breakers", 'reason="rate_limited", calls="all"'): gauge(1)},
+        BEGINS + 4,
+        119,
+        121,
+    ),
     Scenario(
         "CollateGatewayAccessForbidden",
         {sample("collate_breakers", 'reason="forbidden", calls="writes"'): gauge(2)},
@@ -207,11 +257,24 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         119,
         121,
     ),
-    Scenario("CollateGatewayAbsent", ABSENT, BEGINS + 11, 119, 121),
+    Scenario("CollateGatewayAbsent", GONE, BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayProcessMissing", GONE, BEGINS + 11, 119, 121),
+    Scenario("CollateGatewayProcessSilent", SILENT, BEGINS + 6, 119, 121),
+    Scenario(
+        "CollateGatewayProcessRestarts",
+        {f'process_start_time_seconds{{pod="worker-0", {RELEASE}}}': restarts},
+        BEGINS + 20,
+        119,
+        140,
+    ),
     Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3, 119, 121),
     Scenario(
         "CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6, 119, 121
     ),
+    Scenario("CollateGatewayClockSkew", {sample("collate_clock_skew_seconds"): gauge(5.1, 4.9)}, BEGINS + 6, 119, 121),
+    # A certificate of a year; a token of an hour is renewed each 50 minutes, and then no longer.
+    Scenario("CollateGatewayCredentialEnds", credential(365 * DAY, 14 * DAY), BEGINS + 7, 119, 121),
+    Scenario("CollateGatewayCredentialEnds", credential(3_600, 360), BEGINS + 7, 119, 121),
     Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11, 119, 121),
     Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, 119, 130),
     Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, 119, 126),

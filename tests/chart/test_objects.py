@@ -272,10 +272,12 @@ def many(shape):
     return {"type": "array", "items": shape, "minItems": 1}
 
 
+DURATION = {"type": "string", "pattern": r"^\d+(s|m|h)$"}
 ALERT = exactly(
     alert={"type": "string", "pattern": "^CollateGateway[A-Za-z]+$"},
     expr=STRING,
-    for_={"type": "string", "pattern": r"^\d+(s|m|h)$"},
+    for_=DURATION,
+    keep_firing_for=DURATION,
     labels=LABELS,
     annotations={"type": "object", "additionalProperties": STRING},
 )

@@ -45,7 +45,9 @@ class FetchBuffer:
         self._records_limit = records
         self._size_limit = size
         self._held: deque[FetchedRecord] = deque()  # fetched, and beyond the offsets that the tracker accepts now
-        self._taken: dict[int, tuple[float, int]] = {}  # offset: timestamp, bytes; unfinished, in offset order
+        self._taken: dict[
+            int, tuple[float, int, bytes]
+        ] = {}  # offset: timestamp, bytes, key; unfinished, in offset order
         self._size = 0
         self._just_sought = False
         self.position = self._tracker.next_offset
@@ -79,11 +81,12 @@ class FetchBuffer:
             timestamp = record.timestamp / 1000
             # Thousands of records wait here, and each has its own copies of the same few names.
             headers = tuple((intern(name), value) for name, value in record.headers)
-            self._taken[record.offset] = timestamp, size
+            key = record.key or b""
+            self._taken[record.offset] = timestamp, size, key
             yield Record(
                 record.partition,
                 record.offset,
-                record.key or b"",
+                key,
                 record.value or b"",
                 headers,
                 timestamp,
@@ -92,7 +95,7 @@ class FetchBuffer:
     def finish(self, offset: int) -> None:
         """Mark a record as finished; the next `committed` includes it."""
         self._tracker.finish(offset)
-        _, size = self._taken.pop(offset)
+        _, size, _ = self._taken.pop(offset)
         self._size -= size
 
     def committed(self) -> Committed:
@@ -127,3 +130,10 @@ class FetchBuffer:
         """The timestamp of the oldest record that was taken and is not finished, Unix seconds."""
         oldest = next(iter(self._taken.values()), None)
         return oldest[0] if oldest is not None else None
+
+    @property
+    def second_key_timestamp(self) -> float | None:
+        """The timestamp of the oldest unfinished record of any key but the key of `oldest_timestamp`."""
+        taken = iter(self._taken.values())
+        _, _, oldest_key = next(taken, (0.0, 0, b""))
+        return next((timestamp for timestamp, _, key in taken if key != oldest_key), None)

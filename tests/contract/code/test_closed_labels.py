@@ -59,6 +59,7 @@ ELSEWHERE = {
             "waiting",
             "unfinished",
             "oldest_unfinished_seconds",
+            "second_key_unfinished_seconds",
             "lag",
             "partitions_not_running",
             "down",

@@ -23,7 +23,7 @@ from tests.contract.documents.pages import LINES, PAGES, ROOT
 
 PRODUCT = ("gateway", "consumers", "adapters", "runtime", "schemas")
 # Common programs that a reader has.
-OTHERS = {"docker", "kubectl", "helm", "curl", "openssl", "export", "kafka-acls.sh", "python", "printf"}
+OTHERS = {"docker", "kubectl", "helm", "curl", "date", "openssl", "export", "kafka-acls.sh", "python", "printf"}
 
 
 def mentioned():

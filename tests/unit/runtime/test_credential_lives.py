@@ -36,7 +36,7 @@ def certificates(tmp_path_factory):
     [
         (token(exp=NOW + DAY, iat=NOW - DAY), Life(NOW - DAY, NOW + DAY)),
         (token(exp=NOW + DAY, nbf=NOW - 1), Life(NOW - 1, NOW + DAY)),
-        (token(exp=NOW + DAY), Life(NOW, NOW + DAY)),
+        (token(exp=NOW + DAY), Life(0.0, NOW + DAY)),
         (token(iat=NOW), None),
         (token(exp="soon"), None),
         (token(exp=True), None),
@@ -51,14 +51,14 @@ def certificates(tmp_path_factory):
     ],
 )
 def test_a_token_tells_when_it_ends(content, life):
-    assert life_of(content, NOW) == life
+    assert life_of(content) == life
 
 
 def test_a_chain_ends_with_its_first_certificate_and_authorities_with_their_last(certificates):
     short, long = certificates
-    assert life_of(short + long, NOW) == life_of(short, NOW)
-    assert life_of(short + long, NOW, is_authority=True) == life_of(long, NOW)
-    assert life_of(long, NOW).ends - life_of(short, NOW).ends == pytest.approx(297 * DAY, abs=5)
+    assert life_of(short + long) == life_of(short)
+    assert life_of(short + long, is_authority=True) == life_of(long)
+    assert life_of(long).ends - life_of(short).ends == pytest.approx(297 * DAY, abs=5)
 
 
 @pytest.mark.parametrize("model", [Settings, ProcessSettings, DelivererProcessSettings, ConsoleProcessSettings])
@@ -67,7 +67,7 @@ def test_every_setting_that_is_a_file_is_looked_at(model, tmp_path):
     for file in files.values():
         file.write_bytes(token(exp=NOW + DAY, iat=NOW))
     registry = CollectorRegistry()
-    CredentialLives(build(model, files), create_metrics(registry).process).look(NOW)
+    CredentialLives(build(model, files), create_metrics(registry).process).look()
     assert files
     assert {file.name for file in files.values() if ends_of(registry, file.name) != NOW + DAY} == set()
 
@@ -78,18 +78,18 @@ def test_a_new_file_shows_its_end_and_a_lost_one_none(tmp_path, certificates):
     certificate.write_bytes(certificates[0])
     files = {("kafka", "certificate_file"): certificate, ("kafka", "ca_file"): tmp_path / "missing"}
     lives = CredentialLives(build(Settings, files), create_metrics(registry).process)
-    lives.look(NOW)
+    lives.look()
     first = ends_of(registry, "kafka.certificate_file")
     assert ends_of(registry, "kafka.ca_file") is None
     certificate.write_bytes(certificates[1])
     os.utime(certificate, (1, 1))
-    lives.look(NOW)
+    lives.look()
     assert ends_of(registry, "kafka.certificate_file") - first == pytest.approx(297 * DAY, abs=5)
     assert registry.get_sample_value(
         "collate_gateway_credential_life_seconds", {"credential": "kafka.certificate_file"}
     ) == pytest.approx(300 * DAY, rel=0.01)
     certificate.unlink()
-    lives.look(NOW)
+    lives.look()
     assert ends_of(registry, "kafka.certificate_file") is None
 
 
@@ -107,10 +107,10 @@ def test_the_certificate_in_a_connection_string_is_looked_at(tmp_path, certifica
     (tmp_path / "dsn").write_text(connection.format(file=tmp_path / "certificate"))
     settings = build(Settings, {("readmodel", "dsn_file"): tmp_path / "dsn"})
     lives = CredentialLives(settings, create_metrics(registry).process)
-    lives.look(NOW)
-    assert ends_of(registry, "readmodel.sslcert") == life_of(certificates[0], NOW).ends
+    lives.look()
+    assert ends_of(registry, "readmodel.sslcert") == life_of(certificates[0]).ends
     (tmp_path / "dsn").write_text("host=db")
-    lives.look(NOW)
+    lives.look()
     assert ends_of(registry, "readmodel.sslcert") is None
 
 

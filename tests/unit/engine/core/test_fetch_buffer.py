@@ -112,6 +112,20 @@ def test_the_age_is_that_of_the_oldest_unfinished_record(buffer):
     assert (buffer.watermark, buffer.gap) == (12, 0)
 
 
+KEYS = (b"a", b"a", b"b", b"a", b"c")
+
+
+def test_the_second_age_is_that_of_the_oldest_record_of_another_key(buffer):
+    assert buffer.second_key_timestamp is None
+    buffer.fetched([Fetched(10 + number, key=key, timestamp=1_000 * number) for number, key in enumerate(KEYS)])
+    list(buffer.take())
+    assert (buffer.oldest_timestamp, buffer.second_key_timestamp) == (0.0, 2.0), "the records of a wait together"
+    buffer.finish(12)
+    assert buffer.second_key_timestamp == 4.0
+    buffer.finish(14)
+    assert buffer.second_key_timestamp is None, "one key alone has records"
+
+
 def test_reading_resumes_at_half_of_the_limit_of_bytes(buffer):
     buffer.fetched(fetched(10, 11, value=bytes(50)))
     list(buffer.take())
