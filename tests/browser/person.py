@@ -88,7 +88,7 @@ async def sign_in_at_issuer(page: Any, name: str) -> None:
     await page.get_by_text(name).first.wait_for()
 
 
-# A part that is being updated is dimmed, so its contrast is not that of its text. On a busy machine an update is slow.
+# A page that is being left is dimmed, and an update replaces what axe looks at. On a busy machine both are slow.
 AXE_WITHOUT_UPDATE = """async options => {
   const isUpdating = () => document.querySelector('.loading, [aria-busy="true"]') !== null
   for (;;) {

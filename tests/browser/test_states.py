@@ -40,6 +40,12 @@ EMPTY = {
     "/v1/dead-letters": {"deadLetters": []},
 }
 ROWS = 50
+# The opacity of an element with that of all its ancestors.
+CONTRAST = """element => {
+  let opacity = 1
+  for (let one = element; one; one = one.parentElement) opacity *= Number(getComputedStyle(one).opacity)
+  return opacity
+}"""
 
 
 def no_read_model(request):
@@ -129,12 +135,14 @@ async def test_the_last_content_stays_while_the_gateway_does_not_answer_and_come
         console.answers = away
         await expect(part).to_contain_text("The gateway does not answer")
         await expect(row).to_be_visible()
+        await expect(part).to_contain_text(re.compile(r"This is of \d\d:\d\d:\d\d"))
+        assert await row.evaluate(CONTRAST) == 1, "the old content has its full contrast"
         console.answers = scripted(BUSY)
         await expect(part).not_to_contain_text("The gateway does not answer")
         jo.complaints = [one for one in jo.complaints if "Failed to load resource" not in one]
 
 
-async def test_a_slow_answer_dims_what_is_shown_and_a_slow_page_shows_a_bar(visit):
+async def test_a_slow_answer_keeps_what_is_shown_and_a_slow_page_shows_a_bar(visit):
     async with visit(scripted(BUSY)) as (_, jo):
         page = await jo.visit("/work")
         part, row = page.locator("#work"), page.get_by_role("row").filter(has_text="auth_7Q2M0002")
@@ -147,6 +155,7 @@ async def test_a_slow_answer_dims_what_is_shown_and_a_slow_page_shows_a_bar(visi
         await page.route("**/work*", hold)
         await expect(part).to_have_attribute("aria-busy", "true")
         await expect(row).to_be_visible()
+        assert await row.evaluate(CONTRAST) == 1
         # Playwright reads nothing from a page that is being left, so the page remembers.
         await page.evaluate(
             """() => new MutationObserver(() => { sessionStorage.shown = document.documentElement.className })

@@ -118,7 +118,7 @@
     if (part.dataset.state === "stale") { delete part.dataset.state; tell(part, stateOf(part).heldText) }
     for (const element of all("time[data-read]")) element.dateTime = new Date(now()).toISOString();
   };
-  // The last content stays, dimmed, with the time that it is of.
+  // The last content stays, at full contrast, with the time that it is of.
   const late = (part, why) => {
     const since = all("time[data-read]")[0]?.dateTime ?? new Date(now()).toISOString();
     part.dataset.state = "stale";
