@@ -25,6 +25,7 @@ _SHARED: Final = {
         "system/ingress/test_outages.py",
         "system/runtime/test_liveness.py",
         "system/runtime/test_stop_without_kafka.py",
+        "browser/test_without_read_model.py",
     ),
     "secured": (
         "system/documents/test_guides.py",

@@ -80,7 +80,16 @@ async def _show(request: Request, refusal: Problem | None = None) -> Response:
     query = {"order": "newest", "limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
     # Each change of the record has an entry, so the timeline alone shows whether the part is up to date.
     timeline, freshness = await read_changed(request, api_path("v1", "authorizations", id_, "timeline"), query)
-    page = AuthorizationDetails(id_, freshness, _address(id_, cursor), str(uuid.uuid4()), refusal=refusal)
+    notice = request.query_params.get("notice")
+    page = AuthorizationDetails(
+        id_,
+        freshness,
+        _address(id_, cursor),
+        str(uuid.uuid4()),
+        refusal=refusal,
+        notice=notice if notice in _NOTICES and refusal is None else None,
+        command_id=_uuid_or_none(request.query_params.get("command")),
+    )
     outcome = timeline
     if not (isinstance(timeline, ApiAnswer) and timeline.status == 304):
         record = await console_of(request).api.get(person_of(request), api_path("v1", "authorizations", id_))
@@ -100,15 +109,12 @@ def _page(
     view = authorization_of(
         page.authorization_id, record.body if isinstance(record, ApiAnswer) else None, entries, me, now
     )
-    notice = request.query_params.get("notice")
     return replace(
         page,
         authorization=view,
         timeline_problem=None if isinstance(timeline, ApiAnswer) else timeline,
         first=_address(page.authorization_id, None) if cursor else None,
         older=_address(page.authorization_id, entries.next) if entries and entries.next else None,
-        notice=notice if notice in _NOTICES and page.refusal is None else None,
-        command_id=_uuid_or_none(request.query_params.get("command")),
     )
 
 

@@ -5,14 +5,16 @@ from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.console.errors import PageError
 from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import read_changed, respond
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.work_list import ROWS, Tab, WorkFilter, WorkView, filter_of, question_of, work_of
+from schemas.fields.scalars import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,12 @@ def address_of(filter_: WorkFilter, cursor: str | None) -> str:
     return f"/work?{urlencode(named)}" if named else "/work"
 
 
-ROUTES: Final = [Route("/work", work)]
+async def open_by_id(request: Request) -> Response:
+    """GET /work/open?authorization=…: to the workbench of an authorization whose id the person has."""
+    authorization_id = request.query_params.get("authorization", "").strip()
+    if not is_id(authorization_id):
+        raise PageError(404, "There is no such authorization", "An id has letters, digits and . _ ~ - only.")
+    return RedirectResponse(f"/authorizations/{authorization_id}/work", 303)
+
+
+ROUTES: Final = [Route("/work", work), Route("/work/open", open_by_id)]

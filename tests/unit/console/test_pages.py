@@ -138,7 +138,31 @@ async def test_an_installation_without_a_read_model_names_what_works():
 
     api = scripted({"/v1/overview": no_read_model, "/v1/authorizations": no_read_model})
     assert 'href="/events"' in (await get(api, "/")).text
-    assert "the workbench works without lists" in (await get(api, "/work")).text
+    assert 'action="/work/open"' in (await get(api, "/work")).text
+
+
+@pytest.mark.parametrize("path", ["/work", "/authorizations/auth_7Q2M", "/search?q=auth_7Q2M"])
+async def test_a_page_without_the_read_model_leads_to_the_workbench(path):
+    page = await get(unavailable, path)
+    assert 'action="/work/open"' in page.text or 'href="/authorizations/auth_7Q2M/work"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("action", "answer", "says"),
+    [
+        ("watch", {"commandId": COMMAND, "status": "accepted"}, "The watch command is accepted"),
+        ("release", {"authorizationId": "auth_7Q2M", "handoffId": "mhand_1"}, "You have given the handoff back"),
+    ],
+)
+async def test_an_accepted_command_is_confirmed_although_the_read_model_is_away(action, answer, says):
+    def api(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(202, json=answer) if request.method == "POST" else unavailable(request)
+
+    async with browser(console_app(api)) as client:
+        form = {"key": "k-1", "handoff": "mhand_1"}
+        page = await client.post(f"/authorizations/auth_7Q2M/{action}", data=form, follow_redirects=True)
+    assert page.status_code == 503
+    assert says in page.text
 
 
 # Escaping and permissions

@@ -1,31 +1,42 @@
-"""What the workbench reads from the API, in as few calls as its step needs.
+"""What the workbench reads: the read model first, and Collate itself where the read model does not do.
 
 The review snapshot is PHI, and each read of it is on record under the person's name. So only a whole page that asks
-for a review reads it, never the part that updates.
+for a review reads it, never the part that updates. A live read leaves Collate's message out.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final
 from uuid import uuid4
 
 from starlette.requests import Request
 
 from gateway.console.api import api_path
 from gateway.console.errors import PageError
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
+from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
 from gateway.console.person import SignedInPerson
+from gateway.console.updates import read_freshness
 from gateway.console.updating_part import etag_of
 from gateway.console.views.content import read_document
+from gateway.console.views.freshness import Freshness, FreshnessState
 from gateway.console.views.workbench.bench import CommandResult, Workbench, command_result, workbench
 from gateway.console.views.workbench.report import TypedReport
 from gateway.console.views.workbench.snapshot import ShownSnapshot, shown_snapshot
-from gateway.console.views.workbench.step import WorkStep
+from gateway.console.views.workbench.sources import chosen
+from gateway.console.views.workbench.step import OFFERS, WorkStep
 from schemas.fields.scalars import is_command_id, is_id
 
 Failure = ApiRefusal | ApiNotReached
+Json = dict[str, Any]
 _MOST_COMMANDS = "20"
 _MOST_ENTRIES = "50"
+# The projector needs below a second as a rule. A page does not wait longer for the person's own action.
+_OWN_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +46,22 @@ class WorkbenchPage:
     `key` is the Idempotency-Key of the page's commands. `problem` and `missing` are about the last submitted form, and
     `report` has its typed values. For an update, `has_moved` says that the authorization is at another step than the
     page. `is_next` says that the browser may load that step, because the page has no typed values to lose.
+
+    `failure` is why there is no state, and `partial` why a part of the read model is missing. `live_failure` is why
+    Collate was not read, although the page needs it.
     """
 
     authorization_id: str
     key: str
+    freshness: Freshness
     bench: Workbench | None = None
     is_unwatched: bool = False
     failure: Failure | None = None
+    live_failure: Failure | None = None
     partial: Failure | None = None
     snapshot: ShownSnapshot | None = None
     snapshot_failure: Failure | None = None
+    confirmation: Confirmation | None = None
     result: CommandResult | None = None
     problem: Failure | None = None
     missing: str = ""
@@ -55,7 +72,9 @@ class WorkbenchPage:
     @property
     def etag(self) -> str:
         """The ETag of the part that updates."""
-        return etag_of(self.bench, self.failure, self.has_moved, self.is_unwatched, self.partial is None)
+        return etag_of(
+            self.bench, self.failure, self.has_moved, self.is_unwatched, self.partial is None, self.live_failure is None
+        )
 
 
 def authorization_of(request: Request) -> str:
@@ -75,15 +94,27 @@ async def read_workbench(
     request: Request,
     *,
     with_snapshot: bool,
+    seen: str | None = None,
     key: str | None = None,
     problem: Failure | None = None,
     missing: str = "",
     report: TypedReport | None = None,
 ) -> WorkbenchPage:
-    """Read the page. `key`, `problem`, `missing` and `report` are those of a form that was not accepted."""
+    """Read the page.
+
+    Args:
+        request: the request for the page.
+        with_snapshot: read the review snapshot too.
+        seen: for an update, the `mark` of the page that it is for.
+        key: this, `problem`, `missing` and `report` are those of a form that was not accepted.
+        problem: why the API rejected the form.
+        missing: the field that the form lacks.
+        report: what the person typed.
+    """
     authorization_id, person, api = authorization_of(request), person_of(request), console_of(request).api
-    command_id = request.query_params.get("command", "")
-    authorization, commands, timeline, sent = await asyncio.gather(
+    own = confirmation_of(request)
+    result, is_known = await _own_result(request, own, waits=seen is None)
+    record, commands, timeline, freshness = await asyncio.gather(
         api.get(person, api_path("v1", "authorizations", authorization_id)),
         api.get(
             person,
@@ -95,30 +126,64 @@ async def read_workbench(
             api_path("v1", "authorizations", authorization_id, "timeline"),
             {"order": "newest", "limit": _MOST_ENTRIES},
         ),
-        _command(request, command_id),
+        read_freshness(request),
     )
+
+    def bench_with(live: Json | None = None) -> Workbench | None:
+        found = chosen(record.body if isinstance(record, ApiAnswer) else None, live, freshness)
+        if found is None:
+            return None
+        now = console_of(request).now()
+        listed = commands.body["commands"] if isinstance(commands, ApiAnswer) else []
+        unfinished = None if own is None or is_known else own.as_unfinished(found.as_of.at, now)
+        return workbench(
+            found,
+            listed if unfinished is None else [unfinished, *listed],
+            timeline.body["entries"] if isinstance(timeline, ApiAnswer) else [],
+            person=person.name,
+            now=now,
+        )
+
+    bench, live_failure = bench_with(), None
+    is_fresh = freshness.state is FreshnessState.FRESH
+    is_unwatched = is_fresh and isinstance(record, ApiRefusal) and record.slug == "not-found"
+    needs_live = (
+        bench is None
+        or not is_fresh
+        or (own is not None and not is_known)
+        or (bench.step in OFFERS if seen is None else bench.mark != seen)
+    )
+    if needs_live and not is_unwatched and person.may("handoff:grant"):
+        live = await api.get(
+            person,
+            api_path("v1", "authorizations", authorization_id, "handoffs", "active"),
+            {"message": "omit"} | operator_query(person),
+        )
+        if isinstance(live, ApiAnswer):
+            bench = bench_with(live.body)
+        else:
+            live_failure = live
     page = WorkbenchPage(
         authorization_id,
         key or new_key(),
-        result=sent,
+        freshness,
+        bench=bench,
+        is_unwatched=is_unwatched,
+        failure=failure_of(record) if bench is None and not is_unwatched else None,
+        live_failure=live_failure,
+        partial=failure_of(record) or failure_of(commands) or failure_of(timeline),
+        confirmation=own,
+        result=result,
         problem=problem,
         missing=missing,
         report=report or TypedReport(),
     )
-    if not isinstance(authorization, ApiAnswer):
-        if isinstance(authorization, ApiRefusal) and authorization.slug == "not-found":
-            return replace(page, is_unwatched=True)
-        return replace(page, failure=authorization)
-    bench = workbench(
-        authorization.body,
-        commands.body["commands"] if isinstance(commands, ApiAnswer) else [],
-        timeline.body["entries"] if isinstance(timeline, ApiAnswer) else [],
-        person=person.name,
-        now=console_of(request).now(),
-    )
-    partial = next((each for each in (commands, timeline) if not isinstance(each, ApiAnswer)), None)
-    page = replace(page, bench=bench, partial=partial)
-    if not with_snapshot or bench.step is not WorkStep.REVIEW or not person.may("authorization:review"):
+    if (
+        not with_snapshot
+        or bench is None
+        or bench.step is not WorkStep.REVIEW
+        or not person.may("authorization:review")
+    ):
         return page
     review = await api.get(
         person, api_path("v1", "authorizations", authorization_id, "review-snapshot"), operator_query(person)
@@ -126,6 +191,11 @@ async def read_workbench(
     if isinstance(review, ApiAnswer):
         return replace(page, snapshot=shown_snapshot(read_document(review.content)))
     return replace(page, snapshot_failure=review)
+
+
+def failure_of(outcome: ApiOutcome) -> Failure | None:
+    """Return why the API did not answer; None if it did."""
+    return None if isinstance(outcome, ApiAnswer) else outcome
 
 
 def operator_query(person: SignedInPerson) -> dict[str, str]:
@@ -138,8 +208,41 @@ def named(person: SignedInPerson, *fields: str) -> dict[str, str]:
     return {} if person.is_named_by_token else dict.fromkeys(fields, person.name)
 
 
-async def _command(request: Request, command_id: str) -> CommandResult | None:
+async def _own_result(request: Request, own: Confirmation | None, *, waits: bool) -> tuple[CommandResult | None, bool]:
+    """Return the result of the person's last command, and whether the read model has it."""
+    api, person = console_of(request).api, person_of(request)
+    command_id = request.query_params.get("command", "")
     if not is_command_id(command_id):
-        return None
-    outcome = await console_of(request).api.get(person_of(request), api_path("v1", "commands", command_id))
-    return command_result(command_id, outcome.body if isinstance(outcome, ApiAnswer) else None)
+        if own is not None and own.is_release and waits:
+            path = api_path("v1", "authorizations", authorization_of(request))
+            await _until(lambda: api.get(person, path), lambda record: _holder(record) != person.name)
+        return None, True
+
+    def is_known(found: Json) -> bool:
+        return own is None or not own.is_over or found["status"] in OVER
+
+    read = partial(api.get, person, api_path("v1", "commands", command_id))
+    outcome = await (_until(read, is_known) if own is not None and waits else read())
+    if isinstance(outcome, ApiAnswer) and is_known(outcome.body):
+        return command_result(command_id, outcome.body), True
+    return (None if own is None else own.result), False
+
+
+async def _until(read: Callable[[], Awaitable[ApiOutcome]], is_there: Callable[[Json], bool]) -> ApiOutcome | None:
+    """Read until the read model has the person's action, at most 2 s, so that the page shows it."""
+    outcome: ApiOutcome | None = None
+    try:
+        async with asyncio.timeout(_OWN_SECONDS):
+            while True:
+                outcome = await read()
+                is_missing = isinstance(outcome, ApiRefusal) and outcome.slug == "not-found"
+                if not is_missing and not (isinstance(outcome, ApiAnswer) and not is_there(outcome.body)):
+                    return outcome
+                await asyncio.sleep(_PAUSE_SECONDS)
+    except TimeoutError:
+        return outcome
+
+
+def _holder(record: Json) -> str | None:
+    claim: dict[str, str] = (record.get("activeHandoff") or {}).get("claim") or {}
+    return claim.get("by")

@@ -5,6 +5,7 @@
 htmx never touches the form. No page, fragment, cookie or log contains the link, and each link needs a click.
 """
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,9 @@ from gateway.console.forms import read_form
 from gateway.console.outcomes import ApiAnswer, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.pages.workbench.actions import handoff_of, key_of
+from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import Failure, authorization_of, named, new_key
-from gateway.console.pages.workbench.show import PATH, status_of
+from gateway.console.pages.workbench.show import status_of
 from gateway.console.views.workbench.session_refused import SessionRefused, session_refused
 
 _HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -29,11 +31,15 @@ async def enter(request: Request) -> Response:
     """POST …/work/session: redirect the browser into the session, or show why not."""
     authorization_id, form = authorization_of(request), await read_form(request)
     handoff_id, key = handoff_of(form), key_of(form)
-    takes_over = form.get("take_over") == "yes"
-    outcome = await _mint(request, authorization_id, handoff_id, key, takes_over=takes_over)
+    # The first click requires the claim check; the click below the sentence about it does not.
+    options = {
+        "takeOver": True if form.get("take_over") == "yes" else None,
+        "claimCheck": None if form.get("take_over") == "yes" or form.get("unchecked") == "yes" else "required",
+    }
+    outcome = await _mint(request, authorization_id, handoff_id, key, options)
     if isinstance(outcome, ApiRefusal) and (outcome.members or {}).get("reason") == _TOO_OLD:
         # The link of this page's key has expired, and the API repeats it under this key. So this click needs a new key.
-        outcome = await _mint(request, authorization_id, handoff_id, new_key(), takes_over=takes_over)
+        outcome = await _mint(request, authorization_id, handoff_id, new_key(), options)
     if not isinstance(outcome, ApiAnswer):
         return _refused(request, session_refused(authorization_id, handoff_id, new_key(), outcome), outcome)
     link: str = outcome.body["url"]
@@ -44,11 +50,13 @@ async def enter(request: Request) -> Response:
     return Response(status_code=303, headers={"location": link, **_HEADERS})
 
 
-async def _mint(request: Request, authorization_id: str, handoff_id: str, key: str, *, takes_over: bool) -> ApiOutcome:
+async def _mint(
+    request: Request, authorization_id: str, handoff_id: str, key: str, options: Mapping[str, object]
+) -> ApiOutcome:
     person = person_of(request)
     body: dict[str, object] = {**named(person, "operator")}
-    if takes_over and person.is_named_by_token:  # a service claims nothing
-        body["takeOver"] = True
+    if person.is_named_by_token:  # a service claims nothing
+        body |= {name: value for name, value in options.items() if value is not None}
     path = api_path("v1", "authorizations", authorization_id, "handoffs", handoff_id, "access-grants")
     return await console_of(request).api.post(person, path, body, idempotency_key=key)
 

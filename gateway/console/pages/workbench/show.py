@@ -9,10 +9,12 @@ from starlette.routing import Route
 from gateway.console.api import api_path
 from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, is_fragment, person_of, render
+from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import (
     Failure,
     WorkbenchPage,
     authorization_of,
+    failure_of,
     operator_query,
     read_workbench,
 )
@@ -23,16 +25,18 @@ from gateway.console.views.workbench.step import TYPED
 
 TEMPLATE = "workbench/work.html"
 PART = "workbench/state_part.html"
-PATH = "/authorizations/{authorization_id}/work"
 
 
 async def show(request: Request) -> Response:
     """GET /authorizations/{id}/work. An update names the `mark` of the page that it is for."""
     is_update = is_fragment(request)
-    page = await read_workbench(request, with_snapshot=not is_update)
-    if not is_update:
+    seen = request.query_params.get("mark", "") if is_update else None
+    page = await read_workbench(request, with_snapshot=not is_update, seen=seen)
+    if seen is None:
         return page_response(request, page)
-    seen = request.query_params.get("mark", "")
+    if page.failure is not None:
+        # The status lets the browser keep what it shows, with its time.
+        return render(request, PART, page, status_of(page.failure))
     has_moved = page.bench is not None and page.bench.mark != seen
     is_next = has_moved and seen.partition(".")[0] not in TYPED
     page = replace(page, has_moved=has_moved, is_next=is_next)
@@ -66,7 +70,19 @@ async def evidence(request: Request) -> Response:
     return render(request, "workbench/evidence.html", (authorization_id, None, outcome), status_of(outcome))
 
 
+async def message(request: Request) -> Response:
+    """GET /authorizations/{id}/work/message: Collate's message for the operator. Each read is on record."""
+    authorization_id, person = authorization_of(request), person_of(request)
+    outcome = await console_of(request).api.get(
+        person, api_path("v1", "authorizations", authorization_id, "handoffs", "active"), operator_query(person)
+    )
+    status = status_of(failure_of(outcome))
+    found = outcome.body if isinstance(outcome, ApiAnswer) else None
+    return render(request, "workbench/message.html", (authorization_id, found, failure_of(outcome)), status)
+
+
 ROUTES = [
     Route(PATH, show, methods=["GET"]),
+    Route(f"{PATH}/message", message, methods=["GET"]),
     Route(f"{PATH}/evidence", evidence, methods=["GET"]),
 ]

@@ -1,6 +1,6 @@
 """The workbench of one authorization: its step, who has it in hand, the link's end, and the payer's truth. Pure.
 
-It shows the read model's data. Times stay RFC 3339 text, and the page shows their age.
+Its state comes from the read model or from a live read. Times stay RFC 3339 text, and the page shows their age.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.console.views.ended_handoff import EndedHandoff, ended_handoff
+from gateway.console.views.workbench.sources import AsOf, Chosen
 from gateway.console.views.workbench.step import WorkStep, place_of, step_of
 from schemas.enums import PREFIX
 from schemas.times import parse_time
@@ -57,7 +58,10 @@ class OpenCommand:
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What the workbench shows."""
+    """What the workbench shows. `as_of` is about Collate's state.
+
+    `known_as_of` is about what Collate does not say: who has the handoff in hand, commands, links. None: unknown.
+    """
 
     authorization_id: str
     payer_id: str | None
@@ -66,7 +70,8 @@ class Workbench:
     next_action: str | None
     waiting_since: str | None
     version: int
-    updated_at: str
+    as_of: AsOf
+    known_as_of: AsOf | None
     receipt_seen: bool
     decision_seen: bool
     covered_snapshot: str | None
@@ -107,18 +112,17 @@ class CommandResult:
     effect: str | None = None
 
 
-def workbench(
-    authorization: Json, commands: list[Json], timeline: list[Json], *, person: str, now: datetime
-) -> Workbench:
+def workbench(found: Chosen, commands: list[Json], timeline: list[Json], *, person: str, now: datetime) -> Workbench:
     """Return the workbench.
 
     Args:
-        authorization: as `GET /v1/authorizations/{id}` shows it.
+        found: the authorization, as `GET /v1/authorizations/{id}` or a live read shows it.
         commands: the newest commands, as `GET /v1/commands?authorizationId=` lists them.
         timeline: the newest entries of the timeline, the newest first.
         person: the name of the person who looks at the page.
         now: the time.
     """
+    authorization = found.authorization
     step = step_of(authorization, commands)
     active: Json | None = authorization.get("activeHandoff")
     unfinished = [command for command in commands if command["status"] != "finished"]
@@ -130,7 +134,8 @@ def workbench(
         next_action=authorization.get("nextAction"),
         waiting_since=authorization.get("actionRequiredAt"),
         version=authorization["version"],
-        updated_at=authorization["updatedAt"],
+        as_of=found.as_of,
+        known_as_of=found.known_as_of,
         receipt_seen=authorization["receiptSeen"],
         decision_seen=authorization["decisionSeen"],
         covered_snapshot=authorization.get("coversReviewSnapshotId"),

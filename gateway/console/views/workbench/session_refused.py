@@ -8,6 +8,7 @@ from typing import Any
 class SessionRefused:
     """The page of a refused entry. `holder` is the other person who has the handoff in hand.
 
+    `is_claim_unknown`: whether another person has it in hand is unknown, so the next click needs the person's decision.
     `message` is Collate's own text for the operator. `origin` is set if the console does not know the link's origin.
     """
 
@@ -19,6 +20,7 @@ class SessionRefused:
     holder: str | None = None
     holder_since: str | None = None
     message: str | None = None
+    is_claim_unknown: bool = False
     origin: str | None = None
 
 
@@ -36,5 +38,6 @@ def session_refused(
         holder=members.get("claimedBy"),
         holder_since=members.get("claimedSince"),
         message=members.get("message"),
+        is_claim_unknown=getattr(problem, "slug", None) == "claim-unknown",
         origin=origin,
     )

@@ -1,6 +1,7 @@
-"""The next step of a manual handoff, from the gateway's record of the authorization. Pure.
+"""The next step of a manual handoff, from the gateway's record of the authorization or a live read. Pure.
 
 watch ── the gateway does not know the authorization yet
+unnamed ── a handoff is open at Collate, and its id cannot be read
 other_action ── Collate waits for something that is not a handoff
 review ─▶ open ─▶ opening ─▶ session ─▶ closing ─▶ truth ─▶ settled
 (no snapshot to review)       (report)    │
@@ -10,6 +11,7 @@ wait ◀── Collate or the payer works ◀───────────�
 from enum import StrEnum
 from typing import Any, Final
 
+from gateway.console.views.workbench.sources import UNNAMED
 from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffState
 from schemas.enums import CommandType
@@ -23,6 +25,7 @@ class WorkStep(StrEnum):
     """What the workbench shows."""
 
     WATCH = "watch"
+    UNNAMED = "unnamed"
     OTHER_ACTION = "other_action"
     REVIEW = "review"
     OPEN = "open"
@@ -36,6 +39,9 @@ class WorkStep(StrEnum):
 
 TYPED: Final = frozenset({WorkStep.REVIEW, WorkStep.OPEN, WorkStep.SESSION})
 """The steps whose page has a form: it is never replaced while a person types."""
+
+OFFERS: Final = frozenset({WorkStep.REVIEW, WorkStep.OPEN})
+"""The steps whose page offers to open a handoff."""
 
 _PLACE: Final = {
     WorkStep.REVIEW: 1,
@@ -59,6 +65,8 @@ def step_of(authorization: Json, commands: list[Json]) -> WorkStep:
         authorization: the authorization, as `GET /v1/authorizations/{id}` shows it.
         commands: its commands, as `GET /v1/commands` lists them.
     """
+    if authorization.get(UNNAMED):
+        return WorkStep.UNNAMED
     active: Json | None = authorization.get("activeHandoff")
     if active is not None:
         is_closing = active["state"] == HandoffState.CLOSING or any(

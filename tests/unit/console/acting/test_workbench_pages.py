@@ -1,5 +1,7 @@
 """The workbench: what it asks the API, what it shows, and where the link is."""
 
+import base64
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -39,6 +41,22 @@ SNAPSHOT = {
 FORM = {"key": "k-1", "handoff": "mhand_55"}
 
 
+NOW_TEXT = "2026-11-26T03:14:00Z"
+
+
+def live_of(record, at="2026-11-26T03:13:58Z", **changes):
+    """Return what a live read shows of an authorization, as the record has it."""
+    if not isinstance(record, dict):
+        return problem(404, "authorization-not-found")
+    only_ours = {"sequence", "watchedSince", "updatedAt", "actionRequiredAt", "activeHandoff", "lastHandoff"}
+    live = {name: value for name, value in record.items() if name not in only_ours}
+    active = record.get("activeHandoff")
+    live |= {"at": at, "isHandoffOpen": active is not None}
+    if active is not None:
+        live["handoff"] = {name: value for name, value in active.items() if name not in {"claim", "openedAt"}}
+    return live | changes
+
+
 def problem(status, slug, **members):
     body = {"type": f"urn:collate-gateway:problem:{slug}", "title": "T.", "status": status, "detail": "D."}
     return httpx.Response(status, json=body | {"requestId": "r1"} | members)
@@ -54,7 +72,8 @@ class ScriptedApi:
             "GET /auth_1": RECORD,
             "GET /commands": {"commands": []},
             "GET /timeline": {"entries": []},
-            "GET /overview": problem(404, "no-read-model"),
+            "GET /overview": {"at": NOW_TEXT, "projector": {"at": NOW_TEXT, "behind": 0}},
+            "GET /active": lambda _: live_of(self.answers["GET /auth_1"]),
             "GET /review-snapshot": {
                 "authorizationId": "auth_1",
                 "version": 23,
@@ -85,7 +104,9 @@ class ScriptedApi:
 def page_of():
     """Return what the console answers, with an API of these answers."""
 
-    async def ask(path=HERE, form=None, *, api=None, permissions=STAFF, origins=(ORIGIN,), headers=None, **answers):
+    async def ask(
+        path=HERE, form=None, *, api=None, permissions=STAFF, origins=(ORIGIN,), headers=None, follow=False, **answers
+    ):
         api = api or ScriptedApi(**answers)
         api.answers["GET /me"] = lambda request: me(request, permissions)
         settings = console_settings(session_origins=origins)
@@ -93,7 +114,7 @@ def page_of():
             if form is None:
                 response = await client.get(path, headers=headers)
             else:
-                response = await client.post(path, data=form)
+                response = await client.post(path, data=form, follow_redirects=follow)
         response.api = api
         return response
 
@@ -157,15 +178,221 @@ async def test_an_unwatched_authorization_can_be_watched(page_of):
     assert "/work/watch" in page.text
 
 
-@pytest.mark.parametrize("slug", ["no-read-model", "read-model-unavailable"])
-async def test_without_the_read_model_the_page_says_so(page_of, slug):
-    page = await page_of(**{"GET /auth_1": problem(503, slug)})
-    assert page.status_code == 503
-    assert "D." in page.text
-    assert "Try again" in page.text
+AWAY = problem(503, "read-model-unavailable")
+HANGS = problem(503, "overloaded")
+NONE = problem(404, "no-read-model")
+OLD = "2026-11-26T03:10:00Z"
+LIVE_OPEN = live_of(RECORD | {"activeHandoff": ACTIVE})
+OWN = f"GET /commands/{COMMAND}"
+LATE = {"GET /overview": {"at": NOW_TEXT, "projector": {"at": OLD, "behind": 0}}, OWN: problem(404, "not-found")}
+FAULTS = {
+    "projector dead": LATE,
+    "projector dead from the start": LATE | {"GET /auth_1": problem(404, "not-found")},
+    "projector behind": LATE | {"GET /overview": {"at": NOW_TEXT, "projector": {"at": NOW_TEXT, "behind": 5_000}}},
+    **{
+        name: dict.fromkeys(("GET /auth_1", "GET /commands", "GET /timeline", "GET /overview", OWN), answer)
+        for name, answer in {"PostgreSQL away": AWAY, "PostgreSQL hangs": HANGS, "no read model": NONE}.items()
+    },
+}
 
 
+@pytest.fixture(params=FAULTS.values(), ids=FAULTS)
+def fault(request):
+    return request.param
+
+
+class TestWithoutTheReadModel:
+    """Optional means optional for people: each page, with each fault of the read model."""
+
+    async def test_the_page_shows_collates_state_with_its_time_and_no_second_opening(self, page_of, fault):
+        page = await page_of(**fault | {"GET /active": LIVE_OPEN})
+        assert page.status_code == 200
+        assert "2026-11-26 03:13:58 UTC" in page.text
+        assert "from Collate" in page.text
+        assert "Get into the session" in page.text
+        assert "Report and end the handoff" in page.text
+        assert "Withdraw the handoff" in page.text
+        assert "Give it back to the team" in page.text
+        assert "not known now" in page.text
+        assert "Open the handoff" not in page.text
+        assert "open the handoff</button>" not in page.text
+        (read,) = page.api.sent("/handoffs/active")
+        assert read.url.params["message"] == "omit"
+
+    async def test_a_handoff_can_be_opened_if_collate_shows_none(self, page_of, fault):
+        page = await page_of(**fault | {"GET /active": live_of(RECORD)})
+        assert "Accept rev_90 and open the handoff" in page.text
+        opened = await page_of(
+            f"{HERE}/open",
+            {"key": "k-1", "snapshot": "rev_90", "accept": "yes"},
+            **fault,
+            **{"POST /handoffs": ACCEPTED},
+        )
+        assert opened.status_code == 303
+
+    async def test_an_accepted_report_is_confirmed_before_anything_is_read(self, page_of, fault):
+        form = TestReporting.TYPED
+        answer = await page_of(f"{HERE}/report", form, **fault, **{"POST /close": REPORTED})
+        assert answer.status_code == 303
+        assert [call.method for call in answer.api.calls if call.url.path != "/v1/me"] == ["POST"]
+        assert "R-1" not in str(answer.headers)
+
+    @pytest.mark.parametrize(
+        "live", [LIVE_OPEN, problem(503, "collate-unavailable")], ids=["Collate", "not even Collate"]
+    )
+    async def test_no_failure_of_a_read_replaces_the_confirmation(self, page_of, fault, live):
+        form = TestReporting.TYPED
+        page = await page_of(
+            f"{HERE}/report", form, follow=True, **fault, **{"POST /close": REPORTED, "GET /active": live}
+        )
+        assert "Your report was accepted at" in page.text
+        assert f">{COMMAND}</a>" in page.text
+        assert "Report and end the handoff" not in page.text or live is not LIVE_OPEN
+
+    async def test_a_release_is_confirmed(self, page_of, fault):
+        accepted = httpx.Response(202, json={"authorizationId": "auth_1", "handoffId": "mhand_55"})
+        page = await page_of(
+            f"{HERE}/release", FORM, follow=True, **fault, **{"POST /release": accepted, "GET /active": LIVE_OPEN}
+        )
+        assert "You gave the handoff back at" in page.text
+
+    async def test_an_update_that_reads_nothing_keeps_the_content_and_one_that_reads_live_has_its_step(
+        self, page_of, fault
+    ):
+        update = {"headers": {"hx-request": "true"}}
+        path = f"{HERE}?mark=session.rev_90.mhand_55"
+        page = await page_of(path, **update, **fault, **{"GET /active": LIVE_OPEN})
+        assert (page.status_code, "has changed since" in page.text) == (200, False)
+        if "GET /auth_1" in fault:
+            page = await page_of(path, **update, **fault, **{"GET /active": problem(503, "collate-unavailable")})
+            assert page.status_code in {404, 503}, "the status lets the browser keep what it shows"
+
+    async def test_the_permission_for_a_live_read_is_named(self, page_of, fault):
+        allowed = ("authorization:read", "handoff:close")
+        page = await page_of(permissions=allowed, **fault | {"GET /active": LIVE_OPEN})
+        assert page.api.sent("/handoffs/active") == []
+        if "GET /auth_1" in fault:
+            assert "handoff:grant" in page.text
+
+    async def test_the_list_says_so_and_leads_to_a_workbench_by_id(self, page_of, fault):
+        lists = {"GET /authorizations": fault.get("GET /commands", {"authorizations": []})}
+        page = await page_of("/work", **fault, **lists)
+        assert (
+            "not available now" in page.text
+            or "may be old" in page.text
+            or "is late" in page.text
+            or ("has no lists" in page.text)
+        )
+        assert 'action="/work/open"' in page.text
+        found = await page_of("/work/open?authorization=+auth_1+")
+        assert (found.status_code, found.headers["location"]) == (303, HERE)
+        assert (await page_of("/work/open?authorization=a/b")).status_code == 404
+
+
+async def test_a_page_that_offers_to_open_asks_collate_also_while_the_read_model_is_up_to_date(page_of):
+    page = await page_of(**{"GET /active": LIVE_OPEN})
+    assert "Get into the session" in page.text
+    assert "open the handoff</button>" not in page.text
+    update = await page_of(
+        f"{HERE}?mark=session.rev_90.mhand_55", headers={"hx-request": "true"}, **{"GET /active": LIVE_OPEN}
+    )
+    assert "data-reload" not in update.text
+    assert "has changed since" not in update.text
+
+
+async def test_an_up_to_date_page_with_an_open_handoff_makes_no_call_to_collate(page_of):
+    page = await page_of(**with_handoff())
+    assert page.api.sent("/handoffs/active") == []
+    assert "from the read model" in page.text
+    assert "2026-11-26 03:14:00 UTC" in page.text
+
+
+async def test_a_late_page_without_collate_says_both_and_keeps_the_record_with_its_time(page_of):
+    page = await page_of(**LATE, **with_handoff(), **{"GET /active": problem(503, "collate-unavailable")})
+    assert page.status_code == 200
+    assert "Collate could not be read now" in page.text
+    assert "This page may be old" in page.text
+    assert ">4 min</time> behind" in page.text
+
+
+async def test_a_handoff_without_a_readable_id_offers_no_second_one(page_of):
+    page = await page_of(**{"GET /active": live_of(RECORD, isHandoffOpen=True)})
+    assert "its id cannot be read" in page.text
+    assert "<form" not in page.text.partition("<main")[2].partition("</main")[0]
+
+
+async def test_collates_message_is_read_by_a_click(page_of):
+    page = await page_of(**with_handoff())
+    assert f'href="{HERE}/message"' in page.text
+    shown = await page_of(
+        f"{HERE}/message", **{"GET /active": LIVE_OPEN | {"handoff": ACTIVE | {"message": "Ask <Pat>"}}}
+    )
+    assert "Ask &lt;Pat&gt;" in shown.text
+    (read,) = shown.api.sent("/handoffs/active")
+    assert "message" not in read.url.params
+    refused = await page_of(f"{HERE}/message", **{"GET /active": problem(503, "audit-unavailable")})
+    assert refused.status_code == 503
+
+
+REPORTED = {
+    "commandId": COMMAND,
+    "type": "collate-gateway.handoff.close.v1",
+    "status": "accepted",
+    "acceptedAt": "2026-11-26T03:13:59Z",
+}
 ACCEPTED = {"commandId": COMMAND, "status": "finished", "outcome": "applied"}
+OPENED = ACCEPTED | {"type": "collate-gateway.handoff.request.v1", "acceptedAt": "2026-11-26T03:13:59Z"}
+
+
+class TestConfirmation:
+    async def test_a_live_read_that_is_older_than_the_opening_offers_nothing_twice(self, page_of):
+        form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
+        older = {"GET /active": live_of(RECORD), "POST /handoffs": OPENED, OWN: AWAY}
+        page = await page_of(f"{HERE}/open", form, follow=True, **FAULTS["PostgreSQL away"] | older)
+        assert "The handoff was opened after this state was read" in page.text
+        assert f"&amp;command={COMMAND}" in page.text, "its updates know the command too"
+        assert "<form" not in page.text.partition("<main")[2].partition("</main")[0]
+        newer = older | {"GET /active": live_of(RECORD, at=NOW_TEXT)}
+        page = await page_of(f"{HERE}/open", form, follow=True, **FAULTS["PostgreSQL away"] | newer)
+        assert "Accept rev_90 and open the handoff" in page.text
+
+    async def test_a_rejection_is_shown_without_a_read(self, page_of):
+        rejected = OPENED | {"outcome": "rejected", "reason": "handoff_not_allowed"}
+        form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
+        answers = {"GET /active": live_of(RECORD), "POST /handoffs": rejected, OWN: AWAY}
+        page = await page_of(f"{HERE}/open", form, follow=True, **FAULTS["PostgreSQL away"] | answers)
+        assert "Opening the handoff was rejected: handoff not allowed" in page.text
+        assert "Accept rev_90 and open the handoff" in page.text
+
+    async def test_the_page_waits_for_the_read_model_that_follows_in_a_moment(self, page_of):
+        api = ScriptedApi(**{"POST /handoffs": OPENED, **with_handoff()})
+        looks = []
+
+        def later(request):
+            looks.append(request)
+            return problem(404, "not-found") if len(looks) < 3 else OPENED | {"effect": "ours"}
+
+        api.answers[OWN] = later
+        form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
+        page = await page_of(f"{HERE}/open", form, follow=True, api=api)
+        assert len(looks) == 3
+        assert "Opening the handoff: applied" in page.text
+        assert api.sent("/handoffs/active") == []
+
+    @pytest.mark.parametrize(
+        "cookie", ["", "x", "e30=", "bnVsbA==", "WzFd", base64.b64encode(b'{"id": 1, "kind": 2}').decode()]
+    )
+    async def test_a_link_or_a_strange_cookie_confirms_nothing(self, page_of, cookie):
+        page = await page_of(f"{HERE}?command={COMMAND}", headers={"cookie": f"accepted={cookie}"})
+        assert page.status_code == 200
+        assert "was accepted at" not in page.text
+
+    async def test_the_cookie_is_of_one_workbench_and_has_no_text_of_the_person(self, page_of):
+        answer = await page_of(f"{HERE}/report", TestReporting.TYPED, **{"POST /close": REPORTED})
+        cookie = answer.headers["set-cookie"]
+        assert f"Path={HERE}" in cookie
+        assert "HttpOnly" in cookie
+        assert b"Seen" not in base64.urlsafe_b64decode(cookie.partition("=")[2].partition(";")[0].strip('"'))
 
 
 class TestOpening:
@@ -267,8 +494,19 @@ class TestTheLink:
     async def test_a_take_over_is_sent_only_if_it_was_clicked(self, page_of):
         plain = await page_of(f"{HERE}/session", FORM, **{"POST /access-grants": GRANTED})
         taken = await page_of(f"{HERE}/session", FORM | {"take_over": "yes"}, **{"POST /access-grants": GRANTED})
-        assert plain.api.sent("/access-grants")[0].content == b"{}"
+        assert plain.api.sent("/access-grants")[0].content == b'{"claimCheck":"required"}'
         assert taken.api.sent("/access-grants")[0].content == b'{"takeOver":true}'
+
+    async def test_the_first_click_requires_the_claim_check_and_the_second_one_does_not(self, page_of):
+        unknown = problem(503, "claim-unknown")
+        first = await page_of(f"{HERE}/session", FORM, **{"POST /access-grants": unknown})
+        assert first.status_code == 503
+        assert "not known now whether another person has this handoff in hand" in first.text
+        assert first.api.sent("/access-grants")[0].content == b'{"claimCheck":"required"}'
+        assert 'name="unchecked" value="yes"' in first.text
+        second = await page_of(f"{HERE}/session", FORM | {"unchecked": "yes"}, **{"POST /access-grants": GRANTED})
+        assert second.status_code == 303
+        assert second.api.sent("/access-grants")[0].content == b"{}"
 
     async def test_a_link_of_another_origin_is_refused_without_showing_it(self, page_of):
         answer = await page_of(f"{HERE}/session", FORM, origins=(), **{"POST /access-grants": GRANTED})
@@ -303,8 +541,9 @@ class TestInHand:
         own = CLAIM | {"by": "jo.miller", "caller": "people:jo.miller"}
         page = await page_of(**with_handoff(claim=own))
         assert "Give it back" in page.text
-        released = await page_of(f"{HERE}/release", FORM, **{"POST /release": httpx.Response(202, json={})})
-        assert released.status_code == 303
+        accepted = httpx.Response(202, json={"authorizationId": "auth_1", "handoffId": "mhand_55"})
+        released = await page_of(f"{HERE}/release", FORM, **{"POST /release": accepted})
+        assert (released.status_code, released.headers["location"]) == (303, f"{HERE}?release=mhand_55")
 
     async def test_a_link_counts_down(self, page_of):
         entry = {"at": "2026-11-26T03:13:00Z", "kind": "handoff.access_granted", "says": "…"}

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.console.views.freshness import Freshness, FreshnessState
 from gateway.console.views.workbench.bench import command_result, workbench
 from gateway.console.views.workbench.report import MissingPart, close_result, typed_report
+from gateway.console.views.workbench.sources import chosen
 from gateway.console.views.workbench.step import WorkStep, step_of
 
 NOW = datetime(2026, 6, 2, 14, 20, tzinfo=UTC)
@@ -39,8 +41,12 @@ def entry(kind, **data):
     return {"at": "2026-06-02T14:06:00Z", "kind": kind, "says": "…", "data": {"handoffId": "mhand_55"} | data}
 
 
+FRESH = Freshness(FreshnessState.FRESH, 0, "2026-06-02T14:19:59Z")
+SILENT = Freshness(FreshnessState.SILENT, 0, "2026-06-02T14:15:00Z")
+
+
 def bench(authorization=NEEDED, commands=(), timeline=(), person="jo.miller"):
-    return workbench(authorization, list(commands), list(timeline), person=person, now=NOW)
+    return workbench(chosen(authorization, None, FRESH), list(commands), list(timeline), person=person, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -160,3 +166,57 @@ def test_the_result_of_a_command_has_its_reason():
 )
 def test_a_typed_report_becomes_the_result_of_a_close(form, result):
     assert close_result(typed_report(form)) == result
+
+
+LIVE = {name: value for name, value in NEEDED.items() if name not in {"sequence", "watchedSince", "updatedAt"}}
+LIVE |= {"at": "2026-06-02T14:19:58Z", "isHandoffOpen": False}
+OPEN = {"id": "mhand_55", "state": "active", "accessAvailable": True, "finalSubmitCapable": True}
+LIVE_OPEN = LIVE | {"isHandoffOpen": True, "activeHandoffId": "mhand_55", "handoff": OPEN}
+CLAIM = {"by": "sam.lee", "caller": "people:sam.lee", "since": "2026-06-02T14:10:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("record", "live", "step", "is_live"),
+    [
+        (None, LIVE, WorkStep.REVIEW, True),
+        (None, LIVE_OPEN, WorkStep.SESSION, True),
+        (NEEDED, LIVE_OPEN, WorkStep.SESSION, True),
+        (NEEDED | {"activeHandoff": ACTIVE}, LIVE, WorkStep.REVIEW, True),
+        (NEEDED | {"version": 24}, LIVE_OPEN, WorkStep.REVIEW, False),
+        (NEEDED | {"activeHandoff": ACTIVE, "updatedAt": "2026-06-02T14:19:59Z"}, LIVE, WorkStep.SESSION, False),
+        (NEEDED, LIVE | {"version": 24, "status": "processing"}, WorkStep.WAIT, True),
+        (None, LIVE | {"isHandoffOpen": True}, WorkStep.UNNAMED, True),
+        (None, LIVE_OPEN | {"handoff": OPEN | {"state": "closing"}}, WorkStep.CLOSING, True),
+        (None, LIVE_OPEN | {"handoff": OPEN | {"state": "closed"}}, WorkStep.REVIEW, True),
+        (None, LIVE | {"status": "completed"}, WorkStep.SETTLED, True),
+    ],
+)
+def test_the_newer_of_the_record_and_the_live_read_is_shown(record, live, step, is_live):
+    found = chosen(record, live, SILENT)
+    assert (step_of(found.authorization, []), found.as_of.is_live) == (step, is_live)
+    assert found.as_of.at == (live["at"] if is_live else found.known_as_of.at)
+    assert (found.known_as_of is None) is (record is None)
+
+
+def test_a_live_read_keeps_what_only_the_read_model_knows_of_the_same_handoff():
+    record = NEEDED | {"activeHandoff": ACTIVE | {"claim": CLAIM, "accessAvailable": False}}
+    shown = workbench(chosen(record, LIVE_OPEN, SILENT), [], [], person="jo.miller", now=NOW)
+    assert (shown.handoff.holder, shown.handoff.is_accessible) == ("sam.lee", True)
+    assert (shown.known_as_of.at, shown.known_as_of.late) == ("2026-06-02T14:15:00Z", SILENT)
+    other = chosen(record, LIVE_OPEN | {"handoff": OPEN | {"id": "mhand_56"}}, SILENT)
+    assert "claim" not in other.authorization["activeHandoff"]
+
+
+@pytest.mark.parametrize(
+    ("freshness", "at", "is_late"),
+    [
+        (FRESH, "2026-06-02T14:19:59Z", False),
+        (SILENT, "2026-06-02T14:15:00Z", True),
+        # With unread records, only the time of the last change is certain.
+        (Freshness(FreshnessState.BEHIND, 2_000, "2026-06-02T14:19:59Z"), "2026-06-02T14:10:00Z", True),
+        (Freshness(FreshnessState.UNKNOWN), "2026-06-02T14:10:00Z", True),
+    ],
+)
+def test_the_record_is_as_of_a_time_at_which_it_was_certainly_true(freshness, at, is_late):
+    found = chosen(NEEDED, None, freshness)
+    assert (found.as_of.at, found.as_of.late is not None) == (at, is_late)
