@@ -24,6 +24,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from adapters.collate.call_policy import Slowdown
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.open_client import open_client, open_transport
 from adapters.http.http_response import HttpResponseReader
@@ -35,7 +36,6 @@ from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.engine import UNCHANGED, Done, Record
 from consumers.watcher.cadence import Cadence
-from consumers.watcher.slowdown import Slowdown
 from consumers.watcher.watcher import Watcher
 from runtime.gc import tune_gc
 from runtime.logs import configure_logs
@@ -99,7 +99,6 @@ class FixedTransport(CollateTransport):
         response = HttpResponseReader(1 << 20).feed(head.encode() + body)
         if response is None or isinstance(response, str):
             raise RuntimeError("expected a whole response")
-        response.extensions["own_delay_seconds"] = 0.0
         return response
 
 

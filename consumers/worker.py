@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from adapters.collate.call_policy import Slowdown
 from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection
 from adapters.kafka.exposure import log_exposure
@@ -34,7 +35,6 @@ from consumers.engine.settings import EngineSettings
 from consumers.engine.status import is_kafka_away, kafka_problem, key_queues_report, readiness
 from consumers.tracing import TracedHandler
 from consumers.watcher.cadence import Cadence
-from consumers.watcher.slowdown import Slowdown
 from consumers.watcher.watcher import Watcher
 from runtime.clocks import steady
 from runtime.exits import StartupError

@@ -1,75 +1,74 @@
-"""The queue in front of the call budget: a call gets a ticket now, waits for a short time, or is deferred.
-
-A long wait is returned as `Deferred`, so that it costs the caller a timer and not a waiting task. The number of waiting
-calls is bounded. Live calls are served first, then commands, then observations. The callers of live calls take turns,
-so that one caller's calls do not delay those of the others. `budget` makes all decisions.
-"""
+"""The shell of the call policy in one event loop: its clock, its timer, the tasks that wait, its metrics and log."""
 
 import asyncio
 import time
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from adapters.collate.answers import Deferred, HoldReason
-from adapters.collate.budget import Budget, Call, CallSignal, Hold, Priority, Ticket
-from adapters.collate.budget_metrics import BudgetMetrics
+from adapters.collate.call_policy import (
+    Breaker,
+    BreakerState,
+    Budget,
+    Call,
+    CallSignal,
+    Hold,
+    Priority,
+    Ticket,
+    WaitingCall,
+)
+from runtime.logs import get_log
 from runtime.metrics import CollateMetrics
 
-# A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
-# done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
-COMMAND_WAIT_SECONDS: Final = 5.0
-# A deferred observation only sets its timer again. Its second call waits like a command: a deferred one would waste the
-# first.
-OBSERVATION_WAIT_SECONDS: Final = 0.05
-
-
-@dataclass(eq=False, slots=True)
-class _Waiter:
-    call: Call
-    result: asyncio.Future[Ticket | Deferred]
-    timer: asyncio.TimerHandle | None = None
+# The reason in metrics and log, and what to do.
+_SHOWN: Final = {
+    HoldReason.CREDENTIALS: (
+        "credentials",
+        "put the environment's current API key into the key file; calls then resume by themselves",
+    ),
+    HoldReason.FORBIDDEN: (
+        "forbidden",
+        "our key has no access to several authorizations; ask Collate for access, then calls resume",
+    ),
+    HoldReason.BREAKER: (
+        "faults",
+        "Collate fails or does not respond; probes continue and calls resume by themselves",
+    ),
+    HoldReason.RATE_LIMITED: (
+        "rate_limited",
+        "Collate refuses calls because of load; calls slow down; see the setting calls_per_second",
+    ),
+}
 
 
 class CallQueue:
-    """The waiting calls of one budget, in one event loop."""
+    """The budget in one event loop: `take` waits for a turn, each end of a call serves the waiting calls."""
 
     def __init__(
-        self,
-        budget: Budget,
-        *,
-        live_wait_seconds: float,
-        most_waiting: int,
-        metrics: CollateMetrics,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, budget: Budget, metrics: CollateMetrics, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self.budget = budget
-        self._longest_wait = {
-            Priority.LIVE: live_wait_seconds,
-            Priority.COMMAND: COMMAND_WAIT_SECONDS,
-            Priority.OBSERVATION: OBSERVATION_WAIT_SECONDS,
-        }
-        self._most_waiting = most_waiting
         self._monotonic = monotonic
-        self._waiting: dict[Priority, deque[_Waiter]] = {priority: deque() for priority in Priority}
+        self._answers: dict[WaitingCall, asyncio.Future[Ticket | Hold]] = {}
         self._wake: asyncio.TimerHandle | None = None
-        self._metrics = BudgetMetrics(budget, metrics)
+        self._waited = {priority: metrics.budget_wait_seconds.labels(priority.name.lower()) for priority in Priority}
+        self._changes = metrics.breaker_changes
+        self._states = [BreakerState.CLOSED] * len(budget.breakers)
+        self._log = get_log()
+        _show(budget, metrics, monotonic)
 
     async def take(self, call: Call) -> Ticket | Deferred:
         """Return a ticket, which must end with `done` or `abandon`, or when the call may be retried."""
-        now = self._monotonic()
-        ahead = self._has_waiters_ahead(call)
-        if not ahead:
-            outcome = self.budget.acquire(now, call)
-            if isinstance(outcome, Ticket):
-                self._metrics.waited(call.priority, 0.0)
-                return outcome
-            if not self._worth_waiting(outcome, now, call):
-                return self._defer(outcome, now)
-        if sum(map(len, self._waiting.values())) >= self._most_waiting:
-            return self._defer(Hold(now, HoldReason.BUDGET), now)
-        return await self._wait(now, call)
+        now = began = self._monotonic()
+        answer = self.budget.ask(now, call)
+        if isinstance(answer, WaitingCall):
+            answer = await self._wait(answer)
+            now = self._monotonic()
+            self._waited[call.priority].observe(now - began)
+        elif isinstance(answer, Ticket):
+            self._waited[call.priority].observe(0.0)
+        return answer if isinstance(answer, Ticket) else Deferred(max(0.0, answer.until - now), answer.reason)
 
     def done(self, ticket: Ticket, signal: CallSignal, seconds: float, retry_after: float | None = None) -> None:
         """End a ticket with what its call showed about Collate."""
@@ -91,107 +90,68 @@ class CallQueue:
 
     def close(self) -> None:
         """Defer all waiting calls."""
-        for queue in self._waiting.values():
-            while queue:
-                self._resolve(queue.popleft(), Deferred(0.0, HoldReason.BUDGET))
-        if self._wake is not None:
-            self._wake.cancel()
+        for waiting, answer in self._answers.items():
+            self.budget.leave(waiting)
+            if not answer.done():
+                answer.set_result(Hold(0.0, HoldReason.BUDGET))
+        self._serve()
 
-    async def _wait(self, began: float, call: Call) -> Ticket | Deferred:
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(call, loop.create_future())
-        waiter.timer = loop.call_later(self._longest(call), self._on_wait_over, waiter)
-        waiting = self._waiting[call.priority]
-        waiting.insert(self._continuing(call.priority) if call.continues else len(waiting), waiter)
-        self._metrics.waiting(call.priority, len(self._waiting[call.priority]))
+    async def _wait(self, waiting: WaitingCall) -> Ticket | Hold:
+        answer: asyncio.Future[Ticket | Hold] = asyncio.get_running_loop().create_future()
+        self._answers[waiting] = answer
         self._serve()
         try:
-            outcome = await waiter.result
+            return await answer
         except asyncio.CancelledError:
-            self._leave(waiter)
-            if waiter.result.done() and not waiter.result.cancelled():
-                outcome = waiter.result.result()
-                if isinstance(outcome, Ticket):
-                    self.abandon(outcome)
+            self.budget.leave(waiting)
+            if not answer.cancelled() and isinstance(ticket := answer.result(), Ticket):
+                self.abandon(ticket)
             raise
-        self._metrics.waited(call.priority, self._monotonic() - began)
-        return outcome
+        finally:
+            del self._answers[waiting]
 
     def _serve(self) -> None:
-        """Give tickets to waiting calls, the most urgent first, until the budget has none."""
+        for waiting, given in self.budget.serve(self._monotonic()):
+            answer = self._answers[waiting]
+            if not answer.done():
+                answer.set_result(given)
+            elif isinstance(given, Ticket):  # the waiting task was cancelled and has not run yet
+                self.budget.abandon(given)
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        now = self._monotonic()
-        while waiter := self._next():
-            outcome = self.budget.acquire(now, waiter.call)
-            if isinstance(outcome, Hold) and self._worth_waiting(outcome, now, waiter.call):
-                if not outcome.for_slot:
-                    self._wake = asyncio.get_running_loop().call_later(outcome.until - now, self._serve)
-                break
-            self._leave(waiter)
-            self._resolve(waiter, outcome if isinstance(outcome, Ticket) else self._defer(outcome, now))
-        self._metrics.show()
+        if self._answers and self.budget.wake_at < float("inf"):
+            wait = self.budget.wake_at - self._monotonic()
+            self._wake = asyncio.get_running_loop().call_later(max(0.0, wait), self._serve)
+        self._log_changes()
 
-    def _next(self) -> _Waiter | None:
-        if not any(self._waiting.values()):
-            return None
-        waiting = next(self._waiting[priority] for priority in self.budget.order if self._waiting[priority])
-        if len(waiting) == 1 or not waiting[0].call.caller:
-            return waiting[0]
-        return min(waiting, key=lambda waiter: self.budget.turns.rank(waiter.call.caller))
+    def _log_changes(self) -> None:
+        for number, breaker in enumerate(self.budget.breakers):
+            if breaker.state is self._states[number]:
+                continue
+            self._states[number] = breaker.state
+            state, (reason, advice) = breaker.state.name.lower(), _SHOWN[breaker.reason]
+            self._changes.labels(state).inc()
+            if breaker.state is BreakerState.OPEN:
+                self._log.warning(
+                    "collate.breaker_changed", state=state, reason=reason, calls=breaker.calls, advice=advice
+                )
+            else:
+                self._log.info("collate.breaker_changed", state=state, reason=reason, calls=breaker.calls)
 
-    def _has_waiters_ahead(self, call: Call) -> bool:
-        if not any(self._waiting.values()):
-            return False
-        order = self.budget.order
-        if any(self._waiting[other] for other in order[: order.index(call.priority)]):
-            return True
-        return bool(self._continuing(call.priority) if call.continues else self._waiting[call.priority])
 
-    def _continuing(self, priority: Priority) -> int:
-        """Count the waiting second calls of observations; they wait before the first calls."""
-        return sum(waiter.call.continues for waiter in self._waiting[priority])
+def _show(budget: Budget, metrics: CollateMetrics, monotonic: Callable[[], float]) -> None:
+    """Let the gauges read the budget."""
+    for priority in Priority:
+        name = priority.name.lower()
+        metrics.budget_in_flight.labels(name).set_function(partial(budget.in_flight.__getitem__, priority))
+        metrics.budget_waiting.labels(name).set_function(partial(budget.waiting, priority))
+    metrics.budget_limit.set_function(lambda: budget.throttle.limit(monotonic()))
+    metrics.breaker_open.set_function(lambda: max(breaker.state for breaker in budget.faults))
+    metrics.credentials_refused.set_function(lambda: budget.key.state is not BreakerState.CLOSED)
+    for breaker in budget.breakers:
+        metrics.breakers.labels(_SHOWN[breaker.reason][0], breaker.calls).set_function(partial(_state_of, breaker))
 
-    def _longest(self, call: Call) -> float:
-        return COMMAND_WAIT_SECONDS if call.continues else self._longest_wait[call.priority]
 
-    def _on_wait_over(self, waiter: _Waiter) -> None:
-        self._leave(waiter)
-        now = self._monotonic()
-        outcome = self.budget.acquire(now, waiter.call)
-        self._resolve(waiter, outcome if isinstance(outcome, Ticket) else self._defer(outcome, now))
-
-    def _leave(self, waiter: _Waiter) -> None:
-        if waiter.timer is not None:
-            waiter.timer.cancel()
-        priority = waiter.call.priority
-        if waiter in self._waiting[priority]:
-            self._waiting[priority].remove(waiter)
-            self._metrics.waiting(priority, len(self._waiting[priority]))
-
-    def _resolve(self, waiter: _Waiter, outcome: Ticket | Deferred) -> None:
-        if not waiter.result.done():
-            waiter.result.set_result(outcome)
-        elif isinstance(outcome, Ticket):
-            self.budget.abandon(outcome)
-
-    def _worth_waiting(self, hold: Hold, now: float, call: Call) -> bool:
-        # Each call ahead takes about as long as the first.
-        wait = (hold.until - now) * (1 + self._ahead(call))
-        return hold.reason is HoldReason.BUDGET and wait <= self._longest(call)
-
-    def _ahead(self, call: Call) -> int:
-        """Count the calls that are served before another call of this caller."""
-        waiting = self._waiting[call.priority]
-        if call.continues:
-            return self._continuing(call.priority)
-        if not waiting or not call.caller:
-            return len(waiting)
-        others = Counter(waiter.call.caller for waiter in waiting)
-        own = others.pop(call.caller, 0)
-        return own + sum(min(count, own + 1) for count in others.values())
-
-    def _defer(self, hold: Hold, now: float) -> Deferred:
-        until = self.budget.deferred_until(now, hold)
-        return Deferred(max(0.0, until - now), hold.reason)
+def _state_of(breaker: Breaker) -> float:
+    return float(breaker.state)

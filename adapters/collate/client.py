@@ -18,9 +18,8 @@ import httpx
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused, Result
 from adapters.collate.attempt_report import AttemptReport, Ids
-from adapters.collate.budget import Call, CallSignal, Priority
+from adapters.collate.call_policy import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
-from adapters.collate.concurrency import collate_seconds
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import CLOSES, Operation, path_of
@@ -268,7 +267,7 @@ class CollateClient:
         about = (authorization_id, handoff_id) if handoff_id else (authorization_id,)
         result, signal = read(response, parse, belongs, keep_body=keep_body, now=self._unix(), about=about)
         retry_after = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
-        self._queue.done(ticket, signal, collate_seconds(seconds, _own_delay(response)), retry_after)
+        self._queue.done(ticket, signal, seconds, retry_after)
         if isinstance(result, Refused) and signal in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
             result = replace(result, suspended=self._queue.suspends(call))
         self._report.record(operation, ids, result, seconds)
@@ -284,10 +283,3 @@ class CollateClient:
             return failure
         self._report.compare_clocks(response.headers.get("date"), sent_at, self._unix())
         return response
-
-
-def _own_delay(response: httpx.Response | NoResponse) -> float:
-    if isinstance(response, NoResponse):
-        return response.own_delay_seconds
-    seconds: float = response.extensions["own_delay_seconds"]
-    return seconds

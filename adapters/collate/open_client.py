@@ -3,9 +3,8 @@
 import random
 import time
 from collections.abc import Callable
-from typing import Final
 
-from adapters.collate.budget import Bounds, Budget
+from adapters.collate.call_policy import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
@@ -15,8 +14,6 @@ from adapters.http.connection import Limits
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
 from runtime.tracing.traces import Traces
-
-_MOST_WAITING: Final = 1_024
 
 
 def open_client(
@@ -35,14 +32,9 @@ def open_client(
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open.total_seconds(),
         ramp_seconds=settings.ramp_up.total_seconds(),
-    )
-    queue = CallQueue(
-        Budget(bounds, monotonic(), random.random),
         live_wait_seconds=settings.turn_timeout.total_seconds(),
-        most_waiting=_MOST_WAITING,
-        metrics=metrics,
-        monotonic=monotonic,
     )
+    queue = CallQueue(Budget(bounds, monotonic(), random.random), metrics, monotonic=monotonic)
     return CollateClient(
         open_transport(settings),
         ApiKey(settings.api_key_file),

@@ -35,7 +35,6 @@ class NoResponse(httpx.TransportError):
         cause: why.
         sent: False only if no byte of the request was sent.
         status: of a response that was cut short, or of the proxy's refusal.
-        own_delay_seconds: the time from the end of the call until this process handled it.
     """
 
     def __init__(self, cause: Cause, *, sent: bool, status: int | None = None) -> None:
@@ -43,7 +42,6 @@ class NoResponse(httpx.TransportError):
         self.cause = cause
         self.sent = sent
         self.status = status
-        self.own_delay_seconds = 0.0
 
 
 class ConnectFailed(NoResponse, httpx.ConnectError):

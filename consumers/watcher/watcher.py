@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
+from adapters.collate.call_policy import Slowdown
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
 from consumers.authorization.handoffs import RiskRules
@@ -29,7 +30,6 @@ from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import UNCHANGED, Done, RetryAt
 from consumers.watcher.cadence import Cadence, delete_at, is_watched
 from consumers.watcher.repeated_reads import LastObservation, LastObservations, ObservationReads
-from consumers.watcher.slowdown import Slowdown
 from runtime.logs import get_log
 
 if TYPE_CHECKING:

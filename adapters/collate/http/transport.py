@@ -18,7 +18,7 @@ import httpx
 
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.http.cause import Cause
-from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse, ProxyFailed
+from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, ProxyFailed
 from adapters.http.kept_connections import KeptConnections
 from runtime.http_client import client_tls
 from runtime.version import VERSION
@@ -80,8 +80,8 @@ class CollateTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and return the response within the total deadline, whole but not `read` yet.
 
-        The response has only the few headers that the gateway reads. Its extension `own_delay_seconds` is the time
-        from the response's arrival until this process handled it. After a cancellation the request may have been sent.
+        The response has only the few headers that the gateway reads.
+        After a cancellation the request may have been sent.
 
         Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
         an unprintable header or with a streamed body.
@@ -92,13 +92,7 @@ class CollateTransport(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + self._limits.total_seconds
         connection = self._kept.take() or await self._open(loop, call_ends)
-        try:
-            response = await self._kept.send(connection, data, call_ends)
-        except NoResponse as failure:
-            failure.own_delay_seconds = loop.time() - connection.ended_at
-            raise
-        response.extensions["own_delay_seconds"] = loop.time() - connection.ended_at
-        return response
+        return await self._kept.send(connection, data, call_ends)
 
     async def aclose(self) -> None:
         """Close all connections; a request under way ends as ambiguous."""

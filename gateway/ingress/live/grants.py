@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
-from adapters.collate.budget import Priority
+from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
 from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from adapters.collate.answers import Answered, Result
-from adapters.collate.budget import Priority
+from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from gateway.ingress.live.outcomes import NoSnapshot, Snapshot, UpstreamError
 from schemas.collate.authorization import PriorAuthorization

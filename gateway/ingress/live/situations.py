@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from adapters.collate.answers import Answered, Deferred, NotSent, Refused, Result
-from adapters.collate.budget import Priority
+from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.shared_reads import SharedReads

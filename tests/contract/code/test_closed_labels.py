@@ -5,7 +5,7 @@ import ast
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from adapters.collate.breaker import BreakerState
+from adapters.collate.call_policy import BreakerState
 from adapters.postgres.store import SWEEPS
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.authorization.wait_reasons import WaitReason

@@ -8,7 +8,7 @@ import itertools
 
 import httpx
 
-from adapters.collate.budget import Bounds, Budget
+from adapters.collate.call_policy import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
@@ -46,8 +46,7 @@ class Exchange:
 
     def reply(self, reply):
         kept = [(name.lower(), value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
-        extensions = {"own_delay_seconds": 0.0}
-        self._end(httpx.Response(reply.status, headers=kept, content=reply.body, extensions=extensions), "answered")
+        self._end(httpx.Response(reply.status, headers=kept, content=reply.body), "answered")
 
     def lose(self, *_):
         self._end(ConnectionLost(Cause.RESET, sent=True), "reset")
@@ -98,13 +97,7 @@ class InMemoryKeyQueue(KeyQueue):
 
         def connect(queue):
             clock, metrics = sim.clock.now, queue.metrics.collate
-            calls = CallQueue(
-                Budget(bounds, queue.now(), queue.chance),
-                live_wait_seconds=1.0,
-                most_waiting=0,
-                metrics=metrics,
-                monotonic=clock,
-            )
+            calls = CallQueue(Budget(bounds, queue.now(), queue.chance), metrics, monotonic=clock)
             return CollateClient(wire, ApiKey(key_file), calls, metrics, unix=clock)
 
         super().__init__(sim, connect, authorization_id, advance=wire.advance, **more)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
-from adapters.collate.budget import Priority
+from adapters.collate.call_policy import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause

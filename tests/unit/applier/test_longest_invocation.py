@@ -1,6 +1,6 @@
 """The check of worker.handler_deadline knows the bounds of an invocation."""
 
-from adapters.collate.call_queue import COMMAND_WAIT_SECONDS
+from adapters.collate.call_policy import COMMAND_WAIT_SECONDS
 from consumers.applier import delivery, workflow
 from runtime.settings import processes as settings
 

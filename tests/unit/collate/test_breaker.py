@@ -1,42 +1,44 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.breaker import Breaker, BreakerConfig, BreakerState
+from adapters.collate.answers import HoldReason
+from adapters.collate.call_policy import Breaker, BreakerConfig, BreakerState, Evidence
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
+GOOD, BAD, NOTHING = Evidence
 
 
 def breaker(threshold=3, first=5.0, longest=30.0, to_close=2, chance=0.5):
-    return Breaker(BreakerConfig(threshold, first, longest, to_close), lambda: chance)
+    return Breaker(HoldReason.BREAKER, "all", BreakerConfig(threshold, first, longest, to_close), lambda: chance)
 
 
 def opened(now=0.0, chance=0.5):
     it = breaker(chance=chance)
     for subject in "abc":
-        it.record_failure(now, subject, probe=False)
+        it.record(now, subject, BAD, probe=False)
     return it
 
 
 def test_one_authorization_alone_never_opens_the_breaker():
     it = breaker()
     for _ in range(1_000):
-        assert not it.record_failure(0.0, "a", probe=False)
+        assert not it.record(0.0, "a", BAD, probe=False)
     assert it.state is CLOSED
     assert it.retry_at(0.0) is None
 
 
 def test_failures_of_different_authorizations_in_a_row_open_the_breaker():
     it = breaker()
-    assert [it.record_failure(0.0, subject, probe=False) for subject in "aab"] == [False, False, False]
-    assert it.record_failure(0.0, "c", probe=False)
-    assert it.state is OPEN
+    for subject, state in (("a", CLOSED), ("a", CLOSED), ("b", CLOSED), ("c", OPEN)):
+        it.record(0.0, subject, BAD, probe=False)
+        assert it.state is state
 
 
 def test_a_success_between_failures_keeps_the_breaker_closed():
     it = breaker()
     for subject in "abcdefgh":
-        it.record_failure(0.0, subject, probe=False)
-        it.record_success(probe=False)
+        it.record(0.0, subject, BAD, probe=False)
+        it.record(0.0, "a", GOOD, probe=False)
     assert it.state is CLOSED
 
 
@@ -51,16 +53,16 @@ def test_a_half_open_breaker_allows_one_probe_at_a_time():
     assert it.enter(5.0)
     assert it.state is HALF_OPEN
     assert it.retry_at(5.0) > 5.0
-    it.record_success(probe=True)
+    it.record(0.0, "a", GOOD, probe=True)
     assert it.retry_at(5.1) is None
 
 
 def test_enough_successful_probes_close_the_breaker():
     it = opened()
     it.enter(5.0)
-    assert not it.record_success(probe=True)
+    assert not it.record(0.0, "a", GOOD, probe=True)
     it.enter(5.1)
-    assert it.record_success(probe=True)
+    assert it.record(0.0, "a", GOOD, probe=True)
     assert it.state is CLOSED
     assert it.enter(5.2) is False
 
@@ -73,7 +75,7 @@ def test_a_failed_probe_doubles_the_open_time_up_to_the_longest():
         waits.append(until - now)
         now = until
         assert it.enter(now)
-        it.record_failure(now, "x", probe=True)
+        it.record(now, "x", BAD, probe=True)
     assert waits == [5.0, 10.0, 20.0, 30.0, 30.0]
 
 
@@ -83,34 +85,34 @@ def test_a_failed_probe_after_a_success_restarts_with_the_first_open_time():
     for _ in range(3):
         now = it.retry_at(now)
         it.enter(now)
-        it.record_failure(now, "x", probe=True)
+        it.record(now, "x", BAD, probe=True)
     now = it.retry_at(now)
     it.enter(now)
-    it.record_success(probe=True)
+    it.record(0.0, "a", GOOD, probe=True)
     it.enter(now)
-    it.record_failure(now, "x", probe=True)
+    it.record(now, "x", BAD, probe=True)
     assert it.retry_at(now) - now == 5.0
 
 
 def test_late_results_of_calls_from_before_the_opening_change_nothing():
     it = opened()
-    assert not it.record_success(probe=False)
-    assert not it.record_failure(1.0, "z", probe=False)
+    assert not it.record(0.0, "a", GOOD, probe=False)
+    assert not it.record(1.0, "z", BAD, probe=False)
     assert it.state is OPEN
     assert it.retry_at(4.9) is not None
 
 
 def test_the_breaker_stays_open_at_least_as_long_as_collate_asks():
     it = breaker(threshold=1)
-    it.record_failure(0.0, "a", probe=False, at_least_seconds=42.0)
+    it.record(0.0, "a", BAD, probe=False, at_least_seconds=42.0)
     assert it.retry_at(41.9) >= 42.0
     assert it.retry_at(42.0) is None
 
 
 def test_a_late_answer_that_asks_for_more_time_gets_it():
     it = opened()
-    it.record_failure(1.0, "d", probe=False, at_least_seconds=30.0)
-    it.record_failure(2.0, "e", probe=False, at_least_seconds=5.0)
+    it.record(1.0, "d", BAD, probe=False, at_least_seconds=30.0)
+    it.record(2.0, "e", BAD, probe=False, at_least_seconds=5.0)
     assert it.retry_at(30.9) is not None
     assert it.retry_at(31.0) is None
 
@@ -118,14 +120,14 @@ def test_a_late_answer_that_asks_for_more_time_gets_it():
 def test_a_cancelled_probe_allows_the_next():
     it = opened()
     it.enter(5.0)
-    it.abandon(probe=True)
+    it.abandon()
     assert it.retry_at(5.0) is None
 
 
 def test_a_probe_without_evidence_repeats_the_open_time():
     it = opened()
     it.enter(5.0)
-    it.record_neutral(6.0, probe=True)
+    it.record(6.0, "a", NOTHING, probe=True)
     assert it.state is OPEN
     assert it.retry_at(10.9) is not None
     assert it.retry_at(11.0) is None
@@ -141,13 +143,14 @@ def test_a_retry_allows_a_probe_immediately():
 def end(it, now, step, subject, probe):
     match step:
         case "good":
-            it.record_success(probe=probe)
+            it.record(0.0, "a", GOOD, probe=probe)
         case "bad":
-            it.record_failure(now, subject, probe=probe)
+            it.record(now, subject, BAD, probe=probe)
         case "neutral":
-            it.record_neutral(now, probe=probe)
+            it.record(now, "a", NOTHING, probe=probe)
         case "abandon":
-            it.abandon(probe=probe)
+            if probe:
+                it.abandon()
 
 
 STEPS = st.lists(
@@ -157,7 +160,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 4), st.integers(1, 3))
 def test_the_breaker_never_defers_beyond_its_longest_time_and_never_allows_two_probes(steps, threshold, to_close):
-    it = Breaker(BreakerConfig(threshold, 1.0, 8.0, to_close), lambda: 1.0)
+    it = Breaker(HoldReason.BREAKER, "all", BreakerConfig(threshold, 1.0, 8.0, to_close), lambda: 1.0)
     now, out = 0.0, []
     for step, subject in steps:
         if step == "time":
@@ -178,5 +181,5 @@ def test_the_breaker_never_defers_beyond_its_longest_time_and_never_allows_two_p
         if it.state is not CLOSED:
             assert it.retry_at(now) is None
             it.enter(now)
-            it.record_success(probe=True)
+            it.record(0.0, "a", GOOD, probe=True)
     assert it.state is CLOSED

@@ -6,8 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import HoldReason
-from adapters.collate.breaker import BreakerState
-from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Hold, Priority, Ticket
+from adapters.collate.call_policy import (
+    Bounds,
+    BreakerState,
+    Budget,
+    Call,
+    CallSignal,
+    Hold,
+    Priority,
+    Ticket,
+    WaitingCall,
+)
 
 LIVE, COMMAND, OBSERVATION = Priority
 
@@ -152,8 +161,8 @@ def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
         go(budget, 0.0, CallSignal.FAILED, subject)
     for now in (10.0, 10.1, 10.2):
         go(budget, now, CallSignal.ANSWERED)
-    assert budget.concurrency.limit == 1
-    assert budget.rate.per_second(10.2) == pytest.approx(10.0, abs=1)
+    assert budget.throttle.limit(10.2) == 3
+    assert budget.throttle.per_second(10.2) == pytest.approx(10.0, abs=1)
 
 
 def test_the_429_of_one_authorization_slows_no_other():
@@ -161,15 +170,15 @@ def test_the_429_of_one_authorization_slows_no_other():
     for now in range(0, 6_000, 60):
         go(budget, float(now), CallSignal.LIMITED, "a", retry_after=3_600.0)
     assert reason(budget, 5_941.0, "b") is None
-    assert budget.rate.share(5_941.0) == 1.0
+    assert budget.throttle.share(5_941.0) == 1.0
 
 
 def test_429s_of_two_authorizations_in_a_row_slow_all_calls_down():
     budget = make()
     go(budget, 0.0, CallSignal.LIMITED, "a")
     go(budget, 0.0, CallSignal.LIMITED, "b")
-    assert budget.rate.share(0.0) == pytest.approx(0.7)
-    assert budget.concurrency.limit == 11
+    assert budget.throttle.share(0.0) == pytest.approx(0.7)
+    assert budget.throttle.limit(0.0) == int(0.7 * 64)
     assert reason(budget, 0.0, "c") is None
 
 
@@ -233,23 +242,11 @@ def test_the_breaker_for_faults_stays_open_as_long_as_collate_asks():
     assert reason(budget, 39.9) is HoldReason.BREAKER
 
 
-def test_latencies_of_an_outage_do_not_stay_the_usual_ones():
-    budget = make()
-    for _ in range(50):
-        ticket = budget.acquire(0.0, call())
-        budget.release(0.0, ticket, CallSignal.FAILED, 0.0001)
-    before = budget.concurrency.limit
-    for number in range(1_000):
-        ticket = budget.acquire(number / 100, call())
-        budget.release(number / 100, ticket, CallSignal.ANSWERED, 0.2)
-    assert budget.concurrency.limit >= before, "failed connections are not what is usual"
-
-
 # Sharing
 
 
 def test_live_calls_have_budget_when_commands_use_all_of_theirs():
-    budget = make(concurrency=64)
+    budget = make(concurrency=16)
     assert isinstance(budget.acquire(0.0, call(priority=LIVE)), Ticket)
     commands = fill(budget, 0.0, COMMAND)
     assert len(commands) == 16 - 4 - 1
@@ -257,12 +254,12 @@ def test_live_calls_have_budget_when_commands_use_all_of_theirs():
 
 
 def test_without_live_calls_nothing_is_reserved_for_them():
-    budget = make(concurrency=64)
+    budget = make(concurrency=16)
     assert len(fill(budget, 100.0, COMMAND)) == 16
 
 
 def test_observations_leave_budget_to_commands():
-    budget = make(concurrency=64)
+    budget = make(concurrency=16)
     assert len(fill(budget, 100.0, OBSERVATION)) == 12
     assert len(fill(budget, 100.0, COMMAND)) == 4
 
@@ -288,6 +285,46 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
     assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
 
 
+def test_waiting_commands_leave_every_tenth_turn_to_a_waiting_observation():
+    budget = make(concurrency=1)
+    ticket, turns = budget.acquire(100.0, call()), []
+    for priority, continues, count in ((OBSERVATION, True, 2), (COMMAND, False, 30)):
+        for _ in range(count):
+            assert isinstance(budget.ask(100.0, Call(priority, False, "a", continues=continues)), WaitingCall)
+    while len(turns) < 20:
+        budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
+        ((waiting, ticket),) = budget.serve(100.0)
+        turns.append(waiting.call.priority)
+    assert [number for number, priority in enumerate(turns) if priority is OBSERVATION] == [8, 18]
+
+
+def test_the_second_call_of_an_observation_goes_before_first_calls():
+    budget = make(concurrency=1)
+    ticket = budget.acquire(100.0, call())
+    for continues in (False, True):
+        budget.ask(100.0, Call(OBSERVATION, False, "a", continues=continues))
+    budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
+    assert [waiting.call.continues for waiting, _ in budget.serve(100.0)] == [True]
+
+
+def test_no_call_waits_longer_because_calls_ahead_of_it_still_wait():
+    budget = make(concurrency=1)
+    budget.acquire(100.0, call())
+    command, observation = (budget.ask(100.0, call(priority=priority)) for priority in (COMMAND, OBSERVATION))
+    assert list(budget.serve(100.0)) == []
+    assert budget.wake_at == observation.until < command.until
+    ((waiting, answer),) = budget.serve(observation.until)
+    assert (waiting, answer.reason) == (observation, HoldReason.BUDGET)
+
+
+def test_a_waiting_call_keeps_its_place_when_others_are_deferred():
+    budget = make(per_second=10.0)
+    fill(budget, 0.0, COMMAND)
+    first = budget.ask(0.0, call("first"))
+    assert deferred(budget, 1_000)
+    assert next(iter(budget.serve(0.2)))[0] is first
+
+
 def test_one_slot_serves_all_priorities():
     for priority in Priority:
         budget = make(concurrency=1)
@@ -296,19 +333,24 @@ def test_one_slot_serves_all_priorities():
         assert isinstance(budget.acquire(0.0, call(priority=priority)), Ticket)
 
 
+def deferred(budget, calls):
+    """Ask for more calls than may wait; return when the others may be retried."""
+    answers = [budget.ask(0.0, call(str(number))) for number in range(calls)]
+    return [answer.until for answer in answers if isinstance(answer, Hold)]
+
+
 def test_deferred_calls_return_one_after_the_other():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
-    held = [budget.acquire(0.0, call(str(number))) for number in range(50)]
-    times = [budget.deferred_until(0.0, hold) for hold in held]
-    assert times == sorted(times)
-    assert [round(b - a, 6) for a, b in pairwise(times)] == [0.1] * 49
+    times = deferred(budget, 90)
+    assert len(times) == 40, "five seconds of calls wait"
+    assert [round(b - a, 6) for a, b in pairwise(times)] == [0.1] * (len(times) - 1)
 
 
 def test_a_full_budget_defers_no_call_for_more_than_ten_seconds():
     budget = make(per_second=10.0)
     fill(budget, 0.0, COMMAND)
-    times = [budget.deferred_until(0.0, budget.acquire(0.0, call(str(number)))) for number in range(1_000)]
+    times = deferred(budget, 1_000)
     assert max(times) <= 10.0
     assert len({round(when, 3) for when in times}) > 50
 
@@ -332,12 +374,12 @@ def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
     now, out = 0.0, []
     for gone, priority, writes, subject, what, seconds, retry_after in steps:
         now += gone
-        answer = budget.acquire(now, Call(priority, writes, subject))
+        answer = budget.ask(now, Call(priority, writes, subject))
         if isinstance(answer, Ticket):
             out.append(answer)
         else:
-            until = budget.deferred_until(now, answer)
-            assert now < until <= now + 60.0 * 1.25 + 1
+            assert now < answer.until <= now + 60.0 * 1.25 + 1
+        out.extend(served for _, served in budget.serve(now) if isinstance(served, Ticket))
         if out and (what is None or len(out) > 3):
             budget.abandon(out.pop(0))
         elif out:
@@ -346,6 +388,10 @@ def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
         assert len(out) <= 8
     for ticket in out:
         budget.abandon(ticket)
+    for _, served in budget.serve(now + 10.0):
+        if isinstance(served, Ticket):
+            budget.abandon(served)
+    assert not any(map(budget.waiting, Priority)), "no call waits for longer than the longest wait"
     # Left alone and with a Collate that answers, everything is let go again.
     for _ in range(40):
         now += 100.0

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Deferred, HoldReason
-from adapters.collate.budget import Bounds, Budget, Call, CallSignal, Priority, Ticket
+from adapters.collate.call_policy import Bounds, Budget, Call, CallSignal, Priority, Ticket
 from adapters.collate.call_queue import CallQueue
 from runtime.metrics import create_metrics
 
@@ -24,16 +24,13 @@ def registry():
 async def make(registry):
     loop = asyncio.get_running_loop()
 
-    def build(*, concurrency=4, per_second=1e6, live_wait=1.0, most_waiting=100, seconds=0.001):
-        budget = Budget(Bounds(per_second, concurrency, 0.0, 3, 5.0, 30.0), loop.time(), lambda: 0.5)
-        budget._seconds = seconds
-        return CallQueue(
-            budget,
-            live_wait_seconds=live_wait,
-            most_waiting=most_waiting,
-            metrics=create_metrics(registry).collate,
-            monotonic=loop.time,
-        )
+    def build(*, concurrency=1, per_second=1e6, live_wait=1.0, most_waiting=100, seconds=0.001):
+        bounds = Bounds(per_second, concurrency, 0.0, 3, 5.0, 30.0, live_wait, most_waiting)
+        budget = Budget(bounds, loop.time(), lambda: 0.5)
+        for _ in range(200):  # the mean duration of a call follows what calls take
+            budget.in_flight[LIVE] += 1
+            budget.release(loop.time(), Ticket(Call(LIVE, writes=False, subject="")), CallSignal.ANSWERED, seconds)
+        return CallQueue(budget, create_metrics(registry).collate, monotonic=loop.time)
 
     return build
 
@@ -204,7 +201,7 @@ async def test_metrics_and_log_show_what_the_budget_does(make, registry, capsys)
         return registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     assert value("collate_in_flight", priority="command") == 1
-    assert value("collate_limit") == 2
+    assert value("collate_limit") == 8
     assert value("collate_credentials_refused") == 0
     queue.done(ticket, CallSignal.KEY_REFUSED, 0.001)
     assert value("collate_in_flight", priority="command") == 0
@@ -259,7 +256,6 @@ async def test_a_live_call_waits_although_another_caller_has_many_calls_waiting(
 
 async def test_one_caller_has_at_most_half_of_the_slots(make):
     queue = make(concurrency=4)
-    queue.budget.concurrency._limit = 4.0
     tasks = await waiting(queue, *["greedy"] * 3)
     assert [task.done() for task in tasks] == [True, True, False]
     assert isinstance(await take(queue, LIVE, caller="other"), Ticket)

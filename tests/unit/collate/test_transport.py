@@ -10,27 +10,6 @@ from adapters.http.connection import Limits
 LIMITS = Limits(1, 1, 1, 1, 1)
 
 
-class RespondedEarlier:
-    """A connection whose response arrived some seconds before its caller continued."""
-
-    usable = is_quiet = True
-
-    def __init__(self, seconds_ago):
-        self.ended_at = asyncio.get_running_loop().time() - seconds_ago
-
-    def send(self, _request, _call_ends):
-        response = asyncio.get_running_loop().create_future()
-        response.set_result(httpx.Response(200))
-        return response
-
-
-async def test_a_response_carries_the_seconds_that_it_lay_unread_in_this_process():
-    transport = CollateTransport("http://127.0.0.1:9", LIMITS)
-    transport._kept.idle.append(RespondedEarlier(seconds_ago=1_000.0))
-    response = await transport.call("GET", "/health")
-    assert 1_000.0 <= response.extensions["own_delay_seconds"] < 2_000.0
-
-
 @pytest.mark.parametrize(
     "url",
     [

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from consumers.watcher.slowdown import Slowdown
+from adapters.collate.call_policy import Slowdown
 
 
 def simulate(authorizations, *, step, per_second, seconds, slowdown):
