@@ -5,7 +5,7 @@ access grant ─▶ handoff.access_granted        discard ─▶ command.finishe
 read of content ─▶ authorization.content_read
 empty recent commands ─▶ authorization.recent_commands_emptied
 lower version floor ─▶ authorization.version_floor_lowered
-command or redrive ─▶ `workflow.apply` ─▶ command.finished, command.dead_lettered, or wait
+command or redrive ─▶ `CommandSteps` ─▶ command.finished, command.dead_lettered, or wait
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.execution import CommandExecution
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.reasons import OutcomeReason
+from consumers.applier.steps import CommandSteps
 from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, operator_decision, read
-from consumers.applier.workflow import apply
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded, ReleaseRecorded, VersionFloorSet
 from consumers.authorization.recent_commands import CommandEnd
@@ -92,7 +92,7 @@ class Applier:
             result = self._known(execution)
             if result is not None:
                 return result
-        return await apply(execution)
+        return await CommandSteps(execution).apply()
 
     def _known(self, execution: CommandExecution) -> Done | None:
         """Return the result for a command that has ended before; None for a command that must be applied."""

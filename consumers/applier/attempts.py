@@ -9,13 +9,19 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
+from adapters.collate.operations import Operation
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
 from schemas.fields.scalars import UNRECOGNISED, word
 
 if TYPE_CHECKING:
-    from adapters.collate.operations import Operation
+    from collections.abc import Awaitable, Callable
+
+    from adapters.collate.answers import Result
+    from consumers.authorization.observation import AuthorizationReads
+    from schemas.collate.authorization import PriorAuthorization
+    from schemas.collate.handoff import ManualHandoff
 
     Model = TypeVar("Model")
 
@@ -45,6 +51,16 @@ class Attempts:
             del self._last[0]
             self.left_out += 1
 
+    async def record(
+        self, operation: Operation, call: Awaitable[Result[Model]], now: Callable[[], float], n: int | None = None
+    ) -> Result[Model]:
+        """Make a call and add its attempt; `n` is the number of a write. A deferred call is no attempt."""
+        began = now()
+        result = await call
+        if not isinstance(result, Deferred):
+            self.add(to_attempt(operation, result, n, began, now()))
+        return result
+
     @property
     def kept(self) -> list[Attempt] | None:
         """Return the attempts that are kept, in order; None if there were none."""
@@ -67,6 +83,25 @@ class AttemptLog:
         else:
             self._attempts.move_to_end(record_id)
         return attempts
+
+
+class RecordedReads:
+    """Reads whose attempts are recorded; `now` is Unix seconds."""
+
+    def __init__(self, collate: AuthorizationReads, attempts: Attempts, now: Callable[[], float]) -> None:
+        self._collate = collate
+        self._attempts = attempts
+        self._now = now
+
+    async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+        call = self._collate.get_authorization(authorization_id)
+        return await self._attempts.record(Operation.GET_AUTHORIZATION, call, self._now)
+
+    async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
+        """Read a handoff."""
+        call = self._collate.get_handoff(authorization_id, handoff_id)
+        return await self._attempts.record(Operation.GET_HANDOFF, call, self._now)
 
 
 def to_attempt(

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from consumers.applier.attempt_hints import AttemptHints
 from consumers.applier.attempts import AttemptLog
 from consumers.authorization.handoffs import RiskRules
+from consumers.authorization.observation import AuthorizationReads
 from runtime.logs import LineWriters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumers.applier.calls import CollateCalls
+    from adapters.collate.answers import Result
+    from adapters.collate.client import Close
     from consumers.applier.settings import ApplierSettings
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
+    from schemas.collate.handoff import CloseAnswer, ManualHandoff
+
+
+class CollateCalls(AuthorizationReads, Protocol):
+    """The calls of the applier: no grants, no live sessions."""
+
+    async def create_handoff(
+        self, authorization_id: str, *, if_match: int, key: str, body: bytes
+    ) -> Result[ManualHandoff]:
+        """Create a handoff."""
+        ...
+
+    async def close_handoff(
+        self, authorization_id: str, handoff_id: str, operation: Close, *, if_match: int, key: str, body: bytes
+    ) -> Result[CloseAnswer]:
+        """Close a handoff."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One invocation on one command: its state, its intents and its results. `workflow` chooses the result.
+"""One invocation on one command: its state, its writes so far and its results. `steps` chooses the result.
 
 finish        the outcome, with everything that was read on the way
 dead_letter   a dead letter with all writes, and its event
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapters.collate.answers import Ambiguous, Deferred, Refused
 from consumers.applier import dead_letters
-from consumers.applier.calls import RecordedCalls
+from consumers.applier.attempts import RecordedReads
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import Rejected, dead_lettered, finished
@@ -19,26 +20,25 @@ from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.retry_policy import pause
 from consumers.authorization.state import (
-    MOST_ENDED_INTENTS,
     AmbiguousWrite,
-    CommandWork,
-    EndedIntent,
     OpenDeadLetter,
     Waiting,
 )
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
+from runtime.logs import get_log
 from schemas.enums import Effect, Outcome
 from schemas.events import CommandWaiting
 
 if TYPE_CHECKING:
+    from adapters.collate.answers import CallFailure
     from consumers.applier.attempt_hints import AttemptHint
     from consumers.applier.context import ApplierContext
     from consumers.applier.outcome import CommandOutcome
     from consumers.applier.reasons import OutcomeReason
     from consumers.applier.task import CommandTask
-    from consumers.authorization.state import AuthorizationState, Intent
+    from consumers.authorization.state import AuthorizationState, CommandWork, Intent
     from consumers.engine import Invocation, Output, Record
 
 
@@ -66,11 +66,7 @@ class CommandExecution:
             accepted_at=task.alive_since,
         )
         self.attempts = context.attempts.of(task.record_id)
-        # Without a reference to `self`: a cycle would keep every command in memory until the collector runs.
-        unit_of_work = self.unit_of_work
-        self.collate = RecordedCalls(
-            context.collate, self.attempts, lambda: _write_number(unit_of_work.state, task), lambda: invocation.now
-        )
+        self.reads = RecordedReads(context.collate, self.attempts, lambda: invocation.now)
         self._record = record
         self._began = invocation.steady
 
@@ -79,7 +75,9 @@ class CommandExecution:
     @property
     def work(self) -> CommandWork | None:
         """Return the writes of this run of the command; None before its first intent."""
-        return _work(self.unit_of_work.state, self.task)
+        work, task = self.unit_of_work.state.work, self.task
+        is_own = work is not None and work.command_id == task.command_id and work.redrive == task.redrive
+        return work if is_own else None
 
     @property
     def intent(self) -> Intent | None:
@@ -100,37 +98,6 @@ class CommandExecution:
     def hint(self, intent: Intent) -> AttemptHint:
         """Return what this process knows about an intent."""
         return self.context.hints.of(intent.key, self.invocation.since)
-
-    def set_work(self, work: CommandWork | None) -> None:
-        """Replace the writes so far."""
-        self.unit_of_work.change(work=work)
-
-    def end_intent(self, ended: str) -> None:
-        """End the current intent: its request is over, and the next write takes the next n."""
-        work, intent = self.work, self.intent
-        if work is None or intent is None:
-            return
-        over = EndedIntent(
-            n=intent.n,
-            operation=intent.operation,
-            key=intent.key,
-            if_match=intent.if_match,
-            version=intent.version,
-            first_sent_at=intent.first_sent_at,
-            ended=ended,
-        )
-        ended_intents = (*work.ended_intents, over)[-MOST_ENDED_INTENTS:]
-        self.set_work(work.replace(intent=None, ambiguous=self.ambiguous, ended_intents=ended_intents))
-        self.context.hints.drop(intent.key)
-
-    def withdraw_intent(self) -> None:
-        """Remove an intent that never left this machine: its n is free again."""
-        work, intent = self.work, self.intent
-        if work is not None and intent is not None:
-            # A rebuilt state has an ambiguous write before the first intent (decision 0016).
-            has_more = intent.n > 1 or work.ambiguous is not None
-            self.set_work(work.replace(intent=None, n=intent.n - 1) if has_more else None)
-            self.context.hints.drop(intent.key)
 
     @property
     def is_expired(self) -> bool:
@@ -228,12 +195,40 @@ class CommandExecution:
             await self.unit_of_work.checkpoint()
         return RetryAt(at, reason)
 
+    async def wait_for(self, result: CallFailure, wait_seconds: float | None) -> Done | RetryAt:
+        """Wait as long as the call budget or Collate requires, else for the pause of the retry policy."""
+        match result:
+            case Deferred():
+                return await self.wait(WaitReason(result.reason.value), result.wait_seconds)
+            case Ambiguous(names_fields=True):
+                return await self.wait(WaitReason.UNREADABLE_ANSWER, fields=result.fields)
+            case Refused(suspended=True):
+                reason = WaitReason.CREDENTIALS if result.status == 401 else WaitReason.FORBIDDEN
+            case Refused(status=429):
+                reason = WaitReason.RATE_LIMITED
+            case _:
+                reason = WaitReason.RETRY_AFTER if wait_seconds else WaitReason.BACKOFF
+        # Up to 10 % longer, so that commands with the same Retry-After are not all retried at the same moment.
+        return await self.wait(reason, wait_seconds * (1.0 + 0.1 * self.context.chance()) if wait_seconds else None)
+
     async def report_failures(self) -> None:
         """Publish `command.waiting` for earlier handler failures: a failing invocation cannot publish it itself."""
         at = self.invocation.now + self.context.settings.waiting_after_seconds
         if self._must_emit_waiting(WaitReason.HANDLER_FAILED, at):
             self._emit_waiting(WaitReason.HANDLER_FAILED, at)
             await self.unit_of_work.checkpoint()
+
+    def report_double_effect(self, handoff_id: str | None, if_match: int, version: int) -> None:
+        """Count and log a suspected double effect: after a resent create the version moved by more than one opening."""
+        self.context.metrics.double_effects.inc()
+        get_log().error(
+            "command.double_effect_suspected",
+            authorization_id=self.task.authorization_id,
+            command_id=self.task.command_id,
+            handoff_id=handoff_id,
+            if_match=if_match,
+            version=version,
+        )
 
     def _must_emit_waiting(self, reason: WaitReason, at: float) -> bool:
         settings, last, task = self.context.settings, self.unit_of_work.state.waiting, self.task
@@ -285,14 +280,3 @@ class CommandExecution:
             "tries": self.invocation.tries,
         }
         self.context.lines[event](line | fields)
-
-
-def _work(state: AuthorizationState, task: CommandTask) -> CommandWork | None:
-    work = state.work
-    is_this = work is not None and work.command_id == task.command_id and work.redrive == task.redrive
-    return work if is_this else None
-
-
-def _write_number(state: AuthorizationState, task: CommandTask) -> int | None:
-    work = _work(state, task)
-    return work.n if work else None

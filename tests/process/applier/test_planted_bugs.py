@@ -5,8 +5,9 @@ import uuid
 import pytest
 
 from adapters.collate.answers import Refused
-from consumers.applier import delivery
+from adapters.collate.client import CollateClient
 from consumers.applier.outcome import Applied
+from consumers.applier.write import CommandWrite
 from consumers.authorization.unit_of_work import UnitOfWork
 from schemas.commands import HandoffRequest
 from schemas.enums import Effect, EventType
@@ -39,14 +40,14 @@ async def test_a_write_without_an_intent_is_caught(make_queue, monkeypatch):
 
 
 async def test_a_new_key_for_each_retry_is_caught(make_queue, monkeypatch):
-    honest = delivery._call
+    honest = CollateClient.create_handoff
 
-    async def bold(execution, intent, body):
-        return await honest(execution, intent.replace(key=f"cg1-{uuid.uuid4().hex}"), body)
+    async def bold(client, authorization_id, **request):
+        return await honest(client, authorization_id, **request | {"key": f"cg1-{uuid.uuid4().hex}"})
 
     readings = {"create_while_active": "replace"}
     assert (await lost_answer(make_queue("ignores_preconditions", readings=readings))).effect == "ours"
-    monkeypatch.setattr(delivery, "_call", bold)
+    monkeypatch.setattr(CollateClient, "create_handoff", bold)
     queue = make_queue("ignores_preconditions", readings=readings)
     queue.sim.ledger.clear()
     with pytest.raises(AssertionError, match="two effects"):
@@ -54,14 +55,14 @@ async def test_a_new_key_for_each_retry_is_caught(make_queue, monkeypatch):
 
 
 async def test_a_409_taken_for_success_is_caught(make_queue, monkeypatch):
-    honest = delivery._after_failure
+    honest = CommandWrite._failed
 
-    async def hopeful(execution, intent, result):
+    async def hopeful(write, result):
         if isinstance(result, Refused) and result.status == 409:
-            return execution.finish(Applied(Effect.OURS))
-        return await honest(execution, intent, result)
+            return write._execution.finish(Applied(Effect.OURS))
+        return await honest(write, result)
 
-    monkeypatch.setattr(delivery, "_after_failure", hopeful)
+    monkeypatch.setattr(CommandWrite, "_failed", hopeful)
     queue = make_queue()
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
     command = queue.send(HandoffRequest())

@@ -3,8 +3,9 @@
 import pytest
 
 from adapters.collate.answers import NotSent
+from adapters.collate.client import CollateClient
+from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
-from consumers.applier import delivery
 from consumers.applier.reasons import WAITING
 from consumers.authorization.retry_policy import UNSENT_INTENT_SECONDS
 from consumers.authorization.wait_reasons import WaitReason
@@ -56,21 +57,21 @@ async def test_a_wait_has_the_reason_of_its_response(make_queue, fault, reason):
 async def test_a_request_that_never_left_gives_its_number_back(make_queue, monkeypatch):
     queue, sent = make_queue(), []
 
-    async def unreachable_at_first(execution, intent, body):
-        sent.append((intent.n, intent.key))
+    async def unreachable_at_first(client, authorization_id, **request):
+        sent.append(request["key"])
         if len(sent) in {2, 3}:
             queue.sim.advance(UNSENT_INTENT_SECONDS)
             return NotSent(Cause.REFUSED)
-        return await call(execution, intent, body)
+        return await create(client, authorization_id, **request)
 
-    call = delivery._call
-    monkeypatch.setattr(delivery, "_call", unreachable_at_first)
+    create = CollateClient.create_handoff
+    monkeypatch.setattr(CollateClient, "create_handoff", unreachable_at_first)
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
     command = queue.send(HandoffRequest())
     await queue.drain()
     assert queue.check(command).effect == "ours"
-    assert [n for n, _ in sent] == [1, *[2] * (len(sent) - 1)]
-    assert len({key for _, key in sent}) == 2
+    first, second = (write_key(command, Operation.CREATE_HANDOFF, n) for n in (1, 2))
+    assert sent == [first, *[second] * (len(sent) - 1)]
 
 
 async def test_a_stored_error_is_passed_with_the_next_n(make_queue):

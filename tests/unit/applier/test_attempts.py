@@ -1,8 +1,7 @@
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
-from consumers.applier.attempts import AttemptLog, Attempts, to_attempt
-from consumers.applier.calls import RecordedCalls
+from consumers.applier.attempts import AttemptLog, Attempts, RecordedReads, to_attempt
 from schemas.attempts import MOST_ATTEMPTS
 
 
@@ -61,18 +60,19 @@ class Answering:
     def __init__(self, *results):
         self._results = list(results)
 
-    async def get_authorization(self, _):
+    async def get_authorization(self, *_):
         return self._results.pop(0)
 
-    async def create_handoff(self, _, *, if_match, key, body):
-        return self._results.pop(0)
+    get_handoff = create_handoff = get_authorization
 
 
 async def test_a_read_has_no_write_number_and_a_deferred_call_is_no_attempt():
     attempts = Attempts()
-    collate = Answering(Answered(200, None, b""), Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
-    recording = RecordedCalls(collate, attempts, lambda: 3, lambda: 5.0)
-    await recording.get_authorization("auth")
-    await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")
-    await recording.create_handoff("auth", if_match=1, key="k", body=b"{}")
-    assert [(one.operation, one.write) for one in attempts.kept] == [("get-authorization", None), ("create", 3)]
+    collate = Answering(*[Answered(200, None, b"")] * 2, Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
+    reads = RecordedReads(collate, attempts, lambda: 5.0)
+    await reads.get_authorization("auth")
+    await reads.get_handoff("auth", "mhand")
+    for _ in range(2):
+        await attempts.record(Operation.CREATE_HANDOFF, collate.create_handoff("auth"), lambda: 5.0, 3)
+    shown = [(one.operation, one.write) for one in attempts.kept]
+    assert shown == [("get-authorization", None), ("get-handoff", None), ("create", 3)]

@@ -1,11 +1,18 @@
 """The check of worker.handler_deadline knows the bounds of an invocation."""
 
+from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy import COMMAND_WAIT_SECONDS
-from consumers.applier import delivery, workflow
+from consumers.applier.steps import WRITE_WITHIN_SECONDS
+from consumers.applier.write import MOST_CHECKS
+from consumers.authorization.wait_reasons import WaitReason
 from runtime.settings import processes as settings
 
 
 def test_the_settings_know_the_longest_invocation():
-    assert settings.LAST_WRITE_BEGINS.total_seconds() == workflow._WRITE_WITHIN_SECONDS
+    assert settings.LAST_WRITE_BEGINS.total_seconds() == WRITE_WITHIN_SECONDS
     assert settings.CALL_WAIT.total_seconds() == COMMAND_WAIT_SECONDS
-    assert settings.LAST_CALLS == 1 + delivery._MOST_CHECKS
+    assert settings.LAST_CALLS == 1 + MOST_CHECKS
+
+
+def test_a_command_can_wait_for_every_reason_of_the_call_budget():
+    assert {reason.value for reason in HoldReason} <= set(WaitReason)

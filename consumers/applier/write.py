@@ -1,0 +1,261 @@
+"""One write of a command: its committed intent, the request, and what the response means (decision 0002).
+
+commit ──▶ send ──▶ effect: the command is finished
+             │ ──▶ no effect for certain: the intent ends, and the next write takes the next n (None)
+             └───▶ not sent, ambiguous or deferred: the command waits, and the same request is sent again
+
+This module never decides whether to write, and it sends nothing that is not in the committed state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
+from adapters.collate.errors import RETRYABLE, Disposition, route
+from adapters.collate.operations import Operation, write_key
+from consumers.applier.dead_letters import DeadLetterCause
+from consumers.applier.decision.decision_input import closer_of
+from consumers.applier.outcome import Applied, Rejected
+from consumers.applier.reasons import rejection
+from consumers.applier.task import request_body
+from consumers.authorization.facts import CloseAnswered, CreateAnswered
+from consumers.authorization.recent_commands import digest
+from consumers.authorization.retry_policy import (
+    MOST_WRITES,
+    SAME_FAULTS,
+    UNSENT_INTENT_SECONDS,
+    stored_fault_seconds,
+)
+from consumers.authorization.state import MOST_ENDED_INTENTS, CommandWork, EndedIntent, Intent
+from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
+from schemas.commands import HandoffClose
+from schemas.enums import Effect
+
+if TYPE_CHECKING:
+    from adapters.collate.answers import CallFailure, Result
+    from adapters.collate.errors import Route
+    from consumers.applier.execution import CommandExecution
+    from consumers.engine import Done, RetryAt
+    from schemas.collate.authorization import PriorAuthorization
+
+_CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
+_OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
+MOST_CHECKS: Final = 3
+
+
+class CommandWrite:
+    """A write of a command, identified by its intent."""
+
+    def __init__(self, execution: CommandExecution, intent: Intent) -> None:
+        self._execution = execution
+        self._context = execution.context
+        self._settings = execution.context.settings
+        self._invocation = execution.invocation
+        self._task = execution.task
+        self._unit_of_work = execution.unit_of_work
+        self._intent = intent
+        self._body = request_body(execution.task.payload)
+
+    @classmethod
+    async def commit(
+        cls, execution: CommandExecution, operation: Operation, handoff_id: str | None, *, if_match: int, version: int
+    ) -> Self:
+        """Commit the intent of the command's next write. `version` is the authorization's. Raise PartitionLost."""
+        task, invocation = execution.task, execution.invocation
+        work = execution.work or CommandWork.model_construct(
+            command_id=task.command_id, command=task.type.value, caller=task.caller, redrive=task.redrive
+        )
+        n = work.n + 1
+        intent = Intent.model_construct(
+            n=n,
+            operation=operation.value,
+            handoff_id=handoff_id,
+            if_match=if_match,
+            version=version,
+            key=write_key(task.command_id, operation, n),
+            body_digest=_digest(execution, request_body(task.payload)),
+            first_sent_at=invocation.now,
+        )
+        execution.unit_of_work.change(work=work.replace(n=n, intent=intent))
+        await execution.unit_of_work.checkpoint()
+        execution.context.hints.begin(intent.key, invocation.since)
+        return cls(execution, intent)
+
+    async def resend(self) -> Done | RetryAt | None:
+        """Send the intent again, which may be in flight. None: it has ended, or only a read can resolve it."""
+        age = self._invocation.now - self._intent.first_sent_at
+        if self._execution.hint(self._intent).unsent and age > UNSENT_INTENT_SECONDS:
+            self._withdraw()
+            return None
+        is_same = _digest(self._execution, self._body) == self._intent.body_digest
+        if age > self._settings.key_retention_seconds or not is_same:
+            self._end("not_resent")
+            return None
+        self._context.metrics.intents_resent.inc()
+        return await self.send(is_resend=True)
+
+    async def send(self, *, is_resend: bool = False) -> Done | RetryAt | None:
+        """Send the intent and interpret the response. None: the intent has ended."""
+        hint = self._execution.hint(self._intent)
+        was_clean, was_unsent = hint.clean, hint.unsent
+        await self._invocation.ensure_owned()  # a resend has no commit that could detect a successor
+        # Sent, until a result proves otherwise: a call may be cancelled, and another invocation may follow.
+        hint.clean = hint.unsent = False
+        result = await self._call()
+        if isinstance(result, Answered):
+            if isinstance(result.model, ManualHandoff):
+                return await self._created(result.model, was_resent=is_resend and not was_clean)
+            return self._closed(result.model)
+        if isinstance(result, NotSent | Deferred):
+            hint.clean, hint.unsent = was_clean, was_unsent
+        elif isinstance(result, Refused):
+            hint.clean = was_clean
+        return await self._failed(result)
+
+    async def _call(self) -> Result[ManualHandoff] | Result[CloseAnswer]:
+        intent, authorization_id = self._intent, self._task.authorization_id
+        collate, operation = self._context.collate, Operation(intent.operation)
+        record, now = self._execution.attempts.record, lambda: self._invocation.now
+        if intent.handoff_id is None:
+            create = collate.create_handoff(authorization_id, if_match=intent.if_match, key=intent.key, body=self._body)
+            return await record(operation, create, now, intent.n)
+        if operation not in _CLOSES:
+            raise ValueError("expected an intent whose operation is a close")
+        close = collate.close_handoff(
+            authorization_id, intent.handoff_id, operation, if_match=intent.if_match, key=intent.key, body=self._body
+        )
+        return await record(operation, close, now, intent.n)
+
+    # The intent ends
+
+    def _end(self, ended: str) -> None:
+        """End the intent: its request is over, and the next write takes the next n."""
+        work, intent = self._execution.work, self._intent
+        if work is None:
+            return
+        over = EndedIntent(
+            n=intent.n,
+            operation=intent.operation,
+            key=intent.key,
+            if_match=intent.if_match,
+            version=intent.version,
+            first_sent_at=intent.first_sent_at,
+            ended=ended,
+        )
+        ended_intents = (*work.ended_intents, over)[-MOST_ENDED_INTENTS:]
+        ambiguous = self._execution.ambiguous
+        self._unit_of_work.change(work=work.replace(intent=None, ambiguous=ambiguous, ended_intents=ended_intents))
+        self._context.hints.drop(intent.key)
+
+    def _withdraw(self) -> None:
+        """Remove the intent, which never left this machine: its n is free again."""
+        work = self._execution.work
+        if work is not None:
+            # A rebuilt state has an ambiguous write before the first intent (decision 0016).
+            has_more = self._intent.n > 1 or work.ambiguous is not None
+            self._unit_of_work.change(work=work.replace(intent=None, n=self._intent.n - 1) if has_more else None)
+            self._context.hints.drop(self._intent.key)
+
+    # No certain effect
+
+    async def _failed(self, result: CallFailure) -> Done | RetryAt | None:
+        execution, intent = self._execution, self._intent
+        way = route(Operation(intent.operation), result, after_ambiguous=execution.ambiguous is not None)
+        if self._is_stored(result, way):
+            self._end("same_fault")
+            return None
+        if not isinstance(result, Refused) or way.disposition in {Disposition.RESEND, Disposition.SUSPEND}:
+            return await execution.wait_for(result, way.wait_seconds)
+        self._end(result.code or f"status_{result.status}")
+        self._raise_floor(result)
+        if way.disposition is Disposition.DEAD_LETTER:
+            return execution.dead_letter(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
+        # The write follows a successful read, so a 404 comes from a lagging replica until the next read confirms it.
+        if way.disposition is Disposition.REJECT and result.status != 404:
+            return execution.finish(Rejected(rejection(way.reason), intent.handoff_id))
+        return await execution.wait_for(result, way.wait_seconds) if way.wait_seconds or result.retryable else None
+
+    def _is_stored(self, result: CallFailure, way: Route) -> bool:
+        """Whether Collate has stored a failure under the key, so that only a different request can succeed."""
+        fault: tuple[int, str | None] | None = None
+        match result:
+            case Ambiguous(status=int(status), code=code) if status >= 500:
+                fault = status, code
+            case Refused(status=status, code=code) if way.reason == RETRYABLE.reason:
+                fault = status, code
+        work = self._execution.work
+        nth = self._intent.n - (work.inherited_n if work else 0)
+        if self._execution.hint(self._intent).count_fault(fault) < SAME_FAULTS or nth >= MOST_WRITES:
+            return False
+        # A retryable refusal may refer to an attempt that is still running; a 5xx ends its own attempt.
+        may_be_running = isinstance(result, Refused) and self._execution.ambiguous is not None
+        age = self._invocation.now - self._intent.first_sent_at
+        return age >= stored_fault_seconds(nth, may_be_running=may_be_running)
+
+    def _raise_floor(self, refused: Refused) -> None:
+        """Store the version that a conflict names: reads of lower versions are stale from now on."""
+        is_handoff_version = self._intent.handoff_id is not None and self._settings.if_match_on_close == "handoff"
+        actual = refused.actual_version
+        if actual is not None and not is_handoff_version and self._unit_of_work.state.floor < actual:
+            self._unit_of_work.change(floor=actual)
+
+    # An effect
+
+    async def _created(self, handoff: ManualHandoff, *, was_resent: bool) -> Done | None:
+        """Handle the handoff in the response to a create: a new or an existing one (decision 0002, proof)."""
+        execution, intent, settings = self._execution, self._intent, self._settings
+        started = handoff.created_at or handoff.activated_at
+        since = execution.ambiguous.since if execution.ambiguous else intent.first_sent_at
+        is_older = started is not None and started.timestamp() < since - settings.clock_skew_seconds
+        if is_older or handoff.id in self._unit_of_work.state.ended:
+            self._end("anothers_handoff")
+            return None
+        effect = Effect.OURS if settings.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
+        found = await self._read_after(handoff.id, reads=MOST_CHECKS if was_resent else 1)
+        if was_resent and not self._moved_once(handoff.id, found):
+            effect = Effect.INFERRED
+        shows_it = found is not None and found.active_handoff_id == handoff.id and found.version >= intent.version
+        self._unit_of_work.apply(
+            CreateAnswered(
+                handoff,
+                intent.version,
+                self._task.ref,
+                found if shows_it else None,
+                is_inferred=effect is Effect.INFERRED,
+            )
+        )
+        return execution.finish(Applied(effect, handoff.id), is_version_known=shows_it)
+
+    async def _read_after(self, handoff_id: str, *, reads: int) -> PriorAuthorization | None:
+        """Read the authorization after our create: the response to a create does not show its version.
+
+        Return the first read that shows the effect; None if no read does.
+        """
+        for _ in range(reads):
+            result = await self._execution.reads.get_authorization(self._task.authorization_id)
+            if not isinstance(result, Answered):
+                continue
+            if result.model.active_handoff_id == handoff_id or result.model.version > self._intent.version:
+                return result.model
+        return None
+
+    def _moved_once(self, handoff_id: str, found: PriorAuthorization | None) -> bool:
+        """Whether a read shows that a resent create had one effect; False also without such a read."""
+        version = self._intent.version
+        if found is not None and found.active_handoff_id == handoff_id and found.version > version + 1:
+            self._execution.report_double_effect(handoff_id, version, found.version)
+            return False
+        return found is not None
+
+    def _closed(self, answer: CloseAnswer) -> Done:
+        payload = self._task.payload
+        if not isinstance(payload, HandoffClose):
+            raise TypeError("expected a close command for the response to a close")
+        self._unit_of_work.apply(CloseAnswered(answer, closer_of(self._task, payload)))
+        effect = Effect.OURS if self._settings.if_match_is_honoured else Effect.INFERRED
+        return self._execution.finish(Applied(effect, self._intent.handoff_id))
+
+
+def _digest(execution: CommandExecution, body: bytes) -> str:
+    return digest(execution.context.settings.digest_key, body)[:16].hex()
