@@ -29,7 +29,6 @@ from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
-from consumers.engine.core.progress import CopyForm
 from consumers.engine.engine import Engine, PartitionCountChanged
 from consumers.engine.settings import EngineSettings
 from consumers.engine.status import is_kafka_away, kafka_problem, key_queues_report, readiness
@@ -189,7 +188,6 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         read_ahead_bytes=worker.read_ahead_size,
         dead_letter_share=worker.dead_letter_share,
         dead_letter_window=worker.dead_letter_window,
-        progress_copy=CopyForm(worker.progress_copy),
         session_seconds=worker.session_timeout.total_seconds(),
         heartbeat_seconds=worker.heartbeat.total_seconds(),
         transaction_timeout_seconds=transaction,

@@ -117,12 +117,12 @@ class KafkaCluster:
         subscriptions = [ConsumerProtocolMemberMetadata.decode(member[3]) for member in members if member[3]]
         return frozenset(topic for one in subscriptions for topic in one.subscription)
 
-    async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, tuple[int, str]]:
-        """Return a group's committed offset and its metadata, by partition; without those that have none."""
+    async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, int]:
+        """Return a group's committed offset by partition; without those that have none."""
         wanted = [TopicPartition(topic, number) for number in range(partitions)]
         async with asyncio.timeout(self._timeout):
             found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
-        return {one.partition: (int(at.offset), at.metadata or "") for one, at in found.items() if at.offset >= 0}
+        return {one.partition: int(at.offset) for one, at in found.items() if at.offset >= 0}
 
     async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[AclOperation]:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""

@@ -1,4 +1,4 @@
-"""The group's copy of the partitions' progress, for tools that show the lag. A start decides nothing by it alone.
+"""The group's copy of the partitions' progress: an offset for tools that show the lag, and for the check of a start.
 
 One OffsetCommit for all partitions that have progressed, with the captured member id and generation. `consumer.commit`
 would retry it under a newer generation, and an empty group accepts generation -1 from any process. A copy follows its
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from adapters.kafka.clients import KafkaFailure
-from consumers.engine.core.progress import CopyForm, copy_of
 from consumers.engine.kafka.offsets import commit_offsets
 
 if TYPE_CHECKING:
@@ -33,14 +32,13 @@ _DEADLINE_SECONDS: Final = 1.0
 
 
 class ProgressCopier:
-    """Writes the copies of one consumer's partitions. In the old form the transactions carry them: nothing to do."""
+    """Writes the copies of one consumer's partitions."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, settings: EngineSettings, partitions: Callable[[], Iterable[Partition]]
     ) -> None:
         self._consumer = consumer
         self._group = settings.group
-        self._form = settings.progress_copy
         self._partitions = partitions
         self._copied: dict[TopicPartition, int] = {}
 
@@ -52,10 +50,10 @@ class ProgressCopier:
 
     async def write(self, generation: Generation | None) -> None:
         """Write what has progressed, as a member of this generation; None: not a member."""
-        if self._form is CopyForm.OLD or generation is None or generation.number < 0:
+        if generation is None or generation.number < 0:
             return
         changed = {
-            partition.source: copy_of(partition.committed, self._form)
+            partition.source: partition.committed.offset
             for partition in self._partitions()
             if partition.committed is not None and self._copied.get(partition.source) != partition.committed.offset
         }
@@ -67,4 +65,4 @@ class ProgressCopier:
         except KafkaFailure as error:
             log.info("engine.progress_not_copied", detail=type(error).__name__)
             return
-        self._copied.update((source, copy.offset) for source, copy in changed.items())
+        self._copied.update(changed)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from consumers.engine.core.limits import InvocationLimits
-from consumers.engine.core.progress import CopyForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +35,6 @@ class EngineSettings:
         dead_letter_share, dead_letter_window: a partition stops if more than this share of its last so many records
             were dead-lettered.
         session_seconds, heartbeat_seconds: the group's session timeout and heartbeat interval.
-        progress_copy: the form in which the group gets a copy of the progress.
         transaction_timeout_seconds: the broker's deadline of one transaction.
         transaction_seconds: this process's deadline of one transaction, shorter than the broker's.
         start_seconds: the deadline of each step of a partition's start.
@@ -68,7 +66,6 @@ class EngineSettings:
     dead_letter_window: int = 50
     session_seconds: float = 10.0
     heartbeat_seconds: float = 1.0
-    progress_copy: CopyForm = CopyForm.NEW
     transaction_timeout_seconds: float = 15.0
     transaction_seconds: float = 12.0
     start_seconds: float = 30.0

@@ -1,7 +1,7 @@
 """The start of an assigned partition, from the assignment to the first record. The order of the steps matters.
 
     confirm membership -> init producer (fences) -> read the group's copy -> confirm -> marker -> restore -> validate
-    -> write progress
+    -> write the progress if it is new
 
 The result is a value, and a failure at any step has no lasting effect in Kafka. See
 docs/decisions/0001-transactions-and-fencing.md and 0009-progress-in-state.md.
@@ -20,15 +20,7 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.aiokafka_internals import stop_consumer
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.progress import (
-    NOTHING_KNOWN,
-    STATE_LOST,
-    CopyForm,
-    combine,
-    copy_of,
-    encode,
-    within_log,
-)
+from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine, encode, within_log
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
@@ -108,7 +100,7 @@ async def start_partition(
     states = await _restore(context, await transactions.write_marker())
     known = combine(states.progress, copy, has_states=len(states) > 0)
     if known == NOTHING_KNOWN and await _has_evidence(context):
-        known = STATE_LOST
+        known = PROGRESS_LOST
     async with asyncio.timeout(settings.start_seconds):
         begin = int((await consumer.beginning_offsets([source]))[source])
         end = await _log_end(consumer, source, known.progress)
@@ -116,8 +108,8 @@ async def start_partition(
     if found.problem is not None and not accept_lost_offset:
         raise OperatorNeeded(found.problem)
     progress = found.progress
-    if states.progress != encode(progress) or not _is_copy_of(copy, progress, settings.progress_copy):
-        await transactions.commit((), progress, copies=True)
+    if states.progress != encode(progress):
+        await transactions.commit((), progress)
     return StartedPartition(
         transactions, progress, states, await spread_timers(states, settings.spread_seconds, time.time())
     )
@@ -136,14 +128,6 @@ def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, 
             wait = random.random() * settings.spread_seconds(started.states.get(key), now)  # noqa: S311 - jitter
         key_queues.set_timer(key, steady + wait)
     return key_queues
-
-
-def _is_copy_of(copy: Committed | None, progress: Committed, form: CopyForm) -> bool:
-    """Say whether the group has a copy in the form that this release writes, and not ahead of the progress."""
-    wanted = copy_of(progress, form)
-    if form is CopyForm.OLD:
-        return copy == wanted
-    return copy is not None and copy.metadata == wanted.metadata and copy.offset <= wanted.offset
 
 
 async def _log_end(consumer: AIOKafkaConsumer, source: TopicPartition, progress: Committed | None) -> int:

@@ -13,11 +13,10 @@ from consumers.authorization.recent_commands import KEPT_SECONDS
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
-from consumers.engine.core.progress import IN_STATE, PROGRESS_KEY
+from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.state_store import state_record
 from consumers.migration.merge import SourceRecord
 from consumers.migration.plan import Extent
-from consumers.migration.progress import FinishedOffsets
 from consumers.rebuild.history import History
 from consumers.rebuild.logged import LoggedCommand, ended, logged
 from consumers.rebuild.state import rebuilt
@@ -41,7 +40,7 @@ class RebuildInput:
     kafka: KafkaSettings
     topics: Topics
     extents: Mapping[str, list[Extent]]
-    copies: Mapping[int, Committed]
+    copies: Mapping[int, int]
     digest_key: bytes
     watch_seconds: float
     now: float
@@ -146,13 +145,13 @@ def state_outputs(sources: PartitionSources, known: RebuildInput) -> Iterator[Ou
 def progress_of(sources: PartitionSources, known: RebuildInput, number: int) -> tuple[Committed, int] | None:
     """Return the progress and the number of unfinished records; None if it has too many records after one of these.
 
-    What the group's copy calls finished was finished, also if `events` no longer shows its end.
+    Every command below the group's copy was finished, also if `events` no longer shows its end.
     """
     finished: dict[int, bool] = {}
-    copied = FinishedOffsets(_finished_by(known.copies.get(number)))
+    copied = known.copies.get(number, 0)
     for key, commands in sources.commands.items():
         for command, has_ended in zip(commands, ended(commands, sources.history_of(key)), strict=True):
-            finished[command.offset] = has_ended or copied.has(command.offset)
+            finished[command.offset] = has_ended or command.offset < copied
     tracker = OffsetTracker(known.extents["commands"][number].begin)
     for offset in sorted(finished):
         tracker.take(offset)
@@ -183,10 +182,6 @@ async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator
 def _input(record: SourceRecord) -> Record:
     headers = tuple(record.headers)
     return Record(record.partition, record.offset, record.key or b"", record.value or b"", headers, 0.0)
-
-
-def _finished_by(copy: Committed | None) -> Committed | None:
-    return Committed(copy.offset, "") if copy is not None and copy.metadata == IN_STATE else copy
 
 
 def _require_foreign(record: UnreadableRecord, role: str, number: int, offset: int) -> None:

@@ -3,7 +3,7 @@
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -31,10 +31,6 @@ class WorkerSettings(Section):
     heartbeat: Duration = Field(timedelta(seconds=1), description="Interval between heartbeats of a worker.")
     transaction_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
-    )
-    progress_copy: Literal["new", "old"] = Field(
-        "new",
-        description="Form of the group's copy of the progress; `old` while releases that need it run beside this one.",
     )
     turns: Annotated[int, Field(ge=1)] = Field(
         512, description="Maximum number of authorizations that one worker processes at the same time."

@@ -18,7 +18,6 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from consumers.engine.core.limits import InvocationLimits
-from consumers.engine.core.progress import CopyForm
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
 from runtime.metrics import EngineMetrics, MetricFactory, create_engine_metrics
@@ -50,7 +49,6 @@ class Orders:
     state_bytes: int = 256 * 1024
     outputs_bytes: int = 4 * 1024 * 1024
     has_evidence: bool = False
-    progress_copy: str = "new"
 
     @property
     def commands(self) -> str:
@@ -84,7 +82,6 @@ class Orders:
             transaction_timeout_seconds=self.transaction_timeout_seconds,
             transaction_seconds=self.transaction_seconds,
             start_seconds=self.start_seconds,
-            progress_copy=CopyForm(self.progress_copy),
             drain_seconds=self.drain_seconds,
             evidence_topic=self.events if self.has_evidence else None,
             limits=InvocationLimits(

@@ -17,7 +17,7 @@ from aiokafka.errors import ProducerFenced
 from consumers.engine import startup
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.progress import KnownProgress
+from consumers.engine.core.progress import RESERVED_KEYS, KnownProgress
 from consumers.engine.kafka.membership import GroupMembership
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.partition import Partition
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from consumers.engine.core.commit_queue import PendingCommit
+    from consumers.engine.interface import Output
     from consumers.engine.startup import StartedPartition
 
 _PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
@@ -50,11 +51,9 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def progress_first(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
-    ) -> float:
+    async def progress_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
         if progress is not None:
-            await commit(self, (), progress, **options)
+            await commit(self, (), progress)
         return await commit(self, batch, None)
 
     return mock.patch.object(Transactions, "commit", progress_first)
@@ -64,20 +63,18 @@ def _commit_before_the_outcome() -> object:
 def _progress_outside_the_transaction() -> object:
     commit = Transactions.commit
 
-    async def progress_last(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
-    ) -> float:
+    async def progress_last(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
         seconds = await commit(self, batch, None)
-        return seconds if progress is None else await commit(self, (), progress, **options)
+        return seconds if progress is None else await commit(self, (), progress)
 
     return mock.patch.object(Transactions, "commit", progress_last)
 
 
 @_plant("the group's copy read where the record counts")
 def _copy_read() -> object:
-    def copy_only(_: bytes | None, copy: Committed | None, *, has_states: bool) -> KnownProgress:
+    def copy_only(_: bytes | None, copy: int | None, *, has_states: bool) -> KnownProgress:
         del has_states
-        return KnownProgress(None if copy is None else Committed(copy.offset, ""))
+        return KnownProgress(None if copy is None else Committed(copy, ""))
 
     return mock.patch.object(startup, "combine", copy_only)
 
@@ -86,10 +83,8 @@ def _copy_read() -> object:
 def _no_record_at_takeover() -> object:
     commit = Transactions.commit
 
-    async def results_only(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
-    ) -> float:
-        return await commit(self, batch, progress, **options) if batch else 0.0
+    async def results_only(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
+        return await commit(self, batch, progress) if batch else 0.0
 
     return mock.patch.object(Transactions, "commit", results_only)
 
@@ -105,26 +100,23 @@ def _keep_by_an_old_marker() -> object:
 @_plant("live state in the batch")
 @contextlib.contextmanager
 def _live_state_in_the_batch() -> Iterator[None]:
-    write = Transactions._write
+    commit = Transactions._commit
     begin = Partition._begin_session
 
     def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
         started.transactions.live = started.states  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def write_live(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
-    ) -> None:
-        def live(pending: PendingCommit) -> PendingCommit:
-            if pending.state is None:
-                return pending
-            state = self.live.get(pending.state.key)  # type: ignore[attr-defined]
-            return pending._replace(state=pending.state._replace(value=state))
+    async def commit_live(self: Transactions, records: Sequence[Output]) -> dict[str, int]:
+        def live(record: Output) -> Output:
+            if record.topic != self._state_topic or record.key in RESERVED_KEYS:
+                return record
+            return record._replace(value=self.live.get(record.key))  # type: ignore[attr-defined]
 
-        await write(self, [live(pending) for pending in batch], progress, **options)
+        return await commit(self, [live(record) for record in records])
 
     with (
-        mock.patch.object(Transactions, "_write", write_live),
+        mock.patch.object(Transactions, "_commit", commit_live),
         mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield
@@ -165,29 +157,23 @@ def _treat_fenced_as_lost() -> object:
 @_plant("event outside the transaction")
 @contextlib.contextmanager
 def _event_outside_the_transaction() -> Iterator[None]:
-    write = Transactions._write
+    commit = Transactions._commit
     begin = Partition._begin_session
 
     def begin_and_share(self: Partition, started: StartedPartition) -> PartitionSession:
         started.transactions.client = self._settings.client  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_immediately(
-        self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None, **options: bool
-    ) -> None:
-        outputs = [output for pending in batch for output in pending.outputs]
-        if not outputs:
-            await write(self, batch, progress, **options)
-            return
-        async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
-            for output in outputs:
-                await producer.send_and_wait(
-                    output.topic, output.value, key=output.key, partition=self._source.partition
-                )
-        await write(self, [pending._replace(outputs=()) for pending in batch], progress, **options)
+    async def send_immediately(self: Transactions, records: Sequence[Output]) -> dict[str, int]:
+        outputs = [record for record in records if record.topic != self._state_topic]
+        if outputs:
+            async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
+                for output in outputs:
+                    await producer.send_and_wait(output.topic, output.value, key=output.key, partition=self._partition)
+        return await commit(self, [record for record in records if record.topic == self._state_topic])
 
     with (
-        mock.patch.object(Transactions, "_write", send_immediately),
+        mock.patch.object(Transactions, "_commit", send_immediately),
         mock.patch.object(Partition, "_begin_session", begin_and_share),
     ):
         yield

@@ -41,7 +41,7 @@ class FetchBuffer:
             records: stop reading at this many unfinished records.
             size: stop reading at this many bytes of unfinished records.
         """
-        self._tracker = OffsetTracker(committed.offset, committed.metadata)
+        self._tracker = OffsetTracker(*committed)
         self._records_limit = records
         self._size_limit = size
         self._held: deque[FetchedRecord] = deque()  # fetched, and beyond the offsets that the tracker accepts now

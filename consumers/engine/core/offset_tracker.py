@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 WINDOW = 1_000_000
 
 
-class MetadataUnreadable(ValueError):
+class BitmapUnreadable(ValueError):
     """The text is not a bitmap of this engine."""
 
 
 class Committed(NamedTuple):
-    """A watermark and its bitmap, or the group's committed offset and its metadata."""
+    """A watermark and its bitmap: the progress of a partition."""
 
     offset: int
-    metadata: str
+    bitmap: str
 
 
 class OffsetTracker:
-    """The finished offsets of one partition, from the committed offset and metadata onward."""
+    """The finished offsets of one partition, from a watermark and bitmap onward."""
 
     __slots__ = ("_begin", "_finished", "_next", "_restored", "_watermark", "_window")
 
-    def __init__(self, watermark: int, metadata: str = "", *, window: int = WINDOW) -> None:
-        """Begin at a committed offset. Raises MetadataUnreadable if `encode` did not write `metadata`."""
+    def __init__(self, watermark: int, bitmap: str = "", *, window: int = WINDOW) -> None:
+        """Begin at this progress. Raises BitmapUnreadable if `encode` did not write `bitmap`."""
         self._watermark = watermark
         self._next = watermark
         self._window = window
         self._begin = watermark
-        self._restored = _decode(metadata, window)  # bit i: the offset begin + i was finished before
+        self._restored = _decode(bitmap, window)  # bit i: the offset begin + i was finished before
         self._finished = int.from_bytes(self._restored, "little")  # bit i: the offset watermark + i is finished
         self._advance()
 
@@ -87,20 +87,11 @@ class OffsetTracker:
             self._advance()
 
     def skip_to(self, offset: int) -> None:
-        """Count every offset below `offset` as finished, before any is taken: the log no longer holds them."""
+        """Count every offset below `offset` as finished, before any is taken."""
         if offset > self._watermark:
             self._finished >>= offset - self._watermark
             self._watermark = self._next = offset
             self._advance()
-
-    def merge(self, other: OffsetTracker) -> None:
-        """Count what either of the two calls finished, before any offset is taken."""
-        watermark = max(self._watermark, other._watermark)
-        finished = self._finished >> (watermark - self._watermark) | other._finished >> (watermark - other._watermark)
-        self._watermark = self._next = self._begin = watermark
-        self._finished = finished
-        self._restored = _pack(finished)
-        self._advance()
 
     @property
     def size(self) -> int:
@@ -140,16 +131,16 @@ def _pack(finished: int) -> bytes:
     return finished.to_bytes((finished.bit_length() + 7) // 8, "little")
 
 
-def _decode(metadata: str, window: int) -> bytes:
-    if not metadata:
+def _decode(bitmap: str, window: int) -> bytes:
+    if not bitmap:
         return b""
     try:
         decompressor = zlib.decompressobj()
-        packed = decompressor.decompress(base64.b85decode(metadata), window // 4)
+        packed = decompressor.decompress(base64.b85decode(bitmap), window // 4)
     except (ValueError, zlib.error) as error:
-        raise MetadataUnreadable(_UNREADABLE) from error
+        raise BitmapUnreadable(_UNREADABLE) from error
     if not decompressor.eof:
-        raise MetadataUnreadable(_UNREADABLE)
+        raise BitmapUnreadable(_UNREADABLE)
     return packed
 
 

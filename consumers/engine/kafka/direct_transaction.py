@@ -2,9 +2,9 @@
 
     begin -> AddPartitionsToTxn -> a ProduceRequest for each leader, all at a time -> every confirmation -> EndTxn
 
-The producer's own sender initialises the id and writes markers, and both count with the same sequence numbers. A
-request is repeated until its response is final, without a limit: set a deadline. After any failure, or a cancellation,
-the outcome is unknown and the producer is useless: discard it.
+The producer's own sender initialises the id and writes nothing. A request is repeated until its response is final,
+without a limit: set a deadline. After any failure, or a cancellation, the outcome is unknown and the producer is
+useless: discard it.
 """
 
 from __future__ import annotations
@@ -52,9 +52,12 @@ class DirectTransaction:
         self._producer = producer
         self._identity: ProducerIdentity
         self._targets: Collection[TopicPartition] = ()
+        self._offsets: dict[str, int] = {}
 
-    async def write(self, builders: Mapping[str, Sequence[BatchBuilder]], partition: int) -> None:
-        """Begin a transaction and write each topic's batches, in order, to this partition; return when all are written.
+    async def write(self, builders: Mapping[str, Sequence[BatchBuilder]], partition: int) -> dict[str, int]:
+        """Begin a transaction and write each topic's batches, in order, to this partition.
+
+        Return, when all are written, the offset of each topic's first record.
 
         Raises KafkaFailure: discard the producer.
         """
@@ -64,8 +67,9 @@ class DirectTransaction:
             for target, of_topic in ((TopicPartition(topic, partition), item) for topic, item in builders.items())
         }
         self._targets = targets = list(batches)
+        self._offsets = {}
         if not targets:
-            return
+            return self._offsets
         await self._send_to_coordinator(
             requests.add_partitions(self._identity, targets),
             lambda response: requests.partitions_added(response, targets),
@@ -73,6 +77,7 @@ class DirectTransaction:
         # A request has one batch for each partition, and a partition's batches are written in order.
         for together in zip_longest(*batches.values()):
             await self._write([batch for batch in together if batch is not None], is_repeat=False)
+        return self._offsets
 
     async def commit(self) -> None:
         """Commit what `write` has written.
@@ -132,6 +137,8 @@ class DirectTransaction:
                 cause = response
             if isinstance(result, Exception):
                 raise result
+            for target, offset in result.offsets.items():
+                self._offsets.setdefault(target.topic, offset)
             batches = result.unwritten
             is_repeat = is_repeat or result.was_sent
             if batches:

@@ -20,7 +20,6 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from adapters.kafka.aiokafka_internals import find_coordinator, forget_coordinator, send_to_coordinator
-from consumers.engine.core.offset_tracker import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ _RETRY_SECONDS = 0.1
 
 async def fetch_committed(
     consumer: AIOKafkaConsumer, group: str, partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, Committed | None]:
+) -> dict[TopicPartition, int | None]:
     """Return the group's committed offset of each partition, or None. All partitions are of one topic.
 
     Retries transient errors (a coordinator that loads or moves) without a limit: the caller sets the deadline.
@@ -56,7 +55,7 @@ async def fetch_committed(
 
 
 async def commit_offsets(
-    consumer: AIOKafkaConsumer, group: str, member: Generation, offsets: Mapping[TopicPartition, Committed]
+    consumer: AIOKafkaConsumer, group: str, member: Generation, offsets: Mapping[TopicPartition, int]
 ) -> None:
     """Commit offsets of one topic once, as this member of this generation.
 
@@ -64,7 +63,7 @@ async def commit_offsets(
         KafkaError: the coordinator is unknown, or rejects one of them.
     """
     (topic,) = {source.topic for source in offsets}
-    rows = [(source.partition, copy.offset, copy.metadata) for source, copy in offsets.items()]
+    rows = [(source.partition, offset, "") for source, offset in offsets.items()]
     request = OffsetCommitRequest(
         group, member.number, member.member_id, OffsetCommitRequest.DEFAULT_RETENTION_TIME, [(topic, rows)]
     )
@@ -77,14 +76,14 @@ async def commit_offsets(
         raise error
 
 
-def _parse(response: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Committed | None]:
+def _parse(response: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
     rows = [row for _, of_topic in response.topics for row in of_topic]  # type: ignore[attr-defined] # aiokafka has no types
     codes = [getattr(response, "error_code", 0), *(row[3] for row in rows)]
     failed = next((code for code in codes if code), 0)
     if failed:
         error: type[KafkaError] = for_code(failed)
         raise error
-    found = {number: Committed(offset, metadata or "") if offset >= 0 else None for number, offset, metadata, _ in rows}
+    found = {number: offset if offset >= 0 else None for number, offset, *_ in rows}
     if missing := [partition.partition for partition in partitions if partition.partition not in found]:
         raise UnknownError(f"the coordinator's response to OffsetFetch lacks the partitions {missing}")
     return {partition: found[partition.partition] for partition in partitions}

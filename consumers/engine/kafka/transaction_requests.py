@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import IntEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -33,7 +34,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from adapters.kafka.aiokafka_internals import ProducerIdentity
 
@@ -61,14 +62,16 @@ class PartitionBatch(NamedTuple):
 
 
 class Produced(NamedTuple):
-    """The batches of a ProduceRequest that must be sent again.
+    """The batches of a ProduceRequest that must be sent again, and the first offset of each written batch.
 
-    `needs_metadata`: their leader may have changed; `was_sent`: they may have reached the leader.
+    `needs_metadata`: their leader may have changed; `was_sent`: they may have reached the leader. The offset of a
+    duplicate is unknown.
     """
 
     unwritten: Sequence[PartitionBatch]
     needs_metadata: bool
     was_sent: bool = True
+    offsets: Mapping[TopicPartition, int] = MappingProxyType({})
 
 
 def add_partitions(identity: ProducerIdentity, targets: Iterable[TopicPartition]) -> AddPartitionsToTxnRequest:
@@ -123,20 +126,27 @@ def produced(response: Any, batches: Sequence[PartitionBatch], *, is_repeat: boo
 
     `is_repeat`: the same batches may have reached a leader before.
     """
-    codes = _codes(response.topics)
-    if missing := [batch.target for batch in batches if batch.target not in codes]:
+    rows = {
+        TopicPartition(topic, partition): (code, offset)
+        for topic, partitions in response.topics
+        for partition, code, offset, *_ in partitions
+    }
+    if missing := [batch.target for batch in batches if batch.target not in rows]:
         return _unanswered(missing)
-    unwritten, needs_metadata = [], False
+    unwritten, offsets, needs_metadata = [], {}, False
     for batch in batches:
-        code = codes[batch.target]
-        if code == 0 or (code == _DUPLICATE and is_repeat):
+        code, offset = rows[batch.target]
+        if code == 0:
+            offsets[batch.target] = int(offset)
+            continue
+        if code == _DUPLICATE and is_repeat:
             continue
         error = _error(code, batch.target.topic)
         if not error.retriable:
             return error
         unwritten.append(batch)
         needs_metadata |= error.invalid_metadata
-    return Produced(unwritten, needs_metadata)
+    return Produced(unwritten, needs_metadata, offsets=offsets)
 
 
 def not_produced(failure: _Failure, batches: Sequence[PartitionBatch]) -> Produced | _Failure:

@@ -1,10 +1,8 @@
 """One partition's transactions: outputs, states and the progress become visible together or not at all.
 
-    begin -> one batch per topic -> await every send -> the group's copy (if it belongs here) -> commit
-
-Uses the producer of one `transactional.id`. `DirectTransaction` sends the requests; aiokafka's own sender does for the
-marker, and for a transaction with the group's copy. After any error the producer is useless: the partition discards it
-and starts again. See docs/decisions/0001-transactions-and-fencing.md and 0019-cheaper-transactions.md.
+Chooses and packs the records of results and of markers; `DirectTransaction` sends the requests. Uses the producer of
+one `transactional.id`. After any error the producer is useless: the partition discards it and starts again. See
+docs/decisions/0001-transactions-and-fencing.md and 0019-cheaper-transactions.md.
 """
 
 from __future__ import annotations
@@ -14,15 +12,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import IllegalOperation
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.errors import KafkaError
 
-from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, CopyForm, copy_of, encode
+from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, encode
 from consumers.engine.interface import Output
 from consumers.engine.kafka.direct_transaction import DirectTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from aiokafka import AIOKafkaProducer, TopicPartition
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -38,49 +35,32 @@ class Transactions:
     def __init__(self, producer: AIOKafkaProducer, source: TopicPartition, settings: EngineSettings) -> None:
         self._producer = producer
         self._direct = DirectTransaction(producer)
-        self._source = source
-        self._group = settings.group
+        self._partition = source.partition
         self._state_topic = settings.state_topic
-        self._copy_form = settings.progress_copy
         self._timeout_seconds = settings.transaction_seconds
         self._deadline: asyncio.Timeout | None = None  # of the last transaction, which may have ended
 
-    async def commit(
-        self, batch: Sequence[PendingCommit], progress: Committed | None, *, copies: bool = False
-    ) -> float:
+    async def commit(self, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
         """Commit the batch, and the progress unless it is None. Return the seconds that it took.
-
-        `copies`: write the group's copy in the same transaction; in the old form it always is.
 
         Raises:
             TimeoutError: the outcome is unknown; discard the session, the next start reads the outcome from Kafka.
             KafkaFailure: the transaction failed or was fenced; discard the session.
         """
         started = time.perf_counter()
-        copy = None
-        if progress is not None and (copies or self._copy_form is CopyForm.OLD):
-            copy = OffsetAndMetadata(*copy_of(progress, self._copy_form))
-        async with asyncio.timeout(self._timeout_seconds) as self._deadline:
-            await self._write(batch, progress, is_direct=copy is None)
-            if copy is None:
-                await self._direct.commit()
-            else:
-                await self._producer.send_offsets_to_transaction({self._source: copy}, self._group)
-                await self._producer.commit_transaction()
+        await self._commit(_records(batch, progress, self._state_topic))
         return time.perf_counter() - started
 
     async def write_marker(self) -> int:
         """Commit one empty record of `state` and return its offset.
 
         It proves that no other producer of this id was initialised before it began, and that this leader is the real
-        one.
+        one. Raises as `commit`.
         """
-        async with asyncio.timeout(self._timeout_seconds) as self._deadline:
-            await self._producer.begin_transaction()
-            sent = await self._producer.send(self._state_topic, b"", key=MARKER_KEY, partition=self._source.partition)
-            metadata = await sent
-            await self._producer.commit_transaction()
-        return int(metadata.offset)
+        offsets = await self._commit([Output(self._state_topic, MARKER_KEY, b"")])
+        if self._state_topic not in offsets:
+            raise KafkaError("the leader has the marker, and does not say at which offset")
+        return offsets[self._state_topic]
 
     def expire(self) -> None:
         """End the transaction in progress as its deadline does: a stop cannot wait for a Kafka that is away."""
@@ -88,15 +68,12 @@ class Transactions:
             with suppress(RuntimeError):  # the transaction has ended
                 self._deadline.reschedule(0.0)
 
-    async def _write(self, batch: Sequence[PendingCommit], progress: Committed | None, *, is_direct: bool) -> None:
-        """Begin a transaction and write its records; return when every record is confirmed."""
-        builders = self._builders(_records(batch, progress, self._state_topic))
-        if is_direct:
-            await self._direct.write(builders, self._source.partition)
-            return
-        await self._producer.begin_transaction()
-        # commit_transaction() does not check the sends: a failed send would go unnoticed.
-        await asyncio.gather(*await self._send(builders))
+    async def _commit(self, records: Iterable[Output]) -> dict[str, int]:
+        """Commit the records in one transaction. Return the offset of each topic's first record."""
+        async with asyncio.timeout(self._timeout_seconds) as self._deadline:
+            offsets = await self._direct.write(self._builders(records), self._partition)
+            await self._direct.commit()
+        return offsets
 
     def _builders(self, records: Iterable[Output]) -> dict[str, list[BatchBuilder]]:
         """Return the records as batches, by topic."""
@@ -112,22 +89,6 @@ class Transactions:
                 of_topic.append(self._producer.create_batch())
                 of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
         return builders
-
-    async def _send(self, builders: Mapping[str, Sequence[BatchBuilder]]) -> list[asyncio.Future[object]]:
-        # The first batches of all topics first: aiokafka then adds all partitions to the transaction in one request.
-        ordered = sorted(
-            ((index, topic, builder) for topic, of_topic in builders.items() for index, builder in enumerate(of_topic)),
-            key=lambda item: item[0],
-        )
-        sends: list[asyncio.Future[object]] = []
-        try:
-            for _, topic, builder in ordered:
-                sends.append(await self._producer.send_batch(builder, topic, partition=self._source.partition))
-        except IllegalOperation:
-            # An earlier send has failed meanwhile and ended the transaction: its error names the cause.
-            await asyncio.gather(*sends)
-            raise
-        return sends
 
 
 def _records(batch: Sequence[PendingCommit], progress: Committed | None, state_topic: str) -> list[Output]:

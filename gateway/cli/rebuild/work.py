@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.cluster import KafkaAway, KafkaCluster, open_cluster
-from consumers.engine.core.offset_tracker import Committed
 from consumers.rebuild.partition import RebuildInput
 from consumers.rebuild.rebuild import Rebuild, RebuildRefused, Rebuilt
 from consumers.worker import read_digest_key
@@ -42,7 +41,7 @@ async def rebuild(
         kafka=settings.kafka,
         topics=topics,
         extents={},
-        copies={number: Committed(*copy) for number, copy in copies.items()},
+        copies=copies,
         digest_key=digest_key,
         watch_seconds=settings.worker.watch_max_age.total_seconds(),
         now=time.time(),

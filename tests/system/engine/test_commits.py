@@ -1,10 +1,9 @@
 """Transactions that fail, and unusable offsets."""
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
-from aiokafka.structs import OffsetAndMetadata
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import PROGRESS_KEY
@@ -93,7 +92,6 @@ async def forget_offsets(laboratory):
 
 
 async def test_missing_offsets_with_states_and_no_record_stop_the_partition(laboratory):
-    """As an earlier release leaves them, which keeps the progress as the group's offset alone."""
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
@@ -101,40 +99,16 @@ async def test_missing_offsets_with_states_and_no_record_stop_the_partition(labo
     await laboratory.producer.send_and_wait(laboratory.orders.state, None, key=PROGRESS_KEY, partition=0)
     async with laboratory.engine() as running:
         await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
-        assert "no committed offset" in running.engine.partitions[0].detail
+        assert "offsets were lost" in running.engine.partitions[0].detail
         await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
         assert running.resume() == [0]
         await until(lambda: len(laboratory.seen) == 2)
     assert [seen.cause for seen in laboratory.seen] == ["0", "0"]
 
 
-async def test_a_new_group_without_states_commits_the_begin_of_the_log_immediately(laboratory):
+async def test_a_new_group_has_a_copy_for_each_partition_also_without_records(laboratory):
     await laboratory.append("key", Task("0"), partition=0)
     async with laboratory.engine():
         await laboratory.all_finished()
     offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
     assert {source.partition: offset.offset for source, offset in offsets.items()} == {0: 1, 1: 0, 2: 0, 3: 0}
-
-
-async def test_metadata_of_another_program_stops_the_partition(laboratory):
-    async with laboratory.engine():
-        await laboratory.append("key", Task("0"), partition=0)
-        await laboratory.all_finished()
-    orders = laboratory.orders
-    other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
-    async with other:
-        await other.begin_transaction()
-        await other.send_offsets_to_transaction(
-            {TopicPartition(orders.commands, 0): OffsetAndMetadata(1, "by hand")}, orders.settings().group
-        )
-        await other.commit_transaction()
-    async with laboratory.engine() as running:
-        await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
-        assert "Another program has committed offsets" in running.engine.partitions[0].detail
-        await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
-        assert running.resume() == [0]
-        await until(lambda: running.owns(4))
-    async with laboratory.engine() as running:
-        await laboratory.append("key", Task("1"), partition=0)
-        await laboratory.all_finished()
-    assert await laboratory.violations() == []

@@ -49,7 +49,7 @@ async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
         partition = running.engine.partitions[0]
         await until(lambda: partition.session.commits.is_flushed)
         progress = partition.committed
-        assert (progress.offset, bool(progress.metadata)) == (0, True)  # all but the first record
+        assert (progress.offset, bool(progress.bitmap)) == (0, True)  # all but the first record
         # Each start writes a marker, and nothing else if the progress has not changed.
         for _ in range(2 * FEW):
             session = partition.session

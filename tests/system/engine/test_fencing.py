@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumers.engine import startup
 from consumers.engine.core.partition_lifecycle import PartitionStatus
-from consumers.engine.kafka.transactions import Transactions
+from consumers.engine.kafka.direct_transaction import DirectTransaction
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
 
@@ -36,15 +36,16 @@ async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(la
 
 
 async def test_a_transaction_that_times_out_at_the_broker_is_repeated(laboratory, monkeypatch):
-    write, slow = Transactions._write, [True]
+    write, slow = DirectTransaction.write, [True]
 
-    async def write_slowly(transactions, batch, progress, **options):
-        await write(transactions, batch, progress, **options)
-        if batch and slow:
+    async def write_slowly(transaction, builders, partition):
+        written = await write(transaction, builders, partition)
+        if laboratory.orders.events in builders and slow:
             slow.clear()
             await asyncio.sleep(2.5)
+        return written
 
-    monkeypatch.setattr(Transactions, "_write", write_slowly)
+    monkeypatch.setattr(DirectTransaction, "write", write_slowly)
     async with laboratory.engine(transaction_timeout_seconds=1.0) as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(16)))

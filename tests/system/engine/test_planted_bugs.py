@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from consumers.engine.core.progress import PROGRESS_KEY, RESERVED_KEYS
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
 from local.judge.history import Rule
@@ -19,34 +20,20 @@ MISSED_SECONDS = 2.5  # an input without an outcome after this time, and without
 
 
 @contextlib.contextmanager
-def transactions(*fates):
-    """Delay the first transactions with results, or fail them after their sends."""
-    write, left = Transactions._write, list(fates)
+def transactions(*fates, of=lambda keys: not set(keys) <= set(RESERVED_KEYS)):
+    """Delay the first transactions of these keys, or fail them before their commit. Default: those with results."""
+    commit, left = Transactions._commit, list(fates)
 
-    async def write_with_fate(self, batch, progress, **options):
-        fate = left.pop(0) if batch and left else "good"
+    async def commit_with_fate(self, records):
+        fate = left.pop(0) if left and of([record.key for record in records]) else "good"
         if fate == "is slow":
             await asyncio.sleep(0.1)
-        await write(self, batch, progress, **options)
-        if fate == "fails":
-            raise KafkaError("the test fails this transaction")
+        if fate != "fails":
+            return await commit(self, records)
+        with mock.patch.object(self._direct, "commit", side_effect=KafkaError("the test fails this transaction")):
+            return await commit(self, records)
 
-    with mock.patch.object(Transactions, "_write", write_with_fate):
-        yield
-
-
-@contextlib.contextmanager
-def transactions_without_results():
-    """Fail the first transaction that writes the progress alone."""
-    write, left = Transactions._write, ["fails"]
-
-    async def write_with_fate(self, batch, progress, **options):
-        await write(self, batch, progress, **options)
-        if not batch and progress is not None and left:
-            left.clear()
-            raise KafkaError("the test fails this transaction")
-
-    with mock.patch.object(Transactions, "_write", write_with_fate):
+    with mock.patch.object(Transactions, "_commit", commit_with_fate):
         yield
 
 
@@ -142,7 +129,7 @@ async def a_worker_is_cut_off_before_an_effect(laboratory):
 async def a_second_transaction_fails(laboratory):
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
-        with transactions_without_results():
+        with transactions("fails", of=lambda keys: keys == [PROGRESS_KEY]):
             await append(laboratory, "key", *range(10))
             await outcomes(laboratory)
             await until(lambda: running.owns(4))

@@ -1,4 +1,4 @@
-"""The progress as a record of `state`: stale copies, losses, waits of one key, and both forms of the group's copy."""
+"""The progress as a record of `state`: stale copies, losses, waits of one key, and the group's copy."""
 
 import asyncio
 
@@ -11,6 +11,7 @@ from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import RetryAt, startup
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import PROGRESS_KEY
+from consumers.engine.kafka.direct_transaction import DirectTransaction
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
 from local.judge.whole_topic import read_topic
@@ -26,7 +27,7 @@ def tasks(*numbers, **what):
 
 async def group_offsets(laboratory):
     offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
-    return {source.partition: (offset.offset, offset.metadata) for source, offset in offsets.items()}
+    return {source.partition: offset.offset for source, offset in offsets.items()}
 
 
 async def records_per_partition(laboratory):
@@ -43,12 +44,11 @@ def no_regular_copies(monkeypatch):
     monkeypatch.setattr(ProgressCopier, "watch", never)
 
 
-@pytest.mark.parametrize("form", ["new", "old"])
-@pytest.mark.parametrize("answers", ["an earlier copy", "nothing", "an old form of before the upgrade"])
-async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers, form):
+@pytest.mark.parametrize("answers", ["an earlier copy", "nothing"])
+async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers):
     """Cut off from its peers, it answers OffsetFetch without knowing of later commits."""
     fetch = startup.fetch_committed
-    async with laboratory.engine(progress_copy="old" if "old form" in answers else form) as running:
+    async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(16)))
         await laboratory.all_finished()
@@ -58,7 +58,7 @@ async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(labora
         old = await fetch(partition._consumer, laboratory.orders.settings().group, sources)
         if answers == "nothing":
             old = dict.fromkeys(old)
-    async with laboratory.engine(progress_copy=form):
+    async with laboratory.engine():
         await laboratory.append_many(tasks(*range(16, 64), checkpoint=True))
         await laboratory.all_finished()
 
@@ -67,7 +67,7 @@ async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(labora
         return {source: old[source] for source in wanted}
 
     monkeypatch.setattr(startup, "fetch_committed", fetch_from_old_memory)
-    async with laboratory.engine(progress_copy=form) as running:
+    async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(64, 80), checkpoint=True))
         await laboratory.all_finished()
@@ -113,16 +113,13 @@ async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
         await until(lambda: running.owns(4))
         await laboratory.append_many(tasks(*range(40)))
         await laboratory.all_finished()
-        expected = {
-            number: (count, "in state:1") for number, count in (await records_per_partition(laboratory)).items()
-        }
+        expected = await records_per_partition(laboratory)
         async with asyncio.timeout(5):
             while await group_offsets(laboratory) != expected:  # noqa: ASYNC110 - the broker sends no event
                 await asyncio.sleep(0.1)
         await laboratory.append_many(tasks(*range(40, 80)))
         await laboratory.all_finished()
-    expected = {number: (count, "in state:1") for number, count in (await records_per_partition(laboratory)).items()}
-    assert await group_offsets(laboratory) == expected
+    assert await group_offsets(laboratory) == await records_per_partition(laboratory)
 
 
 @pytest.mark.usefixtures("no_regular_copies")
@@ -133,8 +130,7 @@ async def test_the_copy_is_written_before_a_partition_moves(laboratory):
         await laboratory.all_finished()
         async with laboratory.engine("second") as second:
             await until(lambda: first.owns(2) and second.owns(2))
-            counts = await records_per_partition(laboratory)
-            assert {number: offset for number, (offset, _) in (await group_offsets(laboratory)).items()} == counts
+            assert await group_offsets(laboratory) == await records_per_partition(laboratory)
 
 
 @pytest.mark.usefixtures("no_regular_copies")
@@ -156,31 +152,6 @@ async def test_a_copy_by_a_former_member_is_rejected(laboratory):
             assert await group_offsets(laboratory) != before
 
 
-async def test_the_old_form_is_in_every_transaction(laboratory):
-    async with laboratory.engine(progress_copy="old") as running:
-        await until(lambda: running.owns(4))
-        await laboratory.append_many(tasks(*range(40)))
-        await laboratory.all_finished()
-        await until(lambda: all(one.session.commits.is_flushed for one in running.engine.partitions.values()))
-        counts = await records_per_partition(laboratory)
-        assert await group_offsets(laboratory) == {number: (count, "") for number, count in counts.items()}
-
-
-@pytest.mark.parametrize("forms", [("old", "new", "old", "new")])
-async def test_the_forms_follow_each_other_in_one_group(laboratory, forms):
-    number = 0
-    await laboratory.append("stuck", Task("stuck", failures=4), partition=0)
-    for form in forms:
-        async with laboratory.engine(progress_copy=form, drain_seconds=0.0) as running:
-            await until(lambda running=running: running.owns(4))
-            await laboratory.append_many(tasks(*range(number, number + 20), checkpoint=True))
-            number += 20
-            await until(lambda number=number: len(laboratory.finished - {"stuck"}) == number)
-    async with laboratory.engine():
-        await laboratory.all_finished()
-    assert await laboratory.violations() == []
-
-
 async def test_expired_offsets_repeat_nothing(laboratory):
     from tests.system.engine.test_commits import forget_offsets  # noqa: PLC0415
 
@@ -195,13 +166,13 @@ async def test_expired_offsets_repeat_nothing(laboratory):
     assert await laboratory.violations() == []
 
 
-async def commit_by_hand(laboratory, offset, metadata):
+async def commit_by_hand(laboratory, offset):
     orders = laboratory.orders
     other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
     async with other:
         await other.begin_transaction()
         await other.send_offsets_to_transaction(
-            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, metadata)}, orders.settings().group
+            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, "")}, orders.settings().group
         )
         await other.commit_transaction()
 
@@ -258,7 +229,7 @@ async def test_a_copy_ahead_of_the_record_stops_the_partition(laboratory):
         await laboratory.append("key", Task("0"), Task("1"), partition=0)
         await laboratory.all_finished()
     await laboratory.append("key", Task("moved over"), partition=0)
-    await commit_by_hand(laboratory, 3, "in state:1")
+    await commit_by_hand(laboratory, 3)
     await stops(laboratory, "the end of the state topic was lost, or another program moved the group's offset")
     assert [seen.cause for seen in laboratory.seen] == ["0", "1", "last"]
 
@@ -272,25 +243,39 @@ async def test_an_unknown_record_stops_the_partition(laboratory):
     assert [seen.cause for seen in laboratory.seen] == ["0", "last"]
 
 
+async def test_an_offset_that_is_moved_back_has_no_effect(laboratory):
+    async with laboratory.engine():
+        await laboratory.append("key", Task("0"), Task("1"), partition=0)
+        await laboratory.all_finished()
+    await commit_by_hand(laboratory, 1)
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append("key", Task("2"), partition=0)
+        await laboratory.all_finished()
+    assert await group_offsets(laboratory) == await records_per_partition(laboratory)
+    assert [seen.cause for seen in laboratory.seen] == ["0", "1", "2"]
+
+
 STEPS = {
     "initialised": (startup, "fetch_committed", "before"),
     "copy read": (Transactions, "write_marker", "before"),
     "marker committed": (Transactions, "write_marker", "after"),
     "restored": (startup, "_restore", "after"),
-    "record and copy open": (Transactions, "_write", "after"),
-    "record and copy committed": (Transactions, "commit", "after"),
+    "record open": (DirectTransaction, "write", "after"),
+    "record committed": (Transactions, "commit", "after"),
 }
 
 
-@pytest.mark.parametrize("form", ["new", "old"])
+@pytest.mark.parametrize("owned", ["by nobody", "by another worker"])
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, monkeypatch, step, form):
-    """Each partition's first start ends there, before a switch of the form, which makes every start write."""
-    async with laboratory.engine(progress_copy="old" if form == "new" else "new", drain_seconds=0.0) as running:
-        await until(lambda: running.owns(4))
-        await laboratory.append("slow", Task("slow", checkpoint=True, seconds=1.0))
-        await laboratory.append_many(tasks(*range(24), checkpoint=True))
-        await until(lambda: len(laboratory.finished) >= 24)
+async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, monkeypatch, step, owned):
+    """Each partition's first start ends there. A start writes a record only if there is none."""
+    if owned == "by another worker":
+        async with laboratory.engine(drain_seconds=0.0) as running:
+            await until(lambda: running.owns(4))
+            await laboratory.append("slow", Task("slow", checkpoint=True, seconds=1.0))
+            await laboratory.append_many(tasks(*range(24), checkpoint=True))
+            await until(lambda: len(laboratory.finished) >= 24)
     owner, name, place = STEPS[step]
     function, left = getattr(owner, name), [None] * 4
 
@@ -305,9 +290,9 @@ async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, m
         return result
 
     monkeypatch.setattr(owner, name, end_there)
-    async with laboratory.engine(progress_copy=form) as running:
+    async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
-        assert left == []
         await laboratory.append_many(tasks(*range(24, 32)))
         await laboratory.all_finished()
+        assert left == [] or (step, owned) == ("record committed", "by another worker")
     assert await laboratory.violations() == []

@@ -3,8 +3,7 @@ from aiokafka import TopicPartition
 
 from consumers.engine import startup
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.progress import IN_STATE, CopyForm
-from consumers.engine.startup import _is_copy_of, _log_end
+from consumers.engine.startup import _log_end
 
 
 class Consumer:
@@ -24,21 +23,3 @@ async def test_a_log_end_before_the_progress_is_read_again(monkeypatch, progress
     consumer = Consumer(*ends)
     assert await _log_end(consumer, TopicPartition("commands", 0), progress) == end
     assert consumer.ends == []
-
-
-@pytest.mark.parametrize(
-    ("copy", "form", "is_copy"),
-    [
-        (None, CopyForm.NEW, False),
-        (None, CopyForm.OLD, False),
-        (Committed(7, IN_STATE), CopyForm.NEW, True),
-        (Committed(5, IN_STATE), CopyForm.NEW, True),
-        (Committed(8, IN_STATE), CopyForm.NEW, False),
-        (Committed(7, ""), CopyForm.NEW, False),
-        (Committed(7, ""), CopyForm.OLD, True),
-        (Committed(5, ""), CopyForm.OLD, False),
-        (Committed(7, IN_STATE), CopyForm.OLD, False),
-    ],
-)
-def test_a_start_writes_a_copy_that_is_absent_ahead_or_in_the_other_form(copy, form, is_copy):
-    assert _is_copy_of(copy, Committed(7, ""), form) is is_copy

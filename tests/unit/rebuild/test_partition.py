@@ -2,7 +2,6 @@
 
 from consumers.applier.task import CommandTask
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
-from consumers.engine.core.progress import IN_STATE
 from consumers.migration.plan import Extent
 from consumers.rebuild.history import History
 from consumers.rebuild.logged import logged
@@ -43,7 +42,7 @@ def test_a_command_is_finished_exactly_if_its_end_is_in_events():
 
 
 def test_what_the_groups_copy_calls_finished_is_finished_too():
-    progress, unfinished = progress_of(sources(False, False, True, False), known(Committed(BEGIN + 2, IN_STATE)), 0)
+    progress, unfinished = progress_of(sources(False, False, True, False), known(BEGIN + 2), 0)
     assert (progress.offset, unfinished) == (BEGIN + 3, 1)
 
 

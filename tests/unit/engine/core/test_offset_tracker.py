@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from consumers.engine.core.limits import LARGEST_RECORD
-from consumers.engine.core.offset_tracker import WINDOW, MetadataUnreadable, OffsetTracker
+from consumers.engine.core.offset_tracker import WINDOW, BitmapUnreadable, OffsetTracker
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
 SMALL_WINDOW = 12
@@ -132,25 +132,6 @@ def test_the_fullest_random_bitmap_fits_a_record():
     assert bitmap_of(tracker) == bitmap_of(OffsetTracker(0, tracker.encode())) == finished
 
 
-@given(*[st.tuples(st.integers(0, 40), st.sets(st.integers(0, 40)))] * 2)
-@settings(max_examples=100, deadline=None)
-def test_what_either_of_two_trackers_calls_finished_is_finished(one, other):
-    trackers = []
-    for watermark, finished in (one, other):
-        trackers.append(OffsetTracker(watermark))
-        for offset in range(watermark, 41):
-            trackers[-1].take(offset)
-        for offset in sorted(finished):
-            if offset > watermark:
-                trackers[-1].finish(offset)
-    expected = set().union(*(finished_of(tracker, range(50)) for tracker in trackers))
-    both = OffsetTracker(*trackers[0].committed())
-    both.merge(OffsetTracker(*trackers[1].committed()))
-    assert finished_of(both, range(50)) == expected
-    taken = {offset for offset in range(both.watermark, 50) if both.take(offset)}
-    assert taken == set(range(both.watermark, 50)) - expected
-
-
 def test_records_that_were_finished_behind_a_waiting_one_are_skipped_quickly():
     """A copy of the bitmap per record would take a minute."""
     again = OffsetTracker(0, written((1 << WINDOW) - 2))
@@ -208,7 +189,7 @@ def test_a_long_hole_while_idle_does_not_widen_the_bitmap():
     ],
 )
 def test_metadata_of_another_program_is_rejected(metadata):
-    with pytest.raises(MetadataUnreadable):
+    with pytest.raises(BitmapUnreadable):
         OffsetTracker(7, metadata)
 
 

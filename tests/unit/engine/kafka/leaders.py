@@ -85,7 +85,10 @@ class Leaders:
                 [
                     (
                         topic,
-                        [(number, code or self._append(node, topic, data), 0, -1, 0) for number, data in partitions],
+                        [
+                            (number, *((code, -1) if code else self._append(node, topic, data)), -1, 0)
+                            for number, data in partitions
+                        ],
                     )
                     for topic, partitions in topics
                 ],
@@ -108,21 +111,24 @@ class Leaders:
         return EndTxnResponse_v0(0, code)
 
     def _append(self, node, topic, data):
-        """Append a batch as a leader does: the next in sequence once, and one of the last five again without effect."""
+        """Append a batch as a leader does: the next in sequence once, and one of the last five again without effect.
+
+        Return the error's code and the batch's first offset.
+        """
         if node != self.leaders[topic]:
-            return 6
+            return 6, -1
         assert topic in self.added, "written before the partition was added to the transaction"
         producer, epoch, first, count = struct.unpack(">qhii", data[43:61])
         assert (producer, epoch) == (7, 3)
         batches = self._written[topic]
         if (first, count, data) in batches[-5:]:
-            return 0
+            return 0, first  # one producer writes all records: offsets are sequence numbers
         expected = batches[-1][0] + batches[-1][1] if batches else 0
         if first != expected:
-            return 46 if first < expected else 45
+            return 46 if first < expected else 45, -1
         batches.append((first, count, data))
         self.logs[topic].append(data)
-        return 0
+        return 0, first
 
     def expect(self, topic):
         """Return the sequence number that the topic's leader expects next."""

@@ -119,14 +119,15 @@ def test_the_reaction_to_written_batches(code):
     for events, state in ((code, 0), (0, code)):
         result, batch = produced(events, state), BATCHES[0 if events else 1]
         if code == 0:
-            assert result == Produced([], needs_metadata=False)
+            assert result == Produced([], needs_metadata=False, offsets={EVENTS: 5, STATE: 6})
         elif code in RETRIED_BY_PRODUCE:
-            assert result == Produced([batch], needs_metadata=code in WITH_NEW_METADATA)
+            offsets = {STATE: 6} if events else {EVENTS: 5}
+            assert result == Produced([batch], needs_metadata=code in WITH_NEW_METADATA, offsets=offsets)
         else:
             assert isinstance(result, ProducerFenced if code in FENCED else kafka_errors.get(code, UnknownError))
 
 
-def test_a_duplicate_counts_as_written_only_in_a_repeat():
+def test_a_duplicate_counts_as_written_only_in_a_repeat_and_its_offset_is_unknown():
     assert isinstance(produced(46, 0), DuplicateSequenceNumber)
     assert produced(46, 6, is_repeat=True) == Produced([BATCHES[1]], needs_metadata=True)
 
@@ -145,7 +146,9 @@ def test_a_partition_that_the_response_leaves_out_is_not_confirmed():
 
 def test_an_old_response_to_produce_has_fewer_fields():
     response = ProduceResponse_v0([("events", [(2, 0, 5)]), ("state", [(2, 6, -1)])])
-    assert requests.produced(response, BATCHES, is_repeat=False) == Produced([BATCHES[1]], needs_metadata=True)
+    assert requests.produced(response, BATCHES, is_repeat=False) == Produced(
+        [BATCHES[1]], needs_metadata=True, offsets={EVENTS: 5}
+    )
 
 
 @pytest.mark.parametrize(
