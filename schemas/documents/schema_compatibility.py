@@ -1,21 +1,14 @@
 """Compatibility of JSON Schemas: whether callers and readers of the old schema can use the new one.
 
 A change is incompatible if it removes a property, requires another one, narrows a type, enum, const, format or bound,
-or closes an open object. One exception: a caller may no longer send texts with control or invisible characters
-(`visible_text.NARROWED`), because they deceive the person who reads them. Another: `ce_sequence` got leading zeros, as
-CloudEvents demands (`WIDENED`; decision 0003). For outgoing messages a widened type, a new variant and a newly optional
-property are incompatible too. A list of types is compared with a union as the union of these types.
+or closes an open object. For outgoing messages a widened type, a new variant and a newly optional property are
+incompatible too.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.cloudevents import SEQUENCE_DIGITS
-from schemas.fields.visible_text import NARROWED
-
-# Patterns of outgoing texts that a release widened on purpose, with the new pattern.
-WIDENED = {"^[0-9]{1,18}$": f"^[0-9]{{1,{SEQUENCE_DIGITS}}}$"}
 _SCALAR_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _JSON_TYPES = (
     (bool, "boolean"),
@@ -29,17 +22,6 @@ _LOWER_IS_NARROWER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "m
 _HIGHER_IS_NARROWER = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
 _ANY_CHANGE_IS_NARROWER = ("pattern", "format", "const", "contentEncoding", "uniqueItems")
 _UNIONS = ("anyOf", "oneOf")
-# The keywords that apply to one type only.
-_OF_ONE_TYPE: Mapping[str, frozenset[str]] = {
-    "string": frozenset({"minLength", "maxLength", "pattern", "contentEncoding"}),
-    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
-    "array": frozenset({"items", "minItems", "maxItems", "uniqueItems"}),
-    "object": frozenset(
-        {"properties", "required", "additionalProperties", "unevaluatedProperties", "propertyNames"}
-        | {"minProperties", "maxProperties"}
-    ),
-}
-_FORMATS_OF_NUMBERS = ("int32", "int64", "float", "double")
 _ANNOTATIONS = ("$schema", "$id", "$defs", "title", "description", "default", "examples", "discriminator", "deprecated")
 _COMPARED = frozenset(
     {
@@ -128,16 +110,8 @@ class _Comparison:
             if keyword in new and not new[keyword] <= old.get(keyword, float("-inf")):
                 yield Break(at, f"{keyword} was raised")
         for keyword in _ANY_CHANGE_IS_NARROWER:
-            if (
-                keyword in new
-                and new[keyword] != old.get(keyword)
-                and not self._is_changed_on_purpose(keyword, old, new)
-            ):
+            if keyword in new and new[keyword] != old.get(keyword):
                 yield Break(at, f"{keyword} has changed")
-
-    def _is_changed_on_purpose(self, keyword: str, old: Schema, new: Schema) -> bool:
-        intended = WIDENED if self.outgoing else NARROWED
-        return keyword == "pattern" and intended.get(old.get("pattern", "")) == new["pattern"]
 
     def _properties(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
         before, now = old.get("properties", {}), new.get("properties", {})
@@ -180,19 +154,7 @@ def _variants(schema: Schema) -> list[Schema]:
     for keyword in _UNIONS:
         if keyword in schema:
             return list(schema[keyword])
-    kinds = schema.get("type")
-    return [_of_type(schema, kind) for kind in kinds] if isinstance(kinds, list) else [schema]
-
-
-def _of_type(schema: Schema, kind: str) -> Schema:
-    """Return the part of a schema with several types that applies to one of them."""
-    own = "number" if kind == "integer" else kind
-    others = frozenset().union(*(keywords for name, keywords in _OF_ONE_TYPE.items() if name != own))
-    part = {key: value for key, value in schema.items() if key not in others}
-    is_of_a_number = part.get("format") in _FORMATS_OF_NUMBERS
-    if "format" in part and not (own == "number" if is_of_a_number else own == "string"):
-        del part["format"]
-    return {**part, "type": kind}
+    return [schema]
 
 
 def _rest(schema: Schema) -> Any:
@@ -205,10 +167,8 @@ def _types(schema: Schema) -> set[str]:
         words = schema.get("enum", [schema["const"]] if "const" in schema else ())
         # A schema that names its values has their types.
         return {_type_of(word) for word in words} or set(_SCALAR_TYPES)
-    named = schema["type"]
-    types = {named} if isinstance(named, str) else set(named)
     # Every integer is a number.
-    return types | {"integer"} if "number" in types else types
+    return {"number", "integer"} if schema["type"] == "number" else {schema["type"]}
 
 
 def _type_of(value: Any) -> str:

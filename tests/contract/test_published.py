@@ -15,43 +15,45 @@ from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter
 from schemas.documents import publish
 from schemas.documents.json_schema import json_schema
-from schemas.documents.schema_compatibility import schema_breaks
 from schemas.events import EVENTS
 
 MESSAGES = [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]
 MODELS = [*MESSAGES, HandoffCloseBody]
-RELEASED = sorted(path.relative_to(publish.RELEASED).as_posix() for path in publish.RELEASED.rglob("*.json"))
-RELEASED_SCHEMAS = [path for path in RELEASED if path not in {"asyncapi.json", "openapi.json"}]
 
 
 def name(model):
     return model.__name__
 
 
+def require_release():
+    if not publish.RELEASED.exists():
+        pytest.skip("no release yet")
+
+
 def test_the_documents_are_compatible_with_the_last_release():
-    assert list(publish.release_breaks()) == [], "give a breaking change a new type beside the old one"
+    require_release()
+    assert publish.release_breaks() == [], "give a breaking change a new type beside the old one"
 
 
-def test_every_document_has_a_baseline():
-    assert set(RELEASED) == set(publish.documents()), "run `python -m schemas.documents.publish --release`"
-
-
-def behind(changes, baseline):
-    """Return the stale documents of a baseline, if the newest changes are those of a release."""
+def is_behind(changes, baseline):
+    """Whether the newest changes are those of a release, and the baseline is not of today."""
     newest = re.search(r"^## (.+)$", changes, re.MULTILINE)[1]
-    return [] if newest == "Unreleased" else publish.stale(baseline)
+    today = {path: publish.rendered()[path] for path in publish.BASELINE}
+    return newest != "Unreleased" and {file.name: file.read_text() for file in baseline.glob("*.json")} != today
 
 
 def test_a_release_updates_the_baseline():
     changes = Path(__file__).parents[2] / "CHANGELOG.md"
-    assert behind(changes.read_text(), publish.RELEASED) == [], "run `python -m schemas.documents.publish --release`"
+    assert not is_behind(changes.read_text(), publish.RELEASED), "run `python -m schemas.documents.publish --release`"
 
 
-def test_a_baseline_older_than_its_release_is_found(tmp_path):
-    baseline = shutil.copytree(publish.RELEASED, tmp_path / "released")
-    (baseline / "openapi.json").write_text("{}\n")
-    assert behind("# Changes\n\n## Unreleased\n\n## 0.1.0\n", baseline) == []
-    assert "openapi.json" in behind("# Changes\n\n## 0.1.0\n", baseline)
+def test_a_missing_or_old_baseline_of_a_release_is_found(tmp_path):
+    assert is_behind("# Changes\n\n## 0.1.0\n", tmp_path)
+    publish.write_baseline(tmp_path)
+    assert not is_behind("# Changes\n\n## 0.1.0\n", tmp_path)
+    (tmp_path / "openapi.json").write_text("{}\n")
+    assert not is_behind("# Changes\n\n## Unreleased\n\n## 0.1.0\n", tmp_path)
+    assert is_behind("# Changes\n\n## 0.1.0\n", tmp_path)
 
 
 def test_a_stale_missing_or_orphaned_file_is_found(tmp_path):
@@ -68,94 +70,8 @@ def test_a_stale_missing_or_orphaned_file_is_found(tmp_path):
     ]
 
 
-def test_a_removed_type_is_found(tmp_path):
-    (tmp_path / "events").mkdir()
-    (tmp_path / "events" / "handoff.parked.v1.json").write_text("{}")
-    assert list(publish.release_breaks(tmp_path)) == ["events/handoff.parked.v1.json: is gone"]
-
-
-# Each function plants one kind of incompatible change in a released document.
 def objects(schema):
     yield from (part for part in [schema, *schema.get("$defs", {}).values()] if "properties" in part)
-
-
-def without_a_property(schema):
-    for part in objects(schema):
-        for field in list(part["properties"]):
-            kept = part["properties"].pop(field)
-            needed, part["required"] = part.get("required", []), [x for x in part.get("required", []) if x != field]
-            yield field
-            part["properties"][field], part["required"] = kept, needed
-
-
-def with_a_new_requirement(schema):
-    for part in objects(schema):
-        before = part.get("required", [])
-        for field in ("brandNew", *(set(part["properties"]) - set(before))):
-            part["required"] = [*before, field]
-            yield field
-        part["required"] = before
-
-
-def with_a_narrower_enum(schema):
-    for part in (
-        schema,
-        *schema.get("$defs", {}).values(),
-        *(x for p in objects(schema) for x in p["properties"].values()),
-    ):
-        if "enum" in part:
-            for word in list(part["enum"]):
-                whole, part["enum"] = part["enum"], [x for x in part["enum"] if x != word]
-                yield word
-                part["enum"] = whole
-
-
-def with_another_type(schema):
-    for part in objects(schema):
-        for field, inner in part["properties"].items():
-            if "type" in inner:
-                kept, inner["type"] = inner["type"], "boolean" if inner["type"] == "string" else "string"
-                yield field
-                inner["type"] = kept
-
-
-@pytest.mark.parametrize("plant", [without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type])
-@pytest.mark.parametrize("path", RELEASED_SCHEMAS)
-def test_a_planted_break_is_found(path, plant):
-    released = json.loads((publish.RELEASED / path).read_text())
-    copy = json.loads((publish.RELEASED / path).read_text())
-    missed = [what for what in plant(copy) if not schema_breaks(released, copy)]
-    assert missed == []
-
-
-def test_models_that_break_the_baseline_are_found(tmp_path):
-    # A test cannot edit the models, so it edits the baseline: the baseline has properties that the models lack.
-    shutil.copytree(publish.RELEASED, tmp_path, dirs_exist_ok=True)
-    assert list(publish.release_breaks(tmp_path)) == []
-    finished = tmp_path / "events" / "command.finished.v1.json"
-    promised = json.loads(finished.read_text())
-    promised["properties"]["promised"] = {"type": "string"}
-    promised["properties"]["caller"]["type"] = ["string", "integer"]
-    promised["$defs"]["Outcome"]["enum"].append("promised")
-    promised["required"].remove("effect")
-    finished.write_text(json.dumps(promised))
-    assert {line.removeprefix("events/command.finished.v1.json") for line in publish.release_breaks(tmp_path)} == {
-        "/properties/promised: property is gone",
-        "/properties/caller: type was narrowed, integer is gone",
-        "/properties/outcome: enum was narrowed, promised is gone",
-        "/properties/effect: is required now",
-    }
-
-
-def test_every_kind_of_planted_break_was_tried_often_enough():
-    tried = {
-        plant.__name__: 0
-        for plant in (without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type)
-    }
-    for path in RELEASED_SCHEMAS:
-        for plant in (without_a_property, with_a_new_requirement, with_a_narrower_enum, with_another_type):
-            tried[plant.__name__] += len(list(plant(json.loads((publish.RELEASED / path).read_text()))))
-    assert min(tried.values()) > 40, tried
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
