@@ -24,7 +24,7 @@ from schemas.commands import (
     RecordAccess,
     Redrive,
 )
-from schemas.enums import Agreement, ClosedBy, CloseReport, DecisionReason, Effect, Outcome, ReportedOutcome
+from schemas.enums import Agreement, AssertedBy, ClosedBy, CloseReport, DecisionReason, Effect, Outcome, ReportedOutcome
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
@@ -45,6 +45,7 @@ from schemas.records import RecordedCommand, publish, write_authorization, write
 SOURCE = "/collate-gateway/sample"
 BEGAN = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
 CALLERS = ("intake", "scheduling", "billing")
+_LIFE = round(BEGAN.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,11 @@ class SampleAuthorization:
                 effect=Effect.NONE,
                 reason="discarded",
                 decision=OperatorDecision(
-                    requested_by="op-7", caller="on-call", reason=DecisionReason.DONE_BY_HAND, ticket="OPS-7"
+                    requested_by="op-7",
+                    asserted_by=AssertedBy.CALLER,
+                    caller="on-call",
+                    reason=DecisionReason.DONE_BY_HAND,
+                    ticket="OPS-7",
                 ),
             ),
             command_id,
@@ -255,7 +260,14 @@ class SampleAuthorization:
         record = self._command(RecordAccess(handoff_id=handoff, operator="op-7", grant_expires_at=expires))
         caller = self._commands[record].caller
         self._event(
-            HandoffAccessGranted(handoff_id=handoff, operator="op-7", caller=caller, expires_at=expires), record
+            HandoffAccessGranted(
+                handoff_id=handoff,
+                operator="op-7",
+                asserted_by=AssertedBy.CALLER,
+                caller=caller,
+                expires_at=expires,
+            ),
+            record,
         )
 
     def _event(self, event: Event, cause: str | None = None) -> None:
@@ -263,6 +275,7 @@ class SampleAuthorization:
         published = publish(
             event,
             authorization_id=self.authorization_id,
+            life=_LIFE,
             sequence=self._sequence,
             time=self._tick(),
             causation_id=cause,
@@ -286,7 +299,7 @@ class SampleAuthorization:
             watched_since=BEGAN,
             updated_at=self._now,
         )
-        self._append("authorizations", *write_authorization(self.authorization_id, record, SOURCE))
+        self._append("authorizations", *write_authorization(self.authorization_id, record, SOURCE, life=_LIFE))
 
     def _append(self, topic: str, headers: KafkaHeaders, value: bytes | None) -> None:
         self._records.append(SampleRecord(topic, self.authorization_id, headers, value or b""))

@@ -179,7 +179,7 @@ class Original(Model):
     data: Phi[dict[str, JsonValue]] = Field(description="The original data.")
 
 
-_REASON = Field(default=None, description="The reason, a public word; absent in records of older versions.")
+_REASON = Field(description="The reason, a public word.")
 _TICKET = Field(default=None, description="A ticket in the operator's own tracker; public.")
 _WHY = Field(default=None, description="The reason in free text; it stays in this record.")
 
@@ -207,7 +207,7 @@ class Redrive(Command):
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     redrive: Public[int] = Field(ge=1, le=1000, description="The number of redrives of the command, this one included.")
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    reason: Public[DecisionReason | None] = _REASON
+    reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
     command: Phi[Original] = Field(description="The dead-lettered command as it was accepted.")
@@ -228,7 +228,7 @@ class Discard(Command):
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    reason: Public[DecisionReason | None] = _REASON
+    reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
 
@@ -247,7 +247,7 @@ class EmptyRecentCommands(Command):
 
     of_caller: Public[Name | None] = Field(default=None, description="The caller whose commands; absent for all.")
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    reason: Public[DecisionReason | None] = _REASON
+    reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
 
@@ -266,7 +266,7 @@ class LowerVersionFloor(Command):
 
     to_version: Public[int] = Field(ge=0, description="The lowest version to accept from now on.")
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    reason: Public[DecisionReason | None] = _REASON
+    reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET
     why: Phi[Why | None] = _WHY
 

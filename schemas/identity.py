@@ -39,18 +39,17 @@ def command_id_from_cloudevent(caller: str, authorization_id: str, source: str, 
     return _uuid5(["ce", caller, authorization_id, source, id])
 
 
-def event_id(authorization_id: str, sequence: int, life: int | None = None) -> str:
+def event_id(authorization_id: str, life: int, sequence: int) -> str:
     """Return the id of an authorization's event number `sequence`.
 
-    `life` distinguishes the events after a deletion of the state, whose numbers start again at 1. It is None for a
-    state of a release that did not store it.
+    `life` distinguishes the events after a deletion of the state, whose numbers start again at 1.
     """
-    return _uuid5(_numbered("event", authorization_id, sequence, life))
+    return _uuid5(["event", authorization_id, life, sequence])
 
 
-def state_id(authorization_id: str, sequence: int, life: int | None = None) -> str:
+def state_id(authorization_id: str, life: int, sequence: int) -> str:
     """Return the id of the `authorizations` record that includes event number `sequence`; `life` as in `event_id`."""
-    return _uuid5(_numbered("authorization", authorization_id, sequence, life))
+    return _uuid5(["authorization", authorization_id, life, sequence])
 
 
 def dead_letter_id(command_id: str, redrive: int) -> str:
@@ -66,10 +65,6 @@ def dead_letter_ended_id(command_id: str, redrive: int) -> str:
 def request_id(kind: str, *parts: str | int) -> str:
     """Return the id of a redrive or discard that ingress appends, from the values that make it unique."""
     return _uuid5(["request", kind, *parts])
-
-
-def _numbered(kind: str, authorization_id: str, sequence: int, life: int | None) -> list[str | int]:
-    return [kind, authorization_id, sequence] if life is None else [kind, authorization_id, life, sequence]
 
 
 def _uuid5(parts: list[str | int]) -> str:

@@ -14,13 +14,10 @@ class OperatorDecision(Model):
     """The operator who redrove or discarded a command, and the reason."""
 
     requested_by: Public[Name] = Field(description="The operator who decided.")
-    asserted_by: Public[AssertedBy | None] = Field(
-        default=None,
+    asserted_by: Public[AssertedBy] = Field(
         description="Who says that it was this operator: person (the operator's own token) or caller (the service "
-        "stated it). Absent in older events.",
+        "stated it)."
     )
-    caller: Public[Name | None] = Field(
-        default=None, description="The authenticated caller that sent the decision; absent in older events."
-    )
-    reason: Public[DecisionReason | None] = Field(default=None, description="Absent in decisions of older versions.")
+    caller: Public[Name] = Field(description="The authenticated caller that sent the decision.")
+    reason: Public[DecisionReason] = Field(description="The reason.")
     ticket: Public[Ticket | None] = Field(default=None, description="A ticket in the operator's own tracker.")

@@ -128,15 +128,15 @@ def publish(
     data: Event,
     *,
     authorization_id: str,
+    life: int,
     sequence: int,
     time: datetime,
-    life: int | None = None,
     causation_id: str | None = None,
     traceparent: str | None = None,
 ) -> PublishedEvent:
     """Return an event with its envelope. Its id is derived from the authorization, its life and the sequence."""
     return PublishedEvent(
-        id=event_id(authorization_id, sequence, life),
+        id=event_id(authorization_id, life, sequence),
         authorization_id=authorization_id,
         sequence=sequence,
         time=time,
@@ -176,10 +176,10 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
 
 
 def write_authorization(
-    authorization_id: str, record: AuthorizationRecord, source: str, *, life: int | None = None
+    authorization_id: str, record: AuthorizationRecord, source: str, *, life: int
 ) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an authorization's latest state."""
-    id_ = state_id(authorization_id, record.sequence, life)
+    id_ = state_id(authorization_id, life, record.sequence)
     headers = _headers(id_, source, record.TYPE, authorization_id, record.updated_at)
     headers += [("ce_dataschema", schema_uri(record.TYPE).encode()), _sequence(record.sequence)]
     return _completed(headers, None), record.to_json()

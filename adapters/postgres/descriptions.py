@@ -45,16 +45,14 @@ def _people(data: Data) -> str:
 
 
 def _through(data: Data) -> str:
-    """Name the authenticated caller: a service, or the person; events of older versions do not name it."""
+    """Name the authenticated caller, if there is one: a service, or the person."""
     if not (caller := data.get("caller")):
         return ""
     return f" (signed in as {caller})" if asserted_by(caller) is AssertedBy.PERSON else f" through {caller}"
 
 
 def _reason(data: Data) -> str:
-    if data.get("reason") is None:
-        return f"; the reason is in command record {data.get('partition')}-{data.get('offset')}"
-    return f": {data['reason']}" + (f", ticket {data['ticket']}" if data.get("ticket") else "")
+    return f": {data.get('reason')}" + (f", ticket {data['ticket']}" if data.get("ticket") else "")
 
 
 def _attempt(data: Data) -> str:

@@ -96,7 +96,7 @@ class Store:
         return deleted.rowcount
 
     async def repair_labels(self, beat: Callable[[], None] = lambda: None) -> int:
-        """Write the labels that an older version, or a sweep, left wrong, in pieces; return the number of rows."""
+        """Write the labels that a sweep left wrong, in pieces; return the number of rows."""
         changed, authorizations = 0, await listed(self._connection)
         for start in range(0, len(authorizations), _REPAIRED_ROWS):
             beat()

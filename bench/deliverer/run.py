@@ -97,7 +97,7 @@ class Events:
         """Send the next event; return its id and the future of its confirmation."""
         authorization, sequence = f"{self._run}_{self._count % KEYS}", self._count // KEYS + 1
         self._count += 1
-        event = publish(DATA, authorization_id=authorization, sequence=sequence, time=datetime.now(UTC))
+        event = publish(DATA, authorization_id=authorization, sequence=sequence, life=1, time=datetime.now(UTC))
         headers, value = write_event(event, source("bench"))
         key = authorization.encode()
         sent = await self._producer.send(

@@ -47,8 +47,9 @@ class EventWriter:
 
         `caused_at` is the same in each repetition of the invocation, so event 1 gets the same id again after a crash.
         """
-        if events and state.sequence == 0 and state.life is None:
-            state = state.replace(life=round(caused_at * 1000))
+        if not events:
+            return state, ()
+        life = round(caused_at * 1000) if state.life is None else state.life
         authorization_id, sequence, time = key.decode("utf-8", "replace"), state.sequence, at(now)
         outputs: list[Output] = []
         for pending in events:
@@ -56,20 +57,19 @@ class EventWriter:
             published = publish(
                 pending.event,
                 authorization_id=authorization_id,
+                life=life,
                 sequence=sequence,
                 time=time,
-                life=state.life,
                 causation_id=pending.cause,
                 traceparent=traceparent,
             )
             headers, value = write_event(published, self.source)
             outputs.append(Output(self.topics.events.name, key, value, headers))
-        if events:
-            state = state.replace(sequence=sequence)
+        state = state.replace(life=life, sequence=sequence)
         # Written with every event, so that a reader that starts from the record finds no gap after its sequence. Never
         # written without one, so that a sequence has one public state: the reducer emits an event for each change.
-        if events and (public := public_record(state, now)) is not None:
-            headers, value = write_authorization(authorization_id, public, self.source, life=state.life)
+        if (public := public_record(state, now)) is not None:
+            headers, value = write_authorization(authorization_id, public, self.source, life=life)
             outputs.append(Output(self.topics.authorizations.name, key, value, headers))
         return state, tuple(outputs)
 

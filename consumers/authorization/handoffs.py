@@ -86,9 +86,6 @@ def risks(handoff: Handoff, rules: RiskRules) -> tuple[tuple[RiskReason, float],
     """Return each risk, and the time from which it holds."""
     opened, until, ends_at = open_since(handoff), handoff.grant_until, abandoned_at(handoff, rules)
     expiring = handoff.grant_expiring_at
-    if expiring is not None and until is not None:
-        # A worker of an older version may have recorded a later grant without this time.
-        expiring = max(expiring, until - rules.grant_expiring_seconds)
     return (
         (RiskReason.NOT_ENTERED, opened + rules.not_entered_seconds if until is None else NEVER),
         (RiskReason.GRANT_EXPIRING, NEVER if expiring is None else expiring),

@@ -2,9 +2,8 @@
 
     4 bytes of the command id | 2 bytes of the caller's tag
 
-The id identifies an entry, not its position: an older worker changes the recent commands without these entries. A
-recent command without an entry here counts for no caller and expires after a day. Commands that were rejected because
-the share is full have a smaller share of their own, so that they take no place of a command that was applied.
+Each recent command has an entry here. Commands that were rejected because the share is full have a smaller share of
+their own, so that they take no place of a command that was applied.
 """
 
 import hashlib
@@ -19,7 +18,6 @@ SHARE: Final = 256
 # The rest of the share is for redrives and access grants.
 MOST_ACCEPTED: Final = 192
 MOST_REJECTED: Final = 64
-_NO_CALLER: Final = b""
 _PREFIX: Final = 4
 _SIZE: Final = 6
 
@@ -56,20 +54,19 @@ def add(
     loser = _loser(entries, owners, own, share) if len(entries) > min(share, MOST) else None
     forgotten = None
     if loser is not None:
-        oldest = next(number for number, entry in enumerate(entries) if owners.get(entry[:_PREFIX]) == loser)
+        oldest = next(number for number, entry in enumerate(entries) if owners[entry[:_PREFIX]] == loser)
         forgotten = Forgotten(loser, recent_commands.ended_at(packed, oldest))
         packed = recent_commands.without(packed, oldest)
         del entries[oldest]
-    kept = [entry[:_PREFIX] + owners[entry[:_PREFIX]] for entry in entries if entry[:_PREFIX] in owners]
+    kept = [entry[:_PREFIX] + owners[entry[:_PREFIX]] for entry in entries]
     return packed, b64encode(b"".join(kept)).decode("ascii"), forgotten
 
 
 def _loser(entries: list[bytes], owners: dict[bytes, bytes], own: bytes, share: int) -> bytes | None:
     """Return the tag of the caller that loses its oldest command, if any."""
-    by_owner = Counter(owners.get(entry[:_PREFIX], _NO_CALLER) for entry in entries)
-    attributed = len(entries) - by_owner.pop(_NO_CALLER, 0)
+    by_owner = Counter(owners[entry[:_PREFIX]] for entry in entries)
     fullest, most = max(by_owner.items(), key=lambda one: one[1])
-    return own if by_owner[own] > share else fullest if attributed > MOST and most > 1 else None
+    return own if by_owner[own] > share else fullest if len(entries) > MOST and most > 1 else None
 
 
 def emptied(packed: str, callers: str, caller: str | None) -> tuple[str, str]:
@@ -78,7 +75,7 @@ def emptied(packed: str, callers: str, caller: str | None) -> tuple[str, str]:
         return "", ""
     own, owners = tags(caller), _owners(callers)
     for number in reversed(range(len(ids := recent_commands.ids(packed)))):
-        if owners.get(ids[number][:_PREFIX]) in own:
+        if owners[ids[number][:_PREFIX]] in own:
             packed = recent_commands.without(packed, number)
     rest = [prefix + owner for prefix, owner in owners.items() if owner not in own]
     return packed, b64encode(b"".join(rest)).decode("ascii")
@@ -89,7 +86,7 @@ def count(packed: str, callers: str, caller: str, until: float) -> int:
     if not callers:
         return 0
     own, owners = tag(caller), _owners(callers)
-    return sum(owners.get(entry[:_PREFIX]) == own for entry in recent_commands.ids(packed, until))
+    return sum(owners[entry[:_PREFIX]] == own for entry in recent_commands.ids(packed, until))
 
 
 def tag(caller: str) -> bytes:

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Final
 
 MOST: Final = 1024
-# A state of an older version has up to 1,024 ids that belong to no caller.
+# Of more than 1,024 callers with one id each, none loses its id below this bound.
 _MOST_IN_ALL: Final = 2 * MOST
 KEPT_SECONDS: Final = 24 * 3600.0
 _SIZE: Final = 24

@@ -179,7 +179,7 @@ class Handoff(Part):
     """A handoff, from our first read of it.
 
     `open_version` is the highest authorization version at which the handoff was not closed, or may not have been.
-    `grant_expiring_at`: when the last grant counts as expiring; None for a grant of an older version.
+    `grant_expiring_at`: when the last grant counts as expiring; None without a grant.
     `doubtful`: Collate was restored from a backup since the last read of the handoff, and may no longer know it.
     `end_seen_at`: when we read that the handoff had ended; until it is reconciled.
     """
@@ -241,7 +241,7 @@ class WatchStatus(Part):
 class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
-    `digest` is the short digest of the command, in hex; None for an unreadable record and in states of older versions.
+    `digest` is the short digest of the command, in hex; None for an unreadable record.
     """
 
     redrive: int = 0
@@ -258,7 +258,7 @@ class AuthorizationState(Part):
     `action_required_at`: since when the type of `emitted_action` has been required; meaningless without it.
     `content_read_at`: when content was last read through the gateway, also of an authorization that is not watched.
     `life`: when the record of event 1 was appended, in Unix milliseconds. It is part of each event's id: the numbers
-    start again at 1 after the state is deleted. None in a state of a release that did not store it.
+    start again at 1 after the state is deleted. None before event 1.
     `recent_forgotten`: by the tag of a caller, when its last command ended that lost its place in `recent_commands`.
     """
 

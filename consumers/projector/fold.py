@@ -22,7 +22,6 @@ from consumers.projector.parsing import (
     target_command,
 )
 from schemas.authorization import AuthorizationRecord
-from schemas.collate.authorization import Status
 from schemas.commands import Redrive
 from schemas.enums import PREFIX, Agreement
 from schemas.events import (
@@ -252,7 +251,7 @@ def _apply_snapshot(rows: Rows, authorization_id: str, record: AuthorizationReco
         updated_at=record.updated_at,
         record=public_json(record),
         payer_id=record.payer_id,
-        action_required_at=_action_required_at(record),
+        action_required_at=record.action_required_at,
         contradicted_at=_contradicted_at(record, known),
         claimed_by=active.claim.caller if active and active.claim else None,
     )
@@ -264,16 +263,6 @@ def _contradicted_at(record: AuthorizationRecord, known: AuthorizationRow | None
     if last is None or last.agreement != Agreement.CONTRADICTS:
         return None
     return last.closed_at or (known and known.contradicted_at) or record.updated_at
-
-
-def _action_required_at(record: AuthorizationRecord) -> datetime | None:
-    """Return since when an action has been required. An older version's record does not say it, only that it is so."""
-    if record.action_required_at is not None:
-        return record.action_required_at
-    last = record.last_handoff
-    is_required = record.status == Status.REQUIRES_ACTION and record.next_action is not None
-    is_pending = record.active_handoff is not None or (last is not None and last.agreement is None)
-    return record.updated_at if is_required and not is_pending else None
 
 
 def short(type_: str) -> str:

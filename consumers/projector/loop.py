@@ -132,7 +132,6 @@ class ProjectorLoop:
     async def _project(self, source: TopicReader[PartitionKey], store: Store) -> None:
         """Write one batch while the next is read. A failure discards both."""
         offsets = await self._start(source, store)
-        await self._repair_labels(store)
         lag_poller = LagPoller(source)
         batch = await self._read(source, offsets)
         following: asyncio.Task[Batch] | None = None
@@ -223,10 +222,6 @@ class ProjectorLoop:
             self._context.metrics.rows_deleted.labels(table).inc(count)
         if any(swept.values()):
             self._context.log.info("projector.rows_swept", **swept)
-        await self._repair_labels(store)
-
-    async def _repair_labels(self, store: Store) -> None:
-        """Repair the filters of the work list: an older projector writes no labels."""
         if rows := await store.repair_labels(self._beat):
             self._context.log.info("projector.labels_repaired", rows=rows)
 

@@ -59,7 +59,10 @@ def drill(
         float | None, typer.Option(min=0, help="How long the fault lasts; default: the drill's own time.")
     ] = None,
     from_wheel: Annotated[
-        Path | None, typer.Option("--from", metavar="WHEEL", help="For `upgrade`: a wheel of the earlier release.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="WHEEL", help="For `upgrade`: a wheel of the earlier release; default: this version."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the callers' cases.")] = 7,
     screenshot: Picture = None,

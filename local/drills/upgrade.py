@@ -38,9 +38,13 @@ class Upgrade:
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Go to N, to N+1, and back; callers send commands all the time."""
         story, operator = scene.story, scene.operator
-        directory = scene.run.directory / "release"
-        directory.mkdir()
-        earlier = await asyncio.to_thread(program_of, scene.options.from_wheel, directory)
+        wheel, earlier = scene.options.from_wheel, None
+        if wheel is None:
+            story.note("Without --from, release N is this version too.")
+        else:
+            directory = scene.run.directory / "release"
+            directory.mkdir()
+            earlier = await asyncio.to_thread(program_of, wheel, directory)
         workers = [name for name in scene.programs if name.startswith("worker")]
         others = [name for name in scene.programs if name.startswith("ingress")]
         story.step("The installation", "runs release N; its projector is at N+1, because the tables are")

@@ -12,11 +12,8 @@ def sequence_text(number: int) -> str:
 
 
 def sequence_number(envelope: Envelope) -> int | None:
-    """Return the number in the extension `sequence`, with or without leading zeros; None if it is not a number.
-
-    Records of releases up to 0.1.0 have no leading zeros.
-    """
+    """Return the number in the extension `sequence`; None if it is not a number with all digits."""
     text = envelope.extensions.get("sequence", "")
     # PostgreSQL's bigint has 18 digits and a bit.
-    is_number = text.isascii() and text.isdigit() and len(text) <= SEQUENCE_DIGITS and len(text.lstrip("0")) <= 18
+    is_number = text.isascii() and text.isdigit() and len(text) == SEQUENCE_DIGITS and len(text.lstrip("0")) <= 18
     return int(text) if is_number else None

@@ -33,11 +33,8 @@ _ENVELOPE: Mapping[str, Mapping[str, Any]] = {
     "traceparent": {"type": "string", "description": "The W3C trace context, if the cause was traced."},
 }
 _NUMBER = {"type": "string", "pattern": "^[0-9]{1,18}$"}
-_SEQUENCE = {"type": "string", "pattern": f"^[0-9]{{1,{SEQUENCE_DIGITS}}}$"}
-_ORDER = (
-    f"It has {SEQUENCE_DIGITS} digits with leading zeros, so that texts and numbers have the same order. "
-    "Records of workers up to 0.1.0 have no leading zeros."
-)
+_SEQUENCE = {"type": "string", "pattern": f"^[0-9]{{{SEQUENCE_DIGITS}}}$"}
+_ORDER = f"It has {SEQUENCE_DIGITS} digits with leading zeros, so that texts and numbers have the same order."
 _DATASCHEMA = {
     "ce_dataschema": {
         "type": "string",

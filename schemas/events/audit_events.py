@@ -19,7 +19,13 @@ class RecentCommandsEmptied(Event):
         "caller": "support-tool",
         "ofCaller": "reporting",
         "emptied": 256,
-        "decision": {"requestedBy": "op-7", "reason": "fix_deployed", "ticket": "OPS-1204"},
+        "decision": {
+            "requestedBy": "op-7",
+            "assertedBy": "caller",
+            "caller": "support-tool",
+            "reason": "fix_deployed",
+            "ticket": "OPS-1204",
+        },
     }
 
     caller: Public[Name] = Field(description="The caller that sent the operator's decision.")
@@ -36,7 +42,13 @@ class VersionFloorLowered(Event):
         "caller": "support-tool",
         "fromVersion": 27,
         "toVersion": 12,
-        "decision": {"requestedBy": "op-7", "reason": "collate_recovered", "ticket": "OPS-1204"},
+        "decision": {
+            "requestedBy": "op-7",
+            "assertedBy": "caller",
+            "caller": "support-tool",
+            "reason": "collate_recovered",
+            "ticket": "OPS-1204",
+        },
     }
 
     caller: Public[Name] = Field(description="The caller that sent the operator's decision.")

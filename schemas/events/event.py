@@ -11,11 +11,8 @@ from schemas.model import Message, Model, Public
 METADATA = Field(default=None, description="The metadata of the command.")
 VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
 PAYER_ID = Field(default=None, description="Collate's id of the payer, if Collate shows it.")
-ASSERTED_BY = Field(
-    default=None,
-    description="Who says that it was this person: person (the person's own token) or caller (the service stated it). "
-    "Absent in older events.",
-)
+WHO_ASSERTS = "Who says that it was this person: person (the person's own token) or caller (the service stated it)."
+ASSERTED_BY = Field(default=None, description=WHO_ASSERTS)
 REQUESTED_BY = Field(default=None, description="The member of staff who requested the handoff, if known.")
 ACCEPTED_BY = Field(default=None, description="The reviewer who accepted the review snapshot, if known.")
 REPORTED_BY = Field(default=None, description="The member of staff who reported the result, if known.")

@@ -13,6 +13,7 @@ from schemas.events.event import (
     REPORTED_BY,
     REQUESTED_BY,
     VERSION,
+    WHO_ASSERTS,
     Event,
     PayerTruth,
 )
@@ -51,7 +52,7 @@ class HandoffOpened(Event):
     effect: Public[Effect | None] = Field(
         default=None,
         description="For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a "
-        "read). Absent for a handoff of another actor, and in older events.",
+        "read). Absent for a handoff of another actor.",
     )
     caller: Public[Name | None] = Field(
         default=None, description="The caller whose command opened the handoff, as far as `effect` says."
@@ -132,15 +133,13 @@ class HandoffAccessGranted(Event):
 
     handoff_id: Public[Id] = _HANDOFF
     operator: Public[Name] = Field(description="The operator who received the link.")
-    asserted_by: Public[AssertedBy | None] = ASSERTED_BY
-    caller: Public[Name | None] = Field(
-        default=None, description="The authenticated caller that received the link; absent in older events."
-    )
+    asserted_by: Public[AssertedBy] = Field(description=WHO_ASSERTS)
+    caller: Public[Name] = Field(description="The authenticated caller that received the link.")
     expires_at: Public[Time] = Field(description="When the link expires.")
     claim_check: Public[ClaimCheck | None] = Field(
         default=None,
         description="For people: whether another person's claim was looked for. skipped: claims were unknown. "
-        "Absent for services and in older events.",
+        "Absent for services.",
     )
 
 

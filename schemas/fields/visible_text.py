@@ -49,7 +49,7 @@ PHRASES = {
 """A description of each pattern for error messages."""
 
 NARROWED = {STORED_LINE: _LINE, STORED_TEXT: _TEXT, STORED_SOME_TEXT: _SOME_TEXT}
-"""The patterns of earlier versions, and those of today for what a caller sends."""
+"""The patterns of records, and the narrower ones of what a caller sends."""
 
 
 def is_visible_line(value: str) -> bool:
@@ -75,7 +75,7 @@ class FromCaller:
     """An annotation of a text: a caller may send visible characters only. The published pattern says so."""
 
     def __init__(self, stored: str) -> None:
-        """`stored` is the pattern of earlier versions, which records may still match."""
+        """`stored` is the pattern of records."""
         self._pattern = NARROWED[stored]
         self._hidden = _HIDDEN_IN_LINE if stored == STORED_LINE else _HIDDEN_IN_TEXT
 

@@ -10,7 +10,7 @@ import json
 import logging
 import signal
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -120,10 +120,8 @@ async def _main(orders: Orders) -> None:
 
 
 def command(orders: Orders) -> list[str]:
-    """Return the command line of a process with these orders, without defaults: an earlier release knows fewer."""
-    defaults = {field.name: field.default for field in fields(Orders)}
-    given = {name: value for name, value in asdict(orders).items() if value != defaults[name]}
-    return [sys.executable, "-m", "tests.chaos.engine_worker", json.dumps(given)]
+    """Return the command line of a process with these orders."""
+    return [sys.executable, "-m", "tests.chaos.engine_worker", json.dumps(asdict(orders))]
 
 
 if __name__ == "__main__":

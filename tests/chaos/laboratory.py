@@ -97,15 +97,15 @@ class Running:
 
 
 class Process:
-    """An engine in a process of its own; `build` is the root of another release's files, None for this tree."""
+    """An engine in a process of its own."""
 
-    def __init__(self, orders: Orders, directory: Path, build: Path | None = None) -> None:
+    def __init__(self, orders: Orders, directory: Path) -> None:
         self.orders = orders
         self._statuses = directory / f"{orders.name}.statuses"
         self.log = directory / f"{orders.name}.log"
         with self._statuses.open("ab") as statuses, self.log.open("ab") as log:
             command = engine_worker.command(orders)
-            self._process = subprocess.Popen(command, stdout=statuses, stderr=log, cwd=build)
+            self._process = subprocess.Popen(command, stdout=statuses, stderr=log)
 
     def statuses(self) -> dict[int, PartitionStatus]:
         """Return the last reported status of each partition."""
@@ -219,9 +219,9 @@ class Laboratory:
                 running.task.result()
             journal.close()
 
-    def process(self, name: str = "one", build: Path | None = None, **changes: object) -> Process:
-        """Run an engine in a process of its own, of this tree or of another build."""
-        process = Process(self.name(name, **changes), self.directory, build)
+    def process(self, name: str = "one", **changes: object) -> Process:
+        """Run an engine in a process of its own."""
+        process = Process(self.name(name, **changes), self.directory)
         self._processes.append(process)
         return process
 

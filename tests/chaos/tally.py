@@ -58,9 +58,8 @@ class Task:
     source: str = "one"
 
     def encode(self) -> bytes:
-        """Return the input's value, without defaults: an earlier release knows fewer fields."""
-        plain = asdict(Task(self.id))
-        return json.dumps({"id": self.id, **{k: v for k, v in asdict(self).items() if v != plain[k]}}).encode()
+        """Return the input's value."""
+        return json.dumps(asdict(self)).encode()
 
     @classmethod
     def decode(cls, value: bytes) -> Task:

@@ -179,7 +179,8 @@ class EventLog:
             number = self._numbers[authorization]
             data = event or HandoffOpened.from_record(json.dumps(HandoffOpened.EXAMPLE).encode())
             headers, value = write_event(
-                publish(data, authorization_id=authorization, sequence=number, time=datetime.now(UTC)), source("test")
+                publish(data, authorization_id=authorization, sequence=number, life=1, time=datetime.now(UTC)),
+                source("test"),
             )
             await self.append(authorization, headers, value)
             self.sent.append((authorization, number))

@@ -604,12 +604,12 @@ class OperatorDecision(TypedDict):
 
     requestedBy: str
     """The operator who decided."""
-    assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this operator: person (the operator's own token) or caller (the service stated it). Absent in older events."""
-    caller: NotRequired[str]
-    """The authenticated caller that sent the decision; absent in older events."""
-    reason: NotRequired[DecisionReason]
-    """Absent in decisions of older versions."""
+    assertedBy: AssertedBy
+    """Who says that it was this operator: person (the operator's own token) or caller (the service stated it)."""
+    caller: str
+    """The authenticated caller that sent the decision."""
+    reason: DecisionReason
+    """The reason."""
     ticket: NotRequired[str]
     """A ticket in the operator's own tracker."""
 
@@ -764,7 +764,7 @@ class CommandFinished(TypedDict):
     reportedBy: NotRequired[str]
     """The member of staff who reported the result, if known."""
     assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events."""
+    """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
     metadata: NotRequired[dict[str, str]]
     """The metadata of the command."""
     attempts: NotRequired[list[Attempt]]
@@ -941,7 +941,7 @@ class ContentRead(TypedDict):
     operator: NotRequired[str]
     """The member of staff who read it, if known."""
     assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events."""
+    """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
     reviewSnapshotId: NotRequired[str]
     """The id of the review snapshot."""
     ofCommand: NotRequired[str]
@@ -1249,14 +1249,14 @@ class HandoffAccessGranted(TypedDict):
     """Collate's id of the handoff."""
     operator: str
     """The operator who received the link."""
-    assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events."""
-    caller: NotRequired[str]
-    """The authenticated caller that received the link; absent in older events."""
+    assertedBy: AssertedBy
+    """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
+    caller: str
+    """The authenticated caller that received the link."""
     expiresAt: str
     """When the link expires."""
     claimCheck: NotRequired[ClaimCheck]
-    """For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services and in older events."""
+    """For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services."""
 
 
 class HandoffAtRisk(TypedDict):
@@ -1322,7 +1322,7 @@ class HandoffClosed(TypedDict):
     reportedBy: NotRequired[str]
     """The member of staff who reported the result, if known."""
     assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events."""
+    """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
     version: NotRequired[int]
     """Collate's version of the authorization that shows this fact."""
     metadata: NotRequired[dict[str, str]]
@@ -1352,7 +1352,7 @@ class HandoffOpened(TypedDict):
     payerId: NotRequired[str]
     """Collate's id of the payer, if Collate shows it."""
     effect: NotRequired[Effect]
-    """For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a read). Absent for a handoff of another actor, and in older events."""
+    """For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a read). Absent for a handoff of another actor."""
     caller: NotRequired[str]
     """The caller whose command opened the handoff, as far as `effect` says."""
     requestedBy: NotRequired[str]
@@ -1360,7 +1360,7 @@ class HandoffOpened(TypedDict):
     acceptedBy: NotRequired[str]
     """The reviewer who accepted the review snapshot, if known."""
     assertedBy: NotRequired[AssertedBy]
-    """Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events."""
+    """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
     version: NotRequired[int]
     """Collate's version of the authorization that shows this fact."""
     metadata: NotRequired[dict[str, str]]

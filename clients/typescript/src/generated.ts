@@ -119,7 +119,7 @@ export interface components {
             openedAt?: string;
             /** @description Collate's id of the payer, if Collate shows it. */
             payerId?: string;
-            /** @description For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a read). Absent for a handoff of another actor, and in older events. */
+            /** @description For a handoff that a command opened: ours (Collate's response proves it) or inferred (from a read). Absent for a handoff of another actor. */
             effect?: components["schemas"]["HandoffOpened.Effect"];
             /** @description The caller whose command opened the handoff, as far as `effect` says. */
             caller?: string;
@@ -127,7 +127,7 @@ export interface components {
             requestedBy?: string;
             /** @description The reviewer who accepted the review snapshot, if known. */
             acceptedBy?: string;
-            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events. */
+            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
             assertedBy?: components["schemas"]["HandoffOpened.AssertedBy"];
             /** @description Collate's version of the authorization that shows this fact. */
             version?: number;
@@ -186,7 +186,7 @@ export interface components {
             caller?: string;
             /** @description The member of staff who reported the result, if known. */
             reportedBy?: string;
-            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events. */
+            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
             assertedBy?: components["schemas"]["HandoffClosed.AssertedBy"];
             /** @description Collate's version of the authorization that shows this fact. */
             version?: number;
@@ -279,10 +279,10 @@ export interface components {
             handoffId: string;
             /** @description The operator who received the link. */
             operator: string;
-            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events. */
-            assertedBy?: components["schemas"]["HandoffAccessGranted.AssertedBy"];
-            /** @description The authenticated caller that received the link; absent in older events. */
-            caller?: string;
+            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
+            assertedBy: components["schemas"]["HandoffAccessGranted.AssertedBy"];
+            /** @description The authenticated caller that received the link. */
+            caller: string;
             /**
              * Format: date-time
              * @description When the link expires.
@@ -497,7 +497,7 @@ export interface components {
             acceptedBy?: string;
             /** @description The member of staff who reported the result, if known. */
             reportedBy?: string;
-            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events. */
+            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
             assertedBy?: components["schemas"]["CommandFinished.AssertedBy"];
             /** @description The metadata of the command. */
             metadata?: {
@@ -546,12 +546,12 @@ export interface components {
         "CommandFinished.OperatorDecision": {
             /** @description The operator who decided. */
             requestedBy: string;
-            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). Absent in older events. */
-            assertedBy?: components["schemas"]["CommandFinished.AssertedBy"];
-            /** @description The authenticated caller that sent the decision; absent in older events. */
-            caller?: string;
-            /** @description Absent in decisions of older versions. */
-            reason?: components["schemas"]["CommandFinished.DecisionReason"];
+            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). */
+            assertedBy: components["schemas"]["CommandFinished.AssertedBy"];
+            /** @description The authenticated caller that sent the decision. */
+            caller: string;
+            /** @description The reason. */
+            reason: components["schemas"]["CommandFinished.DecisionReason"];
             /** @description A ticket in the operator's own tracker. */
             ticket?: string;
         };
@@ -651,12 +651,12 @@ export interface components {
         "CommandDeadLettered.OperatorDecision": {
             /** @description The operator who decided. */
             requestedBy: string;
-            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). Absent in older events. */
-            assertedBy?: components["schemas"]["CommandDeadLettered.AssertedBy"];
-            /** @description The authenticated caller that sent the decision; absent in older events. */
-            caller?: string;
-            /** @description Absent in decisions of older versions. */
-            reason?: components["schemas"]["CommandDeadLettered.DecisionReason"];
+            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). */
+            assertedBy: components["schemas"]["CommandDeadLettered.AssertedBy"];
+            /** @description The authenticated caller that sent the decision. */
+            caller: string;
+            /** @description The reason. */
+            reason: components["schemas"]["CommandDeadLettered.DecisionReason"];
             /** @description A ticket in the operator's own tracker. */
             ticket?: string;
         };
@@ -710,6 +710,8 @@ export interface components {
          *       "toVersion": 12,
          *       "decision": {
          *         "requestedBy": "op-7",
+         *         "assertedBy": "caller",
+         *         "caller": "support-tool",
          *         "reason": "collate_recovered",
          *         "ticket": "OPS-1204"
          *       }
@@ -732,12 +734,12 @@ export interface components {
         "VersionFloorLowered.OperatorDecision": {
             /** @description The operator who decided. */
             requestedBy: string;
-            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). Absent in older events. */
-            assertedBy?: components["schemas"]["VersionFloorLowered.AssertedBy"];
-            /** @description The authenticated caller that sent the decision; absent in older events. */
-            caller?: string;
-            /** @description Absent in decisions of older versions. */
-            reason?: components["schemas"]["VersionFloorLowered.DecisionReason"];
+            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). */
+            assertedBy: components["schemas"]["VersionFloorLowered.AssertedBy"];
+            /** @description The authenticated caller that sent the decision. */
+            caller: string;
+            /** @description The reason. */
+            reason: components["schemas"]["VersionFloorLowered.DecisionReason"];
             /** @description A ticket in the operator's own tracker. */
             ticket?: string;
         };
@@ -820,6 +822,8 @@ export interface components {
          *       "emptied": 256,
          *       "decision": {
          *         "requestedBy": "op-7",
+         *         "assertedBy": "caller",
+         *         "caller": "support-tool",
          *         "reason": "fix_deployed",
          *         "ticket": "OPS-1204"
          *       }
@@ -842,12 +846,12 @@ export interface components {
         "RecentCommandsEmptied.OperatorDecision": {
             /** @description The operator who decided. */
             requestedBy: string;
-            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). Absent in older events. */
-            assertedBy?: components["schemas"]["RecentCommandsEmptied.AssertedBy"];
-            /** @description The authenticated caller that sent the decision; absent in older events. */
-            caller?: string;
-            /** @description Absent in decisions of older versions. */
-            reason?: components["schemas"]["RecentCommandsEmptied.DecisionReason"];
+            /** @description Who says that it was this operator: person (the operator's own token) or caller (the service stated it). */
+            assertedBy: components["schemas"]["RecentCommandsEmptied.AssertedBy"];
+            /** @description The authenticated caller that sent the decision. */
+            caller: string;
+            /** @description The reason. */
+            reason: components["schemas"]["RecentCommandsEmptied.DecisionReason"];
             /** @description A ticket in the operator's own tracker. */
             ticket?: string;
         };
@@ -881,7 +885,7 @@ export interface components {
             caller: string;
             /** @description The member of staff who read it, if known. */
             operator?: string;
-            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). Absent in older events. */
+            /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
             assertedBy?: components["schemas"]["ContentRead.AssertedBy"];
             /** @description The id of the review snapshot. */
             reviewSnapshotId?: string;

@@ -75,16 +75,4 @@ def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seco
         return result | {"result": "finished"} | {name: response[name] for name in shown if name in response}
     if response["status"] == "dead_lettered":
         return result | {"result": "dead_lettered", "reason": response["cause"]}
-    # An older ingress answers `accepted` for a command that became a dead letter again.
-    if wait_seconds and (cause := _new_cause(gateway, command_id, dead_letter["redrive"])) is not None:
-        return result | {"result": "dead_lettered", "reason": cause}
     return result | {"result": "accepted"}
-
-
-def _new_cause(gateway: ApiClient, command_id: str, redrive: int) -> str | None:
-    """Return the new cause if the command became a dead letter again."""
-    try:
-        current = gateway.read("dead-letters", command_id)
-    except (RequestRejected, GatewayUnavailable):
-        return None
-    return str(current["cause"]) if current["redrive"] > redrive else None

@@ -213,7 +213,7 @@ def _problem(worker: Json) -> Text:
 
 
 def _held(worker: Json) -> list[Text]:
-    """Return what holds work at a process; a process of an older version does not say it."""
+    """Return what holds work at a process."""
     lines = [
         f"partition {stopped['partition']} is stopped: {stopped['detail']}" for stopped in worker.get("stopped", ())
     ]

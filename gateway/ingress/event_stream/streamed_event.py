@@ -1,16 +1,8 @@
 """An event as it came from the topic, for streams and for waiting requests. It is rendered at most once."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from schemas.cloudevents import (
-    SEQUENCE_DIGITS,
-    CloudEventError,
-    Envelope,
-    from_kafka,
-    sequence_number,
-    sequence_text,
-    to_http,
-)
+from schemas.cloudevents import CloudEventError, Envelope, from_kafka, to_http
 
 KafkaHeaders = tuple[tuple[str, bytes], ...]
 
@@ -49,12 +41,4 @@ def read_streamed_event(
         return None
     if envelope.subject is None or envelope.data is None:
         return None
-    return StreamedEvent(partition, offset, envelope.subject, _with_long_sequence(envelope), envelope.data)
-
-
-def _with_long_sequence(envelope: Envelope) -> Envelope:
-    """Return the event with all digits of `sequence`, also that of an older worker: a client can order the texts."""
-    number = sequence_number(envelope)
-    if number is None or len(envelope.extensions["sequence"]) == SEQUENCE_DIGITS:
-        return envelope
-    return replace(envelope, extensions={**envelope.extensions, "sequence": sequence_text(number)})
+    return StreamedEvent(partition, offset, envelope.subject, envelope, envelope.data)

@@ -52,7 +52,7 @@ from schemas.documents.openapi.reads import PARAMETER_WORDS, read_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 
-VERSION: Final = "1.2.0"
+VERSION: Final = "1.0.0"
 """The version of the contract, not of the gateway: docs/changing.md has the rule, a test checks it."""
 
 _MODELS: tuple[type[Model], ...] = (

@@ -122,7 +122,7 @@ async def test_a_body_with_a_different_digest_is_never_resent(make_queue):
     queue.sim.fault("reset", method="POST", when="after", count=1)
     assert isinstance(await queue.invoke(), RetryAt)
     state = queue.decoded_state()
-    golden = "an earlier version of the worker may have committed the intent"
+    golden = "another version of the worker may have committed the intent"
     assert state.work.intent.body_digest == "bab88802de236183c340692b8e1e0d1f", golden
     intent = state.work.intent.replace(body_digest="00" * 16)
     queue.state = state.replace(work=state.work.replace(intent=intent)).encode()

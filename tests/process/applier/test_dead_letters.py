@@ -28,7 +28,7 @@ async def dead_lettered_create(make_queue):
     return queue, command, dead_letter
 
 
-def redrive(queue, dead_letter, number, **decision):
+def redrive(queue, dead_letter, number):
     original = Original(
         type=CommandType(dead_letter.command), caller=dead_letter.caller, accepted_at=dead_letter.accepted_at, data={}
     )
@@ -36,7 +36,8 @@ def redrive(queue, dead_letter, number, **decision):
         command_id=dead_letter.command_id,
         redrive=number,
         requested_by="op",
-        **(decision or {"reason": DecisionReason.CHECKED_BY_HAND, "ticket": "OPS-1"}),
+        reason=DecisionReason.CHECKED_BY_HAND,
+        ticket="OPS-1",
         command=original,
         intent=dead_letter.intents[-1] if dead_letter.intents else None,
     )
@@ -73,14 +74,6 @@ async def test_a_redrive_after_too_many_writes_can_write_again(make_queue):
     redrive(queue, dead_letter, 1)
     await queue.drain()
     assert queue.finished_of(command, redrive=1).effect == "ours"
-
-
-async def test_a_redrive_record_of_an_older_ingress_finishes(make_queue):
-    queue, command, dead_letter = await dead_lettered_create(make_queue)
-    redrive(queue, dead_letter, 1, why="looked at it")
-    await queue.drain()
-    outcome = queue.finished_of(command, redrive=1)
-    assert (outcome.outcome, shown(outcome.decision)) == ("applied", ("op", "on-call", None, None))
 
 
 async def test_a_redrive_after_the_end_is_rejected(make_queue):

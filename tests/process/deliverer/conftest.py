@@ -29,7 +29,7 @@ def limits(**changes):
 def event_record(authorization="auth_1", sequence=1):
     """The headers and the value of an event."""
     data = HandoffOpened.from_record(json.dumps(HandoffOpened.EXAMPLE).encode())
-    event = publish(data, authorization_id=authorization, sequence=sequence, time=datetime.now(UTC))
+    event = publish(data, authorization_id=authorization, sequence=sequence, life=1, time=datetime.now(UTC))
     return write_event(event, source("test"))
 
 

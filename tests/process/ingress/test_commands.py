@@ -214,6 +214,7 @@ def finished(command_id, **fields):
         ),
         authorization_id="auth_1",
         causation_id=command_id,
+        life=1,
         sequence=1,
         time=datetime(2026, 1, 1, tzinfo=UTC),
     )

@@ -158,7 +158,7 @@ def dead_lettered(command_id, **fields):
         **fields,
     )
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return publish(event, authorization_id="auth_1", causation_id=command_id, sequence=1, time=at)
+    return publish(event, authorization_id="auth_1", causation_id=command_id, sequence=1, life=1, time=at)
 
 
 async def test_a_command_that_is_dead_lettered_ends_the_wait(ingress, kafka, keys, eventually):

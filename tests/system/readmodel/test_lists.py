@@ -185,7 +185,7 @@ async def test_the_filters_know_the_newest_commands_of_an_authorization(database
     assert await database.all(AuthorizationPage(10, caller="caller-0")) == []
 
 
-async def test_labels_that_an_older_version_left_out_are_repaired_in_pieces(database, monkeypatch):
+async def test_labels_that_are_missing_are_repaired_in_pieces(database, monkeypatch):
     monkeypatch.setattr("adapters.postgres.store._REPAIRED_ROWS", 2)
     names = ["a", "b", "c", "d", "e"]
     await database.write(

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from schemas.enums import AssertedBy, CommandType, Effect, Outcome, ReadContent
+from schemas.enums import AssertedBy, CommandType, DecisionReason, Effect, Outcome, ReadContent
 from schemas.events import AuthorizationWatchEnded, CommandFinished, ContentRead, HandoffAccessGranted
 from schemas.operator_decision import OperatorDecision
 from schemas.records import publish, write_event
@@ -34,7 +34,13 @@ DECIDED = CommandFinished(
     caller="desk",
     outcome=Outcome.DISCARDED,
     effect=Effect.NONE,
-    decision=OperatorDecision(requested_by="op-7", caller="on-call", ticket="OPS-1"),
+    decision=OperatorDecision(
+        requested_by="op-7",
+        asserted_by=AssertedBy.CALLER,
+        caller="on-call",
+        reason=DecisionReason.OTHER,
+        ticket="OPS-1",
+    ),
 )
 WATCHED = AuthorizationWatchEnded(status="processing", watched_since=DAY, reason="max_age")
 
@@ -68,7 +74,7 @@ async def events(kafka, prefix, gateway):
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         for number, data in enumerate([GRANTED, READ, DECIDED, WATCHED, READ, GRANTED]):
             authorization, at = f"auth_{number % 2}", DAY + timedelta(hours=number - 2)
-            event = publish(data, authorization_id=authorization, sequence=number, time=at)
+            event = publish(data, authorization_id=authorization, sequence=number, life=1, time=at)
             headers, value = write_event(event, "/test")
             partition = partition_for(authorization.encode(), PARTITIONS)
             await producer.send_and_wait(

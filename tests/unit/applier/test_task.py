@@ -8,7 +8,7 @@ from consumers.applier.task import CommandTask, InvalidRecord, read, request_bod
 from consumers.authorization.state import AmbiguousWrite
 from consumers.engine import Record
 from schemas.commands import HandoffClose, HandoffRequest, Original, Redrive, Revoked
-from schemas.enums import CommandType
+from schemas.enums import CommandType, DecisionReason
 from schemas.records import RecordedCommand, write_command
 
 ACCEPTED = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -25,6 +25,7 @@ def task_of(intent, command_type=CommandType.HANDOFF_REQUEST, data=None):
         command_id="2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
         redrive=2,
         requested_by="op",
+        reason=DecisionReason.OTHER,
         command=original,
         intent=intent,
     )

@@ -40,12 +40,6 @@ class Ids:
             self.packed, self.callers, one, b"dddd", CommandEnd.FINISHED, caller=caller, now=now, until=now, **options
         )
 
-    def add_by_an_older_worker(self, times=1, now=NOW):
-        for _ in range(times):
-            self.packed = recent_commands.add(
-                self.packed, str(uuid.uuid4()), b"dddd", CommandEnd.FINISHED, now, until=now
-            )
-
     def count(self, caller, now=NOW):
         return count(self.packed, self.callers, caller, now)
 
@@ -109,22 +103,13 @@ def test_ids_expire_after_a_day():
     assert ids.count("a", NOW + DAY + 1) == 2
 
 
-def test_ids_of_an_older_worker_count_against_no_caller_and_are_kept():
-    ids = Ids()
-    ids.add("a", 2)
-    ids.add_by_an_older_worker(MOST)
-    ids.add("a", 3)
-    assert ids.count("a") == 5
-    assert len(recent_commands.ids(ids.packed)) == MOST + 5
-
-
-@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(1, 40)), max_size=12), st.integers(2, 30))
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 40)), max_size=12), st.integers(2, 30))
 def test_no_caller_loses_an_id_to_another_below_the_bound_of_all(steps, share):
     ids, own = Ids(), recent_callers.SHARE
     recent_callers.SHARE = share
     try:
         for caller, times in steps:
-            ids.add(caller, times) if caller else ids.add_by_an_older_worker(times)
+            ids.add(caller, times)
     finally:
         recent_callers.SHARE = own
     for caller in ids.ids:
@@ -132,11 +117,11 @@ def test_no_caller_loses_an_id_to_another_below_the_bound_of_all(steps, share):
         assert ids.count(caller) == min(share, len(ids.ids[caller]))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(1, 20)), max_size=12))
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 20)), max_size=12))
 def test_emptying_one_callers_ids_leaves_those_of_others(steps):
     ids = Ids()
     for caller, times in steps:
-        ids.add(caller, times) if caller else ids.add_by_an_older_worker(times)
+        ids.add(caller, times)
     before = len(recent_commands.ids(ids.packed))
     removed = ids.count("a")
     ids.packed, ids.callers = recent_callers.emptied(ids.packed, ids.callers, "a")

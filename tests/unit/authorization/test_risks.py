@@ -100,10 +100,3 @@ def test_a_grant_of_an_older_version_expires_without_a_warning():
     stored = case.state.replace(active=case.state.active.replace(grant_expiring_at=None))
     case.state = AuthorizationState.decode(stored.encode())
     assert case.next() == 300.0
-
-
-def test_a_grant_that_an_older_worker_recorded_after_a_newer_one_warns_before_its_own_end():
-    case = Case()
-    case.grant(0.0, until=300.0)
-    case.state = case.state.replace(active=case.state.active.replace(grant_until=NOW + 900.0))
-    assert case.next() == 840.0

@@ -33,7 +33,9 @@ def dead_lettered():
 
 
 def record(event, sequence):
-    published = publish(event, authorization_id="auth_1", sequence=sequence, time=AT, causation_id=event.command_id)
+    published = publish(
+        event, authorization_id="auth_1", sequence=sequence, life=1, time=AT, causation_id=event.command_id
+    )
     headers, value = write_event(published, "/collate-gateway/test")
     return MemoryRecord(sequence, headers, value)
 

@@ -70,11 +70,6 @@ def test_commands_and_attempts_have_a_description():
         describe("command.discard_requested", {"requestedBy": "op-7", "reason": "other"})
         == "op-7 requested a discard: other."
     )
-    redriven = {"requestedBy": "op-7", "redrive": 2, "partition": 3, "offset": 128}
-    assert (
-        describe("command.redrive_requested", redriven)
-        == "op-7 requested redrive 2; the reason is in command record 3-128."
-    )
     assert (
         describe("command.discard_requested", decided | {"caller": "on-call"})
         == "op-7 requested a discard through on-call: checked_by_hand, ticket OPS-1204."

@@ -94,7 +94,7 @@ def test_no_row_contains_phi(seed):
 
 def event(sequence, data):
     return EventRecord(
-        publish(data, authorization_id="auth_1", sequence=sequence, time=AT + timedelta(seconds=sequence))
+        publish(data, authorization_id="auth_1", sequence=sequence, life=1, time=AT + timedelta(seconds=sequence))
     )
 
 
@@ -199,21 +199,12 @@ def required_since(**changes):
 
 def test_an_action_is_required_since_the_record_says():
     assert required_since(actionRequiredAt="2026-06-02T13:00:00Z") == AT - timedelta(hours=1)
-
-
-def test_an_action_in_the_record_of_an_older_version_is_required_since_the_record_was_written():
-    assert required_since() == AT
-    assert required_since(status="processing", nextAction=None) is None
-    last = {"id": "mh_1", "result": "revoked"}
-    assert required_since(lastHandoff=last) is None, "not reconciled yet"
-    assert required_since(lastHandoff=last | {"agreement": "no_report"}) == AT
-    active = {"id": "mh_1", "state": "active", "accessAvailable": True, "finalSubmitCapable": True}
-    assert required_since(activeHandoff=active) is None
+    assert required_since() is None
 
 
 def test_an_open_handoff_has_the_access_of_its_last_event():
     def event(sequence, data):
-        return EventRecord(publish(data, authorization_id="auth_1", sequence=sequence, time=AT))
+        return EventRecord(publish(data, authorization_id="auth_1", sequence=sequence, life=1, time=AT))
 
     rows = Rows()
     opened = HandoffOpened(handoff_id="mh_1", access_available=False, final_submit_capable=False)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.commands import EmptyRecentCommands, HandoffRequest, RecordAccess, ReleaseHandoff
-from schemas.enums import ClaimCheck, EventType
+from schemas.enums import ClaimCheck, DecisionReason, EventType
 
 PERSON, SERVICE = "people:jo.miller", "intake"
 
@@ -62,7 +62,7 @@ async def test_a_grant_and_a_decision_say_who_vouches_for_their_operator(make_qu
     queue = make_queue()
     until = datetime(2026, 6, 2, 14, 15, tzinfo=UTC)
     queue.send(RecordAccess(handoff_id="mhand_1", operator="jo.miller", grant_expires_at=until), caller=caller)
-    queue.send(EmptyRecentCommands(requested_by="jo.miller"), caller=caller)
+    queue.send(EmptyRecentCommands(requested_by="jo.miller", reason=DecisionReason.OTHER), caller=caller)
     await queue.drain()
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
     assert (granted.data.operator, granted.data.caller, granted.data.asserted_by) == ("jo.miller", caller, vouching)

@@ -137,7 +137,7 @@ async def test_the_newest_events_are_a_list_without_a_read_model(person, kafka):
     watched = datetime(2026, 6, 2, 14, tzinfo=UTC)
     for number in (1, 2):
         event = AuthorizationWatchEnded(status="processing", watched_since=watched, reason="max_age", version=number)
-        kafka.publish(publish(event, authorization_id="auth_1", sequence=number, time=datetime.now(UTC)))
+        kafka.publish(publish(event, authorization_id="auth_1", sequence=number, life=1, time=datetime.now(UTC)))
     page = await person.get("/events?show=list&authorizationId=auth_1")
     assert page.status_code == 200
     assert page.text.count("authorization.watch_ended</") + page.text.count("no. 2") >= 1

@@ -247,7 +247,9 @@ async def test_a_decision_on_an_older_dead_letter_gets_409(ingress, kafka, add_d
 
 
 def event_of(data):
-    return publish(data, authorization_id="auth_1", causation_id=data.command_id, sequence=1, time=datetime.now(UTC))
+    return publish(
+        data, authorization_id="auth_1", causation_id=data.command_id, sequence=1, life=1, time=datetime.now(UTC)
+    )
 
 
 @pytest.mark.parametrize("outcome", ["applied", "rejected"])
