@@ -1,10 +1,13 @@
-"""The events of one authorization, folded: what ended, and what they show of each handoff. Pure."""
+"""The events of one authorization: the ends of commands, and its handoffs as the reducer changes them. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
-from consumers.authorization.handoffs import DEFAULT_RISK_RULES, RESULT_OF, expiring_at, granted
-from consumers.authorization.state import Claim, Closer, CommandRef, Grant, Handoff, OpenDeadLetter
+from consumers.authorization.facts import GrantRecorded
+from consumers.authorization.handoffs import RESULT_OF, reconciled
+from consumers.authorization.reducer import reduce
+from consumers.authorization.reduction import Reduction
+from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, OpenDeadLetter
 from schemas.enums import ClosedBy, Effect, Outcome
 from schemas.events import (
     AuthorizationChanged,
@@ -55,8 +58,7 @@ class History:
         recorded: the ids of the gateway's own records that have an event.
         discarded_at: when each dead letter was discarded.
         recent: the ends since `recent_since`, for the recent commands.
-        handoffs: every handoff that was opened, as far as events show it; `closed` are the ids of those that ended.
-        grant: the last grant for a handoff without `handoff.opened`.
+        state: the open and the last handoff, the ids of those that ended, and the grant before `handoff.opened`.
         closes: by handoff, the command that closed it according to its own end.
     """
 
@@ -68,14 +70,11 @@ class History:
     discarded_at: dict[str, float] = field(default_factory=dict)
     recent: list[Ended] = field(default_factory=list)
     dead_letters: dict[str, OpenDeadLetter] = field(default_factory=dict)
-    handoffs: dict[str, Handoff] = field(default_factory=dict)
-    closed: list[str] = field(default_factory=list)
-    grant: Grant | None = None
+    state: AuthorizationState = NEW
     closes: dict[str, str] = field(default_factory=dict)
     content_read_at: float | None = None
     _receipt: bool = False
     _decision: bool = False
-    _opened_at: dict[str, float] = field(default_factory=dict)
 
     def see(self, event: PublishedEvent) -> None:
         """Fold the next event."""
@@ -96,9 +95,11 @@ class History:
 
     def _changed(self, changed: AuthorizationChanged, at: float) -> None:
         self._receipt, self._decision = changed.receipt_seen, changed.decision_seen
-        for handoff_id, opened_at in self._opened_at.items():
-            if opened_at == at:  # one read showed both: its receipt is not new since the opening
-                self._replace(handoff_id, had_receipt=self._receipt, had_decision=self._decision)
+        active = self.state.active
+        if (
+            active is not None and active.seen_at == at
+        ):  # one read showed both: its receipt is not new since the opening
+            self._change_active(active.id, had_receipt=self._receipt, had_decision=self._decision)
 
     # Commands
 
@@ -137,7 +138,9 @@ class History:
                 self.content_read_at = at
                 return  # a read is not among the recent commands
             case HandoffAccessGranted():
-                self._granted(event, at)
+                until = event.expires_at.timestamp()
+                grant = GrantRecorded(event.handoff_id, event.operator, event.caller or "", until, cause or "")
+                self.state, _ = reduce(self.state, grant, at)
             case RecentCommandsEmptied(of_caller=of_caller):
                 self.recent = [one for one in self.recent if of_caller not in {None, one.caller}]
             case _:
@@ -154,33 +157,38 @@ class History:
     def _handoff(self, event: Event, at: float, cause: str | None) -> None:
         match event:
             case HandoffOpened() as opened:
-                self._opened(opened, at, cause)
+                reduction = Reduction(self.state, at)
+                reduction.open(self._opened(opened, at, cause), opened.version)
+                self.state = reduction.state
             case HandoffAccessChanged() as changed:
-                self._replace(
+                self._change_active(
                     changed.handoff_id,
                     state=changed.state,
                     access_available=changed.access_available,
                     final_submit_capable=changed.final_submit_capable,
                 )
-            case HandoffAtRisk() as risk if risk.handoff_id in self.handoffs:
-                risks = self.handoffs[risk.handoff_id].emitted_risks
-                self._replace(risk.handoff_id, emitted_risks=(*risks, risk.reason))
+            case HandoffAtRisk() as risk if self.state.active is not None:
+                risks = self.state.active.emitted_risks
+                self._change_active(risk.handoff_id, emitted_risks=(*risks, risk.reason))
             case HandoffClaimed() as claimed:
-                self._replace(claimed.handoff_id, claim=Claim(caller=claimed.caller, since=at))
+                self._change_active(claimed.handoff_id, claim=Claim(caller=claimed.caller, since=at))
             case HandoffReleased() as released:
                 if cause is not None:
                     self.recorded.add(cause)
-                self._replace(released.handoff_id, claim=None)
+                self._change_active(released.handoff_id, claim=None)
             case HandoffClosed() as closed:
-                self._closed(closed, at, cause)
-            case HandoffReconciled() as reconciled:
-                before = self.handoffs.get(reconciled.handoff_id)
-                closer = before.closer.replace(caused_by=None) if before is not None and before.closer else None
-                self._replace(reconciled.handoff_id, agreement=reconciled.agreement.value, closer=closer, seen_at=0.0)
+                reduction = Reduction(self.state, at)
+                reduction.end(self._closed(closed, at, cause), closed.version or 0, closed.result)
+                early = self.state.early_grant
+                is_of_closed = early is not None and early.handoff_id == closed.handoff_id
+                self.state = reduction.state.replace(early_grant=None) if is_of_closed else reduction.state
+            case HandoffReconciled() as event_of_last if (last := self.state.last) is not None:
+                if last.id == event_of_last.handoff_id:
+                    self.state = self.state.replace(last=reconciled(last, event_of_last.agreement))
             case _:
                 pass
 
-    def _opened(self, opened: HandoffOpened, at: float, cause: str | None) -> None:
+    def _opened(self, opened: HandoffOpened, at: float, cause: str | None) -> Handoff:
         opener = None
         if opened.effect is not None and cause is not None:
             opener = CommandRef(
@@ -190,7 +198,7 @@ class History:
                 requested_by=opened.requested_by,
                 accepted_by=opened.accepted_by,
             )
-        handoff = Handoff(
+        return Handoff(
             id=opened.handoff_id,
             state="active",
             access_available=opened.access_available,
@@ -204,23 +212,9 @@ class History:
             opener=opener,
             opener_inferred=opened.effect == Effect.INFERRED,
         )
-        if self.grant is not None and self.grant.handoff_id == handoff.id:
-            handoff, self.grant = granted(handoff, self.grant.until, self.grant.expiring_at), None
-        self.handoffs[handoff.id] = handoff
-        self._opened_at = {handoff.id: at}
 
-    def _granted(self, grant: HandoffAccessGranted, at: float) -> None:
-        until = grant.expires_at.timestamp()
-        expiring = expiring_at(until, at, DEFAULT_RISK_RULES)
-        handoff = self.handoffs.get(grant.handoff_id)
-        if handoff is None:
-            before = self.grant
-            if before is None or before.handoff_id != grant.handoff_id or before.until < until:
-                self.grant = Grant(handoff_id=grant.handoff_id, until=until, expiring_at=expiring)
-        elif grant.handoff_id not in self.closed:
-            self.handoffs[handoff.id] = granted(handoff, until, expiring)
-
-    def _closed(self, closed: HandoffClosed, at: float, cause: str | None) -> None:
+    def _closed(self, closed: HandoffClosed, at: float, cause: str | None) -> Handoff:
+        """Return the handoff as it was before its end, with the command that closed it."""
         closer = None
         if closed.by == ClosedBy.US and (operation := _OPERATION_OF.get(closed.result)) is not None:
             closer = Closer(
@@ -231,30 +225,21 @@ class History:
                 caller=closed.caller,
                 reported_by=closed.reported_by,
             )
-        if closed.handoff_id not in self.handoffs:  # its opening is older than `events`
-            self.handoffs[closed.handoff_id] = Handoff(
-                id=closed.handoff_id, state="active", seen_at=at, open_version=0, had_receipt=True, had_decision=True
+        handoff = self.state.active
+        if handoff is None or handoff.id != closed.handoff_id:  # its opening is older than `events`
+            handoff = Handoff(
+                id=closed.handoff_id,
+                state="active",
+                seen_at=at,
+                open_version=0,
+                open_emitted=True,
+                had_receipt=True,
+                had_decision=True,
             )
-        self._replace(
-            closed.handoff_id,
-            state="closed",
-            access_available=False,
-            result=closed.result,
-            by=closed.by.value,
-            reported=None if closed.reported is None else closed.reported.value,
-            closed_at=None if closed.closed_at is None else closed.closed_at.timestamp(),
-            closer=closer,
-            opener=None,
-            opener_inferred=False,
-            open_emitted=False,
-            emitted_risks=(),
-            grant_until=None,
-            grant_expiring_at=None,
-        )
-        if self.grant is not None and self.grant.handoff_id == closed.handoff_id:
-            self.grant = None
-        self.closed.append(closed.handoff_id)
+        closed_at = None if closed.closed_at is None else closed.closed_at.timestamp()
+        return handoff.replace(closer=closer, closed_at=closed_at)
 
-    def _replace(self, handoff_id: str, **changes: object) -> None:
-        if (handoff := self.handoffs.get(handoff_id)) is not None:
-            self.handoffs[handoff_id] = handoff.replace(**changes)
+    def _change_active(self, handoff_id: str, **changes: object) -> None:
+        active = self.state.active
+        if active is not None and active.id == handoff_id:
+            self.state = self.state.replace(active=active.replace(**changes))

@@ -55,7 +55,7 @@ def rebuilt(
     state = _with_ends(state, history, commands, now=now if head is None else min(now, head.accepted_at))
     if record is None:
         # The state of a write has always been committed together with the record of the read before it.
-        return state.replace(early_grant=history.grant)
+        return state.replace(early_grant=history.state.early_grant)
     active = None if record.active_handoff is None else _active(record.active_handoff, record, history, commands)
     last = None if record.last_handoff is None else _last(record.last_handoff, record, history)
     is_required = record.action_required_at is not None and record.next_action is not None
@@ -65,8 +65,8 @@ def rebuilt(
         known=_known(record),
         active=active,
         last=last,
-        early_grant=history.grant,
-        ended=_ended_handoffs(history, last),
+        early_grant=history.state.early_grant,
+        ended=tuple(dict.fromkeys((*history.state.ended, *([last.id] if last else ()))))[-MOST_ENDED_HANDOFFS:],
         emitted_action=(record.next_action, record.resolution, record.covers_review_snapshot_id)
         if is_required
         else None,
@@ -115,8 +115,8 @@ def _watch(record: AuthorizationRecord, now: float, watch_seconds: float) -> Wat
 def _active(
     shown: ActiveHandoff, record: AuthorizationRecord, history: History, commands: Sequence[LoggedCommand]
 ) -> Handoff:
-    before = history.handoffs.get(shown.id)
-    if before is None:  # offered, or opened before the first event that `events` still holds
+    before = history.state.active
+    if before is None or before.id != shown.id:  # offered, or opened before the first event that `events` still holds
         before = Handoff(
             id=shown.id,
             state=shown.state,
@@ -141,8 +141,8 @@ def _active(
 
 
 def _last(shown: LastHandoff, record: AuthorizationRecord, history: History) -> Handoff:
-    before = history.handoffs.get(shown.id)
-    if before is None:
+    before = history.state.last
+    if before is None or before.id != shown.id:
         before = Handoff(id=shown.id, state="closed", open_version=0, had_receipt=True, had_decision=True)
     closer, reported = before.closer, None if shown.reported is None else shown.reported.value
     if closer is None and shown.by == ClosedBy.US and (operation := _OPERATION_OF.get(shown.result)) is not None:
@@ -158,13 +158,6 @@ def _last(shown: LastHandoff, record: AuthorizationRecord, history: History) -> 
         agreement=None if shown.agreement is None else shown.agreement.value,
         closer=closer,
     )
-
-
-def _ended_handoffs(history: History, last: Handoff | None) -> tuple[str, ...]:
-    found = dict.fromkeys(history.closed)
-    if last is not None:
-        found.setdefault(last.id)
-    return tuple(found)[-MOST_ENDED_HANDOFFS:]
 
 
 # Commands

@@ -13,6 +13,8 @@ from consumers.rebuild.logged import ended, first_unended, logged
 from consumers.rebuild.state import rebuilt
 from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
 from schemas.enums import CommandType, DecisionReason, EventType, ReadContent
+from schemas.events import AuthorizationChanged, HandoffOpened
+from schemas.records import PublishedEvent
 from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
 
 PROFILES = ["v2", "v3", "ignores_preconditions"]
@@ -160,6 +162,42 @@ async def test_a_rebuilt_state_is_the_lost_one_after_each_step_of_a_handoff(make
         require_same(queue)
     lose_state(queue)
     assert queue.public_record().last_handoff.agreement is not None
+
+
+async def test_events_from_after_an_opening_show_the_end_of_the_handoff(make_queue, close):
+    queue = make_queue("v2")
+    asked = queue.send(HandoffRequest())
+    await queue.drain()
+    handoff = queue.check(asked).handoff_id
+    queue.send(RecordAccess(handoff_id=handoff, operator="jo", grant_expires_at=LATER))
+    queue.send(close(handoff))
+    await queue.drain()
+    await queue.observe_until(EventType.HANDOFF_CLOSED)
+    history = History(0.0)
+    for event in queue.events():
+        if not isinstance(event.data, HandoffOpened):
+            history.see(event)
+    assert (history.state.early_grant, history.state.active) == (None, None)
+    assert history.state.last.closer.operation == "complete"
+    assert history.state.ended == (handoff,)
+
+
+async def test_a_rebuilt_state_knows_the_risks_that_were_published(make_queue):
+    queue = make_queue("v2")
+    queue.send(HandoffRequest())
+    await queue.drain()
+    await queue.observe_until(EventType.HANDOFF_AT_RISK)
+    require_same(queue)
+
+
+def test_a_receipt_that_the_read_of_an_opening_shows_is_not_new():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    history = History(0.0)
+    opened = HandoffOpened(handoff_id="mhand_1", access_available=True, final_submit_capable=True)
+    changed = AuthorizationChanged(to_status="requires_action", receipt_seen=True, decision_seen=False)
+    for sequence, event in enumerate((opened, changed), 1):
+        history.see(PublishedEvent(str(sequence), "auth_1", sequence, at, event))
+    assert history.state.active.had_receipt
 
 
 async def test_a_lost_state_forgets_no_ended_command_and_no_dead_letter(make_queue):
