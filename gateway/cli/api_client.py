@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
@@ -189,6 +190,17 @@ def fail(code: Exit, message: str) -> NoReturn:
     """Print the message on standard error and exit with the code."""
     typer.echo(f"gateway: {message}", err=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """End the program with a message if the gateway does not answer, or rejects a request."""
+    try:
+        yield
+    except GatewayUnavailable as error:
+        fail(Exit.UNAVAILABLE, str(error))
+    except RequestRejected as rejection:
+        fail(Exit.FAILED, str(rejection))
 
 
 def user_name() -> str:

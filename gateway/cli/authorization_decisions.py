@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json, report_errors
 from gateway.cli.dead_letters.commands import Operator, Why
-from gateway.cli.dead_letters.selection import report_errors
 from runtime.exits import Exit
 from schemas.enums import DecisionReason
 from schemas.fields.scalars import is_ticket

@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from schemas.enums import PREFIX
 from schemas.fields.visible_text import escaped
 
 WIDE = 110
@@ -120,6 +121,22 @@ def age(since: str | None, now: str) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def short_type(type_: str) -> str:
+    """Return a type without its prefix and version."""
+    return type_.removeprefix(PREFIX).removesuffix(".v1")
+
+
+@contextmanager
+def progress(activity: str) -> Iterator[None]:
+    """Show the activity on a terminal."""
+    errors = Console(stderr=True)
+    if not errors.is_terminal:
+        yield
+        return
+    with errors.status(f"{activity} …"):
+        yield
 
 
 @contextmanager

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json, report_errors
 from gateway.cli.dead_letters import tables
 from gateway.cli.dead_letters.bulk_decisions import decide_matching
 from gateway.cli.dead_letters.decisions import Decision, Verb, decide_each
-from gateway.cli.dead_letters.selection import Filters, progress, read_list, report_errors, select
-from gateway.cli.formatting import console
-from gateway.cli.lists import parse_since
+from gateway.cli.dead_letters.selection import Filters, select
+from gateway.cli.formatting import console, progress
+from gateway.cli.lists.listing import Limit, parse_since
 from runtime.exits import Exit
 from schemas.enums import DecisionReason
 from schemas.fields.scalars import is_ticket
@@ -94,27 +94,15 @@ def list_them(
     caller: FromCaller = None,
     authorization: Authorization = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 50,
+    limit: Limit = 50,
     url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first, without any text that a caller wrote."""
     filters = _filters(cause, command, caller, authorization, since)
-    gateway = ApiClient(url, key_file)
-    with report_errors(), progress("reading dead letters"):
-        dead_letters, matching, left_out = read_list(gateway, filters, limit)
-    if as_json:
-        for dead_letter in dead_letters:
-            print_json(dead_letter)
-        return
-    if not dead_letters:
-        typer.echo(tables.empty_text(is_filtered=filters.are_set))
-        return
-    output = console()
-    output.print(tables.list_table(dead_letters, datetime.now(UTC), output.width))
-    for line in tables.list_notes(dead_letters, matching, left_out):
-        typer.echo(line)
+    empty = tables.NONE_MATCHES if filters.are_set else None
+    tables.DEAD_LETTERS.show(url, key_file, filters.query, limit, as_json=as_json, empty=empty)
 
 
 def show(
@@ -171,7 +159,7 @@ def decide(
     verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
     checked = None if dry_run else _checked(reason, ticket, why)
     if not dead_letters:
-        typer.echo(tables.empty_text(is_filtered=True), err=as_json)
+        typer.echo(tables.NONE_MATCHES, err=as_json)
         return
     with report_errors():
         if checked is None:

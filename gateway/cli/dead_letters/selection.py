@@ -1,13 +1,11 @@
-"""The selection of dead letters by filters or ids, read page by page; and messages while it runs."""
+"""The selection of dead letters by filters or ids, read page by page."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
-from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected, fail
+from gateway.cli.api_client import ApiClient, fail, report_errors
+from gateway.cli.formatting import progress
 from runtime.exits import Exit
 
 _PAGE = 200
@@ -71,38 +69,3 @@ def read_matching(gateway: ApiClient, query: Mapping[str, str | None]) -> Seen:
         page = gateway.read("dead-letters", limit=_PAGE, cursor=cursor, **chosen_by)
         dead_letters += page["deadLetters"]
     return Seen(dead_letters, chosen_by, digest)
-
-
-def read_list(gateway: ApiClient, filters: Filters, limit: int | None) -> tuple[list[dict[str, Any]], int, int]:
-    """Return up to `limit` dead letters (None: all), how many match, and how many the gateway does not list."""
-    dead_letters: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        size = _PAGE if limit is None else min(_PAGE, limit - len(dead_letters))
-        page = gateway.read("dead-letters", limit=size, cursor=cursor, **filters.query)
-        dead_letters += page["deadLetters"]
-        cursor = page.get("next")
-        if cursor is None or (limit is not None and len(dead_letters) >= limit):
-            return dead_letters, page["matching"], page["leftOut"]
-
-
-@contextmanager
-def report_errors() -> Iterator[None]:
-    """End the program with a message if the gateway does not answer, or rejects a request."""
-    try:
-        yield
-    except GatewayUnavailable as error:
-        fail(Exit.UNAVAILABLE, str(error))
-    except RequestRejected as rejection:
-        fail(Exit.FAILED, str(rejection))
-
-
-@contextmanager
-def progress(activity: str) -> Iterator[None]:
-    """Show the activity on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(f"{activity} …"):
-        yield

@@ -3,74 +3,62 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import stacked, table_of, with_local_times
-from schemas.enums import PREFIX
-from schemas.times import parse_time
+from gateway.cli.formatting import age, short_type, table_of, with_local_times
+from gateway.cli.lists.listing import Cells, Json, Listing
 
-Json = dict[str, Any]
-_WIDE = 150
-_COLUMNS = ("command", "type", "authorization", "caller", "cause", "since", "writes", "redriven")
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red", "ended": "dim"}
 
 
-def empty_text(*, is_filtered: bool) -> str:
-    """Return the text for an empty list, with the next verbs to try."""
-    if is_filtered:
-        return "No dead letter matches. `gateway dead-letters list` without filters shows all dead letters."
+NONE_MATCHES = "No dead letter matches. `gateway dead-letters list` without filters shows all dead letters."
+
+
+def _lines(cells: Cells) -> tuple[Text, str]:
+    writes = f"{cells['writes']} {'write' if cells['writes'] == '1' else 'writes'}"
+    redriven = f", redriven {cells['redriven']} times" if cells["redriven"] else ""
     return (
-        "There are no dead letters. `gateway top` shows the commands that wait for Collate; "
-        "`gateway status COMMAND` shows one command."
+        Text.assemble(cells["command"], "  ", cells["cause"], f"  {cells['since']}"),
+        f"{cells['type']} of {cells['authorization']}, by {cells['caller']}; {writes}{redriven}",
     )
 
 
-def list_table(dead_letters: Iterable[Json], now: datetime, width: int) -> Table | Group:
-    """Lay out a list: a table, or two lines per dead letter in a narrow terminal."""
-    if width < _WIDE:
-        return Group(*(part for dead_letter in dead_letters for part in _lines_of(dead_letter, now)))
-    return table_of(_COLUMNS, (_cells(one, now) for one in dead_letters), {"command", "cause", "since"})
-
-
-def _cells(dead_letter: Json, now: datetime) -> tuple[str | Text, ...]:
-    return (
-        dead_letter["commandId"],
-        _type(dead_letter),
-        dead_letter.get("authorizationId", "(broken)"),
-        dead_letter.get("caller", "unknown"),
-        _cause(dead_letter),
-        _age(dead_letter["deadAt"], now),
-        str(dead_letter["writes"]),
-        str(dead_letter["redrive"] or ""),
-    )
-
-
-def _lines_of(dead_letter: Json, now: datetime) -> list[RenderableType]:
-    redriven = f", redriven {dead_letter['redrive']} times" if dead_letter["redrive"] else ""
-    return stacked(
-        Text.assemble(dead_letter["commandId"], "  ", _cause(dead_letter), f"  {_age(dead_letter['deadAt'], now)}"),
-        f"{_type(dead_letter)} of {dead_letter.get('authorizationId', '(broken)')}, "
-        f"by {dead_letter.get('caller', 'unknown')}; {_writes(dead_letter)}{redriven}",
-    )
-
-
-def _cause(dead_letter: Json) -> Text:
-    return Text(dead_letter["cause"], "red" if dead_letter["cause"] == "outcome_unknown" else "")
-
-
-def list_notes(dead_letters: list[Json], matching: int, left_out: int) -> Iterator[str]:
+def _notes(dead_letters: list[Json], page: Json) -> Iterator[str]:
     """Yield notes below a list: what it omits, and the next verb."""
-    if matching > len(dead_letters):
-        yield f"{len(dead_letters)} of {matching}; --limit shows more."
-    if left_out:
+    if page["matching"] > len(dead_letters):
+        yield f"{len(dead_letters)} of {page['matching']}; --limit shows more."
+    if left_out := page["leftOut"]:
         yield f"{left_out} older dead letters are not listed: decide about the listed ones, then restart ingress."
     yield f"Next: gateway dead-letters show {dead_letters[0]['commandId']}"
+
+
+DEAD_LETTERS = Listing(
+    path="dead-letters",
+    member="deadLetters",
+    columns={
+        "command": lambda one, _: one["commandId"],
+        "type": lambda one, _: short_type(one.get("command", "unrecognised")),
+        "authorization": lambda one, _: one.get("authorizationId", "(broken)"),
+        "caller": lambda one, _: one.get("caller", "unknown"),
+        "cause": lambda one, _: Text(one["cause"], "red" if one["cause"] == "outcome_unknown" else ""),
+        "since": lambda one, now: age(one["deadAt"], now),
+        "writes": lambda one, _: str(one["writes"]),
+        "redriven": lambda one, _: str(one["redrive"] or ""),
+    },
+    unwrapped={"command", "cause", "since"},
+    lines=_lines,
+    wide=150,
+    empty=(
+        "There are no dead letters. `gateway top` shows the commands that wait for Collate; "
+        "`gateway status COMMAND` shows one command."
+    ),
+    notes=_notes,
+)
 
 
 def details(dead_letter: Json, original: Json | None) -> Group:
@@ -156,21 +144,5 @@ def _next(dead_letter: Json) -> Iterator[str]:
     yield f"Discard:            gateway dead-letters discard {command_id} --reason …"
 
 
-def _type(dead_letter: Json) -> str:
-    return str(dead_letter.get("command", "unrecognised")).removeprefix(PREFIX).removesuffix(".v1")
-
-
-def _age(at: str, now: datetime) -> str:
-    seconds = max(0, int((now - parse_time(at)).total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _writes(dead_letter: Json) -> str:
-    return f"{dead_letter['writes']} {'write' if dead_letter['writes'] == 1 else 'writes'}"

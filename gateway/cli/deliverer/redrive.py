@@ -11,7 +11,7 @@ from rich.table import Table
 from gateway.cli.api_client import fail, print_json
 from gateway.cli.deliverer.subscriptions import AsJson, Name, load_subscription
 from gateway.cli.formatting import console
-from gateway.cli.lists import parse_since
+from gateway.cli.lists.listing import parse_since
 from runtime.exits import Exit
 from schemas.times import format_time, parse_time
 

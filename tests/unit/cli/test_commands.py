@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from adapters.postgres.views.lists import COMMAND_STATUSES
-from gateway.cli.commands.command import CommandState
-from gateway.cli.commands.tables import commands_table
+from gateway.cli.lists.commands import COMMANDS as LIST
+from gateway.cli.lists.commands import CommandState
 
 COMMANDS = [
     {
@@ -36,7 +36,7 @@ COMMANDS = [
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_row_says_what_was_asked_by_whom_when_and_how_it_stands(width):
     page = io.StringIO()
-    Console(file=page, width=width).print(commands_table(COMMANDS, "2026-06-02T14:40:00Z", width))
+    Console(file=page, width=width).print(LIST.layout(COMMANDS, "2026-06-02T14:40:00Z", width))
     text = page.getvalue()
     for part in (
         "7f2c1a90",

@@ -1,7 +1,6 @@
 """Layouts for people: no text is cut off at any width of the terminal."""
 
 import io
-from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
@@ -166,9 +165,8 @@ def test_columns_align_with_their_names_and_a_pipe_gets_one_line_per_entry():
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_dead_letter_in_a_list_is_complete_at_any_width(width):
-    now = datetime(2026, 6, 2, 14, 10, tzinfo=UTC)
-    text = flat(shown(width, tables.list_table([LETTER], now, width)))
-    for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3h"):
+    text = flat(shown(width, tables.DEAD_LETTERS.layout([LETTER], "2026-06-02T14:10:00Z", width)))
+    for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3 h"):
         assert part in text
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from gateway.cli.work.tables import needs_text, work_table
+from gateway.cli.lists.work import WORK, needs_text
 
 NOW = "2026-06-02T14:40:00Z"
 TO_DO = {
@@ -36,7 +36,7 @@ WRONG = {
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_row_says_how_long_it_waits_for_what_and_who_has_it(width):
     page = io.StringIO()
-    Console(file=page, width=width).print(work_table([TO_DO, OPEN], NOW, width))
+    Console(file=page, width=width).print(WORK.layout([TO_DO, OPEN], NOW, width))
     text = page.getvalue()
     for part in ("auth_1", "31 min", "payer_example", "rev_90", "mhand_55", "jo.miller", "open_too_long"):
         assert part in text

@@ -1,17 +1,51 @@
 """`gateway commands`: the commands that callers sent, by their state, their caller or their metadata."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, print_json
-from gateway.cli.commands.tables import commands_table
-from gateway.cli.dead_letters.selection import report_errors
-from gateway.cli.formatting import console
-from gateway.cli.lists import Limit, MetadataOption, metadata_query, parse_since, read_rows
-from schemas.times import format_time
+from gateway.cli.api_client import DEFAULT_URL, AsJson, KeyFile, Url
+from gateway.cli.formatting import age, short_type
+from gateway.cli.lists.listing import Cells, Json, Limit, Listing, MetadataOption, metadata_query, parse_since
+
+_COLOURS = {"finished": "green", "accepted": "blue", "waiting": "yellow", "dead_lettered": "red"}
+
+
+def _lines(cells: Cells) -> tuple[Text, str]:
+    more = "".join(f"; {cells[name]}" for name in ("reason", "metadata") if cells[name])
+    return (
+        Text.assemble(cells["command"], "  ", cells["state"], f"  {cells['accepted']} ago"),
+        f"{cells['type']} of {cells['authorization']}, by {cells['caller']}{more}",
+    )
+
+
+def _metadata(command: Json) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted((command.get("metadata") or {}).items()))
+
+
+COMMANDS = Listing(
+    path="commands",
+    member="commands",
+    columns={
+        "command": lambda command, _: command["commandId"],
+        "type": lambda command, _: short_type(command.get("type", "unknown")),
+        "authorization": lambda command, _: command.get("authorizationId", ""),
+        "caller": lambda command, _: command.get("caller", ""),
+        "accepted": lambda command, now: age(command.get("acceptedAt"), now),
+        "state": lambda command, _: Text(
+            command.get("outcome") or command["status"], _COLOURS.get(command["status"], "")
+        ),
+        "reason": lambda command, _: (command.get("waiting") or command).get("reason") or "",
+        "metadata": lambda command, _: _metadata(command),
+    },
+    unwrapped={"command", "accepted"},
+    lines=_lines,
+    wide=150,
+    empty="No command matches.",
+    notes=lambda commands, _: [f"Next: gateway status {commands[0]['commandId']}"],
+)
 
 
 class CommandState(StrEnum):
@@ -57,14 +91,4 @@ def list_commands(
         "order": "oldest" if oldest else "newest",
         **metadata_query(metadata),
     }
-    with report_errors():
-        found = read_rows(ApiClient(url, key_file), "commands", "commands", limit, query)
-    if as_json:
-        for one in found:
-            print_json(one)
-    elif found:
-        page = console()
-        page.print(commands_table(found, format_time(datetime.now(UTC)), page.width))
-        typer.echo(f"Next: gateway status {found[0]['commandId']}")
-    else:
-        typer.echo("No command matches.")
+    COMMANDS.show(url, key_file, query, limit, as_json=as_json)

@@ -1,1 +1,0 @@
-"""`gateway commands`: the list of commands."""

@@ -1,1 +1,0 @@
-"""`gateway work`: the work list of people who do handoffs."""
