@@ -1,15 +1,22 @@
 """The health of one process: its components, the heartbeats of its loops, and its failed tasks.
 
-Live means that the process's own code runs; ready means that every component is ok. A process that waits for Kafka or
-Collate stays live, because a restart would not help.
+Live means that the process's own code runs. Ready means that the process can answer: every component is ok or degraded.
+A process that waits for Kafka or Collate stays live, because a restart would not help.
+
+    starting   not ok yet                       not ready
+    ok         works                            ready
+    degraded   is away; the process answers     ready, and the summary names it
+    waiting    is away                          not ready
+    failed     needs a person                   not ready
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-State = Literal["starting", "ok", "waiting", "failed"]
+State = Literal["starting", "ok", "degraded", "waiting", "failed"]
+_GOOD: Final = frozenset({"ok", "degraded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,14 @@ class Health:
         known = self._components.get(name)
         since = known.since if known is not None and known.state == state else self._clock()
         self._components[name] = Component(state, detail, since)
-        self._started = self._started or all(part.state == "ok" for part in self._components.values())
+        self._started = self._started or all(part.state in _GOOD for part in self._components.values())
+
+    def set_away(self, name: str, detail: str) -> None:
+        """Set a component without which the process can answer: degraded, or waiting until the process has started.
+
+        So a new process is ready only when it has reached every component once.
+        """
+        self.set(name, "degraded" if self._started else "waiting", detail)
 
     def remove(self, name: str) -> None:
         """Remove a component, for example a revoked partition."""
@@ -92,6 +106,15 @@ class Health:
     def component(self, name: str) -> Component | None:
         """Return a component as it was last set."""
         return self._components.get(name)
+
+    def is_degraded(self, name: str) -> bool:
+        """Return whether a component is away that the process can answer without."""
+        part = self._components.get(name)
+        return part is not None and part.state == "degraded"
+
+    def all_ok(self) -> bool:
+        """Return whether the process is ready and nothing is degraded."""
+        return self.ready().good and not any(map(self.is_degraded, self._components))
 
     def beat(self, loop: str, allowed_seconds: float | None = None) -> Beat:
         """Register a loop. It must call the returned heartbeat at least every `allowed_seconds`, or /livez fails."""
@@ -116,7 +139,7 @@ class Health:
         return _probe_result("live", "not live", parts)
 
     def ready(self) -> ProbeResult:
-        """Return whether every component is ok."""
+        """Return whether the process can answer: every component is ok or degraded."""
         now = self._clock()
         parts: dict[str, dict[str, object]] = {
             name: {"state": part.state, "detail": part.detail, "forSeconds": round(now - part.since, 1)}
@@ -138,10 +161,12 @@ class Health:
 
 
 def _probe_result(good: str, bad: str, parts: dict[str, dict[str, object]]) -> ProbeResult:
-    wrong = {name: part for name, part in parts.items() if part["state"] != "ok"}
-    if not wrong:
-        return ProbeResult(good=True, summary=good, parts=parts)
+    wrong = {name: part for name, part in parts.items() if part["state"] not in _GOOD}
+    shown = wrong or {name: part for name, part in parts.items() if part["state"] == "degraded"}
+    verdict = bad if wrong else good
+    if not shown:
+        return ProbeResult(good=True, summary=verdict, parts=parts)
     reasons = "; ".join(
-        f"{name} {part['state']}" + (f" ({part['detail']})" * bool(part["detail"])) for name, part in wrong.items()
+        f"{name} {part['state']}" + (f" ({part['detail']})" * bool(part["detail"])) for name, part in shown.items()
     )
-    return ProbeResult(good=False, summary=f"{bad}: {reasons}", parts=parts)
+    return ProbeResult(good=not wrong, summary=f"{verdict}: {reasons}", parts=parts)

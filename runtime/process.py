@@ -129,7 +129,7 @@ async def _run(
     )
     process.metrics.process.build.labels(version=VERSION, process=name).set(1)
     show_zeros(process.metrics, name)
-    process.metrics.process.ready.set_function(lambda: float(process.health.ready().good))
+    process.metrics.process.ready.set_function(lambda: float(process.health.all_ok()))
     app = admin_app(process.health, registry, lambda: process.partition_status, lambda: process.resume)
     port = admin_port(process.metrics)
     with handling_signals(process.request_stop, watchdog):

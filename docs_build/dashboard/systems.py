@@ -222,6 +222,12 @@ ROWS: Final[tuple[Row, ...]] = (
                 page="a-process-is-not-ready",
             ),
             Panel(
+                "Degraded",
+                "1 while ingress answers without this part.",
+                (("max by (pod, part) (`degraded`)", "{{pod}}: {{part}}"),),
+                page="a-process-is-not-ready",
+            ),
+            Panel(
                 "Event loop",
                 "Its delay, 99th percentile.",
                 (("histogram_quantile(0.99, sum by (pod, le) (rate(`loop_delay_seconds_bucket`[RATE])))", "{{pod}}"),),

@@ -1,8 +1,10 @@
 """The composition root of `gateway ingress`: read the settings, build the components, serve until SIGTERM.
 
 The server listens before Kafka is available, so callers get 503 instead of a refused connection. The process is ready
-when the topics are right, a producer works and the tail has caught up. Stop order: end waits and streams, accept no new
-connection, answer requests in flight and those that still come on open connections, flush.
+once the topics are right, a producer works and the tail has caught up: a rollout onto a wrong Kafka stops. From then on
+it is ready while it can answer. Without Kafka it is degraded: commands get 503 at once, reads go on.
+Stop order: end waits and streams, accept no new connection, answer requests in flight and those that still come on open
+connections, flush.
 """
 
 from dataclasses import dataclass
@@ -68,6 +70,8 @@ if TYPE_CHECKING:
     from gateway.ingress.lists import Lists
     from gateway.ingress.reads import Reads
 
+# The parts of /readyz without which ingress still answers.
+DEGRADABLE = ("kafka", "events", "dead_letters")
 MAX_REPLAYS = 100_000
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
 
@@ -169,7 +173,13 @@ def assemble(
 
     def set_kafka_health(is_up: bool, detail: str) -> None:  # noqa: FBT001 - a state, not a switch
         process.metrics.process.kafka_away.set(not is_up)
-        process.health.set("kafka", "ok" if is_up else "waiting", detail)
+        if is_up:
+            process.health.set("kafka", "ok", detail)
+        else:
+            process.health.set_away("kafka", detail)
+
+    for part in DEGRADABLE:
+        process.metrics.process.degraded.labels(part).set_function(partial(process.health.is_degraded, part))
 
     deadlines = Deadlines()
     publisher = Publisher(

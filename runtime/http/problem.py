@@ -29,6 +29,8 @@ class Problem(Exception):
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "problem"
+    # Whether this replica lacks what another one may have: a new connection may reach another replica.
+    is_of_replica: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -73,6 +75,6 @@ class Problem(Exception):
         headers = {"content-type": MEDIA_TYPE, **self.extra_headers}
         if self.retry_after_seconds is not None:
             headers["retry-after"] = str(max(1, math.ceil(self.retry_after_seconds)))
-        if self.close:
+        if self.close or self.is_of_replica:
             headers["connection"] = "close"
         return headers

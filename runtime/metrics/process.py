@@ -13,6 +13,7 @@ class ProcessMetrics:
 
     build: Gauge
     ready: Gauge
+    degraded: Gauge
     kafka_away: Gauge
     loop_delay_seconds: Histogram
     connections: Gauge
@@ -29,6 +30,11 @@ def create_process_metrics(make: MetricFactory) -> ProcessMetrics:
             "build_info", "Always 1; the labels name the version and the process.", ("version", "process")
         ),
         ready=make.gauge("ready", "1 while every component of the process is ok, else 0."),
+        degraded=make.gauge(
+            "degraded",
+            "1 while a part of ingress is away and ingress is ready without it (kafka, events, dead_letters), else 0.",
+            ("part",),
+        ),
         kafka_away=make.gauge("kafka_away", "1 while Kafka is unreachable, else 0."),
         loop_delay_seconds=make.histogram(
             "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."

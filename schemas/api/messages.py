@@ -143,7 +143,7 @@ class ProblemDetails(OpenModel):
     request_id: Public[Word] = Field(description="The request's id, for support requests.")
     errors: Public[list[ProblemFault] | None] = Field(default=None, description="The errors in the request.")
     kept: Public[Kept | None] = Field(
-        default=None, description="For a command with status 503: whether the command may be in Kafka."
+        default=None, description="For a command with status 503: whether this try may be in Kafka."
     )
     reason: Public[Slug | None] = Field(default=None, description="For a live call: the reason, for programs.")
     handoff_id: Public[Id | None] = Field(default=None, description="For a live call: the handoff's id.")

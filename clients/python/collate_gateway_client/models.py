@@ -68,7 +68,7 @@ class AccessProblemDetails(TypedDict):
     errors: NotRequired[list[ProblemFault]]
     """The errors in the request."""
     kept: NotRequired[Kept]
-    """For a command with status 503: whether the command may be in Kafka."""
+    """For a command with status 503: whether this try may be in Kafka."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]
@@ -490,7 +490,7 @@ class ProblemDetails(TypedDict):
     errors: NotRequired[list[ProblemFault]]
     """The errors in the request."""
     kept: NotRequired[Kept]
-    """For a command with status 503: whether the command may be in Kafka."""
+    """For a command with status 503: whether this try may be in Kafka."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]

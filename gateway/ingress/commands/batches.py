@@ -154,7 +154,7 @@ class CommandBatches:
                 tasks.create_task(append_in_order(commands))
 
     def _response(self, context: RequestContext, results: "list[AcceptedCommand | _Result]") -> Response:
-        documents, slugs, waits, accepted = [], Counter[str](), [0], 0
+        documents, slugs, waits, accepted, is_of_replica = [], Counter[str](), [0], 0, False
         for index, result in enumerate(results):
             match result:
                 case CommandReceipt():
@@ -163,6 +163,7 @@ class CommandBatches:
                     documents.append(_accepted(index, result))
                 case Problem():
                     slugs[result.slug] += 1
+                    is_of_replica = is_of_replica or result.is_of_replica
                     self._metrics.batch_events.labels(_kind(result)).inc()
                     headers = result.headers()
                     waits.append(int(headers.get("retry-after", 0)))
@@ -172,6 +173,8 @@ class CommandBatches:
         )
         retry_after = max(waits)
         extra: RawHeaders = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
+        if is_of_replica:
+            extra.append((b"connection", b"close"))
         return BytesResponse(b'{"results":[%s]}' % b",".join(documents), 207, extra)
 
 

@@ -1,6 +1,7 @@
 """The `dead-letters` topic: followed from its beginning into the index, and one whole dead letter on demand.
 
 While the topic can't be read, only the operators' routes answer 503: commands, streams and readiness don't need it.
+Health then shows it as degraded.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from runtime.metrics import IngressMetrics
 from schemas.dead_letter import DeadLetter
 from schemas.records import read_dead_letter
 
+COMPONENT = "dead_letters"
 FETCH_SECONDS = 10.0
 MAX_FETCHES = 4
 
@@ -45,7 +47,9 @@ class DeadLetterReader:
         self._causes: set[str] = set()
         self._fetching = 0
         beginning = dict.fromkeys(range(partitions), 0)
-        self._follower = TopicFollower("dead-letters", open_reader, self._take, positions=beginning)
+        self._follower = TopicFollower(
+            "dead-letters", open_reader, self._take, positions=beginning, on_check=self._set_health
+        )
 
     @property
     def is_caught_up(self) -> bool:
@@ -63,6 +67,9 @@ class DeadLetterReader:
         for cause in open_by_cause.keys() - self._causes:
             self._causes.add(cause)
             self._metrics.dead_letters_open.labels(cause).set_function(partial(open_by_cause.__getitem__, cause))
+
+    def _set_health(self, problem: str | None) -> None:
+        self._health.set(COMPONENT, "ok" if problem is None else "degraded", problem or "")
 
     async def fetch(self, entry: IndexEntry) -> DeadLetter:
         """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnavailable, DeadLettersBusy."""

@@ -70,4 +70,7 @@ class Tail:
             listener(event)
 
     def _set_health(self, problem: str | None) -> None:
-        self._health.set(_COMPONENT, "ok" if problem is None else "waiting", problem or "")
+        if problem is None:
+            self._health.set(_COMPONENT, "ok")
+        else:
+            self._health.set_away(_COMPONENT, problem)

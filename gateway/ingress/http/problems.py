@@ -201,13 +201,13 @@ class CredentialsUnchecked(Unavailable):
 class KafkaUnavailable(Unavailable):
     """The command could not be written to Kafka."""
 
-    slug = "kafka-unavailable"
+    slug, is_of_replica = "kafka-unavailable", True
 
 
 class AuditUnavailable(Unavailable):
     """The access could not be recorded."""
 
-    slug = "audit-unavailable"
+    slug, is_of_replica = "audit-unavailable", True
 
 
 class ClaimUnknown(Unavailable):
@@ -225,7 +225,7 @@ class CollateUnavailable(Unavailable):
 class DeadLettersUnread(Unavailable):
     """The dead letters can't be read now."""
 
-    slug = "dead-letters-unread"
+    slug, is_of_replica = "dead-letters-unread", True
 
 
 class ReadModelUnavailable(Unavailable):

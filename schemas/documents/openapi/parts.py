@@ -39,7 +39,7 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     502: ("CollateUnusable", "Collate's response is not usable."),
     503: (
         "Unavailable",
-        "Not available now. A command's state is unknown unless `kept` is `no`: retry with the same key.",
+        "Not available now. 503 means unknown. With `kept: no` this try was not stored; an earlier try may have been.",
     ),
     504: ("GatewayTimeout", "The request took too long. As with 503, retry with the same key."),
     505: ("HttpVersionUnknown", "The HTTP version is not 1.0 or 1.1."),

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "build_info": "one series a process",
     "credential_expires_timestamp_seconds": "one series a file that the settings name",
     "credential_life_seconds": "one series a file that the settings name",
+    "degraded": "the composition root of ingress shows every part",
     "spans": "the exporter shows both results",
     "requests": "as many combinations as routes, methods and statuses; alerts use a ratio of rates",
     "request_seconds": "a histogram by route",

@@ -65,6 +65,42 @@ def test_a_started_process_stays_started(health):
     assert not health.ready().good
 
 
+def test_a_started_process_is_ready_without_a_part_that_is_degraded(health):
+    health.expect("kafka", "topics")
+    health.set("topics", "ok")
+    health.set_away("kafka", "refused")
+    assert health.component("kafka").state == "waiting"
+    assert not health.ready().good
+    assert not health.is_degraded("kafka")
+    health.set("kafka", "ok")
+    assert (health.ready().summary, health.all_ok()) == ("ready", True)
+    health.set_away("kafka", "refused")
+    result = health.ready()
+    assert (result.good, result.summary) == (True, "ready: kafka degraded (refused)")
+    assert result.parts["kafka"]["state"] == "degraded"
+    assert health.is_degraded("kafka")
+    assert not health.all_ok()
+    assert health.startup().good
+
+
+@pytest.mark.parametrize("state", ["waiting", "failed", "starting"])
+def test_a_degraded_part_hides_no_other_reason(health, state):
+    health.set("kafka", "ok")
+    health.set_away("kafka", "refused")
+    health.set("topics", state, "wrong")
+    result = health.ready()
+    assert (result.good, result.summary) == (False, f"not ready: topics {state} (wrong)")
+    assert result.parts["kafka"]["state"] == "degraded"
+
+
+def test_a_part_that_is_degraded_from_the_start_delays_no_start(health):
+    health.expect("kafka")
+    health.set("dead_letters", "degraded", "behind")
+    health.set("kafka", "ok")
+    assert health.startup().good
+    assert health.ready().good
+
+
 def test_a_process_is_not_live_while_a_loop_exceeds_its_limit(health, clock):
     beat = health.beat("reader")
     clock.now += 30

@@ -385,9 +385,11 @@ async def test_unreadable_dead_letters_are_503_for_operators_only(ingress, kafka
     await eventually(lambda: not ingress.components.dead_letters.is_caught_up)
     for path in ("/v1/dead-letters", f"/v1/dead-letters/{dead.command_id}"):
         reply = await ingress.get(path)
-        assert (reply.status, reply.headers["retry-after"]) == (503, "2")
+        assert (reply.status, reply.headers["retry-after"], reply.headers["connection"]) == (503, "2", "close")
     assert (await ingress.post("/v1/authorizations/auth_1/handoffs")).status == 202
-    assert "dead" not in repr(ingress.process.health.ready().parts)
+    assert ingress.process.health.ready().good
+    assert ingress.process.health.is_degraded("dead_letters")
+    assert ingress.metric("degraded", part="dead_letters") == 1
     kafka.dead_letters_unavailable = False
     await eventually(lambda: ingress.components.dead_letters.is_caught_up)
     assert (await ingress.get(f"/v1/dead-letters/{dead.command_id}")).status == 200
@@ -397,7 +399,7 @@ async def test_a_decision_without_kafka_is_503_and_not_accepted(ingress, kafka, 
     dead = await add_dead_letters(dead_letter())
     ingress.components.publisher._set_unreachable("test")
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
-    assert (reply.status, reply.json["kept"]) == (503, "no")
+    assert (reply.status, reply.json["kept"], reply.headers["connection"]) == (503, "no", "close")
 
 
 async def test_a_situation_is_collates_current_state(ingress, collate, add_dead_letters):
