@@ -1,8 +1,8 @@
-"""Every drill, by name, in the order of `gateway drill --list`."""
+"""What a drill is, and every drill, by name, in the order of `gateway drill --list`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from local.drills.broker_lost import BrokerLost
 from local.drills.collate_down import CollateDown
@@ -13,7 +13,23 @@ from local.drills.poison import Poison
 from local.drills.upgrade import Upgrade
 
 if TYPE_CHECKING:
-    from local.drills.drill import Drill
+    from local.drills.drill import Needs
+    from local.drills.scene import Scene
+    from local.judge.checks import BrokenPromise
+
+
+class Drill(Protocol):
+    """A drill. `run` tells the story and returns what was broken beyond the judge's own rules."""
+
+    name: str
+    breaks: str
+    must_hold: str
+    seconds: float
+    needs: Needs
+
+    async def run(self, scene: Scene) -> list[BrokenPromise]:
+        """Break it, show what is seen, mend it, and check what must hold."""
+
 
 _ALL: Final[tuple[Drill, ...]] = (
     BrokerLost(),

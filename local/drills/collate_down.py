@@ -38,7 +38,7 @@ class CollateDown:
         story.step("Breaks", "Collate refuses connections, and resets those that are open")
         scene.sim.begin_outage()
         until = loop.time() + scene.seconds
-        await operator.sees(scene, self.alert)
+        await scene.await_alert(self.alert)
         await operator.types("check", "--for", "worker")
         await operator.types("top", "--once", "--admin", scene.of_kind("worker")[0].admin_url)
         await operator.finds_the_cause()

@@ -37,7 +37,7 @@ class DatabaseLost:
         story.step("Breaks", f"the database is dropped, with {before.count} rows")
         await asyncio.to_thread(self.drop, scene)
         until = asyncio.get_running_loop().time() + scene.seconds
-        await operator.sees(scene, self.alert)
+        await scene.await_alert(self.alert)
         await operator.types("check", "--for", "projector")
         await operator.finds_the_cause()
         await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))

@@ -1,18 +1,15 @@
-"""What a drill states about itself. The statements are shown by `gateway drill --list`."""
+"""What a drill states about its alert and its installation, and the options of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from local.installation import PERMISSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from local.drills.scene import Scene
-    from local.judge.checks import BrokenPromise
 
 RUNBOOK = "docs/operations.md"
 
@@ -53,16 +50,3 @@ class DrillOptions:
     hands_on: bool = False
     seed: int = 7
     from_wheel: Path | None = None
-
-
-class Drill(Protocol):
-    """A drill. `run` tells the story and returns what was broken beyond the judge's own rules."""
-
-    name: str
-    breaks: str
-    must_hold: str
-    seconds: float
-    needs: Needs
-
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
-        """Break it, show what is seen, mend it, and check what must hold."""

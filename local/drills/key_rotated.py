@@ -37,7 +37,7 @@ class KeyRotated:
         story.step("Breaks", "at Collate the key was rotated; the Secret still has the old one")
         scene.sim.api.organizations = {new_key: DEFAULT_ORGANIZATION}
         until = asyncio.get_running_loop().time() + scene.seconds
-        await operator.sees(scene, self.alert)
+        await scene.await_alert(self.alert)
         await operator.types("check", "--for", "worker")
         await operator.finds_the_cause()
         await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.drills.drill import Alert
-    from local.drills.scene import Scene
     from local.installation import Program
     from local.story import Story
 
 MOST_LINES = 14
 COLUMNS = "110"
-ALERT_WITHIN_SECONDS = 60.0
 MENDED_WITHIN_SECONDS = 3_600.0
 POLL_SECONDS = 0.5
 
@@ -53,13 +51,8 @@ class Operator:
         """The operator's caller's key."""
         return self._environ["COLLATE_GATEWAY_KEY"]
 
-    async def sees(self, scene: Scene, alert: Alert) -> None:
-        """Wait until the alert's sample is true, and show the alert and its page."""
-
-        async def is_true() -> bool:
-            return await scene.metric(alert.metric, alert.labels) > 0
-
-        seconds = await scene.until(is_true, ALERT_WITHIN_SECONDS, f"the sample of {alert.name}")
+    def gets(self, alert: Alert, seconds: float) -> None:
+        """Show the alert, whose sample was true after `seconds`, and its page."""
         self.times["the alert's sample was true"] = seconds
         labels = "".join(f' {name}="{value}"' for name, value in alert.labels.items())
         self._story.step("The operator", f"gets [bold red]{alert.name}[/]")

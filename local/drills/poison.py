@@ -42,7 +42,7 @@ class Poison:
         command = await self._request(scene)
         event = await scene.event("command.dead_lettered", DEAD_WITHIN_SECONDS, commandId=command)
         ended = scene.ended()
-        await operator.sees(scene, self.alert)
+        await scene.await_alert(self.alert)
         await operator.types("dead-letters", "list")
         await operator.types("dead-letters", "show", command)
         await operator.finds_the_cause()

@@ -26,7 +26,8 @@ from local.processes.run import until_interrupted
 from local.story import Story
 
 if TYPE_CHECKING:
-    from local.drills.drill import Drill, DrillOptions
+    from local.drills.catalogue import Drill
+    from local.drills.drill import DrillOptions
     from local.drills.scene import Scene
     from local.judge.recorded import Evidence
 

@@ -34,7 +34,7 @@ from local.processes.run import Run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from local.drills.drill import DrillOptions, Needs
+    from local.drills.drill import Alert, DrillOptions, Needs
     from local.drills.rows import Rows
     from local.story import Story
 
@@ -43,6 +43,7 @@ ON_CALL = "on-call"
 CASES_PER_SECOND = 1.0
 POLL_SECONDS = 0.2
 QUIET_WITHIN_SECONDS = 120.0
+ALERT_WITHIN_SECONDS = 60.0
 # The lag of the read model is measured every second.
 PROJECTED_SECONDS = 3.0
 _SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
@@ -90,6 +91,14 @@ class Scene:
         code = await asyncio.to_thread(self.programs[name].stop)
         await self.start(name, **start)
         return code
+
+    async def await_alert(self, alert: Alert) -> None:
+        """Wait until the alert's sample is true; the operator gets the alert."""
+
+        async def is_true() -> bool:
+            return await self.metric(alert.metric, alert.labels) > 0
+
+        self.operator.gets(alert, await self.until(is_true, ALERT_WITHIN_SECONDS, f"the sample of {alert.name}"))
 
     async def snapshot(self) -> Snapshot:
         """Stop new cases, and return the read model's rows once every command has ended. `callers.resume` goes on."""
