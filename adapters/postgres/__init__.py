@@ -4,7 +4,7 @@ rows            the tables as values              tables        SQL generated fr
 store           the projector's transaction       swap          replace a schema by its rebuild
 queries         one statement per request         reader        the connections for queries
 views           lists and the overview            filters       conditions and order of a page
-serializers     rows -> response models           descriptions  timeline entries in plain words
+serializers     rows -> response models
 migrations      the schema's history (Alembic)    migrate       run the migrations
 schema_version  the revision of this version      cursor        page cursors
 """

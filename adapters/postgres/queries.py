@@ -4,7 +4,7 @@ A query is an object that holds its arguments; `ReadModelReader.fetch` runs it o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
@@ -115,9 +115,13 @@ _TIMELINE_KEY: tuple[LiteralString, ...] = ("at", "rank", "ordinal")
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """A page of an authorization's timeline; `after` is the sort key from a cursor. `since` is the earliest time."""
+    """A page of an authorization's timeline; `after` is the sort key from a cursor. `since` is the earliest time.
+
+    `describe` returns an entry's sentence from its kind and its data.
+    """
 
     authorization_id: str
+    describe: Callable[[str, Row], str]
     limit: int
     after: tuple[datetime, int, int] | None = None
     order: Order = "oldest"
@@ -130,7 +134,7 @@ class TimelinePage:
         rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
         return Timeline(
             authorization_id=self.authorization_id,
-            entries=[timeline_entry(row) for row in rows],
+            entries=[timeline_entry(row, self.describe) for row in rows],
             next=write_cursor(last["at"], last["rank"], last["ordinal"]) if last else None,
         )
 

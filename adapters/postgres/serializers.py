@@ -1,12 +1,11 @@
 """Serializers: rows of the database to response models. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
-from adapters.postgres.descriptions import describe
 from adapters.postgres.rows import Rank
 from schemas.api.lists import WorkItem
 from schemas.api.reads import (
@@ -117,7 +116,7 @@ def _result_of(attempt: Row) -> tuple[Any, ...]:
     return tuple(attempt["data"].get(name) for name in ("operation", "result", "status", "code"))
 
 
-def timeline_entry(row: Row) -> TimelineEntry:
+def timeline_entry(row: Row, describe: Callable[[str, Row], str]) -> TimelineEntry:
     """Return an entry of a timeline, with its description."""
     return TimelineEntry(
         at=_utc(row["at"]),

@@ -11,6 +11,7 @@ from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage
 from adapters.postgres.views.overview import overview, overview_with_history
 from bench.reads.data import CALLERS, PAYERS
+from gateway.ingress.descriptions import describe
 from schemas.api.lists import Needs
 
 if TYPE_CHECKING:
@@ -121,8 +122,11 @@ def reads(values: Values) -> list[Read]:
         _commands("  by metadata, a team", metadata=_team),
         _commands("  by metadata, a team, newest", metadata=_team, order=newest),
         _commands("  by metadata and caller", metadata=_team, caller=_caller),
-        Read("timeline", lambda chance: TimelinePage(values.one(chance), _LIMIT)),
-        Read("  newest, since", lambda chance: TimelinePage(values.one(chance), _LIMIT, None, "newest", _ago(chance))),
+        Read("timeline", lambda chance: TimelinePage(values.one(chance), describe, _LIMIT)),
+        Read(
+            "  newest, since",
+            lambda chance: TimelinePage(values.one(chance), describe, _LIMIT, None, "newest", _ago(chance)),
+        ),
         Read("handoffs, active", lambda _: HandoffPage("active", _LIMIT)),
         Read("handoffs, closed, newest", lambda _: HandoffPage("closed", _LIMIT, order="newest")),
         Read("  since", lambda chance: HandoffPage("closed", _LIMIT, since=_ago(chance))),

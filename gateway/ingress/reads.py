@@ -22,6 +22,7 @@ from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.descriptions import describe
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import NotFound
 from gateway.ingress.http.query import (
@@ -75,9 +76,8 @@ class Reads:
         """GET /v1/authorizations/{authorizationId}/timeline."""
         authorization_id = self._admit(request)
         query = read_query(request, "order", "since", "limit", "cursor")
-        page = TimelinePage(
-            authorization_id, read_limit(query), read_after(query, int, int), read_order(query), read_since(query)
-        )
+        after, order, since = read_after(query, int, int), read_order(query), read_since(query)
+        page = TimelinePage(authorization_id, describe, read_limit(query), after, order, since)
         return respond(request, await fetch(request, self._reader, "timeline", page))
 
     async def handoffs(self, request: Request) -> Response:

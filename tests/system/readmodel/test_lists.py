@@ -17,6 +17,7 @@ from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Min
 from adapters.postgres.store import Store
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage
 from adapters.postgres.views.overview import overview_with_history
+from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.lists import Needs
 from schemas.authorization import ActiveHandoff, AuthorizationRecord
@@ -266,7 +267,7 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
         return [int(one.handoff_id[1]) for one in found.handoffs], found.next
 
     for page, types in (
-        (TimelinePage("a", 3, order="newest"), (int, int)),
+        (TimelinePage("a", describe, 3, order="newest"), (int, int)),
         (
             HandoffPage("closed", 3, order="newest"),
             (str, str),

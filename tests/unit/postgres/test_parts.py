@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
-from adapters.postgres.descriptions import describe
 from adapters.postgres.migrate import as_sql, scripts_of_migrations
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
 from consumers.projector.fold import short
+from gateway.ingress.descriptions import describe
 from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
 from schemas.enums import ReportedOutcome
