@@ -19,6 +19,7 @@ COPY schemas/ schemas/
 COPY runtime/ runtime/
 COPY adapters/ adapters/
 COPY consumers/ consumers/
+COPY offline/ offline/
 COPY gateway/ gateway/
 # The image needs no pip, and an intruder must not find one.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && \

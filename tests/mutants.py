@@ -33,7 +33,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("consumers/engine/core", "consumers/authorization", "consumers/applier", "gateway/ingress/auth")
 UNIT = "tests/unit"
 PLACES = (UNIT, "tests/process", "tests/contract/code")
-IMPORTERS = {"gateway", "consumers", "local", "docs_build", "bench", "tests"}  # a fork shares all other modules
+IMPORTERS = {
+    "gateway",
+    "offline",
+    "consumers",
+    "local",
+    "docs_build",
+    "bench",
+    "tests",
+}  # a fork shares all other modules
 PYTEST = ("-qx", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile", "mutants")
 FIRST_TESTS = 40  # most mutants fail here, before the files of all other tests are imported
 FORK = multiprocessing.get_context("fork")

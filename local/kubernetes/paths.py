@@ -17,6 +17,7 @@ SOURCES: Final = (
     "runtime",
     "adapters",
     "consumers",
+    "offline",
     "gateway",
 )
 

@@ -13,7 +13,7 @@ from runtime.exits import Exit
 from runtime.settings import load_access_settings
 
 if TYPE_CHECKING:
-    from consumers.migration.migrate import Migrated
+    from offline.migration.migrate import Migrated
 
 _PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 To = Annotated[str, typer.Option("--to", metavar="PREFIX", help="Prefix of the new topics, e.g. `gateway2.`.")]
@@ -49,8 +49,8 @@ def migrate(to: To, partitions: Partitions = None, *, yes: Yes = False, as_json:
     if not yes and not typer.confirm("Is every ingress, worker and projector of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
     from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - imported by the verb
-    from consumers.migration.migrate import MigrationRefused  # noqa: PLC0415 - as above
     from gateway.cli.migration.work import migrate_topics  # noqa: PLC0415 - as above
+    from offline.migration.migrate import MigrationRefused  # noqa: PLC0415 - as above
 
     report = (lambda _: None) if as_json else typer.echo
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.cluster import KafkaAway, KafkaCluster, open_cluster
 from adapters.kafka.topics import WantedTopic, apply, compare, wanted_topics
-from consumers.migration.migrate import Migrated, Migration, MigrationRefused
+from offline.migration.migrate import Migrated, Migration, MigrationRefused
 from runtime.settings import AccessSettings
 from schemas.topics import catalogue
 

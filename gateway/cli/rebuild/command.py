@@ -12,7 +12,7 @@ from runtime.exits import Exit, StartupError
 from runtime.settings import load_access_settings
 
 if TYPE_CHECKING:
-    from consumers.rebuild.rebuild import Rebuilt
+    from offline.rebuild.rebuild import Rebuilt
 
 Authorization = Annotated[
     str | None, typer.Option(metavar="ID", help="Rebuild the state of this authorization alone: its record is damaged.")
@@ -56,9 +56,9 @@ def rebuild_state(
     if not yes and not typer.confirm("Is every worker of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
     from adapters.kafka.cluster import KafkaAway  # noqa: PLC0415 - imported by the verb
-    from consumers.rebuild.partition import RecordUnreadable  # noqa: PLC0415 - as above
-    from consumers.rebuild.rebuild import RebuildRefused  # noqa: PLC0415 - as above
     from gateway.cli.rebuild.work import rebuild  # noqa: PLC0415 - as above
+    from offline.rebuild.partition import RecordUnreadable  # noqa: PLC0415 - as above
+    from offline.rebuild.rebuild import RebuildRefused  # noqa: PLC0415 - as above
 
     report = (lambda _: None) if as_json else typer.echo
     try:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.cluster import KafkaAway, KafkaCluster, open_cluster
-from consumers.rebuild.partition import RebuildInput
-from consumers.rebuild.rebuild import Rebuild, RebuildRefused, Rebuilt
 from consumers.worker import read_digest_key
+from offline.rebuild.partition import RebuildInput
+from offline.rebuild.rebuild import Rebuild, RebuildRefused, Rebuilt
 from runtime.settings import AccessSettings
 from schemas.topics import catalogue
 

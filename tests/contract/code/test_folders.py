@@ -12,6 +12,7 @@ FOLDERS = (
     "docs_build",
     "gateway",
     "local",
+    "offline",
     "runtime",
     "schemas",
     "tests",

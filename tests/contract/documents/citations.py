@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = (
-    "adapters", "bench", "clients", "consumers", "docs", "docs_build", "gateway", "helm", "local", "requirements",
-    "runtime", "schemas", "tests",
+    "adapters", "bench", "clients", "consumers", "docs", "docs_build", "gateway", "helm", "local", "offline",
+    "requirements", "runtime", "schemas", "tests",
 )  # fmt: skip
 CODE = frozenset({".py", ".md", ".toml", ".yaml", ".yml", ".tpl", ".txt", ".sh", ".cfg"})
 # A released document keeps the texts of its time; the last two have wrong citations on purpose, for tests.
@@ -117,5 +117,5 @@ def _events(text: str) -> Iterator[str]:
 @cache
 def product() -> str:
     """Return the source of all processes."""
-    folders = ("gateway", "consumers", "adapters", "runtime")
+    folders = ("gateway", "offline", "consumers", "adapters", "runtime")
     return "\n".join(path.read_text(encoding="utf-8") for one in folders for path in (ROOT / one).rglob("*.py"))

@@ -21,7 +21,7 @@ from schemas.enums import DecisionReason
 from schemas.model import PUBLIC, data_class
 from tests.contract.documents.pages import LINES, PAGES, ROOT
 
-PRODUCT = ("gateway", "consumers", "adapters", "runtime", "schemas")
+PRODUCT = ("gateway", "offline", "consumers", "adapters", "runtime", "schemas")
 # Common programs that a reader has.
 OTHERS = {"docker", "kubectl", "helm", "curl", "date", "openssl", "export", "kafka-acls.sh", "python", "printf"}
 

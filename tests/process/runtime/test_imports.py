@@ -24,6 +24,7 @@ OF_A_VERB = {
     "aiokafka",
     "consumers",
     "gateway.ingress",
+    "offline",
     "psycopg",
     "schemas.records",
     "starlette",

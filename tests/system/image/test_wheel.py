@@ -15,7 +15,7 @@ from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
-PACKAGES = ("gateway", "consumers", "adapters", "runtime", "schemas")
+PACKAGES = ("gateway", "offline", "consumers", "adapters", "runtime", "schemas")
 
 
 def build(source, target, kind):

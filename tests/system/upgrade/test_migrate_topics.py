@@ -8,7 +8,6 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from adapters.kafka.topic_copy import RecordWriter
-from consumers.migration.migrate import Migration
 from local.chaos.callers import Callers, write_callers
 from local.chaos.settings import READINGS, SETTINGS
 from local.event_listener import listening
@@ -16,6 +15,7 @@ from local.installation import PARTITIONS, Installation
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
 from local.judge.whole_topic import read_topic
+from offline.migration.migrate import Migration
 from runtime.exits import Exit
 from runtime.settings import load_access_settings
 from schemas.topics import catalogue

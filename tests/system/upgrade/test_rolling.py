@@ -24,7 +24,7 @@ GIVE_UP_SECONDS = 60
 
 def build(version, directory):
     """Make a program of this tree under that version; that a wheel is the same is shown by tests/system/image."""
-    for package in ("gateway", "consumers", "adapters", "runtime", "schemas"):
+    for package in ("gateway", "offline", "consumers", "adapters", "runtime", "schemas"):
         shutil.copytree(ROOT / package, directory / "installed" / package)
     if version is not None:
         module = directory / "installed" / "runtime" / "version.py"

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from consumers.rebuild.rebuild import RebuildRefused
 from gateway.cli.rebuild import work
+from offline.rebuild.rebuild import RebuildRefused
 
 
 class Cluster:

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.migration.merge import Merge
+from offline.migration.merge import Merge
 
 
 @dataclass(frozen=True)

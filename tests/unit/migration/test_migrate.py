@@ -8,9 +8,9 @@ import pytest
 
 from consumers.engine.core.offset_tracker import OffsetTracker
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, combine, decode, encode
-from consumers.migration import copying, migrate
-from consumers.migration.migrate import Migrated, Migration, MigrationRefused
-from consumers.migration.plan import PLAN_KEY
+from offline.migration import copying, migrate
+from offline.migration.migrate import Migrated, Migration, MigrationRefused
+from offline.migration.plan import PLAN_KEY
 from schemas.topics import catalogue, partition_for
 
 OLD, NEW = catalogue("old."), catalogue("new.")

@@ -1,6 +1,6 @@
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY
-from consumers.migration.copying import Newest
-from consumers.migration.plan import PLAN_KEY
+from offline.migration.copying import Newest
+from offline.migration.plan import PLAN_KEY
 from tests.unit.migration.test_merge import Record
 
 

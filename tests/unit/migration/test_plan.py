@@ -1,6 +1,6 @@
 import pytest
 
-from consumers.migration.plan import Extent, MigrationPlan, PlanUnreadable
+from offline.migration.plan import Extent, MigrationPlan, PlanUnreadable
 
 PLAN = MigrationPlan("old.", 6, {"commands": (Extent(0, 5), Extent(2, 9)), "state": (Extent(0, 1),)})
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
-from consumers.migration.progress import NewProgress
+from offline.migration.progress import NewProgress
 
 
 def tracker_of(count, finished):

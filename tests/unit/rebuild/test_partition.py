@@ -2,10 +2,10 @@
 
 from consumers.applier.task import CommandTask
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
-from consumers.migration.plan import Extent
-from consumers.rebuild.history import History
-from consumers.rebuild.logged import logged
-from consumers.rebuild.partition import PartitionSources, RebuildInput, progress_of
+from offline.migration.plan import Extent
+from offline.rebuild.history import History
+from offline.rebuild.logged import logged
+from offline.rebuild.partition import PartitionSources, RebuildInput, progress_of
 from schemas.commands import AuthorizationWatch
 from schemas.topics import catalogue
 

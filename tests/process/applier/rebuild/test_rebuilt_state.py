@@ -8,9 +8,9 @@ from consumers.applier.task import read
 from consumers.authorization import recent_commands
 from consumers.authorization.event_factory import public_record
 from consumers.authorization.state import AuthorizationState
-from consumers.rebuild.history import History
-from consumers.rebuild.logged import ended, first_unended, logged
-from consumers.rebuild.state import rebuilt
+from offline.rebuild.history import History
+from offline.rebuild.logged import ended, first_unended, logged
+from offline.rebuild.state import rebuilt
 from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
 from schemas.enums import CommandType, DecisionReason, EventType, ReadContent
 from schemas.events import AuthorizationChanged, HandoffOpened

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressUnreadable, decode, encode
 from consumers.engine.state_store import input_key
-from consumers.migration.copying import Copied, Newest, copy, find_newest, ordered, read_back
-from consumers.migration.merge import SourceRecord
-from consumers.migration.plan import PLAN_KEY, PLAN_PARTITION, Extent, MigrationPlan, PlanUnreadable
-from consumers.migration.progress import NewProgress
+from offline.migration.copying import Copied, Newest, copy, find_newest, ordered, read_back
+from offline.migration.merge import SourceRecord
+from offline.migration.plan import PLAN_KEY, PLAN_PARTITION, Extent, MigrationPlan, PlanUnreadable
+from offline.migration.progress import NewProgress
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic, Topics, partition_for
 

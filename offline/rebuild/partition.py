@@ -15,11 +15,11 @@ from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.state_store import state_record
-from consumers.migration.merge import SourceRecord
-from consumers.migration.plan import Extent
-from consumers.rebuild.history import History
-from consumers.rebuild.logged import LoggedCommand, ended, logged
-from consumers.rebuild.state import rebuilt
+from offline.migration.merge import SourceRecord
+from offline.migration.plan import Extent
+from offline.rebuild.history import History
+from offline.rebuild.logged import LoggedCommand, ended, logged
+from offline.rebuild.state import rebuilt
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
 from schemas.records import UnreadableRecord, read_authorization, read_event

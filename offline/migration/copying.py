@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from adapters.kafka.topic_copy import RecordWriter, read_partitions
 from consumers.engine.core.progress import PROGRESS_KEY, RESERVED_KEYS
-from consumers.migration.merge import Merge, SourceRecord
-from consumers.migration.plan import PLAN_KEY, Extent
+from offline.migration.merge import Merge, SourceRecord
+from offline.migration.plan import PLAN_KEY, Extent
 from runtime.settings import KafkaSettings
 
 PRIVATE_KEYS = frozenset({*RESERVED_KEYS, PLAN_KEY})

@@ -21,8 +21,8 @@ from consumers.authorization.state import (
     OpenDeadLetter,
     WatchStatus,
 )
-from consumers.rebuild.history import NOT_DEAD_LETTERED, TOO_MANY_COMMANDS, Ended, History
-from consumers.rebuild.logged import LoggedCommand, first_unended
+from offline.rebuild.history import NOT_DEAD_LETTERED, TOO_MANY_COMMANDS, Ended, History
+from offline.rebuild.logged import LoggedCommand, first_unended
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.enums import ClosedBy
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, Task
 from consumers.authorization.state import Closer, CommandWork
-from consumers.rebuild.history import History
+from offline.rebuild.history import History
 from schemas.commands import AuthorizationWatch, Discard, HandoffClose, LowerVersionFloor
 from schemas.enums import CommandType
 from schemas.fields.scalars import is_command_id

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
 from consumers.engine.core.progress import PROGRESS_KEY, encode
 from consumers.engine.state_store import state_record
-from consumers.migration.plan import Extent
-from consumers.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
+from offline.migration.plan import Extent
+from offline.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
 from schemas.topics import partition_for
 
 # A killed worker's transaction stays open for `worker.transaction_timeout`, 60 s at most.

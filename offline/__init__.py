@@ -1,0 +1,1 @@
+"""The offline tools: they run while every worker is stopped, and no process of the gateway imports them."""
