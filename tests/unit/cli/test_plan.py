@@ -128,10 +128,6 @@ def test_the_defaults_are_those_of_the_settings_and_of_the_chart():
 def test_the_page_has_the_formulas_with_the_figures_of_the_code():
     page = (ROOT / "docs/capacity.md").read_text()
     assert all(f"| {name} | {formula} |" in page for name, formula in formulas().items())
-    by_hand = page.partition("<!-- End -->")[2]
-    assert f"memory = {figures.WORKER_MIB} MiB + authorizations ÷ (workers − 1)" in by_hand
-    assert f"({figures.READ_AHEAD_MIB} MiB)" in by_hand
-    assert f"÷ commands/s of one worker × {figures.RESERVE}" in by_hand
 
 
 def run(*options):
