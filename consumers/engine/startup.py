@@ -4,7 +4,7 @@
     -> write the progress if it is new
 
 The result is a value, and a failure at any step has no lasting effect in Kafka. See
-docs/decisions/0001-transactions-and-fencing.md and 0009-progress-in-state.md.
+docs/decisions/0001-transactions.md.
 """
 
 from __future__ import annotations

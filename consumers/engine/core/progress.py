@@ -2,7 +2,7 @@
 
 Pure. Owns the format of the record. A finished offset stays finished: the record was committed together with the
 outputs of what it calls finished. The copy is an offset, and never ahead of the record.
-docs/decisions/0009-progress-in-state.md has the reasons.
+docs/decisions/0001-transactions.md has the reasons.
 """
 
 from __future__ import annotations

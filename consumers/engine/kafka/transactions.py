@@ -2,7 +2,7 @@
 
 Chooses and packs the records of results and of markers; `DirectTransaction` sends the requests. Uses the producer of
 one `transactional.id`. After any error the producer is useless: the partition discards it and starts again. See
-docs/decisions/0001-transactions-and-fencing.md and 0019-cheaper-transactions.md.
+docs/decisions/0001-transactions.md.
 """
 
 from __future__ import annotations

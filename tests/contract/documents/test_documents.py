@@ -154,6 +154,11 @@ def test_every_link_has_a_target():
     assert wrong == []
 
 
+def test_no_line_of_a_page_is_longer_than_300_characters():
+    long = [(name, n) for name, page in PAGES.items() for n, line in enumerate(page.splitlines(), 1) if len(line) > 300]
+    assert long == []
+
+
 def anchors(page):
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
