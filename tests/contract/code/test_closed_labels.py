@@ -13,7 +13,7 @@ from consumers.engine.interface import HandlerFailure
 from consumers.projector.parsing import TOPICS
 from gateway.ingress.commands.publisher import AppendFailure
 from gateway.ingress.commands.waiters import _End
-from gateway.ingress.event_stream.routes import EndReason
+from gateway.ingress.event_stream.stream import EndReason
 from runtime.admin import closed_labels
 from runtime.admin.closed_labels import show_zeros
 from runtime.metrics import create_metrics

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.auth.callers import new_key
-from gateway.ingress.event_stream import routes as module
+from gateway.ingress.event_stream import routes
+from gateway.ingress.event_stream import stream as module
 from schemas.enums import EventType
 from schemas.events import AuthorizationActionRequired, HandoffOpened
 from schemas.records import publish
@@ -181,7 +182,7 @@ def slow_history(ingress, monkeypatch):
 async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(
     monkeypatch, ingress, kafka, connect, eventually
 ):
-    monkeypatch.setattr(module, "MAX_CATCHING_UP", 2)  # one for each caller
+    monkeypatch.setattr(routes, "MAX_CATCHING_UP", 2)  # one for each caller
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     start = "0." * 11 + "0"
@@ -201,7 +202,7 @@ async def test_one_caller_cannot_take_all_places_for_the_history(ingress, kafka,
     ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
     assert ingress.components.callers.reread_if_changed()
     start = "0." * 11 + "0"
-    streams = [await connect(last_id=start) for _ in range(module.MAX_CATCHING_UP // 2)]
+    streams = [await connect(last_id=start) for _ in range(routes.MAX_CATCHING_UP // 2)]
     assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
     ingress.key = other.key
     streams.append(await connect(last_id=start))
