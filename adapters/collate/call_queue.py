@@ -111,7 +111,13 @@ class CallQueue:
             del self._answers[waiting]
 
     def _serve(self) -> None:
-        for waiting, given in self.budget.serve(self._monotonic()):
+        if self._answers:
+            self._serve_waiting()
+        self._log_changes()
+
+    def _serve_waiting(self) -> None:
+        now = self._monotonic()
+        for waiting, given in self.budget.serve(now):
             answer = self._answers[waiting]
             if not answer.done():
                 answer.set_result(given)
@@ -120,10 +126,9 @@ class CallQueue:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        if self._answers and self.budget.wake_at < float("inf"):
-            wait = self.budget.wake_at - self._monotonic()
-            self._wake = asyncio.get_running_loop().call_later(max(0.0, wait), self._serve)
-        self._log_changes()
+        if self.budget.wake_at < float("inf"):
+            wait = max(0.0, self.budget.wake_at - now)
+            self._wake = asyncio.get_running_loop().call_later(wait, self._serve)
 
     def _log_changes(self) -> None:
         for number, breaker in enumerate(self.budget.breakers):
