@@ -30,17 +30,17 @@ def scripts_of_migrations() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(None))
 
 
-def migrate(settings: ReadModelSettings, schema: str | None = None, *, to: str = HEAD) -> tuple[str | None, str]:
+def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str | None, str]:
     """Migrate the schema to HEAD and create it if it is missing; return the revisions before and after.
 
     Safe to repeat. A newer schema stays as it is, so that a roll-back can run this. Raises DatabaseAway, and
-    NotMigrated if the newer schema does not fit this version. `to`: an older revision, for tests and benchmarks.
+    NotMigrated if the newer schema does not fit this version.
     """
     with translated():
-        return _migrate(settings, schema, to)
+        return _migrate(settings, schema)
 
 
-def _migrate(settings: ReadModelSettings, schema: str | None, to: str) -> tuple[str | None, str]:
+def _migrate(settings: ReadModelSettings, schema: str | None) -> tuple[str | None, str]:
     name = sql.Identifier(schema or settings.schema_name)
     with psycopg.connect(conninfo_of(settings), autocommit=True) as connection:
         _lock(connection, schema or settings.schema_name)
@@ -54,9 +54,9 @@ def _migrate(settings: ReadModelSettings, schema: str | None, to: str) -> tuple[
         connection.autocommit = False
         engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=pool.StaticPool)
         with engine.connect() as alembic_connection:
-            command.upgrade(_config(alembic_connection), to)
+            command.upgrade(_config(alembic_connection), "head")
             alembic_connection.commit()
-        return before, to
+        return before, HEAD
 
 
 def _lock(connection: "psycopg.Connection[Any]", schema: str) -> None:

@@ -1,6 +1,6 @@
 """Alembic's environment: runs the migrations on the connection from `adapters.postgres.migrate`, or prints them.
 
-Each migration has its own transaction, because a migration that creates an index concurrently ends the one before.
+Each migration has its own transaction, so that one that creates an index concurrently can end the one before.
 """
 
 from typing import Any
@@ -9,20 +9,16 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext
 
 
-def _write_oldest_reader(ctx: MigrationContext, script: Any) -> None:
-    oldest_reader = script.module.oldest_reader
+def _on_version_apply(ctx: MigrationContext, step: Any, heads: object, run_args: object) -> None:
+    del heads, run_args
+    # In the transaction of the revision: no process sees the new revision without its oldest reader.
+    oldest_reader = step.up_revision.module.oldest_reader
     for statement in (
         "CREATE TABLE IF NOT EXISTS schema_reader (revision text NOT NULL)",
         "DELETE FROM schema_reader",
         f"INSERT INTO schema_reader VALUES ('{oldest_reader}')",  # noqa: S608 - a constant of a migration
     ):
         ctx.execute(statement)
-
-
-def _on_version_apply(ctx: MigrationContext, step: Any, heads: object, run_args: object) -> None:
-    del heads, run_args
-    # In the transaction of the revision: no process sees the new revision without its oldest reader.
-    _write_oldest_reader(ctx, step.up_revision)
 
 
 connection = context.config.attributes["connection"]
@@ -36,7 +32,3 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
-    if connection is not None:
-        # A schema of the first version may have no table of readers, and no migration to run.
-        current = context.get_context().get_current_revision() or "head"
-        _write_oldest_reader(context.get_context(), context.script.get_revision(current))

@@ -1,4 +1,4 @@
-"""The lists of authorizations and commands: one statement per page, by indexes of the migrations 0003 and 0004.
+"""The lists of authorizations and commands: one statement per page, by indexes of the migration 0001.
 
 A page starts after the sort key of the last row of the page before. A key does not change while its row stays in the
 list, except that an authorization of the work list may start to wait again. So no row is lost or repeated because other

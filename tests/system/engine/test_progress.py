@@ -134,6 +134,29 @@ async def test_the_copy_is_written_before_a_partition_moves(laboratory):
 
 
 @pytest.mark.usefixtures("no_regular_copies")
+async def test_a_copy_counts_nothing_that_is_not_committed(laboratory, monkeypatch):
+    commit, is_committing, may_commit = DirectTransaction.commit, asyncio.Event(), asyncio.Event()
+
+    async def commit_later(transaction):
+        is_committing.set()
+        await may_commit.wait()
+        await commit(transaction)
+
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        monkeypatch.setattr(DirectTransaction, "commit", commit_later)
+        await laboratory.append("key", Task("0"), partition=0)
+        await is_committing.wait()
+        membership = running.engine.partitions[0]._membership
+        copier = ProgressCopier(membership._consumer, laboratory.orders.settings(), running.engine.partitions.values)
+        await copier.write(membership.generation)
+        assert await group_offsets(laboratory) == dict.fromkeys(range(4), 0)
+        may_commit.set()
+        await laboratory.all_finished()
+    assert await group_offsets(laboratory) == await records_per_partition(laboratory)
+
+
+@pytest.mark.usefixtures("no_regular_copies")
 async def test_a_copy_by_a_former_member_is_rejected(laboratory):
     async with laboratory.engine("first") as first:
         await until(lambda: first.owns(4))

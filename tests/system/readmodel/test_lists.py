@@ -5,7 +5,6 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from adapters.postgres.cursor import read_cursor
@@ -289,36 +288,3 @@ async def test_the_history_has_every_minute_of_the_last_hour(database):
     assert all(after.at - before.at == timedelta(minutes=1) for before, after in itertools.pairwise(history))
     assert {one.at: (one.accepted, one.finished) for one in history}[now] == (4, 2), "counts of batches are added"
     assert sum(one.accepted for one in history) == 4
-
-
-def index_states(settings):
-    with psycopg.connect(settings.dsn_file.read_text()) as connection:
-        rows = connection.execute(
-            "SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c"
-            f" ON c.oid = i.indexrelid WHERE c.relnamespace = '{settings.schema_name}'::regnamespace"
-        )
-        return {name: (is_valid, definition) for name, is_valid, definition in rows}
-
-
-async def test_an_index_of_an_interrupted_migration_is_created_again(postgres, tmp_path):
-    dsn = tmp_path / "dsn"
-    dsn.write_text(postgres)
-    settings = ReadModelSettings(dsn_file=dsn)
-    await asyncio.to_thread(migrate, settings, to="0002")
-    async with connected(settings, settings.schema_name, statement_seconds=10) as connection:
-        await connection.execute(
-            "INSERT INTO commands"
-            " (command_id, authorization_id, type, caller, asked_redrive, sequence, status, redrive)"
-            " SELECT n::text, 'a', 't', 'intake', 0, 0, 'accepted', 0 FROM generate_series(1, 2) n"
-        )
-        # What a killed CREATE INDEX CONCURRENTLY leaves behind: an index that is not valid.
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            await connection.execute("CREATE UNIQUE INDEX CONCURRENTLY commands_caller ON commands (caller)")
-        await connection.execute("CREATE INDEX commands_authorization ON commands (authorization_id)")
-    assert not index_states(settings)["commands_caller"][0]
-    # Two at once: one waits for the other, and its waiting does not block the other's indexes.
-    await asyncio.gather(*(asyncio.to_thread(migrate, settings) for _ in range(2)))
-    states = index_states(settings)
-    assert all(is_valid for is_valid, _ in states.values())
-    assert "(caller, accepted_at, command_id)" in states["commands_caller"][1]
-    assert "(authorization_id)" in states["commands_authorization"][1], "a valid index stays"

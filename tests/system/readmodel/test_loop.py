@@ -43,17 +43,6 @@ async def test_another_batch_size_gives_the_same_rows(settings, written, model):
     assert await model.replayed(smaller) == model.rows()
 
 
-async def test_labels_that_an_older_projector_left_out_are_written_at_the_start(written, model):
-    await model.project()
-    rows = model.rows()
-    assert '"command_labels": [{' in str(rows["authorizations"])
-    with psycopg.connect(model.settings.readmodel.dsn_file.read_text()) as connection:
-        connection.execute("UPDATE collate_gateway.authorizations SET command_labels = NULL")
-    assert model.rows() != rows
-    await model.project()
-    assert model.rows() == rows
-
-
 async def test_readiness_names_the_command_that_creates_the_schema(settings, written, running, eventually):
     elsewhere = settings.model_copy(
         update={"readmodel": settings.readmodel.model_copy(update={"schema_name": "later"})}

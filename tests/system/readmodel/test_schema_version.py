@@ -8,12 +8,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.postgres.database import DatabaseAway, NotMigrated
-from adapters.postgres.migrate import migrate, scripts_of_migrations
+from adapters.postgres.migrate import migrate
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.schema_version import HEAD
 from adapters.postgres.views.overview import overview
 from runtime.logs import get_log
 from runtime.metrics import create_metrics
+from runtime.settings import ReadModelSettings
 
 # What a later version's migration does.
 NEWER = f"""
@@ -73,9 +74,9 @@ async def test_processes_refuse_a_newer_schema_that_does_not_fit_them(settings, 
         await asyncio.to_thread(migrate, settings.readmodel)
 
 
-async def test_a_schema_of_the_first_version_gets_its_oldest_reader_from_a_repeated_migration(settings):
-    run_sql(settings, "DROP TABLE collate_gateway.schema_reader")
-    await asyncio.to_thread(migrate, settings.readmodel)
-    oldest_reader = scripts_of_migrations().get_revision("head").module.oldest_reader
-    with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
-        assert connection.execute("SELECT revision FROM collate_gateway.schema_reader").fetchall() == [(oldest_reader,)]
+async def test_of_two_migrations_at_a_time_one_waits_for_the_other(postgres, tmp_path):
+    dsn = tmp_path / "dsn"
+    dsn.write_text(postgres)
+    settings = ReadModelSettings(dsn_file=dsn)
+    migrated = await asyncio.gather(*(asyncio.to_thread(migrate, settings, "twice") for _ in range(2)))
+    assert sorted(migrated, key=str) == [(HEAD, HEAD), (None, HEAD)]

@@ -42,8 +42,8 @@ def test_a_command_is_finished_exactly_if_its_end_is_in_events():
 
 
 def test_what_the_groups_copy_calls_finished_is_finished_too():
-    progress, unfinished = progress_of(sources(False, False, True, False), known(BEGIN + 2), 0)
-    assert (progress.offset, unfinished) == (BEGIN + 3, 1)
+    progress, unfinished = progress_of(sources(False, False, False, True), known(BEGIN + 2), 0)
+    assert (progress.offset, finished(progress), unfinished) == (BEGIN + 2, [True, True, False, True], 1)
 
 
 def test_a_partition_without_commands_begins_at_its_log():
