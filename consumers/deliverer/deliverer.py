@@ -135,8 +135,7 @@ class Deliverer:
         for name, running in sorted(self._running.items()):
             if name != request.subscription:
                 continue
-            if running.handler.gate.is_stopped:
-                running.handler.gate.resume()
+            if running.handler.gate.resume_if_stopped():
                 resumed.append(name)
             wanted = request.partitions or ()
             resumed += [

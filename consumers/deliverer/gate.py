@@ -46,7 +46,7 @@ class Gate:
         self._probe_at = 0.0
         self._prober: bytes | None = None
         self.is_stopped = False
-        self.was_resumed = False  # by an operator, since this process began or the receiver answered 410
+        self.was_resumed = False  # by an operator, or a new URL, since this process began or the receiver answered 410
 
     @property
     def is_down(self) -> bool:
@@ -99,6 +99,17 @@ class Gate:
     def stop(self) -> None:
         """Stop the subscription: the receiver is gone."""
         self.is_stopped, self.was_resumed = True, False
+
+    def resume_if_stopped(self) -> bool:
+        """Record an operator's resume: a 410 that another process received no longer stops this gate.
+
+        Open the gate if it is stopped. Return whether it was: a gate that runs keeps its pauses.
+        """
+        was_stopped = self.is_stopped
+        if was_stopped:
+            self.resume()
+        self.was_resumed = True
+        return was_stopped
 
     def resume(self) -> None:
         """Open the gate for every key, also after `stop`."""

@@ -6,10 +6,11 @@
     first failure       -> its time is committed, then RetryAt
     failure after a day -> Done with a dead letter; then the key's next event
     410                 -> committed, the gate stops, RetryAt
+    410, then resumed   -> the 410 is removed from the key's state, then a request
     no CloudEvent       -> Done with a dead letter
 
-The handler commits nothing before a request, because a repeated request is allowed and a missing one is not. The engine
-runs one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
+Else the handler commits nothing before a request: a repeated request is allowed, a missing one is not. The engine runs
+one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
 """
 
 import hashlib
@@ -86,9 +87,7 @@ class DeliveryHandler:
             is_readable = False
         if not is_readable:
             return self._dead_letter(invocation, record, invocation.now, NotDelivered(_UNREADABLE))
-        pending = read_pending(invocation.state, record.offset)
-        if pending is not None and pending.gone == fingerprint(self.subscription) and not self.gate.was_resumed:
-            self.gate.stop()  # the 410 came before this process began
+        pending = await self._read_pending(invocation, record)
         held = self.gate.enter(record.key, invocation.steady)
         if held is not None:
             return RetryAt(invocation.now + held.seconds, held.reason)
@@ -107,6 +106,19 @@ class DeliveryHandler:
         """Do nothing: no key has a timer."""
         del invocation
         return Done()
+
+    async def _read_pending(self, invocation: Invocation, record: Record) -> PendingDelivery | None:
+        """Return the pending delivery. Its 410 stops the gate, or is removed if an operator has resumed."""
+        pending = read_pending(invocation.state, record.offset)
+        if pending is None or pending.gone != fingerprint(self.subscription):
+            return pending
+        if not self.gate.was_resumed:
+            self.gate.stop()  # the 410 came before this process began
+            return pending
+        # Without this commit the next process would find the 410 and stop again.
+        resumed = PendingDelivery(record.offset, pending.since)
+        await invocation.checkpoint(resumed.encode())
+        return resumed
 
     async def _send(self, invocation: Invocation, record: Record, message: WebhookMessage) -> Outcome:
         is_answered = False

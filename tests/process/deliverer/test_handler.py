@@ -230,6 +230,39 @@ async def test_410_stops_until_an_operator_resumes_and_a_restart_remembers_it():
     assert queue.state is None
 
 
+async def test_a_resumed_subscription_stays_resumed_after_a_restart():
+    queue = DeliveryQueue([ReceiverGone(), FAILED])
+    queue.append()
+    await queue.invoke()
+    queue.handler.gate.resume()
+    assert (await queue.invoke()).reason is DeliveryWait.FAILED
+    queue.restart()
+    await queue.drain()
+    assert queue.delivered == queue.ids
+    assert len(queue.sent) == 3
+
+
+async def test_a_410_after_a_resume_stops_again_also_after_a_restart():
+    queue = DeliveryQueue([ReceiverGone(), ReceiverGone()])
+    queue.append()
+    await queue.invoke()
+    queue.handler.gate.resume()
+    await queue.invoke()
+    queue.restart()
+    assert (await queue.invoke()).reason is DeliveryWait.STOPPED
+    assert len(queue.sent) == 2
+
+
+async def test_a_resume_also_holds_in_a_process_that_has_not_seen_the_410():
+    queue = DeliveryQueue([ReceiverGone()])
+    queue.append()
+    await queue.invoke()
+    queue.restart()
+    assert not queue.handler.gate.resume_if_stopped(), "this gate runs"
+    await queue.drain()
+    assert queue.delivered == queue.ids
+
+
 async def test_another_url_is_another_receiver():
     queue = DeliveryQueue([ReceiverGone()])
     queue.append()

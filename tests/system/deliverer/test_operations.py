@@ -110,6 +110,28 @@ async def test_410_stops_the_subscription_until_an_operator_resumes_it(webhooks,
     assert code == 1
 
 
+async def test_a_resume_holds_in_a_deliverer_that_takes_over_from_the_stopped_one(
+    webhooks, events, receiver, eventually
+):
+    webhooks.subscribe("billing", receiver.url)
+    programs = [await webhooks.start(name) for name in ("one", "two")]
+    receiver.behave = always(Reply(410))
+    await events.write("auth_1")
+
+    async def one_is_stopped():
+        return [await _has_state(program, "stopped") for program in programs].count(True) == 1
+
+    await eventually(one_is_stopped)
+    running, stopped = sorted(programs, key=lambda one: "deliverer.subscription_stopped" in one.log.read_text())
+    receiver.behave = always(Reply())
+    resume = ("deliverer", "resume", "billing", "--operator", "ada", "--why", "asked", "--admin", running.admin_url)
+    code, _, err = await gateway(webhooks, *resume)
+    assert (code, "Nothing was resumed" in err) == (1, True)
+    stopped.process.kill()
+    stopped.process.wait()
+    await eventually(lambda: not receiver.verdict(events.sent).lost)
+
+
 async def _has_state(program, state):
     return (await state_of(program))["state"] == state
 
