@@ -21,6 +21,12 @@ def person_of(caller: str) -> str | None:
     return name if separator else None
 
 
+def pool_of(caller: str) -> str:
+    """Return the name under which a caller shares bounds: its own, or for a person that of all people of the prefix."""
+    prefix, separator, _ = caller.partition(_SEPARATOR)
+    return prefix + separator
+
+
 def vouching(caller: str | None, *names: str | None) -> AssertedBy | None:
     """Return what vouches for these names in a request of this caller; None if there is no name or no caller."""
     return None if caller is None or not any(names) else asserted_by(caller)

@@ -16,7 +16,7 @@ from gateway.ingress.dead_letters.bulk import BulkDecisions
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import EventStreams
-from gateway.ingress.http.body import BodyLimit, UnverifiedBodies
+from gateway.ingress.http.body import BodyLimit, UnfinishedBodies
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import (
     ErrorBoundary,
@@ -71,22 +71,22 @@ def middleware(
     metrics: IngressMetrics,
     recorder: RequestRecorder,
     deadlines: Deadlines,
+    bodies: UnfinishedBodies,
     callers: CallersFile,
     tokens: Tokens,
     traces: Traces | None,
 ) -> Sequence[Middleware]:
     """Return the middleware, outermost first."""
-    unverified = UnverifiedBodies(deadlines, metrics, max_bodies=settings.max_unverified_bodies)
     return [
         *([] if traces is None else [Middleware(RequestSpans, traces)]),
         Middleware(RequestIds),
         Middleware(RequestLog, recorder),
-        Middleware(InFlightLimit, metrics, max_in_flight=settings.max_requests_in_flight),
+        Middleware(InFlightLimit, metrics, bodies, max_in_flight=settings.max_requests_in_flight),
         Middleware(ErrorBoundary),
         Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
         Middleware(StrictHeaders),
         Middleware(
-            BodyLimit, unverified, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2
+            BodyLimit, bodies, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2
         ),
         Middleware(Authentication, callers, tokens),
     ]

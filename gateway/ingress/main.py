@@ -41,6 +41,7 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.event_stream.tail import Tail
+from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import RequestRecorder
 from gateway.ingress.http.port import api_port
@@ -205,8 +206,9 @@ def assemble(
         retention_seconds=KEY_RETENTION_SECONDS,
     )
     tail = Tail(kafka.events, partitions, process.health, on_record=waiters.on_record)
+    bodies = UnfinishedBodies(deadlines, metrics, max_unverified=own.max_unverified_bodies)
     access = AccessControl(
-        metrics, rate=own.caller_rate, burst=own.caller_burst, max_in_flight=own.max_requests_in_flight
+        metrics, bodies, rate=own.caller_rate, burst=own.caller_burst, max_in_flight=own.max_requests_in_flight
     )
     service = CommandService(
         command_log,
@@ -216,7 +218,9 @@ def assemble(
         has_read_model=settings.readmodel.dsn_file is not None,
     )
     signed, append_seconds = SignedCommands(callers), own.publish_deadline.total_seconds() * 2
-    batches = CommandBatches(access, signed, service, metrics, max_event_bytes=own.max_body, seconds=append_seconds)
+    batches = CommandBatches(
+        access, signed, service, metrics, bodies, max_event_bytes=own.max_body, seconds=append_seconds
+    )
     streams = EventStreams(
         access,
         tail,
@@ -262,7 +266,14 @@ def assemble(
             who_am_i=WhoAmI(access, own),
         ),
         middleware(
-            own, metrics=metrics, recorder=recorder, deadlines=deadlines, callers=callers, tokens=tokens, traces=traces
+            own,
+            metrics=metrics,
+            recorder=recorder,
+            deadlines=deadlines,
+            bodies=bodies,
+            callers=callers,
+            tokens=tokens,
+            traces=traces,
         ),
     )
     return Components(

@@ -59,6 +59,7 @@ SHEDS: Final = (
     "rate",
     "caller_in_flight",
     "unverified_bodies",
+    "slow_bodies",
     "in_flight",
     "streams",
     "caller_batches",

@@ -28,7 +28,7 @@ class IngressSettings(Section):
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
         1_000,
         description="Maximum number of requests in flight; a further request immediately gets 503. "
-        "One caller has at most half of them; its further requests get 429.",
+        "A service has at most half of them, all people of a prefix half, a person a quarter; a further one gets 429.",
     )
     max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
         50,

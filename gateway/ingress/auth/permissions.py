@@ -1,9 +1,13 @@
 """The rates, shares and permissions of callers, checked in this order before a byte of the body is read.
 
-Invariant: one caller has at most half of the requests in flight, so slow bodies and slow calls cannot take all places.
+Invariant: one service has at most half of the requests in flight, so slow bodies and slow calls cannot take all places.
+All people of a prefix together have half, and one person a quarter. Beyond it the slowest of their unfinished bodies
+ends; without one the new request gets 429.
 """
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 
 from starlette.requests import Request
@@ -11,6 +15,7 @@ from starlette.requests import Request
 from gateway.ingress.auth.callers import Caller, Permission
 from gateway.ingress.auth.rate_limit import RateLimits
 from gateway.ingress.auth.signed_commands import is_signed
+from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import (
     CredentialsUnchecked,
@@ -20,6 +25,7 @@ from gateway.ingress.http.problems import (
     Unauthenticated,
 )
 from runtime.metrics import IngressMetrics
+from schemas.callers import pool_of
 
 _SIGNATURE_ELSEWHERE = (
     "A signature does not cover the method, the path and the query of this request, so a captured one could be sent to "
@@ -30,17 +36,20 @@ _SIGNATURE_ELSEWHERE = (
 class AccessControl:
     """Admits authenticated callers within their permissions and rates."""
 
-    def __init__(self, metrics: IngressMetrics, *, rate: float, burst: float, max_in_flight: int) -> None:
+    def __init__(
+        self, metrics: IngressMetrics, bodies: UnfinishedBodies, *, rate: float, burst: float, max_in_flight: int
+    ) -> None:
         """`max_in_flight`: the bound of all requests in flight."""
         self._metrics = metrics
+        self._bodies = bodies
         self._rate = rate
         self._burst = burst
         self._rate_limits = RateLimits()
-        self._share = (max_in_flight + 1) // 2
-        self._in_flight: dict[str, int] = {}
+        self._max_in_flight = max_in_flight
+        self._in_flight: Counter[str] = Counter()
 
-    def admit(self, request: Request, permission: Permission | None = None) -> Caller:
-        """Return the caller.
+    def admit(self, request: Request, *permissions: Permission) -> Caller:
+        """Return the caller, who needs one of the permissions.
 
         Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests and NotPermitted.
         """
@@ -62,8 +71,8 @@ class AccessControl:
             raise TooManyRequests(
                 "Send fewer requests per second. Wait for the time in Retry-After.", retry_after_seconds=wait
             )
-        if permission is not None:
-            self.require(caller, permission)
+        if permissions:
+            self.require(caller, *permissions)
         self._enter(caller.name, context)
         return caller
 
@@ -79,24 +88,33 @@ class AccessControl:
         return taken, wait
 
     def _enter(self, name: str, context: RequestContext) -> None:
-        in_flight = self._in_flight.get(name, 0)
-        if in_flight >= self._share:
-            self._metrics.shed.labels("caller_in_flight").inc()
-            raise TooManyRequests("Wait for responses before you send more requests.", retry_after_seconds=1)
-        self._in_flight[name] = in_flight + 1
-        context.on_release.append(partial(self._leave, name))
+        pool, half = pool_of(name), (self._max_in_flight + 1) // 2
+        names = {name: half} if pool == name else {name: (half + 1) // 2, pool: half}
+        for each, share in names.items():
+            if self._in_flight[each] >= share and not self._evict(each):
+                self._metrics.shed.labels("caller_in_flight").inc()
+                raise TooManyRequests("Wait for responses before you send more requests.", retry_after_seconds=1)
+        for each in names:
+            self._in_flight[each] += 1
+        context.on_release.append(partial(self._leave, names))
 
-    def _leave(self, name: str) -> None:
-        if self._in_flight[name] == 1:
-            del self._in_flight[name]
-        else:
+    def _evict(self, name: str) -> bool:
+        """End the slowest unfinished body of a caller, or of all people of a prefix."""
+        return self._bodies.evict(
+            "slow_bodies", lambda other: other.caller is not None and name in {other.caller, pool_of(other.caller)}
+        )
+
+    def _leave(self, names: Iterable[str]) -> None:
+        for name in names:
             self._in_flight[name] -= 1
+            if not self._in_flight[name]:
+                del self._in_flight[name]
 
     def limits(self, caller: Caller) -> tuple[float, float]:
         """Return the caller's rate and burst."""
         return caller.rate or self._rate, caller.burst or self._burst
 
-    def require(self, caller: Caller, permission: Permission) -> None:
-        """Raise NotPermitted unless the caller has the permission."""
-        if permission not in caller.permissions:
+    def require(self, caller: Caller, *permissions: Permission) -> None:
+        """Raise NotPermitted unless the caller has one of the permissions."""
+        if caller.permissions.isdisjoint(permissions):
             raise NotPermitted("Ask the gateway's operators for the permission that this request needs.")

@@ -11,8 +11,7 @@ permission. So a batch may be sent again after any failure, whole or in parts.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
@@ -30,6 +29,7 @@ from gateway.ingress.commands.envelopes import (
 )
 from gateway.ingress.commands.responses import CommandReceipt, accepted_json, location_of
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
+from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, TooManyRequests
 from gateway.ingress.http.request import read_body, traceparent
@@ -38,6 +38,7 @@ from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
+from schemas.callers import pool_of
 from schemas.cloudevents import BATCH
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class CommandBatches:
         signed: SignedCommands,
         service: CommandService,
         metrics: IngressMetrics,
+        bodies: UnfinishedBodies,
         *,
         max_event_bytes: int,
         seconds: float,
@@ -73,7 +75,7 @@ class CommandBatches:
         self._metrics = metrics
         self._max_event_bytes = max_event_bytes
         self._seconds = seconds
-        self._places = BatchPlaces(metrics)
+        self._places = BatchPlaces(metrics, bodies)
         for result in RESULTS:
             metrics.batch_events.labels(result)
 
@@ -84,18 +86,18 @@ class CommandBatches:
             request.scope["user"], signed_body, _ = await self._signed.read(request, BATCH)
             caller = self._access.admit(request)
         else:
-            caller, signed_body = self._access.admit(request), None
-        with self._places.take(caller.name):
-            require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
-            events = read_array(await read_body(request.receive) if signed_body is None else signed_body)
-            if len(events) > MAX_EVENTS:
-                raise InvalidCommand(
-                    f"Send at most {MAX_EVENTS} events in one batch. No command was accepted.",
-                    faults=(Fault(f"at most {MAX_EVENTS} events", pointer=""),),
-                )
-            context.deadline.extend(self._seconds)
-            results = await self._commands(caller, events)
-            await self._append(context, results)
+            caller, signed_body = self._access.admit(request, *PERMISSIONS.values()), None
+        self._places.take(caller.name, context)
+        require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
+        events = read_array(await read_body(request.receive) if signed_body is None else signed_body)
+        if len(events) > MAX_EVENTS:
+            raise InvalidCommand(
+                f"Send at most {MAX_EVENTS} events in one batch. No command was accepted.",
+                faults=(Fault(f"at most {MAX_EVENTS} events", pointer=""),),
+            )
+        context.deadline.extend(self._seconds)
+        results = await self._commands(caller, events)
+        await self._append(context, results)
         return self._response(context, results)
 
     async def _commands(self, caller: Caller, events: list[Any]) -> "list[AcceptedCommand | _Result]":
@@ -181,26 +183,27 @@ class CommandBatches:
 class BatchPlaces:
     """The places of batches: `MAX_BATCHES` in all, `MAX_BATCHES_PER_CALLER` of one caller."""
 
-    def __init__(self, metrics: IngressMetrics) -> None:
+    def __init__(self, metrics: IngressMetrics, bodies: UnfinishedBodies) -> None:
         self._metrics = metrics
-        self._taken: Counter[str] = Counter()
+        self._bodies = bodies
+        self._holders: dict[int, str] = {}
 
-    @contextmanager
-    def take(self, caller: str) -> Iterator[None]:
-        """Hold a place. Raises TooManyRequests and Overloaded, before the body is read."""
-        if self._taken[caller] >= MAX_BATCHES_PER_CALLER:
+    def take(self, caller: str, context: RequestContext) -> None:
+        """Take a place until the response starts, before the body is read. Raises TooManyRequests and Overloaded.
+
+        Where a bound is full, the slowest batch whose body is unfinished ends. People of a prefix count as one caller.
+        """
+        pool, holders = pool_of(caller), self._holders
+        if [*holders.values()].count(pool) >= MAX_BATCHES_PER_CALLER and not self._bodies.evict(
+            "slow_bodies", lambda other: holders.get(id(other)) == pool
+        ):
             self._metrics.shed.labels("caller_batches").inc()
             raise TooManyRequests("Wait for the response to a batch before you send more.", retry_after_seconds=1)
-        if self._taken.total() >= MAX_BATCHES:
+        if len(holders) >= MAX_BATCHES and not self._bodies.evict("slow_bodies", lambda other: id(other) in holders):
             self._metrics.shed.labels("batches").inc()
             raise Overloaded("Send the batch again, after Retry-After.", retry_after_seconds=1)
-        self._taken[caller] += 1
-        try:
-            yield
-        finally:
-            self._taken[caller] -= 1
-            if not self._taken[caller]:
-                del self._taken[caller]
+        holders[id(context)] = pool
+        context.on_release.append(partial(holders.__delitem__, id(context)))
 
 
 def _kind(problem: Problem) -> str:

@@ -73,7 +73,7 @@ class Commands:
             request.scope["user"], body, message_id = await self._signed.read(request, STRUCTURED)
             caller = self._access.admit(request)
         else:
-            caller = self._access.admit(request)
+            caller = self._access.admit(request, *PERMISSIONS.values())
             body = await read_body(request.receive)
         envelope, is_structured = read_envelope(context.headers, body)
         if message_id is not None:

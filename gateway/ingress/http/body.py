@@ -1,5 +1,6 @@
-"""The bounds of a request's body: its size, its time after the last piece, and the places of unverified bodies."""
+"""The bounds of a request's body: its size, its time after the last piece, and the unfinished bodies."""
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,31 +15,48 @@ MAX_BATCH_BYTES: Final = 512 << 10
 _BATCH, _BATCH_PATH = BATCH.encode(), "/v1/commands"
 
 
-class UnverifiedBodies:
-    """The requests that wait for a body without a valid credential: a signature is checked after its body is read.
+def _any(_: RequestContext) -> bool:
+    return True
 
-    The places are few. Without a free place, a new body replaces the oldest, so slow bodies cannot block quick ones.
+
+class UnfinishedBodies:
+    """The requests that wait for a part of their body. Where a bound is full, the slowest one ends, with 408.
+
+    The requests without a valid credential have few places: a signature is checked after its body is read.
     """
 
-    def __init__(self, deadlines: Deadlines, metrics: IngressMetrics, *, max_bodies: int) -> None:
+    def __init__(self, deadlines: Deadlines, metrics: IngressMetrics, *, max_unverified: int) -> None:
         self._deadlines = deadlines
         self._metrics = metrics
-        self._max_bodies = max_bodies
+        self._max_unverified = max_unverified
         self._waiting: dict[int, RequestContext] = {}
+        self._unverified: set[int] = set()
 
-    def enter(self, context: RequestContext) -> None:
-        """Take a place, once per request."""
+    def enter(self, context: RequestContext, *, is_verified: bool) -> None:
+        """Add a request, once. Without a free place for an unverified body, the slowest unverified one ends."""
         if id(context) in self._waiting:
             return
-        if len(self._waiting) >= self._max_bodies:
-            oldest = self._waiting.pop(next(iter(self._waiting)))
-            self._metrics.shed.labels("unverified_bodies").inc()
-            self._deadlines.expire(oldest.deadline)
+        if not is_verified:
+            if len(self._unverified) >= self._max_unverified:
+                self.evict("unverified_bodies", lambda other: id(other) in self._unverified)
+            self._unverified.add(id(context))
         self._waiting[id(context)] = context
 
     def leave(self, context: RequestContext) -> None:
-        """Free the place, if the request has one."""
+        """Remove a request, if it waits."""
         self._waiting.pop(id(context), None)
+        self._unverified.discard(id(context))
+
+    def evict(self, reason: str, belongs: Callable[[RequestContext], bool] = _any) -> bool:
+        """End the slowest of the requests that belong, and free its places now. Return whether there was one."""
+        slowest = next(filter(belongs, self._waiting.values()), None)
+        if slowest is None:
+            return False
+        self.leave(slowest)
+        self._metrics.shed.labels(reason).inc()
+        self._deadlines.expire(slowest.deadline)
+        slowest.release()
+        return True
 
 
 class BodyLimit:
@@ -48,10 +66,10 @@ class BodyLimit:
     when it is complete: `seconds` remain for the work.
     """
 
-    def __init__(self, app: ASGIApp, unverified: UnverifiedBodies, *, max_bytes: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, bodies: UnfinishedBodies, *, max_bytes: int, seconds: float) -> None:
         """`max_bytes`: the bound of every body but a batch of commands, which has `MAX_BATCH_BYTES`."""
         self.app = app
-        self._unverified = unverified
+        self._bodies = bodies
         self._max_bytes = max_bytes
         self._seconds = seconds
 
@@ -70,16 +88,14 @@ class BodyLimit:
                 pieces = 1
                 check_announced(context.headers, max_bytes)
             context.is_reading_body = True
-            if scope.get("user") is None:
-                self._unverified.enter(context)
+            self._bodies.enter(context, is_verified=scope.get("user") is not None)
             message = await receive()
             if message["type"] == "http.disconnect":
                 return message
             is_complete = not message["more_body"]
             if is_complete:
                 context.is_reading_body = False
-                if scope.get("user") is None:
-                    self._unverified.leave(context)
+                self._bodies.leave(context)
             size += len(message["body"])
             if size > max_bytes:
                 raise too_large(max_bytes)
@@ -91,7 +107,7 @@ class BodyLimit:
         try:
             await self.app(scope, receive_bounded, send)
         finally:
-            self._unverified.leave(context)
+            self._bodies.leave(context)
 
     def _most_bytes(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         is_batch = scope["path"] == _BATCH_PATH and headers.get(b"content-type", b"").lower().startswith(_BATCH)

@@ -25,7 +25,7 @@ class RequestContext:
         caller: The name of the admitted caller, for the log line.
         is_reading_body: True while the request waits for its body, so that a timeout is the caller's.
         on_start: Functions to call when the response starts.
-        on_release: Functions to call when the request is no longer in flight: its response starts, or never will.
+        on_release: Functions that `release` calls when the request is no longer in flight.
         log_fields: Further fields of the request's log line: ids and slugs, never content.
         trace_link: The traceparent of the earlier work that the request resumes.
     """
@@ -41,6 +41,12 @@ class RequestContext:
     on_release: list[Callable[[], None]] = field(default_factory=list)
     log_fields: dict[str, Any] = field(default_factory=dict)
     trace_link: str | None = None
+
+    def release(self) -> None:
+        """Free the places of the request. A second call does nothing."""
+        callbacks, self.on_release = self.on_release, []
+        for callback in callbacks:
+            callback()
 
 
 def context_of(scope: Scope) -> RequestContext:

@@ -2,7 +2,7 @@
 
     RequestIds        context, X-Request-Id
     RequestLog        one log line and the metrics of every request
-    InFlightLimit     503 above `max_in_flight` requests
+    InFlightLimit     503 above `max_in_flight` requests, or 408 for the slowest unfinished body
     ErrorBoundary     500 for an unexpected exception
     RequestDeadline   408 or 504 for a request that takes too long
     StrictHeaders     400 for a repeated header
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, route_label
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problems import DeadlinePassed, InternalError
@@ -151,10 +152,14 @@ class RequestLog:
 
 
 class InFlightLimit:
-    """Serves at most `max_in_flight` requests at a time. A request counts until its response starts."""
+    """Serves at most `max_in_flight` requests at a time. A request counts until its response starts.
 
-    def __init__(self, app: ASGIApp, metrics: IngressMetrics, *, max_in_flight: int) -> None:
+    Above the bound a new request ends the one whose body has been unfinished for longest; without one it gets 503.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: IngressMetrics, bodies: UnfinishedBodies, *, max_in_flight: int) -> None:
         self.app = app
+        self._bodies = bodies
         self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._in_flight = 0
@@ -162,24 +167,23 @@ class InFlightLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or reject one request."""
-        if self._in_flight >= self._max_in_flight:
+        if self._in_flight >= self._max_in_flight and not self._bodies.evict("slow_bodies"):
             self._metrics.shed.labels("in_flight").inc()
             problem = Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1)
             await ProblemResponse(problem)(scope, receive, send)
             return
         context: RequestContext = scope["state"]["context"]
-        context.on_start.append(partial(self._release, context))
+        context.on_start.append(context.release)
+        context.on_release.append(self._release)
         self._in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
             if context.status is None:
-                self._release(context)
+                context.release()
 
-    def _release(self, context: RequestContext) -> None:
+    def _release(self) -> None:
         self._in_flight -= 1
-        for callback in context.on_release:
-            callback()
 
 
 class ErrorBoundary:

@@ -130,7 +130,7 @@ def constants_of(*counters):
 
 def test_the_sets_without_an_enum_hold_every_constant_of_the_product():
     rejected_before_a_send = {AppendFailure.AWAY, AppendFailure.IN_DOUBT, AppendFailure.FULL, AppendFailure.STOPPING}
-    assert constants_of("shed", "_shed", "_refusal") | rejected_before_a_send == set(closed_labels.SHEDS)
+    assert constants_of("shed", "_shed", "_refusal", "evict") | rejected_before_a_send == set(closed_labels.SHEDS)
     assert constants_of("observations") | {"stale", "not_found", "unreadable", "no_answer"} == set(
         closed_labels.OBSERVATIONS
     )

@@ -11,6 +11,8 @@ from schemas.api.messages import BatchedCommands
 from schemas.commands import AuthorizationWatch, HandoffClose
 from schemas.identity import command_id_from_cloudevent
 
+from .conftest import read_reply
+
 BATCH = "application/cloudevents-batch+json"
 WATCH = "collate-gateway.authorization.watch.v1"
 CLOSE = "collate-gateway.handoff.close.v1"
@@ -183,6 +185,21 @@ class TestPlaces:
         assert [(await each).status for each in waiting] == [207, 207]
         kafka.is_silent = False
         assert (await send(ingress, [event(3)])).status == 207
+
+    async def test_an_unfinished_batch_leaves_its_place_to_the_next(self, ingress, eventually):
+        body = json.dumps([event(1)]).encode()
+        headers = {"Content-Type": BATCH, "Content-Length": str(len(body))}
+        slow = []
+        for number in range(2):
+            slow.append(await ingress.open())
+            slow[-1][1].write(ingress.head("POST", "/v1/commands", headers) + b"\r\n" + body[:5])
+            await eventually(lambda number=number: ingress.metric("requests_in_flight") == number + 1)
+        assert (await send(ingress, [event(2)])).status == 207
+        assert (await read_reply(slow[0][0])).status == 408
+        slow[1][1].write(body[5:])
+        assert (await read_reply(slow[1][0])).status == 207
+        for _, writer in slow:
+            writer.close()
 
 
 class TestKafka:

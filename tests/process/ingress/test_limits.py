@@ -308,24 +308,65 @@ class TestCallersInFlight:
         return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "8"}
 
     @pytest.mark.usefixtures("accepts_commands")
-    async def test_one_caller_has_at_most_half_of_the_places(self, ingress, other, eventually):
-        head = ingress.head("POST", REQUEST, {"Idempotency-Key": "k", "Content-Length": "10"}) + b"\r\n{"
-        slow = [await ingress.open() for _ in range(10)]
-        for _, writer in slow:
-            writer.write(head)
+    async def test_one_caller_has_at_most_half_of_the_places(self, ingress, kafka, other, eventually):
+        kafka.is_silent = True
+        slow = [await begin(ingress, key=f"k-{number}") for number in range(10)]
         await eventually(lambda: ingress.metric("shed_total", reason="caller_in_flight") == 6)
         assert ingress.metric("requests_in_flight") == 4
         refused = await ingress.get("/v1/dead-letters")
         assert is_problem(refused, 429, "too-many-requests")
         assert refused.headers["retry-after"] == "1"
+        kafka.is_silent = False
         own, ingress.key = ingress.key, other
         assert (await ingress.post(REQUEST)).status == 202
+        kafka.confirm()
         for _, writer in slow:
             writer.close()
         await eventually(lambda: ingress.metric("requests_in_flight") == 0)
         ingress.key = own
         replies = [await ingress.get("/v1/dead-letters") for _ in range(10)]
         assert {reply.status for reply in replies} == {200}, "a place is free again, whether or not a response was sent"
+
+    @pytest.mark.usefixtures("accepts_commands")
+    async def test_a_caller_at_its_bound_ends_its_slowest_unfinished_body(self, ingress, other, eventually):
+        slow = []
+        for number in range(4):
+            slow.append(await begin(ingress, unfinished=True))
+            await eventually(lambda number=number: ingress.metric("requests_in_flight") == number + 1)
+        own, ingress.key = ingress.key, other
+        others = await begin(ingress, unfinished=True)
+        await eventually(lambda: ingress.metric("requests_in_flight") == 5)
+        ingress.key = own
+        assert (await ingress.post(REQUEST)).status == 202
+        assert is_problem(await read_reply(slow[0][0]), 408, "body-timed-out")
+        slow[0][1].close()
+        await eventually(lambda: ingress.metric("requests_in_flight") == 4)
+        for reader, writer in [*slow[1:], others]:
+            writer.write(b" " * 8 + b"}")
+            assert (await read_reply(reader)).status == 202
+            writer.close()
+        await eventually(lambda: ingress.metric("requests_in_flight") == 0)
+
+    @pytest.mark.usefixtures("accepts_commands")
+    async def test_a_full_server_ends_the_slowest_unfinished_body_of_all_callers(self, ingress, other, eventually):
+        slow, own = [], ingress.key
+        for number in range(8):
+            ingress.key = (own, other)[number % 2]
+            slow.append(await begin(ingress, unfinished=True))
+            await eventually(lambda number=number: ingress.metric("requests_in_flight") == number + 1)
+        assert (await ingress.get("/openapi.json")).status == 200, "not even a stranger meets a full server"
+        assert is_problem(await read_reply(slow[0][0]), 408, "body-timed-out")
+        assert ingress.metric("shed_total", reason="slow_bodies") == 1
+        for _, writer in slow:
+            writer.close()
+
+
+async def begin(ingress, key="k", *, unfinished=False):
+    """Send a request, or its head and one byte of its body."""
+    reader, writer = await ingress.open()
+    headers = {"Idempotency-Key": key, "Content-Type": "application/json", "Content-Length": "10"}
+    writer.write(ingress.head("POST", REQUEST, headers) + b"\r\n{" + (b"" if unfinished else b" " * 8 + b"}"))
+    return reader, writer
 
 
 @pytest.mark.usefixtures("accepts_commands")

@@ -111,31 +111,13 @@ class TestShed:
         assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
         assert (await metrics())("shed_total", reason="rate") == 2
 
-    async def test_publishes_and_requests_in_flight(self, ingress, kafka, metrics, eventually):
+    async def test_publishes(self, ingress, kafka, metrics, eventually):
         kafka.is_silent = True
         first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
         await eventually(lambda: kafka.commands)
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
         assert (await metrics())("shed_total", reason="publishes") == 1
-        head = ingress.head("POST", REQUEST, {"Idempotency-Key": "k-3", "Content-Length": "10"})
-        _, slow = await ingress.open()
-        slow.write(head + b"\r\n")
-        await eventually(lambda: ingress.metric("requests_in_flight") == 2)
-        assert (await ingress.get("/v1/dead-letters")).status == 429
-        assert (await metrics())("shed_total", reason="caller_in_flight") == 1
-        key = new_key()
-        caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request"]\n{key.entry}'
-        ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
-        assert ingress.components.callers.reread_if_changed()
-        ingress.key = key.key
-        _, another = await ingress.open()
-        another.write(ingress.head("POST", REQUEST, {"Idempotency-Key": "k-4", "Content-Length": "10"}) + b"\r\n")
-        await eventually(lambda: ingress.metric("requests_in_flight") == 3)
-        assert (await ingress.get("/openapi.json")).status == 503
-        assert (await metrics())("shed_total", reason="in_flight") == 1
         kafka.confirm()
-        slow.close()
-        another.close()
         await first
 
     async def test_streams(self, ingress, metrics):
@@ -156,3 +138,32 @@ class TestShed:
         metric = await metrics()
         assert metric("shed_total", reason="kafka_away") == 1
         assert metric("publish_failures_total", reason="kafka_away") is None
+
+
+class TestInFlight:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3"}
+
+    async def test_requests_of_a_caller_and_of_all(self, ingress, kafka, metrics, eventually):
+        kafka.is_silent = True
+        sent = []
+
+        async def begin():
+            sent.append(asyncio.create_task(ingress.post(REQUEST, key=f"k-{len(sent)}")))
+            await eventually(lambda: len(kafka.commands) == len(sent))
+
+        await begin()
+        await begin()
+        assert (await ingress.get("/v1/dead-letters")).status == 429
+        assert (await metrics())("shed_total", reason="caller_in_flight") == 1
+        key = new_key()
+        caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request"]\n{key.entry}'
+        ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
+        assert ingress.components.callers.reread_if_changed()
+        ingress.key = key.key
+        await begin()
+        assert (await ingress.get("/openapi.json")).status == 503
+        assert (await metrics())("shed_total", reason="in_flight") == 1
+        kafka.confirm()
+        await asyncio.gather(*sent)

@@ -1,5 +1,6 @@
 """People who sign in to the API: their own tokens, through the whole ingress, with an issuer's keys over HTTP."""
 
+import asyncio
 import json
 import secrets
 from datetime import UTC, datetime
@@ -380,3 +381,50 @@ class TestClaims:
         assert (await ingress.post(RELEASE, {"operator": "somebody"})).status == 422
         kafka.is_silent = True
         assert slug(await ingress.post(RELEASE)) == "audit-unavailable"
+
+
+class TestPlaces:
+    @pytest.fixture
+    def settings_of(self):
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "8"}
+
+    async def test_all_people_of_a_prefix_share_half_of_the_places(self, ingress, issuer, kafka, eventually):
+        kafka.is_silent = True
+        sent = []
+        for person in ("jo", "jo", "ann", "ann"):
+            ingress.key = issuer.token(person, ["staff"])
+            sent.append(asyncio.create_task(ingress.post(REQUEST, key=f"k-{len(sent)}")))
+            await eventually(lambda: len(kafka.commands) == len(sent))
+        for person in ("jo", "bob"):
+            ingress.key = issuer.token(person, ["staff"])
+            assert (await ingress.post(REQUEST, key="k")).status == 429
+        kafka.is_silent, ingress.key = False, ingress.service_key
+        assert (await ingress.post(REQUEST, key="k")).status == 202
+        kafka.confirm()
+        assert [reply.status for reply in await asyncio.gather(*sent)] == [202] * 4
+
+    async def test_one_person_leaves_a_part_of_the_peoples_places_to_others(self, ingress, issuer, kafka, eventually):
+        kafka.is_silent = True
+        ingress.key = issuer.token("jo", ["staff"])
+        sent = [asyncio.create_task(ingress.post(REQUEST, key=f"k-{number}")) for number in range(3)]
+        await eventually(lambda: [one.done() for one in sent].count(True) == 1)
+        kafka.is_silent, ingress.key = False, issuer.token("bob", ["staff"])
+        assert (await ingress.post(REQUEST, key="k")).status == 202
+        kafka.confirm()
+        assert sorted(reply.status for reply in await asyncio.gather(*sent)) == [202, 202, 429]
+
+    async def test_all_people_of_a_prefix_have_two_batches_at_a_time(self, ingress, issuer, kafka, eventually):
+        kafka.is_silent = True
+        sent = []
+
+        def send_batch(person):
+            ingress.key = issuer.token(person, ["staff"])
+            body = json.dumps([envelope("handoff.request", {})]).encode()
+            return ingress.call("POST", "/v1/commands", body, {"content-type": "application/cloudevents-batch+json"})
+
+        for person in ("jo", "ann"):
+            sent.append(asyncio.create_task(send_batch(person)))
+            await eventually(lambda: len(kafka.commands) == len(sent))
+        assert (await send_batch("bob")).status == 429
+        kafka.confirm()
+        assert [reply.status for reply in await asyncio.gather(*sent)] == [207, 207]

@@ -8,8 +8,10 @@ import pytest
 from adapters.postgres.queries import CommandFound
 from adapters.postgres.reader import ReadModelReader
 from gateway.ingress.auth.callers import Permission, new_key
+from gateway.ingress.commands.envelopes import PERMISSIONS
 from schemas.api.lists import CommandList
 from schemas.api.reads import CommandStatus
+from schemas.cloudevents import BATCH
 
 COMMAND_ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 EVERYBODY = frozenset(Permission)
@@ -21,7 +23,7 @@ ROUTES = {
     ("POST", "/v1/authorizations/{authorizationId}/watch"): {Permission.AUTHORIZATION_WATCH},
     ("POST", "/v1/authorizations/{authorizationId}/recent-commands/empty"): {Permission.OPERATE},
     ("POST", "/v1/authorizations/{authorizationId}/version-floor/lower"): {Permission.OPERATE},
-    ("POST", "/v1/commands"): EVERYBODY,
+    ("POST", "/v1/commands"): set(PERMISSIONS.values()),
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants"): {Permission.HANDOFF_GRANT},
     ("GET", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}"): {Permission.HANDOFF_GRANT},
     # For people: each of these callers is a service.
@@ -108,6 +110,20 @@ async def test_a_route_admits_a_caller_with_its_permission_alone(ingress, keys, 
     assert 500 not in replies.values()
     without = await ingress.call(method, filled, body, {"Authorization": None, "Idempotency-Key": "k-1"})
     assert (without.status == 401) is (allowed is not None)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/cloudevents+json", BATCH])
+@pytest.mark.parametrize("path", [path for method, path in ROUTES if method == "POST"])
+async def test_a_caller_without_the_permission_is_refused_before_its_body(ingress, keys, path, media_type):
+    filled = path.format(authorizationId="auth_1", handoffId="mhand_1", commandId=COMMAND_ID)
+    refused = set(Permission) - ROUTES["POST", path]
+    assert refused
+    for permission in refused:
+        ingress.key = keys[permission]
+        headers = {"Idempotency-Key": "k", "Content-Type": media_type, "Content-Length": "1000"}
+        reply = await ingress.raw(ingress.head("POST", filled, headers) + b"\r\n")
+        assert (reply.status, reply.headers["connection"]) == (403, "close"), "it waited for the body"
+    assert ingress.metric("requests_in_flight") == 0
 
 
 @pytest.mark.parametrize("mode", ["structured", "binary"])

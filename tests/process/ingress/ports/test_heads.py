@@ -66,6 +66,7 @@ async def test_an_endless_head_is_cut_at_the_bound(port, begin):
     async with asyncio.timeout(20):
         await asyncio.wait({pouring})  # ends with the connection, drain_seconds later
     assert isinstance(pouring.exception(), ConnectionError)
+    writer.close()
     assert port.open_connections() == 0
 
 
