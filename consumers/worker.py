@@ -86,7 +86,8 @@ async def work(settings: Settings, process: Process) -> None:
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
     wanted = wanted_topics(topics, settings.topics)
-    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
+    away = process.metrics.process.kafka_away
+    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
         return
     await log_exposure(settings, "worker", process.log)
     if (problem := await find_group_problem(settings, process.log)) is not None:

@@ -6,6 +6,8 @@ Missing topics are awaited; wrong topics end the process.
 import asyncio
 from collections.abc import Iterable
 
+from prometheus_client import Gauge
+
 from adapters.kafka.cluster import KafkaAway, TopicRequestRejected, open_cluster
 from adapters.kafka.topics import Difference, FoundTopic, TopicsWrong, WantedTopic, compare
 from runtime.health import Health
@@ -22,27 +24,34 @@ async def wait_for_topics(
     stop: asyncio.Event,
     log: Log,
     *,
+    kafka_away: Gauge | None = None,
     every_seconds: float = 3.0,
 ) -> bool:
     """Wait until Kafka responds and every topic exists; return False if `stop` is set first.
 
-    Updates the health components "kafka" and "topics". Raises TopicsWrong, with all fatal differences, if an existing
-    topic would break a promise.
+    Updates the health components "kafka" and "topics", and the gauge `kafka_away`. Raises TopicsWrong, with all fatal
+    differences, if an existing topic would break a promise.
     """
+
+    def show(problem: str | None) -> None:
+        health.set(_KAFKA, "ok" if problem is None else "waiting", problem or "")
+        if kafka_away is not None:
+            kafka_away.set(problem is not None)
+
     health.expect(_KAFKA, _TOPICS)
     while not stop.is_set():
         try:
             async with open_cluster(kafka) as cluster:
                 found = await cluster.find_topics(topic.name for topic in wanted)
         except KafkaAway as away:
-            health.set(_KAFKA, "waiting", str(away))
+            show(str(away))
             log.warning("kafka.broker_waiting", reason=str(away), retry_seconds=every_seconds)
         except TopicRequestRejected as rejected:
-            health.set(_KAFKA, "ok")
+            show(None)
             health.set(_TOPICS, "waiting", str(rejected))
             log.warning("kafka.topics_waiting", reason=str(rejected), retry_seconds=every_seconds)
         else:
-            health.set(_KAFKA, "ok")
+            show(None)
             if _all_present(wanted, found, health, log, every_seconds):
                 return True
         await _pause(stop, every_seconds)

@@ -33,7 +33,8 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
-    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log):
+    away = process.metrics.process.kafka_away
+    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
         return
     await log_exposure(settings, "projector", process.log)
     context = ProjectorContext(

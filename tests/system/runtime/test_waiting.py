@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import Gauge
 from structlog.testing import capture_logs
 
 from adapters.kafka.cluster import open_cluster
@@ -10,6 +11,7 @@ from runtime.health import Health
 from runtime.logs import get_log
 from runtime.settings import KafkaSettings, TopicSettings
 from schemas.topics import catalogue
+from tests.measured import value_of
 
 
 class Waiting:
@@ -19,10 +21,12 @@ class Waiting:
         self.kafka = KafkaSettings(bootstrap=tuple(bootstrap.split(",")))
         self.wanted = wanted
         self.health, self.stop = Health(), asyncio.Event()
+        self.away = Gauge("kafka_away", "Whether Kafka is away", registry=None)
         self.health.expect("kafka", "topics")
 
     async def __call__(self):
-        return await wait_for_topics(self.kafka, self.wanted, self.health, self.stop, get_log(), every_seconds=0.1)
+        options = {"kafka_away": self.away, "every_seconds": 0.1}
+        return await wait_for_topics(self.kafka, self.wanted, self.health, self.stop, get_log(), **options)
 
 
 @pytest.fixture
@@ -54,9 +58,11 @@ async def test_a_process_waits_for_kafka_and_then_for_topics(late_port, wanted, 
         waiting = asyncio.create_task(wait())
         await eventually(lambda: [line["event"] for line in lines].count("kafka.broker_waiting") >= 2)
         assert wait.health.component("kafka").state == "waiting"
+        assert value_of(wait.away) == 1
         await open_port()
         await eventually(lambda: [line["event"] for line in lines].count("kafka.topics_waiting") >= 2)
         assert wait.health.component("kafka").state == "ok"
+        assert value_of(wait.away) == 0
         assert "create them with `gateway topics apply`" in wait.health.component("topics").detail
         await create(wanted)
         assert await asyncio.wait_for(waiting, 10) is True
