@@ -1,6 +1,7 @@
 """Every fault that must raise an alert: the table in docs/operations.md, and the source of scenarios and drills.
 
-`make alerts` holds each row against the chart's rules (`tests/alerts/faults.py`).
+`make alerts` holds each row against the chart's rules (`tests/alerts/faults.py`), and
+`tests/system/installations/test_faults.py` against real processes.
 """
 
 from collections.abc import Iterator
@@ -137,6 +138,28 @@ FAULTS: Final = (
         4,
         "Collate answers 429: the gateway's calls are above its limit, and commands wait",
         _TOP,
+    ),
+    Fault(
+        "one-key-late",
+        "a command of one authorization is unfinished for 5 minutes",
+        "OneKeyUnfinished",
+        "warning",
+        "one-authorization-is-stuck",
+        6,
+        "One authorization waits: the oldest unfinished command of partition 3 is 5m 1s old",
+        'gateway status "$COMMAND"',
+        no_drill="no: an age of 5 minutes",
+    ),
+    Fault(
+        "several-keys-late",
+        "commands of several authorizations are, or a partition reads no more",
+        "OldestUnfinished",
+        "critical",
+        "lag-grows",
+        6,
+        "Several authorizations wait: the oldest unfinished command of partition 3 is 5m 1s old",
+        _TOP,
+        no_drill="no: an age of 5 minutes",
     ),
     Fault(
         "clock-skew",

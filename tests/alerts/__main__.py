@@ -25,6 +25,7 @@ OF_PROCESSES = ("Absent", "ProcessMissing")
 WATCHED_MINUTES = 25
 # Minutes for which the longest range of a fault's alert shows the fault.
 LOOKS_BACK = 30
+CRITICAL = '(count(ALERTS{alertstate="firing", severity="critical"}) or vector(0))'
 FIRING = '(count(ALERTS{alertstate="firing"}) or vector(0))'
 VALUES = {
     "settings": {
@@ -104,6 +105,10 @@ def fault_test(fault: Fault) -> dict[str, Any]:
         [
             _expected(BEGINS - 1, FIRING, 0),
             _expected(first - 2, FIRING, 0),
+            # A warning comes without a page.
+            _expected(first, CRITICAL, 0)
+            if fault.severity == "warning"
+            else _expected(first, f"{CRITICAL} > bool 0", 1),
             _expected(max(first, BEGINS + WATCHED_MINUTES), f"{FIRING} > bool 0", 1),
             _expected(ended, FIRING, 0),
         ],

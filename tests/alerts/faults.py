@@ -6,7 +6,7 @@ A fault lasts from BEGINS to ENDS. Minutes; None means no sample. Pure data.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.alerts.scenarios import BEGINS, DAY, RELEASE, Values, gauge, sample
+from tests.alerts.scenarios import BEGINS, DAY, RELEASE, Values, gauge, late, sample
 
 ENDS: Final = 60
 PODS: Final = {
@@ -133,6 +133,8 @@ TIME_LINES: Final[Mapping[str, tuple[list[dict[str, str]], Series]]] = {
     "kafka-away": ([{"pod": pod} for pod in _USERS_OF_KAFKA], _KAFKA_AWAY),
     "kafka-away-from-one-ingress": ([{"pod": "ingress-1"}], _at("ingress-1", "kafka_away")),
     "collate-429": ([{}], _LIMITED),
+    "one-key-late": ([{"partition": "3"}], late(ends=ENDS)),
+    "several-keys-late": ([{"partition": "3"}], late(second=301, ends=ENDS)),
     "clock-skew": (
         [{"pod": "worker-1"}],
         {sample("collate_clock_skew_seconds", "", "worker-1"): gauge(-30, 4.5, ends=ENDS)},

@@ -3,19 +3,25 @@
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import yaml
 
+from local.failures import StartFailed
 from local.installation import http_here
+from local.processes.patience import Patience
 from local.processes.ports import free_ports
 from tests.alerts.__main__ import rendered_rules
 from tests.alerts.promtool import program
 
+READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 30
+POLL_SECONDS = 0.05
 
 
 class Prometheus(AbstractContextManager["Prometheus"]):
@@ -40,6 +46,11 @@ class Prometheus(AbstractContextManager["Prometheus"]):
             ],
             cwd=directory,
         )
+        patience = Patience(READY_WITHIN_SECONDS)
+        while not self._is_ready():
+            if patience.is_over or self._process.poll() is not None:
+                raise StartFailed("Prometheus did not start.")
+            time.sleep(POLL_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,11 +70,26 @@ class Prometheus(AbstractContextManager["Prometheus"]):
 
     def alerts(self) -> list[dict[str, Any]]:
         """Return the pending and firing alerts: labels, annotations, state, activeAt."""
+        found: list[dict[str, Any]] = self._get("alerts")["alerts"]
+        return found
+
+    def values(self, query: str) -> dict[str, float]:
+        """Return the current values of a query by pod."""
+        found = self._get("query", query=query)["result"]
+        return {one["metric"].get("pod", ""): float(one["value"][1]) for one in found}
+
+    def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         with http_here() as http:
-            found: list[dict[str, Any]] = (
-                http.get(f"{self.url}/api/v1/alerts").raise_for_status().json()["data"]["alerts"]
-            )
-            return found
+            answer = http.get(f"{self.url}/api/v1/{what}", params=parameters).raise_for_status()
+            data: dict[str, Any] = answer.json()["data"]
+            return data
+
+    def _is_ready(self) -> bool:
+        with http_here() as http:
+            try:
+                return http.get(f"{self.url}/-/ready").is_success
+            except httpx.TransportError:
+                return False
 
 
 def _configuration() -> dict[str, Any]:

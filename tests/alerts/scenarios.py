@@ -114,14 +114,15 @@ def burning(name: str, good: str, everything: str, labels: str, share: float) ->
     )
 
 
-def late(partition: str = "3", *, second: float = 0, paused: float = 0, gap: float = 5) -> dict[str, Values]:
+def late(
+    partition: str = "3", *, second: float = 0, paused: float = 0, gap: float = 5, ends: int = 120
+) -> dict[str, Values]:
     """Return the series of a partition with a command that is unfinished for too long."""
-    labels = f'partition="{partition}"'
+    series = {"oldest_unfinished_seconds": 301, "second_key_unfinished_seconds": second, "paused": paused, "gap": gap}
+    number = int(partition) % 2
     return {
-        sample("oldest_unfinished_seconds", labels): gauge(301),
-        sample("second_key_unfinished_seconds", labels): gauge(second),
-        sample("paused", labels): gauge(paused),
-        sample("gap", labels): gauge(gap),
+        sample(name, f'partition="{partition}"', f"worker-{number}"): gauge(bad, ends=ends)
+        for name, bad in series.items()
     }
 
 
