@@ -87,6 +87,15 @@ async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
     assert len(set(keys)) == 2
 
 
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_write_that_a_lagging_replica_does_not_find_is_sent_again(make_queue, count):
+    queue = make_queue()
+    queue.sim.fault("answer", method="POST", path=CREATE, status=404, code="prior_authorization_not_found", count=count)
+    command = queue.send(HandoffRequest())
+    await queue.drain()
+    assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "ours")
+
+
 async def test_an_outage_of_writes_uses_up_no_request(make_queue):
     queue = make_queue()
     asking = {"code": "unavailable", "retryAfter": "1", "retryable": True}
