@@ -1,12 +1,13 @@
 """A local OIDC issuer: people get tokens from it, and the gateway reads its keys over HTTP.
 
 It checks no password: every client that reaches it gets a token for any name. Tests, `gateway demo` and `gateway dev`
-use it on the loopback address.
+use it on the loopback address. `python -m local.issuer PORT TOKEN_SECONDS GROUP…` runs it as a process of its own.
 """
 
 import http.server
 import json
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -31,12 +32,12 @@ class LocalIssuer:
     code flow with PKCE, whose page offers `groups`.
     """
 
-    def __init__(self, groups: Sequence[str] = ()) -> None:
+    def __init__(self, groups: Sequence[str] = (), port: int = 0, token_seconds: int = TOKEN_SECONDS) -> None:
         self.groups = tuple(groups)
-        self.token_seconds = TOKEN_SECONDS
+        self.token_seconds = token_seconds
         self._codes = AuthorizationCodes()
         self._key = jwk.ECKey.generate_key("P-256", {"kid": "local-1", "use": "sig"})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="issuer", daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.keys = f"{self.url}/jwks.json"
@@ -108,12 +109,17 @@ class LocalIssuer:
 
     def callers_file_entry(self, permissions: Mapping[str, Sequence[str]], prefix: str = "people") -> str:
         """Return the TOML of this issuer and its people, with the permissions of each group."""
-        groups = "\n".join(f"{json.dumps(group)} = {json.dumps(list(may))}" for group, may in permissions.items())
-        return (
-            f'[[issuer]]\nurl = "{self.url}"\naudience = "{AUDIENCE}"\nalgorithms = ["{ALGORITHM}"]\n'
-            f'keys = "{self.keys}"\n\n[[people]]\nissuer = "{self.url}"\nprefix = "{prefix}"\n'
-            f'name = "preferred_username"\ngroups = "groups"\n[people.permissions]\n{groups}\n'
-        )
+        return callers_file_entry(self.url, permissions, prefix)
+
+
+def callers_file_entry(url: str, permissions: Mapping[str, Sequence[str]], prefix: str = "people") -> str:
+    """Return the TOML of the local issuer at a URL and its people, with the permissions of each group."""
+    groups = "\n".join(f"{json.dumps(group)} = {json.dumps(list(may))}" for group, may in permissions.items())
+    return (
+        f'[[issuer]]\nurl = "{url}"\naudience = "{AUDIENCE}"\nalgorithms = ["{ALGORITHM}"]\n'
+        f'keys = "{url}/jwks.json"\n\n[[people]]\nissuer = "{url}"\nprefix = "{prefix}"\n'
+        f'name = "preferred_username"\ngroups = "groups"\n[people.permissions]\n{groups}\n'
+    )
 
 
 def _handler(issuer: LocalIssuer) -> type[http.server.BaseHTTPRequestHandler]:
@@ -161,3 +167,8 @@ def _handler(issuer: LocalIssuer) -> type[http.server.BaseHTTPRequestHandler]:
             """Write no line: a token is never in a log."""
 
     return Handler
+
+
+if __name__ == "__main__":
+    with LocalIssuer(sys.argv[3:], int(sys.argv[1]), int(sys.argv[2])):
+        threading.Event().wait()

@@ -10,7 +10,7 @@ PROFILES: Final = ("v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if
 READINGS: Final = {"decision_seconds": None, "abandonment_seconds": None}
 SESSION_SECONDS: Final = 6.0
 BROKERS: Final = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-SETTINGS: Final = {
+TIMEOUTS: Final = {
     "GATEWAY_COLLATE__CONNECT_TIMEOUT": "1s",
     "GATEWAY_COLLATE__WRITE_TIMEOUT": "2s",
     "GATEWAY_COLLATE__READ_TIMEOUT": "2s",
@@ -20,6 +20,8 @@ SETTINGS: Final = {
     "GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:.0f}s",
     "GATEWAY_WORKER__HEARTBEAT": "500ms",
     "GATEWAY_WORKER__TRANSACTION_TIMEOUT": "10s",
+}
+CADENCE: Final = {
     "GATEWAY_WORKER__WAITING_AFTER": "3s",
     # Other actors cause many unknown outcomes here. In production so many would mean a bad deploy.
     "GATEWAY_WORKER__DEAD_LETTER_SHARE": "1.0",
@@ -31,3 +33,4 @@ SETTINGS: Final = {
     # A delayed read stays delayed after the faults, but a run ends soon after them.
     "GATEWAY_WATCH__LONGEST_STRETCH": "2",
 }
+SETTINGS: Final = TIMEOUTS | CADENCE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local.chaos.settings import SETTINGS
 from local.installation import PERMISSIONS
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The private installation of a drill. `settings` are added to those of all drills; callers get `permissions`."""
+    """The private installation of a drill. `settings` are added to the `common` ones; callers get `permissions`."""
 
     brokers: int = 1
     workers: int = 2
     permissions: Sequence[str] = PERMISSIONS
+    common: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

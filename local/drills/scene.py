@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from local.chaos.callers import Callers, write_callers
-from local.chaos.settings import BROKERS, READINGS, SETTINGS
+from local.chaos.settings import BROKERS, READINGS
 from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
@@ -209,7 +209,7 @@ async def open_scene(story: Story, needs: Needs, options: DrillOptions, seconds:
             prefix=PREFIX,
             replication=needs.brokers,
             database=database.conninfo,
-            settings={**SETTINGS, **replicas, **files, **needs.settings},
+            settings={**needs.common, **replicas, **files, **needs.settings},
         )
         await asyncio.to_thread(installation.apply_topics)
         await asyncio.to_thread(installation.migrate)

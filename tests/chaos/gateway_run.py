@@ -41,6 +41,7 @@ from local.judge.verdict import Judge
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.processes.run import Run as Processes
+from tests.chaos import slow_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,9 +231,14 @@ class Chaos:
         print(f"access grants {len(callers.links) // 2}, double effects suspected {suspected.total()}")
         for what, count in suspected.items():
             print(f"  {count}: {what}")
-        for violation in violations[:50]:
-            print(f"VIOLATION {violation.rule}: {violation.where}")
-        print(f"seed {self._seed}: {len(violations)} violations", flush=True)
+        report_violations(self._seed, violations)
+
+
+def report_violations(seed: int, violations: list[BrokenPromise]) -> None:
+    """Print the verdict."""
+    for violation in violations[:50]:
+        print(f"VIOLATION {violation.rule}: {violation.where}")
+    print(f"seed {seed}: {len(violations)} violations", flush=True)
 
 
 async def _listen(listener) -> None:
@@ -261,12 +267,16 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events also without a violation")
     parser.add_argument("--read-model", action="store_true", help="also run PostgreSQL and a projector")
+    parser.add_argument("--slow", action="store_true", help="a tenth of the processor time instead of faults")
+    parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     profiles = [options.profile] if options.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
     print(f"seed {seed}, {options.seconds:.0f} s of faults", flush=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # killed brokers are expected here
     deadline = options.seconds + START_AND_END_SECONDS
+    if options.slow:
+        deadline += (options.cycles - 1) * options.seconds + options.cycles * slow_run.GREEN_WITHIN_SECONDS
     # Ends the process even if a thread hangs. The supervisor of each run then stops its processes.
     guard = threading.Timer(deadline + 60.0, os._exit, [3])
     guard.daemon = True
@@ -274,6 +284,8 @@ def main() -> int:
 
     async def run() -> list[BrokenPromise]:
         async with asyncio.timeout(deadline):
+            if options.slow:
+                return await slow_run.run(options.seconds, seed, options.cycles)
             return await Chaos(
                 options.seconds, seed, profiles, keep=options.keep, has_read_model=options.read_model
             ).run()
@@ -283,6 +295,8 @@ def main() -> int:
     except TimeoutError:
         print(f"seed {seed}: not finished after {deadline:.0f} s")
         return 2
+    if options.slow:
+        report_violations(seed, violations)
     return 1 if violations else 0
 
 

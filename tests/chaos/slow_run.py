@@ -1,0 +1,231 @@
+"""A run of the whole gateway on a slow machine: callers and people work while it has a tenth of its processor time.
+
+    make chaos SECONDS=60 ARGS=--slow
+
+In each cycle the installation (Kafka, PostgreSQL, the issuer, all processes of the gateway) is slow for `SECONDS`, and
+then has 60 s at full speed. Callers, people, the simulated Collate and the judge are in this process, at full speed.
+Violations are: a broken promise, a page that was wrong, an accepted command that no page confirmed, a person who was
+signed out, a process that ended or that Kubernetes would have restarted, a leaked connection, and a part that is not
+green 60 s after the slow time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import httpx
+import psutil
+import psycopg
+from rich.console import Console
+
+from local.chaos.people import People
+from local.chaos.settings import CADENCE
+from local.drills.drill import DrillOptions, Needs
+from local.drills.scene import open_scene
+from local.issuer import callers_file_entry
+from local.judge.checks import BrokenPromise
+from local.judge.pages import Moments, wrong_pages
+from local.processes.ports import free_ports
+from local.processes.quota import limited
+from local.stack import PEOPLE, STAFF
+from local.story import Story
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.drills.scene import Scene
+    from local.installation import Program
+
+SHARE: Final = 0.1
+GREEN_WITHIN_SECONDS: Final = 60.0
+WARM_UP_SECONDS: Final = 15.0
+CASES_PER_SECOND: Final = 0.5
+PEOPLE_COUNT: Final = 3
+TOKEN_SECONDS: Final = 45
+# The chart's liveness probe.
+PROBE_EVERY_SECONDS, PROBE_SECONDS, PROBE_FAILURES = 10.0, 5.0, 3
+
+
+@dataclass(slots=True)
+class _SlowRun:
+    """One run."""
+
+    scene: Scene
+    people: People
+    programs: dict[str, Program]
+    issuer_port: int
+    http: httpx.AsyncClient
+    violations: list[BrokenPromise] = field(default_factory=list)
+    probes: Counter[str] = field(default_factory=Counter)  # failed probes in a row, by process
+
+    async def cycle(self, seconds: float, baseline: dict[str, int]) -> None:
+        """Be slow for some seconds, then at full speed for 60 s; check that everything is green by then."""
+        with limited(_descendants, SHARE) as how:
+            _log(f"slow for {seconds:.0f} s (a tenth, by {how})")
+            used = _processor_seconds()
+            await self._show(seconds)
+            used = _processor_seconds() - used
+            _log(f"used {used:.1f} of {seconds * SHARE * (os.cpu_count() or 1):.1f} s of processor time")
+        began, red_until = time.monotonic(), 0.0
+        wrong: list[str] = []
+        while (passed := time.monotonic() - began) < GREEN_WITHIN_SECONDS:
+            wrong = await self._not_green(baseline)
+            red_until = passed if wrong else red_until
+            await asyncio.sleep(1.0)
+        if wrong:
+            self._violate("not green after 60 s at full speed", "; ".join(wrong))
+        _log(f"the last part was green {red_until:.0f} s after the slow time")
+
+    async def _show(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 10.0))
+            _log(
+                f"accepted {self.scene.accepted()}, waiting {self.scene.judge.waiting()}, "
+                f"pages {self.people.pages.total()}, probes failed {sum(self.probes.values())}"
+            )
+
+    async def connections(self) -> dict[str, int]:
+        """Count the connections that each process holds to Kafka, PostgreSQL, Collate, the issuer and the ingress."""
+        ports = dict.fromkeys([self.issuer_port], "the issuer") | {
+            _port(self.scene.sim.url): "Collate",
+            _port(self.scene.programs["ingress-0"].url): "the ingress",
+            **{_port(address): "Kafka" for address in self.scene.cluster.bootstrap.split(",")},
+        }
+        counts: Counter[str] = Counter()
+        for name, program in self.programs.items():
+            counts.update(
+                f"{name} to {ports[one.raddr.port]}"
+                for one in psutil.Process(program.process.pid).net_connections("tcp")
+                if one.raddr and one.raddr.port in ports and one.laddr.port not in ports
+            )
+        conninfo = self.scene.database.conninfo
+        query = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'collate-gateway%'"
+        with contextlib.suppress(psycopg.OperationalError):
+            async with await psycopg.AsyncConnection.connect(conninfo, connect_timeout=5) as connection:
+                rows = await (await connection.execute(query)).fetchall()
+                counts.update(f"{name} to PostgreSQL" for (name,) in rows)
+        return dict(counts)
+
+    async def _not_green(self, baseline: dict[str, int]) -> list[str]:
+        """Return what is not green."""
+        wrong = [f"{count} commands wait" for count in [self.scene.judge.waiting()] if count > CASES_PER_SECOND * 20]
+        for name, program in self.programs.items():
+            try:
+                ready = await self.http.get(f"{program.admin_url}/readyz")
+            except httpx.TransportError as error:
+                wrong.append(f"{name}: {type(error).__name__}")
+            else:
+                wrong += [] if ready.is_success and "degraded" not in ready.text else [f"{name}: {ready.text[:200]}"]
+        wrong += [
+            f"{count} connections of {what}, {baseline.get(what, 0)} before"
+            for what, count in (await self.connections()).items()
+            if count > (before := baseline.get(what, 0)) + max(4, before // 2)
+        ]
+        return wrong
+
+    async def probe(self) -> None:
+        """Probe each process as the kubelet does."""
+        while True:
+            await asyncio.gather(*(self._probe(name, program) for name, program in self.programs.items()))
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+
+    async def _probe(self, name: str, program: Program) -> None:
+        try:
+            live = await self.http.get(f"{program.admin_url}/livez", timeout=PROBE_SECONDS)
+        except httpx.TransportError:
+            self.probes[name] += 1
+        else:
+            self.probes[name] = 0 if live.is_success else self.probes[name] + 1
+        if self.probes[name] == PROBE_FAILURES:
+            self._violate("Kubernetes would have restarted a process", name)
+
+    def check_processes(self) -> None:
+        """Record each process that has ended."""
+        for name, program in self.programs.items():
+            if (code := program.process.poll()) is not None:
+                self._violate("a process ended", f"{name} with exit code {code}")
+
+    def _violate(self, rule: str, where: str) -> None:
+        _log(f"{rule}: {where}")
+        self.violations.append(BrokenPromise(rule, where))
+
+
+async def run(seconds: float, seed: int, cycles: int) -> list[BrokenPromise]:
+    """Run and return the violations."""
+    # The time-outs are those of production: a slow machine must not need others.
+    needs = Needs(common=CADENCE)
+    story = Story(Console(highlight=False, soft_wrap=True))
+    async with open_scene(story, needs, DrillOptions(seed=seed), seconds) as scene:
+        moments = Moments(scene.sim)
+        (port,) = free_ports(1)
+        issuer = f"http://127.0.0.1:{port}"
+        log = scene.run.directory / "issuer.log"
+        scene.run.spawn([sys.executable, "-m", "local.issuer", str(port), str(TOKEN_SECONDS), STAFF], log=log)
+        with (scene.run.directory / "services.toml").open("a") as callers_file:
+            callers_file.write(callers_file_entry(issuer, {STAFF: (*PEOPLE[STAFF], "authorization:watch")}))
+        console = scene.installation.start_console(scene.programs["ingress-0"], issuer)
+        await asyncio.to_thread(console.await_ready)
+        people = People(scene.sim, console.url, STAFF, seed)
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+            run_ = _SlowRun(scene, people, scene.programs | {"console": console}, port, http)
+            end = time.monotonic() + WARM_UP_SECONDS + cycles * (seconds + GREEN_WITHIN_SECONDS)
+            tasks = [
+                asyncio.create_task(work)
+                for work in (
+                    scene.callers.run_until(end, CASES_PER_SECOND),
+                    people.run_until(end, PEOPLE_COUNT),
+                    run_.probe(),
+                )
+            ]
+            await asyncio.sleep(WARM_UP_SECONDS)
+            baseline = await run_.connections()
+            _log(f"connections: {baseline}")
+            for _ in range(cycles):
+                await run_.cycle(seconds, baseline)
+            await asyncio.gather(*tasks[:2])
+            tasks[2].cancel()
+            run_.check_processes()
+        _, broken = await scene.judge.judge(GREEN_WITHIN_SECONDS, _log)
+        broken += run_.violations + wrong_pages(people.statements, moments.history)
+        broken += [BrokenPromise("a caller got an unexpected response", one) for one in scene.callers.unexpected]
+        broken += [BrokenPromise("a person saw what no person should", one) for one in people.unexpected]
+        print(
+            f"{scene.accepted()} commands accepted, {scene.ended()} ended; {len(people.authorizations)} cases of "
+            f"people, {len(people.accepted)} commands confirmed, {len(people.statements)} statements; pages: "
+            + ", ".join(f"{count} {what}" for what, count in people.pages.most_common())
+        )
+        return broken
+
+
+def _descendants() -> Iterator[int]:
+    """Return the processes of the installation: all descendants of this process."""
+    return (one.pid for one in psutil.Process().children(recursive=True))
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of the installation so far."""
+    total = 0.0
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+_BEGAN: Final = time.monotonic()
+
+
+def _log(line: str) -> None:
+    print(f"[{time.monotonic() - _BEGAN:5.0f} s] {line}", flush=True)
