@@ -9,7 +9,6 @@ from consumers.engine.interface import Done, RetryAt
 from tests.unit.engine.test_dispatcher import WaitReason
 from tests.unit.engine.test_session import RunningPartition
 
-
 WAIT = 0.2
 # A slow machine may take thirty times as long. A jump of the clock would take far longer, or no time.
 LONGEST = 30 * WAIT
