@@ -70,7 +70,7 @@ async def test_the_wait_for_the_own_share_has_the_limit_of_a_read():
 
 @pytest.mark.parametrize("has_result", [True, False])
 async def test_nothing_is_kept_of_a_caller_whose_reads_have_ended(has_result):
-    reader = Reader(connections=4, read_timeout="50ms")
+    reader = Reader(connections=4, read_timeout="1m" if has_result else "50ms")
     caller = Caller("greedy")
     kept = weakref.ref(caller)
     reads = await reader.begun(*[caller] * 3)
