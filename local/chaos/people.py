@@ -7,7 +7,6 @@ says is kept for `local.judge.pages`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import re
 import time
@@ -29,7 +28,7 @@ LOOK_AGAIN_SECONDS: Final = 1.0
 PAGES_PER_CASE: Final = 60
 FORM: Final = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 REPORT: Final = {"result": "submitted", "reason": "", "why": "", "reference": "", "notes": ""}
-_COMMAND: Final = re.compile(r"[?&]command=([0-9a-f-]{36})")
+_CONFIRMED: Final = re.compile(r"was accepted at .*?/commands/([0-9a-f-]{36})", re.DOTALL)
 
 
 class People:
@@ -89,17 +88,19 @@ class People:
         return page
 
     async def _send(self, browser: httpx.AsyncClient, page: _Page, form: str, authorization: str) -> int | None:
-        """Submit a form. A command that the console accepted must be confirmed by the next page."""
+        """Submit a form. The page after an accepted command must confirm it."""
         content = page.forms[form] | (REPORT if form.endswith("/report") else {})
         response = await self._request(browser, "POST", form, content=urlencode(content), headers=FORM)
-        location = "" if response is None else response.headers.get("location", "")
-        if response is None or (command := _COMMAND.search(location)) is None:
+        if response is None or response.status_code != 303 or form.endswith("/session"):
             return None if response is None else response.status_code
-        self.accepted.append(command[1])
-        shown = await self._request(browser, "GET", location)
-        if shown is not None and command[1][:8] not in shown.text:
-            self.unexpected.append(f"{authorization}: {form} was accepted as {command[1]}, and no page confirmed it")
-        return response.status_code
+        shown = await self._request(browser, "GET", response.headers["location"])
+        if shown is None:
+            return 303
+        if (command := _CONFIRMED.search(shown.text)) is None:
+            self.unexpected.append(f"{authorization}: {form} was accepted, and the next page does not say so")
+        else:
+            self.accepted.append(command[1])
+        return 303
 
     async def _request(
         self, browser: httpx.AsyncClient, method: str, path: str, **options: object
@@ -139,6 +140,7 @@ class _Page(HTMLParser):
         self.as_of: float | None = None  # the time that the page names, in Unix seconds
         self.forms: dict[str, dict[str, str]] = {}
         self._form: dict[str, str] = {}
+        self._names_time = False  # the next time is that of the state
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -153,8 +155,13 @@ class _Page(HTMLParser):
             mark = parse_qs(urlsplit(values.get("data-poll", "")).query).get("mark", [""])[0]
             self.step, _, rest = mark.partition(".")
             self.handoff = rest.rpartition(".")[2] or None
-            with contextlib.suppress(KeyError, ValueError):
-                self.as_of = parse_time(values["data-as-of"]).timestamp()
+        elif tag == "time" and self._names_time:
+            self._names_time = False
+            self.as_of = parse_time(values["datetime"]).timestamp()
+
+    def handle_data(self, data: str) -> None:
+        """Find "The state is as of <time …>"."""
+        self._names_time = self._names_time or "The state is" in data
 
     def next_form(self, *, has_entered: bool) -> str | None:
         """Return the address of the form that a person submits next."""

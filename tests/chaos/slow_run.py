@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 SHARE: Final = 0.1
 GREEN_WITHIN_SECONDS: Final = 60.0
 WARM_UP_SECONDS: Final = 15.0
-CASES_PER_SECOND: Final = 0.5
-PEOPLE_COUNT: Final = 3
+CASES_PER_SECOND: Final = 1.0
+PEOPLE_COUNT: Final = 5
 TOKEN_SECONDS: Final = 45
 # The chart's liveness probe.
 PROBE_EVERY_SECONDS, PROBE_SECONDS, PROBE_FAILURES = 10.0, 5.0, 3
@@ -76,7 +76,9 @@ class _SlowRun:
         began, red_until = time.monotonic(), 0.0
         wrong: list[str] = []
         while (passed := time.monotonic() - began) < GREEN_WITHIN_SECONDS:
-            wrong = await self._not_green(baseline)
+            if (seen := await self._not_green(baseline)) and seen != wrong:
+                _log(f"not green: {'; '.join(seen)}")
+            wrong = seen
             red_until = passed if wrong else red_until
             await asyncio.sleep(1.0)
         if wrong:
@@ -124,11 +126,10 @@ class _SlowRun:
                 wrong.append(f"{name}: {type(error).__name__}")
             else:
                 wrong += [] if ready.is_success and "degraded" not in ready.text else [f"{name}: {ready.text[:200]}"]
-        wrong += [
-            f"{count} connections of {what}, {baseline.get(what, 0)} before"
-            for what, count in (await self.connections()).items()
-            if count > (before := baseline.get(what, 0)) + max(4, before // 2)
-        ]
+        for what, count in (await self.connections()).items():
+            before = baseline.get(what, 0)
+            if count > before + max(4, before // 2):
+                wrong.append(f"{count} connections of {what}, {before} before")
         return wrong
 
     async def probe(self) -> None:
