@@ -5,6 +5,7 @@ processes in turn. The processes' later children have the same limit.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -16,7 +17,11 @@ from typing import Final
 
 GROUPS: Final = Path("/sys/fs/cgroup")
 PERIOD_SECONDS: Final = 0.1
+# The kernel knows no quota below a millisecond.
+_LONG_PERIOD_SECONDS: Final = 1.0
+_SMALL_SHARE: Final = 0.01
 _REMOVED_WITHIN_SECONDS: Final = 5.0
+_numbers = itertools.count()
 
 
 @contextmanager
@@ -39,9 +44,9 @@ def limited(processes: Callable[[], Iterable[int]], share: float) -> Iterator[st
 
 def _create_group(share: float) -> Path | None:
     """Create a group with the limit. Return None if this process may not."""
-    period = round(PERIOD_SECONDS * 1e6)
+    period = round((_LONG_PERIOD_SECONDS if share < _SMALL_SHARE else PERIOD_SECONDS) * 1e6)
     quota = round(share * (os.cpu_count() or 1) * period)
-    name = f"collate-gateway-slow-{os.getpid()}"
+    name = f"collate-gateway-slow-{os.getpid()}-{next(_numbers)}"
     try:
         if (GROUPS / "cgroup.controllers").exists():
             with contextlib.suppress(OSError):  # the controller may be on already
