@@ -3,7 +3,7 @@
     make chaos SECONDS=60 ARGS=--slow
 
 In each cycle the installation is slow for `SECONDS`, and then has 60 s at full speed. Slow means: Kafka and the
-processes of the gateway together have a tenth of all processors, PostgreSQL and the issuer two thousandths each.
+processes of the gateway together have a tenth of all processors, PostgreSQL and the issuer a thousandth each.
 Callers, people, the simulated Collate and the judge are in this process, at full speed.
 
 Violations are: a broken promise, a page that was wrong, an accepted command that no page confirmed, a person who was
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from local.installation import Program
 
 SHARE: Final = 0.1
-SHARE_OF_A_DEPENDENCY: Final = 0.002
+SHARE_OF_A_DEPENDENCY: Final = 0.001
 # How many more connections than before may be open: pools of kept connections grow with the load.
 MORE_CONNECTIONS: Final = {"Kafka": 3, "the issuer": 3, "PostgreSQL": 8, "Collate": 32, "the ingress": 32}
 GREEN_WITHIN_SECONDS: Final = 60.0
@@ -90,6 +90,7 @@ class _SlowRun:
             await asyncio.sleep(1.0)
         if wrong:
             self._violate("not green after 60 s at full speed", "; ".join(wrong))
+        _log(f"connections: {await self.connections()}")
         _log(f"the last part was green {red_until:.0f} s after the slow time")
 
     async def _show(self, seconds: float) -> None:
