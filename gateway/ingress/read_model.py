@@ -44,12 +44,12 @@ async def fetch(request: Request, reader: ReadModelReader, name: str, query: Que
     except (DatabaseAway, NotMigrated):
         # The cause may name hosts and users: it is in the log of the database client, for operators only.
         raise ReadModelUnavailable(
-            "The read model is not available now. Commands are accepted as usual. Retry after Retry-After.",
+            "The read model is not available now. Commands are accepted as usual. Please try again in a few seconds.",
             retry_after_seconds=2,
         ) from None
     except ReadModelBusy:
         raise Overloaded(
-            "The read could not be answered in time. It changed nothing. Send it again, after Retry-After.",
+            "The read could not be answered in time. It changed nothing. Please try again in a few seconds.",
             retry_after_seconds=1,
         ) from None
 

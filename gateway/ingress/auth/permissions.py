@@ -68,9 +68,7 @@ class AccessControl:
         wait = self._rate_limits.take(caller.name, rate, burst, time.monotonic())
         if wait:
             self._metrics.shed.labels("rate").inc()
-            raise TooManyRequests(
-                "Send fewer requests per second. Wait for the time in Retry-After.", retry_after_seconds=wait
-            )
+            raise TooManyRequests("Send fewer requests per second. Please try again later.", retry_after_seconds=wait)
         if permissions:
             self.require(caller, *permissions)
         self._enter(caller.name, context)

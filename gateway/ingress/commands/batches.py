@@ -111,7 +111,7 @@ class CommandBatches:
             try:
                 if index > more:
                     raise TooManyRequests(
-                        "Send this event again, after Retry-After. The command was not accepted.",
+                        "The command was not accepted. Please send this event again later.",
                         retry_after_seconds=wait,
                     )
                 results.append(self._command(caller, event, f"/{index}"))
@@ -201,7 +201,7 @@ class BatchPlaces:
             raise TooManyRequests("Wait for the response to a batch before you send more.", retry_after_seconds=1)
         if len(holders) >= MAX_BATCHES and not self._bodies.evict("slow_bodies", lambda other: id(other) in holders):
             self._metrics.shed.labels("batches").inc()
-            raise Overloaded("Send the batch again, after Retry-After.", retry_after_seconds=1)
+            raise Overloaded("Please send the batch again in a few seconds.", retry_after_seconds=1)
         holders[id(context)] = pool
         context.on_release.append(partial(holders.__delitem__, id(context)))
 

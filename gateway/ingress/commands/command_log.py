@@ -56,7 +56,7 @@ def problem_of_append(failure: NotAppended) -> Problem:
     again = "Send the same request with the same key again"
     if failure.reason is AppendFailure.FULL:
         return Overloaded(
-            f"The command was not accepted. {again}, after Retry-After.",
+            f"The command was not accepted. {again} in a few seconds.",
             retry_after_seconds=failure.retry_after_seconds,
             members={"kept": "no"},
         )
@@ -68,7 +68,7 @@ def problem_of_append(failure: NotAppended) -> Problem:
         )
     if failure.is_certain:
         return KafkaUnavailable(
-            f"The command was not accepted. {again}, after Retry-After.",
+            f"The command was not accepted. {again} in a few seconds.",
             retry_after_seconds=failure.retry_after_seconds,
             members={"kept": "no"},
         )

@@ -61,7 +61,7 @@ class BulkDecisions:
         context.deadline.extend(LIVE_CALL_SECONDS)
         if not self._reader.is_caught_up:
             raise DeadLettersUnread(
-                "The gateway still reads the dead letters, or Kafka is not available. Retry after Retry-After.",
+                "The dead letters are still being read, or Kafka is not available. Please try again in a few seconds.",
                 retry_after_seconds=2,
             )
         entries = self._reader.index.selected(_filter(body), _after(body), datetime.now(UTC))
@@ -78,7 +78,7 @@ class BulkDecisions:
             except (DeadLettersUnavailable, DeadLettersBusy):
                 if not done:
                     raise Overloaded(
-                        "Nothing was decided. Send the request again, after Retry-After.", retry_after_seconds=1
+                        "Nothing was decided. Please send the request again in a few seconds.", retry_after_seconds=1
                     ) from None
                 break
             done += 1

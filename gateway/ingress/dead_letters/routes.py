@@ -202,7 +202,7 @@ class DeadLetters:
     def _require_caught_up(self) -> None:
         if not self._reader.is_caught_up:
             raise DeadLettersUnread(
-                "The gateway still reads the dead letters, or Kafka is not available. Retry after Retry-After.",
+                "The dead letters are still being read, or Kafka is not available. Please try again in a few seconds.",
                 retry_after_seconds=2,
             )
 
@@ -221,10 +221,10 @@ class DeadLetters:
             raise NotADeadLetter("The record of the dead letter has expired.") from None
         except DeadLettersUnavailable:
             raise DeadLettersUnread(
-                "Kafka is not available now. Retry after Retry-After.", retry_after_seconds=2
+                "Kafka is not available now. Please try again in a few seconds.", retry_after_seconds=2
             ) from None
         except DeadLettersBusy:
-            raise Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1) from None
+            raise Overloaded("Please send the request again in a few seconds.", retry_after_seconds=1) from None
 
 
 def _is_news_of(action: Redrive | Discard, news: News) -> bool:

@@ -169,7 +169,7 @@ class InFlightLimit:
         """Serve or reject one request."""
         if self._in_flight >= self._max_in_flight and not self._bodies.evict("slow_bodies"):
             self._metrics.shed.labels("in_flight").inc()
-            problem = Overloaded("Send the request again, after Retry-After.", retry_after_seconds=1)
+            problem = Overloaded("Please send the request again in a few seconds.", retry_after_seconds=1)
             await ProblemResponse(problem)(scope, receive, send)
             return
         context: RequestContext = scope["state"]["context"]
@@ -237,7 +237,7 @@ def _problem_of_timeout(context: RequestContext, method: str) -> Problem:
         return timed_out()
     if method in _READS:
         return DeadlinePassed(
-            "The read could not be answered in time. It changed nothing. Send it again, after Retry-After.",
+            "The read could not be answered in time. It changed nothing. Please try again in a few seconds.",
             retry_after_seconds=1,
         )
     return DeadlinePassed(

@@ -59,6 +59,6 @@ class AccessRecord:
 
 def _unavailable(retry_after_seconds: float) -> AuditUnavailable:
     return AuditUnavailable(
-        "Nothing was returned, because the access could not be recorded. Retry after Retry-After.",
+        "Nothing was returned, because the access could not be recorded. Please try again in a few seconds.",
         retry_after_seconds=retry_after_seconds,
     )

@@ -82,13 +82,13 @@ def problem_of(error: UpstreamError) -> Problem:
     match answer:
         case Deferred():
             return CollateUnavailable(
-                "Calls to Collate are deferred for a moment. Retry after Retry-After.",
+                "Calls to Collate are deferred for a moment. Please try again later.",
                 retry_after_seconds=max(1.0, answer.wait_seconds),
                 members={"reason": str(answer.reason)},
             )
         case NotSent():
             return CollateUnavailable(
-                "Collate could not be reached. Retry after Retry-After.",
+                "Collate could not be reached. Please try again in a few seconds.",
                 retry_after_seconds=_RETRY_SECONDS,
                 members={"reason": "not_sent"},
             )
@@ -108,7 +108,7 @@ def _ambiguous(answer: Ambiguous) -> Problem:
             members=members,
         )
     return CollateUnavailable(
-        "Collate sent no response. Retry after Retry-After.",
+        "Collate sent no response. Please try again later.",
         retry_after_seconds=answer.retry_after_seconds or _RETRY_SECONDS,
         members=members,
     )
@@ -127,7 +127,7 @@ def _refused(operation: Operation, answer: Refused) -> Problem:
             return kind(ruling.advice, members=members)
         case "credentials" | "rate_limited" | "collate_says_retry":
             return CollateUnavailable(
-                "Collate does not accept calls of the gateway now. Retry after Retry-After.",
+                "Collate does not accept calls of the gateway now. Please try again later.",
                 retry_after_seconds=ruling.wait_seconds or _RETRY_SECONDS,
                 members=members,
             )

@@ -110,7 +110,7 @@ class LiveCalls:
             case ClaimCheckFailed():
                 raise ClaimUnknown(
                     "No link was made. Ask your team who has the handoff in hand, then send the request without "
-                    "`claimCheck`; or retry after Retry-After.",
+                    "`claimCheck`. Or try again in a few seconds.",
                     retry_after_seconds=2.0,
                 )
             case NotOpen():
@@ -120,7 +120,7 @@ class LiveCalls:
                 raise problem_of_not_open(outcome)
             case Unrecorded(retry_after_seconds=seconds):
                 raise AuditUnavailable(
-                    "No link was returned, because the access could not be recorded. Retry after Retry-After.",
+                    "No link was made, because the access could not be recorded. Please try again in a few seconds.",
                     retry_after_seconds=seconds,
                 )
             case UpstreamError():

@@ -276,7 +276,7 @@ def unavailable(request: httpx.Request) -> httpx.Response:
         503,
         "read-model-unavailable",
         "The read model is not available",
-        "The read model is not available now. Commands are accepted as usual. Retry after Retry-After.",
+        "The read model is not available now. Commands are accepted as usual. Please try again in a few seconds.",
     )
 
 

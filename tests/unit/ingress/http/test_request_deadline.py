@@ -17,7 +17,7 @@ async def hangs(scope, receive, send):
 @pytest.mark.parametrize(
     ("method", "detail"),
     [
-        ("GET", "The read could not be answered in time. It changed nothing. Send it again, after Retry-After."),
+        ("GET", "The read could not be answered in time. It changed nothing. Please try again in a few seconds."),
         (
             "POST",
             "It is unknown whether the command was accepted. Send the same request with the same key again.",

@@ -1,0 +1,30 @@
+"""The console shows a problem's detail to people, so no detail names the header that tells programs when to retry."""
+
+import ast
+
+import pytest
+
+from gateway.ingress.http.problems import every_problem
+from tests.contract.code.product import nodes
+
+KINDS = {kind.__name__ for kind in every_problem()}
+
+
+def texts_with_a_retry_header(found):
+    """Return the constant texts that name Retry-After, within calls that create a problem."""
+    calls = [one for one in found if isinstance(one, ast.Call) and getattr(one.func, "id", "") in KINDS]
+    return [
+        text.value
+        for call in calls
+        for text in ast.walk(call)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and "retry-after" in text.value.lower()
+    ]
+
+
+def test_no_detail_of_a_problem_names_the_header_retry_after():
+    assert [text for found in nodes().values() for text in texts_with_a_retry_header(found)] == []
+
+
+@pytest.mark.parametrize("text", ['"Retry after Retry-After."', 'f"{again}, after Retry-After."'])
+def test_a_planted_detail_is_found(text):
+    assert texts_with_a_retry_header(list(ast.walk(ast.parse(f"Overloaded({text}, retry_after_seconds=1)"))))
